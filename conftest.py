@@ -1,0 +1,17 @@
+"""Prepares the process for MindSpore before any test imports it, and shares what several rooms' tests need."""
+
+from pathlib import Path
+
+import pytest
+
+import utils  # noqa: F401  (sets the CPU variable)
+
+SHARED_DATA = Path(__file__).resolve().parent.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of real photographs beside the checkout; a test that asks for it is skipped where there is none."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("../shared/data is not here")
+    return SHARED_DATA

@@ -1,0 +1,51 @@
+"""How every command ends: exit code 0, or one sentence on standard error and another code."""
+
+import logging
+import signal
+import sys
+import types
+from collections.abc import Callable
+
+from utils.model_utils.errors import UserError
+
+EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
+
+logger = logging.getLogger(__name__)
+
+
+class Terminated(BaseException):
+    """SIGTERM, turned into an exception so that `finally` blocks run."""
+
+
+def _raise_terminated(_signal_number: int, _frame: types.FrameType | None) -> None:
+    raise Terminated
+
+
+def run_command(main: Callable[[], int | None], name: str) -> None:
+    """Runs `main` and exits the process with its code.
+
+    Args:
+        main: the command; returns an exit code, None for 0.
+        name: what the sentence on standard error begins with, e.g. "train.py".
+
+    A `UserError` is printed as one sentence with code 2, Ctrl-C ends with 130 and SIGTERM with 143; any other exception is a fault
+    of the program and keeps its traceback (code 1).
+    """
+    signal.signal(signal.SIGTERM, _raise_terminated)
+    try:
+        code = main() or 0
+    except UserError as error:
+        logger.debug("user error", exc_info=True)
+        code = _fail(f"{name}: error: {error}", EXIT_USER_ERROR)
+    except KeyboardInterrupt:
+        code = _fail(f"{name}: interrupted", EXIT_INTERRUPTED)
+    except Terminated:
+        code = _fail(f"{name}: terminated", EXIT_TERMINATED)
+    sys.exit(code)
+
+
+def _fail(sentence: str, code: int) -> int:
+    print(sentence, file=sys.stderr, flush=True)
+    return code

@@ -1,0 +1,1 @@
+"""Commands for maintainers and users that belong to no single suite."""
