@@ -1,0 +1,33 @@
+"""Initial weights as in MMDetection: He for the backbone, Xavier for the pyramid, N(0, 0.01) for the head."""
+
+import math
+
+from mindspore.common.initializer import HeNormal, Initializer, Normal, XavierUniform
+
+HEAD_STANDARD_DEVIATION = 0.01
+
+
+def backbone_init() -> Initializer:
+    """Returns the He normal initializer over the fan-out, for convolutions before a ReLU (He et al. 2015, eq. 14)."""
+    return HeNormal(mode="fan_out", nonlinearity="relu")
+
+
+def pyramid_init() -> Initializer:
+    """Returns the Xavier uniform initializer that MMDetection gives to the convolutions of its NAS-FPN."""
+    return XavierUniform()
+
+
+def head_init() -> Initializer:
+    """Returns the N(0, 0.01) initializer of the head (Lin et al. 2017, section 4.1)."""
+    return Normal(sigma=HEAD_STANDARD_DEVIATION)
+
+
+def focal_prior_bias(prior_probability: float = 0.01) -> float:
+    """Returns the bias that makes every anchor foreground with `prior_probability` (Lin et al. 2017, section 4.1).
+
+    Raises:
+        ValueError: the probability is not inside (0, 1).
+    """
+    if not 0.0 < prior_probability < 1.0:
+        raise ValueError(f"prior_probability is {prior_probability}, wanted a number between 0 and 1")
+    return -math.log((1.0 - prior_probability) / prior_probability)

@@ -1,0 +1,100 @@
+"""From scores and boxes of every anchor to the detections of an image, on the host."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Detections:
+    """What was found in one image, best first.
+
+    Attributes:
+        boxes: float32[D, 4], xyxy pixels of the original image.
+        scores: float32[D], 0 to 1.
+        labels: int32[D], class index from 0.
+    """
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class SelectionRule:
+    """Which candidates become detections.
+
+    Attributes:
+        anchors_per_level: how many anchors P3 to P7 have.
+        min_score: candidates at or below this score are dropped.
+        candidates_per_level: best pairs of anchor and class that are kept on each level before suppression.
+        nms_iou: of two boxes of one class with a higher IoU the weaker is dropped.
+        max_detections: detections kept in an image.
+    """
+
+    anchors_per_level: tuple[int, ...]
+    min_score: float
+    candidates_per_level: int
+    nms_iou: float
+    max_detections: int
+
+
+def select_detections(
+    boxes: np.ndarray, scores: np.ndarray, rule: SelectionRule, *, scale: float, height: int, width: int
+) -> Detections:
+    """Selects the detections of one image, as MMDetection v3 does.
+
+    Args:
+        boxes: float32[A, 4], xyxy pixels of the network's input.
+        scores: float32[A, C], sigmoid scores.
+        rule: thresholds and limits.
+        scale: input pixels for one pixel of the original image.
+        height: of the original image, pixels; boxes are clipped to it.
+        width: of the original image, pixels.
+    """
+    anchor, label = _candidates(scores, rule)
+    score = scores[anchor, label]
+    original = boxes[anchor] / np.float32(scale)
+    original = np.clip(original, 0, np.asarray([width, height, width, height], np.float32))
+    kept = suppress(original, score, label, rule.nms_iou)[: rule.max_detections]
+    return Detections(original[kept], score[kept], label[kept].astype(np.int32))
+
+
+def suppress(boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray, max_iou: float) -> np.ndarray:
+    """Runs greedy non-maximum suppression within each class.
+
+    Args:
+        boxes: float32[D, 4], xyxy pixels.
+        scores: float32[D].
+        labels: int[D].
+        max_iou: highest IoU that two kept boxes of one class may have.
+
+    Returns:
+        int64[K], indices of what is kept, best score first.
+    """
+    if len(boxes) == 0:
+        return np.zeros(0, np.int64)
+    boxes_xywh = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1).astype(np.float64)
+    kept = np.asarray(cv2.dnn.NMSBoxesBatched(boxes_xywh, scores, labels.astype(np.int32), -1.0, max_iou), np.int64)
+    return kept[np.argsort(-scores[kept], kind="stable")]
+
+
+def _candidates(scores: np.ndarray, rule: SelectionRule) -> tuple[np.ndarray, np.ndarray]:
+    """Returns anchor and class index, int64[D] each, of each level's best pairs with a score above the threshold."""
+    above = np.flatnonzero(scores > rule.min_score)
+    values = scores.ravel()[above]
+    borders = np.searchsorted(above, np.cumsum(rule.anchors_per_level)[:-1] * scores.shape[1])
+    levels = np.split(np.arange(len(above)), borders)
+    chosen = [level[best_first(values[level], rule.candidates_per_level)] for level in levels]
+    return np.divmod(above[np.concatenate(chosen)], scores.shape[1])
+
+
+def best_first(values: np.ndarray, limit: int) -> np.ndarray:
+    """Returns the indices of the `limit` highest values, highest first, equal ones in their order."""
+    if len(values) > limit:
+        smallest_kept = np.partition(values, len(values) - limit)[len(values) - limit]
+        candidates = np.flatnonzero(values >= smallest_kept)
+    else:
+        candidates = np.arange(len(values))
+    return candidates[np.argsort(-values[candidates], kind="stable")][:limit]

@@ -1,0 +1,75 @@
+"""RetinaNet's head: towers shared over the levels, batch norm per level (MMDetection's RetinaSepBNHead)."""
+
+from mindspore import Tensor, nn, ops
+
+from .init_params import focal_prior_bias, head_init
+from .layers import NormSettings, batch_norm, convolution
+from .nasfpn import NUM_LEVELS
+
+
+class Tower(nn.Cell):
+    """A stack of 3x3 convolutions, one set of weights for all levels, each level with its own batch norm.
+
+    Args:
+        in_channels: channels of the pyramid.
+        channels: channels of each convolution.
+        num_convs: convolutions in the stack.
+        norm: batch norm settings.
+    """
+
+    def __init__(self, in_channels: int, channels: int, num_convs: int, norm: NormSettings) -> None:
+        super().__init__()
+        self.convs = nn.CellList([
+            convolution(in_channels if index == 0 else channels, channels, 3, head_init()) for index in range(num_convs)
+        ])
+        self.norms = nn.CellList([
+            nn.CellList([batch_norm(channels, norm) for _ in range(num_convs)]) for _ in range(NUM_LEVELS)
+        ])
+
+    def construct(self, feature: Tensor, level: int) -> Tensor:
+        """float32[N, in, H, W] of level index 0-4 -> float32[N, channels, H, W]."""
+        for index, conv in enumerate(self.convs):
+            feature = ops.relu(self.norms[level][index](conv(feature)))
+        return feature
+
+
+class RetinaHead(nn.Cell):
+    """Class logits and box deltas of every anchor.
+
+    Args:
+        in_channels: channels of the pyramid.
+        channels: channels of the towers.
+        num_convs: convolutions in each tower; 4 in the paper.
+        num_anchors: anchors in each cell of a level.
+        num_classes: foreground classes; each has its own sigmoid, background is none of them.
+        norm: batch norm settings.
+    """
+
+    def __init__(
+        self, in_channels: int, channels: int, num_convs: int, num_anchors: int, num_classes: int, norm: NormSettings
+    ) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.class_tower = Tower(in_channels, channels, num_convs, norm)
+        self.box_tower = Tower(in_channels, channels, num_convs, norm)
+        tower_channels = channels if num_convs else in_channels
+        self.classify = convolution(
+            tower_channels, num_anchors * num_classes, 3, head_init(), has_bias=True, bias_init=focal_prior_bias()
+        )
+        self.regress = convolution(tower_channels, num_anchors * 4, 3, head_init(), has_bias=True)
+
+    def construct(self, pyramid: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        """P3 to P7 -> class logits float32[N, A, num_classes] and deltas float32[N, A, 4].
+
+        A runs over levels, rows, columns and the anchors of a cell, the order of `box_utils.make_anchors`. Deltas are
+        (dx, dy, dw, dh) as in `box_utils.encode_boxes`.
+        """
+        logits, deltas = (), ()
+        for level in range(NUM_LEVELS):
+            batch = pyramid[level].shape[0]
+            class_map = self.classify(self.class_tower(pyramid[level], level))
+            delta_map = self.regress(self.box_tower(pyramid[level], level))
+            # [N, K * C, H, W] -> [N, H * W * K, C]
+            logits = (*logits, ops.transpose(class_map, (0, 2, 3, 1)).reshape(batch, -1, self.num_classes))
+            deltas = (*deltas, ops.transpose(delta_map, (0, 2, 3, 1)).reshape(batch, -1, 4))
+        return ops.concat(logits, axis=1), ops.concat(deltas, axis=1)

@@ -1,0 +1,55 @@
+"""The whole detector, with the loss for training or the decoding for inference on top."""
+
+import mindspore as ms
+from mindspore import nn, ops
+
+from .box_utils import decode_boxes
+from .loss import RetinaNetLoss
+from .nasfpn import NasFpn
+from .resnet import ResNet
+from .retinahead import RetinaHead
+
+
+class RetinaNetNasFpn(nn.Cell):
+    """Backbone, pyramid and head in a row."""
+
+    def __init__(self, backbone: ResNet, neck: NasFpn, head: RetinaHead) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.neck = neck
+        self.head = head
+
+    def construct(self, images: ms.Tensor) -> tuple[ms.Tensor, ms.Tensor]:
+        """float32[N, 3, H, W], H and W multiples of 128 -> logits float32[N, A, C], deltas float32[N, A, 4]."""
+        return self.head(self.neck(self.backbone(images)))
+
+
+class RetinaNetTraining(nn.Cell):
+    """The detector with its loss, as the training step takes it."""
+
+    def __init__(self, network: RetinaNetNasFpn, loss: RetinaNetLoss) -> None:
+        super().__init__()
+        self.network = network
+        self.loss = loss
+        self.loss_names = loss.loss_names
+
+    def construct(
+        self, images: ms.Tensor, classes: ms.Tensor, target_deltas: ms.Tensor
+    ) -> tuple[ms.Tensor, ms.Tensor, ms.Tensor]:
+        """Images float32[N, 3, H, W] and the targets of `RetinaNetLoss` -> its three scalars."""
+        logits, deltas = self.network(images)
+        return self.loss(logits, deltas, classes, target_deltas)
+
+
+class RetinaNetInference(nn.Cell):
+    """The detector up to scores and boxes of every anchor; thresholds and suppression follow in postprocess.py."""
+
+    def __init__(self, network: RetinaNetNasFpn, anchors: ms.Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self.anchors = anchors
+
+    def construct(self, images: ms.Tensor) -> tuple[ms.Tensor, ms.Tensor]:
+        """float32[N, 3, H, W] -> boxes float32[N, A, 4], xyxy input pixels, not clipped; scores float32[N, A, C]."""
+        logits, deltas = self.network(images)
+        return decode_boxes(deltas.astype(ms.float32), self.anchors), ops.sigmoid(logits.astype(ms.float32))
