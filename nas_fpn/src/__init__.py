@@ -16,8 +16,8 @@ def _put_utils_on_path() -> None:
                 sys.path.insert(0, str(root))
             return
     raise ImportError(
-        f"the shared folder 'utils' is neither in '{_SUITE_DIR}' nor in '{_SUITE_DIR.parent}'; use the repository root as "
-        f"the code directory, or make a folder that holds both with `python utils/tools/bundle.py {_SUITE_DIR.name}`"
+        f"the shared folder 'utils' is neither in '{_SUITE_DIR}' nor in '{_SUITE_DIR.parent}'; use the repository root "
+        f"as the code directory, or make a folder that holds both with `python utils/tools/bundle.py {_SUITE_DIR.name}`"
     )
 
 

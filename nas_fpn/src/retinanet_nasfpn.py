@@ -28,7 +28,7 @@ class RetinaNetTraining(nn.Cell):
     """The detector with its loss, as the training step takes it."""
 
     def __init__(self, network: RetinaNetNasFpn, loss: RetinaNetLoss) -> None:
-        super().__init__()
+        super().__init__(auto_prefix=False)  # parameters keep the detector's names
         self.network = network
         self.loss = loss
         self.loss_names = loss.loss_names
@@ -45,7 +45,7 @@ class RetinaNetInference(nn.Cell):
     """The detector up to scores and boxes of every anchor; thresholds and suppression follow in postprocess.py."""
 
     def __init__(self, network: RetinaNetNasFpn, anchors: ms.Tensor) -> None:
-        super().__init__()
+        super().__init__(auto_prefix=False)  # parameters keep the detector's names
         self.network = network
         self.anchors = anchors
 

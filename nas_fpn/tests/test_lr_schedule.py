@@ -1,0 +1,34 @@
+"""The schedules against the numbers on the page and against hand-worked ones."""
+
+import numpy as np
+
+from nas_fpn.src.lr_schedule import cosine_schedule, five_stage_schedule, step_schedule
+
+
+def test_five_stages_give_the_rates_printed_on_the_page():
+    """The page prints, after epochs 2 to 6 of 916 steps: 3e-6, 2.8e-5, 4.6e-5, 6.4e-5, 8.2e-5 (six decimals)."""
+    rates = five_stage_schedule(0.1, 1e-6, 5e-3, 300, (2, 5, 23, 60, 160), 916)
+    assert len(rates) == 300 * 916
+    printed = [round(float(rates[epoch * 916 - 1]), 6) for epoch in (2, 3, 4, 5, 6)]
+    assert printed == [3e-6, 2.8e-5, 4.6e-5, 6.4e-5, 8.2e-5]
+    np.testing.assert_allclose(rates[250 * 916], 0.1)
+    np.testing.assert_allclose(rates[-1], 0.1 * 5e-3, rtol=1e-3)
+
+
+def test_five_stages_of_a_short_run_are_cut_not_squeezed():
+    rates = five_stage_schedule(0.1, 1e-6, 5e-3, 3, (2, 5, 23, 60, 160), 10)
+    assert len(rates) == 30
+    np.testing.assert_allclose(rates[20], 1e-5)
+
+
+def test_cosine_by_hand():
+    """Warm-up 0.1, 0.325, 0.55, 0.775 of lr; half way down after 4 of 8 steps; the end is approached."""
+    rates = cosine_schedule(1.0, 12, 4, 0.1, 0.0)
+    np.testing.assert_allclose(rates[:4], [0.1, 0.325, 0.55, 0.775])
+    np.testing.assert_allclose([rates[4], rates[8]], [1.0, 0.5])
+    np.testing.assert_allclose(rates[11], 0.5 * (1 + np.cos(np.pi * 7 / 8)))
+
+
+def test_steps_by_hand():
+    rates = step_schedule(1.0, 6, 2, 0.5, (3, 5), 0.1)
+    np.testing.assert_allclose(rates, [0.5, 0.75, 1.0, 0.1, 0.1, 0.01])

@@ -1,0 +1,129 @@
+"""The network: published sizes, and outputs and gradients equal to an independent PyTorch formulation."""
+
+import mindspore as ms
+import numpy as np
+import pytest
+from mindspore import nn, ops
+
+from nas_fpn.src.layers import NormSettings, StemMaxPool
+from nas_fpn.src.nasfpn import NasFpn, output_features, unconsumed_inputs
+from nas_fpn.src.resnet import ResNet
+from nas_fpn.src.retinahead import RetinaHead
+from nas_fpn.src.retinanet_nasfpn import RetinaNetNasFpn
+
+LAYERS, WIDTH, CHANNELS, STACKS, CONVS, CLASSES = (1, 2, 1, 1), 8, 16, 2, 2, 3
+
+
+@pytest.fixture(autouse=True)
+def _graph_mode():
+    ms.set_context(mode=ms.GRAPH_MODE)
+
+
+def _network(layers, width, channels, stacks, convs, classes):
+    norm = NormSettings()
+    neck = NasFpn((width * 8, width * 16, width * 32), channels, stacks, norm)
+    return RetinaNetNasFpn(ResNet(layers, width, norm), neck, RetinaHead(channels, channels, convs, 9, classes, norm))
+
+
+def _tiny():
+    """A tiny network whose every weight is random, so that no branch is multiplied away."""
+    network = _network(LAYERS, WIDTH, CHANNELS, STACKS, CONVS, CLASSES)
+    generator = np.random.default_rng(11)
+    for parameter in network.get_parameters():
+        shape = parameter.shape
+        if parameter.ndim > 1:
+            value = generator.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))
+        elif "moving_variance" in parameter.name or "gamma" in parameter.name:
+            value = generator.uniform(0.7, 1.4, shape)
+        else:
+            value = generator.standard_normal(shape) * 0.1
+        parameter.set_data(ms.Tensor(value.astype(np.float32)))
+    return network
+
+
+def test_published_parameter_counts():
+    """MMDetection's retinanet_r50_nasfpn: 59,967,284 weights, of them 23,508,032, 29,977,600 and 6,481,652."""
+    network = _network((3, 4, 6, 3), 64, 256, 7, 4, 80)
+
+    def count(cell):
+        return sum(parameter.size for parameter in cell.trainable_params())
+
+    assert count(network) == 59_967_284
+    assert [count(network.backbone), count(network.neck), count(network.head)] == [23_508_032, 29_977_600, 6_481_652]
+
+
+def test_the_table_adds_p5_and_p7_and_ends_in_each_level():
+    assert unconsumed_inputs() == (-1, -1, -1, -1, 2, 4, -1)
+    assert output_features() == (7, 8, 9, 11, 10)
+
+
+def test_frozen_stages_do_not_train():
+    network = ResNet((1, 1, 1, 1), 8, NormSettings(), frozen_stages=1)
+    names = [parameter.name for parameter in network.trainable_params()]
+    assert not any(name.startswith(("stem", "stages.0")) for name in names)
+    assert any(name.startswith("stages.1") for name in names)
+    network.set_train(True)
+    assert not network.stem.norm.training
+    assert network.stages[1][0].reduce.norm.training
+
+
+def test_stem_pool_is_the_padded_pool():
+    """3x3 windows with stride 2 and padding 1 over 0..15: maxima 5, 7, 13, 15."""
+    feature = ms.Tensor(np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4))
+    assert StemMaxPool()(feature).asnumpy().ravel().tolist() == [5, 7, 13, 15]
+
+
+class _Gradients(nn.Cell):
+    """Gradients of a fixed weighted sum of the outputs."""
+
+    def __init__(self, network, weight_logits, weight_deltas):
+        super().__init__(auto_prefix=False)
+        self.network, self.weight_logits, self.weight_deltas = network, weight_logits, weight_deltas
+        self.gradient = ms.grad(self.value, None, network.trainable_params())
+
+    def value(self, images):
+        logits, deltas = self.network(images)
+        return (logits * self.weight_logits).sum() + (deltas * self.weight_deltas).sum()
+
+    def construct(self, images):
+        return self.gradient(images)
+
+
+def _relative(value, expected):
+    return np.abs(value - expected).max() / np.abs(expected).max()
+
+
+@pytest.mark.parametrize("train", [False, True])
+def test_outputs_and_gradients_equal_pytorch(train):
+    torch = pytest.importorskip("torch")
+    from nas_fpn.tests.torch_reference import ReferenceNetwork
+
+    network = _tiny()
+    network.set_train(train)
+    weights = {parameter.name: parameter.asnumpy().copy() for parameter in network.get_parameters()}
+    reference = ReferenceNetwork(weights, LAYERS, STACKS, CONVS, CLASSES, train)
+    generator = np.random.default_rng(2)
+    images = generator.standard_normal((2, 3, 128, 256)).astype(np.float32)
+    logits, deltas = reference(torch.tensor(images))
+    sums = [generator.standard_normal(tuple(part.shape)).astype(np.float32) for part in (logits, deltas)]
+    ((logits * torch.tensor(sums[0])).sum() + (deltas * torch.tensor(sums[1])).sum()).backward()
+
+    gradients = _Gradients(network, *map(ms.Tensor, sums))(ms.Tensor(images))
+    for parameter, gradient in zip(network.trainable_params(), gradients, strict=True):
+        expected = reference.weights[parameter.name].grad.numpy()
+        assert _relative(gradient.asnumpy(), expected) < 1e-3, parameter.name
+    for parameter in network.get_parameters():  # training moved the statistics: put them back
+        parameter.set_data(ms.Tensor(weights[parameter.name]))
+    outputs = network(ms.Tensor(images))
+    assert _relative(outputs[0].asnumpy(), logits.detach().numpy()) < 1e-4
+    assert _relative(outputs[1].asnumpy(), deltas.detach().numpy()) < 1e-4
+
+
+def test_batch_of_two_equals_two_batches_of_one():
+    network = _tiny().set_train(False)
+    images = np.random.default_rng(0).standard_normal((2, 3, 128, 128)).astype(np.float32)
+    both = network(ms.Tensor(images))
+    single = [network(ms.Tensor(images[index: index + 1])) for index in range(2)]
+    for part in range(2):
+        joined = ops.concat([output[part] for output in single]).asnumpy()
+        np.testing.assert_allclose(both[part].asnumpy(), joined, rtol=1e-4, atol=1e-5)

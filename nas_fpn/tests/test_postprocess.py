@@ -1,0 +1,64 @@
+"""Selection of detections against small cases worked by hand and a greedy reference."""
+
+import numpy as np
+
+from nas_fpn.src.postprocess import SelectionRule, best_first, select_detections, suppress
+
+RULE = SelectionRule(
+    anchors_per_level=(2, 2), min_score=0.1, candidates_per_level=1000, nms_iou=0.5, max_detections=100
+)
+
+
+def _greedy(boxes, scores, labels, max_iou):
+    kept = []
+    for index in np.argsort(-scores, kind="stable"):
+        for other in kept:
+            shared = np.prod(np.maximum(np.minimum(boxes[index, 2:], boxes[other, 2:])
+                                        - np.maximum(boxes[index, :2], boxes[other, :2]), 0))
+            areas = np.prod(boxes[[index, other], 2:] - boxes[[index, other], :2], axis=1)
+            if labels[index] == labels[other] and shared / (areas.sum() - shared) > max_iou:
+                break
+        else:
+            kept.append(index)
+    return kept
+
+
+def test_suppression_equals_greedy_reference():
+    generator = np.random.default_rng(5)
+    corner = generator.uniform(0, 60, (300, 2))
+    boxes = np.concatenate([corner, corner + generator.uniform(5, 40, corner.shape)], axis=1).astype(np.float32)
+    scores = generator.random(300).astype(np.float32)
+    labels = generator.integers(0, 3, 300)
+    assert suppress(boxes, scores, labels, 0.5).tolist() == _greedy(boxes, scores, labels, 0.5)
+
+
+def test_detections_by_hand():
+    """Two boxes with IoU 0.9 of one class, one of them in another class too, one weak: scale 2 halves the pixels."""
+    boxes = np.asarray([[0, 0, 20, 20], [0, 0, 20, 18], [40, 0, 300, 20], [0, 0, 8, 8]], np.float32)
+    scores = np.asarray([[0.9, 0.0], [0.8, 0.7], [0.0, 0.6], [0.05, 0.1]], np.float32)
+    found = select_detections(boxes, scores, RULE, scale=2.0, height=50, width=100)
+    np.testing.assert_allclose(found.scores, [0.9, 0.7, 0.6])
+    assert found.labels.tolist() == [0, 1, 1]
+    np.testing.assert_allclose(found.boxes, [[0, 0, 10, 10], [0, 0, 10, 9], [20, 0, 100, 10]])
+
+
+def test_no_candidate_gives_no_detection():
+    nothing = np.zeros((4, 4), np.float32)
+    found = select_detections(nothing, nothing[:, :2], RULE, scale=1, height=9, width=9)
+    assert found.boxes.shape == (0, 4)
+    assert found.labels.shape == (0,)
+
+
+def test_limits_per_level_and_per_image():
+    boxes = np.asarray([[0, 0, 5, 5], [10, 0, 15, 5], [20, 0, 25, 5], [30, 0, 35, 5]], np.float32)
+    scores = np.asarray([[0.9], [0.8], [0.7], [0.6]], np.float32)
+    rule = SelectionRule((2, 2), 0.1, 1, 0.5, 100)
+    found = select_detections(boxes, scores, rule, scale=1, height=50, width=50)
+    np.testing.assert_allclose(found.scores, [0.9, 0.7])
+    found = select_detections(boxes, scores, SelectionRule((2, 2), 0.1, 2, 0.5, 3), scale=1, height=50, width=50)
+    np.testing.assert_allclose(found.scores, [0.9, 0.8, 0.7])
+
+
+def test_best_first_keeps_the_order_of_ties():
+    values = np.asarray([0.5, 0.9, 0.5, 0.5, 0.1])
+    assert best_first(values, 3).tolist() == [1, 0, 2]
