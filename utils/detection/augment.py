@@ -1,0 +1,281 @@
+"""Augmentation of one image and its boxes. Every draw comes from the generator that is passed in, so a seed decides all.
+
+Images are uint8[H, W, 3] RGB, boxes float32[N, 4] xyxy in absolute pixels. A function that may drop boxes returns which
+it kept, so that the caller selects labels and crowd flags alike.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from utils.detection.boxes import box_area, box_centers, clip_boxes
+
+MIN_CROP_SIDE = 1.0  # a clipped box thinner than a pixel says nothing about its object
+
+
+@dataclass(frozen=True, eq=False)
+class PaddedBoxes:
+    """Boxes of one image in arrays of fixed length.
+
+    Attributes:
+        boxes: float32[M, 4], xyxy, zero in unused rows.
+        labels: int32[M], -1 in unused rows.
+        is_crowd: bool[M], False in unused rows.
+        is_valid: bool[M], the row holds a box.
+        num_cut: how many boxes did not fit.
+    """
+
+    boxes: np.ndarray
+    labels: np.ndarray
+    is_crowd: np.ndarray
+    is_valid: np.ndarray
+    num_cut: int
+
+
+def resize_keep_ratio(
+    image: np.ndarray, boxes: np.ndarray, target: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Scales an image until it just fits into `target`, keeping its ratio of sides.
+
+    Args:
+        image: uint8[H, W, 3].
+        boxes: float32[N, 4], xyxy, pixels of `image`.
+        target: (height, width) to fit into.
+
+    Returns:
+        uint8[h, w, 3] with h and w at most the target's and one of them equal to it; the boxes in its pixels; the
+        scale, by which detections are divided to return to `image`. Rounding h and w to whole pixels moves a border by
+        at most half a pixel against the scale.
+    """
+    scale = fit_scale(image.shape[:2], target)
+    resized = _resize(image, scale, target)
+    return resized, boxes * np.float32(scale), scale
+
+
+def fit_scale(size: tuple[int, int], target: tuple[int, int]) -> float:
+    """Returns the factor by which an image of (height, width) `size` just fits into `target`."""
+    return min(target[0] / size[0], target[1] / size[1])
+
+
+def random_scale_and_crop(
+    image: np.ndarray,
+    boxes: np.ndarray,
+    target: tuple[int, int],
+    rng: np.random.Generator,
+    *,
+    scale_range: tuple[float, float] = (0.8, 1.2),
+    is_crowd: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Scales by a random multiple of the fitting scale, then cuts a random window where the result exceeds `target`.
+
+    Args:
+        image: uint8[H, W, 3].
+        boxes: float32[N, 4], xyxy, pixels of `image`.
+        target: (height, width) that the result does not exceed; `pad_to` fills what is missing.
+        rng: source of the draws (one for the scale, two for the window, always).
+        scale_range: smallest and largest multiple of the scale at which the whole image just fits.
+        is_crowd: bool[N]; a crowd stays as long as any of it is in the window, another box only if its centre is.
+
+    Returns:
+        uint8[h, w, 3]; float32[K, 4], the boxes that remain, clipped; int64[K], which they are.
+    """
+    scale = fit_scale(image.shape[:2], target) * rng.uniform(*scale_range)
+    draws = rng.uniform(size=2)
+    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    scaled = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+    top, left = (
+        int(draw * (max(0, side - limit) + 1)) for draw, side, limit in zip(draws, (height, width), target, strict=True)
+    )
+    window = scaled[top : top + target[0], left : left + target[1]]
+    moved = boxes * np.float32(scale) - np.array([left, top, left, top], np.float32)
+    boxes, kept = keep_visible(moved, window.shape[:2], is_crowd)
+    return window, boxes, kept
+
+
+def keep_visible(
+    boxes: np.ndarray, size: tuple[int, int], is_crowd: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Drops boxes whose centre lies outside an image and clips the rest.
+
+    Args:
+        boxes: float32[N, 4], xyxy, pixels of the image, possibly outside it.
+        size: (height, width) of the image.
+        is_crowd: bool[N]; a crowd is kept while any of it is visible.
+
+    Returns:
+        float32[K, 4] clipped boxes with sides of at least a pixel, and int64[K], which they are.
+    """
+    height, width = size
+    centers = box_centers(boxes)
+    is_kept = ((centers >= 0) & (centers < np.array([width, height], np.float32))).all(axis=1)
+    if is_crowd is not None:
+        is_kept |= is_crowd
+    clipped = clip_boxes(boxes, height, width)
+    # A box that was thinner than a pixel before is left as it is: the window did not cut it.
+    is_kept &= ((clipped[:, 2:] - clipped[:, :2]) >= np.minimum(MIN_CROP_SIDE, boxes[:, 2:] - boxes[:, :2])).all(axis=1)
+    kept = np.flatnonzero(is_kept)
+    return clipped[kept], kept
+
+
+def flip_horizontal(image: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mirrors an image and its boxes left to right.
+
+    Args:
+        image: uint8[H, W, 3].
+        boxes: float32[N, 4], xyxy, pixels of `image`.
+
+    Returns:
+        The mirrored image and boxes, in the same order.
+    """
+    flipped = boxes.copy()
+    flipped[:, 0::2] = image.shape[1] - boxes[:, 2::-2]  # x1, x2 -> W - x2, W - x1
+    return cv2.flip(image, 1), flipped
+
+
+def photometric_distortion(
+    image: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    brightness: float = 32.0,
+    contrast: tuple[float, float] = (0.5, 1.5),
+    saturation: tuple[float, float] = (0.5, 1.5),
+    hue: float = 18.0,
+) -> np.ndarray:
+    """Changes brightness, contrast, saturation and hue, each with probability one half (SSD, section 2.2).
+
+    Args:
+        image: uint8[H, W, 3], RGB.
+        rng: source of the draws (always the same number of them).
+        brightness: largest offset up or down, in 0-255.
+        contrast: smallest and largest factor about black.
+        saturation: smallest and largest factor.
+        hue: largest turn in degrees of 360.
+
+    Returns:
+        uint8[H, W, 3]. The steps go through 8-bit tables, so hue and saturation are rounded to 1/256 of their range.
+    """
+    is_on = rng.uniform(size=4) < 0.5
+    offset = rng.uniform(-brightness, brightness) if is_on[0] else _skip(rng)
+    gain = rng.uniform(*contrast) if is_on[1] else 1.0 + _skip(rng)
+    factor = rng.uniform(*saturation) if is_on[2] else 1.0 + _skip(rng)
+    turn = rng.uniform(-hue, hue) if is_on[3] else _skip(rng)
+    levels = np.arange(256, dtype=np.float32)
+    if is_on[0] or is_on[1]:
+        image = cv2.LUT(image, _to_levels((levels + offset) * gain))
+    if not (is_on[2] or is_on[3]):
+        return image
+    hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV_FULL)
+    turned = np.round(levels + turn * 256 / 360).astype(np.int32) & 255
+    tables = np.stack([turned.astype(np.uint8), _to_levels(levels * factor), levels.astype(np.uint8)], axis=-1)
+    return cv2.cvtColor(cv2.LUT(hsv, tables[:, None]), cv2.COLOR_HSV2RGB_FULL)
+
+
+def expand(
+    image: np.ndarray,
+    boxes: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    ratio_range: tuple[float, float] = (1.0, 4.0),
+    fill: tuple[float, float, float] = (0.0, 0.0, 0.0),
+) -> tuple[np.ndarray, np.ndarray]:
+    """Places an image at a random spot of a larger canvas, so that its objects become small ones (SSD, section 2.2).
+
+    Args:
+        image: uint8[H, W, 3], RGB.
+        boxes: float32[N, 4], xyxy, pixels of `image`.
+        rng: source of the draws (three).
+        ratio_range: smallest and largest side of the canvas in sides of the image, at least 1.
+        fill: colour of the canvas, RGB, 0-255.
+
+    Returns:
+        uint8[H', W', 3] and the boxes in its pixels.
+    """
+    height, width = image.shape[:2]
+    ratio = rng.uniform(*ratio_range)
+    draws = rng.uniform(size=2)
+    new_height, new_width = int(height * ratio), int(width * ratio)
+    top, left = int(draws[0] * (new_height - height + 1)), int(draws[1] * (new_width - width + 1))
+    canvas = cv2.copyMakeBorder(
+        image, top, new_height - height - top, left, new_width - width - left, cv2.BORDER_CONSTANT, value=fill
+    )
+    return canvas, boxes + np.array([left, top, left, top], np.float32)
+
+
+def pad_to(
+    image: np.ndarray, height: int, width: int, value: tuple[float, float, float] = (0.0, 0.0, 0.0)
+) -> np.ndarray:
+    """Adds rows below and columns on the right until an image has the given size; boxes keep their coordinates.
+
+    Args:
+        image: uint8[h, w, 3] with h at most `height` and w at most `width`.
+        height: rows wanted.
+        width: columns wanted.
+        value: colour of the border, RGB, 0-255.
+
+    Returns:
+        uint8[height, width, 3].
+    """
+    below, right = height - image.shape[0], width - image.shape[1]
+    if below < 0 or right < 0:
+        raise ValueError(f"an image of {image.shape[:2]} does not fit into ({height}, {width}); resize it first")
+    return cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT, value=value)
+
+
+def normalize(image: np.ndarray, mean: tuple[float, float, float], std: tuple[float, float, float]) -> np.ndarray:
+    """Returns (image - mean) / std as float32[3, H, W].
+
+    Args:
+        image: uint8[H, W, 3], RGB.
+        mean: of each channel, RGB, 0-255.
+        std: of each channel, RGB, 0-255.
+    """
+    planes = np.empty((3, *image.shape[:2]), np.float32)
+    levels = np.arange(256, dtype=np.float64)
+    for channel, plane in enumerate(cv2.split(image)):
+        # A table of 256 results per channel: exact, and one pass over the pixels.
+        table = ((levels - mean[channel]) / std[channel]).astype(np.float32)
+        cv2.LUT(plane, table, dst=planes[channel])
+    return planes
+
+
+def pad_boxes(boxes: np.ndarray, labels: np.ndarray, is_crowd: np.ndarray, max_boxes: int) -> PaddedBoxes:
+    """Brings the boxes of an image to a fixed number of rows; of more than that the largest are kept, in their order.
+
+    Args:
+        boxes: float32[N, 4], xyxy.
+        labels: int32[N].
+        is_crowd: bool[N].
+        max_boxes: rows wanted, M.
+    """
+    num_cut = max(0, len(boxes) - max_boxes)
+    if num_cut:
+        kept = np.sort(np.argsort(-box_area(boxes), kind="stable")[:max_boxes])
+        boxes, labels, is_crowd = boxes[kept], labels[kept], is_crowd[kept]
+    count = len(boxes)
+    padded = PaddedBoxes(
+        boxes=np.zeros((max_boxes, 4), np.float32),
+        labels=np.full(max_boxes, -1, np.int32),
+        is_crowd=np.zeros(max_boxes, bool),
+        is_valid=np.arange(max_boxes) < count,
+        num_cut=num_cut,
+    )
+    padded.boxes[:count], padded.labels[:count], padded.is_crowd[:count] = boxes, labels, is_crowd
+    return padded
+
+
+def _resize(image: np.ndarray, scale: float, target: tuple[int, int]) -> np.ndarray:
+    height, width = (
+        min(limit, max(1, round(side * scale))) for side, limit in zip(image.shape[:2], target, strict=True)
+    )
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def _to_levels(values: np.ndarray) -> np.ndarray:
+    return np.clip(np.round(values), 0, 255).astype(np.uint8)
+
+
+def _skip(rng: np.random.Generator) -> float:
+    """Uses up one draw, so that the number of draws does not depend on what was drawn; returns 0."""
+    rng.uniform()
+    return 0.0

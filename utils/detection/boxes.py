@@ -1,0 +1,98 @@
+"""Arithmetic on boxes: xyxy, absolute pixels, float32, no +1. Every function is vectorised over boxes."""
+
+import numpy as np
+
+
+def as_boxes(boxes: np.ndarray | list) -> np.ndarray:
+    """Returns `boxes` as float32[N, 4]; an empty input of any shape becomes float32[0, 4]."""
+    return np.asarray(boxes, np.float32).reshape(-1, 4)
+
+
+def xywh_to_xyxy(boxes_xywh: np.ndarray) -> np.ndarray:
+    """Converts COCO's (left, top, width, height) to (x1, y1, x2, y2).
+
+    Args:
+        boxes_xywh: float[N, 4], absolute pixels.
+
+    Returns:
+        float[N, 4] of the same dtype, absolute pixels.
+    """
+    return np.concatenate([boxes_xywh[..., :2], boxes_xywh[..., :2] + boxes_xywh[..., 2:]], axis=-1)
+
+
+def xyxy_to_xywh(boxes: np.ndarray) -> np.ndarray:
+    """Converts (x1, y1, x2, y2) to COCO's (left, top, width, height). Inverse of `xywh_to_xyxy`.
+
+    Args:
+        boxes: float[N, 4], absolute pixels.
+
+    Returns:
+        float[N, 4] of the same dtype, absolute pixels.
+    """
+    return np.concatenate([boxes[..., :2], boxes[..., 2:] - boxes[..., :2]], axis=-1)
+
+
+def clip_boxes(boxes: np.ndarray, height: float | np.ndarray, width: float | np.ndarray) -> np.ndarray:
+    """Moves corners that lie outside an image to its border.
+
+    Args:
+        boxes: float[N, 4], xyxy, absolute pixels.
+        height: height of the image in pixels, or [N] for boxes of several images.
+        width: width of the image in pixels, or [N].
+
+    Returns:
+        float[N, 4] of the same dtype; a box wholly outside comes back with zero width or height.
+    """
+    limit = np.stack([width, height, width, height], axis=-1).astype(boxes.dtype)
+    return np.clip(boxes, 0, limit)
+
+
+def box_area(boxes: np.ndarray) -> np.ndarray:
+    """Returns width times height, float[N], pixels squared; 0 for a box with a negative side."""
+    sides = np.maximum(boxes[..., 2:] - boxes[..., :2], 0)
+    return sides[..., 0] * sides[..., 1]
+
+
+def box_centers(boxes: np.ndarray) -> np.ndarray:
+    """Returns the centres (x, y) of boxes float[N, 4], as float[N, 2]."""
+    return (boxes[..., :2] + boxes[..., 2:]) * 0.5
+
+
+def pairwise_intersection(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Returns the areas shared by each pair of boxes float[N, 4] and float[M, 4], as float[N, M], pixels squared."""
+    top_left = np.maximum(boxes[:, None, :2], others[None, :, :2])  # [N, M, 2]
+    bottom_right = np.minimum(boxes[:, None, 2:], others[None, :, 2:])  # [N, M, 2]
+    sides = np.maximum(bottom_right - top_left, 0)
+    return sides[..., 0] * sides[..., 1]
+
+
+def pairwise_iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Returns intersection over union of each pair.
+
+    Args:
+        boxes: float[N, 4], xyxy.
+        others: float[M, 4], xyxy.
+
+    Returns:
+        float[N, M] in [0, 1]; 0 where both boxes are empty.
+    """
+    intersection = pairwise_intersection(boxes, others)
+    union = box_area(boxes)[:, None] + box_area(others)[None, :] - intersection
+    return np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
+
+
+def pairwise_ioa(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Returns the share of each of `boxes` that each of `others` covers: intersection over the area of `boxes`.
+
+    This is the overlap that COCO uses with crowd regions: `others` are the crowds.
+
+    Args:
+        boxes: float[N, 4], xyxy.
+        others: float[M, 4], xyxy.
+
+    Returns:
+        float[N, M] in [0, 1]; 0 for an empty box.
+    """
+    intersection = pairwise_intersection(boxes, others)
+    area = np.broadcast_to(box_area(boxes)[:, None], intersection.shape)
+    return np.divide(intersection, area, out=np.zeros_like(intersection), where=area > 0)

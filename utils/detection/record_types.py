@@ -1,0 +1,303 @@
+"""What a detection data set is in memory, whatever file it came from, and the repairs that its boxes go through."""
+
+import difflib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from utils.detection.boxes import box_area, clip_boxes, xyxy_to_xywh
+from utils.model_utils.errors import BadValueError, MissingPathError
+
+ROUNDING_PIXELS = 1.0  # annotators round outwards; a corner that far outside is clipped without a word
+MAX_EXAMPLES = 3
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class ImageRecord:
+    """One image and its boxes.
+
+    Attributes:
+        image_id: the file's own id; for a TXT list the position in it, from 1.
+        file_path: where the image lies.
+        height: annotated height in pixels.
+        width: annotated width in pixels.
+        boxes: float32[N, 4], xyxy, absolute pixels, inside the image, with positive sides; N may be 0.
+        labels: int32[N], class index from 0.
+        is_crowd: bool[N], the box covers a group that is neither to be found nor background.
+    """
+
+    image_id: int
+    file_path: Path
+    height: int
+    width: int
+    boxes: np.ndarray
+    labels: np.ndarray
+    is_crowd: np.ndarray
+
+
+@dataclass(frozen=True)
+class BoxRepairs:
+    """How many boxes of a data set were changed or left out, and which first.
+
+    Attributes:
+        clipped: reached more than a pixel outside their image and were cut at its border.
+        outside: lay wholly outside their image and were dropped.
+        empty: had no positive width and height and were dropped.
+        not_finite: had NaN or infinite coordinates and were dropped.
+        examples: the first few, as a sentence names them.
+    """
+
+    clipped: int = 0
+    outside: int = 0
+    empty: int = 0
+    not_finite: int = 0
+    examples: tuple[str, ...] = ()
+
+    @property
+    def dropped(self) -> int:
+        """Number of boxes that are left out."""
+        return self.outside + self.empty + self.not_finite
+
+    def __str__(self) -> str:
+        """Returns the sentence for the log, "" where nothing was repaired."""
+        if not self.clipped + self.dropped:
+            return ""
+        return (
+            f"{self.clipped} boxes clipped at the image border, {self.dropped} dropped ({self.empty} without area, "
+            f"{self.outside} outside the image, {self.not_finite} not finite); first: {', '.join(self.examples)}"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class DetectionDataset:
+    """The records of one split.
+
+    Attributes:
+        records: one per image, images without boxes included.
+        class_names: name of each class index.
+        category_ids: the file's own id of each class index.
+        source: the annotation file.
+        image_dir: folder that file names are relative to.
+        repairs: what was done to boxes.
+    """
+
+    records: tuple[ImageRecord, ...]
+    class_names: tuple[str, ...]
+    category_ids: tuple[int, ...]
+    source: Path
+    image_dir: Path
+    repairs: BoxRepairs = field(default_factory=BoxRepairs)
+
+
+@dataclass(frozen=True, eq=False)
+class BoxTable:
+    """All boxes of a file as columns, before they are handed out to their images.
+
+    Attributes:
+        image_index: int64[N], position of the box's image in the list of images.
+        boxes: float64[N, 4], xyxy, absolute pixels, as annotated.
+        labels: int32[N], class index from 0.
+        is_crowd: bool[N].
+        names: what each box is called in the log.
+    """
+
+    image_index: np.ndarray
+    boxes: np.ndarray
+    labels: np.ndarray
+    is_crowd: np.ndarray
+    names: Sequence[str]
+
+
+def repair_boxes(
+    boxes: np.ndarray, sizes: np.ndarray, names: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray, BoxRepairs]:
+    """Clips boxes to their images and finds those that cannot be used.
+
+    Args:
+        boxes: float64[N, 4], xyxy, absolute pixels, as annotated.
+        sizes: int[N, 2], (height, width) of each box's image.
+        names: what each box is called in the log.
+
+    Returns:
+        float32[N, 4] clipped boxes (those to drop included), bool[N] which to keep, and the counts.
+    """
+    is_finite = np.isfinite(boxes).all(axis=1)
+    boxes = np.where(is_finite[:, None], boxes, 0.0)
+    is_empty = is_finite & (boxes[:, 2:] <= boxes[:, :2]).any(axis=1)
+    clipped = clip_boxes(boxes, sizes[:, 0], sizes[:, 1]).astype(np.float32)
+    is_outside = is_finite & ~is_empty & (clipped[:, 2:] <= clipped[:, :2]).any(axis=1)
+    is_kept = is_finite & ~is_empty & ~is_outside
+    is_clipped = is_kept & (np.abs(clipped - boxes) > ROUNDING_PIXELS).any(axis=1)
+    changed = np.flatnonzero(is_clipped | ~is_kept)[:MAX_EXAMPLES]
+    repairs = BoxRepairs(
+        clipped=int(is_clipped.sum()),
+        outside=int(is_outside.sum()),
+        empty=int(is_empty.sum()),
+        not_finite=int((~is_finite).sum()),
+        examples=tuple(names[index] for index in changed),
+    )
+    return clipped, is_kept, repairs
+
+
+def make_records(
+    image_ids: Sequence[int], paths: Sequence[Path], sizes: np.ndarray, table: BoxTable
+) -> tuple[tuple[ImageRecord, ...], BoxRepairs]:
+    """Repairs the boxes and hands them out to their images, in the order of the file.
+
+    Args:
+        image_ids: id of each image.
+        paths: file of each image.
+        sizes: int[I, 2], (height, width) of each image.
+        table: the boxes.
+    """
+    boxes, is_kept, repairs = repair_boxes(table.boxes, sizes[table.image_index], table.names)
+    order = np.flatnonzero(is_kept)
+    order = order[np.argsort(table.image_index[order], kind="stable")]
+    ends = np.cumsum(np.bincount(table.image_index[order], minlength=len(image_ids)))[:-1]
+    columns = (np.split(column[order], ends) for column in (boxes, table.labels, table.is_crowd))
+    records = tuple(
+        ImageRecord(image_id, path, int(height), int(width), *arrays)
+        for image_id, path, (height, width), *arrays in zip(image_ids, paths, sizes, *columns, strict=True)
+    )
+    return records, repairs
+
+
+def drop_background(class_names: Sequence[str]) -> tuple[str, ...]:
+    """Returns the names without a leading 'background', which older configurations list as class 0."""
+    names = tuple(class_names)
+    if names and names[0].lower() in ("background", "__background__"):
+        logger.info("class names start with '%s', which is not an object class; it is left out", names[0])
+        return names[1:]
+    return names
+
+
+def check_class_names(class_names: Sequence[str], source: Path) -> None:
+    """Refuses an empty list of class names, and a name that occurs twice.
+
+    Raises:
+        BadValueError: see above.
+    """
+    if not class_names:
+        raise BadValueError(f"'{source}' needs at least one class name, got none; set coco_classes")
+    repeated = sorted({name for name in class_names if list(class_names).count(name) > 1})
+    if repeated:
+        raise BadValueError(
+            f"class name '{repeated[0]}' occurs more than once for '{source}'; each class needs its own name"
+        )
+
+
+def near_names(name: str, known: Sequence[str]) -> str:
+    """Returns how an error goes on after an unknown name: the nearest known ones, or all of them when there are few."""
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    if near:
+        return f"did you mean {' or '.join(repr(each) for each in near)}?"
+    shown = ", ".join(repr(each) for each in list(known)[:10])
+    return f"known names are {shown}{' ...' if len(known) > 10 else ''}"
+
+
+def check_files_exist(image_dir: Path, file_names: Sequence[str], source: Path) -> None:
+    """Refuses a data set whose image files are not all there.
+
+    Raises:
+        MissingPathError: the folder or files are missing; the first three and the count are named.
+    """
+    if not image_dir.is_dir():
+        kind = "is not a folder" if image_dir.exists() else "does not exist"
+        raise MissingPathError(f"image folder '{image_dir}' of '{source}' {kind}; check the data set path")
+    present = {entry.name for entry in image_dir.iterdir()}
+    missing = [name for name in file_names if not (name in present or (image_dir / name).is_file())]
+    if missing:
+        shown = ", ".join(repr(name) for name in missing[:MAX_EXAMPLES])
+        raise MissingPathError(
+            f"{len(missing)} of {len(file_names)} images of '{source}' are not in '{image_dir}', first {shown}; "
+            "check the data set path or copy the files there"
+        )
+
+
+def finish_dataset(dataset: DetectionDataset, allow_empty: bool) -> DetectionDataset:
+    """Says once what was read and repaired, and refuses a split in which nothing can be learned.
+
+    Raises:
+        BadValueError: no image, or (unless `allow_empty`) no box that is not a crowd.
+    """
+    if not dataset.records:
+        raise BadValueError(f"'{dataset.source}' lists no images; a data set needs at least one")
+    num_boxes = sum(len(record.boxes) for record in dataset.records)
+    num_crowds = sum(int(record.is_crowd.sum()) for record in dataset.records)
+    if num_boxes == num_crowds and not allow_empty:
+        found = "no boxes" if not num_boxes else f"only crowd boxes ({num_crowds})"
+        raise BadValueError(
+            f"'{dataset.source}' has {found} of the classes {_shorten(dataset.class_names)} in its "
+            f"{len(dataset.records)} "
+            "images, so there is nothing to learn; check the annotation file and the class names"
+        )
+    background = sum(not len(record.boxes) for record in dataset.records)
+    logger.info(
+        "%s: %d images (%d without boxes), %d boxes (%d crowds), %d classes",
+        dataset.source,
+        len(dataset.records),
+        background,
+        num_boxes,
+        num_crowds,
+        len(dataset.class_names),
+    )
+    if str(dataset.repairs):
+        logger.warning("%s: %s", dataset.source, dataset.repairs)
+    return dataset
+
+
+def to_coco_ground_truth(dataset: DetectionDataset) -> dict:
+    """Returns the data set in COCO's annotation format, so that every source is evaluated by the same code.
+
+    The areas are those of the boxes (a COCO file has those of the segments, which shifts AP of small, medium and large
+    a little).
+    """
+    records = dataset.records
+    return {
+        "images": [
+            {
+                "id": record.image_id,
+                "height": record.height,
+                "width": record.width,
+                "file_name": relative_name(record.file_path, dataset.image_dir),
+            }
+            for record in records
+        ],
+        "annotations": _coco_annotations(records, np.asarray(dataset.category_ids, np.int64)),
+        "categories": [
+            {"id": category_id, "name": name}
+            for category_id, name in zip(dataset.category_ids, dataset.class_names, strict=True)
+        ],
+    }
+
+
+def relative_name(path: Path, folder: Path) -> str:
+    """Returns `path` relative to `folder` with forward slashes, or its last part where it lies elsewhere."""
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
+
+
+def _coco_annotations(records: Sequence[ImageRecord], category_ids: np.ndarray) -> list[dict]:
+    boxes = np.concatenate([record.boxes for record in records]) if records else np.zeros((0, 4), np.float32)
+    image_ids = np.repeat([record.image_id for record in records], [len(record.boxes) for record in records])
+    labels = np.concatenate([record.labels for record in records]) if records else np.zeros(0, np.int32)
+    is_crowd = np.concatenate([record.is_crowd for record in records]) if records else np.zeros(0, bool)
+    columns = (
+        image_ids.tolist(),
+        category_ids[labels].tolist(),
+        xyxy_to_xywh(boxes).tolist(),
+        box_area(boxes).tolist(),
+        is_crowd.astype(int).tolist(),
+    )
+    return [
+        {"id": index, "image_id": image_id, "category_id": category_id, "bbox": box, "area": area, "iscrowd": crowd}
+        for index, (image_id, category_id, box, area, crowd) in enumerate(zip(*columns, strict=True), start=1)
+    ]
+
+
+def _shorten(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")

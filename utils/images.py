@@ -1,0 +1,257 @@
+"""Image files to arrays and back, for all suites: what a camera or an annotator hands over becomes uint8 RGB.
+
+Arrays are uint8[H, W, 3], RGB, row 0 on top. What is converted: greyscale is repeated, alpha is dropped (the colour
+stored under a transparent pixel stays), a palette is looked up, CMYK goes through Pillow's formula, 16-bit greyscale
+keeps the scale 65535 to 255.
+"""
+
+import io
+import os
+import struct
+import tempfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
+
+# Pillow could call outside programs for others (EPS); these are decoded inside the process.
+FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM", "JPEG2000", "MPO")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".jp2")
+EXIF_ORIENTATION = 0x0112
+PNG_BIT_DEPTH_OFFSET = 24
+EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "La", "RGBa", "HSV")
+# What Pillow's readers raise on broken content; each is the file's fault, not the program's.
+DECODER_ERRORS = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, AttributeError, OverflowError,
+                  RuntimeError, struct.error, zlib.error)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """What an image file says about itself before it is decoded.
+
+    Attributes:
+        height: rows of the picture as a viewer shows it, i.e. after the EXIF orientation.
+        width: columns, likewise.
+        file_format: Pillow's name, e.g. "JPEG".
+        mode: Pillow's mode, e.g. "RGB", "L", "I;16".
+        is_rotated: the EXIF orientation turns or mirrors the stored pixels.
+        is_ordinary: an 8-bit RGB or grey JPEG or PNG without rotation, which `decode_ordinary` reads.
+    """
+
+    height: int
+    width: int
+    file_format: str
+    mode: str
+    is_rotated: bool
+    is_ordinary: bool
+
+
+def read_bytes(path: str | os.PathLike) -> bytes:
+    """Returns a file's content.
+
+    Raises:
+        MissingPathError: there is no such file, it is a folder, or it cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError as error:
+        raise MissingPathError(f"image '{path}' does not exist; check the image folder and the file name") from error
+    except IsADirectoryError as error:
+        raise MissingPathError(f"'{path}' is a folder where an image file is wanted") from error
+    except OSError as error:
+        raise MissingPathError(f"image '{path}' cannot be read ({error.strerror}); check its permissions") from error
+
+
+def read_image(path: str | os.PathLike, expected_size: tuple[int, int] | None = None) -> np.ndarray:
+    """Reads an image file; see `decode_image`.
+
+    Returns:
+        uint8[H, W, 3], RGB.
+
+    Raises:
+        MissingPathError: there is no such file, or it cannot be read.
+        BadValueError: the content is not a readable image.
+    """
+    return decode_image(read_bytes(path), str(path), expected_size)
+
+
+def decode_image(data: bytes, name: str, expected_size: tuple[int, int] | None = None) -> np.ndarray:
+    """Decodes the content of an image file, whatever its suffix says.
+
+    Args:
+        data: the file's bytes.
+        name: what error sentences call the file.
+        expected_size: annotated (height, width). The EXIF orientation is applied when this is None, as a viewer does,
+            and otherwise only where it makes the image that size. The size itself is not enforced.
+
+    Returns:
+        uint8[H, W, 3], RGB.
+
+    Raises:
+        BadValueError: empty, truncated, not an image of a known format, too large, or without a defined 8-bit meaning.
+    """
+    image = _open(data, name)
+    try:
+        image.load()
+        if _applies_orientation(image, expected_size):
+            image = ImageOps.exif_transpose(image)
+    except Image.DecompressionBombError as error:
+        raise _too_large(name) from error
+    except DECODER_ERRORS as error:
+        raise BadValueError(f"image '{name}' is truncated or damaged ({error}); replace or remove the file") from error
+    return _to_rgb(image, name)
+
+
+def decode_ordinary(data: bytes | np.ndarray, name: str) -> np.ndarray:
+    """Decodes bytes that `decode_image` has accepted and `read_header` called ordinary; 2.5 times faster, same pixels.
+
+    Args:
+        data: the file's bytes, or uint8[n].
+        name: what the error sentence calls the file.
+
+    Returns:
+        uint8[H, W, 3], RGB.
+
+    Raises:
+        BadValueError: the bytes are damaged.
+    """
+    buffer = np.frombuffer(data, np.uint8)
+    image = cv2.imdecode(buffer, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION) if buffer.size else None
+    if image is None:
+        raise BadValueError(
+            f"image '{name}' cannot be decoded, {buffer.size} bytes are empty or damaged; make the file again"
+        )
+    return image
+
+
+def read_header(data: bytes, name: str) -> ImageHeader:
+    """Reads size and kind without decoding the pixels.
+
+    Args:
+        data: the file's bytes.
+        name: what error sentences call the file.
+
+    Raises:
+        BadValueError: empty, not an image, or too large.
+    """
+    image = _open(data, name)
+    orientation = _orientation(image)
+    width, height = image.size[::-1] if orientation >= 5 else image.size
+    is_eight_bit = image.format in ("JPEG", "MPO") or (image.format == "PNG" and data[PNG_BIT_DEPTH_OFFSET] == 8)
+    return ImageHeader(
+        height=height,
+        width=width,
+        file_format=image.format or "",
+        mode=image.mode,
+        is_rotated=orientation > 1,
+        is_ordinary=is_eight_bit and image.mode in ("RGB", "L") and orientation <= 1,
+    )
+
+
+def encode_jpeg(image: np.ndarray, quality: int = 92) -> bytes:
+    """Returns uint8[H, W, 3] RGB as the bytes of a JPEG file; `quality` from 1 to 95."""
+    return _encode(image, "JPEG", quality=quality, subsampling=0)
+
+
+def encode_png(image: np.ndarray, compress_level: int = 4) -> bytes:
+    """Returns uint8[H, W, 3] RGB as the bytes of a PNG file, without loss; `compress_level` from 0 to 9."""
+    return _encode(image, "PNG", compress_level=compress_level)
+
+
+def write_image(path: str | os.PathLike, image: np.ndarray) -> None:
+    """Writes a picture as PNG or JPEG, as the suffix says, under a temporary name and then renamed; folders are made.
+
+    Args:
+        path: ends in .png, .jpg or .jpeg.
+        image: uint8[H, W, 3], RGB.
+
+    Raises:
+        BadValueError: another suffix.
+        BadStateError: the folder cannot be written to.
+    """
+    path = Path(path)
+    encoders = {".png": encode_png, ".jpg": encode_jpeg, ".jpeg": encode_jpeg}
+    if path.suffix.lower() not in encoders:
+        raise BadValueError(
+            f"pictures are written as .png, .jpg or .jpeg, got '{path.name}'; choose one of these suffixes"
+        )
+    content = encoders[path.suffix.lower()](image)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".picture-", delete=False) as file:
+            temporary = Path(file.name)
+            file.write(content)
+        temporary.chmod(0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise BadStateError(
+            f"picture '{path}' cannot be written ({error.strerror}); check the folder and the disk"
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _encode(image: np.ndarray, file_format: str, **options: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(image)).save(buffer, file_format, **options)
+    return buffer.getvalue()
+
+
+def _open(data: bytes, name: str) -> Image.Image:
+    """Parses the header; the pixels are still to be read."""
+    if not data:
+        raise BadValueError(f"image '{name}' is empty (0 bytes); replace or remove the file")
+    try:
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+    except Image.DecompressionBombError as error:
+        raise _too_large(name) from error
+    except Image.UnidentifiedImageError as error:
+        raise BadValueError(
+            f"image '{name}' is not an image of a known format ({', '.join(FORMATS)}), its first bytes are "
+            f"{data[:8]!r}; "
+            "replace or remove the file"
+        ) from error
+    except DECODER_ERRORS as error:
+        raise BadValueError(f"image '{name}' has a damaged header ({error}); replace or remove the file") from error
+
+
+def _too_large(name: str) -> BadValueError:
+    limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6
+    return BadValueError(f"image '{name}' has more than {limit} million pixels; cut it into tiles or scale it down")
+
+
+def _orientation(image: Image.Image) -> int:
+    """Returns the EXIF orientation, 1 to 8; 1 where there is none or the EXIF block cannot be parsed."""
+    try:
+        value = image.getexif().get(EXIF_ORIENTATION, 1)
+    except DECODER_ERRORS:
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _applies_orientation(image: Image.Image, expected_size: tuple[int, int] | None) -> bool:
+    orientation = _orientation(image)
+    if orientation == 1 or expected_size is None:
+        return orientation != 1
+    width, height = image.size[::-1] if orientation >= 5 else image.size
+    return (height, width) == tuple(expected_size)
+
+
+def _to_rgb(image: Image.Image, name: str) -> np.ndarray:
+    """Converts any decoded picture to uint8[H, W, 3]."""
+    if image.mode.startswith("I;16"):
+        values = np.asarray(image).astype(np.uint32)
+        return np.repeat(((values + 128) // 257).astype(np.uint8)[..., None], 3, axis=-1)  # 65535 / 255 = 257
+    if image.mode not in EIGHT_BIT_MODES:
+        raise BadValueError(
+            f"image '{name}' has pixels of mode '{image.mode}', whose range is not defined; save it with 8 bits per "
+            "channel"
+        )
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
