@@ -1,0 +1,67 @@
+#!/bin/bash
+# Makes or renews the virtual environment; sourced by quickstart.sh and run_tests.sh, not run by itself.
+#   make_environment ROOT REQUIREMENTS_FILE
+# PYTHON picks the interpreter (Python 3.11). An environment that already has these requirements is left alone.
+
+environment_die() {
+  echo "$(basename "$0"): $*" >&2
+  exit 2
+}
+
+# Prints the interpreter to build the environment with.
+find_python() {
+  local candidate
+  if [[ -n "${PYTHON:-}" ]]; then
+    command -v -- "$PYTHON" > /dev/null || environment_die "PYTHON='$PYTHON' is not a command; give a Python 3.11"
+    echo "$PYTHON"
+    return
+  fi
+  for candidate in python3.11 python3 python; do
+    if is_python_311 "$candidate"; then
+      echo "$candidate"
+      return
+    fi
+  done
+  environment_die "no Python 3.11 found; install it, or name it: PYTHON=/path/to/python3.11 bash $0"
+}
+
+is_python_311() {
+  command -v -- "$1" > /dev/null && "$1" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2> /dev/null
+}
+
+# The headless wheel of the same version takes the place of opencv-python where the machine has no libGL or libglib.
+mend_opencv() {
+  local python=$1 version
+  "$python" -c 'import cv2' 2> /dev/null && return
+  version=$("$python" -c 'from importlib.metadata import version; print(version("opencv-python"))')
+  echo "cv2 needs screen libraries that are not here: laying opencv-python-headless $version over it"
+  "$python" -m pip install --quiet --no-deps --force-reinstall "opencv-python-headless==$version"
+  "$python" -c 'import cv2' || environment_die "cv2 cannot be imported; see the message above"
+}
+
+# requirements-dev.txt includes requirements.txt: its stamp stands for both.
+is_stamped() {
+  [[ -f "$1" && "$(cat "$1")" == "$2" ]]
+}
+
+make_environment() {
+  local root=$1 requirements=$2 python base stamp wanted
+  base=$(find_python) || exit 2
+  is_python_311 "$base" || environment_die \
+    "'$base' is $("$base" --version 2>&1), wanted Python 3.11; set PYTHON=/path/to/python3.11"
+  python="$root/.venv/bin/python"
+  stamp="$root/.venv/installed-$(basename "$requirements")"
+  wanted=$(cat "$root"/requirements*.txt)
+  if is_stamped "$stamp" "$wanted" || is_stamped "$root/.venv/installed-requirements-dev.txt" "$wanted"; then
+    return
+  fi
+  echo "installing $(basename "$requirements") into .venv (once)"
+  if ! is_python_311 "$python"; then
+    "$base" -m venv --clear "$root/.venv" \
+      || environment_die "'$base -m venv' failed; on Debian and Ubuntu: apt install python3.11-venv"
+  fi
+  "$python" -m pip install --quiet --disable-pip-version-check -r "$requirements" \
+    || environment_die "pip could not install $requirements; see the message above"
+  mend_opencv "$python"
+  echo "$wanted" > "$stamp"
+}
