@@ -1,0 +1,362 @@
+"""The keys of the NAS-FPN suite, with the page's values as defaults. No MindSpore import: `--help` answers at once."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from utils.model_utils.config import load_config
+from utils.model_utils.config_base import Config, Contradiction, InactiveKey, PathText
+from utils.model_utils.config_schema import DetectionDataKeys, ModelArtsKeys, TrainingKeys, with_default
+
+SUITE_DIR = Path(__file__).resolve().parent.parent
+DEFAULT_FILE = "default_config.yaml"
+STRIDES = (8, 16, 32, 64, 128)
+SIZE_MULTIPLE = STRIDES[-1]
+
+Positive = Annotated[int, Field(ge=1)]
+PositiveNumber = Annotated[float, Field(gt=0)]
+Channels = Annotated[int, Field(ge=1)]
+
+
+class NetworkKeys(Config):
+    """ResNet, NAS-FPN and the RetinaNet head."""
+
+    GROUP = "Network"
+    img_shape: tuple[Positive, Positive] = Field(
+        (640, 640), description="height and width of the network's input in pixels, each a multiple of 128"
+    )
+    resnet_layers: tuple[Positive, Positive, Positive, Positive] = Field(
+        (3, 4, 6, 3), description="bottleneck blocks of the four ResNet stages; 3, 4, 6, 3 is ResNet-50"
+    )
+    resnet_width: int = Field(
+        64, ge=4, multiple_of=4, description="channels of the stem; the stages give 4, 8, 16, 32 times it"
+    )
+    frozen_stages: int = Field(
+        0,
+        ge=-1,
+        le=4,
+        description="ResNet parts that are not trained: 0 and -1 none, 1 the stem and the first stage, ...",
+    )
+    norm_momentum: float = Field(
+        0.9,
+        ge=0,
+        lt=1,
+        description="share of the old running mean that a BatchNorm keeps at a step (PyTorch says 1 minus it)",
+    )
+    norm_eps: float = Field(1e-5, gt=0, description="added to the variance in BatchNorm")
+    nasfpn_out_channel: int = Field(256, ge=1, description="channels of the pyramid")
+    nasfpn_stack_times: int = Field(7, ge=1, description="how many times the searched pyramid is stacked")
+    nasfpn_start_level: int = Field(0, description="first backbone output in the pyramid; 0 is what is built")
+    nasfpn_end_level: int = Field(-1, description="last backbone output in the pyramid; -1, all, is what is built")
+    head_stacked_convs: int = Field(
+        4, ge=0, description="3x3 convolutions of the head before its outputs, shared over levels"
+    )
+    head_channels: int | None = Field(None, ge=1, description="channels of the head; null takes nasfpn_out_channel")
+    anchor_base_scale: float = Field(
+        4.0, gt=0, description="size of the smallest anchor of a level in strides of the level"
+    )
+    anchor_scales_per_octave: int = Field(
+        3, ge=1, description="anchor sizes per level, evenly spaced within a factor of 2"
+    )
+    anchor_ratios: tuple[PositiveNumber, ...] = Field(
+        (0.5, 1.0, 2.0), min_length=1, description="height/width of the anchors"
+    )
+
+    @field_validator("img_shape")
+    @classmethod
+    def _check_img_shape(cls, value: tuple[int, int]) -> tuple[int, int]:
+        for name, size in zip(("height", "width"), value, strict=True):
+            if size % SIZE_MULTIPLE:
+                lower = size // SIZE_MULTIPLE * SIZE_MULTIPLE
+                near = f"{lower} and {lower + SIZE_MULTIPLE}" if lower else f"{SIZE_MULTIPLE}"
+                raise ValueError(
+                    f"img_shape is {list(value)}, but its {name} {size} is no multiple of {SIZE_MULTIPLE}, the stride "
+                    f"of the coarsest level: the nearest to use: {near}"
+                )
+        return value
+
+    @field_validator("nasfpn_start_level", "nasfpn_end_level")
+    @classmethod
+    def _check_levels(cls, value: int, info: object) -> int:
+        name = info.field_name
+        wanted = {"nasfpn_start_level": 0, "nasfpn_end_level": -1}[name]
+        if value != wanted:
+            raise ValueError(
+                f"{name} is {value}, wanted {wanted}: the searched pyramid takes all three backbone outputs"
+            )
+        return value
+
+    @property
+    def anchors_per_cell(self) -> int:
+        """Number of anchors at one place of a level."""
+        return self.anchor_scales_per_octave * len(self.anchor_ratios)
+
+    @property
+    def level_sizes(self) -> tuple[tuple[int, int], ...]:
+        """(height, width) of the levels P3 to P7."""
+        height, width = self.img_shape
+        return tuple((height // stride, width // stride) for stride in STRIDES)
+
+    @classmethod
+    def inactive_keys(cls) -> dict[str, InactiveKey]:
+        """Adds the keys that follow from others here."""
+        per_level = len(STRIDES)
+        return super().inactive_keys() | {
+            "num_retinanet_boxes": InactiveKey("follows from img_shape and the anchor keys", _num_anchors),
+            "num_default": InactiveKey(
+                "follows from the anchor keys", lambda config: [config.anchors_per_cell] * per_level
+            ),
+            "feature_size": InactiveKey("follows from img_shape", _feature_size),
+            "steps": InactiveKey("is built in: the strides of the levels", lambda _: STRIDES),
+            "anchor_size": InactiveKey(
+                "follows from anchor_base_scale",
+                lambda config: [config.anchor_base_scale * stride for stride in STRIDES],
+            ),
+            "aspect_ratios": InactiveKey(
+                "follows from anchor_ratios", lambda config: [config.anchor_ratios] * per_level
+            ),
+            "extras_out_channels": InactiveKey(
+                "follows from nasfpn_out_channel", lambda config: [config.nasfpn_out_channel] * per_level
+            ),
+            "nasfpn_input_channels": InactiveKey(
+                "follows from resnet_width", lambda config: [config.resnet_width * factor for factor in (8, 16, 32)]
+            ),
+            "nasfpn_num_outs": InactiveKey("is built in: the number of levels", lambda _: per_level),
+            "prior_scaling": InactiveKey("box deltas are not scaled"),
+        }
+
+
+def _num_anchors(config: NetworkKeys) -> int:
+    return config.anchors_per_cell * sum(height * width for height, width in config.level_sizes)
+
+
+def _feature_size(config: NetworkKeys) -> list[object]:
+    is_square = config.img_shape[0] == config.img_shape[1]
+    return [height if is_square else [height, width] for height, width in config.level_sizes]
+
+
+class LossKeys(Config):
+    """Assignment and losses."""
+
+    GROUP = "Assignment and loss"
+    match_threshold: float = Field(0.5, gt=0, le=1, description="IoU from which an anchor takes a ground-truth box")
+    neg_iou_threshold: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="IoU below which an anchor is background, between it and match_threshold ignored; "
+        "null takes match_threshold, so that none is ignored",
+    )
+    crowd_ignore_ioa: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="share of an anchor inside a crowd region from which it is neither object nor background",
+    )
+    gamma: float = Field(2.0, ge=0, description="focal loss: exponent that turns easy examples down")
+    alpha: float = Field(0.75, ge=0, le=1, description="focal loss: weight of objects against 1 - alpha of background")
+    box_loss: Literal["smooth_l1", "l1"] = Field("smooth_l1", description="loss of the box deltas")
+    box_loss_beta: float = Field(1.0, gt=0, description="difference at which smooth_l1 turns from a square into a line")
+    box_loss_weight: float = Field(1.0, ge=0, description="factor on the box loss")
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Yields the thresholds that do not fit each other."""
+        yield from super().contradictions()
+        if self.neg_iou_threshold is not None and self.neg_iou_threshold > self.match_threshold:
+            yield Contradiction(
+                ("neg_iou_threshold", "match_threshold"),
+                f"neg_iou_threshold {self.neg_iou_threshold} is above match_threshold {self.match_threshold}, "
+                "an anchor would be object and background: lower neg_iou_threshold, or set it to null",
+            )
+
+
+class ScheduleKeys(TrainingKeys):
+    """Learning rate over the run."""
+
+    GROUP = "Learning rate schedule"
+    lr_schedule: Literal["five_stage", "cosine", "step"] = Field(
+        "five_stage",
+        description="five_stage: the page's five warm-up stages, then a cosine; cosine; step: drops at lr_steps",
+    )
+    lr_init: float = Field(1e-6, ge=0, description="first learning rate of five_stage")
+    lr_end_rate: float = Field(
+        5e-3, ge=0, le=1, description="last learning rate of five_stage and cosine as a share of lr"
+    )
+    warmup_epochs1: int = Field(2, ge=0, description="epochs of the first warm-up stage of five_stage")
+    warmup_epochs2: int = Field(5, ge=0, description="epochs of the second")
+    warmup_epochs3: int = Field(23, ge=0, description="epochs of the third")
+    warmup_epochs4: int = Field(60, ge=0, description="epochs of the fourth")
+    warmup_epochs5: int = Field(160, ge=0, description="epochs of the fifth")
+    warmup_steps: int = Field(0, ge=0, description="steps of the linear warm-up of cosine and step")
+    warmup_ratio: float = Field(0.1, ge=0, le=1, description="share of lr that the linear warm-up begins with")
+    lr_steps: tuple[Positive, ...] = Field(
+        (), description="epochs after which the schedule step drops the rate, ascending"
+    )
+    lr_decay: float = Field(0.1, gt=0, le=1, description="factor on the rate at each of lr_steps")
+
+    @property
+    def warmup_epochs(self) -> tuple[int, int, int, int, int]:
+        """Epochs of the five warm-up stages."""
+        return (
+            self.warmup_epochs1,
+            self.warmup_epochs2,
+            self.warmup_epochs3,
+            self.warmup_epochs4,
+            self.warmup_epochs5,
+        )
+
+    @classmethod
+    def inactive_keys(cls) -> dict[str, InactiveKey]:
+        """Adds the training keys that do nothing here."""
+        return super().inactive_keys() | {
+            "global_step": InactiveKey("is where a schedule begins, --resume continues one", lambda _: 0),
+            "warmup_epochs": InactiveKey("warmup_epochs1 to warmup_epochs5 have its place"),
+            "finish_epoch": InactiveKey("--resume has its place"),
+            "mode": InactiveKey("every step passes its data by itself"),
+        }
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Yields the schedule keys that do not fit each other."""
+        yield from super().contradictions()
+        stages = sum(self.warmup_epochs)
+        if self.lr_schedule == "five_stage" and stages > self.epoch_size:
+            yield Contradiction(
+                ("epoch_size", "lr_schedule", *(f"warmup_epochs{stage}" for stage in range(1, 6))),
+                f"warmup_epochs1 to warmup_epochs5 add up to {stages} epochs and epoch_size is {self.epoch_size}, "
+                "the rate would never reach lr: lower them, or set lr_schedule to cosine",
+            )
+        if self.lr_schedule != "step":
+            return
+        if (
+            not self.lr_steps
+            or list(self.lr_steps) != sorted(set(self.lr_steps))
+            or self.lr_steps[-1] >= self.epoch_size
+        ):
+            yield Contradiction(
+                ("lr_steps", "lr_schedule", "epoch_size"),
+                f"lr_schedule step with lr_steps {list(self.lr_steps)} and epoch_size {self.epoch_size}: "
+                "set lr_steps to ascending epochs below epoch_size, or lr_schedule to cosine",
+            )
+
+
+class AugmentationKeys(Config):
+    """What training does to the pictures."""
+
+    GROUP = "Augmentation and normalisation"
+    flip_ratio: float = Field(0.5, ge=0, le=1, description="probability of a horizontal flip")
+    scale_range: tuple[PositiveNumber, PositiveNumber] = Field(
+        (0.8, 1.2), description="lowest and highest factor on the size that fits img_shape"
+    )
+    crop: bool = Field(True, description="cut what is larger than img_shape at a random place instead of shrinking it")
+    brightness: float = Field(0.4, ge=0, le=1, description="strength of the random change of brightness")
+    contrast: float = Field(0.4, ge=0, le=1, description="strength of the random change of contrast")
+    saturation: float = Field(0.4, ge=0, le=1, description="strength of the random change of saturation")
+    hue: float = Field(
+        0.0, ge=0, le=0.5, description="strength of the random change of hue, as a share of the colour circle"
+    )
+    img_norm_mean: tuple[float, float, float] = Field(
+        (123.675, 116.28, 103.53), description="subtracted from the channels; RGB, 0 to 255"
+    )
+    img_norm_std: tuple[PositiveNumber, PositiveNumber, PositiveNumber] = Field(
+        (58.395, 57.12, 57.375), description="divides the channels; RGB, 0 to 255"
+    )
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Yields a range that runs backwards."""
+        yield from super().contradictions()
+        if self.scale_range[0] > self.scale_range[1]:
+            yield Contradiction(
+                ("scale_range",),
+                f"scale_range is {list(self.scale_range)}, wanted the lower factor first: exchange the two",
+            )
+
+
+class ResultKeys(Config):
+    """Evaluation, inference and export."""
+
+    GROUP = "Evaluation, inference and export"
+    checkpoint_path: PathText = Field("", description="checkpoint that eval.py, infer.py and export.py read")
+    nms_threshold: float = Field(
+        0.6, gt=0, le=1, description="IoU above which the lower of two boxes of a class is dropped"
+    )
+    min_score: float = Field(0.1, ge=0, le=1, description="boxes below this score are dropped")
+    nms_pre: int = Field(1000, ge=1, description="boxes per level that enter NMS, highest scores first")
+    max_boxes: int = Field(100, ge=1, description="most boxes kept of an image")
+    num_pictures: int = Field(16, ge=0, description="pictures with drawn boxes that eval.py writes")
+    image_path: PathText = Field("", description="picture or folder of pictures for infer.py")
+    infer_output_path: PathText = Field("infer_result", description="folder for what infer.py writes")
+    file_name: str = Field("retinanet_nasfpn", min_length=1, description="name of the exported file, without ending")
+    file_format: Literal["auto", "MINDIR", "AIR"] = Field(
+        "auto", description="form of the export; auto is AIR on Ascend, else MINDIR"
+    )
+    export_batch_size: int = Field(1, ge=1, description="images per call of the exported network")
+    result_path: PathText = Field("", description="folder of the binary results that postprocess.py reads")
+
+
+class RecordKeys(DetectionDataKeys):
+    """MindRecord files of this suite."""
+
+    GROUP = "MindRecord files"
+    create_dataset: Literal["coco", "other"] = Field(
+        "coco", description="form of the annotations that create_data.py reads"
+    )
+    prefix: str = Field(
+        "retinanet.mindrecord",
+        min_length=1,
+        description="name of the MindRecord files that create_data.py writes and train.py reads",
+    )
+    eval_prefix: str = Field(
+        "retinanet_eval.mindrecord", min_length=1, description="name of the MindRecord files that eval.py reads"
+    )
+    is_training: bool = Field(True, description="create_data.py: write the training split; false: the evaluation split")
+
+
+class NasFpnConfig(ModelArtsKeys, ResultKeys, AugmentationKeys, LossKeys, NetworkKeys, ScheduleKeys, RecordKeys):
+    """Every key of the suite; the defaults are the page's values. The last group comes first in the help."""
+
+    GROUP = TrainingKeys.GROUP
+
+    epoch_size: int = with_default(TrainingKeys, "epoch_size", 300)
+    batch_size: int = with_default(TrainingKeys, "batch_size", 16)
+    lr: float = with_default(TrainingKeys, "lr", 0.1)
+    weight_decay: float = with_default(TrainingKeys, "weight_decay", 1.5e-4)
+    loss_scale: float = with_default(TrainingKeys, "loss_scale", 1024.0)
+    keep_checkpoint_max: int = with_default(TrainingKeys, "keep_checkpoint_max", 10)
+    modelarts_dataset_unzip_name: str = with_default(ModelArtsKeys, "modelarts_dataset_unzip_name", "MindRecord_COCO")
+
+    filter_weight: bool = Field(
+        False, description="leave the class outputs of pre_trained out, for another set of classes"
+    )
+
+
+def load(argv: Sequence[str] | None = None, program: str = "train.py") -> NasFpnConfig:
+    """Builds the configuration of a command of this suite.
+
+    Args:
+        argv: arguments without the program's name; None takes those of the process.
+        program: file name of the command.
+
+    Raises:
+        BadValueError: unknown keys, wrong values or contradictions.
+        MissingPathError: the YAML file cannot be read.
+    """
+    return load_config(
+        NasFpnConfig,
+        argv,
+        suite_dir=SUITE_DIR,
+        default_file=DEFAULT_FILE,
+        program=program,
+        description=DESCRIPTIONS.get(program, DESCRIPTIONS["train.py"]),
+    )
+
+
+DESCRIPTIONS = {
+    "train.py": "Trains RetinaNet with ResNet and NAS-FPN on a COCO data set.",
+    "eval.py": "Evaluates a checkpoint with the COCO metrics.",
+    "create_data.py": "Writes the MindRecord files of a split.",
+    "infer.py": "Draws detections on pictures.",
+    "export.py": "Exports a checkpoint for inference.",
+    "postprocess.py": "Computes the COCO metrics of results that the 310 harness has written.",
+}

@@ -1,0 +1,240 @@
+"""What a configuration schema is made of: the frozen base class, path texts, keys without effect, contradictions.
+
+A schema is a pydantic class per suite. Here is also what a message needs to know about a field: its kind and its wants.
+"""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Callable, Iterator
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationInfo, field_validator, model_validator
+from pydantic.fields import FieldInfo
+
+COMMAND_LINE = "command line"
+SCHEMA_DEFAULT = "schema default"
+
+
+@dataclasses.dataclass(frozen=True)
+class PathRule:
+    """Marks a text field as a path, which the loader makes absolute.
+
+    Args:
+        keep_words: values that are words of the program and not paths, e.g. "auto".
+    """
+
+    keep_words: tuple[str, ...] = ()
+
+
+PathText = Annotated[str, PathRule()]
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """Where a value was given: the command line, a line of a YAML file, or the schema."""
+
+    where: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        """Returns what a message says, e.g. "/suite/default_config.yaml, line 7"."""
+        return self.where if self.line is None else f"{self.where}, line {self.line}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Contradiction:
+    """Two or more keys whose values cannot hold together; `sentence` names them, their values and the way out."""
+
+    keys: tuple[str, ...]
+    sentence: str
+
+
+class ContradictionsError(ValueError):
+    """All contradictions of one configuration."""
+
+    def __init__(self, contradictions: list[Contradiction]) -> None:
+        super().__init__("; ".join(item.sentence for item in contradictions))
+        self.contradictions = contradictions
+
+
+class Config(BaseModel):
+    """Base of every schema: frozen, unknown keys forbidden, true and false are no numbers, choices in any case.
+
+    Subclasses set `GROUP`, the heading of their keys in the help, and extend `contradictions`, `inactive_keys`, `notes`
+    and `normalise` where they have something to add; each calls super() so that mixins combine.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
+    GROUP: ClassVar[str] = "Other keys"
+    _origins: dict[str, Origin] = PrivateAttr(default_factory=dict)
+    _notes: tuple[str, ...] = PrivateAttr(default=())
+
+    @classmethod
+    def inactive_keys(cls) -> dict[str, "InactiveKey"]:
+        """Returns the keys that are accepted and have no effect."""
+        return {}
+
+    @classmethod
+    def normalise(cls, values: dict[str, object], notes: list[str]) -> dict[str, object]:
+        """Returns the values with older ways of saying the same thing rewritten, and appends to `notes` what it did."""
+        del notes
+        return values
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Yields the keys that do not fit each other."""
+        yield from ()
+
+    def notes(self) -> Iterator[str]:
+        """Yields what the log should say about this configuration."""
+        yield from self._notes
+
+    def origin(self, key: str) -> Origin:
+        """Returns where the value of `key` was given."""
+        return self._origins.get(key, Origin(SCHEMA_DEFAULT))
+
+    def was_given(self, key: str) -> bool:
+        """Returns whether `key` was set in a YAML file or on the command line."""
+        return key in self._origins
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _check_plain_kind(cls, value: object, info: ValidationInfo) -> object:
+        kind = field_kind(cls.model_fields[typing.cast(str, info.field_name)])
+        items = value if isinstance(value, list | tuple) else [value]
+        if kind.scalar in (int, float) and any(isinstance(item, bool) for item in items):
+            raise WrongKindError
+        if kind.choices and isinstance(value, str):
+            return next((choice for choice in kind.choices if str(choice).lower() == value.lower()), value)
+        return value
+
+    @model_validator(mode="after")
+    def _refuse_contradictions(self) -> typing.Self:
+        found = list(self.contradictions())
+        if found:
+            raise ContradictionsError(found)
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        """Compares the values; where they were given does not matter."""
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash((type(self), tuple(self.__dict__.items())))
+
+
+@dataclasses.dataclass(frozen=True)
+class InactiveKey:
+    """A documented key that does nothing here.
+
+    Args:
+        reason: what has its place, for the log, e.g. "follows from img_shape".
+        derived: the value that is used instead; a key given with another value is refused. None accepts any value.
+    """
+
+    reason: str
+    derived: Callable[[typing.Any], object] | None = None
+
+
+class WrongKindError(ValueError):
+    """A value of another kind than the field; the loader's own words say which."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FieldKind:
+    """What a field holds.
+
+    Args:
+        scalar: bool, int, float or str: the value itself, or the items where `is_list`.
+        is_list: whether the value is a list.
+        length: number of items of a list, None for any.
+        choices: the allowed values, empty for any.
+        is_optional: whether null is allowed.
+        path_rule: set where the text is a path.
+    """
+
+    scalar: type
+    is_list: bool = False
+    length: int | None = None
+    choices: tuple[object, ...] = ()
+    is_optional: bool = False
+    path_rule: PathRule | None = None
+
+
+def field_kind(field: FieldInfo) -> FieldKind:
+    """Reads the kind of a field from its annotation."""
+    return _kind_of(field.annotation, field.metadata)
+
+
+def _kind_of(annotation: object, metadata: list[object]) -> FieldKind:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        return _kind_of(arguments[0], [*metadata, *arguments[1:]])
+    if origin in (typing.Union, types.UnionType):
+        inner = next(argument for argument in arguments if argument is not types.NoneType)
+        return dataclasses.replace(_kind_of(inner, metadata), is_optional=types.NoneType in arguments)
+    if origin is Literal:
+        return FieldKind(type(arguments[0]), choices=arguments)
+    if origin is tuple:
+        items = _kind_of(arguments[0], [])
+        return FieldKind(items.scalar, is_list=True, length=None if Ellipsis in arguments else len(arguments))
+    path_rule = next((item for item in metadata if isinstance(item, PathRule)), None)
+    return FieldKind(typing.cast(type, annotation), path_rule=path_rule)
+
+
+SINGULAR = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+PLURAL = {bool: "true/false values", int: "whole numbers", float: "numbers", str: "texts"}
+
+
+def describe_wanted(field: FieldInfo) -> str:
+    """Returns what a field accepts in words, e.g. "a number from 0 to 1, or null"."""
+    kind = field_kind(field)
+    if kind.choices:
+        words = f"one of {', '.join(str(choice) for choice in kind.choices)}"
+    elif kind.is_list:
+        words = f"a list of {kind.length or ''} {PLURAL[kind.scalar]}".replace("  ", " ")
+        item_bounds = _describe_bounds(_item_metadata(field))
+        words += f", each {item_bounds}" if item_bounds else ""
+    elif kind.path_rule:
+        words = "a path" + "".join(f" or {word}" for word in kind.path_rule.keep_words)
+    elif any(getattr(item, "min_length", None) for item in field.metadata):
+        words = "text that is not empty"
+    else:
+        words = f"{SINGULAR[kind.scalar]} {_describe_bounds(field.metadata)}".rstrip()
+    return words + (", or null" if kind.is_optional else "")
+
+
+def _item_metadata(field: FieldInfo) -> list[object]:
+    annotation = field.annotation
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        annotation = next(item for item in typing.get_args(annotation) if item is not types.NoneType)
+    item = typing.get_args(annotation)[0]
+    found: list[object] = []
+    for extra in typing.get_args(item)[1:] if typing.get_origin(item) is Annotated else ():
+        found += extra.metadata if isinstance(extra, FieldInfo) else [extra]
+    return found
+
+
+def _describe_bounds(metadata: list[object]) -> str:
+    bounds = {
+        name: getattr(item, name)
+        for item in metadata
+        for name in ("ge", "gt", "le", "lt", "multiple_of")
+        if getattr(item, name, None) is not None
+    }
+    words = []
+    if "ge" in bounds and "le" in bounds:
+        words.append(f"from {bounds['ge']} to {bounds['le']}")
+    else:
+        phrases = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
+        words += [f"{phrase} {bounds[name]}" for name, phrase in phrases.items() if name in bounds]
+    if "multiple_of" in bounds:
+        words.append(f"a multiple of {bounds['multiple_of']}")
+    text = " and ".join(words)
+    return f"of {text}" if text.startswith("at ") else text
+
+
+def group_of(schema: type[Config], key: str) -> str:
+    """Returns the heading of a key in the help: the `GROUP` of the class that first declared it."""
+    owners = [parent for parent in schema.__mro__ if key in vars(parent).get("__annotations__", {})]
+    return getattr(owners[-1], "GROUP", Config.GROUP) if owners else Config.GROUP
