@@ -1,0 +1,155 @@
+"""Chooses the device and sets it up; clamps workers to the cores. The only place that asks which device there is."""
+
+import dataclasses
+import functools
+import logging
+import os
+
+from utils.model_utils.errors import BadStateError
+from utils.model_utils.local_adapter import DEVICE_ID_VARIABLE, get_device_id, get_device_num, get_rank_id
+
+ACCELERATORS = ("Ascend", "GPU")
+AUTO = "auto"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class DeviceInfo:
+    """The device of this process and its place in the job.
+
+    Args:
+        target: "Ascend", "GPU" or "CPU".
+        device_id: number of the device on this machine.
+        rank: number of this process in the job, from 0.
+        rank_size: number of processes of the job.
+    """
+
+    target: str
+    device_id: int
+    rank: int
+    rank_size: int
+
+
+def choose_device(target: str) -> str:
+    """Returns the device that a `device_target` means on this machine.
+
+    Args:
+        target: "Ascend", "GPU", "CPU" or "auto" in any case; auto takes an accelerator if there is one.
+
+    Raises:
+        BadStateError: the device asked for is not there.
+        ValueError: no such word; the configuration refuses it before.
+    """
+    names = {name.lower(): name for name in (*ACCELERATORS, "CPU", AUTO)}
+    if target.lower() not in names:
+        raise ValueError(f"device target '{target}', wanted one of {', '.join(names.values())}")
+    wanted = names[target.lower()]
+    if wanted == "CPU":
+        return wanted
+    if wanted == AUTO:
+        return next((name for name in ACCELERATORS if _is_available(name)), "CPU")
+    if not _is_available(wanted):
+        raise BadStateError(
+            f"device_target is {wanted}, but MindSpore finds no {wanted} on this machine: install its driver "
+            "and a MindSpore built for it, or set --device_target=CPU"
+        )
+    return wanted
+
+
+def _is_available(name: str) -> bool:
+    import mindspore as ms
+
+    return bool(ms.hal.is_available(name))
+
+
+def resolve_amp_level(amp_level: str, target: str) -> str:
+    """Returns the precision that "auto" means: float16 on Ascend, float32 elsewhere (float16 is slow on a CPU)."""
+    if amp_level != AUTO:
+        return amp_level
+    return "O2" if target == "Ascend" else "O0"
+
+
+def set_up_device(
+    target: str = AUTO,
+    device_id: int | None = None,
+    *,
+    mode: str = "graph",
+    seed: int | None = None,
+    deterministic: bool = False,
+) -> DeviceInfo:
+    """Sets MindSpore's device, execution mode and seed for this process, once, before the first operator.
+
+    Args:
+        target: as for `choose_device`.
+        device_id: number of the device; None takes DEVICE_ID from the environment, else 0. A CPU has no number: there
+            it only tells processes apart.
+        mode: "graph" or "pynative".
+        seed: of MindSpore's global generators; None leaves them alone.
+        deterministic: asks an accelerator for bit-equal repetition, at some cost in speed; a CPU always repeats.
+
+    Raises:
+        BadStateError: the device is not there, has another number, or the process already uses another.
+        BadValueError: DEVICE_ID, RANK_ID or RANK_SIZE is no usable number.
+    """
+    import mindspore as ms
+
+    info = DeviceInfo(
+        target=choose_device(target),
+        device_id=get_device_id() if device_id is None else device_id,
+        rank=get_rank_id(),
+        rank_size=get_device_num(),
+    )
+    if info.target in ACCELERATORS:
+        _check_device_id(info, f"{DEVICE_ID_VARIABLE} in the environment" if device_id is None else "--device_id")
+    try:
+        ms.set_device(info.target, info.device_id if info.target in ACCELERATORS else 0)
+    except RuntimeError as error:
+        raise BadStateError(
+            f"this process cannot use {info.target} {info.device_id} ({_first_line(error)}): choose the device once, "
+            "in a process that has not used another"
+        ) from error
+    ms.set_context(mode={"graph": ms.GRAPH_MODE, "pynative": ms.PYNATIVE_MODE}[mode])
+    if deterministic and info.target in ACCELERATORS:
+        ms.set_deterministic(True)
+    if seed is not None:
+        ms.set_seed(seed)
+    logger.info("device %s %d, rank %d of %d", info.target, info.device_id, info.rank, info.rank_size)
+    return info
+
+
+def _check_device_id(info: DeviceInfo, source: str) -> None:
+    import mindspore as ms
+
+    count = ms.hal.device_count(info.target)
+    if info.device_id >= count:
+        raise BadStateError(
+            f"device {info.device_id} was asked for ({source}), but this machine has {count} {info.target} devices, "
+            f"numbered 0 to {count - 1}: choose one of them"
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def available_cores() -> int:
+    """Returns the number of cores that this process may use, at least 1."""
+    present = os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, min(present, len(os.sched_getaffinity(0))))
+    return present
+
+
+def clamp_workers(requested: int) -> int:
+    """Returns how many workers to start: at least 1, at most one per core (MindSpore refuses more)."""
+    cores = available_cores()
+    workers = max(1, min(requested, cores))
+    if workers != requested:
+        _log_clamped(requested, workers, cores)
+    return workers
+
+
+@functools.cache
+def _log_clamped(requested: int, workers: int, cores: int) -> None:
+    logger.info("%d workers of the %d asked for: this process may use %d cores", workers, requested, cores)

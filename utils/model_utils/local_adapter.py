@@ -1,0 +1,60 @@
+"""What a launcher tells a process through the environment. Every function has an answer where nothing is set."""
+
+import os
+
+from utils.model_utils.errors import BadValueError
+
+DEVICE_ID_VARIABLE = "DEVICE_ID"
+RANK_ID_VARIABLE = "RANK_ID"
+RANK_SIZE_VARIABLE = "RANK_SIZE"
+JOB_ID_VARIABLE = "JOB_ID"
+
+
+def get_device_id() -> int:
+    """Returns DEVICE_ID, 0 where it is not set.
+
+    Raises:
+        BadValueError: it is no whole number of at least 0.
+    """
+    return _read_number(DEVICE_ID_VARIABLE, default=0, lowest=0)
+
+
+def get_device_num() -> int:
+    """Returns RANK_SIZE, the number of processes of the job, 1 where it is not set.
+
+    Raises:
+        BadValueError: it is no whole number of at least 1.
+    """
+    return _read_number(RANK_SIZE_VARIABLE, default=1, lowest=1)
+
+
+def get_rank_id() -> int:
+    """Returns RANK_ID, the number of this process in the job from 0, 0 where it is not set.
+
+    Raises:
+        BadValueError: it is no whole number of at least 0, or not below RANK_SIZE.
+    """
+    rank, rank_size = _read_number(RANK_ID_VARIABLE, default=0, lowest=0), get_device_num()
+    if rank >= rank_size:
+        raise BadValueError(
+            f"environment variable {RANK_ID_VARIABLE} is {rank} and {RANK_SIZE_VARIABLE} is {rank_size}, "
+            f"ranks run from 0 to {rank_size - 1}: correct or unset them"
+        )
+    return rank
+
+
+def get_job_id() -> str:
+    """Returns JOB_ID, "local" where it is not set."""
+    return os.environ.get(JOB_ID_VARIABLE) or "local"
+
+
+def _read_number(variable: str, default: int, lowest: int) -> int:
+    text = os.environ.get(variable, "").strip()
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit() and int(text) >= lowest):
+        raise BadValueError(
+            f"environment variable {variable} is '{text}', wanted a whole number of at least {lowest}: "
+            "correct or unset it"
+        )
+    return int(text)
