@@ -1,4 +1,4 @@
-"""Augmentation of one image and its boxes. Every draw comes from the generator that is passed in, so a seed decides all.
+"""Augmentation of one image and its boxes. Every draw comes from the generator that is passed in: a seed decides all.
 
 Images are uint8[H, W, 3] RGB, boxes float32[N, 4] xyxy in absolute pixels. A function that may drop boxes returns which
 it kept, so that the caller selects labels and crowd flags alike.

@@ -95,6 +95,20 @@ def read_coco_json(source: Path) -> dict:
     return content
 
 
+def read_ground_truth(source: Path) -> dict:
+    """Reads an annotation file and checks what an evaluation needs of it.
+
+    Raises:
+        MissingPathError: no such file, or it cannot be read.
+        BadValueError: the content is not what the format asks for; file and entry are named.
+    """
+    content = read_coco_json(source)
+    _read_images(content["images"], source)
+    _select_categories(content["categories"], None, source)
+    _check_annotations(content["annotations"], source)
+    return content
+
+
 def _check_section(content: dict, section: str, source: Path) -> None:
     if section not in content:
         raise BadValueError(
@@ -147,6 +161,7 @@ def _select_categories(
     else:
         names = tuple(class_names) if "background" in by_name else drop_background(class_names)
     check_class_names(names, source)
+    check_class_names([category["name"] for category in categories if category["name"] in set(names)] or names, source)
     unknown = [name for name in names if name not in by_name]
     if unknown:
         raise BadValueError(_unknown_names_sentence(unknown, names, list(by_name)[::-1], source))

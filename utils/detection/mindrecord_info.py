@@ -1,0 +1,282 @@
+"""What MindRecord files say about themselves, read without MindSpore: whether a set is whole, what it was made from.
+
+A shard begins with the length of its header (8 bytes, little endian) and the header itself, a JSON object with the page
+table, the names of all shards and the schema, whose description is free text: there our own facts are stored. Beside
+each shard lies `<shard>.db`, an SQLite index of its rows.
+"""
+
+import hashlib
+import json
+import re
+import sqlite3
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from utils.model_utils.errors import BadStateError, MissingPathError
+
+KIND = "detection records"
+FORMAT_VERSION = 1
+LENGTH_BYTES = 8
+MAX_HEADER_BYTES = 128 * 2**20
+HEADER_KEYS = ("header_size", "page", "page_size", "schema", "shard_addresses")
+
+
+class ForeignMindRecordError(BadStateError):
+    """Valid MindRecord files that another program wrote; they are never overwritten."""
+
+
+@dataclass(frozen=True, eq=False)
+class MindRecordInfo:
+    """A whole set of MindRecord files.
+
+    Attributes:
+        files: the shards in order.
+        num_images: rows of all shards.
+        class_names: name of each class index.
+        category_ids: the annotation file's own id of each class index.
+        fingerprint: hash of what the set was made from, see `fingerprint_of`.
+        made_from: the parts of the fingerprint.
+        image_ids: int64[num_images], the annotation file's image ids, in its order.
+        rows: int64[num_images], where each of these images lies in the files; MindRecord deals rows out to shards.
+        box_counts: number of images for each number of boxes.
+    """
+
+    files: tuple[Path, ...]
+    num_images: int
+    class_names: tuple[str, ...]
+    category_ids: tuple[int, ...]
+    fingerprint: str
+    made_from: Mapping[str, object]
+    image_ids: np.ndarray
+    rows: np.ndarray
+    box_counts: Mapping[int, int]
+
+
+@dataclass(frozen=True)
+class ShardFacts:
+    """One shard, as its header and index describe it.
+
+    Attributes:
+        names: file names of all shards of the set.
+        description: the text stored with the schema.
+        rows: (record index, image id) of each row, in their order.
+    """
+
+    names: tuple[str, ...]
+    description: str
+    rows: tuple[tuple[int, int], ...]
+
+
+def fingerprint_parts(
+    annotation_file: Path | str, class_names: Sequence[str] | None, options: Mapping[str, object]
+) -> dict[str, object]:
+    """Returns what decides the content of a set of MindRecord files.
+
+    Args:
+        annotation_file: its content is hashed; where it lies does not matter.
+        class_names: the names asked for, None for all of the file.
+        options: whatever else changes what is stored; JSON values.
+
+    Raises:
+        MissingPathError: the file is not there or cannot be read.
+    """
+    try:
+        with open(annotation_file, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise MissingPathError(
+            f"annotation file '{annotation_file}' cannot be read ({error.strerror}); check the data set path"
+        ) from error
+    names = None if class_names is None else list(class_names)
+    return {"annotations": digest, "class_names": names, "options": dict(options), "format": FORMAT_VERSION}
+
+
+def fingerprint_of(parts: Mapping[str, object]) -> str:
+    """Returns the SHA-256 of the parts, as hexadecimal digits."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def read_mindrecord_info(folder: Path | str, prefix: str) -> MindRecordInfo:
+    """Reads what a set of MindRecord files holds, after checking that it is whole.
+
+    Args:
+        folder: where the files lie.
+        prefix: file name without the number of the shard, e.g. "FasterRcnn.mindrecord".
+
+    Raises:
+        MissingPathError: there are no such files.
+        ForeignMindRecordError: the files are valid but were written by another program.
+        BadStateError: a shard or an index is missing, truncated or of another set.
+    """
+    folder = Path(folder)
+    first = _first_shard(folder, prefix)
+    header = read_shard_header(first)
+    description = parse_description(first, header)
+    names = header["shard_addresses"]
+    if first.name not in names:
+        raise BadStateError(
+            f"MindRecord file '{first}' was renamed from '{names[0]}'; give it its old name or delete it"
+        )
+    shards = [_read_shard(folder / name, first, header["schema"][0]["desc"]) for name in names]
+    rows = np.array([row for shard in shards for row in shard.rows], np.int64).reshape(-1, 2)
+    order = np.argsort(rows[:, 0], kind="stable")
+    if not np.array_equal(rows[order, 0], np.arange(description["num_images"])):
+        raise BadStateError(
+            f"MindRecord files '{first}' ... hold {len(rows)} of {description['num_images']} images; delete them"
+        )
+    return MindRecordInfo(
+        files=tuple(folder / name for name in names),
+        num_images=len(rows),
+        class_names=tuple(description["class_names"]),
+        category_ids=tuple(description["category_ids"]),
+        fingerprint=description["fingerprint"],
+        made_from=description["made_from"],
+        image_ids=rows[order, 1],
+        rows=order,
+        box_counts={int(boxes): images for boxes, images in description["box_counts"].items()},
+    )
+
+
+def find_mindrecord(folder: Path | str, prefix: str, fingerprint: str | None = None) -> MindRecordInfo | None:
+    """Returns a whole set with this fingerprint; None where it is missing, damaged or made from something else."""
+    try:
+        info = read_mindrecord_info(folder, prefix)
+    except (BadStateError, MissingPathError):
+        return None
+    return info if fingerprint in (None, info.fingerprint) else None
+
+
+def explain_difference(stored: Mapping[str, object], wanted: Mapping[str, object]) -> str:
+    """Returns which parts of two fingerprints differ, as the end of a sentence."""
+    words = {
+        "annotations": "the annotation file",
+        "class_names": "the class names",
+        "options": "the options",
+        "format": "the format of the files",
+    }
+    changed = [word for key, word in words.items() if stored.get(key) != wanted.get(key)]
+    return f"{' and '.join(changed)} changed" if changed else "nothing changed"
+
+
+def describe_cut_boxes(box_counts: Mapping[int, int], max_boxes: int) -> str | None:
+    """Returns the sentence for the log that says how many images lose boxes to a limit, None where none do.
+
+    Args:
+        box_counts: number of images for each number of boxes, `MindRecordInfo.box_counts`.
+        max_boxes: rows for boxes per image, `num_gts`.
+    """
+    num_cut = sum(images for boxes, images in box_counts.items() if boxes > max_boxes)
+    if not num_cut:
+        return None
+    return (
+        f"{num_cut} of {sum(box_counts.values())} images have more than {max_boxes} boxes (num_gts), up to "
+        f"{max(box_counts)}; the largest {max_boxes} of each are kept"
+    )
+
+
+def set_file_pattern(prefix: str) -> re.Pattern[str]:
+    """Returns the pattern of the names of shards and indices of any set with this prefix."""
+    return re.compile(rf"{re.escape(prefix)}\d{{0,3}}(\.db)?")
+
+
+def read_shard_header(path: Path) -> dict:
+    """Reads the JSON header of a shard.
+
+    Raises:
+        BadStateError: the file is truncated or is no MindRecord file.
+    """
+    try:
+        with open(path, "rb") as file:
+            length = int.from_bytes(file.read(LENGTH_BYTES), "little")
+            header = json.loads(file.read(length)) if 0 < length <= MAX_HEADER_BYTES else None
+    except OSError as error:
+        raise BadStateError(
+            f"MindRecord file '{path}' cannot be read ({error.strerror}); check its permissions"
+        ) from error
+    except ValueError as error:  # broken JSON or UTF-8
+        raise _damaged(path, "its header is broken") from error
+    if not isinstance(header, dict) or any(key not in header for key in HEADER_KEYS) or not header["schema"]:
+        raise _damaged(path, "it has no MindRecord header")
+    return header
+
+
+def parse_description(path: Path, header: Mapping) -> dict:
+    """Returns our own facts from a shard's header.
+
+    Raises:
+        ForeignMindRecordError: the description is not ours.
+    """
+    try:
+        description = json.loads(header["schema"][0]["desc"])
+    except ValueError:
+        description = None
+    if not isinstance(description, dict) or description.get("kind") != KIND:
+        fields = sorted(header["schema"][0].get("schema", {}))
+        raise ForeignMindRecordError(
+            f"MindRecord file '{path}' was written by another program (its columns are {fields}); "
+            "move it away or choose another mindrecord_dir"
+        )
+    if description.get("format") != FORMAT_VERSION:
+        raise BadStateError(
+            f"MindRecord file '{path}' has format {description.get('format')}, wanted {FORMAT_VERSION}; make it again"
+        )
+    return description
+
+
+def _first_shard(folder: Path, prefix: str) -> Path:
+    candidates = [folder / f"{prefix}{number}" for number in ("", "0", "00", "000")]
+    first = next((path for path in candidates if path.is_file()), None)
+    if first is not None:
+        return first
+    if any(Path(f"{path}.db").is_file() for path in candidates):
+        raise BadStateError(f"'{folder}' has the index of '{prefix}' but not its data; make the MindRecord files again")
+    raise MissingPathError(
+        f"there are no MindRecord files '{folder / prefix}*'; run create_data.py or train.py to make them"
+    )
+
+
+def _read_shard(path: Path, first: Path, description: str) -> ShardFacts:
+    """Reads one shard and checks that it is whole and of the same set as the first."""
+    if not path.is_file():
+        raise BadStateError(f"MindRecord file '{path}' of the set of '{first.name}' is missing; make the files again")
+    header = read_shard_header(path)
+    if header["schema"][0]["desc"] != description:
+        raise BadStateError(f"MindRecord file '{path}' is of another set than '{first.name}'; make the files again")
+    expected, found = _expected_bytes(header), path.stat().st_size
+    if found < expected:
+        raise _damaged(path, f"it has {found} of {expected} bytes")
+    rows = _read_index(Path(f"{path}.db"))
+    pages = [page for page in header["page"] if page["page_type"] == "BLOB_DATA"]
+    num_rows = max((page["end_row_id"] for page in pages), default=0)
+    if len(rows) != num_rows:
+        raise _damaged(path, f"its index has {len(rows)} of {num_rows} rows")
+    return ShardFacts(tuple(header["shard_addresses"]), description, rows)
+
+
+def _expected_bytes(header: Mapping) -> int:
+    pages = sorted(header["page"], key=lambda page: page["page_id"])
+    if not pages:
+        return header["header_size"]
+    return header["header_size"] + header["page_size"] * pages[-1]["page_id"] + pages[-1]["page_size"]
+
+
+def _read_index(path: Path) -> tuple[tuple[int, int], ...]:
+    """Returns (record index, image id) of each row of a shard."""
+    if not path.is_file():
+        raise BadStateError(f"MindRecord index '{path}' is missing; make the files again")
+    try:
+        # immutable: no lock file is made, so a read-only folder is fine
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+            return tuple(connection.execute("SELECT record_index_0, image_id_0 FROM INDEXES ORDER BY ROW_ID"))
+    except sqlite3.Error as error:
+        raise _damaged(path, f"its index cannot be read: {error}") from error
+
+
+def _damaged(path: Path, how: str) -> BadStateError:
+    return BadStateError(
+        f"MindRecord file '{path}' is truncated or damaged ({how}); delete it and make the files again"
+    )
