@@ -1,0 +1,225 @@
+"""Pictures of detections: thin boxes in a fixed colour per class, with labels that stay legible and in the picture."""
+
+import colorsys
+import functools
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from utils.detection.boxes import as_boxes, box_area, clip_boxes, pairwise_intersection
+
+# Told apart on photographs by hue and lightness; class k has entry k. Later classes turn the hue by the golden ratio.
+PALETTE = (
+    (230, 57, 70), (29, 132, 232), (255, 183, 3), (22, 160, 105), (155, 81, 224), (255, 112, 32), (0, 178, 202),
+    (222, 49, 143), (120, 170, 20), (94, 96, 206), (166, 98, 55), (0, 128, 128),
+)  # fmt: skip
+GOLDEN_RATIO = 0.618034
+GROUND_TRUTH_COLOR = (255, 255, 255)
+HALO_COLOR = (0, 0, 0, 90)  # a soft dark rim sets a line off from a ground of its own colour
+MAX_ENLARGED_SIDE = 4096
+MIN_SIDE = 320  # smaller pictures are enlarged by a whole factor, or no text would fit
+SUPERSAMPLING = 2  # Pillow draws lines without anti-aliasing: drawn twice as large and averaged
+MAX_SUPERSAMPLED_PIXELS = 4_000_000
+TEXT_SHARE = 1 / 36  # height of the text as a share of the shorter side
+MIN_TEXT, MAX_TEXT = 11, 28
+LINE_SHARE = 1 / 240
+DEFAULT_MIN_SCORE = 0.3
+
+Color = tuple[int, int, int]
+
+
+def class_color(label: int) -> Color:
+    """Returns the colour of a class index, RGB 0-255; always the same for the same index."""
+    if 0 <= label < len(PALETTE):
+        return PALETTE[label]
+    red, green, blue = colorsys.hls_to_rgb((label * GOLDEN_RATIO) % 1.0, 0.5 + 0.1 * (label % 3 - 1), 0.8)
+    return round(red * 255), round(green * 255), round(blue * 255)
+
+
+def draw_detections(
+    image: np.ndarray,
+    boxes: np.ndarray,
+    labels: np.ndarray,
+    scores: np.ndarray | None,
+    class_names: Sequence[str],
+    *,
+    min_score: float = DEFAULT_MIN_SCORE,
+    ground_truth: np.ndarray | None = None,
+) -> np.ndarray:
+    """Draws boxes with the names of their classes onto a copy of an image.
+
+    Args:
+        image: uint8[H, W, 3], RGB.
+        boxes: float32[N, 4], xyxy, pixels of `image`.
+        labels: int[N], class index from 0.
+        scores: float[N] in [0, 1], shown behind the names; None draws all boxes without numbers.
+        class_names: name of each class index, any script.
+        min_score: boxes with a lower score are left out.
+        ground_truth: float32[M, 4], xyxy; drawn as dashed white boxes below the others.
+
+    Returns:
+        uint8[H', W', 3], RGB; H' and W' are H and W, or a whole multiple of them where the image is tiny.
+    """
+    factor = max(1, min(-(-MIN_SIDE // min(image.shape[:2])), MAX_ENLARGED_SIDE // max(image.shape[:2])))
+    canvas = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC) if factor > 1 else image
+    boxes, labels = as_boxes(boxes) * factor, np.asarray(labels, np.int64).reshape(-1)
+    is_shown = np.isfinite(boxes).all(axis=1)
+    if scores is not None:
+        scores = np.asarray(scores, np.float64).reshape(-1)
+        is_shown &= scores >= min_score
+    # large boxes first, so that small ones and their labels end up on top
+    shown = [index for index in np.argsort(-box_area(boxes), kind="stable").tolist() if is_shown[index]]
+    colors = [class_color(int(labels[index])) for index in shown]
+    texts = [_name(class_names, int(labels[index])) for index in shown]
+    if scores is not None:
+        texts = [f"{text} {scores[index]:.2f}" for text, index in zip(texts, shown, strict=True)]
+    truth = None if ground_truth is None else as_boxes(ground_truth) * factor
+    return _draw_labels(_draw_boxes(canvas, boxes[shown], colors, truth), boxes[shown], texts, colors)
+
+
+def contact_sheet(images: Sequence[np.ndarray], columns: int, *, cell_width: int = 480, gap: int = 8) -> np.ndarray:
+    """Puts pictures into the cells of a grid, each scaled to fit and centred.
+
+    Args:
+        images: uint8[H, W, 3] each, RGB; sizes may differ.
+        columns: cells per row.
+        cell_width: width of a cell in pixels; the height follows from the median ratio of sides.
+        gap: pixels between cells and around them.
+
+    Returns:
+        uint8[H', W', 3], RGB, on a dark ground.
+    """
+    if not images:
+        raise ValueError("a contact sheet needs at least one picture")
+    columns = max(1, min(columns, len(images)))
+    cell_height = round(cell_width * float(np.median([image.shape[0] / image.shape[1] for image in images])))
+    num_rows = -(-len(images) // columns)
+    size = (num_rows * (cell_height + gap) + gap, columns * (cell_width + gap) + gap, 3)
+    sheet = np.full(size, 24, np.uint8)
+    for index, image in enumerate(images):
+        scale = min(cell_height / image.shape[0], cell_width / image.shape[1])
+        height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        top = gap + index // columns * (cell_height + gap) + (cell_height - height) // 2
+        left = gap + index % columns * (cell_width + gap) + (cell_width - width) // 2
+        sheet[top : top + height, left : left + width] = cv2.resize(image, (width, height), interpolation=method)
+    return sheet
+
+
+def _draw_boxes(
+    canvas: np.ndarray, boxes: np.ndarray, colors: Sequence[Color], ground_truth: np.ndarray | None
+) -> np.ndarray:
+    """Draws the outlines on a larger transparent layer and averages that down onto the picture."""
+    height, width = canvas.shape[:2]
+    zoom = SUPERSAMPLING if height * width <= MAX_SUPERSAMPLED_PIXELS else 1
+    layer = Image.new("RGBA", (width * zoom, height * zoom))
+    pen = ImageDraw.Draw(layer)
+    thick = round(max(1.2, min(height, width) * LINE_SHARE) * zoom)
+    if ground_truth is not None:
+        for box in (clip_boxes(ground_truth, height, width) * zoom).tolist():
+            _dashed_rectangle(pen, box, thick)
+    for box, color in zip((clip_boxes(boxes, height, width) * zoom).tolist(), colors, strict=True):
+        x1, y1, x2, y2 = box
+        _outline(pen, (x1 - 1, y1 - 1, x2 + 1, y2 + 1), HALO_COLOR, thick + 2)
+        _outline(pen, box, (*color, 255), thick)
+    small = np.asarray(layer.resize((width, height), Image.Resampling.BOX)).astype(np.float32)
+    alpha = small[..., 3:] / 255
+    return np.round(canvas * (1 - alpha) + small[..., :3] * alpha).astype(np.uint8)
+
+
+def _outline(pen: ImageDraw.ImageDraw, box: Sequence[float], color: tuple[int, ...], thick: int) -> None:
+    x1, y1, x2, y2 = (round(value) for value in box)
+    pen.rectangle((x1, y1, max(x1, x2 - 1), max(y1, y2 - 1)), outline=color, width=thick)
+
+
+def _dashed_rectangle(pen: ImageDraw.ImageDraw, box: Sequence[float], thick: int) -> None:
+    """Draws white dashes on a dark outline, visible on any ground."""
+    x1, y1, x2, y2 = box
+    _outline(pen, (x1 - thick / 2, y1 - thick / 2, x2 + thick / 2, y2 + thick / 2), (0, 0, 0, 110), thick * 2)
+    dash = 5 * thick
+    for start in np.arange(x1, x2, 2 * dash).tolist():
+        for y in (y1, y2 - thick):
+            pen.rectangle((start, y, min(start + dash, x2), y + thick - 1), fill=(*GROUND_TRUTH_COLOR, 255))
+    for start in np.arange(y1, y2, 2 * dash).tolist():
+        for x in (x1, x2 - thick):
+            pen.rectangle((x, start, x + thick - 1, min(start + dash, y2)), fill=(*GROUND_TRUTH_COLOR, 255))
+
+
+def _draw_labels(canvas: np.ndarray, boxes: np.ndarray, texts: Sequence[str], colors: Sequence[Color]) -> np.ndarray:
+    """Writes each text on a tag in its class's colour, where it covers the least of the tags placed before."""
+    height, width = canvas.shape[:2]
+    size = float(np.clip(min(height, width) * TEXT_SHARE, MIN_TEXT, MAX_TEXT))
+    font, pad = _font(round(size)), max(2, round(size * 0.22))
+    ascent, descent = font.getmetrics()
+    picture = Image.fromarray(canvas)
+    pen = ImageDraw.Draw(picture, "RGBA")
+    placed = np.zeros((0, 4), np.float32)
+    for box, text, color in zip(boxes, texts, colors, strict=True):
+        text = _shorten(text, font, width - 2 * pad)
+        tag_size = (font.getlength(text) + 2 * pad, ascent + descent + pad)
+        tag = _place_tag(box, tag_size, placed, (height, width))
+        placed = np.concatenate([placed, tag[None]])
+        pen.rounded_rectangle(tuple(tag.tolist()), radius=pad, fill=(*color, 225))
+        pen.text((tag[0] + pad, tag[1] + pad / 2), text, font=font, fill=_text_color(color))
+    return np.array(picture)
+
+
+def _place_tag(box: np.ndarray, tag_size: tuple[float, float], placed: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Returns the xyxy rectangle of a tag: above the box if there is room, else inside or below, in the picture."""
+    tag_width, tag_height = tag_size
+    x1, y1, x2, y2 = box.tolist()
+    corners = np.array(
+        [
+            (x1, y1 - tag_height),
+            (x1, y1),
+            (x2 - tag_width, y1 - tag_height),
+            (x1, y2),
+            (x1, y2 - tag_height),
+        ],
+        np.float32,
+    )  # in the order of preference
+    limit = np.array([size[1] - tag_width, size[0] - tag_height], np.float32)
+    inside = np.clip(corners, 0, np.maximum(limit, 0))
+    tags = np.concatenate([inside, inside + np.array(tag_size, np.float32)], axis=1)
+    covered = pairwise_intersection(tags, placed).sum(axis=1)
+    moved = np.abs(inside - corners).sum(axis=1)
+    # Covering a tenth of a tag, or a shift of a fifth of its height, outweighs one place in the order.
+    cost = covered / (tag_width * tag_height) * 10 + moved / tag_height * 5 + np.arange(len(tags))
+    return np.round(tags[int(np.argmin(cost))])
+
+
+def _text_color(color: Color) -> Color:
+    """Returns black or white, whichever is easier to read on `color` (ITU-R BT.601 luma)."""
+    return (0, 0, 0) if 0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2] > 150 else (255, 255, 255)
+
+
+def _shorten(text: str, font: ImageFont.FreeTypeFont, max_width: float) -> str:
+    """Cuts a text that is wider than the picture."""
+    if font.getlength(text) <= max_width:
+        return text
+    fitting = [count for count in range(len(text)) if font.getlength(f"{text[:count]}…") <= max_width]
+    return f"{text[: max(fitting, default=0)]}…"
+
+
+def _name(class_names: Sequence[str], label: int) -> str:
+    """Returns the name of a class on one line; one without printable characters becomes '?'."""
+    name = class_names[label] if 0 <= label < len(class_names) else f"class {label}"
+    return " ".join("".join(char if char.isprintable() else " " for char in name).split()) or "?"
+
+
+@functools.cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """Returns DejaVu Sans Bold, which matplotlib ships, else Pillow's own font.
+
+    It has Latin, Greek, Cyrillic and Arabic letters; others, such as Chinese, show as boxes.
+    """
+    spec = importlib.util.find_spec("matplotlib")
+    if spec is not None and spec.origin:
+        path = Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans-Bold.ttf"
+        if path.is_file():
+            return ImageFont.truetype(str(path), size)
+    return ImageFont.load_default(size)
