@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from utils.model_utils.config import load_config
 from utils.model_utils.config_base import Config, Contradiction, InactiveKey, PathText
@@ -79,8 +79,8 @@ class NetworkKeys(Config):
 
     @field_validator("nasfpn_start_level", "nasfpn_end_level")
     @classmethod
-    def _check_levels(cls, value: int, info: object) -> int:
-        name = info.field_name
+    def _check_levels(cls, value: int, info: ValidationInfo) -> int:
+        name = str(info.field_name)
         wanted = {"nasfpn_start_level": 0, "nasfpn_end_level": -1}[name]
         if value != wanted:
             raise ValueError(

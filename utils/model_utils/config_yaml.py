@@ -12,6 +12,7 @@ BASE_KEY = "__BASE__"
 MAX_FILE_BYTES = 1 << 20
 
 TAG = "tag:yaml.org,2002:"
+ALLOWED_TAGS = tuple(TAG + name for name in ("null", "bool", "float", "str", "seq", "map"))
 # The scalars of YAML 1.2's core schema. YAML 1.1, PyYAML's, reads 1e-3 as text, 010 as 8, 1:30 as 90, `no` as false and
 # 2024-01-01 as a date.
 PLAIN_SCALARS = {
@@ -31,32 +32,31 @@ class YamlEntry(NamedTuple):
     line: int
 
 
-def _add_plain_scalars(target: type) -> None:
-    target.yaml_implicit_resolvers = {}
-    for name, pattern in PLAIN_SCALARS.items():
-        target.add_implicit_resolver(TAG + name, re.compile(rf"(?:{pattern})\Z"), None)
+def _plain_resolvers() -> dict[None, list[tuple[str, re.Pattern[str]]]]:
+    return {None: [(TAG + name, re.compile(rf"(?:{pattern})\Z")) for name, pattern in PLAIN_SCALARS.items()]}
 
 
 class _Loader(yaml.SafeLoader):
     """SafeLoader with the scalars above, without sets, dates, binary and merge keys."""
+
+    yaml_implicit_resolvers = _plain_resolvers()
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
         """Reads decimal and 0x numbers; a leading zero is no octal number."""
         text = self.construct_scalar(node)
         return int(text, 16) if text.lower().startswith("0x") else int(text)
 
+    yaml_constructors = {
+        tag: constructor
+        for tag, constructor in yaml.SafeLoader.yaml_constructors.items()
+        if tag is None or tag in ALLOWED_TAGS
+    } | {TAG + "int": construct_yaml_int}
+
 
 class _Dumper(yaml.SafeDumper):
     """SafeDumper that quotes what `_Loader` would read as something else than text."""
 
-
-_add_plain_scalars(_Loader)
-_add_plain_scalars(_Dumper)
-_Loader.yaml_constructors = {
-    tag: constructor
-    for tag, constructor in yaml.SafeLoader.yaml_constructors.items()
-    if tag is None or tag.removeprefix(TAG) in ("null", "bool", "float", "str", "seq", "map")
-} | {TAG + "int": _Loader.construct_yaml_int}
+    yaml_implicit_resolvers = _plain_resolvers()
 
 
 def parse_value(text: str) -> object:
@@ -117,7 +117,7 @@ def _read_file(path: Path, wanted_by: Path | None) -> dict[str, YamlEntry]:
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
-        if node is None:
+        if node is None or node.tag == TAG + "null":
             return {}
         if not isinstance(node, yaml.MappingNode):
             raise BadValueError(f"{path}: the file holds {_node_words(node)} where lines 'key: value' were wanted")
