@@ -19,8 +19,9 @@ from PIL import Image, ImageOps
 
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 
-# Pillow could call outside programs for others (EPS); these are decoded inside the process.
-FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM", "JPEG2000", "MPO")
+# Pillow could call outside programs for others (EPS); these are decoded inside the process. MPO (two JPEGs) is a JPEG
+# here.
+FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM", "JPEG2000")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".jp2")
 EXIF_ORIENTATION = 0x0112
 PNG_BIT_DEPTH_OFFSET = 24

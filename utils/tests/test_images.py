@@ -1,0 +1,205 @@
+"""Every odd image of the bad-input list: it is read as a viewer shows it, or refused by a sentence naming the file."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from utils import images
+from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
+
+EXIF_ROTATED_RIGHT = 6  # the camera was turned: a viewer turns the picture by 90 degrees clockwise
+
+
+def picture(height: int = 8, width: int = 12) -> np.ndarray:
+    """Red left half, blue right half."""
+    array = np.zeros((height, width, 3), np.uint8)
+    array[:, : width // 2, 0] = 255
+    array[:, width // 2 :, 2] = 255
+    return array
+
+
+def encoded(image: Image.Image, file_format: str = "PNG", **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, file_format, **options)
+    return buffer.getvalue()
+
+
+def rotated_jpeg(orientation: int = EXIF_ROTATED_RIGHT) -> bytes:
+    exif = Image.Exif()
+    exif[images.EXIF_ORIENTATION] = orientation
+    return encoded(Image.fromarray(picture()), "JPEG", exif=exif, quality=95, subsampling=0)
+
+
+def decoded(image: Image.Image, file_format: str = "PNG") -> np.ndarray:
+    result = images.decode_image(encoded(image, file_format), "x")
+    assert result.dtype == np.uint8
+    assert result.shape == (image.height, image.width, 3)
+    return result
+
+
+def test_png_round_trip_is_exact():
+    array = np.random.default_rng(0).integers(0, 256, (7, 5, 3), dtype=np.uint8)
+    assert np.array_equal(images.decode_image(images.encode_png(array), "x"), array)
+
+
+def test_jpeg_round_trip_is_close():
+    assert np.abs(images.decode_image(images.encode_jpeg(picture()), "x").astype(int) - picture()).max() < 40
+
+
+def test_greyscale_is_repeated_over_channels():
+    assert (decoded(Image.fromarray(np.full((3, 4), 77, np.uint8))) == 77).all()
+
+
+def test_one_bit_becomes_black_and_white():
+    assert set(np.unique(decoded(Image.fromarray(np.eye(4, dtype=bool))))) == {0, 255}
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_alpha_is_dropped_and_the_colour_stays(mode):
+    image = Image.fromarray(np.full((3, 4, 3), 90, np.uint8)).convert(mode)
+    image.putalpha(10)
+    assert (decoded(image) == 90).all()
+
+
+def test_palette_is_looked_up():
+    assert np.array_equal(decoded(Image.fromarray(picture()).convert("P")), picture())
+
+
+def test_cmyk_jpeg_is_converted():
+    """No ink is white; Pillow's formula for full cyan is red 0."""
+    white, cyan = Image.new("CMYK", (4, 4), (0, 0, 0, 0)), Image.new("CMYK", (4, 4), (255, 0, 0, 0))
+    assert (decoded(white, "JPEG") >= 254).all()
+    assert decoded(cyan, "JPEG")[0, 0, 0] <= 2
+
+
+def test_sixteen_bits_are_scaled_to_eight():
+    """65535 is 255, 0 is 0, 257 * 100 = 25700 is 100."""
+    values = np.array([[0, 65535, 25700]], np.uint16)
+    assert decoded(Image.fromarray(values))[0, :, 1].tolist() == [0, 255, 100]
+
+
+def test_float_pixels_have_no_defined_range():
+    data = encoded(Image.fromarray(np.zeros((2, 2), np.float32)), "TIFF")
+    with pytest.raises(BadValueError, match="'depth.tif' has pixels of mode 'F', whose range is not defined; save it"):
+        images.decode_image(data, "depth.tif")
+
+
+def test_one_pixel():
+    assert decoded(Image.new("RGB", (1, 1), (1, 2, 3))).tolist() == [[[1, 2, 3]]]
+
+
+def test_wrong_extension_does_not_matter(tmp_path):
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(images.encode_png(picture()))
+    assert np.array_equal(images.read_image(path), picture())
+
+
+def test_spaces_and_non_ascii_in_paths(tmp_path):
+    path = tmp_path / "Bilder für 你" / "a b 'c'.png"
+    images.write_image(path, picture())
+    assert np.array_equal(images.read_image(path), picture())
+    assert [each.name for each in path.parent.iterdir()] == [path.name]  # no temporary file stays
+
+
+def test_exif_rotation_is_applied_without_annotation():
+    """Turned clockwise, the red left half is on top."""
+    result = images.decode_image(rotated_jpeg(), "x")
+    assert result.shape == (12, 8, 3)
+    assert result[1, 4, 0] > 200
+    assert result[10, 4, 2] > 200
+
+
+def test_exif_rotation_follows_the_annotated_size():
+    assert images.decode_image(rotated_jpeg(), "x", expected_size=(12, 8)).shape == (12, 8, 3)
+    assert images.decode_image(rotated_jpeg(), "x", expected_size=(8, 12)).shape == (8, 12, 3)
+
+
+def test_header_tells_size_as_viewed_and_kind():
+    header = images.read_header(rotated_jpeg(), "x")
+    assert (header.height, header.width, header.is_rotated, header.is_ordinary) == (12, 8, True, False)
+    assert images.read_header(images.encode_jpeg(picture()), "x").is_ordinary
+    assert images.read_header(images.encode_png(picture()), "x").is_ordinary
+    assert not images.read_header(encoded(Image.fromarray(picture()).convert("P")), "x").is_ordinary
+    assert not images.read_header(encoded(Image.fromarray(np.zeros((2, 2), np.uint16))), "x").is_ordinary
+
+
+def test_fast_decoder_gives_the_same_pixels(shared_data):
+    paths = sorted((shared_data / "coco_subset" / "train2017").glob("*.jpg"))[:5]
+    for path in paths:
+        data = path.read_bytes()
+        assert np.array_equal(images.decode_ordinary(data, "x"), images.decode_image(data, "x"))
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"", r"'photo\.jpg' is empty \(0 bytes\); replace or remove the file"),
+        (
+            b"GIF, says the file, but no",
+            r"'photo\.jpg' is not an image of a known format .* its first bytes are b'GIF, say",
+        ),
+        (images.encode_jpeg(np.zeros((64, 64, 3), np.uint8))[:-100], r"'photo\.jpg' is truncated or damaged"),
+        (
+            images.encode_png(np.arange(30000, dtype=np.uint16).astype(np.uint8).reshape(100, 100, 3))[:-60],
+            r"'photo\.jpg' is truncated or damaged",
+        ),
+        (images.encode_jpeg(np.zeros((64, 64, 3), np.uint8))[:30], r"'photo\.jpg' (is|has)"),
+    ],
+    ids=["empty", "not an image", "truncated JPEG", "truncated PNG", "only a header"],
+)
+def test_unreadable_images_get_a_sentence(data, sentence):
+    with pytest.raises(BadValueError, match=sentence):
+        images.decode_image(data, "photo.jpg")
+
+
+def test_very_large_images_get_a_sentence(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1_000_000)
+    with pytest.raises(BadValueError, match=r"'map\.png' has more than 2 million pixels; cut it into tiles"):
+        images.decode_image(encoded(Image.new("L", (1500, 1500))), "map.png")
+
+
+@pytest.mark.parametrize("data", [b"", b"not an image"])
+def test_fast_decoder_refuses_damage(data):
+    with pytest.raises(BadValueError, match=r"'row 3' cannot be decoded"):
+        images.decode_ordinary(data, "row 3")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_damaged_bytes_never_raise_anything_else():
+    rng = np.random.default_rng(0)
+    sources = [
+        rotated_jpeg(),
+        images.encode_png(picture()),
+        encoded(Image.fromarray(picture()), "TIFF"),
+        encoded(Image.fromarray(picture()), "GIF"),
+        encoded(Image.fromarray(picture()), "BMP"),
+        encoded(Image.fromarray(picture()), "WEBP"),
+    ]
+    refused = 0
+    for index in range(1200):
+        damaged = bytearray(sources[index % len(sources)])
+        for place in rng.integers(0, len(damaged), rng.integers(1, 20)):
+            damaged[place] = rng.integers(0, 256)
+        try:
+            images.read_header(bytes(damaged), "x")
+            images.decode_image(bytes(damaged), "x")
+        except BadValueError:
+            refused += 1
+    assert 0 < refused < 1200
+
+
+def test_missing_files_and_folders_get_a_sentence(tmp_path):
+    with pytest.raises(MissingPathError, match=r"image '.*nothing\.jpg' does not exist"):
+        images.read_image(tmp_path / "nothing.jpg")
+    with pytest.raises(MissingPathError, match="is a folder where an image file is wanted"):
+        images.read_image(tmp_path)
+
+
+def test_writing_refuses_other_suffixes_and_bad_folders(tmp_path):
+    with pytest.raises(BadValueError, match=r"written as \.png, \.jpg or \.jpeg, got 'a\.tif'"):
+        images.write_image(tmp_path / "a.tif", picture())
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(BadStateError, match="cannot be written"):
+        images.write_image(tmp_path / "file" / "a.png", picture())
