@@ -1,5 +1,6 @@
 """What comes out of a configuration: required paths, the dump that reads back, the help."""
 
+import contextlib
 import math
 import tempfile
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 
 from utils.model_utils.config import dump_config, load_config, require
-from utils.model_utils.errors import MissingPathError
+from utils.model_utils.errors import MissingPathError, UserError
 from utils.model_utils.tests.toy_schema import ToyConfig, load
 
 
@@ -71,6 +72,24 @@ def test_any_configuration_survives_dump_and_load(values):
         )
     assert again == config
     assert math.isclose(again.lr, config.lr, rel_tol=0)
+
+
+KEYS = [*ToyConfig.model_fields, *ToyConfig.inactive_keys(), "config_path", "workers", "unknown"]
+ODD_TEXTS = [
+    "null", "[1,2]", "{a: 1}", "1e999", "'", "[", "!!python/name:os", "&a", "*a", "~x/y", "\0", "true", "1" * 5000, "[[1]]",
+    "[null]", "[background]", "? a", "- 1", "a\nb: 2", "--",
+]  # fmt: skip
+odd_values = st.text(max_size=8) | st.sampled_from(ODD_TEXTS) | st.integers().map(str) | st.floats().map(str)
+
+
+@hypothesis.settings(max_examples=200, deadline=None)
+@hypothesis.given(st.lists(st.tuples(st.sampled_from(KEYS), odd_values), max_size=4), st.booleans())
+def test_any_values_load_or_are_told_as_a_users_error(pairs, in_yaml):
+    with tempfile.TemporaryDirectory() as folder:
+        text = "\n".join(f"{key}: {value}" for key, value in pairs) if in_yaml else ""
+        (Path(folder) / "default.yaml").write_text(text, encoding="utf-8")
+        with contextlib.suppress(UserError):
+            load(Path(folder), *(() if in_yaml else [f"--{key}={value}" for key, value in pairs]))
 
 
 def test_help_lists_every_key_with_the_defaults_of_the_yaml_file(suite, capsys):
