@@ -76,8 +76,8 @@ def test_any_configuration_survives_dump_and_load(values):
 
 KEYS = [*ToyConfig.model_fields, *ToyConfig.inactive_keys(), "config_path", "workers", "unknown"]
 ODD_TEXTS = [
-    "null", "[1,2]", "{a: 1}", "1e999", "'", "[", "!!python/name:os", "&a", "*a", "~x/y", "\0", "true", "1" * 5000, "[[1]]",
-    "[null]", "[background]", "? a", "- 1", "a\nb: 2", "--",
+    "null", "[1,2]", "{a: 1}", "1e999", "'", "[", "!!python/name:os", "&a", "*a", "~x/y", "\0", "true", "1" * 5000,
+    "[[1]]", "[null]", "[background]", "? a", "- 1", "a\nb: 2", "--",
 ]  # fmt: skip
 odd_values = st.text(max_size=8) | st.sampled_from(ODD_TEXTS) | st.integers().map(str) | st.floats().map(str)
 
