@@ -1,0 +1,54 @@
+"""Mixed precision of a network, and the scale of its loss."""
+
+from dataclasses import dataclass
+
+import mindspore as ms
+from mindspore import nn
+
+from utils.model_utils.errors import BadValueError
+
+AMP_LEVELS = ("O0", "O2", "O3")
+MIN_LOSS_SCALE = 1.0
+
+
+def apply_amp(network: nn.Cell, level: str) -> nn.Cell:
+    """Returns the network in the given precision; weights and outputs, and so the losses, stay float32.
+
+    Args:
+        network: the network without its loss.
+        level: O0 float32; O2 float16 but for normalisation layers; O3 float16 throughout.
+
+    Raises:
+        BadValueError: if the level is none of these.
+    """
+    if level not in AMP_LEVELS:
+        raise BadValueError(f"amp_level '{level}' is unknown; use one of {', '.join(AMP_LEVELS)}")
+    return network if level == "O0" else ms.amp.auto_mixed_precision(network, level)
+
+
+@dataclass
+class LossScaler:
+    """Factor on the loss before the backward pass, so that small float16 gradients do not vanish. Lives on the host.
+
+    Attributes:
+        scale: the factor now.
+        dynamic: double it after `growth_interval` finite steps in a row and halve it after an overflow (never below 1).
+        growth_interval: number of finite steps before the scale grows.
+        good_steps: finite steps since the scale last changed.
+    """
+
+    scale: float = 1.0
+    dynamic: bool = False
+    growth_interval: int = 2000
+    good_steps: int = 0
+
+    def update(self, is_finite: bool) -> None:
+        """Takes note of one step."""
+        if not self.dynamic:
+            return
+        if not is_finite:
+            self.scale, self.good_steps = max(self.scale / 2, MIN_LOSS_SCALE), 0
+            return
+        self.good_steps += 1
+        if self.good_steps >= self.growth_interval:
+            self.scale, self.good_steps = self.scale * 2, 0

@@ -1,0 +1,9 @@
+"""Tests of the engine run compiled, as training does."""
+
+import mindspore as ms
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _graph_mode():
+    ms.set_context(mode=ms.GRAPH_MODE)

@@ -1,0 +1,97 @@
+import mindspore as ms
+import numpy as np
+import pytest
+from mindspore import nn
+
+from utils.training.optimizer import build_optimizer, set_learning_rate
+
+SHAPES = {"backbone.conv.weight": (4, 3, 3, 3), "backbone.norm.gamma": (4,), "head.weight": (5, 4), "head.bias": (5,)}
+RATES = (0.01, 0.005, 0.02, 0.001, 0.01)
+DECAY = 0.03
+
+
+def make_parameters(seed=0):
+    generator = np.random.default_rng(seed)
+    return {name: generator.normal(size=shape).astype(np.float32) for name, shape in SHAPES.items()}
+
+
+class Apply(nn.Cell):
+    def __init__(self, optimizer):
+        super().__init__(auto_prefix=False)
+        self.optimizer = optimizer
+
+    def construct(self, factor, is_finite, *gradients):
+        return self.optimizer(gradients, factor, is_finite)
+
+
+def run_ours(name, steps, **options):
+    parameters = [ms.Parameter(ms.Tensor(values), name=key) for key, values in make_parameters().items()]
+    optimizer = build_optimizer(
+        name, [(parameter.name, parameter) for parameter in parameters], weight_decay=DECAY, lr_scales={"head": 10.0},
+        **options)
+    apply = Apply(optimizer)
+    for step in range(steps):
+        set_learning_rate(optimizer, RATES[step])
+        gradients = [ms.Tensor(values) for values in make_parameters(step + 1).values()]
+        apply(ms.Tensor(1.0, ms.float32), ms.Tensor(True), *gradients)
+    return {parameter.name: parameter.asnumpy() for parameter in parameters}
+
+
+def run_torch(name, steps, **options):
+    torch = pytest.importorskip("torch")
+    tensors = {key: torch.tensor(values, requires_grad=True) for key, values in make_parameters().items()}
+    groups = [
+        {"params": [tensor], "weight_decay": 0.0 if tensor.ndim == 1 else DECAY, "lr": 1.0} for tensor in
+        tensors.values()]
+    optimizer = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}[name](groups, **options)
+    for step in range(steps):
+        for (key, tensor), group in zip(tensors.items(), optimizer.param_groups, strict=True):
+            group["lr"] = RATES[step] * (10 if key.startswith("head") else 1)
+            tensor.grad = torch.tensor(make_parameters(step + 1)[key])
+        optimizer.step()
+    return {key: tensor.detach().numpy() for key, tensor in tensors.items()}
+
+
+@pytest.mark.parametrize(("name", "ours", "theirs"), [
+    ("sgd", {"momentum": 0.9}, {"momentum": 0.9}),
+    ("sgd", {"momentum": 0.0}, {}),
+    ("adamw", {"betas": (0.9, 0.999), "eps": 1e-8}, {"betas": (0.9, 0.999), "eps": 1e-8}),
+    ("adamw", {"betas": (0.8, 0.95), "eps": 1e-3}, {"betas": (0.8, 0.95), "eps": 1e-3}),
+])
+def test_five_steps_with_groups_equal_torch(name, ours, theirs):
+    expected = run_torch(name, 5, **theirs)
+    for key, values in run_ours(name, 5, **ours).items():
+        np.testing.assert_allclose(values, expected[key], rtol=1e-6, atol=1e-6, err_msg=key)
+
+
+def test_norms_and_biases_are_decayed_when_not_excepted():
+    """One SGD step from w with gradient g and decay d at rate r: w - r * (g + d * w); the head's rate is tenfold."""
+    after = run_ours("sgd", 1, no_decay_norm_bias=False)
+    before, gradients = make_parameters(), make_parameters(1)
+    for key, values in after.items():
+        rate = RATES[0] * (10 if key.startswith("head") else 1)
+        np.testing.assert_allclose(values, before[key] - rate * (gradients[key] + DECAY * before[key]), atol=1e-6)
+
+
+def test_the_longest_prefix_decides():
+    parameters = [(name, ms.Parameter(ms.Tensor([1.0]), name=name)) for name in ("head.a", "head.b", "body")]
+    assert build_optimizer("sgd", parameters, lr_scales={"head": 2.0, "head.b": 3.0}).scales == (2.0, 3.0, 1.0)
+
+
+def test_frozen_parameters_are_left_out():
+    parameters = [(name, ms.Parameter(ms.Tensor([1.0]), name=name, requires_grad=name == "a")) for name in "ab"]
+    assert [parameter.name for parameter in build_optimizer("adamw", parameters).parameters] == ["a"]
+
+
+@pytest.mark.parametrize(("name", "options", "sentence"), [
+    ("adamm", {}, "optimizer 'adamm' is unknown; use sgd or adamw"),
+    ("sgd", {"lr_scales": {"hed": 10}}, "learning rate factor for 'hed': no trainable parameter's name begins with it"),
+])
+def test_what_cannot_be_built_gets_a_sentence(name, options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        build_optimizer(name, [("head", ms.Parameter(ms.Tensor([1.0]), name="head"))], **options)
+
+
+def test_a_network_without_trainable_parameters_gets_a_sentence():
+    with pytest.raises(ValueError, match="no trainable parameter"):
+        build_optimizer("sgd", [])
