@@ -1,0 +1,140 @@
+"""The sky, and weather in the air before the lens."""
+
+import cv2
+import numpy as np
+
+from utils.sample_data.camera import Camera
+from utils.sample_data.light import Light
+from utils.sample_data.parts import Colour
+from utils.sample_data.textures import clouds
+
+
+def sky(rng: np.random.Generator, light: Light, height: int, width: int, horizon: float) -> np.ndarray:
+    """Paints a gradient with clouds, at dusk a glow and at night stars and a moon.
+
+    Args:
+        rng: where the draws come from.
+        light: time and weather.
+        height: canvas rows.
+        width: canvas columns.
+        horizon: canvas row of the horizon.
+
+    Returns:
+        uint8[height, width, 3], RGB.
+    """
+    rows, columns = height // 4, width // 4
+    up = np.clip(1.0 - (np.arange(rows) + 0.5) / max(horizon / 4, 1.0), 0.0, 1.0)[:, None, None].astype(np.float32)
+    picture = (
+        np.array(light.sky_low, np.float32)
+        + (np.array(light.sky_top, np.float32) - np.array(light.sky_low, np.float32)) * up**0.8
+    )
+    picture = np.broadcast_to(picture, (rows, columns, 3)).copy()
+    x, y = np.meshgrid(np.arange(columns) / columns, np.arange(rows) / rows)
+    if light.time == "dusk" and light.weather == "dry":
+        centre = float(rng.uniform(0.15, 0.85))
+        glow = np.exp(-(((x - centre) / 0.28) ** 2 + ((y - horizon / height) / 0.22) ** 2))[..., None]
+        picture += glow * np.array([60, 52, 14], np.float32)
+    noise = cv2.resize(clouds(rng, rows, columns // 3, 6, 4), (columns, rows), interpolation=cv2.INTER_CUBIC)
+    threshold = float(np.quantile(noise, 1.0 - light.cloud_cover))
+    cover = np.clip((noise - threshold) / 1.1, 0, 1)[..., None] * np.clip(up * 2.5, 0.1, 1)
+    lower = cv2.GaussianBlur(noise, (0, 0), rows / 40)
+    shade = 1.0 - 0.05 * np.clip(lower - noise + 0.5, -0.5, 2.0)[..., None]
+    picture += (np.array(light.cloud, np.float32) * shade - picture) * cover * (0.9 if light.cloud_cover < 0.6 else 0.6)
+    if light.time == "night" and light.weather == "dry":
+        picture = _stars(rng, picture, cover[..., 0])
+    return cv2.resize(np.clip(picture, 0, 255).astype(np.uint8), (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def _stars(rng: np.random.Generator, picture: np.ndarray, cover: np.ndarray) -> np.ndarray:
+    rows, columns = picture.shape[:2]
+    picked = rng.integers(0, rows * columns, 90)
+    flat = picture.reshape(-1, 3)
+    flat[picked] += (rng.uniform(40, 170, 90) * (1 - cover.reshape(-1)[picked]))[:, None].astype(np.float32)
+    centre = (int(rng.uniform(0.1, 0.9) * columns), int(rng.uniform(0.05, 0.16) * rows))
+    return cv2.circle(picture, centre, max(2, rows // 28), (236, 234, 214), -1, cv2.LINE_AA)
+
+
+def add_halos(picture: np.ndarray, halos: list[tuple[float, float, float, Colour]]) -> np.ndarray:
+    """Adds the glow around lamps.
+
+    Args:
+        picture: uint8[H, W, 3].
+        halos: (x, y, radius) in pixels and colour of each.
+
+    Returns:
+        uint8[H, W, 3].
+    """
+    height, width = picture.shape[:2]
+    light = np.zeros(picture.shape, np.float32)
+    for x, y, radius, colour in halos:
+        left, right = max(0, int(x - 3 * radius)), min(width, int(x + 3 * radius) + 1)
+        top, bottom = max(0, int(y - 3 * radius)), min(height, int(y + 3 * radius) + 1)
+        if right <= left or bottom <= top:
+            continue
+        across = np.exp(-(((np.arange(left, right) + 0.5 - x) / radius) ** 2))
+        down = np.exp(-(((np.arange(top, bottom) + 0.5 - y) / radius) ** 2))
+        light[top:bottom, left:right] += (down[:, None] * across)[..., None] * np.array(colour, np.float32) * 0.55
+    return np.clip(picture + light, 0, 255).astype(np.uint8)
+
+
+def add_weather(rng: np.random.Generator, picture: np.ndarray, light: Light, camera: Camera) -> np.ndarray:
+    """Adds falling rain or snow, a vignette and the grain of the sensor.
+
+    Args:
+        rng: where the draws come from.
+        picture: uint8[H, W, 3].
+        light: time and weather.
+        camera: for the size of drops and flakes.
+
+    Returns:
+        uint8[H, W, 3].
+    """
+    height, width = picture.shape[:2]
+    if light.weather == "rain":
+        picture = _rain(rng, picture, width)
+    if light.weather == "snow":
+        picture = _snow(rng, picture, width)
+    x = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
+    y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
+    shade = 1.0 - 0.09 * (x * x + y * y)
+    grain = rng.standard_normal((height, width), dtype=np.float32) * (2.4 if light.time == "night" else 1.6)
+    return np.clip(picture * shade[..., None] + grain[..., None], 0, 255).astype(np.uint8)
+
+
+def _rain(rng: np.random.Generator, picture: np.ndarray, width: int) -> np.ndarray:
+    """Slanting streaks."""
+    height = picture.shape[0]
+    layer = np.zeros(picture.shape[:2], np.uint8)
+    slant = float(rng.uniform(-0.3, 0.3))
+    starts = np.column_stack([rng.uniform(-0.1, 1.1, 420) * width, rng.uniform(-0.1, 1, 420) * height])
+    lengths = rng.uniform(0.012, 0.035, 420) * width
+    ends = starts + np.column_stack([lengths * slant, lengths])
+    for start, end, strength in zip(starts * 8, ends * 8, rng.uniform(40, 130, 420), strict=True):
+        cv2.line(
+            layer,
+            tuple(int(value) for value in start),
+            tuple(int(value) for value in end),
+            float(strength),
+            1,
+            cv2.LINE_AA,
+            3,
+        )
+    return _veil(picture, layer, (214, 222, 230), 0.75)
+
+
+def _snow(rng: np.random.Generator, picture: np.ndarray, width: int) -> np.ndarray:
+    """Flakes, the near ones larger and blurred."""
+    height = picture.shape[0]
+    for count, radius, blur in ((420, 0.0011, 0.6), (110, 0.0022, 1.2), (22, 0.005, 2.6)):
+        layer = np.zeros(picture.shape[:2], np.uint8)
+        spots = np.column_stack([rng.uniform(0, 1, count) * width, rng.uniform(0, 1, count) * height])
+        for spot, size in zip(spots * 8, rng.uniform(0.7, 1.4, count) * radius * width * 8, strict=True):
+            cv2.circle(layer, tuple(int(value) for value in spot), max(4, int(size)), 235, -1, cv2.LINE_AA, 3)
+        picture = _veil(picture, cv2.GaussianBlur(layer, (0, 0), blur * width / 1024 + 0.2), (250, 251, 255), 0.85)
+    return picture
+
+
+def _veil(picture: np.ndarray, layer: np.ndarray, colour: Colour, strength: float) -> np.ndarray:
+    """Blends a colour over uint8[H, W, 3] where uint8[H, W] says how much."""
+    share = layer[..., None].astype(np.float32) * (strength / 255.0)
+    return np.clip(picture + (np.array(colour, np.float32) - picture) * share, 0, 255).astype(np.uint8)

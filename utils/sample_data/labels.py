@@ -1,0 +1,140 @@
+"""From outlines in drawing order to what is visible where, and from there to Cityscapes ids and boxes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from utils.sample_data.canvas import Outline
+
+# Official ids of Cityscapes; True where each object is counted for itself.
+CITYSCAPES_IDS = {
+    "road": (7, False),
+    "sidewalk": (8, False),
+    "building": (11, False),
+    "wall": (12, False),
+    "fence": (13, False),
+    "pole": (17, False),
+    "traffic light": (19, False),
+    "traffic sign": (20, False),
+    "vegetation": (21, False),
+    "terrain": (22, False),
+    "sky": (23, False),
+    "person": (24, True),
+    "persongroup": (24, False),
+    "rider": (25, True),
+    "car": (26, True),
+    "truck": (27, True),
+    "bus": (28, True),
+    "motorcycle": (32, True),
+    "bicycle": (33, True),
+}
+# Official ids of COCO 2017: (id, supercategory).
+COCO_CATEGORIES = {
+    "person": (1, "person"),
+    "bicycle": (2, "vehicle"),
+    "car": (3, "vehicle"),
+    "motorcycle": (4, "vehicle"),
+    "bus": (6, "vehicle"),
+    "truck": (8, "vehicle"),
+    "traffic light": (10, "outdoor"),
+    "stop sign": (13, "outdoor"),
+}
+LEAST_VISIBLE = 0.2  # share of the silhouette
+LEAST_SIDE = 1 / 64  # of the picture's height: 8 pixels at 512
+
+
+@dataclass(frozen=True)
+class Target:
+    """A detection target.
+
+    Args:
+        category: COCO name.
+        box: (left, top, right, bottom) of the visible part, pixels, right and bottom exclusive.
+        mask: bool[h, w], the visible part within the box.
+        crowd: whether it is a group.
+    """
+
+    category: str
+    box: tuple[int, int, int, int]
+    mask: np.ndarray
+    crowd: bool
+
+
+def paint_indices(outlines: list[Outline], height: int, width: int) -> np.ndarray:
+    """Paints outlines over each other as the official Cityscapes scripts do.
+
+    Returns:
+        int32[height, width], the index of the outline that is seen at each pixel.
+    """
+    image = Image.new("I", (width, height), 0)
+    drawer = ImageDraw.Draw(image)
+    for index, outline in enumerate(outlines):
+        drawer.polygon([(int(x), int(y)) for x, y in outline.polygon], fill=index)
+    return np.array(image, dtype=np.int32)
+
+
+def label_ids(outlines: list[Outline], indices: np.ndarray) -> np.ndarray:
+    """uint8[H, W], the official Cityscapes id at each pixel of int32[H, W] from `paint_indices`."""
+    table = np.array([CITYSCAPES_IDS[outline.item.label][0] for outline in outlines], np.uint8)
+    return table[indices]
+
+
+def instance_ids(outlines: list[Outline], indices: np.ndarray) -> np.ndarray:
+    """uint16[H, W]: id * 1000 + running number for objects that are counted, the plain id for everything else."""
+    counts: dict[str, int] = {}
+    table = []
+    for outline in outlines:
+        number, counted = CITYSCAPES_IDS[outline.item.label]
+        if counted:
+            counts[outline.item.label] = counts.get(outline.item.label, -1) + 1
+            number = number * 1000 + counts[outline.item.label]
+        table.append(number)
+    return np.array(table, np.uint16)[indices]
+
+
+def visible_boxes(indices: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Tight boxes of what is seen of each outline.
+
+    Args:
+        indices: int32[H, W] from `paint_indices`.
+        count: number of outlines.
+
+    Returns:
+        int64[count] visible pixels, and int64[count, 4] (left, top, right, bottom), right and bottom exclusive; zeros
+        where nothing is seen.
+    """
+    height, width = indices.shape
+    flat = indices.reshape(-1)
+    areas = np.bincount(flat, minlength=count)
+    order = np.argsort(flat, kind="stable")
+    seen = np.nonzero(areas)[0]
+    starts = np.concatenate([[0], np.cumsum(areas)])[seen]
+    rows, columns = order // width, order % width
+    boxes = np.zeros((count, 4), np.int64)
+    boxes[seen] = np.column_stack(
+        [
+            np.minimum.reduceat(columns, starts),
+            np.minimum.reduceat(rows, starts),
+            np.maximum.reduceat(columns, starts) + 1,
+            np.maximum.reduceat(rows, starts) + 1,
+        ]
+    )
+    return areas, boxes
+
+
+def targets(outlines: list[Outline], indices: np.ndarray) -> list[Target]:
+    """Detection targets: what has a category, is large enough and not hidden."""
+    areas, boxes = visible_boxes(indices, len(outlines))
+    full = np.array([outline.area for outline in outlines])
+    sides = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+    kept = (areas >= LEAST_VISIBLE * full) & (sides >= max(3.0, LEAST_SIDE * indices.shape[0]))
+    found = []
+    for index in np.nonzero(kept)[0]:
+        item = outlines[index].item
+        if item.category is not None:
+            left, top, right, bottom = (int(side) for side in boxes[index])
+            found.append(
+                Target(item.category, (left, top, right, bottom), indices[top:bottom, left:right] == index, item.crowd)
+            )
+    return found

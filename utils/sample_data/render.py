@@ -1,0 +1,129 @@
+"""From (seed, split, index) to a picture with the outlines of what is in it."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from utils.sample_data.backdrop import add_halos, add_weather, sky
+from utils.sample_data.canvas import OVERSAMPLING, Canvas, Outline, cast_shadow
+from utils.sample_data.labels import paint_indices
+from utils.sample_data.light import draw_light
+from utils.sample_data.parts import Item
+from utils.sample_data.scene import Scene
+from utils.sample_data.scene_across import across_scene
+from utils.sample_data.scene_along import along_scene
+
+SPLITS = ("train", "val")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawn scene.
+
+    Args:
+        image: uint8[H, W, 3], RGB.
+        outlines: silhouettes in drawing order, back to front; the first is the sky's.
+    """
+
+    image: np.ndarray
+    outlines: list[Outline]
+
+
+def draw_picture(seed: int, split: str, index: int, height: int, width: int) -> Picture:
+    """Draws picture `index` of `split`; the same arguments always give the same pixels.
+
+    Args:
+        seed: of the data set.
+        split: "train" or "val".
+        index: from 0.
+        height: rows.
+        width: columns.
+
+    Returns:
+        The picture.
+    """
+    rng = np.random.default_rng([seed, SPLITS.index(split), index])
+    light = draw_light(rng)
+    layout = across_scene if rng.random() < 0.5 else along_scene
+    return render(rng, layout(rng, light, height, width))
+
+
+def render(rng: np.random.Generator, scene: Scene) -> Picture:
+    """Draws a scene: sky, ground with shadows, street fronts, objects from far to near, lamps, weather."""
+    camera, light = scene.camera, scene.light
+    canvas = Canvas(camera, light)
+    rows, columns = canvas.pixels.shape[:2]
+    canvas.pixels[:] = sky(rng, light, rows, columns, camera.horizon * OVERSAMPLING)
+    corners = np.array([[0, 0], [camera.width - 1, 0], [camera.width - 1, camera.height - 1], [0, camera.height - 1]])
+    outlines = [Outline(Item("sky", ()), corners, camera.height * camera.width)]
+    for item in scene.grounds:
+        outline = canvas.draw_ground(item)
+        if outline is not None and item.label is not None:
+            outlines.append(outline)
+    standing = _far_to_near(scene, scene.backdrop, by_middle=True) + _far_to_near(scene, scene.items, by_middle=False)
+    materials = paint_indices(outlines, camera.height, camera.width)
+    names = [outline.item.label for outline in outlines]
+    canvas.finish_ground(materials.astype(np.uint8), names, _shadows(scene))
+    if light.weather == "rain":
+        canvas.reflect(
+            standing,
+            np.where(
+                np.isin(materials, [index for index, name in enumerate(names) if name in ("road", "sidewalk")]), 255, 0
+            ).astype(np.uint8),
+            0.38,
+        )
+    outlines += [outline for outline in map(canvas.draw, standing) if outline is not None]
+    picture = add_halos(canvas.picture(), _halos(scene))
+    return Picture(add_weather(rng, picture, light, camera), outlines)
+
+
+def _far_to_near(scene: Scene, items: list[Item], *, by_middle: bool) -> list[Item]:
+    """Sorts by the distance of an item's origin, or of the middle of its first part; equals keep their order."""
+
+    def distance(item: Item) -> float:
+        spot = item.world(item.faces[0].parts[0].points.mean(axis=0)) if by_middle else (item.x, 0.0, item.z)
+        return scene.camera.distance(spot[0], spot[2])
+
+    return sorted(items, key=distance, reverse=True)
+
+
+def _shadows(scene: Scene) -> np.ndarray:
+    """uint8[H, W], how dark objects make the ground: a dim cast shadow, and a dark one where they touch it."""
+    camera, light = scene.camera, scene.light
+    cast = np.zeros((camera.height, camera.width), np.uint8)
+    touch = np.zeros_like(cast)
+    for item in scene.items:
+        if light.sun_strength > 0.2:
+            world, starts = cast_shadow(item, light)
+            spots = np.rint(np.clip(camera.project(world), -8000, 8000) * 8).astype(np.int32)
+            for polygon in np.split(spots, starts):
+                cv2.fillPoly(cast, [polygon], 105 * light.sun_strength, cv2.LINE_AA, 3)
+        if item.footprint[0] > 0:
+            angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+            ellipse = np.column_stack(
+                [item.footprint[0] * 1.08 * np.cos(angles), np.zeros(24), item.footprint[1] * 1.15 * np.sin(angles)]
+            )
+            cv2.fillPoly(
+                touch,
+                [np.rint(np.clip(camera.project(item.world(ellipse)), -8000, 8000) * 8).astype(np.int32)],
+                150,
+                cv2.LINE_AA,
+                3,
+            )
+    blur = max(1.0, camera.width / 400)
+    return np.maximum(cv2.GaussianBlur(cast, (0, 0), blur * 0.5), cv2.GaussianBlur(touch, (0, 0), blur))
+
+
+def _halos(scene: Scene) -> list[tuple[float, float, float, tuple]]:
+    """Lamps that face the camera: (x, y, radius) in pixels and colour."""
+    halos = []
+    for item in scene.items if scene.light.lamps_on else ():
+        for point, radius, colour in item.glows:
+            spot = item.world(point)
+            faces_us = item.category not in ("car", "bus", "truck") or np.sin(item.heading) < 0.5
+            x, y = scene.camera.project(spot)
+            distance = scene.camera.distance(spot[0], spot[2])
+            if faces_us and distance > 1.0:
+                halos.append((float(x), float(y), radius * scene.camera.focal / distance, colour))
+    return halos

@@ -1,0 +1,45 @@
+"""Writes pictures and labels in the layout of Cityscapes."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from utils.sample_data.canvas import Outline
+from utils.sample_data.files import write_image, write_json
+from utils.sample_data.labels import instance_ids, label_ids
+
+CITIES = {"train": "toytown", "val": "toyville"}
+FRAME = "000019"  # the labelled frame of each Cityscapes snippet
+FAST_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+
+
+def folder_names() -> list[str]:
+    """Folders that this layout fills."""
+    return ["leftImg8bit", "gtFine"]
+
+
+def write_picture(
+    root: Path, split: str, index: int, image: np.ndarray, outlines: list[Outline], indices: np.ndarray
+) -> None:
+    """Writes the picture, its polygons, labelIds and instanceIds.
+
+    Args:
+        root: of the data set.
+        split: "train" or "val".
+        index: of the picture in its split, from 0.
+        image: uint8[H, W, 3], RGB.
+        outlines: back to front.
+        indices: int32[H, W], the outline seen at each pixel.
+    """
+    city = CITIES[split]
+    stem = f"{city}_{index:06d}_{FRAME}"
+    labels = root / "gtFine" / split / city
+    write_image(root / "leftImg8bit" / split / city / f"{stem}_leftImg8bit.png", image, FAST_PNG)
+    write_image(labels / f"{stem}_gtFine_labelIds.png", label_ids(outlines, indices), FAST_PNG)
+    write_image(labels / f"{stem}_gtFine_instanceIds.png", instance_ids(outlines, indices), FAST_PNG)
+    objects = [{"label": outline.item.label, "polygon": outline.polygon.tolist()} for outline in outlines]
+    write_json(
+        labels / f"{stem}_gtFine_polygons.json",
+        {"imgHeight": image.shape[0], "imgWidth": image.shape[1], "objects": objects},
+    )
