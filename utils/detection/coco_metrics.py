@@ -126,7 +126,9 @@ def evaluate_coco(
     _check_detections(detections, content, name)
     chosen = set(selected)
     detections = [detection for detection in detections if detection["image_id"] in chosen]
-    if not detections:
+    if all(annotation["iscrowd"] for annotation in content["annotations"] if annotation["image_id"] in chosen):
+        logger.warning("%s has no boxes to find on the %d images, so AP is not defined (-1)", name, len(selected))
+    elif not detections:
         logger.warning("there are no detections on the %d images of %s, so every AP is 0", len(selected), name)
     with contextlib.redirect_stdout(io.StringIO()):
         evaluator = _run_pycocotools(content, detections, selected, label, category_ids)

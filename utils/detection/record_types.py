@@ -155,6 +155,8 @@ def make_records(
         sizes: int[I, 2], (height, width) of each image.
         table: the boxes.
     """
+    if not len(image_ids):
+        return (), BoxRepairs()
     boxes, is_kept, repairs = repair_boxes(table.boxes, sizes[table.image_index], table.names)
     order = np.flatnonzero(is_kept)
     order = order[np.argsort(table.image_index[order], kind="stable")]
