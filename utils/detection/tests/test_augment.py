@@ -1,0 +1,188 @@
+"""Augmentation against hand-worked boxes, and against the picture itself: a bright patch must stay under its box."""
+
+import numpy as np
+import pytest
+
+from utils.detection import augment
+from utils.detection.boxes import pairwise_iou
+
+BOX = np.array([[40, 20, 80, 60]], np.float32)
+
+
+def picture(height: int = 100, width: int = 160) -> np.ndarray:
+    """Black, with a white patch exactly under BOX."""
+    image = np.zeros((height, width, 3), np.uint8)
+    image[20:60, 40:80] = 255
+    return image
+
+
+def patch_box(image: np.ndarray) -> np.ndarray:
+    """The bounds of what is brighter than half."""
+    rows, columns = np.nonzero(image[..., 0] > 127)
+    return np.array([[columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("target", "size", "scale"),
+    [
+        ((50, 160), (50, 80), 0.5),
+        ((400, 320), (200, 320), 2.0),
+        ((100, 160), (100, 160), 1.0),
+        ((7, 1000), (7, 11), 0.07),
+    ],
+)
+def test_resize_fits_and_keeps_the_ratio(target, size, scale):
+    image, boxes, found = augment.resize_keep_ratio(picture(), BOX, target)
+    assert image.shape == (*size, 3)
+    assert found == pytest.approx(scale)
+    np.testing.assert_allclose(boxes, BOX * scale, rtol=1e-6)
+
+
+def test_resize_of_one_pixel_and_of_a_line():
+    none = np.zeros((0, 4), np.float32)
+    assert augment.resize_keep_ratio(np.zeros((1, 1, 3), np.uint8), none, (64, 32))[0].shape == (32, 32, 3)
+    assert augment.resize_keep_ratio(np.zeros((1, 5000, 3), np.uint8), none, (64, 100))[0].shape == (1, 100, 3)
+
+
+def test_flip_by_hand():
+    image, boxes = augment.flip_horizontal(picture(), BOX)
+    assert boxes.tolist() == [[80, 20, 120, 60]]  # 160 - 80, 160 - 40
+    assert np.array_equal(patch_box(image), boxes)
+    again, twice = augment.flip_horizontal(image, boxes)
+    assert np.array_equal(again, picture())
+    assert np.array_equal(twice, BOX)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_scale_and_crop_keeps_the_box_on_its_patch(seed):
+    image, boxes, kept = augment.random_scale_and_crop(
+        picture(), BOX, (64, 96), np.random.default_rng(seed), scale_range=(0.5, 2.0)
+    )
+    assert image.shape[0] <= 64
+    assert image.shape[1] <= 96
+    if len(kept):
+        assert pairwise_iou(patch_box(image), boxes)[0, 0] > 0.85  # edges are blurred by the resizing
+        assert (boxes >= 0).all()
+        assert (boxes[:, 2:] <= np.array(image.shape[1::-1])).all()
+
+
+def test_scale_and_crop_at_the_fitting_scale_is_a_resize():
+    rng = np.random.default_rng(0)
+    image, boxes, kept = augment.random_scale_and_crop(picture(), BOX, (50, 80), rng, scale_range=(1.0, 1.0))
+    expected, expected_boxes, _ = augment.resize_keep_ratio(picture(), BOX, (50, 80))
+    assert np.array_equal(image, expected)
+    assert np.array_equal(boxes, expected_boxes)
+    assert kept.tolist() == [0]
+
+
+def test_boxes_with_their_centre_outside_are_dropped_and_the_rest_clipped():
+    """In 10 x 10: centre (9, 5) stays, cut at x = 10; centre (11, 5) goes; a crowd stays while any of it is seen."""
+    boxes = np.array([[6, 0, 12, 10], [8, 0, 14, 10], [8, 0, 14, 10], [12, 0, 14, 10], [0, 0, 1, 1]], np.float32)
+    is_crowd = np.array([False, False, True, True, False])
+    left, kept = augment.keep_visible(boxes, (10, 10), is_crowd)
+    assert kept.tolist() == [0, 2, 4]
+    assert left.tolist() == [[6, 0, 10, 10], [8, 0, 10, 10], [0, 0, 1, 1]]
+    assert augment.keep_visible(boxes, (10, 10))[1].tolist() == [0, 4]
+
+
+def test_boxes_thinner_than_a_pixel_stay_unless_the_window_cut_them():
+    boxes = np.array([[2, 2, 2.5, 5], [-0.9, 2, 0.95, 5]], np.float32)
+    assert augment.keep_visible(boxes, (10, 10))[1].tolist() == [0]  # of the second 0.95 are left
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_expand_moves_boxes_with_the_picture(seed):
+    image, boxes = augment.expand(picture(), BOX, np.random.default_rng(seed), fill=(0, 0, 0))
+    assert 100 <= image.shape[0] <= 400
+    assert np.array_equal(patch_box(image), boxes)
+
+
+def test_expand_by_one_changes_nothing():
+    image, boxes = augment.expand(picture(), BOX, np.random.default_rng(0), ratio_range=(1.0, 1.0))
+    assert np.array_equal(image, picture())
+    assert np.array_equal(boxes, BOX)
+
+
+def test_pad_adds_below_and_right():
+    image = augment.pad_to(picture(), 128, 256, (1, 2, 3))
+    assert np.array_equal(image[:100, :160], picture())
+    assert (image[100:] == (1, 2, 3)).all()
+    assert (image[:, 160:] == (1, 2, 3)).all()
+    with pytest.raises(ValueError, match="does not fit"):
+        augment.pad_to(picture(), 64, 256)
+
+
+def test_normalize_is_the_formula():
+    image = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    mean, std = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+    result = augment.normalize(image, mean, std)
+    assert (result.shape, result.dtype, result.flags.c_contiguous) == ((3, 5, 7), np.float32, True)
+    np.testing.assert_allclose(result, ((image - np.array(mean)) / np.array(std)).transpose(2, 0, 1), rtol=1e-6)
+
+
+def test_photometric_distortion_without_ranges_is_the_identity():
+    image = np.random.default_rng(0).integers(0, 256, (20, 20, 3), dtype=np.uint8)
+    for seed in range(8):
+        result = augment.photometric_distortion(
+            image, np.random.default_rng(seed), brightness=0, contrast=(1, 1), saturation=(1, 1), hue=0
+        )
+        assert np.abs(result.astype(int) - image).max() <= 8  # one of 256 steps of hue is 6 levels
+
+
+def test_photometric_distortion_of_brightness_by_hand():
+    """With only brightness in range, a grey of 100 moves by the offset and stays grey."""
+    grey = np.full((4, 4, 3), 100, np.uint8)
+    values = {
+        int(
+            augment.photometric_distortion(
+                grey, np.random.default_rng(seed), brightness=32, contrast=(1, 1), saturation=(1, 1), hue=0
+            )[0, 0, 0]
+        )
+        for seed in range(40)
+    }
+    assert 100 in values  # half of the draws leave it
+    assert 68 <= min(values) < 85
+    assert 115 < max(values) <= 132
+
+
+def test_draws_depend_on_the_seed_only_and_are_always_as_many():
+    image = picture()
+    for function in (
+        lambda rng: augment.photometric_distortion(image, rng),
+        lambda rng: augment.random_scale_and_crop(image, BOX, (50, 50), rng)[0],
+        lambda rng: augment.expand(image, BOX, rng)[0],
+    ):
+        rngs = [np.random.default_rng(seed) for seed in (1, 1)]
+        first, second = (function(rng) for rng in rngs)
+        assert np.array_equal(first, second)
+        assert rngs[0].random() == rngs[1].random()
+    after = []
+    for seed in range(8):
+        rng, control = np.random.default_rng(seed), np.random.default_rng(seed)
+        augment.photometric_distortion(image, rng)
+        control.uniform(size=8)
+        after.append(rng.random() == control.random())
+    assert all(after)
+
+
+def test_pad_boxes_fills_and_marks():
+    padded = augment.pad_boxes(BOX, np.array([3], np.int32), np.array([True]), 3)
+    assert padded.boxes.tolist() == [BOX[0].tolist(), [0] * 4, [0] * 4]
+    assert (padded.labels.tolist(), padded.is_crowd.tolist()) == ([3, -1, -1], [True, False, False])
+    assert (padded.is_valid.tolist(), padded.num_cut) == ([True, False, False], 0)
+
+
+def test_pad_boxes_keeps_the_largest_in_their_order():
+    """Areas 1, 9, 4: of two rows the second and the third box remain."""
+    boxes = np.array([[0, 0, 1, 1], [0, 0, 3, 3], [0, 0, 2, 2]], np.float32)
+    padded = augment.pad_boxes(boxes, np.array([7, 8, 9], np.int32), np.zeros(3, bool), 2)
+    assert (padded.labels.tolist(), padded.num_cut) == ([8, 9], 1)
+
+
+def test_no_boxes_pass_through_everything():
+    none, rng = np.zeros((0, 4), np.float32), np.random.default_rng(0)
+    assert augment.flip_horizontal(picture(), none)[1].shape == (0, 4)
+    assert augment.random_scale_and_crop(picture(), none, (50, 50), rng, is_crowd=np.zeros(0, bool))[1].shape == (0, 4)
+    assert augment.expand(picture(), none, rng)[1].shape == (0, 4)
+    padded = augment.pad_boxes(none, np.zeros(0, np.int32), np.zeros(0, bool), 2)
+    assert not padded.is_valid.any()
