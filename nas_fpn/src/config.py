@@ -245,6 +245,9 @@ class AugmentationKeys(Config):
     """What training does to the pictures."""
 
     GROUP = "Augmentation and normalisation"
+    keep_empty_images: bool = Field(
+        False, description="train on images without a box as well; the page's 916 steps an epoch leave them out"
+    )
     flip_ratio: float = Field(0.5, ge=0, le=1, description="probability of a horizontal flip")
     scale_range: tuple[PositiveNumber, PositiveNumber] = Field(
         (0.8, 1.2), description="lowest and highest factor on the size that fits img_shape"

@@ -1,6 +1,7 @@
 """Errors that a user caused and can mend. Each message says what, got, wanted and how to fix, in one sentence.
 
-Entry scripts print these without a traceback (see command.py); any other exception is a fault of ours and keeps its traceback.
+Entry scripts print these without a traceback (see command.py); any other exception is a fault of ours and keeps its
+traceback.
 """
 
 

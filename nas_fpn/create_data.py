@@ -1,0 +1,26 @@
+"""Writes the MindRecord files of a split.
+
+python create_data.py --create_dataset coco --prefix retinanet.mindrecord --is_training True --coco_root=FOLDER
+"""
+
+import logging
+
+from src.config import load
+from utils.model_utils.command import run_command
+
+
+def main() -> None:
+    """Reads the configuration and makes the files unless those that are there still fit."""
+    config = load(program="create_data.py")
+    from src.build import open_configured_split  # once the arguments are known to be good
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    form = config.create_dataset
+    split = open_configured_split(config, config.is_training, form=form, prefix=config.prefix)
+    records = split.records
+    files = f"{records.files[0]} ... {records.files[-1].name}"
+    print(f"{records.num_images} images, {len(records.class_names)} classes: {files}")
+
+
+if __name__ == "__main__":
+    run_command(main, "create_data.py")

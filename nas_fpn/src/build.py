@@ -1,0 +1,181 @@
+"""From the configuration to objects: the one place in src that knows key names."""
+
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+
+from utils.model_utils.config_schema import match_num_classes
+from utils.model_utils.device_adapter import clamp_workers
+from utils.training.checkpoint import load_weights
+from utils.training.optimizer import build_optimizer
+from utils.training.precision import LossScaler, apply_amp
+from utils.training.step import TrainStep
+
+from .assignment import AssignmentRule
+from .box_utils import anchors_per_level, make_anchors
+from .coco_eval import Evaluator
+from .config import NasFpnConfig
+from .dataset import AugmentSettings, InputSettings, TrainingSample, TrainingSource
+from .layers import NormSettings
+from .loss import RetinaNetLoss
+from .lr_schedule import cosine_schedule, five_stage_schedule, step_schedule
+from .nasfpn import NasFpn
+from .postprocess import SelectionRule
+from .records import Split, open_split, split_paths
+from .resnet import ResNet
+from .retinahead import RetinaHead
+from .retinanet_nasfpn import RetinaNetInference, RetinaNetNasFpn, RetinaNetTraining
+
+EVALUATION_BATCH_SIZE = 4
+
+
+def build_network(config: NasFpnConfig, num_classes: int) -> RetinaNetNasFpn:
+    """Builds the detector for `num_classes` foreground classes."""
+    norm = NormSettings(momentum=config.norm_momentum, eps=config.norm_eps)
+    width = config.resnet_width
+    channels = config.nasfpn_out_channel
+    return RetinaNetNasFpn(
+        ResNet(config.resnet_layers, width, norm, max(config.frozen_stages, 0)),
+        NasFpn((width * 8, width * 16, width * 32), channels, config.nasfpn_stack_times, norm),
+        RetinaHead(
+            channels, config.head_channels or channels, config.head_stacked_convs, config.anchors_per_cell, num_classes,
+            norm,
+        ),
+    )
+
+
+def build_anchors(config: NasFpnConfig) -> np.ndarray:
+    """Makes the anchors of the configured input size, float32[A, 4]."""
+    return make_anchors(
+        *config.img_shape, config.anchor_base_scale, config.anchor_scales_per_octave, config.anchor_ratios
+    )
+
+
+def build_inference(config: NasFpnConfig, network: RetinaNetNasFpn) -> RetinaNetInference:
+    """Puts the decoding on top of the detector."""
+    return RetinaNetInference(network, ms.Tensor(build_anchors(config)))
+
+
+def build_train_step(config: NasFpnConfig, network: RetinaNetNasFpn, num_classes: int, amp_level: str) -> TrainStep:
+    """Puts loss, optimizer and update around the detector."""
+    loss = RetinaNetLoss(
+        num_classes, alpha=config.alpha, gamma=config.gamma, box_weight=config.box_loss_weight,
+        box_beta=config.box_loss_beta if config.box_loss == "smooth_l1" else 0.0,
+    )
+    with_loss = RetinaNetTraining(apply_amp(network, amp_level), loss)
+    optimizer = build_optimizer(
+        config.optimizer, [(parameter.name, parameter) for parameter in network.trainable_params()],
+        momentum=config.momentum, weight_decay=config.weight_decay, no_decay_norm_bias=config.no_decay_norm_bias,
+    )
+    return TrainStep(
+        with_loss, optimizer, loss_scaler=LossScaler(config.loss_scale, config.loss_scale_mode == "dynamic"),
+        clip_norm=config.clip_norm, accumulate_steps=config.accumulate_steps, ema_decay=config.ema_decay,
+    )
+
+
+def load_pretrained(config: NasFpnConfig, network: RetinaNetNasFpn) -> None:
+    """Loads `pre_trained` into the detector, without the class outputs where `filter_weight` says so."""
+    class_outputs = ("head.classify",) if config.filter_weight else ()
+    load_weights(
+        network, config.pre_trained, use_ema=None, allow_missing=(*config.allow_missing, *class_outputs),
+        allow_mismatch=(*config.allow_mismatch, *class_outputs),
+    )
+
+
+def build_schedule(config: NasFpnConfig, steps_per_epoch: int) -> np.ndarray:
+    """Computes the learning rate of every step, float64[epoch_size * steps_per_epoch]."""
+    lr = effective_lr(config)
+    total = config.epoch_size * steps_per_epoch
+    if config.lr_schedule == "five_stage":
+        return five_stage_schedule(
+            lr, config.lr_init, config.lr_end_rate, config.epoch_size, config.warmup_epochs, steps_per_epoch
+        )
+    if config.lr_schedule == "cosine":
+        return cosine_schedule(lr, total, config.warmup_steps, config.warmup_ratio, lr * config.lr_end_rate)
+    milestones = tuple(epoch * steps_per_epoch for epoch in config.lr_steps)
+    return step_schedule(lr, total, config.warmup_steps, config.warmup_ratio, milestones, config.lr_decay)
+
+
+def effective_lr(config: NasFpnConfig) -> float:
+    """Returns the highest learning rate, scaled to the batch where `lr_base_batch` is set."""
+    if config.lr_base_batch is None:
+        return config.lr
+    return config.lr * config.batch_size * config.accumulate_steps / config.lr_base_batch
+
+
+def input_settings(config: NasFpnConfig) -> InputSettings:
+    """Returns what the network takes."""
+    return InputSettings(*config.img_shape, config.img_norm_mean, config.img_norm_std)
+
+
+def build_training_source(config: NasFpnConfig, split: Split) -> TrainingSource:
+    """Builds the batches of a run."""
+    rule = AssignmentRule(
+        num_classes=len(split.records.class_names), positive_iou=config.match_threshold,
+        negative_iou=config.match_threshold if config.neg_iou_threshold is None else config.neg_iou_threshold,
+        crowd_ioa=config.crowd_ignore_ioa,
+    )
+    augmentation = AugmentSettings(
+        config.flip_ratio, config.scale_range, config.brightness, config.contrast, config.saturation, config.hue
+    )
+    sample = TrainingSample(
+        inputs=input_settings(config), augmentation=augmentation, anchors=build_anchors(config), rule=rule,
+        max_boxes=config.num_gts, seed=config.seed, epoch=1,
+    )
+    return TrainingSource(
+        records=split.records, rows=split.training_rows(config.keep_empty_images),
+        batch_size=config.batch_size * config.accumulate_steps, sample=sample,
+        workers=clamp_workers(config.num_parallel_workers), multiprocessing=config.python_multiprocessing,
+    )
+
+
+def build_selection_rule(config: NasFpnConfig) -> SelectionRule:
+    """Returns the thresholds and limits of detections."""
+    return SelectionRule(
+        anchors_per_level=anchors_per_level(*config.img_shape, config.anchors_per_cell), min_score=config.min_score,
+        candidates_per_level=config.nms_pre, nms_iou=config.nms_threshold, max_detections=config.max_boxes,
+    )
+
+
+def build_evaluator(config: NasFpnConfig, network: RetinaNetNasFpn, split: Split) -> Evaluator:
+    """Builds what evaluates the detector on a split."""
+    return Evaluator(
+        network=build_inference(config, network), records=split.records, ground_truth=split.ground_truth,
+        inputs=input_settings(config), rule=build_selection_rule(config),
+        batch_size=min(EVALUATION_BATCH_SIZE, split.records.num_images),
+        workers=clamp_workers(config.num_parallel_workers),
+    )
+
+
+def open_configured_split(
+    config: NasFpnConfig, is_training: bool, *, form: str | None = None, prefix: str | None = None
+) -> Split:
+    """Opens the training or the evaluation split, making its MindRecord files where they are missing.
+
+    Args:
+        config: the configuration.
+        is_training: which split.
+        form: form of the annotations instead of the key `dataset`.
+        prefix: name of the MindRecord files instead of the configured one.
+    """
+    paths = split_paths(
+        form=form or config.dataset, split=config.train_data_type if is_training else config.val_data_type,
+        coco_root=config.coco_root, instance_set=config.instance_set, anno_path=config.anno_path,
+        image_dir=config.image_dir, mindrecord_dir=_mindrecord_folder(config),
+        prefix=prefix or (config.prefix if is_training else config.eval_prefix),
+    )
+    return open_split(paths, config.coco_classes)
+
+
+def num_classes(config: NasFpnConfig, split: Split) -> int:
+    """Returns the number of foreground classes of a split after checking `num_classes` against it."""
+    source = split.annotation_file or split.records.files[0]
+    return match_num_classes(config.num_classes, split.records.class_names, str(source))
+
+
+def _mindrecord_folder(config: NasFpnConfig) -> Path | None:
+    """Returns the configured folder of the MindRecord files, else one inside `coco_root`."""
+    if config.mindrecord_dir:
+        return Path(config.mindrecord_dir)
+    return Path(config.coco_root) / "NASFPN_MINDRECORD" if config.coco_root else None

@@ -1,0 +1,149 @@
+"""Detects in every image of a split and scores what was found with the COCO metrics."""
+
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+from mindspore import nn
+
+from utils.detection.coco_metrics import CocoResult, detections_to_coco, evaluate_coco
+from utils.detection.drawing import contact_sheet, draw_detections
+from utils.detection.mindrecord import MindRecordInfo
+from utils.detection.progress import track
+from utils.images import decode_image, write_image
+
+from .dataset import EvaluationBatch, InputSettings, evaluation_batches
+from .postprocess import Detections, SelectionRule, select_detections
+
+logger = logging.getLogger(__name__)
+
+PICTURE_MIN_SCORE = 0.3
+PREDICTIONS_FILE = "predictions.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """One evaluation of a split.
+
+    Attributes:
+        result: the COCO metrics.
+        detections: everything found, in COCO result format.
+        network_seconds: spent in the network, the first batch (which compiles) left out.
+        selection_seconds: spent in thresholds and suppression, likewise.
+    """
+
+    result: CocoResult
+    detections: list[dict]
+    network_seconds: float
+    selection_seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluator:
+    """Evaluates the network on a split as often as it is asked to.
+
+    Attributes:
+        network: images to boxes and scores, a `RetinaNetInference`; it may share its weights with a training network.
+        records: MindRecord files of the split.
+        ground_truth: COCO annotations of the split, as a file or as its content.
+        inputs: what the network takes.
+        rule: thresholds and limits.
+        batch_size: images in a call of the network.
+        workers: threads that prepare images.
+    """
+
+    network: nn.Cell
+    records: MindRecordInfo
+    ground_truth: Path | dict
+    inputs: InputSettings
+    rule: SelectionRule
+    batch_size: int
+    workers: int
+
+    def evaluate(self, picture_folder: Path | None = None, num_pictures: int = 0) -> Evaluation:
+        """Runs the whole split.
+
+        Args:
+            picture_folder: where pictures with the detections drawn go, beside an `overview.jpg` of them.
+            num_pictures: how many of the first images are drawn.
+        """
+        self.network.set_train(False)
+        clock = _Clock()
+        detections: list[dict] = []
+        pictures: list[np.ndarray] = []
+        for batch in track(self._batches(), self._num_batches(), "evaluating"):
+            for index, found in enumerate(self._detect(batch, clock)):
+                detections += detections_to_coco(
+                    batch.image_ids[index], found.boxes, found.scores, found.labels, self.records.category_ids
+                )
+                if len(pictures) < num_pictures:
+                    pictures.append(self._draw(batch, index, found))
+        if picture_folder is not None and pictures:
+            _write_pictures(picture_folder, pictures)
+        result = evaluate_coco(self.ground_truth, detections, category_ids=self.records.category_ids)
+        return Evaluation(result, detections, clock.network, clock.selection)
+
+    def _batches(self) -> Iterator[EvaluationBatch]:
+        return evaluation_batches(self.records, self.inputs, self.batch_size, self.workers)
+
+    def _num_batches(self) -> int:
+        return -(-self.records.num_images // self.batch_size)
+
+    def _detect(self, batch: EvaluationBatch, clock: "_Clock") -> list[Detections]:
+        start = time.perf_counter()
+        boxes, scores = (output.asnumpy() for output in self.network(ms.Tensor(batch.images)))
+        middle = time.perf_counter()
+        found = [
+            select_detections(boxes[index], scores[index], self.rule, scale=scale, height=height, width=width)
+            for index, (scale, (height, width)) in enumerate(zip(batch.scales, batch.sizes, strict=True))
+        ]
+        clock.add(middle - start, time.perf_counter() - middle)
+        return found
+
+    def _draw(self, batch: EvaluationBatch, index: int, found: Detections) -> np.ndarray:
+        image = decode_image(batch.encoded[index], f"image {batch.image_ids[index]}")
+        return draw_detections(
+            image, found.boxes, found.labels, found.scores, self.records.class_names, min_score=PICTURE_MIN_SCORE
+        )
+
+
+class _Clock:
+    """Adds up where the time goes; the first batch compiles the graph and is left out."""
+
+    def __init__(self) -> None:
+        self.network, self.selection, self._is_first = 0.0, 0.0, True
+
+    def add(self, network: float, selection: float) -> None:
+        if not self._is_first:
+            self.network += network
+            self.selection += selection
+        self._is_first = False
+
+
+def metrics_of(result: CocoResult) -> dict[str, float]:
+    """Returns the numbers that the training loop logs, plots and chooses the best checkpoint by."""
+    return {"mAP": float(result.stats[0]), "AP50": float(result.stats[1]), "AP75": float(result.stats[2])}
+
+
+def write_predictions(detections: list[dict], folder: Path) -> Path:
+    """Writes everything found to `predictions.json` in COCO result format and returns its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / PREDICTIONS_FILE
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    temporary.write_text(json.dumps(detections), encoding="utf-8")
+    os.replace(temporary, path)
+    return path
+
+
+def _write_pictures(folder: Path, pictures: list[np.ndarray]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, picture in enumerate(pictures):
+        write_image(folder / f"{number:03d}.jpg", picture)
+    write_image(folder / "overview.jpg", contact_sheet(pictures, columns=min(4, len(pictures))))
+    logger.info("%d pictures with detections are in %s", len(pictures), folder)

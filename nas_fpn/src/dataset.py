@@ -1,0 +1,274 @@
+"""From MindRecord rows to the arrays that training and evaluation take.
+
+What is drawn for an image is a function of (seed, epoch, image id) alone, so that workers, ranks and a resumed run
+change nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from utils.detection.augment import (
+    flip_horizontal,
+    normalize,
+    pad_boxes,
+    photometric_distortion,
+    random_scale_and_crop,
+    resize_keep_ratio,
+)
+from utils.detection.mindrecord import MindRecordInfo, open_mindrecord, unpack_annotation
+from utils.images import decode_ordinary
+from utils.training.randomness import epoch_order, generator
+
+from .assignment import AssignmentRule, assign_anchors
+
+TRAINING_COLUMNS = ("image", "annotation", "image_id")
+EVALUATION_COLUMNS = ("image", "image_id", "height", "width")
+_BRIGHTNESS_LEVELS = 80.0  # grey levels that a strength of 1 may add or take; SSD's 32 is a strength of 0.4
+
+
+@dataclass(frozen=True)
+class InputSettings:
+    """What the network takes.
+
+    Attributes:
+        height: of the input in pixels, a multiple of 128.
+        width: of the input in pixels, a multiple of 128.
+        mean: subtracted from the channels, RGB, 0-255.
+        std: divides the channels, RGB, 0-255.
+    """
+
+    height: int
+    width: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class AugmentSettings:
+    """What training does to an image.
+
+    The four strengths are shares of 80 grey levels, of a factor, of a factor, and of the colour circle.
+
+    Attributes:
+        flip_ratio: probability of a horizontal flip.
+        scale_range: smallest and largest multiple of the size that just fits the input.
+        brightness: strength.
+        contrast: strength.
+        saturation: strength.
+        hue: strength.
+    """
+
+    flip_ratio: float
+    scale_range: tuple[float, float]
+    brightness: float
+    contrast: float
+    saturation: float
+    hue: float
+
+
+def to_input(image: np.ndarray, inputs: InputSettings) -> np.ndarray:
+    """Normalises uint8[h, w, 3] RGB to float32[3, height, width]; zeros, the mean colour, below and on the right."""
+    planes = np.zeros((3, inputs.height, inputs.width), np.float32)
+    planes[:, : image.shape[0], : image.shape[1]] = normalize(image, inputs.mean, inputs.std)
+    return planes
+
+
+def fit_image(image: np.ndarray, inputs: InputSettings) -> tuple[np.ndarray, float]:
+    """Scales uint8[H, W, 3] RGB to fit the input and normalises it.
+
+    Returns:
+        float32[3, height, width], and the input pixels for one pixel of the image.
+    """
+    resized, _, scale = resize_keep_ratio(image, np.zeros((0, 4), np.float32), (inputs.height, inputs.width))
+    return to_input(resized, inputs), scale
+
+
+def augment(
+    image: np.ndarray, boxes: np.ndarray, is_crowd: np.ndarray, target: tuple[int, int], settings: AugmentSettings,
+    draws: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Scales, crops, flips and changes the colours of an image at random.
+
+    Args:
+        image: uint8[H, W, 3] RGB.
+        boxes: float32[N, 4], xyxy pixels.
+        is_crowd: bool[N].
+        target: height and width that the result does not exceed.
+        settings: strengths and probabilities.
+        draws: source of all draws.
+
+    Returns:
+        uint8[h, w, 3]; float32[K, 4], the boxes that remain; int64[K], which they are.
+    """
+    image, boxes, kept = random_scale_and_crop(
+        image, boxes, target, draws, scale_range=settings.scale_range, is_crowd=is_crowd
+    )
+    if draws.uniform() < settings.flip_ratio:
+        image, boxes = flip_horizontal(image, boxes)
+    image = photometric_distortion(
+        image, draws, brightness=settings.brightness * _BRIGHTNESS_LEVELS,
+        contrast=(1 - settings.contrast, 1 + settings.contrast),
+        saturation=(1 - settings.saturation, 1 + settings.saturation), hue=settings.hue * 360,
+    )
+    return image, boxes, kept
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSample:
+    """Turns a row into one image and its targets.
+
+    Attributes:
+        inputs: what the network takes.
+        augmentation: what is done to images.
+        anchors: float32[A, 4], xyxy pixels of the input.
+        rule: thresholds of the assignment.
+        max_boxes: most boxes of an image that are looked at; of more the largest are kept.
+        seed: of the run.
+        epoch: from 1.
+    """
+
+    inputs: InputSettings
+    augmentation: AugmentSettings
+    anchors: np.ndarray
+    rule: AssignmentRule
+    max_boxes: int
+    seed: int
+    epoch: int
+
+    def __call__(
+        self, encoded: np.ndarray, annotation: np.ndarray, image_id: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Prepares a row.
+
+        Args:
+            encoded: uint8[bytes], the image file.
+            annotation: float32[N, 6], as MindRecord holds it.
+            image_id: int64 scalar.
+
+        Returns:
+            float32[3, H, W] image, int32[A] classes and float32[A, 4] deltas as `assign_anchors` gives them.
+        """
+        number = int(image_id)
+        image = decode_ordinary(encoded, f"image {number}")
+        boxes, labels, is_crowd = unpack_annotation(annotation)
+        image, boxes, kept = augment(
+            image, boxes, is_crowd, (self.inputs.height, self.inputs.width), self.augmentation,
+            generator(self.seed, self.epoch, number),
+        )
+        padded = pad_boxes(boxes, labels[kept], is_crowd[kept], self.max_boxes)
+        used = padded.is_valid
+        classes, deltas = assign_anchors(
+            self.anchors, padded.boxes[used], padded.labels[used], padded.is_crowd[used], self.rule
+        )
+        return to_input(image, self.inputs), classes, deltas
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSource:
+    """The batches of a run, as the training loop asks for them.
+
+    Attributes:
+        records: the MindRecord files.
+        rows: int64[N], the rows that are trained on.
+        batch_size: images in a step.
+        sample: prepares a row; its epoch is replaced.
+        workers: threads or processes that prepare rows.
+        multiprocessing: processes instead of threads.
+    """
+
+    records: MindRecordInfo
+    rows: np.ndarray
+    batch_size: int
+    sample: TrainingSample
+    workers: int
+    multiprocessing: bool
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Full batches in an epoch; the rest of the epoch's order is left out, another rest each time."""
+        return len(self.rows) // self.batch_size
+
+    @property
+    def images_per_step(self) -> int:
+        """Images in a step."""
+        return self.batch_size
+
+    def batches(self, epoch: int, start_step: int = 0) -> Iterator[tuple[np.ndarray, ...]]:
+        """Yields images float32[N, 3, H, W], classes int32[N, A] and deltas float32[N, A, 4] from `start_step` on."""
+        order = self.rows[epoch_order(self.sample.seed, epoch, len(self.rows))]
+        wanted = order[start_step * self.batch_size: self.steps_per_epoch * self.batch_size]
+        if len(wanted) == 0:
+            return
+        sample = TrainingSample(**{**vars(self.sample), "epoch": epoch})
+        dataset = open_mindrecord(self.records, wanted.tolist(), TRAINING_COLUMNS, self.workers).map(
+            sample, list(TRAINING_COLUMNS), ["image", "classes", "deltas"], num_parallel_workers=self.workers,
+            python_multiprocessing=self.multiprocessing,
+        )
+        batched = dataset.batch(self.batch_size, drop_remainder=True)
+        yield from (tuple(batch) for batch in batched.create_tuple_iterator(num_epochs=1, output_numpy=True))
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluationBatch:
+    """Images of the evaluation split, in their order.
+
+    Attributes:
+        images: float32[N, 3, H, W]; rows after the last image of the split repeat it.
+        image_ids: the files' own ids of the real images, at most N.
+        scales: input pixels for one pixel of the original.
+        sizes: (height, width) of the originals in pixels.
+        encoded: the image files.
+    """
+
+    images: np.ndarray
+    image_ids: tuple[int, ...]
+    scales: tuple[float, ...]
+    sizes: tuple[tuple[int, int], ...]
+    encoded: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluationSample:
+    """Turns a row into one input.
+
+    Attributes:
+        inputs: what the network takes.
+    """
+
+    inputs: InputSettings
+
+    def __call__(
+        self, encoded: np.ndarray, image_id: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """uint8[bytes] and int64 scalar -> float32[3, H, W], the scale as float64 scalar, and both arguments again."""
+        image, scale = fit_image(decode_ordinary(encoded, f"image {int(image_id)}"), self.inputs)
+        return image, np.float64(scale), encoded, image_id
+
+
+def evaluation_batches(
+    records: MindRecordInfo, inputs: InputSettings, batch_size: int, workers: int
+) -> Iterator[EvaluationBatch]:
+    """Yields every image of the split once; the last batch is filled up, so that its shape is that of the others."""
+    dataset = open_mindrecord(records, range(records.num_images), EVALUATION_COLUMNS, workers).map(
+        EvaluationSample(inputs), ["image", "image_id"], ["input", "scale", "image", "image_id"],
+        num_parallel_workers=workers,
+    )
+    # through a generator, since MindSpore's iterator may not be asked again after its end
+    rows = (row for row in dataset.create_dict_iterator(num_epochs=1, output_numpy=True))
+    while batch := list(islice(rows, batch_size)):
+        yield _evaluation_batch(batch, batch_size)
+
+
+def _evaluation_batch(rows: Sequence[dict[str, np.ndarray]], batch_size: int) -> EvaluationBatch:
+    images = [row["input"] for row in rows]
+    images += images[-1:] * (batch_size - len(images))
+    return EvaluationBatch(
+        images=np.stack(images),
+        image_ids=tuple(int(row["image_id"]) for row in rows),
+        scales=tuple(float(row["scale"]) for row in rows),
+        sizes=tuple((int(row["height"]), int(row["width"])) for row in rows),
+        encoded=tuple(row["image"].tobytes() for row in rows),
+    )

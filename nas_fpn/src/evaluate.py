@@ -1,0 +1,49 @@
+"""The evaluation command: checkpoint in, COCO metrics out."""
+
+import json
+import logging
+import os
+from pathlib import Path
+
+from utils.detection.coco_metrics import CocoResult, format_nas_fpn_result, format_per_class_table
+from utils.model_utils.config import require
+from utils.model_utils.device_adapter import set_up_device
+from utils.training.checkpoint import load_weights
+
+from . import build
+from .coco_eval import metrics_of, write_predictions
+from .config import NasFpnConfig
+
+logger = logging.getLogger(__name__)
+
+
+def evaluate(config: NasFpnConfig) -> None:
+    """Evaluates `checkpoint_path`; leaves result.json, predictions.json and pictures in `run_dir`.
+
+    Raises:
+        UserError: a path, the data or the checkpoint cannot be used.
+    """
+    require(config, "checkpoint_path")
+    set_up_device(config.device_target, config.device_id, seed=config.seed)
+    split = build.open_configured_split(config, is_training=False)
+    network = build.build_network(config, build.num_classes(config, split))
+    load_weights(network, config.checkpoint_path, use_ema=None)
+    folder = Path(config.run_dir)
+    evaluation = build.build_evaluator(config, network, split).evaluate(folder / "pictures", config.num_pictures)
+    write_predictions(evaluation.detections, folder)
+    _write_result(evaluation.result, folder)
+    logger.info("post-processing took %.1f %% of the network's time",
+                100 * evaluation.selection_seconds / max(evaluation.network_seconds, 1e-9))
+    print(format_per_class_table(evaluation.result))
+    print(format_nas_fpn_result(evaluation.result))
+
+
+def _write_result(result: CocoResult, folder: Path) -> None:
+    content = {
+        **metrics_of(result), **dict(zip(result.names, (float(value) for value in result.stats), strict=True)),
+        "num_images": result.num_images, "num_detections": result.num_detections,
+        "per_class": {row.name: row.average_precision for row in result.per_class},
+    }
+    temporary = folder / f"result.{os.getpid()}.tmp"
+    temporary.write_text(json.dumps(content, indent=2), encoding="utf-8")
+    os.replace(temporary, folder / "result.json")

@@ -1,0 +1,135 @@
+"""Finds the annotations, images and MindRecord files of a split, and makes the latter where they are missing."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from utils.detection.mindrecord import MindRecordInfo, ensure_mindrecord, open_mindrecord, unpack_annotation
+from utils.detection.mindrecord_info import read_mindrecord_info
+from utils.detection.records import DetectionDataset, ImageRecord, load_coco, load_txt, to_coco_ground_truth
+from utils.model_utils.errors import BadValueError, MissingPathError
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SplitPaths:
+    """Where a split lies.
+
+    Attributes:
+        form: "coco" for a COCO JSON, "other" for lines of text.
+        annotation_file: the annotations; None if they are not on this machine.
+        image_dir: folder that file names in the annotations are relative to; None likewise.
+        mindrecord_dir: folder of the MindRecord files.
+        prefix: their name without the number of the shard.
+    """
+
+    form: str
+    annotation_file: Path | None
+    image_dir: Path | None
+    mindrecord_dir: Path
+    prefix: str
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """A split that can be read.
+
+    Attributes:
+        records: the MindRecord files.
+        annotation_file: the COCO JSON they were made from, None where there is none.
+    """
+
+    records: MindRecordInfo
+    annotation_file: Path | None
+
+    @property
+    def ground_truth(self) -> Path | dict:
+        """COCO annotations to evaluate with: the file itself, else what the MindRecord files hold."""
+        return self.annotation_file or to_coco_ground_truth(_dataset_of(self.records))
+
+    def training_rows(self, keep_empty: bool) -> np.ndarray:
+        """Returns int64[N], the images to train on, without those that have no box unless `keep_empty`."""
+        rows = np.arange(self.records.num_images)
+        num_empty = self.records.box_counts.get(0, 0)
+        if keep_empty or not num_empty:
+            return rows
+        has_box = np.asarray([len(unpack_annotation(row)[0]) > 0 for row in _column(self.records, "annotation")])
+        logger.info("%d of %d images have no box: left out of training (keep_empty_images)", num_empty, len(rows))
+        return rows[has_box]
+
+
+def split_paths(
+    *, form: str, split: str, coco_root: str | None, instance_set: str, anno_path: str, image_dir: str,
+    mindrecord_dir: Path | None, prefix: str,
+) -> SplitPaths:
+    """Works out where a split lies; `{}` in `instance_set`, `anno_path` and `image_dir` stands for its name.
+
+    Raises:
+        BadValueError: a key is missing that this form of data needs.
+        MissingPathError: `coco_root` is no folder.
+    """
+    if mindrecord_dir is None:
+        raise BadValueError(
+            "neither coco_root nor mindrecord_dir is set: give the data set with --coco_root=FOLDER, "
+            "or finished MindRecord files with --mindrecord_dir=FOLDER"
+        )
+    if coco_root and not Path(coco_root).is_dir():
+        raise MissingPathError(f"coco_root '{coco_root}' is not a folder; set --coco_root to that of the data set")
+    if form == "other":
+        annotations = Path(anno_path.replace("{}", split)) if anno_path else None
+        images = Path(image_dir.replace("{}", split)) if image_dir else annotations and annotations.parent
+    else:
+        annotations = Path(coco_root or "", instance_set.replace("{}", split))
+        images = Path(coco_root, split) if coco_root else None
+        annotations = annotations if coco_root or annotations.is_absolute() else None
+    return SplitPaths(form, annotations, images, mindrecord_dir, prefix)
+
+
+def open_split(paths: SplitPaths, class_names: Sequence[str] | None, num_shards: int = 8) -> Split:
+    """Opens a split, making its MindRecord files where they are missing or were made from something else.
+
+    Raises:
+        As `ensure_mindrecord`.
+    """
+    if paths.annotation_file is None or paths.image_dir is None:
+        return Split(read_mindrecord_info(paths.mindrecord_dir, paths.prefix), paths.annotation_file)
+    records = ensure_mindrecord(
+        _loader(paths, class_names), annotation_file=paths.annotation_file, class_names=class_names,
+        folder=paths.mindrecord_dir, prefix=paths.prefix, shards=num_shards, options={"form": paths.form},
+    )
+    is_coco_file = paths.form == "coco" and paths.annotation_file.is_file()
+    return Split(records, paths.annotation_file if is_coco_file else None)
+
+
+def _loader(paths: SplitPaths, class_names: Sequence[str] | None) -> Callable[[], DetectionDataset]:
+    def load() -> DetectionDataset:
+        if paths.form == "coco":
+            return load_coco(paths.annotation_file, paths.image_dir, class_names)
+        if not class_names:
+            raise BadValueError("dataset is 'other' and coco_classes is not set: list the class names in the YAML file")
+        return load_txt(paths.annotation_file, paths.image_dir, class_names)
+
+    return load
+
+
+def _column(records: MindRecordInfo, column: str) -> list[np.ndarray]:
+    dataset = open_mindrecord(records, range(records.num_images), [column])
+    return [row[0] for row in dataset.create_tuple_iterator(num_epochs=1, output_numpy=True)]
+
+
+def _dataset_of(records: MindRecordInfo) -> DetectionDataset:
+    """Returns what the MindRecord files hold, in their order, without the images' own paths."""
+    sizes = zip(_column(records, "height"), _column(records, "width"), strict=True)
+    rows = zip(records.image_ids.tolist(), sizes, _column(records, "annotation"), strict=True)
+    images = tuple(
+        ImageRecord(image_id, Path(str(image_id)), int(height), int(width), *unpack_annotation(annotation))
+        for image_id, (height, width), annotation in rows
+    )
+    return DetectionDataset(
+        records=images, class_names=records.class_names, category_ids=records.category_ids,
+        source=records.files[0], image_dir=records.files[0].parent,
+    )

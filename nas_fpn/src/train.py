@@ -1,0 +1,116 @@
+"""The training command: data in, run folder with checkpoints, log and curves out."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from utils.detection.mindrecord_info import describe_cut_boxes
+from utils.model_utils.config import dump_config
+from utils.model_utils.device_adapter import DeviceInfo, resolve_amp_level, set_up_device
+from utils.training.checkpoint import CheckpointFolder
+from utils.training.loop import Trainer
+from utils.training.records import EpochRecord, StepRecord, TrainResult
+from utils.training.run_folder import RunFolder
+
+from . import build
+from .coco_eval import Evaluator, metrics_of
+from .config import NasFpnConfig
+from .records import Split
+
+logger = logging.getLogger(__name__)
+
+SUITE = "nas_fpn"
+CHECKPOINT_PATTERN = "retinanet_nasfpn-{epoch}_{step}.ckpt"
+BEST_CHECKPOINT = "retinanet_nasfpn_best.ckpt"
+
+
+class LogLines:
+    """The lines that the page shows, one function for each kind."""
+
+    def step_lines(self, record: StepRecord) -> list[str]:
+        """Returns the line of a step, e.g. `epoch: 2 step: 916, loss is 32.88424`, and its learning rate."""
+        return [format_loss(record.epoch, record.step, record.losses["loss"]), format_lr(record.learning_rate)]
+
+    def epoch_lines(self, record: EpochRecord) -> list[str]:
+        """Returns the line of an epoch, e.g. `epoch time: 406803.542 ms, per step time: 444.109 ms`."""
+        return [format_epoch_time(record.seconds, record.steps)]
+
+
+def format_loss(epoch: int, step: int, loss: float) -> str:
+    """Returns e.g. `epoch: 2 step: 916, loss is 32.88424`."""
+    return f"epoch: {epoch} step: {step}, loss is {loss:.7g}"
+
+
+def format_lr(learning_rate: float) -> str:
+    """Returns e.g. `lr:[0.000028]`."""
+    return f"lr:[{learning_rate:.6f}]"
+
+
+def format_epoch_time(seconds: float, steps: int) -> str:
+    """Returns e.g. `epoch time: 406803.542 ms, per step time: 444.109 ms`."""
+    return f"epoch time: {seconds * 1000:.3f} ms, per step time: {seconds * 1000 / max(steps, 1):.3f} ms"
+
+
+@dataclass(frozen=True, eq=False)
+class InTrainingEvaluation:
+    """Evaluates after an epoch.
+
+    Attributes:
+        evaluator: of the evaluation split.
+    """
+
+    evaluator: Evaluator
+
+    def __call__(self, epoch: int) -> Mapping[str, float]:
+        """Returns mAP, AP50 and AP75."""
+        metrics = metrics_of(self.evaluator.evaluate().result)
+        logger.info("epoch: %d %s", epoch, ", ".join(f"{name}: {value:.4f}" for name, value in metrics.items()))
+        return metrics
+
+
+def train(config: NasFpnConfig) -> TrainResult:
+    """Trains as configured.
+
+    Raises:
+        UserError: a path, the data, a checkpoint or the run folder cannot be used, or the loss is not finite.
+    """
+    with RunFolder(config.run_dir, resume=bool(config.resume), overwrite=config.overwrite) as run:
+        run.write_config(dump_config(config))
+        device = set_up_device(config.device_target, config.device_id, seed=config.seed)
+        trainer = _build_trainer(config, run, device)
+        return trainer.fit(resume=config.resume)
+
+
+def _build_trainer(config: NasFpnConfig, run: RunFolder, device: DeviceInfo) -> Trainer:
+    split = build.open_configured_split(config, is_training=True)
+    num_classes = build.num_classes(config, split)
+    source = build.build_training_source(config, split)
+    network = build.build_network(config, num_classes)
+    if config.pre_trained and not config.resume:
+        build.load_pretrained(config, network)
+    step = build.build_train_step(config, network, num_classes, resolve_amp_level(config.amp_level, device.target))
+    _log_plan(config, split, source.images_per_step)
+    evaluate = None
+    if config.run_eval:
+        evaluation_split = build.open_configured_split(config, is_training=False)
+        evaluate = InTrainingEvaluation(build.build_evaluator(config, network, evaluation_split))
+    return Trainer(
+        step=step, source=source, learning_rates=build.build_schedule(config, source.steps_per_epoch), run=run,
+        checkpoints=CheckpointFolder(
+            run.path / config.save_checkpoint_path, CHECKPOINT_PATTERN, BEST_CHECKPOINT, keep=config.keep_checkpoint_max
+        ),
+        epochs=config.epoch_size, log_interval=config.log_interval, save_every_epochs=config.save_checkpoint_epochs,
+        evaluate=evaluate, eval_interval=config.eval_interval, eval_start_epoch=config.eval_start_epoch,
+        best_metric="mAP", lines=LogLines(), max_bad_steps=config.max_bad_steps, seed=config.seed, suite=SUITE,
+        config_text=dump_config(config),
+    )
+
+
+def _log_plan(config: NasFpnConfig, split: Split, images_per_step: int) -> None:
+    records = split.records
+    names = records.class_names
+    logger.info("%d images, %d classes: %s", records.num_images, len(names), ", ".join(names))
+    cut = describe_cut_boxes(records.box_counts, config.num_gts)
+    if cut:
+        logger.warning("%s", cut)
+    logger.info("highest learning rate %g, %d images in a step", build.effective_lr(config), images_per_step)
