@@ -73,7 +73,7 @@ def add_halos(picture: np.ndarray, halos: list[tuple[float, float, float, Colour
             continue
         across = np.exp(-(((np.arange(left, right) + 0.5 - x) / radius) ** 2))
         down = np.exp(-(((np.arange(top, bottom) + 0.5 - y) / radius) ** 2))
-        light[top:bottom, left:right] += (down[:, None] * across)[..., None] * np.array(colour, np.float32) * 0.55
+        light[top:bottom, left:right] += (down[:, None] * across)[..., None] * np.array(colour, np.float32) * 0.45
     return np.clip(picture + light, 0, 255).astype(np.uint8)
 
 

@@ -19,6 +19,7 @@ GROUND_TEXTURES = {
     "sidewalk": ("paving", 4.0),
     "terrain": ("grass", 7.0),
 }  # name, metres per tile
+MOSTLY = 140  # of 255: how much of a pixel an outline covers; above half, as cv2 fills its edge pixels wholly
 WALL_TILE = 4.0  # metres per tile
 
 
@@ -199,7 +200,7 @@ class Canvas:
         small = cv2.resize(
             mask, (mask.shape[1] // OVERSAMPLING, mask.shape[0] // OVERSAMPLING), interpolation=cv2.INTER_AREA
         )
-        contours, _ = cv2.findContours((small > 127).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        contours, _ = cv2.findContours((small > MOSTLY).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
         if not contours:
             return None
         contour = max(contours, key=cv2.contourArea)
@@ -247,6 +248,9 @@ class Canvas:
         )
         mask = np.zeros((size[1], size[0]), np.uint8)
         cv2.fillPoly(mask, [np.rint(np.clip(spots - low, -FAR, FAR)).astype(np.int32)], 255)
+        middle = item.world(part.points.mean(axis=0))
+        clear = 1.0 - float(self.light.haze_share(max(0.0, self.camera.distance(middle[0], middle[2]))))
+        grey = cv2.addWeighted(grey, clear, mask, 0.0, NEUTRAL * (1.0 - clear))
         grey[mask == 0] = NEUTRAL
         grey = cv2.resize(grey, None, fx=OVERSAMPLING, fy=OVERSAMPLING, interpolation=cv2.INTER_NEAREST)
         low, high = low * OVERSAMPLING, high * OVERSAMPLING

@@ -24,10 +24,12 @@ class Picture:
     Args:
         image: uint8[H, W, 3], RGB.
         outlines: silhouettes in drawing order, back to front; the first is the sky's.
+        indices: int32[H, W], which outline is seen at each pixel.
     """
 
     image: np.ndarray
     outlines: list[Outline]
+    indices: np.ndarray
 
 
 def draw_picture(seed: int, split: str, index: int, height: int, width: int) -> Picture:
@@ -74,8 +76,9 @@ def render(rng: np.random.Generator, scene: Scene) -> Picture:
             0.38,
         )
     outlines += [outline for outline in map(canvas.draw, standing) if outline is not None]
-    picture = add_halos(canvas.picture(), _halos(scene))
-    return Picture(add_weather(rng, picture, light, camera), outlines)
+    indices = paint_indices(outlines, camera.height, camera.width)
+    picture = add_halos(canvas.picture(), _halos(scene, outlines, indices))
+    return Picture(add_weather(rng, picture, light, camera), outlines, indices)
 
 
 def _far_to_near(scene: Scene, items: list[Item], *, by_middle: bool) -> list[Item]:
@@ -115,15 +118,17 @@ def _shadows(scene: Scene) -> np.ndarray:
     return np.maximum(cv2.GaussianBlur(cast, (0, 0), blur * 0.5), cv2.GaussianBlur(touch, (0, 0), blur))
 
 
-def _halos(scene: Scene) -> list[tuple[float, float, float, tuple]]:
-    """Lamps that face the camera: (x, y, radius) in pixels and colour."""
-    halos = []
-    for item in scene.items if scene.light.lamps_on else ():
+def _halos(scene: Scene, outlines: list[Outline], indices: np.ndarray) -> list[tuple[float, float, float, tuple]]:
+    """Lit lamps that face the camera and are not hidden: (x, y, radius) in pixels and colour."""
+    camera, halos = scene.camera, []
+    for number, outline in enumerate(outlines) if scene.light.lamps_on else ():
+        item = outline.item
+        if item.category in ("car", "bus", "truck") and np.sin(item.heading) > 0.5:
+            continue
         for point, radius, colour in item.glows:
             spot = item.world(point)
-            faces_us = item.category not in ("car", "bus", "truck") or np.sin(item.heading) < 0.5
-            x, y = scene.camera.project(spot)
-            distance = scene.camera.distance(spot[0], spot[2])
-            if faces_us and distance > 1.0:
-                halos.append((float(x), float(y), radius * scene.camera.focal / distance, colour))
+            x, y = camera.project(spot)
+            row, column = int(y), int(x)
+            if 0 <= row < camera.height and 0 <= column < camera.width and indices[row, column] == number:
+                halos.append((x, y, radius * camera.focal / camera.distance(spot[0], spot[2]), colour))
     return halos

@@ -180,7 +180,7 @@ def lots(rng: np.random.Generator, frontage: Frontage, length: float, district: 
     chances = {"city": (0.76, 0.08, 0.08, 0.08), "suburb": (0.22, 0.5, 0.16, 0.12), "park": (0.2, 0.2, 0.45, 0.15)}[
         district
     ]
-    snowy, lit = light.weather == "snow", {"night": 0.55, "dusk": 0.35}.get(light.time, 0.02)
+    snowy, lit = light.weather == "snow", {"night": 0.55, "dusk": 0.35}.get(light.time, 0.0)
     items, along = [], 0.0
     while along < length - 3.0:
         kind = str(rng.choice(("block", "house", "park", "wall"), p=chances))

@@ -16,31 +16,21 @@ from utils.sample_data.shapes_trucks import truck
 from utils.sample_data.shapes_two_wheelers import parked, ridden
 
 TRIES = 14
-# kind: (fewest, most) in a scene; large ones are placed first
+# What a scene may get, large things first, as they find room less easily: (fewest, most), and the chance of any.
 WISHES = {
-    "bus": (0, 1),
-    "truck": (0, 1),
-    "car": (1, 3),
-    "traffic light": (0, 2),
-    "stop sign": (0, 1),
-    "ridden motorcycle": (0, 1),
-    "ridden bicycle": (0, 1),
-    "parked motorcycle": (0, 1),
-    "parked bicycle": (0, 1),
-    "person": (2, 4),
-    "traffic sign": (0, 2),
-    "crowd": (0, 1),
-    "lamp": (0, 3),
-}
-CHANCE = {
-    "bus": 0.62,
-    "truck": 0.66,
-    "stop sign": 0.6,
-    "ridden motorcycle": 0.5,
-    "ridden bicycle": 0.7,
-    "parked motorcycle": 0.45,
-    "parked bicycle": 0.6,
-    "crowd": 0.08,
+    "bus": (1, 1, 0.85),
+    "truck": (1, 1, 0.8),
+    "car": (1, 3, 1.0),
+    "ridden motorcycle": (1, 1, 0.55),
+    "ridden bicycle": (1, 1, 0.65),
+    "traffic light": (1, 2, 0.65),
+    "stop sign": (1, 1, 0.65),
+    "parked motorcycle": (1, 1, 0.5),
+    "parked bicycle": (1, 1, 0.55),
+    "person": (1, 3, 1.0),
+    "traffic sign": (1, 2, 0.65),
+    "crowd": (1, 1, 0.08),
+    "lamp": (1, 3, 0.75),
 }
 
 
@@ -67,8 +57,8 @@ def fill(rng: np.random.Generator, stage: Stage, light: Light, places: Places) -
         places: draws a place for a kind of WISHES.
     """
     least = 0.02 * stage.camera.height
-    for kind, (fewest, most) in WISHES.items():
-        count = int(rng.random() < CHANCE[kind]) if kind in CHANCE else int(rng.integers(fewest, most + 1))
+    for kind, (fewest, most, chance) in WISHES.items():
+        count = int(rng.integers(fewest, most + 1)) if rng.random() < chance else 0
         for _ in range(count):
             for _ in range(TRIES):
                 if stage.add(_build(kind, rng, light, places(kind)), least_side=least):
@@ -82,7 +72,7 @@ def _build(kind: str, rng: np.random.Generator, light: Light, place: Place) -> l
     if kind in vehicles:
         return [vehicles[kind](rng, x, z, place.heading, light.lamps_on)]
     if kind.startswith("ridden"):
-        return ridden(rng, kind.removeprefix("ridden "), x, z, place.heading, place.view, cold)
+        return ridden(rng, kind.removeprefix("ridden "), x, z, place.heading, view=place.view, cold=cold)
     if kind.startswith("parked"):
         return [parked(rng, kind.removeprefix("parked "), x, z, place.heading)]
     if kind == "traffic light":

@@ -3,6 +3,8 @@
 Local metres: forward runs along the street front, across is 0 at the front and grows away from the street.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from utils.sample_data.lettering import lettering
@@ -55,6 +57,7 @@ SHOPS = (
     "SHOES",
 )
 SNOW: Colour = (238, 242, 248)
+WINDOW_HEIGHT = 1.55  # metres
 FLOOR = 2.9  # metres from floor to floor
 DEPTH = 9.0  # metres from the front to the back
 FRONT = np.array([0.0, 0.0, -1.0])
@@ -187,71 +190,56 @@ def _dormer(x: float, height: float, glass: Colour) -> Face:
     return Face(parts, FRONT, 3)
 
 
-def _window(
-    rng: np.random.Generator,
-    x: float,
-    y: float,
-    width: float,
-    height: float,
-    frame: Colour,
-    lit_share: float,
-    style: str,
-) -> list[Part]:
-    """A window with its lower left corner at (x, y): frame, pane, reflection, bars, sill, curtains or shutters."""
-    lit = rng.random() < lit_share
+@dataclass(frozen=True)
+class WindowStyle:
+    """What the windows of a building have in common.
+
+    Args:
+        frame: colour.
+        lit_share: share with light in them.
+        trim: "plain", "lintel" or "shutters".
+    """
+
+    frame: Colour
+    lit_share: float
+    trim: str
+
+
+def _window(rng: np.random.Generator, corner: tuple[float, float], width: float, style: WindowStyle) -> list[Part]:
+    """A window with its lower left corner at (x, y): frame, pane, reflection, bars, sill, curtains, trim."""
+    (x, y), height, frame = corner, WINDOW_HEIGHT, style.frame
+    lit = rng.random() < style.lit_share
     glass: Colour = tone(LIT, float(rng.uniform(0.75, 1.05))) if lit else pick(rng, PANES)
     parts = [
         flat(box(x - 0.09, y - 0.09, x + width + 0.09, y + height + 0.09), frame, -0.01, solid=False),
         flat(box(x, y, x + width, y + height), glass, -0.02, solid=False, glow=lit),
     ]
     if rng.random() < 0.4:
-        cloth = mix(glass, (250, 246, 236), 0.55)
-        parts += [
-            flat(box(x, y, x + 0.2 * width, y + height), cloth, -0.02, solid=False, glow=lit),
-            flat(box(x + 0.8 * width, y, x + width, y + height), cloth, -0.02, solid=False, glow=lit),
-        ]
+        curtains = (box(x, y, x + 0.2 * width, y + height), box(x + 0.8 * width, y, x + width, y + height))
+        parts += [flat(cloth, mix(glass, (250, 246, 236), 0.55), -0.02, solid=False, glow=lit) for cloth in curtains]
     elif not lit:
-        parts.append(
-            flat(
-                [
-                    (x + 0.1 * width, y),
-                    (x + 0.45 * width, y),
-                    (x + 0.95 * width, y + height),
-                    (x + 0.6 * width, y + height),
-                ],
-                mix(glass, WHITE, 0.22),
-                -0.02,
-                solid=False,
-            )
-        )
+        shares = ((0.1, 0.0), (0.45, 0.0), (0.95, 1.0), (0.6, 1.0))
+        shine = [(x + along * width, y + up * height) for along, up in shares]
+        parts.append(flat(shine, mix(glass, WHITE, 0.22), -0.02, solid=False))
     parts += [
         flat(box(x + width / 2 - 0.035, y, x + width / 2 + 0.035, y + height), frame, -0.03, solid=False),
         flat(box(x, y + 0.62 * height, x + width, y + 0.62 * height + 0.06), frame, -0.03, solid=False),
+        flat(box(x - 0.18, y - 0.2, x + width + 0.18, y - 0.08), tone(frame, 0.78), -0.06, solid=False),
     ]
-    parts.append(flat(box(x - 0.18, y - 0.2, x + width + 0.18, y - 0.08), tone(frame, 0.78), -0.06, solid=False))
-    if style == "shutters":
-        colour = (70, 110, 92)
-        for start in (x - 0.52, x + width + 0.12):
-            parts.append(flat(box(start, y, start + 0.4, y + height), colour, -0.03, solid=False))
-            parts += [
-                flat(
-                    box(start + 0.05, y + share * height, start + 0.35, y + (share + 0.05) * height),
-                    tone(colour, 0.7),
-                    -0.03,
-                    solid=False,
-                )
-                for share in (0.15, 0.35, 0.55, 0.75)
-            ]
-    elif style == "lintel":
-        parts.append(
-            flat(
-                box(x - 0.16, y + height + 0.09, x + width + 0.16, y + height + 0.26),
-                mix(frame, (190, 180, 165), 0.5),
-                -0.04,
-                solid=False,
-            )
-        )
+    if style.trim == "shutters":
+        parts += _shutter(x - 0.52, y) + _shutter(x + width + 0.12, y)
+    elif style.trim == "lintel":
+        beam = box(x - 0.16, y + height + 0.09, x + width + 0.16, y + height + 0.26)
+        parts.append(flat(beam, mix(frame, (190, 180, 165), 0.5), -0.04, solid=False))
     return parts
+
+
+def _shutter(x: float, y: float) -> list[Part]:
+    """A green shutter with slats."""
+    colour, height = (70, 110, 92), WINDOW_HEIGHT
+    slats = [box(x + 0.05, y + up * height, x + 0.35, y + (up + 0.05) * height) for up in (0.15, 0.35, 0.55, 0.75)]
+    board = flat(box(x, y, x + 0.4, y + height), colour, -0.03, solid=False)
+    return [board, *(flat(slat, tone(colour, 0.7), -0.03, solid=False) for slat in slats)]
 
 
 def _upper_floors(
@@ -261,14 +249,14 @@ def _upper_floors(
     bays = max(2, int(width / float(rng.uniform(2.2, 2.9))))
     pitch, glass_width = width / bays, float(rng.uniform(0.95, 1.2))
     frame: Colour = pick(rng, ((244, 242, 236), (236, 230, 214), (92, 70, 56), (70, 76, 84)))
-    style = str(rng.choice(("plain", "lintel", "shutters"), p=(0.35, 0.4, 0.25)))
+    style = WindowStyle(frame, lit_share, str(rng.choice(("plain", "lintel", "shutters"), p=(0.35, 0.4, 0.25))))
     balconies = rng.random() < 0.4
     parts = []
     for floor in range(storeys - 1):
         y = base + 0.75 + floor * FLOOR
         for bay in range(bays):
             x = (bay + 0.5) * pitch - glass_width / 2
-            parts += _window(rng, x, y, glass_width, 1.55, frame, lit_share, style)
+            parts += _window(rng, (x, y), glass_width, style)
             if balconies and bay % 2 == 1:
                 parts += _balcony(x - 0.35, y - 0.35, glass_width + 0.7, tone(paint, 0.6))
     return parts
@@ -307,15 +295,11 @@ def _ground_floor(rng: np.random.Generator, width: float, paint: Colour, lit_sha
     """A door between windows."""
     bays = max(3, int(width / 2.6))
     pitch, door = width / bays, int(rng.integers(bays))
-    frame = mix(paint, WHITE, 0.7)
+    style = WindowStyle(mix(paint, WHITE, 0.7), lit_share, "lintel")
     parts = []
     for bay in range(bays):
         middle = (bay + 0.5) * pitch
-        parts += (
-            _door(rng, middle, 1.1, 2.2)
-            if bay == door
-            else _window(rng, middle - 0.55, 1.0, 1.1, 1.5, frame, lit_share, "lintel")
-        )
+        parts += _door(rng, middle, 1.1, 2.2) if bay == door else _window(rng, (middle - 0.55, 1.0), 1.1, style)
     return parts
 
 

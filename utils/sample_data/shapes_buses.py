@@ -55,14 +55,29 @@ def bus(rng: np.random.Generator, x: float, z: float, heading: float, lights_on:
     faces.append(Face((flat(box(-half_length + 0.5, 0.22, half_length - 0.5, 0.6), BLACK),), None, 0))
     faces += pulled_out(profile, lambda height: half - 0.1 * np.clip((height - 2.5) / 0.45, 0, 1), paint)
     inside = (255, 236, 176) if lights_on else GLASS
-    faces += [_bus_flank(side, half_length, half + 0.012, band, paint, inside, lights_on, route) for side in (-1, 1)]
+    faces += [
+        _bus_flank(
+            side,
+            half_length=half_length,
+            across=half + 0.012,
+            band=band,
+            paint=paint,
+            inside=inside,
+            lights_on=lights_on,
+            route=route,
+        )
+        for side in (-1, 1)
+    ]
     faces += _bus_ends(half_length, half, band, inside, lights_on, route)
-    halos = tuple((np.array([half_length, 0.75, side * 0.85]), 0.8, HEAD_LAMP) for side in (-1, 1)) if lights_on else ()
+    halos = (
+        tuple((np.array([half_length, 0.75, side * 0.85]), 0.32, HEAD_LAMP) for side in (-1, 1)) if lights_on else ()
+    )
     return Item("bus", tuple(faces), x, z, heading, "bus", (half_length, 1.3), glows=halos)
 
 
 def _bus_flank(
     side: int,
+    *,
     half_length: float,
     across: float,
     band: Colour,

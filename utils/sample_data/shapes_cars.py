@@ -259,7 +259,7 @@ def car(rng: np.random.Generator, x: float, z: float, heading: float, lights_on:
     if rng.random() < 0.1:
         faces += _roof_sign(top)
     nose = model.profile[-2][0]
-    halos = tuple((np.array([nose, 0.68, side * 0.6]), 0.7, HEAD_LAMP) for side in (-1, 1)) if lights_on else ()
+    halos = tuple((np.array([nose, 0.68, side * 0.6]), 0.3, HEAD_LAMP) for side in (-1, 1)) if lights_on else ()
     return Item("car", tuple(faces), x, z, heading, "car", (nose, 0.95), glows=halos)
 
 

@@ -1,10 +1,10 @@
 """People: a head, a torso, arms and legs with joints, dressed in random clothes. Metres, for a height of 1.75 m."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from utils.sample_data.clothes import Clothes, draw_clothes
 from utils.sample_data.parts import (
     BLACK,
     Colour,
@@ -22,23 +22,8 @@ from utils.sample_data.parts import (
     stroke,
     tone,
 )
+from utils.sample_data.shapes_heads import head
 
-SKINS: tuple[Colour, ...] = ((244, 208, 178), (228, 184, 146), (200, 148, 108), (156, 104, 70), (104, 68, 46))
-HAIRS: tuple[Colour, ...] = ((40, 30, 26), (84, 54, 34), (150, 104, 56), (206, 168, 96), (168, 168, 168), (120, 46, 26))
-TOPS: tuple[Colour, ...] = (
-    (204, 46, 50),
-    (40, 96, 176),
-    (240, 196, 56),
-    (58, 140, 92),
-    (238, 238, 232),
-    (120, 70, 150),
-    (230, 124, 44),
-    (70, 76, 86),
-    (98, 180, 200),
-    (216, 110, 150),
-    (148, 34, 60),
-)
-LEGS: tuple[Colour, ...] = ((42, 58, 96), (52, 54, 60), (98, 88, 74), (36, 38, 44), (150, 134, 104), (76, 98, 130))
 UMBRELLAS: tuple[Colour, ...] = (
     (206, 40, 50),
     (40, 84, 160),
@@ -48,41 +33,6 @@ UMBRELLAS: tuple[Colour, ...] = (
     (190, 80, 150),
 )
 Point = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Clothes:
-    """Colours and cut of one person."""
-
-    skin: Colour
-    hair: Colour
-    top: Colour
-    legs: Colour
-    shoes: Colour
-    cut: str  # "trousers", "shorts", "dress" or "coat"
-    hairdo: str  # "short", "long", "cap" or "helmet"
-    bag: str  # "none", "backpack" or "handbag"
-    hat: Colour
-
-
-def draw_clothes(rng: np.random.Generator, cold: bool) -> Clothes:
-    """Draws clothes; nobody wears shorts or a dress when it is cold."""
-    cut = str(
-        rng.choice(
-            ("trousers", "shorts", "dress", "coat"), p=(0.45, 0.0, 0.05, 0.5) if cold else (0.5, 0.2, 0.18, 0.12)
-        )
-    )
-    return Clothes(
-        pick(rng, SKINS),
-        pick(rng, HAIRS),
-        pick(rng, TOPS),
-        pick(rng, LEGS),
-        pick(rng, ((30, 30, 34), (236, 236, 236), (110, 66, 40), (196, 60, 60))),
-        cut,
-        str(rng.choice(("short", "long", "cap"), p=(0.5, 0.32, 0.18))),
-        str(rng.choice(("none", "backpack", "handbag"), p=(0.5, 0.27, 0.23))),
-        pick(rng, TOPS),
-    )
 
 
 def two_links(start: Sequence[float], end: Sequence[float], first: float, second: float, bend: int) -> np.ndarray:
@@ -95,110 +45,6 @@ def two_links(start: Sequence[float], end: Sequence[float], first: float, second
     aside = np.sqrt(max(first**2 - along**2, 0.0))
     unit = gap / length
     return start + unit * along + bend * aside * np.array([-unit[1], unit[0]])
-
-
-def head(centre: Point, clothes: Clothes, facing: str) -> list[Part]:
-    """Head with hair and, except from behind, a face; `facing` is "side", "front" or "back"."""
-    x, y = centre
-    hair = clothes.hair
-    parts = []
-    if clothes.hairdo == "long":
-        shift = -0.05 if facing == "side" else 0.0
-        parts.append(
-            flat(
-                smooth(
-                    [
-                        (x - 0.13 + shift, y + 0.08),
-                        (x + 0.1 + shift, y + 0.1),
-                        (x + 0.12 + shift, y - 0.24),
-                        (x - 0.15 + shift, y - 0.26),
-                    ],
-                    2,
-                ),
-                tone(hair, 0.85),
-            )
-        )
-    parts += [
-        flat(box(x - 0.05, y - 0.2, x + 0.05, y - 0.05), tone(clothes.skin, 0.82)),
-        flat(ellipse(x, y, 0.115, 0.14), hair if facing == "back" else clothes.skin),
-    ]
-    if facing == "side":
-        parts += [
-            flat(ellipse(x + 0.112, y - 0.015, 0.026, 0.024, 8), clothes.skin),
-            flat(ellipse(x + 0.065, y + 0.02, 0.013, 0.018, 8), BLACK, solid=False),
-            flat(box(x + 0.05, y - 0.075, x + 0.1, y - 0.06), tone(clothes.skin, 0.6), solid=False),
-            flat(ellipse(x - 0.03, y - 0.01, 0.022, 0.034, 10), tone(clothes.skin, 0.82), solid=False),
-        ]
-        crown = [
-            (x - 0.13, y - 0.07),
-            (x - 0.14, y + 0.1),
-            (x - 0.02, y + 0.17),
-            (x + 0.12, y + 0.12),
-            (x + 0.1, y + 0.055),
-            (x - 0.02, y + 0.05),
-            (x - 0.06, y - 0.06),
-        ]
-    else:
-        if facing == "front":
-            parts += [
-                flat(ellipse(x + side * 0.045, y + 0.015, 0.014, 0.018, 8), BLACK, solid=False) for side in (-1, 1)
-            ]
-            parts += [
-                flat(box(x - 0.035, y - 0.08, x + 0.035, y - 0.062), (150, 70, 66), solid=False),
-                flat(ellipse(x, y - 0.03, 0.014, 0.022, 8), tone(clothes.skin, 0.85), solid=False),
-            ]
-        crown = [
-            (x - 0.125, y - 0.02),
-            (x - 0.13, y + 0.11),
-            (x, y + 0.18),
-            (x + 0.13, y + 0.11),
-            (x + 0.125, y - 0.02),
-            (x + 0.09, y + 0.07),
-            (x, y + 0.09),
-            (x - 0.09, y + 0.07),
-        ]
-    if clothes.hairdo == "helmet":
-        parts += [
-            flat(ellipse(x - 0.01, y + 0.05, 0.145, 0.13, 16), clothes.hat),
-            flat(box(x - 0.1, y + 0.09, x + 0.08, y + 0.115), tone(clothes.hat, 0.6), solid=False),
-        ]
-        parts.append(
-            flat(
-                ellipse(x + (0.01 if facing == "side" else 0.0), y - 0.035, 0.1, 0.09),
-                hair if facing == "back" else clothes.skin,
-                solid=False,
-            )
-        )
-        if facing != "back":
-            parts.append(
-                flat(
-                    box(x - 0.02 if facing == "side" else x - 0.1, y - 0.03, x + 0.1, y + 0.02),
-                    (50, 60, 72),
-                    solid=False,
-                )
-            )
-        return parts
-    parts.append(flat(smooth(crown, 2), hair))
-    if clothes.hairdo == "cap":
-        parts.append(
-            flat(
-                smooth([(x - 0.14, y + 0.04), (x - 0.12, y + 0.17), (x + 0.08, y + 0.18), (x + 0.13, y + 0.05)], 2),
-                clothes.hat,
-            )
-        )
-        if facing != "back":
-            parts.append(
-                flat(
-                    box(
-                        x + (0.06 if facing == "side" else -0.12),
-                        y + 0.045,
-                        x + (0.24 if facing == "side" else 0.12),
-                        y + 0.075,
-                    ),
-                    tone(clothes.hat, 0.7),
-                )
-            )
-    return parts
 
 
 def _leg(hip: Point, thigh: float, bend: float, clothes: Clothes, shade: float) -> list[Part]:
@@ -320,9 +166,8 @@ def stander(rng: np.random.Generator, clothes: Clothes, umbrella: bool, facing: 
             flat(limb(hip, knee, 0.095, 0.072), clothes.legs if clothes.cut != "dress" else clothes.skin),
             flat(ellipse(side * 0.125, 0.05 + lift, 0.07, 0.05, 12), clothes.shoes),
         ]
-    parts.append(
-        flat([(-0.012, 0.1), (0.012, 0.1), (0.012, 0.84), (-0.012, 0.84)], tone(clothes.legs, 0.6), solid=False)
-    )
+    if not bare and hem < 0.1:
+        parts.append(flat(box(-0.01, 0.55, 0.01, 0.84), tone(clothes.legs, 0.6), solid=False))
     waist = 0.17 + 0.1 * (hem > 0.1)
     trunk = smooth(
         [

@@ -59,7 +59,7 @@ def truck(rng: np.random.Generator, x: float, z: float, heading: float, lights_o
         else _tray(load, pick(rng, ((150, 112, 70), (120, 116, 110))))
     )
     faces.append(_tail(lights_on))
-    halos = tuple((np.array([CAB_FRONT, 0.8, side * 0.8]), 0.8, HEAD_LAMP) for side in (-1, 1)) if lights_on else ()
+    halos = tuple((np.array([CAB_FRONT, 0.8, side * 0.8]), 0.32, HEAD_LAMP) for side in (-1, 1)) if lights_on else ()
     return Item("truck", tuple(faces), x, z, heading, "truck", (3.2, 1.2), glows=halos)
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from utils.sample_data.clothes import TOPS, Clothes, draw_clothes
 from utils.sample_data.parts import (
     BLACK,
     WHITE,
@@ -22,7 +23,8 @@ from utils.sample_data.parts import (
     stroke,
     tone,
 )
-from utils.sample_data.shapes_people import TOPS, Clothes, arm, draw_clothes, head, two_links
+from utils.sample_data.shapes_heads import head
+from utils.sample_data.shapes_people import arm, two_links
 
 FRAMES: tuple[Colour, ...] = (
     (204, 40, 44),
@@ -331,7 +333,7 @@ def motorcycle_end(rng: np.random.Generator, facing: str) -> list[Part]:
 
 
 def ridden(
-    rng: np.random.Generator, kind: str, x: float, z: float, heading: float, view: str, cold: bool
+    rng: np.random.Generator, kind: str, x: float, z: float, heading: float, *, view: str, cold: bool
 ) -> list[Item]:
     """A two-wheeler and who rides it.
 

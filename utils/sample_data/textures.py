@@ -38,7 +38,11 @@ def texture(name: str) -> np.ndarray:
     fine = rng.normal(0.0, 1.0, (SIZE, SIZE)).astype(np.float32)
     coarse = _seamless(rng, 24)
     grain = {"asphalt": 9.0, "paving": 5.0, "grass": 16.0, "brick": 4.0, "plaster": 3.5}[name]
-    grey = NEUTRAL + grain * cv2.GaussianBlur(fine, (0, 0), 0.8) * 2 + 7.0 * coarse
+    grey = (
+        NEUTRAL
+        + grain * cv2.GaussianBlur(fine, (0, 0), 0.8) * 2
+        + (3.0 if name in ("brick", "plaster") else 7.0) * coarse
+    )
     if name == "paving":
         grey += _joints(4, 4, 3) * -34
     if name == "brick":

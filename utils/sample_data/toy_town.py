@@ -24,7 +24,7 @@ from utils.model_utils.command import run_command
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 from utils.sample_data import write_cityscapes, write_coco
 from utils.sample_data.files import write_json
-from utils.sample_data.labels import paint_indices, targets
+from utils.sample_data.labels import targets
 from utils.sample_data.render import SPLITS, draw_picture
 
 LAYOUTS = {"coco": write_coco, "cityscapes": write_cityscapes}
@@ -167,11 +167,10 @@ def _draw_one(job: tuple[str, Options, str, int]) -> dict | None:
     """Draws and writes one picture; returns its COCO records when that layout is wanted."""
     root, options, split, index = job
     picture = draw_picture(options.seed, split, index, options.height, options.width)
-    indices = paint_indices(picture.outlines, options.height, options.width)
     if "cityscapes" in options.layouts:
-        write_cityscapes.write_picture(Path(root), split, index, picture.image, picture.outlines, indices)
+        write_cityscapes.write_picture(Path(root), split, index, picture.image, picture.outlines, picture.indices)
     return (
-        write_coco.write_picture(Path(root), split, index, picture.image, targets(picture.outlines, indices))
+        write_coco.write_picture(Path(root), split, index, picture.image, targets(picture.outlines, picture.indices))
         if "coco" in options.layouts
         else None
     )
