@@ -3,8 +3,6 @@
 python create_data.py --create_dataset coco --prefix retinanet.mindrecord --is_training True --coco_root=FOLDER
 """
 
-import logging
-
 from src.config import load
 from utils.model_utils.command import run_command
 
@@ -13,8 +11,9 @@ def main() -> None:
     """Reads the configuration and makes the files unless those that are there still fit."""
     config = load(program="create_data.py")
     from src.build import open_configured_split  # once the arguments are known to be good
+    from utils.training.logging_setup import set_up_logging
 
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    set_up_logging()
     form = config.create_dataset
     split = open_configured_split(config, config.is_training, form=form, prefix=config.prefix)
     records = split.records

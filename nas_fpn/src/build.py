@@ -27,6 +27,7 @@ from .resnet import ResNet
 from .retinahead import RetinaHead
 from .retinanet_nasfpn import RetinaNetInference, RetinaNetNasFpn, RetinaNetTraining
 
+SUITE = "nas_fpn"
 EVALUATION_BATCH_SIZE = 4
 
 
@@ -78,7 +79,7 @@ def load_pretrained(config: NasFpnConfig, network: RetinaNetNasFpn) -> None:
     """Loads `pre_trained` into the detector, without the class outputs where `filter_weight` says so."""
     class_outputs = ("head.classify",) if config.filter_weight else ()
     load_weights(
-        network, config.pre_trained, use_ema=None, allow_missing=(*config.allow_missing, *class_outputs),
+        network, Path(config.pre_trained), suite=SUITE, allow_missing=(*config.allow_missing, *class_outputs),
         allow_mismatch=(*config.allow_mismatch, *class_outputs),
     )
 

@@ -9,6 +9,7 @@ from utils.detection.coco_metrics import CocoResult, format_nas_fpn_result, form
 from utils.model_utils.config import require
 from utils.model_utils.device_adapter import set_up_device
 from utils.training.checkpoint import load_weights
+from utils.training.logging_setup import set_up_logging
 
 from . import build
 from .coco_eval import metrics_of, write_predictions
@@ -23,11 +24,12 @@ def evaluate(config: NasFpnConfig) -> None:
     Raises:
         UserError: a path, the data or the checkpoint cannot be used.
     """
-    require(config, "checkpoint_path")
+    set_up_logging()
+    checkpoint = require(config, "checkpoint_path", "file")
     set_up_device(config.device_target, config.device_id, seed=config.seed)
     split = build.open_configured_split(config, is_training=False)
     network = build.build_network(config, build.num_classes(config, split))
-    load_weights(network, config.checkpoint_path, use_ema=None)
+    load_weights(network, checkpoint, suite=build.SUITE)
     folder = Path(config.run_dir)
     evaluation = build.build_evaluator(config, network, split).evaluate(folder / "pictures", config.num_pictures)
     write_predictions(evaluation.detections, folder)

@@ -3,11 +3,13 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from utils.detection.mindrecord_info import describe_cut_boxes
 from utils.model_utils.config import dump_config
 from utils.model_utils.device_adapter import DeviceInfo, resolve_amp_level, set_up_device
 from utils.training.checkpoint import CheckpointFolder
+from utils.training.logging_setup import set_up_logging
 from utils.training.loop import Trainer
 from utils.training.records import EpochRecord, StepRecord, TrainResult
 from utils.training.run_folder import RunFolder
@@ -19,7 +21,6 @@ from .records import Split
 
 logger = logging.getLogger(__name__)
 
-SUITE = "nas_fpn"
 CHECKPOINT_PATTERN = "retinanet_nasfpn-{epoch}_{step}.ckpt"
 BEST_CHECKPOINT = "retinanet_nasfpn_best.ckpt"
 
@@ -74,11 +75,14 @@ def train(config: NasFpnConfig) -> TrainResult:
     Raises:
         UserError: a path, the data, a checkpoint or the run folder cannot be used, or the loss is not finite.
     """
-    with RunFolder(config.run_dir, resume=bool(config.resume), overwrite=config.overwrite) as run:
+    set_up_logging()
+    with RunFolder(Path(config.run_dir), resume=bool(config.resume), overwrite=config.overwrite) as run:
+        set_up_logging(run.log_path)
+        for note in config.notes():
+            logger.info("%s", note)
         run.write_config(dump_config(config))
         device = set_up_device(config.device_target, config.device_id, seed=config.seed)
-        trainer = _build_trainer(config, run, device)
-        return trainer.fit(resume=config.resume)
+        return _build_trainer(config, run, device).fit()
 
 
 def _build_trainer(config: NasFpnConfig, run: RunFolder, device: DeviceInfo) -> Trainer:
@@ -96,14 +100,22 @@ def _build_trainer(config: NasFpnConfig, run: RunFolder, device: DeviceInfo) -> 
         evaluate = InTrainingEvaluation(build.build_evaluator(config, network, evaluation_split))
     return Trainer(
         step=step, source=source, learning_rates=build.build_schedule(config, source.steps_per_epoch), run=run,
-        checkpoints=CheckpointFolder(
-            run.path / config.save_checkpoint_path, CHECKPOINT_PATTERN, BEST_CHECKPOINT, keep=config.keep_checkpoint_max
-        ),
-        epochs=config.epoch_size, log_interval=config.log_interval, save_every_epochs=config.save_checkpoint_epochs,
+        checkpoints=_checkpoint_folder(config, run), epochs=config.epoch_size, log_interval=config.log_interval,
+        save_every_epochs=config.save_checkpoint_epochs if config.save_checkpoint else config.epoch_size,
         evaluate=evaluate, eval_interval=config.eval_interval, eval_start_epoch=config.eval_start_epoch,
-        best_metric="mAP", lines=LogLines(), max_bad_steps=config.max_bad_steps, seed=config.seed, suite=SUITE,
-        config_text=dump_config(config),
+        best_metric="mAP" if evaluate else "", lines=LogLines(), max_bad_steps=config.max_bad_steps,
+        seed=config.seed, suite=build.SUITE, config_text=dump_config(config), resume=config.resume,
     )
+
+
+def _checkpoint_folder(config: NasFpnConfig, run: RunFolder) -> CheckpointFolder:
+    folder = CheckpointFolder(
+        run.path / config.save_checkpoint_path, pattern=CHECKPOINT_PATTERN, best_name=BEST_CHECKPOINT,
+        keep_last=config.keep_checkpoint_max,
+    )
+    if config.overwrite:
+        folder.clear()
+    return folder
 
 
 def _log_plan(config: NasFpnConfig, split: Split, images_per_step: int) -> None:

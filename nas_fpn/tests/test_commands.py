@@ -138,7 +138,8 @@ def test_a_size_that_is_no_multiple_of_128_names_the_nearest():
 
 def test_missing_data_is_named_with_the_flag(tmp_path):
     assert "--coco_root" in _refused("train.py", *TINY, f"--run_dir={tmp_path / 'run'}")
-    assert "is not a folder" in _refused("train.py", *TINY, f"--coco_root={tmp_path / 'absent'}", f"--run_dir={tmp_path}")
+    absent = f"--coco_root={tmp_path / 'absent'}"
+    assert "is not a folder" in _refused("train.py", *TINY, absent, f"--run_dir={tmp_path / 'run'}")
 
 
 def test_another_number_of_classes_is_refused_with_both_numbers(trained, tmp_path):

@@ -113,7 +113,9 @@ class TrainingKeys(RuntimeKeys):
         (),
         description="beginnings of parameter names whose shape may differ in a checkpoint; they keep their values",
     )
-    save_checkpoint: bool = Field(True, description="write checkpoints")
+    save_checkpoint: bool = Field(
+        True, description="write a checkpoint every save_checkpoint_epochs; false: only the last and the best one"
+    )
     save_checkpoint_epochs: int = Field(1, ge=1, description="epochs between checkpoints")
     keep_checkpoint_max: int = Field(5, ge=1, description="number of last checkpoints kept beside the best one")
     save_checkpoint_path: str = Field(
