@@ -237,7 +237,8 @@ class TrainStep:
         Raises:
             BadValueError: if a batch cannot be cut into `accumulate_steps` equal parts.
         """
-        self.network.set_train(True)
+        if not self.network.training:
+            self.network.set_train(True)
         scale = self.loss_scaler.scale
         run = self._whole if self.accumulate_steps == 1 else self._accumulated
         losses, grad_norm, is_finite = run(ms.Tensor(np.float32(scale)), inputs)

@@ -1,0 +1,160 @@
+"""Reads and writes MindSpore .ckpt files (protobuf) as NumPy arrays; never opens a pickle.
+
+Written by hand rather than with `mindspore.save_checkpoint`, which removes the old file before it renames the new one,
+does not force it to the disk, leaves it unwritable, and logs lines of its own for each of a user's mistakes. The format
+is MindSpore's: `mindspore.load_checkpoint` reads these files and this module reads MindSpore's.
+"""
+
+import contextlib
+import os
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import mindspore  # noqa: F401  (its protobuf classes below need its libraries)
+import numpy as np
+from google.protobuf.message import DecodeError
+from mindspore.train.checkpoint_pb2 import Checkpoint
+
+from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
+
+TEMPORARY_MARK = ".tmp-"
+_CHUNK_BYTES = 512 * 1024 * 1024   # MindSpore cuts larger tensors too
+_MAX_FILE_BYTES = 2 * 1024 ** 3 - 1   # protobuf's limit
+_TRAILER_NAME = b"crc_num"
+_TRAILER_BYTES = len(_TRAILER_NAME) + 10
+_TYPES = {
+    "Float32": np.float32, "Float16": np.float16, "Float64": np.float64, "Bool": np.bool_,
+    "Int8": np.int8, "Int16": np.int16, "Int32": np.int32, "Int64": np.int64,
+    "UInt8": np.uint8, "UInt16": np.uint16, "UInt32": np.uint32, "UInt64": np.uint64,
+}
+_NAMES = {np.dtype(kind): name for name, kind in _TYPES.items()}
+_FOREIGN_STARTS = ((b"\x80", "a Python pickle"), (b"PK\x03\x04", "a PyTorch or zip file"), (b"\x1f\x8b", "a gzip file"),
+                   (b"\x89HDF", "an HDF5 file"), (b"\x93NUMPY", "a NumPy file"))
+
+
+def write_checkpoint_file(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes arrays to a temporary file beside `path`, forces it to the disk and renames it.
+
+    Args:
+        path: the checkpoint file; an existing one is replaced only when the new one is complete.
+        arrays: parameter name to array, of the types that MindSpore stores.
+
+    Raises:
+        BadStateError: if the file cannot be written, e.g. because the disk is full; the file that was there stays.
+    """
+    temporary = path.with_name(f".{path.name}{TEMPORARY_MARK}{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            checksum = 0
+            for block in _encoded(arrays):
+                file.write(block)
+                checksum = zlib.crc32(block, checksum)
+            file.write(_TRAILER_NAME + checksum.to_bytes(10, "big"))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        _force_folder(path.parent)
+    except OSError as error:
+        raise BadStateError(
+            f"checkpoint '{path}' cannot be written ({error.strerror or error}); free some space or make its folder "
+            "writable, then go on with --resume=auto: earlier checkpoints are untouched") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def read_checkpoint_file(path: Path) -> dict[str, np.ndarray]:
+    """Reads all arrays of a checkpoint file; of text entries, which MindSpore allows, none.
+
+    Raises:
+        MissingPathError: if there is no such file.
+        BadValueError: if it is empty, cut short, damaged or no checkpoint.
+    """
+    content = _checked_content(path)
+    message = Checkpoint()
+    try:
+        message.ParseFromString(content)
+    except DecodeError as error:
+        raise BadValueError(f"'{path}' is no MindSpore checkpoint or is cut short ({len(content)} bytes); "
+                            "copy it again or choose another file") from error
+    pieces: dict[str, list[bytes]] = {}
+    headers: dict[str, tuple[str, tuple[int, ...]]] = {}
+    for value in message.value:
+        pieces.setdefault(value.tag, []).append(value.tensor.tensor_content)
+        headers[value.tag] = (value.tensor.tensor_type, tuple(value.tensor.dims))
+    arrays = {name: _decoded(path, name, *headers[name], b"".join(parts)) for name, parts in pieces.items()
+              if headers[name][0] in _TYPES}
+    if not arrays:
+        raise BadValueError(f"'{path}' holds no parameters, so it is no MindSpore checkpoint; choose another file")
+    return arrays
+
+
+def _encoded(arrays: Mapping[str, np.ndarray]) -> Iterator[bytes]:
+    for name, array in arrays.items():
+        data = np.ascontiguousarray(array).tobytes()
+        for start in range(0, max(len(data), 1), _CHUNK_BYTES):
+            message = Checkpoint()
+            value = message.value.add()
+            value.tag = name
+            value.tensor.dims.extend(array.shape)
+            value.tensor.tensor_type = _NAMES[array.dtype]
+            value.tensor.tensor_content = data[start:start + _CHUNK_BYTES]
+            yield message.SerializeToString()
+
+
+def _decoded(path: Path, name: str, type_name: str, dims: tuple[int, ...], data: bytes) -> np.ndarray:
+    values = np.frombuffer(data, _TYPES[type_name])
+    shape = () if dims == (0,) and values.size == 1 else dims   # MindSpore writes a scalar as [0] in places
+    if values.size != int(np.prod(shape)):
+        raise BadValueError(f"'{path}' is damaged: parameter '{name}' has {values.size} values for shape {shape}; "
+                            "copy the file again or choose another")
+    return values.reshape(shape)
+
+
+def _checked_content(path: Path) -> bytes:
+    if path.is_dir():
+        raise MissingPathError(f"checkpoint '{path}' is a folder; give the .ckpt file itself")
+    if not path.exists():
+        raise MissingPathError(f"checkpoint '{path}' does not exist; check the path")
+    try:
+        size = path.stat().st_size
+        if size > _MAX_FILE_BYTES:
+            raise BadValueError(f"'{path}' has {size} bytes, more than a MindSpore checkpoint can have (2 GiB)")
+        with path.open("rb") as file:
+            start = file.read(16)
+            _refuse_foreign(path, start)
+            content = start + file.read()
+    except OSError as error:
+        raise MissingPathError(
+            f"checkpoint '{path}' cannot be read ({error.strerror}); check its permissions") from error
+    return _without_trailer(path, content)
+
+
+def _refuse_foreign(path: Path, start: bytes) -> None:
+    if not start:
+        raise BadValueError(f"checkpoint '{path}' is empty; copy it again or choose another file")
+    for mark, kind in _FOREIGN_STARTS:
+        if start.startswith(mark):
+            raise BadValueError(f"'{path}' is {kind}, no MindSpore checkpoint, and is not opened (a pickle could run "
+                                "code); convert it to a .ckpt file first")
+
+
+def _without_trailer(path: Path, content: bytes) -> bytes:
+    if content[-_TRAILER_BYTES:-10] != _TRAILER_NAME:
+        return content
+    checksum = int.from_bytes(content[-10:], "big")
+    content = content[:-_TRAILER_BYTES]
+    if zlib.crc32(content) != checksum:
+        raise BadValueError(f"'{path}' is damaged: its checksum does not fit; copy it again or choose another file")
+    return content
+
+
+def _force_folder(folder: Path) -> None:
+    """Forces the renaming itself to the disk, where the file system can."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,81 @@
+"""Logging of a command: plain messages on standard error, and with time, rank and level in a file."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import TextIO
+
+from utils.model_utils.errors import BadStateError
+
+_OURS = "_set_up_by_training"
+
+
+class _ConsoleFormatter(logging.Formatter):
+    """The bare message, so that documented lines stand as documented; warnings and errors begin with their level."""
+
+    def __init__(self, rank: int, rank_count: int) -> None:
+        super().__init__()
+        self._prefix = f"[rank {rank}] " if rank_count > 1 else ""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Formats one record."""
+        level = f"{record.levelname.lower()}: " if record.levelno >= logging.WARNING else ""
+        text = f"{self._prefix}{level}{record.getMessage()}"
+        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+
+
+class _ConsoleHandler(logging.StreamHandler):
+    """Writes to whatever `sys.stderr` is at the moment, so that lines appear above a progress bar."""
+
+    @property
+    def stream(self) -> TextIO:
+        """Returns standard error."""
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, _value: TextIO) -> None:
+        """Ignores the stream of the base class."""
+
+
+def set_up_logging(
+    log_file: Path | None = None, *, rank: int = 0, rank_count: int = 1, level: int = logging.INFO,
+) -> None:
+    """Sends log messages to standard error (rank 0, and warnings of the others) and, if given, to the end of a file.
+
+    May be called again, e.g. once before the run folder exists and once after: what it set up before is replaced.
+
+    Args:
+        log_file: file to append to, with time, rank, level and logger in each line.
+        rank: rank of this process.
+        rank_count: number of processes of the job.
+        level: least level that is logged.
+
+    Raises:
+        BadStateError: if the file cannot be written.
+    """
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if getattr(handler, _OURS, False)]:
+        root.removeHandler(handler)
+        handler.close()
+    console = _ConsoleHandler()
+    console.setFormatter(_ConsoleFormatter(rank, rank_count))
+    console.setLevel(level if rank == 0 else max(level, logging.WARNING))
+    handlers: list[logging.Handler] = [console]
+    if log_file is not None:
+        handlers.append(_file_handler(log_file, rank))
+    for handler in handlers:
+        setattr(handler, _OURS, True)
+        root.addHandler(handler)
+    root.setLevel(level)
+    logging.getLogger("matplotlib").setLevel(logging.WARNING)   # its font search is no news
+
+
+def _file_handler(log_file: Path, rank: int) -> logging.Handler:
+    try:
+        handler = logging.FileHandler(log_file, encoding="utf-8")
+    except OSError as error:
+        raise BadStateError(f"log file '{log_file}' cannot be written ({error.strerror}); "
+                            "make its folder writable or choose another run folder") from error
+    handler.setFormatter(logging.Formatter(
+        f"%(asctime)s [rank {rank}] %(levelname)s %(name)s: %(message)s", datefmt="%Y-%m-%d %H:%M:%S"))
+    return handler

@@ -1,0 +1,336 @@
+"""The training loop: epochs, log, evaluation, checkpoints, and going on where a run stopped."""
+
+import logging
+import math
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from utils.model_utils.errors import BadStateError, BadValueError
+from utils.training.checkpoint import CheckpointFolder, TrainingState, restore_parameters
+from utils.training.curves import CurvePicture
+from utils.training.progress import (
+    ProgressBar,
+    format_duration,
+    format_epoch_line,
+    format_evaluation_line,
+    format_losses,
+    format_step_line,
+)
+from utils.training.records import BatchSource, EpochRecord, Evaluation, LineFormats, StepRecord, TrainResult
+from utils.training.resume import find_state, take_position
+from utils.training.run_folder import RunFolder
+from utils.training.step import TrainStep
+from utils.training.stop_requests import StopRequests
+from utils.training.timing import EpochMeter, StepTimer
+
+logger = logging.getLogger(__name__)
+
+
+class Trainer:
+    """Trains until the last epoch, the first fault, or a signal.
+
+    Args:
+        step: makes the optimizer steps.
+        source: yields the batches.
+        learning_rates: float[epochs * steps per epoch], the rate of each optimizer step of the whole run.
+        run: folder of the run.
+        checkpoints: where checkpoints are kept.
+        epochs: number of epochs.
+        suite: name of the suite, stored in checkpoints; a checkpoint of another suite is not resumed.
+        seed: seed of the run, stored in checkpoints.
+        config_text: effective configuration, stored in checkpoints.
+        resume: "" to start anew, "auto" for the newest checkpoint in `checkpoints`, or a checkpoint file.
+        log_interval: steps between log lines and rows of metrics.
+        save_every_epochs: epochs between checkpoints; the last epoch is always saved.
+        save_every_steps: optimizer steps between further checkpoints; 0 for none.
+        evaluate: called with the epoch, returns metrics; runs with the averaged weights where there are any.
+        eval_interval: epochs between evaluations; the last epoch is always evaluated.
+        eval_start_epoch: the first epoch that may be evaluated.
+        best_metric: name of the metric, higher is better, by which the best checkpoint is chosen.
+        lines: the suite's documented log lines.
+        max_bad_steps: under dynamic loss scale, so many steps in a row that are not finite end the run; under a static
+            scale the first one does.
+
+    Raises:
+        BadValueError: if there is nothing to train, or an interval is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        step: TrainStep,
+        source: BatchSource,
+        learning_rates: np.ndarray,
+        run: RunFolder,
+        checkpoints: CheckpointFolder,
+        epochs: int,
+        suite: str = "",
+        seed: int = 0,
+        config_text: str = "",
+        resume: str = "",
+        log_interval: int = 50,
+        save_every_epochs: int = 1,
+        save_every_steps: int = 0,
+        evaluate: Callable[[int], Mapping[str, float]] | None = None,
+        eval_interval: int = 1,
+        eval_start_epoch: int = 1,
+        best_metric: str = "",
+        lines: LineFormats | None = None,
+        max_bad_steps: int = 20,
+    ) -> None:
+        _check_numbers(epochs, source, log_interval, save_every_epochs, eval_interval, max_bad_steps)
+        if len(learning_rates) < epochs * source.steps_per_epoch:
+            raise ValueError(
+                f"{len(learning_rates)} learning rates for {epochs} epochs of {source.steps_per_epoch} steps")
+        self._step, self._source, self._learning_rates = step, source, learning_rates
+        self._run, self._checkpoints, self._epochs = run, checkpoints, epochs
+        self._resume, self._lines = resume, lines
+        self._log_interval, self._save_every_epochs = log_interval, save_every_epochs
+        self._save_every_steps, self._max_bad_steps = save_every_steps, max_bad_steps
+        self._evaluate, self._best_metric = evaluate, best_metric
+        self._eval_interval, self._eval_start_epoch = eval_interval, eval_start_epoch
+        self._state = TrainingState(
+            arrays={}, suite=suite, seed=seed, config_text=config_text, steps_per_epoch=source.steps_per_epoch)
+        self._curves = CurvePicture(run.metrics.path, run.curves_path)
+        self._bad_steps = 0
+        self._best: Evaluation | None = None
+        self._last: Evaluation | None = None
+        self._last_path: Path | None = None
+        self._losses: Mapping[str, float] = {}
+
+    def fit(self) -> TrainResult:
+        """Trains to the end.
+
+        Returns:
+            What the run came to.
+
+        Raises:
+            BadStateError: if the loss stays not finite, or a checkpoint cannot be written.
+            BadValueError: if the run cannot be resumed from what is there, or `evaluate` gives no `best_metric`.
+            KeyboardInterrupt, Terminated: after Ctrl-C and SIGTERM, when a checkpoint of the present step is written.
+        """
+        started = time.perf_counter()
+        self._checkpoints.remove_temporaries()
+        self._begin()
+        first_step = self._state.global_step
+        timer = StepTimer(self._source.images_per_step, self._epochs * self._source.steps_per_epoch)
+        total = self._epochs * self._source.steps_per_epoch
+        try:
+            with StopRequests() as stop, ProgressBar(total, first_step) as bar:
+                while self._state.epoch <= self._epochs:
+                    self._run_epoch(timer, bar, stop)
+                    self._next_epoch()
+        finally:
+            self._curves.draw()
+        seconds, steps = time.perf_counter() - started, self._state.global_step - first_step
+        logger.info("trained %d steps in %s, peak memory %.2f GB", steps, format_duration(seconds), _peak_memory_gb())
+        best_path = self._checkpoints.best_path
+        return TrainResult(
+            best=self._best, last=self._last, seconds=seconds, steps=steps, losses=self._losses,
+            best_checkpoint=best_path if best_path.is_file() else None, last_checkpoint=self._last_path)
+
+    def _begin(self) -> None:
+        """Takes over the state of the checkpoint to resume from, if any."""
+        found = find_state(self._resume, self._checkpoints)
+        if found is None:
+            self._step.reset_averages()
+            self._run.metrics.cut(0, keep_evaluation=False)
+            return
+        path, state = found
+        take_position(path, state, self._state)
+        restore_parameters(path, state, [*self._step.weight_parameters(), *self._step.extra_parameters()])
+        scaler = self._step.loss_scaler
+        if scaler.dynamic:
+            scaler.scale, scaler.good_steps = state.loss_scale, state.loss_scale_good_steps
+        self._best = Evaluation(**state.best) if state.best else None
+        self._last_path = path
+        self._run.metrics.cut(self._state.global_step, keep_evaluation=state.epoch_done)
+        logger.info("resuming at epoch %d step %d of %d from %s",
+                    self._state.epoch, self._state.step_in_epoch, self._state.steps_per_epoch, path)
+
+    def _next_epoch(self) -> None:
+        self._state.epoch += 1
+        self._state.step_in_epoch, self._state.epoch_done = 0, False
+
+    def _run_epoch(self, timer: StepTimer, bar: ProgressBar, stop: StopRequests) -> None:
+        state = self._state
+        meter = EpochMeter()
+        batches = self._source.batches(state.epoch, state.step_in_epoch)
+        try:
+            while state.step_in_epoch < self._source.steps_per_epoch:
+                self._make_step(batches, timer, meter, bar, stop)
+        finally:
+            if hasattr(batches, "close"):
+                batches.close()
+        if meter.steps:
+            self._report_epoch(
+                meter.record(state.epoch, self._epochs, state.global_step, self._source.images_per_step))
+        self._finish_epoch(stop)
+        self._curves.draw_if_due()
+
+    def _make_step(
+        self, batches: Iterator[tuple[np.ndarray, ...]], timer: StepTimer, meter: EpochMeter, bar: ProgressBar,
+        stop: StopRequests,
+    ) -> None:
+        state = self._state
+        timer.begin()
+        batch = self._next_batch(batches, stop)
+        timer.got_batch()
+        learning_rate = float(self._learning_rates[state.global_step])
+        self._step.set_learning_rate(learning_rate)
+        output = self._step(*batch)
+        state.step_in_epoch += 1
+        state.global_step += 1
+        times = timer.end(state.global_step)
+        record = StepRecord(
+            epoch=state.epoch, epochs=self._epochs, step=state.step_in_epoch, steps_per_epoch=state.steps_per_epoch,
+            global_step=state.global_step, learning_rate=learning_rate, **vars(output), **vars(times))
+        meter.add(record)
+        bar.update(record)
+        self._report_step(record)
+        self._check_finite(record)
+        self._save_or_stop(stop)
+
+    def _save_or_stop(self, stop: StopRequests) -> None:
+        state = self._state
+        is_saved = self._save_every_steps > 0 and state.global_step % self._save_every_steps == 0
+        if is_saved:
+            self._save()
+        if stop.is_pending:
+            self._stop(stop, is_saved)
+
+    def _next_batch(self, batches: Iterator[tuple[np.ndarray, ...]], stop: StopRequests) -> tuple[np.ndarray, ...]:
+        try:
+            return next(batches)
+        except StopIteration as error:
+            raise RuntimeError(f"the source ended at step {self._state.step_in_epoch} of "
+                               f"{self._source.steps_per_epoch} in epoch {self._state.epoch}") from error
+        except Exception:
+            # Ctrl-C reaches the loader's processes too, and they may fail before this step is asked to stop.
+            if stop.is_pending:
+                self._stop(stop, is_saved=False)
+            raise
+
+    def _stop(self, stop: StopRequests, is_saved: bool) -> None:
+        if self._state.global_step and not is_saved:
+            self._save()
+        if self._last_path is not None:
+            logger.info("stopped at epoch %d step %d, saved %s; go on with --resume=auto",
+                        self._state.epoch, self._state.step_in_epoch, self._last_path)
+        raise stop.exception()
+
+    def _report_step(self, record: StepRecord) -> None:
+        is_due = record.step % self._log_interval == 0 or record.step == record.steps_per_epoch
+        if not is_due and record.is_finite:
+            return
+        self._run.metrics.add_step(record)
+        for line in self._lines.step_lines(record) if self._lines and is_due else ():
+            logger.info("%s", line)
+        logger.log(logging.INFO if record.is_finite else logging.WARNING, "%s", format_step_line(record))
+
+    def _report_epoch(self, record: EpochRecord) -> None:
+        self._losses = record.losses
+        self._run.metrics.add_epoch(record)
+        for line in self._lines.epoch_lines(record) if self._lines else ():
+            logger.info("%s", line)
+        logger.info("%s", format_epoch_line(record))
+
+    def _check_finite(self, record: StepRecord) -> None:
+        self._bad_steps = 0 if record.is_finite else self._bad_steps + 1
+        is_dynamic = self._step.loss_scaler.dynamic
+        if record.is_finite or (is_dynamic and self._bad_steps < self._max_bad_steps):
+            return
+        count = f" for {self._bad_steps} steps in a row" if is_dynamic else ""
+        raise BadStateError(
+            f"loss or gradients are not finite{count} at epoch {record.epoch} step {record.step} (global step "
+            f"{record.global_step}): {format_losses(record.losses)}, gradient norm {record.grad_norm:g}, learning rate "
+            f"{record.learning_rate:g}, loss scale {record.loss_scale:g}; lower the learning rate, lengthen the "
+            "warm-up or clip the gradients, and check the data")
+
+    def _finish_epoch(self, stop: StopRequests) -> None:
+        state = self._state
+        is_last = state.epoch == self._epochs
+        saves = is_last or state.epoch % self._save_every_epochs == 0
+        if state.epoch_done:
+            return
+        is_best = False
+        if self._evaluates(state.epoch, is_last):
+            if saves:
+                self._save()   # an evaluation may take long, and fail
+            try:
+                with stop.immediately():
+                    is_best = self._run_evaluation()
+            except BaseException:
+                if stop.is_pending:
+                    self._stop(stop, is_saved=saves)
+                raise
+        state.epoch_done = True
+        if is_best:
+            self._checkpoints.save_best(self._filled_state())
+        if saves:
+            self._save()
+
+    def _evaluates(self, epoch: int, is_last: bool) -> bool:
+        since_start = epoch - self._eval_start_epoch
+        return self._evaluate is not None and (
+            is_last or (since_start >= 0 and since_start % self._eval_interval == 0))
+
+    def _run_evaluation(self) -> bool:
+        """Evaluates and returns whether this is the best so far."""
+        started = time.perf_counter()
+        with self._step.averaged_weights():
+            self._step.network.set_train(False)
+            metrics = {name: float(value) for name, value in self._evaluate(self._state.epoch).items()}
+        evaluation = Evaluation(self._state.epoch, self._state.global_step, metrics, time.perf_counter() - started)
+        if self._best_metric and self._best_metric not in metrics:
+            raise BadValueError(f"best_metric '{self._best_metric}' is not among the metrics: {', '.join(metrics)}")
+        is_best = bool(self._best_metric) and _is_better(metrics[self._best_metric], self._best, self._best_metric)
+        if is_best:
+            self._best = evaluation
+            self._state.best = {
+                "epoch": evaluation.epoch, "global_step": evaluation.global_step, "metrics": metrics}
+        self._last = evaluation
+        self._run.metrics.add_evaluation(evaluation)
+        logger.info("%s", format_evaluation_line(evaluation, self._best, self._best_metric))
+        return is_best
+
+    def _filled_state(self) -> TrainingState:
+        """Returns the state with the present parameters; the arrays are views of their memory where that can be."""
+        parameters = [*self._step.weight_parameters(), *self._step.extra_parameters()]
+        self._state.arrays = {parameter.name: parameter.asnumpy() for parameter in parameters}
+        self._state.loss_scale = self._step.loss_scaler.scale
+        self._state.loss_scale_good_steps = self._step.loss_scaler.good_steps
+        return self._state
+
+    def _save(self) -> None:
+        self._last_path = self._checkpoints.save(self._filled_state())
+        self._state.arrays = {}
+
+
+def _check_numbers(
+    epochs: int, source: BatchSource, log_interval: int, save_every_epochs: int, eval_interval: int, max_bad_steps: int,
+) -> None:
+    if epochs < 1:
+        raise BadValueError(f"epochs={epochs}: wanted 1 or more, there is nothing to train")
+    if source.steps_per_epoch < 1:
+        raise BadValueError(f"the training set has fewer images than one step takes ({source.images_per_step}), so an "
+                            "epoch has no step; lower batch_size or add images")
+    values = {"log_interval": log_interval, "save_every_epochs": save_every_epochs, "eval_interval": eval_interval,
+              "max_bad_steps": max_bad_steps}
+    for name, value in values.items():
+        if value < 1:
+            raise BadValueError(f"{name}={value}: wanted 1 or more")
+
+
+def _is_better(value: float, best: Evaluation | None, name: str) -> bool:
+    return not math.isnan(value) and (best is None or value > best.metrics[name])
+
+
+def _peak_memory_gb() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1024 ** (3 if sys.platform == "darwin" else 2)

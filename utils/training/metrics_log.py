@@ -1,0 +1,95 @@
+"""metrics.jsonl: one JSON object per line, appended while training runs.
+
+Every row has `kind` ("step", "epoch" or "evaluation"), `epoch` and `global_step`. A number that is not finite is null.
+"""
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from utils.training.records import EpochRecord, Evaluation, StepRecord
+
+Value: TypeAlias = str | int | float | bool | None | Mapping[str, "Value"]
+
+
+class MetricsLog:
+    """Appends rows to a metrics file.
+
+    Args:
+        path: the file; made when the first row is written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, row: Mapping[str, Value]) -> None:
+        """Appends one row, in one write, so that a reader never sees half of an earlier one."""
+        line = json.dumps(_without_non_finite(row), ensure_ascii=False, allow_nan=False) + "\n"
+        with self.path.open("ab") as file:
+            file.write(line.encode())
+
+    def add_step(self, record: StepRecord) -> None:
+        """Appends the row of a step."""
+        self.append({
+            "kind": "step", "epoch": record.epoch, "step": record.step, "global_step": record.global_step,
+            "losses": dict(record.losses), "learning_rate": record.learning_rate, "grad_norm": record.grad_norm,
+            "loss_scale": record.loss_scale, "is_finite": record.is_finite, "data_ms": round(record.data_ms, 3),
+            "step_ms": round(record.step_ms, 3), "images_per_second": round(record.images_per_second, 3),
+        })
+
+    def add_epoch(self, record: EpochRecord) -> None:
+        """Appends the row of an epoch."""
+        self.append({
+            "kind": "epoch", "epoch": record.epoch, "global_step": record.global_step, "steps": record.steps,
+            "losses": dict(record.losses), "learning_rate": record.learning_rate, "seconds": round(record.seconds, 3),
+            "data_ms": round(record.data_ms, 3), "step_ms": round(record.step_ms, 3),
+            "images_per_second": round(record.images_per_second, 3),
+        })
+
+    def add_evaluation(self, evaluation: Evaluation) -> None:
+        """Appends the row of an evaluation."""
+        self.append({
+            "kind": "evaluation", "epoch": evaluation.epoch, "global_step": evaluation.global_step,
+            "metrics": dict(evaluation.metrics), "seconds": round(evaluation.seconds, 3),
+        })
+
+    def cut(self, global_step: int, keep_evaluation: bool) -> None:
+        """Removes what a resumed run will write again.
+
+        Args:
+            global_step: the step that the run resumes at; later rows go.
+            keep_evaluation: whether an evaluation made at just this step stays.
+        """
+        rows = [
+            row for row in read_metrics(self.path)
+            if row["global_step"] < global_step
+            or (row["global_step"] == global_step and (keep_evaluation or row["kind"] != "evaluation"))]
+        if not rows and not self.path.exists():
+            return
+        temporary = self.path.with_name(f".{self.path.name}.tmp")
+        temporary.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+        os.replace(temporary, self.path)
+
+
+def read_metrics(path: Path) -> Sequence[dict]:
+    """Reads the rows of a metrics file; a last line that a crash cut short is left out, a missing file has no rows."""
+    if not path.exists():
+        return []
+    rows = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(row, dict) and isinstance(row.get("global_step"), int) and "kind" in row:
+            rows.append(row)
+    return rows
+
+
+def _without_non_finite(value: Value) -> Value:
+    if isinstance(value, Mapping):
+        return {key: _without_non_finite(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,63 @@
+"""Finds the checkpoint that a run goes on from and checks that it is this run's."""
+
+import logging
+from pathlib import Path
+
+from utils.model_utils.errors import BadValueError
+from utils.training.checkpoint import CheckpointFolder, TrainingState, load_checkpoint
+
+logger = logging.getLogger(__name__)
+
+AUTO = "auto"
+
+
+def find_state(resume: str, checkpoints: CheckpointFolder) -> tuple[Path, TrainingState] | None:
+    """Returns the checkpoint to resume from, or None to start anew.
+
+    Args:
+        resume: "" for none, "auto" for the newest of `checkpoints` if there is one, or a file.
+        checkpoints: the run's checkpoints.
+
+    Raises:
+        MissingPathError: if the file does not exist.
+        BadValueError: if the file cannot be resumed from.
+    """
+    if not resume:
+        return None
+    if resume != AUTO:
+        return Path(resume), load_checkpoint(Path(resume))
+    found = checkpoints.latest()
+    if found is None:
+        logger.info("resume=auto: no checkpoint in %s, starting from the beginning", checkpoints.path)
+    return found
+
+
+def take_position(path: Path, found: TrainingState, wanted: TrainingState) -> None:
+    """Sets epoch, step and best metric of `wanted` from a checkpoint's state.
+
+    Args:
+        path: the checkpoint, for messages.
+        found: its state.
+        wanted: the state of this run at its beginning; changed in place.
+
+    Raises:
+        BadValueError: if the checkpoint is another suite's, or stopped in mid-epoch with other steps per epoch.
+    """
+    if found.suite != wanted.suite:
+        raise BadValueError(
+            f"'{path}' is a checkpoint of '{found.suite}', this run is of '{wanted.suite}'; choose another")
+    if found.seed != wanted.seed:
+        logger.warning("resuming %s with seed %d, it was made with seed %d: order and augmentation of the data change",
+                       path, wanted.seed, found.seed)
+    wanted.epoch, wanted.step_in_epoch, wanted.global_step = found.epoch, found.step_in_epoch, found.global_step
+    wanted.epoch_done, wanted.best = found.epoch_done, found.best
+    if found.steps_per_epoch == wanted.steps_per_epoch:
+        return
+    if found.step_in_epoch < found.steps_per_epoch:
+        raise BadValueError(
+            f"'{path}' stopped at step {found.step_in_epoch} of {found.steps_per_epoch} in epoch {found.epoch}, this "
+            f"run has {wanted.steps_per_epoch} steps per epoch; resume with the same data and batch size")
+    logger.warning("resuming %s with %d steps per epoch instead of %d: the step count follows the epochs",
+                   path, wanted.steps_per_epoch, found.steps_per_epoch)
+    wanted.step_in_epoch = wanted.steps_per_epoch
+    wanted.global_step = found.epoch * wanted.steps_per_epoch

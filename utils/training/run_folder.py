@@ -1,0 +1,126 @@
+"""The folder that a run owns: configuration, log, metrics, curves, checkpoints and pictures."""
+
+import logging
+import os
+from pathlib import Path
+from types import TracebackType
+
+from filelock import FileLock, Timeout
+
+from utils.model_utils.errors import BadStateError, MissingPathError
+from utils.training.metrics_log import MetricsLog
+
+logger = logging.getLogger(__name__)
+
+_LOCK_NAME = ".run.lock"
+
+
+class RunFolder:
+    """Makes or takes over the folder of a run and locks it against a second one until it is closed or the process ends.
+
+    Args:
+        path: the folder; made if it is missing.
+        resume: go on with the run that the folder holds, if any.
+        overwrite: remove the checkpoints, metrics and curves of the run that the folder holds, if any.
+
+    Attributes:
+        path: the folder.
+        config_path: effective configuration (YAML).
+        log_path: log with time, rank and level.
+        curves_path: picture of the curves.
+        checkpoints_path: folder of the checkpoints.
+        pictures_path: folder of the pictures.
+        metrics: rows of metrics.jsonl.
+
+    Raises:
+        MissingPathError: if the path is a file.
+        BadStateError: if the folder cannot be written, another process trains in it, or it holds a run and neither
+            `resume` nor `overwrite` is set.
+    """
+
+    def __init__(self, path: Path, *, resume: bool = False, overwrite: bool = False) -> None:
+        self.path = Path(path)
+        self.config_path = self.path / "config.yaml"
+        self.log_path = self.path / "train.log"
+        self.curves_path = self.path / "curves.png"
+        self.checkpoints_path = self.path / "checkpoints"
+        self.pictures_path = self.path / "pictures"
+        self.metrics = MetricsLog(self.path / "metrics.jsonl")
+        self._make()
+        self._lock = self._locked()
+        try:
+            self._settle(resume, overwrite)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> "RunFolder":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives up the lock."""
+        self._lock.release()
+
+    def write_config(self, text: str) -> None:
+        """Writes the effective configuration.
+
+        Raises:
+            BadStateError: if it cannot be written.
+        """
+        temporary = self.config_path.with_name(f".{self.config_path.name}.tmp")
+        try:
+            temporary.write_text(text, encoding="utf-8")
+            os.replace(temporary, self.config_path)
+        except OSError as error:
+            raise BadStateError(f"'{self.config_path}' cannot be written ({error.strerror}); free some space or choose "
+                                "another run folder") from error
+
+    def holds_run(self) -> bool:
+        """Whether the folder has checkpoints or metrics."""
+        metrics = self.metrics.path
+        return (metrics.is_file() and metrics.stat().st_size > 0) or any(self._checkpoint_files())
+
+    def _make(self) -> None:
+        in_the_way = next((item for item in (self.path, *self.path.parents) if item.exists()), self.path)
+        if in_the_way.exists() and not in_the_way.is_dir():
+            raise MissingPathError(f"run folder '{self.path}' cannot be made: '{in_the_way}' is a file; remove it or "
+                                   "choose another --run_dir")
+        try:
+            self.checkpoints_path.mkdir(parents=True, exist_ok=True)
+            self.pictures_path.mkdir(exist_ok=True)
+        except OSError as error:
+            raise BadStateError(f"run folder '{self.path}' cannot be made ({error.strerror}); choose another "
+                                "--run_dir or make its parent writable") from error
+        if not os.access(self.path, os.W_OK | os.X_OK):
+            raise BadStateError(f"run folder '{self.path}' is not writable; choose another --run_dir or change its "
+                                "permissions")
+
+    def _locked(self) -> FileLock:
+        lock = FileLock(self.path / _LOCK_NAME, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise BadStateError(f"another process is training in '{self.path}'; wait for it, stop it, or choose "
+                                "another --run_dir") from error
+        except OSError as error:
+            raise BadStateError(
+                f"run folder '{self.path}' cannot be locked ({error.strerror}); choose another --run_dir") from error
+        return lock
+
+    def _settle(self, resume: bool, overwrite: bool) -> None:
+        if not self.holds_run() or resume:
+            return
+        if not overwrite:
+            raise BadStateError(f"'{self.path}' already holds a run; continue it with --resume=auto, discard it with "
+                                "--overwrite=True, or choose another --run_dir")
+        for path in [*self._checkpoint_files(), self.metrics.path, self.curves_path]:
+            path.unlink(missing_ok=True)
+        logger.info("removed the earlier run in %s", self.path)
+
+    def _checkpoint_files(self) -> list[Path]:
+        return sorted([*self.path.glob("*.ckpt"), *self.checkpoints_path.glob("*.ckpt")])

@@ -1,0 +1,64 @@
+"""Ctrl-C and SIGTERM, held back until the training loop stands between two steps."""
+
+import logging
+import signal
+import threading
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from utils.model_utils.command import Terminated
+
+logger = logging.getLogger(__name__)
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopRequests:
+    """Takes the signals while its `with` block runs; outside the main thread it does nothing.
+
+    The first signal is only remembered, a second one raises at once; inside `immediately()` the first one raises too.
+    """
+
+    def __init__(self) -> None:
+        self._signal_number: int | None = None
+        self._is_immediate = False
+        self._previous: dict[int, object] = {}
+
+    def __enter__(self) -> "StopRequests":
+        if threading.current_thread() is threading.main_thread():
+            self._previous = {number: signal.signal(number, self._take) for number in _SIGNALS}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: types.TracebackType | None,
+    ) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether a signal has come."""
+        return self._signal_number is not None
+
+    def exception(self) -> BaseException:
+        """Returns what the signal stands for: KeyboardInterrupt or Terminated (see utils/model_utils/command.py)."""
+        return Terminated() if self._signal_number == signal.SIGTERM else KeyboardInterrupt()
+
+    @contextmanager
+    def immediately(self) -> Iterator[None]:
+        """Lets a signal raise at once, for work that may be broken off anywhere, such as an evaluation."""
+        if self.is_pending:
+            raise self.exception()
+        self._is_immediate = True
+        try:
+            yield
+        finally:
+            self._is_immediate = False
+
+    def _take(self, signal_number: int, _frame: types.FrameType | None) -> None:
+        was_pending = self.is_pending
+        self._signal_number = signal_number
+        if was_pending or self._is_immediate:
+            raise self.exception()
+        logger.info("%s: finishing this step, then saving a checkpoint", signal.Signals(signal_number).name)

@@ -1,0 +1,133 @@
+"""A tiny run for tests: conv + BN + dense on 8x8 images that the source augments, with a sampled input for the graph.
+
+As a script: `python tiny_training.py FOLDER OPTIMIZER [RESULT.npz]` trains with a checkpoint after each step and
+resume=auto, under run_command.
+"""
+
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+if __name__ == "__main__":
+    sys.path.insert(0, str(REPOSITORY))
+
+import utils  # noqa: F401,I001  (sets the CPU variable before MindSpore is imported)
+import mindspore as ms
+import numpy as np
+from mindspore import nn, ops
+
+from utils.model_utils.command import run_command
+from utils.training.checkpoint import CheckpointFolder
+from utils.training.loop import Trainer
+from utils.training.optimizer import build_optimizer
+from utils.training.precision import LossScaler
+from utils.training.randomness import epoch_order, generator
+from utils.training.run_folder import RunFolder
+from utils.training.step import TrainStep
+
+SEED = 7
+BATCH = 4
+STEPS_PER_EPOCH = 4
+NUM_CLASSES = 3
+AUGMENTATION, SAMPLING = 0, 1   # streams of draws
+
+
+class TinyNetwork(nn.Cell):
+    def __init__(self, num_classes=NUM_CLASSES):
+        super().__init__()
+        generator_of_weights = np.random.default_rng(0)
+
+        def weights(*shape):
+            return ms.Tensor(generator_of_weights.normal(scale=0.3, size=shape).astype(np.float32))
+
+        self.conv = nn.Conv2d(1, 4, 3, weight_init=weights(4, 1, 3, 3))
+        self.norm = nn.BatchNorm2d(4)
+        self.head = nn.Dense(4, num_classes, weight_init=weights(num_classes, 4))
+
+    def construct(self, images):
+        return self.head(ops.relu(self.norm(self.conv(images))).mean((2, 3)))
+
+
+class TinyLoss(nn.Cell):
+    loss_names = ("loss", "class", "size")
+
+    def __init__(self, network):
+        super().__init__(auto_prefix=False)
+        self.network = network
+
+    def construct(self, images, labels, kept):
+        """`kept`: float32[N], the sampled images' weights."""
+        logits = self.network(images)
+        each = ops.cross_entropy(logits, labels, reduction="none")
+        class_loss = (each * kept).sum() / kept.sum()
+        size_loss = ops.square(logits).mean() * 0.01
+        return class_loss + size_loss, class_loss, size_loss
+
+
+class TinySource:
+    """16 fixed images, flipped and shifted in brightness by draws of (seed, epoch, image)."""
+
+    images_per_step = BATCH
+
+    def __init__(self, steps_per_epoch=STEPS_PER_EPOCH, poisoned_step=None):
+        self.steps_per_epoch = steps_per_epoch
+        count = max(steps_per_epoch, 1) * BATCH
+        draws = np.random.default_rng(1)
+        self.labels = draws.integers(0, NUM_CLASSES, count).astype(np.int32)
+        self.images = (draws.normal(size=(count, 1, 8, 8)) + self.labels[:, None, None, None]).astype(np.float32)
+        self.poisoned_step = poisoned_step
+
+    def batches(self, epoch, start_step):
+        order = epoch_order(SEED, epoch, len(self.images))
+        for step in range(start_step, self.steps_per_epoch):
+            indices = order[step * BATCH:(step + 1) * BATCH]
+            images = np.stack([self.augmented(epoch, index) for index in indices])
+            if step == self.poisoned_step:
+                images[0] = np.inf
+            kept = generator(SEED, epoch, step, SAMPLING).integers(0, 2, BATCH).astype(np.float32)
+            kept[0] = 1
+            yield images, self.labels[indices], kept
+
+    def augmented(self, epoch, index):
+        draws = generator(SEED, epoch, int(index), AUGMENTATION)
+        image = self.images[index] + draws.normal(scale=0.1)
+        return (image[..., ::-1] if draws.random() < 0.5 else image).astype(np.float32)
+
+
+def tiny_step(optimizer_name="sgd", *, scaler=None, ema_decay=0.9, num_classes=NUM_CLASSES):
+    network = TinyNetwork(num_classes)
+    optimizer = build_optimizer(optimizer_name, network.parameters_and_names(), weight_decay=0.01)
+    return network, TrainStep(
+        TinyLoss(network), optimizer, loss_scaler=scaler or LossScaler(8.0, dynamic=True, growth_interval=2),
+        clip_norm=1.0, ema_decay=ema_decay)
+
+
+def tiny_trainer(folder, *, optimizer="sgd", epochs=2, source=None, scaler=None, resume="auto", pattern=None,
+                 keep_last=3, step=None, **options):
+    ms.set_context(mode=ms.GRAPH_MODE)
+    run = RunFolder(folder, resume=bool(resume))
+    checkpoints = CheckpointFolder(
+        run.checkpoints_path, pattern=pattern or "tiny-{epoch}_{step}.ckpt", best_name="tiny_best.ckpt", keep_last=keep_last)
+    source = source or TinySource()
+    step = step or tiny_step(optimizer, scaler=scaler)[1]
+    rates = np.linspace(0.1, 0.01, epochs * source.steps_per_epoch)
+    options = {"suite": "tiny", "seed": SEED, "log_interval": 1, "learning_rates": rates, "resume": resume, **options}
+    return Trainer(step=step, source=source, run=run, checkpoints=checkpoints, epochs=epochs, **options), run, step
+
+
+def final_state(step):
+    parameters = [*step.weight_parameters(), *step.extra_parameters()]
+    state = {parameter.name: parameter.asnumpy().copy() for parameter in parameters}
+    scaler = step.loss_scaler
+    return {**state, "loss_scale": np.float64(scaler.scale), "good_steps": np.int64(scaler.good_steps)}
+
+
+def main():
+    folder, optimizer = Path(sys.argv[1]), sys.argv[2]
+    trainer, _, step = tiny_trainer(folder, optimizer=optimizer, save_every_steps=1, epochs=int(sys.argv[4]))
+    trainer.fit()
+    np.savez(sys.argv[3], **final_state(step))
+
+
+if __name__ == "__main__":
+    run_command(main, "tiny_training.py")

@@ -1,0 +1,87 @@
+"""Compares the parameters of a file with those of a network, and says in one sentence what does not fit."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+Shape = tuple[int, ...]
+_SHOWN = 3
+_MAX_HEAD_PARAMETERS = 12   # weights and biases whose shape depends on the number of classes
+
+
+@dataclass(frozen=True)
+class Matching:
+    """How the arrays of a file fit the parameters of a network.
+
+    Attributes:
+        loaded: names that fit.
+        missing: parameters of the network that the file does not have.
+        unused: arrays of the file that the network has no parameter for.
+        misshaped: (name, shape in the file, shape in the network).
+    """
+
+    loaded: list[str]
+    missing: list[str]
+    unused: list[str]
+    misshaped: list[tuple[str, Shape, Shape]]
+
+    def without(self, missing: Sequence[str], misshaped: Sequence[str], unused: Sequence[str]) -> "Matching":
+        """Returns what remains when names that begin with one of these prefixes are allowed not to fit."""
+        return Matching(
+            self.loaded,
+            [name for name in self.missing if not name.startswith(tuple(missing))],
+            [name for name in self.unused if not name.startswith(tuple(unused))],
+            [row for row in self.misshaped if not row[0].startswith(tuple(misshaped))],
+        )
+
+    @property
+    def fits(self) -> bool:
+        """Whether nothing is missing, unused or mis-shaped."""
+        return not (self.missing or self.unused or self.misshaped)
+
+
+def match(file_shapes: Mapping[str, Shape], network_shapes: Mapping[str, Shape]) -> Matching:
+    """Compares names and shapes."""
+    both = [name for name in network_shapes if name in file_shapes]
+    return Matching(
+        loaded=[name for name in both if file_shapes[name] == network_shapes[name]],
+        missing=[name for name in network_shapes if name not in file_shapes],
+        unused=[name for name in file_shapes if name not in network_shapes],
+        misshaped=[(name, file_shapes[name], network_shapes[name]) for name in both
+                   if file_shapes[name] != network_shapes[name]],
+    )
+
+
+def describe(matching: Matching, file_shapes: Mapping[str, Shape], network_shapes: Mapping[str, Shape]) -> str:
+    """Describes what does not fit: counts, and of each kind the first three names with their shapes."""
+    parts = []
+    if matching.missing:
+        shown = [f"{name} {network_shapes[name]}" for name in matching.missing[:_SHOWN]]
+        parts.append(f"{len(matching.missing)} missing from the file ({_listed(shown, len(matching.missing))})")
+    if matching.unused:
+        shown = [f"{name} {file_shapes[name]}" for name in matching.unused[:_SHOWN]]
+        parts.append(f"{len(matching.unused)} unused ({_listed(shown, len(matching.unused))})")
+    if matching.misshaped:
+        shown = [f"{name} {here} in the file, {there} in the network"
+                 for name, here, there in matching.misshaped[:_SHOWN]]
+        parts.append(f"{len(matching.misshaped)} of another shape ({_listed(shown, len(matching.misshaped))})")
+    return ", ".join(parts)
+
+
+def differs_in_class_count_only(matching: Matching) -> bool:
+    """Whether the mis-shaped parameters look like the last layers of a network for another number of classes."""
+    rows = matching.misshaped
+    if matching.missing or matching.unused or not 0 < len(rows) <= _MAX_HEAD_PARAMETERS:
+        return False
+    return all(
+        len(here) == len(there) > 0 and here[1:] == there[1:] and here[0] != there[0] for _, here, there in rows)
+
+
+def shapes_of(arrays: Mapping[str, np.ndarray]) -> dict[str, Shape]:
+    """Returns name to shape."""
+    return {name: tuple(array.shape) for name, array in arrays.items()}
+
+
+def _listed(shown: list[str], count: int) -> str:
+    return "; ".join(shown) + (f"; and {count - len(shown)} more" if count > len(shown) else "")
