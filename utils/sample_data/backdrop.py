@@ -40,18 +40,23 @@ def sky(rng: np.random.Generator, light: Light, height: int, width: int, horizon
     lower = cv2.GaussianBlur(noise, (0, 0), rows / 40)
     shade = 1.0 - 0.05 * np.clip(lower - noise + 0.5, -0.5, 2.0)[..., None]
     picture += (np.array(light.cloud, np.float32) * shade - picture) * cover * (0.9 if light.cloud_cover < 0.6 else 0.6)
-    if light.time == "night" and light.weather == "dry":
-        picture = _stars(rng, picture, cover[..., 0])
-    return cv2.resize(np.clip(picture, 0, 255).astype(np.uint8), (width, height), interpolation=cv2.INTER_CUBIC)
+    picture = cv2.resize(np.clip(picture, 0, 255).astype(np.uint8), (width, height), interpolation=cv2.INTER_CUBIC)
+    return _stars(rng, picture, horizon) if light.time == "night" and light.weather == "dry" else picture
 
 
-def _stars(rng: np.random.Generator, picture: np.ndarray, cover: np.ndarray) -> np.ndarray:
-    rows, columns = picture.shape[:2]
-    picked = rng.integers(0, rows * columns, 90)
-    flat = picture.reshape(-1, 3)
-    flat[picked] += (rng.uniform(40, 170, 90) * (1 - cover.reshape(-1)[picked]))[:, None].astype(np.float32)
-    centre = (int(rng.uniform(0.1, 0.9) * columns), int(rng.uniform(0.05, 0.16) * rows))
-    return cv2.circle(picture, centre, max(2, rows // 28), (236, 234, 214), -1, cv2.LINE_AA)
+def _stars(rng: np.random.Generator, picture: np.ndarray, horizon: float) -> np.ndarray:
+    """Puts stars and a moon into the upper sky."""
+    width, unit = picture.shape[1], picture.shape[1] / 2048
+    for x, y, size in rng.uniform((0, 0, 1.0), (width, 0.8 * horizon, 2.4), (90, 3)):
+        cv2.circle(
+            picture, (int(x * 8), int(y * 8)), int(8 * max(0.6, size * unit)), (206, 212, 226), -1, cv2.LINE_AA, 3
+        )
+    centre = (int(rng.uniform(0.1, 0.9) * width), int(rng.uniform(0.12, 0.35) * horizon))
+    cv2.circle(picture, centre, round(34 * unit), (238, 236, 218), -1, cv2.LINE_AA)
+    for x, y, size in ((-9, -8, 9), (10, 6, 7), (-4, 14, 5)):
+        spot = (round(centre[0] + x * unit), round(centre[1] + y * unit))
+        cv2.circle(picture, spot, round(size * unit), (222, 219, 200), -1, cv2.LINE_AA)
+    return picture
 
 
 def add_halos(picture: np.ndarray, halos: list[tuple[float, float, float, Colour]]) -> np.ndarray:

@@ -118,6 +118,11 @@ def marking(boxes: list[tuple[float, float, float, float]], colour: Colour, ligh
     return Item(None, sprite([ground(box(*sides), shade) for sides in boxes]))
 
 
+def lens(height: int, width: int) -> float:
+    """The length in pixels that focal lengths are given in: the width of a picture twice as wide as high."""
+    return float(np.sqrt(2.0 * height * width))
+
+
 def between(low: float, high: float, rng: np.random.Generator) -> float:
     """A uniform draw."""
     return float(rng.uniform(low, high))

@@ -14,6 +14,7 @@ from utils.sample_data.scene import (
     Scene,
     Stage,
     between,
+    lens,
     lots,
     marking,
     patch,
@@ -40,7 +41,7 @@ def across_scene(rng: np.random.Generator, light: Light, height: int, width: int
     camera = Camera(
         height,
         width,
-        between(0.52, 0.66, rng) * width,
+        between(0.52, 0.66, rng) * lens(height, width),
         between(0.36, 0.45, rng) * height,
         between(2.4, 3.6, rng),
         between(-0.17, 0.17, rng),

@@ -15,6 +15,7 @@ from utils.sample_data.scene import (
     Scene,
     Stage,
     between,
+    lens,
     lots,
     marking,
     patch,
@@ -33,7 +34,7 @@ def along_scene(rng: np.random.Generator, light: Light, height: int, width: int)
     camera = Camera(
         height,
         width,
-        between(0.55, 0.72, rng) * width,
+        between(0.55, 0.72, rng) * lens(height, width),
         between(0.41, 0.48, rng) * height,
         between(1.6, 2.4, rng),
         between(-0.07, 0.07, rng),

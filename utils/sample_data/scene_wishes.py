@@ -1,7 +1,7 @@
 """Which objects a scene gets, so that the classes come out balanced, and how they are put on the stage."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from utils.sample_data.shapes_trucks import truck
 from utils.sample_data.shapes_two_wheelers import parked, ridden
 
 TRIES = 14
+VEHICLES = {"bus": bus, "truck": truck, "car": car}
 # What a scene may get, large things first, as they find room less easily: (fewest, most), and the chance of any.
 WISHES = {
     "bus": (1, 1, 0.85),
@@ -60,17 +61,19 @@ def fill(rng: np.random.Generator, stage: Stage, light: Light, places: Places) -
     for kind, (fewest, most, chance) in WISHES.items():
         count = int(rng.integers(fewest, most + 1)) if rng.random() < chance else 0
         for _ in range(count):
-            for _ in range(TRIES):
-                if stage.add(_build(kind, rng, light, places(kind)), least_side=least):
+            vehicle = VEHICLES[kind](rng, 0.0, 0.0, 0.0, light.lamps_on) if kind in VEHICLES else None
+            for place in (places(kind) for _ in range(TRIES)):
+                if vehicle is None:
+                    group = _build(kind, rng, light, place)
+                else:  # costly to build, so the same one is tried at each place
+                    group = [replace(vehicle, x=place.x, z=place.z, heading=place.heading)]
+                if stage.add(group, least_side=least):
                     break
 
 
 def _build(kind: str, rng: np.random.Generator, light: Light, place: Place) -> list[Item]:
-    """The items of one wish."""
+    """The items of one wish that is no vehicle."""
     x, z, cold = place.x, place.z, light.weather == "snow"
-    vehicles = {"bus": bus, "truck": truck, "car": car}
-    if kind in vehicles:
-        return [vehicles[kind](rng, x, z, place.heading, light.lamps_on)]
     if kind.startswith("ridden"):
         return ridden(rng, kind.removeprefix("ridden "), x, z, place.heading, view=place.view, cold=cold)
     if kind.startswith("parked"):

@@ -203,7 +203,7 @@ def street_lamp(x: float, z: float, reach: float, lit: bool) -> Item:
         ),
         flat(ellipse(reach, height - 0.06, 0.24, 0.07, 12), shade, glow=lit),
     ]
-    halo = ((np.array([reach, height - 0.1, 0.0]), 1.5, (255, 214, 140)),) if lit else ()
+    halo = ((np.array([reach, height - 0.1, 0.0]), 1.0, (255, 214, 140)),) if lit else ()
     return Item("pole", sprite(parts), x, z, 0.0, None, (0.15, 0.15), glows=halo)
 
 
