@@ -62,11 +62,9 @@ class InTrainingEvaluation:
 
     evaluator: Evaluator
 
-    def __call__(self, epoch: int) -> Mapping[str, float]:
+    def __call__(self, _epoch: int) -> Mapping[str, float]:
         """Returns mAP, AP50 and AP75."""
-        metrics = metrics_of(self.evaluator.evaluate().result)
-        logger.info("epoch: %d %s", epoch, ", ".join(f"{name}: {value:.4f}" for name, value in metrics.items()))
-        return metrics
+        return metrics_of(self.evaluator.evaluate().result)
 
 
 def train(config: NasFpnConfig) -> TrainResult:
