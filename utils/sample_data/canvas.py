@@ -64,12 +64,17 @@ class Canvas:
         if mirrored:
             world[:, 1] *= -1
         spots = self._fixed(self.camera.project(world))
-        polygons = np.split(spots, np.cumsum([len(part.points) for part in parts])[:-1])
-        papered = self._papered(faces) if item.texture and not mirrored else []
-        for part, polygon, colour in zip(parts, polygons, self._colours(item, faces), strict=True):
-            cv2.fillPoly(self.pixels, [polygon], colour, cv2.LINE_AA, SHIFT)
-            if any(part is wall for wall in papered):
-                self._lay_texture(item, part)
+        starts = np.concatenate([[0], np.cumsum([len(part.points) for part in parts])])
+        polygons = [spots[start:end] for start, end in zip(starts[:-1], starts[1:], strict=True)]
+        shown = self._shown(spots, starts[:-1])
+        if not shown.any():
+            return None
+        papered = {id(wall) for wall in self._papered(faces)} if item.texture and not mirrored else ()
+        colours = self._colours(item, faces)
+        for index in np.nonzero(shown)[0].tolist():
+            cv2.fillPoly(self.pixels, [polygons[index]], colours[index], cv2.LINE_AA, SHIFT)
+            if id(parts[index]) in papered:
+                self._lay_texture(item, parts[index])
         if mirrored:
             return None
         mask, left, top = self._mask([polygon for polygon, part in zip(polygons, parts, strict=True) if part.solid])
@@ -144,6 +149,19 @@ class Canvas:
     def picture(self) -> np.ndarray:
         """uint8[H, W, 3], RGB: the canvas at the picture's size."""
         return cv2.resize(self.pixels, (self.camera.width, self.camera.height), interpolation=cv2.INTER_AREA)
+
+    def _shown(self, spots: np.ndarray, starts: np.ndarray) -> np.ndarray:
+        """Which polygons are in the picture and large enough to be seen.
+
+        Args:
+            spots: int32[N, 2], fixed-point canvas coordinates of all polygons.
+            starts: int[P], where each polygon begins.
+
+        Returns:
+            bool[P].
+        """
+        low, high = np.minimum.reduceat(spots, starts) >> SHIFT, np.maximum.reduceat(spots, starts) >> SHIFT
+        return ((high - low).max(axis=1) >= 1) & (high >= 0).all(axis=1) & (low < self.pixels.shape[1::-1]).all(axis=1)
 
     def _visible_faces(self, item: Item) -> list[Face]:
         """Faces that look towards the camera, by layer and from far to near."""
