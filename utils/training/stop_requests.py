@@ -18,6 +18,9 @@ class StopRequests:
     """Takes the signals while its `with` block runs; outside the main thread it does nothing.
 
     The first signal is only remembered, a second one raises at once; inside `immediately()` the first one raises too.
+
+    Each run of a compiled graph puts MindSpore's own handler in place of SIGINT's, which sends this process SIGTERM. So
+    Ctrl-C mostly arrives here as SIGTERM, and the command ends with that code.
     """
 
     def __init__(self) -> None:

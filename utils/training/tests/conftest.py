@@ -1,7 +1,12 @@
-"""Tests of the engine run compiled, as training does."""
+"""Tests of the engine run compiled, as training does; the folder's helper module can be imported by its name."""
+
+import sys
+from pathlib import Path
 
 import mindspore as ms
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(autouse=True)
