@@ -16,7 +16,7 @@ import numpy as np
 from mindspore import nn
 
 from utils.model_utils.errors import BadStateError, BadValueError, UserError
-from utils.training.checkpoint_file import TEMPORARY_MARK, read_checkpoint_file, write_checkpoint_file
+from utils.training.checkpoint_file import STATE_NAME, TEMPORARY_MARK, read_checkpoint_file, write_checkpoint_file
 from utils.training.optimizer import STATE_PREFIX
 from utils.training.step import EMA_PREFIX
 from utils.training.weight_matching import Matching, describe, differs_in_class_count_only, match, shapes_of
@@ -24,7 +24,6 @@ from utils.training.weight_matching import Matching, describe, differs_in_class_
 logger = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1
-STATE_NAME = "training_state"
 _OPTIMIZER = f"{STATE_PREFIX}."
 _EMA = f"{EMA_PREFIX}."
 # What MindSpore's own training leaves in a file beside the weights.

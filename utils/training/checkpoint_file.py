@@ -19,6 +19,7 @@ from mindspore.train.checkpoint_pb2 import Checkpoint
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 
 TEMPORARY_MARK = ".tmp-"
+STATE_NAME = "training_state"   # the entry that only this engine writes
 _CHUNK_BYTES = 512 * 1024 * 1024   # MindSpore cuts larger tensors too
 _MAX_FILE_BYTES = 2 * 1024 ** 3 - 1   # protobuf's limit
 _TRAILER_NAME = b"crc_num"
@@ -71,13 +72,15 @@ def read_checkpoint_file(path: Path) -> dict[str, np.ndarray]:
         MissingPathError: if there is no such file.
         BadValueError: if it is empty, cut short, damaged or no checkpoint.
     """
-    content = _checked_content(path)
+    content, has_checksum = _checked_content(path)
     message = Checkpoint()
     try:
         message.ParseFromString(content)
     except DecodeError as error:
         raise BadValueError(f"'{path}' is no MindSpore checkpoint or is cut short ({len(content)} bytes); "
                             "copy it again or choose another file") from error
+    if not has_checksum and any(value.tag == STATE_NAME for value in message.value):
+        raise BadValueError(f"'{path}' is cut short: its checksum is missing; copy it again or choose another file")
     pieces: dict[str, list[bytes]] = {}
     headers: dict[str, tuple[str, tuple[int, ...]]] = {}
     for value in message.value:
@@ -112,7 +115,8 @@ def _decoded(path: Path, name: str, type_name: str, dims: tuple[int, ...], data:
     return values.reshape(shape)
 
 
-def _checked_content(path: Path) -> bytes:
+def _checked_content(path: Path) -> tuple[bytes, bool]:
+    """Returns the protobuf part of a file, and whether a checksum (which fits) came with it."""
     if path.is_dir():
         raise MissingPathError(f"checkpoint '{path}' is a folder; give the .ckpt file itself")
     if not path.exists():
@@ -140,14 +144,14 @@ def _refuse_foreign(path: Path, start: bytes) -> None:
                                 "code); convert it to a .ckpt file first")
 
 
-def _without_trailer(path: Path, content: bytes) -> bytes:
+def _without_trailer(path: Path, content: bytes) -> tuple[bytes, bool]:
     if content[-_TRAILER_BYTES:-10] != _TRAILER_NAME:
-        return content
+        return content, False
     checksum = int.from_bytes(content[-10:], "big")
     content = content[:-_TRAILER_BYTES]
     if zlib.crc32(content) != checksum:
         raise BadValueError(f"'{path}' is damaged: its checksum does not fit; copy it again or choose another file")
-    return content
+    return content, True
 
 
 def _force_folder(folder: Path) -> None:

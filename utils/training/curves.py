@@ -3,8 +3,9 @@
 import logging
 import math
 import os
+import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,6 +71,7 @@ def draw_curves(metrics_path: Path, picture_path: Path) -> None:
 
     figure = Figure(figsize=(12, 7.5), dpi=110, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
+    figure.get_layout_engine().set(hspace=0.06, wspace=0.04)
     losses, metrics, rate, times = figure.subplots(2, 2).flatten()
     _draw_losses(losses, steps)
     _draw_metrics(metrics, evaluations)
@@ -82,14 +84,16 @@ def draw_curves(metrics_path: Path, picture_path: Path) -> None:
     os.replace(temporary, picture_path)
 
 
-def smooth(values: Sequence[float | None]) -> list[float]:
-    """Returns the centred running mean over a 40th of the values (at least 5); missing ones are left out of it."""
+def smooth(
+    values: Sequence[float | None], average: Callable[[Sequence[float]], float] = statistics.fmean,
+) -> list[float]:
+    """Returns the centred running average over a 40th of the values (at least 5); missing ones are left out of it."""
     half = max(2, len(values) // _SMOOTHED_SHARE // 2)
     smoothed = []
     for index in range(len(values)):
         reach = min(half, index, len(values) - 1 - index)
         window = [value for value in values[index - reach:index + reach + 1] if value is not None]
-        smoothed.append(sum(window) / len(window) if window else math.nan)
+        smoothed.append(average(window) if window else math.nan)
     return smoothed
 
 
@@ -140,7 +144,7 @@ def _draw_times(axes: "Axes", steps: Sequence[dict]) -> None:
     for key, label, colour in (("step_ms", "step", _COLOURS[0]), ("data_ms", "waiting for data", _COLOURS[1])):
         values = [row[key] for row in steps]
         axes.plot(positions, values, color=colour, alpha=0.22, linewidth=0.9)
-        axes.plot(positions, smooth(values), color=colour, linewidth=1.8, label=label)
+        axes.plot(positions, smooth(values, statistics.median), color=colour, linewidth=1.8, label=label)
         shown += values
     # The first step compiles for a long time; let it leave the picture rather than flatten it.
     usual = sorted(shown)[min(len(shown) - 1, int(0.97 * len(shown)))]

@@ -1,0 +1,296 @@
+import errno
+import json
+import os
+import pickle
+import zipfile
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+import pytest
+from mindspore import nn
+from tiny_training import TinyNetwork
+
+from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
+from utils.training.checkpoint import (
+    FORMAT_VERSION,
+    CheckpointFolder,
+    TrainingState,
+    load_checkpoint,
+    load_weights,
+    save_checkpoint,
+)
+from utils.training.checkpoint_file import read_checkpoint_file, write_checkpoint_file
+
+
+def weights_of(network):
+    return {parameter.name: parameter.asnumpy().copy() for parameter in network.get_parameters()}
+
+
+def state(network=None, **options):
+    """State of a network whose averaged weights are the weights plus 1."""
+    weights = weights_of(network or TinyNetwork())
+    averages = {f"ema.{name}": array + 1 for name, array in weights.items()}
+    moments = {f"optimizer.momentum.{name}": array * 2 for name, array in weights.items()}
+    return TrainingState(arrays={**weights, **moments, **averages}, suite="tiny", **options)
+
+
+def saved(path, *names, network=None):
+    """A checkpoint of `state`, of the arrays only whose names begin with one of `names`."""
+    whole = state(network)
+    whole.arrays = {key: array for key, array in whole.arrays.items() if not names or key.startswith(names)}
+    save_checkpoint(path, whole)
+    return path
+
+
+def test_every_field_comes_back(tmp_path):
+    best = {"epoch": 2, "global_step": 8, "metrics": {"AP": 0.25}}
+    before = state(epoch=3, step_in_epoch=2, global_step=10, steps_per_epoch=4, epoch_done=True, seed=-5, best=best,
+                   loss_scale=2.0 ** 20, loss_scale_good_steps=17, config_text="épochs: 3\n")
+    save_checkpoint(tmp_path / "a.ckpt", before)
+    after = load_checkpoint(tmp_path / "a.ckpt")
+    assert {**vars(after), "arrays": 0} == {**vars(before), "arrays": 0}
+    assert after.has_averages
+    assert after.arrays.keys() == before.arrays.keys()
+    for name, array in before.arrays.items():
+        np.testing.assert_array_equal(after.arrays[name], array)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.ckpt"]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, np.int32, np.int64, np.bool_, np.uint8])
+@pytest.mark.parametrize("shape", [(), (1,), (2, 3), (0, 4)])
+def test_every_type_and_shape_comes_back(dtype, shape, tmp_path):
+    array = np.arange(int(np.prod(shape))).reshape(shape).astype(dtype)
+    write_checkpoint_file(tmp_path / "a.ckpt", {"value": array})
+    after = read_checkpoint_file(tmp_path / "a.ckpt")["value"]
+    assert after.dtype == dtype
+    np.testing.assert_array_equal(after, array)
+
+
+def test_mindspore_reads_our_files_and_we_read_mindspores(tmp_path):
+    network = TinyNetwork()
+    save_checkpoint(tmp_path / "ours.ckpt", state(network))
+    other = TinyNetwork()
+    other.head.weight.set_data(ms.Tensor(np.zeros((3, 4), np.float32)))
+    missing, _ = ms.load_param_into_net(other, ms.load_checkpoint(str(tmp_path / "ours.ckpt")))
+    assert missing == []
+    np.testing.assert_array_equal(other.head.weight.asnumpy(), network.head.weight.asnumpy())
+
+    ms.save_checkpoint(network, str(tmp_path / "theirs.ckpt"), append_dict={"epoch_num": 3, "note": "text"})
+    other.head.weight.set_data(ms.Tensor(np.zeros((3, 4), np.float32)))
+    assert load_weights(other, tmp_path / "theirs.ckpt").loaded == 7
+    np.testing.assert_array_equal(other.head.weight.asnumpy(), network.head.weight.asnumpy())
+
+
+def test_tensors_are_cut_into_pieces_and_joined_again(tmp_path, monkeypatch):
+    monkeypatch.setattr("utils.training.checkpoint_file._CHUNK_BYTES", 8)
+    array = np.arange(10, dtype=np.float32).reshape(2, 5)
+    write_checkpoint_file(tmp_path / "a.ckpt", {"value": array})
+    np.testing.assert_array_equal(read_checkpoint_file(tmp_path / "a.ckpt")["value"], array)
+    np.testing.assert_array_equal(ms.load_checkpoint(str(tmp_path / "a.ckpt"))["value"].asnumpy(), array)
+
+
+@pytest.mark.parametrize(("use_ema", "added"), [(None, 1), (True, 1), (False, 0)])
+def test_averaged_weights_are_taken_unless_told_otherwise(use_ema, added, tmp_path):
+    network = TinyNetwork()
+    before = weights_of(network)
+    report = load_weights(network, saved(tmp_path / "a.ckpt"), use_ema=use_ema)
+    assert report.used_averages == bool(added)
+    np.testing.assert_array_equal(network.conv.weight.asnumpy(), before["conv.weight"] + added)
+
+
+class Evil:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def bad_file(path, kind):
+    """Makes one of the bad files of the table below."""
+    good = saved(path.with_name("good.ckpt")).read_bytes()
+    contents = {
+        "empty": b"", "cut short": good[:-40], "cut to its head": good[:700], "without its end": good[:-17],
+        "one bit wrong": good[:900] + bytes([good[900] ^ 1]) + good[901:],
+        "text": b"epoch: 3\n" * 20, "pickle": pickle.dumps(Evil(path.with_name("harmed"))),
+    }
+    if kind in contents:
+        path.write_bytes(contents[kind])
+    elif kind == "PyTorch file":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("archive/data.pkl", contents["pickle"])
+    elif kind == "folder":
+        path.mkdir()
+    return path
+
+
+@pytest.mark.parametrize(("kind", "error", "sentence"), [
+    ("missing", MissingPathError, "does not exist; check the path"),
+    ("folder", MissingPathError, "is a folder; give the .ckpt file itself"),
+    ("empty", BadValueError, "is empty; copy it again or choose another file"),
+    ("cut short", BadValueError, "is no MindSpore checkpoint or is cut short"),
+    ("cut to its head", BadValueError, "is no MindSpore checkpoint or is cut short"),
+    ("without its end", BadValueError, "is cut short: its checksum is missing"),
+    ("one bit wrong", BadValueError, "is damaged: its checksum does not fit"),
+    ("text", BadValueError, "is no MindSpore checkpoint"),
+    ("pickle", BadValueError, "is a Python pickle, no MindSpore checkpoint, and is not opened"),
+    ("PyTorch file", BadValueError, "is a PyTorch or zip file, no MindSpore checkpoint, and is not opened"),
+])
+@pytest.mark.parametrize("load", [load_checkpoint, lambda path: load_weights(TinyNetwork(), path)])
+def test_bad_files_get_a_sentence_and_run_nothing(kind, error, sentence, load, tmp_path):
+    path = bad_file(tmp_path / "bad.ckpt", kind)
+    with pytest.raises(error, match=sentence) as caught:
+        load(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "harmed").exists()
+
+
+def test_weights_only_cannot_be_resumed(tmp_path):
+    ms.save_checkpoint(TinyNetwork(), str(tmp_path / "a.ckpt"))
+    with pytest.raises(BadValueError, match="holds weights only, no training state"):
+        load_checkpoint(tmp_path / "a.ckpt")
+
+
+def test_a_newer_format_is_refused(tmp_path):
+    save_checkpoint(tmp_path / "a.ckpt", state(format_version=FORMAT_VERSION + 1))
+    with pytest.raises(BadValueError, match="has checkpoint format 2, this program reads up to 1; update the program"):
+        load_checkpoint(tmp_path / "a.ckpt")
+
+
+def test_training_state_that_is_no_json_is_named(tmp_path):
+    write_checkpoint_file(tmp_path / "a.ckpt", {"training_state": np.zeros(3, np.uint8)})
+    with pytest.raises(BadValueError, match="its training state cannot be read"):
+        load_checkpoint(tmp_path / "a.ckpt")
+
+
+@pytest.mark.parametrize(("names", "options", "sentence"), [
+    (("conv", "norm"), {},
+     r"does not fit the network: 2 missing from the file \(head.weight \(3, 4\); head.bias \(3,\)\);"),
+    (("optimizer",), {}, "holds optimizer state only, no weights"),
+    (("conv",), {"use_ema": True}, r"has no averaged weights \(EMA\)"),
+    ((), {"suite": "nas_fpn"}, "is a checkpoint of tiny, wanted one of nas_fpn"),
+    ((), {"prefix_map": {"": "backbone."}},
+     "fits no parameter of the network: 7 missing .* 7 unused .* another network"),
+    ((), {"prefix_map": {"head": "classifier"}},
+     r"2 missing from the file \(head.weight .*\), 2 unused \(classifier.weight \(3, 4\); classifier.bias \(3,\)\)"),
+])
+def test_weights_that_do_not_fit_are_refused_and_nothing_changes(names, options, sentence, tmp_path):
+    network = TinyNetwork()
+    before = weights_of(network)
+    with pytest.raises(BadValueError, match=sentence):
+        load_weights(network, saved(tmp_path / "a.ckpt", *names), **options)
+    for name, array in weights_of(network).items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+def test_another_class_count_is_recognised_and_may_be_allowed(tmp_path):
+    path = saved(tmp_path / "a.ckpt", network=TinyNetwork(5))
+    network = TinyNetwork()
+    with pytest.raises(BadValueError, match=r"was trained with another number of classes: 2 of another shape "
+                       r"\(head.weight \(5, 4\) in the file, \(3, 4\) in the network; head.bias \(5,\)"):
+        load_weights(network, path)
+    report = load_weights(network, path, allow_mismatch=["head"])
+    assert (report.loaded, report.misshaped) == (5, ["head.weight", "head.bias"])
+
+
+def test_many_misfits_are_counted_and_three_are_named(tmp_path):
+    class Two(nn.Cell):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(1, 4, 3)
+            self.other = nn.CellList([nn.Dense(2, 2) for _ in range(3)])
+
+    with pytest.raises(BadValueError, match=r"6 missing from the file \(other.0.weight \(2, 2\); other.0.bias \(2,\); "
+                       r"other.1.weight \(2, 2\); and 3 more\)"):
+        load_weights(Two(), saved(tmp_path / "a.ckpt"))
+
+
+def test_a_backbone_is_loaded_by_prefix(tmp_path):
+    class Whole(nn.Cell):
+        def __init__(self):
+            super().__init__()
+            self.backbone = TinyNetwork()
+            self.neck = nn.Dense(2, 2)
+
+    network = Whole()
+    report = load_weights(network, saved(tmp_path / "a.ckpt"), prefix_map={"": "backbone."}, allow_missing=["neck"])
+    assert (report.loaded, report.missing) == (7, ["neck.weight", "neck.bias"])
+
+
+def folder(path, **options):
+    return CheckpointFolder(path, pattern="net-{epoch}_{step}.ckpt", best_name="net_best.ckpt", **options)
+
+
+def test_the_last_and_the_best_are_kept(tmp_path):
+    checkpoints = folder(tmp_path, keep_last=2)
+    checkpoints.save_best(state())
+    for epoch, step in ((1, 9), (2, 3), (2, 20), (10, 1)):
+        checkpoints.save(state(epoch=epoch, step_in_epoch=step))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["net-10_1.ckpt", "net-2_20.ckpt", "net_best.ckpt"]
+    path, newest = checkpoints.latest()
+    assert (path.name, newest.epoch, newest.step_in_epoch) == ("net-10_1.ckpt", 10, 1)
+
+
+def test_the_newest_is_found_by_numbers_and_never_a_temporary_or_foreign_file(tmp_path):
+    checkpoints = folder(tmp_path, keep_last=0)
+    for epoch in (9, 10):
+        checkpoints.save(state(epoch=epoch))
+    checkpoints.save_best(state(epoch=99))
+    (tmp_path / ".net-11_0.ckpt.tmp-123").write_bytes(b"half")
+    (tmp_path / "other-50_0.ckpt").write_bytes(b"x")
+    assert checkpoints.latest()[1].epoch == 10
+    checkpoints.remove_temporaries()
+    assert not (tmp_path / ".net-11_0.ckpt.tmp-123").exists()
+
+
+def test_names_without_step_are_allowed_and_without_epoch_refused(tmp_path):
+    checkpoints = CheckpointFolder(tmp_path, pattern="segformer_mit_b0_{epoch}.ckpt", best_name="best.ckpt")
+    assert checkpoints.save(state(epoch=12, step_in_epoch=5)).name == "segformer_mit_b0_12.ckpt"
+    assert checkpoints.latest()[1].step_in_epoch == 5
+    with pytest.raises(BadValueError, match="lacks {epoch}"):
+        CheckpointFolder(tmp_path, pattern="a.ckpt", best_name="best.ckpt")
+    with pytest.raises(BadValueError, match="keep_last=-1"):
+        folder(tmp_path, keep_last=-1)
+
+
+def test_an_empty_folder_has_no_latest(tmp_path):
+    assert folder(tmp_path / "new").latest() is None
+
+
+def test_clearing_removes_this_runs_files_only(tmp_path):
+    checkpoints = folder(tmp_path)
+    checkpoints.save(state())
+    checkpoints.save_best(state())
+    (tmp_path / "mine.ckpt").write_bytes(b"x")
+    checkpoints.clear()
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.ckpt"]
+
+
+def test_a_full_disk_is_a_sentence_and_keeps_the_earlier_file(tmp_path, monkeypatch):
+    path = saved(tmp_path / "a.ckpt")
+    before = path.read_bytes()
+
+    def full(_descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(BadStateError, match=r"cannot be written \(No space left on device\); free some space"):
+        saved(path)
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["a.ckpt"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_truly_full_device_is_a_sentence(tmp_path, monkeypatch):
+    path = tmp_path / "a.ckpt"
+    (tmp_path / f".a.ckpt.tmp-{os.getpid()}").symlink_to("/dev/full")
+    with pytest.raises(BadStateError, match="No space left on device"):
+        saved(path)
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_state_is_readable_json_in_the_file(tmp_path):
+    content = ms.load_checkpoint(str(saved(tmp_path / "a.ckpt")))["training_state"].asnumpy().tobytes()
+    assert json.loads(content)["suite"] == "tiny"

@@ -1,0 +1,110 @@
+import errno
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from utils.model_utils.errors import BadStateError, MissingPathError
+from utils.training.run_folder import RunFolder
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+HOLD_LOCK = """
+import sys, time
+from pathlib import Path
+from utils.training.run_folder import RunFolder
+run = RunFolder(Path(sys.argv[1]))
+print("locked", flush=True)
+time.sleep(60)
+"""
+
+
+def with_run(path, checkpoint="checkpoints/net-1_4.ckpt"):
+    """A folder with the traces of a run."""
+    with RunFolder(path) as run:
+        run.metrics.append({"kind": "step", "global_step": 1})
+        (path / checkpoint).write_bytes(b"x")
+    return path
+
+
+def test_a_new_folder_is_made_with_its_rooms(tmp_path):
+    with RunFolder(tmp_path / "a" / "b") as run:
+        assert run.checkpoints_path.is_dir()
+        assert run.pictures_path.is_dir()
+        run.write_config("epochs: 3\n")
+        assert run.config_path.read_text() == "epochs: 3\n"
+        assert not run.holds_run()
+
+
+def test_a_folder_with_a_run_is_refused_with_the_three_ways_out(tmp_path):
+    with pytest.raises(BadStateError, match=r"already holds a run; continue it with --resume=auto, discard it with "
+                       r"--overwrite=True, or choose another --run_dir"):
+        RunFolder(with_run(tmp_path))
+    with RunFolder(tmp_path, resume=True) as run:   # the refusal has let go of the lock
+        assert run.holds_run()
+
+
+@pytest.mark.parametrize("checkpoint", ["checkpoints/net-1_4.ckpt", "net-1_4.ckpt"])
+def test_overwriting_removes_the_run_but_not_what_else_lies_there(checkpoint, tmp_path):
+    with_run(tmp_path, checkpoint)
+    (tmp_path / "notes.txt").write_text("mine")
+    with RunFolder(tmp_path, overwrite=True) as run:
+        assert not run.holds_run()
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_an_empty_run_folder_may_be_taken(tmp_path):
+    RunFolder(tmp_path).close()
+    RunFolder(tmp_path).close()
+
+
+def test_a_second_process_is_refused_and_a_killed_one_is_no_obstacle(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", HOLD_LOCK, str(tmp_path)], stdout=subprocess.PIPE, text=True,
+                               env={**os.environ, "PYTHONPATH": str(REPOSITORY)})
+    try:
+        assert process.stdout.readline() == "locked\n"
+        with pytest.raises(BadStateError, match=f"another process is training in '{tmp_path}'"):
+            RunFolder(tmp_path)
+    finally:
+        process.kill()
+        process.wait()
+    time.sleep(0.05)
+    RunFolder(tmp_path).close()
+
+
+@pytest.mark.parametrize("inside", ["", "below"])
+def test_a_file_in_the_way_is_named(inside, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MissingPathError, match="file' is a file; remove it or choose another --run_dir"):
+        RunFolder(tmp_path / "file" / inside)
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc here")
+def test_a_place_where_nothing_can_be_made_is_a_sentence():
+    with pytest.raises(BadStateError, match=r"run folder '/proc/run' cannot be made \(.*\); choose another --run_dir"):
+        RunFolder(Path("/proc/run"))
+
+
+def test_an_unwritable_folder_is_a_sentence(tmp_path, monkeypatch):
+    RunFolder(tmp_path).close()
+    monkeypatch.setattr(os, "access", lambda path, mode: False)   # the tests may run as root, who may write anywhere
+    with pytest.raises(BadStateError, match="is not writable; choose another --run_dir or change its permissions"):
+        RunFolder(tmp_path)
+
+
+def test_a_configuration_that_cannot_be_written_is_a_sentence(tmp_path, monkeypatch):
+    def full(*_arguments, **_options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with RunFolder(tmp_path) as run:
+        monkeypatch.setattr(Path, "write_text", full)
+        with pytest.raises(BadStateError, match=r"config.yaml' cannot be written \(No space left on device\)"):
+            run.write_config("a: 1")
+
+
+def test_odd_names_work(tmp_path):
+    with RunFolder(tmp_path / "-läuft 'gut' \"hier\"") as run:
+        run.metrics.append({"kind": "step", "global_step": 1})
+        assert run.holds_run()
