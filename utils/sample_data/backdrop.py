@@ -101,9 +101,10 @@ def add_weather(rng: np.random.Generator, picture: np.ndarray, light: Light, cam
         picture = _snow(rng, picture, width)
     x = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
-    shade = 1.0 - 0.09 * (x * x + y * y)
+    shade = (255.5 * (1.0 - 0.09 * (x * x + y * y))).astype(np.uint8)
     grain = rng.standard_normal((height, width), dtype=np.float32) * (2.4 if light.time == "night" else 1.6)
-    return np.clip(picture * shade[..., None] + grain[..., None], 0, 255).astype(np.uint8)
+    shaded = cv2.multiply(picture, cv2.merge([shade] * 3), scale=1 / 255)
+    return cv2.add(shaded, cv2.merge([grain.astype(np.int16)] * 3), dtype=cv2.CV_8U)
 
 
 def _rain(rng: np.random.Generator, picture: np.ndarray, width: int) -> np.ndarray:

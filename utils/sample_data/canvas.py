@@ -1,6 +1,6 @@
 """The canvas: draws items larger than the picture will be, with light, haze and texture, and traces their outlines."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -58,7 +58,7 @@ class Canvas:
             item: what to draw.
             mirrored: draw its reflection in the ground instead, without outline.
         """
-        faces = self._visible_faces(item)
+        faces, distances = self._visible_faces(item)
         parts = [part for face in faces for part in face.parts]
         world = item.world(np.concatenate([part.points for part in parts]))
         if mirrored:
@@ -70,7 +70,7 @@ class Canvas:
         if not shown.any():
             return None
         papered = {id(wall) for wall in self._papered(faces)} if item.texture and not mirrored else ()
-        colours = self._colours(item, faces)
+        colours = self._colours(item, faces, distances)
         for index in np.nonzero(shown)[0].tolist():
             cv2.fillPoly(self.pixels, [polygons[index]], colours[index], cv2.LINE_AA, SHIFT)
             if id(parts[index]) in papered:
@@ -103,32 +103,28 @@ class Canvas:
         """Lays texture, shadows and haze over the ground, before anything stands on it.
 
         Args:
-            materials: uint8[H, W], index into `names` of the ground at each pixel, 255 for none.
-            names: Cityscapes labels.
+            materials: int[H, W], index into `names` at each pixel.
+            names: Cityscapes labels; those without a texture stay as they are.
             shadow: uint8[H, W], how dark each pixel is made, 0 to 255.
         """
         first = max(0, int(np.ceil(self.camera.horizon)))
-        relief = np.full(materials.shape, NEUTRAL, np.uint8)
-        patches: dict[str, list[int]] = {}
-        for index, name in enumerate(names):
-            if name in GROUND_TEXTURES:
-                patches.setdefault(name, []).append(index)
-        for name, indices in patches.items():
-            np.copyto(
-                relief[first:],
-                self._ground_texture(*GROUND_TEXTURES[name], first),
-                where=np.isin(materials[first:], indices),
-            )
-        rows = np.arange(materials.shape[0]) + 0.5 - self.camera.horizon
+        textured = list(GROUND_TEXTURES)
+        kinds = np.array([textured.index(name) if name in textured else -1 for name in names], np.int8)[
+            materials[first:]
+        ]
+        relief = np.full(kinds.shape, NEUTRAL, np.uint8)
+        for name, (pattern, tile) in GROUND_TEXTURES.items():
+            np.copyto(relief, self._ground_texture(pattern, tile, first), where=kinds == textured.index(name))
+        rows = np.arange(first, materials.shape[0]) + 0.5 - self.camera.horizon
         distance = self.camera.focal * self.camera.eye / np.maximum(rows, 0.5)
-        clarity = np.clip(self.camera.focal / distance / 55.0, 0.12, 1.0)[:, None]
-        factor = (NEUTRAL + (relief.astype(np.float32) - NEUTRAL) * clarity) * (1.0 - shadow.astype(np.float32) / 255.0)
+        clarity = np.clip(self.camera.focal / distance / 55.0, 0.12, 1.0)[:, None].astype(np.float32)
+        factor = (NEUTRAL + (relief - np.float32(NEUTRAL)) * clarity) * (1 - shadow[first:] * np.float32(1 / 255))
         size = (self.pixels.shape[1], (materials.shape[0] - first) * OVERSAMPLING)
         ground = self.pixels[first * OVERSAMPLING :]
-        factor = cv2.resize(np.clip(factor[first:], 0, 255).astype(np.uint8), size, interpolation=cv2.INTER_LINEAR)
+        factor = cv2.resize(np.clip(factor, 0, 255).astype(np.uint8), size, interpolation=cv2.INTER_LINEAR)
         cv2.multiply(ground, cv2.merge([factor] * 3), dst=ground, scale=1.0 / NEUTRAL)
-        hazy = np.nonzero(distance[first:] > 0.1 * self.light.haze_distance)[0].max(initial=0) * OVERSAMPLING
-        share = self.light.haze_share(np.repeat(distance[first:], OVERSAMPLING)[:hazy, None, None]).astype(np.float32)
+        hazy = np.nonzero(distance > 0.1 * self.light.haze_distance)[0].max(initial=0) * OVERSAMPLING
+        share = self.light.haze_share(np.repeat(distance, OVERSAMPLING)[:hazy, None, None]).astype(np.float32)
         ground[:hazy] = ground[:hazy] * (1.0 - share) + share * np.array(self.light.sky_low, np.float32)
 
     def reflect(self, items: Iterable[Item], wet: np.ndarray, strength: float) -> None:
@@ -136,14 +132,19 @@ class Canvas:
 
         Args:
             items: what stands on it, from far to near.
-            wet: uint8[H, W], 255 where the ground mirrors.
+            wet: bool[H, W], where the ground mirrors.
             strength: share of the mirrored colour.
         """
         dry = self.pixels.copy()
         for item in items:
             self.draw(item, mirrored=True)
         image = cv2.blur(self.pixels, (5, 25))
-        mask = cv2.resize(wet, (self.pixels.shape[1], self.pixels.shape[0]), interpolation=cv2.INTER_NEAREST) > 0
+        mask = (
+            cv2.resize(
+                wet.astype(np.uint8), (self.pixels.shape[1], self.pixels.shape[0]), interpolation=cv2.INTER_NEAREST
+            )
+            > 0
+        )
         self.pixels = np.where(mask[..., None], cv2.addWeighted(dry, 1.0 - strength, image, strength, 0.0), dry)
 
     def picture(self) -> np.ndarray:
@@ -163,31 +164,28 @@ class Canvas:
         low, high = np.minimum.reduceat(spots, starts) >> SHIFT, np.maximum.reduceat(spots, starts) >> SHIFT
         return ((high - low).max(axis=1) >= 1) & (high >= 0).all(axis=1) & (low < self.pixels.shape[1::-1]).all(axis=1)
 
-    def _visible_faces(self, item: Item) -> list[Face]:
-        """Faces that look towards the camera, by layer and from far to near."""
-        ranked = []
-        for face in item.faces:
-            centre = item.world(face.parts[0].points.mean(axis=0))
-            towards = self.camera.position - centre
-            if face.normal is None or _turned(face.normal[None], item.heading)[0] @ towards > 0:
-                ranked.append((face.layer, -float(towards @ towards), face))
-        return [face for _, _, face in sorted(ranked, key=lambda entry: entry[:2])]
+    def _visible_faces(self, item: Item) -> tuple[list[Face], np.ndarray]:
+        """Faces that look towards the camera, by layer and from far to near, and their distances float[F] in metres."""
+        firsts = [face.parts[0].points for face in item.faces]
+        sizes = np.array([len(points) for points in firsts])
+        sums = np.add.reduceat(np.concatenate(firsts), np.cumsum(sizes) - sizes)
+        centres = item.world(sums / sizes[:, None])
+        towards = self.camera.position - centres
+        free = np.array([face.normal is None for face in item.faces])
+        seen = free | ((_turned(_normals(item.faces), item.heading) * towards).sum(axis=1) > 0)
+        layers = np.array([face.layer for face in item.faces])
+        order = [index for index in np.lexsort((-(towards**2).sum(axis=1), layers)).tolist() if seen[index]]
+        return [item.faces[index] for index in order], np.maximum(self.camera.view(centres[order])[:, 2], 0.0)
 
-    def _colours(self, item: Item, faces: list[Face]) -> list[list[float]]:
+    def _colours(self, item: Item, faces: list[Face], distances: np.ndarray) -> list[list[float]]:
         """Daylight colours made into what the camera sees, one RGB per part."""
         colours = np.array([part.colour for face in faces for part in face.parts])
         glow = np.array([part.glow for face in faces for part in face.parts])
-        normals = np.array([face.normal if face.normal is not None else (0.0, 0.0, 0.0) for face in faces])
         sizes = [len(face.parts) for face in faces]
-        has_normal = np.repeat(np.abs(normals).sum(axis=1) > 0, sizes)
-        facing = np.where(has_normal, np.repeat(self.light.facing(_turned(normals, item.heading)), sizes), 0.97)
-        lit = np.where(glow[:, None], colours, colours * self.light.ambient * facing[:, None])
-        distance = np.repeat([self._distance(item, face) for face in faces], sizes)
-        return np.clip(self.light.hazed(lit, distance[:, None]), 0, 255).tolist()
-
-    def _distance(self, item: Item, face: Face) -> float:
-        middle = item.world(face.parts[0].points.mean(axis=0))
-        return max(0.0, self.camera.distance(middle[0], middle[2]))
+        free = np.array([face.normal is None for face in faces])
+        facing = np.where(free, 0.97, self.light.facing(_turned(_normals(faces), item.heading)))
+        lit = np.where(glow[:, None], colours, colours * self.light.ambient * np.repeat(facing, sizes)[:, None])
+        return np.clip(self.light.hazed(lit, np.repeat(distances, sizes)[:, None]), 0, 255).tolist()
 
     def _fixed(self, pixels: np.ndarray) -> np.ndarray:
         """Picture coordinates float[N, 2] as cv2's fixed-point canvas coordinates int32[N, 2]."""
@@ -296,6 +294,11 @@ class Canvas:
         )
 
 
+def _normals(faces: Sequence[Face]) -> np.ndarray:
+    """float[F, 3], zeros for faces without one."""
+    return np.array([(0.0, 0.0, 0.0) if face.normal is None else face.normal for face in faces])
+
+
 def _turned(normals: np.ndarray, heading: float) -> np.ndarray:
     """Local directions float[N, 3] (forward, up, across) as world directions float[N, 3]."""
     cosine, sine = np.cos(heading), np.sin(heading)
@@ -307,9 +310,9 @@ def cast_shadow(item: Item, light: Light) -> tuple[np.ndarray, np.ndarray]:
     """What the solid parts of an item shade on the ground.
 
     Returns:
-        float[N, 3] world points of all parts one after the other, and int[P - 1] where each part but the first begins.
+        float[N, 3] world points of all parts one after the other, and int[P], where each part begins.
     """
     solid = [part.points for face in item.faces for part in face.parts if part.solid]
     world = item.world(np.concatenate(solid))
     slide = np.array([light.sun[0], 1.0, light.sun[2]]) / [light.sun[1], 1.0, light.sun[1]]
-    return world - world[:, 1:2] * slide, np.cumsum([len(points) for points in solid])[:-1]
+    return world - world[:, 1:2] * slide, np.cumsum([0, *(len(points) for points in solid)])[:-1]

@@ -67,11 +67,11 @@ def paint_indices(outlines: list[Outline], height: int, width: int) -> np.ndarra
     Returns:
         int32[height, width], the index of the outline that is seen at each pixel.
     """
-    image = Image.new("I", (width, height), 0)
+    image = Image.new("L" if len(outlines) <= 256 else "I", (width, height), 0)
     drawer = ImageDraw.Draw(image)
     for index, outline in enumerate(outlines):
-        drawer.polygon([(int(x), int(y)) for x, y in outline.polygon], fill=index)
-    return np.array(image, dtype=np.int32)
+        drawer.polygon(outline.polygon.reshape(-1).tolist(), fill=index)
+    return np.asarray(image).astype(np.int32)
 
 
 def label_ids(outlines: list[Outline], indices: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ has across = 0.
 import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,8 +19,7 @@ BLACK: Colour = (22, 22, 26)
 WHITE: Colour = (244, 244, 240)
 
 
-@dataclass(frozen=True, eq=False)
-class Part:
+class Part(NamedTuple):
     """One polygon.
 
     Args:

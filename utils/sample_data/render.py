@@ -66,15 +66,10 @@ def render(rng: np.random.Generator, scene: Scene) -> Picture:
     standing = _far_to_near(scene, scene.backdrop, by_middle=True) + _far_to_near(scene, scene.items, by_middle=False)
     materials = paint_indices(outlines, camera.height, camera.width)
     names = [outline.item.label for outline in outlines]
-    canvas.finish_ground(materials.astype(np.uint8), names, _shadows(scene))
+    canvas.finish_ground(materials, names, _shadows(scene))
     if light.weather == "rain":
-        canvas.reflect(
-            standing,
-            np.where(
-                np.isin(materials, [index for index, name in enumerate(names) if name in ("road", "sidewalk")]), 255, 0
-            ).astype(np.uint8),
-            0.38,
-        )
+        paved = np.array([name in ("road", "sidewalk") for name in names])
+        canvas.reflect(standing, paved[materials], 0.38)
     outlines += [outline for outline in map(canvas.draw, standing) if outline is not None]
     indices = paint_indices(outlines, camera.height, camera.width)
     picture = add_halos(canvas.picture(), _halos(scene, outlines, indices))
@@ -100,8 +95,8 @@ def _shadows(scene: Scene) -> np.ndarray:
         if light.sun_strength > 0.2:
             world, starts = cast_shadow(item, light)
             spots = np.rint(np.clip(camera.project(world), -8000, 8000) * 8).astype(np.int32)
-            for polygon in np.split(spots, starts):
-                cv2.fillPoly(cast, [polygon], 105 * light.sun_strength, cv2.LINE_AA, 3)
+            for polygon in (spots[start:end] for start, end in zip(starts, [*starts[1:], len(spots)], strict=True)):
+                cv2.fillPoly(cast, [polygon], 105 * light.sun_strength, cv2.LINE_8, 3)
         if item.footprint[0] > 0:
             angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
             ellipse = np.column_stack(

@@ -83,6 +83,11 @@ class Stage:
         self._depths = np.append(self._depths, depth)
         return True
 
+    def sees(self, x: float, z: float) -> bool:
+        """Whether a ground point (world metres) is ahead and between the picture's left and right edge."""
+        spot = self.camera.project(np.array([x, 0.0, z]))
+        return self.camera.distance(x, z) > 1.0 and 0 <= spot[0] < self.camera.width
+
     def _frame(self, group: list[Item]) -> np.ndarray:
         world = [
             item.world(np.concatenate([part.points for face in item.faces for part in face.parts])) for item in group

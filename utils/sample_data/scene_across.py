@@ -51,7 +51,9 @@ def across_scene(rng: np.random.Generator, light: Light, height: int, width: int
     front = far + between(3.2, 4.4, rng)
     crossing = between(-6.0, 6.0, rng) if rng.random() < 0.6 else None
     district = str(rng.choice(("city", "suburb", "park"), p=(0.6, 0.25, 0.15)))
-    backdrop = skyline(rng, 110.0) + lots(rng, Frontage(-34.0, front, 0.0), 68.0, district, light)
+    half = 0.5 * width / camera.focal
+    left, right = (front * np.tan(camera.yaw + side * np.arctan(half)) + side * 7.0 for side in (-1, 1))
+    backdrop = skyline(rng, 110.0) + lots(rng, Frontage(left, front, 0.0), right - left, district, light)
     stage = Stage(camera)
     _plant(rng, stage, light, far)
     fill(rng, stage, light, lambda kind: _place(rng, kind, near, far, front, crossing))

@@ -15,7 +15,7 @@ from utils.sample_data.shapes_street import stop_sign, street_lamp, traffic_ligh
 from utils.sample_data.shapes_trucks import truck
 from utils.sample_data.shapes_two_wheelers import parked, ridden
 
-TRIES = 14
+TRIES = 18
 VEHICLES = {"bus": bus, "truck": truck, "car": car}
 # What a scene may get, large things first, as they find room less easily: (fewest, most), and the chance of any.
 WISHES = {
@@ -62,7 +62,8 @@ def fill(rng: np.random.Generator, stage: Stage, light: Light, places: Places) -
         count = int(rng.integers(fewest, most + 1)) if rng.random() < chance else 0
         for _ in range(count):
             vehicle = VEHICLES[kind](rng, 0.0, 0.0, 0.0, light.lamps_on) if kind in VEHICLES else None
-            for place in (places(kind) for _ in range(TRIES)):
+            tried = (places(kind) for _ in range(TRIES))
+            for place in (place for place in tried if stage.sees(place.x, place.z)):
                 if vehicle is None:
                     group = _build(kind, rng, light, place)
                 else:  # costly to build, so the same one is tried at each place
