@@ -272,6 +272,7 @@ class Trainer:
         state.epoch_done = True
         if is_best:
             self._checkpoints.save_best(self._filled_state())
+            self._state.arrays = {}
         if saves:
             self._save()
 

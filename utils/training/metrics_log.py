@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+from utils.model_utils.errors import BadStateError
 from utils.training.records import EpochRecord, Evaluation, StepRecord
 
 Value: TypeAlias = str | int | float | bool | None | Mapping[str, "Value"]
@@ -26,10 +27,18 @@ class MetricsLog:
         self.path = path
 
     def append(self, row: Mapping[str, Value]) -> None:
-        """Appends one row, in one write, so that a reader never sees half of an earlier one."""
+        """Appends one row, in one write, so that a reader never sees half of an earlier one.
+
+        Raises:
+            BadStateError: if it cannot be written, e.g. because the disk is full.
+        """
         line = json.dumps(_without_non_finite(row), ensure_ascii=False, allow_nan=False) + "\n"
-        with self.path.open("ab") as file:
-            file.write(line.encode())
+        try:
+            with self.path.open("ab") as file:
+                file.write(line.encode())
+        except OSError as error:
+            raise BadStateError(f"'{self.path}' cannot be written ({error.strerror}); free some space or make it "
+                                "writable, then go on with --resume=auto") from error
 
     def add_step(self, record: StepRecord) -> None:
         """Appends the row of a step."""

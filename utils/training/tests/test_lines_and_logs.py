@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -142,6 +143,12 @@ def test_cutting_removes_what_a_resumed_run_writes_again(keep, kinds, tmp_path):
     metrics.cut(4, keep_evaluation=keep)
     assert [row["kind"] for row in read_metrics(metrics.path)] == kinds
     assert [path.name for path in tmp_path.iterdir()] == ["metrics.jsonl"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_is_a_sentence():
+    with pytest.raises(BadStateError, match=r"'/dev/full' cannot be written \(No space left on device\)"):
+        MetricsLog(Path("/dev/full")).append({"kind": "step", "global_step": 1})
 
 
 def test_a_missing_file_has_no_rows(tmp_path):

@@ -186,6 +186,7 @@ def test_what_cannot_be_resumed_gets_a_sentence(options, sentence, whole, tmp_pa
         run_to_end(tmp_path, resume=str(whole[0] / "checkpoints" / "tiny-1_3.ckpt"), **options)
 
 
+@pytest.mark.end_to_end
 def test_ten_kills_at_random_moments_change_nothing(tmp_path):
     """Each process is killed 0 to 30 ms after its first checkpoint appears, in the middle of whatever it does then."""
     def start(folder, result):
