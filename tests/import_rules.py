@@ -100,7 +100,7 @@ def _is_test(path: str) -> bool:
 def _is_definition(node: ast.stmt, path: str) -> bool:
     """Says whether a top-level statement only defines something."""
     if isinstance(node, ast.If):
-        return ast.unparse(node.test) in ("__name__ == '__main__'", "TYPE_CHECKING")
+        return ast.unparse(node.test) in ("__name__ == '__main__'", "not __package__", "TYPE_CHECKING")
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
         name = ast.unparse(node.value.func)
         puts_utils_on_path = path.endswith("src/__init__.py") and name == "_put_utils_on_path"
