@@ -19,11 +19,8 @@ def focal_loss(logits: ms.Tensor, targets: ms.Tensor, alpha: float, gamma: float
     signed = logits * (1.0 - 2.0 * targets)  # -x for a present class, x for an absent one
     cross_entropy = ops.relu(signed) + ops.log1p(ops.exp(-ops.abs(signed)))  # -ln(p_t) = softplus(signed)
     weight = (1.0 - alpha) + (2.0 * alpha - 1.0) * targets
-    if gamma == 0:
-        return weight * cross_entropy
-    miss = ops.sigmoid(signed)  # 1 - p_t
-    modulation = miss * miss if gamma == 2 else ops.pow(miss, gamma)
-    return weight * modulation * cross_entropy
+    log_miss = signed - cross_entropy  # ln(1 - p_t); exp and log1p repeat bit for bit on a CPU, pow does not
+    return weight * ops.exp(gamma * log_miss) * cross_entropy
 
 
 def smooth_l1(difference: ms.Tensor, beta: float) -> ms.Tensor:

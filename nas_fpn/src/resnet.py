@@ -60,20 +60,8 @@ class ResNet(nn.Cell):
             blocks += [Bottleneck(in_channels, stage_width, 1, norm) for _ in range(num_blocks - 1)]
             stages.append(nn.SequentialCell(blocks))
         self.stages = nn.CellList(stages)
-        self.frozen = tuple([self.stem, *stages][: frozen_stages + 1]) if frozen_stages else ()
-        self._freeze()
-
-    def _freeze(self) -> None:
-        for cell in self.frozen:
-            for parameter in cell.get_parameters():
-                parameter.requires_grad = False
-
-    def set_train(self, mode: bool = True) -> nn.Cell:
-        """Sets the training phase; frozen stages stay in evaluation, so that their moving statistics do not drift."""
-        super().set_train(mode)
-        for cell in self.frozen:
-            cell.set_train(False)
-        return self
+        if frozen_stages:
+            _freeze([self.stem, *stages[:frozen_stages]])
 
     def construct(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """float32[N, 3, H, W] -> C3 [N, 8 * width, H/8, W/8], C4 and C5 with twice the channels, half the size each."""
@@ -83,3 +71,13 @@ class ResNet(nn.Cell):
             feature = stage(feature)
             features.append(feature)
         return features[1], features[2], features[3]
+
+
+def _freeze(cells: list[nn.Cell]) -> None:
+    """Takes the weights out of training; batch norms use their moving statistics, which then do not drift either."""
+    for cell in cells:
+        for parameter in cell.get_parameters():
+            parameter.requires_grad = False
+        for _, part in cell.cells_and_names():
+            if isinstance(part, nn.BatchNorm2d):
+                part.use_batch_statistics = False

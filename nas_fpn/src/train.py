@@ -74,7 +74,10 @@ def train(config: NasFpnConfig) -> TrainResult:
         UserError: a path, the data, a checkpoint or the run folder cannot be used, or the loss is not finite.
     """
     set_up_logging()
-    with RunFolder(Path(config.run_dir), resume=bool(config.resume), overwrite=config.overwrite) as run:
+    with RunFolder(
+        Path(config.run_dir), resume=bool(config.resume), overwrite=config.overwrite,
+        checkpoints=config.save_checkpoint_path,
+    ) as run:
         set_up_logging(run.log_path)
         for note in config.notes():
             logger.info("%s", note)
@@ -98,22 +101,16 @@ def _build_trainer(config: NasFpnConfig, run: RunFolder, device: DeviceInfo) -> 
         evaluate = InTrainingEvaluation(build.build_evaluator(config, network, evaluation_split))
     return Trainer(
         step=step, source=source, learning_rates=build.build_schedule(config, source.steps_per_epoch), run=run,
-        checkpoints=_checkpoint_folder(config, run), epochs=config.epoch_size, log_interval=config.log_interval,
+        checkpoints=CheckpointFolder(
+            run.checkpoints_path, pattern=CHECKPOINT_PATTERN, best_name=BEST_CHECKPOINT,
+            keep_last=config.keep_checkpoint_max,
+        ),
+        epochs=config.epoch_size, log_interval=config.log_interval,
         save_every_epochs=config.save_checkpoint_epochs if config.save_checkpoint else config.epoch_size,
         evaluate=evaluate, eval_interval=config.eval_interval, eval_start_epoch=config.eval_start_epoch,
         best_metric="mAP" if evaluate else "", lines=LogLines(), max_bad_steps=config.max_bad_steps,
         seed=config.seed, suite=build.SUITE, config_text=dump_config(config), resume=config.resume,
     )
-
-
-def _checkpoint_folder(config: NasFpnConfig, run: RunFolder) -> CheckpointFolder:
-    folder = CheckpointFolder(
-        run.path / config.save_checkpoint_path, pattern=CHECKPOINT_PATTERN, best_name=BEST_CHECKPOINT,
-        keep_last=config.keep_checkpoint_max,
-    )
-    if config.overwrite:
-        folder.clear()
-    return folder
 
 
 def _log_plan(config: NasFpnConfig, split: Split, images_per_step: int) -> None:

@@ -63,8 +63,11 @@ def test_frozen_stages_do_not_train():
     assert not any(name.startswith(("stem", "stages.0")) for name in names)
     assert any(name.startswith("stages.1") for name in names)
     network.set_train(True)
-    assert not network.stem.norm.training
-    assert network.stages[1][0].reduce.norm.training
+    images = ms.Tensor(np.random.default_rng(0).standard_normal((1, 3, 64, 64)).astype(np.float32))
+    network(images)
+    assert not network.stem.norm.moving_mean.asnumpy().any()
+    assert not network.stages[0][0].reduce.norm.moving_mean.asnumpy().any()
+    assert network.stages[1][0].reduce.norm.moving_mean.asnumpy().any()
 
 
 def test_stem_pool_is_the_padded_pool():

@@ -30,8 +30,8 @@ def run_command(main: Callable[[], int | None], name: str) -> None:
         main: the command; returns an exit code, None for 0.
         name: what the sentence on standard error begins with, e.g. "train.py".
 
-    A `UserError` is printed as one sentence with code 2, Ctrl-C ends with 130 and SIGTERM with 143; any other exception is
-    a fault of the program and keeps its traceback (code 1).
+    A `UserError` is printed as one sentence with code 2, Ctrl-C ends with 130 and SIGTERM with 143 (MindSpore may turn
+    the former into the latter); any other exception is a fault of the program and keeps its traceback (code 1).
     """
     signal.signal(signal.SIGTERM, _raise_terminated)
     try:

@@ -22,6 +22,7 @@ class RunFolder:
         path: the folder; made if it is missing.
         resume: go on with the run that the folder holds, if any.
         overwrite: remove the checkpoints, metrics and curves of the run that the folder holds, if any.
+        checkpoints: folder of the checkpoints, relative to `path`, as the suite's page names it.
 
     Attributes:
         path: the folder.
@@ -29,7 +30,6 @@ class RunFolder:
         log_path: log with time, rank and level.
         curves_path: picture of the curves.
         checkpoints_path: folder of the checkpoints.
-        pictures_path: folder of the pictures.
         metrics: rows of metrics.jsonl.
 
     Raises:
@@ -38,13 +38,14 @@ class RunFolder:
             `resume` nor `overwrite` is set.
     """
 
-    def __init__(self, path: Path, *, resume: bool = False, overwrite: bool = False) -> None:
+    def __init__(
+        self, path: Path, *, resume: bool = False, overwrite: bool = False, checkpoints: str = "checkpoints",
+    ) -> None:
         self.path = Path(path)
         self.config_path = self.path / "config.yaml"
         self.log_path = self.path / "train.log"
         self.curves_path = self.path / "curves.png"
-        self.checkpoints_path = self.path / "checkpoints"
-        self.pictures_path = self.path / "pictures"
+        self.checkpoints_path = self.path / checkpoints
         self.metrics = MetricsLog(self.path / "metrics.jsonl")
         self._make()
         self._lock = self._locked()
@@ -91,8 +92,7 @@ class RunFolder:
             raise MissingPathError(f"run folder '{self.path}' cannot be made: '{in_the_way}' is a file; remove it or "
                                    "choose another --run_dir")
         try:
-            self.checkpoints_path.mkdir(parents=True, exist_ok=True)
-            self.pictures_path.mkdir(exist_ok=True)
+            self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise BadStateError(f"run folder '{self.path}' cannot be made ({error.strerror}); choose another "
                                 "--run_dir or make its parent writable") from error

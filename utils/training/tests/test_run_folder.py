@@ -25,14 +25,15 @@ def with_run(path, checkpoint="checkpoints/net-1_4.ckpt"):
     """A folder with the traces of a run."""
     with RunFolder(path) as run:
         run.metrics.append({"kind": "step", "global_step": 1})
+        (path / checkpoint).parent.mkdir(exist_ok=True)
         (path / checkpoint).write_bytes(b"x")
     return path
 
 
-def test_a_new_folder_is_made_with_its_rooms(tmp_path):
-    with RunFolder(tmp_path / "a" / "b") as run:
-        assert run.checkpoints_path.is_dir()
-        assert run.pictures_path.is_dir()
+def test_a_new_folder_is_made_with_nothing_in_it(tmp_path):
+    with RunFolder(tmp_path / "a" / "b", checkpoints="./ckpt") as run:
+        assert [path.name for path in run.path.iterdir()] == [".run.lock"]
+        assert run.checkpoints_path == tmp_path / "a" / "b" / "ckpt"
         run.write_config("epochs: 3\n")
         assert run.config_path.read_text() == "epochs: 3\n"
         assert not run.holds_run()
