@@ -12,7 +12,7 @@ main() {
   local bin="$PWD/.venv/bin"
   "$bin/ruff" check .
   find . -name '*.sh' -not -path './.venv/*' -print0 | xargs -0 "$bin/shellcheck" --external-sources .ci/run
-  exec "$bin/python" -m pytest --numprocesses 2 --dist worksteal "$@"
+  exec "$bin/python" -m pytest --numprocesses 2 --dist loadfile "$@"
 }
 
 main "$@"

@@ -23,7 +23,7 @@ from .postprocess import Detections, SelectionRule, select_detections
 
 logger = logging.getLogger(__name__)
 
-PICTURE_MIN_SCORE = 0.3
+PICTURE_MIN_SCORE = 0.4
 PREDICTIONS_FILE = "predictions.json"
 
 
