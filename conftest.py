@@ -1,12 +1,19 @@
 """Prepares the process for MindSpore before any test imports it, and shares what several rooms' tests need."""
 
+import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 import utils  # noqa: F401  (sets the CPU variable)
 
 SHARED_DATA = Path(__file__).resolve().parent.parent / "shared" / "data"
+
+# Continuous integration draws the same examples every time; a developer's runs go on looking for new ones.
+hypothesis.settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session")

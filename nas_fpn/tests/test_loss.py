@@ -8,6 +8,11 @@ from mindspore import ops
 from nas_fpn.src.loss import RetinaNetLoss, focal_loss, smooth_l1
 
 
+@pytest.fixture(autouse=True)
+def _graph_mode():
+    ms.set_context(mode=ms.GRAPH_MODE)
+
+
 def _focal(logits, targets, alpha, gamma):
     return focal_loss(ms.Tensor(logits, ms.float32), ms.Tensor(targets, ms.float32), alpha, gamma).asnumpy()
 
@@ -31,7 +36,11 @@ def test_focal_loss_falls_with_the_power_of_the_miss():
 def test_focal_loss_is_finite_for_extreme_logits_with_finite_gradients():
     logits = ms.Tensor([1e4, -1e4, 1e4, -1e4], ms.float32)
     targets = ms.Tensor([1.0, 1.0, 0.0, 0.0], ms.float32)
-    value, gradient = ms.value_and_grad(lambda x: focal_loss(x, targets, 0.25, 2.0).sum())(logits)
+
+    def summed(values):
+        return focal_loss(values, targets, 0.25, 2.0).sum()
+
+    value, gradient = ms.value_and_grad(summed)(logits)
     assert np.isfinite(float(value))
     assert np.isfinite(gradient.asnumpy()).all()
 
@@ -71,8 +80,12 @@ def test_loss_of_a_batch_by_hand():
 @pytest.mark.parametrize("classes", [[[2, 2, 2]], [[-1, -1, -1]]])
 def test_a_batch_without_positives_is_finite(classes):
     logits, deltas = ms.Tensor(np.zeros((1, 3, 2), np.float32)), ms.Tensor(np.ones((1, 3, 4), np.float32))
-    loss = _loss(beta=0.1)
-    values, gradients = ms.value_and_grad(lambda a, b: loss(a, b, *_tensors(classes))[0], (0, 1))(logits, deltas)
+    loss, targets = _loss(beta=0.1), _tensors(classes)
+
+    def total(predicted_logits, predicted_deltas):
+        return loss(predicted_logits, predicted_deltas, *targets)[0]
+
+    values, gradients = ms.value_and_grad(total, (0, 1))(logits, deltas)
     assert np.isfinite(float(values))
     assert np.isfinite(gradients[0].asnumpy()).all()
     assert not gradients[1].asnumpy().any()

@@ -73,7 +73,15 @@ def parse_value(text: str) -> object:
 
 def dump_values(values: dict[str, object]) -> str:
     """Returns YAML text that `read_yaml_layers` reads back to equal values."""
-    return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
+    text = _dump(values, allow_unicode=True)
+    # PyYAML writes these raw and reads them back as the end of a line
+    return _dump(values, allow_unicode=False) if any(letter in text for letter in "\x85\u2028\u2029") else text
+
+
+def _dump(values: dict[str, object], allow_unicode: bool) -> str:
+    return yaml.dump(
+        values, Dumper=_Dumper, sort_keys=False, allow_unicode=allow_unicode, width=120, default_flow_style=None
+    )
 
 
 def read_yaml_layers(path: Path) -> list[dict[str, YamlEntry]]:
