@@ -63,7 +63,7 @@ numbers = st.floats(min_value=1e-12, max_value=1e12)
         },
     )
 )
-@example(values={"name": "\x85 and \u2028"})
+@hypothesis.example(values={"name": "\x85 and \u2028"})
 def test_any_configuration_survives_dump_and_load(values):
     config = ToyConfig(run_dir="/run", **values)
     with tempfile.TemporaryDirectory() as folder:
