@@ -25,6 +25,7 @@ def evaluate(config: NasFpnConfig) -> None:
         UserError: a path, the data or the checkpoint cannot be used.
     """
     set_up_logging()
+    build.refuse_unbuilt(config)
     checkpoint = require(config, "checkpoint_path", "file")
     set_up_device(config.device_target, config.device_id, seed=config.seed)
     split = build.open_configured_split(config, is_training=False)

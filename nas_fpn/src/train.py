@@ -74,6 +74,7 @@ def train(config: NasFpnConfig) -> TrainResult:
         UserError: a path, the data, a checkpoint or the run folder cannot be used, or the loss is not finite.
     """
     set_up_logging()
+    build.refuse_unbuilt(config)
     with RunFolder(
         Path(config.run_dir), resume=bool(config.resume), overwrite=config.overwrite,
         checkpoints=config.save_checkpoint_path,

@@ -169,6 +169,35 @@ def test_bad_checkpoints_are_refused(trained, tmp_path):
     assert "neck.stacks.1" in other
 
 
+@pytest.mark.parametrize("argument", ["--run_distribute=True", "--enable_modelarts=True", "--pre_trained_epoch_size=1"])
+def test_what_is_not_built_yet_is_refused(argument, tmp_path):
+    sentence = _refused("train.py", *TINY, argument, f"--run_dir={tmp_path / 'run'}")
+    assert "is not built yet" in sentence
+
+
+def test_a_txt_data_set_trains_and_evaluates(tmp_path):
+    from nas_fpn.tests.conftest import write_coco
+
+    data = write_coco(tmp_path / "a coco")
+    for split in ("train2017", "val2017"):
+        content = json.loads((data / "annotations" / f"instances_{split}.json").read_text())
+        lines = []
+        for image in content["images"]:
+            rows = [row for row in content["annotations"] if row["image_id"] == image["id"]]
+            corners = [(*row["bbox"][:2], *(side + 40 for side in row["bbox"][:2])) for row in rows]
+            boxes = [(*box, {7: 1, 3: 2}[row["category_id"]], 0) for box, row in zip(corners, rows, strict=True)]
+            lines.append(" ".join([image["file_name"], *(",".join(map(str, box)) for box in boxes)]))
+        (data / f"{split}.txt").write_text("\n".join(lines) + "\n")
+    common = (
+        *TINY, "--dataset=other", f"--anno_path={data}/{{}}.txt", f"--image_dir={data}/{{}}",
+        "--coco_classes=[red, blue]", f"--mindrecord_dir={tmp_path / 'records'}",
+    )
+    _succeed("train.py", *common, f"--run_dir={tmp_path / 'run'}")
+    finished = _succeed("eval.py", *common, f"--run_dir={tmp_path / 'eval'}",
+                        f"--checkpoint_path={tmp_path / 'run' / 'ckpt' / 'retinanet_nasfpn-2_2.ckpt'}")
+    assert "3 images" in finished.stdout
+
+
 def test_an_absent_accelerator_is_a_sentence(trained, tmp_path):
     data, _, _ = trained
     arguments = [item for item in TINY if "device_target" not in item]

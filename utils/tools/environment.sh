@@ -29,16 +29,6 @@ is_python_311() {
   command -v -- "$1" > /dev/null && "$1" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2> /dev/null
 }
 
-# The headless wheel of the same version takes the place of opencv-python where the machine has no libGL or libglib.
-mend_opencv() {
-  local python=$1 version
-  "$python" -c 'import cv2' 2> /dev/null && return
-  version=$("$python" -c 'from importlib.metadata import version; print(version("opencv-python"))')
-  echo "cv2 needs screen libraries that are not here: laying opencv-python-headless $version over it"
-  "$python" -m pip install --quiet --no-deps --force-reinstall "opencv-python-headless==$version"
-  "$python" -c 'import cv2' || environment_die "cv2 cannot be imported; see the message above"
-}
-
 # requirements-dev.txt includes requirements.txt: its stamp stands for both.
 is_stamped() {
   [[ -f "$1" && "$(cat "$1")" == "$2" ]]
@@ -62,6 +52,6 @@ make_environment() {
   fi
   "$python" -m pip install --quiet --disable-pip-version-check -r "$requirements" \
     || environment_die "pip could not install $requirements; see the message above"
-  mend_opencv "$python"
+  "$python" "$root/utils/tools/mend_environment.py" || environment_die "the environment is not usable; see above"
   echo "$wanted" > "$stamp"
 }
