@@ -2,8 +2,8 @@
 
 python utils/tools/mend_environment.py    (with the environment's own interpreter; standard library only)
 
-- opencv-python needs libGL and libglib, which a server without a screen may lack: the headless wheel of the same version
-  takes its place. Both wheels are one module.
+- opencv-python needs libGL and libglib, which a server without a screen may lack: the headless wheel of the same
+  version takes its place. Both wheels are one module.
 - mindspore needs libgomp.so.1, which comes with compilers: a copy is taken from the scikit-learn wheel, which carries
   one, and laid into mindspore's own library folder. Nothing else of that wheel is installed.
 """
