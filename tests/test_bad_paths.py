@@ -40,6 +40,8 @@ def test_a_file_where_a_folder_belongs_is_a_sentence(tmp_path):
     file.write_text("x")
     assert "is not a folder" in _sentence(_run("create_data.py", f"--coco_root={file}"))
     assert "is a file" in _sentence(_run("train.py", f"--coco_root={data}", f"--run_dir={file}"))
+    checkpoint = f"--checkpoint_path={file}"
+    assert "is a file" in _sentence(_run("eval.py", f"--coco_root={data}", checkpoint, f"--run_dir={file}"))
     records = _sentence(_run("create_data.py", f"--coco_root={data}", f"--mindrecord_dir={file}"))
     assert str(file) in records
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from utils.detection.boxes import box_area, pairwise_intersection
+
 from .box_utils import encode_boxes
 
 IGNORED = -1
@@ -56,7 +58,7 @@ def assign_anchors(
     classes = np.full(len(anchors), rule.num_classes, np.int32)
     deltas = np.zeros((len(anchors), 4), np.float32)
     if is_crowd.any():
-        crowd_share = _intersections(boxes[is_crowd], anchors) / _areas(anchors)
+        crowd_share = pairwise_intersection(boxes[is_crowd], anchors) / box_area(anchors)
         classes[crowd_share.max(axis=0) >= rule.crowd_ioa] = IGNORED
     boxes, labels = boxes[~is_crowd], labels[~is_crowd]
     if len(boxes) == 0:
@@ -72,8 +74,8 @@ def assign_anchors(
 
 def _match(anchors: np.ndarray, boxes: np.ndarray, positive_iou: float) -> tuple[np.ndarray, np.ndarray]:
     """Returns int64[A], the box each anchor is positive for or -1, and float32[A], its highest IoU."""
-    shared = _intersections(boxes, anchors)  # [G, A]
-    iou = shared / (_areas(boxes)[:, None] + _areas(anchors) - shared)
+    shared = pairwise_intersection(boxes, anchors)  # [G, A]
+    iou = shared / (box_area(boxes)[:, None] + box_area(anchors) - shared)
     best_box = iou.argmax(axis=0)
     best_iou = np.take_along_axis(iou, best_box[None], axis=0)[0]
     matched = np.where(best_iou >= positive_iou, best_box, -1)
@@ -81,14 +83,3 @@ def _match(anchors: np.ndarray, boxes: np.ndarray, positive_iou: float) -> tuple
     claiming_box, claimed_anchor = np.nonzero((iou == best_of_box) & (best_of_box > 0))
     matched[claimed_anchor] = claiming_box  # pairs come box by box: the last box wins
     return matched, best_iou
-
-
-def _areas(boxes: np.ndarray) -> np.ndarray:
-    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-
-
-def _intersections(boxes: np.ndarray, anchors: np.ndarray) -> np.ndarray:
-    """Returns float32[G, A], the areas that boxes share with anchors."""
-    width = np.minimum(boxes[:, 2:3], anchors[:, 2]) - np.maximum(boxes[:, 0:1], anchors[:, 0])
-    height = np.minimum(boxes[:, 3:4], anchors[:, 3]) - np.maximum(boxes[:, 1:2], anchors[:, 1])
-    return np.maximum(width, 0) * np.maximum(height, 0)

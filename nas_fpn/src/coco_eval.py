@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from utils.detection.drawing import contact_sheet, draw_detections
 from utils.detection.mindrecord import MindRecordInfo
 from utils.detection.progress import track
 from utils.images import decode_image, write_image
+from utils.model_utils.files import write_bytes
 
 from .dataset import EvaluationBatch, InputSettings, evaluation_batches
 from .postprocess import Detections, SelectionRule, select_detections
@@ -133,11 +133,8 @@ def metrics_of(result: CocoResult) -> dict[str, float]:
 
 def write_predictions(detections: list[dict], folder: Path) -> Path:
     """Writes everything found to `predictions.json` in COCO result format and returns its path."""
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / PREDICTIONS_FILE
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(detections), encoding="utf-8")
-    os.replace(temporary, path)
+    write_bytes(path, json.dumps(detections).encode())
     return path
 
 

@@ -2,12 +2,12 @@
 
 import json
 import logging
-import os
 from pathlib import Path
 
 from utils.detection.coco_metrics import CocoResult, format_nas_fpn_result, format_per_class_table
 from utils.model_utils.config import require
 from utils.model_utils.device_adapter import set_up_device
+from utils.model_utils.files import make_writable_folder, write_bytes
 from utils.training.checkpoint import load_weights
 from utils.training.logging_setup import set_up_logging
 
@@ -27,11 +27,12 @@ def evaluate(config: NasFpnConfig) -> None:
     set_up_logging()
     build.refuse_unbuilt(config)
     checkpoint = require(config, "checkpoint_path", "file")
+    folder = Path(config.run_dir)
+    make_writable_folder(folder)
     set_up_device(config.device_target, config.device_id, seed=config.seed)
     split = build.open_configured_split(config, is_training=False)
     network = build.build_network(config, build.num_classes(config, split))
     load_weights(network, checkpoint, suite=build.SUITE)
-    folder = Path(config.run_dir)
     evaluation = build.build_evaluator(config, network, split).evaluate(folder / "pictures", config.num_pictures)
     write_predictions(evaluation.detections, folder)
     _write_result(evaluation.result, folder)
@@ -47,6 +48,4 @@ def _write_result(result: CocoResult, folder: Path) -> None:
         "num_images": result.num_images, "num_detections": result.num_detections,
         "per_class": {row.name: row.average_precision for row in result.per_class},
     }
-    temporary = folder / f"result.{os.getpid()}.tmp"
-    temporary.write_text(json.dumps(content, indent=2), encoding="utf-8")
-    os.replace(temporary, folder / "result.json")
+    write_bytes(folder / "result.json", json.dumps(content, indent=2).encode())

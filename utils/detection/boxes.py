@@ -60,10 +60,10 @@ def box_centers(boxes: np.ndarray) -> np.ndarray:
 
 def pairwise_intersection(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Returns the areas shared by each pair of boxes float[N, 4] and float[M, 4], as float[N, M], pixels squared."""
-    top_left = np.maximum(boxes[:, None, :2], others[None, :, :2])  # [N, M, 2]
-    bottom_right = np.minimum(boxes[:, None, 2:], others[None, :, 2:])  # [N, M, 2]
-    sides = np.maximum(bottom_right - top_left, 0)
-    return sides[..., 0] * sides[..., 1]
+    # Side by side, not as one [N, M, 2] array: several times faster for the many anchors of a detector.
+    width = np.minimum(boxes[:, 2:3], others[:, 2]) - np.maximum(boxes[:, 0:1], others[:, 0])
+    height = np.minimum(boxes[:, 3:4], others[:, 3]) - np.maximum(boxes[:, 1:2], others[:, 1])
+    return np.maximum(width, 0) * np.maximum(height, 0)
 
 
 def pairwise_iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -1,22 +1,12 @@
 """Writing files so that nobody ever sees half of one."""
 
 import json
-import os
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Writes to a temporary name in the same folder, which is made where it is missing, and renames."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+from utils.model_utils.files import write_bytes
 
 
 def write_json(path: Path, content: dict) -> None:

@@ -7,7 +7,8 @@ from types import TracebackType
 
 from filelock import FileLock, Timeout
 
-from utils.model_utils.errors import BadStateError, MissingPathError
+from utils.model_utils.errors import BadStateError
+from utils.model_utils.files import make_writable_folder
 from utils.training.metrics_log import MetricsLog
 
 logger = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ class RunFolder:
         self.curves_path = self.path / "curves.png"
         self.checkpoints_path = self.path / checkpoints
         self.metrics = MetricsLog(self.path / "metrics.jsonl")
-        self._make()
+        make_writable_folder(self.path)
         self._lock = self._locked()
         try:
             self._settle(resume, overwrite)
@@ -85,20 +86,6 @@ class RunFolder:
         """Whether the folder has checkpoints or metrics."""
         metrics = self.metrics.path
         return (metrics.is_file() and metrics.stat().st_size > 0) or any(self._checkpoint_files())
-
-    def _make(self) -> None:
-        in_the_way = next((item for item in (self.path, *self.path.parents) if item.exists()), self.path)
-        if in_the_way.exists() and not in_the_way.is_dir():
-            raise MissingPathError(f"run folder '{self.path}' cannot be made: '{in_the_way}' is a file; remove it or "
-                                   "choose another --run_dir")
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise BadStateError(f"run folder '{self.path}' cannot be made ({error.strerror}); choose another "
-                                "--run_dir or make its parent writable") from error
-        if not os.access(self.path, os.W_OK | os.X_OK):
-            raise BadStateError(f"run folder '{self.path}' is not writable; choose another --run_dir or change its "
-                                "permissions")
 
     def _locked(self) -> FileLock:
         lock = FileLock(self.path / _LOCK_NAME, timeout=0)

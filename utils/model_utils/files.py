@@ -1,0 +1,41 @@
+"""Folders and files of results: checked before the work, and never seen half written."""
+
+import os
+from pathlib import Path
+
+from utils.model_utils.errors import BadStateError, MissingPathError
+
+
+def make_writable_folder(path: Path, flag: str = "--run_dir") -> None:
+    """Makes a folder where it is missing and checks that files can be written into it.
+
+    Args:
+        path: the folder.
+        flag: argument that chooses it, for the message.
+
+    Raises:
+        MissingPathError: a file is in the way.
+        BadStateError: it cannot be made or is not writable.
+    """
+    in_the_way = next((item for item in (path, *path.parents) if item.exists()), path)
+    if in_the_way.exists() and not in_the_way.is_dir():
+        raise MissingPathError(f"run folder '{path}' cannot be made: '{in_the_way}' is a file; remove it or "
+                               f"choose another {flag}")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadStateError(f"run folder '{path}' cannot be made ({error.strerror}); choose another "
+                            f"{flag} or make its parent writable") from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise BadStateError(f"run folder '{path}' is not writable; choose another {flag} or change its permissions")
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes to a temporary name in the same folder, which is made where it is missing, and renames."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
