@@ -132,7 +132,7 @@ def find_config_file(config_path: str, suite_dir: Path, default_file: str) -> Pa
     """
     if not config_path:
         return suite_dir / default_file
-    path = Path(config_path).expanduser()
+    path = Path(os.path.expanduser(config_path))
     candidates = [path] if path.is_absolute() else [Path.cwd() / path, suite_dir / path]
     found = [candidate for candidate in candidates if candidate.is_file()] or [c for c in candidates if c.exists()]
     if found:

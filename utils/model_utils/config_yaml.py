@@ -1,5 +1,6 @@
 """Reads flat YAML files for the configuration: plain values only, every fault one sentence with file and line."""
 
+import os
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -105,7 +106,7 @@ def _read_layers(path: Path, chain: tuple[Path, ...]) -> list[dict[str, YamlEntr
     base = entries.pop(BASE_KEY, None)
     layers: list[dict[str, YamlEntry]] = []
     for name in _base_names(base):
-        layers += _read_layers(path.parent / Path(name).expanduser(), (*chain, path))
+        layers += _read_layers(path.parent / os.path.expanduser(name), (*chain, path))
     return [*layers, entries]
 
 
