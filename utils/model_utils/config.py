@@ -47,6 +47,7 @@ ALIASES = {
     "_config_path": CONFIG_PATH,
     "ann_file": "anno_path",
     "checkpoint": "checkpoint_path",
+    "checkpoint_path": "save_checkpoint_path",  # a folder in SegFormer's page; elsewhere a file, and then a key itself
     "ckpt_file": "checkpoint_path",
     "dataset_path": "data_path",
     "distribute": "run_distribute",
@@ -54,6 +55,9 @@ ALIASES = {
     "match_thershold": "match_threshold",
     "mindrecord_dr": "mindrecord_dir",
     "nms_thershold": "nms_threshold",
+    "pretrained_ckpt_path": "pre_trained",
+    "save_checkpoint_epoch_interval": "save_checkpoint_epochs",
+    "train_log_interval": "log_interval",
     "workers": "num_parallel_workers",
 }
 

@@ -1,0 +1,321 @@
+"""The keys of the SegFormer suite, with the page's values as defaults. No MindSpore import: `--help` is quick."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from utils.model_utils.config import load_config
+from utils.model_utils.config_base import Config, Contradiction, InactiveKey, PathText
+from utils.model_utils.config_schema import ModelArtsKeys, TrainingKeys, with_default
+
+SUITE_DIR = Path(__file__).resolve().parent.parent
+DEFAULT_FILE = "config/segformer.base.yaml"
+ATTENTION_HEADS = (1, 2, 5, 8)
+
+# Below 32 pixels the largest key-value reduction of the encoder (8 at a quarter of the size) has nothing to reduce.
+Side = Annotated[int, Field(ge=32)]
+Positive = Annotated[int, Field(ge=1)]
+PositiveNumber = Annotated[float, Field(gt=0)]
+
+
+class DataKeys(Config):
+    """A data set in the layout of Cityscapes."""
+
+    GROUP = "Data"
+    data_path: PathText = Field(
+        "./data/cityscapes/", description="folder of the data set; for infer.py also an image or any folder of images"
+    )
+    train_split: str = Field(
+        "train", min_length=1, description="folder of the training images inside leftImg8bit and gtFine"
+    )
+    eval_split: str = Field("val", min_length=1, description="folder of the evaluation images, likewise")
+    class_num: int = Field(19, ge=2, le=255, description="number of classes; labels are 0 to class_num - 1")
+    class_names: tuple[str, ...] | None = Field(
+        None, description="names of the classes; null: those of Cityscapes for 19 classes, else class_0, class_1, ..."
+    )
+    dataset_ignore_label: int = Field(
+        255, ge=0, le=255, description="label of pixels that are neither learned from nor evaluated"
+    )
+    dataset_num_parallel_workers: int = Field(
+        4, ge=1, description="workers that read and augment training images, at most one per core"
+    )
+    dataset_eval_num_parallel_workers: int = Field(
+        4, ge=1, description="workers that read evaluation images, at most one per core"
+    )
+
+    @classmethod
+    def inactive_keys(cls) -> dict[str, InactiveKey]:
+        """Adds the data keys that do nothing here."""
+        from_environment = InactiveKey("taken from the environment that the launcher sets")
+        return super().inactive_keys() | {
+            "rank_id": from_environment,
+            "rank_size": from_environment,
+            "device_num": from_environment,
+            "data_dir": InactiveKey("data_path has its place"),
+            "dataset_name": InactiveKey("every data set in the layout of Cityscapes is read"),
+            "dataset_max_rowsize": InactiveKey("rows may have any size"),
+            "dataset_ignore_image": InactiveKey("images are padded with the mean colour"),
+        }
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Yields the data keys that do not fit each other."""
+        yield from super().contradictions()
+        if self.dataset_ignore_label < self.class_num:
+            yield Contradiction(
+                ("dataset_ignore_label", "class_num"),
+                f"dataset_ignore_label {self.dataset_ignore_label} is also one of the {self.class_num} classes, which "
+                f"are numbered 0 to {self.class_num - 1}: set it to 255",
+            )
+        names = self.class_names
+        if names is None:
+            return
+        if len(names) != self.class_num:
+            yield Contradiction(
+                ("class_names", "class_num"),
+                f"class_names has {len(names)} names and class_num is {self.class_num}: "
+                f"set class_num to {len(names)}, or class_names to null",
+            )
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            yield Contradiction(
+                ("class_names",), f"class_names has {repeated} more than once: give each class a name of its own"
+            )
+
+
+class NetworkKeys(Config):
+    """Mix Transformer and the all-MLP head."""
+
+    GROUP = "Network"
+    backbone: Literal["mit_b0", "mit_b1", "mit_b2", "mit_b3", "mit_b4", "mit_b5"] = Field(
+        "mit_b0", description="size of the encoder"
+    )
+    backbone_widths: tuple[Positive, Positive, Positive, Positive] | None = Field(
+        None, description="channels of the four stages, multiples of 1, 2, 5 and 8; null: those of backbone"
+    )
+    backbone_depths: tuple[Positive, Positive, Positive, Positive] | None = Field(
+        None, description="blocks of the four stages; null: those of backbone"
+    )
+    decoder_channels: int | None = Field(
+        None,
+        ge=1,
+        description="channels of the head; null: 256 for mit_b0 and mit_b1, 768 for the others, as in the paper",
+    )
+    drop_path_rate: float = Field(
+        0.1, ge=0, lt=1, description="probability that the last block of the encoder is skipped in training, "
+        "rising evenly from 0 at the first"
+    )
+    head_dropout: float = Field(
+        0.1, ge=0, lt=1, description="probability that a channel of the head is dropped in training"
+    )
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Yields widths that the attention heads do not divide."""
+        yield from super().contradictions()
+        widths = self.backbone_widths or ()
+        if any(width % heads for width, heads in zip(widths, ATTENTION_HEADS, strict=bool(widths))):
+            yield Contradiction(
+                ("backbone_widths",),
+                f"backbone_widths is {list(widths)}, but the stages have {list(ATTENTION_HEADS)} attention heads: "
+                "choose multiples of these",
+            )
+
+
+class LossKeys(Config):
+    """Cross entropy and what may be added to it."""
+
+    GROUP = "Loss"
+    class_weights: tuple[PositiveNumber, ...] | None = Field(
+        None, description="weight of each class in the loss, class_num numbers; null: all the same"
+    )
+    ohem_threshold: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="learn only from pixels whose right class has a lower probability than this; null: from all",
+    )
+    ohem_min_kept: int = Field(
+        100000, ge=1, description="with ohem_threshold: at least so many pixels of a batch are learned from"
+    )
+
+
+class ScheduleKeys(TrainingKeys):
+    """Learning rate over the run and over the network."""
+
+    GROUP = "Learning rate schedule"
+    lr_schedule: Literal["constant", "poly", "cosine"] = Field(
+        "constant", description="course of the rate after the warm-up: constant, (1 - progress) ** poly_power, cosine"
+    )
+    warmup_steps: int = Field(0, ge=0, description="steps of the linear warm-up")
+    warmup_ratio: float = Field(1e-6, ge=0, le=1, description="share of lr that the warm-up begins with")
+    poly_power: float = Field(1.0, gt=0, description="exponent of poly")
+    lr_end_rate: float = Field(0.0, ge=0, le=1, description="share of lr at which poly and cosine end")
+    head_lr_factor: float = Field(1.0, gt=0, description="factor on the rate of the head, which starts from nothing")
+    no_decay_norm_bias: bool = Field(
+        False, description="leave norms, biases and the depthwise position convolutions out of the weight decay"
+    )
+    loss_scale_mode: Literal["auto", "static", "dynamic"] = Field(
+        "auto",
+        description="static keeps loss_scale, dynamic halves it after an overflow and raises it again; auto is dynamic "
+        "with float16 and no scale at all with float32",
+    )
+
+    @classmethod
+    def inactive_keys(cls) -> dict[str, InactiveKey]:
+        """Adds the training keys that do nothing here."""
+        return super().inactive_keys() | {
+            "mode_name": InactiveKey("graph mode is always used"),
+            "total_batch_size": InactiveKey("batch_size, the images of each device, has its place"),
+        }
+
+
+class AugmentationKeys(Config):
+    """Sizes of images and what training does to them."""
+
+    GROUP = "Images and augmentation"
+    base_size: tuple[Side, Side] = Field(
+        (512, 1024), description="height and width that every image is first resized to"
+    )
+    crop_size: tuple[Side, Side] = Field(
+        (512, 1024), description="height and width of the part that the network is trained on"
+    )
+    scale_range: tuple[PositiveNumber, PositiveNumber] = Field(
+        (0.5, 2.0), description="lowest and highest random factor on base_size"
+    )
+    cat_max_ratio: float = Field(
+        0.75, gt=0, le=1, description="highest share of a crop that one class may have; ten places are tried"
+    )
+    flip_ratio: float = Field(0.5, ge=0, le=1, description="probability of a horizontal flip")
+    photometric_distortion: bool = Field(
+        True, description="change brightness, contrast, saturation and hue at random"
+    )
+    img_norm_mean: tuple[float, float, float] = Field(
+        (123.675, 116.28, 103.53), description="subtracted from the channels; RGB, 0 to 255"
+    )
+    img_norm_std: tuple[PositiveNumber, PositiveNumber, PositiveNumber] = Field(
+        (58.395, 57.12, 57.375), description="divides the channels; RGB, 0 to 255"
+    )
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Yields a range that runs backwards."""
+        yield from super().contradictions()
+        if self.scale_range[0] > self.scale_range[1]:
+            yield Contradiction(
+                ("scale_range",),
+                f"scale_range is {list(self.scale_range)}, wanted the lower factor first: exchange the two",
+            )
+
+
+class EvaluationKeys(Config):
+    """How a network is applied to images, in training and in eval.py."""
+
+    GROUP = "Evaluation"
+    eval_ckpt_path: PathText = Field("", description="checkpoint that eval.py reads")
+    eval_log_interval: int = Field(100, ge=1, description="images between lines of an evaluation")
+    eval_mode: Literal["whole", "slide"] = Field(
+        "whole", description="whole: the image at base_size; slide: windows over it, where they overlap the mean"
+    )
+    slide_crop: tuple[Side, Side] = Field((1024, 1024), description="height and width of a window")
+    slide_stride: tuple[Positive, Positive] = Field((768, 768), description="step from one window to the next")
+    eval_flip: bool = Field(False, description="add the prediction of the mirrored image")
+    eval_scales: tuple[PositiveNumber, ...] = Field(
+        (1.0,), min_length=1, description="factors on base_size whose predictions are averaged"
+    )
+    save_predictions: bool = Field(
+        False, description="eval.py writes a PNG of label ids for each image, as the Cityscapes server takes them"
+    )
+    num_pictures: int = Field(16, ge=0, description="pictures with the prediction drawn over them that eval.py writes")
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Yields windows that leave gaps."""
+        yield from super().contradictions()
+        if any(stride > side for stride, side in zip(self.slide_stride, self.slide_crop, strict=True)):
+            yield Contradiction(
+                ("slide_stride", "slide_crop"),
+                f"slide_stride {list(self.slide_stride)} is above slide_crop {list(self.slide_crop)}, so pixels "
+                "between the windows would get no prediction: lower slide_stride",
+            )
+
+
+class ResultKeys(Config):
+    """Inference and export."""
+
+    GROUP = "Inference and export"
+    infer_ckpt_path: PathText = Field("", description="checkpoint that infer.py reads")
+    infer_output_path: PathText = Field("./infer_result/", description="folder for what infer.py writes")
+    infer_copy_original_img: bool = Field(True, description="copy each image into infer_output_path")
+    infer_save_gray_img: bool = Field(True, description="write each prediction as a grey picture of class numbers")
+    infer_save_color_img: bool = Field(True, description="write each prediction in the colours of its classes")
+    infer_save_overlap_img: bool = Field(True, description="write the colours laid over the image")
+    infer_log_interval: int = Field(100, ge=1, description="images between lines of infer.py")
+    export_ckpt_path: PathText = Field("", description="checkpoint that export.py reads")
+    export_format: Literal["auto", "AIR", "MINDIR", "ONNX"] = Field(
+        "auto", description="form of the export; auto is AIR on Ascend, else MINDIR"
+    )
+
+
+class SegformerConfig(
+    ModelArtsKeys, ResultKeys, EvaluationKeys, AugmentationKeys, LossKeys, NetworkKeys, ScheduleKeys, DataKeys
+):
+    """Every key of the suite; the defaults are the page's values. The last group comes first in the help."""
+
+    GROUP = TrainingKeys.GROUP
+
+    data_path: PathText = with_default(DataKeys, "data_path", "./data/cityscapes/")
+    epoch_size: int = with_default(TrainingKeys, "epoch_size", 200)
+    batch_size: int = with_default(TrainingKeys, "batch_size", 2)
+    lr: float = with_default(TrainingKeys, "lr", 1e-4)
+    optimizer: Literal["sgd", "adamw"] = with_default(TrainingKeys, "optimizer", "adamw")
+    weight_decay: float = with_default(TrainingKeys, "weight_decay", 0.01)
+    loss_scale: float = with_default(TrainingKeys, "loss_scale", 16384.0)
+    log_interval: int = with_default(TrainingKeys, "log_interval", 100)
+    run_eval: bool = with_default(TrainingKeys, "run_eval", True)
+    keep_checkpoint_max: int = with_default(TrainingKeys, "keep_checkpoint_max", 10)
+    save_checkpoint_path: str = with_default(TrainingKeys, "save_checkpoint_path", "./checkpoint/")
+    pre_trained: PathText = with_default(TrainingKeys, "pre_trained", "./pretrained/ms_pretrained_b0.ckpt")
+    modelarts_dataset_unzip_name: str = with_default(
+        ModelArtsKeys, "modelarts_dataset_unzip_name", "cityscapes_segformer_dataset"
+    )
+
+    load_ckpt: bool = Field(True, description="start from the weights of pretrained_ckpt_path")
+    save_best_ckpt: bool = Field(True, description="with run_eval: keep the checkpoint with the highest mIoU")
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Yields weights for another number of classes."""
+        yield from super().contradictions()
+        if self.class_weights is not None and len(self.class_weights) != self.class_num:
+            yield Contradiction(
+                ("class_weights", "class_num"),
+                f"class_weights has {len(self.class_weights)} numbers and class_num is {self.class_num}: "
+                "give one for each class, or null",
+            )
+
+
+def load(argv: Sequence[str] | None = None, program: str = "train.py") -> SegformerConfig:
+    """Builds the configuration of a command of this suite.
+
+    Args:
+        argv: arguments without the program's name; None takes those of the process.
+        program: file name of the command.
+
+    Raises:
+        BadValueError: unknown keys, wrong values or contradictions.
+        MissingPathError: the YAML file cannot be read.
+    """
+    return load_config(
+        SegformerConfig,
+        argv,
+        suite_dir=SUITE_DIR,
+        default_file=DEFAULT_FILE,
+        program=program,
+        description=DESCRIPTIONS.get(program, DESCRIPTIONS["train.py"]),
+    )
+
+
+DESCRIPTIONS = {
+    "train.py": "Trains SegFormer on a data set in the layout of Cityscapes.",
+    "eval.py": "Evaluates a checkpoint: IoU of each class and their mean.",
+    "infer.py": "Writes the predictions for images as grey, coloured and overlaid pictures.",
+    "export.py": "Exports a checkpoint for inference.",
+}
