@@ -1,0 +1,263 @@
+"""Cityscapes from its folders to the arrays that training and evaluation take.
+
+What is drawn for an image is a function of (seed, epoch, index of the image) alone, so that workers and a resumed run
+change nothing.
+"""
+
+import os
+import shlex
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+import numpy as np
+
+from utils.images import decode_image, read_bytes, read_header
+from utils.model_utils.errors import BadValueError, MissingPathError
+from utils.training.randomness import epoch_order, generator
+
+from .base_dataset import AugmentSettings, prepare
+from .label_files import CONVERTER, ImagePair, check_labels, check_values, is_png, read_label, size_error
+
+IMAGE_ENDINGS = tuple(f"_leftimg8bit{suffix}" for suffix in (".png", ".jpg", ".jpeg"))  # in any case
+_IMAGE_MARK = "_leftImg8bit"
+LABEL_ENDING = "_gtFine_labelTrainIds.png"
+_AUGMENT_STREAM, _PATH_STREAM, _CHANNEL_STREAM = range(3)
+_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def find_images(root: Path, split: str) -> tuple[Path, ...]:
+    """Returns the images of `root`/leftImg8bit/`split`/<city>/, sorted.
+
+    Raises:
+        MissingPathError: a folder is missing, or there are no images.
+    """
+    folder = Path(root) / "leftImg8bit" / split
+    if not folder.is_dir():
+        raise MissingPathError(_missing_folder(Path(root), folder))
+    images = sorted(
+        Path(where) / name
+        for where, _, names in os.walk(folder, followlinks=True)
+        for name in names
+        if name.lower().endswith(IMAGE_ENDINGS) and not name.startswith(".")
+    )
+    if not images:
+        raise MissingPathError(f"'{folder}' holds no image; wanted files like {split}/<city>/"
+                               f"<name>{_IMAGE_MARK}.png (or .jpg, .jpeg)")
+    return tuple(images)
+
+
+def find_pairs(root: Path, split: str) -> tuple[ImagePair, ...]:
+    """Returns the images of a split with their labels `root`/gtFine/`split`/<city>/*_gtFine_labelTrainIds.png, sorted.
+
+    Raises:
+        MissingPathError: a folder or a label is missing, or there are no images.
+        BadValueError: two images share a label.
+    """
+    root = Path(root)
+    images = find_images(root, split)
+    pairs = tuple(ImagePair(image, _label_of(root, image)) for image in images)
+    missing = [pair for pair in pairs if not pair.label.is_file()]
+    if missing:
+        raise MissingPathError(
+            f"{len(missing)} of the {len(pairs)} images in '{root / 'leftImg8bit' / split}' have no label, first "
+            f"'{missing[0].label}'; make the labels with: python {CONVERTER} {shlex.quote(str(root))}")
+    first_with: dict[Path, Path] = {}
+    for pair in pairs:
+        other = first_with.setdefault(pair.label, pair.image)
+        if other != pair.image:
+            raise BadValueError(f"images '{other}' and '{pair.image}' share the label '{pair.label}'; remove one of "
+                                "them")
+    return pairs
+
+
+def open_pairs(root: Path, split: str, num_classes: int, ignore_label: int) -> tuple[ImagePair, ...]:
+    """Finds the pairs of a split and checks their labels; see `find_pairs` and `check_labels`."""
+    pairs = find_pairs(root, split)
+    check_labels(pairs, num_classes, ignore_label)
+    return pairs
+
+
+def read_image(path: Path, expected_size: tuple[int, int] | None = None) -> np.ndarray:
+    """Reads an image.
+
+    Args:
+        path: of the file.
+        expected_size: (height, width) of its label; an EXIF orientation is then applied only where it leads there.
+
+    Returns:
+        uint8[H, W, 3], RGB.
+
+    Raises:
+        MissingPathError: there is no such file, or it cannot be read.
+        BadValueError: the content is not a readable image.
+    """
+    data = read_bytes(path)
+    image = None
+    if _is_ordinary(data, path):
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
+    return decode_image(data, str(path), expected_size) if image is None else image
+
+
+def read_pair(pair: ImagePair, num_classes: int, ignore_label: int) -> tuple[np.ndarray, np.ndarray]:
+    """Reads and checks an image and its label.
+
+    Returns:
+        uint8[H, W, 3] RGB and uint8[H, W].
+
+    Raises:
+        MissingPathError: a file is missing or cannot be read.
+        BadValueError: a file is damaged, the sizes differ, or the label has values that are no classes.
+    """
+    label = read_label(pair.label)
+    check_values(label, pair.label, num_classes, ignore_label)
+    image = read_image(pair.image, label.shape)
+    if image.shape[:2] != label.shape:
+        raise size_error(pair, image.shape[:2], label.shape)
+    return image, label
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSource:
+    """The batches of a run, as the training loop asks for them.
+
+    Images are read by threads: nearly all of their time is spent in OpenCV and zlib, which leave the interpreter free.
+
+    Attributes:
+        pairs: images and labels of the split.
+        batch_size: images in a step.
+        augmentation: what is done to an image.
+        num_classes: classes are 0..num_classes-1.
+        path_drop_rates: float[D], probability that each residual branch of the network is left out of an image.
+        channels: of the network's head.
+        channel_drop_rate: probability that a channel of the head is set to zero in an image.
+        seed: of the run.
+        workers: threads that prepare images.
+    """
+
+    pairs: Sequence[ImagePair]
+    batch_size: int
+    augmentation: AugmentSettings
+    num_classes: int
+    path_drop_rates: np.ndarray
+    channels: int
+    channel_drop_rate: float
+    seed: int
+    workers: int
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Full batches in an epoch; the rest of the epoch's order is left out, another rest each time."""
+        return len(self.pairs) // self.batch_size
+
+    @property
+    def images_per_step(self) -> int:
+        """Images in a step."""
+        return self.batch_size
+
+    def batches(self, epoch: int, start_step: int = 0) -> Iterator[tuple[np.ndarray, ...]]:
+        """Yields the batches of an epoch from `start_step` on; the images before it are not read.
+
+        Yields:
+            Images float32[N, 3, H, W], labels int32[N, H, W], path scale float32[N, D] and channel scale
+            float32[N, C]; a scale is 0 for what is left out and 1 / (1 - rate) for what stays.
+        """
+        order = epoch_order(self.seed, epoch, len(self.pairs))
+        wanted = order[start_step * self.batch_size: self.steps_per_epoch * self.batch_size]
+        samples = map_ahead(lambda index: self.sample(epoch, int(index)), wanted, self.workers, 2 * self.batch_size)
+        try:
+            for _ in range(len(wanted) // self.batch_size):
+                rows = [next(samples) for _ in range(self.batch_size)]
+                yield tuple(np.stack(column) for column in zip(*rows, strict=True))
+        finally:
+            samples.close()
+
+    def sample(self, epoch: int, index: int) -> tuple[np.ndarray, ...]:
+        """Prepares image `index` of the split for an epoch: a row of each array of `batches`."""
+        image, label = read_pair(self.pairs[index], self.num_classes, self.augmentation.ignore_label)
+        draws = generator(self.seed, epoch, index, _AUGMENT_STREAM)
+        image, label = prepare(image, label, self.augmentation, draws)
+        path_scale = keep_scale(self.path_drop_rates, generator(self.seed, epoch, index, _PATH_STREAM))
+        channel_rates = np.full(self.channels, self.channel_drop_rate)
+        return image, label, path_scale, keep_scale(channel_rates, generator(self.seed, epoch, index, _CHANNEL_STREAM))
+
+
+def keep_scale(drop_rates: np.ndarray, draws: np.random.Generator) -> np.ndarray:
+    """Draws what is left out: float[D] rates below 1 -> float32[D], 0 with that probability, else 1 / (1 - rate)."""
+    rates = np.asarray(drop_rates, np.float64)
+    return np.where(draws.uniform(size=rates.shape) < rates, 0.0, 1.0 / (1.0 - rates)).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluationImage:
+    """An image of the evaluation split, as it is stored.
+
+    Attributes:
+        pair: its files.
+        image: uint8[H, W, 3], RGB.
+        label: uint8[H, W], train ids.
+    """
+
+    pair: ImagePair
+    image: np.ndarray
+    label: np.ndarray
+
+
+def evaluation_images(
+    pairs: Sequence[ImagePair], num_classes: int, ignore_label: int, workers: int
+) -> Iterator[EvaluationImage]:
+    """Yields every pair once, in order; a few images are read ahead.
+
+    Raises:
+        UserError: as `read_pair`.
+    """
+    return map_ahead(
+        lambda pair: EvaluationImage(pair, *read_pair(pair, num_classes, ignore_label)), pairs, workers, extra=1
+    )
+
+
+def map_ahead(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int, extra: int
+) -> Iterator[Result]:
+    """Yields function(item) in the order of the items; threads work ahead by at most `workers` + `extra` items."""
+    waiting: deque[Future[Result]] = deque()
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="data")
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > workers + extra:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _is_ordinary(data: bytes, path: Path) -> bool:
+    """Tells whether OpenCV decodes a file to the same pixels as `decode_image`, and notices when it is damaged."""
+    if is_png(data):
+        return data[24] == 8 and data[25] in (0, 2) and b"eXIf" not in data
+    is_whole_jpeg = data.startswith(_JPEG_START) and data.rstrip(b"\0").endswith(_JPEG_END)
+    return is_whole_jpeg and read_header(data, str(path)).is_ordinary
+
+
+def _label_of(root: Path, image: Path) -> Path:
+    relative = image.relative_to(root / "leftImg8bit")
+    return root / "gtFine" / relative.parent / (relative.stem[: -len(_IMAGE_MARK)] + LABEL_ENDING)
+
+
+def _missing_folder(root: Path, folder: Path) -> str:
+    if not root.is_dir():
+        return f"data_path '{root}' is not a folder; set --data_path to the folder that holds leftImg8bit and gtFine"
+    images = root / "leftImg8bit"
+    if not images.is_dir():
+        return f"data_path '{root}' holds no folder leftImg8bit; set --data_path to the folder that holds it and gtFine"
+    splits = ", ".join(sorted(item.name for item in images.iterdir() if item.is_dir())) or "none"
+    return f"'{folder}' is not a folder; splits that are there: {splits}"

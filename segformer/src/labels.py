@@ -1,0 +1,65 @@
+"""The classes of Cityscapes, from cityscapesscripts' own table.
+
+A train id counts the classes that are trained and scored, 0 to 18; an id is the number in `_labelIds.png` files, -1 to
+33; 255 in a file of train ids is a pixel that belongs to none of the classes and is neither trained on nor scored.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from cityscapesscripts.helpers.labels import labels
+
+IGNORE_LABEL = 255
+_SCORED = tuple(sorted((label for label in labels if 0 <= label.trainId < IGNORE_LABEL), key=lambda one: one.trainId))
+
+CITYSCAPES_CLASS_NAMES: tuple[str, ...] = tuple(label.name for label in _SCORED)
+CITYSCAPES_IDS: tuple[int, ...] = tuple(label.id for label in _SCORED)  # by train id
+LARGEST_ID = max(label.id for label in labels)
+
+
+def class_names(num_classes: int, names: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Returns a name for each class.
+
+    Args:
+        num_classes: how many classes there are.
+        names: `num_classes` names that the user gave; without them 19 classes are those of Cityscapes, and others are
+            numbered.
+    """
+    if names:
+        return tuple(names)
+    if num_classes == len(CITYSCAPES_CLASS_NAMES):
+        return CITYSCAPES_CLASS_NAMES
+    return tuple(f"class_{index}" for index in range(num_classes))
+
+
+def id_table() -> np.ndarray:
+    """Returns uint8[256], the Cityscapes id of each train id; 0, "unlabeled", for every value that is none."""
+    table = np.zeros(256, np.uint8)
+    table[: len(CITYSCAPES_IDS)] = CITYSCAPES_IDS
+    return table
+
+
+def train_id_table() -> np.ndarray:
+    """Returns uint8[256], the train id of each Cityscapes id; 255 for every value that is not scored."""
+    table = np.full(256, IGNORE_LABEL, np.uint8)
+    table[list(CITYSCAPES_IDS)] = np.arange(len(CITYSCAPES_IDS))
+    return table
+
+
+def palette(num_classes: int = len(CITYSCAPES_CLASS_NAMES)) -> np.ndarray:
+    """Returns uint8[256, 3], the RGB colour of each class value.
+
+    The first 19 are Cityscapes' colours, further classes get the colours of the Pascal VOC palette; values that are no
+    class are black.
+    """
+    table = np.zeros((256, 3), np.uint8)
+    count = min(num_classes, len(_SCORED))
+    table[:count] = [label.color for label in _SCORED[:count]]
+    table[count:num_classes] = _bit_colours(np.arange(count, num_classes))
+    return table
+
+
+def _bit_colours(values: np.ndarray) -> np.ndarray:
+    """Returns uint8[N, 3]: the bits of each of int64[N], spread over the channels, most telling bit first."""
+    bits = (values[:, None, None] >> (3 * np.arange(8)[:, None] + np.arange(3))) & 1  # [N, 8 levels, 3 channels]
+    return (bits << (7 - np.arange(8))[:, None]).sum(axis=1).astype(np.uint8)
