@@ -1,6 +1,7 @@
 """Logging of a command: plain messages on standard error, and with time, rank and level in a file."""
 
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import TextIO
@@ -42,7 +43,8 @@ def set_up_logging(
 ) -> None:
     """Sends log messages to standard error (rank 0, and warnings of the others) and, if given, to the end of a file.
 
-    May be called again, e.g. once before the run folder exists and once after: what it set up before is replaced.
+    May be called again, e.g. once before the run folder exists and once after: what it set up before is replaced. Where
+    standard error itself goes to that file, as a launcher's log may, each message is written once, in the file's form.
 
     Args:
         log_file: file to append to, with time, rank, level and logger in each line.
@@ -63,11 +65,19 @@ def set_up_logging(
     handlers: list[logging.Handler] = [console]
     if log_file is not None:
         handlers.append(_file_handler(log_file, rank))
+        handlers = handlers[1:] if _is_standard_error(log_file) else handlers
     for handler in handlers:
         setattr(handler, _OURS, True)
         root.addHandler(handler)
     root.setLevel(level)
     logging.getLogger("matplotlib").setLevel(logging.WARNING)   # its font search is no news
+
+
+def _is_standard_error(path: Path) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(sys.stderr.fileno()))
+    except (OSError, ValueError):   # closed, or no file at all
+        return False
 
 
 def _file_handler(log_file: Path, rank: int) -> logging.Handler:

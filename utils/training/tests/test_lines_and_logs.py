@@ -207,6 +207,18 @@ def test_messages_are_bare_on_the_console_and_full_in_the_file(root_logger, tmp_
     assert lines[0].endswith(" [rank 0] INFO room: epoch: 2 step: 916, loss is 32.88424")
 
 
+def test_messages_are_written_once_where_standard_error_is_the_log_itself(root_logger, tmp_path, monkeypatch):
+    log = tmp_path / "train.log"
+    with log.open("a") as errors:
+        monkeypatch.setattr(sys, "stderr", errors)
+        set_up_logging(log)
+        logging.getLogger("room").info("news")
+        monkeypatch.undo()
+    lines = log.read_text().splitlines()
+    assert len(lines) == 1
+    assert lines[0].endswith(" INFO room: news")
+
+
 def test_other_ranks_show_warnings_only_with_their_number(root_logger, capsys):
     set_up_logging(rank=3, rank_count=8)
     logging.getLogger("room").info("news")

@@ -1,0 +1,16 @@
+#!/bin/bash
+# Starts utils/launch/launch.py with the right interpreter; sourced by the launchers of the suites, not run by itself.
+#   launch OPTION... -- ARGUMENT_OF_THE_USER...
+# PYTHON picks the interpreter; else it is that of .venv in the repository's root, else `python` of the PATH.
+
+launch() {
+  local root python
+  root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." > /dev/null && pwd)
+  python=${PYTHON:-$root/.venv/bin/python}
+  [[ -n "${PYTHON:-}" || -x "$python" ]] || python=python
+  if ! command -v -- "$python" > /dev/null; then
+    echo "$(basename -- "$0"): '$python' is not a command; name a Python 3.11 with PYTHON=/path/to/python3.11" >&2
+    exit 2
+  fi
+  exec "$python" "$root/utils/launch/launch.py" --program="$(basename -- "$0")" "$@"
+}

@@ -1,0 +1,101 @@
+"""The process behind a launcher: started apart from the shell, its output in a log, followed as long as wanted."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import types
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from utils.model_utils.errors import BadStateError
+
+POLL_SECONDS = 0.1
+LAST_LINES = 20
+# A closed terminal is a wish to stop as well; the command saves a checkpoint on SIGTERM.
+_FORWARDED = {signal.SIGINT: signal.SIGINT, signal.SIGTERM: signal.SIGTERM, signal.SIGHUP: signal.SIGTERM}
+
+
+class LoggedProcess:
+    """A process of its own session, so that it survives the shell, with all its output at the end of a log file.
+
+    Args:
+        command: program and arguments.
+        log: file to append to.
+        environment: variables to add to those of this process.
+
+    Raises:
+        BadStateError: if the log cannot be written or the program not be started.
+    """
+
+    def __init__(self, command: Sequence[str], log: Path, environment: Mapping[str, str]) -> None:
+        self.log = log
+        try:
+            with log.open("ab") as output:
+                self._position = output.tell()
+                self._process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                    env={**os.environ, **environment}, start_new_session=True)
+        except OSError as error:
+            raise BadStateError(f"'{error.filename or log}' cannot be used ({error.strerror}); "
+                                "check the log file's folder and the interpreter") from error
+
+    @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self._process.pid
+
+    def code_within(self, seconds: float) -> int | None:
+        """Returns the exit code if the process ends within so many seconds, else None."""
+        try:
+            return _exit_code(self._process.wait(timeout=seconds))
+        except subprocess.TimeoutExpired:
+            return None
+
+    def new_output(self) -> bytes:
+        """Returns what the process has written since the last call."""
+        with self.log.open("rb") as file:
+            file.seek(self._position)
+            content = file.read()
+        self._position += len(content)
+        return content
+
+    def last_lines(self) -> str:
+        """Returns the last lines that the process has written."""
+        return "\n".join(self.new_output().decode(errors="replace").splitlines()[-LAST_LINES:])
+
+    def follow(self) -> int:
+        """Copies the output to standard output until the process ends; returns its exit code.
+
+        Ctrl-C, SIGTERM and a closed terminal are passed on to the process, which is waited for.
+        """
+        previous = {number: signal.signal(number, self._forward) for number in _FORWARDED}
+        try:
+            code = None
+            while code is None:
+                code = self._process.poll()
+                self._show(self.new_output())
+                if code is None:
+                    time.sleep(POLL_SECONDS)
+            return _exit_code(code)
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def _forward(self, signal_number: int, _frame: types.FrameType | None) -> None:
+        if self._process.poll() is None:
+            self._process.send_signal(_FORWARDED[signal.Signals(signal_number)])
+
+    def _show(self, content: bytes) -> None:
+        """Writes to standard output; where that was closed (`| head`), the log alone has the rest."""
+        try:
+            sys.stdout.buffer.write(content)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _exit_code(code: int) -> int:
+    """Returns what a shell makes of it: 128 + number for a process that a signal has ended."""
+    return 128 - code if code < 0 else code

@@ -1,0 +1,222 @@
+"""The launchers of all suites as a user runs them, with entry scripts that tell how they were called."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+RECORDER = """
+import json, os, pathlib, signal, sys, time
+folder = pathlib.Path(next(a for a in sys.argv if a.startswith("--run_dir=")).partition("=")[2])
+names = ("DEVICE_ID", "DEVICE_NUM", "RANK_ID", "RANK_SIZE", "PYTHONUNBUFFERED")
+signal.signal(signal.SIGTERM, lambda *_: (print("asked to stop"), sys.exit(143)))
+print("on standard output")
+print("on standard error", file=sys.stderr)
+call = {"argv": sys.argv[1:], "cwd": os.getcwd(), "environment": {n: os.environ.get(n) for n in names},
+        "script": sys.argv[0], "session": os.getsid(0) == os.getpid()}
+(folder / "call.tmp").write_text(json.dumps(call))
+(folder / "call.tmp").rename(folder / "call.json")
+time.sleep(float(os.environ.get("RECORDER_SECONDS", 0)))
+sys.exit(int(os.environ.get("RECORDER_CODE", 0)))
+"""
+
+pytestmark = pytest.mark.end_to_end
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    """A repository with the launchers and utils, whose commands are recorders; its path has a space."""
+    root = tmp_path_factory.mktemp("a repository") / "of its own"
+    for suite in ("nas_fpn", "segformer"):
+        shutil.copytree(ROOT / suite / "scripts", root / suite / "scripts")
+        for command in ("train.py", "eval.py", "infer.py"):
+            (root / suite / command).write_text(RECORDER)
+    for room in ("launch", "model_utils"):
+        shutil.copytree(ROOT / "utils" / room, root / "utils" / room, ignore=shutil.ignore_patterns("tests"))
+    shutil.copy(ROOT / "utils" / "__init__.py", root / "utils")
+    (root / "segformer" / "config").mkdir()
+    (root / "segformer" / "config" / "b0.yaml").write_text("")
+    return root
+
+
+@pytest.fixture()
+def here(tmp_path):
+    """The caller's folder, with a data set and a checkpoint."""
+    folder = tmp_path / "it's \"here\""
+    for name in ("records", "annotations", "-city scapes"):
+        (folder / name).mkdir(parents=True)
+    (folder / "net.ckpt").write_text("x")
+    return folder
+
+
+def launch(tree, here, script, *arguments, **variables):
+    environment = {**os.environ, "PYTHON": sys.executable, **variables}
+    return subprocess.run(
+        ["bash", os.path.relpath(tree / script, here), *arguments], cwd=here, env=environment, capture_output=True,
+        text=True, timeout=60, check=False,
+    )
+
+
+def call_of(folder):
+    return json.loads((folder / "call.json").read_text())
+
+
+CALLS = {
+    "nas_fpn/scripts/run_single_train.sh": (
+        ["0", "records"], "LOG0", "log.txt", "train.py", ["--mindrecord_dir=HERE/records"]),
+    "nas_fpn/scripts/run_single_train.sh with all": (
+        ["5", "records", "net.ckpt", "12", "--lr=0.1"], "LOG5", "log.txt", "train.py",
+        ["--mindrecord_dir=HERE/records", "--pre_trained=HERE/net.ckpt", "--pre_trained_epoch_size=12", "--lr=0.1"]),
+    "nas_fpn/scripts/run_eval.sh": (
+        ["0", "coco", "records", "net.ckpt", "annotations/instances_{}.json"], "eval0", "eval.log", "eval.py",
+        ["--dataset=coco", "--mindrecord_dir=HERE/records", "--checkpoint_path=HERE/net.ckpt",
+         "--instance_set=HERE/annotations/instances_{}.json"]),
+    "nas_fpn/scripts/run_eval.sh of lines": (
+        ["0", "other", "records", "net.ckpt", "annotations/{}.txt"], "eval0", "eval.log", "eval.py",
+        ["--dataset=other", "--mindrecord_dir=HERE/records", "--checkpoint_path=HERE/net.ckpt",
+         "--anno_path=HERE/annotations/{}.txt"]),
+    "segformer/scripts/run_standalone_train.sh": (
+        ["1", "config/b0.yaml"], "run_standalone_train_device1", "train.log", "train.py",
+        ["--config_path=SUITE/config/b0.yaml"]),
+    "segformer/scripts/run_standalone_train.sh with all": (
+        ["1", "config/b0.yaml", "-city scapes", "net.ckpt", "False", "--lr=0.1"], "run_standalone_train_device1",
+        "train.log", "train.py",
+        ["--config_path=SUITE/config/b0.yaml", "--data_path=HERE/-city scapes", "--pretrained_ckpt_path=HERE/net.ckpt",
+         "--run_eval=False", "--lr=0.1"]),
+    "segformer/scripts/run_eval.sh": (
+        ["1", "config/b0.yaml", "net.ckpt", "-city scapes"], "run_eval_device1", "eval.log", "eval.py",
+        ["--config_path=SUITE/config/b0.yaml", "--eval_ckpt_path=HERE/net.ckpt", "--data_path=HERE/-city scapes"]),
+    "segformer/scripts/run_infer.sh": (
+        ["1", "config/b0.yaml", "net.ckpt", "-city scapes", "out"], "run_infer_device1", "infer.log", "infer.py",
+        ["--config_path=SUITE/config/b0.yaml", "--infer_ckpt_path=HERE/net.ckpt", "--data_path=HERE/-city scapes",
+         "--infer_output_path=HERE/out"]),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_arguments_folders_and_logs_are_those_of_the_page(name, tree, here):
+    script = name.split()[0]
+    arguments, folder, log, command, wanted = CALLS[name]
+    finished = launch(tree, here, script, *arguments, FOREGROUND="1")
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    call = call_of(here / folder)
+    suite_dir = tree / script.split("/")[0]
+    wanted = [text.replace("HERE", str(here)).replace("SUITE", str(suite_dir)) for text in wanted]
+    assert call["argv"] == [f"--run_dir={here / folder}", *wanted]
+    assert Path(call["script"]) == suite_dir / command
+    assert call["cwd"] == str(here)
+    assert call["environment"] == {
+        "DEVICE_ID": arguments[0], "DEVICE_NUM": "1", "RANK_ID": "0", "RANK_SIZE": "1", "PYTHONUNBUFFERED": "1"}
+    assert (here / folder / log).read_text() == "on standard output\non standard error\n"
+    assert "on standard output\non standard error\n" in finished.stdout
+
+
+TRAIN = "nas_fpn/scripts/run_single_train.sh"
+
+
+def test_in_the_background_the_process_outlives_the_launcher(tree, here):
+    finished = launch(tree, here, TRAIN, "0", "records", RECORDER_SECONDS="30", STARTUP_SECONDS="1")
+    assert finished.returncode == 0, finished.stderr
+    assert "tail -f " in finished.stdout
+    pid = int(finished.stdout.partition("running as process ")[2].split(";")[0])
+    assert call_of(here / "LOG0")["session"]
+    os.kill(pid, signal.SIGTERM)
+    log = here / "LOG0" / "log.txt"
+    wait_for(lambda: "asked to stop" in log.read_text())
+
+
+def test_a_start_that_fails_is_reported_with_its_last_lines_and_code(tree, here):
+    (here / "LOG0").mkdir()
+    (here / "LOG0" / "log.txt").write_text("of an earlier run\n")
+    finished = launch(tree, here, TRAIN, "0", "records", RECORDER_CODE="2")
+    assert finished.returncode == 2
+    assert "on standard error\nended with exit code 2; log: " in finished.stderr
+    assert "of an earlier run" not in finished.stderr
+    assert (here / "LOG0" / "log.txt").read_text().startswith("of an earlier run\n")
+
+
+def test_a_command_that_is_done_at_once_is_no_failure(tree, here):
+    finished = launch(tree, here, TRAIN, "0", "records")
+    assert finished.returncode == 0
+    assert "on standard error\nended with exit code 0" in finished.stdout
+
+
+@pytest.mark.parametrize("code", [0, 1, 2])
+def test_in_the_foreground_the_exit_code_is_handed_through(code, tree, here):
+    assert launch(tree, here, TRAIN, "0", "records", FOREGROUND="1", RECORDER_CODE=str(code)).returncode == code
+
+
+@pytest.mark.parametrize(("signal_number", "code", "text"), [
+    (signal.SIGTERM, 143, "asked to stop"), (signal.SIGHUP, 143, "asked to stop"), (signal.SIGINT, 1, "KeyboardInt")])
+def test_in_the_foreground_signals_are_passed_on_and_the_end_is_waited_for(signal_number, code, text, tree, here):
+    environment = {**os.environ, "PYTHON": sys.executable, "FOREGROUND": "1", "RECORDER_SECONDS": "30"}
+    process = subprocess.Popen(
+        ["bash", str(tree / TRAIN), "0", "records"], cwd=here, env=environment, stdout=subprocess.PIPE, text=True)
+    wait_for(lambda: (here / "LOG0" / "call.json").is_file())
+    process.send_signal(signal_number)
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode in (code, 130)   # Python's own answer to Ctrl-C is to end by that signal
+    assert text in output
+
+
+def wait_for(condition):
+    limit = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < limit, "waited 20 s in vain"
+        time.sleep(0.05)
+
+
+def test_another_run_folder_takes_the_log_too(tree, here):
+    launch(tree, here, TRAIN, "0", "records", "--run_dir=second run", FOREGROUND="1")
+    assert call_of(here / "second run")["argv"] == [
+        f"--run_dir={here / 'second run'}", f"--mindrecord_dir={here / 'records'}"]
+    assert (here / "second run" / "log.txt").is_file()
+    assert not (here / "LOG0").exists()
+
+
+def test_the_environment_of_the_repository_counts_before_the_path(tree, here, tmp_path):
+    places = {"own": tree / ".venv" / "bin", "path": tmp_path / "bin"}
+    for name, folder in places.items():
+        folder.mkdir(parents=True)
+        (folder / "python").write_text(f"#!/bin/bash\necho {name}\n")
+        (folder / "python").chmod(0o755)
+    path = f"{places['path']}:/usr/bin:/bin"
+    arguments = (tree, here, TRAIN, "0", "records")
+    assert launch(*arguments, PYTHON="", PATH=path).stdout == "own\n"
+    shutil.rmtree(tree / ".venv")
+    assert launch(*arguments, PYTHON="", PATH=path).stdout == "path\n"
+    (places["path"] / "python").unlink()
+    finished = launch(*arguments, PYTHON="", PATH=f"{places['path']}:/bin") if not shutil.which(
+        "python", path="/usr/bin:/bin") else launch(*arguments, PYTHON="absent-python")
+    assert finished.returncode == 2
+    assert "is not a command; name a Python 3.11" in finished.stderr
+
+
+@pytest.mark.parametrize(("arguments", "variables", "sentence"), [
+    ((), {}, "0 arguments, wanted 2 to 4; usage: run_single_train.sh DEVICE_ID MINDRECORD_DIR [PRE_TRAINED]"),
+    (("0", "records", "absent.ckpt"), {}, "PRE_TRAINED 'absent.ckpt' does not exist, wanted a file"),
+    (("zero", "records"), {}, "DEVICE_ID is 'zero'"),
+    (("0", "records"), {"FOREGROUND": "yes"}, "FOREGROUND is 'yes', wanted 1 or 0"),
+    (("0", "records"), {"STARTUP_SECONDS": "soon"}, "STARTUP_SECONDS is 'soon', wanted a number of seconds"),
+    (("0", "records", "--run_dir=net.ckpt"), {}, "is a file; remove it or choose another --run_dir"),
+])
+def test_what_cannot_be_started_is_one_sentence_and_leaves_nothing(arguments, variables, sentence, tree, here):
+    finished = launch(tree, here, TRAIN, *arguments, **variables)
+    assert finished.returncode == 2
+    assert finished.stderr.startswith("run_single_train.sh: error: ")
+    assert sentence in finished.stderr
+    assert len(finished.stderr.splitlines()) == 1
+    assert not list(here.glob("LOG0/*"))
+
+
+def test_help_is_the_usage(tree, here):
+    finished = launch(tree, here, TRAIN, "--help")
+    assert finished.returncode == 0
+    assert finished.stdout.startswith("usage: run_single_train.sh DEVICE_ID MINDRECORD_DIR [PRE_TRAINED] [PRE_TRAINED_")
