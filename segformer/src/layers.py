@@ -1,0 +1,60 @@
+"""What encoder and head are made of: layers with the initial weights of the paper, and the two layouts of a feature.
+
+A feature is either a map float32[N, C, H, W], for convolutions, or tokens float32[N, H * W, C], for linear layers.
+"""
+
+import math
+
+from mindspore import Tensor, nn, ops
+from mindspore.common.initializer import Initializer, Normal, TruncatedNormal
+
+LINEAR_STANDARD_DEVIATION = 0.02
+NORM_EPS = 1e-5   # of every layer and batch norm, as in transformers; the first release has 1e-6 in some of them
+
+
+def linear_init() -> Initializer:
+    """Returns the truncated normal initializer of linear layers, cut at two standard deviations."""
+    return TruncatedNormal(sigma=LINEAR_STANDARD_DEVIATION)
+
+
+def linear(in_channels: int, out_channels: int) -> nn.Dense:
+    """Returns a linear layer over the last axis, weight float32[out_channels, in_channels], bias 0."""
+    return nn.Dense(in_channels, out_channels, weight_init=linear_init(), bias_init="zeros")
+
+
+def convolution(
+    in_channels: int, out_channels: int, kernel: int, stride: int = 1, padding: int = 0, groups: int = 1,
+    has_bias: bool = True,
+) -> nn.Conv2d:
+    """Returns a convolution that pads like PyTorch, with weights of N(0, 2 / fan-out) (He et al. 2015, eq. 14)."""
+    fan_out = kernel * kernel * out_channels // groups
+    return nn.Conv2d(
+        in_channels, out_channels, kernel, stride, pad_mode="pad", padding=padding, group=groups, has_bias=has_bias,
+        weight_init=Normal(sigma=math.sqrt(2.0 / fan_out)), bias_init="zeros" if has_bias else None,
+    )
+
+
+def to_tokens(feature: Tensor) -> Tensor:
+    """float32[N, C, H, W] -> float32[N, H * W, C]."""
+    batch, channels, height, width = feature.shape
+    return feature.reshape(batch, channels, height * width).transpose(0, 2, 1)
+
+
+def to_map(tokens: Tensor, size: tuple[int, int]) -> Tensor:
+    """float32[N, H * W, C] -> float32[N, C, H, W] for size (H, W)."""
+    batch, _, channels = tokens.shape
+    return tokens.transpose(0, 2, 1).reshape(batch, channels, *size)
+
+
+def scaled(residual: Tensor, scales: Tensor | None, index: int) -> Tensor:
+    """Multiplies each item of float32[N, L, C] with its number in column `index` of float32[N, ...]; None keeps it."""
+    if scales is None:
+        return residual
+    return residual * ops.cast(scales[:, index], residual.dtype).reshape(-1, 1, 1)
+
+
+def parameter_count(cell: nn.Cell) -> int:
+    """Returns the number of weights that training changes (moving statistics of batch norm are not counted)."""
+    return sum(math.prod(parameter.shape) for parameter in cell.trainable_params())
+
+

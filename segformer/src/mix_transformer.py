@@ -1,0 +1,229 @@
+"""Mix Transformer, the encoder of SegFormer (Xie et al. 2021, section 3.1 and table 6).
+
+Names of parameters are a file format:
+    stages.S.patch_embed.{conv,norm}, stages.S.blocks.B.{attention_norm,mlp_norm},
+    stages.S.blocks.B.attention.{query,key,value,output,reduction,reduction_norm},
+    stages.S.blocks.B.mlp.{expand,position,contract}, stages.S.norm
+with S in 0..3; each ends in .weight and .bias, a norm in .gamma and .beta.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from mindspore import Tensor, nn
+
+from utils.cpu_kernels.operators import Attention, Gelu, LayerNorm
+
+from .layers import NORM_EPS, convolution, linear, scaled, to_map, to_tokens
+
+HEADS = (1, 2, 5, 8)
+REDUCTIONS = (8, 4, 2, 1)
+MLP_RATIO = 4
+PATCH_KERNELS = (7, 3, 3, 3)
+PATCH_STRIDES = (4, 2, 2, 2)
+# The first stage, at a quarter of the size, must be at least as high and wide as its reduction.
+MINIMUM_IMAGE_SIZE = PATCH_STRIDES[0] * (REDUCTIONS[0] - 1) + 1
+
+
+@dataclass(frozen=True)
+class MitVariant:
+    """One published size.
+
+    Attributes:
+        widths: channels of the four stages.
+        depths: blocks of the four stages.
+        decoder_channels: width of the head that the paper gives to it.
+    """
+
+    widths: tuple[int, int, int, int]
+    depths: tuple[int, int, int, int]
+    decoder_channels: int
+
+
+_WIDE = (64, 128, 320, 512)
+
+MIT_VARIANTS = {
+    "mit_b0": MitVariant((32, 64, 160, 256), (2, 2, 2, 2), 256),
+    "mit_b1": MitVariant(_WIDE, (2, 2, 2, 2), 256),
+    "mit_b2": MitVariant(_WIDE, (3, 4, 6, 3), 768),
+    "mit_b3": MitVariant(_WIDE, (3, 4, 18, 3), 768),
+    "mit_b4": MitVariant(_WIDE, (3, 8, 27, 3), 768),
+    "mit_b5": MitVariant(_WIDE, (3, 6, 40, 3), 768),
+}
+
+
+def drop_path_rates(last_rate: float, num_blocks: int) -> np.ndarray:
+    """Returns float32[num_blocks]: the probability that a block's branch is dropped, from 0 to `last_rate`."""
+    return np.linspace(0.0, last_rate, num_blocks, dtype=np.float32)
+
+
+class PatchEmbed(nn.Cell):
+    """Overlapping patches as tokens: a convolution with stride, then a layer norm.
+
+    Args:
+        in_channels: channels of the map.
+        channels: channels of the tokens.
+        kernel: size of a patch; padding is half of it.
+        stride: distance of patches.
+    """
+
+    def __init__(self, in_channels: int, channels: int, kernel: int, stride: int) -> None:
+        super().__init__()
+        self.conv = convolution(in_channels, channels, kernel, stride, padding=kernel // 2)
+        self.norm = LayerNorm(channels, NORM_EPS)
+
+    def construct(self, feature: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        """float32[N, in, H, W] -> tokens float32[N, h * w, channels] and (h, w) = ceil of (H, W) / stride."""
+        feature = self.conv(feature)
+        return self.norm(to_tokens(feature)), feature.shape[2:]
+
+
+class EfficientAttention(nn.Cell):
+    """Self-attention to keys and values of a map that is `reduction` times smaller each way (eq. 1 and 2).
+
+    Args:
+        channels: channels of the tokens, a multiple of `num_heads`.
+        num_heads: attention heads.
+        reduction: kernel and stride of the convolution before keys and values; 1 for none.
+    """
+
+    def __init__(self, channels: int, num_heads: int, reduction: int) -> None:
+        super().__init__()
+        if channels % num_heads:
+            raise ValueError(f"channels ({channels}) must be a multiple of num_heads ({num_heads})")
+        self.num_heads = num_heads
+        self.reduces = reduction > 1
+        self.query = linear(channels, channels)
+        self.key = linear(channels, channels)
+        self.value = linear(channels, channels)
+        self.output = linear(channels, channels)
+        self.attend = Attention(1.0 / math.sqrt(channels // num_heads))
+        if self.reduces:
+            self.reduction = convolution(channels, channels, reduction, reduction)
+            self.reduction_norm = LayerNorm(channels, NORM_EPS)
+
+    def split_heads(self, tokens: Tensor) -> Tensor:
+        """float32[N, L, C] -> float32[N, heads, L, C / heads]."""
+        batch, length, channels = tokens.shape
+        return tokens.reshape(batch, length, self.num_heads, channels // self.num_heads).transpose(0, 2, 1, 3)
+
+    def construct(self, tokens: Tensor, size: tuple[int, int]) -> Tensor:
+        """float32[N, H * W, C] of a map of size (H, W) -> float32[N, H * W, C]."""
+        source = tokens
+        if self.reduces:
+            source = self.reduction_norm(to_tokens(self.reduction(to_map(tokens, size))))
+        attended = self.attend(
+            self.split_heads(self.query(tokens)), self.split_heads(self.key(source)),
+            self.split_heads(self.value(source)))
+        attended = attended.transpose(0, 2, 1, 3).reshape(tokens.shape)   # [N, heads, L, C / heads] -> [N, L, C]
+        return self.output(attended)
+
+
+class MixMlp(nn.Cell):
+    """Two linear layers around a depthwise 3x3 convolution, which sees positions by its zero padding (eq. 3).
+
+    Args:
+        channels: channels of the tokens.
+        hidden_channels: channels between the linear layers.
+    """
+
+    def __init__(self, channels: int, hidden_channels: int) -> None:
+        super().__init__()
+        self.expand = linear(channels, hidden_channels)
+        self.position = convolution(hidden_channels, hidden_channels, 3, padding=1, groups=hidden_channels)
+        self.gelu = Gelu()
+        self.contract = linear(hidden_channels, channels)
+
+    def construct(self, tokens: Tensor, size: tuple[int, int]) -> Tensor:
+        """float32[N, H * W, C] of a map of size (H, W) -> float32[N, H * W, C]."""
+        hidden = self.position(to_map(self.expand(tokens), size))
+        return self.contract(to_tokens(self.gelu(hidden)))
+
+
+class Block(nn.Cell):
+    """Attention and MLP, each on normalised tokens and added to them.
+
+    Args:
+        channels: channels of the tokens.
+        num_heads: attention heads.
+        reduction: reduction of the attention.
+        index: number of the block in the encoder; its columns of the path scales are 2 * index and 2 * index + 1.
+    """
+
+    def __init__(self, channels: int, num_heads: int, reduction: int, index: int) -> None:
+        super().__init__()
+        self.index = index
+        self.attention_norm = LayerNorm(channels, NORM_EPS)
+        self.attention = EfficientAttention(channels, num_heads, reduction)
+        self.mlp_norm = LayerNorm(channels, NORM_EPS)
+        self.mlp = MixMlp(channels, channels * MLP_RATIO)
+
+    def construct(self, tokens: Tensor, size: tuple[int, int], path_scale: Tensor | None = None) -> Tensor:
+        """float32[N, H * W, C] of a map of size (H, W) -> float32[N, H * W, C]."""
+        attended = self.attention(self.attention_norm(tokens), size)
+        tokens = tokens + scaled(attended, path_scale, 2 * self.index)
+        mixed = self.mlp(self.mlp_norm(tokens), size)
+        return tokens + scaled(mixed, path_scale, 2 * self.index + 1)
+
+
+class Stage(nn.Cell):
+    """Patch embedding, blocks and a layer norm.
+
+    Args:
+        patch_embed: the patch embedding.
+        channels: channels of the tokens.
+        blocks: the blocks.
+    """
+
+    def __init__(self, patch_embed: PatchEmbed, channels: int, blocks: list[Block]) -> None:
+        super().__init__()
+        self.patch_embed = patch_embed
+        self.blocks = nn.CellList(blocks)
+        self.norm = LayerNorm(channels, NORM_EPS)
+
+    def construct(self, feature: Tensor, path_scale: Tensor | None = None) -> Tensor:
+        """float32[N, in, H, W] -> float32[N, channels, h, w]."""
+        tokens, size = self.patch_embed(feature)
+        for block in self.blocks:
+            tokens = block(tokens, size, path_scale)
+        return to_map(self.norm(tokens), size)
+
+
+class MixTransformer(nn.Cell):
+    """The encoder: image to features at strides 4, 8, 16 and 32.
+
+    Args:
+        widths: channels of the four stages.
+        depths: blocks of the four stages.
+    """
+
+    def __init__(self, widths: tuple[int, int, int, int], depths: tuple[int, int, int, int]) -> None:
+        super().__init__()
+        self.num_blocks = sum(depths)
+        stages = []
+        for stage, (channels, depth) in enumerate(zip(widths, depths, strict=True)):
+            first = sum(depths[:stage])
+            in_channels = widths[stage - 1] if stage else 3
+            patch_embed = PatchEmbed(in_channels, channels, PATCH_KERNELS[stage], PATCH_STRIDES[stage])
+            blocks = [Block(channels, HEADS[stage], REDUCTIONS[stage], first + number) for number in range(depth)]
+            stages.append(Stage(patch_embed, channels, blocks))
+        self.stages = nn.CellList(stages)
+
+    def construct(self, images: Tensor, path_scale: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Computes the four features.
+
+        Args:
+            images: float32[N, 3, H, W]; any size from `MINIMUM_IMAGE_SIZE` on.
+            path_scale: float32[N, 2 * num_blocks], what each block's attention branch and MLP branch is multiplied
+                with: 0 where it is dropped, else 1 / (1 - its rate). None for inference.
+
+        Returns:
+            float32[N, widths[i], ceil(H / 2^(i+2)), ceil(W / 2^(i+2))] for i in 0..3.
+        """
+        feature = images
+        features = ()
+        for stage in self.stages:
+            feature = stage(feature, path_scale)
+            features += (feature,)
+        return features

@@ -1,0 +1,66 @@
+"""The whole network, with the loss for training or the enlargement to the image's size for inference on top.
+
+Names of parameters, which checkpoints hold: `backbone.` and those of mix_transformer.py, `head.` and those of
+segformer_head.py.
+"""
+
+import mindspore as ms
+from mindspore import Tensor, nn
+
+from utils.cpu_kernels.operators import ResizeBilinear
+
+from .mix_transformer import MixTransformer
+from .segformer_head import SegformerHead
+
+
+class Segformer(nn.Cell):
+    """Encoder and head in a row."""
+
+    def __init__(self, backbone: MixTransformer, head: SegformerHead) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+
+    def construct(
+        self, images: Tensor, path_scale: Tensor | None = None, channel_scale: Tensor | None = None
+    ) -> Tensor:
+        """Computes logits at a quarter of the image's size.
+
+        Args:
+            images: float32[N, 3, H, W], RGB, normalised; any size from `MINIMUM_IMAGE_SIZE` on.
+            path_scale: float32[N, 2 * num_blocks], see `MixTransformer`; None for inference.
+            channel_scale: float32[N, decoder channels], see `SegformerHead`; None for inference.
+
+        Returns:
+            float32[N, num_classes, ceil(H / 4), ceil(W / 4)].
+        """
+        return self.head(self.backbone(images, path_scale), channel_scale)
+
+
+class SegformerTraining(nn.Cell):
+    """The network with its loss, as the training step takes it."""
+
+    def __init__(self, network: Segformer, loss: nn.Cell) -> None:
+        super().__init__(auto_prefix=False)  # parameters keep the network's names
+        self.network = network
+        self.loss = loss
+        self.loss_names = loss.loss_names
+
+    def construct(
+        self, images: Tensor, labels: Tensor, path_scale: Tensor | None = None, channel_scale: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
+        """Images float32[N, 3, H, W], labels int32[N, H, W] and the scales of `Segformer` -> the loss's scalars."""
+        return self.loss(self.network(images, path_scale, channel_scale).astype(ms.float32), labels)
+
+
+class SegformerInference(nn.Cell):
+    """The network with logits at the image's size."""
+
+    def __init__(self, network: Segformer) -> None:
+        super().__init__(auto_prefix=False)  # parameters keep the network's names
+        self.network = network
+        self.resize = ResizeBilinear()
+
+    def construct(self, images: Tensor) -> Tensor:
+        """float32[N, 3, H, W] -> logits float32[N, num_classes, H, W]."""
+        return self.resize(self.network(images).astype(ms.float32), images.shape[2:])
