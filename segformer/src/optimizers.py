@@ -7,7 +7,7 @@ from utils.model_utils.errors import BadValueError
 from utils.training.optimizer import AdamW, Sgd
 
 HEAD = "head."
-POSITION_CONVOLUTION = ".depthwise."   # the 3x3 convolution in a block's MLP, which tells it where a pixel is
+POSITION_CONVOLUTION = ".mlp.position."   # the 3x3 convolution in a block, which tells it where a pixel is
 
 
 def is_undecayed(name: str, num_dimensions: int) -> bool:

@@ -1,0 +1,186 @@
+"""Makes the parts of the suite from the configuration; the only file of `src` that passes its values on."""
+
+from pathlib import Path
+
+import numpy as np
+
+from utils.model_utils.device_adapter import clamp_workers
+from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
+from utils.training.checkpoint import load_weights
+from utils.training.precision import LossScaler, apply_amp
+from utils.training.step import TrainStep
+
+from .base_dataset import AugmentSettings
+from .config import SegformerConfig
+from .dataset import TrainingSource, open_pairs
+from .inference import Predictor
+from .label_files import ImagePair
+from .labels import class_names
+from .loss import SegmentationLoss
+from .lr_schedule import constant_schedule, cosine_schedule, poly_schedule
+from .mix_transformer import MIT_VARIANTS, MixTransformer, MitVariant, drop_path_rates
+from .optimizers import build_optimizer
+from .segformer import Segformer, SegformerInference, SegformerTraining
+from .segformer_head import SegformerHead
+
+SUITE = "segformer"
+UNSCALED = "O0"   # float32 needs no loss scale
+
+
+def refuse_unbuilt(config: SegformerConfig) -> None:
+    """Refuses keys whose feature is documented but not built yet, so that none of them is passed over in silence.
+
+    Raises:
+        BadStateError: one of them is set.
+    """
+    unbuilt = {
+        "run_distribute": "training on several devices",
+        "enable_modelarts": "copying data and results of a ModelArts job",
+        "enable_profiling": "profiling",
+        "pre_trained_epoch_size": "beginning the schedule after the epochs of pre_trained",
+    }
+    for key, feature in unbuilt.items():
+        if getattr(config, key):
+            raise BadStateError(f"{config.origin(key)}: {key} is set, but {feature} is not built yet; leave it out")
+
+
+def network_size(config: SegformerConfig) -> MitVariant:
+    """Returns widths, depths and head of the configured network."""
+    variant = MIT_VARIANTS[config.backbone]
+    return MitVariant(
+        config.backbone_widths or variant.widths,
+        config.backbone_depths or variant.depths,
+        config.decoder_channels or variant.decoder_channels,
+    )
+
+
+def build_network(config: SegformerConfig) -> Segformer:
+    """Builds the network with random weights."""
+    size = network_size(config)
+    return Segformer(
+        MixTransformer(size.widths, size.depths), SegformerHead(size.widths, size.decoder_channels, config.class_num)
+    )
+
+
+def build_inference(_config: SegformerConfig, network: Segformer) -> SegformerInference:
+    """Puts the enlargement to the image's size on top of the network."""
+    return SegformerInference(network)
+
+
+def build_predictor(config: SegformerConfig, network: Segformer) -> Predictor:
+    """Builds what applies the network to images as the evaluation keys say."""
+    return Predictor(
+        network, mean=config.img_norm_mean, std=config.img_norm_std, base_size=config.base_size, mode=config.eval_mode,
+        slide_crop=config.slide_crop, slide_stride=config.slide_stride, flip=config.eval_flip, scales=config.eval_scales,
+    )
+
+
+def build_train_step(config: SegformerConfig, network: Segformer, amp_level: str) -> TrainStep:
+    """Puts loss, optimizer and update around the network.
+
+    Args:
+        config: the configuration.
+        network: the network.
+        amp_level: precision, O0 for float32.
+    """
+    loss = SegmentationLoss(
+        config.class_num, ignore_label=config.dataset_ignore_label, class_weights=config.class_weights,
+        ohem_threshold=config.ohem_threshold, ohem_min_kept=config.ohem_min_kept,
+    )
+    optimizer = build_optimizer(
+        config.optimizer, network, weight_decay=config.weight_decay, momentum=config.momentum,
+        head_lr_factor=config.head_lr_factor, no_decay_norm_bias=config.no_decay_norm_bias,
+    )
+    return TrainStep(
+        SegformerTraining(apply_amp(network, amp_level), loss), optimizer, loss_scaler=_loss_scaler(config, amp_level),
+        clip_norm=config.clip_norm, accumulate_steps=config.accumulate_steps, ema_decay=config.ema_decay,
+    )
+
+
+def _loss_scaler(config: SegformerConfig, amp_level: str) -> LossScaler:
+    if config.loss_scale_mode == "auto" and amp_level == UNSCALED:
+        return LossScaler()
+    return LossScaler(config.loss_scale, config.loss_scale_mode != "static", growth_interval=1000)
+
+
+def find_pretrained(config: SegformerConfig) -> Path | None:
+    """Returns the file of pretrained weights, None where none are wanted.
+
+    Raises:
+        MissingPathError: it is wanted and missing.
+    """
+    if not config.load_ckpt:
+        return None
+    if config.pre_trained and Path(config.pre_trained).is_file():
+        return Path(config.pre_trained)
+    state = f"'{config.pre_trained}' is no file" if config.pre_trained else "is not set"
+    raise MissingPathError(
+        f"pretrained_ckpt_path {state} ({config.origin('pre_trained')}) and load_ckpt is true: make it with `python "
+        "tools/convert_model.py --pt_model_path=FILE --ms_model_path=FILE`, or begin with random weights by "
+        "--load_ckpt=False"
+    )
+
+
+def load_pretrained(config: SegformerConfig, network: Segformer, path: Path) -> None:
+    """Loads pretrained weights: of the encoder alone, or of the whole network."""
+    load_weights(
+        network, path, suite=SUITE, allow_missing=("head.", *config.allow_missing),
+        allow_mismatch=config.allow_mismatch,
+    )
+
+
+def build_schedule(config: SegformerConfig, steps_per_epoch: int) -> np.ndarray:
+    """Computes the learning rate of every step, float64[epoch_size * steps_per_epoch].
+
+    Raises:
+        BadValueError: the warm-up is as long as the run.
+    """
+    total = config.epoch_size * steps_per_epoch
+    if total and config.warmup_steps >= total:
+        raise BadValueError(
+            f"warmup_steps is {config.warmup_steps} and the run has {total} steps, so the rate would never reach lr: "
+            "lower warmup_steps or raise epoch_size"
+        )
+    lr = effective_lr(config)
+    warmup = (config.warmup_steps, config.warmup_ratio)
+    if config.lr_schedule == "poly":
+        return poly_schedule(lr, total, *warmup, power=config.poly_power, lr_end=lr * config.lr_end_rate)
+    if config.lr_schedule == "cosine":
+        return cosine_schedule(lr, total, *warmup, lr_end=lr * config.lr_end_rate)
+    return constant_schedule(lr, total, *warmup)
+
+
+def effective_lr(config: SegformerConfig) -> float:
+    """Returns the highest learning rate, scaled to the batch where `lr_base_batch` is set."""
+    if config.lr_base_batch is None:
+        return config.lr
+    return config.lr * config.batch_size * config.accumulate_steps / config.lr_base_batch
+
+
+def open_split(config: SegformerConfig, is_training: bool) -> tuple[ImagePair, ...]:
+    """Finds and checks images and labels of the training or the evaluation split."""
+    split = config.train_split if is_training else config.eval_split
+    return open_pairs(Path(config.data_path), split, config.class_num, config.dataset_ignore_label)
+
+
+def names_of_classes(config: SegformerConfig) -> tuple[str, ...]:
+    """Returns a name for each class."""
+    return class_names(config.class_num, config.class_names)
+
+
+def build_training_source(config: SegformerConfig, pairs: tuple[ImagePair, ...]) -> TrainingSource:
+    """Builds the batches of a run."""
+    size = network_size(config)
+    augmentation = AugmentSettings(
+        base_size=config.base_size, crop_size=config.crop_size, scale_range=config.scale_range,
+        cat_max_ratio=config.cat_max_ratio, flip_ratio=config.flip_ratio,
+        photometric_distortion=config.photometric_distortion, mean=config.img_norm_mean, std=config.img_norm_std,
+        ignore_label=config.dataset_ignore_label,
+    )
+    rates = np.repeat(drop_path_rates(config.drop_path_rate, sum(size.depths)), 2)   # attention and MLP of each block
+    return TrainingSource(
+        pairs=pairs, batch_size=config.batch_size * config.accumulate_steps, augmentation=augmentation,
+        num_classes=config.class_num, path_drop_rates=rates, channels=size.decoder_channels,
+        channel_drop_rate=config.head_dropout, seed=config.seed,
+        workers=clamp_workers(config.dataset_num_parallel_workers),
+    )
