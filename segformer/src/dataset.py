@@ -21,7 +21,7 @@ from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.training.randomness import epoch_order, generator
 
 from .base_dataset import AugmentSettings, prepare
-from .label_files import CONVERTER, ImagePair, check_labels, check_values, is_png, read_label, size_error
+from .label_files import CONVERTER, PNG_END, ImagePair, check_labels, check_values, is_png, read_label, size_error
 
 IMAGE_ENDINGS = tuple(f"_leftimg8bit{suffix}" for suffix in (".png", ".jpg", ".jpeg"))  # in any case
 _IMAGE_MARK = "_leftImg8bit"
@@ -243,7 +243,7 @@ def map_ahead(
 def _is_ordinary(data: bytes, path: Path) -> bool:
     """Tells whether OpenCV decodes a file to the same pixels as `decode_image`, and notices when it is damaged."""
     if is_png(data):
-        return data[24] == 8 and data[25] in (0, 2) and b"eXIf" not in data
+        return data[24] == 8 and data[25] in (0, 2) and data.endswith(PNG_END) and b"eXIf" not in data
     is_whole_jpeg = data.startswith(_JPEG_START) and data.rstrip(b"\0").endswith(_JPEG_END)
     return is_whole_jpeg and read_header(data, str(path)).is_ordinary
 

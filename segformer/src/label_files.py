@@ -1,6 +1,8 @@
 """Label files: grey 8-bit PNG files of train ids, checked so that a wrong one is a sentence that names it."""
 
+import io
 import logging
+import os
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,14 +10,17 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
-from utils.images import ImageHeader, read_bytes, read_header
+from utils.images import DECODER_ERRORS, ImageHeader, read_bytes, read_header
 from utils.model_utils.errors import BadValueError, MissingPathError
 
 from .labels import CITYSCAPES_CLASS_NAMES, LARGEST_ID
 
 CONVERTER = "tools/convert_dataset.py"
+MAKE_AGAIN = f"delete it and make it again with {CONVERTER}"
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _PNG_HEAD_BYTES = 26  # signature, length and name of IHDR, width, height, bit depth, colour type
 _HEAD_BYTES = 1 << 17
 _COLOUR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey and alpha", 6: "RGBA"}
@@ -36,8 +41,12 @@ class ImagePair:
     label: Path
 
 
-def read_label(path: Path) -> np.ndarray:
+def read_label(path: Path, fix: str = MAKE_AGAIN) -> np.ndarray:
     """Reads a label.
+
+    Args:
+        path: of the file.
+        fix: what the sentences advise.
 
     Returns:
         uint8[H, W], train ids.
@@ -46,12 +55,15 @@ def read_label(path: Path) -> np.ndarray:
         MissingPathError: there is no such file, or it cannot be read.
         BadValueError: it is no grey 8-bit PNG file, or damaged.
     """
-    data = _label_bytes(path)
-    _label_size(data, path)
-    label = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
-    if label is None:
-        raise BadValueError(f"label '{path}' is truncated or damaged; delete it and make it again with {CONVERTER}")
-    return label
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, "label", fix, error) from error
+    label_size(data, path, fix)
+    try:
+        return np.array(Image.open(io.BytesIO(data), formats=("PNG",)))
+    except DECODER_ERRORS as error:
+        raise BadValueError(f"label '{path}' is truncated or damaged ({error}); {fix}") from error
 
 
 def check_values(label: np.ndarray, path: Path, num_classes: int, ignore_label: int) -> np.ndarray:
@@ -119,7 +131,7 @@ def image_header(path: Path) -> ImageHeader:
         MissingPathError: there is no such file, or it cannot be read.
         BadValueError: it is no image, or empty.
     """
-    head = _head(path, "image")
+    head = _head(path, "image", "put it back")
     if is_png(head):
         width, height, depth, colour_type = struct.unpack(">IIBB", head[16:_PNG_HEAD_BYTES])
         # whether there is an orientation is seen when the file is decoded
@@ -138,49 +150,57 @@ def is_png(data: bytes) -> bool:
 
 def _check_size(pair: ImagePair) -> None:
     header = image_header(pair.image)
-    size = _label_size(_head(pair.label, "label"), pair.label)
+    size = label_size(_head(pair.label, "label", MAKE_AGAIN), pair.label, MAKE_AGAIN)
     if size == (header.height, header.width) or (header.is_rotated and size == (header.width, header.height)):
         return
     raise size_error(pair, (header.height, header.width), size)
 
 
-def size_error(pair: ImagePair, image_size: tuple[int, int], label_size: tuple[int, int]) -> BadValueError:
+def size_error(pair: ImagePair, image_size: tuple[int, int], label_shape: tuple[int, int]) -> BadValueError:
     """Returns the error for a label of another (height, width) than its image."""
-    return BadValueError(f"label '{pair.label}' has {label_size[0]}x{label_size[1]} pixels (rows x columns), its image "
-                         f"'{pair.image}' {image_size[0]}x{image_size[1]}; they must be equal: make the label again "
-                         "from the image's annotation, or put the right image there")
+    return BadValueError(
+        f"label '{pair.label}' has {label_shape[0]}x{label_shape[1]} pixels (rows x columns), its image '{pair.image}' "
+        f"{image_size[0]}x{image_size[1]}; they must be equal: make the label again from the image's annotation, or "
+        "put the right image there")
 
 
-def _label_size(data: bytes, path: Path) -> tuple[int, int]:
-    """Returns (height, width) from the first bytes of a label; refuses what is no grey 8-bit PNG file."""
+def is_finished_label(path: Path) -> bool:
+    """Tells whether a file begins and ends as a label does; its pixels are not decoded."""
+    try:
+        with path.open("rb") as file:
+            label_size(file.read(_PNG_HEAD_BYTES), path, MAKE_AGAIN)
+            file.seek(-len(PNG_END), os.SEEK_END)
+            return file.read() == PNG_END
+    except (OSError, BadValueError):
+        return False
+
+
+def label_size(data: bytes, path: Path, fix: str) -> tuple[int, int]:
+    """Returns (height, width) from the first bytes of a label.
+
+    Raises:
+        BadValueError: it is no grey 8-bit PNG file; the sentence ends with `fix`.
+    """
     if not is_png(data):
         content = "is empty (0 bytes)" if not data else "is no PNG file"
-        raise BadValueError(f"label '{path}' {content}; delete it and make it again with {CONVERTER}")
+        raise BadValueError(f"label '{path}' {content}; {fix}")
     width, height, depth, colour_type = struct.unpack(">IIBB", data[16:_PNG_HEAD_BYTES])
     if (depth, colour_type) != (8, 0):
         kind = f"a {_COLOUR_TYPES.get(colour_type, 'damaged')} PNG file with {depth} bits"
-        raise BadValueError(f"label '{path}' is {kind}, wanted a grey one with 8 bits whose values are train ids; make "
-                            f"it with {CONVERTER}, or save the class numbers as grey levels")
+        raise BadValueError(f"label '{path}' is {kind}, wanted a grey one with 8 bits whose levels are the class "
+                            f"numbers; {fix}")
     return height, width
 
 
-def _label_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise _unreadable(path, "label", error) from error
-
-
-def _head(path: Path, what: str) -> bytes:
+def _head(path: Path, what: str, fix: str) -> bytes:
     try:
         with path.open("rb") as file:
             first = file.read(_PNG_HEAD_BYTES)
             return first if is_png(first) else first + file.read(_HEAD_BYTES)
     except OSError as error:
-        raise _unreadable(path, what, error) from error
+        raise _unreadable(path, what, fix, error) from error
 
 
-def _unreadable(path: Path, what: str, error: OSError) -> MissingPathError:
-    fix = f"make it with {CONVERTER}" if what == "label" else "put it back"
+def _unreadable(path: Path, what: str, fix: str, error: OSError) -> MissingPathError:
     return MissingPathError(f"{what} '{path}' cannot be read ({error.strerror}); check the folder and its permissions, "
                             f"or {fix}")
