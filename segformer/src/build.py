@@ -7,18 +7,20 @@ import numpy as np
 from utils.model_utils.device_adapter import clamp_workers
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 from utils.training.checkpoint import load_weights
+from utils.training.checkpoint_info import read_checkpoint_info
 from utils.training.precision import LossScaler, apply_amp
 from utils.training.step import TrainStep
 
 from .base_dataset import AugmentSettings
 from .config import SegformerConfig
 from .dataset import TrainingSource, open_pairs
+from .evaluation import Evaluator
 from .inference import Predictor
 from .label_files import ImagePair
-from .labels import class_names
+from .labels import class_names, palette
 from .loss import SegmentationLoss
 from .lr_schedule import constant_schedule, cosine_schedule, poly_schedule
-from .mix_transformer import MIT_VARIANTS, MixTransformer, MitVariant, drop_path_rates
+from .mix_transformer import MIT_VARIANTS, MitVariant, MixTransformer, drop_path_rates
 from .optimizers import build_optimizer
 from .segformer import Segformer, SegformerInference, SegformerTraining
 from .segformer_head import SegformerHead
@@ -68,10 +70,24 @@ def build_inference(_config: SegformerConfig, network: Segformer) -> SegformerIn
 
 
 def build_predictor(config: SegformerConfig, network: Segformer) -> Predictor:
-    """Builds what applies the network to images as the evaluation keys say."""
+    """Builds what applies the network to images as the evaluation keys say; windows go over images as they are."""
     return Predictor(
-        network, mean=config.img_norm_mean, std=config.img_norm_std, base_size=config.base_size, mode=config.eval_mode,
-        slide_crop=config.slide_crop, slide_stride=config.slide_stride, flip=config.eval_flip, scales=config.eval_scales,
+        network, mean=config.img_norm_mean, std=config.img_norm_std,
+        base_size=None if config.eval_mode == "slide" else config.base_size, mode=config.eval_mode,
+        slide_crop=config.slide_crop, slide_stride=config.slide_stride, flip=config.eval_flip,
+        scales=config.eval_scales,
+    )
+
+
+def build_evaluator(
+    config: SegformerConfig, network: Segformer, pairs: tuple[ImagePair, ...],
+    names: tuple[str, ...] | None = None,
+) -> Evaluator:
+    """Builds what evaluates the network on images and labels; `names` are those of the checkpoint where it has any."""
+    return Evaluator(
+        predictor=build_predictor(config, network), pairs=pairs, class_names=names or names_of_classes(config),
+        ignore_label=config.dataset_ignore_label, workers=clamp_workers(config.dataset_eval_num_parallel_workers),
+        log_interval=config.eval_log_interval,
     )
 
 
@@ -101,6 +117,28 @@ def _loss_scaler(config: SegformerConfig, amp_level: str) -> LossScaler:
     if config.loss_scale_mode == "auto" and amp_level == UNSCALED:
         return LossScaler()
     return LossScaler(config.loss_scale, config.loss_scale_mode != "static", growth_interval=1000)
+
+
+def load_network(config: SegformerConfig, checkpoint: Path) -> tuple[Segformer, tuple[str, ...]]:
+    """Builds the network of a checkpoint, which says how many classes it has, and loads its weights.
+
+    Returns:
+        The network and the names of its classes: those of the checkpoint where it has them.
+
+    Raises:
+        MissingPathError: there is no such file.
+        BadValueError: it is no checkpoint of this network, or it has not `class_num` classes.
+    """
+    info = read_checkpoint_info(checkpoint, SUITE)
+    num_classes = info.length("head.classifier.bias")
+    if config.class_num != num_classes:
+        raise BadValueError(
+            f"'{checkpoint}' has {num_classes} classes and class_num is {config.class_num} "
+            f"({config.origin('class_num')}): give --class_num={num_classes}"
+        )
+    network = build_network(config)
+    load_weights(network, checkpoint, suite=SUITE)
+    return network, info.class_names if len(info.class_names) == num_classes else names_of_classes(config)
 
 
 def find_pretrained(config: SegformerConfig) -> Path | None:
@@ -166,6 +204,27 @@ def open_split(config: SegformerConfig, is_training: bool) -> tuple[ImagePair, .
 def names_of_classes(config: SegformerConfig) -> tuple[str, ...]:
     """Returns a name for each class."""
     return class_names(config.class_num, config.class_names)
+
+
+def colours_of_classes(config: SegformerConfig) -> np.ndarray:
+    """Returns uint8[256, 3], the RGB colour of each class."""
+    return palette(config.class_num)
+
+
+def choose_outputs(config: SegformerConfig) -> Outputs:
+    """Returns which pictures infer.py writes.
+
+    Raises:
+        BadValueError: none.
+    """
+    outputs = Outputs(
+        gray=config.infer_save_gray_img, color=config.infer_save_color_img, overlap=config.infer_save_overlap_img,
+        original=config.infer_copy_original_img,
+    )
+    if not any((outputs.gray, outputs.color, outputs.overlap, outputs.original)):
+        raise BadValueError("infer.py would write nothing: set one of infer_save_gray_img, infer_save_color_img, "
+                            "infer_save_overlap_img and infer_copy_original_img to true")
+    return outputs
 
 
 def build_training_source(config: SegformerConfig, pairs: tuple[ImagePair, ...]) -> TrainingSource:
