@@ -11,3 +11,7 @@ COCO_CLASSES = (  # fmt: skip
     "microwave", "oven", "toaster", "sink", "refrigerator", "book", "clock", "vase", "scissors", "teddy bear",
     "hair drier", "toothbrush",
 )  # fmt: skip
+
+# Category ids of 2017's annotation files that have no class of the detection task.
+_UNUSED_CATEGORY_IDS = (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)
+COCO_CATEGORY_IDS = tuple(number for number in range(1, 91) if number not in _UNUSED_CATEGORY_IDS)

@@ -52,6 +52,8 @@ class TrainingState:
         loss_scale: loss scale of the next step.
         loss_scale_good_steps: finite steps since it changed.
         config_text: the effective configuration.
+        class_names: name of each class index; empty where the run has none, as in older files.
+        category_ids: id of each class index in the data set's own files, likewise.
         format_version: version of this layout.
     """
 
@@ -67,6 +69,8 @@ class TrainingState:
     loss_scale: float = 1.0
     loss_scale_good_steps: int = 0
     config_text: str = ""
+    class_names: list[str] = field(default_factory=list)
+    category_ids: list[int] = field(default_factory=list)
     format_version: int = FORMAT_VERSION
 
     @property

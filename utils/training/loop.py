@@ -5,7 +5,7 @@ import math
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +44,8 @@ class Trainer:
         suite: name of the suite, stored in checkpoints; a checkpoint of another suite is not resumed.
         seed: seed of the run, stored in checkpoints.
         config_text: effective configuration, stored in checkpoints.
+        class_names: name of each class index, stored in checkpoints.
+        category_ids: the data set's own id of each class index, stored in checkpoints.
         resume: "" to start anew, "auto" for the newest checkpoint in `checkpoints`, or a checkpoint file.
         log_interval: steps between log lines and rows of metrics.
         save_every_epochs: epochs between checkpoints; the last epoch is always saved.
@@ -72,6 +74,8 @@ class Trainer:
         suite: str = "",
         seed: int = 0,
         config_text: str = "",
+        class_names: Sequence[str] = (),
+        category_ids: Sequence[int] = (),
         resume: str = "",
         log_interval: int = 50,
         save_every_epochs: int = 1,
@@ -95,7 +99,8 @@ class Trainer:
         self._evaluate, self._best_metric = evaluate, best_metric
         self._eval_interval, self._eval_start_epoch = eval_interval, eval_start_epoch
         self._state = TrainingState(
-            arrays={}, suite=suite, seed=seed, config_text=config_text, steps_per_epoch=source.steps_per_epoch)
+            arrays={}, suite=suite, seed=seed, config_text=config_text, class_names=list(class_names),
+            category_ids=[int(each) for each in category_ids], steps_per_epoch=source.steps_per_epoch)
         self._curves = CurvePicture(run.metrics.path, run.curves_path)
         self._bad_steps = 0
         self._best: Evaluation | None = None

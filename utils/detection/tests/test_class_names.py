@@ -1,0 +1,49 @@
+"""Where the class names of a detector come from."""
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+from utils.detection.class_names import resolve_classes
+from utils.detection.coco_names import COCO_CATEGORY_IDS, COCO_CLASSES
+from utils.model_utils.errors import BadValueError
+
+
+def resolve(count, stored=(), ids=(), configured=None):
+    return resolve_classes(count, Path("a.ckpt"), stored_names=stored, stored_ids=ids, configured_names=configured)
+
+
+def test_the_checkpoints_own_come_first():
+    classes = resolve(2, ("red", "blue"), (7, 3))
+    assert (classes.names, classes.category_ids) == (("red", "blue"), (7, 3))
+    assert resolve(2, ("red", "blue"), (7, 3), ("red", "blue")) == classes
+
+
+def test_other_names_or_another_order_than_the_checkpoints_are_refused():
+    with pytest.raises(BadValueError, match="same order"):
+        resolve(2, ("red", "blue"), (7, 3), ("blue", "red"))
+
+
+def test_configured_names_serve_a_checkpoint_without():
+    assert resolve(2, configured=("a", "b")).names == ("a", "b")
+    assert resolve(2, configured=("a", "b")).category_ids == (1, 2)
+    with pytest.raises(BadValueError, match=r"3 names and 'a\.ckpt' 2 classes"):
+        resolve(2, configured=("a", "b", "c"))
+
+
+def test_eighty_classes_are_cocos_and_others_are_numbered(caplog):
+    caplog.set_level(logging.INFO)
+    assert resolve(80).names == COCO_CLASSES
+    assert resolve(80).category_ids == COCO_CATEGORY_IDS
+    caplog.clear()
+    assert resolve(3).names == ("class_0", "class_1", "class_2")
+    assert len(caplog.records) == 1
+    assert "class_0 to class_2" in caplog.text
+
+
+def test_cocos_category_ids_run_from_1_to_90_with_gaps(shared_data):
+    content = json.loads((shared_data / "coco_subset" / "annotations" / "instances_val2017.json").read_text())
+    assert [row["id"] for row in content["categories"]] == list(COCO_CATEGORY_IDS)
+    assert [row["name"] for row in content["categories"]] == list(COCO_CLASSES)

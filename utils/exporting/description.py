@@ -1,0 +1,152 @@
+"""The JSON beside an exported model: how to feed it and what comes out. Written and read here and nowhere else."""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from utils.exporting.files import description_path
+from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
+from utils.model_utils.files import write_bytes
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class TensorDescription:
+    """One input or output of a model.
+
+    Attributes:
+        name: what the tensor is. Programs go by position: inputs and outputs stand in the model's order, since MindIR
+            keeps no names of outputs.
+        dtype: NumPy's name of the element type, e.g. "float32"; little-endian, C order.
+        shape: length of each axis; None (null) where every length is taken, which only axis 0, the batch, can be.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """From a picture to the model's input float32[N, 3, height, width], in the order of the attributes.
+
+    A picture is decoded to uint8[h, w, 3] with its EXIF orientation applied; then it is resized with bilinear
+    interpolation on uint8 (pixel centres at halves, results rounded), normalised as (value - mean) / std by channel,
+    padded, and its axes become channel, row, column.
+
+    Attributes:
+        channel_order: order of the channels, of `mean` and of `std`.
+        resize: "keep_ratio": by scale = min(height / h, width / w), to max(1, round(side * scale)) rows and columns,
+            halves rounded to even; "stretch": to height and width.
+        height: of the input, pixels.
+        width: of the input, pixels.
+        mean: subtracted from the channels, 0-255.
+        std: divides the channels, 0-255.
+        padding: where the resized picture lies in the input: "bottom_right" pads below it and on its right, "none".
+        padding_value: value of padded elements, after normalisation.
+    """
+
+    channel_order: Literal["RGB", "BGR"]
+    resize: Literal["keep_ratio", "stretch"]
+    height: int
+    width: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    padding: Literal["bottom_right", "none"]
+    padding_value: float = 0.0
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """What a program needs to know of an exported model.
+
+    Attributes:
+        suite: name of the suite, e.g. "nas_fpn".
+        file: name of the model file, in the folder of this description.
+        file_format: "MINDIR", "AIR" or "ONNX".
+        inputs: in the model's order.
+        outputs: in the model's order.
+        preprocessing: from a picture to the input.
+        class_names: name of each class index.
+        category_ids: id of each class index in result files: COCO's category ids, Cityscapes' labelIds.
+        postprocessing: thresholds and limits by name, as the suite's keys are called.
+        format_version: version of this layout.
+    """
+
+    suite: str
+    file: str
+    file_format: str
+    inputs: tuple[TensorDescription, ...]
+    outputs: tuple[TensorDescription, ...]
+    preprocessing: Preprocessing
+    class_names: tuple[str, ...]
+    category_ids: tuple[int, ...]
+    postprocessing: dict[str, float | int | list[int]] = field(default_factory=dict)
+    format_version: int = FORMAT_VERSION
+
+
+def write_description(folder: Path, description: ModelDescription) -> Path:
+    """Writes a description beside its model, as `<name>.json`, to a temporary name and then renamed.
+
+    Returns:
+        The file.
+
+    Raises:
+        BadStateError: it cannot be written.
+    """
+    path = description_path(folder / description.file)
+    text = json.dumps(dataclasses.asdict(description), indent=2, ensure_ascii=False)
+    try:
+        write_bytes(path, f"{text}\n".encode())
+    except OSError as error:
+        raise BadStateError(f"'{path}' cannot be written ({error.strerror}): check the folder and the disk") from error
+    return path
+
+
+def read_description(model_file: Path) -> ModelDescription:
+    """Reads the description beside a model file.
+
+    Raises:
+        MissingPathError: there is none.
+        BadValueError: it is no description, of a newer layout, or of another file: two formats of one name share it.
+    """
+    path = description_path(model_file)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise MissingPathError(f"'{path}' does not exist: export the model, which writes it beside") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadValueError(f"'{path}' cannot be read ({error}): export the model again") from error
+    try:
+        values = json.loads(text)
+        version = int(values["format_version"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadValueError(f"'{path}' is no description of an exported model: export the model again") from error
+    if version > FORMAT_VERSION:
+        raise BadValueError(f"'{path}' has layout {version}, this program reads up to {FORMAT_VERSION}: update it")
+    try:
+        description = _description(values)
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadValueError(f"'{path}' lacks or misspells a field ({error}): export the model again") from error
+    if description.file != model_file.name:
+        raise BadValueError(
+            f"'{path}' describes {description.file}, which was exported last under this name, not {model_file.name}: "
+            "export it again"
+        )
+    return description
+
+
+def _description(values: dict) -> ModelDescription:
+    def tensors(key: str) -> tuple[TensorDescription, ...]:
+        return tuple(TensorDescription(**{**each, "shape": tuple(each["shape"])}) for each in values[key])
+
+    scaling = values["preprocessing"]
+    return ModelDescription(**{
+        **values,
+        "inputs": tensors("inputs"), "outputs": tensors("outputs"),
+        "preprocessing": Preprocessing(**{**scaling, "mean": tuple(scaling["mean"]), "std": tuple(scaling["std"])}),
+        "class_names": tuple(values["class_names"]), "category_ids": tuple(values["category_ids"]),
+    })

@@ -1,0 +1,173 @@
+"""Exports a network and checks the file: it is loaded again, run, and its outputs are compared with the network's."""
+
+import contextlib
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+from mindspore import nn
+
+from utils.exporting.check import compare_outputs, run_model
+from utils.exporting.description import TensorDescription
+from utils.exporting.files import export_folder, exported_file, plain_name, put_in_place, strip_ending
+from utils.model_utils.errors import BadStateError, BadValueError
+
+logger = logging.getLogger(__name__)
+
+AUTO = "auto"
+MAX_RELATIVE_DIFFERENCE = 1e-4
+CHECK_BATCH_SIZES = (1, 2)  # of a model that takes any number of images
+_BLAMED_OPERATOR = re.compile(r"Exporting (\w+) operator|(\w+) operator in your model|\[?(\w+)\]? .{0,20}not support")
+
+
+@dataclass(frozen=True)
+class ExportedModel:
+    """An exported model that was checked.
+
+    Attributes:
+        file: the model file.
+        file_format: "MINDIR", "AIR" or "ONNX".
+        outputs: of the model, in its order, with the names that were given.
+        num_bytes: size of the model with its parameter files.
+        difference: largest difference of an output to the network's as a share of the largest absolute value of that
+            output; None where the file cannot be run here.
+    """
+
+    file: Path
+    file_format: str
+    outputs: tuple[TensorDescription, ...]
+    num_bytes: int
+    difference: float | None
+
+
+def choose_format(file_format: str, device: str) -> str:
+    """Returns the format that "auto" means on a device, "Ascend", "GPU" or "CPU", and says it in one log line.
+
+    Raises:
+        BadValueError: AIR elsewhere than on Ascend.
+    """
+    if file_format == AUTO:
+        chosen = "AIR" if device == "Ascend" else "MINDIR"
+        logger.info("export format auto: %s on this device (%s)", chosen, device)
+        return chosen
+    if file_format == "AIR" and device != "Ascend":
+        raise BadValueError(f"AIR is written on Ascend only and this device is a {device}: choose MINDIR or ONNX")
+    return file_format
+
+
+def input_shape(batch_size: int | None, *image_shape: int) -> tuple[int | None, ...]:
+    """Returns the shape of an input, its first axis the batch, None (any number) for a `batch_size` of 0 or None."""
+    return (batch_size or None, *image_shape)
+
+
+def export_network(
+    network: nn.Cell, inputs: Sequence[TensorDescription], path: Path, file_format: str, *,
+    output_names: Sequence[str], limit: float = MAX_RELATIVE_DIFFERENCE,
+) -> ExportedModel:
+    """Exports a network and checks what was written, before it takes the place of an older file.
+
+    Args:
+        network: its construct takes the inputs and returns a tensor or a tuple of tensors; it is set to inference.
+        inputs: what it takes; at most axis 0 has the length None.
+        path: of the file to write, without ending; MindSpore's ending for the format is added.
+        file_format: "MINDIR", "AIR" or "ONNX", as `choose_format` returns it.
+        output_names: name of each output.
+        limit: largest difference to the network's outputs, as a share of an output's largest absolute value.
+
+    Returns:
+        The model. A MindIR above 1 GiB of parameters is a `*_graph.mindir` beside a folder `*_variables`.
+
+    Raises:
+        BadValueError: the format cannot hold this network or a batch of any size.
+        BadStateError: the file cannot be written, or its outputs differ; nothing is left behind, an older file stays.
+    """
+    path = strip_ending(Path(path), file_format)
+    is_dynamic = any(each.shape[0] is None for each in inputs)
+    if file_format == "ONNX" and is_dynamic:
+        raise BadValueError("MindSpore writes ONNX for a fixed number of images only: give a batch size, e.g. 1")
+    network.set_train(False)
+    with export_folder(path) as folder:
+        _write(network, inputs, folder, plain_name(path), file_format)
+        file = exported_file(folder, path, file_format)
+        outputs, difference = _check(network, inputs, file, file_format, output_names)
+        if difference is not None and not difference <= limit:  # a difference that is not a number is one, too
+            raise BadStateError(
+                f"the exported {file_format} gives other outputs than the network (largest difference {difference:.3g} "
+                f"of an output's largest value, allowed are {limit:g}): it was removed; try another format"
+            )
+        num_bytes = sum(part.stat().st_size for part in folder.rglob("*") if part.is_file())
+        return ExportedModel(put_in_place(folder, path, file_format), file_format, outputs, num_bytes, difference)
+
+
+def format_exported(model: ExportedModel) -> str:
+    """Returns what a command prints, e.g. `exported net.mindir (MINDIR, 344.1 MB), largest difference ... 0`."""
+    checked = (
+        "not checked here" if model.difference is None
+        else f"largest difference to the network's outputs {model.difference:.2g} of their largest value"
+    )
+    return f"exported {model.file} ({model.file_format}, {model.num_bytes / 1e6:.1f} MB), {checked}"
+
+
+def _write(network: nn.Cell, inputs: Sequence[TensorDescription], folder: Path, name: str, file_format: str) -> None:
+    tensors = [ms.Tensor(shape=each.shape, dtype=getattr(ms, each.dtype)) if each.shape[0] is None
+               else ms.Tensor(np.zeros(each.shape, each.dtype)) for each in inputs]
+    try:
+        with contextlib.chdir(folder):  # MindSpore refuses a path with a space or a letter that is not ASCII
+            ms.export(network, *tensors, file_name=name, file_format=file_format)
+    except OSError as error:
+        raise BadStateError(f"the {file_format} file cannot be written ({error}): free some space") from error
+    except (RuntimeError, ValueError, TypeError) as error:
+        if file_format != "ONNX":
+            raise
+        raise BadValueError(
+            f"MindSpore cannot write this network as ONNX: {_blamed(error)}; export MINDIR instead"
+        ) from error
+
+
+def _blamed(error: Exception) -> str:
+    """Returns what of a network stands in the way, from MindSpore's own words."""
+    found = _BLAMED_OPERATOR.search(str(error))
+    operator = next((name for name in found.groups() if name), "") if found else ""
+    first_line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return f"it has no way to say the operator {operator}" if operator else first_line
+
+
+def _check(
+    network: nn.Cell, inputs: Sequence[TensorDescription], file: Path, file_format: str, output_names: Sequence[str],
+) -> tuple[tuple[TensorDescription, ...], float | None]:
+    """Returns the outputs' description and the largest difference over the batch sizes that are tried."""
+    batch_sizes = CHECK_BATCH_SIZES if inputs[0].shape[0] is None else (inputs[0].shape[0],)
+    descriptions: tuple[TensorDescription, ...] = ()
+    differences: list[float] = []
+    for batch_size in batch_sizes:
+        arrays = _sample(inputs, batch_size)
+        expected = _run_network(network, arrays)
+        descriptions = _describe(expected, output_names, inputs[0].shape[0])
+        found = run_model(file, file_format, arrays)
+        if found is not None:
+            differences.append(compare_outputs(found, expected))
+    return descriptions, max(differences, key=lambda value: (np.isnan(value), value)) if differences else None
+
+
+def _sample(inputs: Sequence[TensorDescription], batch_size: int) -> list[np.ndarray]:
+    """Draws normal numbers, always the same, as normalised pictures are."""
+    draws = np.random.default_rng(0)
+    return [draws.standard_normal((batch_size, *each.shape[1:])).astype(each.dtype) for each in inputs]
+
+
+def _run_network(network: nn.Cell, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+    outputs = network(*map(ms.Tensor, arrays))
+    return [each.asnumpy() for each in (outputs if isinstance(outputs, tuple) else (outputs,))]
+
+
+def _describe(
+    outputs: Sequence[np.ndarray], names: Sequence[str], batch_size: int | None
+) -> tuple[TensorDescription, ...]:
+    return tuple(
+        TensorDescription(name, str(output.dtype), (batch_size, *output.shape[1:]))
+        for name, output in zip(names, outputs, strict=True)
+    )

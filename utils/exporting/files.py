@@ -1,0 +1,116 @@
+"""The files of an exported model: written in a folder of their own, then put in the place of older ones."""
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from utils.model_utils.errors import BadStateError
+
+ENDINGS = {"MINDIR": ".mindir", "AIR": ".air", "ONNX": ".onnx"}
+SPLIT_GRAPH, SPLIT_PARAMETERS = "_graph.mindir", "_variables"  # MindSpore's names above 1 GiB of parameters
+
+
+def strip_ending(path: Path, file_format: str) -> Path:
+    """Returns the path without the ending of its format, where it has it; other dots belong to the name."""
+    ending = ENDINGS[file_format]
+    has_ending = path.name.lower().endswith(ending) and len(path.name) > len(ending)
+    return path.with_name(path.name[: -len(ending)]) if has_ending else path
+
+
+def plain_name(path: Path) -> str:
+    """Returns the name under which MindSpore writes: it refuses all but ASCII letters, digits and `@_.-`."""
+    return re.sub(r"[^0-9a-zA-Z@_.-]", "_", path.name)
+
+
+def description_path(file: Path) -> Path:
+    """Returns the path of the JSON that belongs to a model file: its name without ending, and `.json`."""
+    for ending in (SPLIT_GRAPH, *ENDINGS.values()):
+        if file.name.endswith(ending):
+            return file.with_name(f"{file.name.removesuffix(ending)}.json")
+    return file.with_name(f"{file.name}.json")
+
+
+@contextmanager
+def export_folder(path: Path) -> Iterator[Path]:
+    """Yields a new folder beside `path` to export into; it is gone afterwards, with everything still in it.
+
+    Raises:
+        BadStateError: the folder cannot be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.export-", dir=path.parent))
+    except OSError as error:
+        raise BadStateError(
+            f"'{path}' cannot be written ({error.strerror}): choose a file name in a folder that you may write to"
+        ) from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def exported_file(folder: Path, path: Path, file_format: str) -> Path:
+    """Returns the file in `folder` that MindSpore wrote: of a split MindIR the graph, which names its parameter files.
+
+    Raises:
+        BadStateError: there is none.
+    """
+    endings = (ENDINGS[file_format], SPLIT_GRAPH) if file_format == "MINDIR" else (ENDINGS[file_format],)
+    found = [file for ending in endings if (file := folder / f"{plain_name(path)}{ending}").is_file()]
+    if not found:
+        raise BadStateError(f"MindSpore wrote no {file_format} file for '{path}': check the log above")
+    return found[0]
+
+
+def put_in_place(folder: Path, path: Path, file_format: str) -> Path:
+    """Moves what was exported into `folder` to its place; older files of that name and format are replaced.
+
+    Args:
+        folder: as `export_folder` gave it.
+        path: of the model, without ending.
+        file_format: "MINDIR", "AIR" or "ONNX".
+
+    Returns:
+        The model file.
+
+    Raises:
+        BadStateError: a file cannot be moved.
+    """
+    source = exported_file(folder, path, file_format)
+    ending = source.name.removeprefix(plain_name(path))
+    target = path.with_name(f"{path.name}{ending}")
+    mode = 0o644 & ~_umask()
+    try:
+        source.chmod(mode)
+        parameters = folder / f"{plain_name(path)}{SPLIT_PARAMETERS}"
+        if file_format == "MINDIR":
+            _replace_parameters(parameters, path.with_name(parameters.name), mode, folder)
+        os.replace(source, target)
+        if file_format == "MINDIR":  # a whole and a split file of one name would be two models
+            other = ENDINGS["MINDIR"] if ending == SPLIT_GRAPH else SPLIT_GRAPH
+            path.with_name(f"{path.name}{other}").unlink(missing_ok=True)
+    except OSError as error:
+        raise BadStateError(f"'{target}' cannot be written ({error.strerror}): remove what is in its place") from error
+    return target
+
+
+def _replace_parameters(new: Path, old: Path, mode: int, folder: Path) -> None:
+    """Puts the parameter files of a split MindIR, if there are any, in the place of older ones."""
+    if old.is_dir():
+        os.replace(old, folder / "replaced")  # goes with the folder
+    if new.is_dir():
+        new.chmod(mode | 0o111 & ~_umask())
+        for file in new.iterdir():
+            file.chmod(mode)
+        os.replace(new, old)
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,58 @@
+"""Pictures are found sorted, in sub-folders, whatever the case of their endings; no two results have one name."""
+
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from utils.image_files import ImageFile, find_image_files, image_numbers, result_names
+from utils.model_utils.errors import MissingPathError
+
+
+def files(*names):
+    return [ImageFile(Path(name), PurePosixPath(name)) for name in names]
+
+
+def touch(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def test_a_folder_is_walked_sorted_and_other_files_are_left_out(tmp_path):
+    touch(tmp_path, "b/1.PNG", "b/a/x.bmp", "a/2.jpg", "a/1.JpEg", "z.jpg", "notes.txt", "a/1.json", "c.jpg/in.png")
+    found = find_image_files(tmp_path, flag="--image_path")
+    names = [str(each.name) for each in found]
+    assert names == ["z.jpg", "a/1.JpEg", "a/2.jpg", "b/1.PNG", "b/a/x.bmp", "c.jpg/in.png"]
+    assert found[1].path == tmp_path / "a" / "1.JpEg"
+
+
+def test_a_single_file_counts_whatever_its_ending(tmp_path):
+    touch(tmp_path, "picture.webp")
+    assert find_image_files(tmp_path / "picture.webp", flag="--f")[0].name == PurePosixPath("picture.webp")
+
+
+def test_the_folder_of_results_is_left_out(tmp_path):
+    touch(tmp_path, "a.jpg", "out/a.jpg", "out/b/c.jpg")
+    assert len(find_image_files(tmp_path, flag="--f", leave_out=tmp_path / "out")) == 1
+    assert len(find_image_files(tmp_path, flag="--f", leave_out=tmp_path)) == 3
+
+
+def test_nothing_to_find_is_a_sentence(tmp_path):
+    with pytest.raises(MissingPathError, match="--image_path"):
+        find_image_files(tmp_path / "absent", flag="--image_path")
+    touch(tmp_path, "a.txt")
+    with pytest.raises(MissingPathError, match=r"no picture \(\.jpg, \.jpeg, \.png, \.bmp\)"):
+        find_image_files(tmp_path, flag="--image_path")
+
+
+def test_results_never_share_a_name():
+    found = result_names(files("a/1.jpg", "b/1.jpg", "b/1.png", "b/1.PNG", "B/1.bmp", "x.y.png"), ".jpg")
+    wanted = ["a/1.jpg", "b/1.jpg", "b/1.png.jpg", "b/1.PNG.2.jpg", "B/1.bmp.jpg", "x.y.jpg"]
+    assert [str(name) for name in found] == wanted
+
+
+def test_numbers_of_names_are_ids_where_all_names_are_different_numbers():
+    assert image_numbers(files("000000000139.jpg", "7.png")) == [139, 7]
+    assert image_numbers(files("139.jpg", "cat.jpg")) == [1, 2]
+    assert image_numbers(files("a/1.jpg", "b/01.jpg")) == [1, 2]
+    assert image_numbers(files("²", "٣")) == [1, 2]
