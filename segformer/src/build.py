@@ -22,6 +22,7 @@ from .loss import SegmentationLoss
 from .lr_schedule import constant_schedule, cosine_schedule, poly_schedule
 from .mix_transformer import MIT_VARIANTS, MitVariant, MixTransformer, drop_path_rates
 from .optimizers import build_optimizer
+from .result_files import Outputs
 from .segformer import Segformer, SegformerInference, SegformerTraining
 from .segformer_head import SegformerHead
 
@@ -215,7 +216,7 @@ def choose_outputs(config: SegformerConfig) -> Outputs:
     """Returns which pictures infer.py writes.
 
     Raises:
-        BadValueError: none.
+        BadValueError: it would write none.
     """
     outputs = Outputs(
         gray=config.infer_save_gray_img, color=config.infer_save_color_img, overlap=config.infer_save_overlap_img,

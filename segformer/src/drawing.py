@@ -1,0 +1,122 @@
+"""Pictures of segmentations: class colours, overlays, rows of image, truth and prediction, and the confusion matrix."""
+
+import io
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from utils.detection.drawing import contact_sheet
+
+from .metrics import ConfusionMatrix
+
+OPACITY = 0.6
+PANEL_WIDTH = 640
+GAP = 6  # pixels between panels
+GROUND = 24  # grey of the ground behind panels, as on a contact sheet
+LEGEND_TEXT = 20  # pixels
+MAX_NAMED_CLASSES = 40  # a matrix of more has no numbers in its cells
+
+
+def colorize(classes: np.ndarray, colours: np.ndarray) -> np.ndarray:
+    """Returns uint8[H, W, 3] RGB of uint8[H, W], by a table uint8[256, 3]."""
+    return np.take(colours, classes, axis=0)
+
+
+def encode_palette_png(classes: np.ndarray, colours: np.ndarray) -> bytes:
+    """Returns uint8[H, W] as the bytes of a PNG file that looks like `colorize` and takes a third of the space."""
+    picture = Image.fromarray(np.ascontiguousarray(classes), "P")
+    picture.putpalette(colours.tobytes())
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", compress_level=4)
+    return buffer.getvalue()
+
+
+def overlay(image: np.ndarray, classes: np.ndarray, colours: np.ndarray, opacity: float = OPACITY) -> np.ndarray:
+    """Lays the colours of the classes uint8[H, W] over a picture uint8[H, W, 3]; 1 hides it."""
+    return cv2.addWeighted(colorize(classes, colours), opacity, image, 1 - opacity, 0)
+
+
+def comparison(image: np.ndarray, label: np.ndarray, prediction: np.ndarray, colours: np.ndarray) -> np.ndarray:
+    """Puts the image, the truth over it and the prediction over it side by side.
+
+    Args:
+        image: uint8[H, W, 3], RGB.
+        label: uint8[H, W]; what belongs to no class has a dark colour.
+        prediction: uint8[H, W].
+        colours: uint8[256, 3].
+
+    Returns:
+        uint8[H', W', 3], RGB, each panel at most `PANEL_WIDTH` wide.
+    """
+    width = min(PANEL_WIDTH, image.shape[1])
+    height = max(1, round(image.shape[0] * width / image.shape[1]))
+    # the classes are made small before they are coloured, so that no colours between them appear
+    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    true, predicted = (cv2.resize(classes, (width, height), interpolation=cv2.INTER_NEAREST)
+                       for classes in (label, prediction))
+    gap = np.full((height, GAP, 3), GROUND, np.uint8)
+    return np.hstack([small, gap, overlay(small, true, colours), gap, overlay(small, predicted, colours)])
+
+
+def overview(rows: Sequence[np.ndarray], class_names: Sequence[str], colours: np.ndarray) -> np.ndarray:
+    """Puts pictures of `comparison` under each other, above a legend of the classes.
+
+    Args:
+        rows: uint8[H, W, 3] each.
+        class_names: name of each class; an empty one is left out of the legend.
+        colours: uint8[256, 3].
+    """
+    sheet = contact_sheet(rows, columns=1, cell_width=max(row.shape[1] for row in rows), gap=GAP)
+    return np.vstack([sheet, _legend(class_names, colours, sheet.shape[1])])
+
+
+def _legend(class_names: Sequence[str], colours: np.ndarray, width: int) -> np.ndarray:
+    """Draws a patch and a name for each class, in as many lines as `width` pixels need."""
+    font = ImageFont.load_default(LEGEND_TEXT)
+    line, places, left, top = LEGEND_TEXT + 10, [], GAP, 0
+    for index, name in enumerate(class_names):
+        if not name:
+            continue
+        length = line + round(font.getlength(name)) + LEGEND_TEXT
+        if left + length > width and left > GAP:
+            left, top = GAP, top + line
+        places.append((left, top, index, name))
+        left += length
+    picture = Image.new("RGB", (width, top + line + GAP), (GROUND,) * 3)
+    pen = ImageDraw.Draw(picture)
+    for left, top, index, name in places:
+        pen.rectangle((left, top + 4, left + LEGEND_TEXT, top + 4 + LEGEND_TEXT), fill=tuple(colours[index].tolist()))
+        pen.text((left + line, top + 2), name, font=font, fill=(235, 235, 235))
+    return np.array(picture)
+
+
+def confusion_picture(matrix: ConfusionMatrix, class_names: Sequence[str]) -> bytes:
+    """Draws what each true class was taken for, in percent of its pixels, as the bytes of a PNG file.
+
+    Classes that are absent from labels and predictions are left out.
+    """
+    from matplotlib.figure import Figure  # not pyplot: no display and no global state
+
+    shown = np.flatnonzero(~matrix.is_absent())
+    counts = matrix.counts[np.ix_(shown, shown)]
+    percent = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    names = [class_names[index] for index in shown]
+    side = 3 + 0.42 * max(len(names), 6)
+    figure = Figure(figsize=(side + 0.8, side), layout="constrained")
+    axes = figure.add_subplot()
+    shades = axes.imshow(percent, cmap="Blues", vmin=0, vmax=100)
+    axes.set_xticks(range(len(names)), names, rotation=90)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_xlabel("predicted class")
+    axes.set_ylabel("true class")
+    axes.set_title(f"Percent of each true class (mean IoU {matrix.mean_iou():.4f})")
+    figure.colorbar(shades, ax=axes, shrink=0.7)
+    if len(names) <= MAX_NAMED_CLASSES:
+        for row, column in np.argwhere(percent >= 0.5):
+            axes.text(column, row, f"{percent[row, column]:.0f}", ha="center", va="center", fontsize=8,
+                      color="white" if percent[row, column] > 55 else "black")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    return buffer.getvalue()

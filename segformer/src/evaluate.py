@@ -1,0 +1,110 @@
+"""The evaluation command: checkpoint in, IoU of each class and their mean out."""
+
+import json
+import logging
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from utils.model_utils.config import dump_config, require
+from utils.model_utils.device_adapter import set_up_device
+from utils.model_utils.errors import BadValueError
+from utils.model_utils.files import make_writable_folder, write_bytes
+from utils.training.logging_setup import set_up_logging
+
+from . import build
+from .config import SegformerConfig
+from .drawing import confusion_picture
+from .evaluation import (
+    Evaluation,
+    Evaluator,
+    format_accuracy,
+    format_manner,
+    format_result,
+    format_total,
+)
+from .labels import CITYSCAPES_CLASS_NAMES
+
+logger = logging.getLogger(__name__)
+
+
+def evaluate(config: SegformerConfig) -> None:
+    """Evaluates `eval_ckpt_path`.
+
+    `run_dir` gets config.yaml (eval_config.yaml in the folder of a training run), result.json, confusion_matrix.png,
+    pictures and, with `save_predictions`, predictions.
+
+    Raises:
+        UserError: a path, the data or the checkpoint cannot be used.
+    """
+    set_up_logging()
+    build.refuse_unbuilt(config)
+    for note in config.notes():
+        logger.info("%s", note)
+    checkpoint = require(config, "eval_ckpt_path", "file")
+    folder = Path(config.run_dir)
+    make_writable_folder(folder)
+    _write_config(folder, dump_config(config))
+    set_up_device(config.device_target, config.device_id, seed=config.seed)
+    network, class_names = build.load_network(config, checkpoint)
+    if config.save_predictions:
+        refuse_other_classes(class_names)
+    evaluator = build.build_evaluator(config, network, build.open_split(config, is_training=False), class_names)
+    predictions = folder / "predictions" if config.save_predictions else None
+    evaluation = evaluator.evaluate(folder / "pictures", config.num_pictures, predictions)
+    _write_results(evaluator, evaluation, checkpoint, folder)
+    print(format_result(evaluation.matrix, evaluator.class_names, checkpoint.name))
+    print(format_accuracy(evaluation.matrix, evaluator.class_names))
+    print(format_manner(evaluation, evaluator.predictor.describe()))
+    print(format_total(evaluation.seconds))
+
+
+def refuse_other_classes(class_names: Sequence[str]) -> None:
+    """Refuses classes that have no label ids.
+
+    Raises:
+        BadValueError: the classes are not the 19 of Cityscapes.
+    """
+    if tuple(class_names) != CITYSCAPES_CLASS_NAMES:
+        raise BadValueError(
+            f"save_predictions writes the label ids of Cityscapes' {len(CITYSCAPES_CLASS_NAMES)} classes, but the "
+            f"classes here are {', '.join(class_names)}: set --save_predictions=False"
+        )
+
+
+def result_of(evaluator: Evaluator, evaluation: Evaluation, checkpoint: Path) -> dict:
+    """Returns what result.json holds; null stands for what is not defined, e.g. the IoU of an absent class."""
+    matrix = evaluation.matrix
+    iou, accuracy = (_by_name(evaluator.class_names, values) for values in (matrix.iou(), matrix.class_accuracy()))
+    return {
+        "mIoU": _number(matrix.mean_iou()),
+        "mean_accuracy": _number(matrix.mean_accuracy()),
+        "pixel_accuracy": _number(matrix.pixel_accuracy()),
+        "num_images": evaluation.num_images,
+        "mode": evaluator.predictor.describe(),
+        "checkpoint": str(checkpoint),
+        "seconds": round(evaluation.seconds, 1),
+        "absent_classes": [name for name, value in iou.items() if value is None],
+        "per_class": {name: {"IoU": iou[name], "accuracy": accuracy[name]} for name in iou},
+        "confusion_matrix": matrix.counts.tolist(),
+    }
+
+
+def _by_name(names: Sequence[str], values: Sequence[float]) -> dict[str, float | None]:
+    return {name: _number(value) for name, value in zip(names, values, strict=True)}
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def _write_config(folder: Path, text: str) -> None:
+    """Writes the effective configuration; that of a training run in the same folder is left alone."""
+    name = "eval_config.yaml" if (folder / "metrics.jsonl").exists() else "config.yaml"
+    write_bytes(folder / name, text.encode())
+
+
+def _write_results(evaluator: Evaluator, evaluation: Evaluation, checkpoint: Path, folder: Path) -> None:
+    content = result_of(evaluator, evaluation, checkpoint)
+    write_bytes(folder / "result.json", json.dumps(content, indent=2, ensure_ascii=False).encode())
+    write_bytes(folder / "confusion_matrix.png", confusion_picture(evaluation.matrix, evaluator.class_names))

@@ -1,0 +1,152 @@
+"""The inference command: images and a checkpoint in; grey, coloured, overlaid and original pictures out."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from utils.image_files import ImageFile, find_image_files
+from utils.model_utils.config import require
+from utils.model_utils.device_adapter import set_up_device
+from utils.model_utils.errors import BadValueError, UserError
+from utils.model_utils.files import make_writable_folder
+from utils.training.logging_setup import set_up_logging
+
+from . import build
+from .config import SegformerConfig
+from .dataset import find_images, map_ahead, read_image
+from .inference import Predictor
+from .result_files import Outputs, refuse_overwriting, result_bases, write_results
+
+logger = logging.getLogger(__name__)
+
+SUFFIXES = (".jpg", ".jpeg", ".png")
+READING_THREADS = 1
+
+
+@dataclass(frozen=True)
+class Inference:
+    """What a run of `infer` did.
+
+    Attributes:
+        num_written: images with results.
+        num_unreadable: images that were left out.
+        seconds: how long it took.
+    """
+
+    num_written: int
+    num_unreadable: int
+    seconds: float
+
+
+def infer(config: SegformerConfig) -> None:
+    """Predicts the images of `data_path`; leaves the pictures in `infer_output_path`.
+
+    Raises:
+        UserError: a path or the checkpoint cannot be used, or none of the images can be read.
+    """
+    set_up_logging()
+    build.refuse_unbuilt(config)
+    checkpoint = require(config, "infer_ckpt_path", "file")
+    folder = Path(config.infer_output_path)
+    files = find_inputs(require(config, "data_path"), config.eval_split, folder)
+    outputs = build.choose_outputs(config)
+    bases = result_bases(files, outputs)
+    refuse_overwriting(files, bases, outputs, folder)
+    make_writable_folder(folder, "--infer_output_path")
+    set_up_device(config.device_target, config.device_id, seed=config.seed)
+    network, _ = build.load_network(config, checkpoint)
+    predictor, colours = build.build_predictor(config, network), build.colours_of_classes(config)
+    logger.info("%s", format_start(len(files), folder))
+    done = run(
+        predictor, files, bases, folder, outputs=outputs, colours=colours, log_interval=config.infer_log_interval
+    )
+    sizes = len(predictor.input_sizes)
+    logger.info("%s; the network was compiled for %d input size%s", predictor.describe(), sizes, "s" * (sizes != 1))
+    if done.num_unreadable:
+        logger.warning("%d of %d images could not be read and have no result (each is named above)",
+                       done.num_unreadable, len(files))
+    logger.info("%s", format_total(done.seconds))
+
+
+def find_inputs(path: Path, split: str, output: Path) -> tuple[ImageFile, ...]:
+    """Returns the images to predict: one file, those of a folder and its sub-folders, or a split of Cityscapes.
+
+    Args:
+        path: an image, a folder, or the root of a data set in the layout of Cityscapes, of which only
+            leftImg8bit/`split` is taken.
+        split: folder of the images of a data set.
+        output: folder of the results; what it holds from earlier runs is no input.
+
+    Raises:
+        MissingPathError: there is nothing, or no image.
+    """
+    if not (path / "leftImg8bit").is_dir():
+        return find_image_files(path, flag="--data_path", suffixes=SUFFIXES, leave_out=output)
+    found = find_images(path, split)
+    return tuple(ImageFile(file, PurePosixPath(file.relative_to(path / "leftImg8bit").as_posix())) for file in found)
+
+
+def run(
+    predictor: Predictor, files: Sequence[ImageFile], bases: Sequence[PurePosixPath], folder: Path, *,
+    outputs: Outputs, colours: np.ndarray, log_interval: int,
+) -> Inference:
+    """Predicts images one after the other and writes their pictures at their own size.
+
+    Args:
+        predictor: from an image to its classes.
+        files: the images; one that cannot be read is named in the log and left out.
+        bases: as `result_bases` gives them.
+        folder: takes the pictures.
+        outputs: which pictures.
+        colours: uint8[256, 3], RGB.
+        log_interval: images between lines of the log.
+
+    Raises:
+        BadValueError: none of the images can be read.
+        BadStateError: a result cannot be written.
+    """
+    start = last = time.monotonic()
+    num_written = 0
+    for done, (file, base, image) in enumerate(
+        map_ahead(_read, zip(files, bases, strict=True), READING_THREADS, extra=0), start=1
+    ):
+        if isinstance(image, UserError):
+            logger.warning("left out: %s", image)
+        else:
+            write_results(folder / base, file.path, image, predictor.predict(image), outputs, colours)
+            num_written += 1
+        if done % log_interval == 0:
+            now = time.monotonic()
+            logger.info("%s", format_progress(done, len(files), (now - last) / log_interval))
+            last = now
+    if not num_written:
+        raise BadValueError(f"none of the {len(files)} images can be read (each is named above): replace them")
+    return Inference(num_written, len(files) - num_written, time.monotonic() - start)
+
+
+def _read(item: tuple[ImageFile, PurePosixPath]) -> tuple[ImageFile, PurePosixPath, np.ndarray | UserError]:
+    """Reads an image in a thread; what is wrong with it is returned, so that the others go on."""
+    file, base = item
+    try:
+        return file, base, read_image(file.path)
+    except UserError as error:
+        return file, base, error
+
+
+def format_start(num_images: int, folder: Path) -> str:
+    """Returns e.g. `get image size:398, infer result will save to /segformer/infer_result`."""
+    return f"get image size:{num_images}, infer result will save to {folder}"
+
+
+def format_progress(done: int, total: int, seconds: float) -> str:
+    """Returns e.g. `infer 100/398 done, step cost:1958ms`; the mean time of the images since the last such line."""
+    return f"infer {done}/{total} done, step cost:{seconds * 1000:.0f}ms"
+
+
+def format_total(seconds: float) -> str:
+    """Returns e.g. `all infer process done, cost:819s`."""
+    return f"all infer process done, cost:{seconds:.0f}s"
