@@ -42,7 +42,6 @@ def refuse_unbuilt(config: NasFpnConfig) -> None:
         "run_distribute": "training on several devices",
         "enable_modelarts": "copying data and results of a ModelArts job",
         "enable_profiling": "profiling",
-        "pre_trained_epoch_size": "beginning the schedule after the epochs of pre_trained",
     }
     for key, feature in unbuilt.items():
         if getattr(config, key):
@@ -100,6 +99,13 @@ def load_pretrained(config: NasFpnConfig, network: RetinaNetNasFpn) -> None:
         network, Path(config.pre_trained), suite=SUITE, allow_missing=(*config.allow_missing, *class_outputs),
         allow_mismatch=(*config.allow_mismatch, *class_outputs),
     )
+
+
+def earlier_checkpoint(config: NasFpnConfig) -> Path | None:
+    """Returns the checkpoint whose optimizer goes on where `pre_trained_epoch_size` says that epochs are done."""
+    if not config.pre_trained_epoch_size or config.filter_weight:
+        return None
+    return Path(config.pre_trained)
 
 
 def build_schedule(config: NasFpnConfig, steps_per_epoch: int) -> np.ndarray:

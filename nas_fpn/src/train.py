@@ -12,6 +12,7 @@ from utils.training.checkpoint import CheckpointFolder
 from utils.training.logging_setup import set_up_logging
 from utils.training.loop import Trainer
 from utils.training.records import EpochRecord, StepRecord, TrainResult
+from utils.training.resume import AUTO
 from utils.training.run_folder import RunFolder
 
 from . import build
@@ -92,7 +93,12 @@ def _build_trainer(config: NasFpnConfig, run: RunFolder, device: DeviceInfo) -> 
     num_classes = build.num_classes(config, split)
     source = build.build_training_source(config, split)
     network = build.build_network(config, num_classes)
-    if config.pre_trained and not config.resume:
+    checkpoints = CheckpointFolder(
+        run.checkpoints_path, pattern=CHECKPOINT_PATTERN, best_name=BEST_CHECKPOINT,
+        keep_last=config.keep_checkpoint_max,
+    )
+    begins_anew = not config.resume or (config.resume == AUTO and not checkpoints.files())
+    if config.pre_trained and begins_anew:
         build.load_pretrained(config, network)
     step = build.build_train_step(config, network, num_classes, resolve_amp_level(config.amp_level, device.target))
     _log_plan(config, split, source.images_per_step)
@@ -102,15 +108,13 @@ def _build_trainer(config: NasFpnConfig, run: RunFolder, device: DeviceInfo) -> 
         evaluate = InTrainingEvaluation(build.build_evaluator(config, network, evaluation_split))
     return Trainer(
         step=step, source=source, learning_rates=build.build_schedule(config, source.steps_per_epoch), run=run,
-        checkpoints=CheckpointFolder(
-            run.checkpoints_path, pattern=CHECKPOINT_PATTERN, best_name=BEST_CHECKPOINT,
-            keep_last=config.keep_checkpoint_max,
-        ),
-        epochs=config.epoch_size, log_interval=config.log_interval,
+        checkpoints=checkpoints, epochs=config.epoch_size, log_interval=config.log_interval,
         save_every_epochs=config.save_checkpoint_epochs if config.save_checkpoint else config.epoch_size,
         evaluate=evaluate, eval_interval=config.eval_interval, eval_start_epoch=config.eval_start_epoch,
         best_metric="mAP" if evaluate else "", lines=LogLines(), max_bad_steps=config.max_bad_steps,
         seed=config.seed, suite=build.SUITE, config_text=dump_config(config), resume=config.resume,
+        first_epoch=config.pre_trained_epoch_size + 1, earlier=build.earlier_checkpoint(config),
+        class_names=split.records.class_names, category_ids=split.records.category_ids,
     )
 
 

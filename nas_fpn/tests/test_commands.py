@@ -169,7 +169,7 @@ def test_bad_checkpoints_are_refused(trained, tmp_path):
     assert "neck.stacks.1" in other
 
 
-@pytest.mark.parametrize("argument", ["--run_distribute=True", "--enable_modelarts=True", "--pre_trained_epoch_size=1"])
+@pytest.mark.parametrize("argument", ["--run_distribute=True", "--enable_modelarts=True"])
 def test_what_is_not_built_yet_is_refused(argument, tmp_path):
     sentence = _refused("train.py", *TINY, argument, f"--run_dir={tmp_path / 'run'}")
     assert "is not built yet" in sentence

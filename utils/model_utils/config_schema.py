@@ -106,7 +106,9 @@ class TrainingKeys(RuntimeKeys):
     )
     pre_trained: PathText = Field("", description="checkpoint whose weights a new run starts from")
     pre_trained_epoch_size: int = Field(
-        0, ge=0, description="epochs that pre_trained has behind it; the schedule begins after them"
+        0,
+        ge=0,
+        description="epochs that pre_trained has behind it; the run begins with the next one, optimizer state included",
     )
     allow_missing: tuple[str, ...] = Field((), description="beginnings of parameter names that a checkpoint may lack")
     allow_mismatch: tuple[str, ...] = Field(
@@ -142,6 +144,12 @@ class TrainingKeys(RuntimeKeys):
                 ("pre_trained_epoch_size", "epoch_size"),
                 f"pre_trained_epoch_size {self.pre_trained_epoch_size} leaves nothing of epoch_size {self.epoch_size}: "
                 "raise epoch_size or lower pre_trained_epoch_size",
+            )
+        if self.pre_trained_epoch_size and not self.pre_trained:
+            yield Contradiction(
+                ("pre_trained_epoch_size", "pre_trained"),
+                f"pre_trained_epoch_size is {self.pre_trained_epoch_size} and pre_trained is not set: name the "
+                "checkpoint with --pre_trained=FILE, or leave pre_trained_epoch_size out",
             )
         if self.resume and self.overwrite:
             yield Contradiction(

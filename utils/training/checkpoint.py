@@ -42,6 +42,7 @@ class TrainingState:
     Attributes:
         arrays: weights by parameter name, optimizer state, averaged weights.
         suite: name of the suite, e.g. "nas_fpn".
+        part: the part of the network that the weights are of, e.g. "backbone"; empty for all of it.
         epoch: the epoch that the run is in, from 1.
         step_in_epoch: optimizer steps made in this epoch.
         global_step: optimizer steps made in all.
@@ -59,6 +60,7 @@ class TrainingState:
 
     arrays: dict[str, np.ndarray]
     suite: str = ""
+    part: str = ""
     epoch: int = 1
     step_in_epoch: int = 0
     global_step: int = 0
@@ -97,11 +99,19 @@ def load_checkpoint(path: Path) -> TrainingState:
         MissingPathError: if there is no such file.
         BadValueError: if it is damaged, no checkpoint, without training state, or of a newer format.
     """
+    state = find_training_state(path)
+    if state is None:
+        raise BadValueError(f"'{path}' holds weights only, no training state, so a run cannot be resumed from it; "
+                            "load it as pretrained weights instead")
+    return state
+
+
+def find_training_state(path: Path) -> TrainingState | None:
+    """Reads a checkpoint like `load_checkpoint`, but returns None for one that holds weights only."""
     arrays = read_checkpoint_file(Path(path))
     values = _state_values(Path(path), arrays)
     if values is None:
-        raise BadValueError(f"'{path}' holds weights only, no training state, so a run cannot be resumed from it; "
-                            "load it as pretrained weights instead")
+        return None
     known = {item.name for item in fields(TrainingState)} - {"arrays"}
     arrays = {name: array for name, array in arrays.items() if name != STATE_NAME}
     return TrainingState(arrays=arrays, **{name: value for name, value in values.items() if name in known})
@@ -214,6 +224,7 @@ def load_weights(
     allow_unused: Sequence[str] = (),
     prefix_map: Mapping[str, str] | None = None,
     suite: str = "",
+    parts: Mapping[str, Sequence[str]] | None = None,
 ) -> LoadReport:
     """Loads weights strictly: whatever does not fit and is not allowed is refused, and then nothing is changed.
 
@@ -226,6 +237,8 @@ def load_weights(
         allow_unused: prefixes of arrays of the file (after `prefix_map`) that need not be used.
         prefix_map: prefix in the file to prefix in the network, e.g. {"": "backbone."}; the first that fits counts.
         suite: name of the suite; a file of another suite is refused.
+        parts: for each part of the network that a file may be of (`TrainingState.part`), further prefixes that it need
+            not have; a file of any other part is refused.
 
     Raises:
         MissingPathError: if there is no such file.
@@ -236,6 +249,11 @@ def load_weights(
     if suite and values.get("suite", suite) not in (suite, ""):
         raise BadValueError(
             f"'{path}' is a checkpoint of {values['suite']}, wanted one of {suite}; choose another file")
+    part = values.get("part", "")
+    if part and part not in (parts or {}):
+        raise BadValueError(f"'{path}' holds the {part} alone, to start a training from (--pre_trained); choose the "
+                            "checkpoint of a whole network")
+    allow_missing = (*allow_missing, *((parts or {}).get(part, ())))
     arrays = {_mapped(name, prefix_map or {}): array for name, array in arrays.items()}
     parameters = {parameter.name: parameter for parameter in network.get_parameters()}
     matching = _checked_matching(path, arrays, parameters, (allow_missing, allow_mismatch, allow_unused))

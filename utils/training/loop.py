@@ -22,7 +22,7 @@ from utils.training.progress import (
     format_step_line,
 )
 from utils.training.records import BatchSource, EpochRecord, Evaluation, LineFormats, StepRecord, TrainResult
-from utils.training.resume import find_state, take_position
+from utils.training.resume import find_state, restore_loss_scale, take_over, take_position
 from utils.training.run_folder import RunFolder
 from utils.training.step import TrainStep
 from utils.training.stop_requests import StopRequests
@@ -47,6 +47,9 @@ class Trainer:
         class_names: name of each class index, stored in checkpoints.
         category_ids: the data set's own id of each class index, stored in checkpoints.
         resume: "" to start anew, "auto" for the newest checkpoint in `checkpoints`, or a checkpoint file.
+        first_epoch: where a run that starts anew begins in the schedule and in the order of the data.
+        earlier: checkpoint that such a run takes optimizer state, averages and loss scale from, where it has them; None
+            to begin with the weights as they are.
         log_interval: steps between log lines and rows of metrics.
         save_every_epochs: epochs between checkpoints; the last epoch is always saved.
         save_every_steps: optimizer steps between further checkpoints; 0 for none.
@@ -77,6 +80,8 @@ class Trainer:
         class_names: Sequence[str] = (),
         category_ids: Sequence[int] = (),
         resume: str = "",
+        first_epoch: int = 1,
+        earlier: Path | None = None,
         log_interval: int = 50,
         save_every_epochs: int = 1,
         save_every_steps: int = 0,
@@ -88,12 +93,15 @@ class Trainer:
         max_bad_steps: int = 20,
     ) -> None:
         _check_numbers(epochs, source, log_interval, save_every_epochs, eval_interval, max_bad_steps)
+        if not 1 <= first_epoch <= epochs:
+            raise BadValueError(f"first_epoch={first_epoch}: wanted 1 to {epochs}, the number of epochs")
         if len(learning_rates) < epochs * source.steps_per_epoch:
             raise ValueError(
                 f"{len(learning_rates)} learning rates for {epochs} epochs of {source.steps_per_epoch} steps")
         self._step, self._source, self._learning_rates = step, source, learning_rates
         self._run, self._checkpoints, self._epochs = run, checkpoints, epochs
         self._resume, self._lines = resume, lines
+        self._first_epoch, self._earlier = first_epoch, earlier
         self._log_interval, self._save_every_epochs = log_interval, save_every_epochs
         self._save_every_steps, self._max_bad_steps = save_every_steps, max_bad_steps
         self._evaluate, self._best_metric = evaluate, best_metric
@@ -143,20 +151,26 @@ class Trainer:
         """Takes over the state of the checkpoint to resume from, if any."""
         found = find_state(self._resume, self._checkpoints)
         if found is None:
-            self._step.reset_averages()
-            self._run.metrics.cut(0, keep_evaluation=False)
+            self._begin_anew()
             return
         path, state = found
         take_position(path, state, self._state)
         restore_parameters(path, state, [*self._step.weight_parameters(), *self._step.extra_parameters()])
-        scaler = self._step.loss_scaler
-        if scaler.dynamic:
-            scaler.scale, scaler.good_steps = state.loss_scale, state.loss_scale_good_steps
+        restore_loss_scale(state, self._step)
         self._best = Evaluation(**state.best) if state.best else None
         self._last_path = path
         self._run.metrics.cut(self._state.global_step, keep_evaluation=state.epoch_done)
         logger.info("resuming at epoch %d step %d of %d from %s",
                     self._state.epoch, self._state.step_in_epoch, self._state.steps_per_epoch, path)
+
+    def _begin_anew(self) -> None:
+        """Goes to the first step of the first epoch."""
+        self._step.reset_averages()
+        if self._earlier is not None:
+            take_over(self._earlier, self._step, self._first_epoch)
+        self._state.epoch = self._first_epoch
+        self._state.global_step = (self._first_epoch - 1) * self._source.steps_per_epoch
+        self._run.metrics.cut(0, keep_evaluation=False)
 
     def _next_epoch(self) -> None:
         self._state.epoch += 1

@@ -1,10 +1,17 @@
-"""Finds the checkpoint that a run goes on from and checks that it is this run's."""
+"""Finds the checkpoint that a run goes on from and takes over what it holds."""
 
 import logging
 from pathlib import Path
 
 from utils.model_utils.errors import BadValueError
-from utils.training.checkpoint import CheckpointFolder, TrainingState, load_checkpoint
+from utils.training.checkpoint import (
+    CheckpointFolder,
+    TrainingState,
+    find_training_state,
+    load_checkpoint,
+    restore_parameters,
+)
+from utils.training.step import TrainStep
 
 logger = logging.getLogger(__name__)
 
@@ -61,3 +68,39 @@ def take_position(path: Path, found: TrainingState, wanted: TrainingState) -> No
                    path, wanted.steps_per_epoch, found.steps_per_epoch)
     wanted.step_in_epoch = wanted.steps_per_epoch
     wanted.global_step = found.epoch * wanted.steps_per_epoch
+
+
+def take_over(path: Path, step: TrainStep, first_epoch: int) -> None:
+    """Begins a new run with all that a checkpoint holds for it: weights, optimizer state, averages, loss scale.
+
+    A file of weights only, or of another network or optimizer, changes nothing; the log says so.
+
+    Args:
+        path: the checkpoint.
+        step: of the new run.
+        first_epoch: first epoch of the new run, for a word of warning where the checkpoint is from elsewhere.
+
+    Raises:
+        MissingPathError: if there is no such file.
+        BadValueError: if it cannot be read.
+    """
+    state = find_training_state(path)
+    if state is None:
+        logger.info("%s holds weights only: the optimizer starts anew", path)
+        return
+    try:
+        restore_parameters(path, state, [*step.weight_parameters(), *step.extra_parameters()])
+    except BadValueError as error:
+        logger.warning("the optimizer starts anew, only weights are taken: %s", error)
+        return
+    restore_loss_scale(state, step)
+    if (state.epoch, state.step_in_epoch) != (first_epoch - 1, state.steps_per_epoch):
+        logger.warning("%s was saved at step %d of %d in epoch %d, this run begins with epoch %d",
+                       path, state.step_in_epoch, state.steps_per_epoch, state.epoch, first_epoch)
+    logger.info("took weights, optimizer state and averages from %s", path)
+
+
+def restore_loss_scale(state: TrainingState, step: TrainStep) -> None:
+    """Sets a dynamic loss scale as it was; a static one is the configuration's."""
+    if step.loss_scaler.dynamic:
+        step.loss_scaler.scale, step.loss_scaler.good_steps = state.loss_scale, state.loss_scale_good_steps

@@ -264,6 +264,7 @@ def test_contradiction_says_where_both_values_come_from(suite):
 def test_shared_contradictions(suite):
     assert "resume and overwrite are both set" in refusal(suite, "--resume=auto", "--overwrite")
     assert "pre_trained_epoch_size 5 leaves nothing of epoch_size 5" in refusal(suite, "--pre_trained_epoch_size=5")
+    assert "pre_trained_epoch_size is 1 and pre_trained is not set" in refusal(suite, "--pre_trained_epoch_size=1")
     assert "coco_classes names ['a'] more than once" in refusal(suite, "--coco_classes=a,b,a")
     assert "coco_classes is empty" in refusal(suite, "--coco_classes=[]")
     assert "num_classes is 4 and coco_classes has 2 names" in refusal(suite, "--coco_classes=a,b", "--num_classes=4")

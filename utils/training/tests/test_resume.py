@@ -20,6 +20,7 @@ from tiny_training import (
 )
 
 from utils.model_utils.command import Terminated
+from utils.training.checkpoint_file import write_checkpoint_file
 from utils.training.metrics_log import read_metrics
 
 SCRIPT = Path(__file__).with_name("tiny_training.py")
@@ -171,6 +172,42 @@ def test_a_damaged_newest_checkpoint_is_passed_over(damage, whole, tmp_path, cap
     assert result.steps == 1
     assert "passing over a checkpoint: " in caplog.text
     assert_equal_states(actual, whole[1])
+
+
+def test_a_new_run_goes_on_after_the_epochs_of_an_earlier_one(tmp_path):
+    """Weights, optimizer state, averages, loss scale, schedule and draws: the second epoch is that of a whole run."""
+    _, expected = run_to_end(tmp_path / "whole", keep_last=0)
+    earlier = tmp_path / "whole" / "checkpoints" / "tiny-1_4.ckpt"
+    result, actual = run_to_end(tmp_path / "second", resume="", first_epoch=2, earlier=earlier)
+    assert_equal_states(actual, expected)
+    assert result.steps == STEPS_PER_EPOCH
+    assert result.last_checkpoint.name == "tiny-2_4.ckpt"
+    whole, second = (stripped(read_metrics(tmp_path / name / "metrics.jsonl")) for name in ("whole", "second"))
+    assert second == [row for row in whole if row["epoch"] == 2]
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    ({"optimizer": "adamw"}, "the optimizer starts anew, only weights are taken: "),
+    ({"first_epoch": 3, "epochs": 3}, "was saved at step 4 of 4 in epoch 1, this run begins with epoch 3"),
+])
+def test_an_earlier_run_that_does_not_fit_is_said_in_the_log(options, words, whole, tmp_path, caplog):
+    earlier = whole[0] / "checkpoints" / "tiny-1_4.ckpt"
+    run_to_end(tmp_path, resume="", **{"first_epoch": 2, "earlier": earlier, **options})
+    assert words in caplog.text
+
+
+def test_of_a_file_of_weights_only_the_schedule_goes_on_alone(tmp_path, caplog):
+    caplog.set_level("INFO")
+    write_checkpoint_file(tmp_path / "weights.ckpt", {"head.bias": np.zeros(3, np.float32)})
+    result, _ = run_to_end(tmp_path / "run", resume="", first_epoch=2, earlier=tmp_path / "weights.ckpt")
+    assert "holds weights only: the optimizer starts anew" in caplog.text
+    assert result.steps == STEPS_PER_EPOCH
+
+
+@pytest.mark.parametrize("first_epoch", [0, 3])
+def test_a_first_epoch_outside_of_the_run_gets_a_sentence(first_epoch, tmp_path):
+    with pytest.raises(ValueError, match="wanted 1 to 2, the number of epochs"):
+        run_to_end(tmp_path, first_epoch=first_epoch)
 
 
 @pytest.mark.parametrize(("options", "sentence"), [
