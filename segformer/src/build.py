@@ -40,7 +40,6 @@ def refuse_unbuilt(config: SegformerConfig) -> None:
         "run_distribute": "training on several devices",
         "enable_modelarts": "copying data and results of a ModelArts job",
         "enable_profiling": "profiling",
-        "pre_trained_epoch_size": "beginning the schedule after the epochs of pre_trained",
     }
     for key, feature in unbuilt.items():
         if getattr(config, key):
@@ -164,7 +163,7 @@ def load_pretrained(config: SegformerConfig, network: Segformer, path: Path) -> 
     """Loads pretrained weights: of the encoder alone, or of the whole network."""
     load_weights(
         network, path, suite=SUITE, allow_missing=("head.", *config.allow_missing),
-        allow_mismatch=config.allow_mismatch,
+        allow_mismatch=config.allow_mismatch, parts={"backbone": ("head.",)},
     )
 
 

@@ -1,0 +1,129 @@
+"""The training command: data in, run folder with checkpoints, log and curves out."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from utils.model_utils.config import dump_config
+from utils.model_utils.device_adapter import DeviceInfo, resolve_amp_level, set_up_device
+from utils.training.checkpoint import CheckpointFolder
+from utils.training.logging_setup import set_up_logging
+from utils.training.loop import Trainer
+from utils.training.records import EpochRecord, StepRecord, TrainResult
+from utils.training.resume import AUTO
+from utils.training.run_folder import RunFolder
+
+from . import build
+from .config import SegformerConfig
+from .evaluation import Evaluator, format_result, metrics_of
+
+logger = logging.getLogger(__name__)
+
+BEST_METRIC = "mIoU"
+
+
+class LogLines:
+    """The line of a step that the page shows; it shows none for an epoch."""
+
+    def step_lines(self, record: StepRecord) -> list[str]:
+        """Returns the line of a step."""
+        return [format_step(record)]
+
+    def epoch_lines(self, _record: EpochRecord) -> list[str]:
+        """Returns nothing."""
+        return []
+
+
+def format_step(record: StepRecord) -> str:
+    """Returns e.g. `Epoch 12/200, step:100/1487, loss:0.08269882, overflow:False, loss_scale:32768.0, step cost:182ms`.
+
+    The cost is that of this step, waiting for its data included.
+    """
+    return (
+        f"Epoch {record.epoch}/{record.epochs}, step:{record.step}/{record.steps_per_epoch}, "
+        f"loss:{np.float32(record.losses['loss'])!s}, overflow:{not record.is_finite}, "
+        f"loss_scale:{record.loss_scale}, step cost:{record.data_ms + record.step_ms:.0f}ms"
+    )
+
+
+def checkpoint_name(backbone: str, epoch: int | str) -> str:
+    """Returns e.g. `segformer_mit_b1_12.ckpt`."""
+    return f"segformer_{backbone}_{epoch}.ckpt"
+
+
+@dataclass(frozen=True, eq=False)
+class InTrainingEvaluation:
+    """Evaluates after an epoch and logs the block of the page.
+
+    Attributes:
+        evaluator: of the evaluation split.
+        backbone: for the checkpoint's name in the block.
+    """
+
+    evaluator: Evaluator
+    backbone: str
+
+    def __call__(self, epoch: int) -> Mapping[str, float]:
+        """Returns mIoU, mean accuracy and pixel accuracy."""
+        evaluation = self.evaluator.evaluate()
+        name = checkpoint_name(self.backbone, epoch)
+        for line in format_result(evaluation.matrix, self.evaluator.class_names, name).splitlines():
+            logger.info("%s", line)
+        return metrics_of(evaluation)
+
+
+def train(config: SegformerConfig) -> TrainResult:
+    """Trains as configured.
+
+    Raises:
+        UserError: a path, the data, a checkpoint or the run folder cannot be used, or the loss is not finite.
+    """
+    set_up_logging()
+    build.refuse_unbuilt(config)
+    with RunFolder(
+        Path(config.run_dir), resume=bool(config.resume), overwrite=config.overwrite,
+        checkpoints=config.save_checkpoint_path,
+    ) as run:
+        set_up_logging(run.log_path)
+        for note in config.notes():
+            logger.info("%s", note)
+        run.write_config(dump_config(config))
+        device = set_up_device(config.device_target, config.device_id, seed=config.seed)
+        return _build_trainer(config, run, device).fit()
+
+
+def _build_trainer(config: SegformerConfig, run: RunFolder, device: DeviceInfo) -> Trainer:
+    checkpoints = CheckpointFolder(
+        run.checkpoints_path, pattern=checkpoint_name(config.backbone, "{epoch}"),
+        best_name=checkpoint_name(config.backbone, "best"), keep_last=config.keep_checkpoint_max,
+    )
+    begins_anew = not config.resume or (config.resume == AUTO and not checkpoints.files())
+    pretrained = build.find_pretrained(config) if begins_anew else None
+    pairs = build.open_split(config, is_training=True)
+    source = build.build_training_source(config, pairs)
+    network = build.build_network(config)
+    if pretrained is not None:
+        build.load_pretrained(config, network, pretrained)
+    step = build.build_train_step(config, network, resolve_amp_level(config.amp_level, device.target))
+    names = build.names_of_classes(config)
+    logger.info("%d images, %d classes: %s", len(pairs), len(names), ", ".join(names))
+    logger.info("highest learning rate %g, %d images in a step", build.effective_lr(config), source.images_per_step)
+    evaluate = None
+    if config.run_eval:
+        evaluation_pairs = build.open_split(config, is_training=False)
+        evaluate = InTrainingEvaluation(
+            build.build_evaluator(config, network, evaluation_pairs, names), config.backbone
+        )
+    return Trainer(
+        step=step, source=source, learning_rates=build.build_schedule(config, source.steps_per_epoch), run=run,
+        checkpoints=checkpoints, epochs=config.epoch_size, log_interval=config.log_interval,
+        save_every_epochs=config.save_checkpoint_epochs if config.save_checkpoint else config.epoch_size,
+        evaluate=evaluate, eval_interval=config.eval_interval, eval_start_epoch=config.eval_start_epoch,
+        best_metric=BEST_METRIC if evaluate and config.save_best_ckpt else "", lines=LogLines(),
+        max_bad_steps=config.max_bad_steps, seed=config.seed, suite=build.SUITE, config_text=dump_config(config),
+        resume=config.resume, class_names=names, first_epoch=config.pre_trained_epoch_size + 1,
+        earlier=pretrained if config.pre_trained_epoch_size else None,
+    )
