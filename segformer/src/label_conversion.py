@@ -205,7 +205,7 @@ def _run(jobs: Sequence[Path], processes: int) -> Iterator[str | None]:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=context, initializer=_start_worker) as pool:
         try:
-            yield from pool.map(_convert, jobs, chunksize=4)
+            yield from pool.map(_convert, jobs)
         except BrokenProcessPool as error:
             raise BadStateError("a process that made labels was killed, perhaps for want of memory; give the command "
                                 "again with a lower --nproc: it goes on with what is missing") from error

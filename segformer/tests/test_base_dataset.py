@@ -97,7 +97,7 @@ def test_a_crop_with_exactly_the_limit_is_refused():
 
 
 def test_a_varied_place_is_looked_for():
-    """One of four places holds two classes: eleven windows find it with 1 - (3/4)^11 = 0.958, a single one with 0.25."""
+    """One of four places holds two classes: eleven windows find it with 1 - (3/4)^11 = 0.958, one with 0.25."""
     label = np.array([[0, 0, 0, 0, 1]], np.uint8)
     for cat_max_ratio, wanted in ((0.75, 0.958), (1.0, 0.25)):
         windows = [choose_crop(label, (1, 2), cat_max_ratio, 255, generator(0, 0, item)) for item in range(2000)]

@@ -1,0 +1,229 @@
+"""The command that makes the labels, as a user gives it."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from segformer.src.label_conversion import (
+    ConversionReport,
+    convert_labels,
+    find_annotations,
+    format_report,
+    label_from_polygons,
+)
+from segformer.tests.tiny_city import draw_pair, label_path, write_city, write_png
+
+pytestmark = pytest.mark.end_to_end
+
+TOOL = Path(__file__).resolve().parent.parent / "tools" / "convert_dataset.py"
+
+
+def _run(*arguments, folder=None, check=True):
+    command = [sys.executable, str(TOOL), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=120)
+    assert "Traceback" not in done.stderr
+    assert (done.returncode == 0) == check, done.stderr
+    return done
+
+
+def _labels(root):
+    return {path.name: path.read_bytes() for path in root.rglob("*_gtFine_labelTrainIds.png")}
+
+
+@pytest.fixture()
+def city(tmp_path):
+    return write_city(tmp_path / "a city", kinds=("polygons",))
+
+
+def test_labels_are_those_that_were_drawn(city, tmp_path):
+    done = _run(city, "--nproc", 8, folder=tmp_path)
+    assert done.stdout.startswith("made 7 labels (0 of them from labelIds) in ")
+    assert done.stdout.endswith("; 0 were there already, 0 failed\n")
+    for split, seed in (("train", 500), ("val", 300)):
+        made = cv2.imread(str(label_path(city, split, 1)), cv2.IMREAD_UNCHANGED)
+        np.testing.assert_array_equal(made, draw_pair(48, 96, seed + 1)[1])
+
+
+def test_labels_are_those_of_cityscapesscripts(tmp_path):
+    """Overlapping, unknown-group, deleted, ignored and half-outside polygons, on the official tool and on ours."""
+    root = write_city(tmp_path / "city", {"train": 1, "val": 1}, kinds=("polygons",))
+    polygon = [[10, 10], [40, 12], [30, 40]]
+    objects = [
+        {"label": "road", "polygon": [[0, 0], [95, 0], [95, 47], [0, 47]]},
+        {"label": "car", "polygon": polygon},
+        {"label": "cargroup", "polygon": [[x + 30, y - 15] for x, y in polygon]},
+        {"label": "license plate", "polygon": polygon},
+        {"label": "ego vehicle", "polygon": [[60, 30], [80, 30], [80, 90]]},
+        {"label": "sky", "polygon": polygon, "deleted": 1},
+    ]
+    content = json.dumps({"imgHeight": 48, "imgWidth": 96, "objects": objects})
+    label_path(root, "train", 0, "polygons.json").write_text(content)
+    official = tmp_path / "official"
+    shutil.copytree(root, official)
+    subprocess.run([sys.executable, "-m", "cityscapesscripts.preparation.createTrainIdLabelImgs"], check=True,
+                   env={**os.environ, "CITYSCAPES_DATASET": str(official)}, capture_output=True)
+    _run(root)
+    for split in ("train", "val"):
+        ours, theirs = (cv2.imread(str(label_path(folder, split, 0)), -1) for folder in (root, official))
+        np.testing.assert_array_equal(ours, theirs)
+    assert set(np.unique(cv2.imread(str(label_path(root, "train", 0)), -1))) == {0, 13, 255}
+
+
+def test_label_ids_serve_where_there_are_no_polygons(tmp_path):
+    root = write_city(tmp_path / "city", kinds=("polygons", "ids"))
+    label_path(root, "train", 0, "polygons.json").unlink()
+    done = _run(root, "--nproc=1")
+    assert "made 7 labels (1 of them from labelIds)" in done.stdout
+    np.testing.assert_array_equal(cv2.imread(str(label_path(root, "train", 0)), -1), draw_pair(48, 96, 500)[1])
+
+
+def test_what_is_finished_is_kept_and_what_is_damaged_made_again(city):
+    _run(city)
+    labels = _labels(city)
+    kept, cut, empty = (label_path(city, "train", index) for index in range(3))
+    times = {path: path.stat().st_mtime_ns for path in city.rglob("*") if path not in (cut, empty)}
+    cut.write_bytes(cut.read_bytes()[:-20])
+    empty.write_bytes(b"")
+    done = _run(city)
+    assert "made 2 labels" in done.stdout
+    assert "5 were there already" in done.stdout
+    assert _labels(city) == labels
+    assert kept.stat().st_mtime_ns == times[kept]
+
+
+def test_nothing_to_do_writes_nothing(city):
+    _run(city)
+    before = {path: path.stat().st_mtime_ns for path in city.rglob("*")}
+    assert "made 0 labels" in _run(city).stdout
+    assert {path: path.stat().st_mtime_ns for path in city.rglob("*")} == before
+
+
+BROKEN = {
+    "cut JSON": ('{"imgHeight": 48, "imgWi', "is broken"),
+    "no object": ("[1, 2]", "is broken"),
+    "no size": ('{"objects": []}', "is broken"),
+    "one point": ('{"imgHeight": 4, "imgWidth": 4, "objects": [{"label": "car", "polygon": [[1, 2]]}]}', "is broken"),
+    "negative size": ('{"imgHeight": -4, "imgWidth": 4, "objects": []}', "is broken"),
+    "zero size": ('{"imgHeight": 0, "imgWidth": 4, "objects": []}', "imgHeight or imgWidth 0"),
+    "unknown class": ('{"imgHeight": 4, "imgWidth": 4, "objects": [{"label": "unicorn", "polygon": [[1, 2], [2, 2]]}]}',
+                      "Label 'unicorn' not known"),
+    "not text": ("\udcff\udcfe", "is broken"),
+}
+
+
+def test_broken_annotations_are_named_and_the_others_converted(tmp_path):
+    root = write_city(tmp_path / "city", {"train": len(BROKEN) + 2}, kinds=("polygons",))
+    for index, (content, _) in enumerate(BROKEN.values()):
+        label_path(root, "train", index, "polygons.json").write_text(content, errors="surrogateescape")
+    done = _run(root, check=False)
+    assert done.returncode == 2
+    lines = done.stderr.splitlines()
+    for index, (_, words) in enumerate(BROKEN.values()):
+        path = label_path(root, "train", index, "polygons.json")
+        assert len([line for line in lines if str(path) in line and words in line]) == 1, done.stderr
+    assert lines[-1].startswith(f"convert_dataset.py: error: {len(BROKEN)} annotations, named above")
+    assert "made 2 labels (0 of them from labelIds)" in done.stdout
+    assert f"{len(BROKEN)} failed" in done.stdout
+    assert sorted(_labels(root)) == sorted(label_path(root, "train", index).name for index in (8, 9))
+    assert not list(root.rglob("*.tmp"))
+
+
+def test_broken_label_ids_are_named(tmp_path):
+    root = write_city(tmp_path / "city", {"train": 3}, kinds=("ids",))
+    write_png(label_path(root, "train", 0, "labelIds.png"), np.full((8, 8), 99, np.uint8))
+    write_png(label_path(root, "train", 1, "labelIds.png"), np.full((8, 8), 9, np.uint16))
+    stderr = _run(root, "--nproc=1", check=False).stderr
+    assert "labelIds.png' holds 99, but ids end at 33" in stderr
+    assert "is a grey PNG file with 16 bits" in stderr
+    assert len(_labels(root)) == 1
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (["{root}/nowhere"], "gtFine' is not a folder; give the folder that holds gtFine"),
+    (["{root}"], "holds no annotation; wanted files like train/<city>/<name>_gtFine_polygons.json"),
+    (["{root}", "--nproc=0"], "--nproc is 0, wanted 1 or more"),
+    (["{root}", "--nproc=many"], "argument --nproc: invalid int value: 'many'"),
+])
+def test_a_command_that_cannot_be_is_a_sentence(tmp_path, arguments, words):
+    (tmp_path / "gtFine").mkdir()
+    done = _run(*(argument.format(root=tmp_path) for argument in arguments), check=False)
+    assert done.returncode == 2
+    assert words in done.stderr
+
+
+def test_without_a_folder_the_documented_one_is_meant(tmp_path):
+    default = TOOL.parent.parent / "data" / "cityscapes"
+    if default.exists():
+        pytest.skip("this checkout has data in the documented folder")
+    assert f"'{default / 'gtFine'}' is not a folder" in _run(folder=tmp_path, check=False).stderr
+
+
+def test_a_label_that_cannot_be_written_ends_the_command(city):
+    """A folder stands where a label goes: os.replace refuses, as a full disk would."""
+    label_path(city, "train", 0).mkdir()
+    for processes in (1, 2):
+        done = _run(city, "--nproc", processes, check=False)
+        assert done.returncode == 2
+        assert "labelTrainIds.png' cannot be written" in done.stderr
+        assert not list(city.rglob("*.tmp"))
+
+
+@pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_conversion_that_is_killed_is_taken_up_again(tmp_path, kind):
+    root = write_city(tmp_path / "city", {"train": 24}, kinds=("polygons",))
+    objects = [{"label": "car", "polygon": [[i, 0], [i + 900, 5], [i, 1000]]} for i in range(400)]
+    large = json.dumps({"imgHeight": 1024, "imgWidth": 2048, "objects": objects})
+    for index in range(24):
+        label_path(root, "train", index, "polygons.json").write_text(large)
+    process = subprocess.Popen([sys.executable, str(TOOL), str(root)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not _labels(root) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(kind)
+    _, stderr = process.communicate(timeout=60)  # ends only when the workers are gone: they hold the pipe
+    assert process.returncode == {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGINT: 130}[kind]
+    assert b"Traceback" not in stderr
+    made = len(_labels(root))
+    assert 0 < made < 24
+    if kind != signal.SIGKILL:
+        assert not list(root.rglob("*.tmp"))
+    assert all(cv2.imdecode(np.frombuffer(data, np.uint8), -1).shape == (1024, 2048) for data in _labels(root).values())
+    leftover = label_path(root, "train", 23)
+    leftover.with_name(f".{leftover.name}.{process.pid}.tmp").write_bytes(b"half of a label")
+    done = _run(root)
+    assert f"made {24 - made} labels" in done.stdout
+    assert f"{made} were there already" in done.stdout
+    assert len(_labels(root)) == 24
+    assert not list(root.rglob("*.tmp"))
+
+
+def test_report_is_one_line():
+    report = ConversionReport(from_polygons=3470, from_ids=5, skipped=12, failed=1, seconds=95.21)
+    assert format_report(report) == (
+        "made 3475 labels (5 of them from labelIds) in 95.2 s; 12 were there already, 1 failed")
+
+
+def test_the_number_of_processes_changes_nothing(city):
+    alone = convert_labels(city, 1)
+    labels = _labels(city)
+    shutil.rmtree(city / "gtFine")
+    write_city(city, kinds=("polygons",))
+    together = convert_labels(city, 3)
+    assert (alone.from_polygons, together.from_polygons) == (7, 7)
+    assert _labels(city) == labels
+
+
+def test_polygons_come_before_label_ids(tmp_path):
+    root = write_city(tmp_path / "city", {"train": 1}, kinds=("polygons", "ids"))
+    found = find_annotations(root)
+    assert found == [label_path(root, "train", 0, "polygons.json")]
+    np.testing.assert_array_equal(label_from_polygons(found[0]), draw_pair(48, 96, 500)[1])
