@@ -30,6 +30,7 @@ from .labels import LARGEST_ID, train_id_table
 
 POLYGONS_ENDING = "_gtFine_polygons.json"
 IDS_ENDING = "_gtFine_labelIds.png"
+_LEFTOVER_AGE_S = 60.0
 # What reading an annotation raises on wrong content; each is the file's fault, not the program's.
 _CONTENT_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError,
                    MemoryError)  # fmt: skip
@@ -123,7 +124,7 @@ def find_annotations(root: Path) -> list[Path]:
             if ending and not name.startswith("."):
                 stem = str(path)[: -len(ending)]
                 chosen[stem] = path if ending == POLYGONS_ENDING else chosen.get(stem, path)
-            elif _is_leftover(name):
+            elif _is_leftover(path):
                 path.unlink(missing_ok=True)
     if not chosen:
         raise MissingPathError(f"'{folder}' holds no annotation; wanted files like train/<city>/<name>"
@@ -230,15 +231,10 @@ def _ending(path: Path) -> str:
     return next((ending for ending in (POLYGONS_ENDING, IDS_ENDING) if path.name.endswith(ending)), "")
 
 
-def _is_leftover(name: str) -> bool:
-    """Tells whether this is a temporary file of `write_bytes` whose process is gone."""
-    stem, _, number = name.removesuffix(".tmp").rpartition(".")
-    if not (name.endswith(".tmp") and stem.startswith(".") and stem.endswith(LABEL_ENDING) and number.isdigit()):
+def _is_leftover(path: Path) -> bool:
+    """Tells whether this is a temporary file of `write_bytes` that nobody will rename: it is there for milliseconds."""
+    if not (path.name.startswith(".") and f"{LABEL_ENDING}." in path.name and path.suffix == ".tmp"):
         return False
-    try:
-        os.kill(int(number), 0)
-    except ProcessLookupError:
-        return True
-    except (OSError, OverflowError):
-        return False
+    with contextlib.suppress(OSError):
+        return time.time() - path.stat().st_mtime > _LEFTOVER_AGE_S
     return False
