@@ -48,7 +48,16 @@ class Split:
 
     @property
     def ground_truth(self) -> Path | dict:
-        """COCO annotations to evaluate with: the file itself, else what the MindRecord files hold."""
+        """COCO annotations to evaluate with: the file itself, else what the MindRecord files hold.
+
+        Raises:
+            MissingPathError: there is no such file.
+        """
+        if self.annotation_file and not self.annotation_file.is_file():
+            raise MissingPathError(
+                f"annotation file '{self.annotation_file}' does not exist: correct --instance_set, in which {{}} "
+                "stands for the split; for what the MindRecord files hold, leave instance_set and coco_root out"
+            )
         return self.annotation_file or to_coco_ground_truth(_dataset_of(self.records))
 
     def training_rows(self, keep_empty: bool) -> np.ndarray:
