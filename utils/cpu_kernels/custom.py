@@ -1,0 +1,99 @@
+"""The kernels of the library as MindSpore primitives with gradients, made once per process each."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
+import mindspore as ms
+from mindspore import Tensor, ops
+
+Shape = tuple[int, ...]
+
+
+def _kernel(
+    library: Path, name: str, out_shapes: Callable[..., Shape | tuple[Shape, ...]], num_outputs: int = 1,
+    bprop: Callable | None = None,
+) -> ops.Custom:
+    """Returns a function of the library as a primitive of float32 results.
+
+    Args:
+        library: from `library.kernel_library`.
+        name: of the C function.
+        out_shapes: gives the shapes of the outputs for the shapes of the inputs.
+        num_outputs: 1 for one Tensor, more for a tuple of them.
+        bprop: gradients of the inputs, from inputs, output and the output's gradient, as `ops.Custom` wants it.
+    """
+    types = ms.float32 if num_outputs == 1 else (ms.float32,) * num_outputs
+    return ops.Custom(f"{library}:{name}", out_shapes, types, "aot", bprop)
+
+
+@functools.cache
+def gelu_kernel(library: Path) -> ops.Custom:
+    """Returns x[...] -> gelu(x)."""
+    backward = _kernel(library, "gelu_backward", lambda x, dy: x)
+
+    def bprop(x: Tensor, out: Tensor, dout: Tensor) -> tuple[Tensor]:
+        return (backward(x, dout),)
+
+    return _kernel(library, "gelu_forward", lambda x: x, bprop=bprop)
+
+
+@functools.cache
+def layer_norm_kernel(library: Path) -> ops.Custom:
+    """Returns (x[..., C], gamma[C], beta[C], eps[1]) -> y[..., C]."""
+    backward = _kernel(library, "layer_norm_backward", lambda x, gamma, eps, dy: (x, gamma, gamma), 3)
+
+    def bprop(x: Tensor, gamma: Tensor, beta: Tensor, eps: Tensor, out: Tensor, dout: Tensor) -> tuple[Tensor, ...]:
+        dx, dgamma, dbeta = backward(x, gamma, eps, dout)
+        return dx, dgamma, dbeta, ops.zeros_like(eps)
+
+    return _kernel(library, "layer_norm_forward", lambda x, gamma, beta, eps: x, bprop=bprop)
+
+
+@functools.cache
+def attention_kernel(library: Path) -> ops.Custom:
+    """Returns (q[N, L, h, d], k[N, S, h, d], v[N, S, h, d], scale[1]) -> result[N, L, h, d], log_sums[N, h, L]."""
+    backward = _kernel(library, "attention_backward", lambda q, k, v, *rest: (q, k, v), 3)
+
+    def bprop(
+        q: Tensor, k: Tensor, v: Tensor, scale: Tensor, out: tuple[Tensor, Tensor], dout: tuple[Tensor, Tensor],
+    ) -> tuple[Tensor, ...]:
+        dq, dk, dv = backward(q, k, v, scale, out[0], out[1], dout[0])
+        return dq, dk, dv, ops.zeros_like(scale)
+
+    return _kernel(library, "attention_forward", lambda q, k, v, scale: (q, [q[0], q[2], q[1]]), 2, bprop)
+
+
+@functools.cache
+def depthwise_gelu_kernel(library: Path) -> ops.Custom:
+    """Returns (x[N, H, W, C], weight[C, 1, 3, 3], bias[C]) -> y[N, H, W, C]."""
+    backward = _kernel(library, "depthwise_gelu_backward", lambda x, weight, bias, dy: (x, weight, bias), 3)
+
+    def bprop(x: Tensor, weight: Tensor, bias: Tensor, out: Tensor, dout: Tensor) -> tuple[Tensor, ...]:
+        return backward(x, weight, bias, dout)
+
+    return _kernel(library, "depthwise_gelu_forward", lambda x, weight, bias: x, bprop=bprop)
+
+
+@functools.cache
+def resize_kernel(library: Path, size: tuple[int, int]) -> ops.Custom:
+    """Returns x[N, C, h, w] -> y[N, C, *size]."""
+    backward = _kernel(library, "resize_backward", lambda dy, x: x)
+
+    def bprop(x: Tensor, out: Tensor, dout: Tensor) -> tuple[Tensor]:
+        return (backward(dout, x),)
+
+    return _kernel(library, "resize_forward", lambda x: [x[0], x[1], *size], bprop=bprop)
+
+
+@functools.cache
+def cross_entropy_kernel(library: Path) -> ops.Custom:
+    """Returns (logits[N, C, h, w], labels int32[N, H, W]) -> loss[N, H, W], log_sums[N, H, W]."""
+    backward = _kernel(library, "cross_entropy_backward", lambda logits, *rest: logits)
+
+    def bprop(
+        logits: Tensor, labels: Tensor, out: tuple[Tensor, Tensor], dout: tuple[Tensor, Tensor],
+    ) -> tuple[Tensor, Tensor]:
+        return backward(logits, labels, out[1], dout[0]), ops.zeros_like(labels)
+
+    return _kernel(library, "cross_entropy_forward", lambda logits, labels: (labels, labels), 2, bprop)
