@@ -294,3 +294,20 @@ def test_a_truly_full_device_is_a_sentence(tmp_path, monkeypatch):
 def test_the_state_is_readable_json_in_the_file(tmp_path):
     content = ms.load_checkpoint(str(saved(tmp_path / "a.ckpt")))["training_state"].asnumpy().tobytes()
     assert json.loads(content)["suite"] == "tiny"
+
+
+def test_a_part_of_a_network_is_loaded_only_where_it_is_asked_for(tmp_path):
+    """The file says that it is of a part: then the rest may be missing, and only then."""
+    network = TinyNetwork()
+    names = list(weights_of(network))
+    whole = state(network, part="stem")
+    whole.arrays = {names[0]: whole.arrays[names[0]]}
+    save_checkpoint(tmp_path / "part.ckpt", whole)
+    with pytest.raises(BadValueError, match="holds the stem alone, to start a training from"):
+        load_weights(network, tmp_path / "part.ckpt", parts={"tail": names})
+    report = load_weights(TinyNetwork(), tmp_path / "part.ckpt", parts={"stem": names[1:]})
+    assert (report.loaded, report.missing) == (1, names[1:])
+    whole.part = ""
+    save_checkpoint(tmp_path / "whole.ckpt", whole)
+    with pytest.raises(BadValueError, match=f"{len(names) - 1} missing from the file"):
+        load_weights(network, tmp_path / "whole.ckpt", parts={"stem": names[1:]})
