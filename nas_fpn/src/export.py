@@ -1,0 +1,36 @@
+"""The export command: checkpoint in; model file, compared with the network, and its description out."""
+
+from pathlib import Path
+
+from utils.exporting.description import write_description
+from utils.exporting.export import choose_format, export_network, format_exported
+from utils.model_utils.config import require
+from utils.model_utils.device_adapter import set_up_device
+from utils.model_utils.files import make_writable_folder
+from utils.training.logging_setup import set_up_logging
+
+from . import build
+from .config import NasFpnConfig
+
+
+def export(config: NasFpnConfig) -> None:
+    """Exports `checkpoint_path` to `file_name` (in `run_dir`) as `file_format`; `file_name`.json describes it.
+
+    Raises:
+        UserError: the checkpoint or a path cannot be used, or the format cannot hold the network.
+    """
+    set_up_logging()
+    build.refuse_unbuilt(config)
+    checkpoint = require(config, "checkpoint_path", "file")
+    path = Path(config.run_dir, config.file_name).expanduser()
+    make_writable_folder(path.parent, "--file_name")
+    device = set_up_device(config.device_target, config.device_id, seed=config.seed)
+    file_format = choose_format(config.file_format, device.target)
+    network, classes = build.load_detector(config, checkpoint)
+    model = export_network(
+        build.build_inference(config, network), [build.input_description(config)], path, file_format,
+        output_names=build.OUTPUT_NAMES,
+    )
+    description = write_description(model.file.parent, build.describe_model(config, classes, model))
+    print(format_exported(model))
+    print(f"described in {description}")

@@ -1,0 +1,113 @@
+"""Detects in image files: reads ahead in threads, batches, passes over files that cannot be read."""
+
+import logging
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+from mindspore import nn
+
+from utils.images import read_image
+from utils.model_utils.errors import UserError
+
+from .dataset import InputSettings, fit_image
+from .detect import DetectionClock, detect
+from .postprocess import Detections, SelectionRule
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture that was read.
+
+    Attributes:
+        index: its place in the list of files.
+        image: uint8[H, W, 3] RGB, as a viewer shows it.
+        planes: float32[3, height, width], the network's input.
+        scale: input pixels for one pixel of the picture.
+    """
+
+    index: int
+    image: np.ndarray
+    planes: np.ndarray
+    scale: float
+
+
+@dataclass(frozen=True, eq=False)
+class PictureDetector:
+    """Detects in image files.
+
+    Attributes:
+        network: images to boxes and scores, a `RetinaNetInference`.
+        inputs: what the network takes.
+        rule: thresholds and limits.
+        batch_size: images in a call of the network.
+        workers: threads that read.
+    """
+
+    network: nn.Cell
+    inputs: InputSettings
+    rule: SelectionRule
+    batch_size: int
+    workers: int
+
+    def compile(self) -> None:
+        """Runs the network once, so that what follows takes its usual time."""
+        self.network.set_train(False)
+        empty = np.zeros((self.batch_size, 3, self.inputs.height, self.inputs.width), np.float32)
+        for output in self.network(ms.Tensor(empty)):
+            output.asnumpy()
+
+    def detect(
+        self, paths: Sequence[Path], clock: DetectionClock
+    ) -> Iterator[tuple[Picture | None, Detections | None]]:
+        """Yields a pair for each file: the picture and its detections, or None twice for one that cannot be read.
+
+        Files that cannot be read are named in the log. Pairs of readable files come in the files' order.
+        """
+        readable: list[Picture] = []
+        for picture in self._read_ahead(paths):
+            if picture is None:
+                yield None, None
+                continue
+            readable.append(picture)
+            if len(readable) == self.batch_size:
+                yield from self._detect_batch(readable, clock)
+                readable = []
+        if readable:
+            yield from self._detect_batch(readable, clock)
+
+    def _detect_batch(self, batch: list[Picture], clock: DetectionClock) -> Iterator[tuple[Picture, Detections]]:
+        planes = [picture.planes for picture in batch]
+        planes += planes[-1:] * (self.batch_size - len(batch))  # one shape, one compiled graph
+        found = detect(
+            self.network, np.stack(planes), self.rule, scales=[picture.scale for picture in batch],
+            sizes=[picture.image.shape[:2] for picture in batch], clock=clock,
+        )
+        yield from zip(batch, found, strict=True)
+
+    def _read_ahead(self, paths: Sequence[Path]) -> Iterator[Picture | None]:
+        """Reads with so many files under way that a batch is ready when the network is."""
+        waiting: deque[Future[Picture | None]] = deque()
+        remaining = iter(enumerate(paths))
+        with ThreadPoolExecutor(self.workers) as pool:
+            while True:
+                for item in islice(remaining, self.batch_size + self.workers - len(waiting)):
+                    waiting.append(pool.submit(self._read, *item))
+                if not waiting:
+                    return
+                yield waiting.popleft().result()
+
+    def _read(self, index: int, path: Path) -> Picture | None:
+        try:
+            image = read_image(path)
+        except UserError as error:
+            logger.warning("left out: %s", error)
+            return None
+        return Picture(index, image, *fit_image(image, self.inputs))
