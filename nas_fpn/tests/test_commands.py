@@ -73,7 +73,7 @@ def test_evaluation_prints_the_block_of_the_page(trained, tmp_path):
     assert result["num_images"] == 3
     assert set(result["per_class"]) == {"red", "blue"}
     found = json.loads((tmp_path / "predictions.json").read_text())
-    assert {row["category_id"] for row in found} <= {3, 7}
+    assert {row["category_id"] for row in found} == {3, 7}
     assert {row["image_id"] for row in found} <= {100, 101, 102}
     assert len(list((tmp_path / "pictures").glob("0*.jpg"))) == 2
 
