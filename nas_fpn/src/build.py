@@ -55,10 +55,12 @@ def build_network(config: NasFpnConfig, num_classes: int) -> RetinaNetNasFpn:
     channels = config.nasfpn_out_channel
     return RetinaNetNasFpn(
         ResNet(config.resnet_layers, width, norm, max(config.frozen_stages, 0)),
-        NasFpn((width * 8, width * 16, width * 32), channels, config.nasfpn_stack_times, norm),
+        NasFpn(
+            (width * 8, width * 16, width * 32), channels, config.nasfpn_stack_times, norm, config.nasfpn_attention
+        ),
         RetinaHead(
-            channels, config.head_channels or channels, config.head_stacked_convs, config.anchors_per_cell, num_classes,
-            norm,
+            channels, config.head_channels or channels, config.head_stacked_convs, config.anchors_per_cell,
+            num_classes + config.unused_class_outputs, norm,
         ),
     )
 
@@ -72,14 +74,14 @@ def build_anchors(config: NasFpnConfig) -> np.ndarray:
 
 def build_inference(config: NasFpnConfig, network: RetinaNetNasFpn) -> RetinaNetInference:
     """Puts the decoding on top of the detector."""
-    return RetinaNetInference(network, ms.Tensor(build_anchors(config)))
+    return RetinaNetInference(network, ms.Tensor(build_anchors(config)), config.unused_class_outputs)
 
 
 def build_train_step(config: NasFpnConfig, network: RetinaNetNasFpn, num_classes: int, amp_level: str) -> TrainStep:
     """Puts loss, optimizer and update around the detector."""
     loss = RetinaNetLoss(
-        num_classes, alpha=config.alpha, gamma=config.gamma, box_weight=config.box_loss_weight,
-        box_beta=config.box_loss_beta if config.box_loss == "smooth_l1" else 0.0,
+        num_classes + config.unused_class_outputs, alpha=config.alpha, gamma=config.gamma,
+        box_weight=config.box_loss_weight, box_beta=config.box_loss_beta if config.box_loss == "smooth_l1" else 0.0,
     )
     with_loss = RetinaNetTraining(apply_amp(network, amp_level), loss)
     optimizer = build_optimizer(
@@ -93,11 +95,11 @@ def build_train_step(config: NasFpnConfig, network: RetinaNetNasFpn, num_classes
 
 
 def load_pretrained(config: NasFpnConfig, network: RetinaNetNasFpn) -> None:
-    """Loads `pre_trained` into the detector, without the class outputs where `filter_weight` says so."""
+    """Loads `pre_trained`, a detector or a converted backbone, without the class outputs if `filter_weight` says so."""
     class_outputs = ("head.classify",) if config.filter_weight else ()
     load_weights(
         network, Path(config.pre_trained), suite=SUITE, allow_missing=(*config.allow_missing, *class_outputs),
-        allow_mismatch=(*config.allow_mismatch, *class_outputs),
+        allow_mismatch=(*config.allow_mismatch, *class_outputs), parts={"backbone": ("neck.", "head.")},
     )
 
 
@@ -137,7 +139,7 @@ def input_settings(config: NasFpnConfig) -> InputSettings:
 def build_training_source(config: NasFpnConfig, split: Split) -> TrainingSource:
     """Builds the batches of a run."""
     rule = AssignmentRule(
-        num_classes=len(split.records.class_names), positive_iou=config.match_threshold,
+        num_classes=len(split.records.class_names) + config.unused_class_outputs, positive_iou=config.match_threshold,
         negative_iou=config.match_threshold if config.neg_iou_threshold is None else config.neg_iou_threshold,
         crowd_ioa=config.crowd_ignore_ioa,
     )

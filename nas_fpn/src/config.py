@@ -50,10 +50,18 @@ class NetworkKeys(Config):
     nasfpn_stack_times: int = Field(7, ge=1, description="how many times the searched pyramid is stacked")
     nasfpn_start_level: int = Field(0, description="first backbone output in the pyramid; 0 is what is built")
     nasfpn_end_level: int = Field(-1, description="last backbone output in the pyramid; -1, all, is what is built")
+    nasfpn_attention: Literal["mmdetection", "tpu"] = Field(
+        "mmdetection",
+        description="what weighs the channels in the attention cells: mmdetection, the mean of the finer feature; tpu, "
+        "the maximum of the coarser one, as in the code of the paper's authors",
+    )
     head_stacked_convs: int = Field(
         4, ge=0, description="3x3 convolutions of the head before its outputs, shared over levels"
     )
     head_channels: int | None = Field(None, ge=1, description="channels of the head; null takes nasfpn_out_channel")
+    unused_class_outputs: int = Field(
+        0, ge=0, description="class outputs beyond those of the classes, which learn background only and never detect"
+    )
     anchor_base_scale: float = Field(
         4.0, gt=0, description="size of the smallest anchor of a level in strides of the level"
     )
@@ -280,7 +288,12 @@ class ResultKeys(Config):
     """Evaluation, inference and export."""
 
     GROUP = "Evaluation, inference and export"
-    checkpoint_path: PathText = Field("", description="checkpoint that eval.py, infer.py and export.py read")
+    checkpoint_path: PathText = Field(
+        "", description="checkpoint that eval.py, infer.py and export.py read; weights that convert_checkpoint.py reads"
+    )
+    output: PathText = Field(
+        "", description="file that convert_checkpoint.py writes; empty: the read one's name with .ckpt, in run_dir"
+    )
     nms_threshold: float = Field(
         0.6, gt=0, le=1, description="IoU above which the lower of two boxes of a class is dropped"
     )
@@ -288,13 +301,18 @@ class ResultKeys(Config):
     nms_pre: int = Field(1000, ge=1, description="boxes per level that enter NMS, highest scores first")
     max_boxes: int = Field(100, ge=1, description="most boxes kept of an image")
     num_pictures: int = Field(16, ge=0, description="pictures with drawn boxes that eval.py writes")
+    picture_min_score: float = Field(0.4, ge=0, le=1, description="boxes below this score are not drawn on pictures")
     image_path: PathText = Field("", description="picture or folder of pictures for infer.py")
     infer_output_path: PathText = Field("infer_result", description="folder for what infer.py writes")
-    file_name: str = Field("retinanet_nasfpn", min_length=1, description="name of the exported file, without ending")
-    file_format: Literal["auto", "MINDIR", "AIR"] = Field(
+    file_name: str = Field(
+        "retinanet_nasfpn", min_length=1, description="name of the exported file in run_dir, without ending"
+    )
+    file_format: Literal["auto", "MINDIR", "AIR", "ONNX"] = Field(
         "auto", description="form of the export; auto is AIR on Ascend, else MINDIR"
     )
-    export_batch_size: int = Field(1, ge=1, description="images per call of the exported network")
+    export_batch_size: int | None = Field(
+        1, ge=0, description="images per call of the exported network; 0 and null: any number, in MINDIR only"
+    )
     result_path: PathText = Field("", description="folder of the binary results that postprocess.py reads")
 
 
@@ -361,5 +379,6 @@ DESCRIPTIONS = {
     "create_data.py": "Writes the MindRecord files of a split.",
     "infer.py": "Draws detections on pictures.",
     "export.py": "Exports a checkpoint for inference.",
+    "convert_checkpoint.py": "Makes a checkpoint from weights of torchvision, timm or MMDetection.",
     "postprocess.py": "Computes the COCO metrics of results that the 310 harness has written.",
 }

@@ -36,17 +36,19 @@ class SumMerge(nn.Cell):
 
 
 class AttentionMerge(nn.Cell):
-    """The first feature plus the second, weighted by channel with the sigmoid of the first one's global pool.
+    """One feature plus the other, weighted by channel with the sigmoid of the first one's global pool.
 
     Args:
-        pooling: "mean" as in MMDetection, "max" as in the TPU code of the paper's authors.
+        style: "mmdetection": the finer feature is pooled, by its mean; "tpu", the code of the paper's authors: the
+            coarser one, by its maximum.
     """
 
-    def __init__(self, pooling: str = "mean") -> None:
+    def __init__(self, style: str = "mmdetection") -> None:
         super().__init__()
-        self.uses_max = pooling == "max"
+        self.is_tpu = style == "tpu"
 
-    def construct(self, first: Tensor, second: Tensor) -> Tensor:
-        """float32[N, C, H, W] twice -> float32[N, C, H, W]."""
-        pooled = ops.amax(first, (2, 3), True) if self.uses_max else ops.mean(first, (2, 3), True)  # [N, C, 1, 1]
-        return first + ops.sigmoid(pooled) * second
+    def construct(self, finer: Tensor, coarser: Tensor) -> Tensor:
+        """float32[N, C, H, W] twice, already of one size -> float32[N, C, H, W]."""
+        if self.is_tpu:
+            return coarser + ops.sigmoid(ops.amax(coarser, (2, 3), True)) * finer  # pooled: [N, C, 1, 1]
+        return finer + ops.sigmoid(ops.mean(finer, (2, 3), True)) * coarser

@@ -12,7 +12,8 @@ NUM_LEVELS = MAX_LEVEL - MIN_LEVEL + 1
 
 # (output level, merge, two inputs). Inputs 0-4 are P3-P7; each row appends one feature. The 7-merging-cell pyramid
 # found in NAS-FPN (CVPR 2019, figure 6f); the same rows as tensorflow/tpu nasfpn.py NASFPN_BLOCK_SPECS and
-# MMDetection's NASFPN. An input that no row consumes is added to its level's output before the convolution.
+# MMDetection's NASFPN. An attention row names the finer feature first. An input that no row consumes is added to its
+# level's output before the convolution.
 NAS_FPN_CELLS = (
     (4, "attention", 1, 3),
     (4, "sum", 1, 5),
@@ -46,17 +47,17 @@ class MergingCell(nn.Cell):
         merge: "sum" or "attention".
         channels: channels of every pyramid feature.
         norm: batch norm settings.
-        pooling: see `AttentionMerge`.
+        attention: style of `AttentionMerge`.
     """
 
     def __init__(
-        self, levels: tuple[int, int, int], merge: str, channels: int, norm: NormSettings, pooling: str
+        self, levels: tuple[int, int, int], merge: str, channels: int, norm: NormSettings, attention: str
     ) -> None:
         super().__init__()
         first_level, second_level, out_level = levels
         self.resize_first = ResizeToLevel(first_level, out_level)
         self.resize_second = ResizeToLevel(second_level, out_level)
-        self.merge = SumMerge() if merge == "sum" else AttentionMerge(pooling)
+        self.merge = SumMerge() if merge == "sum" else AttentionMerge(attention)
         self.out_conv = ConvNorm(channels, channels, 3, pyramid_init(), norm)
 
     def construct(self, first: Tensor, second: Tensor, unconsumed: Tensor | None) -> Tensor:
@@ -70,10 +71,10 @@ class MergingCell(nn.Cell):
 class NasFpnStack(nn.Cell):
     """The seven merging cells once: P3-P7 in, P3-P7 out."""
 
-    def __init__(self, channels: int, norm: NormSettings, pooling: str) -> None:
+    def __init__(self, channels: int, norm: NormSettings, attention: str) -> None:
         super().__init__()
         self.merges = nn.CellList([
-            MergingCell((FEATURE_LEVELS[first], FEATURE_LEVELS[second], level), merge, channels, norm, pooling)
+            MergingCell((FEATURE_LEVELS[first], FEATURE_LEVELS[second], level), merge, channels, norm, attention)
             for level, merge, first, second in NAS_FPN_CELLS
         ])
         self.inputs = tuple((first, second) for _, _, first, second in NAS_FPN_CELLS)
@@ -98,18 +99,18 @@ class NasFpn(nn.Cell):
         channels: channels of every pyramid feature; 256 in the paper.
         stack_times: how often the seven cells are repeated; 7 in the paper's main model.
         norm: batch norm settings.
-        pooling: see `AttentionMerge`.
+        attention: style of `AttentionMerge`.
     """
 
     def __init__(
-        self, in_channels: tuple[int, int, int], channels: int, stack_times: int, norm: NormSettings, pooling: str =
-        "mean"
+        self, in_channels: tuple[int, int, int], channels: int, stack_times: int, norm: NormSettings,
+        attention: str = "mmdetection",
     ) -> None:
         super().__init__()
         self.laterals = nn.CellList([ConvNorm(count, channels, 1, pyramid_init(), norm) for count in in_channels])
         self.downsamples = nn.CellList([ConvNorm(channels, channels, 1, pyramid_init(), norm) for _ in range(2)])
         self.pool = nn.MaxPool2d(2, 2, pad_mode="valid")
-        self.stacks = nn.CellList([NasFpnStack(channels, norm, pooling) for _ in range(stack_times)])
+        self.stacks = nn.CellList([NasFpnStack(channels, norm, attention) for _ in range(stack_times)])
 
     def construct(self, features: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, ...]:
         """C3, C4, C5 -> P3 to P7, float32[N, channels, H/2**l, W/2**l], l = 3..7."""

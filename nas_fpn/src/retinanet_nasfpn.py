@@ -42,14 +42,24 @@ class RetinaNetTraining(nn.Cell):
 
 
 class RetinaNetInference(nn.Cell):
-    """The detector up to scores and boxes of every anchor; thresholds and suppression follow in postprocess.py."""
+    """The detector up to scores and boxes of every anchor; thresholds and suppression follow in postprocess.py.
 
-    def __init__(self, network: RetinaNetNasFpn, anchors: ms.Tensor) -> None:
+    Args:
+        network: the detector.
+        anchors: float32[A, 4], xyxy input pixels.
+        unused_outputs: how many of the last class outputs belong to no class.
+    """
+
+    def __init__(self, network: RetinaNetNasFpn, anchors: ms.Tensor, unused_outputs: int = 0) -> None:
         super().__init__(auto_prefix=False)  # parameters keep the detector's names
         self.network = network
         self.anchors = anchors
+        self.has_unused = unused_outputs > 0
+        self.num_classes = network.head.num_classes - unused_outputs
 
     def construct(self, images: ms.Tensor) -> tuple[ms.Tensor, ms.Tensor]:
         """float32[N, 3, H, W] -> boxes float32[N, A, 4], xyxy input pixels, not clipped; scores float32[N, A, C]."""
         logits, deltas = self.network(images)
+        if self.has_unused:
+            logits = logits[:, :, : self.num_classes]
         return decode_boxes(deltas.astype(ms.float32), self.anchors), ops.sigmoid(logits.astype(ms.float32))

@@ -1,0 +1,104 @@
+"""What other frameworks call the weights of this network: torchvision and timm (ResNet), MMDetection (all of it).
+
+MMDetection's names are those of mmdet v2 and v3 (`ResNet`, `NASFPN` with the merge cells of mmcv, `RetinaSepBNHead`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from utils.training.weight_conversion import Source, batch_norm_sources, convolution_sources
+
+from .nasfpn import NUM_LEVELS
+
+# MMDetection's names of the seven merging cells, in the order of `nasfpn.NAS_FPN_CELLS`. Its cells gp_43_5 and gp_54_7
+# have no convolution: sum_55_5 and sum_77_7 add the unconsumed input to them and have it.
+MMDETECTION_CELLS = ("gp_64_4", "sum_44_4", "sum_43_3", "sum_34_4", "sum_55_5", "sum_77_7", "gp_75_6")
+
+COUNTERS = {r".*\.num_batches_tracked": "num_batches_tracked, PyTorch's counters of steps"}
+CLASSIFIER = {r"fc\.(weight|bias)": "fc.*, the classifier of the ResNet"}
+BACKBONE = "backbone"
+
+
+@dataclass(frozen=True)
+class WeightTable:
+    """How one kind of file maps to the network.
+
+    Attributes:
+        title: what the file is, for the report.
+        part: the part of the network that it fills, "" for all of it.
+        sources: own parameter name to its source.
+        dropped: as `convert_weights` takes it.
+    """
+
+    title: str
+    part: str
+    sources: Mapping[str, Source]
+    dropped: Mapping[str, str]
+
+
+def resnet_table(layers: Sequence[int]) -> WeightTable:
+    """Returns the table of a ResNet with bottleneck blocks, `layers` of them in each stage."""
+    title = "a ResNet with the names of torchvision and timm"
+    return WeightTable(title, BACKBONE, _resnet_sources(layers, ""), COUNTERS | CLASSIFIER)
+
+
+def mmdetection_table(layers: Sequence[int], stack_times: int, num_convs: int) -> WeightTable:
+    """Returns the table of the whole detector.
+
+    Args:
+        layers: blocks in each stage of the ResNet.
+        stack_times: stacks of the pyramid.
+        num_convs: convolutions in each tower of the head.
+    """
+    sources = {
+        **_resnet_sources(layers, "backbone."), **_neck_sources(stack_times),
+        **_tower_sources("class_tower", "cls_convs", num_convs), **_tower_sources("box_tower", "reg_convs", num_convs),
+        **convolution_sources("head.classify", "bbox_head.retina_cls", has_bias=True),
+        **convolution_sources("head.regress", "bbox_head.retina_reg", has_bias=True),
+    }
+    return WeightTable("MMDetection's RetinaNet with NAS-FPN", "", sources, COUNTERS)
+
+
+def _resnet_sources(layers: Sequence[int], prefix: str) -> dict[str, Source]:
+    sources = _conv_norm("backbone.stem", f"{prefix}conv1", f"{prefix}bn1")
+    for stage, num_blocks in enumerate(layers):
+        for block in range(num_blocks):
+            own, foreign = f"backbone.stages.{stage}.{block}", f"{prefix}layer{stage + 1}.{block}"
+            for index, part in enumerate(("reduce", "spatial", "expand"), start=1):
+                sources |= _conv_norm(f"{own}.{part}", f"{foreign}.conv{index}", f"{foreign}.bn{index}")
+            if block == 0:
+                sources |= _conv_norm(f"{own}.shortcut", f"{foreign}.downsample.0", f"{foreign}.downsample.1")
+    return sources
+
+
+def _neck_sources(stack_times: int) -> dict[str, Source]:
+    pairs = [(f"neck.laterals.{index}", f"neck.lateral_convs.{index}") for index in range(3)]
+    pairs += [(f"neck.downsamples.{index}", f"neck.extra_downsamples.{index}.0") for index in range(2)]
+    for stack in range(stack_times):
+        pairs += [
+            (f"neck.stacks.{stack}.merges.{row}.out_conv", f"neck.fpn_stages.{stack}.{cell}.out_conv")
+            for row, cell in enumerate(MMDETECTION_CELLS)
+        ]
+    return {
+        name: source for own, foreign in pairs
+        for name, source in _conv_norm(own, f"{foreign}.conv", f"{foreign}.bn").items()
+    }
+
+
+def _tower_sources(own: str, foreign: str, num_convs: int) -> dict[str, Source]:
+    """Returns the sources of a tower; the file repeats the convolutions, which are one, for each level."""
+    sources = {}
+    for index in range(num_convs):
+        layers = [f"bbox_head.{foreign}.{level}.{index}" for level in range(NUM_LEVELS)]
+        sources[f"head.{own}.convs.{index}.weight"] = Source(tuple(f"{layer}.conv.weight" for layer in layers))
+        for level, layer in enumerate(layers):
+            sources |= batch_norm_sources(f"head.{own}.norms.{level}.{index}", f"{layer}.bn", f"{layer}.conv.bias")
+    return sources
+
+
+def _conv_norm(own: str, conv: str, norm: str) -> dict[str, Source]:
+    """Returns the sources of a `ConvNorm`; the bias that mmcv's merge cells have before their norm is folded."""
+    return {
+        **convolution_sources(f"{own}.conv", conv),
+        **batch_norm_sources(f"{own}.norm", norm, folded_bias=f"{conv}.bias"),
+    }

@@ -1,0 +1,190 @@
+"""Converted weights give what an independent PyTorch network with MMDetection's and torchvision's names gives."""
+
+import copy
+import re
+
+import mindspore as ms
+import numpy as np
+import pytest
+from mindspore import nn
+
+torch = pytest.importorskip("torch")
+
+from nas_fpn.src import build  # noqa: E402  (nothing here runs without torch)
+from nas_fpn.src.config import load  # noqa: E402
+from nas_fpn.src.convert import convert  # noqa: E402
+from nas_fpn.src.postprocess import select_detections  # noqa: E402
+from nas_fpn.src.weight_names import mmdetection_table  # noqa: E402
+from nas_fpn.tests import torch_mmdet  # noqa: E402
+from nas_fpn.tests.conversion import (  # noqa: E402
+    TINY,
+    TINY_NETWORK,
+    assert_equal_outputs,
+    converted,
+    loaded,
+    relative,
+    run_command,
+)
+from utils.model_utils.errors import UserError  # noqa: E402
+
+pytestmark = pytest.mark.end_to_end
+
+
+@pytest.fixture(autouse=True)
+def _graph_mode():
+    ms.set_context(mode=ms.GRAPH_MODE)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    reference = torch_mmdet.randomise(torch_mmdet.Detector(**TINY_NETWORK))
+    state = {"meta": {}, "state_dict": reference.state_dict()}
+    output, report = converted(tmp_path_factory.mktemp("a detector"), state, *TINY)
+    return reference, output, report
+
+
+def test_a_detector_of_mmdetection_gives_its_features_logits_and_deltas(tiny):
+    reference, output, _ = tiny
+    _, network = loaded(output, *TINY)
+    images = np.random.default_rng(0).standard_normal((2, 3, 128, 256)).astype(np.float32)
+    assert_equal_outputs(network, reference, images)
+
+
+class _Gradients(nn.Cell):
+    """Gradients of a fixed weighted sum of the outputs."""
+
+    def __init__(self, network, weights):
+        super().__init__(auto_prefix=False)
+        self.network, self.weights = network, weights
+        self.gradient = ms.grad(self.value, None, network.trainable_params())
+
+    def value(self, images):
+        logits, deltas = self.network(images)
+        return (logits * self.weights[0]).sum() + (deltas * self.weights[1]).sum()
+
+    def construct(self, images):
+        return self.gradient(images)
+
+
+@pytest.mark.parametrize("train", [False, True])
+def test_its_gradients_agree(tiny, train):
+    """Of every parameter, by its MMDetection name; PyTorch computes in float64, so that only our error is seen."""
+    reference, output, _ = tiny
+    config, network = loaded(output, *TINY)
+    generator = np.random.default_rng(3)
+    images = generator.standard_normal((2, 3, 128, 256)).astype(np.float32)
+    double = copy.deepcopy(reference).double().train(train)
+    _, logits, deltas = double(torch.tensor(images).double())
+    weights = [generator.standard_normal(tuple(part.shape)).astype(np.float32) for part in (logits, deltas)]
+    ((logits * torch.tensor(weights[0])).sum() + (deltas * torch.tensor(weights[1])).sum()).backward()
+    expected = {name: value.grad.numpy() for name, value in double.named_parameters()}
+
+    network.set_train(train)
+    gradients = _Gradients(network, tuple(map(ms.Tensor, weights)))(ms.Tensor(images))
+    sources = sources_of(config)
+    for parameter, gradient in zip(network.trainable_params(), gradients, strict=True):
+        foreign = sources[parameter.name].names[0]
+        assert relative(gradient.asnumpy(), expected[foreign]) < 1e-3, parameter.name
+
+
+def sources_of(config):
+    return mmdetection_table(config.resnet_layers, config.nasfpn_stack_times, config.head_stacked_convs).sources
+
+
+def test_final_detections_agree(tmp_path):
+    """Boxes, scores and labels after decoding, the best of each level, NMS and the limit, against a NMS of its own."""
+    reference = torch_mmdet.randomise(torch_mmdet.Detector(**TINY_NETWORK), seed=5)
+    with torch.no_grad():  # deltas of a trained head are small
+        reference.bbox_head.retina_reg.weight.mul_(0.1), reference.bbox_head.retina_reg.bias.mul_(0.1)
+    output, _ = converted(tmp_path, reference.state_dict(), *TINY)
+    rules = ("--min_score=0.4", "--nms_pre=150", "--nms_threshold=0.6", "--max_boxes=100")
+    config, network = loaded(output, *TINY, *rules)
+    images = np.random.default_rng(2).standard_normal((1, 3, 128, 256)).astype(np.float32)
+    with torch.no_grad():
+        _, logits, deltas = reference(torch.tensor(images))
+    expected = torch_mmdet.detect(
+        logits[0], deltas[0], size=(128, 256), scale=0.8, score_thr=0.4, nms_pre=150, iou_thr=0.6, max_per_img=100
+    )
+    boxes, scores = build.build_inference(config, network)(ms.Tensor(images))
+    found = select_detections(
+        boxes.asnumpy()[0], scores.asnumpy()[0], build.build_selection_rule(config), scale=0.8, height=160, width=320
+    )
+    assert len(found.labels) == 100
+    assert len(set(found.labels.tolist())) == 3
+    assert found.labels.tolist() == expected[2].tolist()
+    np.testing.assert_allclose(found.scores, expected[1].numpy(), rtol=1e-4)
+    np.testing.assert_allclose(found.boxes, expected[0].numpy(), atol=1e-4 * 320)
+
+
+def test_the_report_counts_every_tensor(tiny):
+    """Two stacks of seven cells have 14 biases; 2 towers of 2 convolutions on 5 levels repeat 16 of 20."""
+    reference, _, report = tiny
+    counters = sum(name.endswith("num_batches_tracked") for name in reference.state_dict())
+    assert "weights.pth: MMDetection's RetinaNet with NAS-FPN, from its 'state_dict'" in report
+    assert "folded: 14 convolution biases" in report
+    assert "merged: 16 copies" in report
+    assert f"dropped: {counters} tensors: num_batches_tracked" in report
+    total = int(re.search(r"in all +([\d,]+)", report)[1].replace(",", ""))
+    assert total + 14 + 16 + counters == len(reference.state_dict())
+    assert "nothing is permuted" in report
+
+
+def test_safetensors_and_the_plain_dictionary_give_the_same_file(tiny, tmp_path):
+    numpy = pytest.importorskip("safetensors.numpy")
+    reference, output, _ = tiny
+    state = reference.state_dict()
+    numpy.save_file({name: value.numpy() for name, value in state.items()}, tmp_path / "a.safetensors")
+    torch.save(state, tmp_path / "b.pth")
+    wanted = ms.load_checkpoint(str(output))
+    for name in ("a.safetensors", "b.pth"):
+        config = load([f"--ckpt_file={tmp_path / name}", f"--run_dir={tmp_path}", *TINY])
+        found = ms.load_checkpoint(str(convert(config)))
+        assert set(found) == set(wanted)
+        for own in sources_of(load(TINY)):
+            assert np.array_equal(found[own].asnumpy(), wanted[own].asnumpy()), own
+
+
+def refused(folder, state, *arguments):
+    """Converts in this process; returns the sentence, and sees to it that nothing was written."""
+    torch.save(state, folder / "weights.pth")
+    with pytest.raises(UserError) as caught:
+        convert(load([f"--ckpt_file={folder / 'weights.pth'}", f"--run_dir={folder}", *TINY, *arguments]))
+    assert [path.name for path in folder.iterdir()] == ["weights.pth"]
+    return str(caught.value)
+
+
+def test_what_does_not_fit_is_named_and_counted(tiny, tmp_path):
+    """One tensor gone, one too many, one of another shape, one copy that differs: one sentence with all four."""
+    state = {name: value.clone() for name, value in tiny[0].state_dict().items()}
+    del state["neck.lateral_convs.1.conv.weight"]
+    state["neck.lateral_convs.3.conv.weight"] = torch.zeros(2)
+    state["bbox_head.retina_reg.bias"] = torch.zeros(24)
+    state["bbox_head.reg_convs.4.1.conv.weight"] += 1
+    sentence = refused(tmp_path, state)
+    assert "1 tensors missing (neck.lateral_convs.1.conv.weight)" in sentence
+    assert "1 tensors left over (neck.lateral_convs.3.conv.weight)" in sentence
+    assert "bbox_head.retina_reg.bias (24,) instead of (36,)" in sentence
+    assert "1 tensors different from the copy" in sentence
+    assert "bbox_head.reg_convs.4.1.conv.weight" in sentence
+
+
+def test_another_number_of_classes_says_the_number(tiny, tmp_path):
+    sentence = refused(tmp_path, tiny[0].state_dict(), "--num_classes=80")
+    assert "num_classes is 80" in sentence
+    assert "--num_classes=3" in sentence
+
+
+def test_another_network_is_refused(tmp_path):
+    assert "which are neither a ResNet-50" in refused(tmp_path, {"patch_embed.weight": torch.zeros(2, 2)})
+    assert "no whole detector" in refused(tmp_path, {"neck.lateral_convs.0.conv.weight": torch.zeros(2, 2)})
+
+
+def test_an_existing_output_stays(tiny, tmp_path):
+    """The one refusal that goes through the command: code 2, one sentence, the file untouched."""
+    torch.save(tiny[0].state_dict(), tmp_path / "weights.pth")
+    (tmp_path / "out.ckpt").write_text("mine")
+    finished = run_command(f"--ckpt_file={tmp_path / 'weights.pth'}", f"--output={tmp_path / 'out.ckpt'}", *TINY)
+    assert finished.returncode == 2
+    assert "Traceback" not in finished.stderr
+    assert "--overwrite=True" in finished.stderr
+    assert (tmp_path / "out.ckpt").read_text() == "mine"
