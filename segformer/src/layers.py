@@ -13,7 +13,7 @@ NORM_EPS = 1e-5   # of every layer and batch norm, as in transformers; the first
 
 
 def linear_init() -> Initializer:
-    """Returns the truncated normal initializer of linear layers, cut at two standard deviations."""
+    """Returns N(0, 0.02^2) for linear layers; truncated at -2 and 2 themselves, which hardly ever cuts, as in timm."""
     return TruncatedNormal(sigma=LINEAR_STANDARD_DEVIATION)
 
 
@@ -22,15 +22,18 @@ def linear(in_channels: int, out_channels: int) -> nn.Dense:
     return nn.Dense(in_channels, out_channels, weight_init=linear_init(), bias_init="zeros")
 
 
+def convolution_init(kernel: int, out_channels: int = 1) -> Initializer:
+    """Returns the initializer N(0, 2 / fan-out) (He et al. 2015, eq. 14) for `out_channels` of one group."""
+    return Normal(sigma=math.sqrt(2.0 / (kernel * kernel * out_channels)))
+
+
 def convolution(
-    in_channels: int, out_channels: int, kernel: int, stride: int = 1, padding: int = 0, groups: int = 1,
-    has_bias: bool = True,
+    in_channels: int, out_channels: int, kernel: int, stride: int = 1, padding: int = 0, has_bias: bool = True,
 ) -> nn.Conv2d:
-    """Returns a convolution that pads like PyTorch, with weights of N(0, 2 / fan-out) (He et al. 2015, eq. 14)."""
-    fan_out = kernel * kernel * out_channels // groups
+    """Returns a convolution that pads like PyTorch, weight initialised by `convolution_init`, bias 0."""
     return nn.Conv2d(
-        in_channels, out_channels, kernel, stride, pad_mode="pad", padding=padding, group=groups, has_bias=has_bias,
-        weight_init=Normal(sigma=math.sqrt(2.0 / fan_out)), bias_init="zeros" if has_bias else None,
+        in_channels, out_channels, kernel, stride, pad_mode="pad", padding=padding, has_bias=has_bias,
+        weight_init=convolution_init(kernel, out_channels), bias_init="zeros" if has_bias else None,
     )
 
 

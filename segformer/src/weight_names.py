@@ -1,0 +1,226 @@
+"""What other programs call the weights of this network, and how they lay some of them together.
+
+Four namings of the encoder: the first release's, which is also that of its ImageNet backbones; MMSegmentation's;
+transformers' files'; and that of the modules of transformers 5. Three of the head.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from utils.training.weight_conversion import Source, batch_norm_sources, convolution_sources
+
+NUM_STAGES = 4
+
+COUNTERS = {r".*\.num_batches_tracked": "num_batches_tracked, PyTorch's counters of steps"}
+_NORMS = ("attention_norm", "attention.reduction_norm", "mlp_norm")
+
+
+@dataclass(frozen=True)
+class EncoderNaming:
+    """One way to name the encoder's weights; `{stage}` counts from 0, `{number}` from 1.
+
+    Attributes:
+        title: whose it is, for the report.
+        prefixes: what may stand before all its names.
+        patch_conv: convolution of a patch embedding.
+        patch_norm: norm after it.
+        stage_norm: norm at the end of a stage.
+        block: a block.
+        parts: own name inside a block to the name there.
+        dropped: further names that may be in a file, as `convert_weights` takes them.
+    """
+
+    title: str
+    prefixes: tuple[str, ...]
+    patch_conv: str
+    patch_norm: str
+    stage_norm: str
+    block: str
+    parts: Mapping[str, str]
+    dropped: Mapping[str, str]
+
+    def prefix_in(self, names: Iterable[str]) -> str | None:
+        """Returns what stands before the names in a file, None where they are not in it."""
+        mark = self.patch_conv.format(stage=0, number=1) + ".weight"
+        present = set(names)
+        return next((prefix for prefix in self.prefixes if prefix + mark in present), None)
+
+    def sources(self, prefix: str, depths: Sequence[int]) -> dict[str, Source]:
+        """Returns the source of every parameter of the encoder, `depths` blocks in its stages."""
+        sources = {}
+        for stage, depth in enumerate(depths):
+            own, at = f"backbone.stages.{stage}", {"stage": stage, "number": stage + 1}
+            sources |= convolution_sources(
+                f"{own}.patch_embed.conv", prefix + self.patch_conv.format(**at), has_bias=True)
+            sources |= _norm_sources(f"{own}.patch_embed.norm", prefix + self.patch_norm.format(**at))
+            for block in range(depth):
+                sources |= self._block_sources(
+                    f"{own}.blocks.{block}", prefix + self.block.format(**at, block=block),
+                    reduces=stage < NUM_STAGES - 1)
+            sources |= _norm_sources(f"{own}.norm", prefix + self.stage_norm.format(**at))
+        return sources
+
+    def _block_sources(self, own: str, foreign: str, reduces: bool) -> dict[str, Source]:
+        sources = {}
+        for part, name in self.parts.items():
+            if part in _NORMS and (reduces or part != "attention.reduction_norm"):
+                sources |= _norm_sources(f"{own}.{part}", f"{foreign}.{name}")
+            elif part not in _NORMS and (reduces or part != "attention.reduction"):
+                sources |= convolution_sources(f"{own}.{part}", f"{foreign}.{name}", has_bias=True)
+        return sources
+
+    def widths(self, prefix: str, arrays: Mapping[str, np.ndarray]) -> tuple[int, ...]:
+        """Returns the channels of the stages that a file has."""
+        names = [prefix + self.patch_conv.format(stage=stage, number=stage + 1) + ".weight"
+                 for stage in range(NUM_STAGES)]
+        return tuple(arrays[name].shape[0] for name in names if name in arrays and arrays[name].ndim)
+
+    def depths(self, prefix: str, names: Iterable[str]) -> tuple[int, ...]:
+        """Returns the number of blocks of the stages that a file has."""
+        counts = []
+        for stage in range(NUM_STAGES):
+            start = re.escape(prefix + self.block.format(stage=stage, number=stage + 1, block="#")).replace(r"\#", "#")
+            pattern = re.compile(start.replace("#", r"(\d+)") + r"\.")
+            counts.append(len({found[1] for name in names if (found := pattern.match(name))}))
+        return tuple(counts)
+
+
+@dataclass(frozen=True)
+class HeadNaming:
+    """One way to name the head's weights; `{level}` counts from 0, `{number}` from 1.
+
+    Attributes:
+        projection: linear layer of a level.
+        fuse: linear layer over all levels.
+        norm: batch norm after it.
+        classifier: the last layer.
+        dropped: further names that may be in a file, as `convert_weights` takes them.
+    """
+
+    projection: str
+    fuse: str
+    norm: str
+    classifier: str
+    dropped: Mapping[str, str]
+
+    def is_in(self, names: Iterable[str]) -> bool:
+        """Whether a file has it."""
+        return self.projection.format(level=0, number=1) + ".weight" in set(names)
+
+    def sources(self) -> dict[str, Source]:
+        """Returns the source of every parameter of the head."""
+        sources = {}
+        for level in range(NUM_STAGES):
+            foreign = self.projection.format(level=level, number=level + 1)
+            sources |= convolution_sources(f"head.projections.{level}", foreign, has_bias=True)
+        return {
+            **sources, **convolution_sources("head.fuse", self.fuse), **batch_norm_sources("head.norm", self.norm),
+            **convolution_sources("head.classifier", self.classifier, has_bias=True),
+        }
+
+
+RELEASE = EncoderNaming(
+    title="the names of the first release (mit_b*.pth)",
+    prefixes=("", "backbone."),
+    patch_conv="patch_embed{number}.proj", patch_norm="patch_embed{number}.norm", stage_norm="norm{number}",
+    block="block{number}.{block}",
+    parts={
+        "attention_norm": "norm1", "attention.query": "attn.q", "attention.key": "attn.kv[key]",
+        "attention.value": "attn.kv[value]", "attention.reduction": "attn.sr", "attention.reduction_norm": "attn.norm",
+        "attention.output": "attn.proj", "mlp_norm": "norm2", "mlp.expand": "mlp.fc1",
+        "mlp.position": "mlp.dwconv.dwconv", "mlp.contract": "mlp.fc2",
+    },
+    dropped={r"head\.(weight|bias)": "head.*, the classifier of ImageNet"},
+)
+MMSEGMENTATION = EncoderNaming(
+    title="MMSegmentation's names",
+    prefixes=("", "backbone."),
+    patch_conv="layers.{stage}.0.projection", patch_norm="layers.{stage}.0.norm", stage_norm="layers.{stage}.2",
+    block="layers.{stage}.1.{block}",
+    parts={
+        "attention_norm": "norm1", "attention.query": "attn.attn.in_proj[query]",
+        "attention.key": "attn.attn.in_proj[key]", "attention.value": "attn.attn.in_proj[value]",
+        "attention.reduction": "attn.sr", "attention.reduction_norm": "attn.norm",
+        "attention.output": "attn.attn.out_proj", "mlp_norm": "norm2", "mlp.expand": "ffn.layers.0",
+        "mlp.position": "ffn.layers.1", "mlp.contract": "ffn.layers.4",
+    },
+    dropped={},
+)
+TRANSFORMERS = EncoderNaming(
+    title="transformers' names",
+    prefixes=("segformer.", ""),
+    patch_conv="encoder.patch_embeddings.{stage}.proj", patch_norm="encoder.patch_embeddings.{stage}.layer_norm",
+    stage_norm="encoder.layer_norm.{stage}", block="encoder.block.{stage}.{block}",
+    parts={
+        "attention_norm": "layer_norm_1", "attention.query": "attention.self.query",
+        "attention.key": "attention.self.key", "attention.value": "attention.self.value",
+        "attention.reduction": "attention.self.sr", "attention.reduction_norm": "attention.self.layer_norm",
+        "attention.output": "attention.output.dense", "mlp_norm": "layer_norm_2", "mlp.expand": "mlp.dense1",
+        "mlp.position": "mlp.dwconv.dwconv", "mlp.contract": "mlp.dense2",
+    },
+    dropped={r"classifier\.(weight|bias)": "classifier.*, that of ImageNet"},
+)
+TRANSFORMERS_MODULES = EncoderNaming(
+    title="the names of transformers 5's modules",
+    prefixes=("segformer.", ""),
+    patch_conv="stages.{stage}.patch_embeddings.proj", patch_norm="stages.{stage}.patch_embeddings.layer_norm",
+    stage_norm="stages.{stage}.layer_norm", block="stages.{stage}.blocks.{block}",
+    parts={
+        "attention_norm": "layernorm_before", "attention.query": "attention.q_proj",
+        "attention.key": "attention.k_proj", "attention.value": "attention.v_proj",
+        "attention.reduction": "attention.sequence_reduction.sequence_reduction",
+        "attention.reduction_norm": "attention.sequence_reduction.layer_norm", "attention.output": "attention.o_proj",
+        "mlp_norm": "layernorm_after", "mlp.expand": "mlp.fc1", "mlp.position": "mlp.dwconv.dwconv",
+        "mlp.contract": "mlp.fc2",
+    },
+    dropped=TRANSFORMERS.dropped,
+)
+ENCODERS = (RELEASE, MMSEGMENTATION, TRANSFORMERS, TRANSFORMERS_MODULES)
+
+_HEAD = "decode_head."
+_TRANSFORMERS_HEAD = {
+    "fuse": f"{_HEAD}linear_fuse", "norm": f"{_HEAD}batch_norm", "classifier": f"{_HEAD}classifier", "dropped": {},
+}
+HEADS = (
+    HeadNaming(
+        projection=f"{_HEAD}linear_c{{number}}.proj", fuse=f"{_HEAD}linear_fuse.conv", norm=f"{_HEAD}linear_fuse.bn",
+        classifier=f"{_HEAD}linear_pred",
+        dropped={r"decode_head\.conv_seg\.(weight|bias)": "decode_head.conv_seg.*, a layer that the head never uses"},
+    ),
+    HeadNaming(projection=f"{_HEAD}linear_c.{{level}}.proj", **_TRANSFORMERS_HEAD),
+    HeadNaming(projection=f"{_HEAD}linear_projections.{{level}}.proj", **_TRANSFORMERS_HEAD),
+)
+ANY_HEAD = {r"decode_head\..*": "decode_head.*, left out as --backbone_only asks"}
+MMSEGMENTATION_HEAD_MARK = f"{_HEAD}convs.0.conv.weight"
+
+# Linear layers that a file keeps in one array, first axis: end of its name, whether weight or bias, what it holds.
+_STACKED = re.compile(r"(.*\.(?:attn\.kv|attn\.attn\.in_proj))[._](weight|bias)")
+_ROWS = {"attn.kv": ("key", "value"), "attn.attn.in_proj": ("query", "key", "value")}
+_CONVOLUTIONS_1X1 = re.compile(r".*\.ffn\.layers\.[04]\.weight")
+
+
+def in_single_layers(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Takes stacked linear layers apart (`attn.kv.weight` to `attn.kv[key].weight` and so on).
+
+    MMSegmentation's 1x1 convolutions, float[out, in, 1, 1], become the linear layers that they are, float[out, in]. An
+    array that does not have such a shape is left as it is, and named as left over later.
+    """
+    single = {}
+    for name, array in arrays.items():
+        stacked = _STACKED.fullmatch(name)
+        rows = next((rows for end, rows in _ROWS.items() if stacked and stacked[1].endswith(end)), ())
+        if rows and array.ndim and array.shape[0] % len(rows) == 0:
+            parts = np.split(array, len(rows))
+            single |= {f"{stacked[1]}[{row}].{stacked[2]}": part for row, part in zip(rows, parts, strict=True)}
+        elif _CONVOLUTIONS_1X1.fullmatch(name) and array.shape[2:] == (1, 1):
+            single[name] = array[:, :, 0, 0]
+        else:
+            single[name] = array
+    return single
+
+
+def _norm_sources(own: str, foreign: str) -> dict[str, Source]:
+    return {f"{own}.gamma": Source((f"{foreign}.weight",)), f"{own}.beta": Source((f"{foreign}.bias",))}
