@@ -5,10 +5,14 @@ from pathlib import Path
 import mindspore as ms
 import numpy as np
 
+from utils.detection.class_names import ClassTable, resolve_classes
+from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
+from utils.exporting.export import ExportedModel, input_shape
 from utils.model_utils.config_schema import match_num_classes
 from utils.model_utils.device_adapter import clamp_workers
-from utils.model_utils.errors import BadStateError
+from utils.model_utils.errors import BadStateError, BadValueError
 from utils.training.checkpoint import load_weights
+from utils.training.checkpoint_info import read_checkpoint_info
 from utils.training.optimizer import build_optimizer
 from utils.training.precision import LossScaler, apply_amp
 from utils.training.step import TrainStep
@@ -22,6 +26,7 @@ from .layers import NormSettings
 from .loss import RetinaNetLoss
 from .lr_schedule import cosine_schedule, five_stage_schedule, step_schedule
 from .nasfpn import NasFpn
+from .picture_detector import PictureDetector
 from .postprocess import SelectionRule
 from .records import Split, open_split, split_paths
 from .resnet import ResNet
@@ -30,6 +35,7 @@ from .retinanet_nasfpn import RetinaNetInference, RetinaNetNasFpn, RetinaNetTrai
 
 SUITE = "nas_fpn"
 EVALUATION_BATCH_SIZE = 4
+OUTPUT_NAMES = ("boxes", "scores")  # of RetinaNetInference
 
 
 def refuse_unbuilt(config: NasFpnConfig) -> None:
@@ -174,7 +180,62 @@ def build_evaluator(config: NasFpnConfig, network: RetinaNetNasFpn, split: Split
         network=build_inference(config, network), records=split.records, ground_truth=split.ground_truth,
         inputs=input_settings(config), rule=build_selection_rule(config),
         batch_size=min(EVALUATION_BATCH_SIZE, split.records.num_images),
-        workers=clamp_workers(config.num_parallel_workers),
+        workers=clamp_workers(config.num_parallel_workers), picture_min_score=config.picture_min_score,
+    )
+
+
+def load_detector(config: NasFpnConfig, checkpoint: Path) -> tuple[RetinaNetNasFpn, ClassTable]:
+    """Builds the detector of a checkpoint, which says how many classes it has, and loads its weights.
+
+    Raises:
+        MissingPathError: there is no such file.
+        BadValueError: it is no checkpoint of this network, or `num_classes` or `coco_classes` contradicts it.
+    """
+    info = read_checkpoint_info(checkpoint, SUITE)
+    anchors = info.length("head.regress.bias") // 4
+    count = info.length("head.classify.bias") // max(anchors, 1) - config.unused_class_outputs
+    if anchors != config.anchors_per_cell or count < 1:
+        raise BadValueError(
+            f"'{checkpoint}' has {anchors} anchors per cell and {count} classes beside unused ones, the configuration "
+            f"has {config.anchors_per_cell} anchors: give the --config_path that it was trained with"
+        )
+    classes = resolve_classes(
+        count, checkpoint, stored_names=info.class_names, stored_ids=info.category_ids,
+        configured_names=config.coco_classes,
+    )
+    network = build_network(config, match_num_classes(config.num_classes, classes.names, str(checkpoint)))
+    load_weights(network, checkpoint, suite=SUITE)
+    return network, classes
+
+
+def build_picture_detector(config: NasFpnConfig, network: RetinaNetNasFpn, num_pictures: int) -> PictureDetector:
+    """Builds what detects in image files."""
+    return PictureDetector(
+        network=build_inference(config, network), inputs=input_settings(config), rule=build_selection_rule(config),
+        batch_size=min(EVALUATION_BATCH_SIZE, num_pictures), workers=clamp_workers(config.num_parallel_workers),
+    )
+
+
+def input_description(config: NasFpnConfig) -> TensorDescription:
+    """Describes what an exported detector takes."""
+    return TensorDescription("images", "float32", input_shape(config.export_batch_size, 3, *config.img_shape))
+
+
+def describe_model(config: NasFpnConfig, classes: ClassTable, model: ExportedModel) -> ModelDescription:
+    """Describes an exported detector for programs that run it."""
+    rule = build_selection_rule(config)
+    return ModelDescription(
+        suite=SUITE, file=model.file.name, file_format=model.file_format, inputs=(input_description(config),),
+        outputs=model.outputs,
+        preprocessing=Preprocessing(
+            channel_order="RGB", resize="keep_ratio", height=config.img_shape[0], width=config.img_shape[1],
+            mean=config.img_norm_mean, std=config.img_norm_std, padding="bottom_right",
+        ),
+        class_names=classes.names, category_ids=classes.category_ids,
+        postprocessing={
+            "min_score": rule.min_score, "nms_threshold": rule.nms_iou, "nms_pre": rule.candidates_per_level,
+            "max_boxes": rule.max_detections, "anchors_per_level": list(rule.anchors_per_level),
+        },
     )
 
 

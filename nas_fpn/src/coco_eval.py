@@ -2,12 +2,10 @@
 
 import json
 import logging
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import mindspore as ms
 import numpy as np
 from mindspore import nn
 
@@ -19,11 +17,11 @@ from utils.images import decode_image, write_image
 from utils.model_utils.files import write_bytes
 
 from .dataset import EvaluationBatch, InputSettings, evaluation_batches
-from .postprocess import Detections, SelectionRule, select_detections
+from .detect import DetectionClock, detect
+from .postprocess import Detections, SelectionRule
 
 logger = logging.getLogger(__name__)
 
-PICTURE_MIN_SCORE = 0.4
 PREDICTIONS_FILE = "predictions.json"
 
 
@@ -56,6 +54,7 @@ class Evaluator:
         rule: thresholds and limits.
         batch_size: images in a call of the network.
         workers: threads that prepare images.
+        picture_min_score: boxes below this score are not drawn.
     """
 
     network: nn.Cell
@@ -65,6 +64,7 @@ class Evaluator:
     rule: SelectionRule
     batch_size: int
     workers: int
+    picture_min_score: float
 
     def evaluate(self, picture_folder: Path | None = None, num_pictures: int = 0) -> Evaluation:
         """Runs the whole split.
@@ -74,11 +74,14 @@ class Evaluator:
             num_pictures: how many of the first images are drawn.
         """
         self.network.set_train(False)
-        clock = _Clock()
+        clock = DetectionClock()
         detections: list[dict] = []
         pictures: list[np.ndarray] = []
         for batch in track(self._batches(), self._num_batches(), "evaluating"):
-            for index, found in enumerate(self._detect(batch, clock)):
+            found_in_batch = detect(
+                self.network, batch.images, self.rule, scales=batch.scales, sizes=batch.sizes, clock=clock
+            )
+            for index, found in enumerate(found_in_batch):
                 detections += detections_to_coco(
                     batch.image_ids[index], found.boxes, found.scores, found.labels, self.records.category_ids
                 )
@@ -95,35 +98,11 @@ class Evaluator:
     def _num_batches(self) -> int:
         return -(-self.records.num_images // self.batch_size)
 
-    def _detect(self, batch: EvaluationBatch, clock: "_Clock") -> list[Detections]:
-        start = time.perf_counter()
-        boxes, scores = (output.asnumpy() for output in self.network(ms.Tensor(batch.images)))
-        middle = time.perf_counter()
-        found = [
-            select_detections(boxes[index], scores[index], self.rule, scale=scale, height=height, width=width)
-            for index, (scale, (height, width)) in enumerate(zip(batch.scales, batch.sizes, strict=True))
-        ]
-        clock.add(middle - start, time.perf_counter() - middle)
-        return found
-
     def _draw(self, batch: EvaluationBatch, index: int, found: Detections) -> np.ndarray:
         image = decode_image(batch.encoded[index], f"image {batch.image_ids[index]}")
         return draw_detections(
-            image, found.boxes, found.labels, found.scores, self.records.class_names, min_score=PICTURE_MIN_SCORE
+            image, found.boxes, found.labels, found.scores, self.records.class_names, min_score=self.picture_min_score
         )
-
-
-class _Clock:
-    """Adds up where the time goes; the first batch compiles the graph and is left out."""
-
-    def __init__(self) -> None:
-        self.network, self.selection, self._is_first = 0.0, 0.0, True
-
-    def add(self, network: float, selection: float) -> None:
-        if not self._is_first:
-            self.network += network
-            self.selection += selection
-        self._is_first = False
 
 
 def metrics_of(result: CocoResult) -> dict[str, float]:

@@ -92,7 +92,7 @@ def test_the_json_says_how_to_feed_the_model_and_what_comes_out(checkpoint, tmp_
         "preprocessing": {
             "channel_order": "RGB", "resize": "keep_ratio", "height": 128, "width": 128,
             "mean": [123.675, 116.28, 103.53], "std": [58.395, 57.12, 57.375], "padding": "bottom_right",
-            "padding_value": 0.0,
+            "padding_value": 0.0, "rounding": "half_even",
         },
         "class_names": ["red", "blue"], "category_ids": [7, 3],
         "postprocessing": {

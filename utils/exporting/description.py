@@ -39,14 +39,15 @@ class Preprocessing:
 
     Attributes:
         channel_order: order of the channels, of `mean` and of `std`.
-        resize: "keep_ratio": by scale = min(height / h, width / w), to max(1, round(side * scale)) rows and columns,
-            halves rounded to even; "stretch": to height and width.
+        resize: "keep_ratio": by scale = min(height / h, width / w), to max(1, round(side * scale)) rows and columns;
+            "stretch": to height and width.
         height: of the input, pixels.
         width: of the input, pixels.
         mean: subtracted from the channels, 0-255.
         std: divides the channels, 0-255.
         padding: where the resized picture lies in the input: "bottom_right" pads below it and on its right, "none".
         padding_value: value of padded elements, after normalisation.
+        rounding: of halves in "keep_ratio": "half_even", or "half_up".
     """
 
     channel_order: Literal["RGB", "BGR"]
@@ -57,6 +58,7 @@ class Preprocessing:
     std: tuple[float, float, float]
     padding: Literal["bottom_right", "none"]
     padding_value: float = 0.0
+    rounding: Literal["half_even", "half_up"] = "half_even"
 
 
 @dataclass(frozen=True)

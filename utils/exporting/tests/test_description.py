@@ -37,7 +37,7 @@ def test_the_file_is_plain_json_with_null_for_any_number_of_images(tmp_path):
     assert values["inputs"] == [{"name": "images", "dtype": "float32", "shape": [None, 3, 32, 64]}]
     assert values["preprocessing"] == {
         "channel_order": "RGB", "resize": "keep_ratio", "height": 32, "width": 64, "mean": [1.0, 2.0, 3.0],
-        "std": [4.0, 5.0, 6.0], "padding": "bottom_right", "padding_value": 0.0,
+        "std": [4.0, 5.0, 6.0], "padding": "bottom_right", "padding_value": 0.0, "rounding": "half_even",
     }
     assert (values["class_names"], values["category_ids"]) == (["Straße", "sky"], [3, 7])
     assert values["format_version"] == 1
