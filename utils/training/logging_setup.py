@@ -44,7 +44,7 @@ def set_up_logging(
     """Sends log messages to standard error (rank 0, and warnings of the others) and, if given, to the end of a file.
 
     May be called again, e.g. once before the run folder exists and once after: what it set up before is replaced. Where
-    standard error itself goes to that file, as a launcher's log may, each message is written once, in the file's form.
+    standard error itself goes to that file, as in a launcher's train.log, each message is written once, bare.
 
     Args:
         log_file: file to append to, with time, rank, level and logger in each line.
@@ -63,9 +63,8 @@ def set_up_logging(
     console.setFormatter(_ConsoleFormatter(rank, rank_count))
     console.setLevel(level if rank == 0 else max(level, logging.WARNING))
     handlers: list[logging.Handler] = [console]
-    if log_file is not None:
+    if log_file is not None and not _is_standard_error(log_file):
         handlers.append(_file_handler(log_file, rank))
-        handlers = handlers[1:] if _is_standard_error(log_file) else handlers
     for handler in handlers:
         setattr(handler, _OURS, True)
         root.addHandler(handler)

@@ -110,4 +110,4 @@ class RunFolder:
         logger.info("removed the earlier run in %s", self.path)
 
     def _checkpoint_files(self) -> list[Path]:
-        return sorted([*self.path.glob("*.ckpt"), *self.checkpoints_path.glob("*.ckpt")])
+        return sorted(self.checkpoints_path.glob("*.ckpt"))

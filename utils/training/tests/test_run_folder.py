@@ -47,13 +47,22 @@ def test_a_folder_with_a_run_is_refused_with_the_three_ways_out(tmp_path):
         assert run.holds_run()
 
 
-@pytest.mark.parametrize("checkpoint", ["checkpoints/net-1_4.ckpt", "net-1_4.ckpt"])
-def test_overwriting_removes_the_run_but_not_what_else_lies_there(checkpoint, tmp_path):
-    with_run(tmp_path, checkpoint)
+@pytest.mark.parametrize("checkpoints", ["checkpoints", "."])
+def test_overwriting_removes_the_run_but_not_what_else_lies_there(checkpoints, tmp_path):
+    with_run(tmp_path, f"{checkpoints}/net-1_4.ckpt")
     (tmp_path / "notes.txt").write_text("mine")
-    with RunFolder(tmp_path, overwrite=True) as run:
+    with RunFolder(tmp_path, overwrite=True, checkpoints=checkpoints) as run:
         assert not run.holds_run()
     assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_checkpoints_elsewhere_in_the_folder_are_not_the_runs(tmp_path):
+    (tmp_path / "pretrained.ckpt").write_text("mine")
+    with RunFolder(tmp_path) as run:
+        assert not run.holds_run()
+    with_run(tmp_path)
+    RunFolder(tmp_path, overwrite=True).close()
+    assert (tmp_path / "pretrained.ckpt").read_text() == "mine"
 
 
 def test_an_empty_run_folder_may_be_taken(tmp_path):
