@@ -28,16 +28,22 @@ class Suite:
         data_flag: the flag that takes the sample data.
         checkpoint_flag: the flag of eval.py that takes the checkpoint.
         best_checkpoint: file name of the best checkpoint in the run's checkpoint folder.
+        prepare: a script of the suite and its arguments that makes the sample data ready; none where it is.
     """
 
     metric: str
     data_flag: str
     checkpoint_flag: str
     best_checkpoint: str
+    prepare: tuple[str, ...] = ()
 
 
 SUITES = {
     "nas_fpn": Suite("AP50", "--coco_root", "--checkpoint_path", "ckpt/retinanet_nasfpn_best.ckpt"),
+    "segformer": Suite(
+        "mIoU", "--data_path", "--eval_ckpt_path", "checkpoint/segformer_mit_b0_best.ckpt",
+        prepare=("tools/convert_dataset.py", str(SAMPLE_DATA), "--nproc", "2"),
+    ),
 }
 
 
@@ -58,6 +64,8 @@ def _show(name: str, suite: Suite, seconds_before: float) -> str:
     start = time.perf_counter()
     folder, data = RUNS / name, f"{suite.data_flag}={SAMPLE_DATA}"
     common = [f"--config_path={CONFIG}", data]
+    if suite.prepare:
+        _run(f"preparing the data of {name}", ROOT / name, list(suite.prepare))
     _run(f"training {name}", ROOT / name, ["train.py", *common, f"--run_dir={folder}", "--overwrite=True"])
     checkpoint = f"{suite.checkpoint_flag}={folder / suite.best_checkpoint}"
     evaluation = folder / "eval"
