@@ -46,6 +46,7 @@ def convert(config: NasFpnConfig) -> Path:
         table.dropped, file=str(source), advice="give the keys of its network: resnet_layers, resnet_width, "
         "nasfpn_out_channel, nasfpn_stack_times, head_stacked_convs, num_classes",
     )
+    make_writable_folder(output.parent, "--output")
     save_checkpoint(output, TrainingState(
         conversion.arrays, suite=build.SUITE, part=table.part, config_text=dump_config(config)))
     print(f"{source.name}: {table.title}" + (f", from its '{weights.wrapper}'" if weights.wrapper else ""))
@@ -59,10 +60,15 @@ def choose_table(config: NasFpnConfig, weights: ForeignWeights) -> WeightTable:
     """Returns the table of the kind of file that the names belong to.
 
     Raises:
-        BadValueError: they belong to none that is known.
+        BadValueError: they belong to none that is known, or were trained with other attention cells.
     """
     names = weights.arrays
     if any(name.startswith(("neck.", "bbox_head.")) for name in names):
+        if config.nasfpn_attention != "mmdetection":
+            raise BadValueError(
+                f"'{weights.path}' is of MMDetection and nasfpn_attention is {config.nasfpn_attention}, with which its "
+                "weights give other outputs: set --nasfpn_attention=mmdetection, or leave --config_path out"
+            )
         return mmdetection_table(config.resnet_layers, config.nasfpn_stack_times, config.head_stacked_convs)
     if "conv1.weight" in names and any(name.startswith("layer1.") for name in names):
         return resnet_table(config.resnet_layers)
@@ -103,7 +109,6 @@ def _class_outputs(arrays: Mapping[str, np.ndarray]) -> int:
 
 
 def _check_output(output: Path, overwrite: bool) -> None:
-    make_writable_folder(output.parent, "--output")
     if output.is_dir():
         raise BadStateError(f"output '{output}' is a folder; give the name of a file, e.g. --output={output}/net.ckpt")
     if output.exists() and not overwrite:

@@ -174,6 +174,10 @@ def test_another_number_of_classes_says_the_number(tiny, tmp_path):
     assert "--num_classes=3" in sentence
 
 
+def test_other_attention_cells_are_refused(tiny, tmp_path):
+    assert "set --nasfpn_attention=mmdetection" in refused(tmp_path, tiny[0].state_dict(), "--nasfpn_attention=tpu")
+
+
 def test_another_network_is_refused(tmp_path):
     assert "which are neither a ResNet-50" in refused(tmp_path, {"patch_embed.weight": torch.zeros(2, 2)})
     assert "no whole detector" in refused(tmp_path, {"neck.lateral_convs.0.conv.weight": torch.zeros(2, 2)})
