@@ -1,9 +1,9 @@
 """What training does to an image and its label: scale, crop, flip, colours, normalisation, padding.
 
 Images are uint8[H, W, 3] RGB, labels uint8[H, W]. Every draw comes from the generator that is passed in. The steps and
-their order are MMSegmentation's for Cityscapes; two things differ. The label is scaled with nearest neighbours at pixel
+their order are MMSegmentation's for Cityscapes; details differ. The label is scaled with nearest neighbours at pixel
 centres (OpenCV's plain nearest looks up to half a pixel to the left and above, so that label and image would be shifted
-against each other), and brightness and contrast are applied without clipping to 0-255 in between.
+against each other); contrast comes right after brightness, without clipping to 0-255 in between, never after hue.
 """
 
 from dataclasses import dataclass

@@ -171,7 +171,7 @@ class TrainingSource:
         """
         order = epoch_order(self.seed, epoch, len(self.pairs))
         wanted = order[start_step * self.batch_size: self.steps_per_epoch * self.batch_size]
-        samples = map_ahead(lambda index: self.sample(epoch, int(index)), wanted, self.workers, 2 * self.batch_size)
+        samples = map_ahead(lambda index: self.sample(epoch, int(index)), wanted, self.workers, self.batch_size)
         try:
             for _ in range(len(wanted) // self.batch_size):
                 rows = [next(samples) for _ in range(self.batch_size)]
