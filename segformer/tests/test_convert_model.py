@@ -1,0 +1,226 @@
+"""tools/convert_model.py: every naming that it reads, by the real command, and what it refuses."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+import pytest
+from safetensors.torch import save_file
+
+from segformer.src.convert_model import convert
+from segformer.src.mix_transformer import MIT_VARIANTS
+from segformer.tests.transformers_reference import build, own_arrays, reference, relative
+from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
+from utils.training.checkpoint import load_checkpoint, load_weights
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from segformer.tests import foreign_files  # noqa: E402  (needs torch)
+
+pytestmark = pytest.mark.end_to_end
+
+TOOL = Path(__file__).resolve().parent.parent / "tools" / "convert_model.py"
+DEPTHS = MIT_VARIANTS["mit_b0"].depths
+
+
+@pytest.fixture(scope="module")
+def model():
+    return reference("mit_b0")
+
+
+@pytest.fixture(scope="module")
+def release_file(model, tmp_path_factory):
+    """An ImageNet backbone of the first release."""
+    path = tmp_path_factory.mktemp("release") / "mit_b0.pth"
+    torch.save(foreign_files.release_backbone(model), path)
+    return path
+
+
+def _run(folder, *arguments):
+    return subprocess.run(
+        [sys.executable, str(TOOL), *arguments], cwd=folder, capture_output=True, text=True, timeout=300)
+
+
+def _command(source, folder, *arguments):
+    """Converts by the command, given in another folder; returns the checkpoint and what was printed."""
+    output = folder / "made" / "own.ckpt"
+    done = _run(folder, f"--pt_model_path={source}", f"--ms_model_path={output}", *arguments)
+    assert done.returncode == 0, done.stderr
+    return output, done.stdout
+
+
+def _assert_same_logits(checkpoint, model):
+    """The converted network computes what transformers' does, to 1e-4."""
+    network = build("mit_b0")
+    load_weights(network, checkpoint, suite="segformer")
+    images = np.random.default_rng(5).standard_normal((1, 3, 64, 96)).astype(np.float32)
+    ms.set_context(mode=ms.PYNATIVE_MODE)
+    logits = network(ms.Tensor(images)).asnumpy()
+    ms.set_context(mode=ms.GRAPH_MODE)
+    assert relative(logits, model(torch.tensor(images)).logits.detach().numpy()) < 1e-4
+
+
+def _assert_same_encoder(checkpoint, model):
+    state = load_checkpoint(checkpoint)
+    assert (state.suite, state.part) == ("segformer", "backbone")
+    expected = {name: value for name, value in own_arrays(model, DEPTHS).items() if name.startswith("backbone.")}
+    assert set(state.arrays) == set(expected)
+    assert all(np.array_equal(state.arrays[name], value) for name, value in expected.items())
+
+
+def test_a_folder_of_transformers(model, tmp_path):
+    source = tmp_path / "a folder"
+    model.save_pretrained(source)
+    checkpoint, printed = _command(source, tmp_path)
+    assert "SegFormer with MiT-B0 in transformers' names, 19 classes, head of 256 channels" in printed
+    assert "eval.py --backbone=mit_b0 --class_num=19 --eval_ckpt_path=" in printed
+    assert "3,719,539" in printed   # 3,719,027 and the moving statistics of 256 channels
+    assert load_checkpoint(checkpoint).part == ""
+    _assert_same_logits(checkpoint, model)
+
+
+def test_a_folder_with_pytorch_model_bin(model, tmp_path):
+    model.config.save_pretrained(tmp_path / "model")
+    torch.save(foreign_files.file_names(model), tmp_path / "model" / "pytorch_model.bin")
+    convert(tmp_path / "model", tmp_path / "own.ckpt")
+    _assert_same_logits(tmp_path / "own.ckpt", model)
+
+
+def test_a_safetensors_file_with_the_names_of_transformers_modules(model, tmp_path):
+    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, tmp_path / "net.safetensors")
+    report = convert(tmp_path / "net.safetensors", tmp_path / "own.ckpt")
+    assert "transformers 5's modules" in report
+    _assert_same_logits(tmp_path / "own.ckpt", model)
+
+
+def test_a_whole_checkpoint_of_the_first_release(model, tmp_path):
+    torch.save({"meta": {"epoch": 3}, "state_dict": foreign_files.release(model), "optimizer": {}},
+               tmp_path / "segformer.b0.pth")
+    checkpoint, printed = _command(tmp_path / "segformer.b0.pth", tmp_path)
+    assert "first release" in printed
+    assert "from its 'state_dict'" in printed
+    assert "dropped: 2 tensors: decode_head.conv_seg.*, a layer that the head never uses" in printed
+    _assert_same_logits(checkpoint, model)
+
+
+def test_an_imagenet_backbone_of_the_first_release(model, release_file, tmp_path):
+    checkpoint, printed = _command(release_file, tmp_path)
+    assert "mit_b0.pth: encoder of MiT-B0 in the names of the first release" in printed
+    assert "dropped: 2 tensors: head.*, the classifier of ImageNet" in printed
+    assert f"train.py --backbone=mit_b0 --pretrained_ckpt_path={checkpoint}" in printed
+    _assert_same_encoder(checkpoint, model)
+
+
+def test_a_head_of_mmsegmentation_is_refused_and_its_encoder_converts(model, tmp_path):
+    source = tmp_path / "mmseg.pth"
+    torch.save({"state_dict": foreign_files.mmsegmentation(model)}, source)
+    done = _run(tmp_path, "--pt_model_path=mmseg.pth", "--ms_model_path=own.ckpt")
+    assert done.returncode == 2
+    assert "batch norm and ReLU for each level" in done.stderr
+    assert "--backbone_only" in done.stderr
+    assert not (tmp_path / "own.ckpt").exists()
+    report = convert(source, tmp_path / "own.ckpt", backbone_only=True)
+    assert "MMSegmentation's names" in report
+    assert "dropped: 4 tensors: decode_head.*" in report
+    _assert_same_encoder(tmp_path / "own.ckpt", model)
+
+
+def test_a_classifier_of_transformers_gives_its_encoder(model, tmp_path):
+    weights = {name: value for name, value in foreign_files.file_names(model).items() if name.startswith("segformer.")}
+    save_file({**weights, "classifier.weight": torch.zeros(1000, 256), "classifier.bias": torch.zeros(1000)},
+              tmp_path / "mit.safetensors")
+    convert(tmp_path / "mit.safetensors", tmp_path / "own.ckpt")
+    _assert_same_encoder(tmp_path / "own.ckpt", model)
+
+
+def test_a_head_may_have_another_width_and_number_of_classes(tmp_path):
+    model = reference("mit_b0", num_classes=7, decoder_channels=32)
+    save_file(foreign_files.file_names(model), tmp_path / "net.safetensors")
+    report = convert(tmp_path / "net.safetensors", tmp_path / "own.ckpt")
+    assert "7 classes, head of 32 channels" in report
+    assert "--class_num=7 --decoder_channels=32" in report
+    load_weights(build("mit_b0", 7, 32), tmp_path / "own.ckpt", suite="segformer")
+
+
+def _changed(release_file, folder, change):
+    weights = torch.load(release_file, weights_only=True)
+    change(weights)
+    torch.save(weights, folder / "changed.pth")
+    return folder / "changed.pth"
+
+
+@pytest.mark.parametrize(("change", "sentence"), [
+    (lambda w: w.pop("block2.1.attn.kv.bias"), r"2 tensors missing \(block2.1.attn.kv\[key\].bias; block2.1.attn.kv"),
+    (lambda w: w.update({"extra.weight": torch.zeros(1)}), r"1 tensors left over \(extra.weight\)"),
+    (lambda w: w.update({"norm1.weight": torch.zeros(3)}), r"norm1.weight \(3,\) instead of \(32,\)"),
+    (lambda w: w.pop("patch_embed1.proj.weight"), r"none has the name of a Mix Transformer's first layer"),
+    (lambda w: w.update({"block1.2.norm1.weight": torch.zeros(32)}), r"\[3, 2, 2, 2\] blocks .* none of mit_b0"),
+    (lambda w: w.update({"norm1.bias": torch.full((32,), float("nan"))}), r"not finite in 1 of"),
+], ids=["missing", "left over", "misshaped", "another network", "another size", "not finite"])
+def test_what_does_not_fit_is_named(release_file, tmp_path, change, sentence):
+    with pytest.raises(BadValueError, match=sentence):
+        convert(_changed(release_file, tmp_path, change), tmp_path / "own.ckpt")
+    assert not (tmp_path / "own.ckpt").exists()
+
+
+class _Code:
+    def __reduce__(self):
+        return print, ("code ran",)
+
+
+def test_damaged_and_dangerous_files_are_a_sentence(release_file, tmp_path, capsys):
+    (tmp_path / "short.pth").write_bytes(release_file.read_bytes()[:20000])
+    torch.save({"patch_embed1.proj.weight": _Code()}, tmp_path / "code.pth")
+    for name, sentence in (("short.pth", "cut short"), ("code.pth", "code that opening it could run")):
+        with pytest.raises(BadValueError, match=sentence):
+            convert(tmp_path / name, tmp_path / "own.ckpt")
+    assert "code ran" not in capsys.readouterr().out
+    with pytest.raises(MissingPathError, match="does not exist"):
+        convert(tmp_path / "missing.pth", tmp_path / "own.ckpt")
+
+
+def test_folders_that_do_not_fit_are_a_sentence(tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    with pytest.raises(MissingPathError, match="neither model.safetensors nor pytorch_model.bin"):
+        convert(folder, tmp_path / "own.ckpt")
+    (folder / "model.safetensors").write_bytes(b"")
+    with pytest.raises(MissingPathError, match="config.json' is missing"):
+        convert(folder, tmp_path / "own.ckpt")
+    for text, sentence in (("{", "no JSON object"), ("[1]", "no JSON object"),
+                           ('{"model_type": "bert"}', "network 'bert', wanted 'segformer'"),
+                           ('{"hidden_act": "relu"}', "hidden_act = relu, and every published")):
+        (folder / "config.json").write_text(text)
+        with pytest.raises(BadValueError, match=sentence):
+            convert(folder, tmp_path / "own.ckpt")
+
+
+def test_an_output_in_the_way_is_kept(release_file, tmp_path):
+    output = tmp_path / "own.ckpt"
+    output.write_text("mine")
+    with pytest.raises(BadStateError, match="--overwrite"):
+        convert(release_file, output)
+    with pytest.raises(BadStateError, match="is a folder"):
+        convert(release_file, tmp_path)
+    copy = shutil.copy(release_file, tmp_path / "net.pth")
+    with pytest.raises(BadStateError, match="the file .* that is read"):
+        convert(copy, copy, overwrite=True)
+    assert output.read_text() == "mine"
+    convert(release_file, output, overwrite=True)
+    assert load_checkpoint(output).part == "backbone"
+
+
+def test_without_torch_a_pth_file_is_a_sentence(release_file, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(BadStateError, match="torch is not installed"):
+        convert(release_file, tmp_path / "own.ckpt")
+
+
+def test_a_missing_argument_is_named(tmp_path):
+    done = _run(tmp_path, "--pt_model_path=a.pth")
+    assert done.returncode == 2
+    assert "--ms_model_path" in done.stderr
