@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.detection.coco_file import read_ground_truth
 from utils.detection.mindrecord import MindRecordInfo, ensure_mindrecord, open_mindrecord, unpack_annotation
 from utils.detection.mindrecord_info import read_mindrecord_info
 from utils.detection.records import DetectionDataset, ImageRecord, load_coco, load_txt, to_coco_ground_truth
@@ -52,13 +53,17 @@ class Split:
 
         Raises:
             MissingPathError: there is no such file.
+            BadValueError: the file cannot be used, or is of other images or classes than the MindRecord files.
         """
-        if self.annotation_file and not self.annotation_file.is_file():
+        if self.annotation_file is None:
+            return to_coco_ground_truth(_dataset_of(self.records))
+        if not self.annotation_file.is_file():
             raise MissingPathError(
                 f"annotation file '{self.annotation_file}' does not exist: correct --instance_set, in which {{}} "
                 "stands for the split; for what the MindRecord files hold, leave instance_set and coco_root out"
             )
-        return self.annotation_file or to_coco_ground_truth(_dataset_of(self.records))
+        _check_same_split(self.annotation_file, self.records)
+        return self.annotation_file
 
     def training_rows(self, keep_empty: bool) -> np.ndarray:
         """Returns int64[N], the images to train on, without those that have no box unless `keep_empty`."""
@@ -123,6 +128,21 @@ def _loader(paths: SplitPaths, class_names: Sequence[str] | None) -> Callable[[]
         return load_txt(paths.annotation_file, paths.image_dir, class_names)
 
     return load
+
+
+def _check_same_split(annotation_file: Path, records: MindRecordInfo) -> None:
+    """Refuses annotations of another split before the network has run on all of its images."""
+    content = read_ground_truth(annotation_file)
+    listed, stored = {image["id"] for image in content["images"]}, set(records.image_ids.tolist())
+    known = {category["id"] for category in content["categories"]}
+    if listed == stored and known.issuperset(records.category_ids):
+        return
+    raise BadValueError(
+        f"annotation file '{annotation_file}' has {len(listed)} images and category ids {sorted(known)[:8]}, "
+        f"MindRecord file '{records.files[0]}' is of {len(stored)} images, {len(listed & stored)} of them the same, and "
+        f"category ids {sorted(records.category_ids)[:8]}: give the annotations of that split, or choose its "
+        "mindrecord_dir"
+    )
 
 
 def _column(records: MindRecordInfo, column: str) -> list[np.ndarray]:

@@ -223,6 +223,25 @@ def test_an_annotation_file_that_is_missing_is_named_before_the_evaluation(recor
         assert split.ground_truth
 
 
+def other_categories(content):
+    for row in (*content["categories"], *content["annotations"]):
+        key = "category_id" if "category_id" in row else "id"
+        row[key] += 1
+
+
+@pytest.mark.parametrize(("edit", "sentence"), [
+    (lambda content: content["images"].pop(0), "has 5 images .* is of 6 images, 5 of them the same"),
+    (lambda content: content["images"].append({**content["images"][0], "id": 9}), "has 7 images"),
+    (other_categories, r"category ids \[4, 8\].*category ids \[3, 7\]"),
+    (lambda content: content.pop("images"), "has no 'images'"),
+])
+def test_annotations_of_another_split_are_refused_before_the_evaluation(edit, sentence, records, tiny_coco):
+    change(tiny_coco, edit)
+    arguments = (f"--mindrecord_dir={records}", f"--instance_set={annotations_of(tiny_coco)}")
+    with pytest.raises(BadValueError, match=sentence):
+        assert open_training(None, *arguments).ground_truth
+
+
 # Checkpoints
 
 
