@@ -139,8 +139,8 @@ def _check_same_split(annotation_file: Path, records: MindRecordInfo) -> None:
         return
     raise BadValueError(
         f"annotation file '{annotation_file}' has {len(listed)} images and category ids {sorted(known)[:8]}, "
-        f"MindRecord file '{records.files[0]}' is of {len(stored)} images, {len(listed & stored)} of them the same, and "
-        f"category ids {sorted(records.category_ids)[:8]}: give the annotations of that split, or choose its "
+        f"MindRecord file '{records.files[0]}' is of {len(stored)} images, {len(listed & stored)} of them the same, "
+        f"and category ids {sorted(records.category_ids)[:8]}: give the annotations of that split, or choose its "
         "mindrecord_dir"
     )
 
