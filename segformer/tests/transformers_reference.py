@@ -2,6 +2,7 @@
 
 import mindspore as ms
 import numpy as np
+from mindspore import nn
 
 from segformer.src.mix_transformer import MIT_VARIANTS, MixTransformer
 from segformer.src.segformer import Segformer
@@ -13,9 +14,11 @@ NAMING, HEAD = TRANSFORMERS_MODULES, HEADS[2]
 
 
 def build(backbone, num_classes=19, decoder_channels=None):
+    """Returns this suite's network, its weights not yet drawn: they are to be loaded."""
     size = MIT_VARIANTS[backbone]
-    head = SegformerHead(size.widths, decoder_channels or size.decoder_channels, num_classes)
-    return Segformer(MixTransformer(size.widths, size.depths), head).set_train(False)
+    with nn.utils.no_init_parameters():
+        head = SegformerHead(size.widths, decoder_channels or size.decoder_channels, num_classes)
+        return Segformer(MixTransformer(size.widths, size.depths), head).set_train(False)
 
 
 def reference(backbone, num_classes=19, decoder_channels=None, seed=1):
