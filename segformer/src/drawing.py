@@ -16,6 +16,7 @@ PANEL_WIDTH = 640
 GAP = 6  # pixels between panels
 GROUND = 24  # grey of the ground behind panels, as on a contact sheet
 LEGEND_TEXT = 20  # pixels
+TEXT_COLOUR = (235, 235, 235)
 MAX_NAMED_CLASSES = 40  # a matrix of more has no numbers in its cells
 
 
@@ -69,7 +70,16 @@ def overview(rows: Sequence[np.ndarray], class_names: Sequence[str], colours: np
         colours: uint8[256, 3].
     """
     sheet = contact_sheet(rows, columns=1, cell_width=max(row.shape[1] for row in rows), gap=GAP)
-    return np.vstack([sheet, _legend(class_names, colours, sheet.shape[1])])
+    return np.vstack([_titles(sheet.shape[1]), sheet, _legend(class_names, colours, sheet.shape[1])])
+
+
+def _titles(width: int) -> np.ndarray:
+    """Draws what each panel of a row shows, above it."""
+    picture = Image.new("RGB", (width, LEGEND_TEXT + GAP), (GROUND,) * 3)
+    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(LEGEND_TEXT)
+    for number, text in enumerate(("image", "truth", "prediction")):
+        pen.text((GAP + number * width // 3, GAP), text, font=font, fill=TEXT_COLOUR)
+    return np.array(picture)
 
 
 def _legend(class_names: Sequence[str], colours: np.ndarray, width: int) -> np.ndarray:
@@ -88,7 +98,7 @@ def _legend(class_names: Sequence[str], colours: np.ndarray, width: int) -> np.n
     pen = ImageDraw.Draw(picture)
     for left, top, index, name in places:
         pen.rectangle((left, top + 4, left + LEGEND_TEXT, top + 4 + LEGEND_TEXT), fill=tuple(colours[index].tolist()))
-        pen.text((left + line, top + 2), name, font=font, fill=(235, 235, 235))
+        pen.text((left + line, top + 2), name, font=font, fill=TEXT_COLOUR)
     return np.array(picture)
 
 

@@ -45,11 +45,12 @@ def evaluate(config: SegformerConfig) -> None:
     folder = Path(config.run_dir)
     make_writable_folder(folder)
     _write_config(folder, dump_config(config))
+    pairs = build.open_split(config, is_training=False)
     set_up_device(config.device_target, config.device_id, seed=config.seed)
     network, class_names = build.load_network(config, checkpoint)
     if config.save_predictions:
         refuse_other_classes(class_names)
-    evaluator = build.build_evaluator(config, network, build.open_split(config, is_training=False), class_names)
+    evaluator = build.build_evaluator(config, network, pairs, class_names)
     predictions = folder / "predictions" if config.save_predictions else None
     evaluation = evaluator.evaluate(folder / "pictures", config.num_pictures, predictions)
     _write_results(evaluator, evaluation, checkpoint, folder)

@@ -1,0 +1,273 @@
+"""The evaluation: what it prints and leaves behind, with a predictor whose answers are known, and as a command."""
+
+import json
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from cityscapesscripts.evaluation import evalPixelLevelSemanticLabeling
+
+from segformer.src import build
+from segformer.src.config import load
+from segformer.src.dataset import find_pairs
+from segformer.src.evaluate import evaluate, refuse_other_classes, result_of
+from segformer.src.evaluation import (
+    Evaluation,
+    Evaluator,
+    format_absent,
+    format_accuracy,
+    format_manner,
+    format_progress,
+    format_result,
+    format_size,
+    format_total,
+    metrics_of,
+)
+from segformer.src.labels import CITYSCAPES_CLASS_NAMES, id_table, palette
+from segformer.src.metrics import ConfusionMatrix
+from segformer.tests.tiny_checkpoint import TINY, write_tiny_checkpoint
+from segformer.tests.tiny_city import label_path, write_city, write_png
+from utils.model_utils.errors import BadValueError, UserError
+
+SUITE = Path(__file__).resolve().parent.parent
+NAMES = ("road", "sidewalk", "building")
+
+
+class FromColours:
+    """Finds the classes of drawn images by their colours; class 1 is taken for class 0."""
+
+    input_sizes = frozenset({(48, 96)})
+
+    def predict(self, image):
+        distance = np.abs(palette()[:19].astype(int) - image[..., None, :]).sum(axis=-1)
+        classes = distance.argmin(axis=-1).astype(np.uint8)
+        return np.where(classes == 1, 0, classes).astype(np.uint8)
+
+    def describe(self):
+        return "by colours"
+
+
+def _matrix():
+    matrix = ConfusionMatrix(3)
+    matrix.counts[:] = [[6, 2, 0], [0, 8, 0], [0, 0, 0]]
+    return matrix
+
+
+def test_the_lines_of_the_page():
+    assert format_size(500) == "eval dataset size:500"
+    assert format_progress(100, 500, 0.5926) == "eval image 100/500 done, step cost: 593ms"
+    assert format_total(352.6) == "all eval process done, cost:353s"
+
+
+def test_the_block_of_the_page():
+    assert format_result(_matrix(), NAMES, "segformer_mit_b1_12.ckpt").splitlines() == [
+        "====================== Evaluation Result ======================",
+        "===> class: road, IoU: 0.75",
+        "===> class: sidewalk, IoU: 0.8",
+        "===> class: building, IoU: absent",
+        "===============================================================",
+        "===> mIoU: 0.775, ckpt: segformer_mit_b1_12.ckpt",
+        "===============================================================",
+    ]
+
+
+def test_accuracies_and_absent_classes_are_said():
+    text = format_accuracy(_matrix(), NAMES)
+    assert "===> class: road, accuracy: 0.75\n===> class: sidewalk, accuracy: 1.0\n" in text
+    assert "===> class: building, accuracy: not in the labels" in text
+    assert "===> mean accuracy: 0.875\n===> pixel accuracy: 0.875\n" in text
+    assert "mIoU is over 2 of 3 classes; neither labelled nor predicted, so left out: building" in text
+    matrix = _matrix()
+    matrix.counts += 1
+    assert format_absent(matrix, NAMES) == "===> mIoU is over all 3 classes"
+
+
+def test_the_manner_is_said():
+    text = format_manner(Evaluation(_matrix(), 500, 1.0, 2), "whole image in 512x1024")
+    assert text.startswith("evaluated 500 images, whole image in 512x1024;")
+    assert text.endswith("2 input sizes")
+
+
+def test_the_result_file_has_no_nan():
+    evaluator = Evaluator(FromColours(), (), NAMES)
+    content = result_of(evaluator, Evaluation(_matrix(), 1, 1.0, 1), Path("/a/b.ckpt"))
+    assert json.loads(json.dumps(content, allow_nan=False))["per_class"]["building"] == {"IoU": None, "accuracy": None}
+    assert content["mIoU"] == 0.775
+    assert content["absent_classes"] == ["building"]
+
+
+def test_metrics_for_the_training_loop():
+    assert metrics_of(Evaluation(_matrix(), 1, 1.0, 1)) == {
+        "mIoU": 0.775, "mean_accuracy": 0.875, "pixel_accuracy": 0.875
+    }
+
+
+def test_every_image_is_scored_at_the_size_of_its_label(tmp_path, caplog):
+    pairs = find_pairs(write_city(tmp_path, {"val": 5}, height=40, width=56), "val")
+    caplog.set_level("INFO")
+    evaluator = Evaluator(FromColours(), pairs, CITYSCAPES_CLASS_NAMES, log_interval=2)
+    evaluation = evaluator.evaluate(tmp_path / "pictures", 3)
+    assert evaluation.num_images == 5
+    assert evaluation.matrix.counts.sum() == 5 * 40 * 56
+    assert (evaluation.matrix.counts[0, 0], evaluation.matrix.iou()[1]) == (evaluation.matrix.counts[0].sum(), 0)
+    lines = [line for line in caplog.messages if line.startswith("eval")]
+    assert lines[0] == "eval dataset size:5"
+    assert [re.sub(r"\d+ms", "ms", line) for line in lines[1:]] == [
+        f"eval image {done}/5 done, step cost: ms" for done in (2, 4, 5)
+    ]
+    names = sorted(path.name for path in (tmp_path / "pictures").iterdir())
+    assert len(names) == 4
+    assert names[0] == f"000_{pairs[0].image.stem}.jpg"
+    assert names[-1] == "overview.jpg"
+    panels = cv2.imread(str(tmp_path / "pictures" / names[0]))
+    assert panels.shape == (40, 3 * 56 + 12, 3)
+
+
+def test_no_threads_and_no_pictures_are_left(tmp_path):
+    pairs = find_pairs(write_city(tmp_path, {"val": 2}), "val")
+    before = threading.active_count()
+    Evaluator(FromColours(), pairs, CITYSCAPES_CLASS_NAMES).evaluate()
+    assert threading.active_count() == before
+    assert {path.name for path in tmp_path.iterdir()} == {"leftImg8bit", "gtFine"}
+
+
+def test_predictions_are_what_the_server_takes(tmp_path):
+    """Cityscapes' own scripts find each prediction by its name and score it as we do."""
+    data = write_city(tmp_path / "data", {"val": 3}, kinds=("trainIds", "ids"))
+    pairs = find_pairs(data, "val")
+    folder = tmp_path / "predictions"
+    matrix = Evaluator(FromColours(), pairs, CITYSCAPES_CLASS_NAMES).evaluate(prediction_folder=folder).matrix
+    settings = evalPixelLevelSemanticLabeling.args
+    settings.evalInstLevelScore, settings.quiet, settings.JSONOutput = False, True, False
+    settings.predictionPath, settings.predictionWalk = str(folder), None
+    truth = [str(label_path(data, "val", index, "labelIds.png")) for index in range(3)]
+    found = [evalPixelLevelSemanticLabeling.getPrediction(settings, file) for file in truth]
+    expected = evalPixelLevelSemanticLabeling.evaluateImgLists(found, truth, settings)
+    assert matrix.mean_iou() == pytest.approx(expected["averageScoreClasses"], abs=1e-6)
+    assert len(list(folder.iterdir())) == 3
+    image = cv2.imread(found[0], cv2.IMREAD_UNCHANGED)
+    assert image.dtype == np.uint8
+    assert image.ndim == 2
+    assert set(np.unique(image)) <= set(id_table()[[0, 2, 3]].tolist())
+
+
+def test_a_label_of_raw_ids_is_refused_by_name(tmp_path):
+    data = write_city(tmp_path, {"val": 1})
+    write_png(label_path(data, "val", 0), np.full((48, 96), 26, np.uint8))
+    with pytest.raises(BadValueError, match="labelTrainIds.png"):
+        Evaluator(FromColours(), find_pairs(data, "val"), CITYSCAPES_CLASS_NAMES).evaluate()
+
+
+def test_other_classes_have_no_label_ids():
+    refuse_other_classes(CITYSCAPES_CLASS_NAMES)
+    with pytest.raises(BadValueError, match="--save_predictions=False"):
+        refuse_other_classes(("cat", "dog"))
+
+
+def _run(*arguments, cwd=SUITE):
+    return subprocess.run(
+        [sys.executable, str(SUITE / "eval.py"), *arguments], cwd=cwd, capture_output=True, text=True, timeout=300,
+        check=False,
+    )
+
+
+def _refused(*arguments):
+    finished = _run(*arguments)
+    assert finished.returncode == 2, finished.stdout + finished.stderr
+    assert "Traceback" not in finished.stderr
+    lines = [line for line in finished.stderr.splitlines() if "error:" in line]
+    assert len(lines) == 1, finished.stderr
+    return lines[0]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Images of four classes in a folder with a space."""
+    return write_city(tmp_path_factory.mktemp("a city"), {"val": 3})
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    return write_tiny_checkpoint(tmp_path_factory.mktemp("checkpoints") / "segformer_mit_b0_12.ckpt")
+
+
+@pytest.mark.end_to_end
+@pytest.mark.parametrize("extra", [
+    (), ("--eval_mode=slide", "--slide_crop=[32,64]", "--slide_stride=[16,32]", "--eval_flip=True",
+         "--eval_scales=[0.75,1.0]"),
+])
+def test_the_command_prints_and_leaves_what_the_page_says(data, checkpoint, tmp_path, extra):
+    run = tmp_path / "run"
+    finished = _run(*TINY, f"--data_path={data}", f"--eval_ckpt_path={checkpoint}", f"--run_dir={run}",
+                    "--num_pictures=2", *extra, cwd=tmp_path)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert "eval dataset size:3" in finished.stderr
+    assert re.search(r"^eval image 3/3 done, step cost: \d+ms$", finished.stderr, re.MULTILINE)
+    assert re.search(r"^===> class: class_0, IoU: 0\.\d+$", finished.stdout, re.MULTILINE)
+    assert re.search(r"^===> mIoU: 0\.\d+, ckpt: segformer_mit_b0_12\.ckpt$", finished.stdout, re.MULTILINE)
+    assert re.search(r"^all eval process done, cost:\d+s$", finished.stdout, re.MULTILINE)
+    assert ("sliding window 32x64" if extra else "whole image in 64x128") in finished.stdout
+    result = json.loads((run / "result.json").read_text())
+    assert f"===> mIoU: {result['mIoU']}, ckpt" in finished.stdout
+    assert result["num_images"] == 3
+    assert np.sum(result["confusion_matrix"]) == 3 * 48 * 96
+    names = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
+    assert {"config.yaml", "result.json", "confusion_matrix.png", "pictures/overview.jpg"} <= names
+    assert len(names) == 6
+    if not extra:
+        again = _run(f"--config_path={run / 'config.yaml'}", f"--run_dir={tmp_path / 'again'}")
+        assert f"===> mIoU: {result['mIoU']}, ckpt" in again.stdout, again.stderr
+
+
+@pytest.mark.end_to_end
+def test_predictions_of_the_command_beside_a_training_run(data, tmp_path):
+    checkpoint = write_tiny_checkpoint(tmp_path / "a.ckpt", "--class_num=19")
+    (tmp_path / "metrics.jsonl").write_text("{}\n")
+    finished = _run(*TINY, "--class_num=19", f"--data_path={data}", f"--eval_ckpt_path={checkpoint}",
+                    f"--run_dir={tmp_path}", "--save_predictions=True", "--num_pictures=0")
+    assert finished.returncode == 0, finished.stderr
+    assert sorted(path.name for path in (tmp_path / "predictions").iterdir())[0] == (
+        "aachen_000000_000019_pred_labelIds.png")
+    assert (tmp_path / "eval_config.yaml").is_file()  # beside a training run
+    assert not (tmp_path / "config.yaml").exists()
+    assert not (tmp_path / "pictures").exists()
+
+
+@pytest.mark.end_to_end
+def test_a_fault_is_one_sentence_and_an_exit_code(data, tmp_path):
+    sentence = _refused(*TINY, f"--data_path={data}", f"--run_dir={tmp_path}")
+    assert sentence.startswith("eval.py: error: eval_ckpt_path is not set: give --eval_ckpt_path=FILE")
+
+
+def test_bad_paths_are_refused_before_the_device_is_used(data, checkpoint, tmp_path):
+    good, run = f"--eval_ckpt_path={checkpoint}", f"--run_dir={tmp_path / 'run'}"
+    for words, arguments in (
+        ("absent.ckpt", (f"--data_path={data}", f"--eval_ckpt_path={tmp_path / 'absent.ckpt'}", run)),
+        ("--data_path", (f"--data_path={tmp_path / 'nowhere'}", good, run)),
+        ("is a file", (f"--data_path={data}", good, f"--run_dir={checkpoint}")),
+        ("splits that are there: val", (f"--data_path={data}", good, run, "--eval_split=test")),
+        ("slide_stride", (f"--data_path={data}", good, run, "--eval_mode=slide", "--slide_crop=[32,32]")),
+    ):
+        with pytest.raises(UserError, match=words):
+            evaluate(load([*TINY, *arguments]))
+
+
+def test_a_checkpoint_that_does_not_fit_is_refused(checkpoint, tmp_path):
+    truncated = tmp_path / "truncated.ckpt"
+    truncated.write_bytes(checkpoint.read_bytes()[:3000])
+    with pytest.raises(BadValueError, match="truncated.ckpt"):
+        build.load_network(load(list(TINY)), truncated)
+    with pytest.raises(BadValueError, match="has 4 classes and class_num is 7 .*give --class_num=4"):
+        build.load_network(load([*TINY, "--class_num=7"]), checkpoint)
+    with pytest.raises(BadValueError, match="backbone.stages"):
+        build.load_network(load([*TINY, "--backbone_depths=[2,1,1,1]"]), checkpoint)
+
+
+def test_the_names_of_a_checkpoint_are_used(tmp_path):
+    named = write_tiny_checkpoint(tmp_path / "named.ckpt", class_names=("a", "b", "c", "d"))
+    assert build.load_network(load(list(TINY)), named)[1] == ("a", "b", "c", "d")
