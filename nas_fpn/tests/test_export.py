@@ -18,6 +18,7 @@ from nas_fpn.tests.conftest import write_coco
 from nas_fpn.tests.tiny_detector import TINY_NETWORK, write_checkpoint
 from utils.exporting.check import compare_outputs, run_model
 from utils.exporting.description import read_description
+from utils.model_utils.device_adapter import DeviceInfo, choose_device
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 
 SUITE = Path(__file__).resolve().parent.parent
@@ -32,8 +33,12 @@ def checkpoint(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def _graph_mode():
+def _device(monkeypatch):
+    """MindSpore takes a device once in a process, before the first operator; other tests have run some."""
     ms.set_context(mode=ms.GRAPH_MODE)
+    monkeypatch.setattr(
+        "nas_fpn.src.export.set_up_device", lambda target, *_, **__: DeviceInfo(choose_device(target), 0, 0, 1)
+    )
 
 
 def run_export(checkpoint, tmp_path, *arguments):

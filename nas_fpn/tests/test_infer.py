@@ -17,6 +17,7 @@ from nas_fpn.src.box_utils import make_anchors
 from nas_fpn.src.config import load
 from nas_fpn.src.infer import InferenceSummary, format_summary, infer
 from nas_fpn.tests.tiny_detector import TINY_NETWORK, write_checkpoint
+from utils.model_utils.device_adapter import DeviceInfo, choose_device
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 
 SUITE = Path(__file__).resolve().parent.parent
@@ -30,8 +31,12 @@ def checkpoint(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def _graph_mode():
+def _device(monkeypatch):
+    """MindSpore takes a device once in a process, before the first operator; other tests have run some."""
     ms.set_context(mode=ms.GRAPH_MODE)
+    monkeypatch.setattr(
+        "nas_fpn.src.infer.set_up_device", lambda target, *_, **__: DeviceInfo(choose_device(target), 0, 0, 1)
+    )
 
 
 def picture(height=96, width=128):

@@ -4,6 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.cpu_kernels.operators import stock_operators
+from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
+from utils.exporting.export import ExportedModel, input_shape
+from utils.exporting.onnx_operators import replace_for_onnx
 from utils.model_utils.device_adapter import clamp_workers
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 from utils.training.checkpoint import load_weights
@@ -17,7 +21,7 @@ from .dataset import TrainingSource, open_pairs
 from .evaluation import Evaluator
 from .inference import Predictor
 from .label_files import ImagePair
-from .labels import class_names, palette
+from .labels import CITYSCAPES_CLASS_NAMES, CITYSCAPES_IDS, class_names, palette
 from .loss import SegmentationLoss
 from .lr_schedule import constant_schedule, cosine_schedule, poly_schedule
 from .mix_transformer import MIT_VARIANTS, MitVariant, MixTransformer, drop_path_rates
@@ -27,6 +31,7 @@ from .segformer import Segformer, SegformerInference, SegformerTraining
 from .segformer_head import SegformerHead
 
 SUITE = "segformer"
+OUTPUT_NAMES = ("logits",)   # of SegformerInference
 UNSCALED = "O0"   # float32 needs no loss scale
 
 
@@ -139,6 +144,38 @@ def load_network(config: SegformerConfig, checkpoint: Path) -> tuple[Segformer, 
     network = build_network(config)
     load_weights(network, checkpoint, suite=SUITE)
     return network, info.class_names if len(info.class_names) == num_classes else names_of_classes(config)
+
+
+def build_export(config: SegformerConfig, network: Segformer, file_format: str) -> SegformerInference:
+    """Builds a network of operators that a file of this format can hold, with the weights of `network`."""
+    with stock_operators():
+        portable = build_network(config)
+        inference = build_inference(config, portable)
+    weights = {parameter.name: parameter for parameter in network.get_parameters()}
+    for parameter in portable.get_parameters():
+        parameter.set_data(weights[parameter.name].data)
+    if file_format == "ONNX":
+        replace_for_onnx(inference)
+    return inference
+
+
+def input_description(config: SegformerConfig) -> TensorDescription:
+    """Describes what an exported network takes."""
+    return TensorDescription("images", "float32", input_shape(config.export_batch_size, 3, *config.base_size))
+
+
+def describe_model(config: SegformerConfig, names: tuple[str, ...], model: ExportedModel) -> ModelDescription:
+    """Describes an exported network for programs that run it; a pixel's class is the one with the highest logit."""
+    is_cityscapes = names == CITYSCAPES_CLASS_NAMES
+    return ModelDescription(
+        suite=SUITE, file=model.file.name, file_format=model.file_format, inputs=(input_description(config),),
+        outputs=model.outputs,
+        preprocessing=Preprocessing(
+            channel_order="RGB", resize="keep_ratio", height=config.base_size[0], width=config.base_size[1],
+            mean=config.img_norm_mean, std=config.img_norm_std, padding="bottom_right", rounding="half_up",
+        ),
+        class_names=names, category_ids=CITYSCAPES_IDS if is_cityscapes else tuple(range(len(names))),
+    )
 
 
 def find_pretrained(config: SegformerConfig) -> Path | None:

@@ -253,6 +253,9 @@ class ResultKeys(Config):
     export_format: Literal["auto", "AIR", "MINDIR", "ONNX"] = Field(
         "auto", description="form of the export; auto is AIR on Ascend, else MINDIR"
     )
+    export_batch_size: int | None = Field(
+        1, ge=0, description="images per call of the exported network; 0 and null: any number, in MINDIR only"
+    )
 
 
 class SegformerConfig(

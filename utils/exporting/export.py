@@ -66,7 +66,7 @@ def input_shape(batch_size: int | None, *image_shape: int) -> tuple[int | None, 
 
 def export_network(
     network: nn.Cell, inputs: Sequence[TensorDescription], path: Path, file_format: str, *,
-    output_names: Sequence[str], limit: float = MAX_RELATIVE_DIFFERENCE,
+    output_names: Sequence[str], reference: nn.Cell | None = None, limit: float = MAX_RELATIVE_DIFFERENCE,
 ) -> ExportedModel:
     """Exports a network and checks what was written, before it takes the place of an older file.
 
@@ -76,6 +76,7 @@ def export_network(
         path: of the file to write, without ending; MindSpore's ending for the format is added.
         file_format: "MINDIR", "AIR" or "ONNX", as `choose_format` returns it.
         output_names: name of each output.
+        reference: network to compare the file with, where `network` was made of other operators for the export.
         limit: largest difference to the network's outputs, as a share of an output's largest absolute value.
 
     Returns:
@@ -90,10 +91,11 @@ def export_network(
     if file_format == "ONNX" and is_dynamic:
         raise BadValueError("MindSpore writes ONNX for a fixed number of images only: give a batch size, e.g. 1")
     network.set_train(False)
+    reference = (reference or network).set_train(False)
     with export_folder(path) as folder:
         _write(network, inputs, folder, plain_name(path), file_format)
         file = exported_file(folder, path, file_format)
-        outputs, difference = _check(network, inputs, file, file_format, output_names)
+        outputs, difference = _check(reference, inputs, file, file_format, output_names)
         if difference is not None and not difference <= limit:  # a difference that is not a number is one, too
             raise BadStateError(
                 f"the exported {file_format} gives other outputs than the network (largest difference {difference:.3g} "

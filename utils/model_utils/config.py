@@ -104,7 +104,8 @@ def load_config(
         raise SystemExit(0)
     problems = list(arguments.problems)
     notes: list[str] = []
-    layers = read_yaml_layers(find_config_file(arguments.config_path, suite_dir, default_file))
+    file = find_config_file(arguments.config_path, suite_dir, default_file)
+    layers = read_yaml_layers(file)
     given: dict[str, Given] = {}
     for layer in [*map(_given_in_yaml, layers), _given_in_arguments(schema, arguments)]:
         given |= _rename_aliases(schema, layer, problems)
@@ -116,6 +117,7 @@ def load_config(
     if problems or config is None:
         raise BadValueError(_join_problems(problems))
     config._notes = (*warnings, *notes)
+    config._config_name = file.name.removesuffix(".yaml")
     for note in config.notes():
         logger.log(logging.WARNING if note in warnings else logging.INFO, "%s", note)
     return config

@@ -69,6 +69,7 @@ class Config(BaseModel):
     GROUP: ClassVar[str] = "Other keys"
     _origins: dict[str, Origin] = PrivateAttr(default_factory=dict)
     _notes: tuple[str, ...] = PrivateAttr(default=())
+    _config_name: str = PrivateAttr(default="")
 
     @classmethod
     def inactive_keys(cls) -> dict[str, "InactiveKey"]:
@@ -92,6 +93,11 @@ class Config(BaseModel):
     def origin(self, key: str) -> Origin:
         """Returns where the value of `key` was given."""
         return self._origins.get(key, Origin(SCHEMA_DEFAULT))
+
+    @property
+    def config_name(self) -> str:
+        """Name of the YAML file that was read, without `.yaml`; empty where none was."""
+        return self._config_name
 
     def was_given(self, key: str) -> bool:
         """Returns whether `key` was set in a YAML file or on the command line."""
