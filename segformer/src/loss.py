@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import mindspore as ms
 from mindspore import nn, ops
 
-from utils.cpu_kernels.operators import ResizeBilinear, SoftmaxCrossEntropy
+from utils.cpu_kernels.operators import SoftmaxCrossEntropy
 
 # Stands in for a sum of weights that is 0 because no pixel is valid: the loss is 0 then, not a division by it.
 _SMALLEST_WEIGHT = 1e-12
@@ -39,7 +39,6 @@ class SegmentationLoss(nn.Cell):
         self.class_weights = None if class_weights is None else ms.Tensor(class_weights, ms.float32)
         self.hard_loss = None if ohem_threshold is None else -math.log(ohem_threshold)
         self.min_kept = ohem_min_kept
-        self.resize = ResizeBilinear()
         self.cross_entropy = SoftmaxCrossEntropy()
 
     def construct(self, logits: ms.Tensor, labels: ms.Tensor) -> tuple[ms.Tensor]:
@@ -52,8 +51,7 @@ class SegmentationLoss(nn.Cell):
         Returns:
             The loss, a float32 scalar.
         """
-        enlarged = self.resize(logits.astype(ms.float32), (labels.shape[1], labels.shape[2]))  # [N, C, H, W]
-        terms = self.cross_entropy(enlarged, labels)  # [N, H, W]
+        terms = self.cross_entropy(logits.astype(ms.float32), labels)  # [N, H, W], logits enlarged to it
         has_class = ops.logical_and(labels >= 0, labels < self.num_classes)
         weights = ops.logical_and(has_class, labels != self.ignore_label).astype(ms.float32)
         if self.hard_loss is not None:

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from mindspore import Tensor, nn
 
-from utils.cpu_kernels.operators import Attention, Gelu, LayerNorm
+from utils.cpu_kernels.operators import DepthwiseGelu, LayerNorm, TokenAttention
 
-from .layers import NORM_EPS, convolution, linear, scaled, to_map, to_tokens
+from .layers import NORM_EPS, convolution, convolution_init, linear, scaled, to_map, to_tokens
 
 HEADS = (1, 2, 5, 8)
 REDUCTIONS = (8, 4, 2, 1)
@@ -92,32 +92,22 @@ class EfficientAttention(nn.Cell):
         super().__init__()
         if channels % num_heads:
             raise ValueError(f"channels ({channels}) must be a multiple of num_heads ({num_heads})")
-        self.num_heads = num_heads
         self.reduces = reduction > 1
         self.query = linear(channels, channels)
         self.key = linear(channels, channels)
         self.value = linear(channels, channels)
         self.output = linear(channels, channels)
-        self.attend = Attention(1.0 / math.sqrt(channels // num_heads))
+        self.attend = TokenAttention(num_heads, 1.0 / math.sqrt(channels // num_heads))
         if self.reduces:
             self.reduction = convolution(channels, channels, reduction, reduction)
             self.reduction_norm = LayerNorm(channels, NORM_EPS)
-
-    def split_heads(self, tokens: Tensor) -> Tensor:
-        """float32[N, L, C] -> float32[N, heads, L, C / heads]."""
-        batch, length, channels = tokens.shape
-        return tokens.reshape(batch, length, self.num_heads, channels // self.num_heads).transpose(0, 2, 1, 3)
 
     def construct(self, tokens: Tensor, size: tuple[int, int]) -> Tensor:
         """float32[N, H * W, C] of a map of size (H, W) -> float32[N, H * W, C]."""
         source = tokens
         if self.reduces:
             source = self.reduction_norm(to_tokens(self.reduction(to_map(tokens, size))))
-        attended = self.attend(
-            self.split_heads(self.query(tokens)), self.split_heads(self.key(source)),
-            self.split_heads(self.value(source)))
-        attended = attended.transpose(0, 2, 1, 3).reshape(tokens.shape)   # [N, heads, L, C / heads] -> [N, L, C]
-        return self.output(attended)
+        return self.output(self.attend(self.query(tokens), self.key(source), self.value(source)))
 
 
 class MixMlp(nn.Cell):
@@ -131,14 +121,12 @@ class MixMlp(nn.Cell):
     def __init__(self, channels: int, hidden_channels: int) -> None:
         super().__init__()
         self.expand = linear(channels, hidden_channels)
-        self.position = convolution(hidden_channels, hidden_channels, 3, padding=1, groups=hidden_channels)
-        self.gelu = Gelu()
+        self.position = DepthwiseGelu(hidden_channels, convolution_init(3))
         self.contract = linear(hidden_channels, channels)
 
     def construct(self, tokens: Tensor, size: tuple[int, int]) -> Tensor:
         """float32[N, H * W, C] of a map of size (H, W) -> float32[N, H * W, C]."""
-        hidden = self.position(to_map(self.expand(tokens), size))
-        return self.contract(to_tokens(self.gelu(hidden)))
+        return self.contract(self.position(self.expand(tokens), size))
 
 
 class Block(nn.Cell):
