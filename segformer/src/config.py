@@ -214,13 +214,15 @@ class EvaluationKeys(Config):
     eval_ckpt_path: PathText = Field("", description="checkpoint that eval.py reads")
     eval_log_interval: int = Field(100, ge=1, description="images between lines of an evaluation")
     eval_mode: Literal["whole", "slide"] = Field(
-        "whole", description="whole: the image at base_size; slide: windows over it, where they overlap the mean"
+        "whole",
+        description="whole: the image within base_size; slide: windows over the image as it is, the mean where they "
+        "overlap",
     )
     slide_crop: tuple[Side, Side] = Field((1024, 1024), description="height and width of a window")
     slide_stride: tuple[Positive, Positive] = Field((768, 768), description="step from one window to the next")
     eval_flip: bool = Field(False, description="add the prediction of the mirrored image")
     eval_scales: tuple[PositiveNumber, ...] = Field(
-        (1.0,), min_length=1, description="factors on base_size whose predictions are averaged"
+        (1.0,), min_length=1, description="factors on the image's size whose predictions are averaged"
     )
     save_predictions: bool = Field(
         False, description="eval.py writes a PNG of label ids for each image, as the Cityscapes server takes them"

@@ -9,7 +9,7 @@ from pathlib import Path
 from utils.model_utils.config import dump_config, require
 from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.errors import BadValueError
-from utils.model_utils.files import make_writable_folder, write_bytes
+from utils.model_utils.files import make_writable_folder
 from utils.training.logging_setup import set_up_logging
 
 from . import build
@@ -22,6 +22,7 @@ from .evaluation import (
     format_manner,
     format_result,
     format_total,
+    write_result,
 )
 from .labels import CITYSCAPES_CLASS_NAMES
 
@@ -102,10 +103,10 @@ def _number(value: float) -> float | None:
 def _write_config(folder: Path, text: str) -> None:
     """Writes the effective configuration; that of a training run in the same folder is left alone."""
     name = "eval_config.yaml" if (folder / "metrics.jsonl").exists() else "config.yaml"
-    write_bytes(folder / name, text.encode())
+    write_result(folder / name, text.encode())
 
 
 def _write_results(evaluator: Evaluator, evaluation: Evaluation, checkpoint: Path, folder: Path) -> None:
     content = result_of(evaluator, evaluation, checkpoint)
-    write_bytes(folder / "result.json", json.dumps(content, indent=2, ensure_ascii=False).encode())
-    write_bytes(folder / "confusion_matrix.png", confusion_picture(evaluation.matrix, evaluator.class_names))
+    write_result(folder / "result.json", json.dumps(content, indent=2, ensure_ascii=False).encode())
+    write_result(folder / "confusion_matrix.png", confusion_picture(evaluation.matrix, evaluator.class_names))

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from utils.images import write_image
+from utils.model_utils.errors import BadStateError
 from utils.model_utils.files import write_bytes
 
 from .dataset import LABEL_ENDING, EvaluationImage, evaluation_images
@@ -99,10 +100,28 @@ class Evaluator:
 
 
 def write_prediction(folder: Path, pair: ImagePair, prediction: np.ndarray) -> Path:
-    """Writes a prediction uint8[H, W] of train ids as label ids, `<city>_<sequence>_<frame>_pred_labelIds.png`."""
+    """Writes a prediction uint8[H, W] of train ids as label ids, `<city>_<sequence>_<frame>_pred_labelIds.png`.
+
+    Raises:
+        BadStateError: it cannot be written.
+    """
     path = folder / f"{pair.label.name.removesuffix(LABEL_ENDING)}_pred_labelIds.png"
-    write_bytes(path, cv2.imencode(".png", id_table()[prediction])[1].tobytes())
+    write_result(path, cv2.imencode(".png", id_table()[prediction])[1].tobytes())
     return path
+
+
+def write_result(path: Path, content: bytes) -> None:
+    """Writes a file of a run folder, under a temporary name first.
+
+    Raises:
+        BadStateError: it cannot be written, e.g. because the disk is full.
+    """
+    try:
+        write_bytes(path, content)
+    except OSError as error:
+        raise BadStateError(
+            f"'{path}' cannot be written ({error.strerror}): check the folder and the disk, or choose another --run_dir"
+        ) from error
 
 
 def _draw(folder: Path, number: int, item: EvaluationImage, prediction: np.ndarray, colours: np.ndarray) -> np.ndarray:

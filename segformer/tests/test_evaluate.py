@@ -32,7 +32,7 @@ from segformer.src.labels import CITYSCAPES_CLASS_NAMES, id_table, palette
 from segformer.src.metrics import ConfusionMatrix
 from segformer.tests.tiny_checkpoint import TINY, write_tiny_checkpoint
 from segformer.tests.tiny_city import label_path, write_city, write_png
-from utils.model_utils.errors import BadValueError, UserError
+from utils.model_utils.errors import BadStateError, BadValueError, UserError
 
 SUITE = Path(__file__).resolve().parent.parent
 NAMES = ("road", "sidewalk", "building")
@@ -154,6 +154,13 @@ def test_predictions_are_what_the_server_takes(tmp_path):
     assert image.dtype == np.uint8
     assert image.ndim == 2
     assert set(np.unique(image)) <= set(id_table()[[0, 2, 3]].tolist())
+
+
+def test_a_prediction_that_cannot_be_written_is_a_sentence(tmp_path):
+    pairs = find_pairs(write_city(tmp_path, {"val": 1}), "val")
+    (tmp_path / "predictions").write_text("a file")
+    with pytest.raises(BadStateError, match="cannot be written .*--run_dir"):
+        Evaluator(FromColours(), pairs, CITYSCAPES_CLASS_NAMES).evaluate(prediction_folder=tmp_path / "predictions")
 
 
 def test_a_label_of_raw_ids_is_refused_by_name(tmp_path):
