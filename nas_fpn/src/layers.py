@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from mindspore import Tensor, nn, ops
 from mindspore.common.initializer import Initializer
 
+from utils.cpu_kernels.convolution import Convolution
+
 
 @dataclass(frozen=True)
 class NormSettings:
@@ -28,11 +30,11 @@ def batch_norm(channels: int, settings: NormSettings, gamma_init: str = "ones") 
 def convolution(
     in_channels: int, out_channels: int, kernel: int, weight_init: Initializer, stride: int = 1,
     has_bias: bool = False, bias_init: float = 0.0,
-) -> nn.Conv2d:
+) -> Convolution:
     """Returns a convolution that pads like PyTorch's `padding=kernel // 2`, on all four sides also with a stride."""
-    return nn.Conv2d(
-        in_channels, out_channels, kernel, stride, pad_mode="pad", padding=kernel // 2, has_bias=has_bias,
-        weight_init=weight_init, bias_init=Tensor([bias_init] * out_channels) if has_bias else None,
+    return Convolution(
+        in_channels, out_channels, kernel, stride, has_bias=has_bias, weight_init=weight_init,
+        bias_init=Tensor([bias_init] * out_channels) if has_bias else None,
     )
 
 

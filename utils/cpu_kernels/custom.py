@@ -97,3 +97,18 @@ def cross_entropy_kernel(library: Path) -> ops.Custom:
         return backward(logits, labels, out[1], dout[0]), ops.zeros_like(labels)
 
     return _kernel(library, "cross_entropy_forward", lambda logits, labels: (labels, labels), 2, bprop)
+
+
+@functools.cache
+def convolution_kernel(library: Path, stride: int) -> ops.Custom:
+    """Returns (x[N, C, H, W], weight[O, C, k, k]) -> y[N, O, ceil(H / stride), ceil(W / stride)]."""
+    image_backward = _kernel(library, "convolution_image_backward", lambda dy, weight, x: x)
+    weight_backward = _kernel(library, "convolution_weight_backward", lambda x, dy, weight: weight)
+
+    def bprop(x: Tensor, weight: Tensor, out: Tensor, dout: Tensor) -> tuple[Tensor, Tensor]:
+        return image_backward(dout, weight, x), weight_backward(x, dout, weight)
+
+    def out_shape(x: Shape, weight: Shape) -> list[int]:
+        return [x[0], weight[0], -(-x[2] // stride), -(-x[3] // stride)]
+
+    return _kernel(library, "convolution_forward", out_shape, bprop=bprop)

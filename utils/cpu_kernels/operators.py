@@ -38,7 +38,7 @@ def stock_operators() -> Iterator[None]:
         _stock_only = before
 
 
-def _library() -> Path | None:
+def chosen_library() -> Path | None:
     """Returns the library of kernels if Cells constructed now are to use it."""
     if _stock_only or ms.get_context("device_target") != "CPU":
         return None
@@ -55,7 +55,7 @@ class Gelu(nn.Cell):
 
     def __init__(self) -> None:
         super().__init__()
-        library = _library()
+        library = chosen_library()
         self.kernel = gelu_kernel(library) if library else None
 
     def construct(self, x: Tensor) -> Tensor:
@@ -79,7 +79,7 @@ class LayerNorm(nn.Cell):
         self.beta = Parameter(ops.zeros((channels,), ms.float32), name="beta")
         self.normalise = ops.LayerNorm(begin_norm_axis=-1, begin_params_axis=-1, epsilon=eps)
         self.eps = Tensor([eps], ms.float32)
-        library = _library()
+        library = chosen_library()
         self.kernel = layer_norm_kernel(library) if library else None
 
     def construct(self, x: Tensor) -> Tensor:
@@ -131,7 +131,7 @@ class TokenAttention(nn.Cell):
         self.num_heads = num_heads
         self.attend = Attention(scale)
         self.scale = Tensor([scale], ms.float32)
-        library = _library()
+        library = chosen_library()
         self.kernel = attention_kernel(library) if library else None
 
     def construct(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -170,7 +170,7 @@ class DepthwiseGelu(nn.Conv2d):
         super().__init__(channels, channels, 3, pad_mode="pad", padding=1, group=channels, has_bias=True,
                          weight_init=weight_init, bias_init="zeros")
         self.gelu = Gelu()
-        library = _library()
+        library = chosen_library()
         self.kernel = depthwise_gelu_kernel(library) if library else None
 
     def construct(self, tokens: Tensor, size: tuple[int, int]) -> Tensor:
@@ -190,7 +190,7 @@ class ResizeBilinear(nn.Cell):
     def __init__(self) -> None:
         super().__init__()
         self.resize = ops.ResizeBilinearV2(align_corners=False, half_pixel_centers=True)
-        library = _library()
+        library = chosen_library()
         self.library = str(library) if library else None
 
     def construct(self, x: Tensor, size: tuple[int, int]) -> Tensor:
@@ -209,7 +209,7 @@ class SoftmaxCrossEntropy(nn.Cell):
     def __init__(self) -> None:
         super().__init__()
         self.resize = ResizeBilinear()
-        library = _library()
+        library = chosen_library()
         self.kernel = cross_entropy_kernel(library) if library else None
 
     def construct(self, logits: Tensor, labels: Tensor) -> Tensor:

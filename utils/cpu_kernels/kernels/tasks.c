@@ -62,7 +62,7 @@ static void forget_threads(void) {
 }
 
 // Cores that this process may use, or fewer where OMP_NUM_THREADS says so, as several processes on one machine want.
-static int wanted_threads(void) {
+int num_threads(void) {
   long threads = sysconf(_SC_NPROCESSORS_ONLN);
 #ifdef __linux__
   cpu_set_t cores;
@@ -77,7 +77,7 @@ static void start_workers(void) {
   static int has_fork_handler;
   if (!has_fork_handler) has_fork_handler = pthread_atfork(NULL, NULL, forget_threads) == 0;
   pool.num_workers = 0;
-  for (int i = 1; i < wanted_threads(); ++i) {
+  for (int i = 1; i < num_threads(); ++i) {
     pthread_t thread;
     if (pthread_create(&thread, NULL, work, NULL) != 0) break;
     pthread_detach(thread);

@@ -13,6 +13,9 @@ typedef void (*task_function)(void *context, int64_t index);
 // Calls function(context, index) for each index in [0, count) and returns when all are done.
 void run_tasks(task_function function, void *context, int64_t count);
 
+// How many threads share the tasks; results must not depend on it.
+int num_threads(void);
+
 // Memory for `count` floats that stays with the calling thread; valid until its next call. Never null.
 float *scratch(size_t count);
 
