@@ -5,9 +5,10 @@ from pathlib import Path
 import mindspore as ms
 import numpy as np
 
+from utils.cpu_kernels.operators import stock_operators
 from utils.detection.class_names import ClassTable, resolve_classes
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
-from utils.exporting.export import ExportedModel, input_shape
+from utils.exporting.export import ExportedModel, input_shape, share_weights
 from utils.model_utils.config_schema import match_num_classes
 from utils.model_utils.device_adapter import clamp_workers
 from utils.model_utils.errors import BadStateError, BadValueError
@@ -214,6 +215,15 @@ def build_picture_detector(config: NasFpnConfig, network: RetinaNetNasFpn, num_p
         network=build_inference(config, network), inputs=input_settings(config), rule=build_selection_rule(config),
         batch_size=min(EVALUATION_BATCH_SIZE, num_pictures), workers=clamp_workers(config.num_parallel_workers),
     )
+
+
+def build_export(config: NasFpnConfig, network: RetinaNetNasFpn, num_classes: int) -> RetinaNetInference:
+    """Builds the detector of MindSpore's own operators, the only ones a file can hold, with `network`'s weights."""
+    with stock_operators():
+        portable = build_network(config, num_classes)
+        inference = build_inference(config, portable)
+    share_weights(network, portable)
+    return inference
 
 
 def input_description(config: NasFpnConfig) -> TensorDescription:

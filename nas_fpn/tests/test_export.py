@@ -75,14 +75,14 @@ def test_the_documented_command_from_training_to_mindir(tmp_path):
         "--checkpoint_path", str(checkpoint), cwd=tmp_path,
     )
     assert re.search(r"exported .*retinanet_nasfpn\.mindir \(MINDIR, 0\.\d MB\), largest difference to the network's "
-                     r"outputs 0 of", finished.stdout)
+                     r"outputs \S+ of", finished.stdout)
     description = read_description(tmp_path / "retinanet_nasfpn.mindir")
     assert (description.class_names, description.category_ids) == (("blue", "red"), (3, 7))
     config = load(TINY_NETWORK)
     from utils.images import read_image
     planes, _ = fit_image(read_image(data / "val2017" / "001.jpg"), build.input_settings(config))
     found = run_model(tmp_path / "retinanet_nasfpn.mindir", "MINDIR", [planes[None]])
-    assert compare_outputs(found, outputs_of_network(checkpoint, planes[None])) == 0
+    assert compare_outputs(found, outputs_of_network(checkpoint, planes[None])) < 1e-5
 
 
 def test_the_json_says_how_to_feed_the_model_and_what_comes_out(checkpoint, tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 
 from utils.cpu_kernels.operators import stock_operators
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
-from utils.exporting.export import ExportedModel, input_shape
+from utils.exporting.export import ExportedModel, input_shape, share_weights
 from utils.exporting.onnx_operators import replace_for_onnx
 from utils.model_utils.device_adapter import clamp_workers
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
@@ -151,9 +151,7 @@ def build_export(config: SegformerConfig, network: Segformer, file_format: str) 
     with stock_operators():
         portable = build_network(config)
         inference = build_inference(config, portable)
-    weights = {parameter.name: parameter for parameter in network.get_parameters()}
-    for parameter in portable.get_parameters():
-        parameter.set_data(weights[parameter.name].data)
+    share_weights(network, portable)
     if file_format == "ONNX":
         replace_for_onnx(inference)
     return inference

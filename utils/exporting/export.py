@@ -105,6 +105,13 @@ def export_network(
         return ExportedModel(put_in_place(folder, path, file_format), file_format, outputs, num_bytes, difference)
 
 
+def share_weights(network: nn.Cell, portable: nn.Cell) -> None:
+    """Gives a network of other operators, which has the same parameters, the weights of `network`."""
+    weights = {parameter.name: parameter for parameter in network.get_parameters()}
+    for parameter in portable.get_parameters():
+        parameter.set_data(weights[parameter.name].data)
+
+
 def format_exported(model: ExportedModel) -> str:
     """Returns what a command prints, e.g. `exported net.mindir (MINDIR, 344.1 MB), largest difference ... 0`."""
     checked = (
