@@ -1,0 +1,104 @@
+"""Building, caching and doing without."""
+
+import hashlib
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+import pytest
+
+from utils.cpu_kernels import library as library_module
+from utils.cpu_kernels.library import SWITCH_VARIABLE, kernel_library
+from utils.cpu_kernels.operators import Gelu
+
+ROOT = Path(__file__).resolve().parents[3]
+REPETITION = ("-m", "utils.cpu_kernels.tests.repetition")
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """An empty cache that this process has not looked into yet."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    kernel_library.cache_clear()
+    yield tmp_path
+    kernel_library.cache_clear()
+
+
+def _start(arguments, cache, **environment):
+    return subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            text=True, env={**os.environ, "XDG_CACHE_HOME": str(cache), **environment})
+
+
+def test_two_processes_that_build_at_once_end_with_one_library(kernels, cache):
+    code = ("-c", "from utils.cpu_kernels.library import kernel_library; print(kernel_library())")
+    outputs = [process.communicate(timeout=300)[0].strip() for process in [_start(code, cache) for _ in range(2)]]
+    assert outputs[0] == outputs[1]
+    assert Path(outputs[0]).is_file()
+    assert sorted(path.suffix for path in Path(outputs[0]).parent.iterdir()) == [".lock", ".sha256", ".so"]
+
+
+def test_gradients_repeat_bit_for_bit_in_another_process_and_with_another_number_of_threads(kernels):
+    cache = kernels.parents[2]
+    digests = [process.communicate(timeout=300)[0].strip() for process in (
+        _start(REPETITION, cache), _start(REPETITION, cache), _start(REPETITION, cache, OMP_NUM_THREADS="1"))]
+    assert len(digests[0]) == hashlib.sha256().digest_size * 2
+    assert digests[0] == digests[1] == digests[2]
+
+
+def test_a_cut_library_is_built_again(kernels, cache):
+    built = kernel_library()
+    whole = built.read_bytes()
+    built.write_bytes(whole[: len(whole) // 2])
+    kernel_library.cache_clear()
+    assert kernel_library() == built
+    assert len(built.read_bytes()) > len(whole) // 2
+
+
+def test_without_a_compiler_one_line_says_so_and_stock_operators_run(cache, monkeypatch, caplog):
+    monkeypatch.setenv("PATH", str(cache))
+    values = [Gelu()(ms.Tensor(np.ones(2, np.float32))).asnumpy() for _ in range(2)]
+    assert np.allclose(values, 0.8413447, atol=1e-6)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "no C compiler: none of cc, gcc, clang is on the PATH" in caplog.text
+
+
+def test_a_compiler_that_fails_costs_one_line(cache, monkeypatch, caplog):
+    folder = cache / "bin"
+    folder.mkdir()
+    compiler = folder / "cc"
+    compiler.write_text("#!/bin/sh\necho 'unknown argument -march=native' >&2\nexit 1\n")
+    compiler.chmod(compiler.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{folder}:/bin")
+    assert kernel_library() is None
+    assert "fails: unknown argument -march=native" in caplog.text
+    assert not list(cache.rglob("*.so"))
+
+
+def test_a_cache_that_cannot_be_made_costs_one_line(kernels, tmp_path, monkeypatch, caplog):
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(in_the_way))
+    kernel_library.cache_clear()
+    assert kernel_library() is None
+    kernel_library.cache_clear()
+    assert "no fast CPU kernels" in caplog.text
+
+
+def test_another_process_that_holds_the_lock_for_too_long_costs_one_line(kernels, cache, monkeypatch, caplog):
+    folder = cache / "mindspore-vision-model-zoo" / "cpu_kernels"
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(library_module, "LOCK_SECONDS", 0.1)
+    with library_module.filelock.FileLock(folder / "build.lock", is_singleton=False):
+        assert kernel_library() is None
+    assert "another process has held" in caplog.text
+
+
+@pytest.mark.parametrize("value", ["off", "0", "OFF"])
+def test_the_switch_turns_kernels_off(value, cache, monkeypatch):
+    monkeypatch.setenv(SWITCH_VARIABLE, value)
+    assert kernel_library() is None
+    assert Gelu().kernel is None
