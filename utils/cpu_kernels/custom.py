@@ -51,6 +51,17 @@ def layer_norm_kernel(library: Path) -> ops.Custom:
 
 
 @functools.cache
+def bias_kernel(library: Path) -> ops.Custom:
+    """Returns (x[rows, columns], bias[columns]) -> x + bias."""
+    backward = _kernel(library, "bias_backward", lambda dy, bias: bias)
+
+    def bprop(x: Tensor, bias: Tensor, out: Tensor, dout: Tensor) -> tuple[Tensor, Tensor]:
+        return dout, backward(dout, bias)
+
+    return _kernel(library, "bias_forward", lambda x, bias: x, bprop=bprop)
+
+
+@functools.cache
 def attention_kernel(library: Path) -> ops.Custom:
     """Returns (q[N, L, h, d], k[N, S, h, d], v[N, S, h, d], scale[1]) -> result[N, L, h, d], log_sums[N, h, L]."""
     backward = _kernel(library, "attention_backward", lambda q, k, v, *rest: (q, k, v), 3)
@@ -112,3 +123,17 @@ def convolution_kernel(library: Path, stride: int) -> ops.Custom:
         return [x[0], weight[0], -(-x[2] // stride), -(-x[3] // stride)]
 
     return _kernel(library, "convolution_forward", out_shape, bprop=bprop)
+
+
+@functools.cache
+def focal_loss_kernel(library: Path) -> ops.Custom:
+    """Returns (logits[..., C], classes int32[...], (alpha, gamma)[2]) -> loss[...]."""
+    backward = _kernel(library, "focal_loss_backward", lambda logits, *rest: logits)
+
+    def bprop(
+        logits: Tensor, classes: Tensor, settings: Tensor, out: Tensor, dout: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        gradient = backward(logits, classes, settings, dout)
+        return gradient, ops.zeros_like(classes), ops.zeros_like(settings)
+
+    return _kernel(library, "focal_loss_forward", lambda logits, classes, settings: classes, bprop=bprop)
