@@ -73,6 +73,7 @@ class _Graph(nn.Cell):
 
     def __init__(
         self, network_with_loss: nn.Cell, optimizer: Sgd | AdamW, clip_norm: float, ema_decay: float,
+        protects_statistics: bool,
     ) -> None:
         super().__init__(auto_prefix=False)
         self.network = network_with_loss
@@ -81,7 +82,7 @@ class _Graph(nn.Cell):
         self.averages = self.weights.clone(EMA_PREFIX) if ema_decay > 0 else ()
         self.statistics = ms.ParameterTuple(
             [getattr(cell, name) for _, cell in network_with_loss.cells_and_names() for name in _STATISTICS
-             if isinstance(getattr(cell, name, None), ms.Parameter)])
+             if protects_statistics and isinstance(getattr(cell, name, None), ms.Parameter)])
         self.kept_statistics = self.statistics.clone("kept")
         self.has_statistics = len(self.statistics) > 0
         self.clip_norm, self.ema_decay = clip_norm, ema_decay
@@ -179,6 +180,9 @@ class _BufferUpdate(nn.Cell):
 class TrainStep:
     """Makes optimizer steps. A step whose loss or gradients are not finite changes nothing but the loss scale.
 
+    Under a static loss scale, where such a step has to end the run, it may also have changed the moving statistics of
+    batch normalisation: to protect these takes a fifth of the compilation of a detector.
+
     Args:
         network_with_loss: called with the inputs of one (micro) batch, returns a tuple of float32 scalars (total, part,
             ...) that the attribute `loss_names` names. Make it with `auto_prefix=False`, so that the parameters keep
@@ -215,7 +219,8 @@ class TrainStep:
         self.loss_scaler = loss_scaler or LossScaler()
         self.accumulate_steps = accumulate_steps
         self.ema_decay = float(ema_decay)
-        graph = _Graph(network_with_loss, optimizer, float(clip_norm), self.ema_decay)
+        graph = _Graph(
+            network_with_loss, optimizer, float(clip_norm), self.ema_decay, self.loss_scaler.dynamic)
         self._graph = graph
         if ms.get_context("mode") != ms.GRAPH_MODE:
             # Not compiled with `ms.jit` instead: a graph made so does not see what the host writes into its parameters
