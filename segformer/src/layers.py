@@ -8,6 +8,8 @@ import math
 from mindspore import Tensor, nn, ops
 from mindspore.common.initializer import Initializer, Normal, TruncatedNormal
 
+from utils.cpu_kernels.operators import Linear
+
 LINEAR_STANDARD_DEVIATION = 0.02
 NORM_EPS = 1e-5   # of every layer and batch norm, as in transformers; the first release has 1e-6 in some of them
 
@@ -17,9 +19,9 @@ def linear_init() -> Initializer:
     return TruncatedNormal(sigma=LINEAR_STANDARD_DEVIATION)
 
 
-def linear(in_channels: int, out_channels: int) -> nn.Dense:
+def linear(in_channels: int, out_channels: int) -> Linear:
     """Returns a linear layer over the last axis, weight float32[out_channels, in_channels], bias 0."""
-    return nn.Dense(in_channels, out_channels, weight_init=linear_init(), bias_init="zeros")
+    return Linear(in_channels, out_channels, linear_init())
 
 
 def convolution_init(kernel: int, out_channels: int = 1) -> Initializer:
@@ -28,11 +30,11 @@ def convolution_init(kernel: int, out_channels: int = 1) -> Initializer:
 
 
 def convolution(
-    in_channels: int, out_channels: int, kernel: int, stride: int = 1, padding: int = 0, has_bias: bool = True,
+    in_channels: int, out_channels: int, kernel: int, stride: int = 1, has_bias: bool = True,
 ) -> nn.Conv2d:
-    """Returns a convolution that pads like PyTorch, weight initialised by `convolution_init`, bias 0."""
+    """Returns a convolution without padding, weight initialised by `convolution_init`, bias 0."""
     return nn.Conv2d(
-        in_channels, out_channels, kernel, stride, pad_mode="pad", padding=padding, has_bias=has_bias,
+        in_channels, out_channels, kernel, stride, pad_mode="valid", has_bias=has_bias,
         weight_init=convolution_init(kernel, out_channels), bias_init="zeros" if has_bias else None,
     )
 

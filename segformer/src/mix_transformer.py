@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from mindspore import Tensor, nn
 
+from utils.cpu_kernels.convolution import Convolution
 from utils.cpu_kernels.operators import DepthwiseGelu, LayerNorm, TokenAttention
 
 from .layers import NORM_EPS, convolution, convolution_init, linear, scaled, to_map, to_tokens
@@ -70,7 +71,8 @@ class PatchEmbed(nn.Cell):
 
     def __init__(self, in_channels: int, channels: int, kernel: int, stride: int) -> None:
         super().__init__()
-        self.conv = convolution(in_channels, channels, kernel, stride, padding=kernel // 2)
+        self.conv = Convolution(in_channels, channels, kernel, stride, has_bias=True,
+                                weight_init=convolution_init(kernel, channels), bias_init="zeros")
         self.norm = LayerNorm(channels, NORM_EPS)
 
     def construct(self, feature: Tensor) -> tuple[Tensor, tuple[int, int]]:

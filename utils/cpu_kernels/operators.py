@@ -16,6 +16,7 @@ from mindspore.ops import constexpr
 
 from utils.cpu_kernels.custom import (
     attention_kernel,
+    bias_kernel,
     cross_entropy_kernel,
     depthwise_gelu_kernel,
     gelu_kernel,
@@ -87,6 +88,30 @@ class LayerNorm(nn.Cell):
         if self.kernel is not None and x.dtype == ms.float32:
             return self.kernel(x, self.gamma, self.beta, self.eps)
         return self.normalise(x, self.gamma, self.beta)[0]
+
+
+class Linear(nn.Dense):
+    """`nn.Dense` over the last axis, with parameters weight float32[out_channels, in_channels] and bias.
+
+    Args:
+        in_channels: length of the last axis of the input.
+        out_channels: length of the last axis of the result.
+        weight_init: initializer of the weight; the bias starts at 0.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, weight_init: Initializer) -> None:
+        super().__init__(in_channels, out_channels, weight_init=weight_init, bias_init="zeros")
+        library = chosen_library()
+        self.kernel = bias_kernel(library) if library else None
+
+    def construct(self, x: Tensor) -> Tensor:
+        """float32[..., in_channels] -> float32[..., out_channels]."""
+        product = self.matmul(x.reshape(-1, self.in_channels), self.weight)
+        if self.kernel is not None and x.dtype == ms.float32:
+            result = self.kernel(product, self.bias)
+        else:
+            result = self.bias_add(product, self.bias)
+        return result.reshape(x.shape[:-1] + (self.out_channels,))
 
 
 class Attention(nn.Cell):

@@ -11,6 +11,7 @@ from utils.cpu_kernels.operators import (
     DepthwiseGelu,
     Gelu,
     LayerNorm,
+    Linear,
     ResizeBilinear,
     SoftmaxCrossEntropy,
     TokenAttention,
@@ -83,6 +84,15 @@ def test_layer_norm(choice, shape):
     cell.beta.set_data(ms.Tensor(random(shape[-1], seed=2)))
     compare(cell, lambda x, gamma, beta: functional.layer_norm(x, x.shape[-1:], gamma, beta, 1e-5), [random(*shape)],
             parameters=(cell.gamma, cell.beta))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3, 7), (2, 70, 40)])
+def test_linear(choice, shape):
+    with choice:
+        cell = Linear(shape[-1], 11, "normal")
+    cell.weight.set_data(ms.Tensor(random(11, shape[-1])))
+    cell.bias.set_data(ms.Tensor(random(11)))
+    compare(cell, functional.linear, [random(*shape)], parameters=(cell.weight, cell.bias))
 
 
 @pytest.mark.parametrize(("batch", "queries", "keys", "heads", "width"), [
