@@ -4,7 +4,7 @@ import mindspore as ms
 from mindspore import Tensor, nn
 
 from utils.cpu_kernels.custom import convolution_kernel
-from utils.cpu_kernels.operators import chosen_library
+from utils.cpu_kernels.operators import chosen_library, fits_kernel
 
 
 class Convolution(nn.Conv2d):
@@ -31,7 +31,7 @@ class Convolution(nn.Conv2d):
 
     def construct(self, x: Tensor) -> Tensor:
         """float32[N, in, H, W] -> float32[N, out, ceil(H / stride), ceil(W / stride)]."""
-        if self.kernel is not None and x.dtype == ms.float32 and self.weight.dtype == ms.float32:
+        if self.kernel is not None and fits_kernel(x) and self.weight.dtype == ms.float32:
             result = self.kernel(x, self.weight)
         else:
             result = self.conv2d(x, self.weight)

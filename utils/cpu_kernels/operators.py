@@ -1,8 +1,8 @@
 """The operators that are slow on a CPU: as C kernels there, as MindSpore's own operators everywhere else.
 
 The choice is made when a Cell is constructed, here and nowhere else. Results agree to about 1e-6 relative and
-parameters have the same names, so that a checkpoint does not know which choice was made. Kernels compute float32;
-input of another type takes MindSpore's operators.
+parameters have the same names, so that a checkpoint does not know which choice was made. Kernels compute float32
+of a shape that is known when a graph is compiled; other input takes MindSpore's operators.
 """
 
 from collections.abc import Iterator
@@ -46,6 +46,11 @@ def chosen_library() -> Path | None:
     return kernel_library()
 
 
+def fits_kernel(x: Tensor) -> bool:
+    """Returns whether a kernel can take the input: float32, of a shape known when the graph is compiled."""
+    return x.dtype == ms.float32 and not ops.functional.is_sequence_value_unknown(x.shape)
+
+
 @constexpr
 def _resize_kernel(library: str, size: tuple[int, int]) -> ops.Custom:
     return resize_kernel(library, size)
@@ -61,7 +66,7 @@ class Gelu(nn.Cell):
 
     def construct(self, x: Tensor) -> Tensor:
         """Returns float32[...] of the same shape."""
-        if self.kernel is not None and x.dtype == ms.float32:
+        if self.kernel is not None and fits_kernel(x):
             return self.kernel(x)
         return ops.gelu(x, approximate="none")
 
@@ -85,7 +90,7 @@ class LayerNorm(nn.Cell):
 
     def construct(self, x: Tensor) -> Tensor:
         """Returns float32[..., channels]."""
-        if self.kernel is not None and x.dtype == ms.float32:
+        if self.kernel is not None and fits_kernel(x):
             return self.kernel(x, self.gamma, self.beta, self.eps)
         return self.normalise(x, self.gamma, self.beta)[0]
 
@@ -107,7 +112,7 @@ class Linear(nn.Dense):
     def construct(self, x: Tensor) -> Tensor:
         """float32[..., in_channels] -> float32[..., out_channels]."""
         product = self.matmul(x.reshape(-1, self.in_channels), self.weight)
-        if self.kernel is not None and x.dtype == ms.float32:
+        if self.kernel is not None and fits_kernel(x):
             result = self.kernel(product, self.bias)
         else:
             result = self.bias_add(product, self.bias)
@@ -171,7 +176,7 @@ class TokenAttention(nn.Cell):
             float32[N, L, C].
         """
         q, k, v = self.split(query), self.split(key), self.split(value)   # [N, L or S, heads, width]
-        if self.kernel is not None and query.dtype == ms.float32:
+        if self.kernel is not None and fits_kernel(query):
             return self.kernel(q, k, v, self.scale)[0].reshape(query.shape)
         order = (0, 2, 1, 3)   # [N, L, heads, width] -> [N, heads, L, width] and back
         return self.attend(q.transpose(order), k.transpose(order), v.transpose(order)).transpose(order).reshape(
@@ -201,7 +206,7 @@ class DepthwiseGelu(nn.Conv2d):
     def construct(self, tokens: Tensor, size: tuple[int, int]) -> Tensor:
         """float32[N, H * W, C] of a map of size (H, W) -> float32[N, H * W, C]."""
         batch, length, channels = tokens.shape
-        if self.kernel is not None and tokens.dtype == ms.float32:
+        if self.kernel is not None and fits_kernel(tokens):
             feature = tokens.reshape(batch, size[0], size[1], channels)
             return self.kernel(feature, self.weight, self.bias).reshape(tokens.shape)
         feature = tokens.transpose(0, 2, 1).reshape(batch, channels, *size)   # [N, H * W, C] -> [N, C, H, W]
@@ -220,7 +225,7 @@ class ResizeBilinear(nn.Cell):
 
     def construct(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         """Returns float32[N, C, height, width] for size (height, width)."""
-        if self.library is not None and x.dtype == ms.float32:
+        if self.library is not None and fits_kernel(x):
             return _resize_kernel(self.library, size)(x)
         return self.resize(x, size)
 
@@ -247,7 +252,7 @@ class SoftmaxCrossEntropy(nn.Cell):
         Returns:
             float32[N, H, W], 0 where the label is not in [0, C).
         """
-        if self.kernel is not None and logits.dtype == ms.float32 and labels.dtype == ms.int32:
+        if self.kernel is not None and fits_kernel(logits) and labels.dtype == ms.int32:
             return self.kernel(logits, labels)[0]
         if logits.shape[2:] != labels.shape[1:]:
             logits = self.resize(logits, labels.shape[1:])

@@ -192,3 +192,16 @@ def test_float16_goes_through_the_stock_operators(kernels):
     result = Gelu()(x)
     assert result.dtype == ms.float16
     assert np.allclose(result.asnumpy(), [0.0, 0.8413, -0.1587], atol=1e-3)
+
+
+def test_a_batch_size_unknown_at_compilation_goes_through_the_stock_operators(kernels):
+    cell = LayerNorm(24, 1e-5)
+    x = random(3, 5, 24)
+    expected = cell(ms.Tensor(x)).asnumpy()
+    cell.set_inputs(ms.Tensor(shape=(None, 5, 24), dtype=ms.float32))
+    for count in (1, 3):
+        assert np.allclose(cell(ms.Tensor(x[:count])).asnumpy(), expected[:count], atol=1e-6)
+
+
+def test_an_empty_batch_stays_empty(kernels):
+    assert Gelu()(ms.Tensor(np.zeros((0, 4), np.float32))).shape == (0, 4)
