@@ -1,4 +1,4 @@
-"""Initial weights as in MMDetection: He for the backbone, Xavier for the pyramid, N(0, 0.01) for the head."""
+"""Initial weights after MMDetection: He for the backbone, Xavier for the pyramid, N(0, 0.01) for the head."""
 
 import math
 
@@ -13,7 +13,11 @@ def backbone_init() -> Initializer:
 
 
 def pyramid_init() -> Initializer:
-    """Returns the Xavier uniform initializer that MMDetection gives to the convolutions of its NAS-FPN."""
+    """Returns the Xavier uniform initializer of the pyramid.
+
+    MMDetection's counts the inputs only, which is the same where a convolution keeps its channels: everywhere but in
+    the three laterals, which begin smaller there (0.87, 0.79 and 0.75 times).
+    """
     return XavierUniform()
 
 
