@@ -14,6 +14,7 @@ from pathlib import Path
 import filelock
 
 SWITCH_VARIABLE = "CPU_KERNELS"   # "off" in the environment: MindSpore's own operators only
+THREADS_VARIABLE = "CPU_KERNEL_THREADS"   # most threads of the kernels; OMP_NUM_THREADS where only that is set
 COMPILERS = ("cc", "gcc", "clang")
 SOURCES = Path(__file__).parent / "kernels"
 LOCK_SECONDS = 300
@@ -36,6 +37,8 @@ def kernel_library() -> Path | None:
     if os.environ.get(SWITCH_VARIABLE, "").lower() in ("off", "0"):
         logger.info("CPU kernels are switched off by %s: MindSpore's own operators are used", SWITCH_VARIABLE)
         return None
+    # Read here because MindSpore changes OMP_NUM_THREADS of the C library, where the kernels would read it.
+    os.environ.setdefault(THREADS_VARIABLE, os.environ.get("OMP_NUM_THREADS", ""))
     try:
         return _cached_library()
     except (_BuildError, OSError, RuntimeError) as error:

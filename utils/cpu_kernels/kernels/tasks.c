@@ -61,14 +61,15 @@ static void forget_threads(void) {
   pool.num_workers = -1;
 }
 
-// Cores that this process may use, or fewer where OMP_NUM_THREADS says so, as several processes on one machine want.
+// Cores that this process may use, or fewer where CPU_KERNEL_THREADS says so, as several processes on one machine want.
+// OMP_NUM_THREADS itself says nothing here: MindSpore sets it to 1 where the user has not set it.
 int num_threads(void) {
   long threads = sysconf(_SC_NPROCESSORS_ONLN);
 #ifdef __linux__
   cpu_set_t cores;
   if (sched_getaffinity(0, sizeof cores, &cores) == 0) threads = CPU_COUNT(&cores);
 #endif
-  const char *asked = getenv("OMP_NUM_THREADS");
+  const char *asked = getenv("CPU_KERNEL_THREADS");
   if (asked && atoi(asked) > 0 && atoi(asked) < threads) threads = atoi(asked);
   return (int)at_least(1, at_most(threads, MOST_THREADS));
 }

@@ -14,7 +14,7 @@ typedef void (*task_function)(void *context, int64_t index);
 void run_tasks(task_function function, void *context, int64_t count);
 
 // How many threads share the tasks; results must not depend on it.
-int num_threads(void);
+__attribute__((visibility("default"))) int num_threads(void);
 
 // Memory for `count` floats that stays with the calling thread; valid until its next call. Never null.
 float *scratch(size_t count);

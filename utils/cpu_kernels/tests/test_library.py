@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from utils.cpu_kernels import library as library_module
-from utils.cpu_kernels.library import SWITCH_VARIABLE, kernel_library
+from utils.cpu_kernels.library import SWITCH_VARIABLE, THREADS_VARIABLE, kernel_library
 from utils.cpu_kernels.operators import Gelu
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -102,3 +102,24 @@ def test_the_switch_turns_kernels_off(value, cache, monkeypatch):
     monkeypatch.setenv(SWITCH_VARIABLE, value)
     assert kernel_library() is None
     assert Gelu().kernel is None
+
+
+THREADS = """
+import ctypes
+from utils.cpu_kernels.convolution import Convolution
+from utils.cpu_kernels.library import kernel_library
+import mindspore as ms
+import numpy as np
+ms.set_context(mode=ms.GRAPH_MODE, device_target="CPU")
+Convolution(3, 4, 3)(ms.Tensor(np.ones((1, 3, 8, 8), np.float32)))
+print("threads", ctypes.CDLL(str(kernel_library())).num_threads())
+"""
+
+
+@pytest.mark.parametrize(("variables", "wanted"), [({}, None), ({"OMP_NUM_THREADS": "1"}, 1)])
+def test_the_kernels_use_the_cores_that_the_process_may_use(kernels, variables, wanted):
+    """MindSpore sets OMP_NUM_THREADS to 1 when it starts; that must not count, the user's own value must."""
+    environment = {key: value for key, value in os.environ.items() if key not in ("OMP_NUM_THREADS", THREADS_VARIABLE)}
+    result = subprocess.run([sys.executable, "-c", THREADS], capture_output=True, text=True, cwd=ROOT, check=True,
+                            env=environment | variables)
+    assert f"threads {wanted or len(os.sched_getaffinity(0))}\n" in result.stdout
