@@ -51,14 +51,14 @@ def layer_norm_kernel(library: Path) -> ops.Custom:
 
 
 @functools.cache
-def bias_kernel(library: Path) -> ops.Custom:
-    """Returns (x[rows, columns], bias[columns]) -> x + bias."""
-    backward = _kernel(library, "bias_backward", lambda dy, bias: bias)
+def linear_kernel(library: Path) -> ops.Custom:
+    """Returns (x[..., C], weight[O, C], bias[O]) -> y[..., O]."""
+    backward = _kernel(library, "linear_backward", lambda x, weight, dy: (x, weight, [weight[0]]), 3)
 
-    def bprop(x: Tensor, bias: Tensor, out: Tensor, dout: Tensor) -> tuple[Tensor, Tensor]:
-        return dout, backward(dout, bias)
+    def bprop(x: Tensor, weight: Tensor, bias: Tensor, out: Tensor, dout: Tensor) -> tuple[Tensor, ...]:
+        return backward(x, weight, dout)
 
-    return _kernel(library, "bias_forward", lambda x, bias: x, bprop=bprop)
+    return _kernel(library, "linear_forward", lambda x, weight, bias: [*x[:-1], weight[0]], bprop=bprop)
 
 
 @functools.cache

@@ -16,11 +16,11 @@ from mindspore.ops import constexpr
 
 from utils.cpu_kernels.custom import (
     attention_kernel,
-    bias_kernel,
     cross_entropy_kernel,
     depthwise_gelu_kernel,
     gelu_kernel,
     layer_norm_kernel,
+    linear_kernel,
     resize_kernel,
 )
 from utils.cpu_kernels.library import kernel_library
@@ -107,16 +107,14 @@ class Linear(nn.Dense):
     def __init__(self, in_channels: int, out_channels: int, weight_init: Initializer) -> None:
         super().__init__(in_channels, out_channels, weight_init=weight_init, bias_init="zeros")
         library = chosen_library()
-        self.kernel = bias_kernel(library) if library else None
+        self.kernel = linear_kernel(library) if library else None
 
     def construct(self, x: Tensor) -> Tensor:
         """float32[..., in_channels] -> float32[..., out_channels]."""
-        product = self.matmul(x.reshape(-1, self.in_channels), self.weight)
         if self.kernel is not None and fits_kernel(x):
-            result = self.kernel(product, self.bias)
-        else:
-            result = self.bias_add(product, self.bias)
-        return result.reshape(x.shape[:-1] + (self.out_channels,))
+            return self.kernel(x, self.weight, self.bias)
+        product = self.matmul(x.reshape(-1, self.in_channels), self.weight)
+        return self.bias_add(product, self.bias).reshape(x.shape[:-1] + (self.out_channels,))
 
 
 class Attention(nn.Cell):

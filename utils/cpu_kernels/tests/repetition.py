@@ -6,17 +6,18 @@ import mindspore as ms
 import numpy as np
 from mindspore import nn
 
-from utils.cpu_kernels.operators import DepthwiseGelu, LayerNorm, SoftmaxCrossEntropy, TokenAttention
+from utils.cpu_kernels.operators import DepthwiseGelu, LayerNorm, Linear, SoftmaxCrossEntropy, TokenAttention
 
 
 class Chain(nn.Cell):
     def __init__(self):
         super().__init__()
         self.norm, self.attend = LayerNorm(24, 1e-5), TokenAttention(3, 0.3)
+        self.project = Linear(24, 24, "ones")
         self.position, self.loss = DepthwiseGelu(24, "ones"), SoftmaxCrossEntropy()
 
     def construct(self, x, labels):
-        x = self.norm(x)
+        x = self.project(self.norm(x))
         x = self.position(self.attend(x, x, x), (20, 30))
         return self.loss(x.transpose(0, 2, 1).reshape(2, 24, 20, 30), labels).sum()
 

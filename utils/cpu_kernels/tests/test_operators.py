@@ -86,12 +86,14 @@ def test_layer_norm(choice, shape):
             parameters=(cell.gamma, cell.beta))
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (2, 3, 7), (2, 70, 40)])
-def test_linear(choice, shape):
+@pytest.mark.parametrize(("shape", "outputs"), [
+    ((1, 1), 1), ((2, 3, 7), 11), ((2, 70, 40), 33), ((64, 32), 64), ((5, 2, 97, 3), 130), ((301, 270), 140),
+    ((2, 5, 33), 300), ((5000, 20), 17)])
+def test_linear(choice, shape, outputs):
     with choice:
-        cell = Linear(shape[-1], 11, "normal")
-    cell.weight.set_data(ms.Tensor(random(11, shape[-1])))
-    cell.bias.set_data(ms.Tensor(random(11)))
+        cell = Linear(shape[-1], outputs, "normal")
+    cell.weight.set_data(ms.Tensor(random(outputs, shape[-1])))
+    cell.bias.set_data(ms.Tensor(random(outputs)))
     compare(cell, functional.linear, [random(*shape)], parameters=(cell.weight, cell.bias))
 
 
@@ -156,6 +158,7 @@ def test_not_a_number_is_not_hidden(kernels):
     bad = np.full((1, 1, 4), np.nan, np.float32)
     assert np.isnan(Gelu()(ms.Tensor(bad)).asnumpy()).all()
     assert np.isnan(LayerNorm(4, 1e-5)(ms.Tensor(bad)).asnumpy()).all()
+    assert np.isnan(Linear(4, 3, "zeros")(ms.Tensor(bad)).asnumpy()).all()
     assert np.isnan(TokenAttention(1, 1.0)(*[ms.Tensor(bad)] * 3).asnumpy()).all()
 
 
@@ -167,7 +170,7 @@ def test_scores_of_hundreds_do_not_overflow(kernels):
 
 def test_a_batch_of_two_is_two_batches_of_one_to_the_last_bit(kernels):
     tokens, labels = random(2, 70, 24), np.zeros((2, 40, 28), np.int32)
-    cells = (LayerNorm(24, 1e-5), Gelu(), lambda x: TokenAttention(3, 0.3)(x, x, x),
+    cells = (LayerNorm(24, 1e-5), Gelu(), Linear(24, 11, "normal"), lambda x: TokenAttention(3, 0.3)(x, x, x),
              lambda x: DepthwiseGelu(24, "ones")(x, (10, 7)),
              lambda x: ResizeBilinear()(x.reshape(-1, 24, 10, 7), (40, 28)),
              lambda x: SoftmaxCrossEntropy()(x.reshape(-1, 24, 10, 7), ms.Tensor(labels[:x.shape[0]])))
@@ -179,8 +182,8 @@ def test_a_batch_of_two_is_two_batches_of_one_to_the_last_bit(kernels):
 
 def test_kernels_and_stock_operators_have_the_same_parameters(kernels):
     def names():
-        return [(p.name, p.shape) for cell in (LayerNorm(8, 1e-5), DepthwiseGelu(8, "ones"), TokenAttention(2, 1.0))
-                for p in cell.get_parameters()]
+        cells = (LayerNorm(8, 1e-5), Linear(8, 4, "ones"), DepthwiseGelu(8, "ones"), TokenAttention(2, 1.0))
+        return [(p.name, p.shape) for cell in cells for p in cell.get_parameters()]
 
     own = names()
     with stock_operators():
