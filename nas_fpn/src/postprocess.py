@@ -43,7 +43,7 @@ class SelectionRule:
 def select_detections(
     boxes: np.ndarray, scores: np.ndarray, rule: SelectionRule, *, scale: float, height: int, width: int
 ) -> Detections:
-    """Selects the detections of one image, as MMDetection v3 does.
+    """Selects the detections of one image, as MMDetection v3 does. Boxes wholly outside the image are dropped.
 
     Args:
         boxes: float32[A, 4], xyxy pixels of the network's input.
@@ -57,6 +57,8 @@ def select_detections(
     score = scores[anchor, label]
     original = boxes[anchor] / np.float32(scale)
     original = np.clip(original, 0, np.asarray([width, height, width, height], np.float32))
+    has_area = np.all(original[:, 2:] > original[:, :2], axis=1)
+    original, score, label = original[has_area], score[has_area], label[has_area]
     kept = suppress(original, score, label, rule.nms_iou)[: rule.max_detections]
     return Detections(original[kept], score[kept], label[kept].astype(np.int32))
 

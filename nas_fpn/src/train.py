@@ -100,6 +100,9 @@ def _build_trainer(config: NasFpnConfig, run: RunFolder, device: DeviceInfo) -> 
     begins_anew = not config.resume or (config.resume == AUTO and not checkpoints.files())
     if config.pre_trained and begins_anew:
         build.load_pretrained(config, network)
+    elif config.frozen_stages > 0 and begins_anew:
+        logger.warning("frozen_stages is %d without pre_trained: what is frozen keeps random weights; set "
+                       "--pre_trained, or --frozen_stages=0", config.frozen_stages)
     step = build.build_train_step(config, network, num_classes, resolve_amp_level(config.amp_level, device.target))
     _log_plan(config, split, source.images_per_step)
     evaluate = None

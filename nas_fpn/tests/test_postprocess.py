@@ -49,6 +49,15 @@ def test_no_candidate_gives_no_detection():
     assert found.labels.shape == (0,)
 
 
+def test_a_box_wholly_outside_the_image_is_no_detection():
+    """Clipped to an image of 50 pixels, (60, 10, 80, 20) becomes a line; it must not take one of the places either."""
+    boxes = np.asarray([[60, 10, 80, 20], [10, 10, 20, 20], [0, 0, 0, 0], [0, 0, 0, 0]], np.float32)
+    scores = np.asarray([[0.9], [0.5], [0.0], [0.0]], np.float32)
+    rule = SelectionRule((2, 2), 0.1, 1000, 0.5, 1)
+    found = select_detections(boxes, scores, rule, scale=1, height=50, width=50)
+    np.testing.assert_allclose(found.scores, [0.5])
+
+
 def test_limits_per_level_and_per_image():
     boxes = np.asarray([[0, 0, 5, 5], [10, 0, 15, 5], [20, 0, 25, 5], [30, 0, 35, 5]], np.float32)
     scores = np.asarray([[0.9], [0.8], [0.7], [0.6]], np.float32)

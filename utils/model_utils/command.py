@@ -1,6 +1,8 @@
 """How every command ends: exit code 0, or one sentence on standard error and another code."""
 
 import logging
+import os
+import select
 import signal
 import sys
 import types
@@ -10,6 +12,7 @@ from utils.model_utils.errors import UserError
 
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
 EXIT_TERMINATED = 143
 
 logger = logging.getLogger(__name__)
@@ -31,19 +34,35 @@ def run_command(main: Callable[[], int | None], name: str) -> None:
         name: what the sentence on standard error begins with, e.g. "train.py".
 
     A `UserError` is printed as one sentence with code 2, Ctrl-C ends with 130 and SIGTERM with 143 (MindSpore may turn
-    the former into the latter); any other exception is a fault of the program and keeps its traceback (code 1).
+    the former into the latter), and where the reader of the output has gone (`--help | head`) the code is 141. Any
+    other exception is a fault of the program and keeps its traceback (code 1).
     """
     signal.signal(signal.SIGTERM, _raise_terminated)
     try:
         code = main() or 0
+        sys.stdout.flush()
     except UserError as error:
         logger.debug("user error", exc_info=True)
         code = _fail(f"{name}: error: {error}", EXIT_USER_ERROR)
     except KeyboardInterrupt:
         code = _fail(f"{name}: interrupted", EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        if not _has_lost_its_reader():
+            raise
+        code = EXIT_BROKEN_PIPE
     except Terminated:
         code = _fail(f"{name}: terminated", EXIT_TERMINATED)
     sys.exit(code)
+
+
+def _has_lost_its_reader() -> bool:
+    """Returns whether standard output is a pipe closed at the other end; if so, nothing more is written to it."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    is_closed = any(event & select.POLLERR for _, event in poll.poll(0))
+    if is_closed:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return is_closed
 
 
 def _fail(sentence: str, code: int) -> int:

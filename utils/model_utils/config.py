@@ -100,7 +100,7 @@ def load_config(
     """
     arguments = split_arguments(schema, sys.argv[1:] if argv is None else argv, lambda name: right_name(schema, name))
     if arguments.wants_help:
-        print(_help_text(schema, arguments, suite_dir, default_file, program, description))
+        print(_help_text(schema, arguments, suite_dir, default_file, program, description), flush=True)
         raise SystemExit(0)
     problems = list(arguments.problems)
     notes: list[str] = []
