@@ -77,9 +77,13 @@ def _cache_folder() -> Path:
 
 
 def _flags() -> list[str]:
+    """Returns what the compiler is told.
+
+    nodelete: MindSpore closes the library with the last graph that uses it, and its threads would lose their code.
+    """
     tuning = "-march=native" if platform.machine().lower() in ("x86_64", "amd64") else "-mcpu=native"
     return ["-std=gnu11", "-O3", tuning, "-ffp-contract=fast", "-fno-math-errno", "-fPIC", "-shared",
-            "-fvisibility=hidden", "-pthread"]
+            "-fvisibility=hidden", "-pthread", "-Wl,-z,nodelete"]
 
 
 def _sources() -> list[Path]:

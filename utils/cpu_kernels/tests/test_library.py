@@ -123,3 +123,16 @@ def test_the_kernels_use_the_cores_that_the_process_may_use(kernels, variables, 
     result = subprocess.run([sys.executable, "-c", THREADS], capture_output=True, text=True, cwd=ROOT, check=True,
                             env=environment | variables)
     assert f"threads {wanted or len(os.sched_getaffinity(0))}\n" in result.stdout
+
+
+def test_the_library_stays_when_it_is_closed(kernels):
+    """MindSpore closes it with the last graph that uses it; the threads of the pool are in it."""
+    code = """
+import _ctypes, pathlib
+from utils.cpu_kernels.library import kernel_library
+path = str(kernel_library())
+_ctypes.dlclose(_ctypes.dlopen(path, 0))
+print(path in pathlib.Path("/proc/self/maps").read_text())
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert result.stdout.strip() == "True"
