@@ -1,5 +1,6 @@
 """From scores and boxes of every anchor to the detections of an image, on the host."""
 
+import itertools
 from dataclasses import dataclass
 
 import cv2
@@ -84,19 +85,20 @@ def suppress(boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray, max_iou:
 
 def _candidates(scores: np.ndarray, rule: SelectionRule) -> tuple[np.ndarray, np.ndarray]:
     """Returns anchor and class index, int64[D] each, of each level's best pairs with a score above the threshold."""
-    above = np.flatnonzero(scores > rule.min_score)
-    values = scores.ravel()[above]
-    borders = np.searchsorted(above, np.cumsum(rule.anchors_per_level)[:-1] * scores.shape[1])
-    levels = np.split(np.arange(len(above)), borders)
-    chosen = [level[best_first(values[level], rule.candidates_per_level)] for level in levels]
-    return np.divmod(above[np.concatenate(chosen)], scores.shape[1])
+    flat, num_classes = scores.ravel(), scores.shape[1]
+    borders = np.cumsum((0, *rule.anchors_per_level)) * num_classes
+    chosen = [
+        first + best_above(flat[first:last], rule.min_score, rule.candidates_per_level)
+        for first, last in itertools.pairwise(borders)
+    ]
+    return np.divmod(np.concatenate(chosen), num_classes)
 
 
-def best_first(values: np.ndarray, limit: int) -> np.ndarray:
-    """Returns the indices of the `limit` highest values, highest first, equal ones in their order."""
-    if len(values) > limit:
-        smallest_kept = np.partition(values, len(values) - limit)[len(values) - limit]
-        candidates = np.flatnonzero(values >= smallest_kept)
+def best_above(values: np.ndarray, threshold: float, limit: int) -> np.ndarray:
+    """Returns the indices of the `limit` highest values above a threshold, highest first, equal ones in their order."""
+    above = values[values > threshold]
+    if len(above) > limit:  # the lowest value that may be kept, before any index is made: there can be millions
+        candidates = np.flatnonzero(values >= np.partition(above, len(above) - limit)[len(above) - limit])
     else:
-        candidates = np.arange(len(values))
+        candidates = np.flatnonzero(values > threshold)
     return candidates[np.argsort(-values[candidates], kind="stable")][:limit]

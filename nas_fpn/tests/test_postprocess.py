@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nas_fpn.src.postprocess import SelectionRule, best_first, select_detections, suppress
+from nas_fpn.src.postprocess import SelectionRule, best_above, select_detections, suppress
 
 RULE = SelectionRule(
     anchors_per_level=(2, 2), min_score=0.1, candidates_per_level=1000, nms_iou=0.5, max_detections=100
@@ -68,6 +68,15 @@ def test_limits_per_level_and_per_image():
     np.testing.assert_allclose(found.scores, [0.9, 0.8, 0.7])
 
 
-def test_best_first_keeps_the_order_of_ties():
+def test_best_above_keeps_the_order_of_ties():
     values = np.asarray([0.5, 0.9, 0.5, 0.5, 0.1])
-    assert best_first(values, 3).tolist() == [1, 0, 2]
+    assert best_above(values, 0.0, 3).tolist() == [1, 0, 2]
+    assert best_above(values, 0.0, 9).tolist() == [1, 0, 2, 3, 4]
+    assert best_above(values, 0.5, 3).tolist() == [1]
+
+
+def test_best_above_equals_a_full_sort():
+    values = np.random.default_rng(2).integers(0, 50, 500) / 50
+    for threshold, limit in ((0.0, 40), (0.5, 40), (0.5, 400), (0.98, 40), (1.0, 5)):
+        ordered = np.argsort(-values, kind="stable")
+        assert best_above(values, threshold, limit).tolist() == ordered[values[ordered] > threshold][:limit].tolist()
