@@ -15,7 +15,7 @@ from nas_fpn.src.config import load
 from nas_fpn.src.dataset import fit_image
 from nas_fpn.src.export import export
 from nas_fpn.tests.conftest import write_coco
-from nas_fpn.tests.tiny_detector import TINY_NETWORK, write_checkpoint
+from nas_fpn.tests.tiny_detector import TINY_NETWORK
 from utils.exporting.check import compare_outputs, run_model
 from utils.exporting.description import read_description
 from utils.model_utils.device_adapter import DeviceInfo, choose_device
@@ -25,11 +25,6 @@ SUITE = Path(__file__).resolve().parent.parent
 NUM_ANCHORS = (16 * 16 + 8 * 8 + 4 * 4 + 2 * 2 + 1) * 9  # of a 128 x 128 input
 
 pytestmark = pytest.mark.end_to_end
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    return write_checkpoint(tmp_path_factory.mktemp("check point") / "tiny.ckpt")
 
 
 @pytest.fixture(autouse=True)

@@ -25,11 +25,6 @@ SUITE = Path(__file__).resolve().parent.parent
 pytestmark = pytest.mark.end_to_end
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    return write_checkpoint(tmp_path_factory.mktemp("check point") / "tiny.ckpt")
-
-
 @pytest.fixture(autouse=True)
 def _device(monkeypatch):
     """MindSpore takes a device once in a process, before the first operator; other tests have run some."""
