@@ -58,6 +58,38 @@ def fit_scale(size: tuple[int, int], target: tuple[int, int]) -> float:
     return min(target[0] / size[0], target[1] / size[1])
 
 
+def scaled_size(
+    size: tuple[int, int], target: tuple[int, int], factor: float = 1.0, *, keep_ratio: bool = True
+) -> tuple[int, int]:
+    """Returns the (height, width) of an image that is fitted into `target`, or stretched over it, times a factor.
+
+    Args:
+        size: (height, width) of the image.
+        target: (height, width) that the result has at a factor of 1, on one side at least.
+        factor: multiple of that, positive.
+        keep_ratio: fit; the ratio of sides changes by rounding alone. Otherwise stretch: both sides are the target's.
+    """
+    scale = fit_scale(size, target)
+    sides = tuple(side * scale for side in size) if keep_ratio else target
+    return max(1, round(sides[0] * factor)), max(1, round(sides[1] * factor))
+
+
+def stretch(image: np.ndarray, boxes: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Scales an image to (height, width) `size`, each side by its own factor.
+
+    Args:
+        image: uint8[H, W, 3].
+        boxes: float32[N, 4], xyxy, pixels of `image`.
+        size: (height, width) wanted.
+
+    Returns:
+        uint8[height, width, 3] and the boxes in its pixels.
+    """
+    down, across = size[0] / image.shape[0], size[1] / image.shape[1]
+    resized = cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR)
+    return resized, boxes * np.array([across, down, across, down], np.float32)
+
+
 def random_scale_and_crop(
     image: np.ndarray,
     boxes: np.ndarray,
@@ -72,7 +104,7 @@ def random_scale_and_crop(
     Args:
         image: uint8[H, W, 3].
         boxes: float32[N, 4], xyxy, pixels of `image`.
-        target: (height, width) that the result does not exceed; `pad_to` fills what is missing.
+        target: (height, width) that the result does not exceed; it may be smaller.
         rng: source of the draws (one for the scale, two for the window, always).
         scale_range: smallest and largest multiple of the scale at which the whole image just fits.
         is_crowd: bool[N]; a crowd stays as long as any of it is in the window, another box only if its centre is.
@@ -81,14 +113,36 @@ def random_scale_and_crop(
         uint8[h, w, 3]; float32[K, 4], the boxes that remain, clipped; int64[K], which they are.
     """
     scale = fit_scale(image.shape[:2], target) * rng.uniform(*scale_range)
-    draws = rng.uniform(size=2)
     height, width = (max(1, round(side * scale)) for side in image.shape[:2])
     scaled = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+    return random_window(scaled, boxes * np.float32(scale), target, rng, is_crowd)
+
+
+def random_window(
+    image: np.ndarray,
+    boxes: np.ndarray,
+    target: tuple[int, int],
+    rng: np.random.Generator,
+    is_crowd: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cuts a random window out of an image that exceeds `target`; one that does not is returned whole.
+
+    Args:
+        image: uint8[H, W, 3].
+        boxes: float32[N, 4], xyxy, pixels of `image`.
+        target: (height, width) that the result does not exceed.
+        rng: source of the draws (two, always).
+        is_crowd: bool[N], see `keep_visible`.
+
+    Returns:
+        uint8[h, w, 3], a view of `image`; float32[K, 4], the boxes that remain, clipped; int64[K], which they are.
+    """
+    draws = rng.uniform(size=2)
     top, left = (
-        int(draw * (max(0, side - limit) + 1)) for draw, side, limit in zip(draws, (height, width), target, strict=True)
+        int(draw * (max(0, side - limit) + 1)) for draw, side, limit in zip(draws, image.shape[:2], target, strict=True)
     )
-    window = scaled[top : top + target[0], left : left + target[1]]
-    moved = boxes * np.float32(scale) - np.array([left, top, left, top], np.float32)
+    window = image[top : top + target[0], left : left + target[1]]
+    moved = boxes - np.array([left, top, left, top], np.float32)
     boxes, kept = keep_visible(moved, window.shape[:2], is_crowd)
     return window, boxes, kept
 
@@ -104,7 +158,8 @@ def keep_visible(
         is_crowd: bool[N]; a crowd is kept while any of it is visible.
 
     Returns:
-        float32[K, 4] clipped boxes with sides of at least a pixel, and int64[K], which they are.
+        float32[K, 4] clipped boxes with sides of at least a pixel, and int64[K], which they are. A box that was thinner
+        before is kept unless the border cut it, or rounding left it without area.
     """
     height, width = size
     centers = box_centers(boxes)
@@ -112,8 +167,8 @@ def keep_visible(
     if is_crowd is not None:
         is_kept |= is_crowd
     clipped = clip_boxes(boxes, height, width)
-    # A box that was thinner than a pixel before is left as it is: the window did not cut it.
-    is_kept &= ((clipped[:, 2:] - clipped[:, :2]) >= np.minimum(MIN_CROP_SIDE, boxes[:, 2:] - boxes[:, :2])).all(axis=1)
+    sides = clipped[:, 2:] - clipped[:, :2]
+    is_kept &= ((sides >= np.minimum(MIN_CROP_SIDE, boxes[:, 2:] - boxes[:, :2])) & (sides > 0)).all(axis=1)
     kept = np.flatnonzero(is_kept)
     return clipped[kept], kept
 
@@ -174,52 +229,35 @@ def photometric_distortion(
 def expand(
     image: np.ndarray,
     boxes: np.ndarray,
+    size: tuple[int, int],
     rng: np.random.Generator,
     *,
-    ratio_range: tuple[float, float] = (1.0, 4.0),
     fill: tuple[float, float, float] = (0.0, 0.0, 0.0),
 ) -> tuple[np.ndarray, np.ndarray]:
     """Places an image at a random spot of a larger canvas, so that its objects become small ones (SSD, section 2.2).
 
+    The canvas is given in pixels: whoever shrinks the image first and then places it on a canvas of the final size
+    never makes one of 16 times the pixels of a large photograph.
+
     Args:
-        image: uint8[H, W, 3], RGB.
+        image: uint8[h, w, 3], RGB.
         boxes: float32[N, 4], xyxy, pixels of `image`.
-        rng: source of the draws (three).
-        ratio_range: smallest and largest side of the canvas in sides of the image, at least 1.
-        fill: colour of the canvas, RGB, 0-255.
+        size: (height, width) of the canvas, at least those of the image.
+        rng: source of the draws (two, always).
+        fill: colour of the canvas, RGB, 0-255, rounded to whole levels.
 
     Returns:
-        uint8[H', W', 3] and the boxes in its pixels.
+        uint8[height, width, 3] and the boxes in its pixels.
     """
-    height, width = image.shape[:2]
-    ratio = rng.uniform(*ratio_range)
-    draws = rng.uniform(size=2)
-    new_height, new_width = int(height * ratio), int(width * ratio)
-    top, left = int(draws[0] * (new_height - height + 1)), int(draws[1] * (new_width - width + 1))
-    canvas = cv2.copyMakeBorder(
-        image, top, new_height - height - top, left, new_width - width - left, cv2.BORDER_CONSTANT, value=fill
-    )
-    return canvas, boxes + np.array([left, top, left, top], np.float32)
-
-
-def pad_to(
-    image: np.ndarray, height: int, width: int, value: tuple[float, float, float] = (0.0, 0.0, 0.0)
-) -> np.ndarray:
-    """Adds rows below and columns on the right until an image has the given size; boxes keep their coordinates.
-
-    Args:
-        image: uint8[h, w, 3] with h at most `height` and w at most `width`.
-        height: rows wanted.
-        width: columns wanted.
-        value: colour of the border, RGB, 0-255.
-
-    Returns:
-        uint8[height, width, 3].
-    """
-    below, right = height - image.shape[0], width - image.shape[1]
+    below, right = size[0] - image.shape[0], size[1] - image.shape[1]
     if below < 0 or right < 0:
-        raise ValueError(f"an image of {image.shape[:2]} does not fit into ({height}, {width}); resize it first")
-    return cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT, value=value)
+        raise ValueError(f"an image of {image.shape[:2]} does not fit on a canvas of {size}; shrink it first")
+    draws = rng.uniform(size=2)
+    if below == right == 0:
+        return image, boxes
+    top, left = int(draws[0] * (below + 1)), int(draws[1] * (right + 1))
+    canvas = cv2.copyMakeBorder(image, top, below - top, left, right - left, cv2.BORDER_CONSTANT, value=fill)
+    return canvas, boxes + np.array([left, top, left, top], np.float32)
 
 
 def normalize(image: np.ndarray, mean: tuple[float, float, float], std: tuple[float, float, float]) -> np.ndarray:

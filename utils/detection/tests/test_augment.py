@@ -90,26 +90,70 @@ def test_boxes_thinner_than_a_pixel_stay_unless_the_window_cut_them():
     assert augment.keep_visible(boxes, (10, 10))[1].tolist() == [0]  # of the second 0.95 are left
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_expand_moves_boxes_with_the_picture(seed):
-    image, boxes = augment.expand(picture(), BOX, np.random.default_rng(seed), fill=(0, 0, 0))
-    assert 100 <= image.shape[0] <= 400
+def test_boxes_that_rounding_left_without_area_are_dropped():
+    """A delta to such a box would be the logarithm of 0."""
+    boxes = np.array([[2, 2, 2, 5], [2, 2, 2.001, 5]], np.float32)
+    assert augment.keep_visible(boxes, (10, 10))[1].tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("factor", "keep_ratio", "size"),
+    [
+        (1.0, True, (50, 80)),  # 100 x 160 into 50 x 120: the height decides
+        (1.5, True, (75, 120)),
+        (1.0, False, (50, 120)),
+        (0.5, False, (25, 60)),
+        (0.001, True, (1, 1)),
+    ],
+)
+def test_sizes_that_fit_or_fill(factor, keep_ratio, size):
+    assert augment.scaled_size((100, 160), (50, 120), factor, keep_ratio=keep_ratio) == size
+
+
+def test_stretch_scales_each_side_by_its_own_factor():
+    """100 x 160 to 50 x 320: half the height, twice the width."""
+    image, boxes = augment.stretch(picture(), BOX, (50, 320))
+    assert image.shape == (50, 320, 3)
+    assert boxes.tolist() == [[80, 10, 160, 30]]
     assert np.array_equal(patch_box(image), boxes)
 
 
-def test_expand_by_one_changes_nothing():
-    image, boxes = augment.expand(picture(), BOX, np.random.default_rng(0), ratio_range=(1.0, 1.0))
+@pytest.mark.parametrize("seed", range(8))
+def test_a_window_moves_boxes_with_the_picture(seed):
+    """60 x 100 of 100 x 160 starts at most at (60, 40) and so always shows the centre (60, 40) of the patch."""
+    image, boxes, kept = augment.random_window(picture(), BOX, (60, 100), np.random.default_rng(seed))
+    assert image.shape == (60, 100, 3)
+    assert kept.tolist() == [0]
+    assert np.array_equal(patch_box(image), boxes)
+
+
+def test_a_picture_no_larger_than_the_window_is_whole():
+    image, boxes, _ = augment.random_window(picture(), BOX, (100, 400), np.random.default_rng(0))
     assert np.array_equal(image, picture())
     assert np.array_equal(boxes, BOX)
 
 
-def test_pad_adds_below_and_right():
-    image = augment.pad_to(picture(), 128, 256, (1, 2, 3))
-    assert np.array_equal(image[:100, :160], picture())
-    assert (image[100:] == (1, 2, 3)).all()
-    assert (image[:, 160:] == (1, 2, 3)).all()
-    with pytest.raises(ValueError, match="does not fit"):
-        augment.pad_to(picture(), 64, 256)
+@pytest.mark.parametrize("seed", range(5))
+def test_expand_moves_boxes_with_the_picture(seed):
+    image, boxes = augment.expand(picture(), BOX, (150, 400), np.random.default_rng(seed))
+    assert image.shape == (150, 400, 3)
+    assert np.array_equal(patch_box(image), boxes)
+
+
+def test_expand_surrounds_the_picture_with_the_colour():
+    image, boxes = augment.expand(np.zeros((1, 1, 3), np.uint8), BOX[:0], (2, 3), np.random.default_rng(0),
+                                  fill=(9, 123.675, 255))  # fmt: skip
+    colours = sorted(image.reshape(-1, 3).tolist())
+    assert colours == [[0, 0, 0], *[[9, 124, 255]] * 5]
+    assert boxes.shape == (0, 4)
+
+
+def test_a_canvas_of_the_pictures_size_changes_nothing_and_a_smaller_one_is_refused():
+    image, boxes = augment.expand(picture(), BOX, (100, 160), np.random.default_rng(0))
+    assert np.array_equal(image, picture())
+    assert np.array_equal(boxes, BOX)
+    with pytest.raises(ValueError, match=r"\(100, 160\) does not fit on a canvas of \(99, 400\)"):
+        augment.expand(picture(), BOX, (99, 400), np.random.default_rng(0))
 
 
 def test_normalize_is_the_formula():
@@ -150,7 +194,8 @@ def test_draws_depend_on_the_seed_only_and_are_always_as_many():
     for function in (
         lambda rng: augment.photometric_distortion(image, rng),
         lambda rng: augment.random_scale_and_crop(image, BOX, (50, 50), rng)[0],
-        lambda rng: augment.expand(image, BOX, rng)[0],
+        lambda rng: augment.random_window(image, BOX, (50, 50), rng)[0],
+        lambda rng: augment.expand(image, BOX, (200, 200), rng)[0],
     ):
         rngs = [np.random.default_rng(seed) for seed in (1, 1)]
         first, second = (function(rng) for rng in rngs)
@@ -183,6 +228,7 @@ def test_no_boxes_pass_through_everything():
     none, rng = np.zeros((0, 4), np.float32), np.random.default_rng(0)
     assert augment.flip_horizontal(picture(), none)[1].shape == (0, 4)
     assert augment.random_scale_and_crop(picture(), none, (50, 50), rng, is_crowd=np.zeros(0, bool))[1].shape == (0, 4)
-    assert augment.expand(picture(), none, rng)[1].shape == (0, 4)
+    assert augment.expand(picture(), none, (200, 200), rng)[1].shape == (0, 4)
+    assert augment.stretch(picture(), none, (20, 20))[1].shape == (0, 4)
     padded = augment.pad_boxes(none, np.zeros(0, np.int32), np.zeros(0, bool), 2)
     assert not padded.is_valid.any()
