@@ -7,6 +7,8 @@ import numpy as np
 
 from utils.cpu_kernels.operators import stock_operators
 from utils.detection.class_names import ClassTable, resolve_classes
+from utils.detection.inputs import InputSettings
+from utils.detection.splits import Split, open_split, split_paths
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
 from utils.exporting.export import ExportedModel, input_shape, share_weights
 from utils.model_utils.config_schema import match_num_classes
@@ -22,19 +24,19 @@ from .assignment import AssignmentRule
 from .box_utils import anchors_per_level, make_anchors
 from .coco_eval import Evaluator
 from .config import NasFpnConfig
-from .dataset import AugmentSettings, InputSettings, TrainingSample, TrainingSource
+from .dataset import AugmentSettings, TrainingSample, TrainingSource
 from .layers import NormSettings
 from .loss import RetinaNetLoss
 from .lr_schedule import cosine_schedule, five_stage_schedule, step_schedule
 from .nasfpn import NasFpn
 from .picture_detector import PictureDetector
 from .postprocess import SelectionRule
-from .records import Split, open_split, split_paths
 from .resnet import ResNet
 from .retinahead import RetinaHead
 from .retinanet_nasfpn import RetinaNetInference, RetinaNetNasFpn, RetinaNetTraining
 
 SUITE = "nas_fpn"
+MINDRECORD_FOLDER = "NASFPN_MINDRECORD"  # in coco_root, where mindrecord_dir is not given
 EVALUATION_BATCH_SIZE = 4
 OUTPUT_NAMES = ("boxes", "scores")  # of RetinaNetInference
 
@@ -263,7 +265,7 @@ def open_configured_split(
     paths = split_paths(
         form=form or config.dataset, split=config.train_data_type if is_training else config.val_data_type,
         coco_root=config.coco_root, instance_set=config.instance_set, anno_path=config.anno_path,
-        image_dir=config.image_dir, mindrecord_dir=_mindrecord_folder(config),
+        image_dir=config.image_dir, mindrecord_dir=config.mindrecord_dir, default_folder=MINDRECORD_FOLDER,
         prefix=prefix or (config.prefix if is_training else config.eval_prefix),
     )
     return open_split(paths, config.coco_classes)
@@ -273,10 +275,3 @@ def num_classes(config: NasFpnConfig, split: Split) -> int:
     """Returns the number of foreground classes of a split after checking `num_classes` against it."""
     source = split.annotation_file or split.records.files[0]
     return match_num_classes(config.num_classes, split.records.class_names, str(source))
-
-
-def _mindrecord_folder(config: NasFpnConfig) -> Path | None:
-    """Returns the configured folder of the MindRecord files, else one inside `coco_root`."""
-    if config.mindrecord_dir:
-        return Path(config.mindrecord_dir)
-    return Path(config.coco_root) / "NASFPN_MINDRECORD" if config.coco_root else None

@@ -11,12 +11,12 @@ from mindspore import nn
 
 from utils.detection.coco_metrics import CocoResult, detections_to_coco, evaluate_coco
 from utils.detection.drawing import contact_sheet, draw_detections
+from utils.detection.inputs import EvaluationBatch, InputSettings, evaluation_batches
 from utils.detection.mindrecord import MindRecordInfo
 from utils.detection.progress import track
 from utils.images import decode_image, write_image
 from utils.model_utils.files import write_bytes
 
-from .dataset import EvaluationBatch, InputSettings, evaluation_batches
 from .detect import DetectionClock, detect
 from .postprocess import Detections, SelectionRule
 

@@ -1,23 +1,21 @@
-"""From MindRecord rows to the arrays that training and evaluation take.
+"""From MindRecord rows to the arrays that training takes.
 
 What is drawn for an image is a function of (seed, epoch, image id) alone, so that workers, ranks and a resumed run
 change nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 
 from utils.detection.augment import (
     flip_horizontal,
-    normalize,
     pad_boxes,
     photometric_distortion,
     random_scale_and_crop,
-    resize_keep_ratio,
 )
+from utils.detection.inputs import InputSettings, to_input
 from utils.detection.mindrecord import MindRecordInfo, open_mindrecord, unpack_annotation
 from utils.images import decode_ordinary
 from utils.training.randomness import epoch_order, generator
@@ -25,25 +23,7 @@ from utils.training.randomness import epoch_order, generator
 from .assignment import AssignmentRule, assign_anchors
 
 TRAINING_COLUMNS = ("image", "annotation", "image_id")
-EVALUATION_COLUMNS = ("image", "image_id", "height", "width")
 _BRIGHTNESS_LEVELS = 80.0  # grey levels that a strength of 1 may add or take; SSD's 32 is a strength of 0.4
-
-
-@dataclass(frozen=True)
-class InputSettings:
-    """What the network takes.
-
-    Attributes:
-        height: of the input in pixels, a multiple of 128.
-        width: of the input in pixels, a multiple of 128.
-        mean: subtracted from the channels, RGB, 0-255.
-        std: divides the channels, RGB, 0-255.
-    """
-
-    height: int
-    width: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -67,23 +47,6 @@ class AugmentSettings:
     contrast: float
     saturation: float
     hue: float
-
-
-def to_input(image: np.ndarray, inputs: InputSettings) -> np.ndarray:
-    """Normalises uint8[h, w, 3] RGB to float32[3, height, width]; zeros, the mean colour, below and on the right."""
-    planes = np.zeros((3, inputs.height, inputs.width), np.float32)
-    planes[:, : image.shape[0], : image.shape[1]] = normalize(image, inputs.mean, inputs.std)
-    return planes
-
-
-def fit_image(image: np.ndarray, inputs: InputSettings) -> tuple[np.ndarray, float]:
-    """Scales uint8[H, W, 3] RGB to fit the input and normalises it.
-
-    Returns:
-        float32[3, height, width], and the input pixels for one pixel of the image.
-    """
-    resized, _, scale = resize_keep_ratio(image, np.zeros((0, 4), np.float32), (inputs.height, inputs.width))
-    return to_input(resized, inputs), scale
 
 
 def augment(
@@ -209,66 +172,3 @@ class TrainingSource:
         )
         batched = dataset.batch(self.batch_size, drop_remainder=True)
         yield from (tuple(batch) for batch in batched.create_tuple_iterator(num_epochs=1, output_numpy=True))
-
-
-@dataclass(frozen=True, eq=False)
-class EvaluationBatch:
-    """Images of the evaluation split, in their order.
-
-    Attributes:
-        images: float32[N, 3, H, W]; rows after the last image of the split repeat it.
-        image_ids: the files' own ids of the real images, at most N.
-        scales: input pixels for one pixel of the original.
-        sizes: (height, width) of the originals in pixels.
-        encoded: the image files.
-    """
-
-    images: np.ndarray
-    image_ids: tuple[int, ...]
-    scales: tuple[float, ...]
-    sizes: tuple[tuple[int, int], ...]
-    encoded: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class EvaluationSample:
-    """Turns a row into one input.
-
-    Attributes:
-        inputs: what the network takes.
-    """
-
-    inputs: InputSettings
-
-    def __call__(
-        self, encoded: np.ndarray, image_id: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """uint8[bytes] and int64 scalar -> float32[3, H, W], the scale as float64 scalar, and both arguments again."""
-        image, scale = fit_image(decode_ordinary(encoded, f"image {int(image_id)}"), self.inputs)
-        return image, np.float64(scale), encoded, image_id
-
-
-def evaluation_batches(
-    records: MindRecordInfo, inputs: InputSettings, batch_size: int, workers: int
-) -> Iterator[EvaluationBatch]:
-    """Yields every image of the split once; the last batch is filled up, so that its shape is that of the others."""
-    dataset = open_mindrecord(records, range(records.num_images), EVALUATION_COLUMNS, workers).map(
-        EvaluationSample(inputs), ["image", "image_id"], ["input", "scale", "image", "image_id"],
-        num_parallel_workers=workers,
-    )
-    # through a generator, since MindSpore's iterator may not be asked again after its end
-    rows = (row for row in dataset.create_dict_iterator(num_epochs=1, output_numpy=True))
-    while batch := list(islice(rows, batch_size)):
-        yield _evaluation_batch(batch, batch_size)
-
-
-def _evaluation_batch(rows: Sequence[dict[str, np.ndarray]], batch_size: int) -> EvaluationBatch:
-    images = [row["input"] for row in rows]
-    images += images[-1:] * (batch_size - len(images))
-    return EvaluationBatch(
-        images=np.stack(images),
-        image_ids=tuple(int(row["image_id"]) for row in rows),
-        scales=tuple(float(row["scale"]) for row in rows),
-        sizes=tuple((int(row["height"]), int(row["width"])) for row in rows),
-        encoded=tuple(row["image"].tobytes() for row in rows),
-    )

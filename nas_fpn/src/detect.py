@@ -33,7 +33,7 @@ class DetectionClock:
 
 
 def detect(
-    network: nn.Cell, images: np.ndarray, rule: SelectionRule, *, scales: Sequence[float],
+    network: nn.Cell, images: np.ndarray, rule: SelectionRule, *, scales: Sequence[tuple[float, float]],
     sizes: Sequence[tuple[int, int]], clock: DetectionClock,
 ) -> list[Detections]:
     """Detects in a batch.
@@ -42,7 +42,7 @@ def detect(
         network: images to boxes and scores, a `RetinaNetInference`.
         images: float32[N, 3, H, W]; rows after the last scale are not looked at.
         rule: thresholds and limits.
-        scales: input pixels for one pixel of each original.
+        scales: input pixels for one pixel of each original, vertically and horizontally.
         sizes: (height, width) of each original in pixels.
         clock: takes the times.
     """
@@ -50,8 +50,8 @@ def detect(
     boxes, scores = (output.asnumpy() for output in network(ms.Tensor(images)))
     middle = time.perf_counter()
     found = [
-        select_detections(boxes[index], scores[index], rule, scale=scale, height=height, width=width)
-        for index, (scale, (height, width)) in enumerate(zip(scales, sizes, strict=True))
+        select_detections(boxes[index], scores[index], rule, scales=scales_of_image, height=height, width=width)
+        for index, (scales_of_image, (height, width)) in enumerate(zip(scales, sizes, strict=True))
     ]
     clock.add(middle - start, time.perf_counter() - middle)
     return found

@@ -12,10 +12,10 @@ import mindspore as ms
 import numpy as np
 from mindspore import nn
 
+from utils.detection.inputs import InputSettings, fit_image
 from utils.images import read_image
 from utils.model_utils.errors import UserError
 
-from .dataset import InputSettings, fit_image
 from .detect import DetectionClock, detect
 from .postprocess import Detections, SelectionRule
 
@@ -30,13 +30,13 @@ class Picture:
         index: its place in the list of files.
         image: uint8[H, W, 3] RGB, as a viewer shows it.
         planes: float32[3, height, width], the network's input.
-        scale: input pixels for one pixel of the picture.
+        scales: input pixels for one pixel of the picture, vertically and horizontally.
     """
 
     index: int
     image: np.ndarray
     planes: np.ndarray
-    scale: float
+    scales: tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +87,7 @@ class PictureDetector:
         planes = [picture.planes for picture in batch]
         planes += planes[-1:] * (self.batch_size - len(batch))  # one shape, one compiled graph
         found = detect(
-            self.network, np.stack(planes), self.rule, scales=[picture.scale for picture in batch],
+            self.network, np.stack(planes), self.rule, scales=[picture.scales for picture in batch],
             sizes=[picture.image.shape[:2] for picture in batch], clock=clock,
         )
         yield from zip(batch, found, strict=True)

@@ -42,7 +42,7 @@ class SelectionRule:
 
 
 def select_detections(
-    boxes: np.ndarray, scores: np.ndarray, rule: SelectionRule, *, scale: float, height: int, width: int
+    boxes: np.ndarray, scores: np.ndarray, rule: SelectionRule, *, scales: tuple[float, float], height: int, width: int
 ) -> Detections:
     """Selects the detections of one image, as MMDetection v3 does. Boxes wholly outside the image are dropped.
 
@@ -50,13 +50,13 @@ def select_detections(
         boxes: float32[A, 4], xyxy pixels of the network's input.
         scores: float32[A, C], sigmoid scores.
         rule: thresholds and limits.
-        scale: input pixels for one pixel of the original image.
+        scales: input pixels for one pixel of the original image, vertically and horizontally.
         height: of the original image, pixels; boxes are clipped to it.
         width: of the original image, pixels.
     """
     anchor, label = _candidates(scores, rule)
     score = scores[anchor, label]
-    original = boxes[anchor] / np.float32(scale)
+    original = boxes[anchor] / np.asarray([scales[1], scales[0]] * 2, np.float32)
     original = np.clip(original, 0, np.asarray([width, height, width, height], np.float32))
     has_area = np.all(original[:, 2:] > original[:, :2], axis=1)
     original, score, label = original[has_area], score[has_area], label[has_area]

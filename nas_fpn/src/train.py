@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from utils.detection.mindrecord_info import describe_cut_boxes
+from utils.detection.splits import Split
 from utils.model_utils.config import dump_config
 from utils.model_utils.device_adapter import DeviceInfo, resolve_amp_level, set_up_device
 from utils.training.checkpoint import CheckpointFolder
@@ -18,7 +19,6 @@ from utils.training.run_folder import RunFolder
 from . import build
 from .coco_eval import Evaluator, metrics_of
 from .config import NasFpnConfig
-from .records import Split
 
 logger = logging.getLogger(__name__)
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from utils.detection.tests.tiny_coco import write_coco, write_txt
+
 SUITE = Path(__file__).resolve().parent.parent
 TINY = (
     "--config_path=config/custom.yaml", "--img_shape=[128,128]", "--resnet_layers=[1,1,1,1]", "--resnet_width=4",
@@ -34,8 +36,6 @@ def _succeed(script, *arguments, cwd=None):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A data set with a space in its path, and a run of two epochs on it."""
-    from nas_fpn.tests.conftest import write_coco
-
     root = tmp_path_factory.mktemp("a run")
     data = write_coco(root / "coco data")
     run = root / "run"
@@ -105,8 +105,6 @@ def test_a_run_continues_for_more_epochs(trained):
 
 
 def test_create_data_as_on_the_page(tmp_path):
-    from nas_fpn.tests.conftest import write_coco
-
     data = write_coco(tmp_path / "coco")
     records = tmp_path / "records"
     for prefix, training, count in (("retinanet.mindrecord", True, 6), ("retinanet_eval.mindrecord", False, 3)):
@@ -176,22 +174,8 @@ def test_what_is_not_built_yet_is_refused(argument, tmp_path):
 
 
 def test_a_txt_data_set_trains_and_evaluates(tmp_path):
-    from nas_fpn.tests.conftest import write_coco
-
     data = write_coco(tmp_path / "a coco")
-    for split in ("train2017", "val2017"):
-        content = json.loads((data / "annotations" / f"instances_{split}.json").read_text())
-        lines = []
-        for image in content["images"]:
-            rows = [row for row in content["annotations"] if row["image_id"] == image["id"]]
-            corners = [(*row["bbox"][:2], *(side + 40 for side in row["bbox"][:2])) for row in rows]
-            boxes = [(*box, {7: 1, 3: 2}[row["category_id"]], 0) for box, row in zip(corners, rows, strict=True)]
-            lines.append(" ".join([image["file_name"], *(",".join(map(str, box)) for box in boxes)]))
-        (data / f"{split}.txt").write_text("\n".join(lines) + "\n")
-    common = (
-        *TINY, "--dataset=other", f"--anno_path={data}/{{}}.txt", f"--image_dir={data}/{{}}",
-        "--coco_classes=[red, blue]", f"--mindrecord_dir={tmp_path / 'records'}",
-    )
+    common = (*TINY, *write_txt(data), f"--mindrecord_dir={tmp_path / 'records'}")
     _succeed("train.py", *common, f"--run_dir={tmp_path / 'run'}")
     finished = _succeed("eval.py", *common, f"--run_dir={tmp_path / 'eval'}",
                         f"--checkpoint_path={tmp_path / 'run' / 'ckpt' / 'retinanet_nasfpn-2_2.ckpt'}")

@@ -12,10 +12,10 @@ import pytest
 
 from nas_fpn.src import build
 from nas_fpn.src.config import load
-from nas_fpn.src.dataset import fit_image
 from nas_fpn.src.export import export
-from nas_fpn.tests.conftest import write_coco
 from nas_fpn.tests.tiny_detector import TINY_NETWORK
+from utils.detection.inputs import fit_image
+from utils.detection.tests.tiny_coco import write_coco
 from utils.exporting.check import compare_outputs, run_model
 from utils.exporting.description import read_description
 from utils.model_utils.device_adapter import DeviceInfo, choose_device

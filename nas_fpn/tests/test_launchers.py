@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nas_fpn.tests.conftest import write_coco
+from utils.detection.tests.tiny_coco import write_coco
 from utils.training.checkpoint import load_checkpoint
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"

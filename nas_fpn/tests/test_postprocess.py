@@ -36,7 +36,7 @@ def test_detections_by_hand():
     """Two boxes with IoU 0.9 of one class, one of them in another class too, one weak: scale 2 halves the pixels."""
     boxes = np.asarray([[0, 0, 20, 20], [0, 0, 20, 18], [40, 0, 300, 20], [0, 0, 8, 8]], np.float32)
     scores = np.asarray([[0.9, 0.0], [0.8, 0.7], [0.0, 0.6], [0.05, 0.1]], np.float32)
-    found = select_detections(boxes, scores, RULE, scale=2.0, height=50, width=100)
+    found = select_detections(boxes, scores, RULE, scales=(2, 2), height=50, width=100)
     np.testing.assert_allclose(found.scores, [0.9, 0.7, 0.6])
     assert found.labels.tolist() == [0, 1, 1]
     np.testing.assert_allclose(found.boxes, [[0, 0, 10, 10], [0, 0, 10, 9], [20, 0, 100, 10]])
@@ -44,7 +44,7 @@ def test_detections_by_hand():
 
 def test_no_candidate_gives_no_detection():
     nothing = np.zeros((4, 4), np.float32)
-    found = select_detections(nothing, nothing[:, :2], RULE, scale=1, height=9, width=9)
+    found = select_detections(nothing, nothing[:, :2], RULE, scales=(1, 1), height=9, width=9)
     assert found.boxes.shape == (0, 4)
     assert found.labels.shape == (0,)
 
@@ -54,7 +54,7 @@ def test_a_box_wholly_outside_the_image_is_no_detection():
     boxes = np.asarray([[60, 10, 80, 20], [10, 10, 20, 20], [0, 0, 0, 0], [0, 0, 0, 0]], np.float32)
     scores = np.asarray([[0.9], [0.5], [0.0], [0.0]], np.float32)
     rule = SelectionRule((2, 2), 0.1, 1000, 0.5, 1)
-    found = select_detections(boxes, scores, rule, scale=1, height=50, width=50)
+    found = select_detections(boxes, scores, rule, scales=(1, 1), height=50, width=50)
     np.testing.assert_allclose(found.scores, [0.5])
 
 
@@ -62,9 +62,9 @@ def test_limits_per_level_and_per_image():
     boxes = np.asarray([[0, 0, 5, 5], [10, 0, 15, 5], [20, 0, 25, 5], [30, 0, 35, 5]], np.float32)
     scores = np.asarray([[0.9], [0.8], [0.7], [0.6]], np.float32)
     rule = SelectionRule((2, 2), 0.1, 1, 0.5, 100)
-    found = select_detections(boxes, scores, rule, scale=1, height=50, width=50)
+    found = select_detections(boxes, scores, rule, scales=(1, 1), height=50, width=50)
     np.testing.assert_allclose(found.scores, [0.9, 0.7])
-    found = select_detections(boxes, scores, SelectionRule((2, 2), 0.1, 2, 0.5, 3), scale=1, height=50, width=50)
+    found = select_detections(boxes, scores, SelectionRule((2, 2), 0.1, 2, 0.5, 3), scales=(1, 1), height=50, width=50)
     np.testing.assert_allclose(found.scores, [0.9, 0.8, 0.7])
 
 

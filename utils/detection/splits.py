@@ -78,15 +78,27 @@ class Split:
 
 def split_paths(
     *, form: str, split: str, coco_root: str | None, instance_set: str, anno_path: str, image_dir: str,
-    mindrecord_dir: Path | None, prefix: str,
+    mindrecord_dir: str | None, default_folder: str, prefix: str,
 ) -> SplitPaths:
     """Works out where a split lies; `{}` in `instance_set`, `anno_path` and `image_dir` stands for its name.
+
+    Args:
+        form: "coco" for a COCO JSON, "other" for lines of text.
+        split: name of the split.
+        coco_root: folder of a COCO data set, if any.
+        instance_set: its annotation file, relative to it or absolute.
+        anno_path: lines of text, where the form is "other".
+        image_dir: folder of their images; empty for the folder of the annotations.
+        mindrecord_dir: folder of the MindRecord files, if it is given.
+        default_folder: name of the folder that is taken in `coco_root` where it is not.
+        prefix: name of the MindRecord files without the number of the shard.
 
     Raises:
         BadValueError: a key is missing that this form of data needs.
         MissingPathError: `coco_root` is no folder.
     """
-    if mindrecord_dir is None:
+    folder = mindrecord_dir or (coco_root and Path(coco_root, default_folder))
+    if not folder:
         raise BadValueError(
             "neither coco_root nor mindrecord_dir is set: give the data set with --coco_root=FOLDER, "
             "or finished MindRecord files with --mindrecord_dir=FOLDER"
@@ -100,7 +112,7 @@ def split_paths(
         annotations = Path(coco_root or "", instance_set.replace("{}", split))
         images = Path(coco_root, split) if coco_root else None
         annotations = annotations if coco_root or annotations.is_absolute() else None
-    return SplitPaths(form, annotations, images, mindrecord_dir, prefix)
+    return SplitPaths(form, annotations, images, Path(folder), prefix)
 
 
 def open_split(paths: SplitPaths, class_names: Sequence[str] | None, num_shards: int = 8) -> Split:

@@ -1,0 +1,128 @@
+"""From image files to what a detector takes, and the evaluation split as batches of it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import cv2
+import numpy as np
+
+from utils.detection.augment import normalize, resize_keep_ratio
+from utils.detection.mindrecord import MindRecordInfo, open_mindrecord
+from utils.images import decode_ordinary
+
+EVALUATION_COLUMNS = ("image", "image_id", "height", "width")
+
+
+@dataclass(frozen=True)
+class InputSettings:
+    """What the network takes.
+
+    Attributes:
+        height: of the input in pixels.
+        width: of the input in pixels.
+        mean: subtracted from the channels, RGB, 0-255.
+        std: divides the channels, RGB, 0-255.
+        keep_ratio: scale both sides of an image alike; without it the image is stretched to the whole input.
+    """
+
+    height: int
+    width: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    keep_ratio: bool = True
+
+
+def to_input(image: np.ndarray, inputs: InputSettings) -> np.ndarray:
+    """Normalises uint8[h, w, 3] RGB to float32[3, height, width]; zeros, the mean colour, below and on the right."""
+    planes = np.zeros((3, inputs.height, inputs.width), np.float32)
+    planes[:, : image.shape[0], : image.shape[1]] = normalize(image, inputs.mean, inputs.std)
+    return planes
+
+
+def resize_image(image: np.ndarray, inputs: InputSettings) -> tuple[np.ndarray, tuple[float, float]]:
+    """Scales uint8[H, W, 3] to fit the input.
+
+    Returns:
+        uint8[h, w, 3] with h and w at most the input's, and the input pixels for one pixel of the image, vertically and
+        horizontally; with `keep_ratio` both are the same.
+    """
+    target = (inputs.height, inputs.width)
+    if inputs.keep_ratio:
+        resized, _, scale = resize_keep_ratio(image, np.zeros((0, 4), np.float32), target)
+        return resized, (scale, scale)
+    stretched = cv2.resize(image, target[::-1], interpolation=cv2.INTER_LINEAR)
+    return stretched, (target[0] / image.shape[0], target[1] / image.shape[1])
+
+
+def fit_image(image: np.ndarray, inputs: InputSettings) -> tuple[np.ndarray, tuple[float, float]]:
+    """Scales uint8[H, W, 3] RGB to fit the input and normalises it.
+
+    Returns:
+        float32[3, height, width], and the scales as `resize_image` gives them.
+    """
+    resized, scales = resize_image(image, inputs)
+    return to_input(resized, inputs), scales
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluationBatch:
+    """Images of the evaluation split, in their order.
+
+    Attributes:
+        images: float32[N, 3, H, W]; rows after the last image of the split repeat it.
+        image_ids: the files' own ids of the real images, at most N.
+        scales: input pixels for one pixel of the original, vertically and horizontally.
+        sizes: (height, width) of the originals in pixels.
+        encoded: the image files.
+    """
+
+    images: np.ndarray
+    image_ids: tuple[int, ...]
+    scales: tuple[tuple[float, float], ...]
+    sizes: tuple[tuple[int, int], ...]
+    encoded: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluationSample:
+    """Turns a row into one input.
+
+    Attributes:
+        inputs: what the network takes.
+    """
+
+    inputs: InputSettings
+
+    def __call__(
+        self, encoded: np.ndarray, image_id: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """uint8[bytes] and int64 scalar -> float32[3, H, W], the scales as float64[2], and both arguments again."""
+        image, scales = fit_image(decode_ordinary(encoded, f"image {int(image_id)}"), self.inputs)
+        return image, np.asarray(scales, np.float64), encoded, image_id
+
+
+def evaluation_batches(
+    records: MindRecordInfo, inputs: InputSettings, batch_size: int, workers: int
+) -> Iterator[EvaluationBatch]:
+    """Yields every image of the split once; the last batch is filled up, so that its shape is that of the others."""
+    dataset = open_mindrecord(records, range(records.num_images), EVALUATION_COLUMNS, workers).map(
+        EvaluationSample(inputs), ["image", "image_id"], ["input", "scales", "image", "image_id"],
+        num_parallel_workers=workers,
+    )
+    # through a generator, since MindSpore's iterator may not be asked again after its end
+    rows = (row for row in dataset.create_dict_iterator(num_epochs=1, output_numpy=True))
+    while batch := list(islice(rows, batch_size)):
+        yield _evaluation_batch(batch, batch_size)
+
+
+def _evaluation_batch(rows: Sequence[dict[str, np.ndarray]], batch_size: int) -> EvaluationBatch:
+    images = [row["input"] for row in rows]
+    images += images[-1:] * (batch_size - len(images))
+    return EvaluationBatch(
+        images=np.stack(images),
+        image_ids=tuple(int(row["image_id"]) for row in rows),
+        scales=tuple((float(row["scales"][0]), float(row["scales"][1])) for row in rows),
+        sizes=tuple((int(row["height"]), int(row["width"])) for row in rows),
+        encoded=tuple(row["image"].tobytes() for row in rows),
+    )

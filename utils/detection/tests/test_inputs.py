@@ -1,0 +1,58 @@
+"""What a detector takes: sizes, scales and padding by hand, and the batches of a tiny evaluation split."""
+
+import numpy as np
+import pytest
+
+from utils.detection.inputs import InputSettings, evaluation_batches, fit_image, resize_image
+from utils.detection.splits import open_split, split_paths
+from utils.detection.tests.tiny_coco import write_coco
+
+MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+INPUTS = InputSettings(128, 128, MEAN, STD)
+
+
+@pytest.fixture()
+def records(tmp_path):
+    root = write_coco(tmp_path / "coco data")
+    paths = split_paths(
+        form="coco", split="train2017", coco_root=str(root), instance_set="annotations/instances_{}.json",
+        anno_path="", image_dir="", mindrecord_dir=None, default_folder="RECORDS", prefix="train.mindrecord",
+    )
+    return open_split(paths, None, num_shards=2).records
+
+
+def test_fit_image_scales_and_pads_with_the_mean():
+    """64 x 32 into 128 x 128: scale 2, the right half is zero after normalisation."""
+    image, scales = fit_image(np.full((64, 32, 3), 255, np.uint8), INPUTS)
+    assert scales == (2.0, 2.0)
+    np.testing.assert_allclose(image[0, 0, 0], (255 - 123.675) / 58.395, rtol=1e-6)
+    assert not image[:, :, 64:].any()
+
+
+def test_without_keep_ratio_the_image_fills_the_input():
+    """64 x 32 into 128 x 96: twice as high, three times as wide."""
+    image, scales = resize_image(np.full((64, 32, 3), 255, np.uint8), InputSettings(128, 96, MEAN, STD, False))
+    assert image.shape == (128, 96, 3)
+    assert scales == (2.0, 3.0)
+
+
+@pytest.mark.parametrize("keep_ratio", [True, False])
+def test_one_pixel_fits(keep_ratio):
+    image, scales = resize_image(np.zeros((1, 1, 3), np.uint8), InputSettings(64, 64, MEAN, STD, keep_ratio))
+    assert image.shape == (64, 64, 3)
+    assert scales == (64.0, 64.0)
+
+
+def test_evaluation_reads_every_image_once_with_a_full_last_batch(records):
+    batches = list(evaluation_batches(records, INPUTS, 4, 1))
+    assert [batch.image_ids for batch in batches] == [(100, 101, 102, 103), (104, 105)]
+    assert batches[1].images.shape == (4, 3, 128, 128)
+    assert batches[1].sizes == ((96, 128), (96, 128))
+    assert batches[1].scales == ((1.0, 1.0), (1.0, 1.0))
+
+
+def test_stretched_inputs_say_both_scales(records):
+    """96 x 128 into 192 x 64: twice as high, half as wide."""
+    batch = next(evaluation_batches(records, InputSettings(192, 64, MEAN, STD, False), 2, 1))
+    assert batch.images.shape == (2, 3, 192, 64)
+    assert batch.scales == ((2.0, 0.5), (2.0, 0.5))

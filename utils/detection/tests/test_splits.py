@@ -1,0 +1,65 @@
+"""Where a split lies, and what can be read from it, on a tiny COCO data set."""
+
+from pathlib import Path
+
+import pytest
+
+from utils.detection.splits import open_split, split_paths
+from utils.detection.tests.tiny_coco import write_coco
+from utils.model_utils.errors import BadValueError, MissingPathError
+
+
+def _paths(root, folder=None, split="train2017", **changes):
+    values = {
+        "form": "coco", "split": split, "coco_root": root and str(root), "anno_path": "", "image_dir": "",
+        "instance_set": "annotations/instances_{}.json", "mindrecord_dir": folder and str(folder),
+        "default_folder": "RECORDS", "prefix": f"{split}.mindrecord",
+    }
+    return split_paths(**{**values, **changes})
+
+
+@pytest.fixture()
+def tiny_coco(tmp_path):
+    return write_coco(tmp_path / "coco data")
+
+
+@pytest.fixture()
+def split(tiny_coco, tmp_path):
+    return open_split(_paths(tiny_coco, tmp_path / "records"), None, num_shards=2)
+
+
+def test_the_default_folder_is_in_the_root(tiny_coco):
+    assert _paths(tiny_coco).mindrecord_dir == tiny_coco / "RECORDS"
+    assert _paths(tiny_coco, "elsewhere").mindrecord_dir == Path("elsewhere")
+
+
+def test_images_without_boxes_can_be_left_out(split):
+    assert split.training_rows(keep_empty=True).tolist() == [0, 1, 2, 3, 4, 5]
+    assert split.training_rows(keep_empty=False).tolist() == [1, 2, 4, 5]
+
+
+def test_ground_truth_from_mindrecord_equals_the_file(split, tiny_coco, tmp_path):
+    without = open_split(_paths(None, tmp_path / "records"), None)
+    assert split.ground_truth == tiny_coco / "annotations" / "instances_train2017.json"
+    rebuilt = without.ground_truth
+    boxes = {(row["image_id"], row["category_id"], *row["bbox"]) for row in rebuilt["annotations"]}
+    assert len(boxes) == 6
+    assert {category["id"] for category in rebuilt["categories"]} == {3, 7}
+
+
+def test_nothing_to_read_from_is_a_sentence():
+    with pytest.raises(BadValueError, match="--coco_root=FOLDER"):
+        _paths(None)
+
+
+def test_a_missing_root_is_named(tmp_path):
+    with pytest.raises(MissingPathError, match="is not a folder"):
+        _paths(tmp_path / "absent", tmp_path)
+
+
+def test_txt_data_needs_class_names(tmp_path):
+    (tmp_path / "train.txt").write_text("a.jpg 1,1,5,5,1,0\n")
+    paths = _paths(None, tmp_path / "r", form="other", anno_path=str(tmp_path / "{}.txt"), split="train")
+    assert paths.image_dir == tmp_path
+    with pytest.raises(BadValueError, match="coco_classes"):
+        open_split(paths, None)
