@@ -1,0 +1,50 @@
+"""Feature pyramid (Lin et al. 2017): laterals, top-down additions, 3x3 outputs, one coarser level by subsampling."""
+
+from mindspore import Tensor, nn, ops
+from mindspore.common.initializer import XavierUniform
+
+from utils.cpu_kernels.convolution import Convolution
+
+
+class FpnNeck(nn.Cell):
+    """The pyramid over the backbone's features.
+
+    Args:
+        in_channels: channels of each of the backbone's features.
+        out_channels: channels of every pyramid level.
+        num_outs: levels put out; those beyond the backbone's take every second row and column of the one before.
+    """
+
+    def __init__(self, in_channels: tuple[int, ...], out_channels: int, num_outs: int = 5) -> None:
+        super().__init__()
+        self.laterals = nn.CellList([_convolution(channels, out_channels, 1) for channels in in_channels])
+        self.outputs = nn.CellList([_convolution(out_channels, out_channels, 3) for _ in in_channels])
+        self.num_extra = num_outs - len(in_channels)
+        self.subsample = nn.MaxPool2d(kernel_size=1, stride=2, pad_mode="valid")
+
+    def construct(self, features: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """C2 to C5, each half the size of the one before -> P2 to P6, float32[N, out, H/4, W/4] and halves of it."""
+        last = len(self.laterals) - 1
+        merged = (self.laterals[last](features[last]),)
+        for step in range(last):
+            index = last - 1 - step
+            merged = (self.laterals[index](features[index]) + _twice_as_large(merged[0]), *merged)
+        pyramid = ()
+        for index, output in enumerate(self.outputs):
+            pyramid = (*pyramid, output(merged[index]))
+        for _ in range(self.num_extra):
+            pyramid = (*pyramid, self.subsample(pyramid[-1]))
+        return pyramid
+
+
+def _convolution(in_channels: int, out_channels: int, kernel: int) -> Convolution:
+    return Convolution(
+        in_channels, out_channels, kernel, has_bias=True, weight_init=XavierUniform(), bias_init="zeros")
+
+
+def _twice_as_large(feature: Tensor) -> Tensor:
+    """Repeats every row and column: float32[N, C, H, W] -> float32[N, C, 2H, 2W]."""
+    batch, channels, height, width = feature.shape
+    feature = feature.reshape(batch, channels, height, 1, width, 1)
+    feature = ops.broadcast_to(feature, (batch, channels, height, 2, width, 2))
+    return feature.reshape(batch, channels, height * 2, width * 2)

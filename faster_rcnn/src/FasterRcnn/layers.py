@@ -1,0 +1,101 @@
+"""What the backbone is made of: convolution with batch norm, and the padded pools."""
+
+from dataclasses import dataclass
+
+from mindspore import Tensor, nn, ops
+from mindspore.common.initializer import HeNormal
+
+from utils.cpu_kernels.convolution import Convolution
+from utils.model_utils.errors import BadValueError
+
+FROZEN, TRAINED = "frozen", "trained"
+
+
+@dataclass(frozen=True)
+class NormSettings:
+    """How batch norm works.
+
+    Attributes:
+        statistics: "frozen": the moving statistics are used and never change, scale and shift are trained (to tune a
+            pretrained network with few images per batch); "trained": training uses each batch's own statistics.
+        momentum: share of the old average that is kept at each step, MindSpore's meaning (PyTorch's momentum is 1
+            minus this).
+        eps: added to the variance.
+
+    Raises:
+        BadValueError: `statistics` is neither of the two.
+    """
+
+    statistics: str = FROZEN
+    momentum: float = 0.9
+    eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        if self.statistics not in (FROZEN, TRAINED):
+            raise BadValueError(
+                f"norm statistics are '{self.statistics}', wanted '{FROZEN}' or '{TRAINED}'; set norm_statistics")
+
+
+class ConvNorm(nn.Cell):
+    """Convolution without bias, batch norm, and a ReLU if wanted; padded as PyTorch's `padding=kernel // 2`.
+
+    Args:
+        in_channels: channels of the input.
+        out_channels: channels of the result.
+        kernel: side of the kernel, odd.
+        norm: batch norm settings.
+        stride: 1 or 2.
+        has_relu: whether a ReLU follows.
+        gamma_init: the norm's first scale, "ones" or "zeros".
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel: int, norm: NormSettings, *, stride: int = 1,
+        has_relu: bool = True, gamma_init: str = "ones",
+    ) -> None:
+        super().__init__()
+        self.conv = Convolution(
+            in_channels, out_channels, kernel, stride,
+            weight_init=HeNormal(mode="fan_out", nonlinearity="relu"))   # He et al. 2015, eq. 14
+        self.norm = nn.BatchNorm2d(
+            out_channels, eps=norm.eps, momentum=norm.momentum, gamma_init=gamma_init,
+            use_batch_statistics=False if norm.statistics == FROZEN else None)
+        self.has_relu = has_relu
+
+    def construct(self, feature: Tensor) -> Tensor:
+        """float32[N, in, H, W] -> float32[N, out, H / stride, W / stride]."""
+        feature = self.norm(self.conv(feature))
+        return ops.relu(feature) if self.has_relu else feature
+
+
+class PaddedPool(nn.Cell):
+    """A 3x3 pool with padding 1, zeros that count, of stride 1 or 2; with stride 2 height and width must be even.
+
+    For the maximum that is exact where nothing is negative. The zeros are laid around the feature before the pool: a
+    pool's own padding becomes an operator that ONNX does not have, and MindSpore's "same" pads other sides. With
+    stride 2 and even sizes no window reaches over the last row and column.
+
+    Args:
+        pool: `nn.MaxPool2d` or `nn.AvgPool2d`.
+        stride: of the pool.
+    """
+
+    def __init__(self, pool: type[nn.Cell], stride: int) -> None:
+        super().__init__()
+        sides = (1, 1) if stride == 1 else (1, 0)
+        self.pad = ops.Pad(((0, 0), (0, 0), sides, sides))
+        self.pool = pool(kernel_size=3, stride=stride, pad_mode="valid")
+
+    def construct(self, feature: Tensor) -> Tensor:
+        """float32[N, C, H, W] -> float32[N, C, H / stride, W / stride]."""
+        return self.pool(self.pad(feature))
+
+
+def freeze(cells: list[nn.Cell]) -> None:
+    """Takes the weights out of training; batch norms use their moving statistics, which then do not drift either."""
+    for cell in cells:
+        for parameter in cell.get_parameters():
+            parameter.requires_grad = False
+        for _, part in cell.cells_and_names():
+            if isinstance(part, nn.BatchNorm2d):
+                part.use_batch_statistics = False
