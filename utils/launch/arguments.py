@@ -1,11 +1,12 @@
 """The arguments of a launcher: positional ones as the suite's page orders them, turned into the keys of its command."""
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from utils.model_utils.errors import BadValueError, MissingPathError
+from utils.model_utils.local_adapter import get_device_id
 
 DEVICE_ID = "DEVICE_ID"
 RUN_DIR = "--run_dir="
@@ -17,21 +18,48 @@ class Positional:
 
     Attributes:
         name: as the usage line shows it, e.g. "CHECKPOINT_PATH".
-        kind: what it must be, a key of `KINDS`.
-        key: key of the command's configuration that takes it.
+        kind: what it must be, a key of `KINDS`; "word" where `configs` lists the words.
+        keys: keys of the command's configuration that take it.
         is_optional: may be left out, or be '' to give one behind it.
+        may_be_empty: has to be given, but '' stands for none.
+        configs: configuration file of the suite that each word picks.
     """
 
     name: str
     kind: str
-    key: str
+    keys: tuple[str, ...]
     is_optional: bool
+    may_be_empty: bool = False
+    configs: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str, is_optional: bool) -> "Positional":
-        """Reads `NAME:KIND:KEY`."""
-        name, kind, key = text.split(":")
-        return cls(name, kind, key, is_optional)
+        """Reads `NAME:KIND:KEY`.
+
+        `KIND?` allows ''; `WORD=CONFIG,...` in place of KIND lists words and the file that each picks; `KEY+KEY` are
+        two keys.
+        """
+        name, kind, keys = text.split(":")
+        configs = dict(pair.split("=") for pair in kind.split(",")) if "=" in kind else {}
+        return cls(
+            name, "word" if configs else kind.removesuffix("?"), tuple(keys.split("+")), is_optional,
+            may_be_empty=is_optional or kind.endswith("?"), configs=configs,
+        )
+
+    def settings(self, text: str, suite_dir: Path) -> list[str]:
+        """Returns the arguments of the command that a text stands for; none for ''.
+
+        Raises:
+            UserError: the text is not of its kind.
+        """
+        if not text:
+            return []
+        if not self.configs:
+            value = KINDS[self.kind](self.name, text, suite_dir)
+            return [f"--{key}={value}" for key in self.keys]
+        if text not in self.configs:
+            raise BadValueError(f"{self.name} is '{text}', wanted one of {', '.join(self.configs)}")
+        return [f"--config_path={suite_dir / self.configs[text]}", *(f"--{key}={text}" for key in self.keys)]
 
 
 @dataclass(frozen=True)
@@ -49,14 +77,15 @@ class CommandArguments:
     run_dir: Path | None
 
 
-def usage(program: str, positionals: Sequence[Positional]) -> str:
+def usage(program: str, positionals: Sequence[Positional], takes_device: bool = True) -> str:
     """Returns e.g. `usage: run_eval.sh DEVICE_ID DATASET [ANN_FILE] [--key=value]...`."""
     names = [f"[{item.name}]" if item.is_optional else item.name for item in positionals]
-    return " ".join(["usage:", program, DEVICE_ID, *names, "[--key=value]..."])
+    return " ".join(["usage:", program, *([DEVICE_ID] if takes_device else []), *names, "[--key=value]..."])
 
 
 def read_arguments(
-    given: Sequence[str], positionals: Sequence[Positional], *, program: str, suite_dir: Path
+    given: Sequence[str], positionals: Sequence[Positional], *, program: str, suite_dir: Path,
+    takes_device: bool = True,
 ) -> CommandArguments:
     """Checks what a user has typed and names the keys that it stands for.
 
@@ -64,27 +93,31 @@ def read_arguments(
         given: the positional arguments, then any `--key=value`; from the first `--` on they are passed on.
         positionals: what the launcher takes after DEVICE_ID, optional ones last.
         program: file name of the launcher, for the usage line.
-        suite_dir: folder of the suite, the second place where a configuration file is looked up.
+        suite_dir: folder of the suite: of configuration files that a word picks, and the second place where others are
+            looked up.
+        takes_device: the first argument is DEVICE_ID; else the environment's DEVICE_ID counts, 0 where it is not set.
 
     Raises:
-        BadValueError: too few or too many arguments, or a device number that is none.
+        BadValueError: too few or too many arguments, a word that picks nothing, or a device number that is none.
         MissingPathError: a path is not there or of another kind.
     """
     count = next((index for index, text in enumerate(given) if text.startswith("--")), len(given))
     values, extra = list(given[:count]), list(given[count:])
-    num_needed = 1 + sum(not item.is_optional for item in positionals)
-    if not num_needed <= len(values) <= 1 + len(positionals):
-        wanted = f"{num_needed}" if num_needed == 1 + len(positionals) else f"{num_needed} to {1 + len(positionals)}"
-        raise BadValueError(f"{len(values)} arguments, wanted {wanted}; {usage(program, positionals)}")
+    needed = int(takes_device) + sum(not item.is_optional for item in positionals)
+    most = int(takes_device) + len(positionals)
+    how = usage(program, positionals, takes_device)
+    if not needed <= len(values) <= most:
+        wanted = f"{needed}" if needed == most else f"{needed} to {most}"
+        raise BadValueError(f"{len(values)} arguments, wanted {wanted}; {how}")
+    device_id = _device_id(values.pop(0)) if takes_device else get_device_id()
     settings = []
-    for item, text in zip(positionals, values[1:], strict=False):
-        if text == "" and not item.is_optional:
-            raise BadValueError(f"{item.name} is empty; {usage(program, positionals)}")
-        if text:
-            settings.append(f"--{item.key}={KINDS[item.kind](item.name, text, suite_dir)}")
+    for item, text in zip(positionals, values, strict=False):
+        if text == "" and not item.may_be_empty:
+            raise BadValueError(f"{item.name} is empty; {how}")
+        settings += item.settings(text, suite_dir)
     chosen = [text.removeprefix(RUN_DIR) for text in extra if text.startswith(RUN_DIR)]
     return CommandArguments(
-        device_id=_device_id(values[0]), run_dir=Path(os.path.abspath(chosen[-1])) if chosen and chosen[-1] else None,
+        device_id=device_id, run_dir=Path(os.path.abspath(chosen[-1])) if chosen and chosen[-1] else None,
         settings=(*settings, *(text for text in extra if not text.startswith(RUN_DIR))),
     )
 

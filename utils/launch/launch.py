@@ -4,9 +4,10 @@ Called by `launch` of launcher.sh; a launcher of a suite reads
 
     launch --command=SUITE/FILE.py --folder=NAME --log=NAME --needs=NAME:KIND:KEY... --takes=NAME:KIND:KEY... -- "$@"
 
-where {} in the folder's name stands for the device. The folder is made where the launcher is called. FOREGROUND=1 waits
-for the end, shows the output and hands the exit code through; STARTUP_SECONDS says how long a background start is
-watched.
+where {} in the folder's name stands for the device and `Positional.parse` explains NAME:KIND:KEY. The first argument of
+the user is DEVICE_ID; with --device_target=TARGET, the device of a launcher's name, there is none and the variable
+DEVICE_ID counts. The folder is made where the launcher is called. FOREGROUND=1 waits for the end, shows the output and
+hands the exit code through; STARTUP_SECONDS says how long a background start is watched.
 """
 
 import argparse
@@ -39,7 +40,8 @@ class Launcher:
         command: entry script, relative to the repository's root.
         folder: name of the run folder; {} stands for the device.
         log: name of the log file in it.
-        positionals: what it takes after DEVICE_ID.
+        positionals: what it takes after DEVICE_ID, required ones first.
+        device_target: device that its name stands for; "" for one that takes a DEVICE_ID instead.
     """
 
     program: str
@@ -47,19 +49,27 @@ class Launcher:
     folder: str
     log: str
     positionals: tuple[Positional, ...]
+    device_target: str
+
+    @property
+    def takes_device(self) -> bool:
+        """Whether the first argument is DEVICE_ID."""
+        return not self.device_target
 
 
 def main(argv: Sequence[str]) -> int:
     """Starts the command; returns the exit code of the launcher."""
     launcher, given = _read_launcher(argv)
     if "--help" in given or "-h" in given:
-        print(usage(launcher.program, launcher.positionals))
+        print(usage(launcher.program, launcher.positionals, launcher.takes_device))
         return 0
     suite_dir = ROOT / launcher.command.parent
-    arguments = read_arguments(given, launcher.positionals, program=launcher.program, suite_dir=suite_dir)
+    arguments = read_arguments(
+        given, launcher.positionals, program=launcher.program, suite_dir=suite_dir, takes_device=launcher.takes_device)
+    device = [f"--device_target={launcher.device_target}"] if launcher.device_target else []
     folder = arguments.run_dir or Path.cwd() / launcher.folder.replace("{}", str(arguments.device_id))
     make_writable_folder(folder)
-    command = [sys.executable, str(ROOT / launcher.command), f"--run_dir={folder}", *arguments.settings]
+    command = [sys.executable, str(ROOT / launcher.command), f"--run_dir={folder}", *device, *arguments.settings]
     in_foreground, seconds = _is_set("FOREGROUND"), _startup_seconds()
     print(shlex.join(command), flush=True)
     process = LoggedProcess(command, folder / launcher.log, one_process(arguments))
@@ -80,6 +90,7 @@ def _read_launcher(argv: Sequence[str]) -> tuple[Launcher, list[str]]:
     parser = argparse.ArgumentParser()
     for name in ("--program", "--command", "--folder", "--log"):
         parser.add_argument(name, required=True)
+    parser.add_argument("--device_target", default="")
     parser.add_argument("--needs", action="append", default=[])
     parser.add_argument("--takes", action="append", default=[])
     values = parser.parse_args(argv[:cut])
@@ -87,7 +98,8 @@ def _read_launcher(argv: Sequence[str]) -> tuple[Launcher, list[str]]:
         *(Positional.parse(text, is_optional=False) for text in values.needs),
         *(Positional.parse(text, is_optional=True) for text in values.takes),
     )
-    launcher = Launcher(values.program, Path(values.command), values.folder, values.log, positionals)
+    launcher = Launcher(
+        values.program, Path(values.command), values.folder, values.log, positionals, values.device_target)
     return launcher, list(argv[cut + 1:])
 
 

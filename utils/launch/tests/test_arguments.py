@@ -16,6 +16,11 @@ POSITIONALS = (
     Positional.parse("OUTPUT:path:output_path", is_optional=True),
     Positional.parse("RUN_EVAL:text:run_eval", is_optional=True),
 )
+WITHOUT_DEVICE = (
+    Positional.parse("WEIGHTS:file?:pre_trained", is_optional=False),
+    Positional.parse("NETWORK:small=b0.yaml,large=config/b5.yaml:backbone", is_optional=False),
+    Positional.parse("ANN_FILE:pattern:instance_set+anno_path", is_optional=True),
+)
 
 
 @pytest.fixture()
@@ -84,6 +89,51 @@ def test_usage_names_what_may_be_left_out():
 def test_what_cannot_be_used_is_a_sentence(given, sentence, place):
     with pytest.raises(UserError, match=sentence):
         read(*given)
+
+
+def read_without_device(*given):
+    suite_dir = Path.cwd().parent / "suite"
+    return read_arguments(given, WITHOUT_DEVICE, program="run.sh", suite_dir=suite_dir, takes_device=False)
+
+
+def test_a_word_picks_a_configuration_of_the_suite_and_a_flag_behind_comes_later(place):
+    """The last of two --config_path counts, so that the user's own is the one that is read."""
+    arguments = read_without_device("net.ckpt", "large", "--config_path=own.yaml")
+    assert arguments.settings == (
+        f"--pre_trained={place / 'net.ckpt'}", f"--config_path={place.parent / 'suite' / 'config' / 'b5.yaml'}",
+        "--backbone=large", "--config_path=own.yaml",
+    )
+
+
+def test_a_needed_argument_may_be_empty_where_its_kind_says_so_and_one_text_may_be_two_keys(place):
+    assert read_without_device("", "small", "-data/{}.txt").settings[1:] == (
+        "--backbone=small", f"--instance_set={place / '-data' / '{}.txt'}", f"--anno_path={place / '-data' / '{}.txt'}",
+    )
+
+
+@pytest.mark.parametrize(("text", "number"), [(None, 0), ("", 0), ("3", 3)])
+def test_without_the_argument_the_environment_names_the_device(text, number, place, monkeypatch):
+    monkeypatch.delenv("DEVICE_ID", raising=False)
+    if text is not None:
+        monkeypatch.setenv("DEVICE_ID", text)
+    assert read_without_device("", "small").device_id == number
+
+
+@pytest.mark.parametrize(("given", "sentence"), [
+    (("",), r"1 arguments, wanted 2 to 3; usage: run.sh WEIGHTS NETWORK \[ANN_FILE\] \[--key=value\]"),
+    (("", "medium"), "NETWORK is 'medium', wanted one of small, large"),
+    (("", ""), "NETWORK is empty"),
+    (("absent.ckpt", "small"), "WEIGHTS 'absent.ckpt' does not exist"),
+])
+def test_without_a_device_too_what_cannot_be_used_is_a_sentence(given, sentence, place):
+    with pytest.raises(UserError, match=sentence):
+        read_without_device(*given)
+
+
+def test_a_device_in_the_environment_that_is_no_number_is_a_sentence(place, monkeypatch):
+    monkeypatch.setenv("DEVICE_ID", "first")
+    with pytest.raises(UserError, match="environment variable DEVICE_ID is 'first'"):
+        read_without_device("", "small")
 
 
 def test_links_are_followed(place):

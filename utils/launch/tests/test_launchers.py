@@ -34,7 +34,7 @@ pytestmark = pytest.mark.end_to_end
 def tree(tmp_path_factory):
     """A repository with the launchers and utils, whose commands are recorders; its path has a space."""
     root = tmp_path_factory.mktemp("a repository") / "of its own"
-    for suite in ("nas_fpn", "segformer"):
+    for suite in ("nas_fpn", "segformer", "faster_rcnn"):
         shutil.copytree(ROOT / suite / "scripts", root / suite / "scripts")
         for command in ("train.py", "eval.py", "infer.py"):
             (root / suite / command).write_text(RECORDER)
@@ -98,13 +98,34 @@ CALLS = {
         ["--config_path=SUITE/config/b0.yaml", "--infer_ckpt_path=HERE/net.ckpt", "--data_path=HERE/-city scapes",
          "--infer_output_path=HERE/out"]),
 }
+TARGETS = {"ascend": "Ascend", "gpu": "GPU", "cpu": "CPU"}
+CALLS |= {
+    f"faster_rcnn/scripts/run_standalone_train_{name}.sh": (
+        ["", "res2net_50", "-city scapes"], "train", "log", "train.py",
+        [f"--device_target={target}", "--config_path=SUITE/default_config.yaml", "--backbone=res2net_50",
+         "--coco_root=HERE/-city scapes"]) for name, target in TARGETS.items()
+} | {
+    f"faster_rcnn/scripts/run_eval_{name}.sh": (
+        ["annotations/{}.json", "net.ckpt", "res2net_152", "-city scapes"], "eval", "log", "eval.py",
+        [f"--device_target={target}", "--instance_set=HERE/annotations/{}.json", "--anno_path=HERE/annotations/{}.json",
+         "--checkpoint_path=HERE/net.ckpt", "--config_path=SUITE/default_config_152.yaml", "--backbone=res2net_152",
+         "--coco_root=HERE/-city scapes"]) for name, target in TARGETS.items()
+} | {
+    "faster_rcnn/scripts/run_standalone_train_cpu.sh with all": (
+        ["net.ckpt", "res2net_101", "-city scapes", "records", "--config_path=config/custom.yaml"], "train", "log",
+        "train.py",
+        ["--device_target=CPU", "--pre_trained=HERE/net.ckpt", "--config_path=SUITE/default_config_101.yaml",
+         "--backbone=res2net_101", "--coco_root=HERE/-city scapes", "--mindrecord_dir=HERE/records",
+         "--config_path=config/custom.yaml"]),
+}
 
 
 @pytest.mark.parametrize("name", CALLS)
 def test_arguments_folders_and_logs_are_those_of_the_page(name, tree, here):
     script = name.split()[0]
     arguments, folder, log, command, wanted = CALLS[name]
-    finished = launch(tree, here, script, *arguments, FOREGROUND="1")
+    device = "4" if script.startswith("faster_rcnn") else arguments[0]
+    finished = launch(tree, here, script, *arguments, FOREGROUND="1", DEVICE_ID="4")
     assert finished.returncode == 0, finished.stdout + finished.stderr
     call = call_of(here / folder)
     suite_dir = tree / script.split("/")[0]
@@ -113,7 +134,7 @@ def test_arguments_folders_and_logs_are_those_of_the_page(name, tree, here):
     assert Path(call["script"]) == suite_dir / command
     assert call["cwd"] == str(here)
     assert call["environment"] == {
-        "DEVICE_ID": arguments[0], "DEVICE_NUM": "1", "RANK_ID": "0", "RANK_SIZE": "1", "PYTHONUNBUFFERED": "1"}
+        "DEVICE_ID": device, "DEVICE_NUM": "1", "RANK_ID": "0", "RANK_SIZE": "1", "PYTHONUNBUFFERED": "1"}
     assert (here / folder / log).read_text() == "on standard output\non standard error\n"
     assert "on standard output\non standard error\n" in finished.stdout
 
@@ -216,7 +237,18 @@ def test_what_cannot_be_started_is_one_sentence_and_leaves_nothing(arguments, va
     assert not list(here.glob("LOG0/*"))
 
 
+def test_an_unknown_backbone_is_one_sentence_with_those_there_are(tree, here):
+    finished = launch(tree, here, "faster_rcnn/scripts/run_standalone_train_gpu.sh", "", "resnet_50", "records")
+    assert finished.returncode == 2
+    assert finished.stderr == ("run_standalone_train_gpu.sh: error: BACKBONE is 'resnet_50', wanted one of res2net_50, "
+                               "res2net_101, res2net_152\n")
+
+
 def test_help_is_the_usage(tree, here):
+    without_device = launch(tree, here, "faster_rcnn/scripts/run_eval_cpu.sh", "--help")
+    assert without_device.stdout == (
+        "usage: run_eval_cpu.sh VALIDATION_JSON_FILE CHECKPOINT_PATH BACKBONE COCO_ROOT [MINDRECORD_DIR] "
+        "[--key=value]...\n")
     finished = launch(tree, here, TRAIN, "--help")
     assert finished.returncode == 0
     assert finished.stdout.startswith("usage: run_single_train.sh DEVICE_ID MINDRECORD_DIR [PRE_TRAINED] [PRE_TRAINED_")

@@ -1,0 +1,22 @@
+#!/bin/bash
+# What the launchers of this suite have in common; sourced by them, not run by itself.
+#   train_on DEVICE_TARGET ARGUMENT_OF_THE_USER...
+#   evaluate_on DEVICE_TARGET ARGUMENT_OF_THE_USER...
+
+# shellcheck source=utils/launch/launcher.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/../../utils/launch/launcher.sh"
+
+BACKBONES=res2net_50=default_config.yaml,res2net_101=default_config_101.yaml,res2net_152=default_config_152.yaml
+
+train_on() {
+  launch --command=faster_rcnn/train.py --folder=train --log=log --device_target="$1" \
+    --needs=PRETRAINED_MODEL:file?:pre_trained --needs=BACKBONE:"$BACKBONES":backbone \
+    --needs=COCO_ROOT:folder:coco_root --takes=MINDRECORD_DIR:path:mindrecord_dir -- "${@:2}"
+}
+
+evaluate_on() { # the annotations are instance_set for COCO's form and anno_path for lines of text
+  launch --command=faster_rcnn/eval.py --folder=eval --log=log --device_target="$1" \
+    --needs=VALIDATION_JSON_FILE:pattern:instance_set+anno_path --needs=CHECKPOINT_PATH:file:checkpoint_path \
+    --needs=BACKBONE:"$BACKBONES":backbone --needs=COCO_ROOT:folder:coco_root \
+    --takes=MINDRECORD_DIR:path:mindrecord_dir -- "${@:2}"
+}
