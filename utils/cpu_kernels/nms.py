@@ -1,0 +1,45 @@
+"""Greedy non-maximum suppression inside a graph."""
+
+import mindspore as ms
+import numpy as np
+from mindspore import Tensor, nn, ops
+from mindspore.ops import constexpr
+
+
+class Nms(nn.Cell):
+    """Drops boxes that overlap a better one, row by row of a batch.
+
+    MindSpore's operator takes at most 2864 boxes on an Ascend.
+
+    Args:
+        threshold: highest IoU that two kept boxes may have.
+    """
+
+    def __init__(self, threshold: float) -> None:
+        super().__init__()
+        self.suppress = ops.NMSWithMask(threshold)
+
+    def construct(self, boxes: Tensor, is_valid: Tensor) -> Tensor:
+        """Chooses greedily from the first to the last.
+
+        Args:
+            boxes: float32[B, K, 4], xyxy, best first, x1 <= x2 and y1 <= y2.
+            is_valid: bool[B, K]; the other boxes are neither kept nor drop any.
+
+        Returns:
+            bool[B, K], true for kept boxes.
+        """
+        batch, count, _ = boxes.shape
+        scores = _descending(count)
+        # A box of no area overlaps nothing. Not a product: infinities and nan in empty slots must vanish.
+        boxes = ops.select(ops.broadcast_to(ops.expand_dims(is_valid, 2), boxes.shape), boxes, ops.zeros_like(boxes))
+        rows = ()
+        for row in range(batch):
+            rows += (self.suppress(ops.concat((boxes[row], scores), 1))[2],)
+        return ops.logical_and(ops.stack(rows), is_valid)
+
+
+@constexpr
+def _descending(count: int) -> Tensor:
+    """Returns float32[count, 1] in strictly falling order: the operator sorts by it, which then changes nothing."""
+    return Tensor(np.arange(count, 0, -1).reshape(-1, 1) / count, ms.float32)

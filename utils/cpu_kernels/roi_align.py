@@ -1,0 +1,88 @@
+"""RoIAlign over the levels of a feature pyramid: each region pooled once, on its own level."""
+
+import mindspore as ms
+import numpy as np
+from mindspore import Tensor, nn, ops
+from mindspore.ops import constexpr
+
+# Of MindSpore's operator where the kernel would take as many samples as a bin has pixels: it rounds their number down,
+# and divides by 0 for bins of less than a pixel.
+STOCK_SAMPLING_RATIO = 2
+
+
+class RoiAlign(nn.Cell):
+    """RoIAlign with aligned pixels (He et al. 2017; `aligned=True` of MMDetection and torchvision).
+
+    A coordinate x of the input lies at x / stride - 0.5 on a level. Each of output_size x output_size bins is the mean
+    of bilinear samples; samples up to a pixel outside a level take its border, those farther out are 0. The gradient
+    goes to the features, none to the boxes.
+
+    MindSpore's operator pools every region on one map, so the levels are laid into one, each with its border pixels
+    repeated around it. A sampling ratio of 0 it cannot do: then it takes 2.
+
+    Args:
+        strides: pixels of the input for one of each level.
+        output_size: bins along each side.
+        sampling_ratio: samples along each side of a bin; 0 for as many as the bin has pixels, rounded up.
+    """
+
+    def __init__(self, strides: tuple[int, ...], output_size: int, sampling_ratio: int) -> None:
+        super().__init__()
+        self.scales = Tensor(1.0 / np.asarray(strides).reshape(-1, 1), ms.float32)
+        # The end mode of the operator stays 1, which adds a pixel to the far corner: mode 0 has a wrong gradient on a
+        # CPU (MindSpore 2.10). The pixel is taken off again in `_placement`.
+        self.align = ops.ROIAlign(output_size, output_size, 1.0, sampling_ratio or STOCK_SAMPLING_RATIO, 1)
+
+    def construct(self, features: tuple[Tensor, ...], rois: Tensor, level: Tensor) -> Tensor:
+        """Pools the regions.
+
+        Args:
+            features: float32[N, C, H, W] of each level.
+            rois: float32[N, R, 4], xyxy pixels of the input, 0 <= x1 <= x2 and 0 <= y1 <= y2. Of a region without area
+                (an empty slot) the result is finite and means nothing.
+            level: int32[N, R], index into `features`.
+
+        Returns:
+            float32[N * R, C, output_size, output_size].
+        """
+        batch, count, _ = rois.shape
+        index = level.reshape(-1)
+        heights = ()
+        for feature in features:
+            heights += (feature.shape[2],)
+        corners = rois.reshape(-1, 4) * ops.gather(self.scales, index, 0) + ops.gather(_placement(heights), index, 0)
+        regions = ops.concat((_image_of_each(batch, count), corners), 1)   # [N * R, 5]
+        return self.align(self.atlas(features), ops.stop_gradient(regions))
+
+    def atlas(self, features: tuple[Tensor, ...]) -> Tensor:
+        """Lays the levels of each image below each other: float32[N, C, sum of (H + 2), largest W + 2]."""
+        width = 0
+        for feature in features:
+            width = max(width, feature.shape[3])
+        strips = ()
+        for feature in features:
+            strips += (self.framed(feature, width),)
+        return ops.concat(strips, 2)
+
+    def framed(self, feature: Tensor, width: int) -> Tensor:
+        """Repeats the pixels at the border once; zeros fill up to width + 2 columns."""
+        rows = ops.concat((feature[:, :, :1], feature, feature[:, :, -1:]), 2)
+        columns = (rows[:, :, :, :1], rows, rows[:, :, :, -1:])
+        missing = width - feature.shape[3]
+        if missing > 0:
+            columns += (ops.zeros((rows.shape[0], rows.shape[1], rows.shape[2], missing), rows.dtype),)
+        return ops.concat(columns, 3)
+
+
+@constexpr
+def _placement(heights: tuple[int, ...]) -> Tensor:
+    """Returns float32[levels, 4]: what leads from x1, y1, x2, y2 of a level to the operator's of the atlas."""
+    tops = np.cumsum([1, *(height + 2 for height in heights[:-1])])   # of each level's own pixels
+    aligned = np.stack([np.full(len(tops), 1.0), tops, np.full(len(tops), 1.0), tops], axis=1) - 0.5
+    return Tensor(aligned - [0, 0, 1, 1], ms.float32)
+
+
+@constexpr
+def _image_of_each(batch: int, count: int) -> Tensor:
+    """Returns float32[batch * count, 1]: the index of the image that a region belongs to."""
+    return Tensor(np.repeat(np.arange(batch), count).reshape(-1, 1), ms.float32)
