@@ -1,0 +1,47 @@
+"""A small data set in memory, and what tests of its MindRecord files ask of them."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+import numpy as np
+
+from utils.detection import mindrecord as mr
+from utils.detection.records import ImageRecord
+from utils.images import write_image
+
+PREFIX = "boxes.mindrecord"
+HEIGHT, WIDTH = 24, 32
+
+
+def make_record(folder: Path, index: int, name: str | None = None) -> ImageRecord:
+    """Image `index` has the grey value `index` and `index % 3` boxes."""
+    path = folder / (name or f"bild ü {index}.png")
+    write_image(path, np.full((HEIGHT, WIDTH, 3), index, np.uint8))
+    boxes = np.array([[box, 1.5, box + 2, 3] for box in range(index % 3)], np.float32).reshape(-1, 4)
+    labels = np.arange(index % 3, dtype=np.int32)
+    return ImageRecord(100 + index, path, HEIGHT, WIDTH, boxes, labels, labels == 1)
+
+
+def read(info, indices, columns=("image_id", "image", "annotation", "height", "width", "file_name"), workers=1):
+    data = mr.open_mindrecord(info, indices, columns, workers)
+    return list(data.create_dict_iterator(output_numpy=True, num_epochs=1))
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if not path.name.endswith(".lock"))
+
+
+def replace_records(dataset, **records_at):
+    records = list(dataset.records)
+    for key, record in records_at.items():
+        records[int(key[1:])] = record
+    return dataclasses.replace(dataset, records=tuple(records))
+
+
+def shard(folder: Path, number: int) -> Path:
+    return folder / f"{PREFIX}{number}"
+
+
+def cut(path: Path, size: int) -> None:
+    os.truncate(path, size)

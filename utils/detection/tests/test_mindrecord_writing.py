@@ -1,0 +1,160 @@
+"""Writing MindRecord files: all images are good or nothing is written; no accident leaves half a set behind."""
+
+import logging
+import multiprocessing
+import shutil
+import time
+
+import filelock
+import numpy as np
+import pytest
+
+from utils.detection import mindrecord as mr
+from utils.detection import mindrecord_writer as writer_module
+from utils.detection.records import load_coco
+from utils.detection.tests.mindrecord_sets import HEIGHT, PREFIX, WIDTH, names_in, read
+from utils.images import encode_png, write_image
+from utils.model_utils.errors import BadStateError, BadValueError
+
+
+@pytest.fixture
+def damaged(dataset):
+    """Five bad images: empty, truncated, no image, missing, of another size."""
+    contents = [b"", encode_png(np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8))[:600], b"text"]
+    for index, content in enumerate(contents):
+        dataset.records[index].file_path.write_bytes(content)
+    dataset.records[3].file_path.unlink()
+    write_image(dataset.records[4].file_path, np.zeros((WIDTH, HEIGHT, 3), np.uint8))
+    return dataset
+
+
+def test_bad_images_are_refused_before_anything_is_written(damaged, folder):
+    sentence = (
+        r"5 of 23 images of '.*annotations\.json' cannot be used: image '.*bild ü 0\.png' is empty .*; "
+        r"image '.*1\.png' .* damaged .*; image '.*2\.png' is not an image .*; and 2 more; repair them, or set skip_b"
+    )
+    with pytest.raises(BadValueError, match=sentence):
+        mr.write_mindrecord(damaged, folder, PREFIX)
+    assert names_in(folder) == []
+
+
+def test_bad_images_are_left_out_where_asked(damaged, folder, caplog):
+    caplog.set_level(logging.WARNING)
+    info = mr.write_mindrecord(damaged, folder, PREFIX, skip_bad_images=True)
+    assert info.image_ids.tolist() == [100 + index for index in range(5, 23)]
+    assert caplog.text.count("5 of 23 images") == 1
+    assert [int(row["image_id"]) for row in read(info, [17, 0], ["image_id"])] == [122, 105]
+
+
+def test_size_that_differs_from_the_annotation_is_named(dataset, folder):
+    write_image(dataset.records[0].file_path, np.zeros((WIDTH, HEIGHT, 3), np.uint8))
+    with pytest.raises(BadValueError, match=r"bild ü 0\.png' is 32 x 24 \(height x width\) but annotated as 24 x 32"):
+        mr.write_mindrecord(dataset, folder, PREFIX)
+
+
+def test_all_images_bad_is_refused_even_when_skipping(dataset, folder):
+    for record in dataset.records:
+        record.file_path.write_bytes(b"")
+    with pytest.raises(BadValueError, match="23 of 23 images"):
+        mr.write_mindrecord(dataset, folder, PREFIX, skip_bad_images=True)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError("No space left on device\nC++ stack")])
+def test_an_interrupted_writer_leaves_the_old_set_and_nothing_else(ensure, folder, monkeypatch, error):
+    ensure()
+    before = names_in(folder)
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(writer_module, "_make_row", fail)
+    expected = KeyboardInterrupt if error is KeyboardInterrupt else BadStateError
+    with pytest.raises(
+        expected, match=r"\(No space left on device\); check the disk" if expected is BadStateError else None
+    ):
+        ensure(options={"other": 1})
+    assert names_in(folder) == before
+    assert mr.find_mindrecord(folder, PREFIX) is not None
+
+
+def test_full_disk_is_refused_before_writing(dataset, folder, monkeypatch):
+    monkeypatch.setattr(writer_module.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1000))
+    with pytest.raises(
+        BadStateError, match="MindRecord files need about .* MB but the disk of .* has 0 MB free; make room"
+    ):
+        mr.write_mindrecord(dataset, folder, PREFIX)
+
+
+def test_leftovers_of_a_killed_writer_are_removed(ensure, folder):
+    leftover = folder / writer_module.BUILD_DIR_NAME.format(prefix=PREFIX)
+    leftover.mkdir(parents=True)
+    (leftover / f"{PREFIX}0").write_bytes(b"half")
+    ensure()
+    assert not leftover.exists()
+
+
+def test_waiting_for_another_writer_has_a_limit(ensure, folder, caplog):
+    caplog.set_level(logging.INFO)
+    folder.mkdir()
+    with filelock.FileLock(folder / f".{PREFIX}.lock"):
+        start = time.monotonic()
+        with pytest.raises(
+            BadStateError, match="another process has been writing MindRecord files .* for more than 1 s"
+        ):
+            ensure(timeout_s=1)
+        assert time.monotonic() - start < 5
+    assert "another process is writing" in caplog.text
+    assert ensure(timeout_s=1).num_images == 23
+
+
+def write_forever(arguments, started):
+    while True:
+        started.set()
+        mr.write_mindrecord(*arguments)
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.03, 0.1])
+def test_a_killed_writer_blocks_nobody_and_leaves_no_half_set(ensure, dataset, folder, delay_s):
+    """SIGKILL at some moment of writing or moving; the next process makes or finds a whole set at once."""
+    context = multiprocessing.get_context("fork")
+    started = context.Event()
+    process = context.Process(target=write_forever, args=((dataset, folder, PREFIX), started))
+    process.start()
+    assert started.wait(30)
+    time.sleep(delay_s)
+    process.kill()
+    process.join(30)
+    info = ensure(timeout_s=5)
+    assert sorted(int(row["image_id"]) for row in read(info, range(23), ["image_id"])) == list(range(100, 123))
+    assert not (folder / writer_module.BUILD_DIR_NAME.format(prefix=PREFIX)).exists() or not ensure.loads
+
+
+def ensure_in_process(arguments, queue):
+    loads = []
+
+    def load():
+        loads.append(1)
+        time.sleep(0.5)
+        return load_coco(*arguments["load"])
+
+    info = mr.ensure_mindrecord(load, **arguments["ensure"])
+    queue.put((len(loads), info.num_images))
+
+
+def test_of_three_processes_one_writes(shared_data, folder):
+    bccd = shared_data / "bccd"
+    source = bccd / "annotations" / "instances_val2017.json"
+    arguments = {
+        "load": (source, bccd / "val2017"),
+        "ensure": {"annotation_file": source, "class_names": None, "folder": folder, "prefix": PREFIX, "shards": 2},
+    }
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    processes = [context.Process(target=ensure_in_process, args=(arguments, queue)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    results = [queue.get(timeout=60) for _ in processes]
+    for process in processes:
+        process.join(timeout=60)
+    assert sorted(loads for loads, _ in results) == [0, 0, 1]
+    assert len({num_images for _, num_images in results}) == 1
