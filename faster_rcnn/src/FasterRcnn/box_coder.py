@@ -1,0 +1,82 @@
+"""The regression code of boxes (Faster R-CNN, eq. 2): on the host for the RPN's targets, in the graph for the rest."""
+
+import math
+from collections.abc import Sequence
+
+import mindspore as ms
+import numpy as np
+from mindspore import nn, ops
+
+# Widths and heights change by at most this factor, so that an untrained head cannot overflow exp (MMDetection's
+# wh_ratio_clip).
+MAX_LOG_SIZE_CHANGE = abs(math.log(16 / 1000))
+
+# Stands in for a side of an empty slot, so that its targets, which nobody reads, are finite.
+_SMALLEST_SIDE = 1e-6
+
+
+def encode_boxes(
+    boxes: np.ndarray, anchors: np.ndarray, means: Sequence[float] = (0.0,) * 4, stds: Sequence[float] = (1.0,) * 4
+) -> np.ndarray:
+    """Computes regression targets on the host.
+
+    Args:
+        boxes: float32[K, 4], xyxy pixels, with positive width and height.
+        anchors: float32[K, 4], xyxy pixels, with positive width and height.
+        means: taken off the four targets.
+        stds: divide the four targets.
+
+    Returns:
+        float32[K, 4], (dx, dy, dw, dh).
+    """
+    sizes, anchor_sizes = boxes[:, 2:] - boxes[:, :2], anchors[:, 2:] - anchors[:, :2]
+    shifts = (boxes[:, :2] + boxes[:, 2:] - anchors[:, :2] - anchors[:, 2:]) / 2 / anchor_sizes
+    deltas = np.concatenate([shifts, np.log(sizes / anchor_sizes)], axis=1)
+    return ((deltas - np.asarray(means)) / np.asarray(stds)).astype(np.float32)
+
+
+class BoxCoder(nn.Cell):
+    """Encodes and decodes boxes in the graph, with operators that repeat bit for bit on a CPU.
+
+    Args:
+        means: added to the deltas when they are decoded.
+        stds: factors of the deltas when they are decoded.
+    """
+
+    def __init__(self, means: Sequence[float] = (0.0,) * 4, stds: Sequence[float] = (1.0,) * 4) -> None:
+        super().__init__()
+        self.means, self.stds = ms.Tensor(means, ms.float32), ms.Tensor(stds, ms.float32)
+
+    def encode(self, boxes: ms.Tensor, references: ms.Tensor) -> ms.Tensor:
+        """Computes regression targets; inverse of `decode`.
+
+        Args:
+            boxes: float32[..., 4], xyxy pixels.
+            references: float32[..., 4], xyxy pixels: the proposals.
+
+        Returns:
+            float32[..., 4], (dx, dy, dw, dh); finite, but without meaning where a side is not positive.
+        """
+        sizes = ops.maximum(boxes[..., 2:] - boxes[..., :2], _SMALLEST_SIDE)
+        reference_sizes = ops.maximum(references[..., 2:] - references[..., :2], _SMALLEST_SIDE)
+        shifts = (boxes[..., :2] + boxes[..., 2:] - references[..., :2] - references[..., 2:]) * 0.5 / reference_sizes
+        # ln(a / b), from the smaller to the larger of them: log1p repeats bit for bit on a CPU, log does not.
+        change = sizes - reference_sizes
+        log_sizes = ops.sign(change) * ops.log1p(ops.abs(change) / ops.minimum(sizes, reference_sizes))
+        return (ops.concat((shifts, log_sizes), axis=-1) - self.means) / self.stds
+
+    def decode(self, deltas: ms.Tensor, references: ms.Tensor) -> ms.Tensor:
+        """Applies regression deltas.
+
+        Args:
+            deltas: float32[..., 4], (dx, dy, dw, dh) as a head emits them.
+            references: float32[..., 4], xyxy pixels: anchors or proposals.
+
+        Returns:
+            float32[..., 4], xyxy pixels, not clipped to the image.
+        """
+        deltas = deltas * self.stds + self.means
+        sizes = references[..., 2:] - references[..., :2]
+        centers = references[..., :2] + sizes * 0.5 + deltas[..., :2] * sizes
+        half_sizes = ops.exp(ops.clamp(deltas[..., 2:], -MAX_LOG_SIZE_CHANGE, MAX_LOG_SIZE_CHANGE)) * sizes * 0.5
+        return ops.concat((centers - half_sizes, centers + half_sizes), axis=-1)
