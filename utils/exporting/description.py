@@ -69,7 +69,9 @@ class ModelDescription:
         suite: name of the suite, e.g. "nas_fpn".
         file: name of the model file, in the folder of this description.
         file_format: "MINDIR", "AIR" or "ONNX".
-        inputs: in the model's order.
+        inputs: in the model's order: `images`; then, for a model that gives boxes in the picture's own pixels,
+            `image_metas` float32[N, 4]: height and width of the picture, and how many pixels of the input one pixel of
+            it became, vertically and horizontally.
         outputs: in the model's order.
         preprocessing: from a picture to the input.
         class_names: name of each class index.

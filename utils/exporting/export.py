@@ -3,8 +3,9 @@
 import contextlib
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import mindspore as ms
@@ -67,6 +68,7 @@ def input_shape(batch_size: int | None, *image_shape: int) -> tuple[int | None, 
 def export_network(
     network: nn.Cell, inputs: Sequence[TensorDescription], path: Path, file_format: str, *,
     output_names: Sequence[str], reference: nn.Cell | None = None, limit: float = MAX_RELATIVE_DIFFERENCE,
+    sample: Callable[[int], Sequence[np.ndarray]] | None = None,
 ) -> ExportedModel:
     """Exports a network and checks what was written, before it takes the place of an older file.
 
@@ -78,6 +80,7 @@ def export_network(
         output_names: name of each output.
         reference: network to compare the file with, where `network` was made of other operators for the export.
         limit: largest difference to the network's outputs, as a share of an output's largest absolute value.
+        sample: makes the inputs to compare with, for a number of images; None draws normal numbers for each input.
 
     Returns:
         The model. A MindIR above 1 GiB of parameters is a `*_graph.mindir` beside a folder `*_variables`.
@@ -95,7 +98,8 @@ def export_network(
     with export_folder(path) as folder:
         _write(network, inputs, folder, plain_name(path), file_format)
         file = exported_file(folder, path, file_format)
-        outputs, difference = _check(reference, inputs, file, file_format, output_names)
+        outputs, difference = _check(
+            reference, sample or partial(normal_numbers, inputs), inputs[0].shape[0], file, file_format, output_names)
         if difference is not None and not difference <= limit:  # a difference that is not a number is one, too
             raise BadStateError(
                 f"the exported {file_format} gives other outputs than the network (largest difference {difference:.3g} "
@@ -146,24 +150,24 @@ def _blamed(error: Exception) -> str:
 
 
 def _check(
-    network: nn.Cell, inputs: Sequence[TensorDescription], file: Path, file_format: str, output_names: Sequence[str],
+    network: nn.Cell, sample: Callable[[int], Sequence[np.ndarray]], num_images: int | None, file: Path,
+    file_format: str, output_names: Sequence[str],
 ) -> tuple[tuple[TensorDescription, ...], float | None]:
     """Returns the outputs' description and the largest difference over the batch sizes that are tried."""
-    batch_sizes = CHECK_BATCH_SIZES if inputs[0].shape[0] is None else (inputs[0].shape[0],)
     descriptions: tuple[TensorDescription, ...] = ()
     differences: list[float] = []
-    for batch_size in batch_sizes:
-        arrays = _sample(inputs, batch_size)
+    for batch_size in CHECK_BATCH_SIZES if num_images is None else (num_images,):
+        arrays = sample(batch_size)
         expected = _run_network(network, arrays)
-        descriptions = _describe(expected, output_names, inputs[0].shape[0])
+        descriptions = _describe(expected, output_names, num_images)
         found = run_model(file, file_format, arrays)
         if found is not None:
             differences.append(compare_outputs(found, expected))
     return descriptions, max(differences, key=lambda value: (np.isnan(value), value)) if differences else None
 
 
-def _sample(inputs: Sequence[TensorDescription], batch_size: int) -> list[np.ndarray]:
-    """Draws normal numbers, always the same, as normalised pictures are."""
+def normal_numbers(inputs: Sequence[TensorDescription], batch_size: int) -> list[np.ndarray]:
+    """Draws normal numbers for each input, always the same, as normalised pictures are."""
     draws = np.random.default_rng(0)
     return [draws.standard_normal((batch_size, *each.shape[1:])).astype(each.dtype) for each in inputs]
 

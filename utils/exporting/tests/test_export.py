@@ -73,6 +73,30 @@ def test_a_dynamic_batch_takes_one_and_several_images(tmp_path):
         assert compare_outputs(found, expected) == 0.0
 
 
+class Scaled(nn.Cell):
+    """Fails, as an index would, where the second input is no whole number."""
+
+    def construct(self, images, scales):
+        return images * scales.reshape(-1, 1, 1, 1) * ops.equal(scales, ops.floor(scales)).all()
+
+
+@pytest.mark.parametrize("count", [2, None])
+def test_a_second_input_is_compared_on_values_that_make_sense(tmp_path, count):
+    images = TensorDescription("images", "float32", (count, 1, 2, 2))
+    inputs = (images, TensorDescription("scales", "float32", (count,)))
+    asked = []
+
+    def sample(batch_size):
+        asked.append(batch_size)
+        return [np.ones((batch_size, 1, 2, 2), np.float32), np.arange(1, batch_size + 1, dtype=np.float32)]
+
+    model = export_network(Scaled(), inputs, tmp_path / "net", "MINDIR", output_names=("scaled",), sample=sample)
+    assert asked == ([2] if count else [1, 2])
+    assert model.outputs == (TensorDescription("scaled", "float32", (count, 1, 2, 2)),)
+    found = run_model(model.file, "MINDIR", sample(2))
+    assert found[0][:, 0, 0, 0].tolist() == [1.0, 2.0]
+
+
 def test_an_older_file_is_replaced_and_readable_by_its_owner_and_group(tmp_path):
     first = exported(tmp_path).file.read_bytes()
     (tmp_path / "net.mindir").chmod(0o400)  # as MindSpore leaves it
