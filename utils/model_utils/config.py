@@ -46,6 +46,7 @@ logger = logging.getLogger(__name__)
 ALIASES = {
     "_config_path": CONFIG_PATH,
     "ann_file": "anno_path",
+    "base_lr": "lr",
     "checkpoint": "checkpoint_path",
     "checkpoint_path": "save_checkpoint_path",  # a folder in SegFormer's page; elsewhere a file, and then a key itself
     "ckpt_file": "checkpoint_path",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 SPEC_FOLDER = Path(__file__).resolve().parents[4] / "shared" / "spec"
-ENTRY_SCRIPTS = ("train", "eval", "infer", "export", "create_data", "postprocess")
+ENTRY_SCRIPTS = ("train", "eval", "infer", "export", "create_data", "convert_checkpoint", "postprocess")
 
 FENCE = re.compile(r"^[ \t]*```(?P<title>[^\n]*)\n(?P<body>.*?)^[ \t]*```", re.MULTILINE | re.DOTALL)
 YAML_LINE = re.compile(r"^[ ]*\"?(?P<key>[A-Za-z_]\w*)\"?[ ]*:(?:[ ]|\[|$)", re.MULTILINE)
