@@ -9,6 +9,7 @@ from utils.cpu_kernels.operators import stock_operators
 from utils.detection.class_names import ClassTable, resolve_classes
 from utils.detection.inputs import InputSettings
 from utils.detection.splits import Split, open_split, split_paths
+from utils.detection.training_source import TrainingSource
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
 from utils.exporting.export import ExportedModel, input_shape, share_weights
 from utils.model_utils.config_schema import match_num_classes
@@ -24,7 +25,7 @@ from .assignment import AssignmentRule
 from .box_utils import anchors_per_level, make_anchors
 from .coco_eval import Evaluator
 from .config import NasFpnConfig
-from .dataset import AugmentSettings, TrainingSample, TrainingSource
+from .dataset import AugmentSettings, TrainingSample
 from .layers import NormSettings
 from .loss import RetinaNetLoss
 from .lr_schedule import cosine_schedule, five_stage_schedule, step_schedule

@@ -4,33 +4,25 @@ What is drawn for an image is a function of (seed, epoch, image id) alone, so th
 change nothing.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from utils.detection.augment import (
-    flip_horizontal,
-    pad_boxes,
-    photometric_distortion,
-    random_scale_and_crop,
-)
+from utils.detection.augment import flip_horizontal, jitter_colours, pad_boxes, random_scale_and_crop
 from utils.detection.inputs import InputSettings, to_input
-from utils.detection.mindrecord import MindRecordInfo, open_mindrecord, unpack_annotation
+from utils.detection.mindrecord import unpack_annotation
 from utils.images import decode_ordinary
-from utils.training.randomness import epoch_order, generator
+from utils.training.randomness import generator
 
 from .assignment import AssignmentRule, assign_anchors
-
-TRAINING_COLUMNS = ("image", "annotation", "image_id")
-_BRIGHTNESS_LEVELS = 80.0  # grey levels that a strength of 1 may add or take; SSD's 32 is a strength of 0.4
 
 
 @dataclass(frozen=True)
 class AugmentSettings:
     """What training does to an image.
 
-    The four strengths are shares of 80 grey levels, of a factor, of a factor, and of the colour circle.
+    The four strengths are those of `jitter_colours`.
 
     Attributes:
         flip_ratio: probability of a horizontal flip.
@@ -71,10 +63,9 @@ def augment(
     )
     if draws.uniform() < settings.flip_ratio:
         image, boxes = flip_horizontal(image, boxes)
-    image = photometric_distortion(
-        image, draws, brightness=settings.brightness * _BRIGHTNESS_LEVELS,
-        contrast=(1 - settings.contrast, 1 + settings.contrast),
-        saturation=(1 - settings.saturation, 1 + settings.saturation), hue=settings.hue * 360,
+    image = jitter_colours(
+        image, draws, brightness=settings.brightness, contrast=settings.contrast, saturation=settings.saturation,
+        hue=settings.hue,
     )
     return image, boxes, kept
 
@@ -92,6 +83,8 @@ class TrainingSample:
         seed: of the run.
         epoch: from 1.
     """
+
+    COLUMNS: ClassVar[tuple[str, ...]] = ("image", "classes", "deltas")
 
     inputs: InputSettings
     augmentation: AugmentSettings
@@ -127,48 +120,3 @@ class TrainingSample:
             self.anchors, padded.boxes[used], padded.labels[used], padded.is_crowd[used], self.rule
         )
         return to_input(image, self.inputs), classes, deltas
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingSource:
-    """The batches of a run, as the training loop asks for them.
-
-    Attributes:
-        records: the MindRecord files.
-        rows: int64[N], the rows that are trained on.
-        batch_size: images in a step.
-        sample: prepares a row; its epoch is replaced.
-        workers: threads or processes that prepare rows.
-        multiprocessing: processes instead of threads.
-    """
-
-    records: MindRecordInfo
-    rows: np.ndarray
-    batch_size: int
-    sample: TrainingSample
-    workers: int
-    multiprocessing: bool
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Full batches in an epoch; the rest of the epoch's order is left out, another rest each time."""
-        return len(self.rows) // self.batch_size
-
-    @property
-    def images_per_step(self) -> int:
-        """Images in a step."""
-        return self.batch_size
-
-    def batches(self, epoch: int, start_step: int = 0) -> Iterator[tuple[np.ndarray, ...]]:
-        """Yields images float32[N, 3, H, W], classes int32[N, A] and deltas float32[N, A, 4] from `start_step` on."""
-        order = self.rows[epoch_order(self.sample.seed, epoch, len(self.rows))]
-        wanted = order[start_step * self.batch_size: self.steps_per_epoch * self.batch_size]
-        if len(wanted) == 0:
-            return
-        sample = TrainingSample(**{**vars(self.sample), "epoch": epoch})
-        dataset = open_mindrecord(self.records, wanted.tolist(), TRAINING_COLUMNS, self.workers).map(
-            sample, list(TRAINING_COLUMNS), ["image", "classes", "deltas"], num_parallel_workers=self.workers,
-            python_multiprocessing=self.multiprocessing,
-        )
-        batched = dataset.batch(self.batch_size, drop_remainder=True)
-        yield from (tuple(batch) for batch in batched.create_tuple_iterator(num_epochs=1, output_numpy=True))

@@ -12,8 +12,9 @@ from nas_fpn.src import build
 from nas_fpn.src.assignment import AssignmentRule
 from nas_fpn.src.box_utils import make_anchors
 from nas_fpn.src.config import load
-from nas_fpn.src.dataset import AugmentSettings, TrainingSample, TrainingSource
+from nas_fpn.src.dataset import AugmentSettings, TrainingSample
 from utils.detection.inputs import InputSettings
+from utils.detection.training_source import TrainingSource
 from utils.model_utils.errors import BadValueError, MissingPathError, UserError
 from utils.training.checkpoint import TrainingState, load_weights, save_checkpoint
 

@@ -12,6 +12,7 @@ import numpy as np
 from utils.detection.boxes import box_area, box_centers, clip_boxes
 
 MIN_CROP_SIDE = 1.0  # a clipped box thinner than a pixel says nothing about its object
+BRIGHTNESS_LEVELS = 80.0  # grey levels that a strength of 1 may add or take
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,14 +217,36 @@ def photometric_distortion(
     factor = rng.uniform(*saturation) if is_on[2] else 1.0 + _skip(rng)
     turn = rng.uniform(-hue, hue) if is_on[3] else _skip(rng)
     levels = np.arange(256, dtype=np.float32)
-    if is_on[0] or is_on[1]:
+    if offset != 0 or gain != 1:
         image = cv2.LUT(image, _to_levels((levels + offset) * gain))
-    if not (is_on[2] or is_on[3]):
+    if factor == 1 and turn == 0:
         return image
     hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV_FULL)
     turned = np.round(levels + turn * 256 / 360).astype(np.int32) & 255
     tables = np.stack([turned.astype(np.uint8), _to_levels(levels * factor), levels.astype(np.uint8)], axis=-1)
     return cv2.cvtColor(cv2.LUT(hsv, tables[:, None]), cv2.COLOR_HSV2RGB_FULL)
+
+
+def jitter_colours(
+    image: np.ndarray, rng: np.random.Generator, *, brightness: float, contrast: float, saturation: float, hue: float
+) -> np.ndarray:
+    """Changes colours as `photometric_distortion` does, by strengths of which 0 is no change.
+
+    Args:
+        image: uint8[H, W, 3], RGB.
+        rng: source of the draws (always the same number of them).
+        brightness: share of 80 grey levels; SSD's 32 is a strength of 0.4.
+        contrast: largest change of the factor 1.
+        saturation: largest change of the factor 1.
+        hue: share of the colour circle.
+
+    Returns:
+        uint8[H, W, 3].
+    """
+    return photometric_distortion(
+        image, rng, brightness=brightness * BRIGHTNESS_LEVELS, contrast=(1 - contrast, 1 + contrast),
+        saturation=(1 - saturation, 1 + saturation), hue=hue * 360,
+    )
 
 
 def expand(

@@ -170,7 +170,19 @@ def test_photometric_distortion_without_ranges_is_the_identity():
         result = augment.photometric_distortion(
             image, np.random.default_rng(seed), brightness=0, contrast=(1, 1), saturation=(1, 1), hue=0
         )
-        assert np.abs(result.astype(int) - image).max() <= 8  # one of 256 steps of hue is 6 levels
+        assert np.array_equal(result, image)
+
+
+def test_colour_strengths_are_shares_of_the_ranges():
+    image = np.random.default_rng(0).integers(0, 256, (20, 20, 3), dtype=np.uint8)
+    for seed in range(4):
+        jittered = augment.jitter_colours(
+            image, np.random.default_rng(seed), brightness=0.4, contrast=0.5, saturation=0.3, hue=0.05
+        )
+        expected = augment.photometric_distortion(
+            image, np.random.default_rng(seed), brightness=32, contrast=(0.5, 1.5), saturation=(0.7, 1.3), hue=18
+        )
+        assert np.array_equal(jittered, expected)
 
 
 def test_photometric_distortion_of_brightness_by_hand():
