@@ -1,0 +1,162 @@
+"""Which proposals the RoI head learns from, and what: assignment and sampling inside the graph, all images at once."""
+
+from collections.abc import Sequence
+
+import mindspore as ms
+from mindspore import nn, ops
+
+from .box_coder import BoxCoder
+
+EMPTY = -1   # label of a slot that holds no sample
+
+_SMALLEST_AREA = 1e-6   # stands in for that of empty slots
+
+
+class RoiSampler(nn.Cell):
+    """IoU assignment of proposals to boxes and a random sample of them (MMDetection MaxIoUAssigner, RandomSampler).
+
+    A proposal is positive for the box with which its IoU is highest if that is at least `pos_iou`, background if it is
+    below `neg_iou` and no crowd covers `crowd_ignore_ioa` of it. The boxes themselves are proposals too, positive ones.
+    The draw comes from the host as random priorities: what has a higher one is taken first.
+
+    Args:
+        num_samples: slots of an image.
+        num_positives: at most so many of them are positive.
+        pos_iou: lowest IoU of a positive.
+        neg_iou: IoU below which a proposal is background; in between it is ignored.
+        min_pos_iou: below `pos_iou`: the proposals with the highest IoU of a box are positive for it from this IoU on
+            (of several such boxes the last gets the proposal). Otherwise it changes nothing.
+        target_stds: divide the four regression targets.
+        target_means: taken off the four regression targets.
+        crowd_ignore_ioa: share of a proposal inside a crowd region from which on it is no background; above 1: never.
+        num_classes: foreground classes; also the label of background.
+    """
+
+    def __init__(
+        self, num_samples: int = 512, num_positives: int = 128, *, pos_iou: float = 0.5, neg_iou: float = 0.5,
+        min_pos_iou: float = 0.5, target_stds: Sequence[float] = (0.1, 0.1, 0.2, 0.2),
+        target_means: Sequence[float] = (0.0,) * 4, crowd_ignore_ioa: float = 0.5, num_classes: int,
+    ) -> None:
+        super().__init__()
+        self.num_samples, self.num_positives = num_samples, min(num_positives, num_samples)
+        self.pos_iou, self.neg_iou, self.min_pos_iou = pos_iou, neg_iou, min_pos_iou
+        self.crowd_ignore_ioa = crowd_ignore_ioa
+        self.num_classes = num_classes
+        self.coder = BoxCoder(target_means, target_stds)
+        self.best = ops.ArgMaxWithValue(axis=-1)
+
+    def construct(
+        self, proposals: ms.Tensor, is_valid: ms.Tensor, gt_boxes: ms.Tensor, gt_labels: ms.Tensor,
+        gt_is_crowd: ms.Tensor, priority: ms.Tensor,
+    ) -> tuple[ms.Tensor, ms.Tensor, ms.Tensor]:
+        """Draws a sample of each image.
+
+        Args:
+            proposals: float32[N, P, 4], xyxy pixels.
+            is_valid: bool[N, P], which slots of the proposals are not empty.
+            gt_boxes: float32[N, G, 4], xyxy pixels.
+            gt_labels: int32[N, G], class index from 0, -1 in empty slots.
+            gt_is_crowd: bool[N, G].
+            priority: float32[N, P + G], uniform draws from [0, 1).
+
+        Returns:
+            float32[N, R, 4]: the sampled boxes, positives first, zeros in empty slots;
+            int32[N, R]: the class, `num_classes` for background, -1 in empty slots; and
+            float32[N, R, 4]: the regression targets, 0 but for positives.
+        """
+        proposals = ops.stop_gradient(proposals)
+        is_object = ops.logical_and(gt_labels >= 0, ops.logical_not(gt_is_crowd))
+        match, is_positive, is_background = self.assign(proposals, gt_boxes, is_object, gt_is_crowd)
+        batch, slots = gt_labels.shape
+        own = ops.broadcast_to(ops.arange(slots).astype(ms.int32), (batch, slots))
+        candidates = ops.concat((proposals, gt_boxes), 1)   # [N, P + G, 4]
+        match = ops.concat((match, own), 1)
+        is_positive = ops.concat((ops.logical_and(is_positive, is_valid), is_object), 1)
+        is_background = ops.concat((ops.logical_and(is_background, is_valid), ops.zeros_like(is_object)), 1)
+
+        index, is_positive, is_filled = self.draw(is_positive, is_background, priority)
+        match = ops.gather(match, index, 1, 1)
+        labels = ops.gather(gt_labels, match, 1, 1)
+        labels = ops.select(is_positive, labels, ops.full_like(labels, self.num_classes))
+        labels = ops.select(is_filled, labels, ops.full_like(labels, EMPTY))
+        rois = ops.gather(candidates, index, 1, 1)
+        deltas = self.coder.encode(ops.gather(gt_boxes, match, 1, 1), rois)
+        return _where(is_filled, rois), labels, _where(is_positive, deltas)
+
+    def assign(
+        self, proposals: ms.Tensor, gt_boxes: ms.Tensor, is_object: ms.Tensor, is_crowd: ms.Tensor,
+    ) -> tuple[ms.Tensor, ms.Tensor, ms.Tensor]:
+        """Returns each proposal's box int32[N, P], whether it is positive for it, and whether it is background."""
+        shared = pairwise_intersection(proposals, gt_boxes)   # [N, P, G]
+        area = box_area(proposals)
+        union = ops.expand_dims(area, 2) + ops.expand_dims(box_area(gt_boxes), 1) - shared
+        iou = shared / ops.maximum(union, _SMALLEST_AREA)
+        is_object = ops.broadcast_to(ops.expand_dims(is_object, 1), iou.shape)
+        iou = ops.select(is_object, iou, ops.full_like(iou, -1.0))
+        match, best = self.best(iou)
+        match = match.astype(ms.int32)
+        is_positive, is_background = best >= self.pos_iou, best < self.neg_iou
+        if self.min_pos_iou < self.pos_iou:
+            claim = self.last_claim(iou)
+            is_claimed = claim >= 0
+            match = ops.select(is_claimed, claim, match)
+            is_positive = ops.logical_or(is_positive, is_claimed)
+            is_background = ops.logical_and(is_background, ops.logical_not(is_claimed))
+        if self.crowd_ignore_ioa <= 1:
+            in_crowd = (shared * ops.expand_dims(is_crowd.astype(ms.float32), 1)).max(axis=2)
+            is_background = ops.logical_and(is_background, in_crowd < self.crowd_ignore_ioa * area)
+        return match, is_positive, is_background
+
+    def last_claim(self, iou: ms.Tensor) -> ms.Tensor:
+        """IoU float32[N, P, G] -> int32[N, P]: the last box of which the proposal has the highest IoU, -1 for none."""
+        highest = iou.max(axis=1, keepdims=True)
+        is_claim = ops.logical_and(iou == highest, ops.logical_and(iou >= self.min_pos_iou, iou > 0))
+        number = ops.arange(1, iou.shape[2] + 1).astype(ms.float32)
+        return (is_claim.astype(ms.float32) * number).max(axis=2).astype(ms.int32) - 1
+
+    def draw(
+        self, is_positive: ms.Tensor, is_background: ms.Tensor, priority: ms.Tensor
+    ) -> tuple[ms.Tensor, ms.Tensor, ms.Tensor]:
+        """Fills the slots: as many positives as may be, then background.
+
+        Returns:
+            int32[N, R]: index of the candidate; bool[N, R]: whether it is positive; bool[N, R]: whether there is one.
+        """
+        nothing = ops.full_like(priority, -1.0)
+        num_candidates = priority.shape[1]
+        limit = min(self.num_positives, num_candidates)
+        positive_score, positive_index = ops.topk(ops.select(is_positive, priority, nothing), limit)
+        background_score, background_index = ops.topk(
+            ops.select(is_background, priority, nothing), min(self.num_samples, num_candidates))
+        scores = ops.concat((positive_score, background_score), 1)   # [N, limit + background]
+        indices = ops.concat((positive_index, background_index), 1)
+
+        # Slot s takes the s-th positive; from the last of them on the background, which begins at `limit`.
+        num_positives = (positive_score >= 0).astype(ms.int32).sum(axis=1, keepdims=True)   # [N, 1]
+        slot = ops.expand_dims(ops.arange(self.num_samples).astype(ms.int32), 0)   # [1, R]
+        is_positive = slot < num_positives
+        source = ops.select(is_positive, ops.broadcast_to(slot, is_positive.shape), slot + limit - num_positives)
+        last = scores.shape[1] - 1
+        is_filled = source <= last
+        source = ops.minimum(source, last)
+        is_filled = ops.logical_and(is_filled, ops.gather(scores, source, 1, 1) >= 0)
+        return ops.gather(indices, source, 1, 1), is_positive, is_filled
+
+
+def box_area(boxes: ms.Tensor) -> ms.Tensor:
+    """Boxes float32[..., 4] -> float32[...], pixels squared."""
+    return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
+
+
+def pairwise_intersection(boxes: ms.Tensor, others: ms.Tensor) -> ms.Tensor:
+    """Boxes float32[N, P, 4] and float32[N, G, 4] -> float32[N, P, G], pixels squared."""
+    boxes = ops.expand_dims(ops.transpose(boxes, (0, 2, 1)), 3)     # [N, 4, P, 1]
+    others = ops.expand_dims(ops.transpose(others, (0, 2, 1)), 2)   # [N, 4, 1, G]
+    sides = ops.minimum(boxes[:, 2:], others[:, 2:]) - ops.maximum(boxes[:, :2], others[:, :2])   # [N, 2, P, G]
+    sides = ops.relu(sides)
+    return sides[:, 0] * sides[:, 1]
+
+
+def _where(condition: ms.Tensor, boxes: ms.Tensor) -> ms.Tensor:
+    """bool[N, K] and float32[N, K, 4] -> float32[N, K, 4], zeros where the condition is false."""
+    return ops.select(ops.broadcast_to(ops.expand_dims(condition, 2), boxes.shape), boxes, ops.zeros_like(boxes))

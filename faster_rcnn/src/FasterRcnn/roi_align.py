@@ -1,0 +1,56 @@
+"""The features of each region, pooled once, on the pyramid level of its size (Lin et al. 2017, eq. 1)."""
+
+import mindspore as ms
+from mindspore import nn, ops
+
+from utils.cpu_kernels.roi_align import RoiAlign
+
+
+class RoiExtractor(nn.Cell):
+    """Chooses the level of each region and pools it there.
+
+    Args:
+        strides: pixels of the input for one of each level that is pooled from, finest first.
+        finest_scale: regions with a smaller geometric mean of their sides than twice this, in pixels, are pooled from
+            the finest level; each doubling takes the next level.
+        roi_size: height and width of the pooled features.
+        sampling_ratio: see `RoiAlign`.
+    """
+
+    def __init__(
+        self, strides: tuple[int, ...] = (4, 8, 16, 32), finest_scale: float = 56, roi_size: int = 7,
+        sampling_ratio: int = 0,
+    ) -> None:
+        super().__init__()
+        self.num_levels = len(strides)
+        self.finest_scale = finest_scale
+        self.doublings = tuple(2.0**level for level in range(1, len(strides)))
+        self.pool = RoiAlign(tuple(strides), roi_size, sampling_ratio)
+
+    def construct(self, pyramid: tuple[ms.Tensor, ...], rois: ms.Tensor) -> ms.Tensor:
+        """Pools the regions; levels of the pyramid beyond the strides are left out.
+
+        Args:
+            pyramid: float32[N, C, H, W] of each level.
+            rois: float32[N, R, 4], xyxy pixels; no gradient flows to them.
+
+        Returns:
+            float32[N * R, C, roi_size, roi_size].
+        """
+        rois = ops.stop_gradient(rois)
+        return self.pool(pyramid[: self.num_levels], rois, self.level(rois))
+
+    def level(self, rois: ms.Tensor) -> ms.Tensor:
+        """Computes floor(log2(sqrt(w * h) / finest_scale + 1e-6)), clamped to the levels, without a logarithm.
+
+        Args:
+            rois: float32[N, R, 4], xyxy pixels.
+
+        Returns:
+            int32[N, R], index of the level.
+        """
+        size = ops.sqrt((rois[..., 2] - rois[..., 0]) * (rois[..., 3] - rois[..., 1])) / self.finest_scale + 1e-6
+        level = ops.zeros(size.shape, ms.int32)
+        for doubling in self.doublings:
+            level = level + (size >= doubling).astype(ms.int32)
+        return level
