@@ -100,7 +100,7 @@ def test_without_keep_ratio_a_picture_is_stretched():
 
 
 def test_an_expanded_picture_lies_on_a_canvas_of_the_mean_colour():
-    """Draws of 0.4: a canvas of 1 + 0.4 * 2.5 = 2 sides, so 48 x 80 keeps its size, at (0.4 * 49, 0.4 * 81) = (19, 32)."""
+    """Draws of 0.4: a canvas of 1 + 0.4 * 2.5 = 2 sides; 48 x 80 keeps its size, at (0.4 * 49, 0.4 * 81) = (19, 32)."""
     image, boxes, _ = moved(AugmentSettings(flip_ratio=0.0, expand_ratio=3.5), NoDraws(0.4))
     assert image.shape == (96, 160, 3)
     assert boxes.tolist() == [[42, 23, 62, 43]]

@@ -283,15 +283,18 @@ def expand(
     return canvas, boxes + np.array([left, top, left, top], np.float32)
 
 
-def normalize(image: np.ndarray, mean: tuple[float, float, float], std: tuple[float, float, float]) -> np.ndarray:
+def normalize(
+    image: np.ndarray, mean: tuple[float, float, float], std: tuple[float, float, float], out: np.ndarray | None = None
+) -> np.ndarray:
     """Returns (image - mean) / std as float32[3, H, W].
 
     Args:
         image: uint8[H, W, 3], RGB.
         mean: of each channel, RGB, 0-255.
         std: of each channel, RGB, 0-255.
+        out: float32[3, H, W] to write to instead of a new array, e.g. a part of a larger one; its rows are contiguous.
     """
-    planes = np.empty((3, *image.shape[:2]), np.float32)
+    planes = np.empty((3, *image.shape[:2]), np.float32) if out is None else out
     levels = np.arange(256, dtype=np.float64)
     for channel, plane in enumerate(cv2.split(image)):
         # A table of 256 results per channel: exact, and one pass over the pixels.

@@ -35,8 +35,11 @@ class InputSettings:
 
 def to_input(image: np.ndarray, inputs: InputSettings) -> np.ndarray:
     """Normalises uint8[h, w, 3] RGB to float32[3, height, width]; zeros, the mean colour, below and on the right."""
-    planes = np.zeros((3, inputs.height, inputs.width), np.float32)
-    planes[:, : image.shape[0], : image.shape[1]] = normalize(image, inputs.mean, inputs.std)
+    height, width = image.shape[:2]
+    planes = np.empty((3, inputs.height, inputs.width), np.float32)
+    planes[:, height:] = 0
+    planes[:, :height, width:] = 0
+    normalize(image, inputs.mean, inputs.std, out=planes[:, :height, :width])
     return planes
 
 

@@ -164,6 +164,15 @@ def test_normalize_is_the_formula():
     np.testing.assert_allclose(result, ((image - np.array(mean)) / np.array(std)).transpose(2, 0, 1), rtol=1e-6)
 
 
+def test_normalize_writes_into_a_part_of_a_larger_array():
+    image = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    whole = np.full((3, 8, 9), 42, np.float32)
+    augment.normalize(image, (1, 2, 3), (4, 5, 6), out=whole[:, 1:6, 2:9])
+    assert np.array_equal(whole[:, 1:6, 2:9], augment.normalize(image, (1, 2, 3), (4, 5, 6)))
+    assert (whole[:, [0, 6, 7]] == 42).all()
+    assert (whole[:, :, :2] == 42).all()
+
+
 def test_photometric_distortion_without_ranges_is_the_identity():
     image = np.random.default_rng(0).integers(0, 256, (20, 20, 3), dtype=np.uint8)
     for seed in range(8):
