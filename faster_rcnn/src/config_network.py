@@ -14,6 +14,8 @@ EXPANSION = 4  # a Res2Net block has so many times the channels of its stage's b
 
 Positive = Annotated[int, Field(ge=1)]
 PositiveNumber = Annotated[float, Field(gt=0)]
+FourNumbers = tuple[float, float, float, float]
+FourPositiveNumbers = tuple[PositiveNumber, PositiveNumber, PositiveNumber, PositiveNumber]
 
 
 class NetworkKeys(Config):
@@ -187,6 +189,12 @@ class RpnKeys(Config):
         description="share of an anchor or proposal inside a crowd region from which it is neither object nor "
         "background",
     )
+    rpn_target_means: FourNumbers = Field(
+        (0.0, 0.0, 0.0, 0.0), description="taken off the anchors' deltas of x, y, width and height"
+    )
+    rpn_target_stds: FourPositiveNumbers = Field(
+        (1.0, 1.0, 1.0, 1.0), description="divide the anchors' deltas of x, y, width and height"
+    )
     rpn_reg_loss: Literal["smooth_l1", "l1"] = Field("smooth_l1", description="loss of the anchors' deltas")
     rpn_reg_beta: float = Field(
         1 / 9, gt=0, description="difference at which the RPN's smooth_l1 turns from a square into a line"
@@ -222,8 +230,6 @@ class RpnKeys(Config):
         """Adds the keys that follow from others here."""
         by_level = InactiveKey("is built in: NMS by level", lambda _: False)
         return super().inactive_keys() | {
-            "rpn_target_means": InactiveKey("is built in", lambda _: (0, 0, 0, 0)),
-            "rpn_target_stds": InactiveKey("is built in", lambda _: (1, 1, 1, 1)),
             "rpn_proposal_nms_across_levels": by_level,
             "rpn_nms_across_levels": by_level,
             "rpn_proposal_nms_post": InactiveKey("rpn_proposal_max_num has its place"),
@@ -244,8 +250,11 @@ class RcnnKeys(Config):
     num_expected_neg_stage2: int = Field(
         512, ge=1, description="proposals sampled of an image in all: what the objects leave is background"
     )
-    rcnn_target_stds: tuple[PositiveNumber, PositiveNumber, PositiveNumber, PositiveNumber] = Field(
-        (0.1, 0.1, 0.2, 0.2), description="divide the deltas of x, y, width and height"
+    rcnn_target_means: FourNumbers = Field(
+        (0.0, 0.0, 0.0, 0.0), description="taken off the proposals' deltas of x, y, width and height"
+    )
+    rcnn_target_stds: FourPositiveNumbers = Field(
+        (0.1, 0.1, 0.2, 0.2), description="divide the proposals' deltas of x, y, width and height"
     )
     rcnn_reg_loss: Literal["smooth_l1", "l1"] = Field("smooth_l1", description="loss of the proposals' deltas")
     rcnn_reg_beta: float = Field(
@@ -269,7 +278,6 @@ class RcnnKeys(Config):
             ),
             "num_expected_total_stage2": InactiveKey(sampled, lambda config: config.num_expected_neg_stage2),
             "roi_sample_num": InactiveKey("num_expected_neg_stage2 has its place: no slot is masked out"),
-            "rcnn_target_means": InactiveKey("is built in", lambda _: (0, 0, 0, 0)),
         }
 
 

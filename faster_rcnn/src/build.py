@@ -1,0 +1,375 @@
+"""From the configuration to objects: the one place in src that knows key names."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from utils.cpu_kernels.operators import stock_operators
+from utils.detection.class_names import ClassTable, resolve_classes
+from utils.detection.inputs import InputSettings
+from utils.detection.splits import Split, open_split, split_paths
+from utils.detection.training_source import TrainingSource
+from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
+from utils.exporting.export import ExportedModel, share_weights
+from utils.model_utils.config_base import COMMAND_LINE
+from utils.model_utils.config_schema import match_num_classes
+from utils.model_utils.device_adapter import clamp_workers
+from utils.model_utils.errors import BadStateError, BadValueError
+from utils.training.checkpoint import load_weights
+from utils.training.checkpoint_info import CheckpointInfo, read_checkpoint_info
+from utils.training.optimizer import build_optimizer
+from utils.training.precision import LossScaler, apply_amp
+from utils.training.step import TrainStep
+
+from .config import FasterRcnnConfig
+from .config_network import BACKBONES
+from .dataset import AugmentSettings, TrainingSample
+from .FasterRcnn.anchor_generator import anchors_per_level, make_anchors
+from .FasterRcnn.bbox_assign_sample import RpnRule
+from .FasterRcnn.bbox_assign_sample_stage2 import RoiSampler
+from .FasterRcnn.detection_selector import DetectionRule
+from .FasterRcnn.faster_rcnn_res2net import FasterRcnnRes2net
+from .FasterRcnn.fpn_neck import FpnNeck
+from .FasterRcnn.layers import NormSettings
+from .FasterRcnn.loss import RcnnLoss, RpnLoss
+from .FasterRcnn.proposal_generator import ProposalGenerator
+from .FasterRcnn.rcnn import Rcnn
+from .FasterRcnn.res2net import Res2Net
+from .FasterRcnn.roi_align import RoiExtractor
+from .FasterRcnn.rpn import Rpn
+from .lr_schedule import cosine_schedule, long_cosine_schedule, step_schedule
+from .network_define import FasterRcnnInference, FasterRcnnTraining
+from .stored_network import stored_layers, stored_stage1_pool
+
+SUITE = "faster_rcnn"
+MINDRECORD_FOLDER = "FASTERRCNN_MINDRECORD"
+OUTPUT_NAMES = ("boxes", "scores", "labels")  # of FasterRcnnInference
+
+logger = logging.getLogger(__name__)
+
+
+def refuse_unbuilt(config: FasterRcnnConfig) -> None:
+    """Refuses keys whose feature is documented but not built yet, so that none of them is passed over in silence.
+
+    Raises:
+        BadStateError: one of them is set.
+    """
+    unbuilt = {
+        "run_distribute": "training on several devices",
+        "enable_modelarts": "copying data and results of a ModelArts job",
+        "enable_profiling": "profiling",
+    }
+    for key, feature in unbuilt.items():
+        if getattr(config, key):
+            raise BadStateError(f"{config.origin(key)}: {key} is set, but {feature} is not built yet; leave it out")
+
+
+def with_stored_network(
+    config: FasterRcnnConfig, checkpoint: Path, *, takes_backbone: bool = True
+) -> FasterRcnnConfig:
+    """Returns the configuration of the network that a checkpoint is of.
+
+    `res2net_stage1_pool` is taken from the checkpoint where it says it.
+
+    Args:
+        config: the configuration.
+        checkpoint: the file.
+        takes_backbone: take `backbone` from the checkpoint too, unless the command line or `res2net_layers` says
+            another one; otherwise another depth is refused.
+
+    Raises:
+        MissingPathError: there is no such file.
+        BadValueError: it is no checkpoint of this suite, or of another network than the keys say.
+    """
+    info = read_checkpoint_info(checkpoint, SUITE)
+    update: dict[str, object] = {}
+    if stored_layers(info) != config.layers:
+        update["backbone"] = _stored_backbone(config, info, takes_backbone)
+    pool = stored_stage1_pool(info)
+    if pool is not None:
+        if config.res2net_stage1_pool not in (None, pool):
+            raise BadValueError(
+                f"res2net_stage1_pool is {str(config.res2net_stage1_pool).lower()} and '{checkpoint}' is of a network "
+                f"with {str(pool).lower()}: leave the key out"
+            )
+        update["res2net_stage1_pool"] = pool
+    return config.model_copy(update=update)
+
+
+def _stored_backbone(config: FasterRcnnConfig, info: CheckpointInfo, takes_backbone: bool) -> str:
+    """Returns the backbone of a checkpoint whose depth is not the configured one, or refuses it."""
+    layers = stored_layers(info)
+    backbone = next((name for name, each in BACKBONES.items() if each == layers), None)
+    is_asked_for = config.res2net_layers is not None or config.origin("backbone").where == COMMAND_LINE
+    if backbone is not None and takes_backbone and not is_asked_for:
+        logger.info("%s, as in '%s', instead of %s", backbone, info.path, config.backbone)
+        return backbone
+    wanted = config.backbone if config.res2net_layers is None else f"res2net_layers {list(config.layers)}"
+    way_out = f"--backbone={backbone}" if backbone else "the --config_path that it was trained with"
+    raise BadValueError(
+        f"'{info.path}' is of {backbone or 'a Res2Net'} with {list(layers)} blocks in its stages, the configuration "
+        f"has {wanted}: give {way_out}, or another checkpoint"
+    )
+
+
+def build_network(config: FasterRcnnConfig, num_classes: int) -> FasterRcnnRes2net:
+    """Builds the detector for `num_classes` foreground classes."""
+    norm = NormSettings(config.norm_statistics, momentum=config.norm_momentum, eps=config.norm_eps)
+    backbone = Res2Net(
+        config.layers, config.res2net_width, config.res2net_base_width, norm=norm,
+        frozen_stages=max(config.frozen_stages, 0), stage1_pool=bool(config.res2net_stage1_pool),
+    )
+    channels = config.fpn_out_channels
+    return FasterRcnnRes2net(
+        backbone,
+        FpnNeck(backbone.out_channels, channels, config.fpn_num_outs),
+        Rpn(channels, config.rpn_feat_channels, config.anchors_per_cell),
+        Rcnn(channels, config.roi_size, config.rcnn_fc_out_channels, num_classes=num_classes),
+    )
+
+
+def build_anchors(config: FasterRcnnConfig) -> np.ndarray:
+    """Makes the anchors of the configured input size, float32[A, 4]."""
+    return make_anchors(
+        config.img_height, config.img_width, config.anchor_strides, config.anchor_scales, config.anchor_ratios
+    )
+
+
+def build_rpn_rule(config: FasterRcnnConfig) -> RpnRule:
+    """Returns how anchors are assigned and sampled."""
+    return RpnRule(
+        num_samples=config.num_expected_neg, num_positives=config.num_expected_pos, pos_iou=config.pos_iou_thr,
+        neg_iou=config.neg_iou_thr, min_pos_iou=config.min_pos_iou, allowed_border=config.rpn_allowed_border,
+        crowd_ignore_ioa=config.crowd_ignore_ioa, target_means=config.rpn_target_means,
+        target_stds=config.rpn_target_stds,
+    )
+
+
+def build_proposal_generator(config: FasterRcnnConfig, is_training: bool) -> ProposalGenerator:
+    """Builds the step from the RPN's output to proposals, with the limits of training or of inference."""
+    limits = {
+        "nms_pre": config.rpn_proposal_nms_pre, "max_proposals": config.rpn_proposal_max_num,
+        "nms_threshold": config.rpn_proposal_nms_thr, "min_size": config.rpn_proposal_min_bbox_size,
+    } if is_training else {
+        "nms_pre": config.rpn_nms_pre, "max_proposals": config.rpn_max_num, "nms_threshold": config.rpn_nms_thr,
+        "min_size": config.rpn_min_bbox_min_size,
+    }
+    return ProposalGenerator(
+        build_anchors(config),
+        anchors_per_level(config.img_height, config.img_width, config.anchor_strides, config.anchors_per_cell),
+        target_means=config.rpn_target_means, target_stds=config.rpn_target_stds, **limits,
+    )
+
+
+def build_extractor(config: FasterRcnnConfig) -> RoiExtractor:
+    """Builds the pooling of regions."""
+    return RoiExtractor(
+        config.roi_align_featmap_strides, config.roi_align_finest_scale, config.roi_size, config.roi_sampling_ratio
+    )
+
+
+def build_inference(config: FasterRcnnConfig, network: FasterRcnnRes2net) -> FasterRcnnInference:
+    """Puts proposals and the selection of detections around the detector."""
+    rule = DetectionRule(
+        min_score=config.test_score_thr, nms_iou=config.test_iou_thr, candidates=config.test_candidates,
+        max_detections=config.test_max_per_img, target_means=config.rcnn_target_means,
+        target_stds=config.rcnn_target_stds,
+    )
+    return FasterRcnnInference(
+        network, build_proposal_generator(config, is_training=False), build_extractor(config), rule
+    )
+
+
+def build_sampler(config: FasterRcnnConfig, num_classes: int) -> RoiSampler:
+    """Builds the assignment and sampling of proposals."""
+    return RoiSampler(
+        config.num_expected_neg_stage2, config.num_expected_pos_stage2, pos_iou=config.pos_iou_thr_stage2,
+        neg_iou=config.neg_iou_thr_stage2, min_pos_iou=config.min_pos_iou_stage2,
+        target_stds=config.rcnn_target_stds, target_means=config.rcnn_target_means,
+        crowd_ignore_ioa=config.crowd_ignore_ioa, num_classes=num_classes,
+    )
+
+
+def build_train_step(
+    config: FasterRcnnConfig, network: FasterRcnnRes2net, num_classes: int, amp_level: str
+) -> TrainStep:
+    """Puts proposals, losses, optimizer and update around the detector."""
+    rpn_loss = RpnLoss(
+        cls_weight=config.rpn_loss_cls_weight, reg_weight=config.rpn_loss_reg_weight,
+        beta=config.rpn_reg_beta if config.rpn_reg_loss == "smooth_l1" else 0.0,
+    )
+    rcnn_loss = RcnnLoss(
+        num_classes, cls_weight=config.rcnn_loss_cls_weight, reg_weight=config.rcnn_loss_reg_weight,
+        beta=config.rcnn_reg_beta if config.rcnn_reg_loss == "smooth_l1" else 0.0,
+    )
+    with_loss = FasterRcnnTraining(
+        apply_amp(network, amp_level), build_proposal_generator(config, is_training=True),
+        build_sampler(config, num_classes), build_extractor(config), rpn_loss, rcnn_loss,
+    )
+    optimizer = build_optimizer(
+        config.optimizer, [(parameter.name, parameter) for parameter in network.trainable_params()],
+        momentum=config.momentum, weight_decay=config.weight_decay, no_decay_norm_bias=config.no_decay_norm_bias,
+    )
+    return TrainStep(
+        with_loss, optimizer, loss_scaler=LossScaler(config.loss_scale, config.loss_scale_mode == "dynamic"),
+        clip_norm=config.clip_norm, accumulate_steps=config.accumulate_steps, ema_decay=config.ema_decay,
+    )
+
+
+def load_pretrained(config: FasterRcnnConfig, network: FasterRcnnRes2net) -> None:
+    """Loads `pre_trained`, a detector or a converted backbone, without the class outputs if `filter_weight` says so."""
+    class_outputs = ("rcnn.classify", "rcnn.regress") if config.filter_weight else ()
+    load_weights(
+        network, Path(config.pre_trained), suite=SUITE, allow_missing=(*config.allow_missing, *class_outputs),
+        allow_mismatch=(*config.allow_mismatch, *class_outputs), parts={"backbone": ("neck.", "rpn.", "rcnn.")},
+    )
+
+
+def earlier_checkpoint(config: FasterRcnnConfig) -> Path | None:
+    """Returns the checkpoint whose optimizer goes on where `pre_trained_epoch_size` says that epochs are done."""
+    if not config.pre_trained_epoch_size or config.filter_weight:
+        return None
+    return Path(config.pre_trained)
+
+
+def build_schedule(config: FasterRcnnConfig, steps_per_epoch: int) -> np.ndarray:
+    """Computes the learning rate of every step, float64[epoch_size * steps_per_epoch]."""
+    lr, epochs = effective_lr(config), config.epoch_size
+    warmup = (config.warmup_step, config.warmup_ratio)
+    if config.lr_schedule == "long_cosine":
+        return long_cosine_schedule(lr, epochs, steps_per_epoch, *warmup)
+    if config.lr_schedule == "cosine":
+        return cosine_schedule(lr, epochs * steps_per_epoch, *warmup, lr * config.lr_end_rate)
+    milestones = tuple(epoch * steps_per_epoch for epoch in config.lr_steps)
+    return step_schedule(lr, epochs * steps_per_epoch, *warmup, milestones, config.lr_decay)
+
+
+def effective_lr(config: FasterRcnnConfig) -> float:
+    """Returns the highest learning rate, scaled to the batch where `lr_base_batch` is set."""
+    if config.lr_base_batch is None:
+        return config.lr
+    return config.lr * config.batch_size * config.accumulate_steps / config.lr_base_batch
+
+
+def input_settings(config: FasterRcnnConfig) -> InputSettings:
+    """Returns what the network takes."""
+    return InputSettings(
+        config.img_height, config.img_width, config.img_norm_mean, config.img_norm_std, config.keep_ratio
+    )
+
+
+def build_training_source(config: FasterRcnnConfig, split: Split) -> TrainingSource:
+    """Builds the batches of a run."""
+    augmentation = AugmentSettings(
+        flip_ratio=config.flip_ratio, expand_ratio=config.expand_ratio, scale_range=config.scale_range,
+        brightness=config.brightness, contrast=config.contrast, saturation=config.saturation, hue=config.hue,
+    )
+    sample = TrainingSample(
+        inputs=input_settings(config), augmentation=augmentation, anchors=build_anchors(config),
+        rule=build_rpn_rule(config), num_gts=config.num_gts,
+        num_priorities=config.rpn_proposal_max_num + config.num_gts, seed=config.seed,
+    )
+    return TrainingSource(
+        records=split.records, rows=split.training_rows(config.keep_empty_images),
+        batch_size=config.batch_size * config.accumulate_steps, sample=sample,
+        workers=clamp_workers(config.num_parallel_workers), multiprocessing=config.python_multiprocessing,
+    )
+
+
+def load_detector(config: FasterRcnnConfig, checkpoint: Path) -> tuple[FasterRcnnRes2net, ClassTable]:
+    """Builds the detector of a checkpoint, which says what network and classes it is of, and loads its weights.
+
+    Raises:
+        MissingPathError: there is no such file.
+        BadValueError: it is no checkpoint of this network, or `num_classes`, `coco_classes` or `backbone` contradicts
+            it.
+    """
+    config = with_stored_network(config, checkpoint)
+    info = read_checkpoint_info(checkpoint, SUITE)
+    count = info.length("rcnn.classify.bias") - 1
+    classes = resolve_classes(
+        count, checkpoint, stored_names=info.class_names, stored_ids=info.category_ids,
+        configured_names=config.coco_classes,
+    )
+    network = build_network(config, match_num_classes(config.num_classes, classes.names, str(checkpoint)))
+    load_weights(network, checkpoint, suite=SUITE)
+    return network, classes
+
+
+def check_same_classes(classes: ClassTable, split: Split, checkpoint: Path) -> None:
+    """Refuses to evaluate a detector on data of other classes.
+
+    Raises:
+        BadValueError: their number or, where both have the same names, their order differs.
+    """
+    names = split.records.class_names
+    if len(names) != len(classes.names):
+        raise BadValueError(
+            f"'{checkpoint}' detects {len(classes.names)} classes and {split.records.files[0]} has {len(names)} "
+            f"({', '.join(names[:3])} ...): evaluate it on the data set that it was trained on"
+        )
+    if names != classes.names and sorted(names) == sorted(classes.names):
+        raise BadValueError(
+            f"'{checkpoint}' has the classes of {split.records.files[0]} in another order: list them in coco_classes "
+            f"as it has them, {', '.join(classes.names)}, and give another mindrecord_dir"
+        )
+
+
+def build_export(config: FasterRcnnConfig, network: FasterRcnnRes2net, num_classes: int) -> FasterRcnnInference:
+    """Builds the detector of MindSpore's own operators, the only ones a file can hold, with `network`'s weights.
+
+    Args:
+        config: the configuration as `with_stored_network` returns it.
+        network: from `load_detector`.
+        num_classes: of it.
+    """
+    with stock_operators():
+        portable = build_network(config, num_classes)
+        inference = build_inference(config, portable)
+    share_weights(network, portable)
+    return inference
+
+
+def input_descriptions(config: FasterRcnnConfig) -> tuple[TensorDescription, TensorDescription]:
+    """Describes what an exported detector takes."""
+    batch = config.export_batch_size
+    return (
+        TensorDescription("images", "float32", (batch, 3, config.img_height, config.img_width)),
+        TensorDescription("image_metas", "float32", (batch, 4)),
+    )
+
+
+def describe_model(config: FasterRcnnConfig, classes: ClassTable, model: ExportedModel) -> ModelDescription:
+    """Describes an exported detector for programs that run it."""
+    return ModelDescription(
+        suite=SUITE, file=model.file.name, file_format=model.file_format, inputs=input_descriptions(config),
+        outputs=model.outputs,
+        preprocessing=Preprocessing(
+            channel_order="RGB", resize="keep_ratio" if config.keep_ratio else "stretch", height=config.img_height,
+            width=config.img_width, mean=config.img_norm_mean, std=config.img_norm_std,
+            padding="bottom_right" if config.keep_ratio else "none",
+        ),
+        class_names=classes.names, category_ids=classes.category_ids,
+        postprocessing={
+            "test_score_thr": config.test_score_thr, "test_iou_thr": config.test_iou_thr,
+            "test_max_per_img": config.test_max_per_img,
+        },
+    )
+
+
+def open_configured_split(config: FasterRcnnConfig, is_training: bool) -> Split:
+    """Opens the training or the evaluation split, making its MindRecord files where they are missing."""
+    paths = split_paths(
+        form=config.dataset, split=config.train_data_type if is_training else config.val_data_type,
+        coco_root=config.coco_root, instance_set=config.instance_set, anno_path=config.anno_path,
+        image_dir=config.image_dir, mindrecord_dir=config.mindrecord_dir, default_folder=MINDRECORD_FOLDER,
+        prefix=config.prefix if is_training else config.eval_prefix,
+    )
+    return open_split(paths, config.coco_classes)
+
+
+def num_classes(config: FasterRcnnConfig, split: Split) -> int:
+    """Returns the number of foreground classes of a split after checking `num_classes` against it."""
+    source = split.annotation_file or split.records.files[0]
+    return match_num_classes(config.num_classes, split.records.class_names, str(source))

@@ -1,0 +1,51 @@
+"""The lines of the page: in the log, and by themselves in loss_<rank>.log."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from utils.model_utils.errors import BadStateError
+from utils.training.records import EpochRecord, StepRecord
+
+LOSS_ORDER = (
+    "rpn_loss", "rcnn_loss", "rpn_cls_loss", "rpn_reg_loss", "rcnn_cls_loss", "rcnn_reg_loss", "total_loss",
+)
+
+
+class LossLog:
+    """Gives the training loop the page's line of a step and writes it to a file of its own.
+
+    Args:
+        path: the file.
+        continues: append to what an earlier part of the run has written; otherwise the file begins anew.
+
+    Raises:
+        BadStateError: it cannot be written.
+    """
+
+    def __init__(self, path: Path, continues: bool) -> None:
+        self.path = path
+        self._write("", "a" if continues else "w")
+
+    def step_lines(self, record: StepRecord) -> list[str]:
+        """Returns the line of a step, after writing it to the file."""
+        line = format_losses(record.epoch, record.step, record.losses)
+        self._write(f"{line}\n", "a")
+        return [line]
+
+    def epoch_lines(self, _record: EpochRecord) -> list[str]:
+        """Returns nothing: the page has no line for an epoch."""
+        return []
+
+    def _write(self, text: str, mode: str) -> None:
+        try:
+            with self.path.open(mode, encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            raise BadStateError(
+                f"'{self.path}' cannot be written ({error.strerror}); free some space or choose another --run_dir"
+            ) from error
+
+
+def format_losses(epoch: int, step: int, losses: Mapping[str, float]) -> str:
+    """Returns e.g. `epoch: 1 step: 7393, rpn_loss: 0.12054, ..., total_loss: 0.52655`."""
+    return ", ".join([f"epoch: {epoch} step: {step}", *(f"{name}: {losses[name]:.5f}" for name in LOSS_ORDER)])

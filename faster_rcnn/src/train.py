@@ -1,0 +1,131 @@
+"""The training command: data in, run folder with checkpoints, logs and curves out."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from utils.detection.evaluation import Evaluator, metrics_of
+from utils.detection.mindrecord_info import describe_cut_boxes
+from utils.detection.splits import Split
+from utils.model_utils.config import dump_config
+from utils.model_utils.device_adapter import DeviceInfo, resolve_amp_level, set_up_device
+from utils.model_utils.local_adapter import get_rank_id
+from utils.training.checkpoint import CheckpointFolder
+from utils.training.logging_setup import set_up_logging
+from utils.training.loop import Trainer
+from utils.training.records import TrainResult
+from utils.training.resume import find_state
+from utils.training.run_folder import RunFolder
+
+from . import build
+from .config import FasterRcnnConfig
+from .loss_log import LossLog
+
+logger = logging.getLogger(__name__)
+
+CHECKPOINT_PATTERN = "faster_rcnn-{epoch}_{step}.ckpt"
+BEST_CHECKPOINT = "faster_rcnn_best.ckpt"
+
+
+@dataclass(frozen=True, eq=False)
+class InTrainingEvaluation:
+    """Evaluates after an epoch.
+
+    Attributes:
+        evaluator: of the evaluation split.
+    """
+
+    evaluator: Evaluator
+
+    def __call__(self, _epoch: int) -> Mapping[str, float]:
+        """Returns mAP, AP50 and AP75."""
+        return metrics_of(self.evaluator.evaluate().result)
+
+
+def train(config: FasterRcnnConfig) -> TrainResult:
+    """Trains as configured.
+
+    Raises:
+        UserError: a path, the data, a checkpoint or the run folder cannot be used, or the loss is not finite.
+    """
+    set_up_logging()
+    build.refuse_unbuilt(config)
+    rank = get_rank_id()
+    with RunFolder(
+        Path(config.run_dir), resume=bool(config.resume), overwrite=config.overwrite,
+        checkpoints=str(Path(config.save_checkpoint_path, f"ckpt_{rank}")),
+    ) as run:
+        set_up_logging(run.log_path)
+        for note in config.notes():
+            logger.info("%s", note)
+        checkpoints = CheckpointFolder(
+            run.checkpoints_path, pattern=CHECKPOINT_PATTERN, best_name=BEST_CHECKPOINT,
+            keep_last=config.keep_checkpoint_max,
+        )
+        continued = find_state(config.resume, checkpoints)
+        config = _with_earlier_network(config, continued[0] if continued else None)
+        run.write_config(dump_config(config))
+        device = set_up_device(config.device_target, config.device_id, seed=config.seed)
+        lines = LossLog(run.path / f"loss_{rank}.log", continues=continued is not None)
+        return _build_trainer(config, run, checkpoints, device, lines, begins_anew=continued is None).fit()
+
+
+def _with_earlier_network(config: FasterRcnnConfig, continued: Path | None) -> FasterRcnnConfig:
+    """Returns the configuration of the network whose weights the run begins with."""
+    earlier = continued or (Path(config.pre_trained) if config.pre_trained else None)
+    return config if earlier is None else build.with_stored_network(config, earlier, takes_backbone=False)
+
+
+def _build_trainer(
+    config: FasterRcnnConfig, run: RunFolder, checkpoints: CheckpointFolder, device: DeviceInfo, lines: LossLog, *,
+    begins_anew: bool,
+) -> Trainer:
+    split = build.open_configured_split(config, is_training=True)
+    num_classes = build.num_classes(config, split)
+    source = build.build_training_source(config, split)
+    network = build.build_network(config, num_classes)
+    if begins_anew and config.pre_trained:
+        build.load_pretrained(config, network)
+    elif begins_anew:
+        _warn_of_random_weights(config)
+    step = build.build_train_step(config, network, num_classes, resolve_amp_level(config.amp_level, device.target))
+    _log_plan(config, split, source.images_per_step, source.steps_per_epoch)
+    evaluate = None
+    if config.run_eval:
+        evaluation_split = build.open_configured_split(config, is_training=False)
+        evaluate = InTrainingEvaluation(build.build_evaluator(config, network, evaluation_split))
+    return Trainer(
+        step=step, source=source, learning_rates=build.build_schedule(config, source.steps_per_epoch), run=run,
+        checkpoints=checkpoints, epochs=config.epoch_size, log_interval=config.log_interval,
+        save_every_epochs=config.save_checkpoint_epochs if config.save_checkpoint else config.epoch_size,
+        evaluate=evaluate, eval_interval=config.eval_interval, eval_start_epoch=config.eval_start_epoch,
+        best_metric="mAP" if evaluate else "", lines=lines, max_bad_steps=config.max_bad_steps,
+        seed=config.seed, suite=build.SUITE, config_text=dump_config(config), resume=config.resume,
+        first_epoch=config.pre_trained_epoch_size + 1, earlier=build.earlier_checkpoint(config),
+        class_names=split.records.class_names, category_ids=split.records.category_ids,
+    )
+
+
+def _warn_of_random_weights(config: FasterRcnnConfig) -> None:
+    """Says which keys are meant for weights that are pretrained."""
+    if config.frozen_stages > 0:
+        logger.warning("frozen_stages is %d without pre_trained: what is frozen keeps random weights; set "
+                       "--pre_trained, or --frozen_stages=0", config.frozen_stages)
+    if config.norm_statistics == "frozen":
+        logger.warning("norm_statistics is frozen without pre_trained: nothing is normalised; set --pre_trained, or "
+                       "--norm_statistics=trained")
+
+
+def _log_plan(config: FasterRcnnConfig, split: Split, images_per_step: int, steps_per_epoch: int) -> None:
+    records = split.records
+    names = records.class_names
+    logger.info("%d images, %d classes: %s", records.num_images, len(names), ", ".join(names))
+    cut = describe_cut_boxes(records.box_counts, config.num_gts)
+    if cut:
+        logger.warning("%s", cut)
+    logger.info("highest learning rate %g, %d images in a step", build.effective_lr(config), images_per_step)
+    num_steps = config.epoch_size * steps_per_epoch
+    if config.warmup_step >= num_steps > 0:
+        logger.warning("warmup_step is %d and the run has %d steps: the learning rate never reaches lr; lower "
+                       "--warmup_step", config.warmup_step, num_steps)
