@@ -137,3 +137,27 @@ def focal_loss_kernel(library: Path) -> ops.Custom:
         return gradient, ops.zeros_like(classes), ops.zeros_like(settings)
 
     return _kernel(library, "focal_loss_forward", lambda logits, classes, settings: classes, bprop=bprop)
+
+
+@functools.cache
+def roi_align_kernels(library: Path, output_size: int, num_levels: int) -> tuple[ops.Custom, ops.Custom]:
+    """Returns RoIAlign and its gradient as two primitives: a `bprop` of `ops.Custom` takes a fixed number of inputs.
+
+    (rois[N, R, 4], level int32[N, R], settings[1 + levels], features[N, C, H, W]...) -> [N * R, C, s, s], and
+    (rois, level, settings, dy, features...) -> the gradients of the features. The settings are the sampling ratio and,
+    for each level, its pixels for one of the input.
+    """
+    def out_shape(rois: Shape, level: Shape, settings: Shape, *features: Shape) -> list[int]:
+        return [rois[0] * rois[1], features[0][1], output_size, output_size]
+
+    def gradient_shapes(rois: Shape, level: Shape, settings: Shape, dy: Shape, *features: Shape) -> tuple[Shape, ...]:
+        return features if num_levels > 1 else features[0]
+
+    return (_kernel(library, "roi_align_forward", out_shape),
+            _kernel(library, "roi_align_backward", gradient_shapes, num_levels))
+
+
+@functools.cache
+def nms_kernel(library: Path) -> ops.Custom:
+    """Returns (boxes[B, K, 4], valid bool[B, K], threshold[1]) -> kept bool[B, K]; it has no gradient."""
+    return ops.Custom(f"{library}:nms", lambda boxes, valid, threshold: valid, ms.bool_, "aot")

@@ -5,6 +5,9 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 from mindspore.ops import constexpr
 
+from utils.cpu_kernels.custom import nms_kernel
+from utils.cpu_kernels.operators import chosen_library, fits_kernel
+
 
 class Nms(nn.Cell):
     """Drops boxes that overlap a better one, row by row of a batch.
@@ -18,6 +21,9 @@ class Nms(nn.Cell):
     def __init__(self, threshold: float) -> None:
         super().__init__()
         self.suppress = ops.NMSWithMask(threshold)
+        self.threshold = Tensor([threshold], ms.float32)
+        library = chosen_library()
+        self.kernel = nms_kernel(library) if library else None
 
     def construct(self, boxes: Tensor, is_valid: Tensor) -> Tensor:
         """Chooses greedily from the first to the last.
@@ -29,6 +35,8 @@ class Nms(nn.Cell):
         Returns:
             bool[B, K], true for kept boxes.
         """
+        if self.kernel is not None and fits_kernel(boxes):
+            return self.kernel(boxes, is_valid, self.threshold)
         batch, count, _ = boxes.shape
         scores = _descending(count)
         # A box of no area overlaps nothing. Not a product: infinities and nan in empty slots must vanish.

@@ -1,9 +1,14 @@
 """RoIAlign over the levels of a feature pyramid: each region pooled once, on its own level."""
 
+from pathlib import Path
+
 import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn, ops
 from mindspore.ops import constexpr
+
+from utils.cpu_kernels.custom import roi_align_kernels
+from utils.cpu_kernels.operators import chosen_library, fits_kernel
 
 # Of MindSpore's operator where the kernel would take as many samples as a bin has pixels: it rounds their number down,
 # and divides by 0 for bins of less than a pixel.
@@ -18,7 +23,8 @@ class RoiAlign(nn.Cell):
     goes to the features, none to the boxes.
 
     MindSpore's operator pools every region on one map, so the levels are laid into one, each with its border pixels
-    repeated around it. A sampling ratio of 0 it cannot do: then it takes 2.
+    repeated around it. A sampling ratio of 0 it cannot do: then it takes 2. ONNX's operator makes sides shorter than a
+    pixel of their level one pixel long.
 
     Args:
         strides: pixels of the input for one of each level.
@@ -32,6 +38,8 @@ class RoiAlign(nn.Cell):
         # The end mode of the operator stays 1, which adds a pixel to the far corner: mode 0 has a wrong gradient on a
         # CPU (MindSpore 2.10). The pixel is taken off again in `_placement`.
         self.align = ops.ROIAlign(output_size, output_size, 1.0, sampling_ratio or STOCK_SAMPLING_RATIO, 1)
+        library = chosen_library()
+        self.kernel = _KernelRoiAlign(library, strides, output_size, sampling_ratio) if library else None
 
     def construct(self, features: tuple[Tensor, ...], rois: Tensor, level: Tensor) -> Tensor:
         """Pools the regions.
@@ -45,6 +53,8 @@ class RoiAlign(nn.Cell):
         Returns:
             float32[N * R, C, output_size, output_size].
         """
+        if self.kernel is not None and fits_kernel(features[0]):
+            return self.kernel(features, rois, level)
         batch, count, _ = rois.shape
         index = level.reshape(-1)
         heights = ()
@@ -86,3 +96,24 @@ def _placement(heights: tuple[int, ...]) -> Tensor:
 def _image_of_each(batch: int, count: int) -> Tensor:
     """Returns float32[batch * count, 1]: the index of the image that a region belongs to."""
     return Tensor(np.repeat(np.arange(batch), count).reshape(-1, 1), ms.float32)
+
+
+class _KernelRoiAlign(nn.Cell):
+    """`RoiAlign` as a C kernel."""
+
+    def __init__(self, library: Path, strides: tuple[int, ...], output_size: int, sampling_ratio: int) -> None:
+        super().__init__()
+        self.settings = Tensor([sampling_ratio, *(1.0 / stride for stride in strides)], ms.float32)
+        self.forward_kernel, self.backward_kernel = roi_align_kernels(library, output_size, len(strides))
+        self.has_one_level = len(strides) == 1
+
+    def construct(self, features: tuple[Tensor, ...], rois: Tensor, level: Tensor) -> Tensor:
+        return self.forward_kernel(rois, level, self.settings, *features)
+
+    def bprop(
+        self, features: tuple[Tensor, ...], rois: Tensor, level: Tensor, out: Tensor, dout: Tensor,
+    ) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
+        gradients = self.backward_kernel(rois, level, self.settings, dout, *features)
+        if self.has_one_level:
+            gradients = (gradients,)
+        return gradients, ops.zeros_like(rois), ops.zeros_like(level)
