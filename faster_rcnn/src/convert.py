@@ -1,0 +1,113 @@
+"""The conversion command: weights of PyTorch or MindSpore in, a checkpoint of this suite and a report out."""
+
+import os
+from pathlib import Path
+
+from utils.detection.coco_names import COCO_CATEGORY_IDS, COCO_CLASSES
+from utils.model_utils.config import dump_config, require
+from utils.model_utils.errors import BadStateError, BadValueError
+from utils.model_utils.files import make_writable_folder
+from utils.training.checkpoint import TrainingState, save_checkpoint
+from utils.training.logging_setup import set_up_logging
+from utils.training.weight_conversion import convert_weights, format_conversion
+
+from . import build
+from .config import FasterRcnnConfig
+from .config_network import BACKBONES
+from .weight_files import Content, read_weights, recognise
+
+ADVICE = ("give the keys of its network: res2net_width, fpn_out_channels, rpn_feat_channels, rcnn_fc_out_channels, "
+          "roi_size, anchor_ratios, anchor_scales")
+
+
+def convert(config: FasterRcnnConfig) -> Path:
+    """Converts `checkpoint_path` and prints the report; returns the file written.
+
+    Raises:
+        UserError: the file cannot be read, does not fit a Faster R-CNN with Res2Net, or the output is in the way.
+    """
+    set_up_logging()
+    source = require(config, "checkpoint_path", "file")
+    output = Path(config.output) if config.output else _default_output(source, Path(config.run_dir))
+    _check_output(source, output, config.overwrite)
+    weights, stored_pool = read_weights(source, build.SUITE)
+    content = recognise(config, weights, stored_pool)
+    config = with_content(config, weights.path, content)
+    network = build.build_network(config, content.num_classes or 1)
+    conversion = convert_weights(
+        weights.arrays, content.sources, {item.name: tuple(item.shape) for item in network.get_parameters()},
+        content.dropped, file=str(source), advice=ADVICE)
+    make_writable_folder(output.parent, "--output")
+    names = class_names(config, content.num_classes)
+    save_checkpoint(output, TrainingState(
+        conversion.arrays, suite=build.SUITE, part=content.part, config_text=dump_config(config),
+        class_names=list(names), category_ids=list(COCO_CATEGORY_IDS) if names == COCO_CLASSES else []))
+    print(f"{source.name}: {content.title}" + (f", from its '{weights.wrapper}'" if weights.wrapper else ""))
+    print(format_conversion(conversion, (*_notes(config, content), *content.notes)))
+    use = f"--pre_trained={output} of train.py" if content.part else f"--checkpoint_path={output} or --pre_trained"
+    print(f"written: {output} ({content.part or 'the whole detector'}, {config.backbone}; {use})")
+    return output
+
+
+def with_content(config: FasterRcnnConfig, path: Path, content: Content) -> FasterRcnnConfig:
+    """Returns the configuration of the network that the file is of.
+
+    Raises:
+        BadValueError: its depth is none of the published ones and not the configured one, or `res2net_stage1_pool` is
+            set to something else than what its network has.
+    """
+    if config.res2net_stage1_pool not in (None, content.pools_stage1):
+        raise BadValueError(
+            f"res2net_stage1_pool is {str(config.res2net_stage1_pool).lower()}, and '{path}' is of a network with "
+            f"{str(content.pools_stage1).lower()}: leave it out, the file decides")
+    backbone = next((name for name, layers in BACKBONES.items() if layers == content.layers), None)
+    if backbone is None and config.res2net_layers != content.layers:
+        raise BadValueError(
+            f"'{path}' has {list(content.layers)} blocks in its stages, which is none of {', '.join(BACKBONES)}: "
+            f"it is incomplete or another network; if it is meant, set --res2net_layers={list(content.layers)}")
+    update: dict[str, object] = {"res2net_stage1_pool": content.pools_stage1}
+    if backbone is not None:
+        update |= {"backbone": backbone, "res2net_layers": None}
+    if content.num_classes is not None:
+        update["num_classes"] = content.num_classes
+        if len(config.coco_classes or ()) != content.num_classes:
+            update["coco_classes"] = None
+    return config.model_copy(update=update)
+
+
+def class_names(config: FasterRcnnConfig, num_classes: int | None) -> tuple[str, ...]:
+    """Returns the names of the classes of a detector: the configured ones, COCO's where it has as many, else none."""
+    if num_classes is None:
+        return ()
+    if config.coco_classes:
+        return tuple(config.coco_classes)
+    return COCO_CLASSES if num_classes == len(COCO_CLASSES) else ()
+
+
+def _notes(config: FasterRcnnConfig, content: Content) -> list[str]:
+    pool = "average-pools" if content.pools_stage1 else "passes on"
+    notes = [f"backbone: {config.backbone}, {list(content.layers)} blocks" if not config.res2net_layers else
+             f"backbone: {list(content.layers)} blocks",
+             f"res2net_stage1_pool: {str(content.pools_stage1).lower()}, stage 1's first block {pool} its last split "
+             "in the network of these weights; stored in the checkpoint"]
+    if content.num_classes is not None:
+        names = class_names(config, content.num_classes)
+        known = f", {names[0]} to {names[-1]}" if names else ", whose names the file does not say: set coco_classes"
+        notes.append(f"classes: {content.num_classes}{known}")
+    notes.append("terms: the converted weights keep those of the file (Res2Net's own ImageNet weights: CC BY-NC-SA)")
+    return notes
+
+
+def _default_output(source: Path, folder: Path) -> Path:
+    output = folder / f"{source.stem}.ckpt"
+    is_source = output.exists() and os.path.samefile(source, output)
+    return folder / f"{source.stem}_converted.ckpt" if is_source else output
+
+
+def _check_output(source: Path, output: Path, overwrite: bool) -> None:
+    if output.is_dir():
+        raise BadStateError(f"output '{output}' is a folder; give the name of a file, e.g. --output={output}/net.ckpt")
+    if output.exists() and os.path.samefile(source, output):
+        raise BadStateError(f"output '{output}' is the file that is read; choose another --output")
+    if output.exists() and not overwrite:
+        raise BadStateError(f"output '{output}' is there already; choose another --output, or --overwrite=True")

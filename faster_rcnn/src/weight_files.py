@@ -1,0 +1,169 @@
+"""Reads a file of weights, of PyTorch or MindSpore, and tells from names and shapes what it holds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from utils.model_utils.config_base import COMMAND_LINE
+from utils.model_utils.errors import BadValueError
+from utils.training.checkpoint_file import STATE_NAME, read_checkpoint_file
+from utils.training.checkpoint_info import read_checkpoint_info
+from utils.training.foreign_weights import ForeignWeights, read_foreign_weights
+from utils.training.step import EMA_PREFIX
+from utils.training.weight_conversion import Source
+
+from .config import FasterRcnnConfig
+from .stored_network import stored_stage1_pool
+from .weight_names import BACKBONE, COUNTERS, MMDETECTION, NAMINGS, SCALES, BackboneNaming, detector_sources
+
+DETECTOR_STARTS = ("neck.lateral_convs.", "neck.fpn_convs.", "rpn_head.", "roi_head.")
+CLASS_OUTPUTS, BOX_OUTPUTS = "roi_head.bbox_head.fc_cls.bias", "roi_head.bbox_head.fc_reg.bias"
+UNCHANGED_ORDER = (
+    "order: classes (background last), (dx, dy, dw, dh) within a class, anchors of a cell and the channels, rows and "
+    "columns of a pooled RoI are MMDetection's here too: nothing is permuted"
+)
+_EMA = f"{EMA_PREFIX}."
+_MINDSPORE_START = b"\n"   # a .ckpt is a list of protobuf's field 1
+_SAFETENSORS_MARK = slice(8, 9)   # "{" after the length of its header
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a file turned out to hold.
+
+    Attributes:
+        title: for the report.
+        part: the part of the network that it fills, "" for all of it.
+        layers: blocks of the backbone's stages.
+        pools_stage1: what `res2net_stage1_pool` has to be for these weights.
+        sources: own parameter name to its source.
+        dropped: names without a place here, as `convert_weights` takes them.
+        num_classes: foreground classes; None without a head.
+        notes: further lines of the report.
+    """
+
+    title: str
+    part: str
+    layers: tuple[int, ...]
+    pools_stage1: bool
+    sources: Mapping[str, Source]
+    dropped: Mapping[str, str]
+    num_classes: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+def read_weights(path: Path, suite: str) -> tuple[ForeignWeights, bool | None]:
+    """Reads a PyTorch, safetensors or MindSpore file; which of them follows from its first bytes.
+
+    Args:
+        path: the file.
+        suite: name of this suite; a checkpoint of another is refused.
+
+    Returns:
+        The weights, averaged ones where there are any, and `res2net_stage1_pool` where the file stores it.
+
+    Raises:
+        UserError: it cannot be read, is damaged, would run code, or is of another suite.
+    """
+    start = path.open("rb").read(16) if path.is_file() else b""
+    if not start.startswith(_MINDSPORE_START) or start[_SAFETENSORS_MARK] == b"{":
+        return read_foreign_weights(path), None
+    stored_pool = stored_stage1_pool(read_checkpoint_info(path, suite))
+    arrays = {name: array for name, array in read_checkpoint_file(path).items() if name != STATE_NAME}
+    averages = {name.removeprefix(_EMA): array for name, array in arrays.items() if name.startswith(_EMA)}
+    return ForeignWeights(path, averages or arrays), stored_pool
+
+
+def recognise(config: FasterRcnnConfig, weights: ForeignWeights, stored_pool: bool | None) -> Content:
+    """Tells what a file holds from its names and shapes.
+
+    Args:
+        config: the configuration.
+        weights: the file.
+        stored_pool: `res2net_stage1_pool` where the file itself says it.
+
+    Raises:
+        BadValueError: it holds no Res2Net v1b of four splits, or a detector of another kind.
+    """
+    names = weights.arrays
+    is_detector = any(name.startswith(DETECTOR_STARTS) for name in names)
+    naming, prefix = find_naming(weights, (MMDETECTION,) if is_detector else NAMINGS)
+    layers = naming.layers_in(prefix, names)
+    check_blocks(config, weights, naming, prefix)
+    if is_detector:
+        return Content(
+            "MMDetection's Faster R-CNN with Res2Net", "", layers, False, detector_sources(layers), COUNTERS,
+            count_classes(config, weights), (UNCHANGED_ORDER,))
+    known = (stored_pool, naming.pools_stage1, config.res2net_stage1_pool, False)
+    pools_stage1 = next(value for value in known if value is not None)
+    return Content(
+        naming.title, BACKBONE, layers, pools_stage1, naming.sources(prefix, layers), naming.dropped,
+        notes=naming.notes)
+
+
+def find_naming(weights: ForeignWeights, namings: tuple[BackboneNaming, ...]) -> tuple[BackboneNaming, str]:
+    """Returns whose names the backbone of a file has, and what stands before them.
+
+    Raises:
+        BadValueError: they are nobody's that is known, or of a Res2Net with a 7x7 stem.
+    """
+    for naming in namings:
+        prefix = naming.prefix_in(weights.arrays)
+        if prefix is not None:
+            return naming, prefix
+    names = weights.arrays
+    if any(f"{prefix}conv1.weight" in names for prefix in ("", "backbone.")):
+        raise BadValueError(
+            f"'{weights.path}' has a stem of one 7x7 convolution, so it is a ResNet or a Res2Net v1 (timm's "
+            "res2net50_26w_4s): wanted v1b with three 3x3 convolutions, timm's res2net50d or res2net101d")
+    raise BadValueError(
+        f"'{weights.path}' has {len(names)} tensors ({', '.join(list(names)[:3])} ...), and none has the name of a "
+        "Res2Net's first convolution in timm (conv1.0.weight), MMDetection (backbone.stem.0.weight) or MindSpore "
+        "(conv1_0.weight); choose another file")
+
+
+def check_blocks(config: FasterRcnnConfig, weights: ForeignWeights, naming: BackboneNaming, prefix: str) -> None:
+    """Refuses blocks of another make, which would otherwise be hundreds of tensors that do not fit.
+
+    Raises:
+        BadValueError: it is a plain ResNet, the splits are of another number or width, or a shortcut has no pool.
+    """
+    arrays = weights.arrays
+    splits = [name for index in range(64) if (name := naming.split_name(prefix, index)) in arrays]
+    if not splits:
+        raise BadValueError(f"'{weights.path}' has no {naming.split_name(prefix, 0)}, so it is no Res2Net, perhaps a "
+                            "ResNet-D; choose another file")
+    if f"{prefix}layer1.0.downsample.0.weight" in arrays:
+        raise BadValueError(f"'{weights.path}' has shortcuts without an average pool (layer1.0.downsample.0 is a "
+                            "convolution), wanted Res2Net v1b, timm's res2net50d or res2net101d; choose another file")
+    width, *rest = arrays[splits[0]].shape
+    wanted = config.res2net_base_width
+    if len(splits) != SCALES - 1 or rest[:1] != [width] or width != wanted:
+        groups = f" in {width // rest[0]} groups" if rest and 0 < rest[0] < width else ""
+        raise BadValueError(
+            f"'{weights.path}' has {len(splits) + 1} splits of {width} channels{groups} in its first block "
+            f"({width}w x {len(splits) + 1}s), and this network {SCALES} of {wanted} ({wanted}w x {SCALES}s); choose a "
+            "file of that kind, or set res2net_base_width where only the channels differ")
+
+
+def count_classes(config: FasterRcnnConfig, weights: ForeignWeights) -> int:
+    """Returns the number of foreground classes of a detector's file.
+
+    Raises:
+        BadValueError: it has no outputs of Faster R-CNN's RoI head, boxes are not by class, or the command line says
+            another number.
+    """
+    outputs = [len(weights.arrays[name]) if name in weights.arrays and weights.arrays[name].ndim == 1 else 0
+               for name in (CLASS_OUTPUTS, BOX_OUTPUTS)]
+    num_classes = outputs[0] - 1
+    if num_classes < 1:
+        raise BadValueError(f"'{weights.path}' has no {CLASS_OUTPUTS} for background and classes, so it is no whole "
+                            "Faster R-CNN of MMDetection v2 or v3; choose another file")
+    if outputs[1] != num_classes * 4:
+        raise BadValueError(f"'{weights.path}' has {outputs[1]} box outputs and {num_classes} classes, wanted 4 for "
+                            f"each, {num_classes * 4}: boxes that all classes share are not built here")
+    if str(config.origin("num_classes")) == COMMAND_LINE and config.num_classes not in (
+            None, num_classes, num_classes + 1):
+        raise BadValueError(f"num_classes is {config.num_classes} and '{weights.path}' has {num_classes} classes: set "
+                            f"--num_classes={num_classes}, or leave it out")
+    return num_classes

@@ -1,0 +1,240 @@
+"""The converter: whose names it knows, what it reports and stores, and what it refuses."""
+
+import re
+
+import mindspore as ms
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from faster_rcnn.src.config import load  # noqa: E402  (nothing here runs without torch)
+from faster_rcnn.src.convert import convert  # noqa: E402
+from faster_rcnn.tests import conversion  # noqa: E402
+from faster_rcnn.tests.conversion import TINY, converted, in_mindspore_names, in_timm_names  # noqa: E402
+from utils.detection.coco_names import COCO_CLASSES  # noqa: E402
+from utils.model_utils.errors import UserError  # noqa: E402
+from utils.training.checkpoint import find_training_state  # noqa: E402
+from utils.training.checkpoint_file import write_checkpoint_file  # noqa: E402
+
+pytestmark = pytest.mark.end_to_end
+
+
+@pytest.fixture(autouse=True)
+def _graph_mode():
+    ms.set_context(mode=ms.GRAPH_MODE)
+
+
+@pytest.fixture(scope="module")
+def detector():
+    return conversion.reference_detector()
+
+
+def converted_here(folder, *arguments):
+    """Converts in this process; returns the training state that was written."""
+    path = convert(load([f"--ckpt_file={folder}", f"--run_dir={folder.parent / 'out'}", *TINY, *arguments]))
+    return find_training_state(path)
+
+
+def stored(state, key):
+    return re.search(rf"^{key}: (.*)$", state.config_text, re.MULTILINE)[1]
+
+
+def assert_same_backbone(state, other):
+    """The same values under the same names, those of the backbone alone."""
+    assert state.part == "backbone"
+    assert all(name.startswith("backbone.") for name in state.arrays)
+    for name, values in state.arrays.items():
+        assert np.array_equal(values, other[name]), name
+
+
+def test_a_whole_detector_with_the_command(detector, tmp_path):
+    """The report counts every tensor of the file, and the checkpoint says what network it is of."""
+    output, report = converted(tmp_path, {"meta": {}, "state_dict": detector.state_dict()}, *TINY)
+    counters = sum(name.endswith("num_batches_tracked") for name in detector.state_dict())
+    assert "weights.pth: MMDetection's Faster R-CNN with Res2Net, from its 'state_dict'" in report
+    assert f"dropped: {counters} tensors: num_batches_tracked" in report
+    total = int(re.search(r"in all +([\d,]+)", report)[1].replace(",", ""))
+    assert total + counters == len(detector.state_dict())
+    assert "res2net_stage1_pool: false" in report
+    assert "classes: 3" in report
+    assert "nothing is permuted" in report
+    state = find_training_state(output)
+    assert (state.part, state.suite) == ("", "faster_rcnn")
+    assert [stored(state, key) for key in ("num_classes", "res2net_stage1_pool")] == ["3", "false"]
+    assert state.class_names == []
+
+
+@pytest.fixture(scope="module")
+def timm_backbone(detector, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("timm")
+    torch.save(in_timm_names(detector.backbone), folder / "res2net.pth")
+    return converted_here(folder / "res2net.pth")
+
+
+def test_timm_and_mindspore_name_the_same_backbone(detector, timm_backbone, tmp_path, capsys):
+    """ImageNet weights average-pool in stage 1; MindSpore's detector names its shortcuts in yet another way."""
+    assert stored(timm_backbone, "res2net_stage1_pool") == "true"
+    arrays = in_mindspore_names(detector.backbone)
+    write_checkpoint_file(tmp_path / "a.ckpt", arrays)
+    state = converted_here(tmp_path / "a.ckpt")
+    assert stored(state, "res2net_stage1_pool") == "true"
+    assert_same_backbone(state, timm_backbone.arrays)
+    report = capsys.readouterr().out
+    assert "dropped: 2 tensors: end_point.*, the classifier" in report
+    assert "their features are not the same" in report
+
+    renamed = {"accum.backbone.conv1_0.weight": np.ones(2, np.float32), "rcnn.cls.weight": np.ones(2, np.float32),
+               "learning_rate": np.float32(1)}
+    for name, values in arrays.items():
+        conv, norm = ("down_sample_layer.0", "down_sample_layer.1") if name.startswith("layer1") else (
+            "down_sample_layer.1", "down_sample_layer.2")
+        renamed["backbone." + name.replace(conv, "conv_down_sample").replace(norm, "bn_down_sample")] = values
+    for name in ("end_point.weight", "end_point.bias"):
+        del renamed[f"backbone.{name}"]
+    write_checkpoint_file(tmp_path / "b.ckpt", renamed)
+    assert_same_backbone(converted_here(tmp_path / "b.ckpt"), timm_backbone.arrays)
+
+
+def test_mmdetection_and_this_suite_name_the_same_backbone(detector, timm_backbone, tmp_path):
+    """A detector of this suite gives its backbone, with the pool that it stores."""
+    state = {f"backbone.{name}": value for name, value in detector.backbone.state_dict().items()}
+    torch.save({**state, "head.fc.weight": torch.ones(10, 4), "head.fc.bias": torch.ones(10)}, tmp_path / "a.pth")
+    backbone = converted_here(tmp_path / "a.pth")
+    assert stored(backbone, "res2net_stage1_pool") == "false"
+    assert_same_backbone(backbone, timm_backbone.arrays)
+
+    weights = {**timm_backbone.arrays, "neck.laterals.0.weight": np.ones(2, np.float32)}
+    write_checkpoint_file(tmp_path / "plain.ckpt", weights)
+    plain = converted_here(tmp_path / "plain.ckpt", "--res2net_stage1_pool=true")
+    assert stored(plain, "res2net_stage1_pool") == "true"
+    assert_same_backbone(plain, timm_backbone.arrays)
+
+
+def test_a_converted_backbone_converts_to_itself(timm_backbone, tmp_path):
+    from utils.training.checkpoint import save_checkpoint
+
+    save_checkpoint(tmp_path / "again.ckpt", timm_backbone)
+    again = converted_here(tmp_path / "again.ckpt")
+    assert stored(again, "res2net_stage1_pool") == "true"
+    assert_same_backbone(again, timm_backbone.arrays)
+
+
+def test_safetensors_give_the_same(detector, timm_backbone, tmp_path):
+    numpy = pytest.importorskip("safetensors.numpy")
+    state = in_timm_names(detector.backbone)
+    numpy.save_file({name: value.numpy() for name, value in state.items()}, tmp_path / "a.safetensors")
+    assert_same_backbone(converted_here(tmp_path / "a.safetensors"), timm_backbone.arrays)
+
+
+def test_the_depth_is_the_files(tmp_path, capsys):
+    """A file of 3, 4, 23 and 3 blocks is res2net_101, whatever the configuration says."""
+    reference = conversion.reference_detector(layers=(3, 4, 23, 3))
+    torch.save(in_timm_names(reference.backbone), tmp_path / "deep.pth")
+    state = converted_here(tmp_path / "deep.pth", "--res2net_layers=null", "--backbone=res2net_50")
+    assert stored(state, "backbone") == "res2net_101"
+    assert "res2net_101" in capsys.readouterr().out
+    assert sum(name.endswith("expand.conv.weight") for name in state.arrays) == 33
+
+
+def test_80_classes_are_those_of_coco(tmp_path):
+    torch.save(conversion.reference_detector(num_classes=80).state_dict(), tmp_path / "a.pth")
+    state = converted_here(tmp_path / "a.pth")
+    assert tuple(state.class_names) == COCO_CLASSES
+    assert state.category_ids[-1] == 90
+
+
+def refused(folder, state, *arguments, name="weights.pth"):
+    """Converts in this process; returns the sentence, and sees to it that nothing was written."""
+    path = folder / name
+    torch.save(state, path) if path.suffix == ".pth" else write_checkpoint_file(path, state)
+    with pytest.raises(UserError) as caught:
+        convert(load([f"--ckpt_file={path}", f"--run_dir={folder}", *TINY, *arguments]))
+    assert [item.name for item in folder.iterdir()] == [name]
+    return str(caught.value)
+
+
+def test_what_does_not_fit_is_named_and_counted(detector, tmp_path):
+    """One tensor gone, one too many, one of another shape: one sentence with all three."""
+    state = dict(detector.state_dict())
+    del state["neck.lateral_convs.1.conv.weight"]
+    state["roi_head.mask_head.conv.weight"] = torch.zeros(2)
+    state["rpn_head.rpn_reg.bias"] = torch.zeros(24)
+    sentence = refused(tmp_path, state)
+    assert "1 tensors missing (neck.lateral_convs.1.conv.weight)" in sentence
+    assert "1 tensors left over (roi_head.mask_head.conv.weight)" in sentence
+    assert "rpn_head.rpn_reg.bias (24,) instead of (12,)" in sentence
+    assert "anchor_ratios" in sentence
+
+
+@pytest.mark.parametrize(("changes", "phrase"), [
+    ({"conv1.0.weight": None, "conv1.weight": (16, 3, 7, 7)}, "one 7x7 convolution"),
+    ({"conv1.0.weight": None}, "none has the name of a Res2Net's first convolution"),
+    ({"layer1.0.convs.3.weight": (4, 4, 3, 3)}, "5 splits of 4 channels in its first block (4w x 5s)"),
+    ({f"layer1.0.convs.{index}.weight": (14, 14, 3, 3) for index in range(3)}, "set res2net_base_width"),
+    ({f"layer1.0.convs.{index}.weight": (4, 2, 3, 3) for index in range(3)}, "4 channels in 2 groups"),
+    ({f"layer1.0.convs.{index}.weight": None for index in range(3)}, "so it is no Res2Net, perhaps a ResNet-D"),
+    ({"layer1.0.downsample.0.weight": (64, 16, 1, 1)}, "shortcuts without an average pool"),
+    ({"layer1.1.conv1.weight": (4, 64, 1, 1)}, "[2, 2, 1, 1] blocks in its stages, which is none of res2net_50"),
+    ({"layer1.0.se.fc1.weight": (4,)}, "1 tensors left over (layer1.0.se.fc1.weight)"),
+])
+def test_another_network_is_refused(detector, tmp_path, changes, phrase):
+    state = in_timm_names(detector.backbone) | {
+        name: None if shape is None else torch.zeros(shape) for name, shape in changes.items()}
+    assert phrase in refused(tmp_path, {name: value for name, value in state.items() if value is not None})
+
+
+@pytest.mark.parametrize(("changes", "arguments", "phrase"), [
+    ({}, ("--num_classes=80",), "num_classes is 80"),
+    ({}, ("--res2net_stage1_pool=true",), "is of a network with false"),
+    ({"roi_head.bbox_head.fc_reg.bias": (4,)}, (), "boxes that all classes share are not built"),
+    ({"roi_head.bbox_head.fc_cls.bias": None}, (), "no whole Faster R-CNN"),
+    ({"backbone.stem.0.weight": None, "backbone.conv1.weight": (16, 3, 7, 7)}, (), "one 7x7 convolution"),
+])
+def test_another_detector_is_refused(detector, tmp_path, changes, arguments, phrase):
+    state = dict(detector.state_dict()) | {
+        name: None if shape is None else torch.zeros(shape) for name, shape in changes.items()}
+    state = {name: value for name, value in state.items() if value is not None}
+    assert phrase in refused(tmp_path, state, *arguments)
+
+
+class _Runs:
+    def __reduce__(self):
+        return (print, ("code of the file ran",))
+
+
+def test_code_in_a_pickle_is_not_run(tmp_path, capsys):
+    assert "'print', code that opening it could run" in refused(tmp_path, {"a": _Runs()})
+    assert "code of the file ran" not in capsys.readouterr().out
+
+
+def test_a_damaged_and_a_foreign_mindspore_file_are_refused(tmp_path):
+    sentence = refused(tmp_path, {"fc.weight": np.ones(2, np.float32)}, name="a.ckpt")
+    assert "none has the name of a Res2Net's first convolution" in sentence
+    (tmp_path / "a.ckpt").write_bytes((tmp_path / "a.ckpt").read_bytes()[:10])
+    with pytest.raises(UserError, match="cut short"):
+        convert(load([f"--ckpt_file={tmp_path / 'a.ckpt'}", f"--run_dir={tmp_path}", *TINY]))
+
+
+def test_an_existing_output_stays(detector, tmp_path):
+    """The refusals that go through the command: code 2, one sentence, the file untouched."""
+    torch.save(detector.state_dict(), tmp_path / "weights.pth")
+    (tmp_path / "out.ckpt").write_text("mine")
+    finished = conversion.run_command(
+        f"--ckpt_file={tmp_path / 'weights.pth'}", f"--output={tmp_path / 'out.ckpt'}", *TINY)
+    assert finished.returncode == 2
+    assert "Traceback" not in finished.stderr
+    assert "--overwrite=True" in finished.stderr
+    assert (tmp_path / "out.ckpt").read_text() == "mine"
+
+
+def test_the_file_that_is_read_is_never_written(detector, tmp_path):
+    """As the default output, beside it, gets another name; asked for, it is refused."""
+    source = tmp_path / "net.ckpt"
+    write_checkpoint_file(source, in_mindspore_names(detector.backbone))
+    before = source.read_bytes()
+    arguments = (f"--ckpt_file={source}", f"--run_dir={tmp_path}", "--overwrite=True", *TINY)
+    assert convert(load(arguments)) == tmp_path / "net_converted.ckpt"
+    with pytest.raises(UserError, match="is the file that is read"):
+        convert(load([*arguments, f"--output={source}"]))
+    assert source.read_bytes() == before
