@@ -7,7 +7,9 @@ import numpy as np
 
 from utils.cpu_kernels.operators import stock_operators
 from utils.detection.class_names import ClassTable, resolve_classes
+from utils.detection.evaluation import Evaluator
 from utils.detection.inputs import InputSettings
+from utils.detection.picture_detector import PictureDetector
 from utils.detection.splits import Split, open_split, split_paths
 from utils.detection.training_source import TrainingSource
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
@@ -23,14 +25,13 @@ from utils.training.step import TrainStep
 
 from .assignment import AssignmentRule
 from .box_utils import anchors_per_level, make_anchors
-from .coco_eval import Evaluator
 from .config import NasFpnConfig
 from .dataset import AugmentSettings, TrainingSample
+from .detect import NasFpnDetector
 from .layers import NormSettings
 from .loss import RetinaNetLoss
 from .lr_schedule import cosine_schedule, five_stage_schedule, step_schedule
 from .nasfpn import NasFpn
-from .picture_detector import PictureDetector
 from .postprocess import SelectionRule
 from .resnet import ResNet
 from .retinahead import RetinaHead
@@ -178,11 +179,16 @@ def build_selection_rule(config: NasFpnConfig) -> SelectionRule:
     )
 
 
+def build_detector(config: NasFpnConfig, network: RetinaNetNasFpn) -> NasFpnDetector:
+    """Builds what evaluation and inference ask for detections."""
+    return NasFpnDetector(build_inference(config, network), build_selection_rule(config))
+
+
 def build_evaluator(config: NasFpnConfig, network: RetinaNetNasFpn, split: Split) -> Evaluator:
     """Builds what evaluates the detector on a split."""
     return Evaluator(
-        network=build_inference(config, network), records=split.records, ground_truth=split.ground_truth,
-        inputs=input_settings(config), rule=build_selection_rule(config),
+        detector=build_detector(config, network), records=split.records, ground_truth=split.ground_truth,
+        inputs=input_settings(config),
         batch_size=min(EVALUATION_BATCH_SIZE, split.records.num_images),
         workers=clamp_workers(config.num_parallel_workers), picture_min_score=config.picture_min_score,
     )
@@ -215,7 +221,7 @@ def load_detector(config: NasFpnConfig, checkpoint: Path) -> tuple[RetinaNetNasF
 def build_picture_detector(config: NasFpnConfig, network: RetinaNetNasFpn, num_pictures: int) -> PictureDetector:
     """Builds what detects in image files."""
     return PictureDetector(
-        network=build_inference(config, network), inputs=input_settings(config), rule=build_selection_rule(config),
+        detector=build_detector(config, network), inputs=input_settings(config),
         batch_size=min(EVALUATION_BATCH_SIZE, num_pictures), workers=clamp_workers(config.num_parallel_workers),
     )
 

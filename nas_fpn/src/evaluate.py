@@ -1,18 +1,17 @@
 """The evaluation command: checkpoint in, COCO metrics out."""
 
-import json
 import logging
 from pathlib import Path
 
-from utils.detection.coco_metrics import CocoResult, format_nas_fpn_result, format_per_class_table
+from utils.detection.coco_metrics import format_nas_fpn_result, format_per_class_table
+from utils.detection.evaluation import write_predictions, write_result
 from utils.model_utils.config import require
 from utils.model_utils.device_adapter import set_up_device
-from utils.model_utils.files import make_writable_folder, write_bytes
+from utils.model_utils.files import make_writable_folder
 from utils.training.checkpoint import load_weights
 from utils.training.logging_setup import set_up_logging
 
 from . import build
-from .coco_eval import metrics_of, write_predictions
 from .config import NasFpnConfig
 
 logger = logging.getLogger(__name__)
@@ -35,17 +34,8 @@ def evaluate(config: NasFpnConfig) -> None:
     load_weights(network, checkpoint, suite=build.SUITE)
     evaluation = build.build_evaluator(config, network, split).evaluate(folder / "pictures", config.num_pictures)
     write_predictions(evaluation.detections, folder)
-    _write_result(evaluation.result, folder)
+    write_result(evaluation.result, folder)
     logger.info("post-processing took %.1f %% of the network's time",
                 100 * evaluation.selection_seconds / max(evaluation.network_seconds, 1e-9))
     print(format_per_class_table(evaluation.result))
     print(format_nas_fpn_result(evaluation.result))
-
-
-def _write_result(result: CocoResult, folder: Path) -> None:
-    content = {
-        **metrics_of(result), **dict(zip(result.names, (float(value) for value in result.stats), strict=True)),
-        "num_images": result.num_images, "num_detections": result.num_detections,
-        "per_class": {row.name: row.average_precision for row in result.per_class},
-    }
-    write_bytes(folder / "result.json", json.dumps(content, indent=2).encode())

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from utils.detection.evaluation import Evaluator, metrics_of
 from utils.detection.mindrecord_info import describe_cut_boxes
 from utils.detection.splits import Split
 from utils.model_utils.config import dump_config
@@ -17,7 +18,6 @@ from utils.training.resume import AUTO
 from utils.training.run_folder import RunFolder
 
 from . import build
-from .coco_eval import Evaluator, metrics_of
 from .config import NasFpnConfig
 
 logger = logging.getLogger(__name__)

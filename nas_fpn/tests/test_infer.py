@@ -15,7 +15,7 @@ from PIL import Image
 from nas_fpn.src import build
 from nas_fpn.src.box_utils import make_anchors
 from nas_fpn.src.config import load
-from nas_fpn.src.infer import InferenceSummary, format_summary, infer
+from nas_fpn.src.infer import infer
 from nas_fpn.tests.tiny_detector import TINY_NETWORK, write_checkpoint
 from utils.model_utils.device_adapter import DeviceInfo, choose_device
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
@@ -193,11 +193,3 @@ def test_what_cannot_be_used_is_a_sentence(checkpoint, tmp_path, changed, error,
     with pytest.raises(error, match=sentence):
         run_infer(checkpoint, pictures, tmp_path / "out", changed.format(tmp=tmp_path))
     assert not list(tmp_path.rglob("detections.json"))
-
-
-def test_the_summary_counts_and_times():
-    """3 s for 6 images are 0.5 s each."""
-    assert format_summary(InferenceSummary(6, 0, 12, 3.0, 1.5)) == (
-        "6 images, 12 detections, 0.500 s per image (network 0.250 s)"
-    )
-    assert format_summary(InferenceSummary(6, 1, 0, 3.0, 1.5)).endswith("; 1 file could not be read")

@@ -1,35 +1,12 @@
-"""Selection of detections against small cases worked by hand and a greedy reference."""
+"""Selection of detections against small cases worked by hand."""
 
 import numpy as np
 
-from nas_fpn.src.postprocess import SelectionRule, best_above, select_detections, suppress
+from nas_fpn.src.postprocess import SelectionRule, select_detections
 
 RULE = SelectionRule(
     anchors_per_level=(2, 2), min_score=0.1, candidates_per_level=1000, nms_iou=0.5, max_detections=100
 )
-
-
-def _greedy(boxes, scores, labels, max_iou):
-    kept = []
-    for index in np.argsort(-scores, kind="stable"):
-        for other in kept:
-            shared = np.prod(np.maximum(np.minimum(boxes[index, 2:], boxes[other, 2:])
-                                        - np.maximum(boxes[index, :2], boxes[other, :2]), 0))
-            areas = np.prod(boxes[[index, other], 2:] - boxes[[index, other], :2], axis=1)
-            if labels[index] == labels[other] and shared / (areas.sum() - shared) > max_iou:
-                break
-        else:
-            kept.append(index)
-    return kept
-
-
-def test_suppression_equals_greedy_reference():
-    generator = np.random.default_rng(5)
-    corner = generator.uniform(0, 60, (300, 2))
-    boxes = np.concatenate([corner, corner + generator.uniform(5, 40, corner.shape)], axis=1).astype(np.float32)
-    scores = generator.random(300).astype(np.float32)
-    labels = generator.integers(0, 3, 300)
-    assert suppress(boxes, scores, labels, 0.5).tolist() == _greedy(boxes, scores, labels, 0.5)
 
 
 def test_detections_by_hand():
@@ -66,17 +43,3 @@ def test_limits_per_level_and_per_image():
     np.testing.assert_allclose(found.scores, [0.9, 0.7])
     found = select_detections(boxes, scores, SelectionRule((2, 2), 0.1, 2, 0.5, 3), scales=(1, 1), height=50, width=50)
     np.testing.assert_allclose(found.scores, [0.9, 0.8, 0.7])
-
-
-def test_best_above_keeps_the_order_of_ties():
-    values = np.asarray([0.5, 0.9, 0.5, 0.5, 0.1])
-    assert best_above(values, 0.0, 3).tolist() == [1, 0, 2]
-    assert best_above(values, 0.0, 9).tolist() == [1, 0, 2, 3, 4]
-    assert best_above(values, 0.5, 3).tolist() == [1]
-
-
-def test_best_above_equals_a_full_sort():
-    values = np.random.default_rng(2).integers(0, 50, 500) / 50
-    for threshold, limit in ((0.0, 40), (0.5, 40), (0.5, 400), (0.98, 40), (1.0, 5)):
-        ordered = np.argsort(-values, kind="stable")
-        assert best_above(values, threshold, limit).tolist() == ordered[values[ordered] > threshold][:limit].tolist()

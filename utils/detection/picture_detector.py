@@ -8,16 +8,12 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import mindspore as ms
 import numpy as np
-from mindspore import nn
 
+from utils.detection.detections import DetectionClock, Detections, Detector
 from utils.detection.inputs import InputSettings, fit_image
 from utils.images import read_image
 from utils.model_utils.errors import UserError
-
-from .detect import DetectionClock, detect
-from .postprocess import Detections, SelectionRule
 
 logger = logging.getLogger(__name__)
 
@@ -44,25 +40,22 @@ class PictureDetector:
     """Detects in image files.
 
     Attributes:
-        network: images to boxes and scores, a `RetinaNetInference`.
+        detector: what finds the objects.
         inputs: what the network takes.
-        rule: thresholds and limits.
-        batch_size: images in a call of the network.
+        batch_size: images in a call of the detector.
         workers: threads that read.
     """
 
-    network: nn.Cell
+    detector: Detector
     inputs: InputSettings
-    rule: SelectionRule
     batch_size: int
     workers: int
 
     def compile(self) -> None:
-        """Runs the network once, so that what follows takes its usual time."""
-        self.network.set_train(False)
+        """Runs the detector once, so that what follows takes its usual time."""
+        self.detector.begin()
         empty = np.zeros((self.batch_size, 3, self.inputs.height, self.inputs.width), np.float32)
-        for output in self.network(ms.Tensor(empty)):
-            output.asnumpy()
+        self.detector.detect(empty, scales=(), sizes=(), clock=DetectionClock())
 
     def detect(
         self, paths: Sequence[Path], clock: DetectionClock
@@ -86,8 +79,8 @@ class PictureDetector:
     def _detect_batch(self, batch: list[Picture], clock: DetectionClock) -> Iterator[tuple[Picture, Detections]]:
         planes = [picture.planes for picture in batch]
         planes += planes[-1:] * (self.batch_size - len(batch))  # one shape, one compiled graph
-        found = detect(
-            self.network, np.stack(planes), self.rule, scales=[picture.scales for picture in batch],
+        found = self.detector.detect(
+            np.stack(planes), scales=[picture.scales for picture in batch],
             sizes=[picture.image.shape[:2] for picture in batch], clock=clock,
         )
         yield from zip(batch, found, strict=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from mindspore import nn
 
 from utils.detection.coco_metrics import CocoResult, detections_to_coco, evaluate_coco
+from utils.detection.detections import DetectionClock, Detections, Detector
 from utils.detection.drawing import contact_sheet, draw_detections
 from utils.detection.inputs import EvaluationBatch, InputSettings, evaluation_batches
 from utils.detection.mindrecord import MindRecordInfo
@@ -17,12 +17,10 @@ from utils.detection.progress import track
 from utils.images import decode_image, write_image
 from utils.model_utils.files import write_bytes
 
-from .detect import DetectionClock, detect
-from .postprocess import Detections, SelectionRule
-
 logger = logging.getLogger(__name__)
 
 PREDICTIONS_FILE = "predictions.json"
+RESULT_FILE = "result.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +31,7 @@ class Evaluation:
         result: the COCO metrics.
         detections: everything found, in COCO result format.
         network_seconds: spent in the network, the first batch (which compiles) left out.
-        selection_seconds: spent in thresholds and suppression, likewise.
+        selection_seconds: spent in thresholds and suppression on the host, likewise.
     """
 
     result: CocoResult
@@ -44,24 +42,22 @@ class Evaluation:
 
 @dataclass(frozen=True, eq=False)
 class Evaluator:
-    """Evaluates the network on a split as often as it is asked to.
+    """Evaluates a detector on a split as often as it is asked to.
 
     Attributes:
-        network: images to boxes and scores, a `RetinaNetInference`; it may share its weights with a training network.
+        detector: what finds the objects; it may share its weights with a training network.
         records: MindRecord files of the split.
         ground_truth: COCO annotations of the split, as a file or as its content.
         inputs: what the network takes.
-        rule: thresholds and limits.
-        batch_size: images in a call of the network.
+        batch_size: images in a call of the detector.
         workers: threads that prepare images.
         picture_min_score: boxes below this score are not drawn.
     """
 
-    network: nn.Cell
+    detector: Detector
     records: MindRecordInfo
     ground_truth: Path | dict
     inputs: InputSettings
-    rule: SelectionRule
     batch_size: int
     workers: int
     picture_min_score: float
@@ -73,13 +69,13 @@ class Evaluator:
             picture_folder: where pictures with the detections drawn go, beside an `overview.jpg` of them.
             num_pictures: how many of the first images are drawn.
         """
-        self.network.set_train(False)
+        self.detector.begin()
         clock = DetectionClock()
         detections: list[dict] = []
         pictures: list[np.ndarray] = []
         for batch in track(self._batches(), self._num_batches(), "evaluating"):
-            found_in_batch = detect(
-                self.network, batch.images, self.rule, scales=batch.scales, sizes=batch.sizes, clock=clock
+            found_in_batch = self.detector.detect(
+                batch.images, scales=batch.scales, sizes=batch.sizes, clock=clock
             )
             for index, found in enumerate(found_in_batch):
                 detections += detections_to_coco(
@@ -114,6 +110,18 @@ def write_predictions(detections: list[dict], folder: Path) -> Path:
     """Writes everything found to `predictions.json` in COCO result format and returns its path."""
     path = folder / PREDICTIONS_FILE
     write_bytes(path, json.dumps(detections).encode())
+    return path
+
+
+def write_result(result: CocoResult, folder: Path) -> Path:
+    """Writes mAP, AP50, AP75, COCO's twelve, the counts and AP by class to result.json and returns its path."""
+    content = {
+        **metrics_of(result), **dict(zip(result.names, (float(value) for value in result.stats), strict=True)),
+        "num_images": result.num_images, "num_detections": result.num_detections,
+        "per_class": {row.name: row.average_precision for row in result.per_class},
+    }
+    path = folder / RESULT_FILE
+    write_bytes(path, json.dumps(content, indent=2).encode())
     return path
 
 

@@ -1,0 +1,67 @@
+"""What a detector finds, and what the commands ask of one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Detections:
+    """What was found in one image, best first.
+
+    Attributes:
+        boxes: float32[D, 4], xyxy pixels of the original image.
+        scores: float32[D], 0 to 1.
+        labels: int32[D], class index from 0.
+    """
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    labels: np.ndarray
+
+
+class DetectionClock:
+    """Adds up where the time goes.
+
+    Args:
+        skip_first: leave the first batch out, which compiles the graph.
+
+    Attributes:
+        network: seconds in the network.
+        selection: seconds in thresholds and suppression on the host.
+    """
+
+    def __init__(self, skip_first: bool = True) -> None:
+        self.network, self.selection, self._skips = 0.0, 0.0, skip_first
+
+    def add(self, network: float, selection: float = 0.0) -> None:
+        """Adds the seconds of a batch."""
+        if not self._skips:
+            self.network += network
+            self.selection += selection
+        self._skips = False
+
+
+class Detector(Protocol):
+    """Finds objects in batches of inputs; every batch has the same shape."""
+
+    def begin(self) -> None:
+        """Puts the network into inference mode; asked for before the first batch, as training may have gone between."""
+
+    def detect(
+        self, images: np.ndarray, *, scales: Sequence[tuple[float, float]], sizes: Sequence[tuple[int, int]],
+        clock: DetectionClock,
+    ) -> list[Detections]:
+        """Detects in a batch.
+
+        Args:
+            images: float32[N, 3, H, W]; rows after the last scale are not looked at.
+            scales: input pixels for one pixel of each original, vertically and horizontally.
+            sizes: (height, width) of each original in pixels.
+            clock: takes the times.
+
+        Returns:
+            What was found in each original, as many as there are scales.
+        """

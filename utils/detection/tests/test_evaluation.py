@@ -1,0 +1,84 @@
+"""Evaluation around a detector that knows the boxes: COCO numbers, files and times."""
+
+import json
+
+import pytest
+
+from utils.detection.evaluation import Evaluator, metrics_of, write_predictions, write_result
+from utils.detection.inputs import InputSettings
+from utils.detection.splits import open_split, split_paths
+from utils.detection.tests.known_boxes import KnowsTheBoxes
+from utils.detection.tests.tiny_coco import write_coco
+from utils.images import read_image
+
+INPUTS = InputSettings(64, 64, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+
+
+@pytest.fixture()
+def split(tmp_path):
+    """Three images with 0, 1 and 2 boxes of 40 pixels."""
+    root = write_coco(tmp_path / "coco data", {"val2017": 3})
+    paths = split_paths(
+        form="coco", split="val2017", coco_root=str(root), instance_set="annotations/instances_{}.json",
+        anno_path="", image_dir="", mindrecord_dir=None, default_folder="RECORDS", prefix="val.mindrecord",
+    )
+    return open_split(paths, None, num_shards=1)
+
+
+def evaluator_of(split, leave_out=()):
+    """Images come in their order, so that their boxes can be told in it."""
+    content = json.loads(split.annotation_file.read_text())
+    rows = [row for row in content["annotations"] if row["id"] not in leave_out]
+    labels = {category: index for index, category in enumerate(split.records.category_ids)}
+    by_image = iter([
+        [row for row in rows if row["image_id"] == image["id"]] for image in content["images"]
+    ])
+
+    def boxes_of(_size):
+        found = next(by_image)
+        corners = [[x, y, x + width, y + height] for x, y, width, height in (row["bbox"] for row in found)]
+        return corners, [labels[row["category_id"]] for row in found]
+
+    return Evaluator(
+        detector=KnowsTheBoxes(boxes_of), records=split.records, ground_truth=split.ground_truth, inputs=INPUTS,
+        batch_size=2, workers=1, picture_min_score=0.4,
+    )
+
+
+def test_a_detector_that_finds_every_box_has_an_ap_of_one(split):
+    evaluation = evaluator_of(split).evaluate()
+    assert metrics_of(evaluation.result) == pytest.approx({"mAP": 1.0, "AP50": 1.0, "AP75": 1.0})
+    assert [row.average_precision for row in evaluation.result.per_class] == pytest.approx([1.0, 1.0])
+    assert evaluation.result.num_images == 3
+    assert {row["category_id"] for row in evaluation.detections} == {7, 3}
+
+
+def test_a_class_whose_only_box_is_missed_has_an_ap_of_zero(split):
+    """The third annotation is the only blue box; red's stays at 1, so the mean is one half."""
+    evaluation = evaluator_of(split, leave_out=(3,)).evaluate()
+    assert {row.name: row.average_precision for row in evaluation.result.per_class} == pytest.approx(
+        {"red": 1.0, "blue": 0.0}
+    )
+    assert metrics_of(evaluation.result)["mAP"] == pytest.approx(0.5)
+
+
+def test_every_batch_has_one_shape_and_the_first_is_not_timed(split):
+    evaluator = evaluator_of(split)
+    evaluation = evaluator.evaluate()
+    assert evaluator.detector.shapes == [(2, 3, 64, 64)] * 2
+    assert evaluator.detector.num_begun == 1
+    assert (evaluation.network_seconds, evaluation.selection_seconds) == (0.5, 0.25)
+
+
+def test_pictures_predictions_and_result_are_written(split, tmp_path):
+    evaluation = evaluator_of(split).evaluate(tmp_path / "pictures", 2)
+    assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == ["000.jpg", "001.jpg", "overview.jpg"]
+    height, width, _ = read_image(tmp_path / "pictures" / "001.jpg").shape
+    assert width * 96 == height * 128
+    rows = json.loads(write_predictions(evaluation.detections, tmp_path).read_text())
+    assert len(rows) == 3
+    assert set(rows[0]) == {"image_id", "category_id", "bbox", "score"}
+    result = json.loads(write_result(evaluation.result, tmp_path).read_text())
+    assert result["mAP"] == result["AP"] == pytest.approx(1.0)
+    assert result["per_class"] == pytest.approx({"red": 1.0, "blue": 1.0})
+    assert (result["num_images"], result["num_detections"]) == (3, 3)
