@@ -242,14 +242,14 @@ def test_windows_line_ends_empty_lines_and_spaces_in_paths_train(txt, tiny_coco)
     assert first["gt_boxes"][0, :2].tolist() == [[1, 2, 30, 40], [50, 2, 70, 90]]
 
 
-def test_a_list_that_is_not_there_or_without_names_is_a_sentence(txt, tiny_coco, tmp_path):
+def test_a_list_that_is_not_there_or_without_names_is_a_sentence(txt, tiny_coco):
     with pytest.raises(BadValueError, match="dataset is 'other' and coco_classes is not set"):
         txt(None, "--coco_classes=null")
     (tiny_coco / "train2017.txt").unlink()
     with pytest.raises(MissingPathError, match=r"train2017\.txt' does not exist"):
         txt()
-    with pytest.raises(BadValueError, match="anno_path|mindrecord_dir"):
-        open_training(None, "--dataset=other", "--coco_classes=[red, blue]")
+    with pytest.raises(BadValueError, match="neither anno_path nor mindrecord_dir is set: .* --anno_path=FILE"):
+        open_training(tiny_coco, "--dataset=other", "--coco_classes=[red, blue]")
 
 
 # MindRecord files alone

@@ -90,29 +90,40 @@ def split_paths(
         anno_path: lines of text, where the form is "other".
         image_dir: folder of their images; empty for the folder of the annotations.
         mindrecord_dir: folder of the MindRecord files, if it is given.
-        default_folder: name of the folder that is taken in `coco_root` where it is not.
+        default_folder: name of the folder that is taken where it is not: in `coco_root`, or beside the lines of text.
         prefix: name of the MindRecord files without the number of the shard.
 
     Raises:
         BadValueError: a key is missing that this form of data needs.
         MissingPathError: `coco_root` is no folder.
     """
-    folder = mindrecord_dir or (coco_root and Path(coco_root, default_folder))
-    if not folder:
-        raise BadValueError(
-            "neither coco_root nor mindrecord_dir is set: give the data set with --coco_root=FOLDER, "
-            "or finished MindRecord files with --mindrecord_dir=FOLDER"
-        )
     if coco_root and not Path(coco_root).is_dir():
         raise MissingPathError(f"coco_root '{coco_root}' is not a folder; set --coco_root to that of the data set")
     if form == "other":
         annotations = Path(anno_path.replace("{}", split)) if anno_path else None
         images = Path(image_dir.replace("{}", split)) if image_dir else annotations and annotations.parent
+        root = annotations and (coco_root or annotations.parent)
     else:
         annotations = Path(coco_root or "", instance_set.replace("{}", split))
         images = Path(coco_root, split) if coco_root else None
         annotations = annotations if coco_root or annotations.is_absolute() else None
+        root = coco_root
+    folder = mindrecord_dir or (root and Path(root, default_folder))
+    if not folder:
+        raise BadValueError(_nothing_to_read_from(form))
     return SplitPaths(form, annotations, images, Path(folder), prefix)
+
+
+def _nothing_to_read_from(form: str) -> str:
+    if form == "other":
+        return (
+            "dataset is 'other' and neither anno_path nor mindrecord_dir is set: give the list of images and boxes "
+            "with --anno_path=FILE, or finished MindRecord files with --mindrecord_dir=FOLDER"
+        )
+    return (
+        "neither coco_root nor mindrecord_dir is set: give the data set with --coco_root=FOLDER, "
+        "or finished MindRecord files with --mindrecord_dir=FOLDER"
+    )
 
 
 def open_split(paths: SplitPaths, class_names: Sequence[str] | None, num_shards: int = 8) -> Split:

@@ -1,5 +1,6 @@
 """The documented TXT data set: one image per line, `path x1,y1,x2,y2,class,is_crowd ...`, separated by spaces."""
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -135,12 +136,12 @@ def _numbered_lines(source: Path) -> list[tuple[int, str]]:
 def _refuse_repeated(lines: Sequence[TxtLine], source: Path) -> None:
     first_seen: dict[str, int] = {}
     for line in lines:
-        if line.file_name in first_seen:
+        first = first_seen.setdefault(os.path.normpath(line.file_name), line.number)
+        if first != line.number:
             raise BadValueError(
-                f"'{source}' lists image '{line.file_name}' in line {first_seen[line.file_name]} and again in line "
-                f"{line.number}; put all boxes of an image on one line"
+                f"'{source}' lists image '{line.file_name}' in line {first} and again in line {line.number}; "
+                "put all boxes of an image on one line"
             )
-        first_seen[line.file_name] = line.number
 
 
 def _read_sizes(paths: Sequence[Path], source: Path) -> np.ndarray:

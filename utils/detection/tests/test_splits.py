@@ -52,6 +52,20 @@ def test_nothing_to_read_from_is_a_sentence():
         _paths(None)
 
 
+@pytest.mark.parametrize("root", [None, "."])
+def test_lines_of_text_without_their_file_are_a_sentence(root):
+    with pytest.raises(BadValueError, match="dataset is 'other' and neither anno_path nor mindrecord_dir is set"):
+        _paths(root, form="other")
+
+
+def test_lines_of_text_need_no_other_key_than_their_file(tmp_path):
+    paths = _paths(None, form="other", anno_path=str(tmp_path / "{}.txt"))
+    assert paths.annotation_file == tmp_path / "train2017.txt"
+    assert paths.image_dir == tmp_path
+    assert paths.mindrecord_dir == tmp_path / "RECORDS"
+    assert _paths(".", form="other", anno_path=str(tmp_path / "{}.txt")).mindrecord_dir == Path("RECORDS")
+
+
 def test_a_missing_root_is_named(tmp_path):
     with pytest.raises(MissingPathError, match="is not a folder"):
         _paths(tmp_path / "absent", tmp_path)

@@ -88,6 +88,7 @@ def test_background_is_no_class(load):
         ("1,2,3,4,1,0", "line 1 has boxes but no image path"),
         ("a.jpg 1 2 3 4 1 0", "line 1 is 'a.jpg 1 2 3 4 1 0', wanted an image path and boxes of the form xmin"),
         ("a.jpg 1,2,3,4,1,0\nb.jpg\na.jpg", "lists image 'a.jpg' in line 1 and again in line 3"),
+        ("a.jpg 1,2,3,4,1,0\n./a.jpg", "lists image './a.jpg' in line 1 and again in line 2"),
         ("", "lists no images"),
         ("a.jpg\nb.jpg", "has no boxes of the classes cat, dog"),
         (b"\xff\xfea.jpg", "is not UTF-8 text"),
