@@ -1,0 +1,93 @@
+"""The same boxes as COCO and as TXT: the same pictures and targets to learn from, and the same AP."""
+
+import json
+
+import numpy as np
+import pytest
+
+from faster_rcnn.tests.tiny_split import change, open_training
+from utils.detection.coco_metrics import CocoResult, detections_to_coco, evaluate_coco
+from utils.detection.mindrecord import open_mindrecord, unpack_annotation
+from utils.detection.splits import Split
+from utils.detection.tests.tiny_coco import CATEGORIES, write_txt
+
+NAMES = tuple(name for _, name, _ in CATEGORIES)
+SIDES = (9, 30, 30.5, 40, 60.25)
+
+
+def add_boxes(content):
+    """Gives every image boxes of several sizes with fractions, and the last one a crowd."""
+    for image in content["images"]:
+        for number, side in enumerate(SIDES):
+            content["annotations"].append({
+                "id": len(content["annotations"]) + 50, "image_id": image["id"], "category_id": (3, 7)[number % 2],
+                "iscrowd": 0, "bbox": [4.5 * number, 3.25 * number, side, side / 2], "area": side * side / 2,
+            })
+    crowd = {"iscrowd": 1, "bbox": [60, 10, 60, 80], "area": 4800, "category_id": 7}
+    content["annotations"].append({**crowd, "id": 999, "image_id": content["images"][-1]["id"]})
+
+
+@pytest.fixture()
+def splits(tiny_coco, tmp_path) -> tuple[Split, Split]:
+    """The evaluation split, made of the JSON and of the list."""
+    change(tiny_coco, add_boxes, "val2017")
+    listed = (*write_txt(tiny_coco), f"--mindrecord_dir={tmp_path / 'txt records'}")
+    coco = open_training(tiny_coco, f"--coco_classes=[{', '.join(NAMES)}]", is_training=False)
+    return coco, open_training(None, *listed, is_training=False)
+
+
+def rows_of(split: Split) -> list[tuple[np.ndarray, ...]]:
+    data = open_mindrecord(split.records, range(split.records.num_images), ("image", "annotation"))
+    return [
+        (image, *unpack_annotation(annotation))
+        for image, annotation in data.create_tuple_iterator(num_epochs=1, output_numpy=True)
+    ]
+
+
+def imperfect_result(split: Split) -> CocoResult:
+    """Scores boxes that are shifted, missed, found twice, of the wrong class, or inside the crowd."""
+    draws = np.random.default_rng(3)
+    detections = []
+    for image_id, (_, boxes, labels, _) in zip(split.records.image_ids.tolist(), rows_of(split), strict=True):
+        found = np.repeat(boxes, 2, axis=0) + draws.normal(0, 1.5, (2 * len(boxes), 4)).astype(np.float32)
+        found[:, 2:] = np.maximum(found[:, 2:], found[:, :2] + 1)
+        labels = np.where(draws.uniform(size=len(found)) < 0.1, 1 - np.repeat(labels, 2), np.repeat(labels, 2))
+        is_found = draws.uniform(size=len(found)) < 0.8
+        scores = draws.uniform(size=len(found)).astype(np.float32)
+        detections += detections_to_coco(
+            image_id, found[is_found], scores[is_found], labels[is_found], split.records.category_ids
+        )
+    return evaluate_coco(split.ground_truth, detections, category_ids=split.records.category_ids)
+
+
+def test_the_same_pictures_boxes_and_classes_are_stored(splits):
+    coco, txt = splits
+    assert coco.records.class_names == txt.records.class_names == NAMES
+    for stored, listed in zip(rows_of(coco), rows_of(txt), strict=True):
+        assert all(np.array_equal(one, other) for one, other in zip(stored, listed, strict=True))
+
+
+def test_the_same_detections_have_the_same_ap(splits):
+    """The file's own ids differ: 100, 101, ... and 7, 3 in the JSON, 1, 2, ... and 1, 2 for the list."""
+    coco, txt = splits
+    assert not set(coco.records.image_ids) & set(txt.records.image_ids)
+    of_coco, of_txt = imperfect_result(coco), imperfect_result(txt)
+    assert 0.1 < of_coco.stats[0] < 0.9
+    np.testing.assert_array_equal(of_coco.stats, of_txt.stats)
+    by_name = [{row.name: row for row in result.per_class} for result in (of_coco, of_txt)]
+    assert by_name[0] == by_name[1]
+    assert of_coco.num_detections == of_txt.num_detections
+
+
+def test_the_ground_truth_of_the_list_is_that_of_the_json(splits):
+    coco, txt = splits
+    content, listed = json.loads(coco.ground_truth.read_text()), txt.ground_truth
+    category = dict(zip(coco.records.category_ids, txt.records.category_ids, strict=True))
+    image = dict(zip(coco.records.image_ids.tolist(), txt.records.image_ids.tolist(), strict=True))
+    assert sorted(
+        (image[row["image_id"]], category[row["category_id"]], *row["bbox"], row["area"], row["iscrowd"])
+        for row in content["annotations"]
+    ) == sorted(
+        (row["image_id"], row["category_id"], *row["bbox"], row["area"], row["iscrowd"])
+        for row in listed["annotations"]
+    )
