@@ -7,7 +7,9 @@ import numpy as np
 
 from utils.cpu_kernels.operators import stock_operators
 from utils.detection.class_names import ClassTable, resolve_classes
+from utils.detection.evaluation import Evaluator
 from utils.detection.inputs import InputSettings
+from utils.detection.picture_detector import PictureDetector
 from utils.detection.splits import Split, open_split, split_paths
 from utils.detection.training_source import TrainingSource
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
@@ -25,6 +27,7 @@ from utils.training.step import TrainStep
 from .config import FasterRcnnConfig
 from .config_network import BACKBONES
 from .dataset import AugmentSettings, TrainingSample
+from .detect import FasterRcnnDetector
 from .FasterRcnn.anchor_generator import anchors_per_level, make_anchors
 from .FasterRcnn.bbox_assign_sample import RpnRule
 from .FasterRcnn.bbox_assign_sample_stage2 import RoiSampler
@@ -203,8 +206,9 @@ def build_train_step(
         num_classes, cls_weight=config.rcnn_loss_cls_weight, reg_weight=config.rcnn_loss_reg_weight,
         beta=config.rcnn_reg_beta if config.rcnn_reg_loss == "smooth_l1" else 0.0,
     )
+    apply_amp(network, amp_level)  # in place: the wrapper that it returns has no RoI head
     with_loss = FasterRcnnTraining(
-        apply_amp(network, amp_level), build_proposal_generator(config, is_training=True),
+        network, build_proposal_generator(config, is_training=True),
         build_sampler(config, num_classes), build_extractor(config), rpn_loss, rcnn_loss,
     )
     optimizer = build_optimizer(
@@ -274,6 +278,30 @@ def build_training_source(config: FasterRcnnConfig, split: Split) -> TrainingSou
         records=split.records, rows=split.training_rows(config.keep_empty_images),
         batch_size=config.batch_size * config.accumulate_steps, sample=sample,
         workers=clamp_workers(config.num_parallel_workers), multiprocessing=config.python_multiprocessing,
+    )
+
+
+def build_detector(config: FasterRcnnConfig, network: FasterRcnnRes2net) -> FasterRcnnDetector:
+    """Builds what evaluation and inference ask for detections."""
+    return FasterRcnnDetector(build_inference(config, network))
+
+
+def build_evaluator(config: FasterRcnnConfig, network: FasterRcnnRes2net, split: Split) -> Evaluator:
+    """Builds what evaluates the detector on a split."""
+    return Evaluator(
+        detector=build_detector(config, network), records=split.records, ground_truth=split.ground_truth,
+        inputs=input_settings(config), batch_size=min(config.test_batch_size, split.records.num_images),
+        workers=clamp_workers(config.num_parallel_workers), picture_min_score=config.picture_min_score,
+    )
+
+
+def build_picture_detector(
+    config: FasterRcnnConfig, network: FasterRcnnRes2net, num_pictures: int
+) -> PictureDetector:
+    """Builds what detects in image files."""
+    return PictureDetector(
+        detector=build_detector(config, network), inputs=input_settings(config),
+        batch_size=min(config.test_batch_size, num_pictures), workers=clamp_workers(config.num_parallel_workers),
     )
 
 
