@@ -6,6 +6,8 @@ import mindspore as ms
 from mindspore import nn, ops
 
 from .box_coder import BoxCoder
+from .gather import rows_of
+from .graph_tools import box_area, filled, int_range, where
 
 EMPTY = -1   # label of a slot that holds no sample
 
@@ -43,7 +45,8 @@ class RoiSampler(nn.Cell):
         self.crowd_ignore_ioa = crowd_ignore_ioa
         self.num_classes = num_classes
         self.coder = BoxCoder(target_means, target_stds)
-        self.best = ops.ArgMaxWithValue(axis=-1)
+        self.best, self.top = ops.ArgMaxWithValue(axis=-1), ops.TopK(sorted=True)
+        self.halves = ops.Split(1, 2)
 
     def construct(
         self, proposals: ms.Tensor, is_valid: ms.Tensor, gt_boxes: ms.Tensor, gt_labels: ms.Tensor,
@@ -68,31 +71,30 @@ class RoiSampler(nn.Cell):
         is_object = ops.logical_and(gt_labels >= 0, ops.logical_not(gt_is_crowd))
         match, is_positive, is_background = self.assign(proposals, gt_boxes, is_object, gt_is_crowd)
         batch, slots = gt_labels.shape
-        own = ops.broadcast_to(ops.arange(slots).astype(ms.int32), (batch, slots))
+        own = ops.broadcast_to(int_range(slots), (batch, slots))
         candidates = ops.concat((proposals, gt_boxes), 1)   # [N, P + G, 4]
         match = ops.concat((match, own), 1)
         is_positive = ops.concat((ops.logical_and(is_positive, is_valid), is_object), 1)
-        is_background = ops.concat((ops.logical_and(is_background, is_valid), ops.zeros_like(is_object)), 1)
+        nowhere = filled((batch, slots), False, ms.bool_)
+        is_background = ops.concat((ops.logical_and(is_background, is_valid), nowhere), 1)
 
         index, is_positive, is_filled = self.draw(is_positive, is_background, priority)
-        match = ops.gather(match, index, 1, 1)
-        labels = ops.gather(gt_labels, match, 1, 1)
-        labels = ops.select(is_positive, labels, ops.full_like(labels, self.num_classes))
-        labels = ops.select(is_filled, labels, ops.full_like(labels, EMPTY))
-        rois = ops.gather(candidates, index, 1, 1)
-        deltas = self.coder.encode(ops.gather(gt_boxes, match, 1, 1), rois)
-        return _where(is_filled, rois), labels, _where(is_positive, deltas)
+        match = rows_of(match, index)
+        labels = rows_of(gt_labels, match)
+        labels = ops.select(is_positive, labels, self.num_classes)
+        labels = ops.select(is_filled, labels, EMPTY)
+        rois = rows_of(candidates, index)
+        deltas = self.coder.encode(rows_of(gt_boxes, match), rois)
+        return where(is_filled, rois), labels, where(is_positive, deltas)
 
     def assign(
         self, proposals: ms.Tensor, gt_boxes: ms.Tensor, is_object: ms.Tensor, is_crowd: ms.Tensor,
     ) -> tuple[ms.Tensor, ms.Tensor, ms.Tensor]:
         """Returns each proposal's box int32[N, P], whether it is positive for it, and whether it is background."""
-        shared = pairwise_intersection(proposals, gt_boxes)   # [N, P, G]
-        area = box_area(proposals)
+        shared = self.intersection(proposals, gt_boxes)   # [N, P, G]
+        area = ops.maximum(box_area(proposals), _SMALLEST_AREA)
         union = ops.expand_dims(area, 2) + ops.expand_dims(box_area(gt_boxes), 1) - shared
-        iou = shared / ops.maximum(union, _SMALLEST_AREA)
-        is_object = ops.broadcast_to(ops.expand_dims(is_object, 1), iou.shape)
-        iou = ops.select(is_object, iou, ops.full_like(iou, -1.0))
+        iou = shared * ops.expand_dims(is_object.astype(ms.float32), 1) / union
         match, best = self.best(iou)
         match = match.astype(ms.int32)
         is_positive, is_background = best >= self.pos_iou, best < self.neg_iou
@@ -107,11 +109,22 @@ class RoiSampler(nn.Cell):
             is_background = ops.logical_and(is_background, in_crowd < self.crowd_ignore_ioa * area)
         return match, is_positive, is_background
 
+    def intersection(self, boxes: ms.Tensor, others: ms.Tensor) -> ms.Tensor:
+        """Boxes float32[N, P, 4] and float32[N, G, 4] -> float32[N, P, G], pixels squared."""
+        batch, count, number = boxes.shape[0], boxes.shape[1], others.shape[1]
+        shape = (batch, 2, count, number)
+        low, high = self.halves(ops.expand_dims(ops.transpose(boxes, (0, 2, 1)), 3))   # [N, 2, P, 1] each
+        other_low, other_high = self.halves(ops.expand_dims(ops.transpose(others, (0, 2, 1)), 2))   # [N, 2, 1, G]
+        ends = ops.minimum(ops.broadcast_to(high, shape), ops.broadcast_to(other_high, shape))
+        starts = ops.maximum(ops.broadcast_to(low, shape), ops.broadcast_to(other_low, shape))
+        width, height = self.halves(ops.relu(ends - starts))   # [N, 1, P, G] each
+        return (width * height).reshape(batch, count, number)
+
     def last_claim(self, iou: ms.Tensor) -> ms.Tensor:
         """IoU float32[N, P, G] -> int32[N, P]: the last box of which the proposal has the highest IoU, -1 for none."""
         highest = iou.max(axis=1, keepdims=True)
-        is_claim = ops.logical_and(iou == highest, ops.logical_and(iou >= self.min_pos_iou, iou > 0))
-        number = ops.arange(1, iou.shape[2] + 1).astype(ms.float32)
+        is_claim = ops.logical_and(iou == highest, ops.logical_and(iou >= self.min_pos_iou, iou > 0.0))
+        number = (int_range(iou.shape[2]) + 1).astype(ms.float32)
         return (is_claim.astype(ms.float32) * number).max(axis=2).astype(ms.int32) - 1
 
     def draw(
@@ -122,41 +135,21 @@ class RoiSampler(nn.Cell):
         Returns:
             int32[N, R]: index of the candidate; bool[N, R]: whether it is positive; bool[N, R]: whether there is one.
         """
-        nothing = ops.full_like(priority, -1.0)
         num_candidates = priority.shape[1]
         limit = min(self.num_positives, num_candidates)
-        positive_score, positive_index = ops.topk(ops.select(is_positive, priority, nothing), limit)
-        background_score, background_index = ops.topk(
-            ops.select(is_background, priority, nothing), min(self.num_samples, num_candidates))
+        positive_score, positive_index = self.top(ops.select(is_positive, priority, -1.0), limit)
+        background_score, background_index = self.top(
+            ops.select(is_background, priority, -1.0), min(self.num_samples, num_candidates))
         scores = ops.concat((positive_score, background_score), 1)   # [N, limit + background]
         indices = ops.concat((positive_index, background_index), 1)
 
         # Slot s takes the s-th positive; from the last of them on the background, which begins at `limit`.
         num_positives = (positive_score >= 0).astype(ms.int32).sum(axis=1, keepdims=True)   # [N, 1]
-        slot = ops.expand_dims(ops.arange(self.num_samples).astype(ms.int32), 0)   # [1, R]
+        slot = ops.broadcast_to(int_range(self.num_samples), (priority.shape[0], self.num_samples))
         is_positive = slot < num_positives
-        source = ops.select(is_positive, ops.broadcast_to(slot, is_positive.shape), slot + limit - num_positives)
+        source = ops.select(is_positive, slot, slot + limit - num_positives)
         last = scores.shape[1] - 1
         is_filled = source <= last
         source = ops.minimum(source, last)
-        is_filled = ops.logical_and(is_filled, ops.gather(scores, source, 1, 1) >= 0)
-        return ops.gather(indices, source, 1, 1), is_positive, is_filled
-
-
-def box_area(boxes: ms.Tensor) -> ms.Tensor:
-    """Boxes float32[..., 4] -> float32[...], pixels squared."""
-    return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
-
-
-def pairwise_intersection(boxes: ms.Tensor, others: ms.Tensor) -> ms.Tensor:
-    """Boxes float32[N, P, 4] and float32[N, G, 4] -> float32[N, P, G], pixels squared."""
-    boxes = ops.expand_dims(ops.transpose(boxes, (0, 2, 1)), 3)     # [N, 4, P, 1]
-    others = ops.expand_dims(ops.transpose(others, (0, 2, 1)), 2)   # [N, 4, 1, G]
-    sides = ops.minimum(boxes[:, 2:], others[:, 2:]) - ops.maximum(boxes[:, :2], others[:, :2])   # [N, 2, P, G]
-    sides = ops.relu(sides)
-    return sides[:, 0] * sides[:, 1]
-
-
-def _where(condition: ms.Tensor, boxes: ms.Tensor) -> ms.Tensor:
-    """bool[N, K] and float32[N, K, 4] -> float32[N, K, 4], zeros where the condition is false."""
-    return ops.select(ops.broadcast_to(ops.expand_dims(condition, 2), boxes.shape), boxes, ops.zeros_like(boxes))
+        is_filled = ops.logical_and(is_filled, rows_of(scores, source) >= 0)
+        return rows_of(indices, source), is_positive, is_filled

@@ -7,6 +7,8 @@ import mindspore as ms
 import numpy as np
 from mindspore import nn, ops
 
+from .graph_tools import corners
+
 # Widths and heights change by at most this factor, so that an untrained head cannot overflow exp (MMDetection's
 # wh_ratio_clip).
 MAX_LOG_SIZE_CHANGE = abs(math.log(16 / 1000))
@@ -57,9 +59,11 @@ class BoxCoder(nn.Cell):
         Returns:
             float32[..., 4], (dx, dy, dw, dh); finite, but without meaning where a side is not positive.
         """
-        sizes = ops.maximum(boxes[..., 2:] - boxes[..., :2], _SMALLEST_SIDE)
-        reference_sizes = ops.maximum(references[..., 2:] - references[..., :2], _SMALLEST_SIDE)
-        shifts = (boxes[..., :2] + boxes[..., 2:] - references[..., :2] - references[..., 2:]) * 0.5 / reference_sizes
+        low, high = corners(boxes)
+        reference_low, reference_high = corners(references)
+        sizes = ops.maximum(high - low, _SMALLEST_SIDE)
+        reference_sizes = ops.maximum(reference_high - reference_low, _SMALLEST_SIDE)
+        shifts = (low + high - reference_low - reference_high) * 0.5 / reference_sizes
         # ln(a / b), from the smaller to the larger of them: log1p repeats bit for bit on a CPU, log does not.
         change = sizes - reference_sizes
         log_sizes = ops.sign(change) * ops.log1p(ops.abs(change) / ops.minimum(sizes, reference_sizes))
@@ -75,8 +79,10 @@ class BoxCoder(nn.Cell):
         Returns:
             float32[..., 4], xyxy pixels, not clipped to the image.
         """
-        deltas = deltas * self.stds + self.means
-        sizes = references[..., 2:] - references[..., :2]
-        centers = references[..., :2] + sizes * 0.5 + deltas[..., :2] * sizes
-        half_sizes = ops.exp(ops.clamp(deltas[..., 2:], -MAX_LOG_SIZE_CHANGE, MAX_LOG_SIZE_CHANGE)) * sizes * 0.5
+        shifts, log_sizes = corners(deltas * self.stds + self.means)
+        low, high = corners(references)
+        sizes = high - low
+        centers = low + sizes * 0.5 + shifts * sizes
+        log_sizes = ops.minimum(ops.maximum(log_sizes, -MAX_LOG_SIZE_CHANGE), MAX_LOG_SIZE_CHANGE)
+        half_sizes = ops.exp(log_sizes) * sizes * 0.5
         return ops.concat((centers - half_sizes, centers + half_sizes), axis=-1)

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import mindspore as ms
+import numpy as np
 from mindspore import nn, ops
 
 from utils.cpu_kernels.nms import Nms
 
 from .box_coder import BoxCoder
-from .proposal_generator import clip_boxes
+from .gather import rows_of
+from .graph_tools import clip_boxes, filled, has_sides_above
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ class DetectionSelector(nn.Cell):
         self.min_score = rule.min_score
         self.candidates, self.max_detections = rule.candidates, rule.max_detections
         self.coder, self.suppress = BoxCoder(rule.target_means, rule.target_stds), Nms(rule.nms_iou)
-        self.classes_in_a_row = math.ceil(math.sqrt(num_classes))
+        self.fields, self.top = ms.Tensor(_fields(num_classes)), ops.TopK(sorted=True)
+        self.halves = ops.Split(1, 2)
 
     def construct(
         self, rois: ms.Tensor, is_valid: ms.Tensor, logits: ms.Tensor, deltas: ms.Tensor, image_metas: ms.Tensor
@@ -73,44 +76,44 @@ class DetectionSelector(nn.Cell):
         batch, count = is_valid.shape
         scores = ops.softmax(logits, axis=-1)[:, : self.num_classes].reshape(batch, count, self.num_classes)
         scores = (scores * ops.expand_dims(is_valid.astype(ms.float32), 2)).reshape(batch, -1)
-        scores, pair = ops.topk(scores, min(self.candidates, count * self.num_classes))   # [N, K]
+        scores, pair = self.top(scores, min(self.candidates, count * self.num_classes))   # [N, K]
         roi = (pair // self.num_classes).astype(ms.int32)
         labels = (pair - roi * self.num_classes).astype(ms.int32)
-        boxes = self.coder.decode(
-            ops.gather(deltas.reshape(batch, -1, 4), pair, 1, 1), ops.gather(rois, roi, 1, 1))
-        scale_y, scale_x = image_metas[:, 2:3], image_metas[:, 3:]
-        boxes = boxes / ops.expand_dims(ops.concat((scale_x, scale_y, scale_x, scale_y), 1), 1)
-        boxes = clip_boxes(boxes, image_metas[:, :2])
-
-        sides = boxes[..., 2:] - boxes[..., :2]
-        has_area = ops.logical_and(sides[..., 0] > 0, sides[..., 1] > 0)
-        is_candidate = ops.logical_and(has_area, scores > self.min_score)
-        kept = self.suppress(boxes + self.shift(labels, image_metas), is_candidate)
+        boxes = self.coder.decode(rows_of(deltas.reshape(batch, -1, 4), pair), rows_of(rois, roi))
+        size, scale = self.halves(image_metas)   # [N, 2] each, vertical before horizontal
+        scale_y, scale_x = self.halves(scale)
+        boxes = clip_boxes(boxes / ops.expand_dims(ops.concat((scale_x, scale_y, scale_x, scale_y), 1), 1), size)
+        is_candidate = ops.logical_and(has_sides_above(boxes, 0.0), scores > self.min_score)
+        kept = self.suppress(boxes + self.shift(labels, size), is_candidate)
         return self.best(boxes, scores * kept.astype(ms.float32), labels)
 
-    def shift(self, labels: ms.Tensor, image_metas: ms.Tensor) -> ms.Tensor:
-        """Puts each class into a field of its own, so that one suppression serves all: float32[N, K, 4], pixels.
-
-        The fields lie in a square, not in a row, since large coordinates cost small boxes their last bits.
-        """
-        field = ops.expand_dims(image_metas[:, :2].max(axis=1, keepdims=True) + 1.0, 1)   # [N, 1, 1]
-        row = labels // self.classes_in_a_row
-        column = labels - row * self.classes_in_a_row
-        return ops.stack((column, row, column, row), -1).astype(ms.float32) * field
+    def shift(self, labels: ms.Tensor, size: ms.Tensor) -> ms.Tensor:
+        """Puts each class into a field of its own, so that one suppression serves all: float32[N, K, 4], pixels."""
+        side = ops.expand_dims(size.max(axis=1, keepdims=True) + 1.0, 1)   # [N, 1, 1]
+        return ops.gather(self.fields, labels, 0) * side
 
     def best(
         self, boxes: ms.Tensor, scores: ms.Tensor, labels: ms.Tensor
     ) -> tuple[ms.Tensor, ms.Tensor, ms.Tensor]:
         """Fills the slots with what has a score, best first; the others are 0."""
         limit = min(self.max_detections, scores.shape[1])
-        scores, index = ops.topk(scores, limit)
+        scores, index = self.top(scores, limit)
         is_found = scores > 0
-        boxes = ops.gather(boxes, index, 1, 1) * ops.expand_dims(is_found.astype(ms.float32), 2)
-        labels = ops.gather(labels, index, 1, 1) * is_found.astype(ms.int32)
+        boxes = rows_of(boxes, index) * ops.expand_dims(is_found.astype(ms.float32), 2)
+        labels = rows_of(labels, index) * is_found.astype(ms.int32)
         missing = self.max_detections - limit
         if missing > 0:
             batch = scores.shape[0]
-            boxes = ops.concat((boxes, ops.zeros((batch, missing, 4), ms.float32)), 1)
-            scores = ops.concat((scores, ops.zeros((batch, missing), ms.float32)), 1)
-            labels = ops.concat((labels, ops.zeros((batch, missing), ms.int32)), 1)
+            boxes = ops.concat((boxes, filled((batch, missing, 4), 0.0, ms.float32)), 1)
+            scores = ops.concat((scores, filled((batch, missing), 0, ms.float32)), 1)
+            labels = ops.concat((labels, filled((batch, missing), 0, ms.int32)), 1)
         return boxes, scores, labels
+
+
+def _fields(num_classes: int) -> np.ndarray:
+    """Returns float32[C, 4]: column, row, column, row of each class's field.
+
+    The fields lie in a square, not in a row, since large coordinates cost small boxes their last bits.
+    """
+    row, column = np.divmod(np.arange(num_classes), math.ceil(math.sqrt(num_classes)))
+    return np.stack((column, row, column, row), axis=1).astype(np.float32)

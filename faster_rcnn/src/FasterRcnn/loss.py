@@ -3,6 +3,8 @@
 import mindspore as ms
 from mindspore import nn, ops
 
+from .graph_tools import int_range
+
 
 class RpnLoss(nn.Cell):
     """Binary cross entropy of the sampled anchors and smooth L1 of the positive ones.
@@ -82,7 +84,7 @@ class RcnnLoss(nn.Cell):
         is_positive = is_sampled * (labels < self.num_classes).astype(ms.float32)
         count = ops.maximum(is_sampled.sum(), 1.0)
         class_terms = softmax_cross_entropy(logits, labels) * is_sampled
-        own_class = ops.clamp(labels, 0, self.num_classes - 1).reshape(-1, 1, 1)
+        own_class = ops.minimum(ops.maximum(labels, 0), self.num_classes - 1).reshape(-1, 1, 1)
         deltas = ops.gather_elements(deltas, 1, ops.broadcast_to(own_class, (labels.shape[0], 1, 4))).reshape(-1, 4)
         box_terms = smooth_l1(deltas - targets, self.beta) * ops.expand_dims(is_positive, 1)
         return self.cls_weight * class_terms.sum() / count, self.reg_weight * box_terms.sum() / count
@@ -98,7 +100,7 @@ def softmax_cross_entropy(logits: ms.Tensor, labels: ms.Tensor) -> ms.Tensor:
     shifted = logits - ops.stop_gradient(logits.max(axis=1, keepdims=True))
     # The largest term of the sum is 1; log1p repeats bit for bit on a CPU, log does not.
     log_sum = ops.log1p(ops.exp(shifted).sum(axis=1) - 1.0)
-    is_label = (ops.expand_dims(labels, 1) == ops.arange(logits.shape[1]).astype(ms.int32)).astype(ms.float32)
+    is_label = (ops.expand_dims(labels, 1) == int_range(logits.shape[1])).astype(ms.float32)
     return log_sum - (shifted * is_label).sum(axis=1)
 
 
@@ -107,5 +109,5 @@ def smooth_l1(difference: ms.Tensor, beta: float) -> ms.Tensor:
     magnitude = ops.abs(difference)
     if beta == 0:
         return magnitude
-    inner = ops.minimum(magnitude, ops.full_like(magnitude, beta))
+    inner = ops.minimum(magnitude, beta)
     return 0.5 * inner * inner / beta + (magnitude - inner)

@@ -9,6 +9,8 @@ from mindspore import nn, ops
 from utils.cpu_kernels.nms import Nms
 
 from .box_coder import BoxCoder
+from .gather import rows_of
+from .graph_tools import clip_boxes, filled, has_sides_above, where
 
 _LOWEST = float(np.finfo(np.float32).min)   # score of an empty slot
 
@@ -37,11 +39,13 @@ class ProposalGenerator(nn.Cell):
     ) -> None:
         super().__init__()
         self.anchors = ms.Tensor(anchors, ms.float32)
+        self.level_counts = tuple(int(count) for count in level_counts)
         self.borders = tuple(int(border) for border in np.cumsum((0, *level_counts)))
         self.counts = tuple(min(nms_pre, count) for count in level_counts)   # looked at on each level
         self.row = max(self.counts)   # slots of each level
         self.max_proposals, self.min_size = max_proposals, min_size
         self.coder, self.suppress = BoxCoder(target_means, target_stds), Nms(nms_threshold)
+        self.top = ops.TopK(sorted=True)
 
     def construct(self, objectness: ms.Tensor, deltas: ms.Tensor, content: ms.Tensor) -> tuple[ms.Tensor, ms.Tensor]:
         """Makes the proposals of a batch.
@@ -59,53 +63,35 @@ class ProposalGenerator(nn.Cell):
         deltas = ops.stop_gradient(deltas).astype(ms.float32)
         scores, index = self.best_of_levels(objectness)   # [N, levels * row] each
         references = ops.gather(self.anchors, index, 0)
-        boxes = self.coder.decode(ops.gather(deltas, index, 1, 1), references)
+        boxes = self.coder.decode(rows_of(deltas, index), references)
         boxes = clip_boxes(boxes, content)
-
-        sides = boxes[..., 2:] - boxes[..., :2]
-        is_large = ops.logical_and(sides[..., 0] > self.min_size, sides[..., 1] > self.min_size)
-        is_valid = ops.logical_and(is_large, scores > _LOWEST)
+        is_valid = ops.logical_and(has_sides_above(boxes, self.min_size), scores > _LOWEST)
         rows = (boxes.shape[0] * len(self.counts), self.row)   # each level of each image on its own
         kept = self.suppress(boxes.reshape(*rows, 4), is_valid.reshape(rows)).reshape(scores.shape)
-        return self.best_of_all(boxes, ops.select(kept, scores, ops.full_like(scores, _LOWEST)))
+        return self.best_of_all(boxes, ops.select(kept, scores, _LOWEST))
 
     def best_of_levels(self, objectness: ms.Tensor) -> tuple[ms.Tensor, ms.Tensor]:
         """Returns score and index of each level's best anchors, [N, levels * row], best first within each level."""
         batch = objectness.shape[0]
+        levels = ops.split(objectness, self.level_counts, 1)
         scores, indices = (), ()
         for level, count in enumerate(self.counts):
-            first, last = self.borders[level], self.borders[level + 1]
-            score, index = ops.topk(objectness[:, first:last], count)
+            score, index = self.top(levels[level], count)
             scores += (score,)
-            indices += (index + first,)
+            indices += (index + self.borders[level],)
             if count < self.row:
-                scores += (ops.full((batch, self.row - count), _LOWEST, dtype=ms.float32),)
-                indices += (ops.zeros((batch, self.row - count), index.dtype),)
+                scores += (filled((batch, self.row - count), _LOWEST, ms.float32),)
+                indices += (filled((batch, self.row - count), 0, ms.int32),)
         return ops.concat(scores, 1), ops.concat(indices, 1)
 
     def best_of_all(self, boxes: ms.Tensor, scores: ms.Tensor) -> tuple[ms.Tensor, ms.Tensor]:
         """Boxes float32[N, K, 4] and scores float32[N, K] -> what `construct` returns."""
         count = min(self.max_proposals, scores.shape[1])
-        scores, index = ops.topk(scores, count)
+        scores, index = self.top(scores, count)
         is_valid = scores > _LOWEST
-        boxes = ops.gather(boxes, index, 1, 1)
-        boxes = ops.select(ops.broadcast_to(ops.expand_dims(is_valid, 2), boxes.shape), boxes, ops.zeros_like(boxes))
+        boxes = where(is_valid, rows_of(boxes, index))
         if count < self.max_proposals:
             batch, missing = boxes.shape[0], self.max_proposals - count
-            boxes = ops.concat((boxes, ops.zeros((batch, missing, 4), ms.float32)), 1)
-            is_valid = ops.concat((is_valid, ops.zeros((batch, missing), ms.bool_)), 1)
+            boxes = ops.concat((boxes, filled((batch, missing, 4), 0.0, ms.float32)), 1)
+            is_valid = ops.concat((is_valid, filled((batch, missing), False, ms.bool_)), 1)
         return boxes, is_valid
-
-
-def clip_boxes(boxes: ms.Tensor, size: ms.Tensor) -> ms.Tensor:
-    """Moves what lies outside an image to its border.
-
-    Args:
-        boxes: float32[N, K, 4], xyxy pixels.
-        size: float32[N, 2], height and width in pixels.
-
-    Returns:
-        float32[N, K, 4].
-    """
-    limit = ops.concat((size[:, 1:], size[:, :1], size[:, 1:], size[:, :1]), 1)
-    return ops.minimum(ops.maximum(boxes, 0.0), ops.expand_dims(limit, 1))

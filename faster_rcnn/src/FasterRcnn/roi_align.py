@@ -5,6 +5,8 @@ from mindspore import nn, ops
 
 from utils.cpu_kernels.roi_align import RoiAlign
 
+from .graph_tools import box_area, filled
+
 
 class RoiExtractor(nn.Cell):
     """Chooses the level of each region and pools it there.
@@ -49,8 +51,8 @@ class RoiExtractor(nn.Cell):
         Returns:
             int32[N, R], index of the level.
         """
-        size = ops.sqrt((rois[..., 2] - rois[..., 0]) * (rois[..., 3] - rois[..., 1])) / self.finest_scale + 1e-6
-        level = ops.zeros(size.shape, ms.int32)
+        size = ops.sqrt(box_area(rois)) / self.finest_scale + 1e-6
+        level = filled(size.shape, 0, ms.int32)
         for doubling in self.doublings:
             level = level + (size >= doubling).astype(ms.int32)
         return level
