@@ -68,9 +68,7 @@ def refuse_unbuilt(config: FasterRcnnConfig) -> None:
             raise BadStateError(f"{config.origin(key)}: {key} is set, but {feature} is not built yet; leave it out")
 
 
-def with_stored_network(
-    config: FasterRcnnConfig, checkpoint: Path, *, takes_backbone: bool = True
-) -> FasterRcnnConfig:
+def with_stored_network(config: FasterRcnnConfig, checkpoint: Path, *, takes_backbone: bool = True) -> FasterRcnnConfig:
     """Returns the configuration of the network that a checkpoint is of.
 
     `res2net_stage1_pool` is taken from the checkpoint where it says it.
@@ -295,9 +293,7 @@ def build_evaluator(config: FasterRcnnConfig, network: FasterRcnnRes2net, split:
     )
 
 
-def build_picture_detector(
-    config: FasterRcnnConfig, network: FasterRcnnRes2net, num_pictures: int
-) -> PictureDetector:
+def build_picture_detector(config: FasterRcnnConfig, network: FasterRcnnRes2net, num_pictures: int) -> PictureDetector:
     """Builds what detects in image files."""
     return PictureDetector(
         detector=build_detector(config, network), inputs=input_settings(config),
