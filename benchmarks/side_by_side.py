@@ -161,4 +161,4 @@ def operator_kind(operator: str, full_name: str) -> str:
         return operator
     cells = [part for part in full_name.split("/") if "-" in part and not part.startswith("Custom-op")]
     direction = "gradient" if "Grad_Custom" in full_name else "forward"
-    return f"kernel of {cells[-1].rpartition('-')[2]}, {direction}"
+    return f"kernel of {cells[-1].rpartition('-')[2] if cells else 'an unnamed cell'}, {direction}"
