@@ -1,11 +1,15 @@
 """The same boxes as COCO and as TXT: the same pictures and targets to learn from, and the same AP."""
 
 import json
+from dataclasses import replace
 
+import mindspore as ms
 import numpy as np
 import pytest
 
-from faster_rcnn.tests.tiny_split import change, open_training
+from faster_rcnn.src import build
+from faster_rcnn.src.config import load
+from faster_rcnn.tests.tiny_split import TINY, change, open_training
 from utils.detection.coco_metrics import CocoResult, detections_to_coco, evaluate_coco
 from utils.detection.mindrecord import open_mindrecord, unpack_annotation
 from utils.detection.splits import Split
@@ -91,3 +95,23 @@ def test_the_ground_truth_of_the_list_is_that_of_the_json(splits):
         (row["image_id"], row["category_id"], *row["bbox"], row["area"], row["iscrowd"])
         for row in listed["annotations"]
     )
+
+
+def test_the_network_finds_the_same_in_both(splits):
+    """What random weights find is wrong, but the same."""
+    coco, txt = splits
+    ms.set_context(mode=ms.GRAPH_MODE)
+    ms.set_seed(1)
+    config = load([*TINY, "--test_score_thr=0.01", "--rpn_nms_pre=50", "--rpn_max_num=20", "--test_max_per_img=10"])
+    evaluator = build.build_evaluator(config, build.build_network(config, num_classes=2), coco)
+    of_coco = evaluator.evaluate()
+    of_txt = replace(evaluator, records=txt.records, ground_truth=txt.ground_truth).evaluate()
+    assert len(of_coco.detections) > 10
+    category = dict(zip(coco.records.category_ids, txt.records.category_ids, strict=True))
+    image = dict(zip(coco.records.image_ids.tolist(), txt.records.image_ids.tolist(), strict=True))
+    renamed = [
+        {**row, "image_id": image[row["image_id"]], "category_id": category[row["category_id"]]}
+        for row in of_coco.detections
+    ]
+    assert renamed == of_txt.detections
+    np.testing.assert_array_equal(of_coco.result.stats, of_txt.result.stats)
