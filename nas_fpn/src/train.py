@@ -3,18 +3,17 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from utils.detection.evaluation import Evaluator, metrics_of
 from utils.detection.mindrecord_info import describe_cut_boxes
 from utils.detection.splits import Split
 from utils.model_utils.config import dump_config
-from utils.model_utils.device_adapter import DeviceInfo, resolve_amp_level, set_up_device
+from utils.model_utils.device_adapter import DeviceInfo, resolve_amp_level
 from utils.training.checkpoint import CheckpointFolder
-from utils.training.logging_setup import set_up_logging
 from utils.training.loop import Trainer
 from utils.training.records import EpochRecord, StepRecord, TrainResult
 from utils.training.resume import AUTO
+from utils.training.run import open_run
 from utils.training.run_folder import RunFolder
 
 from . import build
@@ -74,17 +73,8 @@ def train(config: NasFpnConfig) -> TrainResult:
     Raises:
         UserError: a path, the data, a checkpoint or the run folder cannot be used, or the loss is not finite.
     """
-    set_up_logging()
     build.refuse_unbuilt(config)
-    with RunFolder(
-        Path(config.run_dir), resume=bool(config.resume), overwrite=config.overwrite,
-        checkpoints=config.save_checkpoint_path,
-    ) as run:
-        set_up_logging(run.log_path)
-        for note in config.notes():
-            logger.info("%s", note)
-        run.write_config(dump_config(config))
-        device = set_up_device(config.device_target, config.device_id, seed=config.seed)
+    with open_run(config) as (run, device):
         return _build_trainer(config, run, device).fit()
 
 
