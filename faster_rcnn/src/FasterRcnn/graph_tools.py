@@ -10,7 +10,14 @@ import numpy as np
 from mindspore import ops
 from mindspore.ops import constexpr
 
-_halve_last = ops.Split(-1, 2)
+_halve_second, _halve_third = ops.Split(1, 2), ops.Split(2, 2)   # ONNX export takes no axis counted from the end
+
+
+def _halve_last(values: ms.Tensor) -> tuple[ms.Tensor, ms.Tensor]:
+    """Takes the last axis of a matrix or of a batch of matrices apart."""
+    if values.ndim == 2:
+        return _halve_second(values)
+    return _halve_third(values)
 
 
 @constexpr
