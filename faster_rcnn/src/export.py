@@ -1,0 +1,85 @@
+"""The export command: checkpoint in; model file, compared with the network, and its description out."""
+
+import logging
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+from mindspore import nn
+
+from utils.cpu_kernels.roi_align import STOCK_SAMPLING_RATIO
+from utils.exporting.description import write_description
+from utils.exporting.export import choose_format, export_network, format_exported
+from utils.model_utils.config import require
+from utils.model_utils.device_adapter import set_up_device
+from utils.model_utils.files import make_writable_folder
+from utils.training.logging_setup import set_up_logging
+
+from . import build
+from .config import FasterRcnnConfig
+
+logger = logging.getLogger(__name__)
+
+BLOCK = 32  # pixels of a side of the probe's blocks: small enough for many, large enough to be objects
+PROBE_SCALES = (0.5, 0.8)  # input pixels for an original one, vertically and horizontally
+
+
+def export(config: FasterRcnnConfig) -> None:
+    """Exports `checkpoint_path` to `file_name` (in `run_dir`) as `file_format`; `file_name`.json describes it.
+
+    The file is compared with a network of MindSpore's own operators, of which alone it can be made.
+
+    Raises:
+        UserError: the checkpoint or a path cannot be used, or the format cannot hold the network.
+    """
+    set_up_logging()
+    build.refuse_unbuilt(config)
+    checkpoint = require(config, "checkpoint_path", "file")
+    path = Path(config.run_dir, config.file_name).expanduser()
+    make_writable_folder(path.parent, "--file_name")
+    device = set_up_device(config.device_target, config.device_id, seed=config.seed)
+    file_format = choose_format(config.file_format, device.target)
+    config = build.with_stored_network(config, checkpoint)
+    network, classes = build.load_detector(config, checkpoint)
+    if config.roi_sampling_ratio == 0:
+        logger.info("regions are pooled with %d x %d samples in a cell, since MindSpore's operator cannot take as many "
+                    "as a cell has pixels; eval.py --roi_sampling_ratio=%d evaluates this network",
+                    *(STOCK_SAMPLING_RATIO,) * 3)
+    portable = build.build_export(config, network, len(classes.names))
+    sample = partial(probe, config.img_height, config.img_width)
+    log_probe(portable, sample(config.export_batch_size))
+    model = export_network(
+        portable, build.input_descriptions(config), path, file_format, output_names=build.OUTPUT_NAMES, sample=sample
+    )
+    description = write_description(model.file.parent, build.describe_model(config, classes, model))
+    print(format_exported(model))
+    print(f"described in {description}")
+
+
+def probe(height: int, width: int, batch_size: int) -> list[np.ndarray]:
+    """Draws the inputs that network and file are compared on: blocks of colours, whose edges look like objects.
+
+    Returns:
+        float32[N, 3, height, width], normalised pictures with padding below; and float32[N, 4], their metas.
+    """
+    draws = np.random.default_rng(0)
+    blocks = draws.standard_normal((batch_size, 3, -(-height // BLOCK), -(-width // BLOCK))).astype(np.float32)
+    images = np.kron(2 * blocks, np.ones((1, 1, BLOCK, BLOCK), np.float32))[:, :, :height, :width]
+    images += 0.2 * draws.standard_normal(images.shape).astype(np.float32)
+    content = max(BLOCK, height - BLOCK), width
+    images[:, :, content[0]:] = 0
+    sizes = [round(side / scale) for side, scale in zip(content, PROBE_SCALES, strict=True)]
+    return [np.ascontiguousarray(images), np.tile(np.float32([*sizes, *PROBE_SCALES]), (batch_size, 1))]
+
+
+def log_probe(network: nn.Cell, arrays: Sequence[np.ndarray]) -> None:
+    """Says how much the comparison is worth: a network that finds nothing has only zeros to compare."""
+    scores = network.set_train(False)(*map(ms.Tensor, arrays))[1].asnumpy()
+    count = int((scores > 0).sum())
+    if count:
+        logger.info("%d detections on the drawn picture to compare with", count)
+    else:
+        logger.warning("the network finds nothing on the drawn picture: that the file finds nothing either is all that "
+                       "can be compared; a lower --test_score_thr lets it find more")
