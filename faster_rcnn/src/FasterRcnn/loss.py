@@ -92,7 +92,9 @@ class RcnnLoss(nn.Cell):
 
 def binary_cross_entropy(logits: ms.Tensor, targets: ms.Tensor) -> ms.Tensor:
     """Computes -ln of the probability of each target, 0 or 1; float32[...], stable for logits of any size."""
-    return ops.relu(logits) - logits * targets + ops.log1p(ops.exp(-ops.abs(logits)))
+    magnitude = ops.abs(logits)
+    # Half of x + |x| is relu(x), and its gradient at 0, where a layer that is off puts all logits, is 1/2 and not 0.
+    return 0.5 * (logits + magnitude) - logits * targets + ops.log1p(ops.exp(-magnitude))
 
 
 def softmax_cross_entropy(logits: ms.Tensor, labels: ms.Tensor) -> ms.Tensor:
