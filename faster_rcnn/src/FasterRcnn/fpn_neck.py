@@ -30,8 +30,8 @@ class FpnNeck(nn.Cell):
             index = last - 1 - step
             merged = (self.laterals[index](features[index]) + _twice_as_large(merged[0]), *merged)
         pyramid = ()
-        for index, output in enumerate(self.outputs):
-            pyramid = (*pyramid, output(merged[index]))
+        for index in range(len(self.outputs)):
+            pyramid = (*pyramid, self.outputs[index](merged[index]))
         for _ in range(self.num_extra):
             pyramid = (*pyramid, self.subsample(pyramid[-1]))
         return pyramid

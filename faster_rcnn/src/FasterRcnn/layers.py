@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from mindspore import Tensor, nn, ops
 from mindspore.common.initializer import HeNormal
 
-from utils.cpu_kernels.convolution import Convolution
+from utils.cpu_kernels.convolution_norm import ConvolutionNorm
 from utils.model_utils.errors import BadValueError
 
 FROZEN, TRAINED = "frozen", "trained"
@@ -36,7 +36,7 @@ class NormSettings:
                 f"norm statistics are '{self.statistics}', wanted '{FROZEN}' or '{TRAINED}'; set norm_statistics")
 
 
-class ConvNorm(nn.Cell):
+class ConvNorm(ConvolutionNorm):
     """Convolution without bias, batch norm, and a ReLU if wanted; padded as PyTorch's `padding=kernel // 2`.
 
     Args:
@@ -53,19 +53,10 @@ class ConvNorm(nn.Cell):
         self, in_channels: int, out_channels: int, kernel: int, norm: NormSettings, *, stride: int = 1,
         has_relu: bool = True, gamma_init: str = "ones",
     ) -> None:
-        super().__init__()
-        self.conv = Convolution(
-            in_channels, out_channels, kernel, stride,
+        super().__init__(
+            in_channels, out_channels, kernel, stride, has_relu=has_relu,
+            has_fixed_statistics=norm.statistics == FROZEN, eps=norm.eps, momentum=norm.momentum, gamma_init=gamma_init,
             weight_init=HeNormal(mode="fan_out", nonlinearity="relu"))   # He et al. 2015, eq. 14
-        self.norm = nn.BatchNorm2d(
-            out_channels, eps=norm.eps, momentum=norm.momentum, gamma_init=gamma_init,
-            use_batch_statistics=False if norm.statistics == FROZEN else None)
-        self.has_relu = has_relu
-
-    def construct(self, feature: Tensor) -> Tensor:
-        """float32[N, in, H, W] -> float32[N, out, H / stride, W / stride]."""
-        feature = self.norm(self.conv(feature))
-        return ops.relu(feature) if self.has_relu else feature
 
 
 class PaddedPool(nn.Cell):
@@ -82,13 +73,20 @@ class PaddedPool(nn.Cell):
 
     def __init__(self, pool: type[nn.Cell], stride: int) -> None:
         super().__init__()
-        sides = (1, 1) if stride == 1 else (1, 0)
-        self.pad = ops.Pad(((0, 0), (0, 0), sides, sides))
+        self.pads_all_sides = stride == 1
         self.pool = pool(kernel_size=3, stride=stride, pad_mode="valid")
 
     def construct(self, feature: Tensor) -> Tensor:
         """float32[N, C, H, W] -> float32[N, C, H / stride, W / stride]."""
-        return self.pool(self.pad(feature))
+        batch, channels, _, width = feature.shape
+        feature = self.pad(feature, ops.zeros((batch, channels, 1, width), feature.dtype), 2)
+        column = ops.zeros((batch, channels, feature.shape[2], 1), feature.dtype)
+        return self.pool(self.pad(feature, column, 3))   # ops.Pad takes five times as long on a CPU
+
+    def pad(self, feature: Tensor, zeros: Tensor, axis: int) -> Tensor:
+        """Lays zeros before the feature, and after it where all sides are padded."""
+        parts = (zeros, feature, zeros) if self.pads_all_sides else (zeros, feature)
+        return ops.concat(parts, axis)
 
 
 def freeze(cells: list[nn.Cell]) -> None:
@@ -97,5 +95,5 @@ def freeze(cells: list[nn.Cell]) -> None:
         for parameter in cell.get_parameters():
             parameter.requires_grad = False
         for _, part in cell.cells_and_names():
-            if isinstance(part, nn.BatchNorm2d):
-                part.use_batch_statistics = False
+            if isinstance(part, ConvolutionNorm):
+                part.fix_statistics()

@@ -39,9 +39,10 @@ class Res2NetBlock(nn.Cell):
         self.splits = nn.CellList([
             ConvNorm(split_channels, split_channels, 3, norm, stride=stride) for _ in range(scales - 1)
         ])
+        self.concat = ops.Concat(axis=1)
         pools_last = is_first and (pools_last or stride == 2)
         self.pool_last = PaddedPool(nn.AvgPool2d, stride) if pools_last else nn.Identity()
-        self.expand = ConvNorm(split_channels * scales, out_channels, 1, norm, has_relu=False, gamma_init="zeros")
+        self.expand = ConvNorm(split_channels * scales, out_channels, 1, norm, gamma_init="zeros")
         self.shortcut_pool = nn.AvgPool2d(stride, stride, pad_mode="valid") if stride == 2 else nn.Identity()
         has_shortcut = stride != 1 or in_channels != out_channels
         self.shortcut = ConvNorm(in_channels, out_channels, 1, norm, has_relu=False) if has_shortcut else nn.Identity()
@@ -50,13 +51,13 @@ class Res2NetBlock(nn.Cell):
         """float32[N, in, H, W] -> float32[N, out, H / stride, W / stride]."""
         parts = self.split(self.reduce(feature))
         results = ()
-        for index, convolution in enumerate(self.splits):
+        for index in range(len(self.splits)):
             part = parts[index]
             if index > 0 and not self.is_first:
                 part = part + results[-1]
-            results = (*results, convolution(part))
-        residual = self.expand(ops.concat((*results, self.pool_last(parts[-1])), axis=1))
-        return ops.relu(residual + self.shortcut(self.shortcut_pool(feature)))
+            results = (*results, self.splits[index](part))
+        joined = self.concat((*results, self.pool_last(parts[-1])))
+        return self.expand(joined, self.shortcut(self.shortcut_pool(feature)))
 
 
 class Res2Net(nn.Cell):
@@ -102,8 +103,8 @@ class Res2Net(nn.Cell):
         """float32[N, 3, H, W], multiples of 32 -> C2 [N, 4 * width, H/4, W/4] to C5 [N, 32 * width, H/32, W/32]."""
         feature = self.pool(self.stem(images))
         features = ()
-        for index, stage in enumerate(self.stages):
-            feature = stage(feature)
+        for index in range(len(self.stages)):
+            feature = self.stages[index](feature)
             if index < self.frozen_stages:
                 feature = ops.stop_gradient(feature)   # no gradient is computed below
             features = (*features, feature)
