@@ -9,13 +9,13 @@ from utils.detection.evaluation import Evaluator, metrics_of
 from utils.detection.mindrecord_info import describe_cut_boxes
 from utils.detection.splits import Split
 from utils.model_utils.config import dump_config
-from utils.model_utils.device_adapter import DeviceInfo, resolve_amp_level, set_up_device
+from utils.model_utils.device_adapter import DeviceInfo, resolve_amp_level
 from utils.model_utils.local_adapter import get_rank_id
 from utils.training.checkpoint import CheckpointFolder
-from utils.training.logging_setup import set_up_logging
 from utils.training.loop import Trainer
 from utils.training.records import TrainResult
 from utils.training.resume import find_state
+from utils.training.run import open_run
 from utils.training.run_folder import RunFolder
 
 from . import build
@@ -49,16 +49,9 @@ def train(config: FasterRcnnConfig) -> TrainResult:
     Raises:
         UserError: a path, the data, a checkpoint or the run folder cannot be used, or the loss is not finite.
     """
-    set_up_logging()
     build.refuse_unbuilt(config)
     rank = get_rank_id()
-    with RunFolder(
-        Path(config.run_dir), resume=bool(config.resume), overwrite=config.overwrite,
-        checkpoints=str(Path(config.save_checkpoint_path, f"ckpt_{rank}")),
-    ) as run:
-        set_up_logging(run.log_path)
-        for note in config.notes():
-            logger.info("%s", note)
+    with open_run(config, str(Path(config.save_checkpoint_path, f"ckpt_{rank}"))) as (run, device):
         checkpoints = CheckpointFolder(
             run.checkpoints_path, pattern=CHECKPOINT_PATTERN, best_name=BEST_CHECKPOINT,
             keep_last=config.keep_checkpoint_max,
@@ -66,7 +59,6 @@ def train(config: FasterRcnnConfig) -> TrainResult:
         continued = find_state(config.resume, checkpoints)
         config = _with_earlier_network(config, continued[0] if continued else None)
         run.write_config(dump_config(config))
-        device = set_up_device(config.device_target, config.device_id, seed=config.seed)
         lines = LossLog(run.path / f"loss_{rank}.log", continues=continued is not None)
         return _build_trainer(config, run, checkpoints, device, lines, begins_anew=continued is None).fit()
 

@@ -44,6 +44,7 @@ SUITES = {
         "mIoU", "--data_path", "--eval_ckpt_path", "checkpoint/segformer_mit_b0_best.ckpt",
         prepare=("tools/convert_dataset.py", str(SAMPLE_DATA), "--nproc", "2"),
     ),
+    "faster_rcnn": Suite("AP50", "--coco_root", "--checkpoint_path", "ckpt_0/faster_rcnn_best.ckpt"),
 }
 
 
