@@ -52,11 +52,9 @@ def _norm_kernel(library: Path, stride: int, has_residual: bool) -> ops.Custom:
     def out_shape(x: Shape, weight: Shape, *rest: Shape) -> list[int]:
         return [x[0], weight[0], -(-x[2] // stride), -(-x[3] // stride)]
 
-    # Two names, because MindSpore takes primitives of one name and one function for the same, gradient included.
-    if has_residual:
-        name, bprop = "convolution_norm_residual_forward", bprop_with_residual
-    else:
-        name, bprop = "convolution_norm_forward", bprop_alone
+    # A name for each case: MindSpore takes primitives of one name for the same, gradient and shapes included.
+    name = f"convolution_norm{'_residual' if has_residual else ''}_stride{stride}"
+    bprop = bprop_with_residual if has_residual else bprop_alone
     return ops.Custom(f"{library}:{name}", out_shape, ms.float32, "aot", bprop)
 
 

@@ -32,17 +32,22 @@ static int convolve_and_norm(void **params, int64_t **shapes, const float *resid
 }
 
 // images [N, C, H, W], weight [O, C, k, k], gamma, beta, mean, variance [O], settings [2] ->
-// outputs [N, O, ceil(H / stride), ceil(W / stride)]
-KERNEL(convolution_norm_forward) {
-  (void)num_params, (void)ranks, (void)types, (void)stream, (void)extra;
-  return convolve_and_norm(params, shapes, NULL, shapes[7], params[7]);
-}
-
-// The same with one more input, a residual of the outputs' shape. (MindSpore tells primitives apart by this name.)
-KERNEL(convolution_norm_residual_forward) {
-  (void)num_params, (void)ranks, (void)types, (void)stream, (void)extra;
-  return convolve_and_norm(params, shapes, params[7], shapes[8], params[8]);
-}
+// outputs [N, O, ceil(H / stride), ceil(W / stride)]; with one more input, a residual of the outputs' shape. A name for
+// each case: MindSpore takes primitives of one name for the same, gradient and shapes included.
+#define NORM_KERNEL(name)                                                  \
+  KERNEL(name) {                                                           \
+    (void)num_params, (void)ranks, (void)types, (void)stream, (void)extra; \
+    return convolve_and_norm(params, shapes, NULL, shapes[7], params[7]);  \
+  }
+#define NORM_RESIDUAL_KERNEL(name)                                             \
+  KERNEL(name) {                                                               \
+    (void)num_params, (void)ranks, (void)types, (void)stream, (void)extra;     \
+    return convolve_and_norm(params, shapes, params[7], shapes[8], params[8]); \
+  }
+NORM_KERNEL(convolution_norm_stride1)
+NORM_KERNEL(convolution_norm_stride2)
+NORM_RESIDUAL_KERNEL(convolution_norm_residual_stride1)
+NORM_RESIDUAL_KERNEL(convolution_norm_residual_stride2)
 
 typedef struct {
   const float *upstream, *result;

@@ -103,3 +103,11 @@ def test_the_stock_operators_give_the_same():
     inputs = [ms.Tensor(value) for value in _data(shape)]
     for value, reference in zip(*(_flat(_WithGradients(n, True)(*inputs)) for n in (fast, stock)), strict=True):
         np.testing.assert_allclose(value, reference, rtol=1e-4, atol=1e-4 * np.abs(reference).max())
+
+
+def test_strides_keep_apart_without_a_graph(kernels):
+    """In PyNative mode MindSpore knows a kernel's shapes by its name alone."""
+    ms.set_context(mode=ms.PYNATIVE_MODE)
+    networks = [_network((1, 4, 4, 8, 8, 3, stride, True, False)) for stride in (1, 2)]
+    shapes = [network(ms.Tensor(np.ones((1, 4, 8, 8), np.float32))).shape for network in networks]
+    assert shapes == [(1, 4, 8, 8), (1, 4, 4, 4)]
