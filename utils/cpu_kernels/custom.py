@@ -1,11 +1,12 @@
 """The kernels of the library as MindSpore primitives with gradients, made once per process each."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import mindspore as ms
 from mindspore import Tensor, ops
+from mindspore.ops import signature
 
 Shape = tuple[int, ...]
 
@@ -161,3 +162,60 @@ def roi_align_kernels(library: Path, output_size: int, num_levels: int) -> tuple
 def nms_kernel(library: Path) -> ops.Custom:
     """Returns (boxes[B, K, 4], valid bool[B, K], threshold[1]) -> kept bool[B, K]; it has no gradient."""
     return ops.Custom(f"{library}:nms", lambda boxes, valid, threshold: valid, ms.bool_, "aot")
+
+
+@functools.cache
+def fixed_norm_kernel(library: Path) -> ops.Custom:
+    """Returns (x[N, C, ...], gamma[C], beta[C], mean[C], variance[C], (eps, 1 for a ReLU or 0)[2]) -> y[N, C, ...]."""
+    backward = _kernel(library, "fixed_norm_backward", lambda x, gamma, beta, *rest: (x, gamma, beta), 3)
+
+    def bprop(
+        x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, variance: Tensor, settings: Tensor, out: Tensor,
+        dout: Tensor,
+    ) -> tuple[Tensor, ...]:
+        dx, dgamma, dbeta = backward(x, gamma, beta, mean, variance, settings, dout)
+        return dx, dgamma, dbeta, ops.zeros_like(mean), ops.zeros_like(variance), ops.zeros_like(settings)
+
+    return _kernel(library, "fixed_norm_forward", lambda x, *rest: x, bprop=bprop)
+
+
+def _in_place_kernel(library: Path, name: str, changed: Sequence[str], read: Sequence[str]) -> ops.Custom:
+    """Returns a function of the library that changes its first inputs in place; its result, float32[1], says nothing.
+
+    Args:
+        library: from `library.kernel_library`.
+        name: of the C function.
+        changed: names of the parameters that it changes.
+        read: names of the inputs that it reads, after them.
+    """
+    kernel = _kernel(library, name, lambda *shapes: [1])
+    kernel.add_prim_attr("side_effect_mem", True)
+    kinds = ((changed, signature.sig_rw.RW_WRITE), (read, signature.sig_rw.RW_READ))
+    kernel.set_signatures(tuple(signature.make_sig(key, rw) for names, rw in kinds for key in names))
+    return kernel
+
+
+@functools.cache
+def sgd_kernel(library: Path) -> ops.Custom:
+    """Returns the update of (parameter, moment) by (gradient, settings[4], (rate's scale, decay)[2]).
+
+    The settings are the gradient's factor, 1 if the update is to be made and 0 if not, learning rate and momentum.
+    """
+    return _in_place_kernel(library, "sgd_update", ("parameter", "moment"), ("gradient", "settings", "own_settings"))
+
+
+@functools.cache
+def adamw_kernel(library: Path) -> ops.Custom:
+    """Returns the update of (parameter, first, second) by (gradient, settings[7], (rate's scale, decay)[2]).
+
+    The settings are the gradient's factor, 1 if the update is to be made and 0 if not, learning rate, step size,
+    epsilon and both betas.
+    """
+    return _in_place_kernel(
+        library, "adamw_update", ("parameter", "first", "second"), ("gradient", "settings", "own_settings"))
+
+
+@functools.cache
+def average_kernel(library: Path) -> ops.Custom:
+    """Returns the update of an average, average * decay + value * (1 - decay), by (value, decay[])."""
+    return _in_place_kernel(library, "average_update", ("average",), ("value", "decay"))

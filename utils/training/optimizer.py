@@ -10,11 +10,14 @@ sees what the host writes into a parameter (a learning rate, loaded weights) onc
 
 import math
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import mindspore as ms
 import numpy as np
 from mindspore import nn, ops
 
+from utils.cpu_kernels.custom import adamw_kernel, sgd_kernel
+from utils.cpu_kernels.operators import chosen_library
 from utils.model_utils.errors import BadValueError
 
 STATE_PREFIX = "optimizer"
@@ -24,6 +27,8 @@ _apply_momentum = ops.ApplyMomentum()
 _apply_adam = ops.Adam()
 _sgd_update = ops.MultitypeFuncGraph("sgd_update")
 _adamw_update = ops.MultitypeFuncGraph("adamw_update")
+_sgd_in_place = ops.MultitypeFuncGraph("sgd_in_place")
+_adamw_in_place = ops.MultitypeFuncGraph("adamw_in_place")
 
 
 @_sgd_update.register("Tensor", "Tensor", "Tensor", "Tensor", "Tensor", "Tensor", "Number", "Number", "Tensor")
@@ -53,6 +58,22 @@ def _update_one_by_adamw(
     return _apply_adam(parameter, first, second, 0.0, 0.0, step_size * scale, beta1, beta2, epsilon, gradient)[0]
 
 
+@_sgd_in_place.register("Function", "Tensor", "Tensor", "Tensor", "Tensor", "Tensor")
+def _update_one_by_sgd_in_place(
+    kernel: ops.Custom, settings: ms.Tensor, parameter: ms.Parameter, moment: ms.Parameter, own_settings: ms.Tensor,
+    gradient: ms.Tensor,
+) -> ms.Tensor:
+    return kernel(parameter, moment, gradient, settings, own_settings)   # one operator in place of five
+
+
+@_adamw_in_place.register("Function", "Tensor", "Tensor", "Tensor", "Tensor", "Tensor", "Tensor")
+def _update_one_by_adamw_in_place(
+    kernel: ops.Custom, settings: ms.Tensor, parameter: ms.Parameter, first: ms.Parameter, second: ms.Parameter,
+    own_settings: ms.Tensor, gradient: ms.Tensor,
+) -> ms.Tensor:
+    return kernel(parameter, first, second, gradient, settings, own_settings)   # one operator in place of seven
+
+
 class Sgd(nn.Cell):
     """Stochastic gradient descent with momentum and L2 decay in the gradient: `torch.optim.SGD` without dampening.
 
@@ -71,11 +92,20 @@ class Sgd(nn.Cell):
         self.moments = self.parameters.clone(f"{STATE_PREFIX}.momentum", init="zeros")
         self.learning_rate = _scalar("learning_rate", 0.0)
         self.scales, self.decays, self.momentum = scales, decays, momentum
+        library = _library_for(parameters)
+        self.kernel = sgd_kernel(library) if library else None
+        self.own_settings = _own_settings(scales, decays)
         self.map = ops.HyperMap()
 
     def construct(self, gradients: tuple[ms.Tensor, ...], factor: ms.Tensor, is_finite: ms.Tensor) -> ms.Tensor:
         """Updates every parameter in place with its float32 gradient * factor, or none where `is_finite` is false."""
         learning_rate = ops.select(is_finite, self.learning_rate * 1.0, 0.0)
+        if self.kernel is not None:
+            settings = ops.stack((factor, is_finite.astype(ms.float32), learning_rate,
+                                  ops.full_like(learning_rate, self.momentum)))
+            self.map(ops.partial(_sgd_in_place, self.kernel, settings), self.parameters, self.moments,
+                     self.own_settings, gradients)
+            return learning_rate
         momentum = ops.select(is_finite, ops.full_like(learning_rate, self.momentum), 1.0)
         update = ops.partial(_sgd_update, factor, ops.logical_not(is_finite), learning_rate, momentum)
         self.map(update, self.parameters, self.moments, self.scales, self.decays, gradients)
@@ -108,6 +138,9 @@ class AdamW(nn.Cell):
         self.learning_rate = _scalar("learning_rate", 0.0)
         self.updates = _scalar(f"{STATE_PREFIX}.updates", 0.0)
         self.scales, self.decays, self.betas, self.epsilon = scales, decays, betas, epsilon
+        library = _library_for(parameters)
+        self.kernel = adamw_kernel(library) if library else None
+        self.own_settings = _own_settings(scales, decays)
         # Of the float32 values, with which the operator computes: 1 - float32(0.999) is 1.3e-5 off, relatively.
         self.log_betas = tuple(math.log(np.float32(beta)) for beta in betas)
         self.map = ops.HyperMap()
@@ -120,11 +153,18 @@ class AdamW(nn.Cell):
         correction1 = -ops.expm1(updates * self.log_betas[0])
         correction2 = ops.sqrt(-ops.expm1(updates * self.log_betas[1]))
         learning_rate = ops.select(is_finite, self.learning_rate * 1.0, 0.0)
+        step_size, epsilon = learning_rate * correction2 / correction1, self.epsilon * correction2
+        if self.kernel is not None:
+            settings = ops.stack((
+                factor, is_finite.astype(ms.float32), learning_rate, step_size, epsilon,
+                ops.full_like(updates, self.betas[0]), ops.full_like(updates, self.betas[1])))
+            self.map(ops.partial(_adamw_in_place, self.kernel, settings), self.parameters, self.first_moments,
+                     self.second_moments, self.own_settings, gradients)
+            return learning_rate
         beta1 = ops.select(is_finite, ops.full_like(updates, self.betas[0]), 1.0)
         beta2 = ops.select(is_finite, ops.full_like(updates, self.betas[1]), 1.0)
         update = ops.partial(
-            _adamw_update, factor, ops.logical_not(is_finite), learning_rate, learning_rate * correction2 / correction1,
-            self.epsilon * correction2, beta1, beta2)
+            _adamw_update, factor, ops.logical_not(is_finite), learning_rate, step_size, epsilon, beta1, beta2)
         self.map(update, self.parameters, self.first_moments, self.second_moments, self.scales, self.decays, gradients)
         return learning_rate
 
@@ -184,6 +224,16 @@ def set_learning_rate(optimizer: Sgd | AdamW, value: float) -> None:
 
 def _scalar(name: str, value: float) -> ms.Parameter:
     return ms.Parameter(ms.Tensor(value, ms.float32), name=name, requires_grad=False)
+
+
+def _library_for(parameters: list[ms.Parameter]) -> Path | None:
+    """Returns the library whose kernels are to update these parameters, None for MindSpore's operators."""
+    return chosen_library() if all(item.dtype == ms.float32 for item in parameters) else None
+
+
+def _own_settings(scales: tuple[float, ...], decays: tuple[float, ...]) -> tuple[ms.Tensor, ...]:
+    """Returns each parameter's float32[2] for the kernels: factor of the learning rate, weight decay."""
+    return tuple(ms.Tensor(pair, ms.float32) for pair in zip(scales, decays, strict=True))
 
 
 def _is_norm_or_bias(name: str, parameter: ms.Parameter) -> bool:

@@ -13,6 +13,8 @@ import mindspore as ms
 import numpy as np
 from mindspore import nn, ops
 
+from utils.cpu_kernels.custom import average_kernel
+from utils.cpu_kernels.operators import chosen_library
 from utils.model_utils.errors import BadValueError
 from utils.training.optimizer import AdamW, Sgd
 from utils.training.optimizer import set_learning_rate as set_optimizer_learning_rate
@@ -28,6 +30,7 @@ _l2_loss = ops.L2Loss()
 _half_square = ops.MultitypeFuncGraph("half_square")
 _choose = ops.MultitypeFuncGraph("choose")
 _average = ops.MultitypeFuncGraph("average")
+_average_in_place = ops.MultitypeFuncGraph("average_in_place")
 _accumulate = ops.MultitypeFuncGraph("accumulate")
 
 
@@ -44,6 +47,13 @@ def _choose_one(is_bad: ms.Tensor, target: ms.Parameter, fallback: ms.Tensor) ->
 @_average.register("Tensor", "Tensor", "Tensor")
 def _average_one(decay: ms.Tensor, average: ms.Parameter, value: ms.Tensor) -> ms.Tensor:
     return ops.assign(average, average * decay + value * (1.0 - decay))
+
+
+@_average_in_place.register("Function", "Tensor", "Tensor", "Tensor")
+def _average_one_in_place(
+    kernel: ops.Custom, decay: ms.Tensor, average: ms.Parameter, value: ms.Tensor,
+) -> ms.Tensor:
+    return kernel(average, value, decay)
 
 
 @_accumulate.register("Tensor", "Tensor", "Tensor")
@@ -86,6 +96,8 @@ class _Graph(nn.Cell):
         self.kept_statistics = self.statistics.clone("kept")
         self.has_statistics = len(self.statistics) > 0
         self.clip_norm, self.ema_decay = clip_norm, ema_decay
+        library = chosen_library() if all(item.dtype == ms.float32 for item in self.weights) else None
+        self.kernel = average_kernel(library) if library else None
         self.map = ops.HyperMap()
         self.gradient_of = ms.value_and_grad(self.scaled_loss, None, optimizer.parameters, has_aux=True)
 
@@ -111,7 +123,10 @@ class _Graph(nn.Cell):
         self.optimizer(gradients, factor, is_finite)
         if self.ema_decay > 0:
             decay = ops.select(is_finite, ops.full_like(norm, self.ema_decay), 1.0)
-            self.map(ops.partial(_average, decay), self.averages, self.weights)
+            if self.kernel is not None:
+                self.map(ops.partial(_average_in_place, self.kernel, decay), self.averages, self.weights)
+            else:
+                self.map(ops.partial(_average, decay), self.averages, self.weights)
 
     def keep_statistics(self, is_first: ms.Tensor) -> None:
         """Remembers the moving statistics of batch normalisation before a step's first forward pass."""

@@ -1,8 +1,11 @@
+import contextlib
+
 import mindspore as ms
 import numpy as np
 import pytest
 from mindspore import nn
 
+from utils.cpu_kernels.operators import chosen_library, stock_operators
 from utils.training.optimizer import build_optimizer, set_learning_rate
 
 SHAPES = {"backbone.conv.weight": (4, 3, 3, 3), "backbone.norm.gamma": (4,), "head.weight": (5, 4), "head.bias": (5,)}
@@ -95,3 +98,28 @@ def test_what_cannot_be_built_gets_a_sentence(name, options, sentence):
 def test_a_network_without_trainable_parameters_gets_a_sentence():
     with pytest.raises(ValueError, match="no trainable parameter"):
         build_optimizer("sgd", [])
+
+
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_kernels_agree_with_the_stock_operators(name):
+    if chosen_library() is None:
+        pytest.skip("no C compiler here: the kernels cannot be built")
+    own = run_ours(name, 5)
+    with stock_operators():
+        stock = run_ours(name, 5)
+    for key, values in own.items():
+        assert np.abs(values - stock[key]).max() < 2e-6 * np.abs(values).max(), key
+
+
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+@pytest.mark.parametrize("operators", [contextlib.nullcontext, stock_operators])
+def test_a_step_that_is_not_finite_changes_nothing(operators, name):
+    with operators():
+        parameters = [ms.Parameter(ms.Tensor(values), name=key) for key, values in make_parameters().items()]
+        optimizer = build_optimizer(name, [(p.name, p) for p in parameters], weight_decay=DECAY)
+    set_learning_rate(optimizer, 0.1)
+    kept = [*parameters, *optimizer.state_parameters()]
+    before = [item.asnumpy().copy() for item in kept]
+    bad = [ms.Tensor(np.full(shape, np.nan, np.float32)) for shape in SHAPES.values()]
+    Apply(optimizer)(ms.Tensor(1.0, ms.float32), ms.Tensor(False), *bad)
+    assert all(np.array_equal(item.asnumpy(), values) for item, values in zip(kept, before, strict=True))
