@@ -1,7 +1,9 @@
 """The RoI head: two fully connected layers that classification and box regression share (Lin et al. 2017, 4.2)."""
 
 from mindspore import Tensor, nn, ops
-from mindspore.common.initializer import Initializer, Normal, XavierUniform
+from mindspore.common.initializer import Normal, XavierUniform
+
+from utils.cpu_kernels.operators import Linear
 
 CLASSIFY_DEVIATION, REGRESS_DEVIATION = 0.01, 0.001
 
@@ -20,11 +22,11 @@ class Rcnn(nn.Cell):
         super().__init__()
         self.num_classes = num_classes
         self.shared = nn.CellList([
-            _dense(in_channels * roi_size**2, fc_channels, XavierUniform()),
-            _dense(fc_channels, fc_channels, XavierUniform()),
+            Linear(in_channels * roi_size**2, fc_channels, XavierUniform()),
+            Linear(fc_channels, fc_channels, XavierUniform()),
         ])
-        self.classify = _dense(fc_channels, num_classes + 1, Normal(CLASSIFY_DEVIATION))
-        self.regress = _dense(fc_channels, num_classes * 4, Normal(REGRESS_DEVIATION))
+        self.classify = Linear(fc_channels, num_classes + 1, Normal(CLASSIFY_DEVIATION))
+        self.regress = Linear(fc_channels, num_classes * 4, Normal(REGRESS_DEVIATION))
 
     def construct(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
         """float32[M, in, size, size] -> logits float32[M, C + 1] and deltas (dx, dy, dw, dh) float32[M, C, 4]."""
@@ -32,7 +34,3 @@ class Rcnn(nn.Cell):
         for layer in self.shared:
             hidden = ops.relu(layer(hidden))
         return self.classify(hidden), self.regress(hidden).reshape(-1, self.num_classes, 4)
-
-
-def _dense(in_channels: int, out_channels: int, weight_init: Initializer) -> nn.Dense:
-    return nn.Dense(in_channels, out_channels, weight_init=weight_init, bias_init="zeros")
