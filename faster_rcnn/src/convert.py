@@ -44,8 +44,7 @@ def convert(config: FasterRcnnConfig) -> Path:
         class_names=list(names), category_ids=list(COCO_CATEGORY_IDS) if names == COCO_CLASSES else []))
     print(f"{source.name}: {content.title}" + (f", from its '{weights.wrapper}'" if weights.wrapper else ""))
     print(format_conversion(conversion, (*_notes(config, content), *content.notes)))
-    use = f"--pre_trained={output} of train.py" if content.part else f"--checkpoint_path={output} or --pre_trained"
-    print(f"written: {output} ({content.part or 'the whole detector'}, {config.backbone}; {use})")
+    print(_next_step(config, content, output))
     return output
 
 
@@ -86,8 +85,8 @@ def class_names(config: FasterRcnnConfig, num_classes: int | None) -> tuple[str,
 
 def _notes(config: FasterRcnnConfig, content: Content) -> list[str]:
     pool = "average-pools" if content.pools_stage1 else "passes on"
-    notes = [f"backbone: {config.backbone}, {list(content.layers)} blocks" if not config.res2net_layers else
-             f"backbone: {list(content.layers)} blocks",
+    depth = "" if config.res2net_layers else f"{config.backbone}, "
+    notes = [f"backbone: {depth}{list(content.layers)} blocks",
              f"res2net_stage1_pool: {str(content.pools_stage1).lower()}, stage 1's first block {pool} its last split "
              "in the network of these weights; stored in the checkpoint"]
     if content.num_classes is not None:
@@ -96,6 +95,14 @@ def _notes(config: FasterRcnnConfig, content: Content) -> list[str]:
         notes.append(f"classes: {content.num_classes}{known}")
     notes.append("terms: the converted weights keep those of the file (Res2Net's own ImageNet weights: CC BY-NC-SA)")
     return notes
+
+
+def _next_step(config: FasterRcnnConfig, content: Content, output: Path) -> str:
+    keys = f"--res2net_layers={list(content.layers)}" if config.res2net_layers else f"--backbone={config.backbone}"
+    if content.part:
+        return f"written: {output} (the {content.part}: train.py {keys} --pre_trained={output})"
+    keys += f" --num_classes={content.num_classes}"
+    return f"written: {output} (the whole detector: eval.py {keys} --checkpoint_path={output})"
 
 
 def _default_output(source: Path, folder: Path) -> Path:

@@ -8,7 +8,7 @@ from utils.model_utils.config_base import COMMAND_LINE
 from utils.model_utils.errors import BadValueError
 from utils.training.checkpoint_file import STATE_NAME, read_checkpoint_file
 from utils.training.checkpoint_info import read_checkpoint_info
-from utils.training.foreign_weights import ForeignWeights, read_foreign_weights
+from utils.training.foreign_weights import ForeignWeights, read_foreign_weights, refuse_not_finite
 from utils.training.step import EMA_PREFIX
 from utils.training.weight_conversion import Source
 
@@ -65,13 +65,23 @@ def read_weights(path: Path, suite: str) -> tuple[ForeignWeights, bool | None]:
     Raises:
         UserError: it cannot be read, is damaged, would run code, or is of another suite.
     """
-    start = path.open("rb").read(16) if path.is_file() else b""
+    start = _first_bytes(path)
     if not start.startswith(_MINDSPORE_START) or start[_SAFETENSORS_MARK] == b"{":
         return read_foreign_weights(path), None
     stored_pool = stored_stage1_pool(read_checkpoint_info(path, suite))
     arrays = {name: array for name, array in read_checkpoint_file(path).items() if name != STATE_NAME}
     averages = {name.removeprefix(_EMA): array for name, array in arrays.items() if name.startswith(_EMA)}
+    refuse_not_finite(path, averages or arrays)
     return ForeignWeights(path, averages or arrays), stored_pool
+
+
+def _first_bytes(path: Path) -> bytes:
+    """Returns the start of a file, nothing where it cannot be read, which the reader then says."""
+    try:
+        with path.open("rb") as file:
+            return file.read(16)
+    except OSError:
+        return b""
 
 
 def recognise(config: FasterRcnnConfig, weights: ForeignWeights, stored_pool: bool | None) -> Content:
@@ -136,10 +146,10 @@ def check_blocks(config: FasterRcnnConfig, weights: ForeignWeights, naming: Back
     if f"{prefix}layer1.0.downsample.0.weight" in arrays:
         raise BadValueError(f"'{weights.path}' has shortcuts without an average pool (layer1.0.downsample.0 is a "
                             "convolution), wanted Res2Net v1b, timm's res2net50d or res2net101d; choose another file")
-    width, *rest = arrays[splits[0]].shape
+    width, inputs = (*arrays[splits[0]].shape, 0, 0)[:2]
     wanted = config.res2net_base_width
-    if len(splits) != SCALES - 1 or rest[:1] != [width] or width != wanted:
-        groups = f" in {width // rest[0]} groups" if rest and 0 < rest[0] < width else ""
+    if (len(splits), width, inputs) != (SCALES - 1, wanted, wanted):
+        groups = f" in {width // inputs} groups" if 0 < inputs < width else ""
         raise BadValueError(
             f"'{weights.path}' has {len(splits) + 1} splits of {width} channels{groups} in its first block "
             f"({width}w x {len(splits) + 1}s), and this network {SCALES} of {wanted} ({wanted}w x {SCALES}s); choose a "

@@ -70,7 +70,7 @@ def read_foreign_weights(path: Path) -> ForeignWeights:
         raise BadValueError(f"'{path}' holds no weights; choose another file")
     if all(name.startswith(PARALLEL_PREFIX) for name in arrays):
         arrays = {name.removeprefix(PARALLEL_PREFIX): array for name, array in arrays.items()}
-    _refuse_not_finite(path, arrays)
+    refuse_not_finite(path, arrays)
     return ForeignWeights(path, arrays, wrapper)
 
 
@@ -168,7 +168,12 @@ def _describe_load_error(path: Path, error: Exception) -> str:
     return f"'{path}' is cut short, damaged or no PyTorch file; copy or download it again"
 
 
-def _refuse_not_finite(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+def refuse_not_finite(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Refuses the weights of a training that failed.
+
+    Raises:
+        BadValueError: an array has values that are not finite.
+    """
     bad = [name for name, array in arrays.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]
     if bad:
         raise BadValueError(f"'{path}' has values that are not finite in {len(bad)} of {len(arrays)} tensors, first "
