@@ -164,21 +164,6 @@ def nms_kernel(library: Path) -> ops.Custom:
     return ops.Custom(f"{library}:nms", lambda boxes, valid, threshold: valid, ms.bool_, "aot")
 
 
-@functools.cache
-def fixed_norm_kernel(library: Path) -> ops.Custom:
-    """Returns (x[N, C, ...], gamma[C], beta[C], mean[C], variance[C], (eps, 1 for a ReLU or 0)[2]) -> y[N, C, ...]."""
-    backward = _kernel(library, "fixed_norm_backward", lambda x, gamma, beta, *rest: (x, gamma, beta), 3)
-
-    def bprop(
-        x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, variance: Tensor, settings: Tensor, out: Tensor,
-        dout: Tensor,
-    ) -> tuple[Tensor, ...]:
-        dx, dgamma, dbeta = backward(x, gamma, beta, mean, variance, settings, dout)
-        return dx, dgamma, dbeta, ops.zeros_like(mean), ops.zeros_like(variance), ops.zeros_like(settings)
-
-    return _kernel(library, "fixed_norm_forward", lambda x, *rest: x, bprop=bprop)
-
-
 def _in_place_kernel(library: Path, name: str, changed: Sequence[str], read: Sequence[str]) -> ops.Custom:
     """Returns a function of the library that changes its first inputs in place; its result, float32[1], says nothing.
 
