@@ -111,16 +111,16 @@ def head_outputs(network, pyramid, rois):
     return network.roi_head.bbox_head(torch.cat(pooled))
 
 
-def detect(network, images, content, scale, *, nms_pre, max_proposals, rpn_threshold, score_threshold, threshold,
+def detect(network, images, contents, scale, *, nms_pre, max_proposals, rpn_threshold, score_threshold, threshold,
            max_detections):
     """Detections of each image as predict of MMDetection v3 gives them: boxes [D, 4], scores [D] and labels [D].
 
-    `content` is (height, width) of the pictures in the input; `scale` divides the boxes at the end.
+    `contents` has (height, width) of each picture in the input; `scale` divides the boxes at the end.
     """
     size = images.shape[2:]
     pyramid, objectness, deltas = network(images)
     found = []
-    for image in range(len(images)):
+    for image, content in enumerate(contents):
         rois = proposals_of(objectness[image], deltas[image], size, content, nms_pre=nms_pre, max_num=max_proposals,
                             threshold=rpn_threshold)
         logits, offsets = network.roi_head.bbox_head(roi_align(pyramid[:4], rois, image))
