@@ -46,7 +46,7 @@ def box_area(boxes: ms.Tensor) -> ms.Tensor:
 
 def where(condition: ms.Tensor, boxes: ms.Tensor) -> ms.Tensor:
     """bool[N, K] and float32[N, K, 4] -> float32[N, K, 4], zeros where the condition is false."""
-    return ops.select(ops.broadcast_to(ops.expand_dims(condition, 2), boxes.shape), boxes, ops.zeros_like(boxes))
+    return ops.select(ops.broadcast_to(ops.expand_dims(condition, 2), boxes.shape), boxes, 0.0)
 
 
 def clip_boxes(boxes: ms.Tensor, size: ms.Tensor) -> ms.Tensor:
