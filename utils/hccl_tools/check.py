@@ -1,0 +1,37 @@
+"""Checks a rank table and names the first field that is wrong: check.py FILE [--wait_seconds 60]."""
+
+import argparse
+import sys
+from pathlib import Path
+
+if not __package__:  # run as a file: this folder is on the path in the repository root's stead
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+from utils.hccl_tools.arguments import add_table_arguments
+from utils.hccl_tools.consistency import order_warning
+from utils.hccl_tools.rank_table import RankTable
+from utils.hccl_tools.table_file import load_table
+from utils.model_utils.command import run_command
+
+
+def main() -> None:
+    """Checks the file that the command line names."""
+    parser = argparse.ArgumentParser(description="Checks a rank table.", allow_abbrev=False)
+    add_table_arguments(parser)
+    arguments = parser.parse_args()
+    table = load_table(arguments.file, arguments.wait_seconds)
+    warning = order_warning(table.servers_by_rank)
+    if warning:
+        print(f"check.py: warning: {warning}", file=sys.stderr)
+    print(format_summary(str(arguments.file), table))
+
+
+def format_summary(name: str, table: RankTable) -> str:
+    """Returns e.g. "table.json: template 1.0, completed, 2 servers, 16 devices: sound"."""
+    servers, devices = len(table.servers), table.device_count
+    return (f"{name}: template {table.template}, completed, {servers} server{'s' * (servers != 1)}, "
+            f"{devices} device{'s' * (devices != 1)}: sound")
+
+
+if __name__ == "__main__":
+    run_command(main, "check.py")
