@@ -1,5 +1,6 @@
 """What the fields of one or more rank tables must be to each other."""
 
+import json
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 from utils.hccl_tools.addresses import normal_address
@@ -118,5 +119,6 @@ def _check_unique(entries: Iterable[_Entry]) -> None:
     first: dict[Hashable, str] = {}
     for key, path, text in entries:
         if key in first:
-            raise BadValueError(f'{path} is "{text}", the same as {first[key]}, wanted another one; {HOW_TO_FIX}')
+            shown = json.dumps(str(text))
+            raise BadValueError(f"{path} is {shown}, the same as {first[key]}, wanted another one; {HOW_TO_FIX}")
         first[key] = path

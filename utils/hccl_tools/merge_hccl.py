@@ -5,6 +5,7 @@ Ranks follow the order of the files. The file hccl_{servers}s_{ranks}p.json is w
 
 import argparse
 import dataclasses
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -76,7 +77,7 @@ def _common_extra(extras: Sequence[Mapping[str, object]], names: Sequence[str]) 
     for extra, name in zip(extras, names, strict=True):
         differing = [key for key in {**extras[0], **extra} if extras[0].get(key) != extra.get(key)]
         if differing:
-            raise BadValueError(f"{name}: {differing[0]} is not what it is in {names[0]}, wanted the same in every "
+            raise BadValueError(f"{name}: {json.dumps(differing[0])} is not what it is in {names[0]}, wanted the same in every "
                                 "file; remove it or make it the same")
     return extras[0]
 

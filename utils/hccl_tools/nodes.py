@@ -1,6 +1,7 @@
 """Values of a JSON document that know their path, so that a wrong one is named where it stands."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -8,6 +9,8 @@ from utils.hccl_tools.addresses import normal_address
 from utils.model_utils.errors import BadValueError
 
 HOW_TO_FIX = "correct the file or make it anew with hccl_tools.py"
+
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,8 @@ class Node:
         Raises:
             BadValueError: it is missing, or this is no object.
         """
-        path = f"{self.path}.{key}" if self.path else key
+        step = key if _PLAIN_KEY.fullmatch(key) else json.dumps(key)  # whatever it holds, the sentence stays one line
+        path = f"{self.path}.{step}" if self.path else step
         if key not in self.key_names():
             raise BadValueError(f"{self.source}: {path} is missing; {HOW_TO_FIX}")
         return Node(self.value[key], self.source, path)

@@ -77,7 +77,7 @@ def _read_once(file: Path, is_being_written: bool) -> tuple[object, str]:
         reason = error if isinstance(error, json.JSONDecodeError) else "it is nested too deeply"
         raise BadValueError(f"'{file}' is not JSON ({reason}), wanted a rank table as hccl_tools.py makes") from error
     except _RepeatedKeyError as error:
-        raise BadValueError(f"{file}: key '{error}' stands twice in one object, wanted it once; correct the file or "
+        raise BadValueError(f"{file}: key {json.dumps(str(error))} stands twice in one object, wanted it once; correct the file or "
                             "make it anew with hccl_tools.py") from error
     if isinstance(document, dict) and document.get("status") == INITIALIZING:
         return None, f"status in '{file}' is \"{INITIALIZING}\""

@@ -166,7 +166,7 @@ MERGE_REFUSALS = {
     "another template": (MODELARTS, "b.json: template is group_list and that of a.json is 1.0"),
     "a pending one": ({"status": "initializing"}, "status in 'b.json' is \"initializing\" after 0 seconds"),
     "a wrong one": ({**one_server("10.0.0.2", {0: FOUR[5]}), "server_count": "2"}, 'b.json: server_count is "2"'),
-    "other fields": ({**one_server("10.0.0.2", {0: FOUR[5]}), "board": "x"}, "b.json: board is not what it is in"),
+    "other fields": ({**one_server("10.0.0.2", {0: FOUR[5]}), "board": "x"}, "b.json: \"board\" is not what it is in"),
 }
 
 

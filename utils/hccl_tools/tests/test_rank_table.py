@@ -123,6 +123,16 @@ def test_the_wrong_field_is_named(case):
     assert "\n" not in message
 
 
+def test_whatever_a_file_holds_the_sentence_is_one_printable_line():
+    document = example(TWO_SERVERS)
+    document["server_list"][0]["a\nb.\ud800"] = 3
+    assert refusal(document).startswith(r't.json: server_list[0]."a\nb.\ud800" is 3, wanted a string')
+    document = example(MODELARTS)
+    for instance in document["group_list"][0]["instance_list"]:
+        instance["pod_name"] = "a\n\ud800"
+    assert r'instance_list[1].pod_name is "a\n\ud800", the same as' in refusal(document)
+
+
 def test_two_spellings_of_an_address_are_one():
     document = example(TWO_SERVERS)
     document["server_list"][0]["server_id"] = "fd00::1"

@@ -71,7 +71,7 @@ def test_without_waiting_a_pending_table_is_refused_at_once(tmp_path):
     (b"[" * 100_000, "nested too deeply"),
     (b"\xff\xfe{}", "is not UTF-8 text"),
     (b'{"status": "failed"}', 'status is "failed", wanted "completed"'),
-    (b'{"status": "completed", "status": "completed"}', "key 'status' stands twice in one object"),
+    (b'{"status": "completed", "status": "completed"}', "key \"status\" stands twice in one object"),
     (b"12", "the document is 12, wanted an object"),
 ])
 def test_a_broken_file_is_refused_without_waiting(tmp_path, content, sentence):
