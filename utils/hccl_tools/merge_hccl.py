@@ -77,8 +77,8 @@ def _common_extra(extras: Sequence[Mapping[str, object]], names: Sequence[str]) 
     for extra, name in zip(extras, names, strict=True):
         differing = [key for key in {**extras[0], **extra} if extras[0].get(key) != extra.get(key)]
         if differing:
-            raise BadValueError(f"{name}: {json.dumps(differing[0])} is not what it is in {names[0]}, wanted the same in every "
-                                "file; remove it or make it the same")
+            raise BadValueError(f"{name}: {json.dumps(differing[0])} is not what it is in {names[0]}, wanted the same "
+                                "in every file; remove it or make it the same")
     return extras[0]
 
 

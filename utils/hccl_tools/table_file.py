@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from utils.hccl_tools.consistency import check_tables
+from utils.hccl_tools.nodes import HOW_TO_FIX
 from utils.hccl_tools.rank_table import INITIALIZING, RankTable, parse_table
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 from utils.model_utils.files import write_bytes
@@ -77,8 +78,8 @@ def _read_once(file: Path, is_being_written: bool) -> tuple[object, str]:
         reason = error if isinstance(error, json.JSONDecodeError) else "it is nested too deeply"
         raise BadValueError(f"'{file}' is not JSON ({reason}), wanted a rank table as hccl_tools.py makes") from error
     except _RepeatedKeyError as error:
-        raise BadValueError(f"{file}: key {json.dumps(str(error))} stands twice in one object, wanted it once; correct the file or "
-                            "make it anew with hccl_tools.py") from error
+        raise BadValueError(f"{file}: key {json.dumps(str(error))} stands twice in one object, wanted it once; "
+                            f"{HOW_TO_FIX}") from error
     if isinstance(document, dict) and document.get("status") == INITIALIZING:
         return None, f"status in '{file}' is \"{INITIALIZING}\""
     return document, ""
