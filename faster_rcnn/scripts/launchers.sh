@@ -10,7 +10,7 @@ BACKBONES=res2net_50=default_config.yaml,res2net_101=default_config_101.yaml,res
 
 train_on() {
   launch --command=faster_rcnn/train.py --folder=train --log=log --device_target="$1" \
-    --needs=PRETRAINED_MODEL:file?:pre_trained --needs=BACKBONE:"$BACKBONES":backbone \
+    --needs='PRETRAINED_MODEL:file?:pre_trained' --needs=BACKBONE:"$BACKBONES":backbone \
     --needs=COCO_ROOT:folder:coco_root --takes=MINDRECORD_DIR:path:mindrecord_dir -- "${@:2}"
 }
 
