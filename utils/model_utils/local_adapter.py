@@ -8,6 +8,8 @@ DEVICE_ID_VARIABLE = "DEVICE_ID"
 RANK_ID_VARIABLE = "RANK_ID"
 RANK_SIZE_VARIABLE = "RANK_SIZE"
 JOB_ID_VARIABLE = "JOB_ID"
+ROLE_VARIABLE = "MS_ROLE"
+SCHEDULER_ROLE = "MS_SCHED"
 
 
 def get_device_id() -> int:
@@ -46,6 +48,11 @@ def get_rank_id() -> int:
 def get_job_id() -> str:
     """Returns JOB_ID, "local" where it is not set."""
     return os.environ.get(JOB_ID_VARIABLE) or "local"
+
+
+def is_scheduler() -> bool:
+    """Returns whether this process is msrun's scheduler, which keeps the others together and does no work itself."""
+    return os.environ.get(ROLE_VARIABLE, "").strip() == SCHEDULER_ROLE
 
 
 def _read_number(variable: str, default: int, lowest: int) -> int:

@@ -3,7 +3,7 @@
 import pytest
 
 from utils.model_utils.errors import BadValueError
-from utils.model_utils.local_adapter import get_device_id, get_device_num, get_job_id, get_rank_id
+from utils.model_utils.local_adapter import get_device_id, get_device_num, get_job_id, get_rank_id, is_scheduler
 
 
 @pytest.fixture(autouse=True)
@@ -47,3 +47,9 @@ def test_a_rank_beyond_the_job_is_refused(monkeypatch):
     monkeypatch.setenv("RANK_SIZE", "8")
     with pytest.raises(BadValueError, match="RANK_ID is 8 and RANK_SIZE is 8, ranks run from 0 to 7"):
         get_rank_id()
+
+
+@pytest.mark.parametrize(("role", "expected"), [("MS_SCHED", True), ("MS_WORKER", False), ("", False)])
+def test_msruns_scheduler_is_told_from_its_workers(monkeypatch, role, expected):
+    monkeypatch.setenv("MS_ROLE", role)
+    assert is_scheduler() == expected

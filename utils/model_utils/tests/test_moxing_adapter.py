@@ -1,0 +1,335 @@
+import json
+import logging
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from utils.model_utils import input_sync, moxing_adapter
+from utils.model_utils.config_schema import ModelArtsKeys
+from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, UserError
+from utils.model_utils.moxing_adapter import open_results, sync_in
+from utils.model_utils.retries import Retries
+from utils.model_utils.tests.object_server import ACCESS_KEY, SECRET_KEY, Faults, misbehaving
+
+STAND_IN = Path(__file__).parent / "stand_in_moxing"
+
+
+@pytest.fixture
+def job(tmp_path, monkeypatch):
+    """Builds the configuration of a job whose folders lie in tmp_path."""
+    monkeypatch.delenv("MS_ROLE", raising=False)
+
+    def build(**values):
+        places = {"data_path": "cache/data", "load_path": "cache/load", "output_path": "cache/train"}
+        values = {key: str(tmp_path / place) for key, place in places.items()} | values
+        return ModelArtsKeys(**{"enable_modelarts": True, **values})
+
+    return build
+
+
+@pytest.fixture
+def storage(bucket, monkeypatch):
+    """The bucket's storage, through boto3 and without pauses."""
+    monkeypatch.setitem(sys.modules, "obs", None)
+    return moxing_adapter.connect(Retries(sleep=lambda _seconds: None))
+
+
+def files_in(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*"))
+            if path.is_file() and input_sync.STATE_FOLDER not in path.parts}
+
+
+def zip_of(folder, **files):
+    path = folder / "packed.zip"
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in files.items():
+            file.writestr(f"MindRecord_COCO/{name}", content)
+    return path.read_bytes()
+
+
+def test_data_and_checkpoints_are_copied_to_their_folders(bucket, storage, job, tmp_path):
+    bucket.write("coco/annotations/a.json", b"{}")
+    bucket.write("coco/train/1.jpg", b"1")
+    bucket.write("coco-other/2.jpg", b"2")
+    bucket.write("models/net.ckpt", b"weights")
+    sync_in(job(data_url=f"s3://{bucket.name}/coco/", checkpoint_url=f"obs://{bucket.name}/models/net.ckpt"), storage)
+    assert files_in(tmp_path / "cache/data") == {"annotations/a.json": b"{}", "train/1.jpg": b"1"}
+    assert files_in(tmp_path / "cache/load") == {"net.ckpt": b"weights"}
+
+
+def test_nothing_is_done_without_enable_modelarts_and_by_the_scheduler(job, tmp_path, monkeypatch):
+    sync_in(job(enable_modelarts=False, data_url="s3://absent/x"))
+    monkeypatch.setenv("MS_ROLE", "MS_SCHED")
+    sync_in(job(data_url="s3://absent/x"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_job_copies_what_has_changed_and_removes_what_is_gone(bucket, storage, job, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    for name in ("same", "other", "gone"):
+        bucket.write(f"d/{name}", b"1")
+    config = job(data_url=f"s3://{bucket.name}/d")
+    sync_in(config, storage)
+    bucket.write("d/other", b"2")   # of the same size
+    bucket.client.delete_object(Bucket=bucket.name, Key="d/gone")
+    (tmp_path / "cache/data/own").write_bytes(b"own")
+    caplog.clear()
+    sync_in(config, storage)
+    assert files_in(tmp_path / "cache/data") == {"same": b"1", "other": b"2", "own": b"own"}
+    assert "copying 1 of 2 files" in caplog.text
+    (tmp_path / "cache/data/same").unlink()
+    sync_in(config, storage)
+    assert (tmp_path / "cache/data/same").read_bytes() == b"1"
+
+
+def test_another_place_replaces_what_came_from_the_first(bucket, storage, job, tmp_path):
+    bucket.write("one/a", b"1")
+    bucket.write("one/b", b"1")
+    bucket.write("two/b", b"1")
+    sync_in(job(data_url=f"s3://{bucket.name}/one"), storage)
+    sync_in(job(data_url=f"s3://{bucket.name}/two"), storage)
+    assert files_in(tmp_path / "cache/data") == {"b": b"1"}
+
+
+def test_a_zip_is_unpacked_once_and_again_when_it_changes(bucket, storage, job, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    bucket.write("d/MindRecord_COCO.zip", zip_of(tmp_path, a=b"1"))
+    config = job(data_url=f"s3://{bucket.name}/d", modelarts_dataset_unzip_name="MindRecord_COCO")
+    for expected in (True, False):
+        caplog.clear()
+        sync_in(config, storage)
+        assert ("unpacked 1 files" in caplog.text) == expected
+    assert (tmp_path / "cache/data/MindRecord_COCO/a").read_bytes() == b"1"
+    bucket.write("d/MindRecord_COCO.zip", zip_of(tmp_path, a=b"2", b=b"3"))
+    sync_in(config, storage)
+    assert (tmp_path / "cache/data/MindRecord_COCO/b").read_bytes() == b"3"
+
+
+@pytest.mark.parametrize(("values", "is_unpacked"), [
+    ({"modelarts_dataset_unzip_name": ""}, True),
+    ({"modelarts_dataset_unzip_name": "MindRecord_COCO.zip"}, True),
+    ({"modelarts_dataset_unzip_name": "other"}, False),
+    ({"need_modelarts_dataset_unzip": False}, False),
+])
+def test_which_archive_is_unpacked(bucket, storage, job, tmp_path, values, is_unpacked):
+    bucket.write("d/MindRecord_COCO.zip", zip_of(tmp_path, a=b"1"))
+    sync_in(job(data_url=f"s3://{bucket.name}/d/MindRecord_COCO.zip", **values), storage)
+    assert (tmp_path / "cache/data/MindRecord_COCO/a").exists() == is_unpacked
+    assert (tmp_path / "cache/data/MindRecord_COCO.zip").exists()
+
+
+def test_local_places_are_used_where_they_are(job, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    data = tmp_path / "platform"
+    (data / "annotations").mkdir(parents=True)
+    (data / "annotations/a.json").write_bytes(b"{}")
+    (data / "MindRecord_COCO.zip").write_bytes(zip_of(tmp_path, a=b"1"))
+    (tmp_path / "net.ckpt").write_bytes(b"weights")
+    config = job(data_url=str(data), checkpoint_url=str(tmp_path / "net.ckpt"), train_url=str(tmp_path / "out"))
+    for _ in range(2):
+        sync_in(config)
+    here = tmp_path / "cache/data"
+    assert (here / "annotations").is_symlink() and (here / "annotations/a.json").read_bytes() == b"{}"
+    assert (here / "MindRecord_COCO/a").read_bytes() == b"1"
+    assert not (data / "MindRecord_COCO").exists()
+    assert (tmp_path / "cache/load/net.ckpt").read_bytes() == b"weights"
+    (tmp_path / "cache/train/result").write_bytes(b"r")
+    assert (tmp_path / "out/result").read_bytes() == b"r"
+    assert "data_url" in caplog.text and "is used where it is" in caplog.text
+    with open_results(config, tmp_path / "cache/train") as results:
+        results.checkpoint_saved(tmp_path / "elsewhere.ckpt")
+
+
+def test_a_local_place_that_is_its_folder_is_left_alone(job, tmp_path):
+    (tmp_path / "d").mkdir()
+    sync_in(job(data_url=str(tmp_path / "d"), data_path=str(tmp_path / "d"), train_url=str(tmp_path / "o"),
+                output_path=str(tmp_path / "o")))
+    assert list((tmp_path / "d").iterdir()) == []
+    assert not (tmp_path / "o").is_symlink()
+
+
+def test_what_is_copied_later_is_not_written_through_a_link(bucket, storage, job, tmp_path):
+    (tmp_path / "mine/images").mkdir(parents=True)
+    bucket.write("d/images/1.jpg", b"1")
+    sync_in(job(data_url=str(tmp_path / "mine")))
+    sync_in(job(data_url=f"s3://{bucket.name}/d"), storage)
+    assert (tmp_path / "cache/data/images/1.jpg").read_bytes() == b"1"
+    assert list((tmp_path / "mine/images").iterdir()) == []
+
+
+def test_places_that_cannot_be_used_are_named(bucket, storage, job, tmp_path):
+    with pytest.raises(MissingPathError, match="bucket 'absent-bucket-77'"):
+        sync_in(job(data_url="s3://absent-bucket-77/d"), storage)
+    with pytest.raises(MissingPathError, match="data_url 's3://.*/nothing' holds nothing"):
+        sync_in(job(data_url=f"s3://{bucket.name}/nothing"), storage)
+    with pytest.raises(MissingPathError, match="checkpoint_url '/nowhere' does not exist"):
+        sync_in(job(checkpoint_url="/nowhere"))
+    (tmp_path / "cache/train").mkdir()
+    (tmp_path / "cache/train/old").write_bytes(b"")
+    with pytest.raises(BadStateError, match="output_path .* cannot lead to train_url"):
+        sync_in(job(train_url=str(tmp_path / "out")))
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(BadStateError, match="for data_url cannot be made"):
+        sync_in(job(data_url=f"s3://{bucket.name}/d", data_path=str(tmp_path / "file")), storage)
+
+
+def test_a_copy_that_broke_off_goes_on_where_it_was(bucket, storage, job, moto_address, tmp_path, monkeypatch):
+    for index in range(4):
+        bucket.write(f"d/{index}", b"x" * 2000)
+    faults = Faults(cuts=999, applies=lambda _method, path: path.endswith("/d/3"))
+    config = job(data_url=f"s3://{bucket.name}/d")
+    with misbehaving(moto_address, faults) as address:
+        monkeypatch.setenv("OBS_ENDPOINT", address)
+        with pytest.raises(BadStateError, match="d/3' failed 2 times"):
+            sync_in(config, moxing_adapter.connect(Retries(2, sleep=lambda _seconds: None)))
+        assert sorted(files_in(tmp_path / "cache/data")) == ["0", "1", "2"]
+        faults.cuts = 0
+        faults.seen.clear()
+        sync_in(config, moxing_adapter.connect(Retries(2)))
+    assert [path for method, path in faults.seen if method == "GET" and "prefix" not in path] == [
+        f"/{bucket.name}/d/3"]
+    assert files_in(tmp_path / "cache/data")["3"] == b"x" * 2000
+
+
+PROCESS = """
+import json, logging, sys
+from utils.model_utils.config_schema import ModelArtsKeys
+from utils.model_utils.moxing_adapter import connect, sync_in
+from utils.model_utils.retries import Retries
+logging.basicConfig(level=logging.INFO)
+sys.modules["obs"] = None
+sync_in(ModelArtsKeys(**json.loads(sys.argv[1])), connect(Retries(2, 0.1)))
+"""
+
+
+def start(config, **environment):
+    text = json.dumps(config.model_dump(exclude_unset=True))
+    return subprocess.Popen([sys.executable, "-c", PROCESS, text], stderr=subprocess.PIPE, text=True,
+                            env={**os.environ, **environment})
+
+
+def test_of_three_processes_one_copies_and_a_scheduler_does_not(bucket, job, moto_address, tmp_path):
+    for index in range(5):
+        bucket.write(f"d/{index}", b"x" * 100)
+    faults = Faults()
+    with misbehaving(moto_address, faults) as address:
+        config = job(data_url=f"s3://{bucket.name}/d")
+        processes = [start(config, OBS_ENDPOINT=address, MS_ROLE=role)
+                     for role in ("MS_WORKER", "MS_WORKER", "MS_WORKER", "MS_SCHED")]
+        errors = [process.communicate(timeout=60)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0, 0], errors
+    assert sum(method == "GET" and "prefix" not in path for method, path in faults.seen) == 5
+    assert len(files_in(tmp_path / "cache/data")) == 5
+    assert "data_url" not in errors[3]
+
+
+def test_a_process_that_waits_fails_with_the_sentence_of_the_one_that_copied(bucket, storage, job, tmp_path):
+    config = job(data_url=f"s3://{bucket.name}/d")
+    bucket.write("d/1", b"x")
+    folder = input_sync.InputFolder(tmp_path / "cache/data", "data_url", 0.0, 5)
+    with pytest.raises(MissingPathError):
+        sync_in(job(data_url="s3://absent-bucket-77/d"), storage)
+    with pytest.raises(BadStateError, match="another process of this machine failed: bucket 'absent-bucket-77'"):
+        folder.copy(moxing_adapter.ObjectUrl.parse(config.data_url), storage)
+    sync_in(config, storage)   # a later job is not held up by it
+    assert files_in(tmp_path / "cache/data") == {"1": b"x"}
+
+
+@pytest.fixture
+def stand_in(tmp_path, monkeypatch):
+    """Folder of the buckets of a stand-in moxing that is found first."""
+    monkeypatch.setenv("STAND_IN_MOXING_BUCKETS", str(tmp_path / "buckets"))
+    monkeypatch.syspath_prepend(str(STAND_IN))
+    for name in ("moxing", "moxing.file"):
+        sys.modules.pop(name, None)
+    (tmp_path / "buckets/bk").mkdir(parents=True)
+    yield tmp_path / "buckets/bk"
+    for name in ("moxing", "moxing.file"):
+        sys.modules.pop(name, None)
+
+
+def test_moxing_is_taken_first_and_brings_data_in_and_results_out(stand_in, job, tmp_path):
+    (stand_in / "d/deep").mkdir(parents=True)
+    (stand_in / "d/deep/1.jpg").write_bytes(b"1")
+    (stand_in / "net.ckpt").write_bytes(b"weights")
+    config = job(data_url="s3://bk/d/", checkpoint_url="s3://bk/net.ckpt", train_url="obs://bk/out")
+    assert moxing_adapter.connect().name == "moxing"
+    sync_in(config)
+    assert files_in(tmp_path / "cache/data") == {"deep/1.jpg": b"1"}
+    assert files_in(tmp_path / "cache/load") == {"net.ckpt": b"weights"}
+    (tmp_path / "run").mkdir()
+    with open_results(config, tmp_path / "run"):
+        (tmp_path / "run/log.txt").write_bytes(b"log")
+    assert files_in(stand_in / "out") == {"log.txt": b"log"}
+
+
+def test_the_other_moxing_is_refused_with_a_sentence(bucket, tmp_path, monkeypatch, caplog):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/moxing.py").write_text("def quick_run(name): pass\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "other"))
+    monkeypatch.delitem(sys.modules, "moxing", raising=False)
+    monkeypatch.setitem(sys.modules, "obs", None)
+    assert moxing_adapter.connect().name == "boto3"
+    assert "pip uninstall moxing" in caplog.text
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    with pytest.raises(BadStateError, match="pip uninstall moxing"):
+        moxing_adapter.connect()
+    monkeypatch.delitem(sys.modules, "moxing")
+
+
+def test_without_any_client_the_sentence_says_what_to_install(bucket, monkeypatch):
+    for name in ("moxing", "obs", "boto3"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(BadStateError, match="pip install boto3"):
+        moxing_adapter.connect()
+
+
+def test_missing_credentials_are_said(bucket, monkeypatch):
+    monkeypatch.delenv("OBS_ACCESS_KEY_ID")
+    with pytest.raises(BadValueError, match="the access key of the object storage is missing: set OBS_ACCESS_KEY_ID"):
+        moxing_adapter.connect()
+    monkeypatch.delenv("OBS_SECRET_ACCESS_KEY")
+    with pytest.raises(BadStateError, match="without credentials: set OBS_ACCESS_KEY_ID"):
+        moxing_adapter.connect()
+    monkeypatch.setitem(sys.modules, "obs", None)
+    with pytest.raises(BadStateError, match="without credentials: set OBS_ACCESS_KEY_ID"):
+        moxing_adapter.connect()
+
+
+def test_no_credential_is_in_a_log_or_a_message(bucket, job, moto_address, monkeypatch, caplog, tmp_path):
+    monkeypatch.setitem(sys.modules, "obs", None)
+    monkeypatch.setenv("OBS_SECURITY_TOKEN", "secret-token-of-the-test")
+    caplog.set_level(logging.DEBUG)
+    text = repr(moxing_adapter.read_settings())
+    bucket.write("d/1", b"x" * 3000)
+    spoken = f"<Error><Code>{ACCESS_KEY}/x</Code><Message>{SECRET_KEY}</Message></Error>"
+    cases = [Faults(denied=True, spoken=spoken), Faults(cuts=99), Faults(busy=99), Faults()]
+    for faults in cases:
+        with misbehaving(moto_address, faults) as address:
+            monkeypatch.setenv("OBS_ENDPOINT", address)
+            try:
+                sync_in(job(data_url=f"s3://{bucket.name}/d"), moxing_adapter.connect(Retries(2, 0)))
+            except UserError as error:
+                logging.getLogger("test").error("failed", exc_info=True)
+                text += str(error)
+    assert "data_url" in caplog.text and "failed 2 times" in text and "refuses" in text
+    for secret in (ACCESS_KEY, SECRET_KEY, "secret-token-of-the-test"):
+        assert secret not in text + caplog.text
+    monkeypatch.setenv("OBS_ENDPOINT", f"https://{ACCESS_KEY}:{SECRET_KEY}@host")
+    with pytest.raises(BadValueError) as caught:
+        moxing_adapter.read_settings()
+    assert SECRET_KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(("endpoint", "address", "is_path_style"), [
+    ("obs.cn-north-4.myhuaweicloud.com", "https://obs.cn-north-4.myhuaweicloud.com", False),
+    ("http://127.0.0.1:5000", "http://127.0.0.1:5000", True), ("http://localhost:5000", "http://localhost:5000", True),
+])
+def test_an_endpoint_says_how_buckets_are_named(monkeypatch, endpoint, address, is_path_style):
+    monkeypatch.setenv("OBS_ENDPOINT", endpoint)
+    settings = moxing_adapter.read_settings()
+    assert (settings.endpoint, settings.wants_path_style) == (address, is_path_style)
