@@ -13,9 +13,12 @@ Shape = tuple[int, ...]
 
 def _kernel(
     library: Path, name: str, out_shapes: Callable[..., Shape | tuple[Shape, ...]], num_outputs: int = 1,
-    bprop: Callable | None = None,
+    bprop: Callable | None = None, case: str = "",
 ) -> ops.Custom:
     """Returns a function of the library as a primitive of float32 results.
+
+    Without a graph, MindSpore takes primitives of equal function and attributes for the same one and asks one
+    of them for all shapes; so where `out_shapes` uses more than the inputs' shapes, `case` has to say what.
 
     Args:
         library: from `library.kernel_library`.
@@ -23,9 +26,12 @@ def _kernel(
         out_shapes: gives the shapes of the outputs for the shapes of the inputs.
         num_outputs: 1 for one Tensor, more for a tuple of them.
         bprop: gradients of the inputs, from inputs, output and the output's gradient, as `ops.Custom` wants it.
+        case: what tells this primitive from others of the same function.
     """
     types = ms.float32 if num_outputs == 1 else (ms.float32,) * num_outputs
-    return ops.Custom(f"{library}:{name}", out_shapes, types, "aot", bprop)
+    kernel = ops.Custom(f"{library}:{name}", out_shapes, types, "aot", bprop)
+    kernel.add_prim_attr("case", case)
+    return kernel
 
 
 @functools.cache
@@ -95,7 +101,7 @@ def resize_kernel(library: Path, size: tuple[int, int]) -> ops.Custom:
     def bprop(x: Tensor, out: Tensor, dout: Tensor) -> tuple[Tensor]:
         return (backward(dout, x),)
 
-    return _kernel(library, "resize_forward", lambda x: [x[0], x[1], *size], bprop=bprop)
+    return _kernel(library, "resize_forward", lambda x: [x[0], x[1], *size], bprop=bprop, case=str(size))
 
 
 @functools.cache
@@ -123,7 +129,7 @@ def convolution_kernel(library: Path, stride: int) -> ops.Custom:
     def out_shape(x: Shape, weight: Shape) -> list[int]:
         return [x[0], weight[0], -(-x[2] // stride), -(-x[3] // stride)]
 
-    return _kernel(library, "convolution_forward", out_shape, bprop=bprop)
+    return _kernel(library, "convolution_forward", out_shape, bprop=bprop, case=str(stride))
 
 
 @functools.cache
@@ -154,8 +160,8 @@ def roi_align_kernels(library: Path, output_size: int, num_levels: int) -> tuple
     def gradient_shapes(rois: Shape, level: Shape, settings: Shape, dy: Shape, *features: Shape) -> tuple[Shape, ...]:
         return features if num_levels > 1 else features[0]
 
-    return (_kernel(library, "roi_align_forward", out_shape),
-            _kernel(library, "roi_align_backward", gradient_shapes, num_levels))
+    return (_kernel(library, "roi_align_forward", out_shape, case=str(output_size)),
+            _kernel(library, "roi_align_backward", gradient_shapes, num_levels, case=str(num_levels)))
 
 
 @functools.cache
