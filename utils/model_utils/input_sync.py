@@ -16,7 +16,7 @@ from utils.model_utils.errors import BadStateError, MissingPathError, UserError
 from utils.model_utils.files import write_bytes
 from utils.model_utils.node_lock import node_lock
 from utils.model_utils.object_storage import Entry, ObjectUrl, Storage
-from utils.model_utils.unpacking import SUFFIXES, unpack
+from utils.model_utils.unpacking import STAGING, SUFFIXES, unpack
 
 logger = logging.getLogger(__name__)
 
@@ -200,6 +200,8 @@ class InputFolder:
             *known, items = record.unpacked.get(archive.name, [[]])
             if known == state and all((self._folder / item).exists() for item in items):
                 continue
+            for left in self._folder.glob(f"{STAGING}*"):   # of a process that was killed
+                shutil.rmtree(left, ignore_errors=True)
             logger.info("unpacking '%s'", archive)
             paths = unpack(archive, self._folder)
             record.unpacked[archive.name] = [*state, sorted({path.partition("/")[0] for path in paths})]

@@ -11,14 +11,16 @@ count, the first that is set:
     key         OBS_ACCESS_KEY_ID, AWS_ACCESS_KEY_ID
     secret      OBS_SECRET_ACCESS_KEY, AWS_SECRET_ACCESS_KEY
     token       OBS_SECURITY_TOKEN, AWS_SESSION_TOKEN (temporary credentials only)
-    region      OBS_REGION, AWS_REGION, AWS_DEFAULT_REGION
+    region      OBS_REGION, AWS_REGION, AWS_DEFAULT_REGION, or the one in an endpoint like obs.REGION.myhuaweicloud.com
 
 Where none is set, boto3 looks in its own places. Nothing of a credential is ever written to a log or a message.
 """
 
+import importlib.metadata
 import ipaddress
 import logging
 import os
+import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,9 +90,9 @@ def read_settings() -> StorageSettings:
     if bool(key) != bool(secret):
         missing = "secret" if key else "access"
         raise BadValueError(f"the {missing} key of the object storage is missing: {CREDENTIALS_HINT}")
-    return StorageSettings(
-        endpoint, key, secret, _first_set("OBS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"),
-        _first_set("OBS_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"))
+    named = re.match(r"https?://obs\.([a-z0-9-]+)\.", endpoint)
+    region = _first_set("OBS_REGION", "AWS_REGION", "AWS_DEFAULT_REGION") or (named[1] if named else "")
+    return StorageSettings(endpoint, key, secret, _first_set("OBS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"), region)
 
 
 def connect(retries: Retries | None = None) -> Storage:
@@ -192,17 +194,17 @@ def _first_set(*variables: str) -> str:
 
 def _open_client(settings: StorageSettings) -> StorageClient:
     """Returns the first client that is here: the only function that imports one."""
-    other_moxing = ""
-    try:
-        import moxing
+    other_moxing = OTHER_MOXING if _has_other_moxing() else ""
+    if not other_moxing:
+        try:
+            import moxing
 
-        if hasattr(getattr(moxing, "file", None), "copy"):
-            return MoxingClient(moxing.file)
-        other_moxing = OTHER_MOXING
-    except ModuleNotFoundError:
-        logger.debug("no moxing")
-    except Exception:   # the other package starts work of its own when it is imported
-        other_moxing = OTHER_MOXING
+            if hasattr(getattr(moxing, "file", None), "copy"):
+                return MoxingClient(moxing.file)
+            other_moxing = OTHER_MOXING
+        except ImportError as error:
+            logger.log(logging.DEBUG if error.name == "moxing" else logging.WARNING,
+                       "moxing is not used: it cannot be imported (%s)", type(error).__name__)
     if other_moxing:
         logger.warning("%s", other_moxing)
     if settings.endpoint:
@@ -218,6 +220,12 @@ def _open_client(settings: StorageSettings) -> StorageClient:
     except ImportError:
         raise BadStateError(other_moxing or NO_CLIENT) from None
     return _boto3_client(boto3.session.Session, BotoConfig, settings)
+
+
+def _has_other_moxing() -> bool:
+    """Returns whether PyPI's moxing is installed, without importing it: it starts work of its own."""
+    names = {str(each.name).lower().replace("_", "-") for each in importlib.metadata.distributions()}
+    return "moxing" in names and "moxing-framework" not in names
 
 
 def _obs_sdk_client(maker: type, settings: StorageSettings) -> ObsSdkClient:

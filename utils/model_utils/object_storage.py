@@ -224,6 +224,9 @@ class Storage:
             self.download_file(url.child(entry.path), path, size=entry.size, staging=staging)
             return entry
 
+        if len(chosen) == 1:   # in this thread, where Ctrl-C and SIGTERM end the copy of a large archive at once
+            done(copy(chosen[0]))
+            return
         pool = ThreadPoolExecutor(self._workers, thread_name_prefix="download")
         try:
             for entry in pool.map(copy, chosen):

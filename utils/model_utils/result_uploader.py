@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 MARKER = "latest_checkpoint.json"
 CHECKPOINT_SUFFIX = ".ckpt"
 FINISH_SECONDS = 1800.0
+_STAGING = ".upload-"
 _LINK_BYTES = 16 * 1024 * 1024
 
 
@@ -55,6 +56,8 @@ class ResultUploader:
             UserError: it cannot.
         """
         if self._url is not None:
+            for left in self._folder.glob(f"{_STAGING}*"):   # of a process that was killed
+                shutil.rmtree(left, ignore_errors=True)
             self._pass()
             if self._problem:
                 raise BadStateError(self._problem)
@@ -144,20 +147,21 @@ class ResultUploader:
     def _send(self, relative: str) -> None:
         path = self._folder / relative
         state = _state(path)
-        with tempfile.TemporaryDirectory(prefix=".upload-", dir=self._folder) as staging:
+        with tempfile.TemporaryDirectory(prefix=_STAGING, dir=self._folder) as staging:
             copy = Path(staging) / path.name
             try:
                 _snapshot(path, copy)
             except FileNotFoundError:
                 return   # the run keeps only its last checkpoints
-            except OSError as error:
-                raise BadStateError(f"'{path}' cannot be read ({error.strerror}): make it readable or remove it"
-                                    ) from None
+            except OSError as error:   # of this file alone: the others go on
+                self._problem = f"'{path}' cannot be read ({error.strerror})"
+                logger.warning("%s: it has not been copied", self._problem)
+                return
             self._storage.upload_file(copy, self._url.child(relative))
         self._sent[relative] = state or (0, 0)
 
     def _send_marker(self, latest: str) -> None:
-        with tempfile.TemporaryDirectory(prefix=".upload-", dir=self._folder) as staging:
+        with tempfile.TemporaryDirectory(prefix=_STAGING, dir=self._folder) as staging:
             marker = Path(staging) / MARKER
             marker.write_text(json.dumps({"checkpoint": latest, "bytes": self._sent[latest][0]}) + "\n",
                               encoding="utf-8")

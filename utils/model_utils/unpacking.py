@@ -17,6 +17,7 @@ from typing import BinaryIO
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
+STAGING = ".unpacking-"
 _CHUNK_BYTES = 1024 * 1024
 # RuntimeError: zipfile's for a password; NotImplementedError: its for a compression that it does not know.
 _DAMAGES = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError,
@@ -72,7 +73,7 @@ def unpack(archive: Path, folder: Path, limits: Limits | None = None) -> list[st
     staging = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=folder))
+        staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=folder))
         paths = _Unpacker(archive, staging, limits or Limits()).run()
         for path in paths:
             _move(staging / path, folder, path, archive)

@@ -3,6 +3,7 @@ import logging
 import os
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -267,6 +268,17 @@ def test_moxing_is_taken_first_and_brings_data_in_and_results_out(stand_in, job,
     assert files_in(stand_in / "out") == {"log.txt": b"log"}
 
 
+def test_a_storage_without_versions_is_copied_once_by_the_processes_of_a_job(stand_in, job, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    (stand_in / "d").mkdir()
+    (stand_in / "d/1").write_bytes(b"1")
+    url, storage = moxing_adapter.ObjectUrl.parse("s3://bk/d"), moxing_adapter.connect()
+    began_before, began_after = 0.0, time.time() + 60
+    for begun in (began_before, began_before, began_after):
+        input_sync.InputFolder(tmp_path / "data", "data_url", begun, 5).copy(url, storage)
+    assert caplog.text.count("copying 1 of 1 files") == 2
+
+
 def test_the_other_moxing_is_refused_with_a_sentence(bucket, tmp_path, monkeypatch, caplog):
     (tmp_path / "other").mkdir()
     (tmp_path / "other/moxing.py").write_text("def quick_run(name): pass\n")
@@ -279,6 +291,17 @@ def test_the_other_moxing_is_refused_with_a_sentence(bucket, tmp_path, monkeypat
     with pytest.raises(BadStateError, match="pip uninstall moxing"):
         moxing_adapter.connect()
     monkeypatch.delitem(sys.modules, "moxing")
+
+
+def test_the_other_moxing_is_known_by_its_name_and_not_imported(bucket, tmp_path, monkeypatch, caplog):
+    (tmp_path / "moxing-0.1.39.dist-info").mkdir()
+    (tmp_path / "moxing-0.1.39.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: moxing\nVersion: 0.1.39\n")
+    (tmp_path / "moxing.py").write_text("raise SystemExit('it was imported')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "moxing", raising=False)
+    monkeypatch.setitem(sys.modules, "obs", None)
+    assert moxing_adapter.connect().name == "boto3"
+    assert "pip uninstall moxing" in caplog.text
 
 
 def test_without_any_client_the_sentence_says_what_to_install(bucket, monkeypatch):
@@ -333,3 +356,14 @@ def test_an_endpoint_says_how_buckets_are_named(monkeypatch, endpoint, address, 
     monkeypatch.setenv("OBS_ENDPOINT", endpoint)
     settings = moxing_adapter.read_settings()
     assert (settings.endpoint, settings.wants_path_style) == (address, is_path_style)
+
+
+def test_a_bucket_of_obs_is_asked_by_its_own_name_in_the_region_of_the_endpoint(bucket, monkeypatch):
+    monkeypatch.setitem(sys.modules, "obs", None)
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setenv("OBS_ENDPOINT", "obs.cn-north-4.myhuaweicloud.com")
+    settings = moxing_adapter.read_settings()
+    assert settings.region == "cn-north-4"
+    client = moxing_adapter._open_client(settings)._client
+    address = client.generate_presigned_url("get_object", Params={"Bucket": "my-bucket", "Key": "a/b"})
+    assert address.startswith("https://my-bucket.obs.cn-north-4.myhuaweicloud.com/a/b?")

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from utils.model_utils import moxing_adapter
+from utils.model_utils import moxing_adapter, result_uploader
 from utils.model_utils.errors import BadStateError
 from utils.model_utils.object_storage import ObjectUrl, Storage
 from utils.model_utils.result_uploader import MARKER, ResultUploader
@@ -185,6 +185,21 @@ def test_a_checkpoint_that_is_written_again_has_its_new_size_in_the_marker(open_
             results.checkpoint_saved(tmp_path / "ckpt/net.ckpt")
             wait_for(lambda sent=content: (
                 f"out/{MARKER}" in memory.objects and marker(memory)["bytes"] == len(sent)))
+
+
+def test_a_file_that_cannot_be_read_does_not_hold_up_the_others(open_uploader, memory, tmp_path, monkeypatch):
+    def deny(path, _copy):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    snapshot = result_uploader._snapshot
+    (tmp_path / "a-secret").write_bytes(b"")
+    with pytest.raises(BadStateError, match="a-secret' cannot be read .Permission denied."), open_uploader() as results:
+        monkeypatch.setattr(result_uploader, "_snapshot", lambda path, copy: (
+            deny if path.name == "a-secret" else snapshot)(path, copy))
+        (tmp_path / "a-secret").write_bytes(b"changed")
+        (tmp_path / "ckpt/net.ckpt").write_bytes(b"one")
+        results.checkpoint_saved(tmp_path / "ckpt/net.ckpt")
+    assert marker(memory)["checkpoint"] == "ckpt/net.ckpt"
 
 
 def test_large_files_are_not_copied_for_the_upload(open_uploader, memory, tmp_path, monkeypatch):
