@@ -182,7 +182,8 @@ def test_pytorch_formulation_has_the_counts_of_152():
     assert sum(value.numel() for value in reference.parameters()) == 77_490_504
 
 
-@pytest.mark.parametrize(("statistics", "stage1_pool"), [("frozen", False), ("trained", True)])
+@pytest.mark.parametrize("stage1_pool", [False, True])
+@pytest.mark.parametrize("statistics", ["frozen", "trained"])
 def test_outputs_gradients_and_statistics_equal_pytorch(statistics, stage1_pool):
     torch = pytest.importorskip("torch")
     reference = _reference(stage1_pool).train(statistics == "trained")
