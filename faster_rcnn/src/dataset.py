@@ -21,7 +21,7 @@ from utils.detection.augment import (
 from utils.detection.inputs import InputSettings, to_input
 from utils.detection.mindrecord import unpack_annotation
 from utils.images import decode_ordinary
-from utils.training.randomness import generator
+from utils.randomness import generator
 
 from .FasterRcnn.bbox_assign_sample import RpnRule, assign_and_sample
 

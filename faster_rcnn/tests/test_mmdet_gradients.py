@@ -14,7 +14,7 @@ from faster_rcnn.src.FasterRcnn.bbox_assign_sample import assign_and_sample  # n
 from faster_rcnn.src.weight_names import detector_sources  # noqa: E402
 from faster_rcnn.tests import conversion, torch_mmdet  # noqa: E402
 from faster_rcnn.tests.conversion import NUM_CLASSES, TINY, loaded, noise, relative  # noqa: E402
-from utils.training.randomness import generator  # noqa: E402
+from utils.randomness import generator  # noqa: E402
 
 pytestmark = pytest.mark.end_to_end
 

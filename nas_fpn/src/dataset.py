@@ -13,7 +13,7 @@ from utils.detection.augment import flip_horizontal, jitter_colours, pad_boxes, 
 from utils.detection.inputs import InputSettings, to_input
 from utils.detection.mindrecord import unpack_annotation
 from utils.images import decode_ordinary
-from utils.training.randomness import generator
+from utils.randomness import generator
 
 from .assignment import AssignmentRule, assign_anchors
 

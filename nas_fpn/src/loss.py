@@ -4,15 +4,7 @@ import mindspore as ms
 from mindspore import nn, ops
 
 from utils.cpu_kernels.focal_loss import SigmoidFocalLoss
-
-
-def smooth_l1(difference: ms.Tensor, beta: float) -> ms.Tensor:
-    """Computes the smooth L1 loss of each element (Fast R-CNN, eq. 3), quadratic below `beta`; `beta` 0 is L1."""
-    magnitude = ops.abs(difference)
-    if beta == 0:
-        return magnitude
-    inner = ops.minimum(magnitude, ops.full_like(magnitude, beta))
-    return 0.5 * inner * inner / beta + (magnitude - inner)
+from utils.detection.box_loss import smooth_l1
 
 
 class RetinaNetLoss(nn.Cell):

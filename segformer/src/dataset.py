@@ -18,7 +18,7 @@ import numpy as np
 
 from utils.images import decode_image, read_bytes, read_header
 from utils.model_utils.errors import BadValueError, MissingPathError
-from utils.training.randomness import epoch_order, generator
+from utils.randomness import epoch_order, generator
 
 from .base_dataset import AugmentSettings, prepare
 from .label_files import CONVERTER, PNG_END, ImagePair, check_labels, check_values, is_png, read_label, size_error

@@ -19,7 +19,7 @@ from segformer.src.base_dataset import (
     scaled_size,
     to_input,
 )
-from utils.training.randomness import generator
+from utils.randomness import generator
 
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 

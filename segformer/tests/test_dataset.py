@@ -24,7 +24,7 @@ from segformer.src.label_files import check_labels
 from segformer.src.labels import CITYSCAPES_CLASS_NAMES, class_names, id_table, palette, train_id_table
 from segformer.tests.tiny_city import draw_pair, image_path, label_path, write_city, write_png
 from utils.model_utils.errors import BadValueError, MissingPathError
-from utils.training.randomness import epoch_order, generator
+from utils.randomness import epoch_order, generator
 
 AUGMENT = AugmentSettings(
     (48, 96), (32, 48), (0.5, 2.0), 0.75, 0.5, True, (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)

@@ -54,7 +54,9 @@ def sigmoid_focal_terms(logits: Tensor, targets: Tensor, alpha: float, gamma: fl
         float32[...], not negative.
     """
     signed = logits * (1.0 - 2.0 * targets)  # -x for a present class, x for an absent one
-    cross_entropy = ops.relu(signed) + ops.log1p(ops.exp(-ops.abs(signed)))  # -ln(p_t) = softplus(signed)
+    magnitude = ops.abs(signed)
+    # -ln(p_t) = softplus(signed). Half of x + |x| is relu(x) with the gradient 1/2 of softplus at 0, not 0.
+    cross_entropy = 0.5 * (signed + magnitude) + ops.log1p(ops.exp(-magnitude))
     weight = (1.0 - alpha) + (2.0 * alpha - 1.0) * targets
     log_miss = signed - cross_entropy  # ln(1 - p_t); exp and log1p repeat bit for bit on a CPU, pow does not
     return weight * ops.exp(gamma * log_miss) * cross_entropy

@@ -7,7 +7,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 
 from utils.detection.mindrecord import MindRecordInfo, open_mindrecord
-from utils.training.randomness import epoch_order
+from utils.randomness import epoch_order
 
 ROW_COLUMNS = ("image", "annotation", "image_id")
 

@@ -3,6 +3,8 @@
 import mindspore as ms
 from mindspore import nn, ops
 
+from utils.detection.box_loss import smooth_l1
+
 from .graph_tools import int_range
 
 
@@ -104,12 +106,3 @@ def softmax_cross_entropy(logits: ms.Tensor, labels: ms.Tensor) -> ms.Tensor:
     log_sum = ops.log1p(ops.exp(shifted).sum(axis=1) - 1.0)
     is_label = (ops.expand_dims(labels, 1) == int_range(logits.shape[1])).astype(ms.float32)
     return log_sum - (shifted * is_label).sum(axis=1)
-
-
-def smooth_l1(difference: ms.Tensor, beta: float) -> ms.Tensor:
-    """Computes the smooth L1 loss of each element (Fast R-CNN, eq. 3), quadratic below `beta`; `beta` 0 is L1."""
-    magnitude = ops.abs(difference)
-    if beta == 0:
-        return magnitude
-    inner = ops.minimum(magnitude, beta)
-    return 0.5 * inner * inner / beta + (magnitude - inner)

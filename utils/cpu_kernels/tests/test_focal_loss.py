@@ -76,3 +76,11 @@ def test_extreme_logits_stay_finite(is_stock):
     value, gradient = _value_and_gradient(_loss(2, is_stock), logits, classes, np.ones((1, 2), np.float32))
     np.testing.assert_allclose(value, [[125, 750]], rtol=1e-6)
     np.testing.assert_allclose(gradient, [[[-0.25, 0], [0.75, 0.75]]], atol=1e-6)
+
+
+@pytest.mark.parametrize("is_stock", [False, True])
+def test_a_logit_of_exactly_zero_has_its_gradient(is_stock):
+    """(-(1-p)^2 ln p)' = 2 (1-p)^2 p ln p - (1-p)^3 = -0.2982868 for p = 1/2, times alpha 1/4 for a present class."""
+    logits, upstream = np.zeros((1, 1, 2), np.float32), np.ones((1, 1), np.float32)
+    _, gradient = _value_and_gradient(_loss(2, is_stock), logits, np.zeros((1, 1), np.int32), upstream)
+    np.testing.assert_allclose(gradient, [[[-0.25 * 0.2982868, 0.75 * 0.2982868]]], rtol=1e-5)

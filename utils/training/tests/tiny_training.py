@@ -12,12 +12,12 @@ import numpy as np
 from mindspore import nn, ops
 
 from utils.model_utils.command import run_command
+from utils.randomness import epoch_order, generator
 from utils.training.checkpoint import CheckpointFolder
 from utils.training.logging_setup import set_up_logging
 from utils.training.loop import Trainer
 from utils.training.optimizer import build_optimizer
 from utils.training.precision import LossScaler
-from utils.training.randomness import epoch_order, generator
 from utils.training.run_folder import RunFolder
 from utils.training.step import TrainStep
 

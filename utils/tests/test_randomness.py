@@ -1,6 +1,6 @@
 import numpy as np
 
-from utils.training.randomness import epoch_order, generator
+from utils.randomness import epoch_order, generator
 
 
 def test_the_same_numbers_give_the_same_draws():
