@@ -106,10 +106,10 @@ def choose_crop(
 def to_input(image: np.ndarray, size: tuple[int, int], mean: tuple[float, ...], std: tuple[float, ...]) -> np.ndarray:
     """Normalises uint8[h, w, 3] RGB to float32[3, *size]; zeros, which is the mean colour, below and on the right."""
     height, width = image.shape[:2]
-    if (height, width) == tuple(size):
-        return normalize(image, mean, std)
-    planes = np.zeros((3, *size), np.float32)
-    planes[:, :height, :width] = normalize(image, mean, std)
+    planes = np.empty((3, *size), np.float32)
+    planes[:, height:] = 0
+    planes[:, :height, width:] = 0
+    normalize(image, mean, std, out=planes[:, :height, :width])
     return planes
 
 
