@@ -70,22 +70,27 @@ class CommandArguments:
         device_id: number of the device.
         settings: arguments of the command, `--key=value`, paths absolute.
         run_dir: folder given with `--run_dir`, None for the documented one.
+        leading: texts of the arguments that the launcher reads by itself.
     """
 
     device_id: int
     settings: tuple[str, ...]
     run_dir: Path | None
+    leading: tuple[str, ...] = ()
 
 
-def usage(program: str, positionals: Sequence[Positional], takes_device: bool = True) -> str:
+def usage(
+    program: str, positionals: Sequence[Positional], takes_device: bool = True, leading: Sequence[str] = (),
+) -> str:
     """Returns e.g. `usage: run_eval.sh DEVICE_ID DATASET [ANN_FILE] [--key=value]...`."""
     names = [f"[{item.name}]" if item.is_optional else item.name for item in positionals]
-    return " ".join(["usage:", program, *([DEVICE_ID] if takes_device else []), *names, "[--key=value]..."])
+    first = [DEVICE_ID] if takes_device else leading
+    return " ".join(["usage:", program, *first, *names, "[--key=value]..."])
 
 
 def read_arguments(
     given: Sequence[str], positionals: Sequence[Positional], *, program: str, suite_dir: Path,
-    takes_device: bool = True,
+    takes_device: bool = True, leading: Sequence[str] = (),
 ) -> CommandArguments:
     """Checks what a user has typed and names the keys that it stands for.
 
@@ -96,6 +101,7 @@ def read_arguments(
         suite_dir: folder of the suite: of configuration files that a word picks, and the second place where others are
             looked up.
         takes_device: the first argument is DEVICE_ID; else the environment's DEVICE_ID counts, 0 where it is not set.
+        leading: names of arguments in DEVICE_ID's place, handed back as they were typed.
 
     Raises:
         BadValueError: too few or too many arguments, a word that picks nothing, or a device number that is none.
@@ -103,15 +109,16 @@ def read_arguments(
     """
     count = next((index for index, text in enumerate(given) if text.startswith("--")), len(given))
     values, extra = list(given[:count]), list(given[count:])
-    needed = int(takes_device) + sum(not item.is_optional for item in positionals)
-    most = int(takes_device) + len(positionals)
-    how = usage(program, positionals, takes_device)
+    num_leading = int(takes_device) or len(leading)
+    needed = num_leading + sum(not item.is_optional for item in positionals)
+    most = num_leading + len(positionals)
+    how = usage(program, positionals, takes_device, leading)
     if not needed <= len(values) <= most:
         wanted = f"{needed}" if needed == most else f"{needed} to {most}"
         raise BadValueError(f"{len(values)} arguments, wanted {wanted}; {how}")
-    device_id = _device_id(values.pop(0)) if takes_device else get_device_id()
+    device_id = _device_id(values[0]) if takes_device else get_device_id()
     settings = []
-    for item, text in zip(positionals, values, strict=False):
+    for item, text in zip(positionals, values[num_leading:], strict=False):
         if text == "" and not item.may_be_empty:
             raise BadValueError(f"{item.name} is empty; {how}")
         settings += item.settings(text, suite_dir)
@@ -119,6 +126,7 @@ def read_arguments(
     return CommandArguments(
         device_id=device_id, run_dir=Path(os.path.abspath(chosen[-1])) if chosen and chosen[-1] else None,
         settings=(*settings, *(text for text in extra if not text.startswith(RUN_DIR))),
+        leading=() if takes_device else tuple(values[:num_leading]),
     )
 
 

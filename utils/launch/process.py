@@ -13,8 +13,41 @@ from utils.model_utils.errors import BadStateError
 
 POLL_SECONDS = 0.1
 LAST_LINES = 20
+_LAST_BYTES = 65536  # the last lines are looked for in these; a log may be large
 # A closed terminal is a wish to stop as well; the command saves a checkpoint on SIGTERM.
-_FORWARDED = {signal.SIGINT: signal.SIGINT, signal.SIGTERM: signal.SIGTERM, signal.SIGHUP: signal.SIGTERM}
+FORWARDED = {signal.SIGINT: signal.SIGINT, signal.SIGTERM: signal.SIGTERM, signal.SIGHUP: signal.SIGTERM}
+
+
+class LogFile:
+    """A log that grows, from where it ended when this object was made.
+
+    Args:
+        path: the file, which may not be there yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._start = path.stat().st_size if path.exists() else 0
+        self._position = self._start
+
+    def new_output(self) -> bytes:
+        """Returns what was written since the last call."""
+        content = self._read(self._position)
+        self._position += len(content)
+        return content
+
+    def last_lines(self) -> str:
+        """Returns the last lines that were written since the start."""
+        size = self.path.stat().st_size if self.path.exists() else 0
+        content = self._read(max(self._start, size - _LAST_BYTES))
+        return "\n".join(content.decode(errors="replace").splitlines()[-LAST_LINES:])
+
+    def _read(self, position: int) -> bytes:
+        if not self.path.exists():
+            return b""
+        with self.path.open("rb") as file:
+            file.seek(position)
+            return file.read()
 
 
 class LoggedProcess:
@@ -31,9 +64,9 @@ class LoggedProcess:
 
     def __init__(self, command: Sequence[str], log: Path, environment: Mapping[str, str]) -> None:
         self.log = log
+        self._output = LogFile(log)
         try:
             with log.open("ab") as output:
-                self._position = output.tell()
                 self._process = subprocess.Popen(
                     command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
                     env={**os.environ, **environment}, start_new_session=True)
@@ -49,53 +82,46 @@ class LoggedProcess:
     def code_within(self, seconds: float) -> int | None:
         """Returns the exit code if the process ends within so many seconds, else None."""
         try:
-            return _exit_code(self._process.wait(timeout=seconds))
+            return shell_code(self._process.wait(timeout=seconds))
         except subprocess.TimeoutExpired:
             return None
 
-    def new_output(self) -> bytes:
-        """Returns what the process has written since the last call."""
-        with self.log.open("rb") as file:
-            file.seek(self._position)
-            content = file.read()
-        self._position += len(content)
-        return content
-
     def last_lines(self) -> str:
         """Returns the last lines that the process has written."""
-        return "\n".join(self.new_output().decode(errors="replace").splitlines()[-LAST_LINES:])
+        return self._output.last_lines()
 
     def follow(self) -> int:
         """Copies the output to standard output until the process ends; returns its exit code.
 
         Ctrl-C, SIGTERM and a closed terminal are passed on to the process, which is waited for.
         """
-        previous = {number: signal.signal(number, self._forward) for number in _FORWARDED}
+        previous = {number: signal.signal(number, self._forward) for number in FORWARDED}
         try:
             code = None
             while code is None:
                 code = self._process.poll()
-                self._show(self.new_output())
+                show(self._output.new_output())
                 if code is None:
                     time.sleep(POLL_SECONDS)
-            return _exit_code(code)
+            return shell_code(code)
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
 
     def _forward(self, signal_number: int, _frame: types.FrameType | None) -> None:
         if self._process.poll() is None:
-            self._process.send_signal(_FORWARDED[signal.Signals(signal_number)])
-
-    def _show(self, content: bytes) -> None:
-        """Writes to standard output; where that was closed (`| head`), the log alone has the rest."""
-        try:
-            sys.stdout.buffer.write(content)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            self._process.send_signal(FORWARDED[signal.Signals(signal_number)])
 
 
-def _exit_code(code: int) -> int:
-    """Returns what a shell makes of it: 128 + number for a process that a signal has ended."""
+def show(content: bytes) -> None:
+    """Writes to standard output; where that was closed (`| head`), the log alone has the rest."""
+    try:
+        sys.stdout.buffer.write(content)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def shell_code(code: int) -> int:
+    """Returns what a shell makes of an exit code: 128 + number for a process that a signal has ended."""
     return 128 - code if code < 0 else code
