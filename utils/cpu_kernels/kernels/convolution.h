@@ -8,6 +8,8 @@
 // the one or two at the end of each row that belong to no output are computed and dropped. With stride 2 the copy holds
 // the even and the odd rows and columns apart, which makes distances fixed again.
 //
+// Kernels of 3x3 and stride 1 go another way where that is faster: winograd.h.
+//
 // Blocking as in Goto and van de Geijn, Anatomy of High-Performance Matrix Multiplication (2008).
 #ifndef CPU_KERNELS_CONVOLUTION_H
 #define CPU_KERNELS_CONVOLUTION_H
@@ -15,92 +17,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "convolution_shape.h"
 #include "square.h"
 #include "tasks.h"
 #include "tile.h"
 #include "vectors.h"
+#include "winograd.h"
 
-#define DEPTH_BLOCK 256     // a packed panel of the right matrix stays in the first cache
 #define MOST_COLUMNS 512    // a block of results stays in the second
 
-typedef struct {
-  int64_t channels, height, width;                    // of the image
-  int64_t outputs, output_height, output_width;
-  int64_t kernel, stride, spread;                     // image pixels lie `spread` apart, zeros between them
-  int64_t pitch, plane;                               // floats in a row and in a plane of the padded copy
-  int64_t depth, positions, rows;                     // rows: outputs, padded to whole tiles
-} shape;
-
-static shape make_shape(const int64_t *image, int64_t outputs, int64_t kernel, int64_t output_height,
-                        int64_t output_width, int64_t stride, int64_t spread) {
-  shape s = {.channels = image[1], .height = image[2], .width = image[3], .outputs = outputs,
-             .output_height = output_height, .output_width = output_width, .kernel = kernel, .stride = stride,
-             .spread = spread};
-  int64_t beside = (kernel - 1) / stride;
-  s.pitch = output_width + beside;
-  // The last tile of positions and the last block of a transposition read over the end.
-  s.plane = (output_height + beside) * s.pitch + beside + COLUMNS + LANES;
-  s.depth = s.channels * kernel * kernel;
-  s.positions = output_height * s.pitch;
-  s.rows = padded_rows(outputs);
-  return s;
-}
-
-static int64_t planes(const shape *s) { return s->channels * s->stride * s->stride; }
-
-// How far the value under kernel place `index` (channel, row, column) is from the first one's.
-INLINE int64_t distance(const shape *s, int64_t index) {
-  int64_t places = s->kernel * s->kernel, channel = index / places;
-  int64_t y = index % places / s->kernel, x = index % s->kernel, stride = s->stride;
-  return ((channel * stride + y % stride) * stride + x % stride) * s->plane + y / stride * s->pitch + x / stride;
-}
-
-// --- the padded copy of an image ---
-
-typedef struct {
-  const shape *s;
-  const float *image;
-  float *copy;
-} copy_context;
-
-static void copy_plane(void *argument, int64_t index) {
-  const copy_context *c = argument;
-  const shape *s = c->s;
-  int64_t stride = s->stride, spread = s->spread, phase = index % (stride * stride), pad = s->kernel / 2;
-  const float *image = c->image + index / (stride * stride) * s->height * s->width;
-  float *plane = c->copy + index * s->plane;
-  memset(plane, 0, s->plane * sizeof(float));
-  // Row r, column q of the plane hold the pixel (r * stride + y0, q * stride + x0) of the image spread apart.
-  int64_t y0 = phase / stride - pad, x0 = phase % stride - pad;
-  for (int64_t row = 0; row < s->output_height + (s->kernel - 1) / stride; ++row) {
-    int64_t y = row * stride + y0;
-    if (y < 0 || y % spread || y / spread >= s->height) continue;
-    const float *from = image + y / spread * s->width;
-    float *to = plane + row * s->pitch;
-    if (stride == 1 && spread == 1) {
-      memcpy(to - x0, from, s->width * sizeof(float));
-      continue;
-    }
-    for (int64_t q = 0; q < s->pitch; ++q) {
-      int64_t x = q * stride + x0;
-      if (x >= 0 && x % spread == 0 && x / spread < s->width) to[q] = from[x / spread];
-    }
-  }
-}
-
-static void copy_image(const shape *s, const float *image, float *copy) {
-  copy_context context = {s, image, copy};
-  run_tasks(copy_plane, &context, planes(s));
-}
-
 // --- values ---
-
-// What is done to the sums of each output last: scaled, shifted, a residual added, cut off below 0.
-typedef struct {
-  const float *scale, *shift;   // for each output; without a scale nothing of this is done
-  const float *residual;        // of the outputs' shape, or null
-  int has_relu;
-} finish;
 
 typedef struct {
   const shape *s;
@@ -109,6 +35,7 @@ typedef struct {
   float *output;
   int64_t columns;   // positions of one task
   int is_gradient;
+  const float *input_scale;   // for each channel of the image, or null
   const finish *last;
 } value_context;
 
@@ -127,7 +54,7 @@ static void pack_weight(void *argument, int64_t index) {
       int64_t channel = (first + k) / places, place = (first + k) % places;
       const float *from = c->weight + row * row_step;
       from += c->is_gradient ? channel * s->outputs * places + places - 1 - place : first + k;
-      float scale = c->is_gradient && c->last->scale ? c->last->scale[channel] : 1.0f;
+      float scale = c->input_scale ? c->input_scale[channel] : 1.0f;
       for (int64_t r = 0; r < ROWS; ++r) panel[k * ROWS + r] = r < wanted ? scale * from[r * row_step] : 0.0f;
     }
   }
@@ -142,23 +69,6 @@ static void pack_positions(const value_context *c, int64_t first_depth, int64_t 
   }
 }
 
-// Puts out results `from` of an output (a row of them from `at` on).
-INLINE void put_out(const value_context *c, int64_t output, const float *from, int64_t at, int64_t count) {
-  const finish *last = c->last;
-  float *to = c->output + at;
-  if (c->is_gradient || !last->scale) {
-    memcpy(to, from, count * sizeof(float));
-    return;
-  }
-  float scale = last->scale[output], shift = last->shift[output];
-  if (last->residual)
-    for (int64_t i = 0; i < count; ++i) to[i] = from[i] * scale + shift + last->residual[at + i];
-  else
-    for (int64_t i = 0; i < count; ++i) to[i] = from[i] * scale + shift;
-  if (last->has_relu)
-    for (int64_t i = 0; i < count; ++i) to[i] = to[i] < 0.0f ? 0.0f : to[i];
-}
-
 // Copies positions [first, first + columns) of every output out of a block of results, without the ends of the rows.
 static void copy_out(const value_context *c, const float *block, int64_t block_row, int64_t first, int64_t columns) {
   const shape *s = c->s;
@@ -167,8 +77,8 @@ static void copy_out(const value_context *c, const float *block, int64_t block_r
       int64_t y = position / s->pitch, x = position % s->pitch;
       int64_t run = at_most(s->pitch - x, first + columns - position), wanted = at_most(run, s->output_width - x);
       if (wanted > 0)
-        put_out(c, row, block + row * block_row + position - first, (row * s->output_height + y) * s->output_width + x,
-                wanted);
+        put_out(c->last, row, block + row * block_row + position - first, c->output,
+                (row * s->output_height + y) * s->output_width + x, wanted);
       position += run;
     }
 }
@@ -196,13 +106,13 @@ static int64_t task_columns(int64_t columns, int64_t most) {
   return at_most(padded_columns(ceil_divide(columns, num_threads())), most);
 }
 
-static int convolve(const shape *s, int64_t batch, const float *images, const float *weight, float *outputs,
-                    int is_gradient, finish last) {
+static int convolve_directly(const shape *s, int64_t batch, const float *images, const float *weight, float *outputs,
+                             int is_gradient, const float *input_scale, finish last) {
   const float *residual = last.residual;
   float *left = malloc((s->rows * s->depth + 1) * sizeof(float)), *copy = malloc(planes(s) * s->plane * sizeof(float));
   if (left && copy) {
     value_context context = {s, weight, copy, left, outputs, task_columns(s->positions, MOST_COLUMNS), is_gradient,
-                             &last};
+                             input_scale, &last};
     run_tasks(pack_weight, &context, ceil_divide(s->depth, DEPTH_BLOCK));
     for (int64_t item = 0; item < batch; ++item) {
       copy_image(s, images + item * s->channels * s->height * s->width, copy);
@@ -216,6 +126,15 @@ static int convolve(const shape *s, int64_t batch, const float *images, const fl
   free(left);
   free(copy);
   return failed;
+}
+
+// Values, or with is_gradient those of the image's gradient; then each input channel has a scale, if any has.
+static int convolve(const shape *s, int64_t batch, const float *images, const float *weight, float *outputs,
+                    int is_gradient, finish last) {
+  const float *input_scale = is_gradient ? last.scale : NULL;
+  if (is_gradient) last.scale = NULL;
+  return (is_worth_winograd(s) ? convolve_by_winograd : convolve_directly)(s, batch, images, weight, outputs,
+                                                                          is_gradient, input_scale, last);
 }
 
 // --- gradient of the weight: the product of the output's gradient [outputs, positions] and the unrolled image,
@@ -263,7 +182,8 @@ static void pack_places(const weight_context *c, int64_t first_depth, int64_t fi
 static void compute_places(void *argument, int64_t index) {
   const weight_context *c = argument;
   const shape *s = c->s;
-  int64_t first = index * c->columns, columns = at_most(c->columns, s->depth - first), block_row = padded_columns(columns);
+  int64_t first = index * c->columns, columns = at_most(c->columns, s->depth - first);
+  int64_t block_row = padded_columns(columns);
   float *panel = scratch((DEPTH_BLOCK + LANES) * COLUMNS + s->rows * block_row);
   float *block = panel + (DEPTH_BLOCK + LANES) * COLUMNS;
   for (int64_t position = 0; position < s->positions; position += DEPTH_BLOCK) {
@@ -299,10 +219,6 @@ static int differentiate_weight(const shape *s, int64_t batch, const float *imag
   free(left);
   free(copy);
   return failed;
-}
-
-static int64_t stride_between(const int64_t *image, const int64_t *output) {
-  return image[2] == output[2] && image[3] == output[3] ? 1 : 2;
 }
 
 #endif

@@ -6,6 +6,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import nn
 
+from utils.cpu_kernels.convolution import Convolution
 from utils.cpu_kernels.operators import DepthwiseGelu, LayerNorm, Linear, SoftmaxCrossEntropy, TokenAttention
 
 
@@ -15,11 +16,15 @@ class Chain(nn.Cell):
         self.norm, self.attend = LayerNorm(24, 1e-5), TokenAttention(3, 0.3)
         self.project = Linear(24, 24, "ones")
         self.position, self.loss = DepthwiseGelu(24, "ones"), SoftmaxCrossEntropy()
+        generator = np.random.default_rng(2)
+        weights = [generator.standard_normal((b, a, 3, 3)).astype(np.float32) * 0.05 for a, b in ((24, 40), (40, 36))]
+        self.wide = nn.SequentialCell(
+            [Convolution(*weight.shape[1::-1], 3, weight_init=ms.Tensor(weight)) for weight in weights])
 
     def construct(self, x, labels):
         x = self.project(self.norm(x))
         x = self.position(self.attend(x, x, x), (20, 30))
-        return self.loss(x.transpose(0, 2, 1).reshape(2, 24, 20, 30), labels).sum()
+        return self.loss(self.wide(x.transpose(0, 2, 1).reshape(2, 24, 20, 30)), labels).sum()
 
 
 def main():

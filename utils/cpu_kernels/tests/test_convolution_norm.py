@@ -17,6 +17,8 @@ SHAPES = [
     (1, 5, 6, 6, 8, 3, 2, True, False),
     (2, 6, 33, 7, 9, 1, 1, False, False),
     (1, 300, 20, 20, 30, 3, 1, False, True),
+    (2, 36, 41, 25, 22, 3, 1, True, True),      # by Winograd's way
+    (1, 300, 34, 21, 25, 3, 1, True, False),
 ]
 
 
