@@ -1,9 +1,18 @@
 #!/bin/bash
-# Starts utils/launch/launch.py with the right interpreter; sourced by the launchers of the suites, not run by itself.
-#   launch OPTION... -- ARGUMENT_OF_THE_USER...
+# Starts utils/launch with the right interpreter; sourced by the launchers of the suites, not run by itself.
+#   launch OPTION... -- ARGUMENT_OF_THE_USER...       on one device, launch.py
+#   distribute OPTION... -- ARGUMENT_OF_THE_USER...   on several, distribute.py
 # PYTHON picks the interpreter; else it is that of .venv in the repository's root, else `python` of the PATH.
 
 launch() {
+  start_with_python launch.py "$@"
+}
+
+distribute() {
+  start_with_python distribute.py "$@"
+}
+
+start_with_python() {
   local root python
   root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." > /dev/null && pwd)
   python=${PYTHON:-$root/.venv/bin/python}
@@ -12,5 +21,5 @@ launch() {
     echo "$(basename -- "$0"): '$python' is not a command; name a Python 3.11 with PYTHON=/path/to/python3.11" >&2
     exit 2
   fi
-  exec "$python" "$root/utils/launch/launch.py" --program="$(basename -- "$0")" "$@"
+  exec "$python" "$root/utils/launch/$1" --program="$(basename -- "$0")" "${@:2}"
 }

@@ -30,6 +30,13 @@ class LogFile:
         self._start = path.stat().st_size if path.exists() else 0
         self._position = self._start
 
+    @classmethod
+    def whole(cls, path: Path) -> "LogFile":
+        """Returns a log from its beginning."""
+        log = cls(path)
+        log._start = log._position = 0
+        return log
+
     def new_output(self) -> bytes:
         """Returns what was written since the last call."""
         content = self._read(self._position)

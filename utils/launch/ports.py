@@ -1,0 +1,41 @@
+"""The port on which the processes of a job meet."""
+
+import socket
+
+from utils.model_utils.errors import BadStateError, BadValueError
+
+LOWEST, HIGHEST = 1024, 65535  # what msrun takes
+
+
+def read_port(text: str) -> int:
+    """Returns the number that a text is.
+
+    Raises:
+        BadValueError: it is no port that msrun takes.
+    """
+    if not (text.isascii() and text.isdigit() and LOWEST <= int(text) <= HIGHEST):
+        raise BadValueError(f"--master_port is '{text}', wanted a port from {LOWEST} to {HIGHEST}")
+    return int(text)
+
+
+def free_port() -> int:
+    """Returns a port that nobody listens on now; the system hands out another one next time."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def check_free(address: str, port: int) -> None:
+    """Checks that the scheduler can listen on a port of this host.
+
+    Raises:
+        BadStateError: another process does, or the address is none of this host's.
+    """
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port in TIME_WAIT is free for a listener
+            probe.bind(place)
+    except OSError as error:
+        raise BadStateError(f"port {port} of {address} cannot be listened on ({error.strerror}): end the process that "
+                            "has it, or choose another one on every host with --master_port=PORT") from error

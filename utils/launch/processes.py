@@ -1,0 +1,72 @@
+"""Processes that are found by what they carry: a job's mark in their environment, a run folder among their arguments.
+
+Linux shows both under /proc. A mark is handed on to every child, also to one that has left its group or parent.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+JOB_VARIABLE = "LAUNCH_JOB"
+_PROC = Path("/proc")
+_ENDED = ("Z", "X")
+
+
+def marked(mark: str) -> list[int]:
+    """Returns the processes whose job's mark begins with a text."""
+    wanted = f"{JOB_VARIABLE}={mark}".encode()
+    return [pid for pid in _all() if any(entry.startswith(wanted) for entry in _entries(pid, "environ"))]
+
+
+def using(folder: Path) -> list[int]:
+    """Returns the processes that were started with a folder as their --run_dir."""
+    wanted = f"--run_dir={folder}".encode()
+    return [pid for pid in _all() if wanted in _entries(pid, "cmdline")]
+
+
+def variable(pid: int, name: str) -> str | None:
+    """Returns a variable that a process was started with, None without it or without the process."""
+    prefix = f"{name}=".encode()
+    found = (entry for entry in _entries(pid, "environ") if entry.startswith(prefix))
+    return next((os.fsdecode(entry[len(prefix):]) for entry in found), None)
+
+
+def parent(pid: int) -> int | None:
+    """Returns the number of a process's parent, None without the process."""
+    status = _status(pid)
+    return int(status[1]) if status else None
+
+
+def leads_session(pid: int) -> bool:
+    """Returns whether a process is the first of its session."""
+    status = _status(pid)
+    return bool(status) and int(status[3]) == pid
+
+
+def is_running(pid: int) -> bool:
+    """Returns whether a process is there and has not ended; one that its parent has not asked for yet has ended."""
+    status = _status(pid)
+    return bool(status) and status[0] not in _ENDED
+
+
+def _all() -> Iterator[int]:
+    own = os.getpid()
+    pids = (int(name) for name in os.listdir(_PROC) if name.isdigit())
+    return (pid for pid in pids if pid != own and is_running(pid))
+
+
+def _entries(pid: int, file: str) -> list[bytes]:
+    """Returns the texts of a file under /proc; none of a process that is gone or another user's."""
+    try:
+        return (_PROC / str(pid) / file).read_bytes().split(b"\0")
+    except OSError:
+        return []
+
+
+def _status(pid: int) -> list[str]:
+    """Returns state, parent, group, session and more; [] without the process."""
+    try:
+        text = (_PROC / str(pid) / "stat").read_text(errors="replace")
+    except OSError:
+        return []
+    return text.rpartition(")")[2].split()  # the name before may hold spaces and brackets
