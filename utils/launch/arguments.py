@@ -67,7 +67,7 @@ class CommandArguments:
     """What a user has asked for.
 
     Attributes:
-        device_id: number of the device.
+        device_id: number of the device; 0 where the launcher's own arguments stand for several.
         settings: arguments of the command, `--key=value`, paths absolute.
         run_dir: folder given with `--run_dir`, None for the documented one.
         leading: texts of the arguments that the launcher reads by itself.
@@ -116,7 +116,7 @@ def read_arguments(
     if not needed <= len(values) <= most:
         wanted = f"{needed}" if needed == most else f"{needed} to {most}"
         raise BadValueError(f"{len(values)} arguments, wanted {wanted}; {how}")
-    device_id = _device_id(values[0]) if takes_device else get_device_id()
+    device_id = _device_id(values[0]) if takes_device else 0 if leading else get_device_id()
     settings = []
     for item, text in zip(positionals, values[num_leading:], strict=False):
         if text == "" and not item.may_be_empty:

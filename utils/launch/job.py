@@ -5,6 +5,7 @@ So its report is read from its output, and the rest is ended here. msrun lets it
 no signal to a group reaches them all, a mark in their environment does.
 """
 
+import contextlib
 import logging
 import os
 import re
@@ -16,6 +17,7 @@ import types
 import uuid
 from collections.abc import Iterable, Sequence
 
+from utils.launch.devices import RANK_TABLE_FILE
 from utils.launch.plan import JobPlan, Rank
 from utils.launch.process import FORWARDED, POLL_SECONDS, LogFile, shell_code, show
 from utils.launch.processes import JOB_VARIABLE, is_running, leads_session, marked, parent, using, variable
@@ -94,10 +96,11 @@ class _Job:
     def start(self) -> None:
         """Starts msrun, which starts the others."""
         plan = self._plan
+        inherited = {name: text for name, text in os.environ.items() if name != RANK_TABLE_FILE}  # the plan says which
         try:
             with self._output.path.open("ab") as output:
                 self._msrun = subprocess.Popen(
-                    plan.msrun_command(), env={**os.environ, **plan.environment, JOB_VARIABLE: self._mark},
+                    plan.msrun_command(), env={**inherited, **plan.environment, JOB_VARIABLE: self._mark},
                     stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
         except OSError as error:
             raise BadStateError(f"'{error.filename}' cannot be used ({error.strerror}); check the folder and that "
@@ -136,7 +139,8 @@ class _Job:
         if pids:
             logger.warning("processes %s of the job could not be ended", pids)
         if self._msrun is not None:
-            self._msrun.wait()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._msrun.wait(timeout=KILL_SECONDS)
 
     def _look_at_workers(self) -> None:
         """Notes the processes of the ranks when they appear and when they are gone."""

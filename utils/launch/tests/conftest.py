@@ -76,6 +76,7 @@ while any(worker.poll() is None for worker in workers) and not any(worker.poll()
     time.sleep(1)
 bad = next((worker for worker in workers if worker.poll()), None)
 if bad is None:
+    time.sleep(float(os.environ.get("SCHEDULER_SECONDS", 0)))
     scheduler.kill()
     sys.exit(0)
 if not os.environ.get("IS_QUIET"):

@@ -22,7 +22,7 @@ def wait_for(condition, seconds=20):
 
 
 def test_each_rank_has_its_folder_log_variables_and_cores(place):
-    finished = place.run("both.sh", *CPU, "--lr=0.1")
+    finished = place.run("both.sh", *CPU, "--lr=0.1", RANK_TABLE_FILE="of another job", DEVICE_ID="of another job")
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert "rank 0 at work\nan error of rank 0\n" in finished.stdout
     assert "rank 1 at work" not in finished.stdout
@@ -108,6 +108,15 @@ def test_a_second_signal_does_not_wait(place):
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=10)
+    assert process.returncode == 143
+    assert place.left() == []
+
+
+def test_a_signal_before_the_workers_are_there_ends_the_start(place):
+    process = place.start("both.sh", *CPU, RECORDER_SECONDS="50")
+    wait_for((place.here / "LOG0" / "msrun" / "msrun.log").is_file)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
     assert process.returncode == 143
     assert place.left() == []
 
@@ -208,6 +217,27 @@ def test_the_ranks_of_a_gpu_share_a_folder_with_a_log_each(place):
     assert [f"rank {rank}: folder {folder}, log {folder / f'log{rank}'}" in finished.stdout for rank in (0, 1)] == [
         True, True]
     assert finished.stdout.count("--device_target=GPU") == 4   # twice in msrun's command, once in each rank's
+
+
+def test_a_table_of_two_hosts_is_started_on_each_with_its_ranks(place):
+    servers = [{"server_id": f"203.0.113.{host}", "host_nic_ip": "reserve", "device": [
+        {"device_id": str(number), "device_ip": f"192.98.{host}.{number}", "rank_id": str(4 * host + number - 6)}
+        for number in (2, 3, 4, 5)]} for host in (1, 2)]
+    (place.here / "table.json").write_text(json.dumps({
+        "version": "1.0", "server_count": "2", "server_list": servers, "status": "completed"}))
+    finished = place.run("ascend.sh", "table.json", "data", "--own_address=203.0.113.2", "--dry_run")
+    assert finished.returncode == 0, finished.stderr
+    lines = finished.stdout.splitlines()
+    assert lines[0] == "8 ranks on 2 hosts, 4 here (Ascend); the scheduler listens on 203.0.113.1 port 8118"
+    variables = f"RANK_TABLE_FILE={shlex.quote(str(place.here / 'table.json'))} ASCEND_RT_VISIBLE_DEVICES=2,3,4,5 "
+    assert variables in lines[2]
+    assert " --worker_num=8 --local_worker_num=4 --node_rank=1 --master_addr=203.0.113.1 " in lines[2]
+    assert lines[9].startswith(f"rank 7: folder {place.here / 'train_parallel7'}, ")
+    assert f"{variables}HCCL_CONNECT_TIMEOUT=" in lines[10]
+    assert " RANK_ID=7 DEVICE_ID=3 " in lines[10]
+    refused = place.run("ascend.sh", "table.json", "data")
+    assert refused.returncode == 2
+    assert "this host is not in the rank table, whose servers are 203.0.113.1, 203.0.113.2" in refused.stderr
 
 
 def test_another_run_dir_is_where_the_documented_folders_are_made(place):
