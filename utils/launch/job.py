@@ -20,12 +20,13 @@ from collections.abc import Iterable, Sequence
 from utils.launch.devices import RANK_TABLE_FILE
 from utils.launch.plan import JobPlan, Rank
 from utils.launch.process import FORWARDED, POLL_SECONDS, LogFile, shell_code, show
-from utils.launch.processes import JOB_VARIABLE, is_running, leads_session, marked, parent, using, variable
+from utils.launch.processes import JOB_VARIABLE, is_running, marked, parent, using, variable
 from utils.model_utils.errors import BadStateError
 
 SCHEDULER_SECONDS = 60.0  # it ends some seconds after the last worker
 STOP_SECONDS = 60.0  # a command that is asked to stop writes a checkpoint
 KILL_SECONDS = 10.0
+_FIRST_LINE = re.compile(rb"process (\d+)\n")  # of worker.py
 _REPORT = re.compile(rb"Worker process (\d+) exit with exception\. Error code: (-?\d+)")
 
 logger = logging.getLogger(__name__)
@@ -98,6 +99,9 @@ class _Job:
         plan = self._plan
         inherited = {name: text for name, text in os.environ.items() if name != RANK_TABLE_FILE}  # the plan says which
         try:
+            for rank in plan.ranks:
+                plan.first_log(rank).unlink(missing_ok=True)  # of an earlier run, with its process
+                rank.log.open("ab").close()
             with self._output.path.open("ab") as output:
                 self._msrun = subprocess.Popen(
                     plan.msrun_command(), env={**inherited, **plan.environment, JOB_VARIABLE: self._mark},
@@ -114,8 +118,8 @@ class _Job:
         """Waits for the end; returns the job's exit code."""
         while True:
             has_ended = self._msrun.poll() is not None
-            self._look_at_workers()
             self._read += self._output.new_output()
+            self._look_at_workers()  # after: a report is of a process that is known by now
             if is_shown:
                 show(self._logs[self._plan.ranks[0].number].new_output())
             report = _REPORT.search(self._read)
@@ -144,11 +148,10 @@ class _Job:
 
     def _look_at_workers(self) -> None:
         """Notes the processes of the ranks when they appear and when they are gone."""
-        if len(self._pids) < len(self._plan.ranks):
-            for pid in marked(self._mark):
-                rank = variable(pid, "RANK_ID")
-                if rank is not None and parent(pid) == self._msrun.pid and leads_session(pid):
-                    self._pids.setdefault(int(rank), pid)
+        for rank in self._plan.ranks:
+            if rank.number not in self._pids and (match := _FIRST_LINE.match(LogFile.whole(
+                    self._plan.first_log(rank)).new_output())):
+                self._pids[rank.number] = int(match[1])
         for rank, pid in self._pids.items():
             if rank not in self._ended and not is_running(pid):
                 self._ended[rank] = time.monotonic()
@@ -195,8 +198,7 @@ class _Job:
 
     def _last_lines(self, rank: Rank) -> str:
         """Returns the last lines of a rank; msrun's file has them where it did not come to its own log."""
-        before = LogFile.whole(self._plan.folder / f"worker_{rank.number}.log")
-        return self._logs[rank.number].last_lines() or before.last_lines()
+        return self._logs[rank.number].last_lines() or LogFile.whole(self._plan.first_log(rank)).last_lines()
 
 
 def _mark_of(plan: JobPlan) -> str:

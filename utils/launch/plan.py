@@ -61,6 +61,10 @@ class JobPlan:
         """Where msrun writes: its own output, the scheduler's, and what a worker says before it has its log."""
         return self.ranks[0].folder / "msrun"
 
+    def first_log(self, rank: Rank) -> Path:
+        """Returns the file that takes a worker's output until worker.py has given it its own."""
+        return self.folder / f"worker_{rank.number}.log"
+
     def msrun_command(self) -> list[str]:
         """Returns program and arguments of msrun."""
         devices = self.devices

@@ -37,12 +37,6 @@ def parent(pid: int) -> int | None:
     return int(status[1]) if status else None
 
 
-def leads_session(pid: int) -> bool:
-    """Returns whether a process is the first of its session."""
-    status = _status(pid)
-    return bool(status) and int(status[3]) == pid
-
-
 def is_running(pid: int) -> bool:
     """Returns whether a process is there and has not ended; one that its parent has not asked for yet has ended."""
     status = _status(pid)
@@ -64,7 +58,7 @@ def _entries(pid: int, file: str) -> list[bytes]:
 
 
 def _status(pid: int) -> list[str]:
-    """Returns state, parent, group, session and more; [] without the process."""
+    """Returns state, parent and more; [] without the process."""
     try:
         text = (_PROC / str(pid) / "stat").read_text(errors="replace")
     except OSError:

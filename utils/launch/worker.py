@@ -24,6 +24,7 @@ def main(tasks: dict[str, dict]) -> None:
 
         init()  # ends with the job
         return
+    print(f"process {os.getpid()}", flush=True)  # for the launcher, which watches it
     task = tasks[str(get_rank_id())]
     if task["cores"]:
         os.sched_setaffinity(0, task["cores"])

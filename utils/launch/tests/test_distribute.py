@@ -10,6 +10,8 @@ import time
 
 import pytest
 
+from utils.launch.ports import free_port
+
 pytestmark = pytest.mark.end_to_end
 CPU = ("2", "cpu", "data")
 
@@ -45,10 +47,11 @@ def test_each_rank_has_its_folder_log_variables_and_cores(place):
 
 
 def test_a_dry_run_prints_what_a_run_would_do_and_starts_nothing(place):
-    printed = place.run("both.sh", *CPU, "--master_port=20111", "--dry_run")
+    port = f"--master_port={free_port()}"
+    printed = place.run("both.sh", *CPU, port, "--dry_run")
     assert printed.returncode == 0, printed.stderr
     assert sorted(os.listdir(place.here)) == ["data"]
-    run = place.run("both.sh", *CPU, "--master_port=20111")
+    run = place.run("both.sh", *CPU, port)
     assert printed.stdout.strip() in run.stdout
     called = json.loads((place.here / "LOG0" / "msrun" / "called.json").read_text())
     lines = printed.stdout.splitlines()
@@ -84,6 +87,15 @@ def test_a_command_that_refuses_its_arguments_hands_its_code_through(place):
     finished = place.run("both.sh", *CPU, RECORDER_SECONDS="0", CODE_OF_RANK_1="2")
     assert finished.returncode == 2
     assert "error: rank 1 ended with exit code 2" in finished.stderr
+    assert place.left() == []
+
+
+def test_a_log_that_cannot_be_written_is_one_sentence(place):
+    (place.here / "LOG1" / "log.txt").mkdir(parents=True)
+    finished = place.run("both.sh", *CPU)
+    assert finished.returncode == 2
+    assert finished.stderr == (f"both.sh: error: '{place.here / 'LOG1' / 'log.txt'}' cannot be used (Is a directory); "
+                               "check the folder and that msrun can be run\n")
     assert place.left() == []
 
 

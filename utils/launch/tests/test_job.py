@@ -1,5 +1,6 @@
 """Limits of a job, shortened here: of a scheduler that does not end and of workers that do not stop."""
 
+import dataclasses
 import os
 import signal
 import sys
@@ -51,6 +52,14 @@ def test_workers_that_do_not_stop_in_time_are_killed_and_the_handlers_are_as_bef
     assert "workers that were asked to stop have not within 0.5 s, they are killed" in capfd.readouterr().err
     assert place.left() == []
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_rank_that_does_not_come_to_its_command_is_named_with_what_it_said(plan, place, capfd):
+    bad = dataclasses.replace(plan.ranks[1], cores=(4095,))
+    assert job.run_job(dataclasses.replace(plan, ranks=(plan.ranks[0], bad)), is_shown=False) == 1
+    errors = capfd.readouterr().err
+    assert "OSError: [Errno 22] Invalid argument\nerror: rank 1 ended with exit code 1, the other ranks are" in errors
+    assert place.left() == []
 
 
 def test_what_msrun_needs_and_is_not_there_is_said_before_anything_starts(plan, place):
