@@ -108,12 +108,16 @@ def build_train_step(config: SegformerConfig, network: Segformer, amp_level: str
         config.class_num, ignore_label=config.dataset_ignore_label, class_weights=config.class_weights,
         ohem_threshold=config.ohem_threshold, ohem_min_kept=config.ohem_min_kept,
     )
+    with_loss = SegformerTraining(
+        apply_amp(network, amp_level), loss,
+        drops_paths=config.drop_path_rate > 0, drops_channels=config.head_dropout > 0,
+    )
     optimizer = build_optimizer(
         config.optimizer, network, weight_decay=config.weight_decay, momentum=config.momentum,
         head_lr_factor=config.head_lr_factor, no_decay_norm_bias=config.no_decay_norm_bias,
     )
     return TrainStep(
-        SegformerTraining(apply_amp(network, amp_level), loss), optimizer, loss_scaler=_loss_scaler(config, amp_level),
+        with_loss, optimizer, loss_scaler=_loss_scaler(config, amp_level),
         clip_norm=config.clip_norm, accumulate_steps=config.accumulate_steps, ema_decay=config.ema_decay,
     )
 

@@ -38,19 +38,31 @@ class Segformer(nn.Cell):
 
 
 class SegformerTraining(nn.Cell):
-    """The network with its loss, as the training step takes it."""
+    """The network with its loss, as the training step takes it.
 
-    def __init__(self, network: Segformer, loss: nn.Cell) -> None:
+    Args:
+        network: the network.
+        loss: of logits and labels.
+        drops_paths: whether the path scales count; where none is ever dropped, multiplying costs time for nothing.
+        drops_channels: whether the channel scales count, likewise.
+    """
+
+    def __init__(
+        self, network: Segformer, loss: nn.Cell, *, drops_paths: bool = True, drops_channels: bool = True
+    ) -> None:
         super().__init__(auto_prefix=False)  # parameters keep the network's names
         self.network = network
         self.loss = loss
         self.loss_names = loss.loss_names
+        self.drops_paths, self.drops_channels = drops_paths, drops_channels
 
     def construct(
         self, images: Tensor, labels: Tensor, path_scale: Tensor | None = None, channel_scale: Tensor | None = None
     ) -> tuple[Tensor, ...]:
         """Images float32[N, 3, H, W], labels int32[N, H, W] and the scales of `Segformer` -> the loss's scalars."""
-        return self.loss(self.network(images, path_scale, channel_scale).astype(ms.float32), labels)
+        paths = path_scale if self.drops_paths else None
+        channels = channel_scale if self.drops_channels else None
+        return self.loss(self.network(images, paths, channels).astype(ms.float32), labels)
 
 
 class SegformerInference(nn.Cell):

@@ -200,6 +200,8 @@ def test_training_cell_gives_the_loss_and_keeps_parameter_names():
     scales = ms.Tensor(np.ones((1, 2 * sum(DEPTHS)), np.float32)), ms.Tensor(np.ones((1, CHANNELS), np.float32))
     loss = training(images, labels, *scales)[0]
     assert float(loss) == pytest.approx(2 * float(network(images).mean()), rel=1e-4)
+    undropped = SegformerTraining(network, _MeanLoss(), drops_paths=False, drops_channels=False)
+    assert float(undropped(images, labels, *(0 * scale for scale in scales))[0]) == pytest.approx(float(loss), rel=1e-5)
     assert training.loss_names == ("loss",)
     names = [parameter.name for parameter in training.trainable_params()]
     assert names == [parameter.name for parameter in network.trainable_params()]
