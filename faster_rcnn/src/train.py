@@ -1,11 +1,9 @@
 """The training command: data in, run folder with checkpoints, logs and curves out."""
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-from utils.detection.evaluation import Evaluator, metrics_of
+from utils.detection.evaluation import InTrainingEvaluation
 from utils.detection.mindrecord_info import describe_cut_boxes
 from utils.detection.splits import Split
 from utils.model_utils.config import dump_config
@@ -26,21 +24,6 @@ logger = logging.getLogger(__name__)
 
 CHECKPOINT_PATTERN = "faster_rcnn-{epoch}_{step}.ckpt"
 BEST_CHECKPOINT = "faster_rcnn_best.ckpt"
-
-
-@dataclass(frozen=True, eq=False)
-class InTrainingEvaluation:
-    """Evaluates after an epoch.
-
-    Attributes:
-        evaluator: of the evaluation split.
-    """
-
-    evaluator: Evaluator
-
-    def __call__(self, _epoch: int) -> Mapping[str, float]:
-        """Returns mAP, AP50 and AP75."""
-        return metrics_of(self.evaluator.evaluate().result)
 
 
 def train(config: FasterRcnnConfig) -> TrainResult:

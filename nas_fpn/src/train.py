@@ -1,10 +1,8 @@
 """The training command: data in, run folder with checkpoints, log and curves out."""
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
 
-from utils.detection.evaluation import Evaluator, metrics_of
+from utils.detection.evaluation import InTrainingEvaluation
 from utils.detection.mindrecord_info import describe_cut_boxes
 from utils.detection.splits import Split
 from utils.model_utils.config import dump_config
@@ -50,21 +48,6 @@ def format_lr(learning_rate: float) -> str:
 def format_epoch_time(seconds: float, steps: int) -> str:
     """Returns e.g. `epoch time: 406803.542 ms, per step time: 444.109 ms`."""
     return f"epoch time: {seconds * 1000:.3f} ms, per step time: {seconds * 1000 / max(steps, 1):.3f} ms"
-
-
-@dataclass(frozen=True, eq=False)
-class InTrainingEvaluation:
-    """Evaluates after an epoch.
-
-    Attributes:
-        evaluator: of the evaluation split.
-    """
-
-    evaluator: Evaluator
-
-    def __call__(self, _epoch: int) -> Mapping[str, float]:
-        """Returns mAP, AP50 and AP75."""
-        return metrics_of(self.evaluator.evaluate().result)
 
 
 def train(config: NasFpnConfig) -> TrainResult:

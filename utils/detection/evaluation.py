@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,6 +99,21 @@ class Evaluator:
         return draw_detections(
             image, found.boxes, found.labels, found.scores, self.records.class_names, min_score=self.picture_min_score
         )
+
+
+@dataclass(frozen=True, eq=False)
+class InTrainingEvaluation:
+    """Evaluates after an epoch.
+
+    Attributes:
+        evaluator: of the evaluation split.
+    """
+
+    evaluator: Evaluator
+
+    def __call__(self, _epoch: int) -> Mapping[str, float]:
+        """Returns mAP, AP50 and AP75."""
+        return metrics_of(self.evaluator.evaluate().result)
 
 
 def metrics_of(result: CocoResult) -> dict[str, float]:
