@@ -6,6 +6,7 @@ Each key says its meaning, unit and range where the type does not: this text is 
 import copy
 import logging
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -51,8 +52,12 @@ class RuntimeKeys(Config):
     overwrite: bool = Field(False, description="start a new run in a folder that already holds one")
     enable_profiling: bool = Field(False, description="write MindSpore's profile of the first steps into run_dir")
 
+    def results_folder(self) -> Path:
+        """Returns the folder that takes what a command writes."""
+        return Path(self.run_dir)
 
-class ModelArtsKeys(Config):
+
+class ModelArtsKeys(RuntimeKeys):
     """What a job on ModelArts gets from the platform."""
 
     GROUP = "ModelArts"
@@ -69,6 +74,11 @@ class ModelArtsKeys(Config):
         True, description="unpack modelarts_dataset_unzip_name.zip where the data arrives as one"
     )
     modelarts_dataset_unzip_name: str = Field("", description="name of the zip file in data_path, without .zip")
+
+    def results_folder(self) -> Path:
+        """Returns the folder that takes what a command writes: `output_path` in a job that gives no `run_dir`."""
+        is_in_job = self.enable_modelarts and not self.was_given("run_dir")
+        return Path(self.output_path) if is_in_job else super().results_folder()
 
 
 class TrainingKeys(RuntimeKeys):

@@ -1,8 +1,11 @@
 """The shared key groups and the number of classes."""
 
+from pathlib import Path
+
 import pytest
 
 from utils.model_utils import config_schema
+from utils.model_utils.config import load_config
 from utils.model_utils.config_base import Config, describe_wanted, group_of
 from utils.model_utils.config_schema import match_num_classes
 from utils.model_utils.errors import BadValueError
@@ -38,3 +41,21 @@ def test_number_of_classes_is_taken_from_the_data_set_or_checked(caplog):
     ]
     with pytest.raises(BadValueError, match="num_classes is 80 and x.json has 2 classes: set --num_classes=2"):
         match_num_classes(80, ["a", "b"], "x.json")
+
+
+@pytest.mark.parametrize(("given", "folder"), [
+    ([], "/here"),
+    (["--enable_modelarts=True"], "/cache/train"),
+    (["--enable_modelarts=True", "--output_path=/out"], "/out"),
+    (["--enable_modelarts=True", "--output_path=/out", "--run_dir=/run"], "/run"),
+    (["--output_path=/out"], "/here"),
+])
+def test_results_go_to_output_path_in_a_job_that_gives_no_run_dir(given, folder, tmp_path, monkeypatch):
+    class Keys(config_schema.ModelArtsKeys, config_schema.TrainingKeys):
+        pass
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "default.yaml").write_text("seed: 1\n")
+    config = load_config(Keys, given, suite_dir=tmp_path, default_file="default.yaml", program="train.py",
+                         description="")
+    assert config.results_folder() == (tmp_path if folder == "/here" else Path(folder))
