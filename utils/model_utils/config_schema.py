@@ -52,9 +52,9 @@ class RuntimeKeys(Config):
     overwrite: bool = Field(False, description="start a new run in a folder that already holds one")
     enable_profiling: bool = Field(False, description="write MindSpore's profile of the first steps into run_dir")
 
-    def results_folder(self) -> Path:
-        """Returns the folder that takes what a command writes."""
-        return Path(self.run_dir)
+    def results_folder(self, key: str = "run_dir") -> Path:
+        """Returns the folder that takes what a command writes, which `key` names."""
+        return Path(getattr(self, key))
 
 
 class ModelArtsKeys(RuntimeKeys):
@@ -75,10 +75,10 @@ class ModelArtsKeys(RuntimeKeys):
     )
     modelarts_dataset_unzip_name: str = Field("", description="name of the zip file in data_path, without .zip")
 
-    def results_folder(self) -> Path:
-        """Returns the folder that takes what a command writes: `output_path` in a job that gives no `run_dir`."""
-        is_in_job = self.enable_modelarts and not self.was_given("run_dir")
-        return Path(self.output_path) if is_in_job else super().results_folder()
+    def results_folder(self, key: str = "run_dir") -> Path:
+        """Returns the folder that `key` names; `output_path` in a job that does not give it."""
+        is_in_job = self.enable_modelarts and not self.was_given(key)
+        return Path(self.output_path) if is_in_job else super().results_folder(key)
 
 
 class TrainingKeys(RuntimeKeys):
@@ -108,6 +108,16 @@ class TrainingKeys(RuntimeKeys):
     max_bad_steps: int = Field(20, ge=1, description="overflow steps in a row that stop the run")
     clip_norm: float = Field(0.0, ge=0, description="highest global norm of the gradient; 0: no clipping")
     accumulate_steps: int = Field(1, ge=1, description="batches whose gradients are averaged into one step")
+    drop_remainder: bool = Field(
+        True,
+        description="leave out what an epoch has beyond its full steps, another rest each time; false: one more step "
+        "takes it, each image counts once in an epoch",
+    )
+    gradient_fusion_mb: float = Field(
+        32.0,
+        ge=0,
+        description="megabytes of gradients that several devices sum at a time; 0: those of each parameter by itself",
+    )
     ema_decay: float = Field(
         0.0, ge=0, lt=1, description="decay per step of the running mean of the weights that is evaluated; 0: none"
     )

@@ -1,0 +1,83 @@
+"""The processes of one job, called workers, and what they tell each other outside of compiled graphs."""
+
+import pickle
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Workers:
+    """This process's place among the workers of a job.
+
+    What is gathered, broadcast or waited for has to be so by every worker of the job, in the same order. A job of one
+    worker needs no MindSpore for it.
+
+    Attributes:
+        rank: number of this worker, from 0.
+        count: number of workers.
+    """
+
+    rank: int = 0
+    count: int = 1
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this is the worker that writes files."""
+        return self.rank == 0
+
+    def gather(self, value: Item) -> list[Item]:
+        """Returns every worker's value, which can be pickled (to less than 2 GB), in the order of their ranks."""
+        if self.count == 1:
+            return [value]
+        content = pickle.dumps(value)
+        sizes = _gathered(np.array([len(content)], np.int32))[:, 0]
+        parts = _gathered(_as_numbers(content, max(sizes)))
+        return [pickle.loads(part.tobytes()[:size]) for part, size in zip(parts, sizes, strict=True)]
+
+    def broadcast(self, value: Item) -> Item:
+        """Returns the value of worker 0; what the others give does not matter."""
+        if self.count == 1:
+            return value
+        content = pickle.dumps(value if self.is_main else None)
+        size = int(_broadcast(np.array([len(content)], np.int32))[0])
+        return pickle.loads(_broadcast(_as_numbers(content, size)).tobytes()[:size])
+
+    def wait(self) -> None:
+        """Waits until every worker has come to this point."""
+        self.gather(None)
+
+    def share(self, items: Sequence[Item]) -> Sequence[Item]:
+        """Returns this worker's part of something that all workers share: items rank, rank + count, ..."""
+        return items[self.rank::self.count]
+
+
+ALONE = Workers()
+
+
+def _as_numbers(content: bytes, size: int) -> np.ndarray:
+    """Returns bytes as int32, which every device exchanges unchanged, cut or filled with zeros to `size` bytes."""
+    return np.frombuffer(content[:size].ljust(-(-size // 4) * 4, b"\0"), np.int32)
+
+
+def _gathered(values: np.ndarray) -> np.ndarray:
+    """Returns int32[workers, N] for each worker's int32[N]; all give as many values."""
+    import mindspore as ms
+    from mindspore import ops
+    from mindspore.communication import GlobalComm
+
+    gathered = ops.AllGather(GlobalComm.WORLD_COMM_GROUP)(ms.Tensor(values)).asnumpy()
+    return gathered.reshape(-1, len(values))
+
+
+def _broadcast(values: np.ndarray) -> np.ndarray:
+    """Returns worker 0's int32[N]; all give as many values."""
+    import mindspore as ms
+    from mindspore import ops
+    from mindspore.communication import GlobalComm
+
+    return ops.Broadcast(0, GlobalComm.WORLD_COMM_GROUP)((ms.Tensor(values),))[0].asnumpy()

@@ -1,0 +1,66 @@
+"""Which images each worker of a data-parallel run trains on, and when."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from utils.model_utils.workers import ALONE, Workers
+from utils.randomness import epoch_order
+
+
+@dataclass(frozen=True)
+class ShardedEpochs:
+    """Cuts the order of each epoch into optimizer steps and these into the parts of the workers.
+
+    The order of an epoch is a function of the seed and the epoch alone. A step takes the next images of it as
+    [accumulate_steps, workers, batch_size], of which each worker trains on its own slice of the second axis. So W
+    workers with batches of B see, micro batch by micro batch, what one worker with batches of W * B sees.
+
+    Attributes:
+        num_images: images of the training set.
+        batch_size: images of a micro batch of one worker.
+        seed: of the run.
+        accumulate_steps: micro batches of a step.
+        workers: the workers of the job, and which of them this is.
+        drop_remainder: leave out what remains of an epoch after its full steps, another rest each time. If not, one
+            more step takes it, filled up with the epoch's first images: these fillers must not add to loss, normalisers
+            or gradients, so that each image counts once in an epoch.
+    """
+
+    num_images: int
+    batch_size: int
+    seed: int
+    accumulate_steps: int = 1
+    workers: Workers = ALONE
+    drop_remainder: bool = True
+
+    @property
+    def images_per_step(self) -> int:
+        """Images of an optimizer step, over all workers."""
+        return self.accumulate_steps * self.workers.count * self.batch_size
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps of an epoch."""
+        full = self.num_images // self.images_per_step
+        return full if self.drop_remainder else -(-self.num_images // self.images_per_step)
+
+    def own_items(self, epoch: int, start_step: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Returns what this worker trains on from `start_step` of an epoch on.
+
+        Args:
+            epoch: from 1.
+            start_step: first step wanted, from 0.
+
+        Returns:
+            int64[steps, accumulate_steps * batch_size], positions 0..num_images-1 of the images in the training set,
+            and bool of that shape: whether an image only fills its place.
+        """
+        order = epoch_order(self.seed, epoch, self.num_images)
+        places = self.steps_per_epoch * self.images_per_step
+        shape = (self.steps_per_epoch, self.accumulate_steps, self.workers.count, self.batch_size)
+        own = np.s_[start_step:, :, self.workers.rank, :]
+        positions = np.resize(order, places).reshape(shape)[own]   # begins anew with the first where it ends
+        fillers = (np.arange(places) >= self.num_images).reshape(shape)[own]
+        per_worker = self.accumulate_steps * self.batch_size
+        return positions.reshape(-1, per_worker), fillers.reshape(-1, per_worker)
