@@ -1,13 +1,13 @@
 """The evaluation command: checkpoint in, COCO metrics out."""
 
 import logging
-from pathlib import Path
 
 from utils.detection.coco_metrics import format_per_class_table, format_result_block
 from utils.detection.evaluation import write_predictions, write_result
 from utils.model_utils.config import require
 from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.files import make_writable_folder
+from utils.model_utils.moxing_adapter import open_job
 from utils.training.logging_setup import set_up_logging
 
 from . import build
@@ -24,17 +24,17 @@ def evaluate(config: FasterRcnnConfig) -> None:
     """
     set_up_logging()
     build.refuse_unbuilt(config)
-    checkpoint = require(config, "checkpoint_path", "file")
-    folder = Path(config.run_dir)
-    make_writable_folder(folder)
-    set_up_device(config.device_target, config.device_id, seed=config.seed)
-    config = build.with_stored_network(config, checkpoint)
-    split = build.open_configured_split(config, is_training=False)
-    build.num_classes(config, split)
-    network, classes = build.load_detector(config, checkpoint)
-    build.check_same_classes(classes, split, checkpoint)
-    evaluation = build.build_evaluator(config, network, split).evaluate(folder / "pictures", config.num_pictures)
-    write_predictions(evaluation.detections, folder)
-    write_result(evaluation.result, folder)
-    print(format_per_class_table(evaluation.result))
-    print(format_result_block(evaluation.result))
+    with open_job(config) as folder:
+        checkpoint = require(config, "checkpoint_path", "file")
+        make_writable_folder(folder)
+        set_up_device(config.device_target, config.device_id, seed=config.seed)
+        config = build.with_stored_network(config, checkpoint)
+        split = build.open_configured_split(config, is_training=False)
+        build.num_classes(config, split)
+        network, classes = build.load_detector(config, checkpoint)
+        build.check_same_classes(classes, split, checkpoint)
+        evaluation = build.build_evaluator(config, network, split).evaluate(folder / "pictures", config.num_pictures)
+        write_predictions(evaluation.detections, folder)
+        write_result(evaluation.result, folder)
+        print(format_per_class_table(evaluation.result))
+        print(format_result_block(evaluation.result))

@@ -15,6 +15,7 @@ from utils.exporting.export import choose_format, export_network, format_exporte
 from utils.model_utils.config import require
 from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.files import make_writable_folder
+from utils.model_utils.moxing_adapter import open_job
 from utils.training.logging_setup import set_up_logging
 
 from . import build
@@ -36,26 +37,28 @@ def export(config: FasterRcnnConfig) -> None:
     """
     set_up_logging()
     build.refuse_unbuilt(config)
-    checkpoint = require(config, "checkpoint_path", "file")
-    path = Path(config.run_dir, config.file_name).expanduser()
-    make_writable_folder(path.parent, "--file_name")
-    device = set_up_device(config.device_target, config.device_id, seed=config.seed)
-    file_format = choose_format(config.file_format, device.target)
-    config = build.with_stored_network(config, checkpoint)
-    network, classes = build.load_detector(config, checkpoint)
-    if config.roi_sampling_ratio == 0:
-        logger.info("regions are pooled with %d x %d samples in a cell, since MindSpore's operator cannot take as many "
-                    "as a cell has pixels; eval.py --roi_sampling_ratio=%d evaluates this network",
-                    *(STOCK_SAMPLING_RATIO,) * 3)
-    portable = build.build_export(config, network, len(classes.names))
-    sample = partial(probe, config.img_height, config.img_width)
-    log_probe(portable, sample(config.export_batch_size))
-    model = export_network(
-        portable, build.input_descriptions(config), path, file_format, output_names=build.OUTPUT_NAMES, sample=sample
-    )
-    description = write_description(model.file.parent, build.describe_model(config, classes, model))
-    print(format_exported(model))
-    print(f"described in {description}")
+    with open_job(config) as folder:
+        checkpoint = require(config, "checkpoint_path", "file")
+        path = Path(folder, config.file_name).expanduser()
+        make_writable_folder(path.parent, "--file_name")
+        device = set_up_device(config.device_target, config.device_id, seed=config.seed)
+        file_format = choose_format(config.file_format, device.target)
+        config = build.with_stored_network(config, checkpoint)
+        network, classes = build.load_detector(config, checkpoint)
+        if config.roi_sampling_ratio == 0:
+            logger.info("regions are pooled with %d x %d samples in a cell, since MindSpore's operator cannot take as "
+                        "many as a cell has pixels; eval.py --roi_sampling_ratio=%d evaluates this network",
+                        *(STOCK_SAMPLING_RATIO,) * 3)
+        portable = build.build_export(config, network, len(classes.names))
+        sample = partial(probe, config.img_height, config.img_width)
+        log_probe(portable, sample(config.export_batch_size))
+        model = export_network(
+            portable, build.input_descriptions(config), path, file_format, output_names=build.OUTPUT_NAMES,
+            sample=sample,
+        )
+        description = write_description(model.file.parent, build.describe_model(config, classes, model))
+        print(format_exported(model))
+        print(f"described in {description}")
 
 
 def probe(height: int, width: int, batch_size: int) -> list[np.ndarray]:

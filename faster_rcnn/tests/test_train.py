@@ -216,7 +216,7 @@ def test_a_resumed_run_of_another_depth_is_refused(trained, tmp_path):
     assert "[1, 1, 1, 1] blocks in its stages, the configuration has res2net_50" in sentence
 
 
-@pytest.mark.parametrize("argument", ["--run_distribute=True", "--enable_modelarts=True", "--enable_profiling=True"])
+@pytest.mark.parametrize("argument", ["--run_distribute=True", "--enable_profiling=True"])
 def test_what_is_not_built_yet_is_refused(argument):
     config = load([*TINY, argument])
     with pytest.raises(Exception, match="is not built yet; leave it out"):

@@ -1,13 +1,13 @@
 """The evaluation command: checkpoint in, COCO metrics out."""
 
 import logging
-from pathlib import Path
 
 from utils.detection.coco_metrics import format_nas_fpn_result, format_per_class_table
 from utils.detection.evaluation import write_predictions, write_result
 from utils.model_utils.config import require
 from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.files import make_writable_folder
+from utils.model_utils.moxing_adapter import open_job
 from utils.training.checkpoint import load_weights
 from utils.training.logging_setup import set_up_logging
 
@@ -25,17 +25,17 @@ def evaluate(config: NasFpnConfig) -> None:
     """
     set_up_logging()
     build.refuse_unbuilt(config)
-    checkpoint = require(config, "checkpoint_path", "file")
-    folder = Path(config.run_dir)
-    make_writable_folder(folder)
-    set_up_device(config.device_target, config.device_id, seed=config.seed)
-    split = build.open_configured_split(config, is_training=False)
-    network = build.build_network(config, build.num_classes(config, split))
-    load_weights(network, checkpoint, suite=build.SUITE)
-    evaluation = build.build_evaluator(config, network, split).evaluate(folder / "pictures", config.num_pictures)
-    write_predictions(evaluation.detections, folder)
-    write_result(evaluation.result, folder)
-    logger.info("post-processing took %.1f %% of the network's time",
-                100 * evaluation.selection_seconds / max(evaluation.network_seconds, 1e-9))
-    print(format_per_class_table(evaluation.result))
-    print(format_nas_fpn_result(evaluation.result))
+    with open_job(config) as folder:
+        checkpoint = require(config, "checkpoint_path", "file")
+        make_writable_folder(folder)
+        set_up_device(config.device_target, config.device_id, seed=config.seed)
+        split = build.open_configured_split(config, is_training=False)
+        network = build.build_network(config, build.num_classes(config, split))
+        load_weights(network, checkpoint, suite=build.SUITE)
+        evaluation = build.build_evaluator(config, network, split).evaluate(folder / "pictures", config.num_pictures)
+        write_predictions(evaluation.detections, folder)
+        write_result(evaluation.result, folder)
+        logger.info("post-processing took %.1f %% of the network's time",
+                    100 * evaluation.selection_seconds / max(evaluation.network_seconds, 1e-9))
+        print(format_per_class_table(evaluation.result))
+        print(format_nas_fpn_result(evaluation.result))

@@ -7,6 +7,7 @@ from utils.exporting.export import choose_format, export_network, format_exporte
 from utils.model_utils.config import require
 from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.files import make_writable_folder
+from utils.model_utils.moxing_adapter import open_job
 from utils.training.logging_setup import set_up_logging
 
 from . import build
@@ -21,16 +22,17 @@ def export(config: NasFpnConfig) -> None:
     """
     set_up_logging()
     build.refuse_unbuilt(config)
-    checkpoint = require(config, "checkpoint_path", "file")
-    path = Path(config.run_dir, config.file_name).expanduser()
-    make_writable_folder(path.parent, "--file_name")
-    device = set_up_device(config.device_target, config.device_id, seed=config.seed)
-    file_format = choose_format(config.file_format, device.target)
-    network, classes = build.load_detector(config, checkpoint)
-    model = export_network(
-        build.build_export(config, network, len(classes.names)), [build.input_description(config)], path, file_format,
-        output_names=build.OUTPUT_NAMES, reference=build.build_inference(config, network),
-    )
-    description = write_description(model.file.parent, build.describe_model(config, classes, model))
-    print(format_exported(model))
-    print(f"described in {description}")
+    with open_job(config) as folder:
+        checkpoint = require(config, "checkpoint_path", "file")
+        path = Path(folder, config.file_name).expanduser()
+        make_writable_folder(path.parent, "--file_name")
+        device = set_up_device(config.device_target, config.device_id, seed=config.seed)
+        file_format = choose_format(config.file_format, device.target)
+        network, classes = build.load_detector(config, checkpoint)
+        model = export_network(
+            build.build_export(config, network, len(classes.names)), [build.input_description(config)], path,
+            file_format, output_names=build.OUTPUT_NAMES, reference=build.build_inference(config, network),
+        )
+        description = write_description(model.file.parent, build.describe_model(config, classes, model))
+        print(format_exported(model))
+        print(f"described in {description}")

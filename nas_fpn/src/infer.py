@@ -1,11 +1,11 @@
 """The inference command: pictures and a checkpoint in; pictures with boxes and detections.json out."""
 
 import logging
-from pathlib import Path
 
 from utils.detection.inference import DETECTIONS_FILE, find_pictures, format_summary, run
 from utils.model_utils.config import require
 from utils.model_utils.device_adapter import set_up_device
+from utils.model_utils.moxing_adapter import open_job
 from utils.training.logging_setup import set_up_logging
 
 from . import build
@@ -22,13 +22,13 @@ def infer(config: NasFpnConfig) -> None:
     """
     set_up_logging()
     build.refuse_unbuilt(config)
-    checkpoint = require(config, "checkpoint_path", "file")
-    folder = Path(config.infer_output_path)
-    files = find_pictures(require(config, "image_path"), folder)
-    set_up_device(config.device_target, config.device_id, seed=config.seed)
-    network, classes = build.load_detector(config, checkpoint)
-    logger.info("%d pictures, %d classes: %s", len(files), len(classes.names), ", ".join(classes.names))
-    detector = build.build_picture_detector(config, network, len(files))
-    summary = run(detector, files, folder, classes, config.picture_min_score)
-    print(format_summary(summary))
-    print(f"pictures and {DETECTIONS_FILE} are in {folder}")
+    with open_job(config, "infer_output_path") as folder:
+        checkpoint = require(config, "checkpoint_path", "file")
+        files = find_pictures(require(config, "image_path"), folder)
+        set_up_device(config.device_target, config.device_id, seed=config.seed)
+        network, classes = build.load_detector(config, checkpoint)
+        logger.info("%d pictures, %d classes: %s", len(files), len(classes.names), ", ".join(classes.names))
+        detector = build.build_picture_detector(config, network, len(files))
+        summary = run(detector, files, folder, classes, config.picture_min_score)
+        print(format_summary(summary))
+        print(f"pictures and {DETECTIONS_FILE} are in {folder}")

@@ -43,7 +43,6 @@ def refuse_unbuilt(config: SegformerConfig) -> None:
     """
     unbuilt = {
         "run_distribute": "training on several devices",
-        "enable_modelarts": "copying data and results of a ModelArts job",
         "enable_profiling": "profiling",
     }
     for key, feature in unbuilt.items():

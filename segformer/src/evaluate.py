@@ -10,6 +10,7 @@ from utils.model_utils.config import dump_config, require
 from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.errors import BadValueError
 from utils.model_utils.files import make_writable_folder
+from utils.model_utils.moxing_adapter import open_job
 from utils.training.logging_setup import set_up_logging
 
 from . import build
@@ -42,23 +43,23 @@ def evaluate(config: SegformerConfig) -> None:
     build.refuse_unbuilt(config)
     for note in config.notes():
         logger.info("%s", note)
-    checkpoint = require(config, "eval_ckpt_path", "file")
-    folder = Path(config.run_dir)
-    make_writable_folder(folder)
-    _write_config(folder, dump_config(config))
-    pairs = build.open_split(config, is_training=False)
-    set_up_device(config.device_target, config.device_id, seed=config.seed)
-    network, class_names = build.load_network(config, checkpoint)
-    if config.save_predictions:
-        refuse_other_classes(class_names)
-    evaluator = build.build_evaluator(config, network, pairs, class_names)
-    predictions = folder / "predictions" if config.save_predictions else None
-    evaluation = evaluator.evaluate(folder / "pictures", config.num_pictures, predictions)
-    _write_results(evaluator, evaluation, checkpoint, folder)
-    print(format_result(evaluation.matrix, evaluator.class_names, checkpoint.name))
-    print(format_accuracy(evaluation.matrix, evaluator.class_names))
-    print(format_manner(evaluation, evaluator.predictor.describe()))
-    print(format_total(evaluation.seconds))
+    with open_job(config) as folder:
+        checkpoint = require(config, "eval_ckpt_path", "file")
+        make_writable_folder(folder)
+        _write_config(folder, dump_config(config))
+        pairs = build.open_split(config, is_training=False)
+        set_up_device(config.device_target, config.device_id, seed=config.seed)
+        network, class_names = build.load_network(config, checkpoint)
+        if config.save_predictions:
+            refuse_other_classes(class_names)
+        evaluator = build.build_evaluator(config, network, pairs, class_names)
+        predictions = folder / "predictions" if config.save_predictions else None
+        evaluation = evaluator.evaluate(folder / "pictures", config.num_pictures, predictions)
+        _write_results(evaluator, evaluation, checkpoint, folder)
+        print(format_result(evaluation.matrix, evaluator.class_names, checkpoint.name))
+        print(format_accuracy(evaluation.matrix, evaluator.class_names))
+        print(format_manner(evaluation, evaluator.predictor.describe()))
+        print(format_total(evaluation.seconds))
 
 
 def refuse_other_classes(class_names: Sequence[str]) -> None:

@@ -1,12 +1,12 @@
 """The export command: checkpoint in; model file, compared with the network, and its description out."""
 
-from pathlib import Path
 
 from utils.exporting.description import write_description
 from utils.exporting.export import choose_format, export_network, format_exported
 from utils.model_utils.config import require
 from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.files import make_writable_folder
+from utils.model_utils.moxing_adapter import open_job
 from utils.training.logging_setup import set_up_logging
 
 from . import build
@@ -23,17 +23,17 @@ def export(config: SegformerConfig) -> None:
     """
     set_up_logging()
     build.refuse_unbuilt(config)
-    checkpoint = require(config, "export_ckpt_path", "file")
-    folder = Path(config.run_dir)
-    make_writable_folder(folder)
-    device = set_up_device(config.device_target, config.device_id, seed=config.seed)
-    file_format = choose_format(config.export_format, device.target)
-    network, names = build.load_network(config, checkpoint)
-    model = export_network(
-        build.build_export(config, network, file_format), [build.input_description(config)],
-        folder / config.config_name, file_format, output_names=build.OUTPUT_NAMES,
-        reference=build.build_inference(config, network),
-    )
-    description = write_description(folder, build.describe_model(config, names, model))
-    print(format_exported(model))
-    print(f"described in {description}")
+    with open_job(config) as folder:
+        checkpoint = require(config, "export_ckpt_path", "file")
+        make_writable_folder(folder)
+        device = set_up_device(config.device_target, config.device_id, seed=config.seed)
+        file_format = choose_format(config.export_format, device.target)
+        network, names = build.load_network(config, checkpoint)
+        model = export_network(
+            build.build_export(config, network, file_format), [build.input_description(config)],
+            folder / config.config_name, file_format, output_names=build.OUTPUT_NAMES,
+            reference=build.build_inference(config, network),
+        )
+        description = write_description(folder, build.describe_model(config, names, model))
+        print(format_exported(model))
+        print(f"described in {description}")

@@ -13,6 +13,7 @@ from utils.model_utils.config import require
 from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.errors import BadValueError, UserError
 from utils.model_utils.files import make_writable_folder
+from utils.model_utils.moxing_adapter import open_job
 from utils.training.logging_setup import set_up_logging
 
 from . import build
@@ -50,26 +51,26 @@ def infer(config: SegformerConfig) -> None:
     """
     set_up_logging()
     build.refuse_unbuilt(config)
-    checkpoint = require(config, "infer_ckpt_path", "file")
-    folder = Path(config.infer_output_path)
-    files = find_inputs(require(config, "data_path"), config.eval_split, folder)
-    outputs = build.choose_outputs(config)
-    bases = result_bases(files, outputs)
-    refuse_overwriting(files, bases, outputs, folder)
-    make_writable_folder(folder, "--infer_output_path")
-    set_up_device(config.device_target, config.device_id, seed=config.seed)
-    network, _ = build.load_network(config, checkpoint)
-    predictor, colours = build.build_predictor(config, network), build.colours_of_classes(config)
-    logger.info("%s", format_start(len(files), folder))
-    done = run(
-        predictor, files, bases, folder, outputs=outputs, colours=colours, log_interval=config.infer_log_interval
-    )
-    sizes = len(predictor.input_sizes)
-    logger.info("%s; the network was compiled for %d input size%s", predictor.describe(), sizes, "s" * (sizes != 1))
-    if done.num_unreadable:
-        logger.warning("%d of %d images could not be read and have no result (each is named above)",
-                       done.num_unreadable, len(files))
-    logger.info("%s", format_total(done.seconds))
+    with open_job(config, "infer_output_path") as folder:
+        checkpoint = require(config, "infer_ckpt_path", "file")
+        files = find_inputs(require(config, "data_path"), config.eval_split, folder)
+        outputs = build.choose_outputs(config)
+        bases = result_bases(files, outputs)
+        refuse_overwriting(files, bases, outputs, folder)
+        make_writable_folder(folder, "--infer_output_path")
+        set_up_device(config.device_target, config.device_id, seed=config.seed)
+        network, _ = build.load_network(config, checkpoint)
+        predictor, colours = build.build_predictor(config, network), build.colours_of_classes(config)
+        logger.info("%s", format_start(len(files), folder))
+        done = run(
+            predictor, files, bases, folder, outputs=outputs, colours=colours, log_interval=config.infer_log_interval
+        )
+        sizes = len(predictor.input_sizes)
+        logger.info("%s; the network was compiled for %d input size%s", predictor.describe(), sizes, "s" * (sizes != 1))
+        if done.num_unreadable:
+            logger.warning("%d of %d images could not be read and have no result (each is named above)",
+                           done.num_unreadable, len(files))
+        logger.info("%s", format_total(done.seconds))
 
 
 def find_inputs(path: Path, split: str, output: Path) -> tuple[ImageFile, ...]:

@@ -16,12 +16,14 @@ count, the first that is set:
 Where none is set, boto3 looks in its own places. Nothing of a credential is ever written to a log or a message.
 """
 
+import contextlib
 import importlib.metadata
 import ipaddress
 import logging
 import os
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -29,7 +31,7 @@ from urllib.parse import urlsplit
 from utils.model_utils.config_schema import ModelArtsKeys
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 from utils.model_utils.input_sync import InputFolder
-from utils.model_utils.local_adapter import is_scheduler
+from utils.model_utils.local_adapter import get_rank_id, is_scheduler
 from utils.model_utils.object_storage import ObjectUrl, Storage, StorageClient, is_object_url
 from utils.model_utils.result_uploader import ResultUploader
 from utils.model_utils.retries import Retries
@@ -158,6 +160,29 @@ def open_results(config: ModelArtsKeys, folder: Path, storage: Storage | None = 
     if not config.enable_modelarts or not config.train_url or not is_object_url(config.train_url):
         return ResultUploader(folder, None, None)
     return ResultUploader(folder, ObjectUrl.parse(config.train_url, "train_url"), storage or connect())
+
+
+@contextlib.contextmanager
+def open_job(config: ModelArtsKeys, key: str = "run_dir") -> Iterator[Path]:
+    """Brings the inputs of a command in and yields the folder for what it writes, whose content goes to `train_url`.
+
+    It is sent at the end, also where the command fails. Without `enable_modelarts` there is nothing but the folder.
+    To be opened before anything that the inputs may hold is looked for.
+
+    Args:
+        config: the configuration.
+        key: key that names the folder outside of a job.
+
+    Raises:
+        UserError: as for `sync_in` and `open_results`, or the results have not arrived.
+    """
+    sync_in(config)
+    folder = config.results_folder(key)
+    if get_rank_id() > 0:   # ModelArts starts a command once for each device
+        yield folder
+        return
+    with open_results(config, folder):
+        yield folder
 
 
 def _use_as_output(place: Path, output: Path) -> None:
