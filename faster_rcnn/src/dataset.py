@@ -23,7 +23,7 @@ from utils.detection.mindrecord import unpack_annotation
 from utils.images import decode_ordinary
 from utils.randomness import generator
 
-from .FasterRcnn.bbox_assign_sample import RpnRule, assign_and_sample
+from .FasterRcnn.bbox_assign_sample import EMPTY, RpnRule, assign_and_sample
 
 EXPAND_PROBABILITY = 0.5
 _AUGMENT, _SAMPLE_RPN, _SAMPLE_ROIS = range(3)  # streams of draws: one more in one of them moves no other
@@ -149,6 +149,24 @@ class TrainingSample:
             to_input(image, self.inputs), np.array(image.shape[:2], np.float32),
             targets.boxes, targets.labels, targets.is_crowd, sample.index, sample.label, sample.deltas, priority,
         )
+
+    def without_targets(self, arrays: tuple[np.ndarray, ...], is_filler: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Takes images out of the losses of a batch: neither of the two stages samples anything of them.
+
+        Without content an image has no proposals, and without boxes nothing else that could be drawn.
+
+        Args:
+            arrays: as `__call__` returns them, each with a leading axis of the images.
+            is_filler: bool[N], which images.
+        """
+        nothing = {"content": 0, "gt_boxes": 0, "gt_labels": -1, "gt_is_crowd": False, "rpn_label": EMPTY}
+        changed = []
+        for name, values in zip(self.COLUMNS, arrays, strict=True):
+            if name in nothing:
+                values = values.copy()
+                values[is_filler] = nothing[name]
+            changed.append(values)
+        return tuple(changed)
 
     def _draws(self, image_id: int, stream: int) -> np.random.Generator:
         return generator(self.seed, self.epoch, image_id, stream)

@@ -6,7 +6,7 @@ from mindspore import nn, ops
 from .FasterRcnn.bbox_assign_sample_stage2 import RoiSampler
 from .FasterRcnn.detection_selector import DetectionRule, DetectionSelector
 from .FasterRcnn.faster_rcnn_res2net import FasterRcnnRes2net
-from .FasterRcnn.loss import RcnnLoss, RpnLoss
+from .FasterRcnn.loss import RcnnLoss, RpnLoss, num_sampled
 from .FasterRcnn.proposal_generator import ProposalGenerator
 from .FasterRcnn.roi_align import RoiExtractor
 
@@ -61,8 +61,9 @@ class FasterRcnnTraining(nn.Cell):
         rois, labels, targets = self.sampler(proposals, is_valid, gt_boxes, gt_labels, gt_is_crowd, priority)
         roi_logits, roi_deltas = self.network.classify(self.extractor(pyramid, rois))
 
-        rpn_cls, rpn_reg = self.rpn_loss(objectness, deltas, rpn_index, rpn_label, rpn_deltas)
-        rcnn_cls, rcnn_reg = self.rcnn_loss(roi_logits, roi_deltas, labels, targets)
+        rpn_cls, rpn_reg = self.rpn_loss(
+            objectness, deltas, rpn_index, rpn_label, rpn_deltas, num_sampled(rpn_label))
+        rcnn_cls, rcnn_reg = self.rcnn_loss(roi_logits, roi_deltas, labels, targets, num_sampled(labels))
         rpn, rcnn = rpn_cls + rpn_reg, rcnn_cls + rcnn_reg
         return rpn + rcnn, rpn, rcnn, rpn_cls, rpn_reg, rcnn_cls, rcnn_reg
 

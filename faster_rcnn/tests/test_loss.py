@@ -6,7 +6,7 @@ import mindspore as ms
 import numpy as np
 import pytest
 
-from faster_rcnn.src.FasterRcnn.loss import RcnnLoss, RpnLoss
+from faster_rcnn.src.FasterRcnn.loss import RcnnLoss, RpnLoss, num_sampled
 from faster_rcnn.tests.two_stage_reference import InGraph
 
 
@@ -34,7 +34,7 @@ def _rpn_inputs():
     label = np.asarray([[1, 0, -1], [1, -1, -1]], np.int32)
     targets = np.zeros((2, 3, 4), np.float32)
     targets[0, 0] = [1.5, 0, 0, -1]
-    return objectness, deltas, index, label, targets
+    return objectness, deltas, index, label, targets, np.float32(3)
 
 
 def test_rpn_loss_by_hand():
@@ -68,7 +68,7 @@ def _rcnn_inputs():
     deltas = np.full((4, 2, 4), 5, np.float32)
     deltas[0, 1], deltas[2, 0] = [2, 0, 0, 0], [0, 0, 0, 0.5]
     labels = np.asarray([[1, 2], [0, -1]], np.int32)
-    return logits, deltas, labels, np.zeros((2, 2, 4), np.float32)
+    return logits, deltas, labels, np.zeros((2, 2, 4), np.float32), np.float32(3)
 
 
 def test_rcnn_loss_by_hand():
@@ -103,25 +103,33 @@ def test_logits_of_any_size_give_finite_losses():
 
 
 def test_without_positives_the_box_losses_are_zero_and_without_samples_all_are():
-    objectness, deltas, index, label, targets = _rpn_inputs()
-    logits, roi_deltas, labels, roi_targets = _rcnn_inputs()
+    objectness, deltas, index, label, targets, count = _rpn_inputs()
+    logits, roi_deltas, labels, roi_targets, _ = _rcnn_inputs()
     rpn, rcnn = InGraph(RpnLoss()), InGraph(RcnnLoss(2))
-    class_loss, box_loss = rpn.run(objectness, deltas, index, np.minimum(label, 0), targets)
+    class_loss, box_loss = rpn.run(objectness, deltas, index, np.minimum(label, 0), targets, count)
     assert (box_loss, np.isfinite(class_loss)) == (0, True)
-    assert rpn.run(objectness, deltas, index, np.full_like(label, -1), targets) == [0, 0]
-    class_loss, box_loss = rcnn.run(logits, roi_deltas, np.full_like(labels, 2), roi_targets)
+    class_loss, box_loss = rcnn.run(logits, roi_deltas, np.full_like(labels, 2), roi_targets, count)
     assert (box_loss, np.isfinite(class_loss)) == (0, True)
-    assert rcnn.run(logits, roi_deltas, np.full_like(labels, -1), roi_targets) == [0, 0]
+    for count in np.asarray([0, 5], np.float32):   # of a worker that has none where no other has any, or others have
+        assert rpn.run(objectness, deltas, index, np.full_like(label, -1), targets, count) == [0, 0]
+        assert rcnn.run(logits, roi_deltas, np.full_like(labels, -1), roi_targets, count) == [0, 0]
+
+
+def test_samples_are_counted_without_empty_slots():
+    assert InGraph(num_sampled).run(_rpn_inputs()[3])[0] == 3   # 1, 0, -1 and 1, -1, -1
+    assert InGraph(num_sampled).run(_rcnn_inputs()[2])[0] == 3   # 1, 2 and 0, -1
 
 
 def test_labels_above_255_and_a_single_class():
     """Uniform logits: ln 401 for 400 classes and background, ln 2 for one."""
     labels = np.asarray([[399, 300, 400]], np.int32)
     class_loss, _ = InGraph(RcnnLoss(400)).run(
-        np.zeros((3, 401), np.float32), np.zeros((3, 400, 4), np.float32), labels, np.zeros((1, 3, 4), np.float32))
+        np.zeros((3, 401), np.float32), np.zeros((3, 400, 4), np.float32), labels, np.zeros((1, 3, 4), np.float32),
+        np.float32(3))
     assert class_loss == pytest.approx(math.log(401), rel=1e-6)
     class_loss, _ = InGraph(RcnnLoss(1)).run(
-        np.zeros((3, 2), np.float32), np.zeros((3, 1, 4), np.float32), labels * 0, np.zeros((1, 3, 4), np.float32))
+        np.zeros((3, 2), np.float32), np.zeros((3, 1, 4), np.float32), labels * 0, np.zeros((1, 3, 4), np.float32),
+        np.float32(3))
     assert class_loss == pytest.approx(math.log(2), rel=1e-6)
 
 
@@ -129,9 +137,10 @@ def test_losses_and_gradients_repeat_bit_for_bit():
     rng = np.random.default_rng(0)
     rpn = (rng.normal(size=(2, 5000)).astype(np.float32), rng.normal(size=(2, 5000, 4)).astype(np.float32),
            rng.permutation(5000)[:512].reshape(2, 256).astype(np.int32), rng.integers(-1, 2, (2, 256)).astype(np.int32),
-           rng.normal(size=(2, 256, 4)).astype(np.float32))
+           rng.normal(size=(2, 256, 4)).astype(np.float32), np.float32(340))
     rcnn = (rng.normal(size=(512, 81)).astype(np.float32), rng.normal(size=(512, 80, 4)).astype(np.float32),
-            rng.integers(-1, 81, (2, 256)).astype(np.int32), rng.normal(size=(2, 256, 4)).astype(np.float32))
+            rng.integers(-1, 81, (2, 256)).astype(np.int32), rng.normal(size=(2, 256, 4)).astype(np.float32),
+            np.float32(505))
     for loss, inputs in ((RpnLoss(), rpn), (RcnnLoss(80), rcnn)):
         step = _with_gradients(loss)
         first = step.run(*inputs)

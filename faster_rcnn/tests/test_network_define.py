@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from mindspore import nn, ops
 
+from faster_rcnn.src.dataset import AugmentSettings, TrainingSample
 from faster_rcnn.src.FasterRcnn.anchor_generator import anchors_per_level, make_anchors
 from faster_rcnn.src.FasterRcnn.bbox_assign_sample import RpnRule, assign_and_sample
 from faster_rcnn.src.FasterRcnn.bbox_assign_sample_stage2 import RoiSampler
@@ -19,6 +20,7 @@ from faster_rcnn.src.FasterRcnn.res2net import Res2Net
 from faster_rcnn.src.FasterRcnn.roi_align import RoiExtractor
 from faster_rcnn.src.FasterRcnn.rpn import Rpn
 from faster_rcnn.src.network_define import FasterRcnnInference, FasterRcnnTraining
+from utils.detection.inputs import InputSettings
 
 HEIGHT, WIDTH, STRIDES, CLASSES, PROPOSALS, SLOTS = 64, 96, (4, 8, 16, 32, 64), 2, 30, 4
 ANCHORS = make_anchors(HEIGHT, WIDTH, STRIDES, (4,), (0.5, 1.0, 2.0))
@@ -131,6 +133,27 @@ def test_without_objects_there_are_class_losses_only(step, boxes, is_crowd):
 def test_an_image_that_is_all_padding_has_no_loss(step):
     """Nothing is sampled: no anchor lies in a content of nothing, and no proposal."""
     losses, gradients = step(_batch([], content=(0, 0)))
+    assert set(losses.values()) == {0}
+    assert not any(values.any() for values in gradients.values())
+
+
+def test_an_image_without_targets_adds_nothing(step):
+    """Losses and gradients do not change with the image that is there; they are those of the other image by itself,
+    which a batch of it twice has too, with twice the terms over twice the count.
+    """
+    sample = TrainingSample(InputSettings(HEIGHT, WIDTH, (0,) * 3, (1,) * 3, True), AugmentSettings(), ANCHORS,
+                            RpnRule(32, 16), SLOTS, PROPOSALS + SLOTS, seed=1)
+    whole = _batch([[4, 4, 40, 36], [50, 10, 90, 60]])
+    with_filler = sample.without_targets(whole, np.asarray([False, True]))
+    losses, gradients = step(with_filler)
+    other = step((np.concatenate([whole[0][:1], whole[0][1:, :, ::-1] * 2]), *with_filler[1:]))
+    assert other[0] == losses
+    assert all(np.array_equal(gradients[name], other[1][name]) for name in gradients)
+    alone, alone_gradients = step(tuple(values[[0, 0]] for values in whole))
+    assert losses == pytest.approx(alone, rel=1e-5)
+    for name, values in alone_gradients.items():
+        np.testing.assert_allclose(gradients[name], values, rtol=1e-4, atol=1e-6, err_msg=name)
+    losses, gradients = step(sample.without_targets(whole, np.asarray([True, True])))
     assert set(losses.values()) == {0}
     assert not any(values.any() for values in gradients.values())
 

@@ -9,9 +9,7 @@ from .graph_tools import int_range
 
 
 class RpnLoss(nn.Cell):
-    """Binary cross entropy of the sampled anchors and smooth L1 of the positive ones.
-
-    Both are divided by the number of anchors that the batch has sampled, at least 1.
+    """Binary cross entropy of the sampled anchors and smooth L1 of the positive ones, both divided by a count.
 
     Args:
         cls_weight: factor of the cross entropy.
@@ -24,9 +22,10 @@ class RpnLoss(nn.Cell):
         self.cls_weight, self.reg_weight, self.beta = cls_weight, reg_weight, beta
 
     def construct(
-        self, objectness: ms.Tensor, deltas: ms.Tensor, index: ms.Tensor, label: ms.Tensor, targets: ms.Tensor
+        self, objectness: ms.Tensor, deltas: ms.Tensor, index: ms.Tensor, label: ms.Tensor, targets: ms.Tensor,
+        count: ms.Tensor,
     ) -> tuple[ms.Tensor, ms.Tensor]:
-        """Computes the loss of a batch.
+        """Computes the share of the images here in the loss of a batch.
 
         Args:
             objectness: float32[N, A], logits.
@@ -34,6 +33,7 @@ class RpnLoss(nn.Cell):
             index: int32[N, S], the sampled anchors.
             label: int32[N, S], 1 for an object, 0 for background, -1 for an empty slot.
             targets: float32[N, S, 4], regression targets of the positives.
+            count: float32 scalar, anchors sampled in the whole batch, see `num_sampled`; 0 counts as 1.
 
         Returns:
             float32 scalars: classification and box loss, weighted.
@@ -42,16 +42,16 @@ class RpnLoss(nn.Cell):
         logits = ops.gather_elements(objectness, 1, index)
         deltas = ops.gather_elements(deltas, 1, index_of_deltas)
         is_sampled, is_positive = (label >= 0).astype(ms.float32), (label > 0).astype(ms.float32)
-        count = ops.maximum(is_sampled.sum(), 1.0)
+        count = ops.maximum(count, 1.0)
         class_terms = binary_cross_entropy(logits, is_positive) * is_sampled
         box_terms = smooth_l1(deltas - targets, self.beta) * ops.expand_dims(is_positive, 2)
         return self.cls_weight * class_terms.sum() / count, self.reg_weight * box_terms.sum() / count
 
 
 class RcnnLoss(nn.Cell):
-    """Softmax cross entropy of the sampled regions and smooth L1 of the positive ones, for the right class only.
+    """Softmax cross entropy of the sampled regions and smooth L1 of the positive ones, both divided by a count.
 
-    Both are divided by the number of regions that the batch has sampled, at least 1.
+    The boxes are compared for the right class only.
 
     Args:
         num_classes: foreground classes C; also the label of background.
@@ -68,15 +68,16 @@ class RcnnLoss(nn.Cell):
         self.cls_weight, self.reg_weight, self.beta = cls_weight, reg_weight, beta
 
     def construct(
-        self, logits: ms.Tensor, deltas: ms.Tensor, labels: ms.Tensor, targets: ms.Tensor
+        self, logits: ms.Tensor, deltas: ms.Tensor, labels: ms.Tensor, targets: ms.Tensor, count: ms.Tensor
     ) -> tuple[ms.Tensor, ms.Tensor]:
-        """Computes the loss of a batch.
+        """Computes the share of the images here in the loss of a batch.
 
         Args:
             logits: float32[N * R, C + 1].
             deltas: float32[N * R, C, 4].
             labels: int32[N, R], class index, C for background, -1 for an empty slot.
             targets: float32[N, R, 4], regression targets of the positives.
+            count: float32 scalar, regions sampled in the whole batch, see `num_sampled`; 0 counts as 1.
 
         Returns:
             float32 scalars: classification and box loss, weighted.
@@ -84,12 +85,17 @@ class RcnnLoss(nn.Cell):
         labels, targets = labels.reshape(-1), targets.reshape(-1, 4)
         is_sampled = (labels >= 0).astype(ms.float32)
         is_positive = is_sampled * (labels < self.num_classes).astype(ms.float32)
-        count = ops.maximum(is_sampled.sum(), 1.0)
+        count = ops.maximum(count, 1.0)
         class_terms = softmax_cross_entropy(logits, labels) * is_sampled
         own_class = ops.minimum(ops.maximum(labels, 0), self.num_classes - 1).reshape(-1, 1, 1)
         deltas = ops.gather_elements(deltas, 1, ops.broadcast_to(own_class, (labels.shape[0], 1, 4))).reshape(-1, 4)
         box_terms = smooth_l1(deltas - targets, self.beta) * ops.expand_dims(is_positive, 1)
         return self.cls_weight * class_terms.sum() / count, self.reg_weight * box_terms.sum() / count
+
+
+def num_sampled(labels: ms.Tensor) -> ms.Tensor:
+    """Returns how many labels, int32[N, S], are not those of empty slots, -1; float32 scalar."""
+    return (labels >= 0).astype(ms.float32).sum()
 
 
 def binary_cross_entropy(logits: ms.Tensor, targets: ms.Tensor) -> ms.Tensor:
