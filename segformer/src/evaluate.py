@@ -2,7 +2,6 @@
 
 import json
 import logging
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,16 +15,9 @@ from utils.training.logging_setup import set_up_logging
 from . import build
 from .config import SegformerConfig
 from .drawing import confusion_picture
-from .evaluation import (
-    Evaluation,
-    Evaluator,
-    format_accuracy,
-    format_manner,
-    format_result,
-    format_total,
-    write_result,
-)
+from .evaluation import Evaluator, format_total
 from .labels import CITYSCAPES_CLASS_NAMES
+from .report import Evaluation, format_accuracy, format_manner, format_result, result_of, write_result
 
 logger = logging.getLogger(__name__)
 
@@ -75,32 +67,6 @@ def refuse_other_classes(class_names: Sequence[str]) -> None:
         )
 
 
-def result_of(evaluator: Evaluator, evaluation: Evaluation, checkpoint: Path) -> dict:
-    """Returns what result.json holds; null stands for what is not defined, e.g. the IoU of an absent class."""
-    matrix = evaluation.matrix
-    iou, accuracy = (_by_name(evaluator.class_names, values) for values in (matrix.iou(), matrix.class_accuracy()))
-    return {
-        "mIoU": _number(matrix.mean_iou()),
-        "mean_accuracy": _number(matrix.mean_accuracy()),
-        "pixel_accuracy": _number(matrix.pixel_accuracy()),
-        "num_images": evaluation.num_images,
-        "mode": evaluator.predictor.describe(),
-        "checkpoint": str(checkpoint),
-        "seconds": round(evaluation.seconds, 1),
-        "absent_classes": [name for name, value in iou.items() if value is None],
-        "per_class": {name: {"IoU": iou[name], "accuracy": accuracy[name]} for name in iou},
-        "confusion_matrix": matrix.counts.tolist(),
-    }
-
-
-def _by_name(names: Sequence[str], values: Sequence[float]) -> dict[str, float | None]:
-    return {name: _number(value) for name, value in zip(names, values, strict=True)}
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
-
-
 def _write_config(folder: Path, text: str) -> None:
     """Writes the effective configuration; that of a training run in the same folder is left alone."""
     name = "eval_config.yaml" if (folder / "metrics.jsonl").exists() else "config.yaml"
@@ -108,6 +74,6 @@ def _write_config(folder: Path, text: str) -> None:
 
 
 def _write_results(evaluator: Evaluator, evaluation: Evaluation, checkpoint: Path, folder: Path) -> None:
-    content = result_of(evaluator, evaluation, checkpoint)
+    content = result_of(evaluation, evaluator.class_names, evaluator.predictor.describe(), checkpoint)
     write_result(folder / "result.json", json.dumps(content, indent=2, ensure_ascii=False).encode())
     write_result(folder / "confusion_matrix.png", confusion_picture(evaluation.matrix, evaluator.class_names))

@@ -1,4 +1,4 @@
-"""Predicts every image of a split, scores it, and words the result as the page shows it."""
+"""Predicts every image of a split and scores it."""
 
 import logging
 import time
@@ -10,8 +10,6 @@ import cv2
 import numpy as np
 
 from utils.images import write_image
-from utils.model_utils.errors import BadStateError
-from utils.model_utils.files import write_bytes
 
 from .dataset import LABEL_ENDING, EvaluationImage, evaluation_images
 from .drawing import comparison, overview
@@ -19,27 +17,9 @@ from .inference import Predictor
 from .label_files import ImagePair
 from .labels import id_table, palette
 from .metrics import ConfusionMatrix
+from .report import Evaluation, write_result
 
 logger = logging.getLogger(__name__)
-
-RULE = "=" * 63
-
-
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """One evaluation of a split.
-
-    Attributes:
-        matrix: pixels by true and predicted class.
-        num_images: images that were evaluated.
-        seconds: how long it took.
-        num_input_sizes: different sizes that the network was compiled for.
-    """
-
-    matrix: ConfusionMatrix
-    num_images: int
-    seconds: float
-    num_input_sizes: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,20 +90,6 @@ def write_prediction(folder: Path, pair: ImagePair, prediction: np.ndarray) -> P
     return path
 
 
-def write_result(path: Path, content: bytes) -> None:
-    """Writes a file of a run folder, under a temporary name first.
-
-    Raises:
-        BadStateError: it cannot be written, e.g. because the disk is full.
-    """
-    try:
-        write_bytes(path, content)
-    except OSError as error:
-        raise BadStateError(
-            f"'{path}' cannot be written ({error.strerror}): check the folder and the disk, or choose another --run_dir"
-        ) from error
-
-
 def _draw(folder: Path, number: int, item: EvaluationImage, prediction: np.ndarray, colours: np.ndarray) -> np.ndarray:
     picture = comparison(item.image, item.label, prediction, colours)
     write_image(folder / f"{number:03d}_{item.pair.image.stem}.jpg", picture)
@@ -154,43 +120,3 @@ def format_progress(done: int, total: int, seconds: float) -> str:
 def format_total(seconds: float) -> str:
     """Returns e.g. `all eval process done, cost:353s`."""
     return f"all eval process done, cost:{seconds:.0f}s"
-
-
-def format_result(matrix: ConfusionMatrix, class_names: Sequence[str], checkpoint: str) -> str:
-    """Returns the block of the page: the IoU of each class, then their mean and the checkpoint's name."""
-    lines = ["====================== Evaluation Result ======================"]
-    for name, iou in zip(class_names, matrix.iou(), strict=True):
-        lines.append(f"===> class: {name}, IoU: {'absent' if np.isnan(iou) else float(iou)}")
-    lines += [RULE, f"===> mIoU: {matrix.mean_iou()}, ckpt: {checkpoint}", RULE]
-    return "\n".join(lines)
-
-
-def format_accuracy(matrix: ConfusionMatrix, class_names: Sequence[str]) -> str:
-    """Returns what the page's block leaves out: accuracies, and the classes that are no part of the means."""
-    accuracy = matrix.class_accuracy()
-    lines = [
-        f"===> class: {name}, accuracy: {'not in the labels' if np.isnan(value) else float(value)}"
-        for name, value in zip(class_names, accuracy, strict=True)
-    ]
-    lines += [
-        RULE, f"===> mean accuracy: {matrix.mean_accuracy()}", f"===> pixel accuracy: {matrix.pixel_accuracy()}",
-        format_absent(matrix, class_names), RULE,
-    ]
-    return "\n".join(lines)
-
-
-def format_absent(matrix: ConfusionMatrix, class_names: Sequence[str]) -> str:
-    """Returns which classes the mean IoU is over."""
-    absent = [name for name, is_absent in zip(class_names, matrix.is_absent(), strict=True) if is_absent]
-    total = len(class_names)
-    if not absent:
-        return f"===> mIoU is over all {total} classes"
-    return (f"===> mIoU is over {total - len(absent)} of {total} classes; neither labelled nor predicted, so left out: "
-            f"{', '.join(absent)}")
-
-
-def format_manner(evaluation: Evaluation, how: str) -> str:
-    """Returns what was evaluated and how, e.g. `evaluated 500 images, whole image in 512x1024; ...`."""
-    sizes = evaluation.num_input_sizes
-    return (f"evaluated {evaluation.num_images} images, {how}; scored at the size of the labels; the network was "
-            f"compiled for {sizes} input size{'s' * (sizes != 1)}")

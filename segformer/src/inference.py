@@ -4,7 +4,7 @@ The steps and their order are MMSegmentation's: logits are resized bilinearly to
 several views of an image (mirrored, other scales) are averaged as probabilities there.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import cv2
@@ -12,9 +12,9 @@ import mindspore as ms
 import numpy as np
 
 from .base_dataset import scaled_size, to_input
+from .planes import Size, cut_planes, highest_plane, resize
 
 MIN_SIDE = 32  # below that, the coarsest features of the encoder have no pixel left
-Size = tuple[int, int]
 
 
 class Predictor:
@@ -103,16 +103,15 @@ class Predictor:
             yield cv2.flip(plane, 1) if is_mirrored else plane
 
     def _run(self, view: np.ndarray, padded: Size) -> Iterator[np.ndarray]:
-        """Yields the logits of one class after the other at the size of uint8[H, W, 3], which is padded before."""
+        """Returns the logits of one class after the other at the size of uint8[H, W, 3], which is padded before."""
         height, width = view.shape[:2]
         padded = max(padded[0], height, MIN_SIDE), max(padded[1], width, MIN_SIDE)
         self.input_sizes.add(padded)
         if getattr(self.network, "training", False):
             self.network.set_train(False)
         batch = to_input(view, padded, self._mean, self._std)[None]
-        logits = self.network(ms.Tensor(batch)).asnumpy()[0].astype(np.float32, copy=False)
-        for plane in logits:
-            yield resize(plane, padded)[:height, :width]
+        logits = self.network(ms.Tensor(batch)).asnumpy()[0]
+        return cut_planes(logits, padded, (height, width))
 
     def _slide(self, view: np.ndarray) -> np.ndarray:
         """Returns float32[C, H, W]: the mean of the logits of all windows of uint8[H, W, 3] that cover a pixel."""
@@ -144,32 +143,6 @@ def window_corners(size: Size, crop: Size, stride: Size) -> list[tuple[int, int]
         for side, window, step in zip(size, crop, stride, strict=True)
     )
     return [(top, left) for top in tops for left in lefts]
-
-
-def highest_plane(planes: Iterable[np.ndarray]) -> np.ndarray:
-    """Returns the index of the highest of at most 256 planes at each pixel, the first of equal ones.
-
-    Args:
-        planes: float32[H, W] each. Only two of them are held at a time: 19 planes of a Cityscapes image are 160 MB.
-
-    Returns:
-        uint8[H, W].
-    """
-    iterator = iter(planes)
-    highest = np.array(next(iterator))
-    index = np.zeros(highest.shape, np.uint8)
-    for number, plane in enumerate(iterator, start=1):
-        is_higher = cv2.compare(plane, highest, cv2.CMP_GT)  # 255 where it is, so `& number` is the number or 0
-        cv2.max(highest, plane, dst=highest)
-        cv2.max(index, cv2.bitwise_and(is_higher, number), dst=index)
-    return index
-
-
-def resize(plane: np.ndarray, size: Size) -> np.ndarray:
-    """Resizes [H, W] or [H, W, 3] bilinearly (pixel centres at halves, no anti-aliasing) to height and width."""
-    if plane.shape[:2] == tuple(size):
-        return plane
-    return cv2.resize(plane, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
 
 
 def turned_like(base_size: Size, size: Size) -> Size:

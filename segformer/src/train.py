@@ -17,7 +17,8 @@ from utils.training.run_folder import RunFolder
 
 from . import build
 from .config import SegformerConfig
-from .evaluation import Evaluator, format_result, metrics_of
+from .evaluation import Evaluator, metrics_of
+from .report import format_result
 
 logger = logging.getLogger(__name__)
 

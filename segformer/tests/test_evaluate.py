@@ -15,21 +15,11 @@ from cityscapesscripts.evaluation import evalPixelLevelSemanticLabeling
 from segformer.src import build
 from segformer.src.config import load
 from segformer.src.dataset import find_pairs
-from segformer.src.evaluate import evaluate, refuse_other_classes, result_of
-from segformer.src.evaluation import (
-    Evaluation,
-    Evaluator,
-    format_absent,
-    format_accuracy,
-    format_manner,
-    format_progress,
-    format_result,
-    format_size,
-    format_total,
-    metrics_of,
-)
+from segformer.src.evaluate import evaluate, refuse_other_classes
+from segformer.src.evaluation import Evaluator, format_progress, format_size, format_total, metrics_of
 from segformer.src.labels import CITYSCAPES_CLASS_NAMES, id_table, palette
 from segformer.src.metrics import ConfusionMatrix
+from segformer.src.report import Evaluation, format_absent, format_accuracy, format_manner, format_result, result_of
 from segformer.tests.tiny_checkpoint import TINY, write_tiny_checkpoint
 from segformer.tests.tiny_city import label_path, write_city, write_png
 from utils.model_utils.errors import BadStateError, BadValueError, UserError
@@ -94,8 +84,7 @@ def test_the_manner_is_said():
 
 
 def test_the_result_file_has_no_nan():
-    evaluator = Evaluator(FromColours(), (), NAMES)
-    content = result_of(evaluator, Evaluation(_matrix(), 1, 1.0, 1), Path("/a/b.ckpt"))
+    content = result_of(Evaluation(_matrix(), 1, 1.0, 1), NAMES, "whole image", Path("/a/b.ckpt"))
     assert json.loads(json.dumps(content, allow_nan=False))["per_class"]["building"] == {"IoU": None, "accuracy": None}
     assert content["mIoU"] == 0.775
     assert content["absent_classes"] == ["building"]

@@ -1,0 +1,119 @@
+"""What an evaluation found, how the page words it, and what result.json holds; without MindSpore."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from utils.model_utils.errors import BadStateError
+from utils.model_utils.files import write_bytes
+
+from .metrics import ConfusionMatrix
+
+RULE = "=" * 63
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """One evaluation of a split.
+
+    Attributes:
+        matrix: pixels by true and predicted class.
+        num_images: images that were evaluated.
+        seconds: how long it took.
+        num_input_sizes: different sizes that the network was compiled for.
+    """
+
+    matrix: ConfusionMatrix
+    num_images: int
+    seconds: float
+    num_input_sizes: int
+
+
+def format_result(matrix: ConfusionMatrix, class_names: Sequence[str], checkpoint: str) -> str:
+    """Returns the block of the page: the IoU of each class, then their mean and the checkpoint's name."""
+    lines = ["====================== Evaluation Result ======================"]
+    for name, iou in zip(class_names, matrix.iou(), strict=True):
+        lines.append(f"===> class: {name}, IoU: {'absent' if np.isnan(iou) else float(iou)}")
+    lines += [RULE, f"===> mIoU: {matrix.mean_iou()}, ckpt: {checkpoint}", RULE]
+    return "\n".join(lines)
+
+
+def format_accuracy(matrix: ConfusionMatrix, class_names: Sequence[str]) -> str:
+    """Returns what the page's block leaves out: accuracies, and the classes that are no part of the means."""
+    accuracy = matrix.class_accuracy()
+    lines = [
+        f"===> class: {name}, accuracy: {'not in the labels' if np.isnan(value) else float(value)}"
+        for name, value in zip(class_names, accuracy, strict=True)
+    ]
+    lines += [
+        RULE, f"===> mean accuracy: {matrix.mean_accuracy()}", f"===> pixel accuracy: {matrix.pixel_accuracy()}",
+        format_absent(matrix, class_names), RULE,
+    ]
+    return "\n".join(lines)
+
+
+def format_absent(matrix: ConfusionMatrix, class_names: Sequence[str]) -> str:
+    """Returns which classes the mean IoU is over."""
+    absent = [name for name, is_absent in zip(class_names, matrix.is_absent(), strict=True) if is_absent]
+    total = len(class_names)
+    if not absent:
+        return f"===> mIoU is over all {total} classes"
+    return (f"===> mIoU is over {total - len(absent)} of {total} classes; neither labelled nor predicted, so left out: "
+            f"{', '.join(absent)}")
+
+
+def format_manner(evaluation: Evaluation, how: str) -> str:
+    """Returns what was evaluated and how, e.g. `evaluated 500 images, whole image in 512x1024; ...`."""
+    sizes = evaluation.num_input_sizes
+    return (f"evaluated {evaluation.num_images} images, {how}; scored at the size of the labels; the network was "
+            f"compiled for {sizes} input size{'s' * (sizes != 1)}")
+
+
+def result_of(evaluation: Evaluation, class_names: Sequence[str], how: str, checkpoint: Path) -> dict:
+    """Returns what result.json holds; null stands for what is not defined, e.g. the IoU of an absent class.
+
+    Args:
+        evaluation: what was found.
+        class_names: name of each class.
+        how: how images were predicted, e.g. "whole image in 512x1024".
+        checkpoint: file of the weights.
+    """
+    matrix = evaluation.matrix
+    iou, accuracy = (_by_name(class_names, values) for values in (matrix.iou(), matrix.class_accuracy()))
+    return {
+        "mIoU": _number(matrix.mean_iou()),
+        "mean_accuracy": _number(matrix.mean_accuracy()),
+        "pixel_accuracy": _number(matrix.pixel_accuracy()),
+        "num_images": evaluation.num_images,
+        "mode": how,
+        "checkpoint": str(checkpoint),
+        "seconds": round(evaluation.seconds, 1),
+        "absent_classes": [name for name, value in iou.items() if value is None],
+        "per_class": {name: {"IoU": iou[name], "accuracy": accuracy[name]} for name in iou},
+        "confusion_matrix": matrix.counts.tolist(),
+    }
+
+
+def _by_name(names: Sequence[str], values: Sequence[float]) -> dict[str, float | None]:
+    return {name: _number(value) for name, value in zip(names, values, strict=True)}
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def write_result(path: Path, content: bytes) -> None:
+    """Writes a file of a run folder, under a temporary name first.
+
+    Raises:
+        BadStateError: it cannot be written, e.g. because the disk is full.
+    """
+    try:
+        write_bytes(path, content)
+    except OSError as error:
+        raise BadStateError(
+            f"'{path}' cannot be written ({error.strerror}): check the folder and the disk, or choose another --run_dir"
+        ) from error
