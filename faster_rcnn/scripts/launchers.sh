@@ -1,6 +1,7 @@
 #!/bin/bash
 # What the launchers of this suite have in common; sourced by them, not run by itself.
 #   train_on DEVICE_TARGET ARGUMENT_OF_THE_USER...
+#   train_on_several DEVICE_TARGET DEVICES FOLDER LOG ARGUMENT_OF_THE_USER...
 #   evaluate_on DEVICE_TARGET ARGUMENT_OF_THE_USER...
 
 # shellcheck source=utils/launch/launcher.sh
@@ -8,10 +9,17 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/../../utils/launch/launcher.sh"
 
 BACKBONES=res2net_50=default_config.yaml,res2net_101=default_config_101.yaml,res2net_152=default_config_152.yaml
 
+TRAINING=(
+  --command=faster_rcnn/train.py --needs='PRETRAINED_MODEL:file?:pre_trained' --needs=BACKBONE:"$BACKBONES":backbone
+  --needs=COCO_ROOT:folder:coco_root --takes=MINDRECORD_DIR:path:mindrecord_dir
+)
+
 train_on() {
-  launch --command=faster_rcnn/train.py --folder=train --log=log --device_target="$1" \
-    --needs='PRETRAINED_MODEL:file?:pre_trained' --needs=BACKBONE:"$BACKBONES":backbone \
-    --needs=COCO_ROOT:folder:coco_root --takes=MINDRECORD_DIR:path:mindrecord_dir -- "${@:2}"
+  launch "${TRAINING[@]}" --device_target="$1" --folder=train --log=log -- "${@:2}"
+}
+
+train_on_several() { # DEVICES names the first argument of the user; {} in FOLDER and LOG is the rank
+  distribute "${TRAINING[@]}" --device_target="$1" --devices="$2" --folder="$3" --log="$4" -- "${@:5}"
 }
 
 evaluate_on() { # the annotations are instance_set for COCO's form and anno_path for lines of text

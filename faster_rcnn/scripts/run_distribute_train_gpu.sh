@@ -1,0 +1,19 @@
+#!/bin/bash
+# Trains on several GPUs, one process each:
+#   run_distribute_train_gpu.sh DEVICE_NUM PRETRAINED_MODEL BACKBONE COCO_ROOT [MINDRECORD_DIR] [--key=value]...
+#   DEVICE_NUM        number of GPUs, counted from the first one that is visible
+#   PRETRAINED_MODEL  checkpoint of a backbone (convert_checkpoint.py makes one) or of a detector, '' for none
+#   BACKBONE          res2net_50, res2net_101 or res2net_152, whose default_config*.yaml counts
+#   COCO_ROOT         folder of the data set
+#   MINDRECORD_DIR    MindRecord files, made there where they are missing; COCO_ROOT/FASTERRCNN_MINDRECORD by default
+#   --key=value       any key of train.py, e.g. --config_path=FILE in place of BACKBONE's
+#   --dry_run         shows what would be started, and starts nothing
+# The run is in run_distribute_train/ of the working directory: log0, loss_0.log and so on for each rank; ckpt_0/,
+# metrics.jsonl, curves.png and config.yaml for all. It goes on in the background; FOREGROUND=1 waits for its end and
+# hands the exit code through. PYTHON picks the interpreter.
+set -euo pipefail
+
+# shellcheck source=faster_rcnn/scripts/launchers.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/launchers.sh"
+
+train_on_several GPU DEVICE_NUM run_distribute_train 'log{}' "$@"
