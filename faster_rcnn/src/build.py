@@ -18,6 +18,7 @@ from utils.model_utils.config_base import COMMAND_LINE
 from utils.model_utils.config_schema import match_num_classes
 from utils.model_utils.device_adapter import clamp_workers
 from utils.model_utils.errors import BadStateError, BadValueError
+from utils.sharding import ShardedEpochs
 from utils.training.checkpoint import load_weights
 from utils.training.checkpoint_info import CheckpointInfo, read_checkpoint_info
 from utils.training.optimizer import build_optimizer
@@ -271,10 +272,13 @@ def build_training_source(config: FasterRcnnConfig, split: Split) -> TrainingSou
         rule=build_rpn_rule(config), num_gts=config.num_gts,
         num_priorities=config.rpn_proposal_max_num + config.num_gts, seed=config.seed,
     )
+    rows = split.training_rows(config.keep_empty_images)
+    epochs = ShardedEpochs(
+        num_images=len(rows), batch_size=config.batch_size, seed=config.seed, accumulate_steps=config.accumulate_steps,
+    )
     return TrainingSource(
-        records=split.records, rows=split.training_rows(config.keep_empty_images),
-        batch_size=config.batch_size * config.accumulate_steps, sample=sample,
-        workers=clamp_workers(config.num_parallel_workers), multiprocessing=config.python_multiprocessing,
+        records=split.records, rows=rows, epochs=epochs, sample=sample,
+        num_loaders=clamp_workers(config.num_parallel_workers), multiprocessing=config.python_multiprocessing,
     )
 
 
@@ -288,7 +292,7 @@ def build_evaluator(config: FasterRcnnConfig, network: FasterRcnnRes2net, split:
     return Evaluator(
         detector=build_detector(config, network), records=split.records, ground_truth=split.ground_truth,
         inputs=input_settings(config), batch_size=min(config.test_batch_size, split.records.num_images),
-        workers=clamp_workers(config.num_parallel_workers), picture_min_score=config.picture_min_score,
+        num_loaders=clamp_workers(config.num_parallel_workers), picture_min_score=config.picture_min_score,
     )
 
 

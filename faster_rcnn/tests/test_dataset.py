@@ -12,6 +12,7 @@ from utils.detection.inputs import InputSettings
 from utils.detection.splits import Split, open_split, split_paths
 from utils.detection.training_source import TrainingSource
 from utils.images import encode_png
+from utils.sharding import ShardedEpochs
 
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 GREY = (124, 116, 104)  # the mean in whole levels
@@ -269,7 +270,8 @@ def split(tiny_coco, tmp_path) -> Split:
 
 def source_of(split, workers=1, multiprocessing=False, seed=1, keep_empty=True) -> TrainingSource:
     sample = sample_of(LIVELY, seed=seed)
-    return TrainingSource(split.records, split.training_rows(keep_empty), 2, sample, workers, multiprocessing)
+    rows = split.training_rows(keep_empty)
+    return TrainingSource(split.records, rows, ShardedEpochs(len(rows), 2, seed), sample, workers, multiprocessing)
 
 
 def is_same(batches, others) -> bool:

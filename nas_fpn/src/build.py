@@ -17,6 +17,7 @@ from utils.exporting.export import ExportedModel, input_shape, share_weights
 from utils.model_utils.config_schema import match_num_classes
 from utils.model_utils.device_adapter import clamp_workers
 from utils.model_utils.errors import BadStateError, BadValueError
+from utils.sharding import ShardedEpochs
 from utils.training.checkpoint import load_weights
 from utils.training.checkpoint_info import read_checkpoint_info
 from utils.training.optimizer import build_optimizer
@@ -163,10 +164,13 @@ def build_training_source(config: NasFpnConfig, split: Split) -> TrainingSource:
         inputs=input_settings(config), augmentation=augmentation, anchors=build_anchors(config), rule=rule,
         max_boxes=config.num_gts, seed=config.seed, epoch=1,
     )
+    rows = split.training_rows(config.keep_empty_images)
+    epochs = ShardedEpochs(
+        num_images=len(rows), batch_size=config.batch_size, seed=config.seed, accumulate_steps=config.accumulate_steps,
+    )
     return TrainingSource(
-        records=split.records, rows=split.training_rows(config.keep_empty_images),
-        batch_size=config.batch_size * config.accumulate_steps, sample=sample,
-        workers=clamp_workers(config.num_parallel_workers), multiprocessing=config.python_multiprocessing,
+        records=split.records, rows=rows, epochs=epochs, sample=sample,
+        num_loaders=clamp_workers(config.num_parallel_workers), multiprocessing=config.python_multiprocessing,
     )
 
 
@@ -189,7 +193,7 @@ def build_evaluator(config: NasFpnConfig, network: RetinaNetNasFpn, split: Split
         detector=build_detector(config, network), records=split.records, ground_truth=split.ground_truth,
         inputs=input_settings(config),
         batch_size=min(EVALUATION_BATCH_SIZE, split.records.num_images),
-        workers=clamp_workers(config.num_parallel_workers), picture_min_score=config.picture_min_score,
+        num_loaders=clamp_workers(config.num_parallel_workers), picture_min_score=config.picture_min_score,
     )
 
 

@@ -15,7 +15,7 @@ from utils.detection.mindrecord import unpack_annotation
 from utils.images import decode_ordinary
 from utils.randomness import generator
 
-from .assignment import AssignmentRule, assign_anchors
+from .assignment import IGNORED, AssignmentRule, assign_anchors
 
 
 @dataclass(frozen=True)
@@ -120,3 +120,8 @@ class TrainingSample:
             self.anchors, padded.boxes[used], padded.labels[used], padded.is_crowd[used], self.rule
         )
         return to_input(image, self.inputs), classes, deltas
+
+    def without_targets(self, arrays: tuple[np.ndarray, ...], is_filler: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Lets every anchor of the images where `is_filler`, bool[N], be ignored; arrays as `__call__` makes them."""
+        images, classes, deltas = arrays
+        return images, np.where(is_filler[:, None], np.int32(IGNORED), classes), deltas

@@ -16,6 +16,7 @@ from nas_fpn.src.dataset import AugmentSettings, TrainingSample
 from utils.detection.inputs import InputSettings
 from utils.detection.training_source import TrainingSource
 from utils.model_utils.errors import BadValueError, MissingPathError, UserError
+from utils.sharding import ShardedEpochs
 from utils.training.checkpoint import TrainingState, load_weights, save_checkpoint
 
 TINY = (
@@ -51,7 +52,8 @@ def batches_of(split, max_boxes: int = 16) -> list[tuple[np.ndarray, ...]]:
     """Returns the batches of an epoch, every image in one."""
     rule = AssignmentRule(len(split.records.class_names))
     sample = TrainingSample(INPUTS, AUGMENT, make_anchors(128, 128), rule, max_boxes, 1, 1)
-    return list(TrainingSource(split.records, split.training_rows(True), 1, sample, 1, False).batches(1))
+    rows = split.training_rows(True)
+    return list(TrainingSource(split.records, rows, ShardedEpochs(len(rows), 1, 1), sample, 1, False).batches(1))
 
 
 def assert_trainable(split, num_images: int, **options) -> list[tuple[np.ndarray, ...]]:

@@ -9,6 +9,7 @@ from nas_fpn.src.dataset import AugmentSettings, TrainingSample
 from utils.detection.inputs import InputSettings
 from utils.detection.splits import open_split, split_paths
 from utils.detection.training_source import TrainingSource
+from utils.sharding import ShardedEpochs
 
 INPUTS = InputSettings(128, 128, (123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 AUGMENT = AugmentSettings(0.5, (0.8, 1.2), 0.4, 0.4, 0.4, 0.0)
@@ -23,9 +24,11 @@ def split(tiny_coco, tmp_path):
     return open_split(paths, None, num_shards=2)
 
 
-def _source(split, workers=1, batch_size=2, keep_empty=True, seed=1):
+def _source(split, num_loaders=1, batch_size=2, keep_empty=True, seed=1):
     sample = TrainingSample(INPUTS, AUGMENT, make_anchors(128, 128), AssignmentRule(2), 16, seed, 1)
-    return TrainingSource(split.records, split.training_rows(keep_empty), batch_size, sample, workers, False)
+    rows = split.training_rows(keep_empty)
+    epochs = ShardedEpochs(len(rows), batch_size, seed)
+    return TrainingSource(split.records, rows, epochs, sample, num_loaders, False)
 
 
 def _equal(first, second):
@@ -46,7 +49,7 @@ def test_batches_have_static_shapes_and_targets(split):
 def test_batches_depend_on_seed_and_epoch_only(split):
     first = list(_source(split).batches(1))
     assert len(first) == 3
-    assert _equal(first, list(_source(split, workers=2).batches(1)))
+    assert _equal(first, list(_source(split, num_loaders=2).batches(1)))
     assert not _equal(first, list(_source(split).batches(2)))
     assert not _equal(first, list(_source(split, seed=2).batches(1)))
 

@@ -2,8 +2,9 @@
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from utils.detection.mindrecord import MindRecordInfo
 from utils.detection.progress import track
 from utils.images import decode_image, write_image
 from utils.model_utils.files import write_bytes
+from utils.model_utils.workers import ALONE, Workers
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +32,7 @@ class Evaluation:
     Attributes:
         result: the COCO metrics.
         detections: everything found, in COCO result format.
-        network_seconds: spent in the network, the first batch (which compiles) left out.
+        network_seconds: spent in the network by this worker, the first batch (which compiles) left out.
         selection_seconds: spent in thresholds and suppression on the host, likewise.
     """
 
@@ -42,7 +44,9 @@ class Evaluation:
 
 @dataclass(frozen=True, eq=False)
 class Evaluator:
-    """Evaluates a detector on a split as often as it is asked to.
+    """Evaluates a detector on a split as often as it is asked to, each worker its share of the images.
+
+    The numbers are those of one worker; where there are several, all have to ask.
 
     Attributes:
         detector: what finds the objects; it may share its weights with a training network.
@@ -50,8 +54,9 @@ class Evaluator:
         ground_truth: COCO annotations of the split, as a file or as its content.
         inputs: what the network takes.
         batch_size: images in a call of the detector.
-        workers: threads that prepare images.
+        num_loaders: threads that prepare images.
         picture_min_score: boxes below this score are not drawn.
+        workers: the job.
     """
 
     detector: Detector
@@ -59,40 +64,50 @@ class Evaluator:
     ground_truth: Path | dict
     inputs: InputSettings
     batch_size: int
-    workers: int
+    num_loaders: int
     picture_min_score: float
+    workers: Workers = ALONE
 
     def evaluate(self, picture_folder: Path | None = None, num_pictures: int = 0) -> Evaluation:
         """Runs the whole split.
 
         Args:
             picture_folder: where pictures with the detections drawn go, beside an `overview.jpg` of them.
-            num_pictures: how many of the first images are drawn.
+            num_pictures: how many of the first images of this worker's share are drawn.
         """
         self.detector.begin()
         clock = DetectionClock()
-        detections: list[dict] = []
+        found_in_share: list[list[dict]] = []
         pictures: list[np.ndarray] = []
-        for batch in track(self._batches(), self._num_batches(), "evaluating"):
+        share = self.workers.share(range(self.records.num_images))
+        for batch in track(self._batches(share), -(-len(share) // self.batch_size), "evaluating"):
             found_in_batch = self.detector.detect(
                 batch.images, scales=batch.scales, sizes=batch.sizes, clock=clock
             )
             for index, found in enumerate(found_in_batch):
-                detections += detections_to_coco(
+                found_in_share.append(detections_to_coco(
                     batch.image_ids[index], found.boxes, found.scores, found.labels, self.records.category_ids
-                )
+                ))
                 if len(pictures) < num_pictures:
                     pictures.append(self._draw(batch, index, found))
         if picture_folder is not None and pictures:
             _write_pictures(picture_folder, pictures)
-        result = evaluate_coco(self.ground_truth, detections, category_ids=self.records.category_ids)
-        return Evaluation(result, detections, clock.network, clock.selection)
+        detections = self._of_all_images(found_in_share)
+        result = None
+        if self.workers.is_main:
+            result = evaluate_coco(self.ground_truth, detections, category_ids=self.records.category_ids)
+        return Evaluation(self.workers.broadcast(result), detections, clock.network, clock.selection)
 
-    def _batches(self) -> Iterator[EvaluationBatch]:
-        return evaluation_batches(self.records, self.inputs, self.batch_size, self.workers)
+    def _batches(self, positions: Sequence[int]) -> Iterator[EvaluationBatch]:
+        return evaluation_batches(self.records, self.inputs, self.batch_size, self.num_loaders, positions)
 
-    def _num_batches(self) -> int:
-        return -(-self.records.num_images // self.batch_size)
+    def _of_all_images(self, found_in_share: list[list[dict]]) -> list[dict]:
+        """Puts the shares of all workers, a list for each image, together in the order of the images."""
+        shares = self.workers.gather(found_in_share)
+        count = self.workers.count
+        return list(chain.from_iterable(
+            shares[position % count][position // count] for position in range(self.records.num_images)
+        ))
 
     def _draw(self, batch: EvaluationBatch, index: int, found: Detections) -> np.ndarray:
         image = decode_image(batch.encoded[index], f"image {batch.image_ids[index]}")

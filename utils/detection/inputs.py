@@ -106,12 +106,24 @@ class EvaluationSample:
 
 
 def evaluation_batches(
-    records: MindRecordInfo, inputs: InputSettings, batch_size: int, workers: int
+    records: MindRecordInfo, inputs: InputSettings, batch_size: int, num_loaders: int,
+    positions: Sequence[int] | None = None,
 ) -> Iterator[EvaluationBatch]:
-    """Yields every image of the split once; the last batch is filled up, so that its shape is that of the others."""
-    dataset = open_mindrecord(records, range(records.num_images), EVALUATION_COLUMNS, workers).map(
+    """Yields images of a split; the last batch is filled up, so that its shape is that of the others.
+
+    Args:
+        records: MindRecord files of the split.
+        inputs: what the network takes.
+        batch_size: images in a batch.
+        num_loaders: threads that prepare images.
+        positions: which images, by their positions in the annotation file; None for every one, once.
+    """
+    positions = range(records.num_images) if positions is None else positions
+    if len(positions) == 0:
+        return
+    dataset = open_mindrecord(records, positions, EVALUATION_COLUMNS, num_loaders).map(
         EvaluationSample(inputs), ["image", "image_id"], ["input", "scales", "image", "image_id"],
-        num_parallel_workers=workers,
+        num_parallel_workers=num_loaders,
     )
     # through a generator, since MindSpore's iterator may not be asked again after its end
     rows = (row for row in dataset.create_dict_iterator(num_epochs=1, output_numpy=True))

@@ -7,6 +7,7 @@ the image in the annotation file.
 """
 
 import contextlib
+import functools
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -30,7 +31,7 @@ from utils.model_utils.device_adapter import clamp_workers
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 
 if TYPE_CHECKING:
-    from mindspore.dataset import MindDataset
+    from mindspore.dataset import Dataset
 
 __all__ = [
     "MindRecordInfo",
@@ -132,13 +133,13 @@ def write_mindrecord(
 
 def open_mindrecord(
     info: MindRecordInfo, indices: Sequence[int], columns: Sequence[str], workers: int = 1
-) -> "MindDataset":
-    """Opens a set for one pass over chosen images in a given order.
+) -> "Dataset":
+    """Opens a set to read chosen images in a given order.
 
     Args:
         info: the set.
-        indices: positions in the annotation file (as `info.image_ids`), in the order wanted; at most as many as there
-            are images.
+        indices: positions in the annotation file (as `info.image_ids`), at least one, in the order wanted; repeated
+            ones are read again.
         columns: columns to read, e.g. ("image", "annotation", "image_id").
         workers: threads that read; clamped to the cores present.
 
@@ -148,16 +149,18 @@ def open_mindrecord(
     import mindspore.dataset as ds
 
     indices = np.asarray(indices, np.int64)
-    if not 0 < len(indices) <= info.num_images:
-        raise ValueError(
-            f"one pass reads 1 to {info.num_images} images, got {len(indices)} indices; split them into passes"
+    if not len(indices):
+        raise ValueError("no indices: wanted those of the images to read")
+    passes = [  # a sampler may not name more rows than the files have
+        ds.MindDataset(
+            [str(path) for path in info.files],
+            columns_list=list(columns),
+            sampler=ds.SubsetSampler(info.rows[indices[start:start + info.num_images]].tolist()),
+            num_parallel_workers=clamp_workers(workers),
         )
-    return ds.MindDataset(
-        [str(path) for path in info.files],
-        columns_list=list(columns),
-        sampler=ds.SubsetSampler(info.rows[indices].tolist()),
-        num_parallel_workers=clamp_workers(workers),
-    )
+        for start in range(0, len(indices), info.num_images)
+    ]
+    return functools.reduce(ds.MindDataset.concat, passes)
 
 
 def unpack_annotation(annotation: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 
 from utils.detection.mindrecord import MindRecordInfo, open_mindrecord
-from utils.randomness import epoch_order
+from utils.sharding import ShardedEpochs
 
 ROW_COLUMNS = ("image", "annotation", "image_id")
 
@@ -34,46 +34,58 @@ class RowSample(Protocol):
     def __call__(self, encoded: np.ndarray, annotation: np.ndarray, image_id: np.ndarray) -> tuple[np.ndarray, ...]:
         """Prepares uint8[bytes], float32[N, 6] and an int64 scalar, as MindRecord holds them."""
 
+    def without_targets(self, arrays: tuple[np.ndarray, ...], is_filler: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Takes the targets out of some images of a batch, so that they add nothing to the loss and its normalisers.
+
+        Args:
+            arrays: the batch, an array for each of `COLUMNS`; its first axis is the images.
+            is_filler: bool[images], whose targets go.
+
+        Returns:
+            The batch with new arrays where something changes.
+        """
+
 
 @dataclass(frozen=True, eq=False)
 class TrainingSource:
-    """The batches of a run, as the training loop asks for them.
+    """The batches that one worker of a run trains on, as the training loop asks for them.
 
     Attributes:
         records: the MindRecord files.
-        rows: int64[N], the rows that are trained on.
-        batch_size: images in a step.
+        rows: int64[N], the rows that are trained on, by all workers together.
+        epochs: which of these N the worker takes, and when.
         sample: prepares a row; its epoch is replaced.
-        workers: threads or processes that prepare rows.
+        num_loaders: threads or processes that prepare rows.
         multiprocessing: processes instead of threads.
     """
 
     records: MindRecordInfo
     rows: np.ndarray
-    batch_size: int
+    epochs: ShardedEpochs
     sample: RowSample
-    workers: int
+    num_loaders: int
     multiprocessing: bool
 
     @property
     def steps_per_epoch(self) -> int:
-        """Full batches in an epoch; the rest of the epoch's order is left out, another rest each time."""
-        return len(self.rows) // self.batch_size
+        """Optimizer steps in an epoch."""
+        return self.epochs.steps_per_epoch
 
     @property
     def images_per_step(self) -> int:
-        """Images in a step."""
-        return self.batch_size
+        """Images in an optimizer step of all workers together."""
+        return self.epochs.images_per_step
 
     def batches(self, epoch: int, start_step: int = 0) -> Iterator[tuple[np.ndarray, ...]]:
-        """Yields what `sample` makes, each array with a leading axis of `batch_size`, from `start_step` on."""
-        order = self.rows[epoch_order(self.sample.seed, epoch, len(self.rows))]
-        wanted = order[start_step * self.batch_size: self.steps_per_epoch * self.batch_size]
-        if len(wanted) == 0:
+        """Yields what `sample` makes of the worker's own images of each step, from `start_step` on."""
+        items, is_filler = self.epochs.own_items(epoch, start_step)
+        if items.size == 0:
             return
-        dataset = open_mindrecord(self.records, wanted.tolist(), ROW_COLUMNS, self.workers).map(
-            replace(self.sample, epoch=epoch), list(ROW_COLUMNS), list(self.sample.COLUMNS),
-            num_parallel_workers=self.workers, python_multiprocessing=self.multiprocessing,
+        sample = replace(self.sample, epoch=epoch)
+        dataset = open_mindrecord(self.records, self.rows[items.ravel()], ROW_COLUMNS, self.num_loaders).map(
+            sample, list(ROW_COLUMNS), list(sample.COLUMNS),
+            num_parallel_workers=self.num_loaders, python_multiprocessing=self.multiprocessing,
         )
-        batched = dataset.batch(self.batch_size, drop_remainder=True)
-        yield from (tuple(batch) for batch in batched.create_tuple_iterator(num_epochs=1, output_numpy=True))
+        batches = dataset.batch(items.shape[1]).create_tuple_iterator(num_epochs=1, output_numpy=True)
+        for batch, is_without in zip(batches, is_filler, strict=True):
+            yield sample.without_targets(tuple(batch), is_without) if is_without.any() else tuple(batch)

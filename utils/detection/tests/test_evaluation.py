@@ -8,8 +8,10 @@ from utils.detection.evaluation import Evaluator, metrics_of, write_predictions,
 from utils.detection.inputs import InputSettings
 from utils.detection.splits import open_split, split_paths
 from utils.detection.tests.known_boxes import KnowsTheBoxes
+from utils.detection.tests.replayed_workers import run_workers
 from utils.detection.tests.tiny_coco import write_coco
 from utils.images import read_image
+from utils.model_utils.workers import ALONE
 
 INPUTS = InputSettings(64, 64, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
@@ -25,13 +27,13 @@ def split(tmp_path):
     return open_split(paths, None, num_shards=1)
 
 
-def evaluator_of(split, leave_out=()):
+def evaluator_of(split, leave_out=(), workers=ALONE):
     """Images come in their order, so that their boxes can be told in it."""
     content = json.loads(split.annotation_file.read_text())
     rows = [row for row in content["annotations"] if row["id"] not in leave_out]
     labels = {category: index for index, category in enumerate(split.records.category_ids)}
     by_image = iter([
-        [row for row in rows if row["image_id"] == image["id"]] for image in content["images"]
+        [row for row in rows if row["image_id"] == image["id"]] for image in workers.share(content["images"])
     ])
 
     def boxes_of(_size):
@@ -41,7 +43,7 @@ def evaluator_of(split, leave_out=()):
 
     return Evaluator(
         detector=KnowsTheBoxes(boxes_of), records=split.records, ground_truth=split.ground_truth, inputs=INPUTS,
-        batch_size=2, workers=1, picture_min_score=0.4,
+        batch_size=2, num_loaders=1, picture_min_score=0.4, workers=workers,
     )
 
 
@@ -82,3 +84,18 @@ def test_pictures_predictions_and_result_are_written(split, tmp_path):
     assert result["mAP"] == result["AP"] == pytest.approx(1.0)
     assert result["per_class"] == pytest.approx({"red": 1.0, "blue": 1.0})
     assert (result["num_images"], result["num_detections"]) == (3, 3)
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_several_workers_come_to_what_one_comes_to(split, count):
+    """Four workers for three images: one has nothing to do. The predictions keep the order of the images."""
+    alone = evaluator_of(split).evaluate()
+
+    def evaluate(workers):
+        return evaluator_of(split, workers=workers).evaluate()
+
+    for evaluation in run_workers(count, evaluate):
+        assert evaluation.detections == alone.detections
+        assert evaluation.result.stats.tolist() == alone.result.stats.tolist()
+        assert evaluation.result.per_class == alone.result.per_class
+        assert (evaluation.result.num_images, evaluation.result.num_detections) == (3, 3)
