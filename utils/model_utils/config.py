@@ -33,6 +33,7 @@ from utils.model_utils.config_base import (
     WrongKindError,
     describe_wanted,
     field_kind,
+    says_true,
 )
 from utils.model_utils.config_help import config_file_note, format_help, show_value
 from utils.model_utils.config_yaml import YamlEntry, dump_values, read_yaml_layers
@@ -61,8 +62,6 @@ ALIASES = {
     "train_log_interval": "log_interval",
     "workers": "num_parallel_workers",
 }
-
-TRUE_WORDS = ("true", "t", "yes", "y", "on", "1")
 
 Schema = TypeVar("Schema", bound=Config)
 
@@ -180,7 +179,7 @@ def _refuse_unknown(schema: type[Config], given: dict[str, Given], problems: lis
     """Takes unknown keys out of `given`: a problem each; arguments on ModelArts are warnings, which are returned."""
     warnings: list[str] = []
     known = [*schema.model_fields, *schema.inactive_keys()]
-    bears_arguments = "enable_modelarts" in given and str(given["enable_modelarts"].value).lower() in TRUE_WORDS
+    bears_arguments = "enable_modelarts" in given and says_true(given["enable_modelarts"].value)
     for key in [key for key in given if key not in known]:
         item = given.pop(key)
         if bears_arguments and item.origin.where == COMMAND_LINE:

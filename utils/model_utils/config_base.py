@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 COMMAND_LINE = "command line"
 SCHEMA_DEFAULT = "schema default"
+TRUE_WORDS = ("true", "t", "yes", "y", "on", "1")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,6 +166,11 @@ class FieldKind:
     choices: tuple[object, ...] = ()
     is_optional: bool = False
     path_rule: PathRule | None = None
+
+
+def says_true(value: object) -> bool:
+    """Returns whether a value as given, before it is checked, stands for true."""
+    return str(value).lower() in TRUE_WORDS
 
 
 def field_kind(field: FieldInfo) -> FieldKind:

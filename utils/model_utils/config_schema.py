@@ -5,13 +5,14 @@ Each key says its meaning, unit and range where the type does not: this text is 
 
 import copy
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from utils.model_utils.config_base import Config, Contradiction, InactiveKey, PathRule, PathText
+from utils.model_utils.config_base import Config, Contradiction, InactiveKey, PathRule, PathText, says_true
 from utils.model_utils.errors import BadValueError
 
 logger = logging.getLogger(__name__)
@@ -74,6 +75,18 @@ class ModelArtsKeys(RuntimeKeys):
         True, description="unpack modelarts_dataset_unzip_name.zip where the data arrives as one"
     )
     modelarts_dataset_unzip_name: str = Field("", description="name of the zip file in data_path, without .zip")
+
+    @classmethod
+    def normalise(cls, values: dict[str, object], notes: list[str]) -> dict[str, object]:
+        """Takes places that are not given from the environment, where ModelArts may put them under the key's name."""
+        values = dict(super().normalise(values, notes))
+        if says_true(values.get("enable_modelarts")):
+            for key in ("data_url", "train_url", "checkpoint_url"):
+                variable = next((name for name in (key, key.upper()) if os.environ.get(name)), None)
+                if variable and not values.get(key):
+                    values[key] = os.environ[variable]
+                    notes.append(f"{key} is that of the environment variable {variable}")
+        return values
 
     def results_folder(self, key: str = "run_dir") -> Path:
         """Returns the folder that `key` names; `output_path` in a job that does not give it."""
@@ -226,8 +239,13 @@ class DetectionDataKeys(Config):
 
     @classmethod
     def normalise(cls, values: dict[str, object], notes: list[str]) -> dict[str, object]:
-        """Takes 'background' out of the class names and out of their number."""
+        """Takes 'background' out of the class names and out of their number; finds the data of a ModelArts job."""
         values = dict(super().normalise(values, notes))
+        is_coco = values.get("dataset", "coco") == "coco"
+        if says_true(values.get("enable_modelarts")) and is_coco and not (
+                values.get("coco_root") or values.get("mindrecord_dir")):
+            values["coco_root"] = values["data_path"]
+            notes.append("coco_root is data_path, the folder of the data on ModelArts")
         names, number = values.get("coco_classes"), values.get("num_classes")
         if not isinstance(names, list | tuple) or not names:
             return values

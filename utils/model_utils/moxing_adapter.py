@@ -133,6 +133,9 @@ def sync_in(config: ModelArtsKeys, storage: Storage | None = None, wait_seconds:
               ("checkpoint_url", config.checkpoint_url, config.load_path, None)]
     if config.train_url and not is_object_url(config.train_url):
         _use_as_output(Path(config.train_url), Path(config.output_path))
+        if not config.results_folder().resolve().is_relative_to(Path(config.output_path).resolve()):
+            logger.warning("results are written to run_dir '%s', not to train_url '%s': leave run_dir out",
+                           config.run_dir, config.train_url)
     for key, place, target, name in inputs:
         folder = InputFolder(Path(target), key, begun, wait_seconds)
         if place and is_object_url(place):

@@ -43,6 +43,16 @@ def test_number_of_classes_is_taken_from_the_data_set_or_checked(caplog):
         match_num_classes(80, ["a", "b"], "x.json")
 
 
+class JobKeys(config_schema.ModelArtsKeys, config_schema.DetectionDataKeys, config_schema.TrainingKeys):
+    """What the detectors have."""
+
+
+def load_job(folder, *arguments, yaml="seed: 1\n"):
+    (folder / "default.yaml").write_text(yaml)
+    return load_config(JobKeys, arguments, suite_dir=folder, default_file="default.yaml", program="train.py",
+                       description="")
+
+
 @pytest.mark.parametrize(("given", "folder"), [
     ([], "/here"),
     (["--enable_modelarts=True"], "/cache/train"),
@@ -51,11 +61,30 @@ def test_number_of_classes_is_taken_from_the_data_set_or_checked(caplog):
     (["--output_path=/out"], "/here"),
 ])
 def test_results_go_to_output_path_in_a_job_that_gives_no_run_dir(given, folder, tmp_path, monkeypatch):
-    class Keys(config_schema.ModelArtsKeys, config_schema.TrainingKeys):
-        pass
-
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "default.yaml").write_text("seed: 1\n")
-    config = load_config(Keys, given, suite_dir=tmp_path, default_file="default.yaml", program="train.py",
-                         description="")
+    config = load_job(tmp_path, *given)
     assert config.results_folder() == (tmp_path if folder == "/here" else Path(folder))
+
+
+def test_places_that_are_not_given_come_from_the_environment_of_a_job(tmp_path, monkeypatch):
+    monkeypatch.setenv("DATA_URL", "s3://b/upper")
+    monkeypatch.setenv("train_url", "/mnt/lower")
+    monkeypatch.setenv("CHECKPOINT_URL", "s3://b/unused")
+    assert load_job(tmp_path).data_url == ""
+    yaml = "enable_modelarts: True\ndata_url: ''\ncheckpoint_url: s3://b/yaml\n"
+    config = load_job(tmp_path, yaml=yaml)
+    assert (config.data_url, config.train_url, config.checkpoint_url) == ("s3://b/upper", "/mnt/lower", "s3://b/yaml")
+    assert load_job(tmp_path, "--data_url=s3://b/typed", yaml=yaml).data_url == "s3://b/typed"
+    assert "data_url is that of the environment variable DATA_URL" in list(config.notes())
+
+
+@pytest.mark.parametrize(("given", "root"), [
+    (["--enable_modelarts=True"], "/cache/data"),
+    (["--enable_modelarts=True", "--dataset_path=/d"], "/d"),
+    (["--enable_modelarts=True", "--coco_root=/c"], "/c"),
+    (["--enable_modelarts=True", "--mindrecord_dir=/cache/data/MindRecord_COCO"], None),
+    (["--enable_modelarts=True", "--dataset=other"], None),
+    ([], None),
+])
+def test_the_data_of_a_job_is_in_data_path(given, root, tmp_path):
+    assert load_job(tmp_path, *given).coco_root == root
