@@ -3,7 +3,7 @@
 import logging
 
 from utils.detection.coco_metrics import format_nas_fpn_result, format_per_class_table
-from utils.detection.evaluation import write_predictions, write_result
+from utils.detection.result_json import write_predictions, write_result
 from utils.model_utils.config import require
 from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.files import make_writable_folder

@@ -1,6 +1,5 @@
 """Detects in every image of a split and scores what was found with the COCO metrics."""
 
-import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,14 +14,11 @@ from utils.detection.drawing import contact_sheet, draw_detections
 from utils.detection.inputs import EvaluationBatch, InputSettings, evaluation_batches
 from utils.detection.mindrecord import MindRecordInfo
 from utils.detection.progress import track
+from utils.detection.result_json import metrics_of
 from utils.images import decode_image, write_image
-from utils.model_utils.files import write_bytes
 from utils.model_utils.workers import ALONE, Workers
 
 logger = logging.getLogger(__name__)
-
-PREDICTIONS_FILE = "predictions.json"
-RESULT_FILE = "result.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,30 +125,6 @@ class InTrainingEvaluation:
     def __call__(self, _epoch: int) -> Mapping[str, float]:
         """Returns mAP, AP50 and AP75."""
         return metrics_of(self.evaluator.evaluate().result)
-
-
-def metrics_of(result: CocoResult) -> dict[str, float]:
-    """Returns the numbers that the training loop logs, plots and chooses the best checkpoint by."""
-    return {"mAP": float(result.stats[0]), "AP50": float(result.stats[1]), "AP75": float(result.stats[2])}
-
-
-def write_predictions(detections: list[dict], folder: Path) -> Path:
-    """Writes everything found to `predictions.json` in COCO result format and returns its path."""
-    path = folder / PREDICTIONS_FILE
-    write_bytes(path, json.dumps(detections).encode())
-    return path
-
-
-def write_result(result: CocoResult, folder: Path) -> Path:
-    """Writes mAP, AP50, AP75, COCO's twelve, the counts and AP by class to result.json and returns its path."""
-    content = {
-        **metrics_of(result), **dict(zip(result.names, (float(value) for value in result.stats), strict=True)),
-        "num_images": result.num_images, "num_detections": result.num_detections,
-        "per_class": {row.name: row.average_precision for row in result.per_class},
-    }
-    path = folder / RESULT_FILE
-    write_bytes(path, json.dumps(content, indent=2).encode())
-    return path
 
 
 def _write_pictures(folder: Path, pictures: list[np.ndarray]) -> None:

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from utils.detection.evaluation import Evaluator, metrics_of, write_predictions, write_result
+from utils.detection.evaluation import Evaluator
 from utils.detection.inputs import InputSettings
+from utils.detection.result_json import metrics_of, write_predictions, write_result
 from utils.detection.splits import open_split, split_paths
 from utils.detection.tests.known_boxes import KnowsTheBoxes
 from utils.detection.tests.replayed_workers import run_workers
