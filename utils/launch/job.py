@@ -18,9 +18,9 @@ import uuid
 from collections.abc import Iterable, Sequence
 
 from utils.launch.devices import RANK_TABLE_FILE
+from utils.launch.logged_process import FORWARDED, POLL_SECONDS, LogFile, shell_code, show
 from utils.launch.plan import JobPlan, Rank
-from utils.launch.process import FORWARDED, POLL_SECONDS, LogFile, shell_code, show
-from utils.launch.processes import JOB_VARIABLE, is_running, marked, parent, using, variable
+from utils.launch.process_table import JOB_VARIABLE, is_running, marked, parent, using, variable
 from utils.model_utils.errors import BadStateError
 
 SCHEDULER_SECONDS = 60.0  # it ends some seconds after the last worker

@@ -2,21 +2,14 @@
 
 import dataclasses
 import functools
-import json
 import logging
 import os
-import time
-from pathlib import Path
 
-from utils.model_utils.errors import BadStateError, MissingPathError
+from utils.model_utils.errors import BadStateError
 from utils.model_utils.local_adapter import DEVICE_ID_VARIABLE, get_device_id, get_device_num, get_rank_id
 
 ACCELERATORS = ("Ascend", "GPU")
 AUTO = "auto"
-RANK_TABLE_VARIABLE = "RANK_TABLE_FILE"
-MODELARTS_RANK_TABLE = "jobstart_hccl.json"
-RANK_TABLE_SECONDS = 600.0
-_POLL_SECONDS = 0.5
 
 logger = logging.getLogger(__name__)
 
@@ -160,49 +153,3 @@ def clamp_workers(requested: int) -> int:
 @functools.cache
 def _log_clamped(requested: int, workers: int, cores: int) -> None:
     logger.info("%d workers of the %d asked for: this process may use %d cores", workers, requested, cores)
-
-
-def find_rank_table(wait_seconds: float = RANK_TABLE_SECONDS) -> Path | None:
-    """Returns the complete rank table that RANK_TABLE_FILE stands for, None where it is not set.
-
-    On ModelArts the variable names a folder, in which the platform writes jobstart_hccl.json while the job starts.
-
-    Args:
-        wait_seconds: how long the file of such a folder may be missing, half written or not "completed".
-
-    Raises:
-        MissingPathError: there is no such file or folder.
-        BadStateError: the table was still pending when the time was over.
-    """
-    place = os.environ.get(RANK_TABLE_VARIABLE, "").strip()
-    if not place:
-        return None
-    path = Path(place)
-    if path.is_file():
-        return path
-    if not path.is_dir():
-        raise MissingPathError(f"{RANK_TABLE_VARIABLE} '{path}' does not exist: correct or unset it")
-    path = path / MODELARTS_RANK_TABLE
-    deadline = time.monotonic() + wait_seconds
-    is_told = False
-    while state := _pending_state(path):
-        if time.monotonic() >= deadline:
-            raise BadStateError(f"rank table '{path}' {state} after {wait_seconds:g} seconds, wanted a completed one: "
-                                "see in the job's events why a node did not start, then start the job again")
-        if not is_told:
-            logger.info("rank table '%s' %s: waiting up to %g seconds", path, state, wait_seconds)
-            is_told = True
-        time.sleep(min(_POLL_SECONDS, wait_seconds))
-    return path
-
-
-def _pending_state(path: Path) -> str:
-    """Returns why a rank table cannot be used yet, "" where it can."""
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return "is missing"
-    except (OSError, ValueError):
-        return "is not complete JSON"
-    status = table.get("status", "completed") if isinstance(table, dict) else "unknown"
-    return "" if status == "completed" else f"has the status '{status}'"
