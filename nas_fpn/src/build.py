@@ -61,7 +61,7 @@ def refuse_unbuilt(config: NasFpnConfig) -> None:
 
 def build_network(config: NasFpnConfig, num_classes: int) -> RetinaNetNasFpn:
     """Builds the detector for `num_classes` foreground classes."""
-    norm = NormSettings(momentum=config.norm_momentum, eps=config.norm_eps)
+    norm = NormSettings(momentum=config.norm_momentum, eps=config.norm_eps, statistics=config.norm_statistics)
     width = config.resnet_width
     channels = config.nasfpn_out_channel
     return RetinaNetNasFpn(

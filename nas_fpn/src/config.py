@@ -39,6 +39,11 @@ class NetworkKeys(Config):
         le=4,
         description="ResNet parts that are not trained: 0 and -1 none, 1 the stem and the first stage, ...",
     )
+    norm_statistics: Literal["trained", "frozen"] = Field(
+        "trained",
+        description="statistics of BatchNorm: trained, those of each worker's batch; frozen, those of pre_trained, for "
+        "fine-tuning with few images per worker",
+    )
     norm_momentum: float = Field(
         0.9,
         ge=0,

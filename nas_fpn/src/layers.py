@@ -6,25 +6,42 @@ from mindspore import Tensor, nn, ops
 from mindspore.common.initializer import Initializer
 
 from utils.cpu_kernels.convolution import Convolution
+from utils.model_utils.errors import BadValueError
+
+FROZEN, TRAINED = "frozen", "trained"
 
 
 @dataclass(frozen=True)
 class NormSettings:
-    """How batch norm keeps its moving statistics.
+    """How batch norm works.
 
     Attributes:
         momentum: share of the old average that is kept at each step, MindSpore's meaning (PyTorch's momentum is 1
             minus this).
         eps: added to the variance.
+        statistics: "trained": training uses each batch's own statistics; "frozen": the moving statistics are used and
+            never change, scale and shift are trained (to tune a pretrained network with few images per batch).
+
+    Raises:
+        BadValueError: `statistics` is neither of the two.
     """
 
     momentum: float = 0.9
     eps: float = 1e-5
+    statistics: str = TRAINED
+
+    def __post_init__(self) -> None:
+        if self.statistics not in (FROZEN, TRAINED):
+            raise BadValueError(
+                f"norm statistics are '{self.statistics}', wanted '{FROZEN}' or '{TRAINED}'; set norm_statistics")
 
 
 def batch_norm(channels: int, settings: NormSettings, gamma_init: str = "ones") -> nn.BatchNorm2d:
     """Returns a batch norm over float32[N, channels, H, W]."""
-    return nn.BatchNorm2d(channels, eps=settings.eps, momentum=settings.momentum, gamma_init=gamma_init)
+    return nn.BatchNorm2d(
+        channels, eps=settings.eps, momentum=settings.momentum, gamma_init=gamma_init,
+        use_batch_statistics=False if settings.statistics == FROZEN else None,   # None: in training
+    )
 
 
 def convolution(

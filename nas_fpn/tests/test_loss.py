@@ -3,7 +3,7 @@
 import mindspore as ms
 import numpy as np
 import pytest
-from mindspore import ops
+from mindspore import nn, ops
 
 from nas_fpn.src.loss import RetinaNetLoss
 from utils.cpu_kernels.focal_loss import sigmoid_focal_terms
@@ -94,3 +94,29 @@ def test_a_doubled_batch_has_the_same_loss():
     two = _loss()(ms.Tensor(logits.repeat(2, 0)), ms.Tensor(deltas.repeat(2, 0)),
                   ops.concat((classes, classes)), ops.concat((targets, targets)))
     np.testing.assert_allclose([float(v) for v in two], [float(v) for v in one], rtol=1e-6)
+
+
+class _AddsTheOther(nn.Cell):
+    """Stands for the sum over two workers: the other one has `count`."""
+
+    def __init__(self, count):
+        super().__init__()
+        self.count = count
+
+    def construct(self, values):
+        return values + self.count
+
+
+def test_the_losses_of_two_workers_add_up_to_that_of_the_batch():
+    """Three positives and none: divided by each worker's own number, the second would count three times."""
+    generator = np.random.default_rng(4)
+    logits = generator.standard_normal((2, 6, 2)).astype(np.float32)
+    deltas, targets = generator.standard_normal((2, 2, 6, 4)).astype(np.float32)
+    classes = np.array([[0, 1, 2, 2, -1, 0], [2, 2, 2, -1, 2, 2]], np.int32)
+    whole = _loss()(*map(ms.Tensor, (logits, deltas, classes, targets)))
+    parts = []
+    for rank, others in enumerate((0.0, 3.0)):
+        loss = _loss()
+        loss.total = _AddsTheOther(others)
+        parts.append(loss(*(ms.Tensor(values[rank:rank + 1]) for values in (logits, deltas, classes, targets))))
+    np.testing.assert_allclose(np.sum(parts, axis=0), [float(v) for v in whole], rtol=1e-6)

@@ -10,6 +10,7 @@ from nas_fpn.src.nasfpn import NasFpn, output_features, unconsumed_inputs
 from nas_fpn.src.resnet import ResNet
 from nas_fpn.src.retinahead import RetinaHead
 from nas_fpn.src.retinanet_nasfpn import RetinaNetNasFpn
+from utils.model_utils.errors import BadValueError
 
 LAYERS, WIDTH, CHANNELS, STACKS, CONVS, CLASSES = (1, 2, 1, 1), 8, 16, 2, 2, 3
 
@@ -68,6 +69,20 @@ def test_frozen_stages_do_not_train():
     assert not network.stem.norm.moving_mean.asnumpy().any()
     assert not network.stages[0][0].reduce.norm.moving_mean.asnumpy().any()
     assert network.stages[1][0].reduce.norm.moving_mean.asnumpy().any()
+
+
+def test_frozen_statistics_are_used_and_kept_while_scale_and_shift_train():
+    network = ResNet((1, 1, 1, 1), 8, NormSettings(statistics="frozen"))
+    images = ms.Tensor(np.random.default_rng(0).standard_normal((1, 3, 64, 64)).astype(np.float32))
+    network.set_train(False)
+    evaluated = [feature.asnumpy() for feature in network(images)]
+    network.set_train(True)
+    for feature, expected in zip(network(images), evaluated, strict=True):
+        np.testing.assert_array_equal(feature.asnumpy(), expected)
+    assert not network.stages[3][0].expand.norm.moving_mean.asnumpy().any()
+    assert network.stages[3][0].expand.norm.gamma.requires_grad
+    with pytest.raises(BadValueError, match="norm statistics are 'batch', wanted 'frozen' or 'trained'"):
+        NormSettings(statistics="batch")
 
 
 def test_stem_pool_is_the_padded_pool():
