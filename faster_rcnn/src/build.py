@@ -18,6 +18,7 @@ from utils.model_utils.config_base import COMMAND_LINE
 from utils.model_utils.config_schema import match_num_classes
 from utils.model_utils.device_adapter import clamp_workers
 from utils.model_utils.errors import BadStateError, BadValueError
+from utils.model_utils.workers import ALONE, Workers
 from utils.sharding import ShardedEpochs
 from utils.training.checkpoint import load_weights
 from utils.training.checkpoint_info import CheckpointInfo, read_checkpoint_info
@@ -193,7 +194,7 @@ def build_sampler(config: FasterRcnnConfig, num_classes: int) -> RoiSampler:
 
 
 def build_train_step(
-    config: FasterRcnnConfig, network: FasterRcnnRes2net, num_classes: int, amp_level: str
+    config: FasterRcnnConfig, network: FasterRcnnRes2net, num_classes: int, amp_level: str, workers: Workers = ALONE,
 ) -> TrainStep:
     """Puts proposals, losses, optimizer and update around the detector."""
     rpn_loss = RpnLoss(
@@ -208,6 +209,7 @@ def build_train_step(
     with_loss = FasterRcnnTraining(
         network, build_proposal_generator(config, is_training=True),
         build_sampler(config, num_classes), build_extractor(config), rpn_loss, rcnn_loss,
+        workers=workers,
     )
     optimizer = build_optimizer(
         config.optimizer, [(parameter.name, parameter) for parameter in network.trainable_params()],
@@ -235,9 +237,9 @@ def earlier_checkpoint(config: FasterRcnnConfig) -> Path | None:
     return Path(config.pre_trained)
 
 
-def build_schedule(config: FasterRcnnConfig, steps_per_epoch: int) -> np.ndarray:
+def build_schedule(config: FasterRcnnConfig, steps_per_epoch: int, images_per_step: int) -> np.ndarray:
     """Computes the learning rate of every step, float64[epoch_size * steps_per_epoch]."""
-    lr, epochs = effective_lr(config), config.epoch_size
+    lr, epochs = effective_lr(config, images_per_step), config.epoch_size
     warmup = (config.warmup_step, config.warmup_ratio)
     if config.lr_schedule == "long_cosine":
         return long_cosine_schedule(lr, epochs, steps_per_epoch, *warmup)
@@ -247,11 +249,9 @@ def build_schedule(config: FasterRcnnConfig, steps_per_epoch: int) -> np.ndarray
     return step_schedule(lr, epochs * steps_per_epoch, *warmup, milestones, config.lr_decay)
 
 
-def effective_lr(config: FasterRcnnConfig) -> float:
-    """Returns the highest learning rate, scaled to the batch where `lr_base_batch` is set."""
-    if config.lr_base_batch is None:
-        return config.lr
-    return config.lr * config.batch_size * config.accumulate_steps / config.lr_base_batch
+def effective_lr(config: FasterRcnnConfig, images_per_step: int) -> float:
+    """Returns the highest learning rate, scaled to the images in a step of all workers where `lr_base_batch` is set."""
+    return config.lr if config.lr_base_batch is None else config.lr * images_per_step / config.lr_base_batch
 
 
 def input_settings(config: FasterRcnnConfig) -> InputSettings:
@@ -261,8 +261,8 @@ def input_settings(config: FasterRcnnConfig) -> InputSettings:
     )
 
 
-def build_training_source(config: FasterRcnnConfig, split: Split) -> TrainingSource:
-    """Builds the batches of a run."""
+def build_training_source(config: FasterRcnnConfig, split: Split, workers: Workers = ALONE) -> TrainingSource:
+    """Builds the batches of a worker of a run."""
     augmentation = AugmentSettings(
         flip_ratio=config.flip_ratio, expand_ratio=config.expand_ratio, scale_range=config.scale_range,
         brightness=config.brightness, contrast=config.contrast, saturation=config.saturation, hue=config.hue,
@@ -275,6 +275,7 @@ def build_training_source(config: FasterRcnnConfig, split: Split) -> TrainingSou
     rows = split.training_rows(config.keep_empty_images)
     epochs = ShardedEpochs(
         num_images=len(rows), batch_size=config.batch_size, seed=config.seed, accumulate_steps=config.accumulate_steps,
+        workers=workers, drop_remainder=config.drop_remainder,
     )
     return TrainingSource(
         records=split.records, rows=rows, epochs=epochs, sample=sample,
@@ -287,12 +288,15 @@ def build_detector(config: FasterRcnnConfig, network: FasterRcnnRes2net) -> Fast
     return FasterRcnnDetector(build_inference(config, network))
 
 
-def build_evaluator(config: FasterRcnnConfig, network: FasterRcnnRes2net, split: Split) -> Evaluator:
-    """Builds what evaluates the detector on a split."""
+def build_evaluator(
+    config: FasterRcnnConfig, network: FasterRcnnRes2net, split: Split, workers: Workers = ALONE
+) -> Evaluator:
+    """Builds what evaluates the detector on a split, each worker its share."""
     return Evaluator(
         detector=build_detector(config, network), records=split.records, ground_truth=split.ground_truth,
         inputs=input_settings(config), batch_size=min(config.test_batch_size, split.records.num_images),
         num_loaders=clamp_workers(config.num_parallel_workers), picture_min_score=config.picture_min_score,
+        workers=workers,
     )
 
 
@@ -322,25 +326,6 @@ def load_detector(config: FasterRcnnConfig, checkpoint: Path) -> tuple[FasterRcn
     network = build_network(config, match_num_classes(config.num_classes, classes.names, str(checkpoint)))
     load_weights(network, checkpoint, suite=SUITE)
     return network, classes
-
-
-def check_same_classes(classes: ClassTable, split: Split, checkpoint: Path) -> None:
-    """Refuses to evaluate a detector on data of other classes.
-
-    Raises:
-        BadValueError: their number or, where both have the same names, their order differs.
-    """
-    names = split.records.class_names
-    if len(names) != len(classes.names):
-        raise BadValueError(
-            f"'{checkpoint}' detects {len(classes.names)} classes and {split.records.files[0]} has {len(names)} "
-            f"({', '.join(names[:3])} ...): evaluate it on the data set that it was trained on"
-        )
-    if names != classes.names and sorted(names) == sorted(classes.names):
-        raise BadValueError(
-            f"'{checkpoint}' has the classes of {split.records.files[0]} in another order: list them in coco_classes "
-            f"as it has them, {', '.join(classes.names)}, and give another mindrecord_dir"
-        )
 
 
 def build_export(config: FasterRcnnConfig, network: FasterRcnnRes2net, num_classes: int) -> FasterRcnnInference:

@@ -151,6 +151,7 @@ class FasterRcnnConfig(
 
     epoch_size: int = with_default(TrainingKeys, "epoch_size", 12)
     batch_size: int = with_default(TrainingKeys, "batch_size", 2)
+    drop_remainder: bool = with_default(TrainingKeys, "drop_remainder", False)  # the page's 7393 steps need the rest
     lr: float = with_default(TrainingKeys, "lr", 0.04)
     momentum: float = with_default(TrainingKeys, "momentum", 0.91)
     weight_decay: float = with_default(TrainingKeys, "weight_decay", 1e-5)

@@ -2,6 +2,7 @@
 
 import logging
 
+from utils.detection.class_names import check_same_classes
 from utils.detection.coco_metrics import format_per_class_table, format_result_block
 from utils.detection.result_json import write_predictions, write_result
 from utils.model_utils.config import require
@@ -32,7 +33,8 @@ def evaluate(config: FasterRcnnConfig) -> None:
         split = build.open_configured_split(config, is_training=False)
         build.num_classes(config, split)
         network, classes = build.load_detector(config, checkpoint)
-        build.check_same_classes(classes, split, checkpoint)
+        check_same_classes(
+            classes, split.records.class_names, checkpoint=checkpoint, annotations=split.records.files[0])
         evaluation = build.build_evaluator(config, network, split).evaluate(folder / "pictures", config.num_pictures)
         write_predictions(evaluation.detections, folder)
         write_result(evaluation.result, folder)

@@ -3,6 +3,9 @@
 import mindspore as ms
 from mindspore import nn, ops
 
+from utils.model_utils.workers import ALONE, Workers
+from utils.training.reductions import sum_over_workers
+
 from .FasterRcnn.bbox_assign_sample_stage2 import RoiSampler
 from .FasterRcnn.detection_selector import DetectionRule, DetectionSelector
 from .FasterRcnn.faster_rcnn_res2net import FasterRcnnRes2net
@@ -21,6 +24,7 @@ class FasterRcnnTraining(nn.Cell):
         extractor: pools it.
         rpn_loss: loss of the RPN.
         rcnn_loss: loss of the RoI head.
+        workers: the processes that share a batch. Each has the terms of its own images, divided by the counts of all.
     """
 
     loss_names = (
@@ -29,18 +33,19 @@ class FasterRcnnTraining(nn.Cell):
 
     def __init__(
         self, network: FasterRcnnRes2net, proposal_generator: ProposalGenerator, sampler: RoiSampler,
-        extractor: RoiExtractor, rpn_loss: RpnLoss, rcnn_loss: RcnnLoss,
+        extractor: RoiExtractor, rpn_loss: RpnLoss, rcnn_loss: RcnnLoss, workers: Workers = ALONE,
     ) -> None:
         super().__init__(auto_prefix=False)  # parameters keep the detector's names
         self.network = network
         self.proposal_generator, self.sampler, self.extractor = proposal_generator, sampler, extractor
         self.rpn_loss, self.rcnn_loss = rpn_loss, rcnn_loss
+        self.total = sum_over_workers(workers)
 
     def construct(
         self, images: ms.Tensor, content: ms.Tensor, gt_boxes: ms.Tensor, gt_labels: ms.Tensor, gt_is_crowd: ms.Tensor,
         rpn_index: ms.Tensor, rpn_label: ms.Tensor, rpn_deltas: ms.Tensor, priority: ms.Tensor,
     ) -> tuple[ms.Tensor, ...]:
-        """Computes the losses of a batch.
+        """Computes the losses of a batch, or with several workers this one's share in them.
 
         Args:
             images: float32[N, 3, H, W].
@@ -61,9 +66,9 @@ class FasterRcnnTraining(nn.Cell):
         rois, labels, targets = self.sampler(proposals, is_valid, gt_boxes, gt_labels, gt_is_crowd, priority)
         roi_logits, roi_deltas = self.network.classify(self.extractor(pyramid, rois))
 
-        rpn_cls, rpn_reg = self.rpn_loss(
-            objectness, deltas, rpn_index, rpn_label, rpn_deltas, num_sampled(rpn_label))
-        rcnn_cls, rcnn_reg = self.rcnn_loss(roi_logits, roi_deltas, labels, targets, num_sampled(labels))
+        anchors, regions = self.total(ops.stack((num_sampled(rpn_label), num_sampled(labels))))
+        rpn_cls, rpn_reg = self.rpn_loss(objectness, deltas, rpn_index, rpn_label, rpn_deltas, anchors)
+        rcnn_cls, rcnn_reg = self.rcnn_loss(roi_logits, roi_deltas, labels, targets, regions)
         rpn, rcnn = rpn_cls + rpn_reg, rcnn_cls + rcnn_reg
         return rpn + rcnn, rpn, rcnn, rpn_cls, rpn_reg, rcnn_cls, rcnn_reg
 

@@ -71,8 +71,9 @@ def _build_trainer(
         evaluation_split = build.open_configured_split(config, is_training=False)
         evaluate = InTrainingEvaluation(build.build_evaluator(config, network, evaluation_split))
     return Trainer(
-        step=step, source=source, learning_rates=build.build_schedule(config, source.steps_per_epoch), run=run,
-        checkpoints=checkpoints, epochs=config.epoch_size, log_interval=config.log_interval,
+        step=step, source=source, run=run, checkpoints=checkpoints,
+        learning_rates=build.build_schedule(config, source.steps_per_epoch, source.images_per_step),
+        epochs=config.epoch_size, log_interval=config.log_interval,
         save_every_epochs=config.save_checkpoint_epochs if config.save_checkpoint else config.epoch_size,
         evaluate=evaluate, eval_interval=config.eval_interval, eval_start_epoch=config.eval_start_epoch,
         best_metric="mAP" if evaluate else "", lines=lines, max_bad_steps=config.max_bad_steps,
@@ -99,7 +100,8 @@ def _log_plan(config: FasterRcnnConfig, split: Split, images_per_step: int, step
     cut = describe_cut_boxes(records.box_counts, config.num_gts)
     if cut:
         logger.warning("%s", cut)
-    logger.info("highest learning rate %g, %d images in a step", build.effective_lr(config), images_per_step)
+    logger.info("highest learning rate %g, %d images in a step",
+                build.effective_lr(config, images_per_step), images_per_step)
     num_steps = config.epoch_size * steps_per_epoch
     if config.warmup_step >= num_steps > 0:
         logger.warning("warmup_step is %d and the run has %d steps: the learning rate never reaches lr; lower "

@@ -65,6 +65,33 @@ def resolve_classes(
     return ClassTable(names, _ids_of(names))
 
 
+def check_same_classes(
+    classes: ClassTable, names: Sequence[str], *, checkpoint: Path | str, annotations: Path | str
+) -> None:
+    """Refuses to evaluate a detector on data of other classes.
+
+    Args:
+        classes: those of the detector.
+        names: those of the data, in the order of their indices.
+        checkpoint: where the detector comes from, for messages.
+        annotations: where the data comes from, likewise.
+
+    Raises:
+        BadValueError: their number or, where both have the same names, their order differs.
+    """
+    names = tuple(names)
+    if len(names) != len(classes.names):
+        raise BadValueError(
+            f"'{checkpoint}' detects {len(classes.names)} classes and {annotations} has {len(names)} "
+            f"({', '.join(names[:3])} ...): evaluate it on the data set that it was trained on"
+        )
+    if names != classes.names and sorted(names) == sorted(classes.names):
+        raise BadValueError(
+            f"'{checkpoint}' has the classes of {annotations} in another order: list them in coco_classes as it has "
+            f"them, {', '.join(classes.names)}, and give another mindrecord_dir"
+        )
+
+
 def _ids_of(names: tuple[str, ...]) -> tuple[int, ...]:
     """Returns COCO's category ids for COCO's classes, else 1, 2, ..., as text annotations are numbered."""
     return COCO_CATEGORY_IDS if names == COCO_CLASSES else tuple(range(1, len(names) + 1))
