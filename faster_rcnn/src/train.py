@@ -7,14 +7,13 @@ from utils.detection.evaluation import InTrainingEvaluation
 from utils.detection.mindrecord_info import describe_cut_boxes
 from utils.detection.splits import Split
 from utils.model_utils.config import dump_config
-from utils.model_utils.device_adapter import DeviceInfo, resolve_amp_level
+from utils.model_utils.device_adapter import resolve_amp_level
 from utils.model_utils.local_adapter import get_rank_id
 from utils.training.checkpoint import CheckpointFolder
 from utils.training.loop import Trainer
 from utils.training.records import TrainResult
 from utils.training.resume import find_state
-from utils.training.run import open_run
-from utils.training.run_folder import RunFolder
+from utils.training.run import Run, open_run
 
 from . import build
 from .config import FasterRcnnConfig
@@ -34,16 +33,16 @@ def train(config: FasterRcnnConfig) -> TrainResult:
     """
     build.refuse_unbuilt(config)
     rank = get_rank_id()
-    with open_run(config, str(Path(config.save_checkpoint_path, f"ckpt_{rank}"))) as (run, device):
+    with open_run(config, str(Path(config.save_checkpoint_path, f"ckpt_{rank}"))) as run:
         checkpoints = CheckpointFolder(
-            run.checkpoints_path, pattern=CHECKPOINT_PATTERN, best_name=BEST_CHECKPOINT,
+            run.folder.checkpoints_path, pattern=CHECKPOINT_PATTERN, best_name=BEST_CHECKPOINT,
             keep_last=config.keep_checkpoint_max,
         )
         continued = find_state(config.resume, checkpoints)
         config = _with_earlier_network(config, continued[0] if continued else None)
-        run.write_config(dump_config(config))
-        lines = LossLog(run.path / f"loss_{rank}.log", continues=continued is not None)
-        return _build_trainer(config, run, checkpoints, device, lines, begins_anew=continued is None).fit()
+        run.folder.write_config(dump_config(config))
+        lines = LossLog(run.folder.path / f"loss_{rank}.log", continues=continued is not None)
+        return _build_trainer(config, run, checkpoints, lines, begins_anew=continued is None).fit()
 
 
 def _with_earlier_network(config: FasterRcnnConfig, continued: Path | None) -> FasterRcnnConfig:
@@ -53,8 +52,7 @@ def _with_earlier_network(config: FasterRcnnConfig, continued: Path | None) -> F
 
 
 def _build_trainer(
-    config: FasterRcnnConfig, run: RunFolder, checkpoints: CheckpointFolder, device: DeviceInfo, lines: LossLog, *,
-    begins_anew: bool,
+    config: FasterRcnnConfig, run: Run, checkpoints: CheckpointFolder, lines: LossLog, *, begins_anew: bool,
 ) -> Trainer:
     split = build.open_configured_split(config, is_training=True)
     num_classes = build.num_classes(config, split)
@@ -64,14 +62,14 @@ def _build_trainer(
         build.load_pretrained(config, network)
     elif begins_anew:
         _warn_of_random_weights(config)
-    step = build.build_train_step(config, network, num_classes, resolve_amp_level(config.amp_level, device.target))
+    step = build.build_train_step(config, network, num_classes, resolve_amp_level(config.amp_level, run.device.target))
     _log_plan(config, split, source.images_per_step, source.steps_per_epoch)
     evaluate = None
     if config.run_eval:
         evaluation_split = build.open_configured_split(config, is_training=False)
         evaluate = InTrainingEvaluation(build.build_evaluator(config, network, evaluation_split))
     return Trainer(
-        step=step, source=source, run=run, checkpoints=checkpoints,
+        step=step, source=source, run=run.folder, on_saved=run.on_saved, checkpoints=checkpoints,
         learning_rates=build.build_schedule(config, source.steps_per_epoch, source.images_per_step),
         epochs=config.epoch_size, log_interval=config.log_interval,
         save_every_epochs=config.save_checkpoint_epochs if config.save_checkpoint else config.epoch_size,

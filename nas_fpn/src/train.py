@@ -6,13 +6,12 @@ from utils.detection.evaluation import InTrainingEvaluation
 from utils.detection.mindrecord_info import describe_cut_boxes
 from utils.detection.splits import Split
 from utils.model_utils.config import dump_config
-from utils.model_utils.device_adapter import DeviceInfo, resolve_amp_level
+from utils.model_utils.device_adapter import resolve_amp_level
 from utils.training.checkpoint import CheckpointFolder
 from utils.training.loop import Trainer
 from utils.training.records import EpochRecord, StepRecord, TrainResult
 from utils.training.resume import AUTO
-from utils.training.run import open_run
-from utils.training.run_folder import RunFolder
+from utils.training.run import Run, open_run
 
 from . import build
 from .config import NasFpnConfig
@@ -57,17 +56,17 @@ def train(config: NasFpnConfig) -> TrainResult:
         UserError: a path, the data, a checkpoint or the run folder cannot be used, or the loss is not finite.
     """
     build.refuse_unbuilt(config)
-    with open_run(config) as (run, device):
-        return _build_trainer(config, run, device).fit()
+    with open_run(config) as run:
+        return _build_trainer(config, run).fit()
 
 
-def _build_trainer(config: NasFpnConfig, run: RunFolder, device: DeviceInfo) -> Trainer:
+def _build_trainer(config: NasFpnConfig, run: Run) -> Trainer:
     split = build.open_configured_split(config, is_training=True)
     num_classes = build.num_classes(config, split)
     source = build.build_training_source(config, split)
     network = build.build_network(config, num_classes)
     checkpoints = CheckpointFolder(
-        run.checkpoints_path, pattern=CHECKPOINT_PATTERN, best_name=BEST_CHECKPOINT,
+        run.folder.checkpoints_path, pattern=CHECKPOINT_PATTERN, best_name=BEST_CHECKPOINT,
         keep_last=config.keep_checkpoint_max,
     )
     begins_anew = not config.resume or (config.resume == AUTO and not checkpoints.files())
@@ -76,15 +75,17 @@ def _build_trainer(config: NasFpnConfig, run: RunFolder, device: DeviceInfo) -> 
     elif config.frozen_stages > 0 and begins_anew:
         logger.warning("frozen_stages is %d without pre_trained: what is frozen keeps random weights; set "
                        "--pre_trained, or --frozen_stages=0", config.frozen_stages)
-    step = build.build_train_step(config, network, num_classes, resolve_amp_level(config.amp_level, device.target))
+    step = build.build_train_step(config, network, num_classes, resolve_amp_level(config.amp_level, run.device.target))
     _log_plan(config, split, source.images_per_step)
     evaluate = None
     if config.run_eval:
         evaluation_split = build.open_configured_split(config, is_training=False)
         evaluate = InTrainingEvaluation(build.build_evaluator(config, network, evaluation_split))
     return Trainer(
-        step=step, source=source, learning_rates=build.build_schedule(config, source.steps_per_epoch), run=run,
-        checkpoints=checkpoints, epochs=config.epoch_size, log_interval=config.log_interval,
+        step=step, source=source,
+        learning_rates=build.build_schedule(config, source.steps_per_epoch, source.images_per_step),
+        run=run.folder, on_saved=run.on_saved, checkpoints=checkpoints, epochs=config.epoch_size,
+        log_interval=config.log_interval,
         save_every_epochs=config.save_checkpoint_epochs if config.save_checkpoint else config.epoch_size,
         evaluate=evaluate, eval_interval=config.eval_interval, eval_start_epoch=config.eval_start_epoch,
         best_metric="mAP" if evaluate else "", lines=LogLines(), max_bad_steps=config.max_bad_steps,
@@ -101,4 +102,5 @@ def _log_plan(config: NasFpnConfig, split: Split, images_per_step: int) -> None:
     cut = describe_cut_boxes(records.box_counts, config.num_gts)
     if cut:
         logger.warning("%s", cut)
-    logger.info("highest learning rate %g, %d images in a step", build.effective_lr(config), images_per_step)
+    logger.info("highest learning rate %g, %d images in a step",
+                build.effective_lr(config, images_per_step), images_per_step)

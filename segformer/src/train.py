@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from utils.model_utils.config import dump_config
-from utils.model_utils.device_adapter import DeviceInfo, resolve_amp_level
+from utils.model_utils.device_adapter import resolve_amp_level
 from utils.training.checkpoint import CheckpointFolder
 from utils.training.loop import Trainer
 from utils.training.records import EpochRecord, StepRecord, TrainResult
 from utils.training.resume import AUTO
-from utils.training.run import open_run
-from utils.training.run_folder import RunFolder
+from utils.training.run import Run, open_run
 
 from . import build
 from .config import SegformerConfig
@@ -82,13 +81,13 @@ def train(config: SegformerConfig) -> TrainResult:
         UserError: a path, the data, a checkpoint or the run folder cannot be used, or the loss is not finite.
     """
     build.refuse_unbuilt(config)
-    with open_run(config) as (run, device):
-        return _build_trainer(config, run, device).fit()
+    with open_run(config) as run:
+        return _build_trainer(config, run).fit()
 
 
-def _build_trainer(config: SegformerConfig, run: RunFolder, device: DeviceInfo) -> Trainer:
+def _build_trainer(config: SegformerConfig, run: Run) -> Trainer:
     checkpoints = CheckpointFolder(
-        run.checkpoints_path, pattern=checkpoint_name(config.backbone, "{epoch}"),
+        run.folder.checkpoints_path, pattern=checkpoint_name(config.backbone, "{epoch}"),
         best_name=checkpoint_name(config.backbone, "best"), keep_last=config.keep_checkpoint_max,
     )
     begins_anew = not config.resume or (config.resume == AUTO and not checkpoints.files())
@@ -98,7 +97,7 @@ def _build_trainer(config: SegformerConfig, run: RunFolder, device: DeviceInfo) 
     network = build.build_network(config)
     if pretrained is not None:
         build.load_pretrained(config, network, pretrained)
-    step = build.build_train_step(config, network, resolve_amp_level(config.amp_level, device.target))
+    step = build.build_train_step(config, network, resolve_amp_level(config.amp_level, run.device.target))
     names = build.names_of_classes(config)
     logger.info("%d images, %d classes: %s", len(pairs), len(names), ", ".join(names))
     logger.info("highest learning rate %g, %d images in a step", build.effective_lr(config), source.images_per_step)
@@ -109,8 +108,9 @@ def _build_trainer(config: SegformerConfig, run: RunFolder, device: DeviceInfo) 
             build.build_evaluator(config, network, evaluation_pairs, names), config.backbone
         )
     return Trainer(
-        step=step, source=source, learning_rates=build.build_schedule(config, source.steps_per_epoch), run=run,
-        checkpoints=checkpoints, epochs=config.epoch_size, log_interval=config.log_interval,
+        step=step, source=source, learning_rates=build.build_schedule(config, source.steps_per_epoch),
+        run=run.folder, on_saved=run.on_saved, checkpoints=checkpoints, epochs=config.epoch_size,
+        log_interval=config.log_interval,
         save_every_epochs=config.save_checkpoint_epochs if config.save_checkpoint else config.epoch_size,
         evaluate=evaluate, eval_interval=config.eval_interval, eval_start_epoch=config.eval_start_epoch,
         best_metric=BEST_METRIC if evaluate and config.save_best_ckpt else "", lines=LogLines(),

@@ -12,11 +12,14 @@ _OURS = "_set_up_by_training"
 
 
 class _ConsoleFormatter(logging.Formatter):
-    """The bare message, so that documented lines stand as documented; warnings and errors begin with their level."""
+    """The bare message, so that documented lines stand as documented; warnings and errors begin with their level.
+
+    The messages of other processes than the first begin with their rank.
+    """
 
     def __init__(self, rank: int, rank_count: int) -> None:
         super().__init__()
-        self._prefix = f"[rank {rank}] " if rank_count > 1 else ""
+        self._prefix = f"[rank {rank}] " if rank > 0 and rank_count > 1 else ""
 
     def format(self, record: logging.LogRecord) -> str:
         """Formats one record."""
@@ -41,7 +44,7 @@ class _ConsoleHandler(logging.StreamHandler):
 def set_up_logging(
     log_file: Path | None = None, *, rank: int = 0, rank_count: int = 1, level: int = logging.INFO,
 ) -> None:
-    """Sends log messages to standard error (rank 0, and warnings of the others) and, if given, to the end of a file.
+    """Sends log messages to standard error and, if given, to the end of a file.
 
     May be called again, e.g. once before the run folder exists and once after: what it set up before is replaced. Where
     standard error itself goes to that file, as in a launcher's train.log, each message is written once, bare.
@@ -61,7 +64,7 @@ def set_up_logging(
         handler.close()
     console = _ConsoleHandler()
     console.setFormatter(_ConsoleFormatter(rank, rank_count))
-    console.setLevel(level if rank == 0 else max(level, logging.WARNING))
+    console.setLevel(level)
     handlers: list[logging.Handler] = [console]
     if log_file is not None and not _is_standard_error(log_file):
         handlers.append(_file_handler(log_file, rank))

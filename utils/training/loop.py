@@ -60,6 +60,7 @@ class Trainer:
         lines: the suite's documented log lines.
         max_bad_steps: under dynamic loss scale, so many steps in a row that are not finite end the run; under a static
             scale the first one does.
+        on_saved: called with each checkpoint when it is written, but not with the best one.
 
     Raises:
         BadValueError: if there is nothing to train, or an interval is out of range.
@@ -91,6 +92,7 @@ class Trainer:
         best_metric: str = "",
         lines: LineFormats | None = None,
         max_bad_steps: int = 20,
+        on_saved: Callable[[Path], None] | None = None,
     ) -> None:
         _check_numbers(epochs, source, log_interval, save_every_epochs, eval_interval, max_bad_steps)
         if not 1 <= first_epoch <= epochs:
@@ -99,6 +101,7 @@ class Trainer:
             raise ValueError(
                 f"{len(learning_rates)} learning rates for {epochs} epochs of {source.steps_per_epoch} steps")
         self._step, self._source, self._learning_rates = step, source, learning_rates
+        self._on_saved = on_saved
         self._run, self._checkpoints, self._epochs = run, checkpoints, epochs
         self._resume, self._lines = resume, lines
         self._first_epoch, self._earlier = first_epoch, earlier
@@ -330,6 +333,8 @@ class Trainer:
     def _save(self) -> None:
         self._last_path = self._checkpoints.save(self._filled_state())
         self._state.arrays = {}
+        if self._on_saved is not None:
+            self._on_saved(self._last_path)
 
 
 def _check_numbers(

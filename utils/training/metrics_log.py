@@ -21,10 +21,11 @@ class MetricsLog:
 
     Args:
         path: the file; made when the first row is written.
+        writes: whether this process is the one that writes it; in another, nothing happens.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, writes: bool = True) -> None:
+        self.path, self._writes = path, writes
 
     def append(self, row: Mapping[str, Value]) -> None:
         """Appends one row, in one write, so that a reader never sees half of an earlier one.
@@ -32,6 +33,8 @@ class MetricsLog:
         Raises:
             BadStateError: if it cannot be written, e.g. because the disk is full.
         """
+        if not self._writes:
+            return
         line = json.dumps(_without_non_finite(row), ensure_ascii=False, allow_nan=False) + "\n"
         try:
             with self.path.open("ab") as file:
@@ -72,6 +75,8 @@ class MetricsLog:
             global_step: the step that the run resumes at; later rows go.
             keep_evaluation: whether an evaluation made at just this step stays.
         """
+        if not self._writes:
+            return
         rows = [
             row for row in read_metrics(self.path)
             if row["global_step"] < global_step

@@ -1,37 +1,77 @@
-"""How every run begins: its log, its folder with the effective configuration, its device."""
+"""How every run begins: its data, its log, its folder with the effective configuration, its device, its workers."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from utils.model_utils.config import dump_config
-from utils.model_utils.config_schema import TrainingKeys
+from utils.model_utils.config_schema import ModelArtsKeys, TrainingKeys
 from utils.model_utils.device_adapter import DeviceInfo, set_up_device
+from utils.model_utils.local_adapter import get_device_num, get_rank_id
+from utils.model_utils.moxing_adapter import open_results, sync_in
+from utils.model_utils.result_uploader import ResultUploader
+from utils.model_utils.workers import Workers
 from utils.training.logging_setup import set_up_logging
 from utils.training.run_folder import RunFolder
 
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What a run has from its beginning to its end.
+
+    Attributes:
+        folder: takes what the run writes; only worker 0 writes there.
+        device: of this process.
+        on_saved: to be called with each checkpoint that is complete and the newest.
+    """
+
+    folder: RunFolder
+    device: DeviceInfo
+    on_saved: Callable[[Path], None]
+
+    @property
+    def workers(self) -> Workers:
+        """The processes that train together."""
+        return self.device.workers
+
+
 @contextmanager
-def open_run(config: TrainingKeys, checkpoints: str | None = None) -> Iterator[tuple[RunFolder, DeviceInfo]]:
-    """Makes or takes over the run folder and locks it, logs into it, writes the configuration, and takes the device.
+def open_run(config: TrainingKeys, checkpoints: str | None = None) -> Iterator[Run]:
+    """Brings a job's data in, makes or takes over the run folder and locks it, takes the device, joins the workers.
+
+    The log and the configuration are in the folder; in a job on ModelArts what is in the folder goes to `train_url`.
 
     Args:
-        config: the configuration of a training.
-        checkpoints: folder of the checkpoints, relative to `run_dir`, instead of `save_checkpoint_path`.
+        config: the configuration of a training, with `ModelArtsKeys` where the suite has them.
+        checkpoints: folder of the checkpoints, relative to the run folder, instead of `save_checkpoint_path`.
 
     Raises:
-        UserError: the run folder or the device cannot be used.
+        UserError: the data, the run folder, the device or the object storage cannot be used.
     """
-    set_up_logging()
+    rank = get_rank_id() if config.run_distribute else 0
+    set_up_logging(rank=rank, rank_count=get_device_num())
+    if isinstance(config, ModelArtsKeys):
+        sync_in(config)
     with RunFolder(
-        Path(config.run_dir), resume=bool(config.resume), overwrite=config.overwrite,
-        checkpoints=checkpoints or config.save_checkpoint_path,
-    ) as run:
-        set_up_logging(run.log_path)
+        config.results_folder(), resume=bool(config.resume), overwrite=config.overwrite,
+        checkpoints=checkpoints or config.save_checkpoint_path, writes=rank == 0,
+    ) as folder:
+        if folder.writes:
+            set_up_logging(folder.log_path, rank_count=get_device_num())
         for note in config.notes():
             logger.info("%s", note)
-        run.write_config(dump_config(config))
-        yield run, set_up_device(config.device_target, config.device_id, seed=config.seed)
+        folder.write_config(dump_config(config))
+        device = set_up_device(
+            config.device_target, config.device_id, seed=config.seed, is_distributed=config.run_distribute)
+        with _open_results(config, folder) as results:
+            yield Run(folder, device, results.checkpoint_saved)
+
+
+def _open_results(config: TrainingKeys, folder: RunFolder) -> ResultUploader:
+    if folder.writes and isinstance(config, ModelArtsKeys):
+        return open_results(config, folder.path)
+    return ResultUploader(folder.path, None, None)

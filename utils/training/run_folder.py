@@ -24,9 +24,11 @@ class RunFolder:
         resume: go on with the run that the folder holds, if any.
         overwrite: remove the checkpoints, metrics and curves of the run that the folder holds, if any.
         checkpoints: folder of the checkpoints, relative to `path`, as the suite's page names it.
+        writes: whether this process is the one of its job that writes; another one neither makes nor locks anything.
 
     Attributes:
         path: the folder.
+        writes: as given.
         config_path: effective configuration (YAML).
         log_path: log with time, rank and level.
         curves_path: picture of the curves.
@@ -41,15 +43,20 @@ class RunFolder:
 
     def __init__(
         self, path: Path, *, resume: bool = False, overwrite: bool = False, checkpoints: str = "checkpoints",
+        writes: bool = True,
     ) -> None:
         self.path = Path(path)
         self.config_path = self.path / "config.yaml"
         self.log_path = self.path / "train.log"
         self.curves_path = self.path / "curves.png"
         self.checkpoints_path = self.path / checkpoints
-        self.metrics = MetricsLog(self.path / "metrics.jsonl")
+        self.metrics = MetricsLog(self.path / "metrics.jsonl", writes=writes)
+        self.writes = writes
+        self._lock = FileLock(self.path / _LOCK_NAME, timeout=0)
+        if not writes:
+            return
         make_writable_folder(self.path)
-        self._lock = self._locked()
+        self._take_lock()
         try:
             self._settle(resume, overwrite)
         except BaseException:
@@ -74,6 +81,8 @@ class RunFolder:
         Raises:
             BadStateError: if it cannot be written.
         """
+        if not self.writes:
+            return
         temporary = self.config_path.with_name(f".{self.config_path.name}.tmp")
         try:
             temporary.write_text(text, encoding="utf-8")
@@ -87,17 +96,15 @@ class RunFolder:
         metrics = self.metrics.path
         return (metrics.is_file() and metrics.stat().st_size > 0) or any(self._checkpoint_files())
 
-    def _locked(self) -> FileLock:
-        lock = FileLock(self.path / _LOCK_NAME, timeout=0)
+    def _take_lock(self) -> None:
         try:
-            lock.acquire()
+            self._lock.acquire()
         except Timeout as error:
             raise BadStateError(f"another process is training in '{self.path}'; wait for it, stop it, or choose "
                                 "another --run_dir") from error
         except OSError as error:
             raise BadStateError(
                 f"run folder '{self.path}' cannot be locked ({error.strerror}); choose another --run_dir") from error
-        return lock
 
     def _settle(self, resume: bool, overwrite: bool) -> None:
         if not self.holds_run() or resume:

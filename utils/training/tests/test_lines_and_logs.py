@@ -217,11 +217,12 @@ def test_messages_are_written_once_where_standard_error_is_the_log_itself(root_l
     assert log.read_text() == "news\n"
 
 
-def test_other_ranks_show_warnings_only_with_their_number(root_logger, capsys):
-    set_up_logging(rank=3, rank_count=8)
-    logging.getLogger("room").info("news")
+def test_messages_of_other_ranks_begin_with_their_number(root_logger, capsys):
+    for rank in (0, 3):
+        set_up_logging(rank=rank, rank_count=8)
+        logging.getLogger("room").info("news")
     logging.getLogger("room").warning("careful")
-    assert capsys.readouterr().err == "[rank 3] warning: careful\n"
+    assert capsys.readouterr().err == "news\n[rank 3] news\n[rank 3] warning: careful\n"
 
 
 def test_a_log_file_that_cannot_be_written_is_a_sentence(root_logger, tmp_path):

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from utils.model_utils.config import load_config
-from utils.model_utils.config_schema import TrainingKeys
+from utils.model_utils.config_schema import ModelArtsKeys, TrainingKeys
 from utils.model_utils.device_adapter import DeviceInfo
 from utils.model_utils.errors import BadStateError
+from utils.model_utils.workers import ALONE
 from utils.training.run import open_run
 
 
@@ -18,28 +19,57 @@ def _device(monkeypatch):
     monkeypatch.setattr("utils.training.run.set_up_device", lambda *_, **__: DeviceInfo("CPU", 0, 0, 1))
 
 
-def configure(folder: Path, *arguments: str) -> TrainingKeys:
+class JobKeys(ModelArtsKeys, TrainingKeys):
+    """A training that can be a job on ModelArts."""
+
+
+def configure(folder: Path, *arguments: str, schema=TrainingKeys, run_dir="a run") -> TrainingKeys:
     (folder / "default.yaml").write_text("optimizer: adamw\n")
+    given = [f"--run_dir={folder / run_dir}"] if run_dir else []
     return load_config(
-        TrainingKeys, [f"--run_dir={folder / 'a run'}", *arguments], suite_dir=folder, default_file="default.yaml",
-        program="train.py", description="",
+        schema, [*given, *arguments], suite_dir=folder, default_file="default.yaml", program="train.py", description="",
     )
 
 
 def test_log_and_configuration_are_in_the_folder(tmp_path):
-    with open_run(configure(tmp_path, "--momentum=0.8", "--lr=0.25")) as (run, device):
+    with open_run(configure(tmp_path, "--momentum=0.8", "--lr=0.25")) as run:
         logging.getLogger("a suite").info("trains")
-        assert device.target == "CPU"
-        assert run.checkpoints_path == tmp_path / "a run" / "ckpt"
-    assert "lr: 0.25" in run.config_path.read_text()
-    log = run.log_path.read_text()
+        assert run.device.target == "CPU"
+        assert run.workers == ALONE
+        assert run.folder.checkpoints_path == tmp_path / "a run" / "ckpt"
+    assert "lr: 0.25" in run.folder.config_path.read_text()
+    log = run.folder.log_path.read_text()
     assert "momentum has no effect with optimizer adamw" in log
     assert "a suite: trains" in log
 
 
 def test_a_suite_may_name_the_folder_of_the_checkpoints(tmp_path):
-    with open_run(configure(tmp_path), checkpoints="./ckpt_0") as (run, _):
-        assert run.checkpoints_path == tmp_path / "a run" / "ckpt_0"
+    with open_run(configure(tmp_path), checkpoints="./ckpt_0") as run:
+        assert run.folder.checkpoints_path == tmp_path / "a run" / "ckpt_0"
+
+
+def test_only_the_first_worker_writes(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("RANK_SIZE", "2")
+    monkeypatch.setenv("RANK_ID", "1")
+    with open_run(configure(tmp_path, "--run_distribute=True")) as run:
+        run.folder.metrics.append({"kind": "step"})
+        run.folder.metrics.cut(0, keep_evaluation=False)
+        logging.getLogger("a suite").info("trains")
+    assert not (tmp_path / "a run").exists()
+    assert capsys.readouterr().err == "[rank 1] trains\n"
+
+
+def test_a_job_brings_its_data_in_and_its_results_out(tmp_path):
+    """Both places are paths of the machine here; the storage has tests of its own."""
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "a.txt").write_text("data")
+    config = configure(
+        tmp_path, "--enable_modelarts=True", f"--data_url={tmp_path / 'there'}", f"--data_path={tmp_path / 'data'}",
+        f"--train_url={tmp_path / 'results'}", f"--output_path={tmp_path / 'output'}", schema=JobKeys, run_dir="")
+    with open_run(config) as run:
+        run.on_saved(run.folder.checkpoints_path / "a.ckpt")
+    assert (tmp_path / "data" / "a.txt").read_text() == "data"
+    assert (tmp_path / "results" / "config.yaml").is_file()
 
 
 def test_a_second_run_is_refused_until_the_first_has_ended_even_in_an_error(tmp_path):
