@@ -10,6 +10,8 @@ from utils.exporting.export import ExportedModel, input_shape, share_weights
 from utils.exporting.onnx_operators import replace_for_onnx
 from utils.model_utils.device_adapter import clamp_workers
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
+from utils.model_utils.workers import ALONE, Workers
+from utils.sharding import ShardedEpochs
 from utils.training.checkpoint import load_weights
 from utils.training.checkpoint_info import read_checkpoint_info
 from utils.training.precision import LossScaler, apply_amp
@@ -42,7 +44,6 @@ def refuse_unbuilt(config: SegformerConfig) -> None:
         BadStateError: one of them is set.
     """
     unbuilt = {
-        "run_distribute": "training on several devices",
         "enable_profiling": "profiling",
     }
     for key, feature in unbuilt.items():
@@ -64,7 +65,8 @@ def build_network(config: SegformerConfig) -> Segformer:
     """Builds the network with random weights."""
     size = network_size(config)
     return Segformer(
-        MixTransformer(size.widths, size.depths), SegformerHead(size.widths, size.decoder_channels, config.class_num)
+        MixTransformer(size.widths, size.depths),
+        SegformerHead(size.widths, size.decoder_channels, config.class_num, config.norm_statistics == "frozen"),
     )
 
 
@@ -85,27 +87,30 @@ def build_predictor(config: SegformerConfig, network: Segformer) -> Predictor:
 
 def build_evaluator(
     config: SegformerConfig, network: Segformer, pairs: tuple[ImagePair, ...],
-    names: tuple[str, ...] | None = None,
+    names: tuple[str, ...] | None = None, workers: Workers = ALONE,
 ) -> Evaluator:
     """Builds what evaluates the network on images and labels; `names` are those of the checkpoint where it has any."""
     return Evaluator(
         predictor=build_predictor(config, network), pairs=pairs, class_names=names or names_of_classes(config),
-        ignore_label=config.dataset_ignore_label, workers=clamp_workers(config.dataset_eval_num_parallel_workers),
-        log_interval=config.eval_log_interval,
+        ignore_label=config.dataset_ignore_label, num_loaders=clamp_workers(config.dataset_eval_num_parallel_workers),
+        log_interval=config.eval_log_interval, workers=workers,
     )
 
 
-def build_train_step(config: SegformerConfig, network: Segformer, amp_level: str) -> TrainStep:
+def build_train_step(
+    config: SegformerConfig, network: Segformer, amp_level: str, workers: Workers = ALONE,
+) -> TrainStep:
     """Puts loss, optimizer and update around the network.
 
     Args:
         config: the configuration.
         network: the network.
         amp_level: precision, O0 for float32.
+        workers: the workers of the job.
     """
     loss = SegmentationLoss(
         config.class_num, ignore_label=config.dataset_ignore_label, class_weights=config.class_weights,
-        ohem_threshold=config.ohem_threshold, ohem_min_kept=config.ohem_min_kept,
+        ohem_threshold=config.ohem_threshold, ohem_min_kept=config.ohem_min_kept, workers=workers,
     )
     with_loss = SegformerTraining(
         apply_amp(network, amp_level), loss,
@@ -205,7 +210,7 @@ def load_pretrained(config: SegformerConfig, network: Segformer, path: Path) -> 
     )
 
 
-def build_schedule(config: SegformerConfig, steps_per_epoch: int) -> np.ndarray:
+def build_schedule(config: SegformerConfig, steps_per_epoch: int, workers: Workers = ALONE) -> np.ndarray:
     """Computes the learning rate of every step, float64[epoch_size * steps_per_epoch].
 
     Raises:
@@ -217,7 +222,7 @@ def build_schedule(config: SegformerConfig, steps_per_epoch: int) -> np.ndarray:
             f"warmup_steps is {config.warmup_steps} and the run has {total} steps, so the rate would never reach lr: "
             "lower warmup_steps or raise epoch_size"
         )
-    lr = effective_lr(config)
+    lr = effective_lr(config, workers)
     warmup = (config.warmup_steps, config.warmup_ratio)
     if config.lr_schedule == "poly":
         return poly_schedule(lr, total, *warmup, power=config.poly_power, lr_end=lr * config.lr_end_rate)
@@ -226,11 +231,11 @@ def build_schedule(config: SegformerConfig, steps_per_epoch: int) -> np.ndarray:
     return constant_schedule(lr, total, *warmup)
 
 
-def effective_lr(config: SegformerConfig) -> float:
-    """Returns the highest learning rate, scaled to the batch where `lr_base_batch` is set."""
+def effective_lr(config: SegformerConfig, workers: Workers = ALONE) -> float:
+    """Returns the highest learning rate, scaled to the images of a step of all workers where `lr_base_batch` is set."""
     if config.lr_base_batch is None:
         return config.lr
-    return config.lr * config.batch_size * config.accumulate_steps / config.lr_base_batch
+    return config.lr * config.batch_size * config.accumulate_steps * workers.count / config.lr_base_batch
 
 
 def open_split(config: SegformerConfig, is_training: bool) -> tuple[ImagePair, ...]:
@@ -265,8 +270,10 @@ def choose_outputs(config: SegformerConfig) -> Outputs:
     return outputs
 
 
-def build_training_source(config: SegformerConfig, pairs: tuple[ImagePair, ...]) -> TrainingSource:
-    """Builds the batches of a run."""
+def build_training_source(
+    config: SegformerConfig, pairs: tuple[ImagePair, ...], workers: Workers = ALONE,
+) -> TrainingSource:
+    """Builds the batches of a run, of this worker."""
     size = network_size(config)
     augmentation = AugmentSettings(
         base_size=config.base_size, crop_size=config.crop_size, scale_range=config.scale_range,
@@ -275,9 +282,12 @@ def build_training_source(config: SegformerConfig, pairs: tuple[ImagePair, ...])
         ignore_label=config.dataset_ignore_label,
     )
     rates = np.repeat(drop_path_rates(config.drop_path_rate, sum(size.depths)), 2)   # attention and MLP of each block
+    epochs = ShardedEpochs(
+        num_images=len(pairs), batch_size=config.batch_size, seed=config.seed,
+        accumulate_steps=config.accumulate_steps, workers=workers, drop_remainder=config.drop_remainder,
+    )
     return TrainingSource(
-        pairs=pairs, batch_size=config.batch_size * config.accumulate_steps, augmentation=augmentation,
-        num_classes=config.class_num, path_drop_rates=rates, channels=size.decoder_channels,
-        channel_drop_rate=config.head_dropout, seed=config.seed,
-        workers=clamp_workers(config.dataset_num_parallel_workers),
+        pairs=pairs, epochs=epochs, augmentation=augmentation, num_classes=config.class_num, path_drop_rates=rates,
+        channels=size.decoder_channels, channel_drop_rate=config.head_dropout,
+        num_loaders=clamp_workers(config.dataset_num_parallel_workers),
     )

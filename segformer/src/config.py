@@ -52,7 +52,6 @@ class DataKeys(Config):
         return super().inactive_keys() | {
             "rank_id": from_environment,
             "rank_size": from_environment,
-            "device_num": from_environment,
             "data_dir": InactiveKey("data_path has its place"),
             "dataset_name": InactiveKey("every data set in the layout of Cityscapes is read"),
             "dataset_max_rowsize": InactiveKey("rows may have any size"),
@@ -109,6 +108,11 @@ class NetworkKeys(Config):
     head_dropout: float = Field(
         0.1, ge=0, lt=1, description="probability that a channel of the head is dropped in training"
     )
+    norm_statistics: Literal["frozen", "trained"] = Field(
+        "trained",
+        description="statistics of the head's BatchNorm: frozen, those of pretrained_ckpt_path, a whole network, for "
+        "fine-tuning with few images; trained, those of the images of a batch on each device",
+    )
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Yields widths that the attention heads do not divide."""
@@ -136,7 +140,10 @@ class LossKeys(Config):
         description="learn only from pixels whose right class has a lower probability than this; null: from all",
     )
     ohem_min_kept: int = Field(
-        100000, ge=1, description="with ohem_threshold: at least so many pixels of a batch are learned from"
+        100000,
+        ge=1,
+        description="with ohem_threshold: at least so many pixels of a batch are learned from, each of several devices "
+        "taking its share of them from its own images",
     )
 
 

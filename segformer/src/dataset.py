@@ -18,7 +18,8 @@ import numpy as np
 
 from utils.images import decode_image, read_bytes, read_header
 from utils.model_utils.errors import BadValueError, MissingPathError
-from utils.randomness import epoch_order, generator
+from utils.randomness import generator
+from utils.sharding import ShardedEpochs
 
 from .base_dataset import AugmentSettings, prepare
 from .label_files import CONVERTER, PNG_END, ImagePair, check_labels, check_values, is_png, read_label, size_error
@@ -132,61 +133,63 @@ class TrainingSource:
 
     Attributes:
         pairs: images and labels of the split.
-        batch_size: images in a step.
+        epochs: which of them this worker trains on in a step, micro batch after micro batch.
         augmentation: what is done to an image.
         num_classes: classes are 0..num_classes-1.
         path_drop_rates: float[D], probability that each residual branch of the network is left out of an image.
         channels: of the network's head.
         channel_drop_rate: probability that a channel of the head is set to zero in an image.
-        seed: of the run.
-        workers: threads that prepare images.
+        num_loaders: threads that prepare images.
     """
 
     pairs: Sequence[ImagePair]
-    batch_size: int
+    epochs: ShardedEpochs
     augmentation: AugmentSettings
     num_classes: int
     path_drop_rates: np.ndarray
     channels: int
     channel_drop_rate: float
-    seed: int
-    workers: int
+    num_loaders: int
 
     @property
     def steps_per_epoch(self) -> int:
-        """Full batches in an epoch; the rest of the epoch's order is left out, another rest each time."""
-        return len(self.pairs) // self.batch_size
+        """Optimizer steps of an epoch."""
+        return self.epochs.steps_per_epoch
 
     @property
     def images_per_step(self) -> int:
-        """Images in a step."""
-        return self.batch_size
+        """Images of an optimizer step, over all workers."""
+        return self.epochs.images_per_step
 
     def batches(self, epoch: int, start_step: int = 0) -> Iterator[tuple[np.ndarray, ...]]:
-        """Yields the batches of an epoch from `start_step` on; the images before it are not read.
+        """Yields this worker's batches of an epoch from `start_step` on; the images before it are not read.
+
+        An image that only fills the last step of an epoch is without labels.
 
         Yields:
             Images float32[N, 3, H, W], labels int32[N, H, W], path scale float32[N, D] and channel scale
             float32[N, C]; a scale is 0 for what is left out and 1 / (1 - rate) for what stays.
         """
-        order = epoch_order(self.seed, epoch, len(self.pairs))
-        wanted = order[start_step * self.batch_size: self.steps_per_epoch * self.batch_size]
-        samples = map_ahead(lambda index: self.sample(epoch, int(index)), wanted, self.workers, self.batch_size)
+        indices, fillers = self.epochs.own_items(epoch, start_step)
+        items = zip(indices.reshape(-1).tolist(), fillers.reshape(-1).tolist(), strict=True)
+        samples = map_ahead(lambda item: self.sample(epoch, *item), items, self.num_loaders, indices.shape[1])
         try:
-            for _ in range(len(wanted) // self.batch_size):
-                rows = [next(samples) for _ in range(self.batch_size)]
+            for of_step in indices:
+                rows = [next(samples) for _ in of_step]
                 yield tuple(np.stack(column) for column in zip(*rows, strict=True))
         finally:
             samples.close()
 
-    def sample(self, epoch: int, index: int) -> tuple[np.ndarray, ...]:
-        """Prepares image `index` of the split for an epoch: a row of each array of `batches`."""
+    def sample(self, epoch: int, index: int, is_filler: bool = False) -> tuple[np.ndarray, ...]:
+        """Prepares image `index` of the split for an epoch: a row of each array of `batches`, a filler's unlabelled."""
+        seed = self.epochs.seed
         image, label = read_pair(self.pairs[index], self.num_classes, self.augmentation.ignore_label)
-        draws = generator(self.seed, epoch, index, _AUGMENT_STREAM)
-        image, label = prepare(image, label, self.augmentation, draws)
-        path_scale = keep_scale(self.path_drop_rates, generator(self.seed, epoch, index, _PATH_STREAM))
+        image, label = prepare(image, label, self.augmentation, generator(seed, epoch, index, _AUGMENT_STREAM))
+        if is_filler:
+            label = np.full_like(label, self.augmentation.ignore_label)
+        path_scale = keep_scale(self.path_drop_rates, generator(seed, epoch, index, _PATH_STREAM))
         channel_rates = np.full(self.channels, self.channel_drop_rate)
-        return image, label, path_scale, keep_scale(channel_rates, generator(self.seed, epoch, index, _CHANNEL_STREAM))
+        return image, label, path_scale, keep_scale(channel_rates, generator(seed, epoch, index, _CHANNEL_STREAM))
 
 
 def keep_scale(drop_rates: np.ndarray, draws: np.random.Generator) -> np.ndarray:
@@ -211,7 +214,7 @@ class EvaluationImage:
 
 
 def evaluation_images(
-    pairs: Sequence[ImagePair], num_classes: int, ignore_label: int, workers: int
+    pairs: Sequence[ImagePair], num_classes: int, ignore_label: int, num_loaders: int
 ) -> Iterator[EvaluationImage]:
     """Yields every pair once, in order; a few images are read ahead.
 
@@ -219,20 +222,20 @@ def evaluation_images(
         UserError: as `read_pair`.
     """
     return map_ahead(
-        lambda pair: EvaluationImage(pair, *read_pair(pair, num_classes, ignore_label)), pairs, workers, extra=1
+        lambda pair: EvaluationImage(pair, *read_pair(pair, num_classes, ignore_label)), pairs, num_loaders, extra=1
     )
 
 
 def map_ahead(
-    function: Callable[[Item], Result], items: Iterable[Item], workers: int, extra: int
+    function: Callable[[Item], Result], items: Iterable[Item], num_loaders: int, extra: int
 ) -> Iterator[Result]:
-    """Yields function(item) in the order of the items; threads work ahead by at most `workers` + `extra` items."""
+    """Yields function(item) in the order of the items; threads work ahead by at most `num_loaders` + `extra` items."""
     waiting: deque[Future[Result]] = deque()
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="data")
+    pool = ThreadPoolExecutor(num_loaders, thread_name_prefix="data")
     try:
         for item in items:
             waiting.append(pool.submit(function, item))
-            if len(waiting) > workers + extra:
+            if len(waiting) > num_loaders + extra:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

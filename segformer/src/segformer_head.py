@@ -23,14 +23,18 @@ class SegformerHead(nn.Cell):
         widths: channels of the four features.
         channels: width of the head.
         num_classes: number of classes.
+        has_frozen_statistics: batch norm uses its moving statistics in training too, and never changes them.
     """
 
-    def __init__(self, widths: tuple[int, int, int, int], channels: int, num_classes: int) -> None:
+    def __init__(
+        self, widths: tuple[int, int, int, int], channels: int, num_classes: int, has_frozen_statistics: bool = False,
+    ) -> None:
         super().__init__()
         self.channels = channels
         self.projections = nn.CellList([linear(width, channels) for width in widths])
         self.fuse = convolution(channels * len(widths), channels, 1, has_bias=False)
-        self.norm = nn.BatchNorm2d(channels, eps=NORM_EPS, momentum=0.9)
+        self.norm = nn.BatchNorm2d(
+            channels, eps=NORM_EPS, momentum=0.9, use_batch_statistics=False if has_frozen_statistics else None)
         self.resize = ResizeBilinear()
         self.classifier = nn.Conv2d(
             channels, num_classes, 1, has_bias=True, weight_init=linear_init(), bias_init="zeros")

@@ -146,7 +146,6 @@ def test_missing_pretrained_weights_name_the_flag_and_the_converter(data, tmp_pa
         (["--batch_size=50"], "batch"),
         (["--warmup_steps=100"], "warmup_steps is 100 and the run has"),
         (["--device_target=Ascend"], "Ascend"),
-        (["--run_distribute=True"], "is not built yet"),
         (["--resume=absent.ckpt"], "absent.ckpt"),
     ],
 )

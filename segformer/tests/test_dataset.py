@@ -24,7 +24,9 @@ from segformer.src.label_files import check_labels
 from segformer.src.labels import CITYSCAPES_CLASS_NAMES, class_names, id_table, palette, train_id_table
 from segformer.tests.tiny_city import draw_pair, image_path, label_path, write_city, write_png
 from utils.model_utils.errors import BadValueError, MissingPathError
+from utils.model_utils.workers import Workers
 from utils.randomness import epoch_order, generator
+from utils.sharding import ShardedEpochs
 
 AUGMENT = AugmentSettings(
     (48, 96), (32, 48), (0.5, 2.0), 0.75, 0.5, True, (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
@@ -37,9 +39,10 @@ def city(tmp_path):
     return write_city(tmp_path / "a city")
 
 
-def _source(city, workers=1, batch_size=2, seed=1, pairs=None):
+def _source(city, num_loaders=1, batch_size=2, seed=1, pairs=None, **sharding):
     pairs = find_pairs(city, "train") if pairs is None else pairs
-    return TrainingSource(pairs, batch_size, AUGMENT, 19, RATES, 8, 0.1, seed, workers)
+    epochs = ShardedEpochs(len(pairs), batch_size, seed, **sharding)
+    return TrainingSource(pairs, epochs, AUGMENT, 19, RATES, 8, 0.1, num_loaders)
 
 
 def _equal(first, second):
@@ -199,7 +202,7 @@ def test_a_truncated_image_is_named_in_training(city, suffix):
             path.unlink()
         content = path.with_suffix(suffix).read_bytes()
         path.with_suffix(suffix).write_bytes(content[:-60])
-    source = _source(city, workers=2)
+    source = _source(city, num_loaders=2)
     with pytest.raises(BadValueError, match=rf"leftImg8bit\{suffix}' is truncated or damaged"):
         next(source.batches(1))
 
@@ -267,7 +270,7 @@ def test_the_documented_number_of_steps(city):
 
 def test_batches_depend_on_seed_and_epoch_only(city):
     first = list(_source(city).batches(1))
-    assert _equal(first, list(_source(city, workers=3).batches(1)))
+    assert _equal(first, list(_source(city, num_loaders=3).batches(1)))
     assert not _equal(first, list(_source(city).batches(2)))
     assert not _equal(first, list(_source(city, seed=2).batches(1)))
 
@@ -282,7 +285,7 @@ def test_an_image_is_prepared_alike_in_every_batch_size(city):
 
 def test_an_epoch_reads_every_image_at_most_once_and_another_order_next_time(city, monkeypatch):
     seen = []
-    noted = lambda _self, epoch, index: (np.array([seen.append((epoch, index))]),)  # noqa: E731
+    noted = lambda _self, epoch, index, _is_filler: (np.array([seen.append((epoch, index))]),)  # noqa: E731
     monkeypatch.setattr(TrainingSource, "sample", noted)
     for epoch in range(1, 9):
         list(_source(city).batches(epoch))
@@ -307,10 +310,38 @@ def test_fewer_images_than_a_batch_have_no_step(city):
     assert list(source.batches(1)) == []
 
 
+@pytest.mark.parametrize("accumulate_steps", [1, 2])
+def test_the_batches_of_two_workers_are_the_batches_of_one(city, accumulate_steps):
+    """Micro batch by micro batch, worker by worker: 5 images are 2 steps of 4, or 3 of 2."""
+    common = {"accumulate_steps": accumulate_steps, "drop_remainder": False}
+    whole = list(_source(city, batch_size=2, **common).batches(1))
+    shares = [list(_source(city, batch_size=1, workers=Workers(rank, 2), **common).batches(1)) for rank in (0, 1)]
+    for columns, *of_workers in zip(whole, *shares, strict=True):
+        for column, *parts in zip(columns, *of_workers, strict=True):
+            joined = np.stack([np.split(part, accumulate_steps) for part in parts], axis=1)   # [A, W, B, ...]
+            np.testing.assert_array_equal(joined.reshape(column.shape), column)
+
+
+def test_every_image_has_its_labels_exactly_once_in_an_epoch_of_which_nothing_is_left_out(city):
+    """5 images for 3 workers with batches of 2 and 2 micro batches: one step of 12, 7 of them fillers."""
+    shares = [
+        _source(city, batch_size=2, accumulate_steps=2, workers=Workers(rank, 3), drop_remainder=False)
+        for rank in range(3)
+    ]
+    assert [(share.steps_per_epoch, share.images_per_step) for share in shares] == [(1, 12)] * 3
+    order = epoch_order(1, 4, 5).tolist()
+    labels = np.concatenate([next(share.batches(4))[1].reshape(2, 2, 32, 48) for share in shares], axis=1)
+    labels = labels.reshape(12, 32, 48)   # in the order of the epoch
+    assert (labels[5:] == 255).all()
+    for index, label in zip(order, labels, strict=False):
+        np.testing.assert_array_equal(label, shares[0].sample(4, index)[1])
+        assert (label != 255).any()
+
+
 def test_closing_the_iterator_ends_its_threads(city):
     import threading
 
-    batches = _source(city, workers=2).batches(1)
+    batches = _source(city, num_loaders=2).batches(1)
     next(batches)
     assert any(thread.name.startswith("data") for thread in threading.enumerate())
     batches.close()
@@ -337,7 +368,7 @@ def test_reading_ahead_keeps_the_order_and_is_bounded():
             yield item
 
     results = []
-    for result in map_ahead(lambda item: item * item, items(), workers=2, extra=3):
+    for result in map_ahead(lambda item: item * item, items(), num_loaders=2, extra=3):
         results.append(result)
         assert len(taken) <= len(results) + 5
     assert results == [item * item for item in range(50)]
@@ -345,7 +376,7 @@ def test_reading_ahead_keeps_the_order_and_is_bounded():
 
 def test_evaluation_reads_every_pair_once_as_it_is_stored(city):
     pairs = open_pairs(city, "val", 19, 255)
-    read = list(evaluation_images(pairs, 19, 255, workers=2))
+    read = list(evaluation_images(pairs, 19, 255, num_loaders=2))
     assert [one.pair for one in read] == list(pairs)
     for one, seed in zip(read, (300, 301), strict=True):
         image, label = draw_pair(48, 96, seed)

@@ -22,6 +22,7 @@ from segformer.src.metrics import ConfusionMatrix
 from segformer.src.report import Evaluation, format_absent, format_accuracy, format_manner, format_result, result_of
 from segformer.tests.tiny_checkpoint import TINY, write_tiny_checkpoint
 from segformer.tests.tiny_city import label_path, write_city, write_png
+from utils.detection.tests.replayed_workers import run_workers
 from utils.model_utils.errors import BadStateError, BadValueError, UserError
 
 SUITE = Path(__file__).resolve().parent.parent
@@ -31,9 +32,12 @@ NAMES = ("road", "sidewalk", "building")
 class FromColours:
     """Finds the classes of drawn images by their colours; class 1 is taken for class 0."""
 
-    input_sizes = frozenset({(48, 96)})
+    def __init__(self, padding=0):
+        self.input_sizes = {(48 + padding, 96)}
+        self.num_predicted = 0
 
     def predict(self, image):
+        self.num_predicted += 1
         distance = np.abs(palette()[:19].astype(int) - image[..., None, :]).sum(axis=-1)
         classes = distance.argmin(axis=-1).astype(np.uint8)
         return np.where(classes == 1, 0, classes).astype(np.uint8)
@@ -115,6 +119,28 @@ def test_every_image_is_scored_at_the_size_of_its_label(tmp_path, caplog):
     assert names[-1] == "overview.jpg"
     panels = cv2.imread(str(tmp_path / "pictures" / names[0]))
     assert panels.shape == (40, 3 * 56 + 12, 3)
+
+
+def test_workers_share_the_images_and_each_gets_the_numbers_of_all(tmp_path, caplog):
+    pairs = find_pairs(write_city(tmp_path, {"val": 7}), "val")
+    alone = Evaluator(FromColours(), pairs, CITYSCAPES_CLASS_NAMES).evaluate().matrix.counts
+    caplog.set_level("INFO")
+    caplog.clear()
+
+    def work(workers):
+        predictor = FromColours(workers.rank)
+        evaluator = Evaluator(predictor, pairs, CITYSCAPES_CLASS_NAMES, log_interval=4, workers=workers)
+        return evaluator.evaluate(), predictor.num_predicted
+
+    evaluations, shares = zip(*run_workers(3, work), strict=True)
+    assert shares == (3, 2, 2)
+    for evaluation in evaluations:
+        np.testing.assert_array_equal(evaluation.matrix.counts, alone)
+        assert (evaluation.num_images, evaluation.num_input_sizes) == (7, 3)
+    # Once until worker 0 has to gather, and once from the beginning, as `run_workers` has it
+    assert [re.sub(r"\d+ms", "ms", line) for line in caplog.messages] == 2 * [
+        "eval dataset size:7", "eval image 6/7 done, step cost: ms", "eval image 7/7 done, step cost: ms",
+    ]
 
 
 def test_no_threads_and_no_pictures_are_left(tmp_path):

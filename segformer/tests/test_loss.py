@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 from mindspore import nn, ops
 
+from segformer.src import loss
 from segformer.src.loss import SegmentationLoss
+from utils.model_utils.workers import ALONE, Workers
+from utils.training.reductions import sum_over_workers
 
 LN2, LN4 = math.log(2), math.log(4)
 
@@ -70,6 +73,15 @@ def test_hard_example_mining_keeps_the_pixels_below_the_threshold():
     assert loss_of(logits, [[[0, 1]]], 2, ohem_threshold=0.1, ohem_min_kept=2) == pytest.approx(both, rel=1e-6)
     assert loss_of(logits, [[[255, 1]]], 2, ohem_threshold=0.1, ohem_min_kept=9) == pytest.approx(easy, rel=1e-6)
     assert loss_of(logits, [[[255, 255]]], 2, ohem_threshold=0.1, ohem_min_kept=1) == 0
+
+
+def test_each_worker_mines_its_share_of_the_pixels_to_keep(monkeypatch):
+    """Three are to be kept: of two workers, each keeps two of its own."""
+    monkeypatch.setattr(loss, "sum_over_workers", lambda _: sum_over_workers(ALONE))
+    logits = np.zeros((1, 2, 1, 4))
+    logits[0, 1, 0] = np.log([1.0, 3.0, 7.0, 15.0])   # class 1 has the probabilities 1/2, 3/4, 7/8, 15/16
+    mined = loss_of(logits, [[[1, 1, 1, 1]]], 2, ohem_threshold=0.1, ohem_min_kept=3, workers=Workers(1, 2))
+    assert mined == pytest.approx((LN2 + math.log(4 / 3)) / 2, rel=1e-6)
 
 
 def test_logits_are_enlarged_to_the_labels_and_it_all_equals_pytorch():

@@ -145,10 +145,14 @@ def test_with_all_paths_dropped_only_patch_embeddings_and_norms_are_left():
         np.testing.assert_allclose(result.asnumpy(), feature.asnumpy(), rtol=1e-4, atol=1e-5)
 
 
-def test_head_equals_the_figure_and_channel_scale_acts_before_the_classifier():
-    """Project, enlarge, concatenate from the smallest, fuse, norm, ReLU, scale, classify: in NumPy."""
-    head = _random(SegformerHead(WIDTHS, CHANNELS, CLASSES)).set_train(False)
-    weights = {parameter.name: parameter.asnumpy() for parameter in head.get_parameters()}
+@pytest.mark.parametrize("has_frozen_statistics", [False, True])
+def test_head_equals_the_figure_and_channel_scale_acts_before_the_classifier(has_frozen_statistics):
+    """Project, enlarge, concatenate from the smallest, fuse, norm, ReLU, scale, classify: in NumPy.
+
+    Frozen statistics are the moving ones, in training too, and stay as they are.
+    """
+    head = _random(SegformerHead(WIDTHS, CHANNELS, CLASSES, has_frozen_statistics)).set_train(has_frozen_statistics)
+    weights = {parameter.name: parameter.asnumpy().copy() for parameter in head.get_parameters()}
     generator = np.random.default_rng(4)
     sizes = ((8, 12), (4, 6), (2, 3), (1, 2))
     features = [generator.standard_normal((2, width, *size)).astype(np.float32)
@@ -167,6 +171,8 @@ def test_head_equals_the_figure_and_channel_scale_acts_before_the_classifier():
     expected += weights["classifier.bias"][:, None, None]
     result = head(tuple(map(ms.Tensor, features)), ms.Tensor(scale)).asnumpy()
     np.testing.assert_allclose(result, expected, rtol=1e-3, atol=1e-4)
+    for parameter in head.get_parameters():
+        np.testing.assert_array_equal(parameter.asnumpy(), weights[parameter.name])
 
 
 def _enlarged(feature, size):

@@ -8,6 +8,7 @@ from segformer.src.config import load
 from segformer.src.train import LogLines, checkpoint_name, format_step
 from segformer.tests.tiny_city import write_city
 from utils.model_utils.errors import BadValueError, MissingPathError
+from utils.model_utils.workers import Workers
 from utils.training.records import StepRecord
 
 TINY = ("--backbone_widths=[4,8,10,16]", "--backbone_depths=[1,2,1,1]", "--decoder_channels=8", "--class_num=4",
@@ -65,6 +66,8 @@ def test_schedules_of_the_configuration():
     # 0.4 is for 8 images a step, 2 x 2 are made
     config = load([*TINY, "--lr=0.4", "--lr_base_batch=8", "--accumulate_steps=2"])
     assert build.effective_lr(config) == pytest.approx(0.2)
+    assert build.effective_lr(config, Workers(1, 4)) == pytest.approx(0.8)   # 2 x 2 on each of four workers
+    assert build.build_schedule(config, 1, Workers(1, 4))[0] == pytest.approx(0.8)
 
 
 def test_a_warm_up_longer_than_the_run_is_refused():
@@ -83,12 +86,15 @@ def test_widths_depths_and_head_override_the_backbone():
 
 def test_a_batch_has_the_shapes_that_the_network_takes(tmp_path):
     config = load([*TINY, f"--data_path={write_city(tmp_path, height=32, width=64)}", "--accumulate_steps=2"])
-    source = build.build_training_source(config, build.open_split(config, is_training=True))
+    pairs = build.open_split(config, is_training=True)
+    source = build.build_training_source(config, pairs)
     assert (source.images_per_step, source.steps_per_epoch) == (4, 1)
     shapes = [values.shape for values in next(source.batches(1, 0))]
     assert shapes == [(4, 3, 32, 32), (4, 32, 32), (4, 2 * 5), (4, 8)]
     # the last of the five blocks is left out in one of ten images, the first in none
     np.testing.assert_allclose(source.path_drop_rates, np.repeat([0, 0.025, 0.05, 0.075, 0.1], 2), atol=1e-7)
+    source = build.build_training_source(load([*TINY, "--drop_remainder=False"]), pairs, Workers(1, 2))
+    assert (source.images_per_step, source.steps_per_epoch) == (4, 2)   # 5 images
 
 
 def test_pretrained_weights_are_wanted_only_where_load_ckpt_says_so(tmp_path):
