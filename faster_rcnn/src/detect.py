@@ -10,6 +10,8 @@ from mindspore import nn
 
 from utils.detection.detections import DetectionClock, Detections
 
+from .detections_of import detections_of
+
 
 @dataclass(frozen=True, eq=False)
 class FasterRcnnDetector:
@@ -35,11 +37,7 @@ class FasterRcnnDetector:
         metas = image_metas(images, scales, sizes)
         boxes, scores, labels = (output.asnumpy() for output in self.network(ms.Tensor(images), ms.Tensor(metas)))
         clock.add(time.perf_counter() - start)
-        is_found = scores > 0
-        return [
-            Detections(boxes[row][is_found[row]], scores[row][is_found[row]], labels[row][is_found[row]])
-            for row in range(len(sizes))
-        ]
+        return [detections_of(boxes[row], scores[row], labels[row]) for row in range(len(sizes))]
 
 
 def image_metas(

@@ -60,6 +60,14 @@ class Preprocessing:
     padding_value: float = 0.0
     rounding: Literal["half_even", "half_up"] = "half_even"
 
+    def resized_size(self, height: int, width: int) -> tuple[int, int]:
+        """Returns the height and width to which a picture is resized."""
+        if self.resize == "stretch":
+            return self.height, self.width
+        scale = min(self.height / height, self.width / width)
+        rounded = round if self.rounding == "half_even" else _half_up
+        return max(1, rounded(height * scale)), max(1, rounded(width * scale))
+
 
 @dataclass(frozen=True)
 class ModelDescription:
@@ -141,6 +149,10 @@ def read_description(model_file: Path) -> ModelDescription:
             "export it again"
         )
     return description
+
+
+def _half_up(value: float) -> int:
+    return int(value + 0.5)
 
 
 def _description(values: dict) -> ModelDescription:

@@ -1,0 +1,33 @@
+"""The post-processing command: result files of an exported model in, COCO metrics out. Needs no MindSpore."""
+
+import numpy as np
+
+from utils.detection.coco_metrics import format_result_block
+from utils.detection.detections import Detections
+from utils.detection.result_scoring import Select, score_run
+from utils.exporting.description import ModelDescription
+from utils.exporting.postprocessing import PostprocessArguments
+from utils.exporting.result_files import ResultImage
+from utils.training.logging_setup import set_up_logging
+
+from .detections_of import detections_of
+
+SUITE = "faster_rcnn"
+
+
+def score(arguments: PostprocessArguments) -> None:
+    """Scores the detections, which the model has selected itself.
+
+    Raises:
+        UserError: as `score_run`.
+    """
+    set_up_logging()
+    print(format_result_block(score_run(arguments, SUITE, selection)))
+
+
+def selection(_description: ModelDescription) -> Select:
+    """Returns what takes the detections out of the model's slots."""
+    def select(_image: ResultImage, outputs: list[np.ndarray]) -> Detections:
+        return detections_of(*outputs)
+
+    return select

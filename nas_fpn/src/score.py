@@ -1,0 +1,46 @@
+"""The post-processing command: result files of an exported model in, COCO metrics out. Needs no MindSpore."""
+
+import numpy as np
+
+from utils.detection.coco_metrics import format_map_line, format_result_block
+from utils.detection.detections import Detections
+from utils.detection.result_scoring import Select, score_run
+from utils.exporting.description import ModelDescription
+from utils.exporting.postprocessing import PostprocessArguments, threshold
+from utils.exporting.result_files import ResultImage
+from utils.training.logging_setup import set_up_logging
+
+from .postprocess import SelectionRule, select_detections
+
+SUITE = "nas_fpn"
+
+
+def score(arguments: PostprocessArguments) -> None:
+    """Selects detections with the thresholds of the model's description and scores them.
+
+    Raises:
+        UserError: as `score_run`.
+    """
+    set_up_logging()
+    result = score_run(arguments, SUITE, selection)
+    print(format_result_block(result))
+    print(format_map_line(result))
+
+
+def selection(description: ModelDescription) -> Select:
+    """Returns what selects detections with a model's thresholds and limits.
+
+    Raises:
+        BadValueError: one is missing.
+    """
+    rule = SelectionRule(
+        anchors_per_level=tuple(threshold(description, "anchors_per_level")),
+        min_score=threshold(description, "min_score"), candidates_per_level=threshold(description, "nms_pre"),
+        nms_iou=threshold(description, "nms_threshold"), max_detections=threshold(description, "max_boxes"),
+    )
+
+    def select(image: ResultImage, outputs: list[np.ndarray]) -> Detections:
+        return select_detections(
+            *outputs, rule, scales=(image.scale_y, image.scale_x), height=image.height, width=image.width)
+
+    return select

@@ -1,0 +1,127 @@
+"""The post-processing command: result files of an exported network in, IoU of each class and their mean out.
+
+Needs no MindSpore.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from utils.detection.progress import track
+from utils.exporting.description import ModelDescription, Preprocessing
+from utils.exporting.postprocessing import PostprocessArguments, format_skipped, open_results
+from utils.exporting.result_files import ResultFiles, ResultImage
+from utils.model_utils.errors import BadValueError, MissingPathError
+from utils.model_utils.files import make_writable_folder
+from utils.training.logging_setup import set_up_logging
+
+from .dataset import LABEL_ENDING
+from .label_files import check_values, read_label
+from .labels import IGNORE_LABEL
+from .metrics import ConfusionMatrix
+from .planes import cut_planes, highest_plane, resize
+from .report import Evaluation, format_accuracy, format_manner, format_result, result_of, write_result
+
+SUITE = "segformer"
+IMAGE_MARK = "_leftImg8bit"
+
+
+def score(arguments: PostprocessArguments) -> None:
+    """Scores the pixels of every image with results; leaves result.json.
+
+    Raises:
+        UserError: results, description or labels cannot be used, or do not belong together.
+    """
+    set_up_logging()
+    make_writable_folder(arguments.run_dir)
+    results, description = open_results(arguments, SUITE)
+    labels = find_labels(arguments.anno_path, arguments.eval_split, [image.file for image in results.images])
+    start = time.monotonic()
+    matrix = _count(results, labels, description)
+    evaluation = Evaluation(matrix, len(results.images), time.monotonic() - start, num_input_sizes=1)
+    names, how = description.class_names, f"whole image in {description.preprocessing.height}x" \
+                                          f"{description.preprocessing.width}"
+    content = result_of(evaluation, names, how, results.model) | {"num_skipped": len(results.skipped)}
+    write_result(arguments.run_dir / "result.json", json.dumps(content, indent=2, ensure_ascii=False).encode())
+    print(format_result(matrix, names, description.file))
+    print(format_accuracy(matrix, names))
+    print(format_manner(evaluation, how))
+    if results.skipped:
+        print(f"{format_skipped(results)}; they do not count")
+
+
+def find_labels(path: Path, split: str, files: Sequence[str]) -> list[Path]:
+    """Returns the label of each image.
+
+    Args:
+        path: folder with labels anywhere in it, or a data set in the layout of Cityscapes, of which gtFine/`split`
+            counts.
+        split: of a data set.
+        files: of the images; `<city>/<name>_leftImg8bit.png` has the label `<name>_gtFine_labelTrainIds.png`; of
+            several the one in a folder `<city>`.
+
+    Raises:
+        MissingPathError: the folder or a label is missing.
+        BadValueError: more than one label fits an image.
+    """
+    folder = path / "gtFine" / split if (path / "gtFine").is_dir() else path
+    if not folder.is_dir():
+        raise MissingPathError(f"'{folder}' is not a folder; give the one that holds the labels, *{LABEL_ENDING}")
+    present: dict[str, list[Path]] = {}
+    for label in sorted(folder.rglob(f"*{LABEL_ENDING}")):
+        present.setdefault(label.name, []).append(label)
+    names = [PurePosixPath(file).stem.removesuffix(IMAGE_MARK) + LABEL_ENDING for file in files]
+    missing = [name for name in names if name not in present]
+    if missing:
+        raise MissingPathError(
+            f"{len(missing)} of the {len(files)} images have no label in '{folder}', first {missing[0]}; make labels "
+            "with tools/convert_dataset.py, or give the folder that holds them")
+    return [_choose(present[name], PurePosixPath(file).parent.name) for name, file in zip(names, files, strict=True)]
+
+
+def classes_of(logits: np.ndarray, preprocessing: Preprocessing, size: tuple[int, int]) -> np.ndarray:
+    """Returns the class of each pixel of a picture.
+
+    Args:
+        logits: float32[C, h, w], the model's output.
+        preprocessing: from the picture to the model's input.
+        size: height and width of the picture.
+
+    Returns:
+        uint8[*size].
+    """
+    padded = preprocessing.height, preprocessing.width
+    planes = cut_planes(logits, padded, preprocessing.resized_size(*size))
+    return highest_plane(resize(plane, size) for plane in planes)
+
+
+def _count(results: ResultFiles, labels: Sequence[Path], description: ModelDescription) -> ConfusionMatrix:
+    """Counts the pixels of all images by true and predicted class."""
+    num_classes = len(description.class_names)
+    matrix = ConfusionMatrix(num_classes, IGNORE_LABEL)
+    pairs = zip(results.images, labels, strict=True)
+    for image, path in track(pairs, len(labels), "scoring"):
+        label = read_label(path)
+        check_values(label, path, num_classes, IGNORE_LABEL)
+        _check_size(image, label.shape, path)
+        matrix.add(classes_of(*results.arrays(image), description.preprocessing, label.shape), label)
+    return matrix
+
+
+def _choose(labels: Sequence[Path], city: str) -> Path:
+    if len(labels) > 1:
+        labels = [label for label in labels if label.parent.name == city] or labels
+    if len(labels) > 1:
+        raise BadValueError(f"'{labels[0]}' and '{labels[1]}' may both be the label of one image: give the folder of "
+                            "the split whose images these are")
+    return labels[0]
+
+
+def _check_size(image: ResultImage, shape: tuple[int, int], path: Path) -> None:
+    if (image.height, image.width) != shape:
+        raise BadValueError(
+            f"label '{path}' has {shape[0]}x{shape[1]} pixels (rows x columns), its image '{image.file}' "
+            f"{image.height}x{image.width}; they must be equal: give the labels of these images")

@@ -1,0 +1,98 @@
+"""What the commands postprocess.py have in common: their arguments, and the results and description that they name."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from utils.exporting.description import ModelDescription, read_description
+from utils.exporting.result_files import RESULT_FOLDER, ResultFiles, check_outputs, read_result_files
+from utils.model_utils.errors import BadValueError
+
+MAX_NAMED = 3
+
+
+@dataclass(frozen=True)
+class PostprocessArguments:
+    """What a user has typed.
+
+    Attributes:
+        anno_path: the annotations.
+        result_path: folder of the result files.
+        mindir_path: the model; None for the one that the results name.
+        dataset_path: the images; None where it was not given.
+        eval_split: split of a data set in the layout of Cityscapes.
+        run_dir: takes what the command writes.
+    """
+
+    anno_path: Path
+    result_path: Path
+    mindir_path: Path | None
+    dataset_path: Path | None
+    eval_split: str
+    run_dir: Path
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Ends with the one sentence that all commands end with."""
+        raise BadValueError(f"command line: {message}; --help lists the arguments")
+
+
+def read_arguments(program: str, description: str, argv: Sequence[str] | None = None) -> PostprocessArguments:
+    """Reads the command line, `--key=value` or `--key value`; prints the help and exits where that is asked for.
+
+    Raises:
+        BadValueError: an argument is missing or unknown.
+    """
+    parser = _Parser(prog=program, description=description, allow_abbrev=False)
+    parser.add_argument("--anno_path", "--ann_file", type=Path, required=True, help="the annotations")
+    parser.add_argument("--result_path", type=Path, default=Path(RESULT_FOLDER),
+                        help="folder of the result files, beside which is their .json (%(default)s)")
+    parser.add_argument("--mindir_path", type=Path, help="the model (the one that was run); its .json counts")
+    parser.add_argument("--dataset_path", type=Path, help="the images; needed for annotations in lines of text")
+    parser.add_argument("--eval_split", default="val", help="split of a Cityscapes folder (%(default)s)")
+    parser.add_argument("--run_dir", type=Path, default=Path(), help="folder for what is written (%(default)s)")
+    return PostprocessArguments(**vars(parser.parse_args(argv)))
+
+
+def open_results(arguments: PostprocessArguments, suite: str) -> tuple[ResultFiles, ModelDescription]:
+    """Reads the list of results and the description of their model.
+
+    Raises:
+        MissingPathError: one of them is missing.
+        BadValueError: one cannot be read, or they do not belong together or to this suite.
+    """
+    results = read_result_files(Path(arguments.result_path))
+    description = read_description(arguments.mindir_path or results.folder.parent / results.model)
+    check_outputs(results, description, suite)
+    return results, description
+
+
+def threshold(description: ModelDescription, name: str) -> float | int | list[int]:
+    """Returns a threshold or limit of a model.
+
+    Raises:
+        BadValueError: it has none of that name.
+    """
+    if name not in description.postprocessing:
+        raise BadValueError(f"the description of '{description.file}' has no '{name}' in its postprocessing: export "
+                            "the model again")
+    return description.postprocessing[name]
+
+
+def format_skipped(results: ResultFiles) -> str:
+    """Returns what became of images that could not be read; "" where all could.
+
+    For example `1 of 47 images could not be read: broken.jpg`.
+    """
+    if not results.skipped:
+        return ""
+    total = len(results.images) + len(results.skipped)
+    return f"{len(results.skipped)} of {total} images could not be read: {named([one.file for one in results.skipped])}"
+
+
+def named(names: Sequence[str]) -> str:
+    """Returns the first few names, and dots where there are more."""
+    return ", ".join(names[:MAX_NAMED]) + (", ..." if len(names) > MAX_NAMED else "")
