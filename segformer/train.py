@@ -4,12 +4,14 @@ python train.py --config_path=FILE --data_path=FOLDER --pretrained_ckpt_path=FIL
 """
 
 from src.config import load
+from utils.launch.self_start import start_or_join
 from utils.model_utils.command import run_command
 
 
 def main() -> None:
     """Reads the configuration and trains."""
     config = load(program="train.py")
+    start_or_join(config, __file__)
     from src.train import train  # once the arguments are known to be good: MindSpore takes seconds to import
 
     train(config)

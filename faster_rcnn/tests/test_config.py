@@ -124,7 +124,7 @@ def test_settings_and_flags_of_the_page_are_accepted_as_arguments(tmp_path):
 def test_default_config_has_the_values_of_upstream_and_those_of_the_schema():
     config = load([])
     apart = {"coco_root", "mindrecord_dir", "checkpoint_path", "num_classes", "device_target", "device_id",
-             "file_format", "python_multiprocessing"}
+             "device_num", "file_format", "python_multiprocessing"}
     for name, value in UPSTREAM_YAML.items():
         key = right_name(FasterRcnnConfig, name)
         if key in FasterRcnnConfig.model_fields and key not in apart:

@@ -18,15 +18,14 @@ if not __package__:
     sys.path[0] = str(ROOT)  # in place of this folder
 
 from utils.launch.arguments import read_arguments  # noqa: E402
-from utils.launch.devices import DEVICE_NUM, RANK_TABLE_FILE, check_present, choose_devices  # noqa: E402
-from utils.launch.job import check_no_other_run, run_job  # noqa: E402
+from utils.launch.devices import DEVICE_NUM, RANK_TABLE_FILE, choose_devices  # noqa: E402
+from utils.launch.job import prepare_job, run_job  # noqa: E402
 from utils.launch.launcher import Launcher, is_set, leave, read_launcher, startup_seconds  # noqa: E402
 from utils.launch.logged_process import LoggedProcess  # noqa: E402
 from utils.launch.plan import JobPlan, format_plan, make_plan  # noqa: E402
-from utils.launch.ports import check_free, read_port  # noqa: E402
+from utils.launch.ports import read_port  # noqa: E402
 from utils.model_utils.command import run_command  # noqa: E402
 from utils.model_utils.errors import BadValueError  # noqa: E402
-from utils.model_utils.files import make_writable_folder  # noqa: E402
 
 STARTUP_SECONDS = 20.0  # msrun needs about five until the commands begin
 DRY_RUN, MASTER_PORT, OWN_ADDRESS = "--dry_run", "--master_port", "--own_address"
@@ -44,13 +43,7 @@ def main(argv: Sequence[str]) -> int:
         print(format_plan(plan))
         return 0
     in_foreground, seconds = is_set("FOREGROUND"), startup_seconds(STARTUP_SECONDS)
-    check_no_other_run(plan)
-    check_present(plan.devices)
-    if plan.devices.node_rank == 0:
-        check_free(plan.devices.master_addr, plan.master_port)
-    plan.msrun_command()  # says now what is missing
-    for folder in (*(rank.folder for rank in plan.ranks), plan.folder):
-        make_writable_folder(folder)
+    prepare_job(plan)
     if in_foreground:
         print(format_plan(plan), flush=True)
         return run_job(plan, is_shown=not launcher.is_quiet)

@@ -17,11 +17,13 @@ import types
 import uuid
 from collections.abc import Iterable, Sequence
 
-from utils.launch.devices import RANK_TABLE_FILE
+from utils.launch.devices import RANK_TABLE_FILE, check_present
 from utils.launch.logged_process import FORWARDED, POLL_SECONDS, LogFile, shell_code, show
 from utils.launch.plan import JobPlan, Rank
+from utils.launch.ports import check_free
 from utils.launch.process_table import JOB_VARIABLE, is_running, marked, parent, using, variable
 from utils.model_utils.errors import BadStateError
+from utils.model_utils.files import make_writable_folder
 
 SCHEDULER_SECONDS = 60.0  # it ends some seconds after the last worker
 STOP_SECONDS = 60.0  # a command that is asked to stop writes a checkpoint
@@ -30,6 +32,21 @@ _FIRST_LINE = re.compile(rb"process (\d+)\n")  # of worker.py
 _REPORT = re.compile(rb"Worker process (\d+) exit with exception\. Error code: (-?\d+)")
 
 logger = logging.getLogger(__name__)
+
+
+def prepare_job(plan: JobPlan) -> None:
+    """Checks that a job can be started here, and makes its folders.
+
+    Raises:
+        UserError: it cannot.
+    """
+    check_no_other_run(plan)
+    check_present(plan.devices)
+    if plan.devices.node_rank == 0:
+        check_free(plan.devices.master_addr, plan.master_port)
+    plan.msrun_command()  # says now what is missing
+    for folder in (*(rank.folder for rank in plan.ranks), plan.folder):
+        make_writable_folder(folder)
 
 
 def check_no_other_run(plan: JobPlan) -> None:

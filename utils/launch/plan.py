@@ -86,15 +86,16 @@ class JobPlan:
 
 
 def make_plan(
-    devices: JobDevices, command: Sequence[str], base: Path, *, folder: str, log: str, master_port: int | None = None,
+    devices: JobDevices, command: Sequence[str], base: Path, *, log: str, folder: str | None = None,
+    master_port: int | None = None,
 ) -> JobPlan:
     """Returns how a command starts on several devices.
 
     Args:
         devices: what it runs on.
-        command: program and arguments, without the run folder.
+        command: program and arguments; without the run folder where `folder` is given.
         base: where the folders are made.
-        folder: name of a rank's run folder; {} stands for the rank.
+        folder: name of a rank's run folder; {} stands for the rank. None: all share `base`, which the command names.
         log: name of a rank's log file in it; so here.
         master_port: None takes a free one, on several hosts msrun's own.
     """
@@ -104,9 +105,10 @@ def make_plan(
     ranks = []
     for index in range(devices.local_worker_num):
         number = devices.node_rank * devices.local_worker_num + index
-        place = base / folder.replace("{}", str(number))
+        place = base if folder is None else base / folder.replace("{}", str(number))
+        run_dir = [] if folder is None else [f"--run_dir={place}"]
         ranks.append(Rank(
-            number, (*command[:2], f"--run_dir={place}", *command[2:]), _own_variables(devices, index, master_port),
+            number, (*command[:2], *run_dir, *command[2:]), _own_variables(devices, index, master_port),
             place, place / log.replace("{}", str(number)), blocks[index]))
     return JobPlan(devices, master_port, _shared_variables(devices), tuple(ranks))
 

@@ -7,14 +7,14 @@ from utils.model_utils.errors import BadStateError, BadValueError
 LOWEST, HIGHEST = 1024, 65535  # what msrun takes
 
 
-def read_port(text: str) -> int:
-    """Returns the number that a text is.
+def read_port(text: str, source: str = "--master_port") -> int:
+    """Returns the number that a text is, which was given in `source`.
 
     Raises:
         BadValueError: it is no port that msrun takes.
     """
     if not (text.isascii() and text.isdigit() and LOWEST <= int(text) <= HIGHEST):
-        raise BadValueError(f"--master_port is '{text}', wanted a port from {LOWEST} to {HIGHEST}")
+        raise BadValueError(f"{source} is '{text}', wanted a port from {LOWEST} to {HIGHEST}")
     return int(text)
 
 

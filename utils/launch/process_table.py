@@ -19,9 +19,9 @@ def marked(mark: str) -> list[int]:
 
 
 def using(folder: Path) -> list[int]:
-    """Returns the processes that were started with a folder as their --run_dir."""
-    wanted = f"--run_dir={folder}".encode()
-    return [pid for pid in _all() if wanted in _entries(pid, "cmdline")]
+    """Returns the processes that were started with a folder as their --run_dir; those above this one apart."""
+    wanted, above = f"--run_dir={folder}".encode(), set(_ancestors())
+    return [pid for pid in _all() if pid not in above and wanted in _entries(pid, "cmdline")]
 
 
 def variable(pid: int, name: str) -> str | None:
@@ -41,6 +41,14 @@ def is_running(pid: int) -> bool:
     """Returns whether a process is there and has not ended; one that its parent has not asked for yet has ended."""
     status = _status(pid)
     return bool(status) and status[0] not in _ENDED
+
+
+def _ancestors() -> Iterator[int]:
+    """Yields the processes that have started this one, such as `timeout`, whose arguments hold this one's."""
+    pid = os.getppid()
+    while pid:
+        yield pid
+        pid = parent(pid) or 0
 
 
 def _all() -> Iterator[int]:

@@ -14,15 +14,14 @@ from pathlib import Path
 if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[2])  # in place of this folder
 
+from utils.launch.scheduler import serve  # noqa: E402
 from utils.model_utils.local_adapter import get_rank_id, is_scheduler  # noqa: E402
 
 
 def main(tasks: dict[str, dict]) -> None:
     """Becomes the command of RANK_ID, or the scheduler."""
     if is_scheduler():
-        from mindspore.communication import init
-
-        init()  # ends with the job
+        serve()
         return
     print(f"process {os.getpid()}", flush=True)  # for the launcher, which watches it
     task = tasks[str(get_rank_id())]

@@ -39,7 +39,15 @@ class RuntimeKeys(Config):
         ge=0,
         description="number of the device on this machine; null takes DEVICE_ID from the environment, else 0",
     )
-    run_distribute: bool = Field(False, description="data parallel over the processes that the launcher has started")
+    run_distribute: bool = Field(
+        False, description="data parallel over the processes that a launcher has started, else over device_num new ones"
+    )
+    device_num: int | None = Field(
+        None,
+        ge=1,
+        description="processes that run_distribute starts where no launcher has; null: one for each device of the "
+        "machine, or of the rank table in RANK_TABLE_FILE",
+    )
     seed: int = Field(
         1, ge=0, lt=2**32, description="every random draw is a function of it, of the epoch and of the image"
     )
@@ -234,8 +242,7 @@ class DetectionDataKeys(Config):
     @classmethod
     def inactive_keys(cls) -> dict[str, InactiveKey]:
         """Adds the keys that launchers used to set."""
-        from_environment = InactiveKey("taken from the environment that the launcher sets")
-        return super().inactive_keys() | {"rank_id": from_environment, "device_num": from_environment}
+        return super().inactive_keys() | {"rank_id": InactiveKey("taken from the environment that the launcher sets")}
 
     @classmethod
     def normalise(cls, values: dict[str, object], notes: list[str]) -> dict[str, object]:

@@ -1,0 +1,81 @@
+"""A job whose processes a platform starts, one for each card and without msrun, as ModelArts' Ascend engine does."""
+
+import atexit
+import contextlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from utils.hccl_tools.msrun_plan import LOCAL_ADDRESS
+from utils.hccl_tools.table_file import load_table
+from utils.launch.devices import RANK_TABLE_FILE
+from utils.launch.plan import CLUSTER_SECONDS, PORT_OF_SEVERAL_HOSTS, WORKER
+from utils.launch.ports import check_free, read_port
+from utils.launch.scheduler import HOST_VARIABLE, PORT_VARIABLE, wait_for_scheduler
+from utils.model_utils.errors import BadStateError, BadValueError
+from utils.model_utils.files import make_writable_folder
+from utils.model_utils.local_adapter import ROLE_VARIABLE, SCHEDULER_ROLE, get_device_num, get_rank_id
+
+HOSTS_VARIABLE = "VC_WORKER_HOSTS"  # of ModelArts, the first one has rank 0
+WORKER_ROLE = "MS_WORKER"
+TABLE_SECONDS = 600.0
+SCHEDULER_SECONDS = 60.0  # it ends some seconds after the last worker
+
+
+def join_platform_job(folder: Path) -> None:
+    """Makes this process the worker RANK_ID of RANK_SIZE; the one of rank 0 starts the scheduler too.
+
+    Args:
+        folder: run folder; the scheduler's log is in its msrun/.
+
+    Raises:
+        UserError: the rank table cannot be used or has another number of devices, or the scheduler cannot be started
+            or reached.
+    """
+    rank, count = get_rank_id(), get_device_num()
+    host = os.environ.get(HOST_VARIABLE) or _first_host(count)
+    port = read_port(os.environ[PORT_VARIABLE], PORT_VARIABLE) if PORT_VARIABLE in os.environ else PORT_OF_SEVERAL_HOSTS
+    os.environ.update({
+        HOST_VARIABLE: host, PORT_VARIABLE: str(port), "MS_WORKER_NUM": str(count),
+        "MS_TOPO_TIMEOUT": str(CLUSTER_SECONDS),
+    })
+    if rank == 0:
+        check_free(host, port)
+        _start_scheduler(folder / "msrun")
+    os.environ[HOST_VARIABLE] = wait_for_scheduler(host, port, CLUSTER_SECONDS)
+    os.environ.update({ROLE_VARIABLE: WORKER_ROLE, "MS_NODE_ID": str(rank)})
+
+
+def _first_host(count: int) -> str:
+    """Returns the host with rank 0; this one where nothing names another."""
+    table = os.environ.get(RANK_TABLE_FILE)
+    if table:
+        found = load_table(Path(table), TABLE_SECONDS)
+        if found.device_count != count:
+            raise BadValueError(f"RANK_SIZE is {count}, but rank table '{table}' has {found.device_count} devices: "
+                                f"correct it, or unset {RANK_TABLE_FILE}")
+        hosts = [server.address for server in found.servers_by_rank]
+    else:
+        hosts = [name.strip() for name in os.environ.get(HOSTS_VARIABLE, "").split(",") if name.strip()]
+    return hosts[0] if len(hosts) > 1 else LOCAL_ADDRESS
+
+
+def _start_scheduler(folder: Path) -> None:
+    """Starts the scheduler, which this process waits for at its own end."""
+    make_writable_folder(folder)
+    environment = {**os.environ, ROLE_VARIABLE: SCHEDULER_ROLE, "RANK_ID": "0"}
+    try:
+        with (folder / "scheduler.log").open("ab") as log:
+            scheduler = subprocess.Popen(
+                [sys.executable, str(WORKER), "{}"], env=environment, stdin=subprocess.DEVNULL, stdout=log,
+                stderr=subprocess.STDOUT, start_new_session=True)  # Ctrl-C is for the workers, which it keeps together
+    except OSError as error:
+        raise BadStateError(f"'{error.filename}' cannot be used ({error.strerror}); check the run folder") from error
+    atexit.register(_end_scheduler, scheduler)
+
+
+def _end_scheduler(scheduler: subprocess.Popen) -> None:
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        scheduler.wait(timeout=SCHEDULER_SECONDS)
+    scheduler.kill()
