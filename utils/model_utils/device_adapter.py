@@ -6,7 +6,14 @@ import logging
 import os
 
 from utils.model_utils.errors import BadStateError
-from utils.model_utils.local_adapter import DEVICE_ID_VARIABLE, get_device_id, get_device_num, get_rank_id
+from utils.model_utils.local_adapter import (
+    DEVICE_ID_VARIABLE,
+    ROLE_VARIABLE,
+    get_device_id,
+    get_device_num,
+    get_rank_id,
+)
+from utils.model_utils.workers import ALONE, Workers
 
 ACCELERATORS = ("Ascend", "GPU")
 AUTO = "auto"
@@ -23,12 +30,14 @@ class DeviceInfo:
         device_id: number of the device on this machine.
         rank: number of this process in the job, from 0.
         rank_size: number of processes of the job.
+        workers: those of them that work together; this one alone where it was not told to join them.
     """
 
     target: str
     device_id: int
     rank: int
     rank_size: int
+    workers: Workers = dataclasses.field(default=ALONE, repr=False)
 
 
 def choose_device(target: str) -> str:
@@ -77,6 +86,7 @@ def set_up_device(
     mode: str = "graph",
     seed: int | None = None,
     deterministic: bool = False,
+    is_distributed: bool = False,
 ) -> DeviceInfo:
     """Sets MindSpore's device, execution mode and seed for this process, once, before the first operator.
 
@@ -87,9 +97,11 @@ def set_up_device(
         mode: "graph" or "pynative".
         seed: of MindSpore's global generators; None leaves them alone.
         deterministic: asks an accelerator for bit-equal repetition, at some cost in speed; a CPU always repeats.
+        is_distributed: joins the other processes of the job that it was started in (see utils/launch), if any.
 
     Raises:
-        BadStateError: the device is not there, has another number, or the process already uses another.
+        BadStateError: the device is not there, has another number, the process already uses another, or the processes
+            of the job have not found each other.
         BadValueError: DEVICE_ID, RANK_ID or RANK_SIZE is no usable number.
     """
     import mindspore as ms
@@ -114,8 +126,27 @@ def set_up_device(
         ms.set_deterministic(True)
     if seed is not None:
         ms.set_seed(seed)
+    if is_distributed:
+        info = dataclasses.replace(info, workers=_join_workers(info.rank_size))
     logger.info("device %s %d, rank %d of %d", info.target, info.device_id, info.rank, info.rank_size)
     return info
+
+
+def _join_workers(rank_size: int) -> Workers:
+    """Meets the other processes of the job; whoever starts one sets MS_ROLE."""
+    from mindspore import communication
+
+    if rank_size == 1 or not os.environ.get(ROLE_VARIABLE, "").strip():
+        logger.info("run_distribute is set and this process has been started alone: it trains alone")
+        return ALONE
+    try:
+        communication.init()
+    except RuntimeError as error:
+        raise BadStateError(
+            f"the {rank_size} processes of the job have not found each other ({_first_line(error)}): see the others' "
+            "logs for why, then start the job again"
+        ) from error
+    return Workers(communication.get_rank(), communication.get_group_size())
 
 
 def _check_device_id(info: DeviceInfo, source: str) -> None:
