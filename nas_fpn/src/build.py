@@ -17,6 +17,7 @@ from utils.exporting.export import ExportedModel, input_shape, share_weights
 from utils.model_utils.config_schema import match_num_classes
 from utils.model_utils.device_adapter import clamp_workers
 from utils.model_utils.errors import BadStateError, BadValueError
+from utils.model_utils.workers import ALONE, Workers
 from utils.sharding import ShardedEpochs
 from utils.training.checkpoint import load_weights
 from utils.training.checkpoint_info import read_checkpoint_info
@@ -88,11 +89,14 @@ def build_inference(config: NasFpnConfig, network: RetinaNetNasFpn) -> RetinaNet
     return RetinaNetInference(network, ms.Tensor(build_anchors(config)), config.unused_class_outputs)
 
 
-def build_train_step(config: NasFpnConfig, network: RetinaNetNasFpn, num_classes: int, amp_level: str) -> TrainStep:
+def build_train_step(
+    config: NasFpnConfig, network: RetinaNetNasFpn, num_classes: int, amp_level: str, workers: Workers = ALONE,
+) -> TrainStep:
     """Puts loss, optimizer and update around the detector."""
     loss = RetinaNetLoss(
         num_classes + config.unused_class_outputs, alpha=config.alpha, gamma=config.gamma,
         box_weight=config.box_loss_weight, box_beta=config.box_loss_beta if config.box_loss == "smooth_l1" else 0.0,
+        workers=workers,
     )
     with_loss = RetinaNetTraining(apply_amp(network, amp_level), loss)
     optimizer = build_optimizer(
@@ -121,9 +125,9 @@ def earlier_checkpoint(config: NasFpnConfig) -> Path | None:
     return Path(config.pre_trained)
 
 
-def build_schedule(config: NasFpnConfig, steps_per_epoch: int) -> np.ndarray:
+def build_schedule(config: NasFpnConfig, steps_per_epoch: int, images_per_step: int) -> np.ndarray:
     """Computes the learning rate of every step, float64[epoch_size * steps_per_epoch]."""
-    lr = effective_lr(config)
+    lr = effective_lr(config, images_per_step)
     total = config.epoch_size * steps_per_epoch
     if config.lr_schedule == "five_stage":
         return five_stage_schedule(
@@ -135,11 +139,9 @@ def build_schedule(config: NasFpnConfig, steps_per_epoch: int) -> np.ndarray:
     return step_schedule(lr, total, config.warmup_steps, config.warmup_ratio, milestones, config.lr_decay)
 
 
-def effective_lr(config: NasFpnConfig) -> float:
-    """Returns the highest learning rate, scaled to the batch where `lr_base_batch` is set."""
-    if config.lr_base_batch is None:
-        return config.lr
-    return config.lr * config.batch_size * config.accumulate_steps / config.lr_base_batch
+def effective_lr(config: NasFpnConfig, images_per_step: int) -> float:
+    """Returns the highest learning rate, scaled to the images in a step of all workers where `lr_base_batch` is set."""
+    return config.lr if config.lr_base_batch is None else config.lr * images_per_step / config.lr_base_batch
 
 
 def input_settings(config: NasFpnConfig) -> InputSettings:
@@ -147,8 +149,8 @@ def input_settings(config: NasFpnConfig) -> InputSettings:
     return InputSettings(*config.img_shape, config.img_norm_mean, config.img_norm_std)
 
 
-def build_training_source(config: NasFpnConfig, split: Split) -> TrainingSource:
-    """Builds the batches of a run."""
+def build_training_source(config: NasFpnConfig, split: Split, workers: Workers = ALONE) -> TrainingSource:
+    """Builds the batches that a worker of a run trains on."""
     rule = AssignmentRule(
         num_classes=len(split.records.class_names) + config.unused_class_outputs, positive_iou=config.match_threshold,
         negative_iou=config.match_threshold if config.neg_iou_threshold is None else config.neg_iou_threshold,
@@ -167,6 +169,7 @@ def build_training_source(config: NasFpnConfig, split: Split) -> TrainingSource:
     rows = split.training_rows(config.keep_empty_images)
     epochs = ShardedEpochs(
         num_images=len(rows), batch_size=config.batch_size, seed=config.seed, accumulate_steps=config.accumulate_steps,
+        workers=workers, drop_remainder=config.drop_remainder,
     )
     return TrainingSource(
         records=split.records, rows=rows, epochs=epochs, sample=sample,
@@ -187,13 +190,16 @@ def build_detector(config: NasFpnConfig, network: RetinaNetNasFpn) -> NasFpnDete
     return NasFpnDetector(build_inference(config, network), build_selection_rule(config))
 
 
-def build_evaluator(config: NasFpnConfig, network: RetinaNetNasFpn, split: Split) -> Evaluator:
-    """Builds what evaluates the detector on a split."""
+def build_evaluator(
+    config: NasFpnConfig, network: RetinaNetNasFpn, split: Split, workers: Workers = ALONE
+) -> Evaluator:
+    """Builds what evaluates the detector on a split, each worker its share."""
     return Evaluator(
         detector=build_detector(config, network), records=split.records, ground_truth=split.ground_truth,
         inputs=input_settings(config),
         batch_size=min(EVALUATION_BATCH_SIZE, split.records.num_images),
         num_loaders=clamp_workers(config.num_parallel_workers), picture_min_score=config.picture_min_score,
+        workers=workers,
     )
 
 

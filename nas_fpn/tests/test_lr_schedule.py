@@ -39,7 +39,7 @@ def test_steps_by_hand():
 
 def test_the_default_configuration_prints_the_lr_lines_of_the_page():
     """Lines of epochs 2 to 6; the rate is that of the epoch's last step: the next one after epoch 2 is 0.000010."""
-    rates = build.build_schedule(load([]), steps_per_epoch=916)
+    rates = build.build_schedule(load([]), steps_per_epoch=916, images_per_step=8 * 16)
     lines = [format_lr(rates[epoch * 916 - 1]) for epoch in (2, 3, 4, 5, 6)]
     assert lines == ["lr:[0.000003]", "lr:[0.000028]", "lr:[0.000046]", "lr:[0.000064]", "lr:[0.000082]"]
     assert format_lr(rates[2 * 916]) == "lr:[0.000010]"
