@@ -1,0 +1,22 @@
+// From an image file to the model's input.
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "cpp_infer/description.h"
+
+namespace cpp_infer {
+
+struct ImageInput {
+  std::vector<float> pixels;  // [3, height, width] of the input.
+  int height = 0;             // Of the picture, after its EXIF orientation.
+  int width = 0;
+  double scale_y = 1;  // Pixels of the input for one of the picture.
+  double scale_x = 1;
+};
+
+// Throws ImageError where the file is no picture that can be read.
+ImageInput ReadImageInput(const std::filesystem::path& path, const Preprocessing& preprocessing);
+
+}  // namespace cpp_infer

@@ -1,0 +1,104 @@
+#include "decode.h"
+
+#include <opencv2/imgcodecs.hpp>
+#include <opencv2/imgproc.hpp>
+
+#include "cpp_infer/errors.h"
+#include "exif.h"
+#include "jpeg.h"
+
+namespace cpp_infer {
+namespace {
+
+constexpr std::size_t kMostPixels = 178'956'970;  // Pillow's limit.
+
+// Grey keeps the scale 65535 to 255; of colours Pillow takes the high byte.
+cv::Mat ToEightBits(const cv::Mat& image) {
+  cv::Mat result(image.size(), CV_MAKETYPE(CV_8U, image.channels()));
+  const bool is_grey = image.channels() == 1;
+  const int num_columns = image.cols * image.channels();
+  for (int y = 0; y < image.rows; ++y) {
+    const auto* source = image.ptr<std::uint16_t>(y);
+    auto* target = result.ptr<std::uint8_t>(y);
+    for (int x = 0; x < num_columns; ++x) {
+      target[x] = static_cast<std::uint8_t>(is_grey ? (source[x] + 128) / 257 : source[x] >> 8);
+    }
+  }
+  return result;
+}
+
+cv::Mat ToRgb(cv::Mat image) {
+  if (image.depth() == CV_16U) {
+    image = ToEightBits(image);
+  }
+  if (image.depth() != CV_8U) {
+    throw ImageError("has pixels whose range is not defined; save it with 8 bits per channel");
+  }
+  cv::Mat rgb;
+  cv::cvtColor(image, rgb, image.channels() == 1 ? cv::COLOR_GRAY2RGB : cv::COLOR_BGR2RGB);
+  return rgb;
+}
+
+cv::Mat DecodeByOpenCv(const std::vector<std::uint8_t>& file) {
+  constexpr int kFlags = cv::IMREAD_ANYCOLOR | cv::IMREAD_ANYDEPTH | cv::IMREAD_IGNORE_ORIENTATION;
+  try {
+    cv::Mat image = cv::imdecode(file, kFlags);
+    if (image.empty()) {
+      throw ImageError("is damaged or not an image of a known format");
+    }
+    return ToRgb(std::move(image));
+  } catch (const cv::Exception& error) {
+    throw ImageError("cannot be decoded (" + error.err + ")");
+  }
+}
+
+}  // namespace
+
+cv::Mat ApplyOrientation(const cv::Mat& image, int orientation) {
+  cv::Mat upright = image;
+  if (orientation >= 5) {  // 5 to 8 have rows and columns exchanged
+    cv::transpose(image, upright);
+  }
+  constexpr int kVertically = 0;
+  constexpr int kHorizontally = 1;
+  constexpr int kBoth = -1;
+  cv::Mat result = upright;
+  switch (orientation) {
+    case 2:
+    case 6:
+      cv::flip(upright, result, kHorizontally);
+      break;
+    case 3:
+    case 7:
+      cv::flip(upright, result, kBoth);
+      break;
+    case 4:
+    case 8:
+      cv::flip(upright, result, kVertically);
+      break;
+    default:
+      break;
+  }
+  return result;
+}
+
+cv::Mat DecodeImage(const std::vector<std::uint8_t>& file) {
+  if (file.empty()) {
+    throw ImageError("is empty (0 bytes)");
+  }
+  int num_channels = 0;
+  if (IsJpeg(file)) {
+    const JpegHeader header = ReadJpegHeader(file);
+    if (!header.is_complete) {
+      throw ImageError("is truncated");
+    }
+    num_channels = header.num_channels;
+  }
+  const cv::Mat image = num_channels == 4 ? DecodeCmykJpeg(file) : DecodeByOpenCv(file);
+  if (image.total() > kMostPixels) {
+    throw ImageError("has more than 178 million pixels; cut it into tiles or scale it down");
+  }
+  return ApplyOrientation(image, ExifOrientation(file));
+}
+
+}  // namespace cpp_infer

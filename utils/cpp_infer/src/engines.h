@@ -1,0 +1,13 @@
+// The engines themselves; which of them exist is decided when this is built.
+#pragma once
+
+#include <memory>
+
+#include "cpp_infer/engine.h"
+
+namespace cpp_infer {
+
+std::unique_ptr<Engine> MakePythonEngine(const EngineOptions& options);
+std::unique_ptr<Engine> MakeLiteEngine(const EngineOptions& options);
+
+}  // namespace cpp_infer

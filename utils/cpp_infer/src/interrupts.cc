@@ -1,0 +1,43 @@
+#include "interrupts.h"
+
+#include <pthread.h>
+
+#include <cstdlib>
+
+namespace cpp_infer {
+
+Interrupts::Interrupts() {
+  sigemptyset(&signals_);
+  sigaddset(&signals_, SIGINT);
+  sigaddset(&signals_, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals_, &mask_before_);
+  watcher_ = std::thread([this] { Watch(); });
+}
+
+Interrupts::~Interrupts() {
+  is_done_ = true;
+  watcher_.join();
+  pthread_sigmask(SIG_SETMASK, &mask_before_, nullptr);
+}
+
+void Interrupts::Check() const {
+  if (const int signal = received_; signal != 0) {
+    throw Interrupted(signal);
+  }
+}
+
+void Interrupts::Watch() {
+  constexpr timespec kPatience = {0, 50'000'000};
+  while (!is_done_) {
+    const int signal = sigtimedwait(&signals_, nullptr, &kPatience);
+    if (signal <= 0) {
+      continue;
+    }
+    if (received_ != 0) {
+      std::_Exit(128 + signal);
+    }
+    received_ = signal;
+  }
+}
+
+}  // namespace cpp_infer

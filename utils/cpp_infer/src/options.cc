@@ -1,0 +1,60 @@
+#include "cpp_infer/options.h"
+
+#include "cpp_infer/description.h"
+#include "cpp_infer/errors.h"
+
+namespace cpp_infer {
+namespace {
+
+constexpr int kMostDevices = 1023;
+constexpr int kLargestBatch = 4096;
+constexpr int kMostThreads = 256;
+
+void RequireFile(const std::filesystem::path& path, const std::string& flag) {
+  std::error_code ignored;  // What cannot be looked at is no file either.
+  if (!std::filesystem::is_regular_file(path, ignored)) {
+    throw UserError("'" + path.string() + "' is no file: give one with --" + flag);
+  }
+}
+
+}  // namespace
+
+const std::vector<Flag>& KnownFlags() {
+  static const std::vector<Flag> kFlags = {
+      {"mindir_path", "", "the model, as export.py writes it (.mindir)"},
+      {"dataset_path", "", "a folder of images, read with its sub-folders, or one image"},
+      {"device_id", "0", "the accelerator to use; without effect on a CPU"},
+      {"device_target", "auto", "CPU, GPU or Ascend; auto: Ascend with MindSpore Lite, CPU with Python"},
+      {"engine", "auto", "lite (MindSpore Lite), python (the installed mindspore), auto: lite where it was built"},
+      {"config", "", "the model's description; by default the .json beside the model"},
+      {"on_bad_image", "skip", "skip: name, count and leave out what is no image; fail: stop at the first"},
+      {"batch_size", "0", "images in a call; 0: as exported, 1 for a model that takes any number"},
+      {"num_threads", "2", "threads that decode and resize images"},
+      {"python", "", "interpreter of the Python engine; by default the one found when this was built"},
+  };
+  return kFlags;
+}
+
+Options ReadOptions(const Flags& flags) {
+  Options options;
+  options.model = flags.Required("mindir_path");
+  options.dataset = flags.Required("dataset_path");
+  options.is_description_given = !flags.Text("config").empty();
+  options.description =
+      options.is_description_given ? std::filesystem::path(flags.Text("config")) : DescriptionPath(options.model);
+  options.engine = flags.Choice("engine", {"auto", "python", "lite"});
+  const std::string& target = flags.Choice("device_target", {"auto", "CPU", "GPU", "Ascend"});
+  options.device_target = target == "auto" ? "" : target;
+  options.device_id = flags.Integer("device_id", 0, kMostDevices);
+  options.bad_images = flags.Choice("on_bad_image", {"skip", "fail"}) == "skip" ? BadImages::kSkip : BadImages::kFail;
+  options.batch_size = flags.Integer("batch_size", 0, kLargestBatch);
+  options.num_threads = flags.Integer("num_threads", 1, kMostThreads);
+  options.python = flags.Text("python");
+  RequireFile(options.model, "mindir_path");
+  if (!options.python.empty()) {
+    RequireFile(options.python, "python");
+  }
+  return options;
+}
+
+}  // namespace cpp_infer

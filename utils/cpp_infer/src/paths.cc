@@ -1,0 +1,126 @@
+#include "cpp_infer/paths.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cerrno>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <system_error>
+
+#include "cpp_infer/errors.h"
+
+namespace cpp_infer {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array kSuffixes = {".jpg", ".jpeg", ".png", ".bmp"};  // As utils/image_files.py has them.
+
+std::string LastError() { return std::generic_category().message(errno); }
+
+bool IsImageName(const fs::path& path) {
+  std::string suffix = path.extension().string();
+  std::transform(suffix.begin(), suffix.end(), suffix.begin(),
+                 [](unsigned char letter) { return std::tolower(letter); });
+  const bool is_hidden = path.filename().string().rfind('.', 0) == 0;
+  return !is_hidden && std::find(kSuffixes.begin(), kSuffixes.end(), suffix) != kSuffixes.end();
+}
+
+std::vector<ImageFile> ListFolder(const fs::path& folder) {
+  std::vector<ImageFile> files;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
+    if (IsImageName(entry.path()) && entry.is_regular_file()) {
+      files.push_back({entry.path(), entry.path().lexically_relative(folder).generic_string(), StemOf(entry.path())});
+    }
+  }
+  const auto is_earlier = [](const ImageFile& one, const ImageFile& other) { return one.name < other.name; };
+  std::sort(files.begin(), files.end(), is_earlier);
+  return files;
+}
+
+void RefuseEqualStems(const std::vector<ImageFile>& files) {
+  std::map<std::string, std::string> name_of_stem;
+  for (const ImageFile& file : files) {
+    const auto [found, is_new] = name_of_stem.emplace(file.stem, file.name);
+    if (!is_new) {
+      throw UserError("'" + found->second + "' and '" + file.name + "' would have the same result files, '" +
+                      file.stem + "_0.bin': rename one of them");
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<ImageFile> FindImages(const fs::path& dataset) {
+  std::error_code ignored;  // What cannot be looked at is neither file nor folder.
+  if (fs::is_regular_file(dataset, ignored)) {
+    return {{dataset, dataset.filename().string(), StemOf(dataset)}};
+  }
+  if (!fs::is_directory(dataset, ignored)) {
+    throw UserError("'" + dataset.string() + "' does not exist: give a folder of images with --dataset_path");
+  }
+  try {
+    std::vector<ImageFile> files = ListFolder(dataset);
+    if (files.empty()) {
+      throw UserError("no image (.jpg, .jpeg, .png, .bmp) is in '" + dataset.string() +
+                      "' or its sub-folders: give another folder with --dataset_path");
+    }
+    RefuseEqualStems(files);
+    return files;
+  } catch (const fs::filesystem_error& error) {
+    throw UserError("'" + error.path1().string() + "' cannot be listed (" + error.code().message() +
+                    "): change its permissions");
+  }
+}
+
+std::string StemOf(const fs::path& file) {
+  const std::string name = file.filename().string();
+  return name.substr(0, name.find('.'));
+}
+
+std::vector<std::uint8_t> ReadFile(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  if (!file) {
+    throw ImageError("cannot be read (" + LastError() + ")");
+  }
+  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(file.tellg()));
+  file.seekg(0);
+  if (!file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()))) {
+    throw ImageError("cannot be read (" + LastError() + ")");
+  }
+  return bytes;
+}
+
+void WriteFile(const fs::path& path, const void* data, std::size_t num_bytes) {
+  const fs::path temporary = path.parent_path() / ("." + path.filename().string() + "." + std::to_string(getpid()));
+  std::ofstream file(temporary, std::ios::binary | std::ios::trunc);
+  file.write(static_cast<const char*>(data), static_cast<std::streamsize>(num_bytes));
+  file.close();
+  std::error_code error(errno, std::generic_category());
+  if (file) {
+    fs::rename(temporary, path, error);
+    if (!error) {
+      return;
+    }
+  }
+  std::error_code ignored;  // The first error is the one to tell.
+  fs::remove(temporary, ignored);
+  throw UserError("'" + path.string() + "' cannot be written (" + error.message() + "): check the folder and the disk");
+}
+
+void WriteFile(const fs::path& path, std::string_view text) { WriteFile(path, text.data(), text.size()); }
+
+void MakeFolder(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) {
+    throw UserError("folder '" + path.string() + "' cannot be made (" + error.message() +
+                    "): work in a folder that you may write to");
+  }
+}
+
+}  // namespace cpp_infer

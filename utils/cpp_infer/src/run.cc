@@ -1,0 +1,86 @@
+#include "cpp_infer/run.h"
+
+#include <unistd.h>
+
+#include <exception>
+#include <filesystem>
+#include <iostream>
+
+#include "batch.h"
+#include "cpp_infer/errors.h"
+#include "inference.h"
+
+namespace cpp_infer {
+namespace {
+
+namespace fs = std::filesystem;
+
+void CheckDescription(const ModelDescription& description, const Options& options, const std::string& suite) {
+  const std::string path = options.description.string();
+  if (description.suite != suite) {
+    throw UserError("'" + path + "' describes a model of " + description.suite + " and this program runs those of " +
+                    suite + ": give another --mindir_path");
+  }
+  if (description.file_format != "MINDIR") {
+    throw UserError("'" + path + "' describes a file of format " + description.file_format +
+                    ": export the model with --file_format=MINDIR");
+  }
+  if (!options.is_description_given && description.file != options.model.filename()) {
+    throw UserError("'" + path + "' describes '" + description.file + "': export the model again, or give --config");
+  }
+}
+
+void Infer(const Options& options, const Program& program, const Interrupts& interrupts) {
+  const ModelDescription description = ReadDescription(options.description);
+  CheckDescription(description, options, program.suite);
+  (void)BatchSize(description, options.batch_size);  // a wrong one is refused before the model is loaded
+  const std::vector<ImageFile> files = FindImages(options.dataset);
+  const fs::path folder = fs::current_path();
+  const fs::path times = folder / "time_Result";
+  ResultFiles results(folder, description.outputs);
+  MakeFolder(times);
+  const std::unique_ptr<Engine> engine =
+      MakeEngine({options.engine, options.model, options.device_target, options.device_id, options.python});
+  Progress progress(std::cerr, isatty(STDERR_FILENO) == 1, files.size());
+  progress.Say("model '" + options.model.string() + "' loaded, engine " + engine->Name() + ", " +
+               std::to_string(files.size()) + " images");
+  const Timings timings = Infer(options, description, files, *engine, results, progress, interrupts);
+  if (results.num_images() == 0) {
+    throw UserError("none of the " + std::to_string(files.size()) + " images in '" + options.dataset.string() +
+                    "' can be read: see the warnings above");
+  }
+  WriteFile(times / "test_perform_static.txt", timings.Report());
+  results.Finish(program.suite, options.model, engine->Name());
+  std::cout << results.num_images() << " images done, " << results.num_skipped() << " left out\n" << timings.Report();
+}
+
+int Run(const std::vector<std::string>& arguments, const Program& program) {
+  const Interrupts interrupts;  // before anything makes a thread
+  const Flags flags(KnownFlags(), arguments);
+  if (flags.is_help()) {
+    std::cout << program.summary << "\n" << FlagsHelp(KnownFlags());
+    return 0;
+  }
+  Infer(ReadOptions(flags), program, interrupts);
+  return 0;
+}
+
+}  // namespace
+
+int RunMain(int argc, char** argv, const Program& program) {
+  const std::string name = argc > 0 ? fs::path(argv[0]).filename().string() : program.suite;
+  try {
+    return Run({argv + (argc > 0 ? 1 : 0), argv + argc}, program);
+  } catch (const Interrupted& error) {
+    std::cerr << "\n" << name << ": " << error.what() << ", result_Files.json was not written" << std::endl;
+    return 128 + error.signal();
+  } catch (const UserError& error) {
+    std::cerr << name << ": error: " << error.what() << std::endl;
+    return kExitUserError;
+  } catch (const std::exception& error) {
+    std::cerr << name << ": fault: " << error.what() << std::endl;
+    return kExitFault;
+  }
+}
+
+}  // namespace cpp_infer
