@@ -15,6 +15,8 @@ from utils.training.run import Run, open_run
 
 from . import build
 from .config import NasFpnConfig
+from .layers import FROZEN
+from .retinanet_nasfpn import RetinaNetNasFpn
 
 logger = logging.getLogger(__name__)
 
@@ -63,29 +65,26 @@ def train(config: NasFpnConfig) -> TrainResult:
 def _build_trainer(config: NasFpnConfig, run: Run) -> Trainer:
     split = build.open_configured_split(config, is_training=True)
     num_classes = build.num_classes(config, split)
-    source = build.build_training_source(config, split)
+    source = build.build_training_source(config, split, run.workers)
     network = build.build_network(config, num_classes)
     checkpoints = CheckpointFolder(
         run.folder.checkpoints_path, pattern=CHECKPOINT_PATTERN, best_name=BEST_CHECKPOINT,
         keep_last=config.keep_checkpoint_max,
     )
     begins_anew = not config.resume or (config.resume == AUTO and not checkpoints.files())
-    if config.pre_trained and begins_anew:
-        build.load_pretrained(config, network)
-    elif config.frozen_stages > 0 and begins_anew:
-        logger.warning("frozen_stages is %d without pre_trained: what is frozen keeps random weights; set "
-                       "--pre_trained, or --frozen_stages=0", config.frozen_stages)
-    step = build.build_train_step(config, network, num_classes, resolve_amp_level(config.amp_level, run.device.target))
+    if begins_anew and run.workers.is_main:   # the others get the weights of worker 0
+        _load_first_weights(config, network)
+    amp_level = resolve_amp_level(config.amp_level, run.device.target)
+    step = build.build_train_step(config, network, num_classes, amp_level, run.workers)
     _log_plan(config, split, source.images_per_step)
     evaluate = None
     if config.run_eval:
         evaluation_split = build.open_configured_split(config, is_training=False)
-        evaluate = InTrainingEvaluation(build.build_evaluator(config, network, evaluation_split))
+        evaluate = InTrainingEvaluation(build.build_evaluator(config, network, evaluation_split, run.workers))
     return Trainer(
-        step=step, source=source,
+        step=step, source=source, run=run.folder, on_saved=run.on_saved, checkpoints=checkpoints,
         learning_rates=build.build_schedule(config, source.steps_per_epoch, source.images_per_step),
-        run=run.folder, on_saved=run.on_saved, checkpoints=checkpoints, epochs=config.epoch_size,
-        log_interval=config.log_interval,
+        epochs=config.epoch_size, log_interval=config.log_interval,
         save_every_epochs=config.save_checkpoint_epochs if config.save_checkpoint else config.epoch_size,
         evaluate=evaluate, eval_interval=config.eval_interval, eval_start_epoch=config.eval_start_epoch,
         best_metric="mAP" if evaluate else "", lines=LogLines(), max_bad_steps=config.max_bad_steps,
@@ -93,6 +92,19 @@ def _build_trainer(config: NasFpnConfig, run: Run) -> Trainer:
         first_epoch=config.pre_trained_epoch_size + 1, earlier=build.earlier_checkpoint(config),
         class_names=split.records.class_names, category_ids=split.records.category_ids,
     )
+
+
+def _load_first_weights(config: NasFpnConfig, network: RetinaNetNasFpn) -> None:
+    """Loads `pre_trained`; without it says which keys are meant for pretrained weights."""
+    if config.pre_trained:
+        build.load_pretrained(config, network)
+        return
+    if config.frozen_stages > 0:
+        logger.warning("frozen_stages is %d without pre_trained: what is frozen keeps random weights; set "
+                       "--pre_trained, or --frozen_stages=0", config.frozen_stages)
+    if config.norm_statistics == FROZEN:
+        logger.warning("norm_statistics is frozen without pre_trained: nothing is normalised; set --pre_trained, or "
+                       "--norm_statistics=trained")
 
 
 def _log_plan(config: NasFpnConfig, split: Split, images_per_step: int) -> None:
