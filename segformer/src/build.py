@@ -89,7 +89,10 @@ def build_evaluator(
     config: SegformerConfig, network: Segformer, pairs: tuple[ImagePair, ...],
     names: tuple[str, ...] | None = None, workers: Workers = ALONE,
 ) -> Evaluator:
-    """Builds what evaluates the network on images and labels; `names` are those of the checkpoint where it has any."""
+    """Builds what evaluates the network on images and labels, each worker its share.
+
+    `names` are those of the checkpoint where it has any.
+    """
     return Evaluator(
         predictor=build_predictor(config, network), pairs=pairs, class_names=names or names_of_classes(config),
         ignore_label=config.dataset_ignore_label, num_loaders=clamp_workers(config.dataset_eval_num_parallel_workers),
@@ -210,7 +213,7 @@ def load_pretrained(config: SegformerConfig, network: Segformer, path: Path) -> 
     )
 
 
-def build_schedule(config: SegformerConfig, steps_per_epoch: int, workers: Workers = ALONE) -> np.ndarray:
+def build_schedule(config: SegformerConfig, steps_per_epoch: int, images_per_step: int) -> np.ndarray:
     """Computes the learning rate of every step, float64[epoch_size * steps_per_epoch].
 
     Raises:
@@ -222,7 +225,7 @@ def build_schedule(config: SegformerConfig, steps_per_epoch: int, workers: Worke
             f"warmup_steps is {config.warmup_steps} and the run has {total} steps, so the rate would never reach lr: "
             "lower warmup_steps or raise epoch_size"
         )
-    lr = effective_lr(config, workers)
+    lr = effective_lr(config, images_per_step)
     warmup = (config.warmup_steps, config.warmup_ratio)
     if config.lr_schedule == "poly":
         return poly_schedule(lr, total, *warmup, power=config.poly_power, lr_end=lr * config.lr_end_rate)
@@ -231,11 +234,9 @@ def build_schedule(config: SegformerConfig, steps_per_epoch: int, workers: Worke
     return constant_schedule(lr, total, *warmup)
 
 
-def effective_lr(config: SegformerConfig, workers: Workers = ALONE) -> float:
-    """Returns the highest learning rate, scaled to the images of a step of all workers where `lr_base_batch` is set."""
-    if config.lr_base_batch is None:
-        return config.lr
-    return config.lr * config.batch_size * config.accumulate_steps * workers.count / config.lr_base_batch
+def effective_lr(config: SegformerConfig, images_per_step: int) -> float:
+    """Returns the highest learning rate, scaled to the images in a step of all workers where `lr_base_batch` is set."""
+    return config.lr if config.lr_base_batch is None else config.lr * images_per_step / config.lr_base_batch
 
 
 def open_split(config: SegformerConfig, is_training: bool) -> tuple[ImagePair, ...]:
@@ -273,7 +274,7 @@ def choose_outputs(config: SegformerConfig) -> Outputs:
 def build_training_source(
     config: SegformerConfig, pairs: tuple[ImagePair, ...], workers: Workers = ALONE,
 ) -> TrainingSource:
-    """Builds the batches of a run, of this worker."""
+    """Builds the batches that a worker of a run trains on."""
     size = network_size(config)
     augmentation = AugmentSettings(
         base_size=config.base_size, crop_size=config.crop_size, scale_range=config.scale_range,

@@ -68,8 +68,8 @@ class InTrainingEvaluation:
     def __call__(self, epoch: int) -> Mapping[str, float]:
         """Returns mIoU, mean accuracy and pixel accuracy."""
         evaluation = self.evaluator.evaluate()
-        name = checkpoint_name(self.backbone, epoch)
-        for line in format_result(evaluation.matrix, self.evaluator.class_names, name).splitlines():
+        block = format_result(evaluation.matrix, self.evaluator.class_names, checkpoint_name(self.backbone, epoch))
+        for line in block.splitlines() if self.evaluator.workers.is_main else ():
             logger.info("%s", line)
         return metrics_of(evaluation)
 
@@ -86,31 +86,35 @@ def train(config: SegformerConfig) -> TrainResult:
 
 
 def _build_trainer(config: SegformerConfig, run: Run) -> Trainer:
+    workers = run.workers
     checkpoints = CheckpointFolder(
         run.folder.checkpoints_path, pattern=checkpoint_name(config.backbone, "{epoch}"),
         best_name=checkpoint_name(config.backbone, "best"), keep_last=config.keep_checkpoint_max,
     )
-    begins_anew = not config.resume or (config.resume == AUTO and not checkpoints.files())
+    begins_anew = not config.resume or (config.resume == AUTO and not workers.broadcast(checkpoints.files()))
     pretrained = build.find_pretrained(config) if begins_anew else None
     pairs = build.open_split(config, is_training=True)
-    source = build.build_training_source(config, pairs)
+    source = build.build_training_source(config, pairs, workers)
     network = build.build_network(config)
     if pretrained is not None:
         build.load_pretrained(config, network, pretrained)
-    step = build.build_train_step(config, network, resolve_amp_level(config.amp_level, run.device.target))
+    elif begins_anew and config.norm_statistics == "frozen":
+        logger.warning("norm_statistics is frozen without pretrained weights: the head normalises nothing; set "
+                       "--load_ckpt=True, or --norm_statistics=trained")
+    step = build.build_train_step(config, network, resolve_amp_level(config.amp_level, run.device.target), workers)
     names = build.names_of_classes(config)
     logger.info("%d images, %d classes: %s", len(pairs), len(names), ", ".join(names))
-    logger.info("highest learning rate %g, %d images in a step", build.effective_lr(config), source.images_per_step)
+    logger.info("highest learning rate %g, %d images in a step",
+                build.effective_lr(config, source.images_per_step), source.images_per_step)
     evaluate = None
     if config.run_eval:
         evaluation_pairs = build.open_split(config, is_training=False)
-        evaluate = InTrainingEvaluation(
-            build.build_evaluator(config, network, evaluation_pairs, names), config.backbone
-        )
+        evaluator = build.build_evaluator(config, network, evaluation_pairs, names, workers)
+        evaluate = InTrainingEvaluation(evaluator, config.backbone)
     return Trainer(
-        step=step, source=source, learning_rates=build.build_schedule(config, source.steps_per_epoch),
-        run=run.folder, on_saved=run.on_saved, checkpoints=checkpoints, epochs=config.epoch_size,
-        log_interval=config.log_interval,
+        step=step, source=source, run=run.folder, on_saved=run.on_saved, checkpoints=checkpoints,
+        learning_rates=build.build_schedule(config, source.steps_per_epoch, source.images_per_step),
+        epochs=config.epoch_size, log_interval=config.log_interval,
         save_every_epochs=config.save_checkpoint_epochs if config.save_checkpoint else config.epoch_size,
         evaluate=evaluate, eval_interval=config.eval_interval, eval_start_epoch=config.eval_start_epoch,
         best_metric=BEST_METRIC if evaluate and config.save_best_ckpt else "", lines=LogLines(),

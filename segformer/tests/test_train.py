@@ -56,23 +56,21 @@ def test_float32_needs_no_loss_scale_and_float16_a_dynamic_one(arguments, amp_le
 
 
 def test_schedules_of_the_configuration():
-    steps = build.build_schedule(load([*TINY, "--epoch_size=2", "--lr=0.5"]), 3)
+    steps = build.build_schedule(load([*TINY, "--epoch_size=2", "--lr=0.5"]), 3, 2)
     assert steps.tolist() == [0.5] * 6
-    steps = build.build_schedule(load([*TINY, "--epoch_size=2", "--lr=0.6", "--lr_schedule=poly"]), 3)
+    steps = build.build_schedule(load([*TINY, "--epoch_size=2", "--lr=0.6", "--lr_schedule=poly"]), 3, 2)
     np.testing.assert_allclose(steps, [0.6, 0.5, 0.4, 0.3, 0.2, 0.1])
     arguments = ("--epoch_size=1", "--lr=0.8", "--lr_schedule=cosine", "--warmup_steps=1", "--warmup_ratio=0.5")
     # cosine at 0, 1/2: 1, 0.5; times 0.5 at the first
-    np.testing.assert_allclose(build.build_schedule(load([*TINY, *arguments]), 2), [0.4, 0.4])
-    # 0.4 is for 8 images a step, 2 x 2 are made
-    config = load([*TINY, "--lr=0.4", "--lr_base_batch=8", "--accumulate_steps=2"])
-    assert build.effective_lr(config) == pytest.approx(0.2)
-    assert build.effective_lr(config, Workers(1, 4)) == pytest.approx(0.8)   # 2 x 2 on each of four workers
-    assert build.build_schedule(config, 1, Workers(1, 4))[0] == pytest.approx(0.8)
+    np.testing.assert_allclose(build.build_schedule(load([*TINY, *arguments]), 2, 2), [0.4, 0.4])
+    config = load([*TINY, "--lr=0.4", "--lr_base_batch=8"])
+    assert build.effective_lr(config, 4) == pytest.approx(0.2)
+    assert build.build_schedule(config, 1, 16).tolist() == pytest.approx([0.8] * config.epoch_size)
 
 
 def test_a_warm_up_longer_than_the_run_is_refused():
     with pytest.raises(BadValueError, match="warmup_steps is 1500 and the run has 1000 steps"):
-        build.build_schedule(load([*TINY, "--epoch_size=10", "--warmup_steps=1500"]), 100)
+        build.build_schedule(load([*TINY, "--epoch_size=10", "--warmup_steps=1500"]), 100, 2)
 
 
 def test_widths_depths_and_head_override_the_backbone():
