@@ -14,6 +14,7 @@ from pydantic import Field
 
 from utils.model_utils.config_base import Config, Contradiction, InactiveKey, PathRule, PathText, says_true
 from utils.model_utils.errors import BadValueError
+from utils.model_utils.object_storage import is_object_url
 
 logger = logging.getLogger(__name__)
 
@@ -97,9 +98,10 @@ class ModelArtsKeys(RuntimeKeys):
         return values
 
     def results_folder(self, key: str = "run_dir") -> Path:
-        """Returns the folder that `key` names; `output_path` in a job that does not give it."""
-        is_in_job = self.enable_modelarts and not self.was_given(key)
-        return Path(self.output_path) if is_in_job else super().results_folder(key)
+        """Returns the folder of `key`; in a job that does not give it, `train_url` if a path, else `output_path`."""
+        if not self.enable_modelarts or self.was_given(key):
+            return super().results_folder(key)
+        return Path(self.output_path if not self.train_url or is_object_url(self.train_url) else self.train_url)
 
 
 class TrainingKeys(RuntimeKeys):

@@ -59,8 +59,10 @@ def load_job(folder, *arguments, yaml="seed: 1\n"):
     (["--enable_modelarts=True", "--output_path=/out"], "/out"),
     (["--enable_modelarts=True", "--output_path=/out", "--run_dir=/run"], "/run"),
     (["--output_path=/out"], "/here"),
+    (["--enable_modelarts=True", "--train_url=/mnt/out"], "/mnt/out"),
+    (["--enable_modelarts=True", "--train_url=obs://b/out"], "/cache/train"),
 ])
-def test_results_go_to_output_path_in_a_job_that_gives_no_run_dir(given, folder, tmp_path, monkeypatch):
+def test_results_of_a_job_that_gives_no_run_dir_go_where_the_platform_takes_them(given, folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = load_job(tmp_path, *given)
     assert config.results_folder() == (tmp_path if folder == "/here" else Path(folder))
