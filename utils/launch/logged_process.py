@@ -97,8 +97,8 @@ class LoggedProcess:
         """Returns the last lines that the process has written."""
         return self._output.last_lines()
 
-    def follow(self) -> int:
-        """Copies the output to standard output until the process ends; returns its exit code.
+    def follow(self, is_shown: bool = True) -> int:
+        """Waits until the process ends, copying its output to standard output if it is shown; returns its exit code.
 
         Ctrl-C, SIGTERM and a closed terminal are passed on to the process, which is waited for.
         """
@@ -107,7 +107,8 @@ class LoggedProcess:
             code = None
             while code is None:
                 code = self._process.poll()
-                show(self._output.new_output())
+                if is_shown:
+                    show(self._output.new_output())
                 if code is None:
                     time.sleep(POLL_SECONDS)
             return shell_code(code)

@@ -10,7 +10,6 @@ import time
 from utils.model_utils.errors import BadStateError
 
 HOST_VARIABLE, PORT_VARIABLE = "MS_SCHED_HOST", "MS_SCHED_PORT"
-GRACE_SECONDS = 15.0  # for a checkpoint that is being written
 _POLL_SECONDS = 1.0
 
 
@@ -45,10 +44,10 @@ def wait_for_scheduler(host: str, port: int, seconds: float) -> str:
 def end_without_scheduler() -> None:
     """Lets a thread end this worker where the job is broken and the worker cannot notice by itself.
 
-    Where a worker has died, the scheduler ends after 30 seconds without a sign of life, and MindSpore sends the others
-    SIGTERM. Python's handler of it waits for the operation that is running, and an operation that waits for the dead
-    worker never ends. So the thread takes note of the signal, and where the scheduler is gone too, it allows for
-    `GRACE_SECONDS`. A SIGTERM of the user leaves the scheduler where it is.
+    Where a worker has died, MindSpore sends the others SIGTERM after 30 seconds without a sign of life, and the
+    scheduler ends 30 seconds after that. Python's handler of the signal waits for the operation that is running, and an
+    operation that waits for the dead worker never ends. So the thread takes note of the signal, and ends the process
+    when the scheduler is gone too. A SIGTERM of the user leaves the scheduler where it is.
     """
     read, write = os.pipe()
     os.set_blocking(write, False)
@@ -62,7 +61,6 @@ def _watch(signals: int, host: str, port: int) -> None:
         pass
     while _reached_address(host, port):
         time.sleep(_POLL_SECONDS)
-    time.sleep(GRACE_SECONDS)
     print("error: the job's scheduler has ended: another process of the job has failed, see its log",
           file=sys.stderr, flush=True)
     os._exit(1)

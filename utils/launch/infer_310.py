@@ -1,0 +1,233 @@
+"""Runs an exported model over a folder of images in C++ and scores what it finds.
+
+Called by the launchers run_infer_310.sh of the suites, which read
+
+    start_with_python infer_310.py --suite=SUITE --annotations=file|folder [--images=SUBFOLDER] -- "$@"
+
+where `{}` in SUBFOLDER, of DATA_PATH, stands for the split. The user gives MINDIR_PATH DATA_PATH ANNO_PATH [DEVICE_ID]
+and any of `OPTIONS`. The stages are building (once, cpp_build.py), inference and post-processing; each has its log in
+the folder where the launcher is called. The first that fails ends the launcher with its exit code and last lines.
+"""
+
+import argparse
+import contextlib
+import math
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+if not __package__:
+    sys.path[0] = str(ROOT)  # in place of this folder
+
+import numpy as np  # noqa: E402
+
+from utils.exporting.description import ModelDescription, read_description  # noqa: E402
+from utils.exporting.result_files import RESULT_FOLDER  # noqa: E402
+from utils.image_files import find_image_files  # noqa: E402
+from utils.launch.cpp_build import build, cached_program  # noqa: E402
+from utils.launch.logged_process import LoggedProcess, show  # noqa: E402
+from utils.model_utils.command import run_command  # noqa: E402
+from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError  # noqa: E402
+from utils.model_utils.files import make_writable_folder, write_bytes  # noqa: E402
+
+ARGUMENTS = "MINDIR_PATH DATA_PATH ANNO_PATH [DEVICE_ID] [--key=value]..."
+OPTIONS = ("on_bad_image", "engine", "device_target", "batch_size", "num_threads")  # of the C++ program
+SPLIT_OPTION, RUN_DIR_OPTION = "eval_split", "run_dir"
+BUILD_LOG, INFER_LOG, SCORE_LOG = "build.log", "infer.log", "acc.log"
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """What a launcher says of itself.
+
+    Attributes:
+        program: its file name.
+        suite: name of the suite.
+        annotations: kind of ANNO_PATH, "file" or "folder".
+        images: folder in DATA_PATH that is taken instead where it exists; {} stands for the split.
+    """
+
+    program: str
+    suite: str
+    annotations: str
+    images: str
+
+
+@dataclass(frozen=True)
+class Inference:
+    """What a user has asked for; paths are absolute.
+
+    Attributes:
+        model: the MindIR.
+        images: folder of images, or an image.
+        annotations: file or folder.
+        device_id: number of the device.
+        split: of a data set in the layout of Cityscapes.
+        folder: takes results and logs.
+        options: of the C++ program.
+    """
+
+    model: Path
+    images: Path
+    annotations: Path
+    device_id: int
+    split: str
+    folder: Path
+    options: dict[str, str] = field(default_factory=dict)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Builds, infers, scores; returns the exit code of the launcher."""
+    launcher, given = read_launcher(argv)
+    if "--help" in given or "-h" in given:
+        print(f"usage: {launcher.program} {ARGUMENTS}\nkeys: {', '.join((*OPTIONS, SPLIT_OPTION, RUN_DIR_OPTION))}")
+        return 0
+    job = read_arguments(given, launcher)
+    make_writable_folder(job.folder)
+    check_disk(job, check_model(job.model, launcher.suite))
+    for name in (BUILD_LOG, INFER_LOG, SCORE_LOG):
+        (job.folder / name).unlink(missing_ok=True)  # of an earlier run
+    program = cached_program(ROOT, launcher.suite)
+    with contextlib.chdir(job.folder):
+        return build_stage(job, launcher, program) or infer_stage(job, program) or score_stage(job, launcher)
+
+
+def read_launcher(argv: Sequence[str]) -> tuple[Launcher, list[str]]:
+    """Splits what the launcher says from what its user has typed, which stands after `--`."""
+    cut = list(argv).index("--")
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--program", required=True)
+    parser.add_argument("--suite", required=True)
+    parser.add_argument("--annotations", choices=("file", "folder"), required=True)
+    parser.add_argument("--images", default="")
+    return Launcher(**vars(parser.parse_args(argv[:cut]))), list(argv[cut + 1:])
+
+
+def read_arguments(given: Sequence[str], launcher: Launcher) -> Inference:
+    """Checks what a user has typed.
+
+    Raises:
+        BadValueError: too few or too many arguments, an unknown key, or a device number that is none.
+        MissingPathError: a path is not there or of another kind.
+    """
+    count = next((index for index, text in enumerate(given) if text.startswith("--")), len(given))
+    if not 3 <= count <= 4:
+        raise BadValueError(f"{count} arguments, wanted 3 or 4; usage: {launcher.program} {ARGUMENTS}")
+    options = _read_options(given[count:])
+    split = options.pop(SPLIT_OPTION, "val")
+    folder = Path(options.pop(RUN_DIR_OPTION, ".")).absolute()
+    device_id = given[3] if count == 4 else "0"
+    if not (device_id.isascii() and device_id.isdigit()):
+        raise BadValueError(f"DEVICE_ID is '{device_id}', wanted the number of a device, 0 or more")
+    images = _existing("DATA_PATH", given[1], "file or folder")
+    subfolder = images / launcher.images.replace("{}", split)
+    return Inference(
+        model=_existing("MINDIR_PATH", given[0], "file"), images=subfolder if subfolder.is_dir() else images,
+        annotations=_existing("ANNO_PATH", given[2], launcher.annotations), device_id=int(device_id), split=split,
+        folder=folder, options=options,
+    )
+
+
+def check_model(model: Path, suite: str) -> ModelDescription:
+    """Reads the description of a model before anything is built for it.
+
+    Raises:
+        MissingPathError: it has none.
+        BadValueError: it is of another suite, or no MindIR.
+    """
+    description = read_description(model)
+    if description.suite != suite:
+        raise BadValueError(f"'{model}' is a model of {description.suite}: run it with the run_infer_310.sh of "
+                            f"{description.suite}, or give a model of {suite}")
+    if description.file_format != "MINDIR":
+        raise BadValueError(f"'{model}' has the form {description.file_format}, wanted MINDIR: export the model again")
+    return description
+
+
+def check_disk(job: Inference, description: ModelDescription) -> None:
+    """Refuses to begin what the disk cannot hold: a detector's scores of every anchor are 26 MB for each image.
+
+    Raises:
+        MissingPathError: there are no images.
+        BadStateError: there is too little space.
+    """
+    bytes_per_image = sum(math.prod(each.shape[1:]) * np.dtype(each.dtype).itemsize for each in description.outputs)
+    num_images = len(find_image_files(job.images, flag="DATA_PATH"))
+    old = sum(file.stat().st_size for file in (job.folder / RESULT_FOLDER).glob("*.bin"))  # will be overwritten
+    free = shutil.disk_usage(job.folder).free + old
+    if num_images * bytes_per_image > free:
+        raise BadStateError(
+            f"the results of {num_images} images take {num_images * bytes_per_image / 1e9:.1f} GB and "
+            f"'{job.folder}' has {free / 1e9:.1f} GB left: work in another folder, or give fewer images")
+
+
+def build_stage(job: Inference, launcher: Launcher, program: Path) -> int:
+    """Builds the program where it is missing; returns the exit code."""
+    log = job.folder / BUILD_LOG
+    if program.is_file():
+        write_bytes(log, f"{program} is built from these sources already\n".encode())
+        return 0
+    print(f"building {launcher.suite}'s C++ program, once; log: {log}", flush=True)
+    code = build(ROOT, launcher.suite, program, lambda command: _finish(command, log, "building", is_shown=False))
+    if code == 0 and not log.exists():  # another process has built it meanwhile
+        write_bytes(log, f"{program} was built by another process\n".encode())
+    return code
+
+
+def infer_stage(job: Inference, program: Path) -> int:
+    """Runs the model over the images; returns the exit code."""
+    options = [f"--{name}={value}" for name, value in job.options.items()]
+    command = [str(program), f"--mindir_path={job.model}", f"--dataset_path={job.images}",
+               f"--device_id={job.device_id}", *options]
+    return _finish(command, job.folder / INFER_LOG, "inference", is_shown=sys.stdout.isatty())
+
+
+def score_stage(job: Inference, launcher: Launcher) -> int:
+    """Scores the results and shows what the log says; returns the exit code."""
+    images = job.images if job.images.is_dir() else job.images.parent
+    command = [sys.executable, str(ROOT / launcher.suite / "postprocess.py"), f"--anno_path={job.annotations}",
+               f"--result_path={RESULT_FOLDER}", f"--mindir_path={job.model}", f"--dataset_path={images}",
+               f"--eval_split={job.split}"]
+    log = job.folder / SCORE_LOG
+    code = _finish(command, log, "post-processing", is_shown=False)
+    if code == 0:
+        show(log.read_bytes())
+    return code
+
+
+def _finish(command: Sequence[str], log: Path, what: str, *, is_shown: bool) -> int:
+    """Runs a command to its end; where it fails, says its last lines if they were not shown."""
+    process = LoggedProcess(command, log, {"PYTHONUNBUFFERED": "1"})
+    code = process.follow(is_shown)
+    if code:
+        lines = "" if is_shown else f"{process.last_lines()}\n"
+        print(f"{lines}{what} ended with exit code {code}; log: {log}", file=sys.stderr, flush=True)
+    return code
+
+
+def _read_options(texts: Sequence[str]) -> dict[str, str]:
+    known = (*OPTIONS, SPLIT_OPTION, RUN_DIR_OPTION)
+    options = {}
+    for text in texts:
+        name, has_value, value = text.removeprefix("--").partition("=")
+        if not text.startswith("--") or name not in known or not has_value:
+            raise BadValueError(f"'{text}' is no argument here, wanted --key=value with one of the keys "
+                                f"{', '.join(known)}")
+        options[name] = value
+    return options
+
+
+def _existing(name: str, text: str, kind: str) -> Path:
+    path = Path(text)
+    is_there = path.exists() if kind == "file or folder" else path.is_file() if kind == "file" else path.is_dir()
+    if not is_there:
+        state = f"is no {kind}" if path.exists() else "does not exist"
+        raise MissingPathError(f"{name} '{text}' {state}, wanted a {kind}: correct the path")
+    return path.absolute()
+
+
+if __name__ == "__main__":
+    run_command(lambda: main(sys.argv[1:]), sys.argv[1].partition("=")[2])
