@@ -9,7 +9,7 @@ from utils.model_utils.errors import BadValueError
 from utils.training.checkpoint_file import STATE_NAME, read_checkpoint_file
 from utils.training.checkpoint_info import read_checkpoint_info
 from utils.training.foreign_weights import ForeignWeights, read_foreign_weights, refuse_not_finite
-from utils.training.step import EMA_PREFIX
+from utils.training.graphs import EMA_PREFIX
 from utils.training.weight_conversion import Source
 
 from .config import FasterRcnnConfig

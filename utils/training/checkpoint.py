@@ -17,8 +17,8 @@ from mindspore import nn
 
 from utils.model_utils.errors import BadStateError, BadValueError, UserError
 from utils.training.checkpoint_file import STATE_NAME, TEMPORARY_MARK, read_checkpoint_file, write_checkpoint_file
+from utils.training.graphs import EMA_PREFIX
 from utils.training.optimizer import STATE_PREFIX
-from utils.training.step import EMA_PREFIX
 from utils.training.weight_matching import Matching, describe, differs_in_class_count_only, match, shapes_of
 
 logger = logging.getLogger(__name__)

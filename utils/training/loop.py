@@ -211,7 +211,8 @@ class Trainer:
         times = timer.end(state.global_step)
         record = StepRecord(
             epoch=state.epoch, epochs=self._epochs, step=state.step_in_epoch, steps_per_epoch=state.steps_per_epoch,
-            global_step=state.global_step, learning_rate=learning_rate, **vars(output), **vars(times))
+            global_step=state.global_step, learning_rate=learning_rate, losses=output.losses,
+            grad_norm=output.grad_norm, loss_scale=output.loss_scale, is_finite=output.is_finite, **vars(times))
         meter.add(record)
         bar.update(record)
         self._report_step(record)
