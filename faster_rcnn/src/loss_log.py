@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from utils.model_utils.errors import BadStateError
+from utils.model_utils.files import make_writable_folder
 from utils.training.records import EpochRecord, StepRecord
 
 LOSS_ORDER = (
@@ -15,7 +16,7 @@ class LossLog:
     """Gives the training loop the page's line of a step and writes it to a file of its own.
 
     Args:
-        path: the file.
+        path: the file; its folder is made where it is missing.
         continues: append to what an earlier part of the run has written; otherwise the file begins anew.
 
     Raises:
@@ -24,6 +25,7 @@ class LossLog:
 
     def __init__(self, path: Path, continues: bool) -> None:
         self.path = path
+        make_writable_folder(path.parent)
         self._write("", "a" if continues else "w")
 
     def step_lines(self, record: StepRecord) -> list[str]:

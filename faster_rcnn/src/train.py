@@ -8,7 +8,7 @@ from utils.detection.mindrecord_info import describe_cut_boxes
 from utils.detection.splits import Split
 from utils.model_utils.config import dump_config
 from utils.model_utils.device_adapter import resolve_amp_level
-from utils.model_utils.local_adapter import get_rank_id
+from utils.model_utils.workers import Workers
 from utils.training.checkpoint import CheckpointFolder
 from utils.training.loop import Trainer
 from utils.training.records import TrainResult
@@ -17,10 +17,12 @@ from utils.training.run import Run, open_run
 
 from . import build
 from .config import FasterRcnnConfig
+from .FasterRcnn.faster_rcnn_res2net import FasterRcnnRes2net
 from .loss_log import LossLog
 
 logger = logging.getLogger(__name__)
 
+CHECKPOINT_FOLDER = "ckpt_0"  # of worker 0, which alone writes checkpoints
 CHECKPOINT_PATTERN = "faster_rcnn-{epoch}_{step}.ckpt"
 BEST_CHECKPOINT = "faster_rcnn_best.ckpt"
 
@@ -32,23 +34,24 @@ def train(config: FasterRcnnConfig) -> TrainResult:
         UserError: a path, the data, a checkpoint or the run folder cannot be used, or the loss is not finite.
     """
     build.refuse_unbuilt(config)
-    rank = get_rank_id()
-    with open_run(config, str(Path(config.save_checkpoint_path, f"ckpt_{rank}"))) as run:
+    with open_run(config, str(Path(config.save_checkpoint_path, CHECKPOINT_FOLDER))) as run:
         checkpoints = CheckpointFolder(
             run.folder.checkpoints_path, pattern=CHECKPOINT_PATTERN, best_name=BEST_CHECKPOINT,
             keep_last=config.keep_checkpoint_max,
         )
         continued = find_state(config.resume, checkpoints)
-        config = _with_earlier_network(config, continued[0] if continued else None)
+        config = _with_earlier_network(config, continued[0] if continued else None, run.workers)
         run.folder.write_config(dump_config(config))
-        lines = LossLog(run.folder.path / f"loss_{rank}.log", continues=continued is not None)
+        lines = LossLog(run.folder.path / f"loss_{run.workers.rank}.log", continues=continued is not None)
         return _build_trainer(config, run, checkpoints, lines, begins_anew=continued is None).fit()
 
 
-def _with_earlier_network(config: FasterRcnnConfig, continued: Path | None) -> FasterRcnnConfig:
-    """Returns the configuration of the network whose weights the run begins with."""
+def _with_earlier_network(config: FasterRcnnConfig, continued: Path | None, workers: Workers) -> FasterRcnnConfig:
+    """Returns the configuration of the network whose weights the run begins with; worker 0 reads their file."""
     earlier = continued or (Path(config.pre_trained) if config.pre_trained else None)
-    return config if earlier is None else build.with_stored_network(config, earlier, takes_backbone=False)
+    if earlier is not None and workers.is_main:
+        config = build.with_stored_network(config, earlier, takes_backbone=False)
+    return config.model_copy(update={"res2net_stage1_pool": workers.broadcast(config.res2net_stage1_pool)})
 
 
 def _build_trainer(
@@ -56,18 +59,16 @@ def _build_trainer(
 ) -> Trainer:
     split = build.open_configured_split(config, is_training=True)
     num_classes = build.num_classes(config, split)
-    source = build.build_training_source(config, split)
+    source = build.build_training_source(config, split, run.workers)
     network = build.build_network(config, num_classes)
-    if begins_anew and config.pre_trained:
-        build.load_pretrained(config, network)
-    elif begins_anew:
-        _warn_of_random_weights(config)
+    if begins_anew and run.workers.is_main:   # the others get the weights of worker 0
+        _load_first_weights(config, network)
     step = build.build_train_step(config, network, num_classes, resolve_amp_level(config.amp_level, run.device.target))
     _log_plan(config, split, source.images_per_step, source.steps_per_epoch)
     evaluate = None
     if config.run_eval:
         evaluation_split = build.open_configured_split(config, is_training=False)
-        evaluate = InTrainingEvaluation(build.build_evaluator(config, network, evaluation_split))
+        evaluate = InTrainingEvaluation(build.build_evaluator(config, network, evaluation_split, run.workers))
     return Trainer(
         step=step, source=source, run=run.folder, on_saved=run.on_saved, checkpoints=checkpoints,
         learning_rates=build.build_schedule(config, source.steps_per_epoch, source.images_per_step),
@@ -81,8 +82,11 @@ def _build_trainer(
     )
 
 
-def _warn_of_random_weights(config: FasterRcnnConfig) -> None:
-    """Says which keys are meant for weights that are pretrained."""
+def _load_first_weights(config: FasterRcnnConfig, network: FasterRcnnRes2net) -> None:
+    """Loads `pre_trained`; without it says which keys are meant for pretrained weights."""
+    if config.pre_trained:
+        build.load_pretrained(config, network)
+        return
     if config.frozen_stages > 0:
         logger.warning("frozen_stages is %d without pre_trained: what is frozen keeps random weights; set "
                        "--pre_trained, or --frozen_stages=0", config.frozen_stages)
