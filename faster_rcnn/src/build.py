@@ -218,6 +218,7 @@ def build_train_step(
     return TrainStep(
         with_loss, optimizer, loss_scaler=LossScaler(config.loss_scale, config.loss_scale_mode == "dynamic"),
         clip_norm=config.clip_norm, accumulate_steps=config.accumulate_steps, ema_decay=config.ema_decay,
+        workers=workers, gradient_fusion_mb=config.gradient_fusion_mb,
     )
 
 
