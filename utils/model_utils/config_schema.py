@@ -60,7 +60,9 @@ class RuntimeKeys(Config):
         ".", description="folder that takes everything a run writes; the working directory by default"
     )
     overwrite: bool = Field(False, description="start a new run in a folder that already holds one")
-    enable_profiling: bool = Field(False, description="write MindSpore's profile of the first steps into run_dir")
+    enable_profiling: bool = Field(
+        False, description="training writes MindSpore's profile of its first steps into profile/ of run_dir"
+    )
 
     def results_folder(self, key: str = "run_dir") -> Path:
         """Returns the folder that takes what a command writes, which `key` names."""

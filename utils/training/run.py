@@ -14,7 +14,10 @@ from utils.model_utils.moxing_adapter import open_results, sync_in
 from utils.model_utils.result_uploader import ResultUploader
 from utils.model_utils.workers import Workers
 from utils.training.logging_setup import set_up_logging
+from utils.training.profiling import StepProfiler
 from utils.training.run_folder import RunFolder
+
+PROFILE_FOLDER = "profile"
 
 logger = logging.getLogger(__name__)
 
@@ -27,11 +30,13 @@ class Run:
         folder: takes what the run writes; only worker 0 writes there.
         device: of this process.
         on_saved: to be called with each checkpoint that is complete and the newest.
+        profiler: profiles the first steps, where the configuration asks for it; the one of worker 0 stands for all.
     """
 
     folder: RunFolder
     device: DeviceInfo
     on_saved: Callable[[Path], None]
+    profiler: StepProfiler | None = None
 
     @property
     def workers(self) -> Workers:
@@ -68,7 +73,13 @@ def open_run(config: TrainingKeys, checkpoints: str | None = None) -> Iterator[R
         device = set_up_device(
             config.device_target, config.device_id, seed=config.seed, is_distributed=config.run_distribute)
         with _open_results(config, folder) as results:
-            yield Run(folder, device, results.checkpoint_saved)
+            yield Run(folder, device, results.checkpoint_saved, _profiler(config, folder, device))
+
+
+def _profiler(config: TrainingKeys, folder: RunFolder, device: DeviceInfo) -> StepProfiler | None:
+    if not (config.enable_profiling and folder.writes):
+        return None
+    return StepProfiler(folder.path / PROFILE_FOLDER, device.target)
 
 
 def _open_results(config: TrainingKeys, folder: RunFolder) -> ResultUploader:
