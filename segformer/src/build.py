@@ -126,6 +126,7 @@ def build_train_step(
     return TrainStep(
         with_loss, optimizer, loss_scaler=_loss_scaler(config, amp_level),
         clip_norm=config.clip_norm, accumulate_steps=config.accumulate_steps, ema_decay=config.ema_decay,
+        workers=workers, gradient_fusion_mb=config.gradient_fusion_mb,
     )
 
 
