@@ -67,7 +67,7 @@ class Platform:
         kept = {name: value for name, value in os.environ.items()
                 if not name.startswith(("AWS_", "OBS_", "S3_", "MS_", "RANK_")) and name != "PYTHONPATH"}
         finished = subprocess.run(
-            [sys.executable, str(script), "--enable_modelarts=True", *arguments], cwd=machine.root,
+            [sys.executable, str(script), *arguments], cwd=machine.root,
             env={**kept, **self.variables, **(variables or {})}, capture_output=True, text=True, timeout=300,
             check=False)
         said = finished.stdout + finished.stderr
