@@ -30,7 +30,7 @@ from .box_utils import anchors_per_level, make_anchors
 from .config import NasFpnConfig
 from .dataset import AugmentSettings, TrainingSample
 from .detect import NasFpnDetector
-from .layers import NormSettings
+from .layers import TRAINED, NormSettings
 from .loss import RetinaNetLoss
 from .lr_schedule import cosine_schedule, five_stage_schedule, step_schedule
 from .nasfpn import NasFpn
@@ -52,7 +52,6 @@ def refuse_unbuilt(config: NasFpnConfig) -> None:
         BadStateError: one of them is set.
     """
     unbuilt = {
-        "run_distribute": "training on several devices",
         "enable_profiling": "profiling",
     }
     for key, feature in unbuilt.items():
@@ -92,7 +91,12 @@ def build_inference(config: NasFpnConfig, network: RetinaNetNasFpn) -> RetinaNet
 def build_train_step(
     config: NasFpnConfig, network: RetinaNetNasFpn, num_classes: int, amp_level: str, workers: Workers = ALONE,
 ) -> TrainStep:
-    """Puts loss, optimizer and update around the detector."""
+    """Puts loss, optimizer and update around the detector.
+
+    Raises:
+        BadValueError: a batch is too small for its statistics.
+    """
+    _check_statistics(config)
     loss = RetinaNetLoss(
         num_classes + config.unused_class_outputs, alpha=config.alpha, gamma=config.gamma,
         box_weight=config.box_loss_weight, box_beta=config.box_loss_beta if config.box_loss == "smooth_l1" else 0.0,
@@ -106,7 +110,17 @@ def build_train_step(
     return TrainStep(
         with_loss, optimizer, loss_scaler=LossScaler(config.loss_scale, config.loss_scale_mode == "dynamic"),
         clip_norm=config.clip_norm, accumulate_steps=config.accumulate_steps, ema_decay=config.ema_decay,
+        workers=workers, gradient_fusion_mb=config.gradient_fusion_mb,
     )
+
+
+def _check_statistics(config: NasFpnConfig) -> None:
+    """Refuses a batch with one value for each channel of the coarsest level: the moving variance would be 0 / 0."""
+    if config.norm_statistics == TRAINED and config.batch_size == 1 and config.level_sizes[-1] == (1, 1):
+        raise BadValueError(
+            f"batch_size is 1 and img_shape {list(config.img_shape)}: the coarsest level has one pixel, of which batch "
+            "norm cannot take the variance: raise batch_size or img_shape, or set norm_statistics to frozen"
+        )
 
 
 def load_pretrained(config: NasFpnConfig, network: RetinaNetNasFpn) -> None:

@@ -342,3 +342,9 @@ def test_another_number_of_classes_may_start_anew(network, tmp_path):
 def test_keys_of_a_run_that_cannot_be_are_refused(arguments, sentence):
     with pytest.raises(BadValueError, match=sentence):
         load([*TINY, *arguments])
+
+
+def test_a_batch_of_one_pixel_on_the_coarsest_level_has_no_variance():
+    config = load([*TINY, "--batch_size=1"])
+    with pytest.raises(BadValueError, match=r"is 1 and img_shape \[128, 128\]: .* norm_statistics to frozen"):
+        build.build_train_step(config, build.build_network(config, 2), 2, "O0")

@@ -167,7 +167,7 @@ def test_bad_checkpoints_are_refused(trained, tmp_path):
     assert "neck.stacks.1" in other
 
 
-@pytest.mark.parametrize("argument", ["--run_distribute=True"])
+@pytest.mark.parametrize("argument", ["--enable_profiling=True"])
 def test_what_is_not_built_yet_is_refused(argument, tmp_path):
     sentence = _refused("train.py", *TINY, argument, f"--run_dir={tmp_path / 'run'}")
     assert "is not built yet" in sentence
