@@ -61,8 +61,9 @@ class FreshRoot:
     def carry_out(self, instruction: Instruction, context: Path) -> None:
         if instruction.word == "FROM":
             suite = re.fullmatch(r"debian:(\w+)-slim", instruction.text)[1]
-            subprocess.run(["debootstrap", "--variant=minbase", suite, str(self.folder)], check=True,
-                           stdout=subprocess.DEVNULL)
+            # What it mounts is gone with it.
+            subprocess.run(["unshare", "--mount", "debootstrap", "--variant=minbase", suite, str(self.folder)],
+                           check=True, stdout=subprocess.DEVNULL)
             shutil.copy("/etc/resolv.conf", self.folder / "etc/resolv.conf")
         elif instruction.word == "ENV":
             self.environment |= dict(part.split("=", 1) for part in instruction.text.split())

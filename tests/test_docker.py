@@ -164,4 +164,4 @@ def test_the_cpu_image_can_be_made_and_works(tmp_path):
     assert root.user == "zoo"
     tests = "utils/model_utils/tests/test_config_schema.py nas_fpn/tests/test_network.py"
     assert " passed" in root.run(f".venv/bin/python -m pytest -q {tests}")
-    assert "AP50" in root.run("bash quickstart.sh nas_fpn") if os.environ.get(f"{OPT_IN}_QUICKSTART") else True
+    assert "no suite 'yolo' here" in root.run("bash quickstart.sh yolo 2>&1 || true")   # without installing again
