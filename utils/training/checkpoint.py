@@ -47,6 +47,8 @@ class TrainingState:
         step_in_epoch: optimizer steps made in this epoch.
         global_step: optimizer steps made in all.
         steps_per_epoch: optimizer steps of an epoch.
+        images_per_step: images of an optimizer step, over all workers; 0 in older files.
+        num_workers: workers that trained together.
         epoch_done: whether the epoch's evaluation is done too.
         seed: seed of the run; with the position it is all the random state there is.
         best: the best evaluation so far: {"epoch", "global_step", "metrics"}; None before the first.
@@ -65,6 +67,8 @@ class TrainingState:
     step_in_epoch: int = 0
     global_step: int = 0
     steps_per_epoch: int = 0
+    images_per_step: int = 0
+    num_workers: int = 1
     epoch_done: bool = False
     seed: int = 0
     best: dict | None = None
@@ -74,6 +78,11 @@ class TrainingState:
     class_names: list[str] = field(default_factory=list)
     category_ids: list[int] = field(default_factory=list)
     format_version: int = FORMAT_VERSION
+
+    @property
+    def epochs_done(self) -> float:
+        """How many epochs the run has behind it, the part of the present one included."""
+        return self.epoch - 1 + self.step_in_epoch / max(self.steps_per_epoch, 1)
 
     @property
     def has_averages(self) -> bool:
@@ -121,14 +130,13 @@ class CheckpointFolder:
     """The checkpoints of one run: the last few, and the best.
 
     Args:
-        path: the folder; made if it is missing.
+        path: the folder; made where it is missing when the first checkpoint is written.
         pattern: file name with {epoch} and, mostly, {step} (in the epoch), e.g. "retinanet_nasfpn-{epoch}_{step}.ckpt".
         best_name: file name of the best weights, e.g. "retinanet_nasfpn_best.ckpt".
         keep_last: number of checkpoints to keep beside the best; 0 for all.
 
     Raises:
         BadValueError: if the pattern lacks {epoch} or `keep_last` is negative.
-        BadStateError: if the folder cannot be made.
     """
 
     def __init__(self, path: Path, *, pattern: str, best_name: str, keep_last: int = 3) -> None:
@@ -143,11 +151,6 @@ class CheckpointFolder:
         self._pattern = pattern
         expression = re.escape(pattern).replace(r"\{epoch\}", r"(?P<epoch>\d+)")
         self._expression = re.compile(expression.replace(r"\{step\}", r"(?P<step>\d+)"))
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise BadStateError(
-                f"checkpoint folder '{path}' cannot be made ({error.strerror}); choose another") from error
 
     def save(self, state: TrainingState) -> Path:
         """Writes the checkpoint of the state's epoch and step and removes the oldest ones; returns the file."""
@@ -181,8 +184,17 @@ class CheckpointFolder:
                 logger.warning("passing over a checkpoint: %s", error)
         return None
 
-    def remove_temporaries(self) -> None:
-        """Removes what killed processes left half-written; call it while holding the run folder's lock."""
+    def prepare(self) -> None:
+        """Makes the folder and removes what killed processes left half-written; call it with the run folder's lock.
+
+        Raises:
+            BadStateError: if the folder cannot be made.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadStateError(
+                f"checkpoint folder '{self.path}' cannot be made ({error.strerror}); choose another") from error
         for path in self.path.glob(f".*{TEMPORARY_MARK}*"):
             path.unlink(missing_ok=True)
 
@@ -190,7 +202,6 @@ class CheckpointFolder:
         """Removes all checkpoints of this run, the best one too."""
         for path in [*self.files(), self.best_path]:
             path.unlink(missing_ok=True)
-        self.remove_temporaries()
 
 
 @dataclass(frozen=True)

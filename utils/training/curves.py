@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from utils.training.metrics_log import read_metrics
+from utils.training.metrics_log import in_one_count, read_metrics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,7 +61,7 @@ def draw_curves(metrics_path: Path, picture_path: Path) -> None:
         OSError: if the picture cannot be written.
         ImportError: if matplotlib is not installed.
     """
-    rows = read_metrics(metrics_path)
+    rows = in_one_count(read_metrics(metrics_path))
     steps = [row for row in rows if row["kind"] == "step"]
     evaluations = [row for row in rows if row["kind"] == "evaluation"]
     if not steps:

@@ -1,23 +1,25 @@
 """The training loop: epochs, log, evaluation, checkpoints, and going on where a run stopped."""
 
 import logging
-import math
 import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import mindspore as ms
 import numpy as np
 
 from utils.model_utils.errors import BadStateError, BadValueError
+from utils.training.agreement import check_equal, share_parameters
 from utils.training.checkpoint import CheckpointFolder, TrainingState, restore_parameters
 from utils.training.curves import CurvePicture
+from utils.training.evaluations import Evaluations
+from utils.training.profiling import StepProfiler
 from utils.training.progress import (
     ProgressBar,
     format_duration,
     format_epoch_line,
-    format_evaluation_line,
     format_losses,
     format_step_line,
 )
@@ -33,6 +35,9 @@ logger = logging.getLogger(__name__)
 
 class Trainer:
     """Trains until the last epoch, the first fault, or a signal.
+
+    Where several workers train (`TrainStep.workers`), each has a trainer: they begin with the parameters and at the
+    place of worker 0, stop after the same step, and only worker 0 writes.
 
     Args:
         step: makes the optimizer steps.
@@ -61,6 +66,7 @@ class Trainer:
         max_bad_steps: under dynamic loss scale, so many steps in a row that are not finite end the run; under a static
             scale the first one does.
         on_saved: called with each checkpoint when it is written, but not with the best one.
+        profiler: profiles the first steps; None: nothing does.
 
     Raises:
         BadValueError: if there is nothing to train, or an interval is out of range.
@@ -93,6 +99,7 @@ class Trainer:
         lines: LineFormats | None = None,
         max_bad_steps: int = 20,
         on_saved: Callable[[Path], None] | None = None,
+        profiler: StepProfiler | None = None,
     ) -> None:
         _check_numbers(epochs, source, log_interval, save_every_epochs, eval_interval, max_bad_steps)
         if not 1 <= first_epoch <= epochs:
@@ -101,21 +108,22 @@ class Trainer:
             raise ValueError(
                 f"{len(learning_rates)} learning rates for {epochs} epochs of {source.steps_per_epoch} steps")
         self._step, self._source, self._learning_rates = step, source, learning_rates
-        self._on_saved = on_saved
+        self._on_saved, self._profiler = on_saved, profiler
         self._run, self._checkpoints, self._epochs = run, checkpoints, epochs
         self._resume, self._lines = resume, lines
         self._first_epoch, self._earlier = first_epoch, earlier
         self._log_interval, self._save_every_epochs = log_interval, save_every_epochs
         self._save_every_steps, self._max_bad_steps = save_every_steps, max_bad_steps
-        self._evaluate, self._best_metric = evaluate, best_metric
-        self._eval_interval, self._eval_start_epoch = eval_interval, eval_start_epoch
+        self._evaluations = Evaluations(
+            evaluate, interval=eval_interval, start_epoch=eval_start_epoch, best_metric=best_metric,
+            metrics_log=run.metrics)
+        self._workers = step.workers
         self._state = TrainingState(
             arrays={}, suite=suite, seed=seed, config_text=config_text, class_names=list(class_names),
-            category_ids=[int(each) for each in category_ids], steps_per_epoch=source.steps_per_epoch)
+            category_ids=[int(each) for each in category_ids], steps_per_epoch=source.steps_per_epoch,
+            images_per_step=source.images_per_step, num_workers=step.workers.count)
         self._curves = CurvePicture(run.metrics.path, run.curves_path)
         self._bad_steps = 0
-        self._best: Evaluation | None = None
-        self._last: Evaluation | None = None
         self._last_path: Path | None = None
         self._losses: Mapping[str, float] = {}
 
@@ -131,7 +139,8 @@ class Trainer:
             KeyboardInterrupt, Terminated: after Ctrl-C and SIGTERM, when a checkpoint of the present step is written.
         """
         started = time.perf_counter()
-        self._checkpoints.remove_temporaries()
+        if self._workers.is_main:
+            self._checkpoints.prepare()
         self._begin()
         first_step = self._state.global_step
         timer = StepTimer(self._source.images_per_step, self._epochs * self._source.steps_per_epoch)
@@ -142,27 +151,38 @@ class Trainer:
                     self._run_epoch(timer, bar, stop)
                     self._next_epoch()
         finally:
-            self._curves.draw()
+            if self._profiler is not None:
+                self._profiler.close()
+            if self._workers.is_main:
+                self._curves.draw()
         seconds, steps = time.perf_counter() - started, self._state.global_step - first_step
         logger.info("trained %d steps in %s, peak memory %.2f GB", steps, format_duration(seconds), _peak_memory_gb())
+        if self._workers.count > 1:
+            logger.info("the %d workers end with equal weights (%s)",
+                        self._workers.count, check_equal(self._workers, self._parameters()))
         best_path = self._checkpoints.best_path
         return TrainResult(
-            best=self._best, last=self._last, seconds=seconds, steps=steps, losses=self._losses,
+            best=self._evaluations.best, last=self._evaluations.last, seconds=seconds, steps=steps, losses=self._losses,
             best_checkpoint=best_path if best_path.is_file() else None, last_checkpoint=self._last_path)
 
     def _begin(self) -> None:
         """Takes over the state of the checkpoint to resume from, if any."""
-        found = find_state(self._resume, self._checkpoints)
+        found = find_state(self._resume, self._checkpoints, self._workers)
         if found is None:
             self._begin_anew()
-            return
-        path, state = found
+        else:
+            self._go_on(*found)
+        share_parameters(self._workers, self._parameters())
+
+    def _go_on(self, path: Path, state: TrainingState) -> None:
+        """Goes to where a checkpoint stopped."""
         take_position(path, state, self._state)
-        restore_parameters(path, state, [*self._step.weight_parameters(), *self._step.extra_parameters()])
+        if self._workers.is_main:
+            restore_parameters(path, state, self._parameters())
         restore_loss_scale(state, self._step)
-        self._best = Evaluation(**state.best) if state.best else None
+        self._evaluations.best = Evaluation(**state.best) if state.best else None
         self._last_path = path
-        self._run.metrics.cut(self._state.global_step, keep_evaluation=state.epoch_done)
+        self._run.metrics.cut(state.epochs_done, keep_evaluation=state.epoch_done)
         logger.info("resuming at epoch %d step %d of %d from %s",
                     self._state.epoch, self._state.step_in_epoch, self._state.steps_per_epoch, path)
 
@@ -170,7 +190,10 @@ class Trainer:
         """Goes to the first step of the first epoch."""
         self._step.reset_averages()
         if self._earlier is not None:
-            take_over(self._earlier, self._step, self._first_epoch)
+            if self._workers.is_main:
+                take_over(self._earlier, self._step, self._first_epoch)
+            scaler = self._step.loss_scaler
+            scaler.scale, scaler.good_steps = self._workers.broadcast((scaler.scale, scaler.good_steps))
         self._state.epoch = self._first_epoch
         self._state.global_step = (self._first_epoch - 1) * self._source.steps_per_epoch
         self._run.metrics.cut(0, keep_evaluation=False)
@@ -193,7 +216,8 @@ class Trainer:
             self._report_epoch(
                 meter.record(state.epoch, self._epochs, state.global_step, self._source.images_per_step))
         self._finish_epoch(stop)
-        self._curves.draw_if_due()
+        if self._workers.is_main:
+            self._curves.draw_if_due()
 
     def _make_step(
         self, batches: Iterator[tuple[np.ndarray, ...]], timer: StepTimer, meter: EpochMeter, bar: ProgressBar,
@@ -205,7 +229,7 @@ class Trainer:
         timer.got_batch()
         learning_rate = float(self._learning_rates[state.global_step])
         self._step.set_learning_rate(learning_rate)
-        output = self._step(*batch)
+        output = self._step(*batch, wants_stop=stop.is_pending)
         state.step_in_epoch += 1
         state.global_step += 1
         times = timer.end(state.global_step)
@@ -216,16 +240,23 @@ class Trainer:
         meter.add(record)
         bar.update(record)
         self._report_step(record)
+        if self._profiler is not None:
+            self._profiler.after_step(record)
         self._check_finite(record)
-        self._save_or_stop(stop)
+        # Alone, a signal that came during this step counts too; several workers have to have agreed on it.
+        self._save_or_stop(stop, output.wants_stop if self._workers.count > 1 else stop.is_pending)
 
-    def _save_or_stop(self, stop: StopRequests) -> None:
+    def _save_or_stop(self, stop: StopRequests, is_stopping: bool) -> None:
         state = self._state
         is_saved = self._save_every_steps > 0 and state.global_step % self._save_every_steps == 0
         if is_saved:
             self._save()
-        if stop.is_pending:
-            self._stop(stop, is_saved)
+        if not is_stopping:
+            return
+        if not is_saved:
+            self._save()
+        self._workers.wait()   # where one ends, whoever started the job may end the others: not before all is written
+        self._stop(stop, is_saved=True)
 
     def _next_batch(self, batches: Iterator[tuple[np.ndarray, ...]], stop: StopRequests) -> tuple[np.ndarray, ...]:
         try:
@@ -240,8 +271,9 @@ class Trainer:
             raise
 
     def _stop(self, stop: StopRequests, is_saved: bool) -> None:
-        if self._state.global_step and not is_saved:
-            self._save()
+        """Ends the run; if nothing is saved yet, this worker is not in step with the others."""
+        if self._state.global_step and not is_saved and self._workers.is_main:
+            self._write_checkpoint()
         if self._last_path is not None:
             logger.info("stopped at epoch %d step %d, saved %s; go on with --resume=auto",
                         self._state.epoch, self._state.step_in_epoch, self._last_path)
@@ -282,56 +314,45 @@ class Trainer:
         if state.epoch_done:
             return
         is_best = False
-        if self._evaluates(state.epoch, is_last):
+        if self._evaluations.is_due(state.epoch, is_last):
             if saves:
                 self._save()   # an evaluation may take long, and fail
             try:
                 with stop.immediately():
-                    is_best = self._run_evaluation()
+                    is_best = self._evaluations.run(self._step, state.epoch, state.global_step)
             except BaseException:
                 if stop.is_pending:
                     self._stop(stop, is_saved=saves)
                 raise
         state.epoch_done = True
         if is_best:
+            best = self._evaluations.best
+            state.best = {"epoch": best.epoch, "global_step": best.global_step, "metrics": best.metrics}
+        if is_best and self._workers.is_main:
             self._checkpoints.save_best(self._filled_state())
             self._state.arrays = {}
         if saves:
             self._save()
 
-    def _evaluates(self, epoch: int, is_last: bool) -> bool:
-        since_start = epoch - self._eval_start_epoch
-        return self._evaluate is not None and (
-            is_last or (since_start >= 0 and since_start % self._eval_interval == 0))
-
-    def _run_evaluation(self) -> bool:
-        """Evaluates and returns whether this is the best so far."""
-        started = time.perf_counter()
-        with self._step.averaged_weights():
-            self._step.network.set_train(False)
-            metrics = {name: float(value) for name, value in self._evaluate(self._state.epoch).items()}
-        evaluation = Evaluation(self._state.epoch, self._state.global_step, metrics, time.perf_counter() - started)
-        if self._best_metric and self._best_metric not in metrics:
-            raise BadValueError(f"best_metric '{self._best_metric}' is not among the metrics: {', '.join(metrics)}")
-        is_best = bool(self._best_metric) and _is_better(metrics[self._best_metric], self._best, self._best_metric)
-        if is_best:
-            self._best = evaluation
-            self._state.best = {
-                "epoch": evaluation.epoch, "global_step": evaluation.global_step, "metrics": metrics}
-        self._last = evaluation
-        self._run.metrics.add_evaluation(evaluation)
-        logger.info("%s", format_evaluation_line(evaluation, self._best, self._best_metric))
-        return is_best
-
     def _filled_state(self) -> TrainingState:
         """Returns the state with the present parameters; the arrays are views of their memory where that can be."""
-        parameters = [*self._step.weight_parameters(), *self._step.extra_parameters()]
-        self._state.arrays = {parameter.name: parameter.asnumpy() for parameter in parameters}
+        self._state.arrays = {parameter.name: parameter.asnumpy() for parameter in self._parameters()}
         self._state.loss_scale = self._step.loss_scaler.scale
         self._state.loss_scale_good_steps = self._step.loss_scaler.good_steps
         return self._state
 
+    def _parameters(self) -> list[ms.Parameter]:
+        """Returns the parameters that a checkpoint holds."""
+        return [*self._step.weight_parameters(), *self._step.extra_parameters()]
+
     def _save(self) -> None:
+        """Writes a checkpoint; all workers come here after the same step."""
+        if self._workers.count > 1:
+            check_equal(self._workers, self._parameters())
+        if self._workers.is_main:
+            self._write_checkpoint()
+
+    def _write_checkpoint(self) -> None:
         self._last_path = self._checkpoints.save(self._filled_state())
         self._state.arrays = {}
         if self._on_saved is not None:
@@ -351,10 +372,6 @@ def _check_numbers(
     for name, value in values.items():
         if value < 1:
             raise BadValueError(f"{name}={value}: wanted 1 or more")
-
-
-def _is_better(value: float, best: Evaluation | None, name: str) -> bool:
-    return not math.isnan(value) and (best is None or value > best.metrics[name])
 
 
 def _peak_memory_gb() -> float:

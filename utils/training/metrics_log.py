@@ -13,6 +13,9 @@ from typing import TypeAlias
 from utils.model_utils.errors import BadStateError
 from utils.training.records import EpochRecord, Evaluation, StepRecord
 
+_REQUIRED = {"kind", "epoch", "global_step"}
+_OF_STEPS = {"step", "steps_per_epoch"}
+
 Value: TypeAlias = str | int | float | bool | None | Mapping[str, "Value"]
 
 
@@ -47,6 +50,7 @@ class MetricsLog:
         """Appends the row of a step."""
         self.append({
             "kind": "step", "epoch": record.epoch, "step": record.step, "global_step": record.global_step,
+            "steps_per_epoch": record.steps_per_epoch,
             "losses": dict(record.losses), "learning_rate": record.learning_rate, "grad_norm": record.grad_norm,
             "loss_scale": record.loss_scale, "is_finite": record.is_finite, "data_ms": round(record.data_ms, 3),
             "step_ms": round(record.step_ms, 3), "images_per_second": round(record.images_per_second, 3),
@@ -68,19 +72,20 @@ class MetricsLog:
             "metrics": dict(evaluation.metrics), "seconds": round(evaluation.seconds, 3),
         })
 
-    def cut(self, global_step: int, keep_evaluation: bool) -> None:
+    def cut(self, epochs_done: float, keep_evaluation: bool) -> None:
         """Removes what a resumed run will write again.
 
         Args:
-            global_step: the step that the run resumes at; later rows go.
-            keep_evaluation: whether an evaluation made at just this step stays.
+            epochs_done: epochs, parts included, that the run has behind it where it resumes; later rows go. Steps would
+                not do: with another batch size they count otherwise.
+            keep_evaluation: whether an evaluation made at just this place stays.
         """
         if not self._writes:
             return
         rows = [
             row for row in read_metrics(self.path)
-            if row["global_step"] < global_step
-            or (row["global_step"] == global_step and (keep_evaluation or row["kind"] != "evaluation"))]
+            if (done := epochs_done_at(row)) < epochs_done
+            or (done == epochs_done and (keep_evaluation or row["kind"] != "evaluation"))]
         if not rows and not self.path.exists():
             return
         temporary = self.path.with_name(f".{self.path.name}.tmp")
@@ -98,9 +103,22 @@ def read_metrics(path: Path) -> Sequence[dict]:
             row = json.loads(line)
         except json.JSONDecodeError:
             continue
-        if isinstance(row, dict) and isinstance(row.get("global_step"), int) and "kind" in row:
+        if isinstance(row, dict) and row.keys() >= _REQUIRED | (_OF_STEPS if row.get("kind") == "step" else set()):
             rows.append(row)
     return rows
+
+
+def epochs_done_at(row: Mapping[str, Value]) -> float:
+    """Returns how many epochs, parts included, the run had behind it at a row; all but steps end an epoch."""
+    if row["kind"] != "step":
+        return row["epoch"]
+    return row["epoch"] - 1 + row["step"] / row["steps_per_epoch"]
+
+
+def in_one_count(rows: Sequence[dict]) -> Sequence[dict]:
+    """Returns the rows with global steps as the last one counts them; a resumed run may have other steps per epoch."""
+    counts = [row["steps_per_epoch"] for row in rows if row["kind"] == "step"]
+    return [{**row, "global_step": epochs_done_at(row) * counts[-1]} if counts else row for row in rows]
 
 
 def _without_non_finite(value: Value) -> Value:

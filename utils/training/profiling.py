@@ -12,6 +12,7 @@ from utils.training.records import StepRecord
 if TYPE_CHECKING:
     from mindspore.profiler import profile
 
+PROFILE_FOLDER = "profile"  # in the run folder
 FIRST_STEPS = 2  # they compile
 STEPS = 5
 STEPS_FILE = "steps.csv"

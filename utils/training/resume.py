@@ -1,9 +1,11 @@
 """Finds the checkpoint that a run goes on from and takes over what it holds."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from utils.model_utils.errors import BadValueError
+from utils.model_utils.workers import ALONE, Workers
 from utils.training.checkpoint import (
     CheckpointFolder,
     TrainingState,
@@ -18,17 +20,30 @@ logger = logging.getLogger(__name__)
 AUTO = "auto"
 
 
-def find_state(resume: str, checkpoints: CheckpointFolder) -> tuple[Path, TrainingState] | None:
+def find_state(
+    resume: str, checkpoints: CheckpointFolder, workers: Workers = ALONE,
+) -> tuple[Path, TrainingState] | None:
     """Returns the checkpoint to resume from, or None to start anew.
+
+    Worker 0 looks, which may be on another machine than the others; these get what it finds without the arrays.
 
     Args:
         resume: "" for none, "auto" for the newest of `checkpoints` if there is one, or a file.
         checkpoints: the run's checkpoints.
+        workers: all of them have to call this.
 
     Raises:
         MissingPathError: if the file does not exist.
         BadValueError: if the file cannot be resumed from.
     """
+    if not workers.is_main:
+        return workers.broadcast(None)
+    found = _find_state(resume, checkpoints)
+    workers.broadcast(found and (found[0], replace(found[1], arrays={})))
+    return found
+
+
+def _find_state(resume: str, checkpoints: CheckpointFolder) -> tuple[Path, TrainingState] | None:
     if not resume:
         return None
     if resume != AUTO:
@@ -42,13 +57,16 @@ def find_state(resume: str, checkpoints: CheckpointFolder) -> tuple[Path, Traini
 def take_position(path: Path, found: TrainingState, wanted: TrainingState) -> None:
     """Sets epoch, step and best metric of `wanted` from a checkpoint's state.
 
+    The place in an epoch is kept in images: with other images in a step, by other workers or another batch size, the
+    run goes on with the first step that begins at or before that place.
+
     Args:
         path: the checkpoint, for messages.
         found: its state.
         wanted: the state of this run at its beginning; changed in place.
 
     Raises:
-        BadValueError: if the checkpoint is another suite's, or stopped in mid-epoch with other steps per epoch.
+        BadValueError: if the checkpoint is another suite's, or stopped in the middle of an epoch of other images.
     """
     if found.suite != wanted.suite:
         raise BadValueError(
@@ -58,16 +76,43 @@ def take_position(path: Path, found: TrainingState, wanted: TrainingState) -> No
                        path, wanted.seed, found.seed)
     wanted.epoch, wanted.step_in_epoch, wanted.global_step = found.epoch, found.step_in_epoch, found.global_step
     wanted.epoch_done, wanted.best = found.epoch_done, found.best
-    if found.steps_per_epoch == wanted.steps_per_epoch:
+    if found.images_per_step in (0, wanted.images_per_step) and found.steps_per_epoch == wanted.steps_per_epoch:
+        if found.num_workers != wanted.num_workers:
+            logger.info("resuming with %d workers instead of %d, a step has the same images",
+                        wanted.num_workers, found.num_workers)
         return
-    if found.step_in_epoch < found.steps_per_epoch:
+    if found.step_in_epoch == found.steps_per_epoch:
+        wanted.step_in_epoch = wanted.steps_per_epoch
+    elif found.images_per_step == 0 or _is_of_other_images(found, wanted):
         raise BadValueError(
             f"'{path}' stopped at step {found.step_in_epoch} of {found.steps_per_epoch} in epoch {found.epoch}, this "
-            f"run has {wanted.steps_per_epoch} steps per epoch; resume with the same data and batch size")
-    logger.warning("resuming %s with %d steps per epoch instead of %d: the step count follows the epochs",
-                   path, wanted.steps_per_epoch, found.steps_per_epoch)
-    wanted.step_in_epoch = wanted.steps_per_epoch
-    wanted.global_step = found.epoch * wanted.steps_per_epoch
+            f"run has {wanted.steps_per_epoch} steps per epoch; resume with the same images, or from the end of an "
+            "epoch")
+    else:
+        done = found.step_in_epoch * found.images_per_step
+        wanted.step_in_epoch = min(done // wanted.images_per_step, wanted.steps_per_epoch)
+    wanted.global_step = (wanted.epoch - 1) * wanted.steps_per_epoch + wanted.step_in_epoch
+    logger.info("%s", format_changes(found, wanted))
+
+
+def format_changes(found: TrainingState, wanted: TrainingState) -> str:
+    """Formats what is another in a run that goes on with other images in a step than its checkpoint was made with."""
+    done, goes_on = (state.step_in_epoch * state.images_per_step for state in (found, wanted))
+    is_whole = found.step_in_epoch == found.steps_per_epoch
+    again = "" if is_whole or done <= goes_on else f", {done - goes_on} images of the epoch are trained on once more"
+    return (
+        f"resuming with {wanted.images_per_step} images in a step on {wanted.num_workers} workers instead of "
+        f"{found.images_per_step} on {found.num_workers}: step {found.step_in_epoch} of {found.steps_per_epoch} in "
+        f"epoch {found.epoch} is step {wanted.step_in_epoch} of {wanted.steps_per_epoch}, global step "
+        f"{found.global_step} is {wanted.global_step}, whose learning rate is used{again}")
+
+
+def _is_of_other_images(found: TrainingState, wanted: TrainingState) -> bool:
+    """Whether the training set must be another: the images of whole epochs, give or take a step, are not the same."""
+    (least, most), (other_least, other_most) = (
+        ((state.steps_per_epoch - 1) * state.images_per_step, (state.steps_per_epoch + 1) * state.images_per_step)
+        for state in (found, wanted))
+    return most <= other_least + 1 or other_most <= least + 1
 
 
 def take_over(path: Path, step: TrainStep, first_epoch: int) -> None:

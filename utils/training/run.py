@@ -14,10 +14,8 @@ from utils.model_utils.moxing_adapter import open_results, sync_in
 from utils.model_utils.result_uploader import ResultUploader
 from utils.model_utils.workers import Workers
 from utils.training.logging_setup import set_up_logging
-from utils.training.profiling import StepProfiler
+from utils.training.profiling import PROFILE_FOLDER, StepProfiler
 from utils.training.run_folder import RunFolder
-
-PROFILE_FOLDER = "profile"
 
 logger = logging.getLogger(__name__)
 

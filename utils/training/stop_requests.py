@@ -45,8 +45,11 @@ class StopRequests:
         return self._signal_number is not None
 
     def exception(self) -> BaseException:
-        """Returns what the signal stands for: KeyboardInterrupt or Terminated (see utils/model_utils/command.py)."""
-        return Terminated() if self._signal_number == signal.SIGTERM else KeyboardInterrupt()
+        """Returns what the signal stands for: KeyboardInterrupt or Terminated (see utils/model_utils/command.py).
+
+        A worker that stops because another one wants to has had no signal: that is Terminated too.
+        """
+        return KeyboardInterrupt() if self._signal_number == signal.SIGINT else Terminated()
 
     @contextmanager
     def immediately(self) -> Iterator[None]:

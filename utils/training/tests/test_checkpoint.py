@@ -241,7 +241,7 @@ def test_the_newest_is_found_by_numbers_and_never_a_temporary_or_foreign_file(tm
     (tmp_path / ".net-11_0.ckpt.tmp-123").write_bytes(b"half")
     (tmp_path / "other-50_0.ckpt").write_bytes(b"x")
     assert checkpoints.latest()[1].epoch == 10
-    checkpoints.remove_temporaries()
+    checkpoints.prepare()
     assert not (tmp_path / ".net-11_0.ckpt.tmp-123").exists()
 
 

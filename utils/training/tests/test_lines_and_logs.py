@@ -13,7 +13,7 @@ import pytest
 from utils.model_utils.errors import BadStateError
 from utils.training.curves import CurvePicture, draw_curves, smooth
 from utils.training.logging_setup import set_up_logging
-from utils.training.metrics_log import MetricsLog, read_metrics
+from utils.training.metrics_log import MetricsLog, in_one_count, read_metrics
 from utils.training.progress import (
     ProgressBar,
     format_duration,
@@ -126,12 +126,12 @@ def test_metrics_come_back_and_what_is_not_finite_is_null(tmp_path):
 
 def test_a_last_line_cut_short_is_left_out_and_what_follows_is_not_lost(tmp_path):
     metrics = MetricsLog(tmp_path / "metrics.jsonl")
-    metrics.append({"kind": "step", "global_step": 1})
+    metrics.append(row_of("step", 1))
     with metrics.path.open("a") as file:
         file.write('{"kind": "step", "glo')
     assert len(read_metrics(metrics.path)) == 1
-    metrics.cut(1, keep_evaluation=True)
-    metrics.append({"kind": "step", "global_step": 2})
+    metrics.cut(0.25, keep_evaluation=True)
+    metrics.append(row_of("step", 2))
     assert [row["global_step"] for row in read_metrics(metrics.path)] == [1, 2]
 
 
@@ -139,10 +139,28 @@ def test_a_last_line_cut_short_is_left_out_and_what_follows_is_not_lost(tmp_path
 def test_cutting_removes_what_a_resumed_run_writes_again(keep, kinds, tmp_path):
     metrics = MetricsLog(tmp_path / "metrics.jsonl")
     for kind, step in (("step", 4), ("evaluation", 4), ("step", 5)):
-        metrics.append({"kind": kind, "global_step": step})
-    metrics.cut(4, keep_evaluation=keep)
+        metrics.append(row_of(kind, step))
+    metrics.cut(1, keep_evaluation=keep)
     assert [row["kind"] for row in read_metrics(metrics.path)] == kinds
     assert [path.name for path in tmp_path.iterdir()] == ["metrics.jsonl"]
+
+
+def test_rows_before_and_after_another_batch_size_are_cut_and_counted_alike(tmp_path):
+    """Six steps of four in an epoch, then step 4 of two in an epoch: epochs 1.5 and 2."""
+    metrics = MetricsLog(tmp_path / "metrics.jsonl")
+    for step in range(1, 7):
+        metrics.append(row_of("step", step))
+    metrics.append(row_of("step", 4, steps_per_epoch=2))
+    counted = [row["global_step"] for row in in_one_count(read_metrics(metrics.path))]
+    assert counted == [0.5, 1, 1.5, 2, 2.5, 3, 4]
+    metrics.cut(1.5, keep_evaluation=True)
+    assert [row["global_step"] for row in read_metrics(metrics.path)] == [1, 2, 3, 4, 5, 6]
+
+
+def row_of(kind, global_step, steps_per_epoch=4):
+    epoch, step = divmod(global_step - 1, steps_per_epoch)
+    return {"kind": kind, "epoch": epoch + 1, "step": step + 1, "steps_per_epoch": steps_per_epoch,
+            "global_step": global_step}
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")

@@ -20,8 +20,10 @@ from tiny_training import (
 )
 
 from utils.model_utils.command import Terminated
+from utils.training.checkpoint import TrainingState
 from utils.training.checkpoint_file import write_checkpoint_file
 from utils.training.metrics_log import read_metrics
+from utils.training.resume import take_position
 
 SCRIPT = Path(__file__).with_name("tiny_training.py")
 KILLS = 10
@@ -221,6 +223,46 @@ def test_what_cannot_be_resumed_gets_a_sentence(options, sentence, whole, tmp_pa
         options = {"step": tiny_step(ema_decay=0.0)[1]}
     with pytest.raises(ValueError, match=sentence):
         run_to_end(tmp_path, resume=str(whole[0] / "checkpoints" / "tiny-1_3.ckpt"), **options)
+
+
+def place(images_per_step, steps_per_epoch, **values):
+    return TrainingState(arrays={}, images_per_step=images_per_step, steps_per_epoch=steps_per_epoch, **values)
+
+
+@pytest.mark.parametrize(("images_per_step", "steps_per_epoch", "step", "again"), [
+    (2, 8, 6, ""),        # 12 of 16 images are done
+    (6, 2, 2, ""),        # and what is left is no full step
+    (8, 2, 1, ", 4 images of the epoch are trained on once more"),
+])
+def test_another_batch_size_goes_on_with_the_images_that_come_next(
+    images_per_step, steps_per_epoch, step, again, tmp_path, caplog,
+):
+    """Three of four steps of four images in epoch 2 are done; two workers instead of one."""
+    caplog.set_level("INFO")
+    found = place(4, 4, epoch=2, step_in_epoch=3, global_step=7)
+    wanted = place(images_per_step, steps_per_epoch, num_workers=2)
+    take_position(tmp_path / "a.ckpt", found, wanted)
+    assert (wanted.epoch, wanted.step_in_epoch, wanted.global_step) == (2, step, steps_per_epoch + step)
+    assert caplog.messages == [
+        f"resuming with {images_per_step} images in a step on 2 workers instead of 4 on 1: step 3 of 4 in epoch 2 is "
+        f"step {step} of {steps_per_epoch}, global step 7 is {steps_per_epoch + step}, whose learning rate is used"
+        f"{again}"]
+
+
+def test_after_a_whole_epoch_any_batch_size_begins_the_next(tmp_path):
+    wanted = place(3, 5)
+    take_position(tmp_path / "a.ckpt", place(4, 4, epoch=2, step_in_epoch=4, global_step=8, epoch_done=True), wanted)
+    assert (wanted.epoch, wanted.step_in_epoch, wanted.global_step, wanted.epoch_done) == (2, 5, 10, True)
+
+
+@pytest.mark.parametrize("images_per_step", [4, 0])
+def test_the_same_step_on_other_workers_is_exactly_the_same_place(images_per_step, tmp_path, caplog):
+    """Older files do not say how many images a step had."""
+    caplog.set_level("INFO")
+    wanted = place(4, 4, num_workers=2)
+    take_position(tmp_path / "a.ckpt", place(images_per_step, 4, epoch=2, step_in_epoch=3, global_step=7), wanted)
+    assert (wanted.epoch, wanted.step_in_epoch, wanted.global_step) == (2, 3, 7)
+    assert caplog.messages == ["resuming with 2 workers instead of 1, a step has the same images"]
 
 
 @pytest.mark.end_to_end
