@@ -2,6 +2,8 @@
 
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
+#include <optional>
+#include <utility>
 
 #include "cpp_infer/errors.h"
 #include "exif.h"
@@ -52,34 +54,42 @@ cv::Mat DecodeByOpenCv(const std::vector<std::uint8_t>& file) {
   }
 }
 
-}  // namespace
-
-cv::Mat ApplyOrientation(const cv::Mat& image, int orientation) {
-  cv::Mat upright = image;
-  if (orientation >= 5) {  // 5 to 8 have rows and columns exchanged
-    cv::transpose(image, upright);
-  }
+// Returns how an orientation is mirrored, after rows and columns were exchanged, in the words of cv::flip.
+std::optional<int> FlipCode(int orientation) {
   constexpr int kVertically = 0;
   constexpr int kHorizontally = 1;
   constexpr int kBoth = -1;
-  cv::Mat result = upright;
   switch (orientation) {
     case 2:
     case 6:
-      cv::flip(upright, result, kHorizontally);
-      break;
+      return kHorizontally;
     case 3:
     case 7:
-      cv::flip(upright, result, kBoth);
-      break;
+      return kBoth;
     case 4:
     case 8:
-      cv::flip(upright, result, kVertically);
-      break;
+      return kVertically;
     default:
-      break;
+      return std::nullopt;
   }
-  return result;
+}
+
+}  // namespace
+
+cv::Mat ApplyOrientation(const cv::Mat& image, int orientation) {
+  cv::Mat turned;
+  if (orientation >= 5) {  // 5 to 8 have rows and columns exchanged
+    cv::transpose(image, turned);
+  } else {
+    turned = image;
+  }
+  const std::optional<int> flip_code = FlipCode(orientation);
+  if (!flip_code) {
+    return turned;
+  }
+  cv::Mat mirrored;  // another one: in its own place, the caller's picture would be turned
+  cv::flip(turned, mirrored, *flip_code);
+  return mirrored;
 }
 
 cv::Mat DecodeImage(const std::vector<std::uint8_t>& file) {

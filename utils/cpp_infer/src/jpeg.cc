@@ -30,7 +30,9 @@ struct ErrorManager {
   std::jmp_buf on_error;
 };
 
-void JumpOut(j_common_ptr decoder) { std::longjmp(reinterpret_cast<ErrorManager*>(decoder->err)->on_error, 1); }
+void JumpOut(j_common_ptr decoder) {
+  std::longjmp(reinterpret_cast<ErrorManager*>(decoder->err)->on_error, 1);  // NOLINT(cert-err52-cpp)
+}
 
 void StayQuiet(j_common_ptr /*decoder*/) {}
 
@@ -64,7 +66,7 @@ int Scaled(int value, int share) {
   return ((product >> 8) + product) >> 8;
 }
 
-cv::Mat ToRgb(const cv::Mat& cmyk, bool is_inverted) {
+cv::Mat CmykToRgb(const cv::Mat& cmyk, bool is_inverted) {
   cv::Mat rgb(cmyk.size(), CV_8UC3);
   for (int y = 0; y < cmyk.rows; ++y) {
     const auto* source = cmyk.ptr<cv::Vec4b>(y);
@@ -123,7 +125,7 @@ cv::Mat DecodeCmykJpeg(const std::vector<std::uint8_t>& file) {
   if (!ReadRows(&decoder, &errors, cmyk.data)) {
     throw ImageError("is damaged");
   }
-  return ToRgb(cmyk, decoder.saw_Adobe_marker == TRUE);  // Adobe writes how much light, not how much ink
+  return CmykToRgb(cmyk, decoder.saw_Adobe_marker == TRUE);  // Adobe writes how much light, not how much ink
 }
 
 }  // namespace cpp_infer

@@ -20,8 +20,6 @@ namespace fs = std::filesystem;
 
 constexpr std::array kSuffixes = {".jpg", ".jpeg", ".png", ".bmp"};  // As utils/image_files.py has them.
 
-std::string LastError() { return std::generic_category().message(errno); }
-
 bool IsImageName(const fs::path& path) {
   std::string suffix = path.extension().string();
   std::transform(suffix.begin(), suffix.end(), suffix.begin(),
@@ -83,14 +81,15 @@ std::string StemOf(const fs::path& file) {
 }
 
 std::vector<std::uint8_t> ReadFile(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary | std::ios::ate);
-  if (!file) {
-    throw ImageError("cannot be read (" + LastError() + ")");
+  std::error_code error;
+  const std::uintmax_t size = fs::file_size(path, error);
+  if (error) {
+    throw ImageError("cannot be read (" + error.message() + ")");
   }
-  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(file.tellg()));
-  file.seekg(0);
+  std::ifstream file(path, std::ios::binary);
+  std::vector<std::uint8_t> bytes(size);
   if (!file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()))) {
-    throw ImageError("cannot be read (" + LastError() + ")");
+    throw ImageError("cannot be read (" + std::generic_category().message(errno) + ")");
   }
   return bytes;
 }

@@ -38,8 +38,8 @@ void FillPlane(const cv::Mat& picture, int source_channel, const Table& table, i
   for (int y = 0; y < picture.rows; ++y) {
     const auto* source = picture.ptr<std::uint8_t>(y) + source_channel;
     float* target = plane + static_cast<std::size_t>(y) * input_width;
-    for (int x = 0; x < picture.cols; ++x) {
-      target[x] = table[source[kNumChannels * x]];
+    for (int x = 0; x < picture.cols; ++x, source += kNumChannels) {
+      target[x] = table[*source];
     }
   }
 }

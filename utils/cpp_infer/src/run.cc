@@ -30,7 +30,7 @@ void CheckDescription(const ModelDescription& description, const Options& option
   }
 }
 
-void Infer(const Options& options, const Program& program, const Interrupts& interrupts) {
+void RunModel(const Options& options, const Program& program, const Interrupts& interrupts) {
   const ModelDescription description = ReadDescription(options.description);
   CheckDescription(description, options, program.suite);
   (void)BatchSize(description, options.batch_size);  // a wrong one is refused before the model is loaded
@@ -61,7 +61,7 @@ int Run(const std::vector<std::string>& arguments, const Program& program) {
     std::cout << program.summary << "\n" << FlagsHelp(KnownFlags());
     return 0;
   }
-  Infer(ReadOptions(flags), program, interrupts);
+  RunModel(ReadOptions(flags), program, interrupts);
   return 0;
 }
 
