@@ -1,6 +1,7 @@
-"""Builds the C++ program of a suite once per machine into the user's cache, and again where what it is made of changes.
+"""Builds the suites' C++ programs into the user's cache, once, and again where what they are made of changes.
 
-Sources, flags, compiler and Python are in the name of its folder, so that several versions lie side by side.
+Sources, flags, compiler and Python are in the name of the folder, so that several versions lie side by side. In it the
+library is compiled once; a second suite's program is a matter of a second.
 """
 
 import hashlib
@@ -8,8 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from utils.model_utils.device_adapter import available_cores
@@ -17,11 +17,12 @@ from utils.model_utils.errors import BadStateError
 from utils.model_utils.files import cache_folder
 from utils.model_utils.node_lock import node_lock
 
-LIBRARY = Path("utils/cpp_infer")
-LIBRARY_PARTS = ("CMakeLists.txt", "cmake", "include", "src")
-PROGRAM = "main"
+PROGRAMS = Path("utils/cpp_infer/programs")
+SOURCES = ("utils/cpp_infer/CMakeLists.txt", "utils/cpp_infer/cmake/*", "utils/cpp_infer/include/**/*",
+           "utils/cpp_infer/src/*", "utils/cpp_infer/programs/*", "*/ascend310_infer/*")
 # What CMake and the compiler take from the environment.
-VARIABLES = ("CXX", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "LITE_HOME", "CMAKE_PREFIX_PATH", "CMAKE_TOOLCHAIN_FILE")
+VARIABLES = ("CXX", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "LITE_HOME", "CMAKE_PREFIX_PATH", "CMAKE_TOOLCHAIN_FILE",
+             "CMAKE_GENERATOR")
 PACKAGES = "g++ cmake make libopencv-imgcodecs-dev libopencv-imgproc-dev libjpeg-dev nlohmann-json3-dev"
 LOCK_SECONDS = 900.0
 
@@ -43,13 +44,13 @@ def cached_program(root: Path, suite: str) -> Path:
     digest = hashlib.sha256(repr((
         [os.environ.get(name, "") for name in VARIABLES], compiler, version, sys.executable, sys.version, str(root),
     )).encode())
-    for path in _sources(root, suite):
+    for path in sorted({path for pattern in SOURCES for path in root.glob(pattern) if path.is_file()}):
         digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
-    return cache_folder("cpp_infer") / f"{suite}-{digest.hexdigest()[:20]}" / PROGRAM
+    return cache_folder("cpp_infer") / digest.hexdigest()[:20] / suite
 
 
 def build(root: Path, suite: str, program: Path, run: Run) -> int:
-    """Builds the program of a suite in a temporary folder and puts it in its place; waits for others who do.
+    """Builds the program of a suite and puts it in its place; waits for others who do.
 
     Args:
         root: of the repository.
@@ -61,32 +62,32 @@ def build(root: Path, suite: str, program: Path, run: Run) -> int:
         The exit code of the command that failed, else 0.
 
     Raises:
-        BadStateError: the cache cannot be written.
+        BadStateError: the cache cannot be written, or the time for waiting is over.
     """
+    folder = program.parent
     try:
-        program.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with node_lock(folder / "build.lock", f"builds '{program}'", LOCK_SECONDS):
+            return 0 if program.is_file() else _build(root, suite, program, run)  # another process may have been faster
     except OSError as error:
-        raise BadStateError(f"'{program.parent}' cannot be made ({error.strerror}): set XDG_CACHE_HOME to a folder "
-                            "that you may write to") from error
-    with (
-        node_lock(program.with_name("build.lock"), f"builds '{program}'", LOCK_SECONDS),
-        tempfile.TemporaryDirectory(dir=program.parent, prefix="build-") as folder,
-    ):
-        if program.is_file():  # another process was faster
-            return 0
-        code = next(filter(None, map(run, _commands(root, suite, Path(folder)))), 0)
-        if code == 0:
-            os.replace(Path(folder) / PROGRAM, program)
-        return code
+        raise BadStateError(f"'{folder}' cannot be written ({error.strerror}): set XDG_CACHE_HOME to a folder that you "
+                            "may write to") from error
 
 
-def _commands(root: Path, suite: str, folder: Path) -> Iterator[list[str]]:
-    yield ["cmake", "-S", str(root / suite / "ascend310_infer"), "-B", str(folder), "-DCMAKE_BUILD_TYPE=Release",
-           f"-DPython3_EXECUTABLE={sys.executable}"]
-    yield ["cmake", "--build", str(folder), "--target", PROGRAM, "--parallel", str(available_cores())]
-
-
-def _sources(root: Path, suite: str) -> list[Path]:
-    places = [root / LIBRARY / part for part in LIBRARY_PARTS] + [root / suite / "ascend310_infer"]
-    files = [file for place in places for file in (place.rglob("*") if place.is_dir() else [place])]
-    return sorted(file for file in files if file.is_file() and not file.name.startswith("."))
+def _build(root: Path, suite: str, program: Path, run: Run) -> int:
+    objects, mark = program.parent / "objects", program.parent / "building"
+    if mark.exists():  # a build was interrupted, a file may be half written
+        shutil.rmtree(objects, ignore_errors=True)
+    mark.touch()
+    commands = (
+        ["cmake", "-S", str(root / PROGRAMS), "-B", str(objects), "-DCMAKE_BUILD_TYPE=Release",
+         f"-DPython3_EXECUTABLE={sys.executable}"],
+        ["cmake", "--build", str(objects), "--target", f"{suite}_main", "--parallel", str(available_cores())],
+    )
+    code = next(filter(None, map(run, commands)), 0)
+    if code == 0:
+        unfinished = program.with_name(f".{program.name}.{os.getpid()}")
+        shutil.copy2(objects / suite / "main", unfinished)
+        os.replace(unfinished, program)
+        mark.unlink()
+    return code

@@ -170,7 +170,7 @@ def build_stage(job: Inference, launcher: Launcher, program: Path) -> int:
     if program.is_file():
         write_bytes(log, f"{program} is built from these sources already\n".encode())
         return 0
-    print(f"building {launcher.suite}'s C++ program, once; log: {log}", flush=True)
+    print(f"building the C++ program of {launcher.suite}, once; log: {log}", flush=True)
     code = build(ROOT, launcher.suite, program, lambda command: _finish(command, log, "building", is_shown=False))
     if code == 0 and not log.exists():  # another process has built it meanwhile
         write_bytes(log, f"{program} was built by another process\n".encode())

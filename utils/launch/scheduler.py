@@ -44,10 +44,10 @@ def wait_for_scheduler(host: str, port: int, seconds: float) -> str:
 def end_without_scheduler() -> None:
     """Lets a thread end this worker where the job is broken and the worker cannot notice by itself.
 
-    Where a worker has died, MindSpore sends the others SIGTERM after 30 seconds without a sign of life, and the
-    scheduler ends 30 seconds after that. Python's handler of the signal waits for the operation that is running, and an
-    operation that waits for the dead worker never ends. So the thread takes note of the signal, and ends the process
-    when the scheduler is gone too. A SIGTERM of the user leaves the scheduler where it is.
+    After 30 seconds without a sign of life from one worker, MindSpore sends the others SIGTERM, and soon the scheduler
+    ends. Python's handler of the signal waits for the operation that is running, and an operation that waits for the
+    dead worker never ends. So the thread takes note of the signal, and ends the process when the scheduler is gone too.
+    A SIGTERM of the user leaves the scheduler where it is.
     """
     read, write = os.pipe()
     os.set_blocking(write, False)
