@@ -1,5 +1,6 @@
 """Results of a job go to object storage while it trains: at every checkpoint, and at its end however it ends."""
 
+import contextlib
 import json
 import logging
 import os
@@ -61,6 +62,8 @@ class ResultUploader:
             self._pass()
             if self._problem:
                 raise BadStateError(self._problem)
+            if not self._sent:
+                self._find_bucket()
             self._thread.start()
         return self
 
@@ -103,6 +106,15 @@ class ResultUploader:
             self._outside = f"checkpoint '{path}' lies out of '{folder}', so it is not copied"
             logger.warning("%s: set --save_checkpoint_path to a folder in it", self._outside)
         self._wanted.set()
+
+    def _find_bucket(self) -> None:
+        """Finds out about a bucket that is not there where no file has been copied yet.
+
+        Raises:
+            MissingPathError: it is not there.
+        """
+        with contextlib.suppress(BadStateError):   # a bucket may take files and not let them be listed
+            self._storage.entries(self._url)
 
     def _work(self) -> None:
         while True:

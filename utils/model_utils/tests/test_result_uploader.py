@@ -8,7 +8,7 @@ import time
 import pytest
 
 from utils.model_utils import moxing_adapter, result_uploader
-from utils.model_utils.errors import BadStateError
+from utils.model_utils.errors import BadStateError, MissingPathError
 from utils.model_utils.object_storage import ObjectUrl, Storage
 from utils.model_utils.result_uploader import MARKER, ResultUploader
 from utils.model_utils.retries import Retries, TransientError
@@ -235,3 +235,16 @@ def test_a_run_arrives_in_a_bucket_and_a_missing_bucket_ends_the_job_at_once(buc
         ResultUploader(tmp_path, ObjectUrl("s3", "absent-bucket-77", "out"), storage)
     ):
         raise AssertionError("it trained")
+
+
+def test_what_has_written_nothing_yet_finds_a_missing_bucket_before_it_begins(bucket, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "obs", None)
+    storage = moxing_adapter.connect(Retries(sleep=lambda _seconds: None))
+    with pytest.raises(MissingPathError, match="bucket 'absent-bucket-77'"), (
+        ResultUploader(tmp_path / "absent", ObjectUrl("s3", "absent-bucket-77", "out"), storage)
+    ):
+        raise AssertionError("it evaluated")
+    with ResultUploader(tmp_path / "absent", ObjectUrl("s3", bucket.name, "out"), storage):
+        (tmp_path / "absent").mkdir()
+        (tmp_path / "absent/result.json").write_bytes(b"{}")
+    assert bucket.keys() == ["out/result.json"]
