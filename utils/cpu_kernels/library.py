@@ -13,6 +13,8 @@ from pathlib import Path
 
 import filelock
 
+from utils.model_utils.files import cache_folder
+
 SWITCH_VARIABLE = "CPU_KERNELS"   # "off" in the environment: MindSpore's own operators only
 THREADS_VARIABLE = "CPU_KERNEL_THREADS"   # most threads of the kernels; OMP_NUM_THREADS where only that is set
 COMPILERS = ("cc", "gcc", "clang")
@@ -48,7 +50,7 @@ def kernel_library() -> Path | None:
 
 def _cached_library() -> Path:
     compiler = _find_compiler()
-    folder = _cache_folder()
+    folder = cache_folder("cpu_kernels")
     if ":" in str(folder):
         raise _BuildError(f"MindSpore cannot load a library from '{folder}', whose name has a colon")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -69,11 +71,6 @@ def _find_compiler() -> str:
     if found is None:
         raise _BuildError(f"no C compiler: none of {', '.join(COMPILERS)} is on the PATH; install gcc")
     return found
-
-
-def _cache_folder() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base).absolute() / "mindspore-vision-model-zoo" / "cpu_kernels"
 
 
 def _flags() -> list[str]:

@@ -39,3 +39,12 @@ def write_bytes(path: Path, content: bytes) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def cache_folder(room: str) -> Path:
+    """Returns where a room of utils keeps what it has built for this user: a folder of this name in the user's cache.
+
+    That is `mindspore-vision-model-zoo` in $XDG_CACHE_HOME, or in ~/.cache.
+    """
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base).absolute() / "mindspore-vision-model-zoo" / room
