@@ -10,11 +10,10 @@ from utils.model_utils.command import run_command
 def main() -> None:
     """Reads the configuration and makes the files unless those that are there still fit."""
     config = load(program="create_data.py")
-    from src.build import open_configured_split, refuse_unbuilt  # once the arguments are known to be good
+    from src.build import open_configured_split  # once the arguments are known to be good
     from utils.training.logging_setup import set_up_logging
 
     set_up_logging()
-    refuse_unbuilt(config)
     form = config.create_dataset
     split = open_configured_split(config, config.is_training, form=form, prefix=config.prefix)
     records = split.records

@@ -17,7 +17,7 @@ from utils.exporting.export import ExportedModel, share_weights
 from utils.model_utils.config_base import COMMAND_LINE
 from utils.model_utils.config_schema import match_num_classes
 from utils.model_utils.device_adapter import clamp_workers
-from utils.model_utils.errors import BadStateError, BadValueError
+from utils.model_utils.errors import BadValueError
 from utils.model_utils.workers import ALONE, Workers
 from utils.sharding import ShardedEpochs
 from utils.training.checkpoint import load_weights
@@ -52,21 +52,6 @@ MINDRECORD_FOLDER = "FASTERRCNN_MINDRECORD"
 OUTPUT_NAMES = ("boxes", "scores", "labels")  # of FasterRcnnInference
 
 logger = logging.getLogger(__name__)
-
-
-def refuse_unbuilt(config: FasterRcnnConfig) -> None:
-    """Refuses keys whose feature is documented but not built yet, so that none of them is passed over in silence.
-
-    Raises:
-        BadStateError: one of them is set.
-    """
-    unbuilt = {
-        "run_distribute": "training on several devices",
-        "enable_profiling": "profiling",
-    }
-    for key, feature in unbuilt.items():
-        if getattr(config, key):
-            raise BadStateError(f"{config.origin(key)}: {key} is set, but {feature} is not built yet; leave it out")
 
 
 def with_stored_network(config: FasterRcnnConfig, checkpoint: Path, *, takes_backbone: bool = True) -> FasterRcnnConfig:

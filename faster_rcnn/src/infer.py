@@ -21,7 +21,6 @@ def infer(config: FasterRcnnConfig) -> None:
         UserError: a path or the checkpoint cannot be used, or none of the pictures can be read.
     """
     set_up_logging()
-    build.refuse_unbuilt(config)
     with open_job(config, "infer_output_path") as folder:
         checkpoint = require(config, "checkpoint_path", "file")
         files = find_pictures(require(config, "image_path"), folder)

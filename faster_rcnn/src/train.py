@@ -33,13 +33,12 @@ def train(config: FasterRcnnConfig) -> TrainResult:
     Raises:
         UserError: a path, the data, a checkpoint or the run folder cannot be used, or the loss is not finite.
     """
-    build.refuse_unbuilt(config)
     with open_run(config, str(Path(config.save_checkpoint_path, CHECKPOINT_FOLDER))) as run:
         checkpoints = CheckpointFolder(
             run.folder.checkpoints_path, pattern=CHECKPOINT_PATTERN, best_name=BEST_CHECKPOINT,
             keep_last=config.keep_checkpoint_max,
         )
-        continued = find_state(config.resume, checkpoints)
+        continued = find_state(config.resume, checkpoints, run.workers)
         config = _with_earlier_network(config, continued[0] if continued else None, run.workers)
         run.folder.write_config(dump_config(config))
         lines = LossLog(run.folder.path / f"loss_{run.workers.rank}.log", continues=continued is not None)
@@ -63,14 +62,16 @@ def _build_trainer(
     network = build.build_network(config, num_classes)
     if begins_anew and run.workers.is_main:   # the others get the weights of worker 0
         _load_first_weights(config, network)
-    step = build.build_train_step(config, network, num_classes, resolve_amp_level(config.amp_level, run.device.target))
+    amp_level = resolve_amp_level(config.amp_level, run.device.target)
+    step = build.build_train_step(config, network, num_classes, amp_level, run.workers)
     _log_plan(config, split, source.images_per_step, source.steps_per_epoch)
     evaluate = None
     if config.run_eval:
         evaluation_split = build.open_configured_split(config, is_training=False)
         evaluate = InTrainingEvaluation(build.build_evaluator(config, network, evaluation_split, run.workers))
     return Trainer(
-        step=step, source=source, run=run.folder, on_saved=run.on_saved, checkpoints=checkpoints,
+        step=step, source=source, run=run.folder, on_saved=run.on_saved, profiler=run.profiler,
+        checkpoints=checkpoints,
         learning_rates=build.build_schedule(config, source.steps_per_epoch, source.images_per_step),
         epochs=config.epoch_size, log_interval=config.log_interval,
         save_every_epochs=config.save_checkpoint_epochs if config.save_checkpoint else config.epoch_size,

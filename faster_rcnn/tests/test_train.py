@@ -214,10 +214,3 @@ def test_a_resumed_run_of_another_depth_is_refused(trained, tmp_path):
         f"--resume={run / 'ckpt_0' / 'faster_rcnn-1_3.ckpt'}",
     )
     assert "[1, 1, 1, 1] blocks in its stages, the configuration has res2net_50" in sentence
-
-
-@pytest.mark.parametrize("argument", ["--run_distribute=True", "--enable_profiling=True"])
-def test_what_is_not_built_yet_is_refused(argument):
-    config = load([*TINY, argument])
-    with pytest.raises(Exception, match="is not built yet; leave it out"):
-        build.refuse_unbuilt(config)

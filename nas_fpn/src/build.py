@@ -16,7 +16,7 @@ from utils.exporting.description import ModelDescription, Preprocessing, TensorD
 from utils.exporting.export import ExportedModel, input_shape, share_weights
 from utils.model_utils.config_schema import match_num_classes
 from utils.model_utils.device_adapter import clamp_workers
-from utils.model_utils.errors import BadStateError, BadValueError
+from utils.model_utils.errors import BadValueError
 from utils.model_utils.workers import ALONE, Workers
 from utils.sharding import ShardedEpochs
 from utils.training.checkpoint import load_weights
@@ -43,20 +43,6 @@ SUITE = "nas_fpn"
 MINDRECORD_FOLDER = "NASFPN_MINDRECORD"  # in coco_root, where mindrecord_dir is not given
 EVALUATION_BATCH_SIZE = 4
 OUTPUT_NAMES = ("boxes", "scores")  # of RetinaNetInference
-
-
-def refuse_unbuilt(config: NasFpnConfig) -> None:
-    """Refuses keys whose feature is documented but not built yet, so that none of them is passed over in silence.
-
-    Raises:
-        BadStateError: one of them is set.
-    """
-    unbuilt = {
-        "enable_profiling": "profiling",
-    }
-    for key, feature in unbuilt.items():
-        if getattr(config, key):
-            raise BadStateError(f"{config.origin(key)}: {key} is set, but {feature} is not built yet; leave it out")
 
 
 def build_network(config: NasFpnConfig, num_classes: int) -> RetinaNetNasFpn:

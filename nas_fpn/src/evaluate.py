@@ -24,7 +24,6 @@ def evaluate(config: NasFpnConfig) -> None:
         UserError: a path, the data or the checkpoint cannot be used.
     """
     set_up_logging()
-    build.refuse_unbuilt(config)
     with open_job(config) as folder:
         checkpoint = require(config, "checkpoint_path", "file")
         make_writable_folder(folder)

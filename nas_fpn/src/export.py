@@ -21,7 +21,6 @@ def export(config: NasFpnConfig) -> None:
         UserError: the checkpoint or a path cannot be used, or the format cannot hold the network.
     """
     set_up_logging()
-    build.refuse_unbuilt(config)
     with open_job(config) as folder:
         checkpoint = require(config, "checkpoint_path", "file")
         path = Path(folder, config.file_name).expanduser()

@@ -167,16 +167,13 @@ def test_bad_checkpoints_are_refused(trained, tmp_path):
     assert "neck.stacks.1" in other
 
 
-@pytest.mark.parametrize("argument", ["--enable_profiling=True"])
-def test_what_is_not_built_yet_is_refused(argument, tmp_path):
-    sentence = _refused("train.py", *TINY, argument, f"--run_dir={tmp_path / 'run'}")
-    assert "is not built yet" in sentence
-
-
-def test_a_txt_data_set_trains_and_evaluates(tmp_path):
+def test_a_txt_data_set_trains_with_a_profile_and_evaluates(tmp_path):
     data = write_coco(tmp_path / "a coco")
     common = (*TINY, *write_txt(data), f"--mindrecord_dir={tmp_path / 'records'}")
-    _succeed("train.py", *common, f"--run_dir={tmp_path / 'run'}")
+    _succeed("train.py", *common, f"--run_dir={tmp_path / 'run'}", "--enable_profiling=True")
+    steps = (tmp_path / "run" / "profile" / "steps.csv").read_text().splitlines()
+    assert [line.partition(",")[0] for line in steps] == ["global_step", "3", "4"]
+    assert any((tmp_path / "run" / "profile").rglob("cpu_op_detail_info_*.csv"))
     finished = _succeed("eval.py", *common, f"--run_dir={tmp_path / 'eval'}",
                         f"--checkpoint_path={tmp_path / 'run' / 'ckpt' / 'retinanet_nasfpn-2_2.ckpt'}")
     assert "3 images" in finished.stdout

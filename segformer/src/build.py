@@ -9,7 +9,7 @@ from utils.exporting.description import ModelDescription, Preprocessing, TensorD
 from utils.exporting.export import ExportedModel, input_shape, share_weights
 from utils.exporting.onnx_operators import replace_for_onnx
 from utils.model_utils.device_adapter import clamp_workers
-from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
+from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.workers import ALONE, Workers
 from utils.sharding import ShardedEpochs
 from utils.training.checkpoint import load_weights
@@ -35,20 +35,6 @@ from .segformer_head import SegformerHead
 SUITE = "segformer"
 OUTPUT_NAMES = ("logits",)   # of SegformerInference
 UNSCALED = "O0"   # float32 needs no loss scale
-
-
-def refuse_unbuilt(config: SegformerConfig) -> None:
-    """Refuses keys whose feature is documented but not built yet, so that none of them is passed over in silence.
-
-    Raises:
-        BadStateError: one of them is set.
-    """
-    unbuilt = {
-        "enable_profiling": "profiling",
-    }
-    for key, feature in unbuilt.items():
-        if getattr(config, key):
-            raise BadStateError(f"{config.origin(key)}: {key} is set, but {feature} is not built yet; leave it out")
 
 
 def network_size(config: SegformerConfig) -> MitVariant:

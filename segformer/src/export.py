@@ -22,7 +22,6 @@ def export(config: SegformerConfig) -> None:
         UserError: the checkpoint or a path cannot be used, or the format cannot hold the network.
     """
     set_up_logging()
-    build.refuse_unbuilt(config)
     with open_job(config) as folder:
         checkpoint = require(config, "export_ckpt_path", "file")
         make_writable_folder(folder)

@@ -50,7 +50,6 @@ def infer(config: SegformerConfig) -> None:
         UserError: a path or the checkpoint cannot be used, or none of the images can be read.
     """
     set_up_logging()
-    build.refuse_unbuilt(config)
     with open_job(config, "infer_output_path") as folder:
         checkpoint = require(config, "infer_ckpt_path", "file")
         files = find_inputs(require(config, "data_path"), config.eval_split, folder)

@@ -80,7 +80,6 @@ def train(config: SegformerConfig) -> TrainResult:
     Raises:
         UserError: a path, the data, a checkpoint or the run folder cannot be used, or the loss is not finite.
     """
-    build.refuse_unbuilt(config)
     with open_run(config) as run:
         return _build_trainer(config, run).fit()
 
@@ -112,7 +111,8 @@ def _build_trainer(config: SegformerConfig, run: Run) -> Trainer:
         evaluator = build.build_evaluator(config, network, evaluation_pairs, names, workers)
         evaluate = InTrainingEvaluation(evaluator, config.backbone)
     return Trainer(
-        step=step, source=source, run=run.folder, on_saved=run.on_saved, checkpoints=checkpoints,
+        step=step, source=source, run=run.folder, on_saved=run.on_saved, profiler=run.profiler,
+        checkpoints=checkpoints,
         learning_rates=build.build_schedule(config, source.steps_per_epoch, source.images_per_step),
         epochs=config.epoch_size, log_interval=config.log_interval,
         save_every_epochs=config.save_checkpoint_epochs if config.save_checkpoint else config.epoch_size,
