@@ -11,11 +11,13 @@ def main() -> None:
     """Reads the configuration and makes the files unless those that are there still fit."""
     config = load(program="create_data.py")
     from src.build import open_configured_split  # once the arguments are known to be good
+    from utils.model_utils.moxing_adapter import open_job
     from utils.training.logging_setup import set_up_logging
 
     set_up_logging()
     form = config.create_dataset
-    split = open_configured_split(config, config.is_training, form=form, prefix=config.prefix)
+    with open_job(config):
+        split = open_configured_split(config, config.is_training, form=form, prefix=config.prefix)
     records = split.records
     files = f"{records.files[0]} ... {records.files[-1].name}"
     print(f"{records.num_images} images, {len(records.class_names)} classes: {files}")
