@@ -10,7 +10,7 @@ from utils.model_utils.config import load_config
 from utils.model_utils.config_base import Config, Contradiction, InactiveKey, PathText
 from utils.model_utils.config_schema import DetectionDataKeys, ModelArtsKeys, TrainingKeys, with_default
 
-from .config_network import NetworkKeys, Positive, PositiveNumber, RcnnKeys, RpnKeys
+from .config_network import SIZE_MULTIPLE, NetworkKeys, Positive, PositiveNumber, RcnnKeys, RpnKeys
 
 SUITE_DIR = Path(__file__).resolve().parent.parent
 DEFAULT_FILE = "default_config.yaml"
@@ -161,6 +161,17 @@ class FasterRcnnConfig(
     filter_weight: bool = Field(
         False, description="leave the class outputs of pre_trained out, for another set of classes"
     )
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Yields a batch with one value for each channel of the coarsest level: its moving variance would be 0 / 0."""
+        yield from super().contradictions()
+        is_one_value = self.batch_size * self.img_height * self.img_width == SIZE_MULTIPLE**2
+        if is_one_value and self.norm_statistics == "trained":
+            yield Contradiction(
+                ("batch_size", "img_height", "img_width", "norm_statistics"),
+                f"batch_size is 1 and the input {self.img_height} x {self.img_width}: batch norm cannot take the "
+                "variance of the one pixel of the coarsest level; raise one of them, or set norm_statistics to frozen",
+            )
 
 
 def load(argv: Sequence[str] | None = None, program: str = "train.py") -> FasterRcnnConfig:

@@ -137,6 +137,7 @@ def test_another_number_of_classes_may_start_anew(network, tmp_path):
     (["--num_gts=0"], "num_gts is 0, wanted a whole number of at least 1"),
     (["--scale_range=[2,1]"], r"scale_range is \[2.0, 1.0\], wanted the lower factor first"),
     (["--expand_ratio=0.5"], "expand_ratio is 0.5, wanted a number of at least 1"),
+    (["--img_height=32", "--img_width=32", "--batch_size=1"], "batch_size is 1 and the input 32 x 32: batch norm"),
     (["--img_width=100"], "img_width is 100, .* the nearest to use: 96 and 128"),
 ])
 def test_keys_of_a_run_that_cannot_be_are_refused(arguments, sentence):
