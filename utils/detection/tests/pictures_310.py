@@ -27,4 +27,4 @@ def infer_in_python(model: Path, pictures: Path, inputs: InputSettings, folder: 
         metas = [np.float32([[*image.shape[:2], *scales]])] if takes_metas else []
         outputs = [output[0] for output in run_model(model, "MINDIR", [planes[None], *metas])]
         images.append((file.name, image.shape[:2], scales, outputs))
-    write_results(folder, model, images, names=[str(number) for number in range(len(images[0][3]))])
+    write_results(folder, model, images)

@@ -9,7 +9,7 @@ import numpy as np
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription, write_description
 
 
-def write_results(folder: Path, model: Path, images, skipped=(), names=("boxes", "scores")) -> Path:
+def write_results(folder: Path, model: Path, images, skipped=(), names=None) -> Path:
     """Writes a run's results.
 
     Args:
@@ -17,7 +17,7 @@ def write_results(folder: Path, model: Path, images, skipped=(), names=("boxes",
         model: file that was run.
         images: (file, (height, width), (scale_y, scale_x), the outputs for it) of each.
         skipped: (file, reason) of each.
-        names: of the outputs.
+        names: of the outputs; None for output_0, output_1, ...
 
     Returns:
         The folder of the raw files.
@@ -31,8 +31,10 @@ def write_results(folder: Path, model: Path, images, skipped=(), names=("boxes",
                         "scale_x": scale_x})
         for number, output in enumerate(outputs):
             (results / f"{stem}_{number}.bin").write_bytes(np.ascontiguousarray(output).tobytes())
+    outputs = images[0][3]
+    names = names or [f"output_{number}" for number in range(len(outputs))]
     described = [{"name": name, "dtype": str(output.dtype), "shape": list(output.shape)}
-                 for name, output in zip(names, images[0][3] if images else (), strict=bool(images))]
+                 for name, output in zip(names, outputs, strict=True)]
     content = {"suite": "any", "model": str(model), "engine": "python", "outputs": described, "images": entries,
                "skipped": [{"file": file, "reason": reason} for file, reason in skipped]}
     (folder / "result_Files.json").write_text(json.dumps(content))
