@@ -5,7 +5,6 @@ make its reductions in the same order. Those of one graph have therefore to depe
 at the same time are best summed as one tensor.
 """
 
-import math
 from collections.abc import Sequence
 
 import mindspore as ms
@@ -15,6 +14,20 @@ from mindspore.communication import GlobalComm
 from utils.model_utils.workers import Workers
 
 _BYTES = 4   # of a float32
+# Primitives: their functions and the methods of tensors take longer to compile, for hundreds of tensors.
+_reshape, _slice = ops.Reshape(), ops.Slice()
+_flatten = ops.MultitypeFuncGraph("flatten")
+_cut = ops.MultitypeFuncGraph("cut")
+
+
+@_flatten.register("Tensor")
+def _flatten_one(values: ms.Tensor) -> ms.Tensor:
+    return _reshape(values, (-1,))
+
+
+@_cut.register("Tensor", "Number", "Tensor")
+def _cut_one(joined: ms.Tensor, offset: int, like: ms.Tensor) -> ms.Tensor:
+    return _reshape(_slice(joined, (offset,), (like.size,)), like.shape)
 
 
 class _NoSum(nn.Cell):
@@ -52,30 +65,45 @@ class FusedSum(nn.Cell):
     A call costs a fixed time beside that of its bytes, and a network has hundreds of small parameters.
 
     Args:
-        shapes: of the tensors.
+        sizes: numbers of values of the tensors.
         fusion_mb: most megabytes of a call; a larger tensor has one by itself, and so has every one where this is 0.
     """
 
-    def __init__(self, shapes: Sequence[tuple[int, ...]], fusion_mb: float) -> None:
+    def __init__(self, sizes: Sequence[int], fusion_mb: float) -> None:
         super().__init__(auto_prefix=False)
-        self.shapes = tuple(tuple(shape) for shape in shapes)
-        self.groups = neighbours_within([math.prod(shape) for shape in self.shapes], fusion_mb * 1e6 / _BYTES)
-        self.reduce = ops.AllReduce(ops.ReduceOp.SUM, GlobalComm.WORLD_COMM_GROUP)
+        groups = neighbours_within(sizes, fusion_mb * 1e6 / _BYTES)
+        self.groups = nn.CellList([_JoinedSum(start, members) for start, members in groups])
 
     def construct(self, tensors: tuple[ms.Tensor, ...]) -> tuple[ms.Tensor, ...]:
         """Returns the sums, in the order of the tensors."""
         sums = ()
         last = tensors[0]
-        for start, sizes in self.groups:
-            parts = ()
-            for index in range(len(sizes)):
-                parts += (tensors[start + index].reshape(-1),)
-            joined = ops.concat(parts) if len(sizes) > 1 else parts[0]
-            last = self.reduce(ops.depend(joined, last))
-            parts = ops.split(last, sizes) if len(sizes) > 1 else (last,)
-            for index in range(len(sizes)):
-                sums += (parts[index].reshape(self.shapes[start + index]),)
+        for group in self.groups:
+            parts, last = group(tensors[group.start:group.stop], last)
+            sums += parts
         return sums
+
+
+class _JoinedSum(nn.Cell):
+    """Sums some tensors over the workers in one call. A loop over them in `construct` would be nested too deeply."""
+
+    def __init__(self, start: int, sizes: tuple[int, ...]) -> None:
+        super().__init__(auto_prefix=False)
+        self.start, self.stop = start, start + len(sizes)
+        self.offsets = tuple(sum(sizes[:index]) for index in range(len(sizes)))
+        self.is_single = len(sizes) == 1
+        self.reduce = ops.AllReduce(ops.ReduceOp.SUM, GlobalComm.WORLD_COMM_GROUP)
+        self.map = ops.HyperMap()
+
+    def construct(
+        self, tensors: tuple[ms.Tensor, ...], last: ms.Tensor,
+    ) -> tuple[tuple[ms.Tensor, ...], ms.Tensor]:
+        """Returns the sums, and something to depend on for what is to come after them as they come after `last`."""
+        if self.is_single:
+            total = self.reduce(ops.depend(tensors[0], last))
+            return (total,), total
+        total = self.reduce(ops.depend(ops.concat(self.map(_flatten, tensors)), last))
+        return self.map(ops.partial(_cut, total), self.offsets, tensors), total
 
 
 def neighbours_within(sizes: Sequence[int], limit: float) -> tuple[tuple[int, tuple[int, ...]], ...]:

@@ -10,6 +10,12 @@ from utils.training.graphs import UpdateGraph, changing_statistics
 from utils.training.reductions import FusedSum
 
 _set_mean = ops.MultitypeFuncGraph("set_mean")
+_value = ops.MultitypeFuncGraph("value")
+
+
+@_value.register("Tensor")
+def _value_of_one(statistic: ms.Parameter) -> ms.Tensor:
+    return statistic * 1.0
 
 
 @_set_mean.register("Tensor", "Tensor", "Tensor")
@@ -34,7 +40,7 @@ class SharedSums(nn.Cell):
         # The report goes first: it depends on whatever is summed within the forward pass. Then the gradients follow in
         # the order in which the backward pass finds them.
         self.sums = FusedSum(
-            [(report_size,), *(item.shape for item in (*self.statistics, *reversed(graph.optimizer.parameters)))],
+            [report_size, *(item.size for item in (*self.statistics, *reversed(graph.optimizer.parameters)))],
             fusion_mb)
         self.num_statistics = len(self.statistics)
         self.map = ops.HyperMap()
@@ -43,9 +49,7 @@ class SharedSums(nn.Cell):
         self, report: ms.Tensor, gradients: tuple[ms.Tensor, ...],
     ) -> tuple[ms.Tensor, tuple[ms.Tensor, ...]]:
         """Returns the sums of the report, float32[R], and of the gradients."""
-        statistics = ()
-        for statistic in self.statistics:
-            statistics += (statistic * 1.0,)   # its value now, after the forward pass
+        statistics = self.map(_value, self.statistics)   # as the forward pass has left them
         sums = self.sums((report, *statistics, *gradients[::-1]))
         if self.num_statistics > 0:
             self.map(ops.partial(_set_mean, self.num_workers), self.statistics, sums[1:1 + self.num_statistics])
