@@ -2,7 +2,7 @@
 
 #include <jpeglib.h>
 
-#include <array>
+#include <algorithm>
 #include <csetjmp>
 #include <cstdio>  // jpeglib.h needs FILE
 #include <memory>
@@ -66,16 +66,17 @@ int Scaled(int value, int share) {
   return ((product >> 8) + product) >> 8;
 }
 
-cv::Mat CmykToRgb(const cv::Mat& cmyk, bool is_inverted) {
+// As Pillow does, it takes the numbers for how much light there is, not how much ink: Adobe's way.
+cv::Mat CmykToRgb(const cv::Mat& cmyk) {
   cv::Mat rgb(cmyk.size(), CV_8UC3);
   for (int y = 0; y < cmyk.rows; ++y) {
     const auto* source = cmyk.ptr<cv::Vec4b>(y);
     auto* target = rgb.ptr<cv::Vec3b>(y);
     for (int x = 0; x < cmyk.cols; ++x) {
-      const cv::Vec4b ink = is_inverted ? cv::Vec4b(cv::Scalar::all(255) - cv::Scalar(source[x])) : source[x];
-      const int light = 255 - ink[3];
+      const int light = source[x][3];
       for (int channel = 0; channel < 3; ++channel) {
-        target[x][channel] = static_cast<std::uint8_t>(std::max(0, light - Scaled(ink[channel], light)));
+        const int ink = 255 - source[x][channel];
+        target[x][channel] = static_cast<std::uint8_t>(std::max(0, light - Scaled(ink, light)));
       }
     }
   }
@@ -125,7 +126,7 @@ cv::Mat DecodeCmykJpeg(const std::vector<std::uint8_t>& file) {
   if (!ReadRows(&decoder, &errors, cmyk.data)) {
     throw ImageError("is damaged");
   }
-  return CmykToRgb(cmyk, decoder.saw_Adobe_marker == TRUE);  // Adobe writes how much light, not how much ink
+  return CmykToRgb(cmyk);
 }
 
 }  // namespace cpp_infer
