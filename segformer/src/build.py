@@ -171,6 +171,7 @@ def describe_model(config: SegformerConfig, names: tuple[str, ...], model: Expor
             mean=config.img_norm_mean, std=config.img_norm_std, padding="bottom_right", rounding="half_up",
         ),
         class_names=names, category_ids=CITYSCAPES_IDS if is_cityscapes else tuple(range(len(names))),
+        postprocessing={"ignore_label": config.dataset_ignore_label},
     )
 
 

@@ -253,7 +253,14 @@ def _is_ordinary(data: bytes, path: Path) -> bool:
 
 def _label_of(root: Path, image: Path) -> Path:
     relative = image.relative_to(root / "leftImg8bit")
-    return root / "gtFine" / relative.parent / (relative.stem[: -len(_IMAGE_MARK)] + LABEL_ENDING)
+    return root / "gtFine" / relative.parent / label_name(relative.name)
+
+
+def label_name(image_name: str) -> str:
+    """Returns the file name of the label of an image `<name>_leftImg8bit.png`, or of any other `<name>.png`."""
+    stem = Path(image_name).stem
+    is_marked = stem.lower().endswith(_IMAGE_MARK.lower())
+    return (stem[: -len(_IMAGE_MARK)] if is_marked else stem) + LABEL_ENDING
 
 
 def _missing_folder(root: Path, folder: Path) -> str:

@@ -12,21 +12,19 @@ import numpy as np
 
 from utils.detection.progress import track
 from utils.exporting.description import ModelDescription, Preprocessing
-from utils.exporting.postprocessing import PostprocessArguments, format_skipped, open_results
+from utils.exporting.postprocessing import PostprocessArguments, format_skipped, open_results, threshold
 from utils.exporting.result_files import ResultFiles, ResultImage
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.files import make_writable_folder
 from utils.training.logging_setup import set_up_logging
 
-from .dataset import LABEL_ENDING
+from .dataset import LABEL_ENDING, label_name
 from .label_files import check_values, read_label
-from .labels import IGNORE_LABEL
 from .metrics import ConfusionMatrix
 from .planes import cut_planes, highest_plane, resize
 from .report import Evaluation, format_accuracy, format_manner, format_result, result_of, write_result
 
 SUITE = "segformer"
-IMAGE_MARK = "_leftImg8bit"
 
 
 def score(arguments: PostprocessArguments) -> None:
@@ -73,7 +71,7 @@ def find_labels(path: Path, split: str, files: Sequence[str]) -> list[Path]:
     present: dict[str, list[Path]] = {}
     for label in sorted(folder.rglob(f"*{LABEL_ENDING}")):
         present.setdefault(label.name, []).append(label)
-    names = [PurePosixPath(file).stem.removesuffix(IMAGE_MARK) + LABEL_ENDING for file in files]
+    names = [label_name(PurePosixPath(file).name) for file in files]
     missing = [name for name in names if name not in present]
     if missing:
         raise MissingPathError(
@@ -100,12 +98,12 @@ def classes_of(logits: np.ndarray, preprocessing: Preprocessing, size: tuple[int
 
 def _count(results: ResultFiles, labels: Sequence[Path], description: ModelDescription) -> ConfusionMatrix:
     """Counts the pixels of all images by true and predicted class."""
-    num_classes = len(description.class_names)
-    matrix = ConfusionMatrix(num_classes, IGNORE_LABEL)
+    num_classes, ignore_label = len(description.class_names), int(threshold(description, "ignore_label"))
+    matrix = ConfusionMatrix(num_classes, ignore_label)
     pairs = zip(results.images, labels, strict=True)
     for image, path in track(pairs, len(labels), "scoring"):
         label = read_label(path)
-        check_values(label, path, num_classes, IGNORE_LABEL)
+        check_values(label, path, num_classes, ignore_label)
         _check_size(image, label.shape, path)
         matrix.add(classes_of(*results.arrays(image), description.preprocessing, label.shape), label)
     return matrix

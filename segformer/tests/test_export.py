@@ -93,6 +93,7 @@ def test_the_json_says_how_to_feed_the_model_and_what_comes_out(checkpoint, tmp_
     assert (values["suite"], values["file"], values["file_format"]) == ("segformer", f"{NAME}.mindir", "MINDIR")
     assert values["class_names"] == list(CITYSCAPES_CLASS_NAMES)
     assert values["category_ids"][:3] == [7, 8, 11]  # road, sidewalk, building
+    assert values["postprocessing"] == {"ignore_label": 255}
 
 
 def test_a_model_for_any_number_of_images(checkpoint, tmp_path):
