@@ -6,10 +6,12 @@ import subprocess
 import sys
 
 import pytest
+from mindspore import communication
 
 from utils.model_utils import device_adapter
 from utils.model_utils.device_adapter import DeviceInfo, choose_device, clamp_workers, resolve_amp_level, set_up_device
 from utils.model_utils.errors import BadStateError, BadValueError
+from utils.model_utils.workers import ALONE, Workers
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def machine(monkeypatch):
             monkeypatch.setattr(ms, name, lambda *given, _name=name, **named: calls.append((_name, given, named)))
         return calls
 
-    for variable in ("DEVICE_ID", "RANK_ID", "RANK_SIZE"):
+    for variable in ("DEVICE_ID", "RANK_ID", "RANK_SIZE", "MS_ROLE"):
         monkeypatch.delenv(variable, raising=False)
     return say
 
@@ -93,6 +95,38 @@ def test_a_device_that_mindspore_refuses_is_a_sentence(machine, monkeypatch):
     monkeypatch.setattr(ms, "set_device", refuse)
     with pytest.raises(BadStateError, match=r"cannot use GPU 0 \(The 'mindspore.set_device' can not be modified.\)"):
         set_up_device("GPU")
+
+
+def test_the_workers_of_a_job_are_those_that_have_met(machine, monkeypatch):
+    machine(GPU=2)
+    monkeypatch.setenv("RANK_SIZE", "2")
+    monkeypatch.setenv("MS_ROLE", "MS_WORKER")
+    for name, value in (("init", None), ("get_rank", 1), ("get_group_size", 2)):
+        monkeypatch.setattr(communication, name, lambda _value=value: _value)
+    assert set_up_device("GPU").workers == ALONE
+    assert set_up_device("GPU", is_distributed=True).workers == Workers(1, 2)
+
+
+@pytest.mark.parametrize(("size", "role"), [("1", "MS_WORKER"), ("2", "")])
+def test_a_process_outside_of_a_job_of_several_works_alone(size, role, machine, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    machine(GPU=2)
+    monkeypatch.setenv("RANK_SIZE", size)
+    monkeypatch.setenv("MS_ROLE", role)
+    assert set_up_device("GPU", is_distributed=True).workers == ALONE
+    assert "run_distribute is set and this process has been started alone" in caplog.text
+
+
+def test_workers_that_do_not_find_each_other_are_a_sentence(machine, monkeypatch):
+    def fail():
+        raise RuntimeError("Failed to initialize distributed job cluster\nmore")
+
+    machine(GPU=2)
+    monkeypatch.setenv("RANK_SIZE", "2")
+    monkeypatch.setenv("MS_ROLE", "MS_WORKER")
+    monkeypatch.setattr(communication, "init", fail)
+    with pytest.raises(BadStateError, match=r"the 2 processes of the job have not found each other \(Failed to init"):
+        set_up_device("GPU", is_distributed=True)
 
 
 def test_set_up_on_the_cpu_of_this_machine_computes_in_graph_mode():
