@@ -13,7 +13,7 @@ SUITE = Path(__file__).resolve().parent.parent
 TINY = (
     "--enable_modelarts=True", "--config_path=config/custom.yaml", "--backbone_widths=[4,8,10,16]",
     "--backbone_depths=[1,1,1,1]", "--decoder_channels=8", "--class_num=4", "--base_size=[32,64]",
-    "--crop_size=[32,32]", "--batch_size=2", "--warmup_steps=1", "--train_log_interval=1", "--eval_interval=1",
+    "--crop_size=[32,32]", "--batch_size=2", "--warmup_steps=1", "--train_log_interval=1", "--run_eval=False",
     "--device_target=CPU", "--dataset_num_parallel_workers=1", "--epoch_size=1",
 )
 
@@ -61,14 +61,14 @@ def test_a_checkpoint_of_the_bucket_is_evaluated_and_exported(job, trained):
     places = {"DATA_URL": data, "CHECKPOINT_URL": f"s3://{bucket.name}/out/checkpoint",
               "TRAIN_URL": f"s3://{bucket.name}/evaluated"}
     machine = platform.machine()
-    best = f"{machine.load}/segformer_mit_b0_best.ckpt"
+    best = f"{machine.load}/segformer_mit_b0_1.ckpt"
     evaluated = platform.start(machine, SUITE / "eval.py", *TINY, *machine.arguments, f"--eval_ckpt_path={best}",
                                variables=places)
     assert "===> mIoU:" in evaluated.stdout
     assert json.loads(bucket.read("evaluated/result.json"))["num_images"] == 2
     machine = platform.machine()
     platform.start(machine, SUITE / "export.py", *TINY, *machine.arguments, "--export_format=MINDIR",
-                   f"--export_ckpt_path={machine.load}/segformer_mit_b0_best.ckpt",
+                   f"--export_ckpt_path={machine.load}/segformer_mit_b0_1.ckpt",
                    variables={**places, "TRAIN_URL": f"s3://{bucket.name}/exported"})
     assert {"exported/custom.mindir", "exported/custom.json"} <= set(bucket.keys())
 
@@ -80,7 +80,7 @@ def test_a_bundle_trains_alone_through_moxing(job, tmp_path):
     bundle("segformer", tmp_path / "code")
     machine = platform.machine()
     finished = platform.start(
-        machine, tmp_path / "code/train.py", *TINY, *machine.arguments, "--data_url=obs://zoo/city", "--run_eval=False",
+        machine, tmp_path / "code/train.py", *TINY, *machine.arguments, "--data_url=obs://zoo/city",
         "--train_url=obs://zoo/out",
         variables={"PYTHONPATH": str(STAND_IN_MOXING), "STAND_IN_MOXING_BUCKETS": str(buckets)})
     assert "through moxing" in finished.stdout + finished.stderr
