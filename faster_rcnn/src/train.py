@@ -4,11 +4,12 @@ import logging
 from pathlib import Path
 
 from utils.detection.evaluation import InTrainingEvaluation
-from utils.detection.mindrecord_info import describe_cut_boxes
 from utils.detection.splits import Split
+from utils.detection.training_warnings import warn_of_cut_boxes, warn_of_random_weights
 from utils.model_utils.config import dump_config
 from utils.model_utils.device_adapter import resolve_amp_level
 from utils.model_utils.workers import Workers
+from utils.training.assembly import build_trainer, log_plan
 from utils.training.checkpoint import CheckpointFolder
 from utils.training.loop import Trainer
 from utils.training.records import TrainResult
@@ -48,7 +49,9 @@ def train(config: FasterRcnnConfig) -> TrainResult:
 def _with_earlier_network(config: FasterRcnnConfig, continued: Path | None, workers: Workers) -> FasterRcnnConfig:
     """Returns the configuration of the network whose weights the run begins with; worker 0 reads their file."""
     earlier = continued or (Path(config.pre_trained) if config.pre_trained else None)
-    if earlier is not None and workers.is_main:
+    if earlier is None:
+        return config
+    if workers.is_main:
         config = build.with_stored_network(config, earlier, takes_backbone=False)
     return config.model_copy(update={"res2net_stage1_pool": workers.broadcast(config.res2net_stage1_pool)})
 
@@ -69,17 +72,11 @@ def _build_trainer(
     if config.run_eval:
         evaluation_split = build.open_configured_split(config, is_training=False)
         evaluate = InTrainingEvaluation(build.build_evaluator(config, network, evaluation_split, run.workers))
-    return Trainer(
-        step=step, source=source, run=run.folder, on_saved=run.on_saved, profiler=run.profiler,
-        checkpoints=checkpoints,
+    return build_trainer(
+        config, run, step=step, source=source, checkpoints=checkpoints, earlier=build.earlier_checkpoint(config),
         learning_rates=build.build_schedule(config, source.steps_per_epoch, source.images_per_step),
-        epochs=config.epoch_size, log_interval=config.log_interval,
-        save_every_epochs=config.save_checkpoint_epochs if config.save_checkpoint else config.epoch_size,
-        evaluate=evaluate, eval_interval=config.eval_interval, eval_start_epoch=config.eval_start_epoch,
-        best_metric="mAP" if evaluate else "", lines=lines, max_bad_steps=config.max_bad_steps,
-        seed=config.seed, suite=build.SUITE, config_text=dump_config(config), resume=config.resume,
-        first_epoch=config.pre_trained_epoch_size + 1, earlier=build.earlier_checkpoint(config),
-        class_names=split.records.class_names, category_ids=split.records.category_ids,
+        suite=build.SUITE, class_names=split.records.class_names, category_ids=split.records.category_ids,
+        lines=lines, evaluate=evaluate, best_metric="mAP",
     )
 
 
@@ -87,24 +84,14 @@ def _load_first_weights(config: FasterRcnnConfig, network: FasterRcnnRes2net) ->
     """Loads `pre_trained`; without it says which keys are meant for pretrained weights."""
     if config.pre_trained:
         build.load_pretrained(config, network)
-        return
-    if config.frozen_stages > 0:
-        logger.warning("frozen_stages is %d without pre_trained: what is frozen keeps random weights; set "
-                       "--pre_trained, or --frozen_stages=0", config.frozen_stages)
-    if config.norm_statistics == "frozen":
-        logger.warning("norm_statistics is frozen without pre_trained: nothing is normalised; set --pre_trained, or "
-                       "--norm_statistics=trained")
+    else:
+        warn_of_random_weights(config.frozen_stages, config.norm_statistics == "frozen")
 
 
 def _log_plan(config: FasterRcnnConfig, split: Split, images_per_step: int, steps_per_epoch: int) -> None:
     records = split.records
-    names = records.class_names
-    logger.info("%d images, %d classes: %s", records.num_images, len(names), ", ".join(names))
-    cut = describe_cut_boxes(records.box_counts, config.num_gts)
-    if cut:
-        logger.warning("%s", cut)
-    logger.info("highest learning rate %g, %d images in a step",
-                build.effective_lr(config, images_per_step), images_per_step)
+    log_plan(records.num_images, records.class_names, build.effective_lr(config, images_per_step), images_per_step)
+    warn_of_cut_boxes(records, config.num_gts)
     num_steps = config.epoch_size * steps_per_epoch
     if config.warmup_step >= num_steps > 0:
         logger.warning("warmup_step is %d and the run has %d steps: the learning rate never reaches lr; lower "

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from utils.model_utils.config import dump_config
 from utils.model_utils.device_adapter import resolve_amp_level
+from utils.training.assembly import build_trainer, log_plan
 from utils.training.checkpoint import CheckpointFolder
 from utils.training.loop import Trainer
 from utils.training.records import EpochRecord, StepRecord, TrainResult
@@ -102,23 +102,16 @@ def _build_trainer(config: SegformerConfig, run: Run) -> Trainer:
                        "--load_ckpt=True, or --norm_statistics=trained")
     step = build.build_train_step(config, network, resolve_amp_level(config.amp_level, run.device.target), workers)
     names = build.names_of_classes(config)
-    logger.info("%d images, %d classes: %s", len(pairs), len(names), ", ".join(names))
-    logger.info("highest learning rate %g, %d images in a step",
-                build.effective_lr(config, source.images_per_step), source.images_per_step)
+    log_plan(len(pairs), names, build.effective_lr(config, source.images_per_step), source.images_per_step)
     evaluate = None
     if config.run_eval:
         evaluation_pairs = build.open_split(config, is_training=False)
         evaluator = build.build_evaluator(config, network, evaluation_pairs, names, workers)
         evaluate = InTrainingEvaluation(evaluator, config.backbone)
-    return Trainer(
-        step=step, source=source, run=run.folder, on_saved=run.on_saved, profiler=run.profiler,
-        checkpoints=checkpoints,
-        learning_rates=build.build_schedule(config, source.steps_per_epoch, source.images_per_step),
-        epochs=config.epoch_size, log_interval=config.log_interval,
-        save_every_epochs=config.save_checkpoint_epochs if config.save_checkpoint else config.epoch_size,
-        evaluate=evaluate, eval_interval=config.eval_interval, eval_start_epoch=config.eval_start_epoch,
-        best_metric=BEST_METRIC if evaluate and config.save_best_ckpt else "", lines=LogLines(),
-        max_bad_steps=config.max_bad_steps, seed=config.seed, suite=build.SUITE, config_text=dump_config(config),
-        resume=config.resume, class_names=names, first_epoch=config.pre_trained_epoch_size + 1,
+    return build_trainer(
+        config, run, step=step, source=source, checkpoints=checkpoints,
         earlier=pretrained if config.pre_trained_epoch_size else None,
+        learning_rates=build.build_schedule(config, source.steps_per_epoch, source.images_per_step),
+        suite=build.SUITE, class_names=names, lines=LogLines(), evaluate=evaluate,
+        best_metric=BEST_METRIC if config.save_best_ckpt else "",
     )
