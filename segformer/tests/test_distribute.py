@@ -38,7 +38,7 @@ pytestmark = pytest.mark.end_to_end
 def run(here, *command):
     """Runs a command to its end; returns what it showed."""
     finished = subprocess.run(
-        command, cwd=here, capture_output=True, text=True, timeout=240, check=False,
+        command, cwd=here, capture_output=True, text=True, timeout=500, check=False,
         env={**os.environ, "PYTHON": sys.executable, "FOREGROUND": "1"},
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
