@@ -5,6 +5,7 @@ is tested in utils/launch. One process and two that go on with its run are compa
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -164,7 +165,7 @@ def test_a_dry_run_of_a_table_of_eight_cards_shows_each_rank(here):
     for rank in range(8):
         folder = here / f"train_parallel{rank}"
         assert f"rank {rank}: folder {folder}, log {folder / 'log'}" in printed
-    command = printed.splitlines()[-1]
+    command = shlex.split(printed.splitlines()[-1])
     for argument in ("--run_distribute=True", "--device_target=Ascend", "--backbone=res2net_101",
                      f"--config_path={SUITE / 'default_config_101.yaml'}", f"--mindrecord_dir={here / 'RECORDS'}"):
         assert argument in command
