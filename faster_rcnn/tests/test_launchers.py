@@ -42,7 +42,7 @@ def launch(here, script, *arguments):
     """Runs a launcher to its end, called by its relative path; returns what it prints."""
     finished = subprocess.run(
         ["bash", os.path.relpath(SUITE / "scripts" / script, here), *arguments], cwd=here, capture_output=True,
-        text=True, env={**os.environ, "PYTHON": sys.executable, "FOREGROUND": "1"}, timeout=300, check=False,
+        text=True, env={**os.environ, "PYTHON": sys.executable, "FOREGROUND": "1"}, timeout=600, check=False,
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
     return finished.stdout
