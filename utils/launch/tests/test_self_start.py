@@ -199,7 +199,7 @@ def test_two_workers_meet_by_self_start_and_by_a_platform(tmp_path):
                    for rank in (0, 1)]
     by_itself = start("own", "--device_num=2", CODE_OF_RANK_1="3")
     try:
-        ends = [process.communicate(timeout=120) for process in (*by_platform, by_itself)]
+        ends = [process.communicate(timeout=400) for process in (*by_platform, by_itself)]
     finally:
         for process in (*by_platform, by_itself):
             process.kill()
