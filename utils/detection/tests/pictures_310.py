@@ -3,10 +3,11 @@
 import shutil
 from pathlib import Path
 
+import mindspore as ms
 import numpy as np
+from mindspore import nn
 
 from utils.detection.inputs import InputSettings, fit_image
-from utils.exporting.check import run_model
 from utils.exporting.tests.written_results import write_results
 from utils.images import read_image
 
@@ -20,11 +21,11 @@ def copy_pictures(data: Path, folder: Path) -> Path:
 
 def infer_in_python(model: Path, pictures: Path, inputs: InputSettings, folder: Path, takes_metas: bool) -> None:
     """Leaves in a folder what the C++ program would, of the tensors that eval.py makes of these pictures."""
-    images = []
+    images, network = [], nn.GraphCell(ms.load(str(model)))
     for file in sorted(pictures.glob("0*.jpg")):
         image = read_image(file)
         planes, scales = fit_image(image, inputs)
         metas = [np.float32([[*image.shape[:2], *scales]])] if takes_metas else []
-        outputs = [output[0] for output in run_model(model, "MINDIR", [planes[None], *metas])]
-        images.append((file.name, image.shape[:2], scales, outputs))
+        outputs = network(*map(ms.Tensor, [planes[None], *metas]))
+        images.append((file.name, image.shape[:2], scales, [output.asnumpy()[0] for output in outputs]))
     write_results(folder, model, images)
