@@ -1,15 +1,19 @@
 #!/bin/bash
 # Makes .venv with everything the tests need, then runs ruff, shellcheck and pytest: run_tests.sh [PYTEST_ARGUMENT...]
-# PYTHON picks the interpreter (Python 3.11); a second run installs nothing.
+# PYTHON picks the interpreter (Python 3.11); a second run installs nothing. As root, where apt-get is there, it installs
+# what the C++ checks need once; without that they are skipped.
 set -euo pipefail
 
 # shellcheck source=utils/tools/environment.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/utils/tools/environment.sh"
+# shellcheck source=utils/tools/cpp_tools.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/utils/tools/cpp_tools.sh"
 
 main() {
   cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
   make_environment "$PWD" "$PWD/requirements-dev.txt"
   local bin="$PWD/.venv/bin"
+  install_cpp_packages "$bin/python" "$PWD/.venv"
   "$bin/ruff" check .
   find . -name '*.sh' -not -path './.venv/*' -print0 | xargs -0 "$bin/shellcheck" --external-sources .ci/run
   exec "$bin/python" -m pytest --numprocesses 2 --dist loadfile "$@"

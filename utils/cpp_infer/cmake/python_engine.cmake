@@ -13,13 +13,8 @@ if(NOT pybind11_result EQUAL 0)
                       "Python with -DPython3_EXECUTABLE=")
 endif()
 
-# Of its own because only here warnings about hidden symbols and Python's macros have a place.
-add_library(cpp_infer_python OBJECT src/python_engine.cc)
-target_include_directories(cpp_infer_python PRIVATE src include)
-target_include_directories(cpp_infer_python SYSTEM PRIVATE "${pybind11_include}")
-target_compile_definitions(cpp_infer_python PRIVATE
+target_sources(cpp_infer PRIVATE src/python_engine.cc)
+target_compile_definitions(cpp_infer PRIVATE
   CPP_INFER_PYTHON_PROGRAM="${Python3_EXECUTABLE}" CPP_INFER_REPOSITORY="${CPP_INFER_REPOSITORY}")
-set_target_properties(cpp_infer_python PROPERTIES CXX_VISIBILITY_PRESET hidden)
-target_link_libraries(cpp_infer_python PRIVATE cpp_infer_settings Python3::Python)
-target_sources(cpp_infer PRIVATE $<TARGET_OBJECTS:cpp_infer_python>)
+target_include_directories(cpp_infer SYSTEM PRIVATE "${pybind11_include}")
 target_link_libraries(cpp_infer PRIVATE Python3::Python)
