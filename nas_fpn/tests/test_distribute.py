@@ -31,7 +31,7 @@ TINY = (
     "--nasfpn_out_channel=8", "--nasfpn_stack_times=1", "--head_stacked_convs=1", "--norm_statistics=frozen",
     "--lr=0.001", "--lr_schedule=step", "--lr_steps=[1]", "--warmup_steps=1", "--log_interval=1",
     "--num_parallel_workers=1", "--keep_empty_images=True", "--drop_remainder=False", "--keep_checkpoint_max=5000",
-    "--min_score=0.0001", "--run_eval=True", "--eval_start_epoch=1", "--eval_interval=1000",
+    "--min_score=0.0001",
 )
 
 pytestmark = pytest.mark.end_to_end
@@ -77,7 +77,7 @@ def here(tmp_path_factory):
     write_coco(here / "data", {"train2017": NUM_IMAGES, "val2017": 3})
     process = subprocess.Popen(
         ["bash", str(LAUNCHER), "2", "cpu", "records", *TINY, "--batch_size=1", "--epoch_size=1000",
-         "--coco_root=data"],
+         "--coco_root=data", "--run_eval=True", "--eval_start_epoch=1", "--eval_interval=1000"],
         cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "PYTHON": sys.executable, "FOREGROUND": "1"},
     )
@@ -161,7 +161,7 @@ def test_one_worker_goes_on_where_two_were_stopped(here, alone):
     last_epoch = epoch + 1
     finished = run([
         sys.executable, str(SUITE / "train.py"), *TINY, "--batch_size=2", f"--epoch_size={last_epoch}",
-        "--coco_root=data", "--mindrecord_dir=records", "--run_dir=LOG0", "--resume=auto"], here)
+        "--coco_root=data", "--mindrecord_dir=records", "--run_dir=LOG0", "--resume=auto", "--run_eval=False"], here)
     assert f"resuming at epoch {epoch} step {step} of {STEPS}" in finished.stderr
     assert "resuming with 1 workers instead of 2, a step has the same images" in finished.stderr
     rows = rows_of(here, "step")
