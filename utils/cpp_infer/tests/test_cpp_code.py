@@ -23,6 +23,6 @@ def test_code_is_formatted(clang_tools):
 
 def test_clang_tidy_finds_nothing(cpp_build, clang_tools):
     everything = cpp_build / "CMakeFiles" / "cpp_infer.dir" / "Unity" / "unity_0_cxx.cxx"
-    command = [clang_tools[1], f"--config-file={ROOT / '.clang-tidy'}", "-p", str(cpp_build), "--quiet", str(everything)]
+    command = [clang_tools[1], f"--config-file={ROOT / '.clang-tidy'}", "-p", cpp_build, "--quiet", everything]
     done = subprocess.run(command, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, f"{done.stdout[-4000:]}\n{done.stderr[-1000:]}"
