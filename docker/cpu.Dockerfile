@@ -8,7 +8,8 @@ FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
         ca-certificates git python3.11 python3.11-dev python3.11-venv \
-        cmake g++ libgtest-dev libjpeg-dev libopencv-imgcodecs-dev libopencv-imgproc-dev make nlohmann-json3-dev \
+        clang-format clang-tidy cmake g++ libgtest-dev libjpeg-dev libopencv-imgcodecs-dev libopencv-imgproc-dev make \
+        ninja-build nlohmann-json3-dev \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --create-home zoo \
     && install -d -o zoo -g zoo /opt/model_zoo

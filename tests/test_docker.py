@@ -50,6 +50,13 @@ def test_every_image_has_the_tested_versions():
     assert pins[ASCEND] == {pin for pin in wanted if pin.startswith("mindspore==")} | {headless}
 
 
+def test_the_cpu_image_has_what_the_cpp_checks_need():
+    """Its user is not root, so run_tests.sh can install nothing there."""
+    listed = re.findall(r"[\w+./]+:([a-z][\w+.-]+)", (ROOT / "utils/tools/cpp_tools.sh").read_text())
+    assert {"g++", "ninja-build", "libgtest-dev", "nlohmann-json3-dev"} <= set(listed)
+    assert set(listed) <= set(" ".join(texts(CPU, "RUN")).split())
+
+
 @pytest.mark.parametrize(("version", "sentence"), [
     ("(3, 11, 9)", ""), ("(3, 7, 5)", "FROM_IMAGE_NAME has Python 3.7, wanted an image with Python 3.11\n"),
 ])
