@@ -26,6 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)   # this folder has files with the names of suites
 
 from utils.launch.scaling_model import format_table
+from utils.model_utils.command import run_command
+from utils.model_utils.errors import BadStateError
 from utils.training.profiling import FIRST_STEPS, PROFILE_FOLDER, STEPS, STEPS_FILE
 
 DATA_FLAGS = {"nas_fpn": "--coco_root", "segformer": "--data_path", "faster_rcnn": "--coco_root"}
@@ -87,7 +89,10 @@ def main() -> None:
     extra = [f"{DATA_FLAGS[arguments.suite]}={arguments.data.resolve()}", *sys.argv[cut + 1:]]
     if not any(text.startswith("--config_path") for text in extra):
         extra = [f"--config_path={ROOT / arguments.suite / 'config' / 'quickstart.yaml'}", *extra]
-    timings = {case: measure(case, arguments.suite, arguments.steps, arguments.cores, extra) for case in CASES}
+    timings: dict[Case, Timing] = {}
+    for case in CASES:
+        timings[case] = measure(case, arguments.suite, arguments.steps, arguments.cores, extra)
+        print(format_timings(timings).splitlines()[-1], file=sys.stderr, flush=True)
     print(format_timings(timings))
 
 
@@ -122,8 +127,9 @@ def _wait_for_steps(process: subprocess.Popen, run: Path, count: int) -> list[di
         if len(rows) >= count:
             return rows[:count]
         if has_ended or time.monotonic() > deadline:
-            raise SystemExit(f"{len(rows)} steps, wanted {count}: give more images or --epoch_size, or fewer --steps\n"
-                             f"{(run / 'output').read_text(errors='replace')[-2000:]}")
+            raise BadStateError(f"{len(rows)} steps of {count} after {LIMIT_SECONDS:g} s or at the end of the run: give "
+                                "more images or --epoch_size, or fewer --steps; the last output was:\n"
+                                f"{(run / 'output').read_text(errors='replace')[-2000:]}")
         time.sleep(0.5)
 
 
@@ -164,4 +170,4 @@ def format_timings(timings: Mapping[Case, Timing]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main, "scaling.py")   # SIGTERM too ends what it has started
