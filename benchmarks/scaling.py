@@ -127,7 +127,7 @@ def _wait_for_steps(process: subprocess.Popen, run: Path, count: int) -> list[di
         if len(rows) >= count:
             return rows[:count]
         if has_ended or time.monotonic() > deadline:
-            raise BadStateError(f"{len(rows)} steps of {count} after {LIMIT_SECONDS:g} s or at the end of the run: give "
+            raise BadStateError(f"{len(rows)} steps of {count} when the run ended, or after {LIMIT_SECONDS:g} s: take "
                                 "more images or --epoch_size, or fewer --steps; the last output was:\n"
                                 f"{(run / 'output').read_text(errors='replace')[-2000:]}")
         time.sleep(0.5)
