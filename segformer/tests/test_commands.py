@@ -9,7 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from segformer.src.config import load
+from segformer.src.train import train
 from segformer.tests.tiny_city import label_path, write_city, write_png
+from utils.model_utils.errors import UserError
 from utils.training.checkpoint import load_checkpoint
 from utils.training.checkpoint_file import read_checkpoint_file
 
@@ -150,8 +153,10 @@ def test_missing_pretrained_weights_name_the_flag_and_the_converter(data, tmp_pa
     ],
 )
 def test_a_bad_argument_is_one_sentence(arguments, words, data, tmp_path):
-    sentence = _refused(*TINY, f"--data_path={data}", f"--run_dir={tmp_path / 'run'}", *arguments)
-    assert words in sentence
+    """In this process; what the command makes of such a sentence is tested above."""
+    with pytest.raises(UserError) as caught:
+        train(load([*TINY, f"--data_path={data}", f"--run_dir={tmp_path / 'run'}", *arguments], program="train.py"))
+    assert words in str(caught.value)
 
 
 def test_raw_label_ids_and_labels_of_another_size_are_named(tmp_path):
