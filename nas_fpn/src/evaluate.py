@@ -2,13 +2,13 @@
 
 import logging
 
+from utils.detection.class_names import check_same_classes
 from utils.detection.coco_metrics import format_nas_fpn_result, format_per_class_table
 from utils.detection.result_json import write_predictions, write_result
 from utils.model_utils.config import require
 from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.files import make_writable_folder
 from utils.model_utils.moxing_adapter import open_job
-from utils.training.checkpoint import load_weights
 from utils.training.logging_setup import set_up_logging
 
 from . import build
@@ -29,8 +29,10 @@ def evaluate(config: NasFpnConfig) -> None:
         make_writable_folder(folder)
         set_up_device(config.device_target, config.device_id, seed=config.seed)
         split = build.open_configured_split(config, is_training=False)
-        network = build.build_network(config, build.num_classes(config, split))
-        load_weights(network, checkpoint, suite=build.SUITE)
+        build.num_classes(config, split)
+        network, classes = build.load_detector(config, checkpoint)
+        check_same_classes(
+            classes, split.records.class_names, checkpoint=checkpoint, annotations=split.records.files[0])
         evaluation = build.build_evaluator(config, network, split).evaluate(folder / "pictures", config.num_pictures)
         write_predictions(evaluation.detections, folder)
         write_result(evaluation.result, folder)

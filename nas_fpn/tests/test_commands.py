@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.detection.tests.tiny_coco import write_coco, write_txt
+from utils.detection.tests.tiny_coco import CATEGORIES, write_coco, write_txt
 
 SUITE = Path(__file__).resolve().parent.parent
 TINY = (
@@ -39,7 +39,8 @@ def trained(tmp_path_factory):
     root = tmp_path_factory.mktemp("a run")
     data = write_coco(root / "coco data")
     run = root / "run"
-    finished = _succeed("train.py", *TINY, f"--coco_root={data}", f"--run_dir={run}", "--run_eval=True")
+    finished = _succeed(
+        "train.py", *TINY, f"--coco_root={data}", f"--run_dir={run}", "--run_eval=True", "--enable_profiling=True")
     return data, run, finished
 
 
@@ -50,6 +51,13 @@ def test_training_leaves_a_run_folder(trained):
     assert {"ckpt/retinanet_nasfpn-1_2.ckpt", "ckpt/retinanet_nasfpn-2_2.ckpt"} <= names
     assert "ckpt/retinanet_nasfpn_best.ckpt" in names
     assert not [name for name in names if "tmp" in name]
+
+
+def test_a_profile_is_left_in_the_run_folder(trained):
+    profile = trained[1] / "profile"
+    steps = (profile / "steps.csv").read_text().splitlines()
+    assert [line.partition(",")[0] for line in steps] == ["global_step", "3", "4"]
+    assert any(profile.rglob("cpu_op_detail_info_*.csv"))
 
 
 def test_the_log_has_the_lines_of_the_page(trained):
@@ -93,15 +101,6 @@ def test_a_finished_run_is_not_overwritten(trained):
     assert finished.returncode == 2
     assert "--resume=auto" in finished.stderr
     assert "Traceback" not in finished.stderr
-
-
-def test_a_run_continues_for_more_epochs(trained):
-    data, run, _ = trained
-    arguments = [item for item in TINY if "epoch_size" not in item]
-    _succeed("train.py", *arguments, "--epoch_size=3", f"--coco_root={data}", f"--run_dir={run}", "--resume=auto")
-    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    assert (run / "ckpt" / "retinanet_nasfpn-3_2.ckpt").is_file()
-    assert max(row["epoch"] for row in rows) == 3
 
 
 def test_create_data_as_on_the_page(tmp_path):
@@ -167,16 +166,24 @@ def test_bad_checkpoints_are_refused(trained, tmp_path):
     assert "neck.stacks.1" in other
 
 
-def test_a_txt_data_set_trains_with_a_profile_and_evaluates(tmp_path):
-    data = write_coco(tmp_path / "a coco")
-    common = (*TINY, *write_txt(data), f"--mindrecord_dir={tmp_path / 'records'}")
-    _succeed("train.py", *common, f"--run_dir={tmp_path / 'run'}", "--enable_profiling=True")
-    steps = (tmp_path / "run" / "profile" / "steps.csv").read_text().splitlines()
-    assert [line.partition(",")[0] for line in steps] == ["global_step", "3", "4"]
-    assert any((tmp_path / "run" / "profile").rglob("cpu_op_detail_info_*.csv"))
-    finished = _succeed("eval.py", *common, f"--run_dir={tmp_path / 'eval'}",
-                        f"--checkpoint_path={tmp_path / 'run' / 'ckpt' / 'retinanet_nasfpn-2_2.ckpt'}")
-    assert "3 images" in finished.stdout
+def test_a_txt_data_set_gives_the_metrics_of_the_coco_one(trained, tmp_path):
+    data, run, _ = trained
+    text = write_coco(tmp_path / "a coco")
+    lines = write_txt(text, sorted(CATEGORIES))
+    forms = {"coco": [f"--coco_root={data}"], "txt": [*lines, f"--mindrecord_dir={tmp_path / 'records'}"]}
+    for form, places in forms.items():
+        _succeed("eval.py", *TINY, *places, f"--run_dir={tmp_path / form}", "--min_score=0.0001",
+                 f"--checkpoint_path={run / 'ckpt' / 'retinanet_nasfpn-2_2.ckpt'}")
+    coco, txt = (json.loads((tmp_path / form / "result.json").read_text()) for form in forms)
+    assert (txt["num_images"], txt["num_detections"]) == (coco["num_images"], coco["num_detections"])
+    assert txt["num_images"] == 3
+    assert txt["num_detections"] > 0
+    assert txt["mAP"] == coco["mAP"]
+
+    other = write_txt(text)
+    assert "to the same names in the same order" in _refused(
+        "eval.py", *TINY, *other, f"--mindrecord_dir={tmp_path / 'other'}", f"--run_dir={tmp_path / 'refused'}",
+        f"--checkpoint_path={run / 'ckpt' / 'retinanet_nasfpn-2_2.ckpt'}")
 
 
 def test_an_absent_accelerator_is_a_sentence(trained, tmp_path):

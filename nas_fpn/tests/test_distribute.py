@@ -13,13 +13,13 @@ import sys
 import time
 from pathlib import Path
 
+import mindspore as ms
 import numpy as np
 import pytest
 
 from nas_fpn.src import build
 from nas_fpn.src.config import load
 from utils.detection.tests.tiny_coco import write_coco
-from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.workers import Workers
 from utils.training.checkpoint import load_checkpoint
 
@@ -92,7 +92,8 @@ def here(tmp_path_factory):
 def alone(here):
     """The same training in this process by one worker with two images: weights after each step, losses, batches."""
     config = load([*TINY, "--batch_size=2", "--epoch_size=1000", f"--mindrecord_dir={here / 'records'}"])
-    set_up_device("CPU", seed=config.seed)
+    ms.set_context(mode=ms.GRAPH_MODE)   # not set_up_device: other tests may have taken the device in this process
+    ms.set_seed(config.seed)
     split = build.open_configured_split(config, is_training=True)
     source = build.build_training_source(config, split)
     step = build.build_train_step(config, build.build_network(config, 2), 2, "O0")

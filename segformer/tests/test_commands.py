@@ -12,6 +12,7 @@ import pytest
 from segformer.src.config import load
 from segformer.src.train import train
 from segformer.tests.tiny_city import label_path, write_city, write_png
+from utils.model_utils.device_adapter import DeviceInfo, choose_device
 from utils.model_utils.errors import UserError
 from utils.training.checkpoint import load_checkpoint
 from utils.training.checkpoint_file import read_checkpoint_file
@@ -152,8 +153,10 @@ def test_missing_pretrained_weights_name_the_flag_and_the_converter(data, tmp_pa
         (["--resume=absent.ckpt"], "absent.ckpt"),
     ],
 )
-def test_a_bad_argument_is_one_sentence(arguments, words, data, tmp_path):
-    """In this process; what the command makes of such a sentence is tested above."""
+def test_a_bad_argument_is_one_sentence(arguments, words, data, tmp_path, monkeypatch):
+    """In this process, which may have taken its device; what the command makes of a sentence is tested above."""
+    monkeypatch.setattr(
+        "utils.training.run.set_up_device", lambda target, *_, **__: DeviceInfo(choose_device(target), 0, 0, 1))
     with pytest.raises(UserError) as caught:
         train(load([*TINY, f"--data_path={data}", f"--run_dir={tmp_path / 'run'}", *arguments], program="train.py"))
     assert words in str(caught.value)

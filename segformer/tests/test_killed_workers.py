@@ -178,7 +178,7 @@ def test_a_killed_worker_ends_the_job_and_resume_goes_on(tmp_path, start):
 
     job = start()   # in an evaluation
     job.wait_for(lambda: f"resuming at epoch 1 step {STEPS} of {STEPS}" in job.said(0) and all(
-        f"{NUM_VALIDATION} pairs" in job.said(rank) for rank in (0, 1)))   # their headers are read
+        f"values of {NUM_VALIDATION} labels" in job.said(rank) for rank in (0, 1)))   # their headers are read
     with held(image_path(data, "val", 1)) as is_read:
         job.wait_for(is_read)
         job.wait_for(lambda: checkpoint(run, 2).exists())

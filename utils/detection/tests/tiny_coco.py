@@ -1,6 +1,7 @@
 """A data set small enough to train on in a test: coloured rectangles on grey, category ids that are not contiguous."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -35,12 +36,12 @@ def write_coco(root: Path, splits: dict[str, int] = SPLITS) -> Path:
     return root
 
 
-def write_txt(root: Path) -> tuple[str, ...]:
+def write_txt(root: Path, categories: Sequence[tuple] = CATEGORIES) -> tuple[str, ...]:
     """Writes SPLIT.txt with the same boxes beside the annotations of `root` and returns the arguments that name them.
 
-    Lines are `FILE x1,y1,x2,y2,class,iscrowd ...`; classes count from 1 in the order of CATEGORIES.
+    Lines are `FILE x1,y1,x2,y2,class,iscrowd ...`; classes count from 1 in the order of `categories`.
     """
-    numbers = {category: number for number, (category, _, _) in enumerate(CATEGORIES, start=1)}
+    numbers = {category: number for number, (category, _, _) in enumerate(categories, start=1)}
     for path in sorted((root / "annotations").glob("instances_*.json")):
         content = json.loads(path.read_text())
         lines = []
@@ -53,5 +54,5 @@ def write_txt(root: Path) -> tuple[str, ...]:
                     fields.append(",".join(map(str, values)))
             lines.append(" ".join(fields))
         (root / f"{path.stem.removeprefix('instances_')}.txt").write_text("\n".join(lines) + "\n")
-    names = ", ".join(name for _, name, _ in CATEGORIES)
+    names = ", ".join(name for _, name, _ in categories)
     return "--dataset=other", f"--anno_path={root}/{{}}.txt", f"--image_dir={root}/{{}}", f"--coco_classes=[{names}]"
