@@ -16,6 +16,16 @@ if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leaves out what takes longest, mostly like another suite's test, unless TEST_EVERYTHING is set."""
+    if os.environ.get("TEST_EVERYTHING"):
+        return
+    reason = pytest.mark.skip(reason="takes long: TEST_EVERYTHING=1 runs it")
+    for item in items:
+        if item.get_closest_marker("long_run"):
+            item.add_marker(reason)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of real photographs beside the checkout; a test that asks for it is skipped where there is none."""

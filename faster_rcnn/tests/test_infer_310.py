@@ -30,7 +30,7 @@ TRAINING = (
 )
 CHECKPOINT = "run/ckpt_0/faster_rcnn-8_4.ckpt"
 
-pytestmark = pytest.mark.end_to_end
+pytestmark = [pytest.mark.end_to_end, pytest.mark.long_run]
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ TINY = (
     "--device_target=CPU", "--num_parallel_workers=1", "--keep_empty_images=true", "--epoch_size=1",
 )
 
-pytestmark = pytest.mark.end_to_end
+pytestmark = [pytest.mark.end_to_end, pytest.mark.long_run]
 
 
 @pytest.fixture(scope="module")

@@ -119,6 +119,7 @@ def newest(folder):
     return max((tuple(map(int, re.findall(r"\d+", name))) for name in names), default=(0, 0))
 
 
+@pytest.mark.long_run
 def test_a_run_in_the_background_is_alone_in_its_folder_stops_on_request_and_goes_on(here):
     arguments = ("run_single_train.sh", "2", "records", *TINY, "--epoch_size=500", "--run_eval=False")
     folder, log = here / "LOG2", here / "LOG2" / "log.txt"

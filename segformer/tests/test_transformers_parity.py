@@ -65,7 +65,9 @@ def test_mit_b0_as_a_graph_with_two_images_whose_size_is_no_multiple_of_32():
     assert gradients < GRADIENTS
 
 
-@pytest.mark.parametrize("backbone", OPERATOR_BY_OPERATOR)
+@pytest.mark.parametrize(
+    "backbone",
+    [*OPERATOR_BY_OPERATOR[:3], *(pytest.param(name, marks=pytest.mark.long_run) for name in OPERATOR_BY_OPERATOR[3:])])
 def test_every_other_size_at_full_depth(backbone):
     ms.set_context(mode=ms.PYNATIVE_MODE)
     logits, gradients = _compare(backbone, _images(1, 64, 96))
