@@ -32,8 +32,11 @@ from utils.model_utils.errors import BadStateError
 PICTURE_SIZE = (480, 640)
 NETWORK_CALLS = 7
 # What is printed of the C++ program's own times, and how it calls them.
-TIMES = {"engine's call": "median of the later calls", "decode, prepare": "decoding and preprocessing per image",
-         "write": "writing per image"}
+TIMES = {
+    "engine's call": "median of the later calls",
+    "decode, prepare": "decoding and preprocessing per image",
+    "write": "writing per image",
+}
 
 
 @dataclass(frozen=True)
@@ -60,13 +63,25 @@ class Subject:
 
 
 DETECTOR = Subject(
-    ("--device_target=CPU",), ("--file_format=MINDIR", "--file_name=model"), "checkpoint_path", "checkpoint_path",
-    "image_path", "model.mindir", (80,))
+    ("--device_target=CPU",),
+    ("--file_format=MINDIR", "--file_name=model"),
+    "checkpoint_path",
+    "checkpoint_path",
+    "image_path",
+    "model.mindir",
+    (80,),
+)
 SUBJECTS = {
-    "nas_fpn": DETECTOR, "faster_rcnn": DETECTOR,
+    "nas_fpn": DETECTOR,
+    "faster_rcnn": DETECTOR,
     "segformer": Subject(
-        ("--device_target=CPU", "--config_path=config/segformer.b0.512x1024.city.yaml"), ("--export_format=MINDIR",),
-        "export_ckpt_path", "infer_ckpt_path", "data_path", "segformer.b0.512x1024.city.mindir"),
+        ("--device_target=CPU", "--config_path=config/segformer.b0.512x1024.city.yaml"),
+        ("--export_format=MINDIR",),
+        "export_ckpt_path",
+        "infer_ckpt_path",
+        "data_path",
+        "segformer.b0.512x1024.city.mindir",
+    ),
 }
 
 
@@ -98,8 +113,16 @@ def compare(suite: str, counts: tuple[int, int], folder: Path) -> None:
     """Measures and prints."""
     subject, checkpoint = SUBJECTS[suite], folder / "random.ckpt"
     write_checkpoint(suite, subject, checkpoint)
-    run([script(suite, "export.py"), *subject.config, *subject.export,
-         f"--{subject.export_checkpoint}={checkpoint}", f"--run_dir={folder}"], folder)
+    run(
+        [
+            script(suite, "export.py"),
+            *subject.config,
+            *subject.export,
+            f"--{subject.export_checkpoint}={checkpoint}",
+            f"--run_dir={folder}",
+        ],
+        folder,
+    )
     program = cached_program(ROOT, suite)
     if build(ROOT, suite, program, lambda command: subprocess.run(command, stdout=sys.stderr, check=False).returncode):
         raise BadStateError("the C++ program cannot be built: see above")
@@ -108,14 +131,26 @@ def compare(suite: str, counts: tuple[int, int], folder: Path) -> None:
     python, cpp = [], []
     for count in counts:  # in turns, so that a busy machine slows both
         pictures = folder / str(count)
-        python.append(run([
-            script(suite, "infer.py"), *subject.config, f"--{subject.infer_checkpoint}={checkpoint}",
-            f"--{subject.pictures}={pictures}", f"--infer_output_path={folder / 'out'}"], folder))
+        python.append(
+            run(
+                [
+                    script(suite, "infer.py"),
+                    *subject.config,
+                    f"--{subject.infer_checkpoint}={checkpoint}",
+                    f"--{subject.pictures}={pictures}",
+                    f"--infer_output_path={folder / 'out'}",
+                ],
+                folder,
+            )
+        )
         cpp.append(run([str(program), f"--mindir_path={folder / subject.model}", f"--dataset_path={pictures}"], folder))
     times = (folder / "time_Result" / "test_perform_static.txt").read_text()
     print(f"{suite}, {counts[1] - counts[0]} pictures of {PICTURE_SIZE[0]} x {PICTURE_SIZE[1]}")
-    rows = {"infer.py": difference(*python, counts), "C++": difference(*cpp, counts),
-            "file alone": network_alone(folder / subject.model)}
+    rows = {
+        "infer.py": difference(*python, counts),
+        "C++": difference(*cpp, counts),
+        "file alone": network_alone(folder / subject.model),
+    }
     for name, each in rows.items():
         print(f"{name:10} {each.seconds:7.3f} s an image, {each.processor_seconds:7.3f} processor seconds")
     for title, name in TIMES.items():

@@ -49,9 +49,15 @@ class Workload:
 
     def arguments(self) -> list[str]:
         """Returns the command line of our configuration."""
-        return [f"--img_height={self.height}", f"--img_width={self.width}", f"--num_classes={NUM_CLASSES}",
-                f"--batch_size={self.batch}", f"--momentum={MOMENTUM}", f"--weight_decay={WEIGHT_DECAY}",
-                "--loss_scale=1"]
+        return [
+            f"--img_height={self.height}",
+            f"--img_width={self.width}",
+            f"--num_classes={NUM_CLASSES}",
+            f"--batch_size={self.batch}",
+            f"--momentum={MOMENTUM}",
+            f"--weight_decay={WEIGHT_DECAY}",
+            "--loss_scale=1",
+        ]
 
 
 SIZES = ((384, 640),)
@@ -60,7 +66,7 @@ WORKLOADS = tuple(Workload(mode, *size) for size in SIZES for mode in ("dense", 
 
 def mindspore_work(workload: Workload) -> Work:
     """Returns a call of this repository's network, on inputs from the host."""
-    from utils.model_utils.device_adapter import set_up_device   # isort: skip  (before mindspore: sets a variable)
+    from utils.model_utils.device_adapter import set_up_device  # isort: skip  (before mindspore: sets a variable)
     import mindspore as ms
 
     from faster_rcnn.src import build
@@ -92,13 +98,22 @@ def training_batch(workload: Workload, config: object) -> tuple[np.ndarray, ...]
     draws = np.random.default_rng(2)
     is_crowd = np.zeros(NUM_BOXES, bool)
     sample = assign_and_sample(
-        build.build_anchors(config), boxes, is_crowd, content, build.build_rpn_rule(config), draws)
+        build.build_anchors(config), boxes, is_crowd, content, build.build_rpn_rule(config), draws
+    )
     slots = np.zeros((num_gts, 4), np.float32)
     labels = np.full(num_gts, -1, np.int32)
     slots[:NUM_BOXES], labels[:NUM_BOXES] = boxes, draws.integers(0, NUM_CLASSES, NUM_BOXES)
     priority = draws.random(config.rpn_proposal_max_num + num_gts).astype(np.float32)
-    parts = (np.array(content, np.float32), slots, labels, np.zeros(num_gts, bool),
-             sample.index, sample.label, sample.deltas, priority)
+    parts = (
+        np.array(content, np.float32),
+        slots,
+        labels,
+        np.zeros(num_gts, bool),
+        sample.index,
+        sample.label,
+        sample.deltas,
+        priority,
+    )
     return tuple(np.stack([part] * workload.batch) for part in parts)
 
 
@@ -108,7 +123,7 @@ def torch_work(workload: Workload) -> Work:
 
     from faster_rcnn.tests.torch_reference import ReferenceNetwork
 
-    network = ReferenceNetwork(num_classes=NUM_CLASSES).eval()   # frozen statistics
+    network = ReferenceNetwork(num_classes=NUM_CLASSES).eval()  # frozen statistics
     images = torch.from_numpy(workload.images())
     if workload.mode != "train":
 
@@ -123,10 +138,11 @@ def torch_work(workload: Workload) -> Work:
     learned = [weight for weight in network.parameters() if weight.requires_grad]
     optimizer = torch.optim.SGD(learned, lr=LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
     num_anchors = ANCHORS_PER_CELL * sum(
-        -(-workload.height // stride) * -(-workload.width // stride) for stride in STRIDES)
+        -(-workload.height // stride) * -(-workload.width // stride) for stride in STRIDES
+    )
     chosen = torch.from_numpy(np.random.default_rng(3).choice(num_anchors, NUM_SAMPLES, replace=False))
     labels = torch.zeros(workload.batch, NUM_SAMPLES)
-    labels[:, : NUM_BOXES] = 1
+    labels[:, :NUM_BOXES] = 1
 
     def step() -> None:
         optimizer.zero_grad()

@@ -58,7 +58,7 @@ WORKLOADS = tuple(Workload(mode, size) for size in (640, 384) for mode in ("forw
 
 def mindspore_work(workload: Workload) -> Work:
     """Returns a call of this repository's network, on inputs from the host as in training."""
-    from utils.model_utils.device_adapter import set_up_device   # isort: skip  (before mindspore: sets a variable)
+    from utils.model_utils.device_adapter import set_up_device  # isort: skip  (before mindspore: sets a variable)
     import mindspore as ms
 
     from nas_fpn.src.loss import RetinaNetLoss
@@ -74,7 +74,8 @@ def mindspore_work(workload: Workload) -> Work:
         return lambda: [part.asnumpy() for part in network(ms.Tensor(images))]
     loss = RetinaNetLoss(NUM_CLASSES, alpha=ALPHA, gamma=GAMMA, box_beta=0.0, box_weight=1.0)
     optimizer = build_optimizer(
-        "sgd", network.parameters_and_names(), momentum=MOMENTUM, weight_decay=WEIGHT_DECAY, no_decay_norm_bias=False)
+        "sgd", network.parameters_and_names(), momentum=MOMENTUM, weight_decay=WEIGHT_DECAY, no_decay_norm_bias=False
+    )
     step = TrainStep(RetinaNetTraining(network, loss), optimizer)
     step.set_learning_rate(LEARNING_RATE)
     classes, deltas = workload.targets()
@@ -91,13 +92,15 @@ def detector() -> object:
 
     norm = NormSettings()
     return RetinaNetNasFpn(
-        ResNet(LAYERS, 64, norm), NasFpn((512, 1024, 2048), CHANNELS, STACKS, norm),
-        RetinaHead(CHANNELS, CHANNELS, TOWER_CONVS, ANCHORS_PER_CELL, NUM_CLASSES, norm))
+        ResNet(LAYERS, 64, norm),
+        NasFpn((512, 1024, 2048), CHANNELS, STACKS, norm),
+        RetinaHead(CHANNELS, CHANNELS, TOWER_CONVS, ANCHORS_PER_CELL, NUM_CLASSES, norm),
+    )
 
 
 def torch_work(workload: Workload) -> Work:
     """Returns a call of the PyTorch formulation that the tests compare with, its weights in PyTorch's usual form."""
-    from utils.model_utils.device_adapter import set_up_device   # isort: skip  (before mindspore: sets a variable)
+    from utils.model_utils.device_adapter import set_up_device  # isort: skip  (before mindspore: sets a variable)
     import torch
 
     from nas_fpn.tests.torch_reference import ReferenceNetwork

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[0] = str(ROOT)   # this folder has files with the names of suites
+sys.path[0] = str(ROOT)  # this folder has files with the names of suites
 
 from utils.launch.scaling_model import format_table
 from utils.model_utils.command import run_command
@@ -31,7 +31,7 @@ from utils.model_utils.errors import BadStateError
 from utils.training.profiling import FIRST_STEPS, PROFILE_FOLDER, STEPS, STEPS_FILE
 
 DATA_FLAGS = {"nas_fpn": "--coco_root", "segformer": "--data_path", "faster_rcnn": "--coco_root"}
-SKIPPED = FIRST_STEPS + STEPS + 1   # the profile is written in the step after it
+SKIPPED = FIRST_STEPS + STEPS + 1  # the profile is written in the step after it
 LIMIT_SECONDS = 1800.0
 REDUCTION = "AllReduce"
 
@@ -50,7 +50,8 @@ class Case:
 
     def __str__(self) -> str:
         return f"{self.workers} worker{'s' * (self.workers > 1)}" + (
-            f", gradient_fusion_mb {self.fusion_mb}" if self.workers > 1 else "")
+            f", gradient_fusion_mb {self.fusion_mb}" if self.workers > 1 else ""
+        )
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def main() -> None:
     if arguments.paper:
         print(format_table())
         return
-    extra = [f"{DATA_FLAGS[arguments.suite]}={arguments.data.resolve()}", *sys.argv[cut + 1:]]
+    extra = [f"{DATA_FLAGS[arguments.suite]}={arguments.data.resolve()}", *sys.argv[cut + 1 :]]
     if not any(text.startswith("--config_path") for text in extra):
         extra = [f"--config_path={ROOT / arguments.suite / 'config' / 'quickstart.yaml'}", *extra]
     timings: dict[Case, Timing] = {}
@@ -101,15 +102,27 @@ def measure(case: Case, suite: str, steps: int, cores: int, extra: Sequence[str]
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder)
         command = [
-            sys.executable, str(ROOT / suite / "train.py"), "--device_target=CPU", "--run_eval=False",
-            "--enable_profiling=True", "--log_interval=1", f"--gradient_fusion_mb={case.fusion_mb}", *extra,
-            f"--run_dir={run}"]
+            sys.executable,
+            str(ROOT / suite / "train.py"),
+            "--device_target=CPU",
+            "--run_eval=False",
+            "--enable_profiling=True",
+            "--log_interval=1",
+            f"--gradient_fusion_mb={case.fusion_mb}",
+            *extra,
+            f"--run_dir={run}",
+        ]
         if case.workers > 1:
             command += ["--run_distribute=True", f"--device_num={case.workers}"]
-        chosen = sorted(os.sched_getaffinity(0))[:cores * case.workers]
+        chosen = sorted(os.sched_getaffinity(0))[: cores * case.workers]
         with (run / "output").open("w") as output:
-            process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                                       preexec_fn=lambda: os.sched_setaffinity(0, chosen))
+            process = subprocess.Popen(
+                command,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                preexec_fn=lambda: os.sched_setaffinity(0, chosen),
+            )
         try:
             rows = _wait_for_steps(process, run, SKIPPED + steps)
         finally:
@@ -127,9 +140,11 @@ def _wait_for_steps(process: subprocess.Popen, run: Path, count: int) -> list[di
         if len(rows) >= count:
             return rows[:count]
         if has_ended or time.monotonic() > deadline:
-            raise BadStateError(f"{len(rows)} steps of {count} when the run ended, or after {LIMIT_SECONDS:g} s: take "
-                                "more images or --epoch_size, or fewer --steps; the last output was:\n"
-                                f"{(run / 'output').read_text(errors='replace')[-2000:]}")
+            raise BadStateError(
+                f"{len(rows)} steps of {count} when the run ended, or after {LIMIT_SECONDS:g} s: take "
+                "more images or --epoch_size, or fewer --steps; the last output was:\n"
+                f"{(run / 'output').read_text(errors='replace')[-2000:]}"
+            )
         time.sleep(0.5)
 
 
@@ -149,8 +164,9 @@ def evaluate(rows: Sequence[Mapping[str, float]], profile: Path) -> Timing:
     reduction = 0.0
     for path in profile.rglob("cpu_op_detail_info_*.csv"):
         with path.open(newline="") as file:
-            reduction += sum(float(row["op_total_time(ms)"]) for row in csv.DictReader(file)
-                             if row["op_type"] == REDUCTION)
+            reduction += sum(
+                float(row["op_total_time(ms)"]) for row in csv.DictReader(file) if row["op_type"] == REDUCTION
+            )
     with (profile / STEPS_FILE).open(newline="") as file:
         profiled = [float(row["step_ms"]) for row in csv.DictReader(file)]
     return Timing(1 / seconds, images / seconds, reduction / len(profiled), sum(profiled) / len(profiled))
@@ -165,9 +181,10 @@ def format_timings(timings: Mapping[Case, Timing]) -> str:
         share = timing.images_per_second / alone / case.workers
         lines.append(
             f"| {case} | {timing.steps_per_second:.2f} | {timing.images_per_second:.2f} | {share:.0%} | "
-            f"{timing.reduction_ms:.1f} ms | {timing.reduction_ms / timing.step_ms:.0%} |")
+            f"{timing.reduction_ms:.1f} ms | {timing.reduction_ms / timing.step_ms:.0%} |"
+        )
     return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    run_command(main, "scaling.py")   # SIGTERM too ends what it has started
+    run_command(main, "scaling.py")  # SIGTERM too ends what it has started

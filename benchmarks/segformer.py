@@ -43,8 +43,7 @@ class Workload:
         return np.where(labels == NUM_CLASSES, 255, labels).astype(np.int32)
 
 
-WORKLOADS = tuple(
-    Workload(mode, *size) for size in ((1, 512, 1024), (2, 320, 320)) for mode in ("forward", "train"))
+WORKLOADS = tuple(Workload(mode, *size) for size in ((1, 512, 1024), (2, 320, 320)) for mode in ("forward", "train"))
 
 
 def torch_work(workload: Workload) -> Work:
@@ -79,7 +78,7 @@ def torch_work(workload: Workload) -> Work:
 
 def mindspore_work(workload: Workload) -> Work:
     """Returns a call of this repository's network, on inputs from the host as in training."""
-    from utils.model_utils.device_adapter import set_up_device   # isort: skip  (before mindspore: sets a variable)
+    from utils.model_utils.device_adapter import set_up_device  # isort: skip  (before mindspore: sets a variable)
     import mindspore as ms
 
     from segformer.src.loss import SegmentationLoss
@@ -97,8 +96,9 @@ def mindspore_work(workload: Workload) -> Work:
     if workload.mode == "forward":
         network.set_train(False)
         return lambda: network(ms.Tensor(images)).asnumpy()
-    step = TrainStep(SegformerTraining(network, SegmentationLoss(NUM_CLASSES)),
-                     build_optimizer("adamw", network, weight_decay=0.01))
+    step = TrainStep(
+        SegformerTraining(network, SegmentationLoss(NUM_CLASSES)), build_optimizer("adamw", network, weight_decay=0.01)
+    )
     step.set_learning_rate(6e-5)
     path_scale = np.ones((workload.batch, 2 * backbone.num_blocks), np.float32)
     channel_scale = np.ones((workload.batch, size.decoder_channels), np.float32)

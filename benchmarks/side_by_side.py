@@ -22,7 +22,7 @@ WARM_UP = 2
 REFERENCE, OURS = "PyTorch", "MindSpore"
 
 Work = Callable[[], object]
-MakeWork = Callable[[object], Work]   # from a workload, in the process that will run it
+MakeWork = Callable[[object], Work]  # from a workload, in the process that will run it
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,7 @@ def run_benchmark(description: str, works: Mapping[str, MakeWork], workloads: Se
 def format_line(name: str, reference: Measurement, ours: Measurement) -> str:
     """Returns a line of the table."""
     line = f"{name:28}"
-    for theirs, mine in (
-        (reference.seconds, ours.seconds), (reference.processor_seconds, ours.processor_seconds)
-    ):
+    for theirs, mine in ((reference.seconds, ours.seconds), (reference.processor_seconds, ours.processor_seconds)):
         line += f"{theirs:10.3f}{mine:11.3f}{mine / theirs:8.2f}"
     line += f"{reference.first:10.1f}{ours.first:11.1f}"
     return f"{line}{reference.peak_bytes / 1e9:10.2f}{ours.peak_bytes / 1e9:11.2f}"
@@ -107,9 +105,7 @@ def serve(make_work: MakeWork, workload: object, threads: int, connection: Conne
     connection.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 
-def compare(
-    works: Mapping[str, MakeWork], workload: object, threads: int, rounds: int
-) -> dict[str, Measurement]:
+def compare(works: Mapping[str, MakeWork], workload: object, threads: int, rounds: int) -> dict[str, Measurement]:
     """Returns the measurement of each framework."""
     context = multiprocessing.get_context("spawn")
     servers, firsts = {}, {}

@@ -53,8 +53,9 @@ class FreshRoot:
 
     folder: Path
     shares: list[str]
-    environment: dict[str, str] = field(default_factory=lambda: {
-        name: value for name, value in os.environ.items() if name.startswith("PIP_")})
+    environment: dict[str, str] = field(
+        default_factory=lambda: {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+    )
     user: str = "root"
     workdir: str = "/"
 
@@ -62,8 +63,11 @@ class FreshRoot:
         if instruction.word == "FROM":
             suite = re.fullmatch(r"debian:(\w+)-slim", instruction.text)[1]
             # What it mounts is gone with it.
-            subprocess.run(["unshare", "--mount", "debootstrap", "--variant=minbase", suite, str(self.folder)],
-                           check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(
+                ["unshare", "--mount", "debootstrap", "--variant=minbase", suite, str(self.folder)],
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
             shutil.copy("/etc/resolv.conf", self.folder / "etc/resolv.conf")
         elif instruction.word == "ENV":
             self.environment |= dict(part.split("=", 1) for part in instruction.text.split())
@@ -81,23 +85,38 @@ class FreshRoot:
         """Runs a command of the shell as the image would; returns its output."""
         binds = "".join(
             f"mkdir -p '{self.folder}{share}'; mount --bind '{share}' '{self.folder}{share}'\n"
-            if Path(share).is_dir() else
-            f"mkdir -p '{self.folder}{Path(share).parent}'; touch '{self.folder}{share}'; "
-            f"mount --bind '{share}' '{self.folder}{share}'\n" for share in self.shares)
+            if Path(share).is_dir()
+            else f"mkdir -p '{self.folder}{Path(share).parent}'; touch '{self.folder}{share}'; "
+            f"mount --bind '{share}' '{self.folder}{share}'\n"
+            for share in self.shares
+        )
         home = "/root" if self.user == "root" else f"/home/{self.user}"
-        settings = {"HOME": home, "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                    "DEBIAN_FRONTEND": "noninteractive", **self.environment}
-        script = (f"set -e\nmount --bind /proc '{self.folder}/proc'; mount --rbind /dev '{self.folder}/dev'\n{binds}"
-                  f"exec chroot --userspec='{self.user}' '{self.folder}' /bin/sh -c 'cd \"$1\" && eval \"$2\"' sh "
-                  f"'{self.workdir}' \"$1\"")
-        finished = subprocess.run(["unshare", "--mount", "bash", "-c", script, "bash", command], env=settings,
-                                  capture_output=True, text=True, timeout=1500, check=False)
+        settings = {
+            "HOME": home,
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "DEBIAN_FRONTEND": "noninteractive",
+            **self.environment,
+        }
+        script = (
+            f"set -e\nmount --bind /proc '{self.folder}/proc'; mount --rbind /dev '{self.folder}/dev'\n{binds}"
+            f"exec chroot --userspec='{self.user}' '{self.folder}' /bin/sh -c 'cd \"$1\" && eval \"$2\"' sh "
+            f"'{self.workdir}' \"$1\""
+        )
+        finished = subprocess.run(
+            ["unshare", "--mount", "bash", "-c", script, "bash", command],
+            env=settings,
+            capture_output=True,
+            text=True,
+            timeout=1500,
+            check=False,
+        )
         assert finished.returncode == 0, f"{command}\n{finished.stdout[-3000:]}\n{finished.stderr[-3000:]}"
         return finished.stdout
 
     def _copy(self, sources: list[str], target: str, context: Path) -> None:
-        tracked = subprocess.run(["git", "ls-files", *sources], cwd=context, capture_output=True, text=True,
-                                 check=True).stdout.splitlines()
+        tracked = subprocess.run(
+            ["git", "ls-files", *sources], cwd=context, capture_output=True, text=True, check=True
+        ).stdout.splitlines()
         place = self.folder / self.workdir.lstrip("/") / target
         for path in filter(lambda name: (context / name).is_file(), tracked):
             copy = place / (path if "." in sources else Path(path).name)

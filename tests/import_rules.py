@@ -19,7 +19,13 @@ AT_IMPORT = "nothing runs at import but definitions"
 CLOUD = "cloud clients are imported inside a function of moxing_adapter.py, nowhere else"
 
 _DEFINITIONS = (
-    ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign,
+    ast.Import,
+    ast.ImportFrom,
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+    ast.Assign,
+    ast.AnnAssign,
 )
 
 
@@ -79,7 +85,9 @@ def _broken_by_import(path: str, module: str) -> Iterator[str]:
 
 def _cloud_imports(tree: ast.Module, path: str) -> list[tuple[int, str]]:
     inside_functions = {
-        id(node) for function in ast.walk(tree) if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
         for node in ast.walk(function)
     }
     at_home = path.endswith("model_utils/moxing_adapter.py")

@@ -16,7 +16,11 @@ pytestmark = pytest.mark.end_to_end
 def _run(script, *arguments):
     return subprocess.run(
         [sys.executable, str(ROOT / "nas_fpn" / script), "--config_path=config/custom.yaml", *arguments],
-        capture_output=True, text=True, check=False, timeout=300, cwd=ROOT / "nas_fpn",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        cwd=ROOT / "nas_fpn",
     )
 
 
@@ -26,7 +30,7 @@ def _sentence(finished):
     return finished.stderr.splitlines()[-1]
 
 
-@pytest.mark.parametrize("name", ["-dash first", "it's \"quoted\"", "dätä 数据"])
+@pytest.mark.parametrize("name", ["-dash first", 'it\'s "quoted"', "dätä 数据"])
 def test_odd_names_work(name, tmp_path):
     data = write_coco(tmp_path / name)
     finished = _run("create_data.py", f"--coco_root={data}", f"--mindrecord_dir={tmp_path / 'records'}")

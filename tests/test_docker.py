@@ -12,8 +12,9 @@ import pytest
 from tests.dockerfile import FreshRoot, copied, read_dockerfile, texts
 
 ROOT = Path(__file__).resolve().parent.parent
-CPU, ASCEND, FASTER_RCNN = (ROOT / name for name in (
-    "docker/cpu.Dockerfile", "docker/ascend.Dockerfile", "faster_rcnn/Dockerfile"))
+CPU, ASCEND, FASTER_RCNN = (
+    ROOT / name for name in ("docker/cpu.Dockerfile", "docker/ascend.Dockerfile", "faster_rcnn/Dockerfile")
+)
 CONTEXTS = {CPU: ROOT, ASCEND: ROOT, FASTER_RCNN: ROOT / "faster_rcnn"}
 START = ROOT / "faster_rcnn/scripts/docker_start.sh"
 OPT_IN = "TEST_FRESH_ROOT"
@@ -24,7 +25,7 @@ def test_an_image_copies_what_is_there_and_its_commands_are_sound(path, tmp_path
     words = [each.word for each in read_dockerfile(path)]
     assert words.count("FROM") == 1
     assert words.count("CMD") == 1
-    assert set(words[:words.index("FROM")]) <= {"ARG"}
+    assert set(words[: words.index("FROM")]) <= {"ARG"}
     for sources, _ in map(copied, texts(path, "COPY")):
         assert all((CONTEXTS[path] / source).exists() for source in sources)
     for number, command in enumerate(texts(path, "RUN")):
@@ -57,14 +58,22 @@ def test_the_cpu_image_has_what_the_cpp_checks_need():
     assert set(listed) <= set(" ".join(texts(CPU, "RUN")).split())
 
 
-@pytest.mark.parametrize(("version", "sentence"), [
-    ("(3, 11, 9)", ""), ("(3, 7, 5)", "FROM_IMAGE_NAME has Python 3.7, wanted an image with Python 3.11\n"),
-])
+@pytest.mark.parametrize(
+    ("version", "sentence"),
+    [
+        ("(3, 11, 9)", ""),
+        ("(3, 7, 5)", "FROM_IMAGE_NAME has Python 3.7, wanted an image with Python 3.11\n"),
+    ],
+)
 def test_a_base_image_of_another_python_is_refused(version, sentence):
     command = next(text for text in texts(FASTER_RCNN, "RUN") if "version_info" in text)
     code = re.fullmatch(r"python3 -c '(.*)'", command)[1]
-    finished = subprocess.run([sys.executable, "-c", f"import sys; sys.version_info = {version}; {code}"],
-                              capture_output=True, text=True, check=False)
+    finished = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.version_info = {version}; {code}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (finished.returncode, finished.stderr) == (bool(sentence), sentence)
 
 
@@ -95,8 +104,15 @@ def start(tmp_path):
         command = [bash, "-c", f'{script}exec "$@"', "-", "env", f"PATH={path}", bash, START, *arguments]
         if script:
             command = ["unshare", "--mount", "--map-root-user", *command]
-        finished = subprocess.run(list(map(str, command)), cwd=tmp_path, capture_output=True, text=True, timeout=60,
-                                  check=False, stdin=subprocess.DEVNULL)
+        finished = subprocess.run(
+            list(map(str, command)),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
         seen = tmp_path / "seen"
         return finished, seen.read_text().splitlines() if seen.exists() else None
 
@@ -110,20 +126,31 @@ def test_a_container_gets_the_devices_that_are_here_and_no_more(start, tmp_path)
     data, model = tmp_path / "my data", tmp_path / "model"
     data.mkdir()
     model.mkdir()
-    finished, seen = start("fasterrcnn:20.1.0", "my data", model, "python", "train.py", driver=True,
-                           devices=("davinci0", "davinci7", "davinci_manager", "hisi_hdc"))
+    finished, seen = start(
+        "fasterrcnn:20.1.0",
+        "my data",
+        model,
+        "python",
+        "train.py",
+        driver=True,
+        devices=("davinci0", "davinci7", "davinci_manager", "hisi_hdc"),
+    )
     assert finished.returncode == 0, finished.stderr
     assert seen[0] == "run"
     assert seen[-3:] == ["fasterrcnn:20.1.0", "python", "train.py"]
     assert [item for item in seen if item.startswith("--device=")] == [
-        "--device=/dev/davinci0", "--device=/dev/davinci7", "--device=/dev/davinci_manager", "--device=/dev/hisi_hdc"]
+        "--device=/dev/davinci0",
+        "--device=/dev/davinci7",
+        "--device=/dev/davinci_manager",
+        "--device=/dev/hisi_hdc",
+    ]
     volumes = [item for item in seen if item.startswith("--volume=")]
     assert "--volume=/usr/local/Ascend/driver:/usr/local/Ascend/driver:ro" in volumes
     assert {f"--volume={folder}:{folder}" for folder in (ROOT, data, model)} <= set(volumes)
     assert f"--workdir={model}" in seen
     assert "--ipc=host" in seen
     assert "--privileged" not in seen
-    assert "--tty" not in seen   # standard input is no terminal
+    assert "--tty" not in seen  # standard input is no terminal
 
 
 def test_a_machine_without_devices_says_so_and_starts(start, tmp_path):
@@ -134,11 +161,16 @@ def test_a_machine_without_devices_says_so_and_starts(start, tmp_path):
     assert not [item for item in seen if item.startswith("--device=")]
 
 
-@pytest.mark.parametrize(("arguments", "words"), [
-    ((), "usage:"), (("image", "."), "usage:"), (("image", "absent", "."), "DATA_DIR 'absent' is no folder"),
-    (("image", ".", "tools/docker"), "MODEL_DIR 'tools/docker' is no folder"),
-    (("image", "a:b", "."), "holds a colon"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "usage:"),
+        (("image", "."), "usage:"),
+        (("image", "absent", "."), "DATA_DIR 'absent' is no folder"),
+        (("image", ".", "tools/docker"), "MODEL_DIR 'tools/docker' is no folder"),
+        (("image", "a:b", "."), "holds a colon"),
+    ],
+)
 def test_bad_arguments_are_a_sentence_and_start_nothing(start, tmp_path, arguments, words):
     (tmp_path / "a:b").mkdir()
     finished, seen = start(*arguments)
@@ -171,4 +203,4 @@ def test_the_cpu_image_can_be_made_and_works(tmp_path):
     assert root.user == "zoo"
     tests = "utils/model_utils/tests/test_config_schema.py nas_fpn/tests/test_loss.py"
     assert " passed" in root.run(f".venv/bin/python -m pytest -q {tests}")
-    assert "no suite 'yolo' here" in root.run("bash quickstart.sh yolo 2>&1 || true")   # without installing again
+    assert "no suite 'yolo' here" in root.run("bash quickstart.sh yolo 2>&1 || true")  # without installing again

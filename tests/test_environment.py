@@ -13,8 +13,12 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def _run(script, python):
     return subprocess.run(
-        ["bash", str(ROOT / script)], env={**os.environ, "PYTHON": str(python)}, capture_output=True, text=True,
-        check=False, timeout=60,
+        ["bash", str(ROOT / script)],
+        env={**os.environ, "PYTHON": str(python)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
 
 
@@ -28,7 +32,7 @@ def test_a_missing_interpreter_is_a_sentence(script, tmp_path):
 @pytest.mark.parametrize("script", ["quickstart.sh", "run_tests.sh"])
 def test_another_version_is_a_sentence(script, tmp_path):
     other = tmp_path / "python3.9"
-    other.write_text("#!/bin/sh\n[ \"$1\" = --version ] && echo \"Python 3.9.2\"\nexit 1\n")
+    other.write_text('#!/bin/sh\n[ "$1" = --version ] && echo "Python 3.9.2"\nexit 1\n')
     other.chmod(other.stat().st_mode | stat.S_IEXEC)
     finished = _run(script, other)
     assert finished.returncode == 2
@@ -38,8 +42,12 @@ def test_another_version_is_a_sentence(script, tmp_path):
 
 def test_an_unknown_suite_is_a_sentence():
     finished = subprocess.run(
-        [sys.executable, "-m", "utils.tools.quickstart", "nas-fpn"], cwd=ROOT, capture_output=True, text=True,
-        check=False, timeout=60,
+        [sys.executable, "-m", "utils.tools.quickstart", "nas-fpn"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
     assert finished.returncode == 2
     assert "no suite 'nas-fpn' here, wanted any of: nas_fpn" in finished.stderr

@@ -27,31 +27,37 @@ def test_every_file_keeps_the_rules():
     assert not violations, "\n".join(violations)
 
 
-@pytest.mark.parametrize(("path", "source", "rule"), [
-    ("nas_fpn/src/dataset.py", "from segformer.src import loss", rules.OTHER_SUITE),
-    ("utils/training/loop.py", "import nas_fpn.src.loss", rules.UTILS_SUITE),
-    ("utils/model_utils/config.py", "from utils.training import loop", rules.UTILS_BACK),
-    ("nas_fpn/src/loss.py", "from src.nasfpn import NasFpn", rules.RELATIVE),
-    ("nas_fpn/src/loss.py", "from nas_fpn.src.nasfpn import NasFpn", rules.RELATIVE),
-    ("nas_fpn/train.py", "from nas_fpn.src.build import build", rules.ENTRY),
-    ("nas_fpn/tests/test_loss.py", "from src.loss import focal_loss", rules.TESTS),
-    ("nas_fpn/src/loss.py", "print('hello')", rules.AT_IMPORT),
-    ("nas_fpn/train.py", "for i in range(3):\n    pass", rules.AT_IMPORT),
-    ("utils/training/loop.py", "import moxing as mox", rules.CLOUD),
-    ("utils/training/loop.py", "def f():\n    from obs import ObsClient", rules.CLOUD),
-    ("utils/model_utils/moxing_adapter.py", "import moxing", rules.CLOUD),
-])
+@pytest.mark.parametrize(
+    ("path", "source", "rule"),
+    [
+        ("nas_fpn/src/dataset.py", "from segformer.src import loss", rules.OTHER_SUITE),
+        ("utils/training/loop.py", "import nas_fpn.src.loss", rules.UTILS_SUITE),
+        ("utils/model_utils/config.py", "from utils.training import loop", rules.UTILS_BACK),
+        ("nas_fpn/src/loss.py", "from src.nasfpn import NasFpn", rules.RELATIVE),
+        ("nas_fpn/src/loss.py", "from nas_fpn.src.nasfpn import NasFpn", rules.RELATIVE),
+        ("nas_fpn/train.py", "from nas_fpn.src.build import build", rules.ENTRY),
+        ("nas_fpn/tests/test_loss.py", "from src.loss import focal_loss", rules.TESTS),
+        ("nas_fpn/src/loss.py", "print('hello')", rules.AT_IMPORT),
+        ("nas_fpn/train.py", "for i in range(3):\n    pass", rules.AT_IMPORT),
+        ("utils/training/loop.py", "import moxing as mox", rules.CLOUD),
+        ("utils/training/loop.py", "def f():\n    from obs import ObsClient", rules.CLOUD),
+        ("utils/model_utils/moxing_adapter.py", "import moxing", rules.CLOUD),
+    ],
+)
 def test_the_checker_names_the_breach(path, source, rule):
     violations = rules.check_source(source, path)
     assert rule in [violation.rule for violation in violations]
     assert str(violations[0]).startswith(f"{path}:")
 
 
-@pytest.mark.parametrize(("path", "source"), [
-    ("nas_fpn/src/loss.py", "from .nasfpn import NasFpn\nfrom utils.training import loop"),
-    ("nas_fpn/train.py", "from src.build import build\nif __name__ == '__main__':\n    build()"),
-    ("nas_fpn/tests/test_loss.py", "from nas_fpn.src.loss import focal_loss"),
-    ("utils/model_utils/moxing_adapter.py", "def client():\n    import moxing\n    return moxing"),
-])
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("nas_fpn/src/loss.py", "from .nasfpn import NasFpn\nfrom utils.training import loop"),
+        ("nas_fpn/train.py", "from src.build import build\nif __name__ == '__main__':\n    build()"),
+        ("nas_fpn/tests/test_loss.py", "from nas_fpn.src.loss import focal_loss"),
+        ("utils/model_utils/moxing_adapter.py", "def client():\n    import moxing\n    return moxing"),
+    ],
+)
 def test_the_checker_lets_good_files_pass(path, source):
     assert rules.check_source(source, path) == []

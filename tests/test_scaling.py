@@ -8,8 +8,10 @@ from benchmarks.scaling import Case, Timing, evaluate, format_timings
 
 
 def test_times_are_medians_and_the_sums_over_workers_those_of_the_profile(tmp_path):
-    rows = [{"data_ms": data, "step_ms": step, "images_per_second": 4 / (data + step) * 1000}
-            for data, step in ((100, 300), (0, 500), (50, 150))]
+    rows = [
+        {"data_ms": data, "step_ms": step, "images_per_second": 4 / (data + step) * 1000}
+        for data, step in ((100, 300), (0, 500), (50, 150))
+    ]
     with (tmp_path / "steps.csv").open("w") as file:
         file.write("global_step,data_ms,step_ms\n3,9,400\n4,9,600\n")
     (tmp_path / "any" / "FRAMEWORK").mkdir(parents=True)
@@ -25,5 +27,7 @@ def test_times_are_medians_and_the_sums_over_workers_those_of_the_profile(tmp_pa
 
 def test_the_efficiency_is_for_each_worker():
     table = format_timings({Case(1, 32): Timing(2.5, 10.0, 0.0, 400.0), Case(2, 0): Timing(2.0, 16.0, 100.0, 500.0)})
-    assert table.splitlines()[2:] == ["| 1 worker | 2.50 | 10.00 | 100% | 0.0 ms | 0% |",
-                                      "| 2 workers, gradient_fusion_mb 0 | 2.00 | 16.00 | 80% | 100.0 ms | 20% |"]
+    assert table.splitlines()[2:] == [
+        "| 1 worker | 2.50 | 10.00 | 100% | 0.0 ms | 0% |",
+        "| 2 workers, gradient_fusion_mb 0 | 2.00 | 16.00 | 80% | 100.0 ms | 20% |",
+    ]

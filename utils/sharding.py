@@ -60,7 +60,7 @@ class ShardedEpochs:
         places = self.steps_per_epoch * self.images_per_step
         shape = (self.steps_per_epoch, self.accumulate_steps, self.workers.count, self.batch_size)
         own = np.s_[start_step:, :, self.workers.rank, :]
-        positions = np.resize(order, places).reshape(shape)[own]   # begins anew with the first where it ends
+        positions = np.resize(order, places).reshape(shape)[own]  # begins anew with the first where it ends
         fillers = (np.arange(places) >= self.num_images).reshape(shape)[own]
         per_worker = self.accumulate_steps * self.batch_size
         return positions.reshape(-1, per_worker), fillers.reshape(-1, per_worker)

@@ -104,8 +104,12 @@ def build_network(config: FasterRcnnConfig, num_classes: int) -> FasterRcnnRes2n
     """Builds the detector for `num_classes` foreground classes."""
     norm = NormSettings(config.norm_statistics, momentum=config.norm_momentum, eps=config.norm_eps)
     backbone = Res2Net(
-        config.layers, config.res2net_width, config.res2net_base_width, norm=norm,
-        frozen_stages=max(config.frozen_stages, 0), stage1_pool=bool(config.res2net_stage1_pool),
+        config.layers,
+        config.res2net_width,
+        config.res2net_base_width,
+        norm=norm,
+        frozen_stages=max(config.frozen_stages, 0),
+        stage1_pool=bool(config.res2net_stage1_pool),
     )
     channels = config.fpn_out_channels
     return FasterRcnnRes2net(
@@ -126,26 +130,41 @@ def build_anchors(config: FasterRcnnConfig) -> np.ndarray:
 def build_rpn_rule(config: FasterRcnnConfig) -> RpnRule:
     """Returns how anchors are assigned and sampled."""
     return RpnRule(
-        num_samples=config.num_expected_neg, num_positives=config.num_expected_pos, pos_iou=config.pos_iou_thr,
-        neg_iou=config.neg_iou_thr, min_pos_iou=config.min_pos_iou, allowed_border=config.rpn_allowed_border,
-        crowd_ignore_ioa=config.crowd_ignore_ioa, target_means=config.rpn_target_means,
+        num_samples=config.num_expected_neg,
+        num_positives=config.num_expected_pos,
+        pos_iou=config.pos_iou_thr,
+        neg_iou=config.neg_iou_thr,
+        min_pos_iou=config.min_pos_iou,
+        allowed_border=config.rpn_allowed_border,
+        crowd_ignore_ioa=config.crowd_ignore_ioa,
+        target_means=config.rpn_target_means,
         target_stds=config.rpn_target_stds,
     )
 
 
 def build_proposal_generator(config: FasterRcnnConfig, is_training: bool) -> ProposalGenerator:
     """Builds the step from the RPN's output to proposals, with the limits of training or of inference."""
-    limits = {
-        "nms_pre": config.rpn_proposal_nms_pre, "max_proposals": config.rpn_proposal_max_num,
-        "nms_threshold": config.rpn_proposal_nms_thr, "min_size": config.rpn_proposal_min_bbox_size,
-    } if is_training else {
-        "nms_pre": config.rpn_nms_pre, "max_proposals": config.rpn_max_num, "nms_threshold": config.rpn_nms_thr,
-        "min_size": config.rpn_min_bbox_min_size,
-    }
+    limits = (
+        {
+            "nms_pre": config.rpn_proposal_nms_pre,
+            "max_proposals": config.rpn_proposal_max_num,
+            "nms_threshold": config.rpn_proposal_nms_thr,
+            "min_size": config.rpn_proposal_min_bbox_size,
+        }
+        if is_training
+        else {
+            "nms_pre": config.rpn_nms_pre,
+            "max_proposals": config.rpn_max_num,
+            "nms_threshold": config.rpn_nms_thr,
+            "min_size": config.rpn_min_bbox_min_size,
+        }
+    )
     return ProposalGenerator(
         build_anchors(config),
         anchors_per_level(config.img_height, config.img_width, config.anchor_strides, config.anchors_per_cell),
-        target_means=config.rpn_target_means, target_stds=config.rpn_target_stds, **limits,
+        target_means=config.rpn_target_means,
+        target_stds=config.rpn_target_stds,
+        **limits,
     )
 
 
@@ -159,8 +178,11 @@ def build_extractor(config: FasterRcnnConfig) -> RoiExtractor:
 def build_inference(config: FasterRcnnConfig, network: FasterRcnnRes2net) -> FasterRcnnInference:
     """Puts proposals and the selection of detections around the detector."""
     rule = DetectionRule(
-        min_score=config.test_score_thr, nms_iou=config.test_iou_thr, candidates=config.test_candidates,
-        max_detections=config.test_max_per_img, target_means=config.rcnn_target_means,
+        min_score=config.test_score_thr,
+        nms_iou=config.test_iou_thr,
+        candidates=config.test_candidates,
+        max_detections=config.test_max_per_img,
+        target_means=config.rcnn_target_means,
         target_stds=config.rcnn_target_stds,
     )
     return FasterRcnnInference(
@@ -171,39 +193,63 @@ def build_inference(config: FasterRcnnConfig, network: FasterRcnnRes2net) -> Fas
 def build_sampler(config: FasterRcnnConfig, num_classes: int) -> RoiSampler:
     """Builds the assignment and sampling of proposals."""
     return RoiSampler(
-        config.num_expected_neg_stage2, config.num_expected_pos_stage2, pos_iou=config.pos_iou_thr_stage2,
-        neg_iou=config.neg_iou_thr_stage2, min_pos_iou=config.min_pos_iou_stage2,
-        target_stds=config.rcnn_target_stds, target_means=config.rcnn_target_means,
-        crowd_ignore_ioa=config.crowd_ignore_ioa, num_classes=num_classes,
+        config.num_expected_neg_stage2,
+        config.num_expected_pos_stage2,
+        pos_iou=config.pos_iou_thr_stage2,
+        neg_iou=config.neg_iou_thr_stage2,
+        min_pos_iou=config.min_pos_iou_stage2,
+        target_stds=config.rcnn_target_stds,
+        target_means=config.rcnn_target_means,
+        crowd_ignore_ioa=config.crowd_ignore_ioa,
+        num_classes=num_classes,
     )
 
 
 def build_train_step(
-    config: FasterRcnnConfig, network: FasterRcnnRes2net, num_classes: int, amp_level: str, workers: Workers = ALONE,
+    config: FasterRcnnConfig,
+    network: FasterRcnnRes2net,
+    num_classes: int,
+    amp_level: str,
+    workers: Workers = ALONE,
 ) -> TrainStep:
     """Puts proposals, losses, optimizer and update around the detector."""
     rpn_loss = RpnLoss(
-        cls_weight=config.rpn_loss_cls_weight, reg_weight=config.rpn_loss_reg_weight,
+        cls_weight=config.rpn_loss_cls_weight,
+        reg_weight=config.rpn_loss_reg_weight,
         beta=config.rpn_reg_beta if config.rpn_reg_loss == "smooth_l1" else 0.0,
     )
     rcnn_loss = RcnnLoss(
-        num_classes, cls_weight=config.rcnn_loss_cls_weight, reg_weight=config.rcnn_loss_reg_weight,
+        num_classes,
+        cls_weight=config.rcnn_loss_cls_weight,
+        reg_weight=config.rcnn_loss_reg_weight,
         beta=config.rcnn_reg_beta if config.rcnn_reg_loss == "smooth_l1" else 0.0,
     )
     apply_amp(network, amp_level)  # in place: the wrapper that it returns has no RoI head
     with_loss = FasterRcnnTraining(
-        network, build_proposal_generator(config, is_training=True),
-        build_sampler(config, num_classes), build_extractor(config), rpn_loss, rcnn_loss,
+        network,
+        build_proposal_generator(config, is_training=True),
+        build_sampler(config, num_classes),
+        build_extractor(config),
+        rpn_loss,
+        rcnn_loss,
         workers=workers,
     )
     optimizer = build_optimizer(
-        config.optimizer, [(parameter.name, parameter) for parameter in network.trainable_params()],
-        momentum=config.momentum, weight_decay=config.weight_decay, no_decay_norm_bias=config.no_decay_norm_bias,
+        config.optimizer,
+        [(parameter.name, parameter) for parameter in network.trainable_params()],
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
+        no_decay_norm_bias=config.no_decay_norm_bias,
     )
     return TrainStep(
-        with_loss, optimizer, loss_scaler=LossScaler(config.loss_scale, config.loss_scale_mode == "dynamic"),
-        clip_norm=config.clip_norm, accumulate_steps=config.accumulate_steps, ema_decay=config.ema_decay,
-        workers=workers, gradient_fusion_mb=config.gradient_fusion_mb,
+        with_loss,
+        optimizer,
+        loss_scaler=LossScaler(config.loss_scale, config.loss_scale_mode == "dynamic"),
+        clip_norm=config.clip_norm,
+        accumulate_steps=config.accumulate_steps,
+        ema_decay=config.ema_decay,
+        workers=workers,
+        gradient_fusion_mb=config.gradient_fusion_mb,
     )
 
 
@@ -211,8 +257,12 @@ def load_pretrained(config: FasterRcnnConfig, network: FasterRcnnRes2net) -> Non
     """Loads `pre_trained`, a detector or a converted backbone, without the class outputs if `filter_weight` says so."""
     class_outputs = ("rcnn.classify", "rcnn.regress") if config.filter_weight else ()
     load_weights(
-        network, Path(config.pre_trained), suite=SUITE, allow_missing=(*config.allow_missing, *class_outputs),
-        allow_mismatch=(*config.allow_mismatch, *class_outputs), parts={"backbone": ("neck.", "rpn.", "rcnn.")},
+        network,
+        Path(config.pre_trained),
+        suite=SUITE,
+        allow_missing=(*config.allow_missing, *class_outputs),
+        allow_mismatch=(*config.allow_mismatch, *class_outputs),
+        parts={"backbone": ("neck.", "rpn.", "rcnn.")},
     )
 
 
@@ -250,22 +300,39 @@ def input_settings(config: FasterRcnnConfig) -> InputSettings:
 def build_training_source(config: FasterRcnnConfig, split: Split, workers: Workers = ALONE) -> TrainingSource:
     """Builds the batches of a worker of a run."""
     augmentation = AugmentSettings(
-        flip_ratio=config.flip_ratio, expand_ratio=config.expand_ratio, scale_range=config.scale_range,
-        brightness=config.brightness, contrast=config.contrast, saturation=config.saturation, hue=config.hue,
+        flip_ratio=config.flip_ratio,
+        expand_ratio=config.expand_ratio,
+        scale_range=config.scale_range,
+        brightness=config.brightness,
+        contrast=config.contrast,
+        saturation=config.saturation,
+        hue=config.hue,
     )
     sample = TrainingSample(
-        inputs=input_settings(config), augmentation=augmentation, anchors=build_anchors(config),
-        rule=build_rpn_rule(config), num_gts=config.num_gts,
-        num_priorities=config.rpn_proposal_max_num + config.num_gts, seed=config.seed,
+        inputs=input_settings(config),
+        augmentation=augmentation,
+        anchors=build_anchors(config),
+        rule=build_rpn_rule(config),
+        num_gts=config.num_gts,
+        num_priorities=config.rpn_proposal_max_num + config.num_gts,
+        seed=config.seed,
     )
     rows = split.training_rows(config.keep_empty_images)
     epochs = ShardedEpochs(
-        num_images=len(rows), batch_size=config.batch_size, seed=config.seed, accumulate_steps=config.accumulate_steps,
-        workers=workers, drop_remainder=config.drop_remainder,
+        num_images=len(rows),
+        batch_size=config.batch_size,
+        seed=config.seed,
+        accumulate_steps=config.accumulate_steps,
+        workers=workers,
+        drop_remainder=config.drop_remainder,
     )
     return TrainingSource(
-        records=split.records, rows=rows, epochs=epochs, sample=sample,
-        num_loaders=clamp_workers(config.num_parallel_workers), multiprocessing=config.python_multiprocessing,
+        records=split.records,
+        rows=rows,
+        epochs=epochs,
+        sample=sample,
+        num_loaders=clamp_workers(config.num_parallel_workers),
+        multiprocessing=config.python_multiprocessing,
     )
 
 
@@ -279,9 +346,13 @@ def build_evaluator(
 ) -> Evaluator:
     """Builds what evaluates the detector on a split, each worker its share."""
     return Evaluator(
-        detector=build_detector(config, network), records=split.records, ground_truth=split.ground_truth,
-        inputs=input_settings(config), batch_size=min(config.test_batch_size, split.records.num_images),
-        num_loaders=clamp_workers(config.num_parallel_workers), picture_min_score=config.picture_min_score,
+        detector=build_detector(config, network),
+        records=split.records,
+        ground_truth=split.ground_truth,
+        inputs=input_settings(config),
+        batch_size=min(config.test_batch_size, split.records.num_images),
+        num_loaders=clamp_workers(config.num_parallel_workers),
+        picture_min_score=config.picture_min_score,
         workers=workers,
     )
 
@@ -289,8 +360,10 @@ def build_evaluator(
 def build_picture_detector(config: FasterRcnnConfig, network: FasterRcnnRes2net, num_pictures: int) -> PictureDetector:
     """Builds what detects in image files."""
     return PictureDetector(
-        detector=build_detector(config, network), inputs=input_settings(config),
-        batch_size=min(config.test_batch_size, num_pictures), workers=clamp_workers(config.num_parallel_workers),
+        detector=build_detector(config, network),
+        inputs=input_settings(config),
+        batch_size=min(config.test_batch_size, num_pictures),
+        workers=clamp_workers(config.num_parallel_workers),
     )
 
 
@@ -306,7 +379,10 @@ def load_detector(config: FasterRcnnConfig, checkpoint: Path) -> tuple[FasterRcn
     info = read_checkpoint_info(checkpoint, SUITE)
     count = info.length("rcnn.classify.bias") - 1
     classes = resolve_classes(
-        count, checkpoint, stored_names=info.class_names, stored_ids=info.category_ids,
+        count,
+        checkpoint,
+        stored_names=info.class_names,
+        stored_ids=info.category_ids,
         configured_names=config.coco_classes,
     )
     network = build_network(config, match_num_classes(config.num_classes, classes.names, str(checkpoint)))
@@ -341,16 +417,25 @@ def input_descriptions(config: FasterRcnnConfig) -> tuple[TensorDescription, Ten
 def describe_model(config: FasterRcnnConfig, classes: ClassTable, model: ExportedModel) -> ModelDescription:
     """Describes an exported detector for programs that run it."""
     return ModelDescription(
-        suite=SUITE, file=model.file.name, file_format=model.file_format, inputs=input_descriptions(config),
+        suite=SUITE,
+        file=model.file.name,
+        file_format=model.file_format,
+        inputs=input_descriptions(config),
         outputs=model.outputs,
         preprocessing=Preprocessing(
-            channel_order="RGB", resize="keep_ratio" if config.keep_ratio else "stretch", height=config.img_height,
-            width=config.img_width, mean=config.img_norm_mean, std=config.img_norm_std,
+            channel_order="RGB",
+            resize="keep_ratio" if config.keep_ratio else "stretch",
+            height=config.img_height,
+            width=config.img_width,
+            mean=config.img_norm_mean,
+            std=config.img_norm_std,
             padding="bottom_right" if config.keep_ratio else "none",
         ),
-        class_names=classes.names, category_ids=classes.category_ids,
+        class_names=classes.names,
+        category_ids=classes.category_ids,
         postprocessing={
-            "test_score_thr": config.test_score_thr, "test_iou_thr": config.test_iou_thr,
+            "test_score_thr": config.test_score_thr,
+            "test_iou_thr": config.test_iou_thr,
             "test_max_per_img": config.test_max_per_img,
         },
     )
@@ -359,9 +444,14 @@ def describe_model(config: FasterRcnnConfig, classes: ClassTable, model: Exporte
 def open_configured_split(config: FasterRcnnConfig, is_training: bool) -> Split:
     """Opens the training or the evaluation split, making its MindRecord files where they are missing."""
     paths = split_paths(
-        form=config.dataset, split=config.train_data_type if is_training else config.val_data_type,
-        coco_root=config.coco_root, instance_set=config.instance_set, anno_path=config.anno_path,
-        image_dir=config.image_dir, mindrecord_dir=config.mindrecord_dir, default_folder=MINDRECORD_FOLDER,
+        form=config.dataset,
+        split=config.train_data_type if is_training else config.val_data_type,
+        coco_root=config.coco_root,
+        instance_set=config.instance_set,
+        anno_path=config.anno_path,
+        image_dir=config.image_dir,
+        mindrecord_dir=config.mindrecord_dir,
+        default_folder=MINDRECORD_FOLDER,
         prefix=config.prefix if is_training else config.eval_prefix,
     )
     return open_split(paths, config.coco_classes)

@@ -67,12 +67,15 @@ class AugmentationKeys(Config):
     )
     flip_ratio: float = Field(0.5, ge=0, le=1, description="probability of a horizontal flip")
     expand_ratio: float = Field(
-        1.0, ge=1, description="half of the pictures are laid at random on a canvas up to so many times their height "
-        "and width, of the mean colour; 1: none"
+        1.0,
+        ge=1,
+        description="half of the pictures are laid at random on a canvas up to so many times their height "
+        "and width, of the mean colour; 1: none",
     )
     scale_range: tuple[PositiveNumber, PositiveNumber] = Field(
-        (1.0, 1.0), description="lowest and highest factor on the size that fits the input; what is too large is cut "
-        "at a random place"
+        (1.0, 1.0),
+        description="lowest and highest factor on the size that fits the input; what is too large is cut "
+        "at a random place",
     )
     brightness: float = Field(0.0, ge=0, le=1, description="strength of the random change of brightness")
     contrast: float = Field(0.0, ge=0, le=1, description="strength of the random change of contrast")

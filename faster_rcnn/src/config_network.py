@@ -42,7 +42,9 @@ class NetworkKeys(Config):
         "null takes it from the checkpoint, false where that does not say",
     )
     frozen_stages: int = Field(
-        1, ge=-1, le=4,
+        1,
+        ge=-1,
+        le=4,
         description="Res2Net parts that are not trained: 0 and -1 none, 1 the stem and the first stage, ...",
     )
     norm_statistics: Literal["frozen", "trained"] = Field(
@@ -51,7 +53,9 @@ class NetworkKeys(Config):
         "batch, for training from random weights",
     )
     norm_momentum: float = Field(
-        0.9, ge=0, lt=1,
+        0.9,
+        ge=0,
+        lt=1,
         description="share of the old running mean that a trained BatchNorm keeps at a step (PyTorch says 1 minus it)",
     )
     norm_eps: float = Field(1e-5, gt=0, description="added to the variance in BatchNorm")
@@ -72,8 +76,9 @@ class NetworkKeys(Config):
         0, ge=0, description="samples per side of a cell of that grid; 0: as many as the cell has pixels of the level"
     )
     roi_align_featmap_strides: tuple[Positive, ...] = Field(
-        (4, 8, 16, 32), min_length=1, description="strides of the levels that RoIs are pooled from, the first of "
-        "anchor_strides"
+        (4, 8, 16, 32),
+        min_length=1,
+        description="strides of the levels that RoIs are pooled from, the first of anchor_strides",
     )
     roi_align_finest_scale: int = Field(
         56, ge=1, description="RoIs of less than twice this size in pixels are pooled from the finest level"
@@ -110,9 +115,7 @@ class NetworkKeys(Config):
     @property
     def level_sizes(self) -> tuple[tuple[int, int], ...]:
         """(height, width) of the levels P2, P3, ...; from P6 on half of the one before, rounded up."""
-        return tuple(
-            (-(-self.img_height // stride), -(-self.img_width // stride)) for stride in self.anchor_strides
-        )
+        return tuple((-(-self.img_height // stride), -(-self.img_width // stride)) for stride in self.anchor_strides)
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Yields the shapes that do not fit each other."""
@@ -145,9 +148,7 @@ class NetworkKeys(Config):
             "res2net_in_channels": InactiveKey(
                 "follows from res2net_width", lambda config: (config.res2net_width, *config.stage_channels[:-1])
             ),
-            "res2net_out_channels": InactiveKey(
-                "follows from res2net_width", lambda config: config.stage_channels
-            ),
+            "res2net_out_channels": InactiveKey("follows from res2net_width", lambda config: config.stage_channels),
             "fpn_in_channels": InactiveKey("follows from res2net_width", lambda config: config.stage_channels),
             "rpn_in_channels": of_pyramid,
             "rpn_cls_out_channels": InactiveKey("is built in: objectness by a sigmoid", lambda _: 1),
@@ -185,7 +186,9 @@ class RpnKeys(Config):
         -1, ge=-1, description="anchors that reach more pixels than this out of the picture are ignored; -1: none is"
     )
     crowd_ignore_ioa: float = Field(
-        0.5, gt=0, le=1,
+        0.5,
+        gt=0,
+        le=1,
         description="share of an anchor or proposal inside a crowd region from which it is neither object nor "
         "background",
     )

@@ -16,8 +16,10 @@ from .config import FasterRcnnConfig
 from .config_network import BACKBONES
 from .weight_files import Content, read_weights, recognise
 
-ADVICE = ("give the keys of its network: res2net_width, fpn_out_channels, rpn_feat_channels, rcnn_fc_out_channels, "
-          "roi_size, anchor_ratios, anchor_scales")
+ADVICE = (
+    "give the keys of its network: res2net_width, fpn_out_channels, rpn_feat_channels, rcnn_fc_out_channels, "
+    "roi_size, anchor_ratios, anchor_scales"
+)
 
 
 def convert(config: FasterRcnnConfig) -> Path:
@@ -35,13 +37,26 @@ def convert(config: FasterRcnnConfig) -> Path:
     config = with_content(config, weights.path, content)
     network = build.build_network(config, content.num_classes or 1)
     conversion = convert_weights(
-        weights.arrays, content.sources, {item.name: tuple(item.shape) for item in network.get_parameters()},
-        content.dropped, file=str(source), advice=ADVICE)
+        weights.arrays,
+        content.sources,
+        {item.name: tuple(item.shape) for item in network.get_parameters()},
+        content.dropped,
+        file=str(source),
+        advice=ADVICE,
+    )
     make_writable_folder(output.parent, "--output")
     names = class_names(config, content.num_classes)
-    save_checkpoint(output, TrainingState(
-        conversion.arrays, suite=build.SUITE, part=content.part, config_text=dump_config(config),
-        class_names=list(names), category_ids=list(COCO_CATEGORY_IDS) if names == COCO_CLASSES else []))
+    save_checkpoint(
+        output,
+        TrainingState(
+            conversion.arrays,
+            suite=build.SUITE,
+            part=content.part,
+            config_text=dump_config(config),
+            class_names=list(names),
+            category_ids=list(COCO_CATEGORY_IDS) if names == COCO_CLASSES else [],
+        ),
+    )
     print(f"{source.name}: {content.title}" + (f", from its '{weights.wrapper}'" if weights.wrapper else ""))
     print(format_conversion(conversion, (*_notes(config, content), *content.notes)))
     print(_next_step(config, content, output))
@@ -58,12 +73,14 @@ def with_content(config: FasterRcnnConfig, path: Path, content: Content) -> Fast
     if config.res2net_stage1_pool not in (None, content.pools_stage1):
         raise BadValueError(
             f"res2net_stage1_pool is {str(config.res2net_stage1_pool).lower()}, and '{path}' is of a network with "
-            f"{str(content.pools_stage1).lower()}: leave it out, the file decides")
+            f"{str(content.pools_stage1).lower()}: leave it out, the file decides"
+        )
     backbone = next((name for name, layers in BACKBONES.items() if layers == content.layers), None)
     if backbone is None and config.res2net_layers != content.layers:
         raise BadValueError(
             f"'{path}' has {list(content.layers)} blocks in its stages, which is none of {', '.join(BACKBONES)}: "
-            f"it is incomplete or another network; if it is meant, set --res2net_layers={list(content.layers)}")
+            f"it is incomplete or another network; if it is meant, set --res2net_layers={list(content.layers)}"
+        )
     update: dict[str, object] = {"res2net_stage1_pool": content.pools_stage1}
     if backbone is not None:
         update |= {"backbone": backbone, "res2net_layers": None}
@@ -86,9 +103,11 @@ def class_names(config: FasterRcnnConfig, num_classes: int | None) -> tuple[str,
 def _notes(config: FasterRcnnConfig, content: Content) -> list[str]:
     pool = "average-pools" if content.pools_stage1 else "passes on"
     depth = "" if config.res2net_layers else f"{config.backbone}, "
-    notes = [f"backbone: {depth}{list(content.layers)} blocks",
-             f"res2net_stage1_pool: {str(content.pools_stage1).lower()}, stage 1's first block {pool} its last split "
-             "in the network of these weights; stored in the checkpoint"]
+    notes = [
+        f"backbone: {depth}{list(content.layers)} blocks",
+        f"res2net_stage1_pool: {str(content.pools_stage1).lower()}, stage 1's first block {pool} its last split "
+        "in the network of these weights; stored in the checkpoint",
+    ]
     if content.num_classes is not None:
         names = class_names(config, content.num_classes)
         known = f", {names[0]} to {names[-1]}" if names else ", whose names the file does not say: set coco_classes"

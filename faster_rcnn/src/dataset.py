@@ -56,7 +56,11 @@ class AugmentSettings:
 
 
 def augment(
-    image: np.ndarray, boxes: np.ndarray, is_crowd: np.ndarray, inputs: InputSettings, settings: AugmentSettings,
+    image: np.ndarray,
+    boxes: np.ndarray,
+    is_crowd: np.ndarray,
+    inputs: InputSettings,
+    settings: AugmentSettings,
     draws: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Scales an image to the input, changes its colours, flips, expands and crops it at random.
@@ -73,15 +77,17 @@ def augment(
         uint8[h, w, 3]; float32[K, 4], the boxes that remain; int64[K], which they are.
     """
     target = (inputs.height, inputs.width)
-    size = scaled_size(
-        image.shape[:2], target, draws.uniform(*settings.scale_range), keep_ratio=inputs.keep_ratio
-    )
+    size = scaled_size(image.shape[:2], target, draws.uniform(*settings.scale_range), keep_ratio=inputs.keep_ratio)
     is_flipped, is_expanded = draws.uniform(size=2) < (settings.flip_ratio, EXPAND_PROBABILITY)
     expansion = draws.uniform(1.0, settings.expand_ratio)
     shrunk = scaled_size(size, size, 1.0 / expansion if is_expanded else 1.0, keep_ratio=False)
     image, boxes = stretch(image, boxes, shrunk)
     image = jitter_colours(
-        image, draws, brightness=settings.brightness, contrast=settings.contrast, saturation=settings.saturation,
+        image,
+        draws,
+        brightness=settings.brightness,
+        contrast=settings.contrast,
+        saturation=settings.saturation,
         hue=settings.hue,
     )
     if is_flipped:
@@ -106,7 +112,15 @@ class TrainingSample:
     """
 
     COLUMNS: ClassVar[tuple[str, ...]] = (
-        "images", "content", "gt_boxes", "gt_labels", "gt_is_crowd", "rpn_index", "rpn_label", "rpn_deltas", "priority",
+        "images",
+        "content",
+        "gt_boxes",
+        "gt_labels",
+        "gt_is_crowd",
+        "rpn_index",
+        "rpn_label",
+        "rpn_deltas",
+        "priority",
     )
 
     inputs: InputSettings
@@ -141,13 +155,24 @@ class TrainingSample:
         targets = pad_boxes(boxes, labels[kept], is_crowd[kept], self.num_gts)
         used = targets.is_valid
         sample = assign_and_sample(
-            self.anchors, targets.boxes[used], targets.is_crowd[used], image.shape[:2], self.rule,
+            self.anchors,
+            targets.boxes[used],
+            targets.is_crowd[used],
+            image.shape[:2],
+            self.rule,
             self._draws(number, _SAMPLE_RPN),
         )
         priority = self._draws(number, _SAMPLE_ROIS).random(self.num_priorities, np.float32)
         return (
-            to_input(image, self.inputs), np.array(image.shape[:2], np.float32),
-            targets.boxes, targets.labels, targets.is_crowd, sample.index, sample.label, sample.deltas, priority,
+            to_input(image, self.inputs),
+            np.array(image.shape[:2], np.float32),
+            targets.boxes,
+            targets.labels,
+            targets.is_crowd,
+            sample.index,
+            sample.label,
+            sample.deltas,
+            priority,
         )
 
     def without_targets(self, arrays: tuple[np.ndarray, ...], is_filler: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -29,7 +29,11 @@ class FasterRcnnDetector:
         self.network.set_train(False)
 
     def detect(
-        self, images: np.ndarray, *, scales: Sequence[tuple[float, float]], sizes: Sequence[tuple[int, int]],
+        self,
+        images: np.ndarray,
+        *,
+        scales: Sequence[tuple[float, float]],
+        sizes: Sequence[tuple[int, int]],
         clock: DetectionClock,
     ) -> list[Detections]:
         """Detects in a batch, as `Detector.detect` says; thresholds and suppression are part of the network."""

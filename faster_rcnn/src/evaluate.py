@@ -33,7 +33,8 @@ def evaluate(config: FasterRcnnConfig) -> None:
         build.num_classes(config, split)
         network, classes = build.load_detector(config, checkpoint)
         check_same_classes(
-            classes, split.records.class_names, checkpoint=checkpoint, annotations=split.records.files[0])
+            classes, split.records.class_names, checkpoint=checkpoint, annotations=split.records.files[0]
+        )
         evaluation = build.build_evaluator(config, network, split).evaluate(folder / "pictures", config.num_pictures)
         write_predictions(evaluation.detections, folder)
         write_result(evaluation.result, folder)

@@ -45,14 +45,20 @@ def export(config: FasterRcnnConfig) -> None:
         config = build.with_stored_network(config, checkpoint)
         network, classes = build.load_detector(config, checkpoint)
         if config.roi_sampling_ratio == 0:
-            logger.info("regions are pooled with %d x %d samples in a cell, since MindSpore's operator cannot take as "
-                        "many as a cell has pixels; eval.py --roi_sampling_ratio=%d evaluates this network",
-                        *(STOCK_SAMPLING_RATIO,) * 3)
+            logger.info(
+                "regions are pooled with %d x %d samples in a cell, since MindSpore's operator cannot take as "
+                "many as a cell has pixels; eval.py --roi_sampling_ratio=%d evaluates this network",
+                *(STOCK_SAMPLING_RATIO,) * 3,
+            )
         portable = build.build_export(config, network, len(classes.names))
         sample = partial(probe, config.img_height, config.img_width)
         log_probe(portable, sample(config.export_batch_size))
         model = export_network(
-            portable, build.input_descriptions(config), path, file_format, output_names=build.OUTPUT_NAMES,
+            portable,
+            build.input_descriptions(config),
+            path,
+            file_format,
+            output_names=build.OUTPUT_NAMES,
             sample=sample,
         )
         description = write_description(model.file.parent, build.describe_model(config, classes, model))
@@ -71,7 +77,7 @@ def probe(height: int, width: int, batch_size: int) -> list[np.ndarray]:
     images = np.kron(2 * blocks, np.ones((1, 1, BLOCK, BLOCK), np.float32))[:, :, :height, :width]
     images += 0.2 * draws.standard_normal(images.shape).astype(np.float32)
     content = max(BLOCK, height - BLOCK), width
-    images[:, :, content[0]:] = 0
+    images[:, :, content[0] :] = 0
     sizes = [round(side / scale) for side, scale in zip(content, PROBE_SCALES, strict=True)]
     return [np.ascontiguousarray(images), np.tile(np.float32([*sizes, *PROBE_SCALES]), (batch_size, 1))]
 
@@ -83,5 +89,7 @@ def log_probe(network: nn.Cell, arrays: Sequence[np.ndarray]) -> None:
     if count:
         logger.info("%d detections on the drawn picture to compare with", count)
     else:
-        logger.warning("the network finds nothing on the drawn picture: that the file finds nothing either is all that "
-                       "can be compared; a lower --test_score_thr lets it find more")
+        logger.warning(
+            "the network finds nothing on the drawn picture: that the file finds nothing either is all that "
+            "can be compared; a lower --test_score_thr lets it find more"
+        )

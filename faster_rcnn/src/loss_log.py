@@ -8,7 +8,13 @@ from utils.model_utils.files import make_writable_folder
 from utils.training.records import EpochRecord, StepRecord
 
 LOSS_ORDER = (
-    "rpn_loss", "rcnn_loss", "rpn_cls_loss", "rpn_reg_loss", "rcnn_cls_loss", "rcnn_reg_loss", "total_loss",
+    "rpn_loss",
+    "rcnn_loss",
+    "rpn_cls_loss",
+    "rpn_reg_loss",
+    "rcnn_cls_loss",
+    "rcnn_reg_loss",
+    "total_loss",
 )
 
 

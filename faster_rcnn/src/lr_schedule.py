@@ -41,7 +41,7 @@ def step_schedule(
         float64[total_steps].
     """
     passed = np.searchsorted(np.asarray(sorted(milestones), np.int64), np.arange(total_steps), side="right")
-    return _with_warmup(lr * decay**passed.astype(np.float64), lr, warmup_steps, warmup_ratio)
+    return _with_warmup(lr * decay ** passed.astype(np.float64), lr, warmup_steps, warmup_ratio)
 
 
 def _half_cosine(start: float, end: float, progress: np.ndarray) -> np.ndarray:

@@ -28,12 +28,24 @@ class FasterRcnnTraining(nn.Cell):
     """
 
     loss_names = (
-        "total_loss", "rpn_loss", "rcnn_loss", "rpn_cls_loss", "rpn_reg_loss", "rcnn_cls_loss", "rcnn_reg_loss",
+        "total_loss",
+        "rpn_loss",
+        "rcnn_loss",
+        "rpn_cls_loss",
+        "rpn_reg_loss",
+        "rcnn_cls_loss",
+        "rcnn_reg_loss",
     )
 
     def __init__(
-        self, network: FasterRcnnRes2net, proposal_generator: ProposalGenerator, sampler: RoiSampler,
-        extractor: RoiExtractor, rpn_loss: RpnLoss, rcnn_loss: RcnnLoss, workers: Workers = ALONE,
+        self,
+        network: FasterRcnnRes2net,
+        proposal_generator: ProposalGenerator,
+        sampler: RoiSampler,
+        extractor: RoiExtractor,
+        rpn_loss: RpnLoss,
+        rcnn_loss: RcnnLoss,
+        workers: Workers = ALONE,
     ) -> None:
         super().__init__(auto_prefix=False)  # parameters keep the detector's names
         self.network = network
@@ -42,8 +54,16 @@ class FasterRcnnTraining(nn.Cell):
         self.total = sum_over_workers(workers)
 
     def construct(
-        self, images: ms.Tensor, content: ms.Tensor, gt_boxes: ms.Tensor, gt_labels: ms.Tensor, gt_is_crowd: ms.Tensor,
-        rpn_index: ms.Tensor, rpn_label: ms.Tensor, rpn_deltas: ms.Tensor, priority: ms.Tensor,
+        self,
+        images: ms.Tensor,
+        content: ms.Tensor,
+        gt_boxes: ms.Tensor,
+        gt_labels: ms.Tensor,
+        gt_is_crowd: ms.Tensor,
+        rpn_index: ms.Tensor,
+        rpn_label: ms.Tensor,
+        rpn_deltas: ms.Tensor,
+        priority: ms.Tensor,
     ) -> tuple[ms.Tensor, ...]:
         """Computes the losses of a batch, or with several workers this one's share in them.
 
@@ -84,7 +104,10 @@ class FasterRcnnInference(nn.Cell):
     """
 
     def __init__(
-        self, network: FasterRcnnRes2net, proposal_generator: ProposalGenerator, extractor: RoiExtractor,
+        self,
+        network: FasterRcnnRes2net,
+        proposal_generator: ProposalGenerator,
+        extractor: RoiExtractor,
         rule: DetectionRule,
     ) -> None:
         super().__init__(auto_prefix=False)  # parameters keep the detector's names
@@ -106,7 +129,7 @@ class FasterRcnnInference(nn.Cell):
             int32[N, D]: class indices.
         """
         pyramid, objectness, deltas = self.network(images)
-        content = ops.floor(image_metas[:, :2] * image_metas[:, 2:] + 0.5)   # as the resized images were rounded
+        content = ops.floor(image_metas[:, :2] * image_metas[:, 2:] + 0.5)  # as the resized images were rounded
         rois, is_valid = self.proposal_generator(objectness, deltas, content)
         logits, roi_deltas = self.network.classify(self.extractor(pyramid, rois))
         return self.selector(rois, is_valid, logits, roi_deltas, image_metas)

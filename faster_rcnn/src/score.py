@@ -27,6 +27,7 @@ def score(arguments: PostprocessArguments) -> None:
 
 def selection(_description: ModelDescription) -> Select:
     """Returns what takes the detections out of the model's slots."""
+
     def select(_image: ResultImage, outputs: list[np.ndarray]) -> Detections:
         return detections_of(*outputs)
 

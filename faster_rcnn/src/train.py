@@ -36,7 +36,9 @@ def train(config: FasterRcnnConfig) -> TrainResult:
     """
     with open_run(config, str(Path(config.save_checkpoint_path, CHECKPOINT_FOLDER))) as run:
         checkpoints = CheckpointFolder(
-            run.folder.checkpoints_path, pattern=CHECKPOINT_PATTERN, best_name=BEST_CHECKPOINT,
+            run.folder.checkpoints_path,
+            pattern=CHECKPOINT_PATTERN,
+            best_name=BEST_CHECKPOINT,
             keep_last=config.keep_checkpoint_max,
         )
         continued = find_state(config.resume, checkpoints, run.workers)
@@ -57,13 +59,18 @@ def _with_earlier_network(config: FasterRcnnConfig, continued: Path | None, work
 
 
 def _build_trainer(
-    config: FasterRcnnConfig, run: Run, checkpoints: CheckpointFolder, lines: LossLog, *, begins_anew: bool,
+    config: FasterRcnnConfig,
+    run: Run,
+    checkpoints: CheckpointFolder,
+    lines: LossLog,
+    *,
+    begins_anew: bool,
 ) -> Trainer:
     split = build.open_configured_split(config, is_training=True)
     num_classes = build.num_classes(config, split)
     source = build.build_training_source(config, split, run.workers)
     network = build.build_network(config, num_classes)
-    if begins_anew and run.workers.is_main:   # the others get the weights of worker 0
+    if begins_anew and run.workers.is_main:  # the others get the weights of worker 0
         _load_first_weights(config, network)
     amp_level = resolve_amp_level(config.amp_level, run.device.target)
     step = build.build_train_step(config, network, num_classes, amp_level, run.workers)
@@ -73,10 +80,19 @@ def _build_trainer(
         evaluation_split = build.open_configured_split(config, is_training=False)
         evaluate = InTrainingEvaluation(build.build_evaluator(config, network, evaluation_split, run.workers))
     return build_trainer(
-        config, run, step=step, source=source, checkpoints=checkpoints, earlier=build.earlier_checkpoint(config),
+        config,
+        run,
+        step=step,
+        source=source,
+        checkpoints=checkpoints,
+        earlier=build.earlier_checkpoint(config),
         learning_rates=build.build_schedule(config, source.steps_per_epoch, source.images_per_step),
-        suite=build.SUITE, class_names=split.records.class_names, category_ids=split.records.category_ids,
-        lines=lines, evaluate=evaluate, best_metric="mAP",
+        suite=build.SUITE,
+        class_names=split.records.class_names,
+        category_ids=split.records.category_ids,
+        lines=lines,
+        evaluate=evaluate,
+        best_metric="mAP",
     )
 
 
@@ -94,5 +110,8 @@ def _log_plan(config: FasterRcnnConfig, split: Split, images_per_step: int, step
     warn_of_cut_boxes(records, config.num_gts)
     num_steps = config.epoch_size * steps_per_epoch
     if config.warmup_step >= num_steps > 0:
-        logger.warning("warmup_step is %d and the run has %d steps: the learning rate never reaches lr; lower "
-                       "--warmup_step", config.warmup_step, num_steps)
+        logger.warning(
+            "warmup_step is %d and the run has %d steps: the learning rate never reaches lr; lower --warmup_step",
+            config.warmup_step,
+            num_steps,
+        )

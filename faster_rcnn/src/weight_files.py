@@ -23,8 +23,8 @@ UNCHANGED_ORDER = (
     "columns of a pooled RoI are MMDetection's here too: nothing is permuted"
 )
 _EMA = f"{EMA_PREFIX}."
-_MINDSPORE_START = b"\n"   # a .ckpt is a list of protobuf's field 1
-_SAFETENSORS_MARK = slice(8, 9)   # "{" after the length of its header
+_MINDSPORE_START = b"\n"  # a .ckpt is a list of protobuf's field 1
+_SAFETENSORS_MARK = slice(8, 9)  # "{" after the length of its header
 
 
 @dataclass(frozen=True)
@@ -102,13 +102,20 @@ def recognise(config: FasterRcnnConfig, weights: ForeignWeights, stored_pool: bo
     check_blocks(config, weights, naming, prefix)
     if is_detector:
         return Content(
-            "MMDetection's Faster R-CNN with Res2Net", "", layers, False, detector_sources(layers), COUNTERS,
-            count_classes(config, weights), (UNCHANGED_ORDER,))
+            "MMDetection's Faster R-CNN with Res2Net",
+            "",
+            layers,
+            False,
+            detector_sources(layers),
+            COUNTERS,
+            count_classes(config, weights),
+            (UNCHANGED_ORDER,),
+        )
     known = (stored_pool, naming.pools_stage1, config.res2net_stage1_pool, False)
     pools_stage1 = next(value for value in known if value is not None)
     return Content(
-        naming.title, BACKBONE, layers, pools_stage1, naming.sources(prefix, layers), naming.dropped,
-        notes=naming.notes)
+        naming.title, BACKBONE, layers, pools_stage1, naming.sources(prefix, layers), naming.dropped, notes=naming.notes
+    )
 
 
 def find_naming(weights: ForeignWeights, namings: tuple[BackboneNaming, ...]) -> tuple[BackboneNaming, str]:
@@ -125,11 +132,13 @@ def find_naming(weights: ForeignWeights, namings: tuple[BackboneNaming, ...]) ->
     if any(f"{prefix}conv1.weight" in names for prefix in ("", "backbone.")):
         raise BadValueError(
             f"'{weights.path}' has a stem of one 7x7 convolution, so it is a ResNet or a Res2Net v1 (timm's "
-            "res2net50_26w_4s): wanted v1b with three 3x3 convolutions, timm's res2net50d or res2net101d")
+            "res2net50_26w_4s): wanted v1b with three 3x3 convolutions, timm's res2net50d or res2net101d"
+        )
     raise BadValueError(
         f"'{weights.path}' has {len(names)} tensors ({', '.join(list(names)[:3])} ...), and none has the name of a "
         "Res2Net's first convolution in timm (conv1.0.weight), MMDetection (backbone.stem.0.weight) or MindSpore "
-        "(conv1_0.weight); choose another file")
+        "(conv1_0.weight); choose another file"
+    )
 
 
 def check_blocks(config: FasterRcnnConfig, weights: ForeignWeights, naming: BackboneNaming, prefix: str) -> None:
@@ -141,11 +150,15 @@ def check_blocks(config: FasterRcnnConfig, weights: ForeignWeights, naming: Back
     arrays = weights.arrays
     splits = [name for index in range(64) if (name := naming.split_name(prefix, index)) in arrays]
     if not splits:
-        raise BadValueError(f"'{weights.path}' has no {naming.split_name(prefix, 0)}, so it is no Res2Net, perhaps a "
-                            "ResNet-D; choose another file")
+        raise BadValueError(
+            f"'{weights.path}' has no {naming.split_name(prefix, 0)}, so it is no Res2Net, perhaps a "
+            "ResNet-D; choose another file"
+        )
     if f"{prefix}layer1.0.downsample.0.weight" in arrays:
-        raise BadValueError(f"'{weights.path}' has shortcuts without an average pool (layer1.0.downsample.0 is a "
-                            "convolution), wanted Res2Net v1b, timm's res2net50d or res2net101d; choose another file")
+        raise BadValueError(
+            f"'{weights.path}' has shortcuts without an average pool (layer1.0.downsample.0 is a "
+            "convolution), wanted Res2Net v1b, timm's res2net50d or res2net101d; choose another file"
+        )
     width, inputs = (*arrays[splits[0]].shape, 0, 0)[:2]
     wanted = config.res2net_base_width
     if (len(splits), width, inputs) != (SCALES - 1, wanted, wanted):
@@ -153,7 +166,8 @@ def check_blocks(config: FasterRcnnConfig, weights: ForeignWeights, naming: Back
         raise BadValueError(
             f"'{weights.path}' has {len(splits) + 1} splits of {width} channels{groups} in its first block "
             f"({width}w x {len(splits) + 1}s), and this network {SCALES} of {wanted} ({wanted}w x {SCALES}s); choose a "
-            "file of that kind, or set res2net_base_width where only the channels differ")
+            "file of that kind, or set res2net_base_width where only the channels differ"
+        )
 
 
 def count_classes(config: FasterRcnnConfig, weights: ForeignWeights) -> int:
@@ -163,17 +177,28 @@ def count_classes(config: FasterRcnnConfig, weights: ForeignWeights) -> int:
         BadValueError: it has no outputs of Faster R-CNN's RoI head, boxes are not by class, or the command line says
             another number.
     """
-    outputs = [len(weights.arrays[name]) if name in weights.arrays and weights.arrays[name].ndim == 1 else 0
-               for name in (CLASS_OUTPUTS, BOX_OUTPUTS)]
+    outputs = [
+        len(weights.arrays[name]) if name in weights.arrays and weights.arrays[name].ndim == 1 else 0
+        for name in (CLASS_OUTPUTS, BOX_OUTPUTS)
+    ]
     num_classes = outputs[0] - 1
     if num_classes < 1:
-        raise BadValueError(f"'{weights.path}' has no {CLASS_OUTPUTS} for background and classes, so it is no whole "
-                            "Faster R-CNN of MMDetection v2 or v3; choose another file")
+        raise BadValueError(
+            f"'{weights.path}' has no {CLASS_OUTPUTS} for background and classes, so it is no whole "
+            "Faster R-CNN of MMDetection v2 or v3; choose another file"
+        )
     if outputs[1] != num_classes * 4:
-        raise BadValueError(f"'{weights.path}' has {outputs[1]} box outputs and {num_classes} classes, wanted 4 for "
-                            f"each, {num_classes * 4}: boxes that all classes share are not built here")
+        raise BadValueError(
+            f"'{weights.path}' has {outputs[1]} box outputs and {num_classes} classes, wanted 4 for "
+            f"each, {num_classes * 4}: boxes that all classes share are not built here"
+        )
     if str(config.origin("num_classes")) == COMMAND_LINE and config.num_classes not in (
-            None, num_classes, num_classes + 1):
-        raise BadValueError(f"num_classes is {config.num_classes} and '{weights.path}' has {num_classes} classes: set "
-                            f"--num_classes={num_classes}, or leave it out")
+        None,
+        num_classes,
+        num_classes + 1,
+    ):
+        raise BadValueError(
+            f"num_classes is {config.num_classes} and '{weights.path}' has {num_classes} classes: set "
+            f"--num_classes={num_classes}, or leave it out"
+        )
     return num_classes

@@ -19,11 +19,11 @@ _MINDSPORE_NORM = {name: name for name in _PYTORCH_NORM}
 COUNTERS = {r".*\.num_batches_tracked": "num_batches_tracked, PyTorch's counters of steps"}
 TRAINING_REST = {
     r"(moments|accum|stat|moment1|moment2|adam_m|adam_v|optimizer)\..*|(global_step|epoch_num|step_num|learning_rate|"
-    r"momentum|weight_decay|loss_scale|beta1_power|beta2_power|current_iterator_step|last_overflow_iterator_step)":
-    "what an optimizer left beside the weights",
+    r"momentum|weight_decay|loss_scale|beta1_power|beta2_power|current_iterator_step|"
+    r"last_overflow_iterator_step)": "what an optimizer left beside the weights",
 }
 
-Pair = tuple[str, str]   # names of a convolution and of the batch norm behind it
+Pair = tuple[str, str]  # names of a convolution and of the batch norm behind it
 
 
 @dataclass(frozen=True)
@@ -109,23 +109,28 @@ class BackboneNaming:
 
 
 TIMM = BackboneNaming(
-    title="a Res2Net v1b with the names of timm and of its authors", prefixes=("", "backbone."),
+    title="a Res2Net v1b with the names of timm and of its authors",
+    prefixes=("", "backbone."),
     stem=(("conv1.0", "conv1.1"), ("conv1.3", "conv1.4"), ("conv1.6", "bn1")),
     dropped={**COUNTERS, r"fc\.(weight|bias)": "fc.*, the classifier"},
 )
 MMDETECTION = BackboneNaming(
-    title="a Res2Net v1b with MMDetection's names", prefixes=("backbone.", ""),
-    stem=(("stem.0", "stem.1"), ("stem.3", "stem.4"), ("stem.6", "stem.7")), pools_stage1=False,
+    title="a Res2Net v1b with MMDetection's names",
+    prefixes=("backbone.", ""),
+    stem=(("stem.0", "stem.1"), ("stem.3", "stem.4"), ("stem.6", "stem.7")),
+    pools_stage1=False,
     dropped={**COUNTERS, r"(head\.)?fc\.(weight|bias)": "fc.*, the classifier"},
 )
 MINDSPORE = BackboneNaming(
-    title="a Res2Net of MindSpore's model zoo", prefixes=("", "backbone."),
+    title="a Res2Net of MindSpore's model zoo",
+    prefixes=("", "backbone."),
     stem=(("conv1_0", "bn1_0"), ("conv1_1", "bn1_1"), ("conv1_2", "bn1")),
     first_shortcuts=(("down_sample_layer.0", "down_sample_layer.1"), ("conv_down_sample", "bn_down_sample")),
     shortcuts=(("down_sample_layer.1", "down_sample_layer.2"), ("conv_down_sample", "bn_down_sample")),
     norm_values=_MINDSPORE_NORM,
     dropped={
-        **TRAINING_REST, r"end_point\.(weight|bias)": "end_point.*, the classifier",
+        **TRAINING_REST,
+        r"end_point\.(weight|bias)": "end_point.*, the classifier",
         r"(fpn_ncek|rpn_with_loss|rcnn)\..*": "neck, RPN and RoI head of MindSpore's detector, which are others",
     },
     notes=(
@@ -134,12 +139,17 @@ MINDSPORE = BackboneNaming(
     ),
 )
 OWN = BackboneNaming(
-    title="a checkpoint with this suite's own names", prefixes=("backbone.", ""),
+    title="a checkpoint with this suite's own names",
+    prefixes=("backbone.", ""),
     stem=(("stem.0.conv", "stem.0.norm"), ("stem.1.conv", "stem.1.norm"), ("stem.2.conv", "stem.2.norm")),
-    block="stages.{stage}.{block}", reduce=("reduce.conv", "reduce.norm"),
-    split=("splits.{index}.conv", "splits.{index}.norm"), expand=("expand.conv", "expand.norm"),
-    first_shortcuts=(("shortcut.conv", "shortcut.norm"),), shortcuts=(("shortcut.conv", "shortcut.norm"),),
-    norm_values=_MINDSPORE_NORM, pools_stage1=None,
+    block="stages.{stage}.{block}",
+    reduce=("reduce.conv", "reduce.norm"),
+    split=("splits.{index}.conv", "splits.{index}.norm"),
+    expand=("expand.conv", "expand.norm"),
+    first_shortcuts=(("shortcut.conv", "shortcut.norm"),),
+    shortcuts=(("shortcut.conv", "shortcut.norm"),),
+    norm_values=_MINDSPORE_NORM,
+    pools_stage1=None,
     dropped={**TRAINING_REST, r"(neck|rpn|rcnn)\..*": "neck, RPN and RoI head: the backbone alone is taken"},
 )
 NAMINGS = (TIMM, MMDETECTION, MINDSPORE, OWN)
@@ -148,9 +158,13 @@ NAMINGS = (TIMM, MMDETECTION, MINDSPORE, OWN)
 def detector_sources(layers: Sequence[int]) -> dict[str, Source]:
     """Returns the source of every parameter of the whole detector in MMDetection's file."""
     pairs = {
-        "rpn.conv": "rpn_head.rpn_conv", "rpn.classify": "rpn_head.rpn_cls", "rpn.regress": "rpn_head.rpn_reg",
-        "rcnn.shared.0": "roi_head.bbox_head.shared_fcs.0", "rcnn.shared.1": "roi_head.bbox_head.shared_fcs.1",
-        "rcnn.classify": "roi_head.bbox_head.fc_cls", "rcnn.regress": "roi_head.bbox_head.fc_reg",
+        "rpn.conv": "rpn_head.rpn_conv",
+        "rpn.classify": "rpn_head.rpn_cls",
+        "rpn.regress": "rpn_head.rpn_reg",
+        "rcnn.shared.0": "roi_head.bbox_head.shared_fcs.0",
+        "rcnn.shared.1": "roi_head.bbox_head.shared_fcs.1",
+        "rcnn.classify": "roi_head.bbox_head.fc_cls",
+        "rcnn.regress": "roi_head.bbox_head.fc_reg",
     }
     for level in range(NUM_STAGES):
         pairs[f"neck.laterals.{level}"] = f"neck.lateral_convs.{level}.conv"

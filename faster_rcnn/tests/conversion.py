@@ -15,16 +15,42 @@ from faster_rcnn.src.convert import convert
 from faster_rcnn.tests import torch_mmdet
 from faster_rcnn.tests.torch_reference import ReferenceNetwork, randomise
 
-TINY = ("--res2net_layers=[1,2,1,1]", "--res2net_width=16", "--res2net_base_width=4", "--fpn_out_channels=16",
-        "--rpn_feat_channels=16", "--rcnn_fc_out_channels=32", "--img_height=128", "--img_width=192")
-TINY_NETWORK = {"layers": (1, 2, 1, 1), "width": 16, "base_width": 4, "channels": 16, "fc_channels": 32,
-                "num_classes": 3}
+TINY = (
+    "--res2net_layers=[1,2,1,1]",
+    "--res2net_width=16",
+    "--res2net_base_width=4",
+    "--fpn_out_channels=16",
+    "--rpn_feat_channels=16",
+    "--rcnn_fc_out_channels=32",
+    "--img_height=128",
+    "--img_width=192",
+)
+TINY_NETWORK = {
+    "layers": (1, 2, 1, 1),
+    "width": 16,
+    "base_width": 4,
+    "channels": 16,
+    "fc_channels": 32,
+    "num_classes": 3,
+}
 SIZE, NUM_CLASSES = (128, 192), 3
 # The stem and the classifier of timm's res2net50d, by MMDetection's names of them.
-TIMM_STEM = {"stem.0": "conv1.0", "stem.1": "conv1.1", "stem.3": "conv1.3", "stem.4": "conv1.4", "stem.6": "conv1.6",
-             "stem.7": "bn1"}
-MINDSPORE_STEM = {"stem.0": "conv1_0", "stem.1": "bn1_0", "stem.3": "conv1_1", "stem.4": "bn1_1", "stem.6": "conv1_2",
-                  "stem.7": "bn1"}
+TIMM_STEM = {
+    "stem.0": "conv1.0",
+    "stem.1": "conv1.1",
+    "stem.3": "conv1.3",
+    "stem.4": "conv1.4",
+    "stem.6": "conv1.6",
+    "stem.7": "bn1",
+}
+MINDSPORE_STEM = {
+    "stem.0": "conv1_0",
+    "stem.1": "bn1_0",
+    "stem.3": "conv1_1",
+    "stem.4": "bn1_1",
+    "stem.6": "conv1_2",
+    "stem.7": "bn1",
+}
 MINDSPORE_NORM = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
 
 
@@ -37,7 +63,7 @@ def in_timm_names(backbone):
     state = {}
     for name, value in backbone.state_dict().items():
         stem = re.match(r"stem\.\d", name)
-        state[TIMM_STEM[stem[0]] + name[len(stem[0]):] if stem else name] = value
+        state[TIMM_STEM[stem[0]] + name[len(stem[0]) :] if stem else name] = value
     channels = backbone.layer4[0].bn3.num_features
     return {**state, "fc.weight": torch.ones(10, channels), "fc.bias": torch.ones(10)}
 
@@ -62,8 +88,11 @@ def in_mindspore_names(backbone):
 
 def run_command(*arguments):
     return subprocess.run(
-        [sys.executable, str(SUITE_DIR / "convert_checkpoint.py"), *map(str, arguments)], capture_output=True,
-        text=True, timeout=300, check=False,
+        [sys.executable, str(SUITE_DIR / "convert_checkpoint.py"), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
 
 
@@ -122,8 +151,9 @@ def assert_equal_stages(config, network, reference, images, rois):
     """P2 to P6, RPN outputs, RoI features and head outputs agree to 1e-4; rois is float32[N, R, 4]."""
     with torch.no_grad():
         pyramid, objectness, deltas = reference(torch.tensor(images))
-        pooled = torch.cat([
-            torch_mmdet.roi_align(pyramid[:4], boxes, image) for image, boxes in enumerate(torch.tensor(rois))])
+        pooled = torch.cat(
+            [torch_mmdet.roi_align(pyramid[:4], boxes, image) for image, boxes in enumerate(torch.tensor(rois))]
+        )
         expected = (*pyramid, objectness, deltas, pooled, *reference.roi_head.bbox_head(pooled))
     names = ("P2", "P3", "P4", "P5", "P6", "objectness", "deltas", "RoI features", "class logits", "box deltas")
     found = _Stages(network, build.build_extractor(config))(ms.Tensor(images), ms.Tensor(rois))

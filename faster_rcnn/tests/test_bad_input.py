@@ -28,11 +28,14 @@ def make_crowds(content):
 
 
 @pytest.mark.parametrize("is_training", [True, False])
-@pytest.mark.parametrize(("edit", "sentence"), [
-    (remove_all, "has no boxes of the classes blue, red in its"),
-    (make_crowds, "has only crowd boxes"),
-    (lambda content: content.update(images=[], annotations=[]), "lists no images"),
-])
+@pytest.mark.parametrize(
+    ("edit", "sentence"),
+    [
+        (remove_all, "has no boxes of the classes blue, red in its"),
+        (make_crowds, "has only crowd boxes"),
+        (lambda content: content.update(images=[], annotations=[]), "lists no images"),
+    ],
+)
 def test_a_split_without_a_usable_box_is_refused_and_leaves_nothing(edit, sentence, is_training, tiny_coco, tmp_path):
     change(tiny_coco, edit, "train2017" if is_training else "val2017")
     with pytest.raises(BadValueError, match=sentence):
@@ -40,10 +43,18 @@ def test_a_split_without_a_usable_box_is_refused_and_leaves_nothing(edit, senten
     assert made_files(tmp_path / "records") == []
 
 
-@pytest.mark.parametrize("bbox", [
-    [float("nan"), 1, 20, 20], [1, 1, float("inf"), 20], [1, 1, 0, 20], [20, 20, -5, 5], [500, 500, 20, 20],
-    [-10, -10, 60, 60], [100, 80, 60, 60],
-])
+@pytest.mark.parametrize(
+    "bbox",
+    [
+        [float("nan"), 1, 20, 20],
+        [1, 1, float("inf"), 20],
+        [1, 1, 0, 20],
+        [20, 20, -5, 5],
+        [500, 500, 20, 20],
+        [-10, -10, 60, 60],
+        [100, 80, 60, 60],
+    ],
+)
 def test_odd_boxes_are_repaired_and_said_and_training_stays_finite(bbox, tiny_coco, caplog):
     def edit(content):
         content["annotations"][0]["bbox"] = bbox
@@ -55,9 +66,10 @@ def test_odd_boxes_are_repaired_and_said_and_training_stays_finite(bbox, tiny_co
 
 def test_boxes_far_below_a_pixel_stay_finite(tiny_coco):
     """Where the resizing leaves nothing of one, it is dropped: its delta would be the logarithm of 0."""
+
     def edit(content):
         for number, row in enumerate(content["annotations"]):
-            row["bbox"] = [100 + number, 50, 1e-5, 10 ** -number]
+            row["bbox"] = [100 + number, 50, 1e-5, 10**-number]
 
     change(tiny_coco, edit)
     assert_trainable(open_training(tiny_coco), 6, "--scale_range=[0.3,0.3]")
@@ -65,6 +77,7 @@ def test_boxes_far_below_a_pixel_stay_finite(tiny_coco):
 
 def test_of_more_boxes_than_num_gts_the_largest_are_learned(tiny_coco):
     """The 60 x 60 box is learned, of the 40 x 40 ones beside it nothing."""
+
     def edit(content):
         content["images"] = [image for image in content["images"] if image["id"] == 101]
         content["annotations"] = [
@@ -74,7 +87,7 @@ def test_of_more_boxes_than_num_gts_the_largest_are_learned(tiny_coco):
 
     change(tiny_coco, edit)
     split = open_training(tiny_coco)
-    arrays, = assert_trainable(split, 1, "--num_gts=1", "--scale_range=[1,1]", "--flip_ratio=0")
+    (arrays,) = assert_trainable(split, 1, "--num_gts=1", "--scale_range=[1,1]", "--flip_ratio=0")
     assert arrays["gt_labels"].tolist() == [[split.records.class_names.index("blue")]]
     assert arrays["gt_boxes"].tolist() == [[[60, 30, 120, 90]]]
     assert (arrays["rpn_label"] == 1).any()
@@ -120,8 +133,9 @@ def test_a_picture_of_one_pixel_and_one_of_a_thin_line_train(keep_ratio, tiny_co
     assert_trainable(open_training(tiny_coco), 6, f"--keep_ratio={keep_ratio}", "--expand_ratio=4")
 
 
-@pytest.mark.parametrize(("content", "sentence"), [
-    (b"", "empty"), (b"no picture at all", "001.jpg"), (None, "001.jpg")])
+@pytest.mark.parametrize(
+    ("content", "sentence"), [(b"", "empty"), (b"no picture at all", "001.jpg"), (None, "001.jpg")]
+)
 def test_a_picture_that_cannot_be_read_is_named(content, sentence, tiny_coco):
     path = tiny_coco / "train2017" / "001.jpg"
     path.unlink() if content is None else path.write_bytes(content)
@@ -146,12 +160,15 @@ def test_a_picture_of_another_size_than_annotated_is_named(tiny_coco):
 # Classes
 
 
-@pytest.mark.parametrize(("arguments", "sentence"), [
-    (["--num_classes=5"], "num_classes is 5 and .* has 2 classes: set --num_classes=2"),
-    (["--num_classes=80"], "num_classes is 80 and .* has 2 classes"),
-    (["--num_classes=1"], "num_classes is 1 and .* has 2 classes"),
-    (["--coco_classes=[red, green]"], "green"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--num_classes=5"], "num_classes is 5 and .* has 2 classes: set --num_classes=2"),
+        (["--num_classes=80"], "num_classes is 80 and .* has 2 classes"),
+        (["--num_classes=1"], "num_classes is 1 and .* has 2 classes"),
+        (["--coco_classes=[red, green]"], "green"),
+    ],
+)
 def test_classes_that_are_not_those_of_the_data_are_refused(arguments, sentence, tiny_coco):
     with pytest.raises(BadValueError, match=sentence):
         open_training(tiny_coco, *arguments)
@@ -203,28 +220,34 @@ def test_the_list_of_the_tiny_data_set_trains(txt):
     assert_trainable(txt(), 6)
 
 
-@pytest.mark.parametrize(("content", "sentence"), [
-    (b"000.jpg\n001.jpg 1,2,30,40,1", "train2017.txt' line 2: box '1,2,30,40,1' has 5 fields, wanted 6: xmin,ymin"),
-    (b"001.jpg 1,2,left,40,1,0", "line 1: box '1,2,left,40,1,0' holds text where a number belongs"),
-    (b"001.jpg 1,2,30,40,0,0", "has class 0, but class ids count from 1 into coco_classes; add 1 to each id"),
-    (b"001.jpg 1,2,30,40,3,0", r"has class 3, wanted a whole number from 1 to 2 \(coco_classes has 2 names\)"),
-    (b"1,2,30,40,1,0", "line 1 has boxes but no image path"),
-    (b"001.jpg 1 2 30 40 1 0", "wanted an image path and boxes of the form xmin,ymin"),
-    (b"\n \r\n", "lists no images"),
-    (b"000.jpg\n003.jpg\n", "has no boxes of the classes red, blue"),
-    (b"001.jpg 1,2,30,40,1,1\n", "has only crowd boxes"),
-    ("001.jpg 1,2,30,40,1,0\n".encode("utf-16"), "is not UTF-8 text"),
-])
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"000.jpg\n001.jpg 1,2,30,40,1", "train2017.txt' line 2: box '1,2,30,40,1' has 5 fields, wanted 6: xmin,ymin"),
+        (b"001.jpg 1,2,left,40,1,0", "line 1: box '1,2,left,40,1,0' holds text where a number belongs"),
+        (b"001.jpg 1,2,30,40,0,0", "has class 0, but class ids count from 1 into coco_classes; add 1 to each id"),
+        (b"001.jpg 1,2,30,40,3,0", r"has class 3, wanted a whole number from 1 to 2 \(coco_classes has 2 names\)"),
+        (b"1,2,30,40,1,0", "line 1 has boxes but no image path"),
+        (b"001.jpg 1 2 30 40 1 0", "wanted an image path and boxes of the form xmin,ymin"),
+        (b"\n \r\n", "lists no images"),
+        (b"000.jpg\n003.jpg\n", "has no boxes of the classes red, blue"),
+        (b"001.jpg 1,2,30,40,1,1\n", "has only crowd boxes"),
+        ("001.jpg 1,2,30,40,1,0\n".encode("utf-16"), "is not UTF-8 text"),
+    ],
+)
 def test_a_bad_list_is_refused_with_its_line_and_leaves_nothing(content, sentence, txt, tmp_path):
     with pytest.raises(BadValueError, match=sentence):
         txt(content)
     assert made_files(tmp_path / "records") == []
 
 
-@pytest.mark.parametrize(("content", "sentence"), [
-    (b"001.jpg 1,2,30,40,1,0\nabsent.jpg 1,2,30,40,1,0", r"1 of 2 images of .* are not in .*, first 'absent\.jpg'"),
-    (b"other/001.jpg 1,2,30,40,1,0", r"first 'other/001\.jpg'"),
-])
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"001.jpg 1,2,30,40,1,0\nabsent.jpg 1,2,30,40,1,0", r"1 of 2 images of .* are not in .*, first 'absent\.jpg'"),
+        (b"other/001.jpg 1,2,30,40,1,0", r"first 'other/001\.jpg'"),
+    ],
+)
 def test_an_image_that_a_list_names_and_is_not_there_is_named(content, sentence, txt):
     with pytest.raises(MissingPathError, match=sentence):
         txt(content)
@@ -236,7 +259,7 @@ def test_windows_line_ends_empty_lines_and_spaces_in_paths_train(txt, tiny_coco)
     (tiny_coco / "train2017" / "001.jpg").rename(folder / "one, the first.jpg")
     split = txt(b"\xef\xbb\xbfmy photos/one, the first.jpg 1,2,30,40,1,0  50,2,70,90,2,1\r\n\r\n   \r\n000.jpg\r\n")
     batches = assert_trainable(split, 2, "--scale_range=[1,1]", "--flip_ratio=0")
-    first, = (arrays for arrays in batches if (arrays["gt_labels"] >= 0).any())
+    (first,) = (arrays for arrays in batches if (arrays["gt_labels"] >= 0).any())
     assert first["gt_labels"][0, :3].tolist() == [0, 1, -1]
     assert first["gt_is_crowd"][0, :3].tolist() == [False, True, False]
     assert first["gt_boxes"][0, :2].tolist() == [[1, 2, 30, 40], [50, 2, 70, 90]]
@@ -271,13 +294,16 @@ def truncate(records):
     path.write_bytes(path.read_bytes()[:-100])
 
 
-@pytest.mark.parametrize(("damage", "sentence"), [
-    (truncate, "is truncated or damaged"),
-    (lambda records: (records / "FasterRcnn.mindrecord0").unlink(), "mindrecord"),
-    (lambda records: (records / "FasterRcnn.mindrecord0.db").unlink(), "index .* is missing"),
-    (lambda records: [path.unlink() for path in records.glob("*.mindrecord?")], "the index of .* but not its data"),
-    (lambda records: [path.unlink() for path in records.glob("*")], "there are no MindRecord files"),
-])
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (truncate, "is truncated or damaged"),
+        (lambda records: (records / "FasterRcnn.mindrecord0").unlink(), "mindrecord"),
+        (lambda records: (records / "FasterRcnn.mindrecord0.db").unlink(), "index .* is missing"),
+        (lambda records: [path.unlink() for path in records.glob("*.mindrecord?")], "the index of .* but not its data"),
+        (lambda records: [path.unlink() for path in records.glob("*")], "there are no MindRecord files"),
+    ],
+)
 def test_files_alone_that_are_not_whole_are_refused(damage, sentence, records):
     damage(records)
     with pytest.raises(UserError, match=sentence):
@@ -317,10 +343,13 @@ def other_categories(content):
         row[key] += 1
 
 
-@pytest.mark.parametrize(("edit", "sentence"), [
-    (lambda content: content["images"].pop(0), "has 5 images .* is of 6 images, 5 of them the same"),
-    (other_categories, r"category ids \[4, 8\].*category ids \[3, 7\]"),
-])
+@pytest.mark.parametrize(
+    ("edit", "sentence"),
+    [
+        (lambda content: content["images"].pop(0), "has 5 images .* is of 6 images, 5 of them the same"),
+        (other_categories, r"category ids \[4, 8\].*category ids \[3, 7\]"),
+    ],
+)
 def test_annotations_of_another_split_are_refused_before_the_evaluation(edit, sentence, records, tiny_coco):
     change(tiny_coco, edit)
     arguments = (f"--mindrecord_dir={records}", f"--instance_set={annotations_of(tiny_coco)}")

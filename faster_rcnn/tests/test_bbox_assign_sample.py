@@ -71,7 +71,7 @@ def test_an_allowed_border_ignores_anchors_that_reach_out_of_the_content():
 
 
 def test_crowds_are_no_objects_and_what_they_cover_is_no_background():
-    anchors = [[0, 0, 10, 10], [0, 0, 10, 30], [40, 40, 50, 50]]   # inside the crowd; 1/3 inside; outside
+    anchors = [[0, 0, 10, 10], [0, 0, 10, 30], [40, 40, 50, 50]]  # inside the crowd; 1/3 inside; outside
     assert _classes(_sample(anchors, [[0, 0, 20, 10]], crowd=[True]), 3) == [-1, 0, 0]
     without = dataclasses.replace(RULE, crowd_ignore_ioa=1.1)
     assert _classes(_sample(anchors, [[0, 0, 20, 10]], crowd=[True], rule=without), 3) == [0, 0, 0]
@@ -85,7 +85,7 @@ def test_an_object_inside_a_crowd_region_is_learned():
 def test_more_positives_than_wanted_leave_room_for_background():
     anchors = np.tile([[0, 0, 10, 10]], (20, 1)).tolist() + np.tile([[50, 50, 60, 60]], (20, 1)).tolist()
     sample = _sample(anchors, [[0, 0, 10, 10]])
-    assert sample.label.tolist() == [1] * 6 + [0] * 6   # all slots full
+    assert sample.label.tolist() == [1] * 6 + [0] * 6  # all slots full
     assert len(set(sample.index.tolist())) == 12
 
 
@@ -139,13 +139,14 @@ def reference_assignment(anchors, boxes, crowd, content, rule):
     ]
     result = [-2] * len(anchors)
     for a in usable:
-        best = max(objects, key=lambda b: table[a, b], default=None)   # the first of equal ones
+        best = max(objects, key=lambda b: table[a, b], default=None)  # the first of equal ones
         overlap = -1.0 if best is None else table[a, best]
         if overlap >= np.float32(rule.pos_iou):
             result[a] = best
         elif overlap < np.float32(rule.neg_iou):
-            in_crowd = any(crowd[c] and _covered(anchors[a], boxes[c]) >= rule.crowd_ignore_ioa
-                           for c in range(len(boxes)))
+            in_crowd = any(
+                crowd[c] and _covered(anchors[a], boxes[c]) >= rule.crowd_ignore_ioa for c in range(len(boxes))
+            )
             result[a] = -2 if in_crowd else -1
     for b in objects:
         highest = max((table[a, b] for a in usable), default=0)
@@ -215,8 +216,9 @@ def test_blocks_of_a_real_grid_leave_no_pair_out(num_boxes):
     width = np.minimum(anchors[:, None, 2], boxes[:, 2]) - np.maximum(anchors[:, None, 0], boxes[:, 0])
     height = np.minimum(anchors[:, None, 3], boxes[:, 3]) - np.maximum(anchors[:, None, 1], boxes[:, 1])
     shared = np.maximum(width, 0) * np.maximum(height, 0)
-    iou = shared / (np.prod(anchors[:, 2:] - anchors[:, :2], 1)[:, None]
-                    + np.prod(boxes[:, 2:] - boxes[:, :2], 1) - shared)
+    iou = shared / (
+        np.prod(anchors[:, 2:] - anchors[:, :2], 1)[:, None] + np.prod(boxes[:, 2:] - boxes[:, :2], 1) - shared
+    )
     claimed = ((iou == iou.max(axis=0)) & (iou >= 0.3)).any(axis=1)
     positive = (iou.max(axis=1) >= 0.7) | claimed
     background = (iou.max(axis=1) < 0.3) & ~positive

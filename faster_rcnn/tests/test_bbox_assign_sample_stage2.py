@@ -9,7 +9,7 @@ from faster_rcnn.src.FasterRcnn.bbox_assign_sample_stage2 import RoiSampler
 from faster_rcnn.tests.two_stage_reference import InGraph, area, encode, intersection, iou
 
 STDS = (0.1, 0.1, 0.2, 0.2)
-CLASSES = 300   # more than a byte holds
+CLASSES = 300  # more than a byte holds
 PROPOSALS, SLOTS, SAMPLES, POSITIVES = 12, 5, 10, 4
 SAMPLERS = {
     "plain": {"pos_iou": 0.5, "neg_iou": 0.5, "min_pos_iou": 0.5},
@@ -68,7 +68,7 @@ def test_without_proposals_the_boxes_are_learned(samplers):
 def test_more_positives_than_wanted_are_drawn_by_priority(samplers):
     inputs = _inputs([[0, 0, 10, 10]] * 6 + [[30, 30, 40, 40]] * 6, [[0, 0, 10, 10]], [0])
     _, labels, _ = samplers["plain"].run(*inputs)
-    assert labels[0].tolist() == [0] * 4 + [CLASSES] * 6   # all slots full
+    assert labels[0].tolist() == [0] * 4 + [CLASSES] * 6  # all slots full
 
 
 def test_an_image_of_crowds_only(samplers):
@@ -102,7 +102,7 @@ def reference_sample(proposals, is_valid, gts, labels, is_crowd, priority, thres
     table = {(p, g): iou(proposals[p], gts[g]) for p in valid for g in objects}
     match, background = {}, []
     for p in valid:
-        best = max(objects, key=lambda g: table[p, g], default=None)   # the first of equal ones
+        best = max(objects, key=lambda g: table[p, g], default=None)  # the first of equal ones
         overlap = 0 if best is None else table[p, best]
         if overlap >= np.float32(thresholds["pos_iou"]):
             match[p] = best
@@ -114,16 +114,18 @@ def reference_sample(proposals, is_valid, gts, labels, is_crowd, priority, thres
             match |= {p: g for p in valid if table[p, g] == highest >= thresholds["min_pos_iou"]}
     limit = thresholds.get("crowd_ignore_ioa", 0.5)
     background = [
-        p for p in background if p not in match
+        p
+        for p in background
+        if p not in match
         and all(intersection(proposals[p], gts[c]) < np.float32(limit) * area(proposals[p]) for c in crowds)
     ]
     candidates = list(proposals) + list(gts)
     match |= {len(proposals) + g: g for g in objects}
     positives = sorted(match, key=lambda index: -priority[index])[:POSITIVES]
     negatives = sorted(background, key=lambda index: -priority[index])[: SAMPLES - len(positives)]
-    return [
-        (candidates[p], labels[match[p]], encode(gts[match[p]], candidates[p], STDS)) for p in positives
-    ] + [(candidates[p], CLASSES, [0] * 4) for p in negatives]
+    return [(candidates[p], labels[match[p]], encode(gts[match[p]], candidates[p], STDS)) for p in positives] + [
+        (candidates[p], CLASSES, [0] * 4) for p in negatives
+    ]
 
 
 _SIDE = st.integers(4, 20)

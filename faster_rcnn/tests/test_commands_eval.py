@@ -53,8 +53,12 @@ def evaluated(root):
 
 def run_command(script, *arguments, cwd=None):
     return subprocess.run(
-        [sys.executable, str(SUITE_DIR / script), *ARGUMENTS, *arguments], cwd=cwd, capture_output=True, text=True,
-        timeout=300, check=False,
+        [sys.executable, str(SUITE_DIR / script), *ARGUMENTS, *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
 
 
@@ -65,18 +69,34 @@ def succeed(script, *arguments, root):
 
 
 def evaluate_here(checkpoint, out, *arguments):
-    evaluate(load([
-        *ARGUMENTS, f"--checkpoint_path={checkpoint}", "--num_pictures=0", f"--run_dir={out}",
-        *arguments,
-    ], program="eval.py"))
+    evaluate(
+        load(
+            [
+                *ARGUMENTS,
+                f"--checkpoint_path={checkpoint}",
+                "--num_pictures=0",
+                f"--run_dir={out}",
+                *arguments,
+            ],
+            program="eval.py",
+        )
+    )
     return json.loads((out / "result.json").read_text())
 
 
 def infer_here(root, pictures, out, *arguments):
-    infer(load([
-        *ARGUMENTS, f"--checkpoint_path={root / 'tiny.ckpt'}", f"--image_path={pictures}",
-        f"--infer_output_path={out}", *arguments,
-    ], program="infer.py"))
+    infer(
+        load(
+            [
+                *ARGUMENTS,
+                f"--checkpoint_path={root / 'tiny.ckpt'}",
+                f"--image_path={pictures}",
+                f"--infer_output_path={out}",
+                *arguments,
+            ],
+            program="infer.py",
+        )
+    )
     return json.loads((out / "detections.json").read_text())
 
 
@@ -120,15 +140,18 @@ def test_the_classes_of_the_data_have_to_be_the_checkpoints(root, tmp_path):
     assert not (tmp_path / "result.json").exists()
 
 
-@pytest.mark.parametrize(("changed", "error", "sentence"), [
-    ("--checkpoint_path=", MissingPathError, "--checkpoint_path"),
-    ("--checkpoint_path={tmp}/absent.ckpt", MissingPathError, r"absent\.ckpt"),
-    ("--coco_root={tmp}/absent", MissingPathError, "is not a folder"),
-    ("--coco_root=null", BadValueError, "--coco_root=FOLDER"),
-    ("--num_classes=5", BadValueError, "num_classes is 5"),
-    ("--run_dir={root}/tiny.ckpt", MissingPathError, "is a file"),
-    ("--device_target=Ascend", BadStateError, "Ascend"),
-])
+@pytest.mark.parametrize(
+    ("changed", "error", "sentence"),
+    [
+        ("--checkpoint_path=", MissingPathError, "--checkpoint_path"),
+        ("--checkpoint_path={tmp}/absent.ckpt", MissingPathError, r"absent\.ckpt"),
+        ("--coco_root={tmp}/absent", MissingPathError, "is not a folder"),
+        ("--coco_root=null", BadValueError, "--coco_root=FOLDER"),
+        ("--num_classes=5", BadValueError, "num_classes is 5"),
+        ("--run_dir={root}/tiny.ckpt", MissingPathError, "is a file"),
+        ("--device_target=Ascend", BadStateError, "Ascend"),
+    ],
+)
 def test_what_eval_cannot_use_is_a_sentence(root, tmp_path, changed, error, sentence):
     with pytest.raises(error, match=sentence):
         evaluate_here(
@@ -139,8 +162,11 @@ def test_what_eval_cannot_use_is_a_sentence(root, tmp_path, changed, error, sent
 def test_a_refusal_has_exit_code_2_and_no_traceback(root, tmp_path):
     for script in ("eval.py", "infer.py"):
         finished = run_command(
-            script, f"--coco_root={root / 'coco data'}", f"--image_path={root}",
-            f"--checkpoint_path={tmp_path / 'no.ckpt'}", cwd=tmp_path,
+            script,
+            f"--coco_root={root / 'coco data'}",
+            f"--image_path={root}",
+            f"--checkpoint_path={tmp_path / 'no.ckpt'}",
+            cwd=tmp_path,
         )
         assert finished.returncode == 2
         assert "Traceback" not in finished.stderr
@@ -171,7 +197,12 @@ def test_infer_draws_every_picture_and_names_a_broken_one(inferred, root):
     assert re.search(r"^6 images, \d+ detections, .* per image .*; 1 file could not be read$", inferred.stdout, re.M)
     assert "broken.jpg' has a damaged header" in inferred.stderr
     assert sorted(path.name for path in (root / "out").glob("*.jpg")) == [
-        "000.jpg", "001.jpg", "002.jpg", "high grey.jpg", "turned.jpg", "wide.jpg",
+        "000.jpg",
+        "001.jpg",
+        "002.jpg",
+        "high grey.jpg",
+        "turned.jpg",
+        "wide.jpg",
     ]
     height, width, _ = read_image(root / "out" / "turned.jpg").shape
     assert height > width
@@ -206,27 +237,26 @@ def test_a_stretched_input_gives_boxes_of_the_picture(root, tmp_path):
     write_image(tmp_path / "in" / "half.png", image)
     write_image(tmp_path / "in" / "whole.png", cv2.resize(image, (96, 64), interpolation=cv2.INTER_LINEAR))
     rows = infer_here(root, tmp_path / "in", tmp_path / "out", "--keep_ratio=False")
-    half, whole = (
-        corners_of([row for row in rows if row["file_name"] == name]) for name in ("half.png", "whole.png")
-    )
+    half, whole = (corners_of([row for row in rows if row["file_name"] == name]) for name in ("half.png", "whole.png"))
     assert len(half) > 1
     np.testing.assert_allclose(half * [1, 2, 1, 2], whole, atol=0.05)
 
 
-@pytest.mark.parametrize(("changed", "error", "sentence"), [
-    ("--image_path=", MissingPathError, "--image_path"),
-    ("--image_path={tmp}/absent.jpg", MissingPathError, r"absent\.jpg"),
-    ("--image_path={tmp}", MissingPathError, "no picture"),
-    ("--checkpoint_path={tmp}/absent.ckpt", MissingPathError, r"absent\.ckpt"),
-    ("--infer_output_path={root}/tiny.ckpt", MissingPathError, "is a file"),
-    ("--infer_output_path={root}/coco data/val2017", BadValueError, "would be overwritten"),
-    ("--num_classes=5", BadValueError, "5 and .* has 2 classes"),
-    ("--coco_classes=[red, blue]", BadValueError, "same order"),
-    ("--fpn_out_channels=16", BadValueError, "does not fit the network"),
-])
+@pytest.mark.parametrize(
+    ("changed", "error", "sentence"),
+    [
+        ("--image_path=", MissingPathError, "--image_path"),
+        ("--image_path={tmp}/absent.jpg", MissingPathError, r"absent\.jpg"),
+        ("--image_path={tmp}", MissingPathError, "no picture"),
+        ("--checkpoint_path={tmp}/absent.ckpt", MissingPathError, r"absent\.ckpt"),
+        ("--infer_output_path={root}/tiny.ckpt", MissingPathError, "is a file"),
+        ("--infer_output_path={root}/coco data/val2017", BadValueError, "would be overwritten"),
+        ("--num_classes=5", BadValueError, "5 and .* has 2 classes"),
+        ("--coco_classes=[red, blue]", BadValueError, "same order"),
+        ("--fpn_out_channels=16", BadValueError, "does not fit the network"),
+    ],
+)
 def test_what_infer_cannot_use_is_a_sentence(root, tmp_path, changed, error, sentence):
     with pytest.raises(error, match=sentence):
-        infer_here(
-            root, root / "coco data" / "val2017", tmp_path / "out", changed.format(tmp=tmp_path, root=root)
-        )
+        infer_here(root, root / "coco data" / "val2017", tmp_path / "out", changed.format(tmp=tmp_path, root=root))
     assert not list(tmp_path.rglob("detections.json"))

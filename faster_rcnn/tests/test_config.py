@@ -123,8 +123,17 @@ def test_settings_and_flags_of_the_page_are_accepted_as_arguments(tmp_path):
 
 def test_default_config_has_the_values_of_upstream_and_those_of_the_schema():
     config = load([])
-    apart = {"coco_root", "mindrecord_dir", "checkpoint_path", "num_classes", "device_target", "device_id",
-             "device_num", "file_format", "python_multiprocessing"}
+    apart = {
+        "coco_root",
+        "mindrecord_dir",
+        "checkpoint_path",
+        "num_classes",
+        "device_target",
+        "device_id",
+        "device_num",
+        "file_format",
+        "python_multiprocessing",
+    }
     for name, value in UPSTREAM_YAML.items():
         key = right_name(FasterRcnnConfig, name)
         if key in FasterRcnnConfig.model_fields and key not in apart:
@@ -165,8 +174,15 @@ def test_every_key_is_described_and_has_a_group():
 
 def test_effective_configuration_reads_back_equal(tmp_path):
     config = load(
-        ["--coco_root=x", "--img_height=384", "--lr_schedule=step", "--lr_steps=[3]", "--res2net_layers=[1,2,2,2]",
-         "--res2net_stage1_pool=true", "--save_checkpoint_path=my folder"]
+        [
+            "--coco_root=x",
+            "--img_height=384",
+            "--lr_schedule=step",
+            "--lr_steps=[3]",
+            "--res2net_layers=[1,2,2,2]",
+            "--res2net_stage1_pool=true",
+            "--save_checkpoint_path=my folder",
+        ]
     )
     (tmp_path / "config.yaml").write_text(dump_config(config))
     assert load(["--config_path=config.yaml"]) == config
@@ -176,8 +192,13 @@ def test_derived_values_follow_the_shape_and_the_width():
     # 800x1344: levels 200x336, 100x168, 50x84, 25x42, 13x21, the last rounded up, have 89,523 places; 3 anchors each
     config = load(["--img_height=800", "--img_width=1344", "--num_bboxes=268569"])
     assert config.level_sizes == ((200, 336), (100, 168), (50, 84), (25, 42), (13, 21))
-    load(["--img_height=800", "--img_width=1344",
-          "--feature_shapes=[[200, 336], [100, 168], [50, 84], [25, 42], [13, 21]]"])
+    load(
+        [
+            "--img_height=800",
+            "--img_width=1344",
+            "--feature_shapes=[[200, 336], [100, 168], [50, 84], [25, 42], [13, 21]]",
+        ]
+    )
     load(["--res2net_width=16", "--res2net_in_channels=[16, 64, 128, 256]", "--fpn_in_channels=[64, 128, 256, 512]"])
     load(["--fpn_num_outs=4", "--anchor_strides=[4, 8, 16, 32]", "--num_bboxes=244800"])
 

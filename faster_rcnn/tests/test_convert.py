@@ -85,11 +85,17 @@ def test_timm_and_mindspore_name_the_same_backbone(detector, timm_backbone, tmp_
     assert "dropped: 2 tensors: end_point.*, the classifier" in report
     assert "their features are not the same" in report
 
-    renamed = {"accum.backbone.conv1_0.weight": np.ones(2, np.float32), "rcnn.cls.weight": np.ones(2, np.float32),
-               "learning_rate": np.float32(1)}
+    renamed = {
+        "accum.backbone.conv1_0.weight": np.ones(2, np.float32),
+        "rcnn.cls.weight": np.ones(2, np.float32),
+        "learning_rate": np.float32(1),
+    }
     for name, values in arrays.items():
-        conv, norm = ("down_sample_layer.0", "down_sample_layer.1") if name.startswith("layer1") else (
-            "down_sample_layer.1", "down_sample_layer.2")
+        conv, norm = (
+            ("down_sample_layer.0", "down_sample_layer.1")
+            if name.startswith("layer1")
+            else ("down_sample_layer.1", "down_sample_layer.2")
+        )
         renamed["backbone." + name.replace(conv, "conv_down_sample").replace(norm, "bn_down_sample")] = values
     for name in ("end_point.weight", "end_point.bias"):
         del renamed[f"backbone.{name}"]
@@ -168,34 +174,42 @@ def test_what_does_not_fit_is_named_and_counted(detector, tmp_path):
     assert "anchor_ratios" in sentence
 
 
-@pytest.mark.parametrize(("changes", "phrase"), [
-    ({"conv1.0.weight": None, "conv1.weight": (16, 3, 7, 7)}, "one 7x7 convolution"),
-    ({"conv1.0.weight": None}, "none has the name of a Res2Net's first convolution"),
-    ({"layer1.0.convs.3.weight": (4, 4, 3, 3)}, "5 splits of 4 channels in its first block (4w x 5s)"),
-    ({f"layer1.0.convs.{index}.weight": (14, 14, 3, 3) for index in range(3)}, "set res2net_base_width"),
-    ({f"layer1.0.convs.{index}.weight": (4, 2, 3, 3) for index in range(3)}, "4 channels in 2 groups"),
-    ({f"layer1.0.convs.{index}.weight": None for index in range(3)}, "so it is no Res2Net, perhaps a ResNet-D"),
-    ({"layer1.0.downsample.0.weight": (64, 16, 1, 1)}, "shortcuts without an average pool"),
-    ({"layer1.1.conv1.weight": (4, 64, 1, 1)}, "[2, 2, 1, 1] blocks in its stages, which is none of res2net_50"),
-    ({"layer1.0.convs.0.weight": ()}, "4 splits of 0 channels"),
-    ({"layer1.0.se.fc1.weight": (4,)}, "1 tensors left over (layer1.0.se.fc1.weight)"),
-])
+@pytest.mark.parametrize(
+    ("changes", "phrase"),
+    [
+        ({"conv1.0.weight": None, "conv1.weight": (16, 3, 7, 7)}, "one 7x7 convolution"),
+        ({"conv1.0.weight": None}, "none has the name of a Res2Net's first convolution"),
+        ({"layer1.0.convs.3.weight": (4, 4, 3, 3)}, "5 splits of 4 channels in its first block (4w x 5s)"),
+        ({f"layer1.0.convs.{index}.weight": (14, 14, 3, 3) for index in range(3)}, "set res2net_base_width"),
+        ({f"layer1.0.convs.{index}.weight": (4, 2, 3, 3) for index in range(3)}, "4 channels in 2 groups"),
+        ({f"layer1.0.convs.{index}.weight": None for index in range(3)}, "so it is no Res2Net, perhaps a ResNet-D"),
+        ({"layer1.0.downsample.0.weight": (64, 16, 1, 1)}, "shortcuts without an average pool"),
+        ({"layer1.1.conv1.weight": (4, 64, 1, 1)}, "[2, 2, 1, 1] blocks in its stages, which is none of res2net_50"),
+        ({"layer1.0.convs.0.weight": ()}, "4 splits of 0 channels"),
+        ({"layer1.0.se.fc1.weight": (4,)}, "1 tensors left over (layer1.0.se.fc1.weight)"),
+    ],
+)
 def test_another_network_is_refused(detector, tmp_path, changes, phrase):
     state = in_timm_names(detector.backbone) | {
-        name: None if shape is None else torch.zeros(shape) for name, shape in changes.items()}
+        name: None if shape is None else torch.zeros(shape) for name, shape in changes.items()
+    }
     assert phrase in refused(tmp_path, {name: value for name, value in state.items() if value is not None})
 
 
-@pytest.mark.parametrize(("changes", "arguments", "phrase"), [
-    ({}, ("--num_classes=80",), "num_classes is 80"),
-    ({}, ("--res2net_stage1_pool=true",), "is of a network with false"),
-    ({"roi_head.bbox_head.fc_reg.bias": (4,)}, (), "boxes that all classes share are not built"),
-    ({"roi_head.bbox_head.fc_cls.bias": None}, (), "no whole Faster R-CNN"),
-    ({"backbone.stem.0.weight": None, "backbone.conv1.weight": (16, 3, 7, 7)}, (), "one 7x7 convolution"),
-])
+@pytest.mark.parametrize(
+    ("changes", "arguments", "phrase"),
+    [
+        ({}, ("--num_classes=80",), "num_classes is 80"),
+        ({}, ("--res2net_stage1_pool=true",), "is of a network with false"),
+        ({"roi_head.bbox_head.fc_reg.bias": (4,)}, (), "boxes that all classes share are not built"),
+        ({"roi_head.bbox_head.fc_cls.bias": None}, (), "no whole Faster R-CNN"),
+        ({"backbone.stem.0.weight": None, "backbone.conv1.weight": (16, 3, 7, 7)}, (), "one 7x7 convolution"),
+    ],
+)
 def test_another_detector_is_refused(detector, tmp_path, changes, arguments, phrase):
     state = dict(detector.state_dict()) | {
-        name: None if shape is None else torch.zeros(shape) for name, shape in changes.items()}
+        name: None if shape is None else torch.zeros(shape) for name, shape in changes.items()
+    }
     state = {name: value for name, value in state.items() if value is not None}
     assert phrase in refused(tmp_path, state, *arguments)
 
@@ -224,7 +238,8 @@ def test_an_existing_output_stays(detector, tmp_path):
     torch.save(detector.state_dict(), tmp_path / "weights.pth")
     (tmp_path / "out.ckpt").write_text("mine")
     finished = conversion.run_command(
-        f"--ckpt_file={tmp_path / 'weights.pth'}", f"--output={tmp_path / 'out.ckpt'}", *TINY)
+        f"--ckpt_file={tmp_path / 'weights.pth'}", f"--output={tmp_path / 'out.ckpt'}", *TINY
+    )
     assert finished.returncode == 2
     assert "Traceback" not in finished.stderr
     assert "--overwrite=True" in finished.stderr

@@ -168,9 +168,15 @@ def test_a_sample_by_hand():
     """40 x 80 into 96 x 160: twice, 80 x 160; rows from 80 on are padding, zeros after the normalisation."""
     arrays = named(sample_of()(*row_of([(10, 4, 30, 24)], labels=[3], image=picture(40))))
     assert {name: (values.shape, values.dtype) for name, values in arrays.items()} == {
-        "images": ((3, 96, 160), np.float32), "content": ((2,), np.float32), "gt_boxes": ((4, 4), np.float32),
-        "gt_labels": ((4,), np.int32), "gt_is_crowd": ((4,), np.bool_), "rpn_index": ((32,), np.int32),
-        "rpn_label": ((32,), np.int32), "rpn_deltas": ((32, 4), np.float32), "priority": ((20,), np.float32),
+        "images": ((3, 96, 160), np.float32),
+        "content": ((2,), np.float32),
+        "gt_boxes": ((4, 4), np.float32),
+        "gt_labels": ((4,), np.int32),
+        "gt_is_crowd": ((4,), np.bool_),
+        "rpn_index": ((32,), np.int32),
+        "rpn_label": ((32,), np.int32),
+        "rpn_deltas": ((32, 4), np.float32),
+        "priority": ((20,), np.float32),
     }
     assert arrays["content"].tolist() == [80, 160]
     assert not arrays["images"][:, 80:].any()
@@ -244,7 +250,9 @@ def test_draws_follow_seed_epoch_and_image_and_nothing_else():
     first = sample_of(LIVELY)(*row)
     assert all(np.array_equal(one, other) for one, other in zip(first, sample_of(LIVELY)(*row), strict=True))
     for other in (
-        sample_of(LIVELY, seed=2)(*row), sample_of(LIVELY, epoch=2)(*row), sample_of(LIVELY)(*row[:2], np.array(8)),
+        sample_of(LIVELY, seed=2)(*row),
+        sample_of(LIVELY, epoch=2)(*row),
+        sample_of(LIVELY)(*row[:2], np.array(8)),
     ):
         assert not np.array_equal(first[0], other[0])
         assert not np.array_equal(first[-1], other[-1])
@@ -262,8 +270,15 @@ def test_augmentation_changes_no_draw_of_the_samplers():
 @pytest.fixture()
 def split(tiny_coco, tmp_path) -> Split:
     paths = split_paths(
-        form="coco", split="train2017", coco_root=str(tiny_coco), instance_set="annotations/instances_{}.json",
-        anno_path="", image_dir="", mindrecord_dir=str(tmp_path / "records"), default_folder="", prefix="train",
+        form="coco",
+        split="train2017",
+        coco_root=str(tiny_coco),
+        instance_set="annotations/instances_{}.json",
+        anno_path="",
+        image_dir="",
+        mindrecord_dir=str(tmp_path / "records"),
+        default_folder="",
+        prefix="train",
     )
     return open_split(paths, None, num_shards=2)
 
@@ -282,8 +297,15 @@ def is_same(batches, others) -> bool:
 def test_batches_stack_samples(split):
     arrays = named(next(iter(source_of(split).batches(1))))
     assert {name: values.shape for name, values in arrays.items()} == {
-        "images": (2, 3, 96, 160), "content": (2, 2), "gt_boxes": (2, 4, 4), "gt_labels": (2, 4), "gt_is_crowd": (2, 4),
-        "rpn_index": (2, 32), "rpn_label": (2, 32), "rpn_deltas": (2, 32, 4), "priority": (2, 20),
+        "images": (2, 3, 96, 160),
+        "content": (2, 2),
+        "gt_boxes": (2, 4, 4),
+        "gt_labels": (2, 4),
+        "gt_is_crowd": (2, 4),
+        "rpn_index": (2, 32),
+        "rpn_label": (2, 32),
+        "rpn_deltas": (2, 32, 4),
+        "priority": (2, 20),
     }
     assert arrays["gt_is_crowd"].dtype == np.bool_
 

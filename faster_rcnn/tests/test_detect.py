@@ -9,8 +9,7 @@ from utils.detection.detections import DetectionClock
 
 
 class _Echo(nn.Cell):
-    """Puts the metas of an image out as its first box, with the score that its first pixel has; a second slot is empty.
-    """
+    """Returns the metas of an image as its first box, scored by its first pixel; a second slot is empty."""
 
     def construct(self, images, image_metas):
         count = images.shape[0]

@@ -7,7 +7,7 @@ from faster_rcnn.src.FasterRcnn.detection_selector import DetectionRule, Detecti
 from faster_rcnn.tests.two_stage_reference import InGraph, decode, greedy_nms
 
 STDS = (0.1, 0.1, 0.2, 0.2)
-META = [100.0, 160.0, 0.5, 0.5]   # an original of 160 x 100 pixels, seen in 80 x 50
+META = [100.0, 160.0, 0.5, 0.5]  # an original of 160 x 100 pixels, seen in 80 x 50
 
 
 def _reference(rois, is_valid, logits, deltas, meta, rule):
@@ -30,10 +30,14 @@ def _reference(rois, is_valid, logits, deltas, meta, rule):
     return sorted(kept, key=lambda pair: -pair[0])[: rule.max_detections]
 
 
-@pytest.mark.parametrize("rule", [
-    DetectionRule(max_detections=10), DetectionRule(min_score=0.2, candidates=15, max_detections=10),
-    DetectionRule(min_score=0.0, nms_iou=0.3, max_detections=400),
-])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        DetectionRule(max_detections=10),
+        DetectionRule(min_score=0.2, candidates=15, max_detections=10),
+        DetectionRule(min_score=0.0, nms_iou=0.3, max_detections=400),
+    ],
+)
 @pytest.mark.parametrize("num_classes", [1, 5])
 def test_equals_the_reference_with_loops(rule, num_classes):
     """Two images, one of them stretched, with empty slots among the proposals."""
@@ -47,11 +51,13 @@ def test_equals_the_reference_with_loops(rule, num_classes):
         deltas = rng.normal(size=(2, count, num_classes, 4)).astype(np.float32)
         metas = np.asarray([META, [60, 160, 0.75, 0.5]], np.float32)
         boxes, scores, labels = selector.run(
-            rois, is_valid, logits.reshape(-1, num_classes + 1), deltas.reshape(-1, num_classes, 4), metas)
+            rois, is_valid, logits.reshape(-1, num_classes + 1), deltas.reshape(-1, num_classes, 4), metas
+        )
         assert (boxes.shape, scores.dtype, labels.dtype) == ((2, rule.max_detections, 4), np.float32, np.int32)
         for image in range(2):
             expected = _reference(
-                rois[image], is_valid[image], logits[image], deltas[image], metas[image].tolist(), rule)
+                rois[image], is_valid[image], logits[image], deltas[image], metas[image].tolist(), rule
+            )
             found = len(expected)
             np.testing.assert_allclose(scores[image, :found], [pair[0] for pair in expected], rtol=1e-4)
             assert labels[image, :found].tolist() == [pair[1] for pair in expected]
@@ -70,7 +76,8 @@ def _detections(selector, boxes, probabilities):
     logits = np.log(np.asarray(probabilities, np.float32) + 1e-9)
     deltas = np.zeros((len(boxes), logits.shape[1] - 1, 4), np.float32)
     return selector.run(
-        np.asarray([boxes], np.float32), np.ones((1, len(boxes)), bool), logits, deltas, np.asarray([META], np.float32))
+        np.asarray([boxes], np.float32), np.ones((1, len(boxes)), bool), logits, deltas, np.asarray([META], np.float32)
+    )
 
 
 def test_classes_do_not_suppress_each_other(selector):
@@ -78,7 +85,7 @@ def test_classes_do_not_suppress_each_other(selector):
     boxes, scores, labels = _detections(selector, [[0, 0, 10, 10]] * 2, [[0.6, 0.3, 0.1], [0.5, 0.4, 0.1]])
     np.testing.assert_allclose(scores[0], [0.6, 0.4, 0], rtol=1e-5)
     assert labels[0].tolist() == [0, 1, 0]
-    np.testing.assert_allclose(boxes[0], [[0, 0, 20, 20]] * 2 + [[0] * 4], rtol=1e-5)   # in the original's pixels
+    np.testing.assert_allclose(boxes[0], [[0, 0, 20, 20]] * 2 + [[0] * 4], rtol=1e-5)  # in the original's pixels
 
 
 def test_nothing_above_the_threshold_gives_empty_slots(selector):

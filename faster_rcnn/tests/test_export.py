@@ -41,9 +41,12 @@ def _device(monkeypatch):
 
 
 def run_export(checkpoint, tmp_path, *arguments):
-    export(load([
-        *TINY_NETWORK, f"--run_dir={tmp_path}", f"--ckpt_file={checkpoint}", "--file_name=net", *arguments
-    ], program="export.py"))
+    export(
+        load(
+            [*TINY_NETWORK, f"--run_dir={tmp_path}", f"--ckpt_file={checkpoint}", "--file_name=net", *arguments],
+            program="export.py",
+        )
+    )
 
 
 @pytest.fixture(scope="module")
@@ -66,18 +69,36 @@ def expected(checkpoint, inputs):
 def test_the_documented_command(checkpoint, inputs, expected, tmp_path):
     """From another folder: the file finds what the network finds, the JSON says how to feed it and what comes out."""
     finished = subprocess.run(
-        [sys.executable, str(SUITE / "export.py"), *TINY_NETWORK, "--ckpt_file", str(checkpoint), "--file_name", "net",
-         "--file_format", "MINDIR", "--backbone", "res2net_50", "--export_batch_size=2"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False,
+        [
+            sys.executable,
+            str(SUITE / "export.py"),
+            *TINY_NETWORK,
+            "--ckpt_file",
+            str(checkpoint),
+            "--file_name",
+            "net",
+            "--file_format",
+            "MINDIR",
+            "--backbone",
+            "res2net_50",
+            "--export_batch_size=2",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    assert re.search(r"exported .*net\.mindir \(MINDIR, 0\.\d MB\), largest difference to the network's outputs \S+ of",
-                     finished.stdout)
+    assert re.search(
+        r"exported .*net\.mindir \(MINDIR, 0\.\d MB\), largest difference to the network's outputs \S+ of",
+        finished.stdout,
+    )
     assert re.search(r"\d\d detections on the drawn picture to compare with", finished.stderr)
     assert "eval.py --roi_sampling_ratio=2 evaluates this network" in finished.stderr
     found = run_model(tmp_path / "net.mindir", "MINDIR", inputs)
     assert (found[1][:, :5] > 0.05).all()
-    assert found[0][0].max() > 60     # pixels of the first picture, which is larger than the second
+    assert found[0][0].max() > 60  # pixels of the first picture, which is larger than the second
     assert found[0][1].max() <= 60
     assert compare_outputs(found, expected) < 1e-4
     assert sorted(path.name for path in tmp_path.iterdir()) == ["net.json", "net.mindir"]
@@ -85,7 +106,9 @@ def test_the_documented_command(checkpoint, inputs, expected, tmp_path):
 
 
 DESCRIPTION = {
-    "suite": "faster_rcnn", "file": "net.mindir", "file_format": "MINDIR",
+    "suite": "faster_rcnn",
+    "file": "net.mindir",
+    "file_format": "MINDIR",
     "inputs": [
         {"name": "images", "dtype": "float32", "shape": [2, 3, 64, 96]},
         {"name": "image_metas", "dtype": "float32", "shape": [2, 4]},
@@ -96,11 +119,18 @@ DESCRIPTION = {
         {"name": "labels", "dtype": "int32", "shape": [2, 100]},
     ],
     "preprocessing": {
-        "channel_order": "RGB", "resize": "keep_ratio", "height": 64, "width": 96,
-        "mean": [123.675, 116.28, 103.53], "std": [58.395, 57.12, 57.375], "padding": "bottom_right",
-        "padding_value": 0.0, "rounding": "half_even",
+        "channel_order": "RGB",
+        "resize": "keep_ratio",
+        "height": 64,
+        "width": 96,
+        "mean": [123.675, 116.28, 103.53],
+        "std": [58.395, 57.12, 57.375],
+        "padding": "bottom_right",
+        "padding_value": 0.0,
+        "rounding": "half_even",
     },
-    "class_names": ["red", "blue"], "category_ids": [7, 3],
+    "class_names": ["red", "blue"],
+    "category_ids": [7, 3],
     "postprocessing": {"test_score_thr": 0.05, "test_iou_thr": 0.5, "test_max_per_img": 100},
     "format_version": 1,
 }
@@ -113,9 +143,13 @@ def test_onnx_holds_the_whole_detector(checkpoint, inputs, expected, tmp_path):
     assert read_description(tmp_path / "net.onnx").file_format == "ONNX"
 
 
-@pytest.mark.parametrize(("scores", "sentence"), [
-    ([[0.9, 0.2, 0.0]], "2 detections on the drawn picture"), ([[0.0, 0.0, 0.0]], "finds nothing on the drawn picture"),
-])
+@pytest.mark.parametrize(
+    ("scores", "sentence"),
+    [
+        ([[0.9, 0.2, 0.0]], "2 detections on the drawn picture"),
+        ([[0.0, 0.0, 0.0]], "finds nothing on the drawn picture"),
+    ],
+)
 def test_how_much_there_is_to_compare_is_said(scores, sentence, caplog):
     class Network(nn.Cell):
         def construct(self, images, image_metas):
@@ -131,7 +165,7 @@ def test_the_drawn_picture_has_padding_and_scales_of_its_own():
     assert (images.shape, images.dtype, metas.shape, metas.dtype) == ((2, 3, 64, 96), np.float32, (2, 4), np.float32)
     assert not images[:, :, 32:].any()
     assert images[:, :, :32].any(axis=(1, 3)).all()
-    np.testing.assert_allclose(metas[0], [64, 120, 0.5, 0.8])   # 32 / 0.5 and 96 / 0.8 pixels
+    np.testing.assert_allclose(metas[0], [64, 120, 0.5, 0.8])  # 32 / 0.5 and 96 / 0.8 pixels
 
 
 @pytest.mark.parametrize(

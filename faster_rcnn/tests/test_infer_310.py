@@ -17,15 +17,31 @@ from utils.launch.tests.cpp_program import require_program, run_infer_310, run_p
 from utils.model_utils.device_adapter import DeviceInfo, choose_device
 
 TOY = (
-    "--config_path=config/custom.yaml", "--img_height=128", "--img_width=128", "--res2net_layers=[1,1,1,1]",
-    "--res2net_width=8", "--res2net_base_width=4", "--fpn_out_channels=16", "--rpn_feat_channels=16",
-    "--rcnn_fc_out_channels=32", "--rpn_nms_pre=100", "--rpn_max_num=50", "--device_target=CPU",
+    "--config_path=config/custom.yaml",
+    "--img_height=128",
+    "--img_width=128",
+    "--res2net_layers=[1,1,1,1]",
+    "--res2net_width=8",
+    "--res2net_base_width=4",
+    "--fpn_out_channels=16",
+    "--rpn_feat_channels=16",
+    "--rcnn_fc_out_channels=32",
+    "--rpn_nms_pre=100",
+    "--rpn_max_num=50",
+    "--device_target=CPU",
     "--num_parallel_workers=1",
     "--roi_sampling_ratio=2",  # as exported models have it
 )
 TRAINING = (
-    "--num_gts=8", "--rpn_proposal_nms_pre=100", "--rpn_proposal_max_num=50", "--num_expected_neg_stage2=32",
-    "--num_expected_pos_stage2=16", "--batch_size=4", "--epoch_size=8", "--warmup_step=10", "--ema_decay=0",
+    "--num_gts=8",
+    "--rpn_proposal_nms_pre=100",
+    "--rpn_proposal_max_num=50",
+    "--num_expected_neg_stage2=32",
+    "--num_expected_pos_stage2=16",
+    "--batch_size=4",
+    "--epoch_size=8",
+    "--warmup_step=10",
+    "--ema_decay=0",
     "--run_eval=False",
 )
 CHECKPOINT = "run/ckpt_0/faster_rcnn-8_4.ckpt"
@@ -41,14 +57,20 @@ def toy(tmp_path_factory):
     copy_pictures(data, root / "my pictures")
     finished = subprocess.run(
         [sys.executable, str(SUITE_DIR / "train.py"), *TOY, *TRAINING, f"--coco_root={data}", "--run_dir=run"],
-        cwd=root, capture_output=True, text=True, timeout=300, check=False,
+        cwd=root,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert finished.returncode == 0, finished.stderr
     ms.set_context(mode=ms.GRAPH_MODE)
     with pytest.MonkeyPatch.context() as patch:
         for command in ("evaluate", "export"):  # MindSpore takes a device once in a process
-            patch.setattr(f"faster_rcnn.src.{command}.set_up_device",
-                          lambda target, *_, **__: DeviceInfo(choose_device(target), 0, 0, 1))
+            patch.setattr(
+                f"faster_rcnn.src.{command}.set_up_device",
+                lambda target, *_, **__: DeviceInfo(choose_device(target), 0, 0, 1),
+            )
         checkpoint = f"--checkpoint_path={root / CHECKPOINT}"
         evaluate(load([*TOY, checkpoint, f"--coco_root={data}", f"--run_dir={root / 'eval'}", "--num_pictures=0"]))
         export(load([*TOY, checkpoint, "--file_name=toy", f"--run_dir={root}"]))
@@ -68,7 +90,8 @@ def test_on_the_same_tensors_the_ap_is_that_of_eval_py(toy, expected):
     folder = toy / "same tensors"
     infer_in_python(toy / "toy.mindir", toy / "my pictures", build.input_settings(load(TOY)), folder, takes_metas=True)
     finished = run_postprocess(
-        "faster_rcnn", "--anno_path", "../coco data/annotations/instances_val2017.json", cwd=folder)
+        "faster_rcnn", "--anno_path", "../coco data/annotations/instances_val2017.json", cwd=folder
+    )
     assert finished.returncode == 0, finished.stderr
     result = json.loads((folder / "result.json").read_text())
     for name in ("mAP", "AP50", "AP75", "AR100"):
@@ -92,5 +115,12 @@ def test_run_infer_310_gives_the_ap_of_eval_py(toy, expected):
     assert "1 of 13 images could not be read: broken.jpg" in finished.stdout
     assert (folder / "acc.log").read_text() == finished.stdout
     assert {path.name for path in folder.iterdir()} == {
-        "build.log", "infer.log", "acc.log", "result_Files", "result_Files.json", "time_Result", "result.json",
-        "predictions.json"}
+        "build.log",
+        "infer.log",
+        "acc.log",
+        "result_Files",
+        "result_Files.json",
+        "time_Result",
+        "result.json",
+        "predictions.json",
+    }

@@ -23,16 +23,31 @@ from utils.model_utils.workers import Workers
 from utils.training.checkpoint import load_checkpoint
 
 SUITE = Path(__file__).resolve().parent.parent
-IMAGES, STEPS = 11, 6   # an odd number: a place of the last step's two is left
+IMAGES, STEPS = 11, 6  # an odd number: a place of the last step's two is left
 TINY = (
-    *TINY_NETWORK, "--num_gts=8", "--num_expected_neg=32", "--num_expected_pos=16", "--rpn_proposal_nms_pre=50",
-    "--rpn_proposal_max_num=40", "--num_expected_neg_stage2=16", "--num_expected_pos_stage2=8", "--warmup_step=3",
-    "--log_interval=1", "--norm_statistics=frozen", "--keep_empty_images=true", "--epoch_size=2", "--ema_decay=0",
-    "--optimizer=sgd", "--lr=0.02", "--test_score_thr=0.0001", "--rpn_nms_pre=300", "--rpn_max_num=200",
+    *TINY_NETWORK,
+    "--num_gts=8",
+    "--num_expected_neg=32",
+    "--num_expected_pos=16",
+    "--rpn_proposal_nms_pre=50",
+    "--rpn_proposal_max_num=40",
+    "--num_expected_neg_stage2=16",
+    "--num_expected_pos_stage2=8",
+    "--warmup_step=3",
+    "--log_interval=1",
+    "--norm_statistics=frozen",
+    "--keep_empty_images=true",
+    "--epoch_size=2",
+    "--ema_decay=0",
+    "--optimizer=sgd",
+    "--lr=0.02",
+    "--test_score_thr=0.0001",
+    "--rpn_nms_pre=300",
+    "--rpn_max_num=200",
     "--test_candidates=400",
 )
 LINE = re.compile(r"^epoch: 2 step: 6, rpn_loss: .* rcnn_reg_loss: \d+\.\d+, total_loss: \d+\.\d+$", re.MULTILINE)
-ALONE, SHARED = "--batch_size=2", "--batch_size=1"   # of one process, and of each of two
+ALONE, SHARED = "--batch_size=2", "--batch_size=1"  # of one process, and of each of two
 LAST = f"faster_rcnn-2_{STEPS}.ckpt"
 
 pytestmark = pytest.mark.end_to_end
@@ -41,8 +56,13 @@ pytestmark = pytest.mark.end_to_end
 def launch(here, script, *arguments):
     """Runs a launcher to its end, called by its relative path; returns what it prints."""
     finished = subprocess.run(
-        ["bash", os.path.relpath(SUITE / "scripts" / script, here), *arguments], cwd=here, capture_output=True,
-        text=True, env={**os.environ, "PYTHON": sys.executable, "FOREGROUND": "1"}, timeout=600, check=False,
+        ["bash", os.path.relpath(SUITE / "scripts" / script, here), *arguments],
+        cwd=here,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHON": sys.executable, "FOREGROUND": "1"},
+        timeout=600,
+        check=False,
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
     return finished.stdout
@@ -51,7 +71,7 @@ def launch(here, script, *arguments):
 @pytest.fixture(scope="module")
 def here(tmp_path_factory):
     """A working directory with data of eleven images to train and five to evaluate."""
-    here = tmp_path_factory.mktemp("launchers") / "it's \"here\""
+    here = tmp_path_factory.mktemp("launchers") / 'it\'s "here"'
     here.mkdir()
     write_coco(here / "coco data", {"train2017": IMAGES, "val2017": 5})
     return here
@@ -62,8 +82,19 @@ def runs(here):
     """One process trained two epochs (run_dir), and two that went on behind its first epoch (run_dir)."""
     launch(here, "run_standalone_train_cpu.sh", "", "res2net_50", "coco data", *TINY, ALONE, "--run_eval=False")
     first = here / "train" / "ckpt_0" / f"faster_rcnn-1_{STEPS}.ckpt"
-    launch(here, "run_distribute_train_cpu.sh", "2", "", "res2net_50", "coco data", *TINY, SHARED, "--run_eval=True",
-           "--eval_start_epoch=2", f"--resume={first}")
+    launch(
+        here,
+        "run_distribute_train_cpu.sh",
+        "2",
+        "",
+        "res2net_50",
+        "coco data",
+        *TINY,
+        SHARED,
+        "--run_eval=True",
+        "--eval_start_epoch=2",
+        f"--resume={first}",
+    )
     return here / "train", here / "run_distribute_train"
 
 
@@ -138,12 +169,20 @@ def test_the_folder_of_the_launcher_has_a_log_of_each_worker_and_files_of_the_fi
 
 def test_eval_finds_of_the_checkpoint_of_two_workers_what_they_found(here, runs):
     """Five images: three for the first worker, two for the second."""
-    launch(here, "run_eval_cpu.sh", "coco data/annotations/instances_{}.json", f"run_distribute_train/ckpt_0/{LAST}",
-           "res2net_50", "coco data", "records", *TINY)
+    launch(
+        here,
+        "run_eval_cpu.sh",
+        "coco data/annotations/instances_{}.json",
+        f"run_distribute_train/ckpt_0/{LAST}",
+        "res2net_50",
+        "coco data",
+        "records",
+        *TINY,
+    )
     log = (here / "eval" / "log").read_text()
     assert " Average Precision  (AP) @[ IoU=0.50:0.95 | area=   all | maxDets=100 ] = " in log
     result = json.loads((here / "eval" / "result.json").read_text())
-    evaluation, = rows(runs[1], "evaluation")
+    (evaluation,) = rows(runs[1], "evaluation")
     assert evaluation["epoch"] == 2
     assert evaluation["metrics"] == pytest.approx({name: result[name] for name in ("mAP", "AP50", "AP75")}, abs=1e-9)
     assert result["AP50"] > 0
@@ -153,20 +192,32 @@ def test_eval_finds_of_the_checkpoint_of_two_workers_what_they_found(here, runs)
 
 
 def test_a_dry_run_of_a_table_of_eight_cards_shows_each_rank(here):
-    devices = [{"device_id": str(card), "device_ip": f"192.98.{92 + card % 4}.{100 + card // 4}", "rank_id": str(card)}
-               for card in range(8)]
-    table = {"version": "1.0", "server_count": "1", "status": "completed",
-             "server_list": [{"server_id": "10.0.0.1", "device": devices, "host_nic_ip": "reserve"}]}
+    devices = [
+        {"device_id": str(card), "device_ip": f"192.98.{92 + card % 4}.{100 + card // 4}", "rank_id": str(card)}
+        for card in range(8)
+    ]
+    table = {
+        "version": "1.0",
+        "server_count": "1",
+        "status": "completed",
+        "server_list": [{"server_id": "10.0.0.1", "device": devices, "host_nic_ip": "reserve"}],
+    }
     (here / "hccl_8p.json").write_text(json.dumps(table))
-    printed = launch(here, "run_distribute_train_ascend.sh", "hccl_8p.json", "", "res2net_101", "coco data", "RECORDS",
-                     "--dry_run")
+    printed = launch(
+        here, "run_distribute_train_ascend.sh", "hccl_8p.json", "", "res2net_101", "coco data", "RECORDS", "--dry_run"
+    )
     assert printed.startswith("8 ranks on 1 host, 8 here (Ascend)")
     assert "ASCEND_RT_VISIBLE_DEVICES=0,1,2,3,4,5,6,7" in printed
     for rank in range(8):
         folder = here / f"train_parallel{rank}"
         assert f"rank {rank}: folder {folder}, log {folder / 'log'}" in printed
     command = shlex.split(printed.splitlines()[-1])
-    for argument in ("--run_distribute=True", "--device_target=Ascend", "--backbone=res2net_101",
-                     f"--config_path={SUITE / 'default_config_101.yaml'}", f"--mindrecord_dir={here / 'RECORDS'}"):
+    for argument in (
+        "--run_distribute=True",
+        "--device_target=Ascend",
+        "--backbone=res2net_101",
+        f"--config_path={SUITE / 'default_config_101.yaml'}",
+        f"--mindrecord_dir={here / 'RECORDS'}",
+    ):
         assert argument in command
     assert not list(here.glob("train_parallel*"))

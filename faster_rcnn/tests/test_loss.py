@@ -12,6 +12,7 @@ from faster_rcnn.tests.two_stage_reference import InGraph
 
 def _with_gradients(loss):
     """A graph of the two parts and the gradients of their sum by the first two inputs."""
+
     def total(*inputs):
         first, second = loss(*inputs)
         return first + second, first, second
@@ -110,37 +111,54 @@ def test_without_positives_the_box_losses_are_zero_and_without_samples_all_are()
     assert (box_loss, np.isfinite(class_loss)) == (0, True)
     class_loss, box_loss = rcnn.run(logits, roi_deltas, np.full_like(labels, 2), roi_targets, count)
     assert (box_loss, np.isfinite(class_loss)) == (0, True)
-    for count in np.asarray([0, 5], np.float32):   # of a worker that has none where no other has any, or others have
+    for count in np.asarray([0, 5], np.float32):  # of a worker that has none where no other has any, or others have
         assert rpn.run(objectness, deltas, index, np.full_like(label, -1), targets, count) == [0, 0]
         assert rcnn.run(logits, roi_deltas, np.full_like(labels, -1), roi_targets, count) == [0, 0]
 
 
 def test_samples_are_counted_without_empty_slots():
-    assert InGraph(num_sampled).run(_rpn_inputs()[3])[0] == 3   # 1, 0, -1 and 1, -1, -1
-    assert InGraph(num_sampled).run(_rcnn_inputs()[2])[0] == 3   # 1, 2 and 0, -1
+    assert InGraph(num_sampled).run(_rpn_inputs()[3])[0] == 3  # 1, 0, -1 and 1, -1, -1
+    assert InGraph(num_sampled).run(_rcnn_inputs()[2])[0] == 3  # 1, 2 and 0, -1
 
 
 def test_labels_above_255_and_a_single_class():
     """Uniform logits: ln 401 for 400 classes and background, ln 2 for one."""
     labels = np.asarray([[399, 300, 400]], np.int32)
     class_loss, _ = InGraph(RcnnLoss(400)).run(
-        np.zeros((3, 401), np.float32), np.zeros((3, 400, 4), np.float32), labels, np.zeros((1, 3, 4), np.float32),
-        np.float32(3))
+        np.zeros((3, 401), np.float32),
+        np.zeros((3, 400, 4), np.float32),
+        labels,
+        np.zeros((1, 3, 4), np.float32),
+        np.float32(3),
+    )
     assert class_loss == pytest.approx(math.log(401), rel=1e-6)
     class_loss, _ = InGraph(RcnnLoss(1)).run(
-        np.zeros((3, 2), np.float32), np.zeros((3, 1, 4), np.float32), labels * 0, np.zeros((1, 3, 4), np.float32),
-        np.float32(3))
+        np.zeros((3, 2), np.float32),
+        np.zeros((3, 1, 4), np.float32),
+        labels * 0,
+        np.zeros((1, 3, 4), np.float32),
+        np.float32(3),
+    )
     assert class_loss == pytest.approx(math.log(2), rel=1e-6)
 
 
 def test_losses_and_gradients_repeat_bit_for_bit():
     rng = np.random.default_rng(0)
-    rpn = (rng.normal(size=(2, 5000)).astype(np.float32), rng.normal(size=(2, 5000, 4)).astype(np.float32),
-           rng.permutation(5000)[:512].reshape(2, 256).astype(np.int32), rng.integers(-1, 2, (2, 256)).astype(np.int32),
-           rng.normal(size=(2, 256, 4)).astype(np.float32), np.float32(340))
-    rcnn = (rng.normal(size=(512, 81)).astype(np.float32), rng.normal(size=(512, 80, 4)).astype(np.float32),
-            rng.integers(-1, 81, (2, 256)).astype(np.int32), rng.normal(size=(2, 256, 4)).astype(np.float32),
-            np.float32(505))
+    rpn = (
+        rng.normal(size=(2, 5000)).astype(np.float32),
+        rng.normal(size=(2, 5000, 4)).astype(np.float32),
+        rng.permutation(5000)[:512].reshape(2, 256).astype(np.int32),
+        rng.integers(-1, 2, (2, 256)).astype(np.int32),
+        rng.normal(size=(2, 256, 4)).astype(np.float32),
+        np.float32(340),
+    )
+    rcnn = (
+        rng.normal(size=(512, 81)).astype(np.float32),
+        rng.normal(size=(512, 80, 4)).astype(np.float32),
+        rng.integers(-1, 81, (2, 256)).astype(np.int32),
+        rng.normal(size=(2, 256, 4)).astype(np.float32),
+        np.float32(505),
+    )
     for loss, inputs in ((RpnLoss(), rpn), (RcnnLoss(80), rcnn)):
         step = _with_gradients(loss)
         first = step.run(*inputs)

@@ -38,6 +38,9 @@ def test_steps_by_hand():
 
 
 def test_a_run_shorter_than_its_warm_up_never_reaches_lr():
-    for rates in (long_cosine_schedule(1.0, 1, 5, 10, 0.0), cosine_schedule(1.0, 5, 10, 0.0, 0.0),
-                  step_schedule(1.0, 5, 10, 0.0, (3,), 0.1)):
+    for rates in (
+        long_cosine_schedule(1.0, 1, 5, 10, 0.0),
+        cosine_schedule(1.0, 5, 10, 0.0, 0.0),
+        step_schedule(1.0, 5, 10, 0.0, (3,), 0.1),
+    ):
         np.testing.assert_allclose(rates, [0.0, 0.1, 0.2, 0.3, 0.4])

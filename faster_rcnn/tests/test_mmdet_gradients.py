@@ -63,14 +63,19 @@ class _Gradients(nn.Cell):
 def training_batch(config):
     """Two images, the second with padding; two boxes, a crowd and an empty slot in the first, one box in the second."""
     content = np.float32([[128, 192], [96, 160]])
-    boxes = np.float32([[[10, 20, 60, 80], [90, 30, 180, 120], [0, 0, 40, 40], [0, 0, 0, 0]],
-                        [[30, 10, 130, 70], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]])
+    boxes = np.float32(
+        [
+            [[10, 20, 60, 80], [90, 30, 180, 120], [0, 0, 40, 40], [0, 0, 0, 0]],
+            [[30, 10, 130, 70], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]],
+        ]
+    )
     labels = np.int32([[0, 2, 1, -1], [1, -1, -1, -1]])
     is_crowd = np.array([[False, False, True, False], [False] * 4])
     rule, anchors = build.build_rpn_rule(config), build.build_anchors(config)
     samples = [
-        assign_and_sample(anchors, boxes[image][real], is_crowd[image][real], tuple(content[image]), rule,
-                          generator(0, 1, image))
+        assign_and_sample(
+            anchors, boxes[image][real], is_crowd[image][real], tuple(content[image]), rule, generator(0, 1, image)
+        )
         for image, real in enumerate(labels >= 0)
     ]
     rpn = [np.stack([getattr(sample, name) for sample in samples]) for name in ("index", "label", "deltas")]
@@ -85,8 +90,14 @@ def test_gradients_of_the_whole_training_loss(tmp_path):
     """
     reference, checkpoint = conversion.converted_detector(tmp_path)
     config, network = loaded(
-        checkpoint, *TINY, "--frozen_stages=0", "--rpn_proposal_nms_pre=200", "--rpn_proposal_max_num=150",
-        "--num_expected_neg_stage2=40", "--num_expected_pos_stage2=10")
+        checkpoint,
+        *TINY,
+        "--frozen_stages=0",
+        "--rpn_proposal_nms_pre=200",
+        "--rpn_proposal_max_num=150",
+        "--num_expected_neg_stage2=40",
+        "--num_expected_pos_stage2=10",
+    )
     batch = training_batch(config)
     with_loss = build.build_train_step(config, network, NUM_CLASSES, "O0").network.set_train()
     weights = ms.ParameterTuple(network.trainable_params())
@@ -95,14 +106,18 @@ def test_gradients_of_the_whole_training_loss(tmp_path):
     losses, gradients = _Gradients(with_loss, weights)(*inputs)
 
     rois, labels, targets = (
-        torch.tensor(value.asnumpy()) for value in (recorder.rois, recorder.labels, recorder.targets))
+        torch.tensor(value.asnumpy()) for value in (recorder.rois, recorder.labels, recorder.targets)
+    )
     assert (labels >= 0).all()
     assert (labels < NUM_CLASSES).any(1).all()
     double = copy.deepcopy(reference).double()
     index, label, deltas = (torch.tensor(value) for value in batch[5:8])
     expected = torch_mmdet.losses(
-        double, torch.tensor(batch[0]).double(), (index.long(), label, deltas.double()),
-        (rois.double(), labels.long(), targets.double()))
+        double,
+        torch.tensor(batch[0]).double(),
+        (index.long(), label, deltas.double()),
+        (rois.double(), labels.long(), targets.double()),
+    )
     expected["total_loss"].backward()
     for name, value in zip(with_loss.loss_names, losses, strict=True):
         np.testing.assert_allclose(value.asnumpy(), expected[name].item(), rtol=1e-4)

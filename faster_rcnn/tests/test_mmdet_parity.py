@@ -1,5 +1,4 @@
-"""A converted detector gives what an independent PyTorch Faster R-CNN gives, from features to detections.
-"""
+"""A converted detector gives what an independent PyTorch Faster R-CNN gives, from features to detections."""
 
 import copy
 
@@ -53,27 +52,44 @@ def test_final_detections(tiny):
     """Proposals, classes, boxes in pixels of originals of 160 x 240 and 120 x 200, the second padded in the input."""
     reference, checkpoint = tiny
     config, network = loaded(
-        checkpoint, *TINY, "--rpn_nms_pre=200", "--rpn_max_num=150", "--rpn_nms_thr=0.6", "--test_score_thr=0.2",
-        "--test_iou_thr=0.4", "--test_max_per_img=40")
+        checkpoint,
+        *TINY,
+        "--rpn_nms_pre=200",
+        "--rpn_max_num=150",
+        "--rpn_nms_thr=0.6",
+        "--test_score_thr=0.2",
+        "--test_iou_thr=0.4",
+        "--test_max_per_img=40",
+    )
     metas = np.float32([[160, 240, 0.8, 0.8], [120, 200, 0.8, 0.8]])
     found = [value.asnumpy() for value in build.build_inference(config, network)(ms.Tensor(noise()), ms.Tensor(metas))]
     with torch.no_grad():
         expected = torch_mmdet.detect(
-            copy.deepcopy(reference).double(), torch.tensor(noise()).double(), [SIZE, (96, 160)], 0.8,
-            nms_pre=200, max_proposals=150, rpn_threshold=0.6, score_threshold=0.2, threshold=0.4, max_detections=40)
+            copy.deepcopy(reference).double(),
+            torch.tensor(noise()).double(),
+            [SIZE, (96, 160)],
+            0.8,
+            nms_pre=200,
+            max_proposals=150,
+            rpn_threshold=0.6,
+            score_threshold=0.2,
+            threshold=0.4,
+            max_detections=40,
+        )
     for image, (boxes, scores, labels) in enumerate(expected):
         assert len(labels) > 20
         assert len(set(labels.tolist())) == NUM_CLASSES
         assert found[2][image][: len(labels)].tolist() == labels.tolist()
         np.testing.assert_allclose(found[1][image][: len(labels)], scores.numpy(), rtol=1e-4)
         np.testing.assert_allclose(found[0][image][: len(labels)], boxes.numpy(), atol=1e-4 * 240)
-        assert not found[1][image][len(labels):].any()
+        assert not found[1][image][len(labels) :].any()
 
 
 def test_a_backbone_of_timm_gives_its_features(tmp_path):
     """With the pool in stage 1 that the checkpoint stores; the rest of the detector may be missing."""
-    reference = randomise(Backbone(
-        TINY_NETWORK["layers"], TINY_NETWORK["width"], TINY_NETWORK["base_width"], 4, stage1_pool=True), 3).eval()
+    reference = randomise(
+        Backbone(TINY_NETWORK["layers"], TINY_NETWORK["width"], TINY_NETWORK["base_width"], 4, stage1_pool=True), 3
+    ).eval()
     torch.save(conversion.in_timm_names(reference), tmp_path / "weights.pth")
     output = convert(load([f"--ckpt_file={tmp_path / 'weights.pth'}", f"--run_dir={tmp_path}", *TINY]))
     config = load([*TINY, f"--pre_trained={output}"])

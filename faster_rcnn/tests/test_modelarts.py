@@ -10,12 +10,31 @@ from utils.model_utils.tests.modelarts_job import storage_and_platform, upload_z
 
 SUITE = Path(__file__).resolve().parent.parent
 TINY = (
-    "--enable_modelarts=True", "--config_path=config/custom.yaml", "--img_height=64", "--img_width=96",
-    "--res2net_layers=[1,1,1,1]", "--res2net_width=4", "--res2net_base_width=2", "--fpn_out_channels=8",
-    "--rpn_feat_channels=8", "--rcnn_fc_out_channels=16", "--num_gts=8", "--num_expected_neg=32",
-    "--num_expected_pos=16", "--rpn_proposal_nms_pre=50", "--rpn_proposal_max_num=40", "--num_expected_neg_stage2=16",
-    "--num_expected_pos_stage2=8", "--rpn_nms_pre=50", "--rpn_max_num=20", "--warmup_step=1", "--batch_size=2",
-    "--device_target=CPU", "--num_parallel_workers=1", "--keep_empty_images=true", "--epoch_size=1",
+    "--enable_modelarts=True",
+    "--config_path=config/custom.yaml",
+    "--img_height=64",
+    "--img_width=96",
+    "--res2net_layers=[1,1,1,1]",
+    "--res2net_width=4",
+    "--res2net_base_width=2",
+    "--fpn_out_channels=8",
+    "--rpn_feat_channels=8",
+    "--rcnn_fc_out_channels=16",
+    "--num_gts=8",
+    "--num_expected_neg=32",
+    "--num_expected_pos=16",
+    "--rpn_proposal_nms_pre=50",
+    "--rpn_proposal_max_num=40",
+    "--num_expected_neg_stage2=16",
+    "--num_expected_pos_stage2=8",
+    "--rpn_nms_pre=50",
+    "--rpn_max_num=20",
+    "--warmup_step=1",
+    "--batch_size=2",
+    "--device_target=CPU",
+    "--num_parallel_workers=1",
+    "--keep_empty_images=true",
+    "--epoch_size=1",
 )
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.long_run]
@@ -36,8 +55,15 @@ def trained(job):
     machine = platform.machine()
     results = machine.root / "outputs/train_url_0"
     finished = platform.start(
-        machine, SUITE / "train.py", *TINY, f"--data_url={data}", f"--dataset_path={machine.data}",
-        f"--output_path={machine.output}", f"--load_path={machine.load}", f"--train_url={results}")
+        machine,
+        SUITE / "train.py",
+        *TINY,
+        f"--data_url={data}",
+        f"--dataset_path={machine.data}",
+        f"--output_path={machine.output}",
+        f"--load_path={machine.load}",
+        f"--train_url={results}",
+    )
     return finished, machine, results
 
 
@@ -46,7 +72,7 @@ def test_results_are_in_a_train_url_that_is_a_folder_and_in_output_path(trained)
     assert (results / "ckpt_0/faster_rcnn-1_3.ckpt").is_file()
     assert {"config.yaml", "train.log", "metrics.jsonl", "loss_0.log"} <= {path.name for path in results.iterdir()}
     assert machine.output.samefile(results)
-    assert (machine.data / "FASTERRCNN_MINDRECORD").is_dir()   # beside what the zip file held
+    assert (machine.data / "FASTERRCNN_MINDRECORD").is_dir()  # beside what the zip file held
     assert "coco_root is data_path" in (results / "train.log").read_text()
     assert finished.returncode == 0
 
@@ -57,14 +83,29 @@ def test_the_checkpoint_is_evaluated_and_exported_from_the_bucket(job, trained):
     checkpoint = f"--checkpoint_url=s3://{bucket.name}/models/model.ckpt"
     machine = platform.machine()
     finished = platform.start(
-        machine, SUITE / "eval.py", *TINY, *machine.arguments, f"--data_url={data}", checkpoint,
-        f"--checkpoint={machine.load}/model.ckpt", f"--train_url=s3://{bucket.name}/evaluated")
+        machine,
+        SUITE / "eval.py",
+        *TINY,
+        *machine.arguments,
+        f"--data_url={data}",
+        checkpoint,
+        f"--checkpoint={machine.load}/model.ckpt",
+        f"--train_url=s3://{bucket.name}/evaluated",
+    )
     assert "Average Precision" in finished.stdout
     assert json.loads(bucket.read("evaluated/result.json"))["num_images"] == 3
     machine = platform.machine()
     platform.start(
-        machine, SUITE / "export.py", *TINY, *machine.arguments, checkpoint, f"--ckpt_file={machine.load}/model.ckpt",
-        "--file_name=faster_rcnn", "--file_format=MINDIR", f"--train_url=s3://{bucket.name}/exported")
+        machine,
+        SUITE / "export.py",
+        *TINY,
+        *machine.arguments,
+        checkpoint,
+        f"--ckpt_file={machine.load}/model.ckpt",
+        "--file_name=faster_rcnn",
+        "--file_format=MINDIR",
+        f"--train_url=s3://{bucket.name}/exported",
+    )
     assert {"exported/faster_rcnn.mindir", "exported/faster_rcnn.json"} <= set(bucket.keys())
 
 
@@ -72,7 +113,14 @@ def test_a_command_that_fails_sends_what_there_is(job):
     bucket, platform, data = job
     machine = platform.machine()
     finished = platform.start(
-        machine, SUITE / "train.py", *TINY, *machine.arguments, f"--data_url={data}", "--num_classes=7",
-        f"--train_url=s3://{bucket.name}/failed", code=2)
+        machine,
+        SUITE / "train.py",
+        *TINY,
+        *machine.arguments,
+        f"--data_url={data}",
+        "--num_classes=7",
+        f"--train_url=s3://{bucket.name}/failed",
+        code=2,
+    )
     assert "num_classes is 7" in finished.stderr
     assert {"failed/config.yaml", "failed/train.log"} <= set(bucket.keys())

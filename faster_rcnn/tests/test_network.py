@@ -75,10 +75,16 @@ def _reference(stage1_pool=False):
     """PyTorch's network in float64: in float32 a value beside 0 may pass a ReLU here and not there."""
     from faster_rcnn.tests.torch_reference import ReferenceNetwork, randomise
 
-    return randomise(ReferenceNetwork(
-        **TINY, channels=CHANNELS, roi_size=ROI_SIZE, fc_channels=FC_CHANNELS, num_classes=CLASSES,
-        stage1_pool=stage1_pool,
-    )).double()
+    return randomise(
+        ReferenceNetwork(
+            **TINY,
+            channels=CHANNELS,
+            roi_size=ROI_SIZE,
+            fc_channels=FC_CHANNELS,
+            num_classes=CLASSES,
+            stage1_pool=stage1_pool,
+        )
+    ).double()
 
 
 def mmdetection_name(name):
@@ -87,14 +93,25 @@ def mmdetection_name(name):
         (r"backbone\.stem\.(\d)\.conv", lambda m: f"backbone.stem.{3 * int(m[1])}"),
         (r"backbone\.stem\.(\d)\.norm", lambda m: f"backbone.stem.{3 * int(m[1]) + 1}"),
         (r"backbone\.stages\.(\d)", lambda m: f"backbone.layer{int(m[1]) + 1}"),
-        (r"reduce\.conv", "conv1"), (r"reduce\.norm", "bn1"), (r"splits\.(\d)\.conv", r"convs.\1"),
-        (r"splits\.(\d)\.norm", r"bns.\1"), (r"expand\.conv", "conv3"), (r"expand\.norm", "bn3"),
-        (r"shortcut\.conv", "downsample.1"), (r"shortcut\.norm", "downsample.2"),
-        (r"neck\.laterals\.(\d)", r"neck.lateral_convs.\1.conv"), (r"neck\.outputs\.(\d)", r"neck.fpn_convs.\1.conv"),
-        (r"rpn\.conv", "rpn_head.rpn_conv"), (r"rpn\.classify", "rpn_head.rpn_cls"),
-        (r"rpn\.regress", "rpn_head.rpn_reg"), (r"rcnn\.shared", "roi_head.bbox_head.shared_fcs"),
-        (r"rcnn\.classify", "roi_head.bbox_head.fc_cls"), (r"rcnn\.regress", "roi_head.bbox_head.fc_reg"),
-        (r"gamma$", "weight"), (r"beta$", "bias"), (r"moving_mean", "running_mean"),
+        (r"reduce\.conv", "conv1"),
+        (r"reduce\.norm", "bn1"),
+        (r"splits\.(\d)\.conv", r"convs.\1"),
+        (r"splits\.(\d)\.norm", r"bns.\1"),
+        (r"expand\.conv", "conv3"),
+        (r"expand\.norm", "bn3"),
+        (r"shortcut\.conv", "downsample.1"),
+        (r"shortcut\.norm", "downsample.2"),
+        (r"neck\.laterals\.(\d)", r"neck.lateral_convs.\1.conv"),
+        (r"neck\.outputs\.(\d)", r"neck.fpn_convs.\1.conv"),
+        (r"rpn\.conv", "rpn_head.rpn_conv"),
+        (r"rpn\.classify", "rpn_head.rpn_cls"),
+        (r"rpn\.regress", "rpn_head.rpn_reg"),
+        (r"rcnn\.shared", "roi_head.bbox_head.shared_fcs"),
+        (r"rcnn\.classify", "roi_head.bbox_head.fc_cls"),
+        (r"rcnn\.regress", "roi_head.bbox_head.fc_reg"),
+        (r"gamma$", "weight"),
+        (r"beta$", "bias"),
+        (r"moving_mean", "running_mean"),
         (r"moving_variance", "running_var"),
     ):
         name = re.sub(pattern, replacement, name)
@@ -109,8 +126,10 @@ def _copy(reference, network):
 
 def _inputs(height=96, width=160):
     generator = np.random.default_rng(5)
-    return (generator.standard_normal((2, 3, height, width)).astype(np.float32),
-            generator.standard_normal((7, CHANNELS, ROI_SIZE, ROI_SIZE)).astype(np.float32))
+    return (
+        generator.standard_normal((2, 3, height, width)).astype(np.float32),
+        generator.standard_normal((7, CHANNELS, ROI_SIZE, ROI_SIZE)).astype(np.float32),
+    )
 
 
 def _relative(value, expected):
@@ -131,8 +150,8 @@ def test_published_parameter_counts():
 
 
 @pytest.mark.parametrize(
-    ("name", "weights", "trainable"),
-    [("res2net_101", 43_176_920, 42_934_096), ("res2net_152", 59_245_480, 59_002_656)])
+    ("name", "weights", "trainable"), [("res2net_101", 43_176_920, 42_934_096), ("res2net_152", 59_245_480, 59_002_656)]
+)
 def test_parameter_counts_of_the_deeper_backbones(name, weights, trainable):
     """With the 18,245,024 of neck, RPN and head, 101 has 61,421,944, of which 61,179,120 train.
 
@@ -145,16 +164,27 @@ def test_parameter_counts_of_the_deeper_backbones(name, weights, trainable):
 
 def test_anchors_of_a_cell():
     """Stride 4, scale 8: the square has side 32; ratio 1/2 is 32 * sqrt 2 = 45.25 wide and 22.63 high."""
-    np.testing.assert_allclose(cell_anchors(4, (8,), (0.5, 1.0, 2.0)), [
-        [-22.627417, -11.3137085, 22.627417, 11.3137085], [-16, -16, 16, 16],
-        [-11.3137085, -22.627417, 11.3137085, 22.627417],
-    ], rtol=1e-6)
+    np.testing.assert_allclose(
+        cell_anchors(4, (8,), (0.5, 1.0, 2.0)),
+        [
+            [-22.627417, -11.3137085, 22.627417, 11.3137085],
+            [-16, -16, 16, 16],
+            [-11.3137085, -22.627417, 11.3137085, 22.627417],
+        ],
+        rtol=1e-6,
+    )
 
 
 def test_scales_run_within_ratios():
-    np.testing.assert_allclose(cell_anchors(2, (1, 3), (1.0, 4.0)), [
-        [-1, -1, 1, 1], [-3, -3, 3, 3], [-0.5, -2, 0.5, 2], [-1.5, -6, 1.5, 6],
-    ])
+    np.testing.assert_allclose(
+        cell_anchors(2, (1, 3), (1.0, 4.0)),
+        [
+            [-1, -1, 1, 1],
+            [-3, -3, 3, 3],
+            [-0.5, -2, 0.5, 2],
+            [-1.5, -6, 1.5, 6],
+        ],
+    )
 
 
 def test_anchors_run_over_levels_rows_columns():
@@ -193,8 +223,12 @@ def test_outputs_gradients_and_statistics_equal_pytorch(statistics, stage1_pool)
     torch_images = torch.tensor(images).double().requires_grad_()
     features = reference.backbone(torch_images)
     pyramid = reference.neck(features)
-    expected = [*features, *pyramid, *reference.rpn_head(pyramid),
-                *reference.roi_head.bbox_head(torch.tensor(pooled).double())]
+    expected = [
+        *features,
+        *pyramid,
+        *reference.rpn_head(pyramid),
+        *reference.roi_head.bbox_head(torch.tensor(pooled).double()),
+    ]
     generator = np.random.default_rng(6)
     weights = [generator.standard_normal(tuple(part.shape)).astype(np.float32) for part in expected]
     sum((part * torch.tensor(weight)).sum() for part, weight in zip(expected, weights, strict=True)).backward()
@@ -211,7 +245,7 @@ def test_outputs_gradients_and_statistics_equal_pytorch(statistics, stage1_pool)
         assert _relative(gradient.asnumpy(), wanted[name].grad.numpy()) < 1e-3, parameter.name
     moved = reference.state_dict()
     for parameter in network.get_parameters():
-        if "moving" in parameter.name:   # not at all where they are frozen
+        if "moving" in parameter.name:  # not at all where they are frozen
             statistic = moved[mmdetection_name(parameter.name)].numpy()
             assert _relative(parameter.asnumpy(), statistic) < 1e-4, parameter.name
 
@@ -229,15 +263,20 @@ def test_standard_operators_image_by_image_give_the_same_as_a_batch():
         parameter.set_data(other)
     images, pooled = _inputs(64, 32)
     both = network(ms.Tensor(images), ms.Tensor(pooled))
-    single = [stock(ms.Tensor(images[index: index + 1]), ms.Tensor(pooled)) for index in range(2)]
+    single = [stock(ms.Tensor(images[index : index + 1]), ms.Tensor(pooled)) for index in range(2)]
     for part, value in enumerate(both):
         of_pooled = part >= len(both) - 2
         expected = single[0][part].asnumpy() if of_pooled else np.concatenate([o[part].asnumpy() for o in single])
         assert _relative(value.asnumpy(), expected) < 1e-5
 
 
-FROZEN_PREFIXES = ("backbone.stem.", "backbone.stages.0.", "backbone.stages.1.", "backbone.stages.2.",
-                   "backbone.stages.3.")
+FROZEN_PREFIXES = (
+    "backbone.stem.",
+    "backbone.stages.0.",
+    "backbone.stages.1.",
+    "backbone.stages.2.",
+    "backbone.stages.3.",
+)
 
 
 @pytest.mark.parametrize("frozen_stages", range(5))
@@ -285,12 +324,15 @@ def test_first_weights():
     for name, deviation in (
         ("backbone.stages.3.0.splits.1.conv.weight", (2 / (208 * 9)) ** 0.5),
         ("backbone.stages.2.0.reduce.conv.weight", (2 / 416) ** 0.5),
-        ("rpn.conv.weight", 0.01), ("rpn.regress.weight", 0.01), ("rcnn.classify.weight", 0.01),
+        ("rpn.conv.weight", 0.01),
+        ("rpn.regress.weight", 0.01),
+        ("rcnn.classify.weight", 0.01),
         ("rcnn.regress.weight", 0.001),
     ):
         assert values[name].std() == pytest.approx(deviation, rel=0.05), name
     for name, bound in (
-        ("neck.laterals.3.weight", (6 / (2048 + 256)) ** 0.5), ("neck.outputs.0.weight", (6 / (512 * 9)) ** 0.5),
+        ("neck.laterals.3.weight", (6 / (2048 + 256)) ** 0.5),
+        ("neck.outputs.0.weight", (6 / (512 * 9)) ** 0.5),
         ("rcnn.shared.0.weight", (6 / (256 * 49 + 64)) ** 0.5),
     ):
         assert 0.99 * bound < np.abs(values[name]).max() <= bound * (1 + 1e-6), name

@@ -44,8 +44,7 @@ def network(_graph_mode):
 
 def _proposal_generator():
     counts = anchors_per_level(HEIGHT, WIDTH, STRIDES, 3)
-    return ProposalGenerator(
-        ANCHORS, counts, nms_pre=40, max_proposals=PROPOSALS, nms_threshold=0.7, min_size=0.0)
+    return ProposalGenerator(ANCHORS, counts, nms_pre=40, max_proposals=PROPOSALS, nms_threshold=0.7, min_size=0.0)
 
 
 class _Step(nn.Cell):
@@ -69,8 +68,13 @@ class _Step(nn.Cell):
 def step(network):
     """The function from a batch to the named losses and the gradients by name."""
     training = FasterRcnnTraining(
-        network, _proposal_generator(), RoiSampler(16, 4, num_classes=CLASSES), RoiExtractor(), RpnLoss(),
-        RcnnLoss(CLASSES))
+        network,
+        _proposal_generator(),
+        RoiSampler(16, 4, num_classes=CLASSES),
+        RoiExtractor(),
+        RpnLoss(),
+        RcnnLoss(CLASSES),
+    )
     graph = _Step(training)
     names = [parameter.name for parameter in training.trainable_params()]
 
@@ -92,9 +96,14 @@ def _batch(boxes, content=(HEIGHT, WIDTH), is_crowd=False):
     crowds = np.full((2, SLOTS), is_crowd) & (gt_labels >= 0)
     samples = [assign_and_sample(ANCHORS, boxes, crowds[0, :count], content, RpnRule(32, 16), rng) for _ in range(2)]
     return (
-        rng.normal(size=(2, 3, HEIGHT, WIDTH)).astype(np.float32), np.asarray([content] * 2, np.float32),
-        gt_boxes, gt_labels, crowds, np.stack([sample.index for sample in samples]),
-        np.stack([sample.label for sample in samples]), np.stack([sample.deltas for sample in samples]),
+        rng.normal(size=(2, 3, HEIGHT, WIDTH)).astype(np.float32),
+        np.asarray([content] * 2, np.float32),
+        gt_boxes,
+        gt_labels,
+        crowds,
+        np.stack([sample.index for sample in samples]),
+        np.stack([sample.label for sample in samples]),
+        np.stack([sample.deltas for sample in samples]),
         rng.random((2, PROPOSALS + SLOTS), np.float32),
     )
 
@@ -141,8 +150,15 @@ def test_an_image_without_targets_adds_nothing(step):
     """Losses and gradients do not change with the image that is there; they are those of the other image by itself,
     which a batch of it twice has too, with twice the terms over twice the count.
     """
-    sample = TrainingSample(InputSettings(HEIGHT, WIDTH, (0,) * 3, (1,) * 3, True), AugmentSettings(), ANCHORS,
-                            RpnRule(32, 16), SLOTS, PROPOSALS + SLOTS, seed=1)
+    sample = TrainingSample(
+        InputSettings(HEIGHT, WIDTH, (0,) * 3, (1,) * 3, True),
+        AugmentSettings(),
+        ANCHORS,
+        RpnRule(32, 16),
+        SLOTS,
+        PROPOSALS + SLOTS,
+        seed=1,
+    )
     whole = _batch([[4, 4, 40, 36], [50, 10, 90, 60]])
     with_filler = sample.without_targets(whole, np.asarray([False, True]))
     losses, gradients = step(with_filler)

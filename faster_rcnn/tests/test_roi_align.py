@@ -14,8 +14,9 @@ SIDES = (1, 55, 111, 112, 113, 223, 224, 447, 448, 500)
 def _pyramid():
     """P2 to P6 of an input of 512 x 512, two images; level l of image n holds 10 n + l everywhere."""
     return [
-        np.broadcast_to(np.asarray([level, 10 + level], np.float32)[:, None, None, None], (2, 3, 512 >> level + 2,
-                                                                                         512 >> level + 2)).copy()
+        np.broadcast_to(
+            np.asarray([level, 10 + level], np.float32)[:, None, None, None], (2, 3, 512 >> level + 2, 512 >> level + 2)
+        ).copy()
         for level in range(5)
     ]
 

@@ -18,12 +18,30 @@ from utils.training.checkpoint import TrainingState, load_checkpoint, save_check
 
 SUITE = Path(__file__).resolve().parent.parent
 TINY = (
-    "--config_path=config/custom.yaml", "--img_height=64", "--img_width=96", "--res2net_layers=[1,1,1,1]",
-    "--res2net_width=4", "--res2net_base_width=2", "--fpn_out_channels=8", "--rpn_feat_channels=8",
-    "--rcnn_fc_out_channels=16", "--num_gts=8", "--num_expected_neg=32", "--num_expected_pos=16",
-    "--rpn_proposal_nms_pre=50", "--rpn_proposal_max_num=40", "--num_expected_neg_stage2=16",
-    "--num_expected_pos_stage2=8", "--rpn_nms_pre=50", "--rpn_max_num=20", "--warmup_step=1", "--batch_size=2",
-    "--log_interval=1", "--device_target=CPU", "--num_parallel_workers=1", "--keep_empty_images=true",
+    "--config_path=config/custom.yaml",
+    "--img_height=64",
+    "--img_width=96",
+    "--res2net_layers=[1,1,1,1]",
+    "--res2net_width=4",
+    "--res2net_base_width=2",
+    "--fpn_out_channels=8",
+    "--rpn_feat_channels=8",
+    "--rcnn_fc_out_channels=16",
+    "--num_gts=8",
+    "--num_expected_neg=32",
+    "--num_expected_pos=16",
+    "--rpn_proposal_nms_pre=50",
+    "--rpn_proposal_max_num=40",
+    "--num_expected_neg_stage2=16",
+    "--num_expected_pos_stage2=8",
+    "--rpn_nms_pre=50",
+    "--rpn_max_num=20",
+    "--warmup_step=1",
+    "--batch_size=2",
+    "--log_interval=1",
+    "--device_target=CPU",
+    "--num_parallel_workers=1",
+    "--keep_empty_images=true",
 )
 LINE = re.compile(
     r"epoch: (\d+) step: (\d+), rpn_loss: (\d+\.\d{5}), rcnn_loss: (\d+\.\d{5}), rpn_cls_loss: (\d+\.\d{5}), "
@@ -35,7 +53,11 @@ pytestmark = pytest.mark.end_to_end
 
 def _run(script, *arguments):
     return subprocess.run(
-        [sys.executable, str(SUITE / script), *arguments], cwd=SUITE, capture_output=True, text=True, timeout=300,
+        [sys.executable, str(SUITE / script), *arguments],
+        cwd=SUITE,
+        capture_output=True,
+        text=True,
+        timeout=300,
         check=False,
     )
 
@@ -77,8 +99,13 @@ def _write(config, path, num_classes=2, part="", **state):
 
 def test_the_line_is_that_of_the_page():
     losses = {
-        "total_loss": 0.526551, "rpn_loss": 0.12054, "rcnn_loss": 0.40601, "rpn_cls_loss": 0.04025,
-        "rpn_reg_loss": 0.080318, "rcnn_cls_loss": 0.25854, "rcnn_reg_loss": 0.14746,
+        "total_loss": 0.526551,
+        "rpn_loss": 0.12054,
+        "rcnn_loss": 0.40601,
+        "rpn_cls_loss": 0.04025,
+        "rpn_reg_loss": 0.080318,
+        "rcnn_cls_loss": 0.25854,
+        "rcnn_reg_loss": 0.14746,
     }
     assert format_losses(1, 7393, losses) == (
         "epoch: 1 step: 7393, rpn_loss: 0.12054, rcnn_loss: 0.40601, rpn_cls_loss: 0.04025, rpn_reg_loss: 0.08032, "
@@ -114,7 +141,12 @@ def test_the_loss_log_has_a_line_of_every_step_and_the_parts_add_up(trained):
 def test_two_epochs_are_one_and_a_resumed_one_bit_for_bit(trained, tmp_path):
     data, run = trained
     finished = _run(
-        "train.py", *TINY, "--epoch_size=2", f"--coco_root={data}", f"--run_dir={tmp_path}", "--run_eval=False",
+        "train.py",
+        *TINY,
+        "--epoch_size=2",
+        f"--coco_root={data}",
+        f"--run_dir={tmp_path}",
+        "--run_eval=False",
         f"--resume={run / 'ckpt_0' / 'faster_rcnn-1_3.ckpt'}",
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
@@ -166,7 +198,11 @@ def test_optimizer_state_of_a_detector_goes_on_where_epochs_are_behind_it(tmp_pa
 
 def test_a_detector_is_built_as_its_checkpoint_says(config, tmp_path):
     path = _write(
-        config, tmp_path / "net.ckpt", num_classes=3, class_names=["a", "b", "c"], category_ids=[4, 9, 2],
+        config,
+        tmp_path / "net.ckpt",
+        num_classes=3,
+        class_names=["a", "b", "c"],
+        category_ids=[4, 9, 2],
         config_text="res2net_stage1_pool: true\n",
     )
     network, classes = build.load_detector(config, path)
@@ -210,7 +246,11 @@ def test_a_resumed_run_of_another_depth_is_refused(trained, tmp_path):
     data, run = trained
     arguments = [item for item in TINY if "layers" not in item]
     sentence = _refused(
-        *arguments, "--res2net_layers=null", "--backbone=res2net_50", f"--coco_root={data}", f"--run_dir={tmp_path}",
+        *arguments,
+        "--res2net_layers=null",
+        "--backbone=res2net_50",
+        f"--coco_root={data}",
+        f"--run_dir={tmp_path}",
         f"--resume={run / 'ckpt_0' / 'faster_rcnn-1_3.ckpt'}",
     )
     assert "[1, 1, 1, 1] blocks in its stages, the configuration has res2net_50" in sentence

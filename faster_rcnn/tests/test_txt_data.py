@@ -23,10 +23,16 @@ def add_boxes(content):
     """Gives every image boxes of several sizes with fractions, and the last one a crowd."""
     for image in content["images"]:
         for number, side in enumerate(SIDES):
-            content["annotations"].append({
-                "id": len(content["annotations"]) + 50, "image_id": image["id"], "category_id": (3, 7)[number % 2],
-                "iscrowd": 0, "bbox": [4.5 * number, 3.25 * number, side, side / 2], "area": side * side / 2,
-            })
+            content["annotations"].append(
+                {
+                    "id": len(content["annotations"]) + 50,
+                    "image_id": image["id"],
+                    "category_id": (3, 7)[number % 2],
+                    "iscrowd": 0,
+                    "bbox": [4.5 * number, 3.25 * number, side, side / 2],
+                    "area": side * side / 2,
+                }
+            )
     crowd = {"iscrowd": 1, "bbox": [60, 10, 60, 80], "area": 4800, "category_id": 7}
     content["annotations"].append({**crowd, "id": 999, "image_id": content["images"][-1]["id"]})
 

@@ -9,10 +9,20 @@ from faster_rcnn.src.config import load
 from utils.training.checkpoint import TrainingState, save_checkpoint
 
 TINY_NETWORK = (
-    "--config_path=config/custom.yaml", "--img_height=64", "--img_width=96", "--res2net_layers=[1,1,1,1]",
-    "--res2net_width=4", "--res2net_base_width=2", "--fpn_out_channels=8", "--rpn_feat_channels=8",
-    "--rcnn_fc_out_channels=16", "--rpn_nms_pre=50", "--rpn_max_num=20", "--test_candidates=40",
-    "--device_target=CPU", "--num_parallel_workers=1",
+    "--config_path=config/custom.yaml",
+    "--img_height=64",
+    "--img_width=96",
+    "--res2net_layers=[1,1,1,1]",
+    "--res2net_width=4",
+    "--res2net_base_width=2",
+    "--fpn_out_channels=8",
+    "--rpn_feat_channels=8",
+    "--rcnn_fc_out_channels=16",
+    "--rpn_nms_pre=50",
+    "--rpn_max_num=20",
+    "--test_candidates=40",
+    "--device_target=CPU",
+    "--num_parallel_workers=1",
 )
 
 

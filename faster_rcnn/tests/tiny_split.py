@@ -10,9 +10,18 @@ from faster_rcnn.src.config import load
 from faster_rcnn.src.dataset import TrainingSample
 
 TINY = (
-    "--config_path=config/custom.yaml", "--img_height=128", "--img_width=128", "--res2net_layers=[1,1,1,1]",
-    "--res2net_width=8", "--res2net_base_width=4", "--fpn_out_channels=8", "--rpn_feat_channels=8",
-    "--rcnn_fc_out_channels=16", "--num_gts=16", "--batch_size=1", "--num_parallel_workers=1",
+    "--config_path=config/custom.yaml",
+    "--img_height=128",
+    "--img_width=128",
+    "--res2net_layers=[1,1,1,1]",
+    "--res2net_width=8",
+    "--res2net_base_width=4",
+    "--fpn_out_channels=8",
+    "--rpn_feat_channels=8",
+    "--rcnn_fc_out_channels=16",
+    "--num_gts=16",
+    "--batch_size=1",
+    "--num_parallel_workers=1",
     "--keep_empty_images=true",
 )
 

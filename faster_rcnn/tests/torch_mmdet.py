@@ -29,9 +29,15 @@ def decode(boxes, deltas, size, stds=(1.0, 1.0, 1.0, 1.0)):
     left, top, right, bottom = boxes.unbind(-1)
     x, y = (left + right) / 2 + dx * (right - left), (top + bottom) / 2 + dy * (bottom - top)
     width, height = ((right - left) * dw.clamp(-limit, limit).exp(), (bottom - top) * dh.clamp(-limit, limit).exp())
-    return torch.stack([
-        (x - width / 2).clamp(0, size[1]), (y - height / 2).clamp(0, size[0]),
-        (x + width / 2).clamp(0, size[1]), (y + height / 2).clamp(0, size[0])], -1)
+    return torch.stack(
+        [
+            (x - width / 2).clamp(0, size[1]),
+            (y - height / 2).clamp(0, size[0]),
+            (x + width / 2).clamp(0, size[1]),
+            (y + height / 2).clamp(0, size[0]),
+        ],
+        -1,
+    )
 
 
 def suppressed(boxes, scores, groups, threshold):
@@ -42,8 +48,11 @@ def suppressed(boxes, scores, groups, threshold):
     while len(left):
         best, left = left[0], left[1:]
         kept.append(int(best))
-        shared = (torch.minimum(boxes[best, 2:], boxes[left, 2:])
-                  - torch.maximum(boxes[best, :2], boxes[left, :2])).clamp(min=0).prod(1)
+        shared = (
+            (torch.minimum(boxes[best, 2:], boxes[left, 2:]) - torch.maximum(boxes[best, :2], boxes[left, :2]))
+            .clamp(min=0)
+            .prod(1)
+        )
         iou = shared / (areas[best] + areas[left] - shared)
         left = left[~((iou > threshold) & (groups[left] == groups[best]))]
     return kept
@@ -111,8 +120,19 @@ def head_outputs(network, pyramid, rois):
     return network.roi_head.bbox_head(torch.cat(pooled))
 
 
-def detect(network, images, contents, scale, *, nms_pre, max_proposals, rpn_threshold, score_threshold, threshold,
-           max_detections):
+def detect(
+    network,
+    images,
+    contents,
+    scale,
+    *,
+    nms_pre,
+    max_proposals,
+    rpn_threshold,
+    score_threshold,
+    threshold,
+    max_detections,
+):
     """Detections of each image as predict of MMDetection v3 gives them: boxes [D, 4], scores [D] and labels [D].
 
     `contents` has (height, width) of each picture in the input; `scale` divides the boxes at the end.
@@ -121,8 +141,15 @@ def detect(network, images, contents, scale, *, nms_pre, max_proposals, rpn_thre
     pyramid, objectness, deltas = network(images)
     found = []
     for image, content in enumerate(contents):
-        rois = proposals_of(objectness[image], deltas[image], size, content, nms_pre=nms_pre, max_num=max_proposals,
-                            threshold=rpn_threshold)
+        rois = proposals_of(
+            objectness[image],
+            deltas[image],
+            size,
+            content,
+            nms_pre=nms_pre,
+            max_num=max_proposals,
+            threshold=rpn_threshold,
+        )
         logits, offsets = network.roi_head.bbox_head(roi_align(pyramid[:4], rois, image))
         scores = logits.softmax(1)[:, :-1]
         boxes = decode(rois[:, None], offsets, content, RCNN_STDS) / scale
@@ -150,8 +177,12 @@ def losses(network, images, rpn_sample, roi_sample):
     rows = torch.arange(len(images))[:, None]
     used, positive = label >= 0, label == 1
     number = used.sum()
-    rpn_cls = functional.binary_cross_entropy_with_logits(
-        objectness[rows, index][used], positive[used].to(objectness.dtype), reduction="sum") / number
+    rpn_cls = (
+        functional.binary_cross_entropy_with_logits(
+            objectness[rows, index][used], positive[used].to(objectness.dtype), reduction="sum"
+        )
+        / number
+    )
     rpn_reg = smooth_l1(deltas[rows, index][positive] - wanted[positive], 1 / 9).sum() / number
 
     rois, label, wanted = roi_sample
@@ -163,7 +194,11 @@ def losses(network, images, rpn_sample, roi_sample):
     of_class = offsets[positive, label[positive]]
     rcnn_reg = smooth_l1(of_class - wanted[positive], 1.0).sum() / len(label)
     return {
-        "total_loss": rpn_cls + rpn_reg + rcnn_cls + rcnn_reg, "rpn_loss": rpn_cls + rpn_reg,
-        "rcnn_loss": rcnn_cls + rcnn_reg, "rpn_cls_loss": rpn_cls, "rpn_reg_loss": rpn_reg, "rcnn_cls_loss": rcnn_cls,
+        "total_loss": rpn_cls + rpn_reg + rcnn_cls + rcnn_reg,
+        "rpn_loss": rpn_cls + rpn_reg,
+        "rcnn_loss": rcnn_cls + rcnn_reg,
+        "rpn_cls_loss": rpn_cls,
+        "rpn_reg_loss": rpn_reg,
+        "rcnn_cls_loss": rcnn_cls,
         "rcnn_reg_loss": rcnn_reg,
     }

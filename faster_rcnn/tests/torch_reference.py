@@ -24,7 +24,9 @@ class Bottle2neck(nn.Module):
         if is_first:
             self.downsample = nn.Sequential(
                 nn.AvgPool2d(stride, stride, ceil_mode=True, count_include_pad=False),
-                nn.Conv2d(inputs, planes * 4, 1, bias=False), nn.BatchNorm2d(planes * 4))
+                nn.Conv2d(inputs, planes * 4, 1, bias=False),
+                nn.BatchNorm2d(planes * 4),
+            )
 
     def forward(self, x):
         splits = torch.split(self.bn1(self.conv1(x)).relu(), self.width, 1)
@@ -42,9 +44,16 @@ class Backbone(nn.Module):
         super().__init__()
         half = width // 2
         self.stem = nn.Sequential(
-            nn.Conv2d(3, half, 3, 2, 1, bias=False), nn.BatchNorm2d(half), nn.ReLU(),
-            nn.Conv2d(half, half, 3, 1, 1, bias=False), nn.BatchNorm2d(half), nn.ReLU(),
-            nn.Conv2d(half, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
+            nn.Conv2d(3, half, 3, 2, 1, bias=False),
+            nn.BatchNorm2d(half),
+            nn.ReLU(),
+            nn.Conv2d(half, half, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(half),
+            nn.ReLU(),
+            nn.Conv2d(half, width, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+        )
         inputs = width
         for stage, blocks in enumerate(layers):
             planes, modules = width * 2**stage, []
@@ -107,8 +116,9 @@ class RpnHead(nn.Module):
 class BboxHead(nn.Module):
     def __init__(self, in_channels, roi_size, fc_channels, num_classes):
         super().__init__()
-        self.shared_fcs = nn.ModuleList([
-            nn.Linear(in_channels * roi_size**2, fc_channels), nn.Linear(fc_channels, fc_channels)])
+        self.shared_fcs = nn.ModuleList(
+            [nn.Linear(in_channels * roi_size**2, fc_channels), nn.Linear(fc_channels, fc_channels)]
+        )
         self.fc_cls = nn.Linear(fc_channels, num_classes + 1)
         self.fc_reg = nn.Linear(fc_channels, num_classes * 4)
 
@@ -129,8 +139,18 @@ class ReferenceNetwork(nn.Module):
     """Backbone, neck, RPN and box head; `eval()` uses the moving statistics, as MMDetection's `norm_eval=True`."""
 
     def __init__(
-        self, layers=(3, 4, 6, 3), width=64, base_width=26, scales=4, *, channels=256, roi_size=7, fc_channels=1024,
-        num_classes=80, anchors_per_cell=3, stage1_pool=False,
+        self,
+        layers=(3, 4, 6, 3),
+        width=64,
+        base_width=26,
+        scales=4,
+        *,
+        channels=256,
+        roi_size=7,
+        fc_channels=1024,
+        num_classes=80,
+        anchors_per_cell=3,
+        stage1_pool=False,
     ):
         super().__init__()
         self.backbone = Backbone(layers, width, base_width, scales, stage1_pool)

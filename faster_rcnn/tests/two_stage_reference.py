@@ -61,8 +61,10 @@ def decode(delta, reference, stds, height, width):
     half_width = old_width * math.exp(max(min(dw, limit), -limit)) / 2
     half_height = old_height * math.exp(max(min(dh, limit), -limit)) / 2
     return [
-        min(max(x - half_width, 0), width), min(max(y - half_height, 0), height),
-        min(max(x + half_width, 0), width), min(max(y + half_height, 0), height),
+        min(max(x - half_width, 0), width),
+        min(max(y - half_height, 0), height),
+        min(max(x + half_width, 0), width),
+        min(max(y + half_height, 0), height),
     ]
 
 

@@ -38,7 +38,10 @@ def cell_anchors(stride: int, base_scale: float, scales_per_octave: int, ratios:
 
 
 def make_anchors(
-    image_height: int, image_width: int, base_scale: float = 4.0, scales_per_octave: int = 3,
+    image_height: int,
+    image_width: int,
+    base_scale: float = 4.0,
+    scales_per_octave: int = 3,
     ratios: tuple[float, ...] = (0.5, 1.0, 2.0),
 ) -> np.ndarray:
     """Makes all anchors of an input; cell (row, column) of a level with stride s is centred at (column * s, row * s).

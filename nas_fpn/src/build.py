@@ -52,12 +52,14 @@ def build_network(config: NasFpnConfig, num_classes: int) -> RetinaNetNasFpn:
     channels = config.nasfpn_out_channel
     return RetinaNetNasFpn(
         ResNet(config.resnet_layers, width, norm, max(config.frozen_stages, 0)),
-        NasFpn(
-            (width * 8, width * 16, width * 32), channels, config.nasfpn_stack_times, norm, config.nasfpn_attention
-        ),
+        NasFpn((width * 8, width * 16, width * 32), channels, config.nasfpn_stack_times, norm, config.nasfpn_attention),
         RetinaHead(
-            channels, config.head_channels or channels, config.head_stacked_convs, config.anchors_per_cell,
-            num_classes + config.unused_class_outputs, norm,
+            channels,
+            config.head_channels or channels,
+            config.head_stacked_convs,
+            config.anchors_per_cell,
+            num_classes + config.unused_class_outputs,
+            norm,
         ),
     )
 
@@ -75,7 +77,11 @@ def build_inference(config: NasFpnConfig, network: RetinaNetNasFpn) -> RetinaNet
 
 
 def build_train_step(
-    config: NasFpnConfig, network: RetinaNetNasFpn, num_classes: int, amp_level: str, workers: Workers = ALONE,
+    config: NasFpnConfig,
+    network: RetinaNetNasFpn,
+    num_classes: int,
+    amp_level: str,
+    workers: Workers = ALONE,
 ) -> TrainStep:
     """Puts loss, optimizer and update around the detector.
 
@@ -84,19 +90,30 @@ def build_train_step(
     """
     _check_statistics(config)
     loss = RetinaNetLoss(
-        num_classes + config.unused_class_outputs, alpha=config.alpha, gamma=config.gamma,
-        box_weight=config.box_loss_weight, box_beta=config.box_loss_beta if config.box_loss == "smooth_l1" else 0.0,
+        num_classes + config.unused_class_outputs,
+        alpha=config.alpha,
+        gamma=config.gamma,
+        box_weight=config.box_loss_weight,
+        box_beta=config.box_loss_beta if config.box_loss == "smooth_l1" else 0.0,
         workers=workers,
     )
     with_loss = RetinaNetTraining(apply_amp(network, amp_level), loss)
     optimizer = build_optimizer(
-        config.optimizer, [(parameter.name, parameter) for parameter in network.trainable_params()],
-        momentum=config.momentum, weight_decay=config.weight_decay, no_decay_norm_bias=config.no_decay_norm_bias,
+        config.optimizer,
+        [(parameter.name, parameter) for parameter in network.trainable_params()],
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
+        no_decay_norm_bias=config.no_decay_norm_bias,
     )
     return TrainStep(
-        with_loss, optimizer, loss_scaler=LossScaler(config.loss_scale, config.loss_scale_mode == "dynamic"),
-        clip_norm=config.clip_norm, accumulate_steps=config.accumulate_steps, ema_decay=config.ema_decay,
-        workers=workers, gradient_fusion_mb=config.gradient_fusion_mb,
+        with_loss,
+        optimizer,
+        loss_scaler=LossScaler(config.loss_scale, config.loss_scale_mode == "dynamic"),
+        clip_norm=config.clip_norm,
+        accumulate_steps=config.accumulate_steps,
+        ema_decay=config.ema_decay,
+        workers=workers,
+        gradient_fusion_mb=config.gradient_fusion_mb,
     )
 
 
@@ -113,8 +130,12 @@ def load_pretrained(config: NasFpnConfig, network: RetinaNetNasFpn) -> None:
     """Loads `pre_trained`, a detector or a converted backbone, without the class outputs if `filter_weight` says so."""
     class_outputs = ("head.classify",) if config.filter_weight else ()
     load_weights(
-        network, Path(config.pre_trained), suite=SUITE, allow_missing=(*config.allow_missing, *class_outputs),
-        allow_mismatch=(*config.allow_mismatch, *class_outputs), parts={"backbone": ("neck.", "head.")},
+        network,
+        Path(config.pre_trained),
+        suite=SUITE,
+        allow_missing=(*config.allow_missing, *class_outputs),
+        allow_mismatch=(*config.allow_mismatch, *class_outputs),
+        parts={"backbone": ("neck.", "head.")},
     )
 
 
@@ -152,36 +173,57 @@ def input_settings(config: NasFpnConfig) -> InputSettings:
 def build_training_source(config: NasFpnConfig, split: Split, workers: Workers = ALONE) -> TrainingSource:
     """Builds the batches that a worker of a run trains on."""
     rule = AssignmentRule(
-        num_classes=len(split.records.class_names) + config.unused_class_outputs, positive_iou=config.match_threshold,
+        num_classes=len(split.records.class_names) + config.unused_class_outputs,
+        positive_iou=config.match_threshold,
         negative_iou=config.match_threshold if config.neg_iou_threshold is None else config.neg_iou_threshold,
         crowd_ioa=config.crowd_ignore_ioa,
     )
     smallest, largest = config.scale_range
     largest = largest if config.crop else min(largest, 1.0)  # at 1 the whole picture just fits: nothing is cut off
     augmentation = AugmentSettings(
-        config.flip_ratio, (min(smallest, largest), largest), config.brightness, config.contrast, config.saturation,
+        config.flip_ratio,
+        (min(smallest, largest), largest),
+        config.brightness,
+        config.contrast,
+        config.saturation,
         config.hue,
     )
     sample = TrainingSample(
-        inputs=input_settings(config), augmentation=augmentation, anchors=build_anchors(config), rule=rule,
-        max_boxes=config.num_gts, seed=config.seed, epoch=1,
+        inputs=input_settings(config),
+        augmentation=augmentation,
+        anchors=build_anchors(config),
+        rule=rule,
+        max_boxes=config.num_gts,
+        seed=config.seed,
+        epoch=1,
     )
     rows = split.training_rows(config.keep_empty_images)
     epochs = ShardedEpochs(
-        num_images=len(rows), batch_size=config.batch_size, seed=config.seed, accumulate_steps=config.accumulate_steps,
-        workers=workers, drop_remainder=config.drop_remainder,
+        num_images=len(rows),
+        batch_size=config.batch_size,
+        seed=config.seed,
+        accumulate_steps=config.accumulate_steps,
+        workers=workers,
+        drop_remainder=config.drop_remainder,
     )
     return TrainingSource(
-        records=split.records, rows=rows, epochs=epochs, sample=sample,
-        num_loaders=clamp_workers(config.num_parallel_workers), multiprocessing=config.python_multiprocessing,
+        records=split.records,
+        rows=rows,
+        epochs=epochs,
+        sample=sample,
+        num_loaders=clamp_workers(config.num_parallel_workers),
+        multiprocessing=config.python_multiprocessing,
     )
 
 
 def build_selection_rule(config: NasFpnConfig) -> SelectionRule:
     """Returns the thresholds and limits of detections."""
     return SelectionRule(
-        anchors_per_level=anchors_per_level(*config.img_shape, config.anchors_per_cell), min_score=config.min_score,
-        candidates_per_level=config.nms_pre, nms_iou=config.nms_threshold, max_detections=config.max_boxes,
+        anchors_per_level=anchors_per_level(*config.img_shape, config.anchors_per_cell),
+        min_score=config.min_score,
+        candidates_per_level=config.nms_pre,
+        nms_iou=config.nms_threshold,
+        max_detections=config.max_boxes,
     )
 
 
@@ -195,10 +237,13 @@ def build_evaluator(
 ) -> Evaluator:
     """Builds what evaluates the detector on a split, each worker its share."""
     return Evaluator(
-        detector=build_detector(config, network), records=split.records, ground_truth=split.ground_truth,
+        detector=build_detector(config, network),
+        records=split.records,
+        ground_truth=split.ground_truth,
         inputs=input_settings(config),
         batch_size=min(EVALUATION_BATCH_SIZE, split.records.num_images),
-        num_loaders=clamp_workers(config.num_parallel_workers), picture_min_score=config.picture_min_score,
+        num_loaders=clamp_workers(config.num_parallel_workers),
+        picture_min_score=config.picture_min_score,
         workers=workers,
     )
 
@@ -219,7 +264,10 @@ def load_detector(config: NasFpnConfig, checkpoint: Path) -> tuple[RetinaNetNasF
             f"has {config.anchors_per_cell} anchors: give the --config_path that it was trained with"
         )
     classes = resolve_classes(
-        count, checkpoint, stored_names=info.class_names, stored_ids=info.category_ids,
+        count,
+        checkpoint,
+        stored_names=info.class_names,
+        stored_ids=info.category_ids,
         configured_names=config.coco_classes,
     )
     network = build_network(config, match_num_classes(config.num_classes, classes.names, str(checkpoint)))
@@ -230,8 +278,10 @@ def load_detector(config: NasFpnConfig, checkpoint: Path) -> tuple[RetinaNetNasF
 def build_picture_detector(config: NasFpnConfig, network: RetinaNetNasFpn, num_pictures: int) -> PictureDetector:
     """Builds what detects in image files."""
     return PictureDetector(
-        detector=build_detector(config, network), inputs=input_settings(config),
-        batch_size=min(EVALUATION_BATCH_SIZE, num_pictures), workers=clamp_workers(config.num_parallel_workers),
+        detector=build_detector(config, network),
+        inputs=input_settings(config),
+        batch_size=min(EVALUATION_BATCH_SIZE, num_pictures),
+        workers=clamp_workers(config.num_parallel_workers),
     )
 
 
@@ -253,16 +303,28 @@ def describe_model(config: NasFpnConfig, classes: ClassTable, model: ExportedMod
     """Describes an exported detector for programs that run it."""
     rule = build_selection_rule(config)
     return ModelDescription(
-        suite=SUITE, file=model.file.name, file_format=model.file_format, inputs=(input_description(config),),
+        suite=SUITE,
+        file=model.file.name,
+        file_format=model.file_format,
+        inputs=(input_description(config),),
         outputs=model.outputs,
         preprocessing=Preprocessing(
-            channel_order="RGB", resize="keep_ratio", height=config.img_shape[0], width=config.img_shape[1],
-            mean=config.img_norm_mean, std=config.img_norm_std, padding="bottom_right",
+            channel_order="RGB",
+            resize="keep_ratio",
+            height=config.img_shape[0],
+            width=config.img_shape[1],
+            mean=config.img_norm_mean,
+            std=config.img_norm_std,
+            padding="bottom_right",
         ),
-        class_names=classes.names, category_ids=classes.category_ids,
+        class_names=classes.names,
+        category_ids=classes.category_ids,
         postprocessing={
-            "min_score": rule.min_score, "nms_threshold": rule.nms_iou, "nms_pre": rule.candidates_per_level,
-            "max_boxes": rule.max_detections, "anchors_per_level": list(rule.anchors_per_level),
+            "min_score": rule.min_score,
+            "nms_threshold": rule.nms_iou,
+            "nms_pre": rule.candidates_per_level,
+            "max_boxes": rule.max_detections,
+            "anchors_per_level": list(rule.anchors_per_level),
         },
     )
 
@@ -279,9 +341,14 @@ def open_configured_split(
         prefix: name of the MindRecord files instead of the configured one.
     """
     paths = split_paths(
-        form=form or config.dataset, split=config.train_data_type if is_training else config.val_data_type,
-        coco_root=config.coco_root, instance_set=config.instance_set, anno_path=config.anno_path,
-        image_dir=config.image_dir, mindrecord_dir=config.mindrecord_dir, default_folder=MINDRECORD_FOLDER,
+        form=form or config.dataset,
+        split=config.train_data_type if is_training else config.val_data_type,
+        coco_root=config.coco_root,
+        instance_set=config.instance_set,
+        anno_path=config.anno_path,
+        image_dir=config.image_dir,
+        mindrecord_dir=config.mindrecord_dir,
+        default_folder=MINDRECORD_FOLDER,
         prefix=prefix or (config.prefix if is_training else config.eval_prefix),
     )
     return open_split(paths, config.coco_classes)

@@ -42,13 +42,18 @@ def convert(config: NasFpnConfig) -> Path:
     num_classes = 1 if table.part else count_classes(config, weights)
     network = build.build_network(config, num_classes)
     conversion = convert_weights(
-        weights.arrays, table.sources, {item.name: tuple(item.shape) for item in network.get_parameters()},
-        table.dropped, file=str(source), advice="give the keys of its network: resnet_layers, resnet_width, "
+        weights.arrays,
+        table.sources,
+        {item.name: tuple(item.shape) for item in network.get_parameters()},
+        table.dropped,
+        file=str(source),
+        advice="give the keys of its network: resnet_layers, resnet_width, "
         "nasfpn_out_channel, nasfpn_stack_times, head_stacked_convs, num_classes",
     )
     make_writable_folder(output.parent, "--output")
-    save_checkpoint(output, TrainingState(
-        conversion.arrays, suite=build.SUITE, part=table.part, config_text=dump_config(config)))
+    save_checkpoint(
+        output, TrainingState(conversion.arrays, suite=build.SUITE, part=table.part, config_text=dump_config(config))
+    )
     print(f"{source.name}: {table.title}" + (f", from its '{weights.wrapper}'" if weights.wrapper else ""))
     print(format_conversion(conversion, () if table.part else (f"classes: {num_classes}", UNCHANGED_ORDER)))
     use = f"--pre_trained={output} of train.py" if table.part else f"--checkpoint_path={output} or --pre_trained"
@@ -103,8 +108,10 @@ def count_classes(config: NasFpnConfig, weights: ForeignWeights) -> int:
 
 def _class_outputs(arrays: Mapping[str, np.ndarray]) -> int:
     if CLASS_OUTPUTS not in arrays or arrays[CLASS_OUTPUTS].ndim != 4:
-        raise BadValueError(f"the file has no {CLASS_OUTPUTS}, so it is no whole detector; give the file of the "
-                            "detector, or of the backbone alone")
+        raise BadValueError(
+            f"the file has no {CLASS_OUTPUTS}, so it is no whole detector; give the file of the "
+            "detector, or of the backbone alone"
+        )
     return arrays[CLASS_OUTPUTS].shape[0]
 
 

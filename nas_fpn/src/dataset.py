@@ -42,7 +42,11 @@ class AugmentSettings:
 
 
 def augment(
-    image: np.ndarray, boxes: np.ndarray, is_crowd: np.ndarray, target: tuple[int, int], settings: AugmentSettings,
+    image: np.ndarray,
+    boxes: np.ndarray,
+    is_crowd: np.ndarray,
+    target: tuple[int, int],
+    settings: AugmentSettings,
     draws: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Scales, crops, flips and changes the colours of an image at random.
@@ -64,7 +68,11 @@ def augment(
     if draws.uniform() < settings.flip_ratio:
         image, boxes = flip_horizontal(image, boxes)
     image = jitter_colours(
-        image, draws, brightness=settings.brightness, contrast=settings.contrast, saturation=settings.saturation,
+        image,
+        draws,
+        brightness=settings.brightness,
+        contrast=settings.contrast,
+        saturation=settings.saturation,
         hue=settings.hue,
     )
     return image, boxes, kept
@@ -111,7 +119,11 @@ class TrainingSample:
         image = decode_ordinary(encoded, f"image {number}")
         boxes, labels, is_crowd = unpack_annotation(annotation)
         image, boxes, kept = augment(
-            image, boxes, is_crowd, (self.inputs.height, self.inputs.width), self.augmentation,
+            image,
+            boxes,
+            is_crowd,
+            (self.inputs.height, self.inputs.width),
+            self.augmentation,
             generator(self.seed, self.epoch, number),
         )
         padded = pad_boxes(boxes, labels[kept], is_crowd[kept], self.max_boxes)

@@ -30,7 +30,11 @@ class NasFpnDetector:
         self.network.set_train(False)
 
     def detect(
-        self, images: np.ndarray, *, scales: Sequence[tuple[float, float]], sizes: Sequence[tuple[int, int]],
+        self,
+        images: np.ndarray,
+        *,
+        scales: Sequence[tuple[float, float]],
+        sizes: Sequence[tuple[int, int]],
         clock: DetectionClock,
     ) -> list[Detections]:
         """Detects in a batch, as `Detector.detect` says."""

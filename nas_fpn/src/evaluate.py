@@ -32,11 +32,14 @@ def evaluate(config: NasFpnConfig) -> None:
         build.num_classes(config, split)
         network, classes = build.load_detector(config, checkpoint)
         check_same_classes(
-            classes, split.records.class_names, checkpoint=checkpoint, annotations=split.records.files[0])
+            classes, split.records.class_names, checkpoint=checkpoint, annotations=split.records.files[0]
+        )
         evaluation = build.build_evaluator(config, network, split).evaluate(folder / "pictures", config.num_pictures)
         write_predictions(evaluation.detections, folder)
         write_result(evaluation.result, folder)
-        logger.info("post-processing took %.1f %% of the network's time",
-                    100 * evaluation.selection_seconds / max(evaluation.network_seconds, 1e-9))
+        logger.info(
+            "post-processing took %.1f %% of the network's time",
+            100 * evaluation.selection_seconds / max(evaluation.network_seconds, 1e-9),
+        )
         print(format_per_class_table(evaluation.result))
         print(format_nas_fpn_result(evaluation.result))

@@ -29,8 +29,12 @@ def export(config: NasFpnConfig) -> None:
         file_format = choose_format(config.file_format, device.target)
         network, classes = build.load_detector(config, checkpoint)
         model = export_network(
-            build.build_export(config, network, len(classes.names)), [build.input_description(config)], path,
-            file_format, output_names=build.OUTPUT_NAMES, reference=build.build_inference(config, network),
+            build.build_export(config, network, len(classes.names)),
+            [build.input_description(config)],
+            path,
+            file_format,
+            output_names=build.OUTPUT_NAMES,
+            reference=build.build_inference(config, network),
         )
         description = write_description(model.file.parent, build.describe_model(config, classes, model))
         print(format_exported(model))

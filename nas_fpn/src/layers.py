@@ -33,24 +33,38 @@ class NormSettings:
     def __post_init__(self) -> None:
         if self.statistics not in (FROZEN, TRAINED):
             raise BadValueError(
-                f"norm statistics are '{self.statistics}', wanted '{FROZEN}' or '{TRAINED}'; set norm_statistics")
+                f"norm statistics are '{self.statistics}', wanted '{FROZEN}' or '{TRAINED}'; set norm_statistics"
+            )
 
 
 def batch_norm(channels: int, settings: NormSettings, gamma_init: str = "ones") -> nn.BatchNorm2d:
     """Returns a batch norm over float32[N, channels, H, W]."""
     return nn.BatchNorm2d(
-        channels, eps=settings.eps, momentum=settings.momentum, gamma_init=gamma_init,
-        use_batch_statistics=False if settings.statistics == FROZEN else None,   # None: in training
+        channels,
+        eps=settings.eps,
+        momentum=settings.momentum,
+        gamma_init=gamma_init,
+        use_batch_statistics=False if settings.statistics == FROZEN else None,  # None: in training
     )
 
 
 def convolution(
-    in_channels: int, out_channels: int, kernel: int, weight_init: Initializer, stride: int = 1,
-    has_bias: bool = False, bias_init: float = 0.0,
+    in_channels: int,
+    out_channels: int,
+    kernel: int,
+    weight_init: Initializer,
+    stride: int = 1,
+    has_bias: bool = False,
+    bias_init: float = 0.0,
 ) -> Convolution:
     """Returns a convolution that pads like PyTorch's `padding=kernel // 2`, on all four sides also with a stride."""
     return Convolution(
-        in_channels, out_channels, kernel, stride, has_bias=has_bias, weight_init=weight_init,
+        in_channels,
+        out_channels,
+        kernel,
+        stride,
+        has_bias=has_bias,
+        weight_init=weight_init,
         bias_init=Tensor([bias_init] * out_channels) if has_bias else None,
     )
 
@@ -59,8 +73,14 @@ class ConvNorm(nn.Cell):
     """Convolution without bias, then batch norm: float32[N, in, H, W] -> float32[N, out, H / stride, W / stride]."""
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel: int, weight_init: Initializer, norm: NormSettings,
-        stride: int = 1, gamma_init: str = "ones",
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int,
+        weight_init: Initializer,
+        norm: NormSettings,
+        stride: int = 1,
+        gamma_init: str = "ones",
     ) -> None:
         super().__init__()
         self.conv = convolution(in_channels, out_channels, kernel, weight_init, stride)

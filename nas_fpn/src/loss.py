@@ -27,7 +27,13 @@ class RetinaNetLoss(nn.Cell):
     loss_names = ("loss", "class_loss", "box_loss")
 
     def __init__(
-        self, num_classes: int, *, alpha: float, gamma: float, box_beta: float, box_weight: float,
+        self,
+        num_classes: int,
+        *,
+        alpha: float,
+        gamma: float,
+        box_beta: float,
+        box_weight: float,
         workers: Workers = ALONE,
     ) -> None:
         super().__init__()

@@ -31,11 +31,15 @@ def step_schedule(
         float64[total_steps].
     """
     passed = np.searchsorted(np.asarray(sorted(milestones), np.int64), np.arange(total_steps), side="right")
-    return _with_warmup(lr * decay**passed.astype(np.float64), lr, warmup_steps, warmup_ratio)
+    return _with_warmup(lr * decay ** passed.astype(np.float64), lr, warmup_steps, warmup_ratio)
 
 
 def five_stage_schedule(
-    lr: float, lr_init: float, lr_end_rate: float, total_epochs: int, warmup_epochs: tuple[int, int, int, int, int],
+    lr: float,
+    lr_init: float,
+    lr_end_rate: float,
+    total_epochs: int,
+    warmup_epochs: tuple[int, int, int, int, int],
     steps_per_epoch: int,
 ) -> np.ndarray:
     """The five warm-up ramps of the page, then half a cosine from `lr` to `lr * lr_end_rate`.

@@ -73,10 +73,12 @@ class NasFpnStack(nn.Cell):
 
     def __init__(self, channels: int, norm: NormSettings, attention: str) -> None:
         super().__init__()
-        self.merges = nn.CellList([
-            MergingCell((FEATURE_LEVELS[first], FEATURE_LEVELS[second], level), merge, channels, norm, attention)
-            for level, merge, first, second in NAS_FPN_CELLS
-        ])
+        self.merges = nn.CellList(
+            [
+                MergingCell((FEATURE_LEVELS[first], FEATURE_LEVELS[second], level), merge, channels, norm, attention)
+                for level, merge, first, second in NAS_FPN_CELLS
+            ]
+        )
         self.inputs = tuple((first, second) for _, _, first, second in NAS_FPN_CELLS)
         self.unconsumed = unconsumed_inputs()
         self.outputs = output_features()
@@ -103,7 +105,11 @@ class NasFpn(nn.Cell):
     """
 
     def __init__(
-        self, in_channels: tuple[int, int, int], channels: int, stack_times: int, norm: NormSettings,
+        self,
+        in_channels: tuple[int, int, int],
+        channels: int,
+        stack_times: int,
+        norm: NormSettings,
         attention: str = "mmdetection",
     ) -> None:
         super().__init__()

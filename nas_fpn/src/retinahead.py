@@ -19,12 +19,15 @@ class Tower(nn.Cell):
 
     def __init__(self, in_channels: int, channels: int, num_convs: int, norm: NormSettings) -> None:
         super().__init__()
-        self.convs = nn.CellList([
-            convolution(in_channels if index == 0 else channels, channels, 3, head_init()) for index in range(num_convs)
-        ])
-        self.norms = nn.CellList([
-            nn.CellList([batch_norm(channels, norm) for _ in range(num_convs)]) for _ in range(NUM_LEVELS)
-        ])
+        self.convs = nn.CellList(
+            [
+                convolution(in_channels if index == 0 else channels, channels, 3, head_init())
+                for index in range(num_convs)
+            ]
+        )
+        self.norms = nn.CellList(
+            [nn.CellList([batch_norm(channels, norm) for _ in range(num_convs)]) for _ in range(NUM_LEVELS)]
+        )
 
     def construct(self, feature: Tensor, level: int) -> Tensor:
         """float32[N, in, H, W] of level index 0-4 -> float32[N, channels, H, W]."""

@@ -35,12 +35,15 @@ def selection(description: ModelDescription) -> Select:
     """
     rule = SelectionRule(
         anchors_per_level=tuple(threshold(description, "anchors_per_level")),
-        min_score=threshold(description, "min_score"), candidates_per_level=threshold(description, "nms_pre"),
-        nms_iou=threshold(description, "nms_threshold"), max_detections=threshold(description, "max_boxes"),
+        min_score=threshold(description, "min_score"),
+        candidates_per_level=threshold(description, "nms_pre"),
+        nms_iou=threshold(description, "nms_threshold"),
+        max_detections=threshold(description, "max_boxes"),
     )
 
     def select(image: ResultImage, outputs: list[np.ndarray]) -> Detections:
         return select_detections(
-            *outputs, rule, scales=(image.scale_y, image.scale_x), height=image.height, width=image.width)
+            *outputs, rule, scales=(image.scale_y, image.scale_x), height=image.height, width=image.width
+        )
 
     return select

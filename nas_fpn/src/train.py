@@ -67,11 +67,13 @@ def _build_trainer(config: NasFpnConfig, run: Run) -> Trainer:
     source = build.build_training_source(config, split, run.workers)
     network = build.build_network(config, num_classes)
     checkpoints = CheckpointFolder(
-        run.folder.checkpoints_path, pattern=CHECKPOINT_PATTERN, best_name=BEST_CHECKPOINT,
+        run.folder.checkpoints_path,
+        pattern=CHECKPOINT_PATTERN,
+        best_name=BEST_CHECKPOINT,
         keep_last=config.keep_checkpoint_max,
     )
     begins_anew = not config.resume or (config.resume == AUTO and not checkpoints.files())
-    if begins_anew and run.workers.is_main:   # the others get the weights of worker 0
+    if begins_anew and run.workers.is_main:  # the others get the weights of worker 0
         _load_first_weights(config, network)
     amp_level = resolve_amp_level(config.amp_level, run.device.target)
     step = build.build_train_step(config, network, num_classes, amp_level, run.workers)
@@ -81,10 +83,19 @@ def _build_trainer(config: NasFpnConfig, run: Run) -> Trainer:
         evaluation_split = build.open_configured_split(config, is_training=False)
         evaluate = InTrainingEvaluation(build.build_evaluator(config, network, evaluation_split, run.workers))
     return build_trainer(
-        config, run, step=step, source=source, checkpoints=checkpoints, earlier=build.earlier_checkpoint(config),
+        config,
+        run,
+        step=step,
+        source=source,
+        checkpoints=checkpoints,
+        earlier=build.earlier_checkpoint(config),
         learning_rates=build.build_schedule(config, source.steps_per_epoch, source.images_per_step),
-        suite=build.SUITE, class_names=split.records.class_names, category_ids=split.records.category_ids,
-        lines=LogLines(), evaluate=evaluate, best_metric="mAP",
+        suite=build.SUITE,
+        class_names=split.records.class_names,
+        category_ids=split.records.category_ids,
+        lines=LogLines(),
+        evaluate=evaluate,
+        best_metric="mAP",
     )
 
 

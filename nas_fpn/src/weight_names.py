@@ -51,8 +51,10 @@ def mmdetection_table(layers: Sequence[int], stack_times: int, num_convs: int) -
         num_convs: convolutions in each tower of the head.
     """
     sources = {
-        **_resnet_sources(layers, "backbone."), **_neck_sources(stack_times),
-        **_tower_sources("class_tower", "cls_convs", num_convs), **_tower_sources("box_tower", "reg_convs", num_convs),
+        **_resnet_sources(layers, "backbone."),
+        **_neck_sources(stack_times),
+        **_tower_sources("class_tower", "cls_convs", num_convs),
+        **_tower_sources("box_tower", "reg_convs", num_convs),
         **convolution_sources("head.classify", "bbox_head.retina_cls", has_bias=True),
         **convolution_sources("head.regress", "bbox_head.retina_reg", has_bias=True),
     }
@@ -80,7 +82,8 @@ def _neck_sources(stack_times: int) -> dict[str, Source]:
             for row, cell in enumerate(MMDETECTION_CELLS)
         ]
     return {
-        name: source for own, foreign in pairs
+        name: source
+        for own, foreign in pairs
         for name, source in _conv_norm(own, f"{foreign}.conv", f"{foreign}.bn").items()
     }
 

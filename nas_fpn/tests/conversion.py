@@ -12,15 +12,25 @@ from nas_fpn.src import build
 from nas_fpn.src.config import SUITE_DIR, load
 from utils.training.checkpoint import load_weights
 
-TINY = ("--resnet_layers=[1,2,1,1]", "--resnet_width=8", "--nasfpn_out_channel=16", "--nasfpn_stack_times=2",
-        "--head_stacked_convs=2", "--num_classes=3", "--img_shape=[128,256]")
+TINY = (
+    "--resnet_layers=[1,2,1,1]",
+    "--resnet_width=8",
+    "--nasfpn_out_channel=16",
+    "--nasfpn_stack_times=2",
+    "--head_stacked_convs=2",
+    "--num_classes=3",
+    "--img_shape=[128,256]",
+)
 TINY_NETWORK = {"layers": (1, 2, 1, 1), "width": 8, "channels": 16, "stacks": 2, "convs": 2, "classes": 3}
 
 
 def run_command(*arguments):
     return subprocess.run(
-        [sys.executable, str(SUITE_DIR / "convert_checkpoint.py"), *map(str, arguments)], capture_output=True,
-        text=True, timeout=300, check=False,
+        [sys.executable, str(SUITE_DIR / "convert_checkpoint.py"), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
 
 

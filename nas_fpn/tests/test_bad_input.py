@@ -20,8 +20,13 @@ from utils.sharding import ShardedEpochs
 from utils.training.checkpoint import TrainingState, load_weights, save_checkpoint
 
 TINY = (
-    "--config_path=config/custom.yaml", "--img_shape=[128,128]", "--resnet_layers=[1,1,1,1]", "--resnet_width=4",
-    "--nasfpn_out_channel=8", "--nasfpn_stack_times=1", "--head_stacked_convs=1",
+    "--config_path=config/custom.yaml",
+    "--img_shape=[128,128]",
+    "--resnet_layers=[1,1,1,1]",
+    "--resnet_width=4",
+    "--nasfpn_out_channel=8",
+    "--nasfpn_stack_times=1",
+    "--head_stacked_convs=1",
 )
 INPUTS = InputSettings(128, 128, (123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 AUGMENT = AugmentSettings(0.5, (0.8, 1.2), 0.4, 0.4, 0.4, 0.1)
@@ -79,11 +84,14 @@ def make_crowds(content):
 
 
 @pytest.mark.parametrize("is_training", [True, False])
-@pytest.mark.parametrize(("edit", "sentence"), [
-    (remove_all, "has no boxes of the classes blue, red in its"),
-    (make_crowds, "has only crowd boxes"),
-    (lambda content: content.update(images=[], annotations=[]), "lists no images"),
-])
+@pytest.mark.parametrize(
+    ("edit", "sentence"),
+    [
+        (remove_all, "has no boxes of the classes blue, red in its"),
+        (make_crowds, "has only crowd boxes"),
+        (lambda content: content.update(images=[], annotations=[]), "lists no images"),
+    ],
+)
 def test_a_split_without_a_usable_box_is_refused_and_leaves_nothing(edit, sentence, is_training, tiny_coco, tmp_path):
     change(tiny_coco, edit, "train2017" if is_training else "val2017")
     with pytest.raises(BadValueError, match=sentence):
@@ -91,10 +99,18 @@ def test_a_split_without_a_usable_box_is_refused_and_leaves_nothing(edit, senten
     assert not [path for path in (tmp_path / "records").glob("*") if not path.name.endswith(".lock")]
 
 
-@pytest.mark.parametrize("bbox", [
-    [float("nan"), 1, 20, 20], [1, 1, float("inf"), 20], [1, 1, 0, 20], [20, 20, -5, 5], [500, 500, 20, 20],
-    [-10, -10, 60, 60], [100, 80, 60, 60],
-])
+@pytest.mark.parametrize(
+    "bbox",
+    [
+        [float("nan"), 1, 20, 20],
+        [1, 1, float("inf"), 20],
+        [1, 1, 0, 20],
+        [20, 20, -5, 5],
+        [500, 500, 20, 20],
+        [-10, -10, 60, 60],
+        [100, 80, 60, 60],
+    ],
+)
 def test_odd_boxes_are_repaired_and_said_and_training_stays_finite(bbox, tiny_coco, caplog):
     def edit(content):
         content["annotations"][0]["bbox"] = bbox
@@ -106,6 +122,7 @@ def test_odd_boxes_are_repaired_and_said_and_training_stays_finite(bbox, tiny_co
 
 def test_of_more_boxes_than_num_gts_the_largest_are_learned(tiny_coco):
     """The 60 x 60 box is learned, of the 40 x 40 ones beside it nothing."""
+
     def edit(content):
         content["images"] = [image for image in content["images"] if image["id"] == 101]
         content["annotations"] = [
@@ -115,7 +132,7 @@ def test_of_more_boxes_than_num_gts_the_largest_are_learned(tiny_coco):
 
     change(tiny_coco, edit)
     split = open_training(tiny_coco)
-    (_, classes, _), = assert_trainable(split, 1, max_boxes=1)
+    ((_, classes, _),) = assert_trainable(split, 1, max_boxes=1)
     objects = classes[(classes >= 0) & (classes < 2)]
     assert set(np.unique(objects)) == {split.records.class_names.index("blue")}
 
@@ -144,8 +161,9 @@ def test_pictures_of_every_kind_train(tiny_coco):
     assert_trainable(open_training(tiny_coco), 6)
 
 
-@pytest.mark.parametrize(("content", "sentence"), [
-    (b"", "empty"), (b"no picture at all", "001.jpg"), (None, "001.jpg")])
+@pytest.mark.parametrize(
+    ("content", "sentence"), [(b"", "empty"), (b"no picture at all", "001.jpg"), (None, "001.jpg")]
+)
 def test_a_picture_that_cannot_be_read_is_named(content, sentence, tiny_coco):
     path = tiny_coco / "train2017" / "001.jpg"
     path.unlink() if content is None else path.write_bytes(content)
@@ -162,12 +180,15 @@ def test_a_picture_of_another_size_than_annotated_is_named(tiny_coco):
 # Classes
 
 
-@pytest.mark.parametrize(("arguments", "sentence"), [
-    (["--num_classes=5"], "num_classes is 5 and .* has 2 classes: set --num_classes=2"),
-    (["--num_classes=80"], "num_classes is 80 and .* has 2 classes"),
-    (["--num_classes=1"], "num_classes is 1 and .* has 2 classes"),
-    (["--coco_classes=[red, green]"], "green"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--num_classes=5"], "num_classes is 5 and .* has 2 classes: set --num_classes=2"),
+        (["--num_classes=80"], "num_classes is 80 and .* has 2 classes"),
+        (["--num_classes=1"], "num_classes is 1 and .* has 2 classes"),
+        (["--coco_classes=[red, green]"], "green"),
+    ],
+)
 def test_classes_that_are_not_those_of_the_data_are_refused(arguments, sentence, tiny_coco):
     with pytest.raises(BadValueError, match=sentence):
         open_training(tiny_coco, *arguments)
@@ -207,13 +228,16 @@ def truncate(records):
     path.write_bytes(path.read_bytes()[:-100])
 
 
-@pytest.mark.parametrize(("damage", "sentence"), [
-    (truncate, "is truncated or damaged"),
-    (lambda records: (records / "retinanet.mindrecord0").unlink(), "mindrecord"),
-    (lambda records: (records / "retinanet.mindrecord0.db").unlink(), "index .* is missing"),
-    (lambda records: [path.unlink() for path in records.glob("*.mindrecord?")], "the index of .* but not its data"),
-    (lambda records: [path.unlink() for path in records.glob("*")], "there are no MindRecord files"),
-])
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (truncate, "is truncated or damaged"),
+        (lambda records: (records / "retinanet.mindrecord0").unlink(), "mindrecord"),
+        (lambda records: (records / "retinanet.mindrecord0.db").unlink(), "index .* is missing"),
+        (lambda records: [path.unlink() for path in records.glob("*.mindrecord?")], "the index of .* but not its data"),
+        (lambda records: [path.unlink() for path in records.glob("*")], "there are no MindRecord files"),
+    ],
+)
 def test_files_alone_that_are_not_whole_are_refused(damage, sentence, records):
     damage(records)
     with pytest.raises(UserError, match=sentence):
@@ -233,12 +257,15 @@ def other_categories(content):
         row[key] += 1
 
 
-@pytest.mark.parametrize(("edit", "sentence"), [
-    (lambda content: content["images"].pop(0), "has 5 images .* is of 6 images, 5 of them the same"),
-    (lambda content: content["images"].append({**content["images"][0], "id": 9}), "has 7 images"),
-    (other_categories, r"category ids \[4, 8\].*category ids \[3, 7\]"),
-    (lambda content: content.pop("images"), "has no 'images'"),
-])
+@pytest.mark.parametrize(
+    ("edit", "sentence"),
+    [
+        (lambda content: content["images"].pop(0), "has 5 images .* is of 6 images, 5 of them the same"),
+        (lambda content: content["images"].append({**content["images"][0], "id": 9}), "has 7 images"),
+        (other_categories, r"category ids \[4, 8\].*category ids \[3, 7\]"),
+        (lambda content: content.pop("images"), "has no 'images'"),
+    ],
+)
 def test_annotations_of_another_split_are_refused_before_the_evaluation(edit, sentence, records, tiny_coco):
     change(tiny_coco, edit)
     arguments = (f"--mindrecord_dir={records}", f"--instance_set={annotations_of(tiny_coco)}")
@@ -283,19 +310,31 @@ def write_bytes(path: Path, content: bytes) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("make", "error", "sentence"), [
-    (lambda path, network: path, MissingPathError, "does not exist"),
-    (lambda path, network: path.parent, MissingPathError, "is a folder"),
-    (lambda path, network: write_bytes(path, b""), BadValueError, "is empty"),
-    (lambda path, network: write_bytes(path, b"weights"), BadValueError, "is no MindSpore checkpoint"),
-    (lambda path, network: write_pickle(path), BadValueError, "is a Python pickle, .* and is not opened"),
-    (lambda path, network: save(path, weights_of(network), "segformer"), BadValueError,
-     "is a checkpoint of segformer, wanted one of nas_fpn"),
-    (lambda path, network: save(path, {"optimizer.momentum.head": np.zeros(3, np.float32)}), BadValueError,
-     "holds optimizer state only, no weights"),
-    (lambda path, network: save(path, {"encoder.weight": np.zeros(3, np.float32)}), BadValueError,
-     "fits no parameter of the network"),
-])
+@pytest.mark.parametrize(
+    ("make", "error", "sentence"),
+    [
+        (lambda path, network: path, MissingPathError, "does not exist"),
+        (lambda path, network: path.parent, MissingPathError, "is a folder"),
+        (lambda path, network: write_bytes(path, b""), BadValueError, "is empty"),
+        (lambda path, network: write_bytes(path, b"weights"), BadValueError, "is no MindSpore checkpoint"),
+        (lambda path, network: write_pickle(path), BadValueError, "is a Python pickle, .* and is not opened"),
+        (
+            lambda path, network: save(path, weights_of(network), "segformer"),
+            BadValueError,
+            "is a checkpoint of segformer, wanted one of nas_fpn",
+        ),
+        (
+            lambda path, network: save(path, {"optimizer.momentum.head": np.zeros(3, np.float32)}),
+            BadValueError,
+            "holds optimizer state only, no weights",
+        ),
+        (
+            lambda path, network: save(path, {"encoder.weight": np.zeros(3, np.float32)}),
+            BadValueError,
+            "fits no parameter of the network",
+        ),
+    ],
+)
 def test_a_file_that_is_no_checkpoint_of_this_suite_is_refused(make, error, sentence, network, tmp_path):
     before = weights_of(network)
     with pytest.raises(error, match=sentence):
@@ -305,12 +344,15 @@ def test_a_file_that_is_no_checkpoint_of_this_suite_is_refused(make, error, sent
         np.testing.assert_array_equal(values, before[name])
 
 
-@pytest.mark.parametrize(("changes", "num_classes", "sentence"), [
-    (["--resnet_layers=[2,1,1,1]"], 2, "does not fit the network: .*backbone.*check backbone, depth, width"),
-    (["--resnet_width=8"], 2, "does not fit the network: .*backbone"),
-    (["--nasfpn_stack_times=2"], 2, r"does not fit the network: .*neck\.stacks\.1"),
-    ([], 3, "was trained with another number of classes: .*set num_classes"),
-])
+@pytest.mark.parametrize(
+    ("changes", "num_classes", "sentence"),
+    [
+        (["--resnet_layers=[2,1,1,1]"], 2, "does not fit the network: .*backbone.*check backbone, depth, width"),
+        (["--resnet_width=8"], 2, "does not fit the network: .*backbone"),
+        (["--nasfpn_stack_times=2"], 2, r"does not fit the network: .*neck\.stacks\.1"),
+        ([], 3, "was trained with another number of classes: .*set num_classes"),
+    ],
+)
 def test_a_checkpoint_of_another_network_is_refused(changes, num_classes, sentence, network, tmp_path):
     path = save(tmp_path / "net.ckpt", weights_of(network))
     other = build.build_network(load([*TINY, *changes]), num_classes)
@@ -332,13 +374,19 @@ def test_another_number_of_classes_may_start_anew(network, tmp_path):
 # Runs
 
 
-@pytest.mark.parametrize(("arguments", "sentence"), [
-    (["--pre_trained_epoch_size=2"], "pre_trained_epoch_size is 2 and pre_trained is not set"),
-    (["--pre_trained=net.ckpt", "--pre_trained_epoch_size=10"], "leaves nothing of epoch_size 10"),
-    (["--pre_trained=net.ckpt", "--pre_trained_epoch_size=-1"], "pre_trained_epoch_size is -1, wanted a whole number"),
-    (["--device_id=-1"], "device_id is -1, wanted"),
-    (["--batch_size=0"], "batch_size is 0, wanted a whole number of at least 1"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--pre_trained_epoch_size=2"], "pre_trained_epoch_size is 2 and pre_trained is not set"),
+        (["--pre_trained=net.ckpt", "--pre_trained_epoch_size=10"], "leaves nothing of epoch_size 10"),
+        (
+            ["--pre_trained=net.ckpt", "--pre_trained_epoch_size=-1"],
+            "pre_trained_epoch_size is -1, wanted a whole number",
+        ),
+        (["--device_id=-1"], "device_id is -1, wanted"),
+        (["--batch_size=0"], "batch_size is 0, wanted a whole number of at least 1"),
+    ],
+)
 def test_keys_of_a_run_that_cannot_be_are_refused(arguments, sentence):
     with pytest.raises(BadValueError, match=sentence):
         load([*TINY, *arguments])

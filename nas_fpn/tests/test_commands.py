@@ -12,9 +12,19 @@ from utils.detection.tests.tiny_coco import CATEGORIES, write_coco, write_txt
 
 SUITE = Path(__file__).resolve().parent.parent
 TINY = (
-    "--config_path=config/custom.yaml", "--img_shape=[128,128]", "--resnet_layers=[1,1,1,1]", "--resnet_width=4",
-    "--nasfpn_out_channel=8", "--nasfpn_stack_times=1", "--head_stacked_convs=1", "--batch_size=2", "--epoch_size=2",
-    "--warmup_steps=1", "--log_interval=1", "--device_target=CPU", "--num_parallel_workers=1",
+    "--config_path=config/custom.yaml",
+    "--img_shape=[128,128]",
+    "--resnet_layers=[1,1,1,1]",
+    "--resnet_width=4",
+    "--nasfpn_out_channel=8",
+    "--nasfpn_stack_times=1",
+    "--head_stacked_convs=1",
+    "--batch_size=2",
+    "--epoch_size=2",
+    "--warmup_steps=1",
+    "--log_interval=1",
+    "--device_target=CPU",
+    "--num_parallel_workers=1",
 )
 
 pytestmark = pytest.mark.end_to_end
@@ -22,8 +32,12 @@ pytestmark = pytest.mark.end_to_end
 
 def _run(script, *arguments, cwd=None, timeout=300):
     return subprocess.run(
-        [sys.executable, str(SUITE / script), *arguments], cwd=cwd or SUITE, capture_output=True, text=True,
-        timeout=timeout, check=False,
+        [sys.executable, str(SUITE / script), *arguments],
+        cwd=cwd or SUITE,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
     )
 
 
@@ -40,7 +54,8 @@ def trained(tmp_path_factory):
     data = write_coco(root / "coco data")
     run = root / "run"
     finished = _succeed(
-        "train.py", *TINY, f"--coco_root={data}", f"--run_dir={run}", "--run_eval=True", "--enable_profiling=True")
+        "train.py", *TINY, f"--coco_root={data}", f"--run_dir={run}", "--run_eval=True", "--enable_profiling=True"
+    )
     return data, run, finished
 
 
@@ -72,8 +87,13 @@ def test_the_log_has_the_lines_of_the_page(trained):
 def test_evaluation_prints_the_block_of_the_page(trained, tmp_path):
     data, run, _ = trained
     finished = _succeed(
-        "eval.py", *TINY, f"--coco_root={data}", f"--run_dir={tmp_path}", "--min_score=0.0001",
-        f"--checkpoint_path={run / 'ckpt' / 'retinanet_nasfpn-2_2.ckpt'}", "--num_pictures=2",
+        "eval.py",
+        *TINY,
+        f"--coco_root={data}",
+        f"--run_dir={tmp_path}",
+        "--min_score=0.0001",
+        f"--checkpoint_path={run / 'ckpt' / 'retinanet_nasfpn-2_2.ckpt'}",
+        "--num_pictures=2",
     )
     assert " Average Precision  (AP) @[ IoU=0.50:0.95 | area=   all | maxDets=100 ] = " in finished.stdout
     assert re.search(r"^mAP: -?\d", finished.stdout, re.MULTILINE)
@@ -89,7 +109,11 @@ def test_evaluation_prints_the_block_of_the_page(trained, tmp_path):
 def test_evaluation_works_from_mindrecord_alone(trained, tmp_path):
     data, run, _ = trained
     finished = _succeed(
-        "eval.py", *TINY, f"--mindrecord_dir={data / 'NASFPN_MINDRECORD'}", "--coco_root=null", f"--run_dir={tmp_path}",
+        "eval.py",
+        *TINY,
+        f"--mindrecord_dir={data / 'NASFPN_MINDRECORD'}",
+        "--coco_root=null",
+        f"--run_dir={tmp_path}",
         f"--checkpoint_path={run / 'ckpt' / 'retinanet_nasfpn-2_2.ckpt'}",
     )
     assert "mAP: " in finished.stdout
@@ -108,8 +132,16 @@ def test_create_data_as_on_the_page(tmp_path):
     records = tmp_path / "records"
     for prefix, training, count in (("retinanet.mindrecord", True, 6), ("retinanet_eval.mindrecord", False, 3)):
         finished = _succeed(
-            "create_data.py", "--create_dataset", "coco", "--prefix", prefix, "--is_training", str(training),
-            f"--coco_root={data}", f"--mindrecord_dir={records}", "--num_classes=null",
+            "create_data.py",
+            "--create_dataset",
+            "coco",
+            "--prefix",
+            prefix,
+            "--is_training",
+            str(training),
+            f"--coco_root={data}",
+            f"--mindrecord_dir={records}",
+            "--num_classes=null",
         )
         assert f"{count} images, 2 classes" in finished.stdout
         assert (records / f"{prefix}0").is_file()
@@ -161,8 +193,9 @@ def test_bad_checkpoints_are_refused(trained, tmp_path):
     assert "checkpoint_path" in _refused("eval.py", *common)
     assert "absent.ckpt" in _refused("eval.py", *common, f"--checkpoint_path={tmp_path / 'absent.ckpt'}")
     assert "truncated.ckpt" in _refused("eval.py", *common, f"--checkpoint_path={truncated}")
-    other = _refused("eval.py", *common, "--nasfpn_stack_times=2",
-                     f"--checkpoint_path={run / 'ckpt' / 'retinanet_nasfpn-2_2.ckpt'}")
+    other = _refused(
+        "eval.py", *common, "--nasfpn_stack_times=2", f"--checkpoint_path={run / 'ckpt' / 'retinanet_nasfpn-2_2.ckpt'}"
+    )
     assert "neck.stacks.1" in other
 
 
@@ -172,8 +205,14 @@ def test_a_txt_data_set_gives_the_metrics_of_the_coco_one(trained, tmp_path):
     lines = write_txt(text, sorted(CATEGORIES))
     forms = {"coco": [f"--coco_root={data}"], "txt": [*lines, f"--mindrecord_dir={tmp_path / 'records'}"]}
     for form, places in forms.items():
-        _succeed("eval.py", *TINY, *places, f"--run_dir={tmp_path / form}", "--min_score=0.0001",
-                 f"--checkpoint_path={run / 'ckpt' / 'retinanet_nasfpn-2_2.ckpt'}")
+        _succeed(
+            "eval.py",
+            *TINY,
+            *places,
+            f"--run_dir={tmp_path / form}",
+            "--min_score=0.0001",
+            f"--checkpoint_path={run / 'ckpt' / 'retinanet_nasfpn-2_2.ckpt'}",
+        )
     coco, txt = (json.loads((tmp_path / form / "result.json").read_text()) for form in forms)
     assert (txt["num_images"], txt["num_detections"]) == (coco["num_images"], coco["num_detections"])
     assert txt["num_images"] == 3
@@ -182,13 +221,19 @@ def test_a_txt_data_set_gives_the_metrics_of_the_coco_one(trained, tmp_path):
 
     other = write_txt(text)
     assert "to the same names in the same order" in _refused(
-        "eval.py", *TINY, *other, f"--mindrecord_dir={tmp_path / 'other'}", f"--run_dir={tmp_path / 'refused'}",
-        f"--checkpoint_path={run / 'ckpt' / 'retinanet_nasfpn-2_2.ckpt'}")
+        "eval.py",
+        *TINY,
+        *other,
+        f"--mindrecord_dir={tmp_path / 'other'}",
+        f"--run_dir={tmp_path / 'refused'}",
+        f"--checkpoint_path={run / 'ckpt' / 'retinanet_nasfpn-2_2.ckpt'}",
+    )
 
 
 def test_an_absent_accelerator_is_a_sentence(trained, tmp_path):
     data, _, _ = trained
     arguments = [item for item in TINY if "device_target" not in item]
-    sentence = _refused("train.py", *arguments, f"--coco_root={data}", f"--run_dir={tmp_path / 'run'}",
-                        "--device_target=Ascend")
+    sentence = _refused(
+        "train.py", *arguments, f"--coco_root={data}", f"--run_dir={tmp_path / 'run'}", "--device_target=Ascend"
+    )
     assert "Ascend" in sentence

@@ -109,7 +109,11 @@ def test_final_detections_agree(tmp_path):
     )
     boxes, scores = build.build_inference(config, network)(ms.Tensor(images))
     found = select_detections(
-        boxes.asnumpy()[0], scores.asnumpy()[0], build.build_selection_rule(config), scales=(0.8, 0.8), height=160,
+        boxes.asnumpy()[0],
+        scores.asnumpy()[0],
+        build.build_selection_rule(config),
+        scales=(0.8, 0.8),
+        height=160,
         width=320,
     )
     assert len(found.labels) == 100

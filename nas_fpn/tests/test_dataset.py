@@ -18,8 +18,15 @@ AUGMENT = AugmentSettings(0.5, (0.8, 1.2), 0.4, 0.4, 0.4, 0.0)
 @pytest.fixture()
 def split(tiny_coco, tmp_path):
     paths = split_paths(
-        form="coco", split="train2017", coco_root=str(tiny_coco), instance_set="annotations/instances_{}.json",
-        anno_path="", image_dir="", mindrecord_dir=str(tmp_path / "records"), default_folder="", prefix="train",
+        form="coco",
+        split="train2017",
+        coco_root=str(tiny_coco),
+        instance_set="annotations/instances_{}.json",
+        anno_path="",
+        image_dir="",
+        mindrecord_dir=str(tmp_path / "records"),
+        default_folder="",
+        prefix="train",
     )
     return open_split(paths, None, num_shards=2)
 

@@ -27,10 +27,23 @@ SUITE = Path(__file__).resolve().parent.parent
 LAUNCHER = SUITE / "scripts" / "run_distribute_train.sh"
 NUM_IMAGES, STEPS = 7, 4
 TINY = (
-    "--config_path=config/custom.yaml", "--img_shape=[128,128]", "--resnet_layers=[1,1,1,1]", "--resnet_width=4",
-    "--nasfpn_out_channel=8", "--nasfpn_stack_times=1", "--head_stacked_convs=1", "--norm_statistics=frozen",
-    "--lr=0.001", "--lr_schedule=step", "--lr_steps=[1]", "--warmup_steps=1", "--log_interval=1",
-    "--num_parallel_workers=1", "--keep_empty_images=True", "--drop_remainder=False", "--keep_checkpoint_max=5000",
+    "--config_path=config/custom.yaml",
+    "--img_shape=[128,128]",
+    "--resnet_layers=[1,1,1,1]",
+    "--resnet_width=4",
+    "--nasfpn_out_channel=8",
+    "--nasfpn_stack_times=1",
+    "--head_stacked_convs=1",
+    "--norm_statistics=frozen",
+    "--lr=0.001",
+    "--lr_schedule=step",
+    "--lr_steps=[1]",
+    "--warmup_steps=1",
+    "--log_interval=1",
+    "--num_parallel_workers=1",
+    "--keep_empty_images=True",
+    "--drop_remainder=False",
+    "--keep_checkpoint_max=5000",
     "--min_score=0.0001",
 )
 
@@ -39,7 +52,12 @@ pytestmark = pytest.mark.end_to_end
 
 def run(command, here):
     finished = subprocess.run(
-        command, cwd=here, capture_output=True, text=True, timeout=600, check=False,
+        command,
+        cwd=here,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
         env={**os.environ, "PYTHON": sys.executable},
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
@@ -72,13 +90,28 @@ def rows_of(here, kind):
 @pytest.fixture(scope="module")
 def here(tmp_path_factory):
     """A working directory with data and a job of two workers in LOG0 and LOG1, which SIGTERM has ended."""
-    here = tmp_path_factory.mktemp("distribute") / "it's \"here\""
+    here = tmp_path_factory.mktemp("distribute") / 'it\'s "here"'
     here.mkdir()
     write_coco(here / "data", {"train2017": NUM_IMAGES, "val2017": 3})
     process = subprocess.Popen(
-        ["bash", str(LAUNCHER), "2", "cpu", "records", *TINY, "--batch_size=1", "--epoch_size=1000",
-         "--coco_root=data", "--run_eval=True", "--eval_start_epoch=1", "--eval_interval=1000"],
-        cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [
+            "bash",
+            str(LAUNCHER),
+            "2",
+            "cpu",
+            "records",
+            *TINY,
+            "--batch_size=1",
+            "--epoch_size=1000",
+            "--coco_root=data",
+            "--run_eval=True",
+            "--eval_start_epoch=1",
+            "--eval_interval=1000",
+        ],
+        cwd=here,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         env={**os.environ, "PYTHON": sys.executable, "FOREGROUND": "1"},
     )
     wait_for(checkpoint_of(here, 2).is_file, process)
@@ -92,7 +125,7 @@ def here(tmp_path_factory):
 def alone(here):
     """The same training in this process by one worker with two images: weights after each step, losses, batches."""
     config = load([*TINY, "--batch_size=2", "--epoch_size=1000", f"--mindrecord_dir={here / 'records'}"])
-    ms.set_context(mode=ms.GRAPH_MODE)   # not set_up_device: other tests may have taken the device in this process
+    ms.set_context(mode=ms.GRAPH_MODE)  # not set_up_device: other tests may have taken the device in this process
     ms.set_seed(config.seed)
     split = build.open_configured_split(config, is_training=True)
     source = build.build_training_source(config, split)
@@ -114,7 +147,7 @@ def test_worker_0_alone_writes_the_run(here):
     assert {path.parent for path in here.rglob("*.ckpt")} == {here / "LOG0" / "ckpt"}
     logs = [(here / name / "log.txt").read_text() for name in ("LOG0", "LOG1")]
     made = [line for log in logs for line in log.splitlines() if "making MindRecord files" in line]
-    assert len(made) == 2, made   # of training and of evaluation, by whichever worker came first
+    assert len(made) == 2, made  # of training and of evaluation, by whichever worker came first
     assert "Traceback" not in "".join(logs)
 
 
@@ -146,8 +179,18 @@ def test_every_image_of_an_epoch_has_its_targets_once(alone):
 
 
 def test_the_evaluation_of_two_workers_is_that_of_eval_py(here, tmp_path):
-    run([sys.executable, str(SUITE / "eval.py"), *TINY, "--coco_root=data", "--mindrecord_dir=records",
-         f"--checkpoint_path={checkpoint_of(here, 1)}", f"--run_dir={tmp_path}"], here)
+    run(
+        [
+            sys.executable,
+            str(SUITE / "eval.py"),
+            *TINY,
+            "--coco_root=data",
+            "--mindrecord_dir=records",
+            f"--checkpoint_path={checkpoint_of(here, 1)}",
+            f"--run_dir={tmp_path}",
+        ],
+        here,
+    )
     result = json.loads((tmp_path / "result.json").read_text())
     assert result["num_detections"] > 100
     metrics = rows_of(here, "evaluation")[0]["metrics"]
@@ -160,15 +203,27 @@ def test_one_worker_goes_on_where_two_were_stopped(here, alone):
     epoch, step = newest(here)
     done = (epoch - 1) * STEPS + step
     last_epoch = epoch + 1
-    finished = run([
-        sys.executable, str(SUITE / "train.py"), *TINY, "--batch_size=2", f"--epoch_size={last_epoch}",
-        "--coco_root=data", "--mindrecord_dir=records", "--run_dir=LOG0", "--resume=auto", "--run_eval=False"], here)
+    finished = run(
+        [
+            sys.executable,
+            str(SUITE / "train.py"),
+            *TINY,
+            "--batch_size=2",
+            f"--epoch_size={last_epoch}",
+            "--coco_root=data",
+            "--mindrecord_dir=records",
+            "--run_dir=LOG0",
+            "--resume=auto",
+            "--run_eval=False",
+        ],
+        here,
+    )
     assert f"resuming at epoch {epoch} step {step} of {STEPS}" in finished.stderr
     assert "resuming with 1 workers instead of 2, a step has the same images" in finished.stderr
     rows = rows_of(here, "step")
     assert [row["global_step"] for row in rows] == list(range(1, last_epoch * STEPS + 1))
     np.testing.assert_allclose([row["losses"]["loss"] for row in rows[done:]], losses[done:], rtol=1e-3)
-    np.testing.assert_allclose([row["learning_rate"] for row in rows[done:]], rates[done:last_epoch * STEPS])
+    np.testing.assert_allclose([row["learning_rate"] for row in rows[done:]], rates[done : last_epoch * STEPS])
     trained = load_checkpoint(checkpoint_of(here, last_epoch)).arrays
     for name, values in weights[-1].items():
         np.testing.assert_allclose(trained[name], values, rtol=0, atol=1e-4, err_msg=name)
@@ -176,8 +231,12 @@ def test_one_worker_goes_on_where_two_were_stopped(here, alone):
 
 def test_a_dry_run_shows_the_eight_ranks_of_a_table(tmp_path):
     devices = [{"device_id": str(i), "device_ip": f"192.98.92.{i}", "rank_id": str(i)} for i in range(8)]
-    table = {"version": "1.0", "server_count": "1", "status": "completed",
-             "server_list": [{"server_id": "127.0.0.1", "device": devices, "host_nic_ip": "reserve"}]}
+    table = {
+        "version": "1.0",
+        "server_count": "1",
+        "status": "completed",
+        "server_list": [{"server_id": "127.0.0.1", "device": devices, "host_nic_ip": "reserve"}],
+    }
     (tmp_path / "table.json").write_text(json.dumps(table))
     (tmp_path / "net.ckpt").touch()
     printed = run(["bash", str(LAUNCHER), "8", "table.json", "records", "net.ckpt", "2", "--dry_run"], tmp_path).stdout
@@ -185,10 +244,19 @@ def test_a_dry_run_shows_the_eight_ranks_of_a_table(tmp_path):
     commands = re.findall(r"^rank (\d): folder .*/LOG\1, log .*/LOG\1/log.txt.*\n  (.*)$", printed, re.MULTILINE)
     assert [int(rank) for rank, _ in commands] == list(range(8))
     for rank, command in commands:
-        for text in ("DEVICE_NUM=8", "RANK_SIZE=8", f"RANK_ID={rank}", f"DEVICE_ID={rank}",
-                     f"RANK_TABLE_FILE={tmp_path}/table.json", "ASCEND_RT_VISIBLE_DEVICES=0,1,2,3,4,5,6,7",
-                     "nas_fpn/train.py", "--device_target=Ascend", "--run_distribute=True",
-                     f"--mindrecord_dir={tmp_path}/records", f"--pre_trained={tmp_path}/net.ckpt",
-                     "--pre_trained_epoch_size=2"):
+        for text in (
+            "DEVICE_NUM=8",
+            "RANK_SIZE=8",
+            f"RANK_ID={rank}",
+            f"DEVICE_ID={rank}",
+            f"RANK_TABLE_FILE={tmp_path}/table.json",
+            "ASCEND_RT_VISIBLE_DEVICES=0,1,2,3,4,5,6,7",
+            "nas_fpn/train.py",
+            "--device_target=Ascend",
+            "--run_distribute=True",
+            f"--mindrecord_dir={tmp_path}/records",
+            f"--pre_trained={tmp_path}/net.ckpt",
+            "--pre_trained_epoch_size=2",
+        ):
             assert f"{text} " in command + " ", text
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("LOG")] == []

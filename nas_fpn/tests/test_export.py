@@ -38,9 +38,12 @@ def _device(monkeypatch):
 
 
 def run_export(checkpoint, tmp_path, *arguments):
-    export(load([
-        *TINY_NETWORK, f"--run_dir={tmp_path}", f"--checkpoint_path={checkpoint}", "--file_name=net", *arguments
-    ], program="export.py"))
+    export(
+        load(
+            [*TINY_NETWORK, f"--run_dir={tmp_path}", f"--checkpoint_path={checkpoint}", "--file_name=net", *arguments],
+            program="export.py",
+        )
+    )
 
 
 def outputs_of_network(checkpoint, images):
@@ -51,7 +54,11 @@ def outputs_of_network(checkpoint, images):
 
 def run_script(script, *arguments, cwd):
     finished = subprocess.run(
-        [sys.executable, str(SUITE / script), *arguments], cwd=cwd, capture_output=True, text=True, timeout=200,
+        [sys.executable, str(SUITE / script), *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=200,
         check=False,
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
@@ -61,11 +68,21 @@ def run_script(script, *arguments, cwd):
 def test_the_documented_command(checkpoint, tmp_path):
     """Exports as the page says from another folder, and runs the file on a picture."""
     finished = run_script(
-        "export.py", *TINY_NETWORK, "--file_name", "retinanet_nasfpn", "--file_format", "MINDIR",
-        "--checkpoint_path", str(checkpoint), cwd=tmp_path,
+        "export.py",
+        *TINY_NETWORK,
+        "--file_name",
+        "retinanet_nasfpn",
+        "--file_format",
+        "MINDIR",
+        "--checkpoint_path",
+        str(checkpoint),
+        cwd=tmp_path,
     )
-    assert re.search(r"exported .*retinanet_nasfpn\.mindir \(MINDIR, 0\.\d MB\), largest difference to the network's "
-                     r"outputs \S+ of", finished.stdout)
+    assert re.search(
+        r"exported .*retinanet_nasfpn\.mindir \(MINDIR, 0\.\d MB\), largest difference to the network's "
+        r"outputs \S+ of",
+        finished.stdout,
+    )
     description = read_description(tmp_path / "retinanet_nasfpn.mindir")
     assert (description.class_names, description.category_ids) == (("red", "blue"), (7, 3))
     picture = read_image(write_coco(tmp_path / "coco data") / "val2017" / "001.jpg")
@@ -77,20 +94,32 @@ def test_the_documented_command(checkpoint, tmp_path):
 def test_the_json_says_how_to_feed_the_model_and_what_comes_out(checkpoint, tmp_path):
     run_export(checkpoint, tmp_path, "--file_format=MINDIR", "--min_score=0.25", "--nms_threshold=0.7")
     assert json.loads((tmp_path / "net.json").read_text()) == {
-        "suite": "nas_fpn", "file": "net.mindir", "file_format": "MINDIR",
+        "suite": "nas_fpn",
+        "file": "net.mindir",
+        "file_format": "MINDIR",
         "inputs": [{"name": "images", "dtype": "float32", "shape": [1, 3, 128, 128]}],
         "outputs": [
             {"name": "boxes", "dtype": "float32", "shape": [1, NUM_ANCHORS, 4]},
             {"name": "scores", "dtype": "float32", "shape": [1, NUM_ANCHORS, 2]},
         ],
         "preprocessing": {
-            "channel_order": "RGB", "resize": "keep_ratio", "height": 128, "width": 128,
-            "mean": [123.675, 116.28, 103.53], "std": [58.395, 57.12, 57.375], "padding": "bottom_right",
-            "padding_value": 0.0, "rounding": "half_even",
+            "channel_order": "RGB",
+            "resize": "keep_ratio",
+            "height": 128,
+            "width": 128,
+            "mean": [123.675, 116.28, 103.53],
+            "std": [58.395, 57.12, 57.375],
+            "padding": "bottom_right",
+            "padding_value": 0.0,
+            "rounding": "half_even",
         },
-        "class_names": ["red", "blue"], "category_ids": [7, 3],
+        "class_names": ["red", "blue"],
+        "category_ids": [7, 3],
         "postprocessing": {
-            "min_score": 0.25, "nms_threshold": 0.7, "nms_pre": 1000, "max_boxes": 100,
+            "min_score": 0.25,
+            "nms_threshold": 0.7,
+            "nms_pre": 1000,
+            "max_boxes": 100,
             "anchors_per_level": [2304, 576, 144, 36, 9],
         },
         "format_version": 1,

@@ -57,10 +57,20 @@ def write_pictures(folder):
 
 
 def run_infer(checkpoint, pictures, out, *arguments):
-    infer(load([
-        *TINY_NETWORK, "--min_score=0.0001", "--max_boxes=3", f"--checkpoint_path={checkpoint}",
-        f"--image_path={pictures}", f"--infer_output_path={out}", *arguments,
-    ], program="infer.py"))
+    infer(
+        load(
+            [
+                *TINY_NETWORK,
+                "--min_score=0.0001",
+                "--max_boxes=3",
+                f"--checkpoint_path={checkpoint}",
+                f"--image_path={pictures}",
+                f"--infer_output_path={out}",
+                *arguments,
+            ],
+            program="infer.py",
+        )
+    )
     return json.loads((out / "detections.json").read_text())
 
 
@@ -69,9 +79,21 @@ def test_the_command_draws_every_kind_of_picture_and_passes_over_broken_ones(che
     (pictures / "broken.jpg").write_bytes((pictures / "turned.jpg").read_bytes()[:-100])
     (pictures / "empty.png").touch()
     finished = subprocess.run(
-        [sys.executable, str(SUITE / "infer.py"), *TINY_NETWORK, "--min_score=0.0001", "--max_boxes=3",
-         f"--checkpoint_path={checkpoint}", "--image_path=my pictures", "--infer_output_path=out"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+        [
+            sys.executable,
+            str(SUITE / "infer.py"),
+            *TINY_NETWORK,
+            "--min_score=0.0001",
+            "--max_boxes=3",
+            f"--checkpoint_path={checkpoint}",
+            "--image_path=my pictures",
+            "--infer_output_path=out",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert finished.returncode == 0, finished.stderr
     assert "8 images, 24 detections, " in finished.stdout
@@ -81,8 +103,14 @@ def test_the_command_draws_every_kind_of_picture_and_passes_over_broken_ones(che
     assert "2 classes: red, blue" in finished.stderr
     drawn = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.jpg"))
     assert drawn == [
-        "000000000139.jpg", "alpha.jpg", "alpha.png.jpg", "grey.jpg", "sixteen.jpg", "sub/000000000139.jpg",
-        "sub/cmyk.jpg", "turned.jpg",
+        "000000000139.jpg",
+        "alpha.jpg",
+        "alpha.png.jpg",
+        "grey.jpg",
+        "sixteen.jpg",
+        "sub/000000000139.jpg",
+        "sub/cmyk.jpg",
+        "turned.jpg",
     ]
     rows = json.loads((out / "detections.json").read_text())
     assert len(rows) == 24
@@ -130,8 +158,11 @@ def test_a_batch_gives_what_single_pictures_give(checkpoint, tmp_path):
         image = np.random.default_rng(number).integers(0, 255, (60 + 10 * number, 90, 3), dtype=np.uint8)
         Image.fromarray(image).save(pictures / f"{number}.png")
     together = run_infer(checkpoint, pictures, tmp_path / "out")
-    alone = [row for number in (0, 4)  # of the first batch and of the second, which is filled up
-             for row in run_infer(checkpoint, pictures / f"{number}.png", tmp_path / f"out{number}")]
+    alone = [
+        row
+        for number in (0, 4)  # of the first batch and of the second, which is filled up
+        for row in run_infer(checkpoint, pictures / f"{number}.png", tmp_path / f"out{number}")
+    ]
     assert len(together) == 15
     for one, other in zip([row for row in together if row["image_id"] in (0, 4)], alone, strict=True):
         assert (one["image_id"], one["category_id"]) == (other["image_id"], other["category_id"])

@@ -17,8 +17,14 @@ from utils.launch.tests.cpp_program import require_program, run_infer_310, run_p
 from utils.model_utils.device_adapter import DeviceInfo, choose_device
 
 TOY = (
-    "--config_path=config/custom.yaml", "--img_shape=[128,128]", "--resnet_layers=[1,1,1,1]", "--resnet_width=8",
-    "--nasfpn_out_channel=16", "--nasfpn_stack_times=1", "--head_stacked_convs=1", "--device_target=CPU",
+    "--config_path=config/custom.yaml",
+    "--img_shape=[128,128]",
+    "--resnet_layers=[1,1,1,1]",
+    "--resnet_width=8",
+    "--nasfpn_out_channel=16",
+    "--nasfpn_stack_times=1",
+    "--head_stacked_convs=1",
+    "--device_target=CPU",
     "--num_parallel_workers=1",
 )
 TRAINING = ("--batch_size=4", "--epoch_size=10", "--warmup_steps=10", "--ema_decay=0", "--run_eval=False")
@@ -35,14 +41,20 @@ def toy(tmp_path_factory):
     copy_pictures(data, root / "my pictures")
     finished = subprocess.run(
         [sys.executable, str(SUITE_DIR / "train.py"), *TOY, *TRAINING, f"--coco_root={data}", "--run_dir=run"],
-        cwd=root, capture_output=True, text=True, timeout=300, check=False,
+        cwd=root,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert finished.returncode == 0, finished.stderr
     ms.set_context(mode=ms.GRAPH_MODE)
     with pytest.MonkeyPatch.context() as patch:
         for command in ("evaluate", "export"):  # MindSpore takes a device once in a process
-            patch.setattr(f"nas_fpn.src.{command}.set_up_device",
-                          lambda target, *_, **__: DeviceInfo(choose_device(target), 0, 0, 1))
+            patch.setattr(
+                f"nas_fpn.src.{command}.set_up_device",
+                lambda target, *_, **__: DeviceInfo(choose_device(target), 0, 0, 1),
+            )
         checkpoint = f"--checkpoint_path={root / CHECKPOINT}"
         evaluate(load([*TOY, checkpoint, f"--coco_root={data}", f"--run_dir={root / 'eval'}", "--num_pictures=0"]))
         export(load([*TOY, checkpoint, "--file_name=toy", f"--run_dir={root}"]))
@@ -61,8 +73,7 @@ def test_on_the_same_tensors_the_ap_is_that_of_eval_py(toy, expected):
     """Without MindSpore, from the folder of the results."""
     folder = toy / "same tensors"
     infer_in_python(toy / "toy.mindir", toy / "my pictures", build.input_settings(load(TOY)), folder, takes_metas=False)
-    finished = run_postprocess(
-        "nas_fpn", "--anno_path", "../coco data/annotations/instances_val2017.json", cwd=folder)
+    finished = run_postprocess("nas_fpn", "--anno_path", "../coco data/annotations/instances_val2017.json", cwd=folder)
     assert finished.returncode == 0, finished.stderr
     result = json.loads((folder / "result.json").read_text())
     for name in ("mAP", "AP50", "AP75", "AR100"):
@@ -88,8 +99,15 @@ def test_run_infer_310_gives_the_ap_of_eval_py(toy, expected):
     assert "1 of 13 images could not be read: broken.jpg" in finished.stdout
     assert (folder / "acc.log").read_text() == finished.stdout
     assert {path.name for path in folder.iterdir()} == {
-        "build.log", "infer.log", "acc.log", "result_Files", "result_Files.json", "time_Result", "result.json",
-        "predictions.json"}
+        "build.log",
+        "infer.log",
+        "acc.log",
+        "result_Files",
+        "result_Files.json",
+        "time_Result",
+        "result.json",
+        "predictions.json",
+    }
 
     failed = run_infer_310("nas_fpn", "../toy.mindir", "../my pictures", annotations, "--on_bad_image=fail", cwd=folder)
     assert failed.returncode == 2

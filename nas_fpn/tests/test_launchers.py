@@ -20,9 +20,19 @@ from utils.training.checkpoint import load_checkpoint
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 CATEGORY = 42
 TINY = (
-    "--config_path=config/custom.yaml", "--img_shape=[128,128]", "--resnet_layers=[1,1,1,1]", "--resnet_width=4",
-    "--nasfpn_out_channel=8", "--nasfpn_stack_times=1", "--head_stacked_convs=1", "--batch_size=2", "--warmup_steps=1",
-    "--log_interval=1", "--device_target=CPU", "--num_parallel_workers=1", "--keep_checkpoint_max=9",
+    "--config_path=config/custom.yaml",
+    "--img_shape=[128,128]",
+    "--resnet_layers=[1,1,1,1]",
+    "--resnet_width=4",
+    "--nasfpn_out_channel=8",
+    "--nasfpn_stack_times=1",
+    "--head_stacked_convs=1",
+    "--batch_size=2",
+    "--warmup_steps=1",
+    "--log_interval=1",
+    "--device_target=CPU",
+    "--num_parallel_workers=1",
+    "--keep_checkpoint_max=9",
 )
 
 pytestmark = pytest.mark.end_to_end
@@ -30,8 +40,12 @@ pytestmark = pytest.mark.end_to_end
 
 def start(here, script, *arguments, **variables):
     return subprocess.Popen(
-        ["bash", str(SCRIPTS / script), *arguments], cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, env={**os.environ, "PYTHON": sys.executable, "FOREGROUND": "1", **variables},
+        ["bash", str(SCRIPTS / script), *arguments],
+        cwd=here,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHON": sys.executable, "FOREGROUND": "1", **variables},
     )
 
 
@@ -57,11 +71,12 @@ def write_one_class(root: Path) -> Path:
 @pytest.fixture(scope="module")
 def here(tmp_path_factory):
     """A working directory with a run of two epochs in LOG0, and its data beside it."""
-    here = tmp_path_factory.mktemp("launchers") / "it's \"here\""
+    here = tmp_path_factory.mktemp("launchers") / 'it\'s "here"'
     here.mkdir()
     write_one_class(here / "data")
     code, output, errors = launch(
-        here, "run_single_train.sh", "0", "records", *TINY, "--epoch_size=2", "--coco_root=data")
+        here, "run_single_train.sh", "0", "records", *TINY, "--epoch_size=2", "--coco_root=data"
+    )
     assert code == 0, output + errors
     return here
 
@@ -79,8 +94,16 @@ def test_a_run_is_where_the_page_says(here):
 
 def test_one_class_is_evaluated_with_its_own_id_from_the_files_alone(here):
     code, output, errors = launch(
-        here, "run_eval.sh", "0", "coco", "records", "LOG0/ckpt/retinanet_nasfpn-2_2.ckpt",
-        "data/annotations/instances_{}.json", *TINY, "--min_score=0.0001")
+        here,
+        "run_eval.sh",
+        "0",
+        "coco",
+        "records",
+        "LOG0/ckpt/retinanet_nasfpn-2_2.ckpt",
+        "data/annotations/instances_{}.json",
+        *TINY,
+        "--min_score=0.0001",
+    )
     assert code == 0, output + errors
     log = (here / "eval0" / "eval.log").read_text()
     assert " Average Precision  (AP) @[ IoU=0.50:0.95 | area=   all | maxDets=100 ] = " in log
@@ -94,8 +117,16 @@ def test_one_class_is_evaluated_with_its_own_id_from_the_files_alone(here):
 def test_pre_trained_epoch_size_makes_the_second_epoch_of_the_whole_run(here):
     """The same learning rates, losses and weights, bit for bit, from the checkpoint and the MindRecord files alone."""
     code, output, errors = launch(
-        here, "run_single_train.sh", "1", "records", "LOG0/ckpt/retinanet_nasfpn-1_2.ckpt", "1", *TINY,
-        "--epoch_size=2", "--run_eval=False")
+        here,
+        "run_single_train.sh",
+        "1",
+        "records",
+        "LOG0/ckpt/retinanet_nasfpn-1_2.ckpt",
+        "1",
+        *TINY,
+        "--epoch_size=2",
+        "--run_eval=False",
+    )
     assert code == 0, output + errors
     for pattern in (r"^epoch: \d+ step: \d+, loss is .*", r"^lr:\[.*"):
         assert log_lines(here / "LOG1", pattern) == log_lines(here / "LOG0", pattern)[2:]
@@ -140,7 +171,7 @@ def test_a_run_in_the_background_is_alone_in_its_folder_stops_on_request_and_goe
     wait_for(lambda: newest(folder) > stopped)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=120)
-    assert process.returncode in (130, 143), output + errors   # MindSpore may turn Ctrl-C into SIGTERM
+    assert process.returncode in (130, 143), output + errors  # MindSpore may turn Ctrl-C into SIGTERM
     assert "resuming at epoch" in output
     assert "Traceback" not in log.read_text()
     assert not list((folder / "ckpt").glob(".*"))

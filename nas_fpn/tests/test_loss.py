@@ -91,8 +91,12 @@ def test_a_doubled_batch_has_the_same_loss():
     deltas = generator.standard_normal((1, 6, 4)).astype(np.float32)
     classes, targets = _tensors([[0, 1, 2, 2, -1, 0]])
     one = _loss()(ms.Tensor(logits), ms.Tensor(deltas), classes, targets)
-    two = _loss()(ms.Tensor(logits.repeat(2, 0)), ms.Tensor(deltas.repeat(2, 0)),
-                  ops.concat((classes, classes)), ops.concat((targets, targets)))
+    two = _loss()(
+        ms.Tensor(logits.repeat(2, 0)),
+        ms.Tensor(deltas.repeat(2, 0)),
+        ops.concat((classes, classes)),
+        ops.concat((targets, targets)),
+    )
     np.testing.assert_allclose([float(v) for v in two], [float(v) for v in one], rtol=1e-6)
 
 
@@ -118,5 +122,5 @@ def test_the_losses_of_two_workers_add_up_to_that_of_the_batch():
     for rank, others in enumerate((0.0, 3.0)):
         loss = _loss()
         loss.total = _AddsTheOther(others)
-        parts.append(loss(*(ms.Tensor(values[rank:rank + 1]) for values in (logits, deltas, classes, targets))))
+        parts.append(loss(*(ms.Tensor(values[rank : rank + 1]) for values in (logits, deltas, classes, targets))))
     np.testing.assert_allclose(np.sum(parts, axis=0), [float(v) for v in whole], rtol=1e-6)

@@ -38,8 +38,9 @@ def job(tmp_path_factory):
     data = write_coco(root / "coco")
     for is_training in (True, False):
         records = root / "MindRecord_COCO"
-        build.open_configured_split(load([*TINY_NETWORK, f"--coco_root={data}", f"--mindrecord_dir={records}"]),
-                                    is_training)
+        build.open_configured_split(
+            load([*TINY_NETWORK, f"--coco_root={data}", f"--mindrecord_dir={records}"]), is_training
+        )
     (data / "annotations").rename(records / "annotations")
     with storage_and_platform(root) as (bucket, platform):
         upload_zip(bucket, "data/MindRecord_COCO.zip", records, "MindRecord_COCO")
@@ -52,18 +53,29 @@ def _start(job, script, inputs, results, settings):
     bucket, platform = job
     machine = platform.machine()
     places = {"data": machine.data, "load": machine.load, "output": machine.output}
-    lines = [f"data_url: s3://{bucket.name}/data", f"checkpoint_url: s3://{bucket.name}/{inputs}",
-             f"train_url: s3://{bucket.name}/{results}", f"data_path: {machine.data}", f"load_path: {machine.load}",
-             f"output_path: {machine.output}", f"mindrecord_dir: {machine.data}/MindRecord_COCO",
-             *(line.format(**places) for line in settings)]
+    lines = [
+        f"data_url: s3://{bucket.name}/data",
+        f"checkpoint_url: s3://{bucket.name}/{inputs}",
+        f"train_url: s3://{bucket.name}/{results}",
+        f"data_path: {machine.data}",
+        f"load_path: {machine.load}",
+        f"output_path: {machine.output}",
+        f"mindrecord_dir: {machine.data}/MindRecord_COCO",
+        *(line.format(**places) for line in settings),
+    ]
     (machine.root / "job.yaml").write_text(SETTINGS + "\n".join(lines) + "\n")
     return platform.start(machine, SUITE / script, "--_config_path=job.yaml"), machine
 
 
 @pytest.fixture(scope="module")
 def trained(job):
-    return _start(job, "train.py", "earlier", "out", [
-        "save_checkpoint_path: {output}/checkpoint", "pre_trained: {load}/tiny.ckpt"])
+    return _start(
+        job,
+        "train.py",
+        "earlier",
+        "out",
+        ["save_checkpoint_path: {output}/checkpoint", "pre_trained: {load}/tiny.ckpt"],
+    )
 
 
 def test_a_zip_of_mindrecord_files_is_trained_on_from_a_checkpoint_of_the_bucket(job, trained):
@@ -72,19 +84,33 @@ def test_a_zip_of_mindrecord_files_is_trained_on_from_a_checkpoint_of_the_bucket
     assert f"unpacking '{machine.data}/MindRecord_COCO.zip'" in finished.stdout + finished.stderr
     assert "tiny.ckpt" in bucket.read("out/train.log").decode()
     latest = json.loads(bucket.read("out/latest_checkpoint.json"))
-    assert latest == {"checkpoint": "checkpoint/retinanet_nasfpn-1_2.ckpt",
-                      "bytes": (machine.output / "checkpoint/retinanet_nasfpn-1_2.ckpt").stat().st_size}
+    assert latest == {
+        "checkpoint": "checkpoint/retinanet_nasfpn-1_2.ckpt",
+        "bytes": (machine.output / "checkpoint/retinanet_nasfpn-1_2.ckpt").stat().st_size,
+    }
     assert {"out/config.yaml", "out/metrics.jsonl", "out/curves.png"} <= set(bucket.keys())
     assert "/." not in "".join(bucket.keys())
 
 
 def test_the_checkpoint_is_evaluated_with_the_annotations_of_the_zip_and_exported(job, trained):
     bucket, _ = job
-    finished, machine = _start(job, "eval.py", "out/checkpoint", "evaluated", [
-        "checkpoint_path: {load}/retinanet_nasfpn-1_2.ckpt",
-        "instance_set: {data}/MindRecord_COCO/annotations/instances_{{}}.json"])
+    finished, machine = _start(
+        job,
+        "eval.py",
+        "out/checkpoint",
+        "evaluated",
+        [
+            "checkpoint_path: {load}/retinanet_nasfpn-1_2.ckpt",
+            "instance_set: {data}/MindRecord_COCO/annotations/instances_{{}}.json",
+        ],
+    )
     assert "Average Precision" in finished.stdout
     assert bucket.read("evaluated/result.json") == (machine.output / "result.json").read_bytes()
-    _start(job, "export.py", "out/checkpoint", "exported", [
-        "checkpoint_path: {load}/retinanet_nasfpn-1_2.ckpt", "file_name: retinanet_nasfpn", "file_format: MINDIR"])
+    _start(
+        job,
+        "export.py",
+        "out/checkpoint",
+        "exported",
+        ["checkpoint_path: {load}/retinanet_nasfpn-1_2.ckpt", "file_name: retinanet_nasfpn", "file_format: MINDIR"],
+    )
     assert {"exported/retinanet_nasfpn.mindir", "exported/retinanet_nasfpn.json"} <= set(bucket.keys())

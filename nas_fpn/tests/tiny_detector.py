@@ -9,8 +9,14 @@ from nas_fpn.src.config import load
 from utils.training.checkpoint import TrainingState, save_checkpoint
 
 TINY_NETWORK = (
-    "--config_path=config/custom.yaml", "--img_shape=[128,128]", "--resnet_layers=[1,1,1,1]", "--resnet_width=4",
-    "--nasfpn_out_channel=8", "--nasfpn_stack_times=1", "--head_stacked_convs=1", "--device_target=CPU",
+    "--config_path=config/custom.yaml",
+    "--img_shape=[128,128]",
+    "--resnet_layers=[1,1,1,1]",
+    "--resnet_width=4",
+    "--nasfpn_out_channel=8",
+    "--nasfpn_stack_times=1",
+    "--head_stacked_convs=1",
+    "--device_target=CPU",
     "--num_parallel_workers=1",
 )
 

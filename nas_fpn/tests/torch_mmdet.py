@@ -131,9 +131,7 @@ class Head(nn.Module):
 
     @staticmethod
     def _towers(channels, convs):
-        towers = nn.ModuleList(
-            [nn.ModuleList([ConvBn(channels, channels, 3) for _ in range(convs)]) for _ in STRIDES]
-        )
+        towers = nn.ModuleList([nn.ModuleList([ConvBn(channels, channels, 3) for _ in range(convs)]) for _ in STRIDES])
         for tower in towers[1:]:
             for index in range(convs):
                 tower[index].conv = towers[0][index].conv
@@ -253,8 +251,11 @@ def nms_by_class(boxes, scores, labels, iou_thr):
     while len(left):
         best, left = left[0], left[1:]
         kept.append(int(best))
-        shared = (torch.minimum(boxes[best, 2:], boxes[left, 2:])
-                  - torch.maximum(boxes[best, :2], boxes[left, :2])).clamp(min=0).prod(1)
+        shared = (
+            (torch.minimum(boxes[best, 2:], boxes[left, 2:]) - torch.maximum(boxes[best, :2], boxes[left, :2]))
+            .clamp(min=0)
+            .prod(1)
+        )
         iou = shared / (areas[best] + areas[left] - shared)
         left = left[~((iou > iou_thr) & (labels[left] == labels[best]))]
     return kept

@@ -151,12 +151,12 @@ def prepare(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Augments and turns the result into what the network takes: float32[3, *crop_size] and int32[*crop_size]."""
     image, label = augment(image, label, settings, draws)
-    return (to_input(image, settings.crop_size, settings.mean, settings.std),
-            pad_label(label, settings.crop_size, settings.ignore_label))
+    return (
+        to_input(image, settings.crop_size, settings.mean, settings.std),
+        pad_label(label, settings.crop_size, settings.ignore_label),
+    )
 
 
-def _draw_window(
-    margins: list[int], crop_size: tuple[int, int], draws: np.random.Generator
-) -> tuple[slice, slice]:
+def _draw_window(margins: list[int], crop_size: tuple[int, int], draws: np.random.Generator) -> tuple[slice, slice]:
     top, left = (int(draws.integers(0, margin + 1)) for margin in margins)
     return slice(top, top + crop_size[0]), slice(left, left + crop_size[1])

@@ -33,8 +33,8 @@ from .segformer import Segformer, SegformerInference, SegformerTraining
 from .segformer_head import SegformerHead
 
 SUITE = "segformer"
-OUTPUT_NAMES = ("logits",)   # of SegformerInference
-UNSCALED = "O0"   # float32 needs no loss scale
+OUTPUT_NAMES = ("logits",)  # of SegformerInference
+UNSCALED = "O0"  # float32 needs no loss scale
 
 
 def network_size(config: SegformerConfig) -> MitVariant:
@@ -64,30 +64,45 @@ def build_inference(_config: SegformerConfig, network: Segformer) -> SegformerIn
 def build_predictor(config: SegformerConfig, network: Segformer) -> Predictor:
     """Builds what applies the network to images as the evaluation keys say; windows go over images as they are."""
     return Predictor(
-        network, mean=config.img_norm_mean, std=config.img_norm_std,
-        base_size=None if config.eval_mode == "slide" else config.base_size, mode=config.eval_mode,
-        slide_crop=config.slide_crop, slide_stride=config.slide_stride, flip=config.eval_flip,
+        network,
+        mean=config.img_norm_mean,
+        std=config.img_norm_std,
+        base_size=None if config.eval_mode == "slide" else config.base_size,
+        mode=config.eval_mode,
+        slide_crop=config.slide_crop,
+        slide_stride=config.slide_stride,
+        flip=config.eval_flip,
         scales=config.eval_scales,
     )
 
 
 def build_evaluator(
-    config: SegformerConfig, network: Segformer, pairs: tuple[ImagePair, ...],
-    names: tuple[str, ...] | None = None, workers: Workers = ALONE,
+    config: SegformerConfig,
+    network: Segformer,
+    pairs: tuple[ImagePair, ...],
+    names: tuple[str, ...] | None = None,
+    workers: Workers = ALONE,
 ) -> Evaluator:
     """Builds what evaluates the network on images and labels, each worker its share.
 
     `names` are those of the checkpoint where it has any.
     """
     return Evaluator(
-        predictor=build_predictor(config, network), pairs=pairs, class_names=names or names_of_classes(config),
-        ignore_label=config.dataset_ignore_label, num_loaders=clamp_workers(config.dataset_eval_num_parallel_workers),
-        log_interval=config.eval_log_interval, workers=workers,
+        predictor=build_predictor(config, network),
+        pairs=pairs,
+        class_names=names or names_of_classes(config),
+        ignore_label=config.dataset_ignore_label,
+        num_loaders=clamp_workers(config.dataset_eval_num_parallel_workers),
+        log_interval=config.eval_log_interval,
+        workers=workers,
     )
 
 
 def build_train_step(
-    config: SegformerConfig, network: Segformer, amp_level: str, workers: Workers = ALONE,
+    config: SegformerConfig,
+    network: Segformer,
+    amp_level: str,
+    workers: Workers = ALONE,
 ) -> TrainStep:
     """Puts loss, optimizer and update around the network.
 
@@ -98,21 +113,36 @@ def build_train_step(
         workers: the workers of the job.
     """
     loss = SegmentationLoss(
-        config.class_num, ignore_label=config.dataset_ignore_label, class_weights=config.class_weights,
-        ohem_threshold=config.ohem_threshold, ohem_min_kept=config.ohem_min_kept, workers=workers,
+        config.class_num,
+        ignore_label=config.dataset_ignore_label,
+        class_weights=config.class_weights,
+        ohem_threshold=config.ohem_threshold,
+        ohem_min_kept=config.ohem_min_kept,
+        workers=workers,
     )
     with_loss = SegformerTraining(
-        apply_amp(network, amp_level), loss,
-        drops_paths=config.drop_path_rate > 0, drops_channels=config.head_dropout > 0,
+        apply_amp(network, amp_level),
+        loss,
+        drops_paths=config.drop_path_rate > 0,
+        drops_channels=config.head_dropout > 0,
     )
     optimizer = build_optimizer(
-        config.optimizer, network, weight_decay=config.weight_decay, momentum=config.momentum,
-        head_lr_factor=config.head_lr_factor, no_decay_norm_bias=config.no_decay_norm_bias,
+        config.optimizer,
+        network,
+        weight_decay=config.weight_decay,
+        momentum=config.momentum,
+        head_lr_factor=config.head_lr_factor,
+        no_decay_norm_bias=config.no_decay_norm_bias,
     )
     return TrainStep(
-        with_loss, optimizer, loss_scaler=_loss_scaler(config, amp_level),
-        clip_norm=config.clip_norm, accumulate_steps=config.accumulate_steps, ema_decay=config.ema_decay,
-        workers=workers, gradient_fusion_mb=config.gradient_fusion_mb,
+        with_loss,
+        optimizer,
+        loss_scaler=_loss_scaler(config, amp_level),
+        clip_norm=config.clip_norm,
+        accumulate_steps=config.accumulate_steps,
+        ema_decay=config.ema_decay,
+        workers=workers,
+        gradient_fusion_mb=config.gradient_fusion_mb,
     )
 
 
@@ -164,13 +194,23 @@ def describe_model(config: SegformerConfig, names: tuple[str, ...], model: Expor
     """Describes an exported network for programs that run it; a pixel's class is the one with the highest logit."""
     is_cityscapes = names == CITYSCAPES_CLASS_NAMES
     return ModelDescription(
-        suite=SUITE, file=model.file.name, file_format=model.file_format, inputs=(input_description(config),),
+        suite=SUITE,
+        file=model.file.name,
+        file_format=model.file_format,
+        inputs=(input_description(config),),
         outputs=model.outputs,
         preprocessing=Preprocessing(
-            channel_order="RGB", resize="keep_ratio", height=config.base_size[0], width=config.base_size[1],
-            mean=config.img_norm_mean, std=config.img_norm_std, padding="bottom_right", rounding="half_up",
+            channel_order="RGB",
+            resize="keep_ratio",
+            height=config.base_size[0],
+            width=config.base_size[1],
+            mean=config.img_norm_mean,
+            std=config.img_norm_std,
+            padding="bottom_right",
+            rounding="half_up",
         ),
-        class_names=names, category_ids=CITYSCAPES_IDS if is_cityscapes else tuple(range(len(names))),
+        class_names=names,
+        category_ids=CITYSCAPES_IDS if is_cityscapes else tuple(range(len(names))),
         postprocessing={"ignore_label": config.dataset_ignore_label},
     )
 
@@ -196,8 +236,12 @@ def find_pretrained(config: SegformerConfig) -> Path | None:
 def load_pretrained(config: SegformerConfig, network: Segformer, path: Path) -> None:
     """Loads pretrained weights: of the encoder alone, or of the whole network."""
     load_weights(
-        network, path, suite=SUITE, allow_missing=("head.", *config.allow_missing),
-        allow_mismatch=config.allow_mismatch, parts={"backbone": ("head.",)},
+        network,
+        path,
+        suite=SUITE,
+        allow_missing=("head.", *config.allow_missing),
+        allow_mismatch=config.allow_mismatch,
+        parts={"backbone": ("head.",)},
     )
 
 
@@ -250,33 +294,53 @@ def choose_outputs(config: SegformerConfig) -> Outputs:
         BadValueError: it would write none.
     """
     outputs = Outputs(
-        gray=config.infer_save_gray_img, color=config.infer_save_color_img, overlap=config.infer_save_overlap_img,
+        gray=config.infer_save_gray_img,
+        color=config.infer_save_color_img,
+        overlap=config.infer_save_overlap_img,
         original=config.infer_copy_original_img,
     )
     if not any((outputs.gray, outputs.color, outputs.overlap, outputs.original)):
-        raise BadValueError("infer.py would write nothing: set one of infer_save_gray_img, infer_save_color_img, "
-                            "infer_save_overlap_img and infer_copy_original_img to true")
+        raise BadValueError(
+            "infer.py would write nothing: set one of infer_save_gray_img, infer_save_color_img, "
+            "infer_save_overlap_img and infer_copy_original_img to true"
+        )
     return outputs
 
 
 def build_training_source(
-    config: SegformerConfig, pairs: tuple[ImagePair, ...], workers: Workers = ALONE,
+    config: SegformerConfig,
+    pairs: tuple[ImagePair, ...],
+    workers: Workers = ALONE,
 ) -> TrainingSource:
     """Builds the batches that a worker of a run trains on."""
     size = network_size(config)
     augmentation = AugmentSettings(
-        base_size=config.base_size, crop_size=config.crop_size, scale_range=config.scale_range,
-        cat_max_ratio=config.cat_max_ratio, flip_ratio=config.flip_ratio,
-        photometric_distortion=config.photometric_distortion, mean=config.img_norm_mean, std=config.img_norm_std,
+        base_size=config.base_size,
+        crop_size=config.crop_size,
+        scale_range=config.scale_range,
+        cat_max_ratio=config.cat_max_ratio,
+        flip_ratio=config.flip_ratio,
+        photometric_distortion=config.photometric_distortion,
+        mean=config.img_norm_mean,
+        std=config.img_norm_std,
         ignore_label=config.dataset_ignore_label,
     )
-    rates = np.repeat(drop_path_rates(config.drop_path_rate, sum(size.depths)), 2)   # attention and MLP of each block
+    rates = np.repeat(drop_path_rates(config.drop_path_rate, sum(size.depths)), 2)  # attention and MLP of each block
     epochs = ShardedEpochs(
-        num_images=len(pairs), batch_size=config.batch_size, seed=config.seed,
-        accumulate_steps=config.accumulate_steps, workers=workers, drop_remainder=config.drop_remainder,
+        num_images=len(pairs),
+        batch_size=config.batch_size,
+        seed=config.seed,
+        accumulate_steps=config.accumulate_steps,
+        workers=workers,
+        drop_remainder=config.drop_remainder,
     )
     return TrainingSource(
-        pairs=pairs, epochs=epochs, augmentation=augmentation, num_classes=config.class_num, path_drop_rates=rates,
-        channels=size.decoder_channels, channel_drop_rate=config.head_dropout,
+        pairs=pairs,
+        epochs=epochs,
+        augmentation=augmentation,
+        num_classes=config.class_num,
+        path_drop_rates=rates,
+        channels=size.decoder_channels,
+        channel_drop_rate=config.head_dropout,
         num_loaders=clamp_workers(config.dataset_num_parallel_workers),
     )

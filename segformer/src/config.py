@@ -102,8 +102,11 @@ class NetworkKeys(Config):
         description="channels of the head; null: 256 for mit_b0 and mit_b1, 768 for the others, as in the paper",
     )
     drop_path_rate: float = Field(
-        0.1, ge=0, lt=1, description="probability that the last block of the encoder is skipped in training, "
-        "rising evenly from 0 at the first"
+        0.1,
+        ge=0,
+        lt=1,
+        description="probability that the last block of the encoder is skipped in training, "
+        "rising evenly from 0 at the first",
     )
     head_dropout: float = Field(
         0.1, ge=0, lt=1, description="probability that a channel of the head is dropped in training"
@@ -194,9 +197,7 @@ class AugmentationKeys(Config):
         0.75, gt=0, le=1, description="highest share of a crop that one class may have; ten places are tried"
     )
     flip_ratio: float = Field(0.5, ge=0, le=1, description="probability of a horizontal flip")
-    photometric_distortion: bool = Field(
-        True, description="change brightness, contrast, saturation and hue at random"
-    )
+    photometric_distortion: bool = Field(True, description="change brightness, contrast, saturation and hue at random")
     img_norm_mean: tuple[float, float, float] = Field(
         (123.675, 116.28, 103.53), description="subtracted from the channels; RGB, 0 to 255"
     )

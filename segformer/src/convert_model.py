@@ -29,13 +29,17 @@ from .weight_names import (
     in_single_layers,
 )
 
-BACKBONE = "backbone"   # the part of the network that a checkpoint without head says it is of
+BACKBONE = "backbone"  # the part of the network that a checkpoint without head says it is of
 # Names of the weights in a folder of transformers, in the order in which they are looked for.
 FOLDER_FILES = ("model.safetensors", "pytorch_model.bin")
 # What config.json of such a folder must say, where it says anything; sizes are read from the weights themselves.
 _FIXED_SETTINGS = {
-    "hidden_act": "gelu", "num_attention_heads": list(ATTENTION_HEADS), "sr_ratios": list(REDUCTIONS),
-    "mlp_ratios": [MLP_RATIO] * 4, "patch_sizes": list(PATCH_KERNELS), "strides": list(PATCH_STRIDES),
+    "hidden_act": "gelu",
+    "num_attention_heads": list(ATTENTION_HEADS),
+    "sr_ratios": list(REDUCTIONS),
+    "mlp_ratios": [MLP_RATIO] * 4,
+    "patch_sizes": list(PATCH_KERNELS),
+    "strides": list(PATCH_STRIDES),
     "num_channels": 3,
 }
 
@@ -80,19 +84,27 @@ def convert(source: Path, output: Path, *, backbone_only: bool = False, overwrit
     content = recognise(file, arrays, backbone_only)
     config = SegformerConfig(
         backbone=content.backbone,
-        **({} if content.num_classes is None else
-           {"class_num": content.num_classes, "decoder_channels": content.decoder_channels}))
+        **(
+            {}
+            if content.num_classes is None
+            else {"class_num": content.num_classes, "decoder_channels": content.decoder_channels}
+        ),
+    )
     network = build_network(config)
     conversion = convert_weights(
-        arrays, content.sources, {item.name: tuple(item.shape) for item in network.get_parameters()},
-        content.dropped, file=str(file), advice="choose a whole file of a SegFormer, or convert its encoder alone with "
-        "--backbone_only")
+        arrays,
+        content.sources,
+        {item.name: tuple(item.shape) for item in network.get_parameters()},
+        content.dropped,
+        file=str(file),
+        advice="choose a whole file of a SegFormer, or convert its encoder alone with --backbone_only",
+    )
     part = BACKBONE if content.num_classes is None else ""
-    save_checkpoint(output, TrainingState(
-        conversion.arrays, suite=SUITE, part=part, config_text=dump_config(config)))
+    save_checkpoint(output, TrainingState(conversion.arrays, suite=SUITE, part=part, config_text=dump_config(config)))
     wrapper = f", from its '{weights.wrapper}'" if weights.wrapper else ""
-    return "\n".join([
-        f"{file.name}: {content.title}{wrapper}", format_conversion(conversion), _next_step(output, content)])
+    return "\n".join(
+        [f"{file.name}: {content.title}{wrapper}", format_conversion(conversion), _next_step(output, content)]
+    )
 
 
 def find_weights(source: Path) -> Path:
@@ -106,8 +118,10 @@ def find_weights(source: Path) -> Path:
         return source
     file = next((source / name for name in FOLDER_FILES if (source / name).is_file()), None)
     if file is None:
-        raise MissingPathError(f"folder '{source}' has neither {' nor '.join(FOLDER_FILES)}; give a folder that "
-                               "save_pretrained of transformers wrote, or a file of weights")
+        raise MissingPathError(
+            f"folder '{source}' has neither {' nor '.join(FOLDER_FILES)}; give a folder that "
+            "save_pretrained of transformers wrote, or a file of weights"
+        )
     _check_settings(source / "config.json")
     return file
 
@@ -115,8 +129,10 @@ def find_weights(source: Path) -> Path:
 def _check_settings(path: Path) -> None:
     """Refuses a folder whose network differs in what its weights do not show."""
     if not path.is_file():
-        raise MissingPathError(f"'{path}' is missing, wanted beside the weights in a folder of transformers; give the "
-                               "file of weights itself to do without it")
+        raise MissingPathError(
+            f"'{path}' is missing, wanted beside the weights in a folder of transformers; give the "
+            "file of weights itself to do without it"
+        )
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
         kind = settings.get("model_type", SUITE)
@@ -126,8 +142,10 @@ def _check_settings(path: Path) -> None:
         raise BadValueError(f"'{path}' is of a network '{kind}', wanted '{SUITE}'; choose another folder")
     for key, wanted in _FIXED_SETTINGS.items():
         if settings.get(key, wanted) != wanted:
-            raise BadValueError(f"'{path}' says {key} = {settings[key]}, and every published SegFormer has {wanted}; "
-                                "that network is not built here")
+            raise BadValueError(
+                f"'{path}' says {key} = {settings[key]}, and every published SegFormer has {wanted}; "
+                "that network is not built here"
+            )
 
 
 def recognise(file: Path, arrays: dict[str, np.ndarray], backbone_only: bool = False) -> Content:
@@ -151,8 +169,9 @@ def recognise(file: Path, arrays: dict[str, np.ndarray], backbone_only: bool = F
         return Content(f"encoder of {title}", backbone, sources, dropped | (ANY_HEAD if backbone_only else {}))
     num_classes, decoder_channels = (_rows(file, arrays, f"{layer}.weight") for layer in (head.classifier, head.fuse))
     title = f"SegFormer with {title}, {num_classes} classes, head of {decoder_channels} channels"
-    return Content(title, backbone, sources | head.sources(), dropped | dict(head.dropped), num_classes,
-                   decoder_channels)
+    return Content(
+        title, backbone, sources | head.sources(), dropped | dict(head.dropped), num_classes, decoder_channels
+    )
 
 
 def _find_encoder(file: Path, arrays: dict[str, np.ndarray]) -> tuple[EncoderNaming, str]:
@@ -163,7 +182,8 @@ def _find_encoder(file: Path, arrays: dict[str, np.ndarray]) -> tuple[EncoderNam
     raise BadValueError(
         f"'{file}' has {len(arrays)} tensors ({', '.join(list(arrays)[:3])} ...), and none has the name of a Mix "
         "Transformer's first layer in the first release (patch_embed1.proj.weight), MMSegmentation "
-        "(layers.0.0.projection.weight) or transformers (encoder.patch_embeddings.0.proj.weight); choose another file")
+        "(layers.0.0.projection.weight) or transformers (encoder.patch_embeddings.0.proj.weight); choose another file"
+    )
 
 
 def _find_size(file: Path, widths: tuple[int, ...], depths: tuple[int, ...]) -> str:
@@ -172,7 +192,8 @@ def _find_size(file: Path, widths: tuple[int, ...], depths: tuple[int, ...]) -> 
             return name
     raise BadValueError(
         f"'{file}' has an encoder with {list(widths)} channels and {list(depths)} blocks in its stages, which is none "
-        f"of {', '.join(MIT_VARIANTS)}: it is incomplete, or of another size; choose another file")
+        f"of {', '.join(MIT_VARIANTS)}: it is incomplete, or of another size; choose another file"
+    )
 
 
 def _find_head(file: Path, arrays: dict[str, np.ndarray], backbone_only: bool) -> HeadNaming | None:
@@ -183,14 +204,17 @@ def _find_head(file: Path, arrays: dict[str, np.ndarray], backbone_only: bool) -
             f"'{file}' has MMSegmentation's head, a convolution with batch norm and ReLU for each level (531,731 "
             "weights with MiT-B1 and 19 classes) where the paper's has a linear layer (530,707): it computes something "
             "else and does not convert; take the encoder alone with --backbone_only, or a file of the first release or "
-            "of transformers")
+            "of transformers"
+        )
     return next((head for head in HEADS if head.is_in(arrays)), None)
 
 
 def _rows(file: Path, arrays: dict[str, np.ndarray], name: str) -> int:
     if name not in arrays or not arrays[name].ndim:
-        raise BadValueError(f"'{file}' has a head without {name}, so it is incomplete; choose a whole file, or convert "
-                            "its encoder alone with --backbone_only")
+        raise BadValueError(
+            f"'{file}' has a head without {name}, so it is incomplete; choose a whole file, or convert "
+            "its encoder alone with --backbone_only"
+        )
     return arrays[name].shape[0]
 
 
@@ -198,7 +222,8 @@ def _check_output(source: Path, output: Path, overwrite: bool) -> None:
     make_writable_folder(output.parent, "--ms_model_path")
     if output.is_dir():
         raise BadStateError(
-            f"output '{output}' is a folder; give the name of a file, e.g. --ms_model_path={output}/mit_b0.ckpt")
+            f"output '{output}' is a folder; give the name of a file, e.g. --ms_model_path={output}/mit_b0.ckpt"
+        )
     if output.exists() and source.exists() and os.path.samefile(source, output):
         raise BadStateError(f"--ms_model_path is the file '{source}' that is read; choose another name for the output")
     if output.exists() and not overwrite:
@@ -207,8 +232,9 @@ def _check_output(source: Path, output: Path, overwrite: bool) -> None:
 
 def _next_step(output: Path, content: Content) -> str:
     if content.num_classes is None:
-        return (f"written: {output} (the encoder: train.py --backbone={content.backbone} "
-                f"--pretrained_ckpt_path={output})")
+        return (
+            f"written: {output} (the encoder: train.py --backbone={content.backbone} --pretrained_ckpt_path={output})"
+        )
     use = f"--backbone={content.backbone} --class_num={content.num_classes}"
     if content.decoder_channels != MIT_VARIANTS[content.backbone].decoder_channels:
         use += f" --decoder_channels={content.decoder_channels}"

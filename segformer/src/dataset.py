@@ -50,8 +50,9 @@ def find_images(root: Path, split: str) -> tuple[Path, ...]:
         if name.lower().endswith(IMAGE_ENDINGS) and not name.startswith(".")
     )
     if not images:
-        raise MissingPathError(f"'{folder}' holds no image; wanted files like {split}/<city>/"
-                               f"<name>{_IMAGE_MARK}.png (or .jpg, .jpeg)")
+        raise MissingPathError(
+            f"'{folder}' holds no image; wanted files like {split}/<city>/<name>{_IMAGE_MARK}.png (or .jpg, .jpeg)"
+        )
     return tuple(images)
 
 
@@ -69,13 +70,15 @@ def find_pairs(root: Path, split: str) -> tuple[ImagePair, ...]:
     if missing:
         raise MissingPathError(
             f"{len(missing)} of the {len(pairs)} images in '{root / 'leftImg8bit' / split}' have no label, first "
-            f"'{missing[0].label}'; make the labels with: python {CONVERTER} {shlex.quote(str(root))}")
+            f"'{missing[0].label}'; make the labels with: python {CONVERTER} {shlex.quote(str(root))}"
+        )
     first_with: dict[Path, Path] = {}
     for pair in pairs:
         other = first_with.setdefault(pair.label, pair.image)
         if other != pair.image:
-            raise BadValueError(f"images '{other}' and '{pair.image}' share the label '{pair.label}'; remove one of "
-                                "them")
+            raise BadValueError(
+                f"images '{other}' and '{pair.image}' share the label '{pair.label}'; remove one of them"
+            )
     return pairs
 
 

@@ -55,8 +55,9 @@ def comparison(image: np.ndarray, label: np.ndarray, prediction: np.ndarray, col
     height = max(1, round(image.shape[0] * width / image.shape[1]))
     # the classes are made small before they are coloured, so that no colours between them appear
     small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-    true, predicted = (cv2.resize(classes, (width, height), interpolation=cv2.INTER_NEAREST)
-                       for classes in (label, prediction))
+    true, predicted = (
+        cv2.resize(classes, (width, height), interpolation=cv2.INTER_NEAREST) for classes in (label, prediction)
+    )
     gap = np.full((height, GAP, 3), GROUND, np.uint8)
     return np.hstack([small, gap, overlay(small, true, colours), gap, overlay(small, predicted, colours)])
 
@@ -125,8 +126,15 @@ def confusion_picture(matrix: ConfusionMatrix, class_names: Sequence[str]) -> by
     figure.colorbar(shades, ax=axes, shrink=0.7)
     if len(names) <= MAX_NAMED_CLASSES:
         for row, column in np.argwhere(percent >= 0.5):
-            axes.text(column, row, f"{percent[row, column]:.0f}", ha="center", va="center", fontsize=8,
-                      color="white" if percent[row, column] > 55 else "black")
+            axes.text(
+                column,
+                row,
+                f"{percent[row, column]:.0f}",
+                ha="center",
+                va="center",
+                fontsize=8,
+                color="white" if percent[row, column] > 55 else "black",
+            )
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
     return buffer.getvalue()

@@ -135,7 +135,9 @@ def metrics_of(evaluation: Evaluation) -> dict[str, float]:
     """Returns the numbers that the training loop logs, plots and chooses the best checkpoint by."""
     matrix = evaluation.matrix
     return {
-        "mIoU": matrix.mean_iou(), "mean_accuracy": matrix.mean_accuracy(), "pixel_accuracy": matrix.pixel_accuracy(),
+        "mIoU": matrix.mean_iou(),
+        "mean_accuracy": matrix.mean_accuracy(),
+        "pixel_accuracy": matrix.pixel_accuracy(),
     }
 
 

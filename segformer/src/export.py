@@ -1,6 +1,5 @@
 """The export command: checkpoint in; model file, compared with the network, and its description out."""
 
-
 from utils.exporting.description import write_description
 from utils.exporting.export import choose_format, export_network, format_exported
 from utils.model_utils.config import require
@@ -29,8 +28,11 @@ def export(config: SegformerConfig) -> None:
         file_format = choose_format(config.export_format, device.target)
         network, names = build.load_network(config, checkpoint)
         model = export_network(
-            build.build_export(config, network, file_format), [build.input_description(config)],
-            folder / config.config_name, file_format, output_names=build.OUTPUT_NAMES,
+            build.build_export(config, network, file_format),
+            [build.input_description(config)],
+            folder / config.config_name,
+            file_format,
+            output_names=build.OUTPUT_NAMES,
             reference=build.build_inference(config, network),
         )
         description = write_description(folder, build.describe_model(config, names, model))

@@ -67,8 +67,11 @@ def infer(config: SegformerConfig) -> None:
         sizes = len(predictor.input_sizes)
         logger.info("%s; the network was compiled for %d input size%s", predictor.describe(), sizes, "s" * (sizes != 1))
         if done.num_unreadable:
-            logger.warning("%d of %d images could not be read and have no result (each is named above)",
-                           done.num_unreadable, len(files))
+            logger.warning(
+                "%d of %d images could not be read and have no result (each is named above)",
+                done.num_unreadable,
+                len(files),
+            )
         logger.info("%s", format_total(done.seconds))
 
 
@@ -91,8 +94,14 @@ def find_inputs(path: Path, split: str, output: Path) -> tuple[ImageFile, ...]:
 
 
 def run(
-    predictor: Predictor, files: Sequence[ImageFile], bases: Sequence[PurePosixPath], folder: Path, *,
-    outputs: Outputs, colours: np.ndarray, log_interval: int,
+    predictor: Predictor,
+    files: Sequence[ImageFile],
+    bases: Sequence[PurePosixPath],
+    folder: Path,
+    *,
+    outputs: Outputs,
+    colours: np.ndarray,
+    log_interval: int,
 ) -> Inference:
     """Predicts images one after the other and writes their pictures at their own size.
 

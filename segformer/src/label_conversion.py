@@ -59,14 +59,18 @@ class ConversionReport:
     def check(self) -> None:
         """Raises BadValueError if a file could not be converted."""
         if self.failed:
-            raise BadValueError(f"{self.failed} annotations, named above, could not be converted; mend or remove them "
-                                "and give the command again: it goes on with what is missing")
+            raise BadValueError(
+                f"{self.failed} annotations, named above, could not be converted; mend or remove them "
+                "and give the command again: it goes on with what is missing"
+            )
 
 
 def format_report(report: ConversionReport) -> str:
     """Returns e.g. `made 3475 labels (0 of them from labelIds) in 95.2 s; 0 were there already, 0 failed`."""
-    return (f"made {report.from_polygons + report.from_ids} labels ({report.from_ids} of them from labelIds) in "
-            f"{report.seconds:.1f} s; {report.skipped} were there already, {report.failed} failed")
+    return (
+        f"made {report.from_polygons + report.from_ids} labels ({report.from_ids} of them from labelIds) in "
+        f"{report.seconds:.1f} s; {report.skipped} were there already, {report.failed} failed"
+    )
 
 
 def convert_labels(root: Path, processes: int) -> ConversionReport:
@@ -90,8 +94,9 @@ def convert_labels(root: Path, processes: int) -> ConversionReport:
     sources = find_annotations(root)
     jobs = [source for source in sources if not is_finished_label(target_of(source))]
     processes = min(processes, available_cores(), max(1, len(jobs)))
-    logger.info("%d labels to make with %d process(es), %d are there already", len(jobs), processes,
-                len(sources) - len(jobs))
+    logger.info(
+        "%d labels to make with %d process(es), %d are there already", len(jobs), processes, len(sources) - len(jobs)
+    )
     made = {POLYGONS_ENDING: 0, IDS_ENDING: 0}
     for source, fault in zip(jobs, track(_run(jobs, processes), len(jobs), "making labels"), strict=True):
         if fault:
@@ -99,8 +104,11 @@ def convert_labels(root: Path, processes: int) -> ConversionReport:
         else:
             made[_ending(source)] += 1
     return ConversionReport(
-        from_polygons=made[POLYGONS_ENDING], from_ids=made[IDS_ENDING], skipped=len(sources) - len(jobs),
-        failed=len(jobs) - sum(made.values()), seconds=time.perf_counter() - started,
+        from_polygons=made[POLYGONS_ENDING],
+        from_ids=made[IDS_ENDING],
+        skipped=len(sources) - len(jobs),
+        failed=len(jobs) - sum(made.values()),
+        seconds=time.perf_counter() - started,
     )
 
 
@@ -114,8 +122,9 @@ def find_annotations(root: Path) -> list[Path]:
     """
     folder = Path(root) / "gtFine"
     if not folder.is_dir():
-        raise MissingPathError(f"'{folder}' is not a folder; give the folder that holds gtFine, as in: "
-                               "convert_dataset.py data/cityscapes")
+        raise MissingPathError(
+            f"'{folder}' is not a folder; give the folder that holds gtFine, as in: convert_dataset.py data/cityscapes"
+        )
     chosen: dict[str, Path] = {}
     for where, _, names in os.walk(folder, followlinks=True):
         for name in names:
@@ -127,8 +136,10 @@ def find_annotations(root: Path) -> list[Path]:
             elif _is_leftover(path):
                 path.unlink(missing_ok=True)
     if not chosen:
-        raise MissingPathError(f"'{folder}' holds no annotation; wanted files like train/<city>/<name>"
-                               f"{POLYGONS_ENDING} or <name>{IDS_ENDING}")
+        raise MissingPathError(
+            f"'{folder}' holds no annotation; wanted files like train/<city>/<name>"
+            f"{POLYGONS_ENDING} or <name>{IDS_ENDING}"
+        )
     return sorted(chosen.values())
 
 
@@ -159,8 +170,10 @@ def label_from_polygons(path: Path) -> np.ndarray:
             f"annotation '{path}' cannot be read ({error.strerror}); check its permissions"
         ) from error
     except _CONTENT_ERRORS as error:
-        raise BadValueError(f"annotation '{path}' is broken ({type(error).__name__}: {error}); get the file anew, or "
-                            "remove it so that its labelIds file is taken") from error
+        raise BadValueError(
+            f"annotation '{path}' is broken ({type(error).__name__}: {error}); get the file anew, or "
+            "remove it so that its labelIds file is taken"
+        ) from error
     except SystemExit as error:  # this is how cityscapesscripts answers to a class that it does not know
         reason = said.getvalue().partition("\n")[0].removeprefix("ERROR: ")
         raise BadValueError(f"annotation '{path}' has a class that is none of Cityscapes: {reason}") from error
@@ -192,8 +205,10 @@ def _convert(source: Path) -> str | None:
     try:
         write_bytes(target, cv2.imencode(".png", label)[1].tobytes())
     except OSError as error:
-        raise BadStateError(f"label '{target}' cannot be written ({error.strerror}); check the folder's permissions "
-                            "and the disk, and give the command again: it goes on with what is missing") from error
+        raise BadStateError(
+            f"label '{target}' cannot be written ({error.strerror}); check the folder's permissions "
+            "and the disk, and give the command again: it goes on with what is missing"
+        ) from error
     return None
 
 
@@ -208,8 +223,10 @@ def _run(jobs: Sequence[Path], processes: int) -> Iterator[str | None]:
         try:
             yield from pool.map(_convert, jobs)
         except BrokenProcessPool as error:
-            raise BadStateError("a process that made labels was killed, perhaps for want of memory; give the command "
-                                "again with a lower --nproc: it goes on with what is missing") from error
+            raise BadStateError(
+                "a process that made labels was killed, perhaps for want of memory; give the command "
+                "again with a lower --nproc: it goes on with what is missing"
+            ) from error
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

@@ -89,10 +89,14 @@ def check_values(label: np.ndarray, path: Path, num_classes: int, ignore_label: 
     found = ", ".join(str(value) for value in wrong[:6]) + (", ..." if len(wrong) > 6 else "")
     wanted = f"wanted 0 to {num_classes - 1} and {ignore_label}"
     if num_classes == len(CITYSCAPES_CLASS_NAMES) and values[values != ignore_label].max() <= LARGEST_ID:
-        raise BadValueError(f"label '{path}' holds {found}, {wanted}: these look like the ids of a labelIds file; "
-                            f"delete it and make train ids with {CONVERTER}")
-    raise BadValueError(f"label '{path}' holds {found}, {wanted}: set class_num to the number of classes, or "
-                        "dataset_ignore_label to the value of pixels without a class")
+        raise BadValueError(
+            f"label '{path}' holds {found}, {wanted}: these look like the ids of a labelIds file; "
+            f"delete it and make train ids with {CONVERTER}"
+        )
+    raise BadValueError(
+        f"label '{path}' holds {found}, {wanted}: set class_num to the number of classes, or "
+        "dataset_ignore_label to the value of pixels without a class"
+    )
 
 
 def check_labels(pairs: Sequence[ImagePair], num_classes: int, ignore_label: int, sample: int = 64) -> None:
@@ -120,8 +124,12 @@ def check_labels(pairs: Sequence[ImagePair], num_classes: int, ignore_label: int
             empty.append(pair.label)
     logger.info("%d pairs of image and label; sizes of all and values of %d labels checked", len(pairs), len(chosen))
     if empty:
-        logger.warning("%d of %d labels looked at have no pixel with a class, first '%s': nothing is learnt from them",
-                       len(empty), len(chosen), empty[0])
+        logger.warning(
+            "%d of %d labels looked at have no pixel with a class, first '%s': nothing is learnt from them",
+            len(empty),
+            len(chosen),
+            empty[0],
+        )
 
 
 def image_header(path: Path) -> ImageHeader:
@@ -135,8 +143,9 @@ def image_header(path: Path) -> ImageHeader:
     if is_png(head):
         width, height, depth, colour_type = struct.unpack(">IIBB", head[16:_PNG_HEAD_BYTES])
         # whether there is an orientation is seen when the file is decoded
-        return ImageHeader(height, width, "PNG", _COLOUR_TYPES.get(colour_type, "?"), False,
-                           depth == 8 and colour_type in (0, 2))
+        return ImageHeader(
+            height, width, "PNG", _COLOUR_TYPES.get(colour_type, "?"), False, depth == 8 and colour_type in (0, 2)
+        )
     try:
         return read_header(head, str(path))
     except BadValueError:
@@ -161,7 +170,8 @@ def size_error(pair: ImagePair, image_size: tuple[int, int], label_shape: tuple[
     return BadValueError(
         f"label '{pair.label}' has {label_shape[0]}x{label_shape[1]} pixels (rows x columns), its image '{pair.image}' "
         f"{image_size[0]}x{image_size[1]}; they must be equal: make the label again from the image's annotation, or "
-        "put the right image there")
+        "put the right image there"
+    )
 
 
 def is_finished_label(path: Path) -> bool:
@@ -187,8 +197,9 @@ def label_size(data: bytes, path: Path, fix: str) -> tuple[int, int]:
     width, height, depth, colour_type = struct.unpack(">IIBB", data[16:_PNG_HEAD_BYTES])
     if (depth, colour_type) != (8, 0):
         kind = f"a {_COLOUR_TYPES.get(colour_type, 'damaged')} PNG file with {depth} bits"
-        raise BadValueError(f"label '{path}' is {kind}, wanted a grey one with 8 bits whose levels are the class "
-                            f"numbers; {fix}")
+        raise BadValueError(
+            f"label '{path}' is {kind}, wanted a grey one with 8 bits whose levels are the class numbers; {fix}"
+        )
     return height, width
 
 
@@ -202,5 +213,6 @@ def _head(path: Path, what: str, fix: str) -> bytes:
 
 
 def _unreadable(path: Path, what: str, fix: str, error: OSError) -> MissingPathError:
-    return MissingPathError(f"{what} '{path}' cannot be read ({error.strerror}); check the folder and its permissions, "
-                            f"or {fix}")
+    return MissingPathError(
+        f"{what} '{path}' cannot be read ({error.strerror}); check the folder and its permissions, or {fix}"
+    )

@@ -11,7 +11,7 @@ from mindspore.common.initializer import Initializer, Normal, TruncatedNormal
 from utils.cpu_kernels.operators import Linear
 
 LINEAR_STANDARD_DEVIATION = 0.02
-NORM_EPS = 1e-5   # of every layer and batch norm, as in transformers; the first release has 1e-6 in some of them
+NORM_EPS = 1e-5  # of every layer and batch norm, as in transformers; the first release has 1e-6 in some of them
 
 
 def linear_init() -> Initializer:
@@ -30,12 +30,22 @@ def convolution_init(kernel: int, out_channels: int = 1) -> Initializer:
 
 
 def convolution(
-    in_channels: int, out_channels: int, kernel: int, stride: int = 1, has_bias: bool = True,
+    in_channels: int,
+    out_channels: int,
+    kernel: int,
+    stride: int = 1,
+    has_bias: bool = True,
 ) -> nn.Conv2d:
     """Returns a convolution without padding, weight initialised by `convolution_init`, bias 0."""
     return nn.Conv2d(
-        in_channels, out_channels, kernel, stride, pad_mode="valid", has_bias=has_bias,
-        weight_init=convolution_init(kernel, out_channels), bias_init="zeros" if has_bias else None,
+        in_channels,
+        out_channels,
+        kernel,
+        stride,
+        pad_mode="valid",
+        has_bias=has_bias,
+        weight_init=convolution_init(kernel, out_channels),
+        bias_init="zeros" if has_bias else None,
     )
 
 
@@ -61,5 +71,3 @@ def scaled(residual: Tensor, scales: Tensor | None, index: int) -> Tensor:
 def parameter_count(cell: nn.Cell) -> int:
     """Returns the number of weights that training changes (moving statistics of batch norm are not counted)."""
     return sum(math.prod(parameter.shape) for parameter in cell.trainable_params())
-
-

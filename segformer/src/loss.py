@@ -35,8 +35,14 @@ class SegmentationLoss(nn.Cell):
     loss_names = ("loss",)
 
     def __init__(
-        self, num_classes: int, *, ignore_label: int = 255, class_weights: Sequence[float] | None = None,
-        ohem_threshold: float | None = None, ohem_min_kept: int = 100000, workers: Workers = ALONE,
+        self,
+        num_classes: int,
+        *,
+        ignore_label: int = 255,
+        class_weights: Sequence[float] | None = None,
+        ohem_threshold: float | None = None,
+        ohem_min_kept: int = 100000,
+        workers: Workers = ALONE,
     ) -> None:
         super().__init__()
         self.num_classes = num_classes

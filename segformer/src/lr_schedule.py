@@ -11,7 +11,12 @@ def constant_schedule(lr: float, total_steps: int, warmup_steps: int = 0, warmup
 
 
 def poly_schedule(
-    lr: float, total_steps: int, warmup_steps: int = 0, warmup_ratio: float = 1.0, *, power: float = 1.0,
+    lr: float,
+    total_steps: int,
+    warmup_steps: int = 0,
+    warmup_ratio: float = 1.0,
+    *,
+    power: float = 1.0,
     lr_end: float = 0.0,
 ) -> np.ndarray:
     """Falls from `lr` to `lr_end` as (1 - progress) ** power, the paper's decay with power 1.

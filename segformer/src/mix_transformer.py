@@ -71,8 +71,15 @@ class PatchEmbed(nn.Cell):
 
     def __init__(self, in_channels: int, channels: int, kernel: int, stride: int) -> None:
         super().__init__()
-        self.conv = Convolution(in_channels, channels, kernel, stride, has_bias=True,
-                                weight_init=convolution_init(kernel, channels), bias_init="zeros")
+        self.conv = Convolution(
+            in_channels,
+            channels,
+            kernel,
+            stride,
+            has_bias=True,
+            weight_init=convolution_init(kernel, channels),
+            bias_init="zeros",
+        )
         self.norm = LayerNorm(channels, NORM_EPS)
 
     def construct(self, feature: Tensor) -> tuple[Tensor, tuple[int, int]]:

@@ -7,7 +7,7 @@ from utils.model_utils.errors import BadValueError
 from utils.training.optimizer import AdamW, Sgd
 
 HEAD = "head."
-POSITION_CONVOLUTION = ".mlp.position."   # the 3x3 convolution in a block, which tells it where a pixel is
+POSITION_CONVOLUTION = ".mlp.position."  # the 3x3 convolution in a block, which tells it where a pixel is
 
 
 def is_undecayed(name: str, num_dimensions: int) -> bool:
@@ -16,7 +16,12 @@ def is_undecayed(name: str, num_dimensions: int) -> bool:
 
 
 def build_optimizer(
-    name: str, network: nn.Cell, *, weight_decay: float, momentum: float = 0.9, head_lr_factor: float = 1.0,
+    name: str,
+    network: nn.Cell,
+    *,
+    weight_decay: float,
+    momentum: float = 0.9,
+    head_lr_factor: float = 1.0,
     no_decay_norm_bias: bool = False,
 ) -> AdamW | Sgd:
     """Builds the optimizer of a `Segformer`; its rate is set before each step.

@@ -49,8 +49,11 @@ def format_accuracy(matrix: ConfusionMatrix, class_names: Sequence[str]) -> str:
         for name, value in zip(class_names, accuracy, strict=True)
     ]
     lines += [
-        RULE, f"===> mean accuracy: {matrix.mean_accuracy()}", f"===> pixel accuracy: {matrix.pixel_accuracy()}",
-        format_absent(matrix, class_names), RULE,
+        RULE,
+        f"===> mean accuracy: {matrix.mean_accuracy()}",
+        f"===> pixel accuracy: {matrix.pixel_accuracy()}",
+        format_absent(matrix, class_names),
+        RULE,
     ]
     return "\n".join(lines)
 
@@ -61,15 +64,19 @@ def format_absent(matrix: ConfusionMatrix, class_names: Sequence[str]) -> str:
     total = len(class_names)
     if not absent:
         return f"===> mIoU is over all {total} classes"
-    return (f"===> mIoU is over {total - len(absent)} of {total} classes; neither labelled nor predicted, so left out: "
-            f"{', '.join(absent)}")
+    return (
+        f"===> mIoU is over {total - len(absent)} of {total} classes; neither labelled nor predicted, so left out: "
+        f"{', '.join(absent)}"
+    )
 
 
 def format_manner(evaluation: Evaluation, how: str) -> str:
     """Returns what was evaluated and how, e.g. `evaluated 500 images, whole image in 512x1024; ...`."""
     sizes = evaluation.num_input_sizes
-    return (f"evaluated {evaluation.num_images} images, {how}; scored at the size of the labels; the network was "
-            f"compiled for {sizes} input size{'s' * (sizes != 1)}")
+    return (
+        f"evaluated {evaluation.num_images} images, {how}; scored at the size of the labels; the network was "
+        f"compiled for {sizes} input size{'s' * (sizes != 1)}"
+    )
 
 
 def result_of(evaluation: Evaluation, class_names: Sequence[str], how: str, checkpoint: Path) -> dict:

@@ -40,8 +40,10 @@ def score(arguments: PostprocessArguments) -> None:
     start = time.monotonic()
     matrix = _count(results, labels, description)
     evaluation = Evaluation(matrix, len(results.images), time.monotonic() - start, num_input_sizes=1)
-    names, how = description.class_names, f"whole image in {description.preprocessing.height}x" \
-                                          f"{description.preprocessing.width}"
+    names, how = (
+        description.class_names,
+        f"whole image in {description.preprocessing.height}x{description.preprocessing.width}",
+    )
     content = result_of(evaluation, names, how, results.model) | {"num_skipped": len(results.skipped)}
     write_result(arguments.run_dir / "result.json", json.dumps(content, indent=2, ensure_ascii=False).encode())
     print(format_result(matrix, names, description.file))
@@ -76,7 +78,8 @@ def find_labels(path: Path, split: str, files: Sequence[str]) -> list[Path]:
     if missing:
         raise MissingPathError(
             f"{len(missing)} of the {len(files)} images have no label in '{folder}', first {missing[0]}; make labels "
-            "with tools/convert_dataset.py, or give the folder that holds them")
+            "with tools/convert_dataset.py, or give the folder that holds them"
+        )
     return [_choose(present[name], PurePosixPath(file).parent.name) for name, file in zip(names, files, strict=True)]
 
 
@@ -113,8 +116,10 @@ def _choose(labels: Sequence[Path], city: str) -> Path:
     if len(labels) > 1:
         labels = [label for label in labels if label.parent.name == city] or labels
     if len(labels) > 1:
-        raise BadValueError(f"'{labels[0]}' and '{labels[1]}' may both be the label of one image: give the folder of "
-                            "the split whose images these are")
+        raise BadValueError(
+            f"'{labels[0]}' and '{labels[1]}' may both be the label of one image: give the folder of "
+            "the split whose images these are"
+        )
     return labels[0]
 
 
@@ -122,4 +127,5 @@ def _check_size(image: ResultImage, shape: tuple[int, int], path: Path) -> None:
     if (image.height, image.width) != shape:
         raise BadValueError(
             f"label '{path}' has {shape[0]}x{shape[1]} pixels (rows x columns), its image '{image.file}' "
-            f"{image.height}x{image.width}; they must be equal: give the labels of these images")
+            f"{image.height}x{image.width}; they must be equal: give the labels of these images"
+        )

@@ -27,30 +27,34 @@ class SegformerHead(nn.Cell):
     """
 
     def __init__(
-        self, widths: tuple[int, int, int, int], channels: int, num_classes: int, has_frozen_statistics: bool = False,
+        self,
+        widths: tuple[int, int, int, int],
+        channels: int,
+        num_classes: int,
+        has_frozen_statistics: bool = False,
     ) -> None:
         super().__init__()
         self.channels = channels
         self.projections = nn.CellList([linear(width, channels) for width in widths])
         self.fuse = convolution(channels * len(widths), channels, 1, has_bias=False)
         self.norm = nn.BatchNorm2d(
-            channels, eps=NORM_EPS, momentum=0.9, use_batch_statistics=False if has_frozen_statistics else None)
+            channels, eps=NORM_EPS, momentum=0.9, use_batch_statistics=False if has_frozen_statistics else None
+        )
         self.resize = ResizeBilinear()
         self.classifier = nn.Conv2d(
-            channels, num_classes, 1, has_bias=True, weight_init=linear_init(), bias_init="zeros")
+            channels, num_classes, 1, has_bias=True, weight_init=linear_init(), bias_init="zeros"
+        )
 
     def fused_level(self, level: int, feature: Tensor) -> Tensor:
         """Projects a level and applies its part of the fusing layer: float32[N, C, H, W] -> float32[N, D, H, W]."""
         projection = self.projections[level]
-        first = (len(self.projections) - 1 - level) * self.channels   # the smallest feature comes first
-        part = self.fuse.weight[:, first: first + self.channels, 0, 0]    # [D, D]
-        weight = ops.expand_dims(ops.expand_dims(ops.matmul(part, projection.weight), -1), -1)   # [D, C, 1, 1]
+        first = (len(self.projections) - 1 - level) * self.channels  # the smallest feature comes first
+        part = self.fuse.weight[:, first : first + self.channels, 0, 0]  # [D, D]
+        weight = ops.expand_dims(ops.expand_dims(ops.matmul(part, projection.weight), -1), -1)  # [D, C, 1, 1]
         bias = ops.matmul(part, projection.bias).reshape(1, -1, 1, 1)
         return ops.conv2d(feature, weight.astype(feature.dtype)) + bias.astype(feature.dtype)
 
-    def construct(
-        self, features: tuple[Tensor, Tensor, Tensor, Tensor], channel_scale: Tensor | None = None
-    ) -> Tensor:
+    def construct(self, features: tuple[Tensor, Tensor, Tensor, Tensor], channel_scale: Tensor | None = None) -> Tensor:
         """Computes the logits.
 
         Args:

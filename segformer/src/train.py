@@ -87,8 +87,10 @@ def train(config: SegformerConfig) -> TrainResult:
 def _build_trainer(config: SegformerConfig, run: Run) -> Trainer:
     workers = run.workers
     checkpoints = CheckpointFolder(
-        run.folder.checkpoints_path, pattern=checkpoint_name(config.backbone, "{epoch}"),
-        best_name=checkpoint_name(config.backbone, "best"), keep_last=config.keep_checkpoint_max,
+        run.folder.checkpoints_path,
+        pattern=checkpoint_name(config.backbone, "{epoch}"),
+        best_name=checkpoint_name(config.backbone, "best"),
+        keep_last=config.keep_checkpoint_max,
     )
     begins_anew = not config.resume or (config.resume == AUTO and not workers.broadcast(checkpoints.files()))
     pretrained = build.find_pretrained(config) if begins_anew else None
@@ -98,8 +100,10 @@ def _build_trainer(config: SegformerConfig, run: Run) -> Trainer:
     if pretrained is not None:
         build.load_pretrained(config, network, pretrained)
     elif begins_anew and config.norm_statistics == "frozen":
-        logger.warning("norm_statistics is frozen without pretrained weights: the head normalises nothing; set "
-                       "--load_ckpt=True, or --norm_statistics=trained")
+        logger.warning(
+            "norm_statistics is frozen without pretrained weights: the head normalises nothing; set "
+            "--load_ckpt=True, or --norm_statistics=trained"
+        )
     step = build.build_train_step(config, network, resolve_amp_level(config.amp_level, run.device.target), workers)
     names = build.names_of_classes(config)
     log_plan(len(pairs), names, build.effective_lr(config, source.images_per_step), source.images_per_step)
@@ -109,9 +113,16 @@ def _build_trainer(config: SegformerConfig, run: Run) -> Trainer:
         evaluator = build.build_evaluator(config, network, evaluation_pairs, names, workers)
         evaluate = InTrainingEvaluation(evaluator, config.backbone)
     return build_trainer(
-        config, run, step=step, source=source, checkpoints=checkpoints,
+        config,
+        run,
+        step=step,
+        source=source,
+        checkpoints=checkpoints,
         earlier=pretrained if config.pre_trained_epoch_size else None,
         learning_rates=build.build_schedule(config, source.steps_per_epoch, source.images_per_step),
-        suite=build.SUITE, class_names=names, lines=LogLines(), evaluate=evaluate,
+        suite=build.SUITE,
+        class_names=names,
+        lines=LogLines(),
+        evaluate=evaluate,
         best_metric=BEST_METRIC if config.save_best_ckpt else "",
     )

@@ -54,12 +54,15 @@ class EncoderNaming:
         for stage, depth in enumerate(depths):
             own, at = f"backbone.stages.{stage}", {"stage": stage, "number": stage + 1}
             sources |= convolution_sources(
-                f"{own}.patch_embed.conv", prefix + self.patch_conv.format(**at), has_bias=True)
+                f"{own}.patch_embed.conv", prefix + self.patch_conv.format(**at), has_bias=True
+            )
             sources |= _norm_sources(f"{own}.patch_embed.norm", prefix + self.patch_norm.format(**at))
             for block in range(depth):
                 sources |= self._block_sources(
-                    f"{own}.blocks.{block}", prefix + self.block.format(**at, block=block),
-                    reduces=stage < NUM_STAGES - 1)
+                    f"{own}.blocks.{block}",
+                    prefix + self.block.format(**at, block=block),
+                    reduces=stage < NUM_STAGES - 1,
+                )
             sources |= _norm_sources(f"{own}.norm", prefix + self.stage_norm.format(**at))
         return sources
 
@@ -74,8 +77,9 @@ class EncoderNaming:
 
     def widths(self, prefix: str, arrays: Mapping[str, np.ndarray]) -> tuple[int, ...]:
         """Returns the channels of the stages that a file has."""
-        names = [prefix + self.patch_conv.format(stage=stage, number=stage + 1) + ".weight"
-                 for stage in range(NUM_STAGES)]
+        names = [
+            prefix + self.patch_conv.format(stage=stage, number=stage + 1) + ".weight" for stage in range(NUM_STAGES)
+        ]
         return tuple(arrays[name].shape[0] for name in names if name in arrays and arrays[name].ndim)
 
     def depths(self, prefix: str, names: Iterable[str]) -> tuple[int, ...]:
@@ -117,7 +121,9 @@ class HeadNaming:
             foreign = self.projection.format(level=level, number=level + 1)
             sources |= convolution_sources(f"head.projections.{level}", foreign, has_bias=True)
         return {
-            **sources, **convolution_sources("head.fuse", self.fuse), **batch_norm_sources("head.norm", self.norm),
+            **sources,
+            **convolution_sources("head.fuse", self.fuse),
+            **batch_norm_sources("head.norm", self.norm),
             **convolution_sources("head.classifier", self.classifier, has_bias=True),
         }
 
@@ -125,55 +131,87 @@ class HeadNaming:
 RELEASE = EncoderNaming(
     title="the names of the first release (mit_b*.pth)",
     prefixes=("", "backbone."),
-    patch_conv="patch_embed{number}.proj", patch_norm="patch_embed{number}.norm", stage_norm="norm{number}",
+    patch_conv="patch_embed{number}.proj",
+    patch_norm="patch_embed{number}.norm",
+    stage_norm="norm{number}",
     block="block{number}.{block}",
     parts={
-        "attention_norm": "norm1", "attention.query": "attn.q", "attention.key": "attn.kv[key]",
-        "attention.value": "attn.kv[value]", "attention.reduction": "attn.sr", "attention.reduction_norm": "attn.norm",
-        "attention.output": "attn.proj", "mlp_norm": "norm2", "mlp.expand": "mlp.fc1",
-        "mlp.position": "mlp.dwconv.dwconv", "mlp.contract": "mlp.fc2",
+        "attention_norm": "norm1",
+        "attention.query": "attn.q",
+        "attention.key": "attn.kv[key]",
+        "attention.value": "attn.kv[value]",
+        "attention.reduction": "attn.sr",
+        "attention.reduction_norm": "attn.norm",
+        "attention.output": "attn.proj",
+        "mlp_norm": "norm2",
+        "mlp.expand": "mlp.fc1",
+        "mlp.position": "mlp.dwconv.dwconv",
+        "mlp.contract": "mlp.fc2",
     },
     dropped={r"head\.(weight|bias)": "head.*, the classifier of ImageNet"},
 )
 MMSEGMENTATION = EncoderNaming(
     title="MMSegmentation's names",
     prefixes=("", "backbone."),
-    patch_conv="layers.{stage}.0.projection", patch_norm="layers.{stage}.0.norm", stage_norm="layers.{stage}.2",
+    patch_conv="layers.{stage}.0.projection",
+    patch_norm="layers.{stage}.0.norm",
+    stage_norm="layers.{stage}.2",
     block="layers.{stage}.1.{block}",
     parts={
-        "attention_norm": "norm1", "attention.query": "attn.attn.in_proj[query]",
-        "attention.key": "attn.attn.in_proj[key]", "attention.value": "attn.attn.in_proj[value]",
-        "attention.reduction": "attn.sr", "attention.reduction_norm": "attn.norm",
-        "attention.output": "attn.attn.out_proj", "mlp_norm": "norm2", "mlp.expand": "ffn.layers.0",
-        "mlp.position": "ffn.layers.1", "mlp.contract": "ffn.layers.4",
+        "attention_norm": "norm1",
+        "attention.query": "attn.attn.in_proj[query]",
+        "attention.key": "attn.attn.in_proj[key]",
+        "attention.value": "attn.attn.in_proj[value]",
+        "attention.reduction": "attn.sr",
+        "attention.reduction_norm": "attn.norm",
+        "attention.output": "attn.attn.out_proj",
+        "mlp_norm": "norm2",
+        "mlp.expand": "ffn.layers.0",
+        "mlp.position": "ffn.layers.1",
+        "mlp.contract": "ffn.layers.4",
     },
     dropped={},
 )
 TRANSFORMERS = EncoderNaming(
     title="transformers' names",
     prefixes=("segformer.", ""),
-    patch_conv="encoder.patch_embeddings.{stage}.proj", patch_norm="encoder.patch_embeddings.{stage}.layer_norm",
-    stage_norm="encoder.layer_norm.{stage}", block="encoder.block.{stage}.{block}",
+    patch_conv="encoder.patch_embeddings.{stage}.proj",
+    patch_norm="encoder.patch_embeddings.{stage}.layer_norm",
+    stage_norm="encoder.layer_norm.{stage}",
+    block="encoder.block.{stage}.{block}",
     parts={
-        "attention_norm": "layer_norm_1", "attention.query": "attention.self.query",
-        "attention.key": "attention.self.key", "attention.value": "attention.self.value",
-        "attention.reduction": "attention.self.sr", "attention.reduction_norm": "attention.self.layer_norm",
-        "attention.output": "attention.output.dense", "mlp_norm": "layer_norm_2", "mlp.expand": "mlp.dense1",
-        "mlp.position": "mlp.dwconv.dwconv", "mlp.contract": "mlp.dense2",
+        "attention_norm": "layer_norm_1",
+        "attention.query": "attention.self.query",
+        "attention.key": "attention.self.key",
+        "attention.value": "attention.self.value",
+        "attention.reduction": "attention.self.sr",
+        "attention.reduction_norm": "attention.self.layer_norm",
+        "attention.output": "attention.output.dense",
+        "mlp_norm": "layer_norm_2",
+        "mlp.expand": "mlp.dense1",
+        "mlp.position": "mlp.dwconv.dwconv",
+        "mlp.contract": "mlp.dense2",
     },
     dropped={r"classifier\.(weight|bias)": "classifier.*, that of ImageNet"},
 )
 TRANSFORMERS_MODULES = EncoderNaming(
     title="the names of transformers 5's modules",
     prefixes=("segformer.", ""),
-    patch_conv="stages.{stage}.patch_embeddings.proj", patch_norm="stages.{stage}.patch_embeddings.layer_norm",
-    stage_norm="stages.{stage}.layer_norm", block="stages.{stage}.blocks.{block}",
+    patch_conv="stages.{stage}.patch_embeddings.proj",
+    patch_norm="stages.{stage}.patch_embeddings.layer_norm",
+    stage_norm="stages.{stage}.layer_norm",
+    block="stages.{stage}.blocks.{block}",
     parts={
-        "attention_norm": "layernorm_before", "attention.query": "attention.q_proj",
-        "attention.key": "attention.k_proj", "attention.value": "attention.v_proj",
+        "attention_norm": "layernorm_before",
+        "attention.query": "attention.q_proj",
+        "attention.key": "attention.k_proj",
+        "attention.value": "attention.v_proj",
         "attention.reduction": "attention.sequence_reduction.sequence_reduction",
-        "attention.reduction_norm": "attention.sequence_reduction.layer_norm", "attention.output": "attention.o_proj",
-        "mlp_norm": "layernorm_after", "mlp.expand": "mlp.fc1", "mlp.position": "mlp.dwconv.dwconv",
+        "attention.reduction_norm": "attention.sequence_reduction.layer_norm",
+        "attention.output": "attention.o_proj",
+        "mlp_norm": "layernorm_after",
+        "mlp.expand": "mlp.fc1",
+        "mlp.position": "mlp.dwconv.dwconv",
         "mlp.contract": "mlp.fc2",
     },
     dropped=TRANSFORMERS.dropped,
@@ -182,11 +220,16 @@ ENCODERS = (RELEASE, MMSEGMENTATION, TRANSFORMERS, TRANSFORMERS_MODULES)
 
 _HEAD = "decode_head."
 _TRANSFORMERS_HEAD = {
-    "fuse": f"{_HEAD}linear_fuse", "norm": f"{_HEAD}batch_norm", "classifier": f"{_HEAD}classifier", "dropped": {},
+    "fuse": f"{_HEAD}linear_fuse",
+    "norm": f"{_HEAD}batch_norm",
+    "classifier": f"{_HEAD}classifier",
+    "dropped": {},
 }
 HEADS = (
     HeadNaming(
-        projection=f"{_HEAD}linear_c{{number}}.proj", fuse=f"{_HEAD}linear_fuse.conv", norm=f"{_HEAD}linear_fuse.bn",
+        projection=f"{_HEAD}linear_c{{number}}.proj",
+        fuse=f"{_HEAD}linear_fuse.conv",
+        norm=f"{_HEAD}linear_fuse.bn",
         classifier=f"{_HEAD}linear_pred",
         dropped={r"decode_head\.conv_seg\.(weight|bias)": "decode_head.conv_seg.*, a layer that the head never uses"},
     ),

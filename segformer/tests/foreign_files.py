@@ -29,11 +29,15 @@ def file_names(model):
         (r"segformer\.stages\.(\d)\.patch_embeddings\.", r"segformer.encoder.patch_embeddings.\1."),
         (r"segformer\.stages\.(\d)\.blocks\.", r"segformer.encoder.block.\1."),
         (r"segformer\.stages\.(\d)\.layer_norm", r"segformer.encoder.layer_norm.\1"),
-        (r"attention\.q_proj", "attention.self.query"), (r"attention\.k_proj", "attention.self.key"),
-        (r"attention\.v_proj", "attention.self.value"), (r"attention\.o_proj", "attention.output.dense"),
+        (r"attention\.q_proj", "attention.self.query"),
+        (r"attention\.k_proj", "attention.self.key"),
+        (r"attention\.v_proj", "attention.self.value"),
+        (r"attention\.o_proj", "attention.output.dense"),
         (r"sequence_reduction\.sequence_reduction", "self.sr"),
         (r"attention\.sequence_reduction\.layer_norm", "attention.self.layer_norm"),
-        (r"mlp\.fc", "mlp.dense"), ("layernorm_before", "layer_norm_1"), ("layernorm_after", "layer_norm_2"),
+        (r"mlp\.fc", "mlp.dense"),
+        ("layernorm_before", "layer_norm_1"),
+        ("layernorm_after", "layer_norm_2"),
         ("linear_projections", "linear_c"),
     )
     return {_renamed(name, renames): value for name, value in model.state_dict().items()}
@@ -45,14 +49,17 @@ def release(model):
     for name in [name for name in weights if ".attn.key." in name]:
         pair = weights.pop(name), weights.pop(name.replace("key", "value"))
         weights[name.replace("key", "kv")] = torch.cat(pair)
-    return weights | {"decode_head.conv_seg.weight": torch.zeros(19, 128, 1, 1),
-                      "decode_head.conv_seg.bias": torch.zeros(19)}
+    return weights | {
+        "decode_head.conv_seg.weight": torch.zeros(19, 128, 1, 1),
+        "decode_head.conv_seg.bias": torch.zeros(19),
+    }
 
 
 def release_backbone(model):
     """The encoder of the first release with its classifier of ImageNet."""
-    weights = {name.removeprefix("backbone."): value for name, value in release(model).items()
-               if name.startswith("backbone.")}
+    weights = {
+        name.removeprefix("backbone."): value for name, value in release(model).items() if name.startswith("backbone.")
+    }
     return weights | {"head.weight": torch.zeros(1000, 256), "head.bias": torch.zeros(1000)}
 
 

@@ -26,8 +26,14 @@ MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
 def _settings(**changes):
     values = {
-        "base_size": (64, 128), "crop_size": (48, 80), "scale_range": (0.5, 2.0), "cat_max_ratio": 0.75,
-        "flip_ratio": 0.5, "photometric_distortion": False, "mean": MEAN, "std": STD,
+        "base_size": (64, 128),
+        "crop_size": (48, 80),
+        "scale_range": (0.5, 2.0),
+        "cat_max_ratio": 0.75,
+        "flip_ratio": 0.5,
+        "photometric_distortion": False,
+        "mean": MEAN,
+        "std": STD,
     }
     return AugmentSettings(**{**values, **changes})
 
@@ -40,21 +46,24 @@ def _blocks(height, width, side=16, seed=0):
     return image, label
 
 
-@pytest.mark.parametrize(("size", "base", "ratio", "wanted"), [
-    ((1024, 2048), (512, 1024), 1.0, (512, 1024)),
-    ((1024, 2048), (512, 1024), 0.5, (256, 512)),
-    ((1024, 2048), (512, 1024), 2.0, (1024, 2048)),
-    # 0.7 * (512, 1024) is cut to (358, 716); 716 / 2048 = 0.349609 and 358 / 1024 = 0.349609
-    ((1024, 2048), (512, 1024), 0.7, (358, 716)),
-    # a square base and a wide image: the long side decides, 1024 / 2048
-    ((1024, 2048), (1024, 1024), 1.0, (512, 1024)),
-    # the short side decides: min(1024 / 500, 512 / 375) = 1.365333; 375 * it = 512, 500 * it = 682.67
-    ((375, 500), (512, 1024), 1.0, (512, 683)),
-    # an upright image fits into the upright base
-    ((2048, 1024), (512, 1024), 1.0, (1024, 512)),
-    ((1, 1), (512, 1024), 1.0, (512, 512)),
-    ((1, 9000), (512, 1024), 0.5, (1, 512)),
-])
+@pytest.mark.parametrize(
+    ("size", "base", "ratio", "wanted"),
+    [
+        ((1024, 2048), (512, 1024), 1.0, (512, 1024)),
+        ((1024, 2048), (512, 1024), 0.5, (256, 512)),
+        ((1024, 2048), (512, 1024), 2.0, (1024, 2048)),
+        # 0.7 * (512, 1024) is cut to (358, 716); 716 / 2048 = 0.349609 and 358 / 1024 = 0.349609
+        ((1024, 2048), (512, 1024), 0.7, (358, 716)),
+        # a square base and a wide image: the long side decides, 1024 / 2048
+        ((1024, 2048), (1024, 1024), 1.0, (512, 1024)),
+        # the short side decides: min(1024 / 500, 512 / 375) = 1.365333; 375 * it = 512, 500 * it = 682.67
+        ((375, 500), (512, 1024), 1.0, (512, 683)),
+        # an upright image fits into the upright base
+        ((2048, 1024), (512, 1024), 1.0, (1024, 512)),
+        ((1, 1), (512, 1024), 1.0, (512, 512)),
+        ((1, 9000), (512, 1024), 0.5, (1, 512)),
+    ],
+)
 def test_scaled_size_is_mmsegmentations_rule(size, base, ratio, wanted):
     assert scaled_size(size, base, ratio) == wanted
 
@@ -156,8 +165,11 @@ def test_padding_is_the_mean_colour_and_ignored():
 
 @settings(max_examples=40, deadline=None)
 @given(
-    height=st.integers(1, 90), width=st.integers(1, 90), seed=st.integers(0, 2**31),
-    flip=st.sampled_from([0.0, 0.5, 1.0]), distorts=st.booleans(),
+    height=st.integers(1, 90),
+    width=st.integers(1, 90),
+    seed=st.integers(0, 2**31),
+    flip=st.sampled_from([0.0, 0.5, 1.0]),
+    distorts=st.booleans(),
 )
 def test_any_image_gives_the_input_size_and_known_classes(height, width, seed, flip, distorts):
     image, label = _blocks(height, width, side=8, seed=seed)
@@ -196,8 +208,10 @@ def test_colours_change_and_labels_do_not():
     distorted = _settings(photometric_distortion=True)
     colourful = [augment(image, label, distorted, generator(0, 1, item)) for item in range(8)]
     np.testing.assert_array_equal(colourful[5][1], plain[1])
-    changed = [not np.array_equal(one[0], augment(image, label, _settings(), generator(0, 1, item))[0])
-               for item, one in enumerate(colourful)]
+    changed = [
+        not np.array_equal(one[0], augment(image, label, _settings(), generator(0, 1, item))[0])
+        for item, one in enumerate(colourful)
+    ]
     assert sum(changed) >= 5  # each of four steps is on in half of the images
 
 

@@ -20,9 +20,19 @@ from utils.training.checkpoint_file import read_checkpoint_file
 SUITE = Path(__file__).resolve().parent.parent
 BACKBONE = ("--backbone_widths=[4,8,10,16]", "--backbone_depths=[1,1,1,1]", "--decoder_channels=8")
 TINY = (
-    "--config_path=config/custom.yaml", *BACKBONE, "--class_num=4", "--base_size=[32,64]", "--crop_size=[32,32]",
-    "--batch_size=2", "--warmup_steps=1", "--train_log_interval=1", "--eval_interval=1", "--device_target=CPU",
-    "--dataset_num_parallel_workers=1", "--drop_path_rate=0.1", "--head_dropout=0.1",
+    "--config_path=config/custom.yaml",
+    *BACKBONE,
+    "--class_num=4",
+    "--base_size=[32,64]",
+    "--crop_size=[32,32]",
+    "--batch_size=2",
+    "--warmup_steps=1",
+    "--train_log_interval=1",
+    "--eval_interval=1",
+    "--device_target=CPU",
+    "--dataset_num_parallel_workers=1",
+    "--drop_path_rate=0.1",
+    "--head_dropout=0.1",
 )
 LINE = re.compile(
     r"Epoch (?P<epoch>\d+)/2, step:(?P<step>\d+)/2, loss:\d\.\d+, overflow:False, loss_scale:1.0, step cost:\d+ms"
@@ -33,8 +43,12 @@ pytestmark = pytest.mark.end_to_end
 
 def _run(script, *arguments, cwd=None, timeout=300):
     return subprocess.run(
-        [sys.executable, str(SUITE / script), *arguments], cwd=cwd or SUITE, capture_output=True, text=True,
-        timeout=timeout, check=False,
+        [sys.executable, str(SUITE / script), *arguments],
+        cwd=cwd or SUITE,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
     )
 
 
@@ -106,7 +120,7 @@ def test_two_steps_and_two_after_resuming_are_four_steps_bit_for_bit(trained, da
     (tmp_path / "checkpoint").mkdir()
     first = trained / "checkpoint" / "segformer_mit_b0_1.ckpt"
     (tmp_path / "checkpoint" / first.name).write_bytes(first.read_bytes())
-    _succeed("train.py", *common, "--resume=auto", "--load_ckpt=True")   # pretrained weights are not asked for again
+    _succeed("train.py", *common, "--resume=auto", "--load_ckpt=True")  # pretrained weights are not asked for again
     whole, parts = (
         read_checkpoint_file(folder / "checkpoint" / "segformer_mit_b0_2.ckpt") for folder in (trained, tmp_path)
     )
@@ -118,9 +132,20 @@ def test_two_steps_and_two_after_resuming_are_four_steps_bit_for_bit(trained, da
 def test_other_losses_and_schedules_train_from_pretrained_weights(trained, data, tmp_path):
     weights = trained / "checkpoint" / "segformer_mit_b0_best.ckpt"
     finished = _succeed(
-        "train.py", *TINY, "--epoch_size=2", f"--data_path={data}", f"--run_dir={tmp_path}", "--run_eval=False",
-        "--load_ckpt=True", f"--pretrained_ckpt_path={weights}", "--lr_schedule=cosine", "--head_lr_factor=10",
-        "--class_weights=[1,2,3,4]", "--ohem_threshold=0.7", "--ohem_min_kept=100", "--accumulate_steps=2",
+        "train.py",
+        *TINY,
+        "--epoch_size=2",
+        f"--data_path={data}",
+        f"--run_dir={tmp_path}",
+        "--run_eval=False",
+        "--load_ckpt=True",
+        f"--pretrained_ckpt_path={weights}",
+        "--lr_schedule=cosine",
+        "--head_lr_factor=10",
+        "--class_weights=[1,2,3,4]",
+        "--ohem_threshold=0.7",
+        "--ohem_min_kept=100",
+        "--accumulate_steps=2",
     )
     assert "loaded" in finished.stdout + finished.stderr
     assert (tmp_path / "checkpoint" / "segformer_mit_b0_2.ckpt").is_file()
@@ -156,7 +181,8 @@ def test_missing_pretrained_weights_name_the_flag_and_the_converter(data, tmp_pa
 def test_a_bad_argument_is_one_sentence(arguments, words, data, tmp_path, monkeypatch):
     """In this process, which may have taken its device; what the command makes of a sentence is tested above."""
     monkeypatch.setattr(
-        "utils.training.run.set_up_device", lambda target, *_, **__: DeviceInfo(choose_device(target), 0, 0, 1))
+        "utils.training.run.set_up_device", lambda target, *_, **__: DeviceInfo(choose_device(target), 0, 0, 1)
+    )
     with pytest.raises(UserError) as caught:
         train(load([*TINY, f"--data_path={data}", f"--run_dir={tmp_path / 'run'}", *arguments], program="train.py"))
     assert words in str(caught.value)

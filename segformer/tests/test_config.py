@@ -183,8 +183,17 @@ def test_every_key_is_described_and_has_a_group():
 
 
 def test_effective_configuration_reads_back_equal(tmp_path):
-    config = load(["--data_path=x", "--class_num=2", "--class_names=[a, b c]", "--class_weights=[1, 0.5]",
-                   "--backbone_widths=[8, 16, 20, 32]", "--ohem_threshold=0.7", "--eval_scales=[0.5, 1]"])
+    config = load(
+        [
+            "--data_path=x",
+            "--class_num=2",
+            "--class_names=[a, b c]",
+            "--class_weights=[1, 0.5]",
+            "--backbone_widths=[8, 16, 20, 32]",
+            "--ohem_threshold=0.7",
+            "--eval_scales=[0.5, 1]",
+        ]
+    )
     (tmp_path / "config.yaml").write_text(dump_config(config))
     assert load(["--config_path=config.yaml"]) == config
 

@@ -47,7 +47,10 @@ def run_printed(report, *arguments):
     printed = re.search(r"\((?:the encoder|the whole network): (.*?)\)?$", report, re.MULTILINE)[1]
     script, *flags = shlex.split(printed)
     finished = subprocess.run(
-        [sys.executable, str(SUITE / script), *flags, *SMALL, *arguments], capture_output=True, text=True, timeout=300,
+        [sys.executable, str(SUITE / script), *flags, *SMALL, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
         check=False,
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
@@ -76,22 +79,35 @@ def test_a_converted_network_evaluates_at_once_to_pytorchs_miou(model, data, tmp
     found = json.loads((tmp_path / "eval" / "result.json").read_text())["mIoU"]
     expected = miou_of(model, data)
     assert 0 < expected < 1
-    assert found == pytest.approx(expected, rel=0.01)   # a pixel between two classes may fall to either
+    assert found == pytest.approx(expected, rel=0.01)  # a pixel between two classes may fall to either
 
 
 def test_training_starts_from_a_converted_encoder(model, data, tmp_path):
     torch.save(foreign_files.release_backbone(model), tmp_path / "mit_b0.pth")
     report = convert(tmp_path / "mit_b0.pth", tmp_path / "own.ckpt")
     log = run_printed(
-        report, f"--data_path={data}", f"--run_dir={tmp_path / 'run'}", "--load_ckpt=True", "--crop_size=[32,32]",
-        "--epoch_size=1", "--batch_size=2", "--warmup_steps=0", "--lr=1e-6", "--run_eval=False", "--weight_decay=0",
-        "--ema_decay=0", "--dataset_num_parallel_workers=1",
+        report,
+        f"--data_path={data}",
+        f"--run_dir={tmp_path / 'run'}",
+        "--load_ckpt=True",
+        "--crop_size=[32,32]",
+        "--epoch_size=1",
+        "--batch_size=2",
+        "--warmup_steps=0",
+        "--lr=1e-6",
+        "--run_eval=False",
+        "--weight_decay=0",
+        "--ema_decay=0",
+        "--dataset_num_parallel_workers=1",
     )
     assert "Epoch 1/1, step:1/1, loss:" in log
     trained = load_checkpoint(tmp_path / "run" / "checkpoint" / "segformer_mit_b0_1.ckpt").arrays
-    encoder = {name: value for name, value in own_arrays(model, MIT_VARIANTS["mit_b0"].depths).items()
-               if name.startswith("backbone.")}
+    encoder = {
+        name: value
+        for name, value in own_arrays(model, MIT_VARIANTS["mit_b0"].depths).items()
+        if name.startswith("backbone.")
+    }
     assert set(encoder) == {name for name in trained if name.startswith("backbone.")}
-    for name, value in encoder.items():   # one step of AdamW moves a weight by the learning rate
+    for name, value in encoder.items():  # one step of AdamW moves a weight by the learning rate
         np.testing.assert_allclose(trained[name], value, atol=2e-6, err_msg=name)
     assert any(np.any(trained[name] != value) for name, value in encoder.items())

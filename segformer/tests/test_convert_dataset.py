@@ -70,8 +70,12 @@ def test_labels_are_those_of_cityscapesscripts(tmp_path):
     label_path(root, "train", 0, "polygons.json").write_text(content)
     official = tmp_path / "official"
     shutil.copytree(root, official)
-    subprocess.run([sys.executable, "-m", "cityscapesscripts.preparation.createTrainIdLabelImgs"], check=True,
-                   env={**os.environ, "CITYSCAPES_DATASET": str(official)}, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "cityscapesscripts.preparation.createTrainIdLabelImgs"],
+        check=True,
+        env={**os.environ, "CITYSCAPES_DATASET": str(official)},
+        capture_output=True,
+    )
     _run(root)
     for split in ("train", "val"):
         ours, theirs = (cv2.imread(str(label_path(folder, split, 0)), -1) for folder in (root, official))
@@ -115,8 +119,10 @@ BROKEN = {
     "one point": ('{"imgHeight": 4, "imgWidth": 4, "objects": [{"label": "car", "polygon": [[1, 2]]}]}', "is broken"),
     "negative size": ('{"imgHeight": -4, "imgWidth": 4, "objects": []}', "is broken"),
     "zero size": ('{"imgHeight": 0, "imgWidth": 4, "objects": []}', "imgHeight or imgWidth 0"),
-    "unknown class": ('{"imgHeight": 4, "imgWidth": 4, "objects": [{"label": "unicorn", "polygon": [[1, 2], [2, 2]]}]}',
-                      "Label 'unicorn' not known"),
+    "unknown class": (
+        '{"imgHeight": 4, "imgWidth": 4, "objects": [{"label": "unicorn", "polygon": [[1, 2], [2, 2]]}]}',
+        "Label 'unicorn' not known",
+    ),
     "not text": ("\udcff\udcfe", "is broken"),
 }
 
@@ -148,12 +154,15 @@ def test_broken_label_ids_are_named(tmp_path):
     assert len(_labels(root)) == 1
 
 
-@pytest.mark.parametrize(("arguments", "words"), [
-    (["{root}/nowhere"], "gtFine' is not a folder; give the folder that holds gtFine"),
-    (["{root}"], "holds no annotation; wanted files like train/<city>/<name>_gtFine_polygons.json"),
-    (["{root}", "--nproc=0"], "--nproc is 0, wanted 1 or more"),
-    (["{root}", "--nproc=many"], "argument --nproc: invalid int value: 'many'"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["{root}/nowhere"], "gtFine' is not a folder; give the folder that holds gtFine"),
+        (["{root}"], "holds no annotation; wanted files like train/<city>/<name>_gtFine_polygons.json"),
+        (["{root}", "--nproc=0"], "--nproc is 0, wanted 1 or more"),
+        (["{root}", "--nproc=many"], "argument --nproc: invalid int value: 'many'"),
+    ],
+)
 def test_a_command_that_cannot_be_is_a_sentence(tmp_path, arguments, words):
     (tmp_path / "gtFine").mkdir()
     done = _run(*(argument.format(root=tmp_path) for argument in arguments), check=False)
@@ -213,7 +222,8 @@ def test_a_conversion_that_is_killed_is_taken_up_again(tmp_path, kind):
 def test_report_is_one_line():
     report = ConversionReport(from_polygons=3470, from_ids=5, skipped=12, failed=1, seconds=95.21)
     assert format_report(report) == (
-        "made 3475 labels (5 of them from labelIds) in 95.2 s; 12 were there already, 1 failed")
+        "made 3475 labels (5 of them from labelIds) in 95.2 s; 12 were there already, 1 failed"
+    )
 
 
 def test_the_number_of_processes_changes_nothing(city):

@@ -42,7 +42,8 @@ def release_file(model, tmp_path_factory):
 
 def _run(folder, *arguments):
     return subprocess.run(
-        [sys.executable, str(TOOL), *arguments], cwd=folder, capture_output=True, text=True, timeout=300)
+        [sys.executable, str(TOOL), *arguments], cwd=folder, capture_output=True, text=True, timeout=300
+    )
 
 
 def _command(source, folder, *arguments):
@@ -78,7 +79,7 @@ def test_a_folder_of_transformers(model, tmp_path):
     checkpoint, printed = _command(source, tmp_path)
     assert "SegFormer with MiT-B0 in transformers' names, 19 classes, head of 256 channels" in printed
     assert "eval.py --backbone=mit_b0 --class_num=19 --eval_ckpt_path=" in printed
-    assert "3,719,539" in printed   # 3,719,027 and the moving statistics of 256 channels
+    assert "3,719,539" in printed  # 3,719,027 and the moving statistics of 256 channels
     assert load_checkpoint(checkpoint).part == ""
     _assert_same_logits(checkpoint, model)
 
@@ -98,8 +99,10 @@ def test_a_safetensors_file_with_the_names_of_transformers_modules(model, tmp_pa
 
 
 def test_a_whole_checkpoint_of_the_first_release(model, tmp_path):
-    torch.save({"meta": {"epoch": 3}, "state_dict": foreign_files.release(model), "optimizer": {}},
-               tmp_path / "segformer.b0.pth")
+    torch.save(
+        {"meta": {"epoch": 3}, "state_dict": foreign_files.release(model), "optimizer": {}},
+        tmp_path / "segformer.b0.pth",
+    )
     checkpoint, printed = _command(tmp_path / "segformer.b0.pth", tmp_path)
     assert "first release" in printed
     assert "from its 'state_dict'" in printed
@@ -131,8 +134,10 @@ def test_a_head_of_mmsegmentation_is_refused_and_its_encoder_converts(model, tmp
 
 def test_a_classifier_of_transformers_gives_its_encoder(model, tmp_path):
     weights = {name: value for name, value in foreign_files.file_names(model).items() if name.startswith("segformer.")}
-    save_file({**weights, "classifier.weight": torch.zeros(1000, 256), "classifier.bias": torch.zeros(1000)},
-              tmp_path / "mit.safetensors")
+    save_file(
+        {**weights, "classifier.weight": torch.zeros(1000, 256), "classifier.bias": torch.zeros(1000)},
+        tmp_path / "mit.safetensors",
+    )
     convert(tmp_path / "mit.safetensors", tmp_path / "own.ckpt")
     _assert_same_encoder(tmp_path / "own.ckpt", model)
 
@@ -153,14 +158,21 @@ def _changed(release_file, folder, change):
     return folder / "changed.pth"
 
 
-@pytest.mark.parametrize(("change", "sentence"), [
-    (lambda w: w.pop("block2.1.attn.kv.bias"), r"2 tensors missing \(block2.1.attn.kv\[key\].bias; block2.1.attn.kv"),
-    (lambda w: w.update({"extra.weight": torch.zeros(1)}), r"1 tensors left over \(extra.weight\)"),
-    (lambda w: w.update({"norm1.weight": torch.zeros(3)}), r"norm1.weight \(3,\) instead of \(32,\)"),
-    (lambda w: w.pop("patch_embed1.proj.weight"), r"none has the name of a Mix Transformer's first layer"),
-    (lambda w: w.update({"block1.2.norm1.weight": torch.zeros(32)}), r"\[3, 2, 2, 2\] blocks .* none of mit_b0"),
-    (lambda w: w.update({"norm1.bias": torch.full((32,), float("nan"))}), r"not finite in 1 of"),
-], ids=["missing", "left over", "misshaped", "another network", "another size", "not finite"])
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            lambda w: w.pop("block2.1.attn.kv.bias"),
+            r"2 tensors missing \(block2.1.attn.kv\[key\].bias; block2.1.attn.kv",
+        ),
+        (lambda w: w.update({"extra.weight": torch.zeros(1)}), r"1 tensors left over \(extra.weight\)"),
+        (lambda w: w.update({"norm1.weight": torch.zeros(3)}), r"norm1.weight \(3,\) instead of \(32,\)"),
+        (lambda w: w.pop("patch_embed1.proj.weight"), r"none has the name of a Mix Transformer's first layer"),
+        (lambda w: w.update({"block1.2.norm1.weight": torch.zeros(32)}), r"\[3, 2, 2, 2\] blocks .* none of mit_b0"),
+        (lambda w: w.update({"norm1.bias": torch.full((32,), float("nan"))}), r"not finite in 1 of"),
+    ],
+    ids=["missing", "left over", "misshaped", "another network", "another size", "not finite"],
+)
 def test_what_does_not_fit_is_named(release_file, tmp_path, change, sentence):
     with pytest.raises(BadValueError, match=sentence):
         convert(_changed(release_file, tmp_path, change), tmp_path / "own.ckpt")
@@ -191,9 +203,12 @@ def test_folders_that_do_not_fit_are_a_sentence(tmp_path):
     (folder / "model.safetensors").write_bytes(b"")
     with pytest.raises(MissingPathError, match="config.json' is missing"):
         convert(folder, tmp_path / "own.ckpt")
-    for text, sentence in (("{", "no JSON object"), ("[1]", "no JSON object"),
-                           ('{"model_type": "bert"}', "network 'bert', wanted 'segformer'"),
-                           ('{"hidden_act": "relu"}', "hidden_act = relu, and every published")):
+    for text, sentence in (
+        ("{", "no JSON object"),
+        ("[1]", "no JSON object"),
+        ('{"model_type": "bert"}', "network 'bert', wanted 'segformer'"),
+        ('{"hidden_act": "relu"}', "hidden_act = relu, and every published"),
+    ):
         (folder / "config.json").write_text(text)
         with pytest.raises(BadValueError, match=sentence):
             convert(folder, tmp_path / "own.ckpt")

@@ -104,14 +104,19 @@ def test_missing_labels_are_counted_and_the_converter_named(city):
     assert f"python tools/convert_dataset.py '{city}'" in str(caught.value)  # quoted, as the path has a space
 
 
-@pytest.mark.parametrize(("break_it", "words"), [
-    (lambda root: shutil.rmtree(root), "is not a folder; set --data_path"),
-    (lambda root: shutil.rmtree(root / "leftImg8bit"), "holds no folder leftImg8bit"),
-    (lambda root: shutil.rmtree(root / "leftImg8bit" / "train"), "splits that are there: val"),
-    (lambda root: [path.unlink() for path in root.glob("leftImg8bit/train/*/*")], "holds no image"),
-    (lambda root: shutil.copy(image_path(root, "train", 0), image_path(root, "train", 0).with_suffix(".jpg")),
-     "share the label"),
-])
+@pytest.mark.parametrize(
+    ("break_it", "words"),
+    [
+        (lambda root: shutil.rmtree(root), "is not a folder; set --data_path"),
+        (lambda root: shutil.rmtree(root / "leftImg8bit"), "holds no folder leftImg8bit"),
+        (lambda root: shutil.rmtree(root / "leftImg8bit" / "train"), "splits that are there: val"),
+        (lambda root: [path.unlink() for path in root.glob("leftImg8bit/train/*/*")], "holds no image"),
+        (
+            lambda root: shutil.copy(image_path(root, "train", 0), image_path(root, "train", 0).with_suffix(".jpg")),
+            "share the label",
+        ),
+    ],
+)
 def test_a_folder_that_cannot_be_used_is_a_sentence(city, break_it, words):
     break_it(city)
     with pytest.raises((MissingPathError, BadValueError), match=words):
@@ -318,7 +323,7 @@ def test_the_batches_of_two_workers_are_the_batches_of_one(city, accumulate_step
     shares = [list(_source(city, batch_size=1, workers=Workers(rank, 2), **common).batches(1)) for rank in (0, 1)]
     for columns, *of_workers in zip(whole, *shares, strict=True):
         for column, *parts in zip(columns, *of_workers, strict=True):
-            joined = np.stack([np.split(part, accumulate_steps) for part in parts], axis=1)   # [A, W, B, ...]
+            joined = np.stack([np.split(part, accumulate_steps) for part in parts], axis=1)  # [A, W, B, ...]
             np.testing.assert_array_equal(joined.reshape(column.shape), column)
 
 
@@ -331,7 +336,7 @@ def test_every_image_has_its_labels_exactly_once_in_an_epoch_of_which_nothing_is
     assert [(share.steps_per_epoch, share.images_per_step) for share in shares] == [(1, 12)] * 3
     order = epoch_order(1, 4, 5).tolist()
     labels = np.concatenate([next(share.batches(4))[1].reshape(2, 2, 32, 48) for share in shares], axis=1)
-    labels = labels.reshape(12, 32, 48)   # in the order of the epoch
+    labels = labels.reshape(12, 32, 48)  # in the order of the epoch
     assert (labels[5:] == 255).all()
     for index, label in zip(order, labels, strict=False):
         np.testing.assert_array_equal(label, shares[0].sample(4, index)[1])

@@ -96,7 +96,9 @@ def test_the_result_file_has_no_nan():
 
 def test_metrics_for_the_training_loop():
     assert metrics_of(Evaluation(_matrix(), 1, 1.0, 1)) == {
-        "mIoU": 0.775, "mean_accuracy": 0.875, "pixel_accuracy": 0.875
+        "mIoU": 0.775,
+        "mean_accuracy": 0.875,
+        "pixel_accuracy": 0.875,
     }
 
 
@@ -139,7 +141,9 @@ def test_workers_share_the_images_and_each_gets_the_numbers_of_all(tmp_path, cap
         assert (evaluation.num_images, evaluation.num_input_sizes) == (7, 3)
     # Once until worker 0 has to gather, and once from the beginning, as `run_workers` has it
     assert [re.sub(r"\d+ms", "ms", line) for line in caplog.messages] == 2 * [
-        "eval dataset size:7", "eval image 6/7 done, step cost: ms", "eval image 7/7 done, step cost: ms",
+        "eval dataset size:7",
+        "eval image 6/7 done, step cost: ms",
+        "eval image 7/7 done, step cost: ms",
     ]
 
 
@@ -193,7 +197,11 @@ def test_other_classes_have_no_label_ids():
 
 def _run(*arguments, cwd=SUITE):
     return subprocess.run(
-        [sys.executable, str(SUITE / "eval.py"), *arguments], cwd=cwd, capture_output=True, text=True, timeout=300,
+        [sys.executable, str(SUITE / "eval.py"), *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=300,
         check=False,
     )
 
@@ -219,14 +227,30 @@ def checkpoint(tmp_path_factory):
 
 
 @pytest.mark.end_to_end
-@pytest.mark.parametrize("extra", [
-    (), ("--eval_mode=slide", "--slide_crop=[32,64]", "--slide_stride=[16,32]", "--eval_flip=True",
-         "--eval_scales=[0.75,1.0]"),
-])
+@pytest.mark.parametrize(
+    "extra",
+    [
+        (),
+        (
+            "--eval_mode=slide",
+            "--slide_crop=[32,64]",
+            "--slide_stride=[16,32]",
+            "--eval_flip=True",
+            "--eval_scales=[0.75,1.0]",
+        ),
+    ],
+)
 def test_the_command_prints_and_leaves_what_the_page_says(data, checkpoint, tmp_path, extra):
     run = tmp_path / "run"
-    finished = _run(*TINY, f"--data_path={data}", f"--eval_ckpt_path={checkpoint}", f"--run_dir={run}",
-                    "--num_pictures=2", *extra, cwd=tmp_path)
+    finished = _run(
+        *TINY,
+        f"--data_path={data}",
+        f"--eval_ckpt_path={checkpoint}",
+        f"--run_dir={run}",
+        "--num_pictures=2",
+        *extra,
+        cwd=tmp_path,
+    )
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert "eval dataset size:3" in finished.stderr
     assert re.search(r"^eval image 3/3 done, step cost: \d+ms$", finished.stderr, re.MULTILINE)
@@ -250,11 +274,19 @@ def test_the_command_prints_and_leaves_what_the_page_says(data, checkpoint, tmp_
 def test_predictions_of_the_command_beside_a_training_run(data, tmp_path):
     checkpoint = write_tiny_checkpoint(tmp_path / "a.ckpt", "--class_num=19")
     (tmp_path / "metrics.jsonl").write_text("{}\n")
-    finished = _run(*TINY, "--class_num=19", f"--data_path={data}", f"--eval_ckpt_path={checkpoint}",
-                    f"--run_dir={tmp_path}", "--save_predictions=True", "--num_pictures=0")
+    finished = _run(
+        *TINY,
+        "--class_num=19",
+        f"--data_path={data}",
+        f"--eval_ckpt_path={checkpoint}",
+        f"--run_dir={tmp_path}",
+        "--save_predictions=True",
+        "--num_pictures=0",
+    )
     assert finished.returncode == 0, finished.stderr
     assert sorted(path.name for path in (tmp_path / "predictions").iterdir())[0] == (
-        "aachen_000000_000019_pred_labelIds.png")
+        "aachen_000000_000019_pred_labelIds.png"
+    )
     assert (tmp_path / "eval_config.yaml").is_file()  # beside a training run
     assert not (tmp_path / "config.yaml").exists()
     assert not (tmp_path / "pictures").exists()

@@ -23,8 +23,12 @@ from utils.training.checkpoint import TrainingState, save_checkpoint
 SUITE = Path(__file__).resolve().parent.parent
 NAME = "segformer.b1.1024x1024.city"
 TINY = (
-    f"--config_path=config/{NAME}.yaml", "--backbone_widths=[4,8,10,16]", "--backbone_depths=[1,1,1,1]",
-    "--decoder_channels=8", "--base_size=[32,64]", "--device_target=CPU",
+    f"--config_path=config/{NAME}.yaml",
+    "--backbone_widths=[4,8,10,16]",
+    "--backbone_depths=[1,1,1,1]",
+    "--decoder_channels=8",
+    "--base_size=[32,64]",
+    "--device_target=CPU",
 )
 
 pytestmark = pytest.mark.end_to_end
@@ -69,12 +73,27 @@ def logits_of_network(checkpoint, images):
 def test_the_documented_command(checkpoint, tmp_path):
     """From another folder; the file's name begins with the configuration's and ends with the format."""
     finished = subprocess.run(
-        [sys.executable, str(SUITE / "export.py"), *TINY, "--export_ckpt_path", str(checkpoint), "--export_format",
-         "MINDIR"], cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False,
+        [
+            sys.executable,
+            str(SUITE / "export.py"),
+            *TINY,
+            "--export_ckpt_path",
+            str(checkpoint),
+            "--export_format",
+            "MINDIR",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
     )
     assert finished.returncode == 0, finished.stderr
-    assert re.search(rf"exported .*{NAME}\.mindir \(MINDIR, 0\.\d MB\), largest difference to the network's outputs "
-                     r"\S+ of their largest value", finished.stdout)
+    assert re.search(
+        rf"exported .*{NAME}\.mindir \(MINDIR, 0\.\d MB\), largest difference to the network's outputs "
+        r"\S+ of their largest value",
+        finished.stdout,
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"{NAME}.json", f"{NAME}.mindir"]
     images = np.random.default_rng(1).normal(size=(1, 3, 32, 64)).astype(np.float32)
     found = run_model(tmp_path / f"{NAME}.mindir", "MINDIR", [images])
@@ -87,8 +106,15 @@ def test_the_json_says_how_to_feed_the_model_and_what_comes_out(checkpoint, tmp_
     assert values["inputs"] == [{"name": "images", "dtype": "float32", "shape": [1, 3, 32, 64]}]
     assert values["outputs"] == [{"name": "logits", "dtype": "float32", "shape": [1, 19, 32, 64]}]
     assert values["preprocessing"] == {
-        "channel_order": "RGB", "resize": "keep_ratio", "height": 32, "width": 64, "mean": [123.675, 116.28, 103.53],
-        "std": [58.395, 57.12, 57.375], "padding": "bottom_right", "padding_value": 0.0, "rounding": "half_up",
+        "channel_order": "RGB",
+        "resize": "keep_ratio",
+        "height": 32,
+        "width": 64,
+        "mean": [123.675, 116.28, 103.53],
+        "std": [58.395, 57.12, 57.375],
+        "padding": "bottom_right",
+        "padding_value": 0.0,
+        "rounding": "half_up",
     }
     assert (values["suite"], values["file"], values["file_format"]) == ("segformer", f"{NAME}.mindir", "MINDIR")
     assert values["class_names"] == list(CITYSCAPES_CLASS_NAMES)

@@ -40,7 +40,8 @@ def _bases(*names, **outputs):
 
 def test_the_lines_of_the_page():
     assert format_start(398, Path("/segformer/infer_result")) == (
-        "get image size:398, infer result will save to /segformer/infer_result")
+        "get image size:398, infer result will save to /segformer/infer_result"
+    )
     assert format_progress(100, 398, 1.9578) == "infer 100/398 done, step cost:1958ms"
     assert format_total(819.4) == "all infer process done, cost:819s"
 
@@ -49,7 +50,10 @@ def test_the_file_names_of_the_page():
     name = "munich_000005_000019_leftImg8bit"
     (base,) = result_bases(_files(f"val/munich/{name}.png"), Outputs())
     assert [str(file) for file in Outputs().names(base, ".png")] == [
-        f"{name}_gray.png", f"{name}_color.png", f"{name}_overlap.png", f"{name}.png"
+        f"{name}_gray.png",
+        f"{name}_color.png",
+        f"{name}_overlap.png",
+        f"{name}.png",
     ]
 
 
@@ -75,8 +79,11 @@ def test_no_two_results_share_a_file(seed):
     files = {f"{rng.choice(parts[1])}{rng.choice(parts[0])}{rng.choice(parts[2])}" for _ in range(15)}
     files = _files(*sorted({name.lower(): name for name in files}.values()))
     bases = result_bases(files, Outputs())
-    names = [str(name).lower() for file, base in zip(files, bases, strict=True)
-             for name in Outputs().names(base, file.name.suffix)]
+    names = [
+        str(name).lower()
+        for file, base in zip(files, bases, strict=True)
+        for name in Outputs().names(base, file.name.suffix)
+    ]
     assert len(set(names)) == len(names)
 
 
@@ -131,10 +138,13 @@ def test_the_pictures_are_at_the_size_of_the_image(tmp_path):
     assert len(list(out.iterdir())) == 4
 
 
-@pytest.mark.parametrize(("outputs", "expected"), [
-    ({"gray": False, "color": False, "overlap": False}, {"x.png"}),
-    ({"original": False, "color": False}, {"x_gray.png", "x_overlap.png"}),
-])
+@pytest.mark.parametrize(
+    ("outputs", "expected"),
+    [
+        ({"gray": False, "color": False, "overlap": False}, {"x.png"}),
+        ({"original": False, "color": False}, {"x_gray.png", "x_overlap.png"}),
+    ],
+)
 def test_each_picture_can_be_left_out(tmp_path, outputs, expected):
     write_png(tmp_path / "in" / "x.png", np.zeros((8, 8), np.uint8))
     _infer(tmp_path / "in", tmp_path, Outputs(**outputs))
@@ -198,9 +208,12 @@ def test_bad_arguments_are_refused_before_the_device_is_used(tmp_path):
     write_png(tmp_path / "x.png", np.zeros((8, 8), np.uint8))
     good = (f"--infer_ckpt_path={checkpoint}", f"--data_path={tmp_path}", f"--infer_output_path={tmp_path / 'out'}")
     for words, argument in (
-        ("absent.ckpt", f"--infer_ckpt_path={tmp_path / 'absent.ckpt'}"), ("--data_path", f"--data_path={tmp_path}/no"),
-        ("infer_ckpt_path is not set", "--infer_ckpt_path="), ("is a file", f"--infer_output_path={checkpoint}"),
-        ("would be overwritten", f"--infer_output_path={tmp_path}"), ("no picture", f"--data_path={tmp_path / 'void'}"),
+        ("absent.ckpt", f"--infer_ckpt_path={tmp_path / 'absent.ckpt'}"),
+        ("--data_path", f"--data_path={tmp_path}/no"),
+        ("infer_ckpt_path is not set", "--infer_ckpt_path="),
+        ("is a file", f"--infer_output_path={checkpoint}"),
+        ("would be overwritten", f"--infer_output_path={tmp_path}"),
+        ("no picture", f"--data_path={tmp_path / 'void'}"),
     ):
         (tmp_path / "void").mkdir(exist_ok=True)
         with pytest.raises(UserError, match=words):
@@ -214,8 +227,19 @@ def test_the_command_does_what_the_page_says(tmp_path):
     write_png(data / "leftImg8bit" / "val" / "aachen" / "tall_leftImg8bit.png", np.full((90, 40, 3), 9, np.uint8))
     checkpoint = write_tiny_checkpoint(tmp_path / "a.ckpt")
     finished = subprocess.run(
-        [sys.executable, str(SUITE / "infer.py"), *TINY, f"--data_path={data}", f"--infer_ckpt_path={checkpoint}",
-         "--infer_log_interval=2"], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
+        [
+            sys.executable,
+            str(SUITE / "infer.py"),
+            *TINY,
+            f"--data_path={data}",
+            f"--infer_ckpt_path={checkpoint}",
+            "--infer_log_interval=2",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert finished.returncode == 0, finished.stderr
     out = tmp_path / "infer_result"

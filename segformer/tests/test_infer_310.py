@@ -25,8 +25,16 @@ from utils.model_utils.device_adapter import DeviceInfo, choose_device
 
 TOY = ("--config_path=config/custom.yaml", *TINY)
 TRAINING = (
-    "--crop_size=[64,128]", "--epoch_size=12", "--batch_size=4", "--lr=0.01", "--warmup_steps=5", "--ema_decay=0",
-    "--photometric_distortion=False", "--scale_range=[1.0,1.0]", "--cat_max_ratio=1", "--run_eval=False",
+    "--crop_size=[64,128]",
+    "--epoch_size=12",
+    "--batch_size=4",
+    "--lr=0.01",
+    "--warmup_steps=5",
+    "--ema_decay=0",
+    "--photometric_distortion=False",
+    "--scale_range=[1.0,1.0]",
+    "--cat_max_ratio=1",
+    "--run_eval=False",
     "--dataset_num_parallel_workers=1",
 )
 CHECKPOINT = "run/checkpoint/segformer_mit_b0_12.ckpt"
@@ -41,17 +49,32 @@ def toy(tmp_path_factory):
     city = write_city(root / "a city", {"train": 8, "val": 4})
     finished = subprocess.run(
         [sys.executable, str(SUITE_DIR / "train.py"), *TOY, *TRAINING, f"--data_path={city}", "--run_dir=run"],
-        cwd=root, capture_output=True, text=True, timeout=300, check=False,
+        cwd=root,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert finished.returncode == 0, finished.stderr
     ms.set_context(mode=ms.GRAPH_MODE)
     with pytest.MonkeyPatch.context() as patch:
         for command in ("evaluate", "export"):  # MindSpore takes a device once in a process
-            patch.setattr(f"segformer.src.{command}.set_up_device",
-                          lambda target, *_, **__: DeviceInfo(choose_device(target), 0, 0, 1))
+            patch.setattr(
+                f"segformer.src.{command}.set_up_device",
+                lambda target, *_, **__: DeviceInfo(choose_device(target), 0, 0, 1),
+            )
         weights = root / CHECKPOINT
-        evaluate(load([*TOY, f"--eval_ckpt_path={weights}", f"--data_path={city}", f"--run_dir={root / 'eval'}",
-                       "--num_pictures=0"]))
+        evaluate(
+            load(
+                [
+                    *TOY,
+                    f"--eval_ckpt_path={weights}",
+                    f"--data_path={city}",
+                    f"--run_dir={root / 'eval'}",
+                    "--num_pictures=0",
+                ]
+            )
+        )
         export(load([*TOY, f"--export_ckpt_path={weights}", f"--run_dir={root}"]))
     return root
 

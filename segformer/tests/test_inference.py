@@ -38,10 +38,16 @@ def test_windows_of_a_cityscapes_image_worked_by_hand():
     assert window_corners((1024, 2048), (1024, 1024), (768, 768)) == [(0, 0), (0, 768), (0, 1024)]
 
 
-@pytest.mark.parametrize(("size", "expected"), [
-    ((5, 4), [(0, 0), (1, 0)]), ((4, 4), [(0, 0)]), ((2, 3), [(0, 0)]), ((4, 8), [(0, 0), (0, 2), (0, 4)]),
-    ((4, 7), [(0, 0), (0, 2), (0, 3)]),
-])
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((5, 4), [(0, 0), (1, 0)]),
+        ((4, 4), [(0, 0)]),
+        ((2, 3), [(0, 0)]),
+        ((4, 8), [(0, 0), (0, 2), (0, 4)]),
+        ((4, 7), [(0, 0), (0, 2), (0, 3)]),
+    ],
+)
 def test_windows_of_four_with_a_step_of_two(size, expected):
     assert window_corners(size, (4, 4), (2, 2)) == expected
 
@@ -181,8 +187,16 @@ def test_the_mirror_image_is_averaged_as_probability():
 @pytest.mark.parametrize("mode", ["whole", "slide"])
 def test_scales_are_averaged_and_each_has_its_size(mode):
     network = Channels()
-    predictor = Predictor(network, base_size=(64, 128) if mode == "whole" else None, mode=mode, slide_crop=(64, 64),
-                          slide_stride=(64, 64), scales=(0.5, 1.0), flip=True, **PLAIN)
+    predictor = Predictor(
+        network,
+        base_size=(64, 128) if mode == "whole" else None,
+        mode=mode,
+        slide_crop=(64, 64),
+        slide_stride=(64, 64),
+        scales=(0.5, 1.0),
+        flip=True,
+        **PLAIN,
+    )
     image = _smooth(64, 128)
     probabilities = predictor.probabilities(image)
     np.testing.assert_allclose(probabilities.sum(axis=0), 1, atol=1e-5)

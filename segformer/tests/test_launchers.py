@@ -18,9 +18,17 @@ from segformer.tests.tiny_city import image_path, write_city
 CHECKPOINT = "run_standalone_train_device1/checkpoint/segformer_mit_b0_1.ckpt"
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 TINY = (
-    "--backbone_widths=[4,8,10,16]", "--backbone_depths=[1,1,1,1]", "--decoder_channels=8", "--class_num=4",
-    "--base_size=[32,64]", "--crop_size=[32,32]", "--batch_size=2", "--warmup_steps=1", "--train_log_interval=1",
-    "--dataset_num_parallel_workers=1", "--device_target=CPU",
+    "--backbone_widths=[4,8,10,16]",
+    "--backbone_depths=[1,1,1,1]",
+    "--decoder_channels=8",
+    "--class_num=4",
+    "--base_size=[32,64]",
+    "--crop_size=[32,32]",
+    "--batch_size=2",
+    "--warmup_steps=1",
+    "--train_log_interval=1",
+    "--dataset_num_parallel_workers=1",
+    "--device_target=CPU",
 )
 CONFIG = "config/custom.yaml"
 
@@ -30,8 +38,13 @@ pytestmark = pytest.mark.end_to_end
 def launch(here, script, *arguments):
     """Runs a launcher to its end, called by its relative path; returns what it showed."""
     finished = subprocess.run(
-        ["bash", os.path.relpath(SCRIPTS / script, here), *arguments], cwd=here, capture_output=True, text=True,
-        env={**os.environ, "PYTHON": sys.executable, "FOREGROUND": "1"}, timeout=240, check=False,
+        ["bash", os.path.relpath(SCRIPTS / script, here), *arguments],
+        cwd=here,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHON": sys.executable, "FOREGROUND": "1"},
+        timeout=240,
+        check=False,
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
     return finished.stdout
@@ -40,7 +53,7 @@ def launch(here, script, *arguments):
 @pytest.fixture(scope="module")
 def here(tmp_path_factory):
     """A working directory with a run of one epoch, and its data beside it."""
-    here = tmp_path_factory.mktemp("launchers") / "it's \"here\""
+    here = tmp_path_factory.mktemp("launchers") / 'it\'s "here"'
     here.mkdir()
     write_city(here / "a city", height=32, width=64)
     launch(here, "run_standalone_train.sh", "1", CONFIG, "a city", "", "False", *TINY, "--epoch_size=1")
@@ -54,7 +67,7 @@ def test_a_run_is_where_the_page_says(here):
     assert (here / CHECKPOINT).is_file()
     log = (run / "train.log").read_text()
     assert re.search(r"Epoch 1/1, step:2/2, loss:\d\.\d+, overflow:False, loss_scale:1.0, step cost:\d+ms", log)
-    assert "mIoU" not in log   # RUN_EVAL is False
+    assert "mIoU" not in log  # RUN_EVAL is False
 
 
 def test_its_checkpoint_evaluates(here):

@@ -79,7 +79,7 @@ def test_each_worker_mines_its_share_of_the_pixels_to_keep(monkeypatch):
     """Three are to be kept: of two workers, each keeps two of its own."""
     monkeypatch.setattr(loss, "sum_over_workers", lambda _: sum_over_workers(ALONE))
     logits = np.zeros((1, 2, 1, 4))
-    logits[0, 1, 0] = np.log([1.0, 3.0, 7.0, 15.0])   # class 1 has the probabilities 1/2, 3/4, 7/8, 15/16
+    logits[0, 1, 0] = np.log([1.0, 3.0, 7.0, 15.0])  # class 1 has the probabilities 1/2, 3/4, 7/8, 15/16
     mined = loss_of(logits, [[[1, 1, 1, 1]]], 2, ohem_threshold=0.1, ohem_min_kept=3, workers=Workers(1, 2))
     assert mined == pytest.approx((LN2 + math.log(4 / 3)) / 2, rel=1e-6)
 
@@ -94,7 +94,8 @@ def test_logits_are_enlarged_to_the_labels_and_it_all_equals_pytorch():
     theirs = torch.tensor(logits, requires_grad=True)
     enlarged = torch.nn.functional.interpolate(theirs, (19, 27), mode="bilinear", align_corners=False)
     expected = torch.nn.functional.cross_entropy(
-        enlarged, torch.tensor(labels.astype(np.int64)), weight=torch.tensor(weights), ignore_index=255)
+        enlarged, torch.tensor(labels.astype(np.int64)), weight=torch.tensor(weights), ignore_index=255
+    )
     expected.backward()
     cell = Total(SegmentationLoss(19, class_weights=weights.tolist()))
     value, gradient = ms.value_and_grad(cell)(ms.Tensor(logits), ms.Tensor(labels))

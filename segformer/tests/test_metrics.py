@@ -65,10 +65,15 @@ def test_other_ignored_labels():
     assert matrix.counts.tolist() == [[0, 0], [0, 1]]
 
 
-@pytest.mark.parametrize(("prediction", "label", "words"), [
-    ([[0, 1]], [[0], [1]], "shape"), ([[3]], [[0]], "predicted class 3"), ([[0]], [[3]], "label 3"),
-    ([[0, 0]], [[254, 255]], "label 254"),
-])
+@pytest.mark.parametrize(
+    ("prediction", "label", "words"),
+    [
+        ([[0, 1]], [[0], [1]], "shape"),
+        ([[3]], [[0]], "predicted class 3"),
+        ([[0]], [[3]], "label 3"),
+        ([[0, 0]], [[254, 255]], "label 254"),
+    ],
+)
 def test_what_is_no_class_is_refused(prediction, label, words):
     with pytest.raises(ValueError, match=words):
         _matrix(prediction, label)
@@ -107,8 +112,10 @@ def test_agrees_with_the_scripts_of_cityscapes(tmp_path):
         guess = _blocks(rng, [value for value in range(19) if value != train], 64, 96, 2)
         known = np.where(to_train_id[truth] == 255, 0, to_train_id[truth])
         prediction = np.where(is_guess, guess, known).astype(np.uint8)
-        for files, name, content in ((true_files, "gtFine_labelIds", truth),
-                                     (predicted_files, "pred_labelIds", to_id[prediction])):
+        for files, name, content in (
+            (true_files, "gtFine_labelIds", truth),
+            (predicted_files, "pred_labelIds", to_id[prediction]),
+        ):
             files.append(str(tmp_path / f"berlin_00000{number}_000019_{name}.png"))
             cv2.imwrite(files[-1], content)
         matrix.add(prediction, to_train_id[truth])

@@ -11,10 +11,21 @@ from utils.tools.bundle import bundle
 
 SUITE = Path(__file__).resolve().parent.parent
 TINY = (
-    "--enable_modelarts=True", "--config_path=config/custom.yaml", "--backbone_widths=[4,8,10,16]",
-    "--backbone_depths=[1,1,1,1]", "--decoder_channels=8", "--class_num=4", "--base_size=[32,64]",
-    "--crop_size=[32,32]", "--batch_size=2", "--warmup_steps=1", "--train_log_interval=1", "--run_eval=False",
-    "--device_target=CPU", "--dataset_num_parallel_workers=1", "--epoch_size=1",
+    "--enable_modelarts=True",
+    "--config_path=config/custom.yaml",
+    "--backbone_widths=[4,8,10,16]",
+    "--backbone_depths=[1,1,1,1]",
+    "--decoder_channels=8",
+    "--class_num=4",
+    "--base_size=[32,64]",
+    "--crop_size=[32,32]",
+    "--batch_size=2",
+    "--warmup_steps=1",
+    "--train_log_interval=1",
+    "--run_eval=False",
+    "--device_target=CPU",
+    "--dataset_num_parallel_workers=1",
+    "--epoch_size=1",
 )
 
 pytestmark = pytest.mark.end_to_end
@@ -34,8 +45,18 @@ def trained(job):
     bucket, platform, data = job
     machine = platform.machine()
     finished = platform.start(
-        machine, SUITE / "train.py", *TINY, *machine.arguments, f"--data_url={data}", "--run_distribute=True",
-        "--device_num=2", "--batch_size=1", f"--train_url=s3://{bucket.name}/out", "--ma_task=worker", "--verbose")
+        machine,
+        SUITE / "train.py",
+        *TINY,
+        *machine.arguments,
+        f"--data_url={data}",
+        "--run_distribute=True",
+        "--device_num=2",
+        "--batch_size=1",
+        f"--train_url=s3://{bucket.name}/out",
+        "--ma_task=worker",
+        "--verbose",
+    )
     return finished, machine
 
 
@@ -49,27 +70,41 @@ def test_two_processes_train_on_one_copy_and_send_their_results(job, trained):
     log = bucket.read("out/train.log").decode()
     assert "unknown argument --ma_task of the platform is not used" in log
     assert "unknown argument --verbose of the platform is not used" in log
-    copies = [line for path in machine.output.rglob("*.log") for line in path.read_text().splitlines()
-              if "data_url: copying" in line]
+    copies = [
+        line
+        for path in machine.output.rglob("*.log")
+        for line in path.read_text().splitlines()
+        if "data_url: copying" in line
+    ]
     assert len(copies) >= 1
-    assert len({line.split("data_url")[0] for line in copies}) == 1   # one process, however many logs have its line
+    assert len({line.split("data_url")[0] for line in copies}) == 1  # one process, however many logs have its line
     assert finished.returncode == 0
 
 
 def test_a_checkpoint_of_the_bucket_is_evaluated_and_exported(job, trained):
     bucket, platform, data = job
-    places = {"DATA_URL": data, "CHECKPOINT_URL": f"s3://{bucket.name}/out/checkpoint",
-              "TRAIN_URL": f"s3://{bucket.name}/evaluated"}
+    places = {
+        "DATA_URL": data,
+        "CHECKPOINT_URL": f"s3://{bucket.name}/out/checkpoint",
+        "TRAIN_URL": f"s3://{bucket.name}/evaluated",
+    }
     machine = platform.machine()
     best = f"{machine.load}/segformer_mit_b0_1.ckpt"
-    evaluated = platform.start(machine, SUITE / "eval.py", *TINY, *machine.arguments, f"--eval_ckpt_path={best}",
-                               variables=places)
+    evaluated = platform.start(
+        machine, SUITE / "eval.py", *TINY, *machine.arguments, f"--eval_ckpt_path={best}", variables=places
+    )
     assert "===> mIoU:" in evaluated.stdout
     assert json.loads(bucket.read("evaluated/result.json"))["num_images"] == 2
     machine = platform.machine()
-    platform.start(machine, SUITE / "export.py", *TINY, *machine.arguments, "--export_format=MINDIR",
-                   f"--export_ckpt_path={machine.load}/segformer_mit_b0_1.ckpt",
-                   variables={**places, "TRAIN_URL": f"s3://{bucket.name}/exported"})
+    platform.start(
+        machine,
+        SUITE / "export.py",
+        *TINY,
+        *machine.arguments,
+        "--export_format=MINDIR",
+        f"--export_ckpt_path={machine.load}/segformer_mit_b0_1.ckpt",
+        variables={**places, "TRAIN_URL": f"s3://{bucket.name}/exported"},
+    )
     assert {"exported/custom.mindir", "exported/custom.json"} <= set(bucket.keys())
 
 
@@ -80,9 +115,14 @@ def test_a_bundle_trains_alone_through_moxing(job, tmp_path):
     bundle("segformer", tmp_path / "code")
     machine = platform.machine()
     finished = platform.start(
-        machine, tmp_path / "code/train.py", *TINY, *machine.arguments, "--data_url=obs://zoo/city",
+        machine,
+        tmp_path / "code/train.py",
+        *TINY,
+        *machine.arguments,
+        "--data_url=obs://zoo/city",
         "--train_url=obs://zoo/out",
-        variables={"PYTHONPATH": str(STAND_IN_MOXING), "STAND_IN_MOXING_BUCKETS": str(buckets)})
+        variables={"PYTHONPATH": str(STAND_IN_MOXING), "STAND_IN_MOXING_BUCKETS": str(buckets)},
+    )
     assert "through moxing" in finished.stdout + finished.stderr
     latest = json.loads((buckets / "zoo/out/latest_checkpoint.json").read_text())["checkpoint"]
     assert (buckets / "zoo/out" / latest).read_bytes() == (machine.output / latest).read_bytes()
@@ -91,8 +131,15 @@ def test_a_bundle_trains_alone_through_moxing(job, tmp_path):
 def test_a_bucket_that_does_not_exist_is_a_sentence_and_leaves_nothing(job):
     _, platform, _ = job
     machine = platform.machine()
-    finished = platform.start(machine, SUITE / "train.py", *TINY, *machine.arguments, "--data_url=s3://no-bucket/city",
-                              f"--train_url={machine.root / 'results'}", code=2)
+    finished = platform.start(
+        machine,
+        SUITE / "train.py",
+        *TINY,
+        *machine.arguments,
+        "--data_url=s3://no-bucket/city",
+        f"--train_url={machine.root / 'results'}",
+        code=2,
+    )
     assert "Traceback" not in finished.stderr
     assert "bucket 'no-bucket'" in finished.stderr.splitlines()[-1]
     assert not [path for path in machine.root.rglob("*") if path.is_file() and ".modelarts_sync" not in path.parts]

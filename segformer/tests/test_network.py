@@ -18,8 +18,12 @@ from segformer.src.segformer import Segformer, SegformerInference, SegformerTrai
 from segformer.src.segformer_head import SegformerHead
 
 COUNTS = {
-    "mit_b0": (3_319_392, 3_719_027), "mit_b1": (13_151_424, 13_682_131), "mit_b2": (24_196_288, 27_361_235),
-    "mit_b3": (44_072_128, 47_237_075), "mit_b4": (60_842_688, 64_007_635), "mit_b5": (81_443_008, 84_607_955),
+    "mit_b0": (3_319_392, 3_719_027),
+    "mit_b1": (13_151_424, 13_682_131),
+    "mit_b2": (24_196_288, 27_361_235),
+    "mit_b3": (44_072_128, 47_237_075),
+    "mit_b4": (60_842_688, 64_007_635),
+    "mit_b5": (81_443_008, 84_607_955),
 }
 WIDTHS, DEPTHS, CHANNELS, CLASSES = (4, 6, 10, 16), (1, 2, 1, 1), 12, 5
 
@@ -58,7 +62,8 @@ def test_published_parameter_counts(backbone):
     size = MIT_VARIANTS[backbone]
     with nn.utils.no_init_parameters():
         network = Segformer(
-            MixTransformer(size.widths, size.depths), SegformerHead(size.widths, size.decoder_channels, 19))
+            MixTransformer(size.widths, size.depths), SegformerHead(size.widths, size.decoder_channels, 19)
+        )
     assert (parameter_count(network.backbone), parameter_count(network)) == COUNTS[backbone]
 
 
@@ -78,8 +83,12 @@ def test_initial_weights_are_those_of_the_paper():
             assert not value.any(), name
         elif name.endswith(("gamma", "moving_variance")):
             assert (value == 1).all(), name
-    for name in ("stages.3.blocks.0.attention.query.weight", "stages.3.blocks.1.mlp.expand.weight",
-                 "projections.3.weight", "classifier.weight"):
+    for name in (
+        "stages.3.blocks.0.attention.query.weight",
+        "stages.3.blocks.1.mlp.expand.weight",
+        "projections.3.weight",
+        "classifier.weight",
+    ):
         assert weights[name].std() == pytest.approx(0.02, rel=0.05), name
     # sqrt(2 / fan-out): 3 * 3 * 256 outputs; 3 * 3 for each channel of a depthwise convolution; 256
     assert weights["stages.3.patch_embed.conv.weight"].std() == pytest.approx(np.sqrt(2 / (9 * 256)), rel=0.02)
@@ -111,7 +120,7 @@ def test_features_have_strides_4_8_16_and_32():
 def test_batch_of_two_equals_two_batches_of_one():
     network, images = _tiny(), _images(2, 64, 64)
     both = network(images).asnumpy()
-    single = [network(images[index: index + 1]).asnumpy() for index in range(2)]
+    single = [network(images[index : index + 1]).asnumpy() for index in range(2)]
     np.testing.assert_allclose(both, np.concatenate(single), rtol=1e-4, atol=1e-5)
 
 
@@ -123,10 +132,10 @@ def test_path_scale_multiplies_each_branch_of_each_item():
     scale = np.array([[9, 9, 0, 1.25, 9], [9, 9, 2, 0, 9]], np.float32)
     result = block(tokens, (4, 4), ms.Tensor(scale)).asnumpy()
     for item in range(2):
-        x = tokens[item: item + 1]
+        x = tokens[item : item + 1]
         y = x + float(scale[item, 2]) * block.attention(block.attention_norm(x), (4, 4))
         expected = y + float(scale[item, 3]) * block.mlp(block.mlp_norm(y), (4, 4))
-        np.testing.assert_allclose(result[item: item + 1], expected.asnumpy(), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(result[item : item + 1], expected.asnumpy(), rtol=1e-4, atol=1e-5)
 
 
 def test_path_scale_of_one_and_channel_scale_of_one_are_inference():
@@ -155,8 +164,10 @@ def test_head_equals_the_figure_and_channel_scale_acts_before_the_classifier(has
     weights = {parameter.name: parameter.asnumpy().copy() for parameter in head.get_parameters()}
     generator = np.random.default_rng(4)
     sizes = ((8, 12), (4, 6), (2, 3), (1, 2))
-    features = [generator.standard_normal((2, width, *size)).astype(np.float32)
-                for width, size in zip(WIDTHS, sizes, strict=True)]
+    features = [
+        generator.standard_normal((2, width, *size)).astype(np.float32)
+        for width, size in zip(WIDTHS, sizes, strict=True)
+    ]
     scale = generator.choice([0, 1 / 0.9], (2, CHANNELS)).astype(np.float32)
     levels = []
     for level, feature in enumerate(features):
@@ -165,7 +176,8 @@ def test_head_equals_the_figure_and_channel_scale_acts_before_the_classifier(has
         levels.append(_enlarged(projected, sizes[0]))
     fused = np.einsum("oc,nchw->nohw", weights["fuse.weight"][:, :, 0, 0], np.concatenate(levels[::-1], axis=1))
     mean, variance, gamma, beta = (
-        weights[f"norm.{name}"][:, None, None] for name in ("moving_mean", "moving_variance", "gamma", "beta"))
+        weights[f"norm.{name}"][:, None, None] for name in ("moving_mean", "moving_variance", "gamma", "beta")
+    )
     fused = np.maximum((fused - mean) / np.sqrt(variance + NORM_EPS) * gamma + beta, 0) * scale[:, :, None, None]
     expected = np.einsum("oc,nchw->nohw", weights["classifier.weight"][:, :, 0, 0], fused)
     expected += weights["classifier.bias"][:, None, None]

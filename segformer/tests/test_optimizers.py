@@ -26,13 +26,24 @@ def test_norms_biases_and_position_convolutions_do_not_decay(network):
     optimizer = build_optimizer("adamw", network, weight_decay=0.01, no_decay_norm_bias=True)
     undecayed = {name for name, decay in values_of(optimizer, optimizer.decays).items() if decay == 0}
     block = "backbone.stages.1.blocks.0"
-    assert {f"{block}.mlp.position.weight", f"{block}.mlp.position.bias", f"{block}.attention_norm.gamma",
-            f"{block}.attention.query.bias", "backbone.stages.2.patch_embed.norm.beta", "head.norm.gamma",
-            "head.classifier.bias"} <= undecayed
+    assert {
+        f"{block}.mlp.position.weight",
+        f"{block}.mlp.position.bias",
+        f"{block}.attention_norm.gamma",
+        f"{block}.attention.query.bias",
+        "backbone.stages.2.patch_embed.norm.beta",
+        "head.norm.gamma",
+        "head.classifier.bias",
+    } <= undecayed
     decayed = {parameter.name for parameter in optimizer.parameters} - undecayed
-    assert {f"{block}.mlp.expand.weight", f"{block}.attention.query.weight", f"{block}.attention.reduction.weight",
-            "backbone.stages.0.patch_embed.conv.weight", "head.projections.0.weight",
-            "head.classifier.weight"} <= decayed
+    assert {
+        f"{block}.mlp.expand.weight",
+        f"{block}.attention.query.weight",
+        f"{block}.attention.reduction.weight",
+        "backbone.stages.0.patch_embed.conv.weight",
+        "head.projections.0.weight",
+        "head.classifier.weight",
+    } <= decayed
     # four position convolutions, one in each block, have more than one dimension and do not decay
     assert sum(name.endswith(".mlp.position.weight") for name in undecayed) == 4
     assert {parameter.ndim for parameter in optimizer.parameters if parameter.name in decayed} <= {2, 4}

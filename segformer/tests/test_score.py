@@ -36,16 +36,24 @@ def write_run(city, folder, change=lambda label: label, **options):
         file = image_path(city, "val", index).relative_to(city / "leftImg8bit" / "val").as_posix()
         images.append((file, label.shape, (2.0, 2.0), [one_hot(change(label))]))
     write_results(folder, "net.mindir", images, [("x/y_leftImg8bit.png", "empty")])
-    describe(folder / "net.mindir", images[0][3], suite="segformer", class_names=NAMES, category_ids=(0, 1, 2, 3),
-             postprocessing={"ignore_label": 255}, **options)
-    return read_arguments("postprocess.py", "", [
-        f"--anno_path={city}", f"--result_path={folder / 'result_Files'}", f"--run_dir={folder}"])
+    describe(
+        folder / "net.mindir",
+        images[0][3],
+        suite="segformer",
+        class_names=NAMES,
+        category_ids=(0, 1, 2, 3),
+        postprocessing={"ignore_label": 255},
+        **options,
+    )
+    return read_arguments(
+        "postprocess.py", "", [f"--anno_path={city}", f"--result_path={folder / 'result_Files'}", f"--run_dir={folder}"]
+    )
 
 
 def test_right_logits_have_miou_1_and_skipped_images_are_counted(city, tmp_path, capsys):
     score(write_run(city, tmp_path / "run"))
     result = json.loads((tmp_path / "run" / "result.json").read_text())
-    assert result["mIoU"] > 0.9   # of bilinear logits, edges may differ
+    assert result["mIoU"] > 0.9  # of bilinear logits, edges may differ
     assert (result["num_images"], result["num_skipped"], result["mode"]) == (2, 1, "whole image in 64x96")
     shown = capsys.readouterr().out
     assert f"===> mIoU: {result['mIoU']}, ckpt: net.mindir" in shown
@@ -70,7 +78,8 @@ def test_labels_are_found_anywhere_and_by_the_city_where_names_repeat(city, tmp_
     files = [image_path(city, "val", index).name for index in range(2)]
     assert find_labels(city, "val", files) == [label_path(city, "val", index) for index in range(2)]
     assert find_labels(city / "gtFine", "val", [file.replace("_leftImg8bit.png", ".jpg") for file in files]) == [
-        label_path(city, "val", index) for index in range(2)]
+        label_path(city, "val", index) for index in range(2)
+    ]
     pixels = np.zeros((32, 48), np.uint8)
     for folder in ("a", "b"):
         write_png(tmp_path / "labels" / folder / "one_gtFine_labelTrainIds.png", pixels)

@@ -11,15 +11,32 @@ from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.workers import Workers
 from utils.training.records import StepRecord
 
-TINY = ("--backbone_widths=[4,8,10,16]", "--backbone_depths=[1,2,1,1]", "--decoder_channels=8", "--class_num=4",
-        "--base_size=[32,64]", "--crop_size=[32,32]", "--load_ckpt=False")
+TINY = (
+    "--backbone_widths=[4,8,10,16]",
+    "--backbone_depths=[1,2,1,1]",
+    "--decoder_channels=8",
+    "--class_num=4",
+    "--base_size=[32,64]",
+    "--crop_size=[32,32]",
+    "--load_ckpt=False",
+)
 
 
 def record(**changed):
     values = {
-        "epoch": 12, "epochs": 200, "step": 100, "steps_per_epoch": 1487, "global_step": 16457,
-        "losses": {"loss": float(np.float32(0.08269882))}, "learning_rate": 1e-4, "grad_norm": 1.0,
-        "loss_scale": 32768.0, "is_finite": True, "data_ms": 2.0, "step_ms": 180.4, "images_per_second": 11.0,
+        "epoch": 12,
+        "epochs": 200,
+        "step": 100,
+        "steps_per_epoch": 1487,
+        "global_step": 16457,
+        "losses": {"loss": float(np.float32(0.08269882))},
+        "learning_rate": 1e-4,
+        "grad_norm": 1.0,
+        "loss_scale": 32768.0,
+        "is_finite": True,
+        "data_ms": 2.0,
+        "step_ms": 180.4,
+        "images_per_second": 11.0,
         "seconds_left": 1.0,
     }
     return StepRecord(**(values | changed))
@@ -92,7 +109,7 @@ def test_a_batch_has_the_shapes_that_the_network_takes(tmp_path):
     # the last of the five blocks is left out in one of ten images, the first in none
     np.testing.assert_allclose(source.path_drop_rates, np.repeat([0, 0.025, 0.05, 0.075, 0.1], 2), atol=1e-7)
     source = build.build_training_source(load([*TINY, "--drop_remainder=False"]), pairs, Workers(1, 2))
-    assert (source.images_per_step, source.steps_per_epoch) == (4, 2)   # 5 images
+    assert (source.images_per_step, source.steps_per_epoch) == (4, 2)  # 5 images
 
 
 def test_pretrained_weights_are_wanted_only_where_load_ckpt_says_so(tmp_path):

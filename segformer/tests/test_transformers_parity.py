@@ -25,8 +25,10 @@ def _images(batch, height, width):
 def _compare(backbone, images, decoder_channels=None):
     """Compares logits and the gradients of their sum with random factors; returns both largest differences."""
     depths = MIT_VARIANTS[backbone].depths
-    network, model = build(backbone, decoder_channels=decoder_channels), reference(
-        backbone, decoder_channels=decoder_channels)
+    network, model = (
+        build(backbone, decoder_channels=decoder_channels),
+        reference(backbone, decoder_channels=decoder_channels),
+    )
     copy_weights(model, network, depths)
     before_relu = []
     model.decode_head.batch_norm.register_forward_hook(lambda _module, _inputs, output: before_relu.append(output))
@@ -67,7 +69,8 @@ def test_mit_b0_as_a_graph_with_two_images_whose_size_is_no_multiple_of_32():
 
 @pytest.mark.parametrize(
     "backbone",
-    [*OPERATOR_BY_OPERATOR[:3], *(pytest.param(name, marks=pytest.mark.long_run) for name in OPERATOR_BY_OPERATOR[3:])])
+    [*OPERATOR_BY_OPERATOR[:3], *(pytest.param(name, marks=pytest.mark.long_run) for name in OPERATOR_BY_OPERATOR[3:])],
+)
 def test_every_other_size_at_full_depth(backbone):
     ms.set_context(mode=ms.PYNATIVE_MODE)
     logits, gradients = _compare(backbone, _images(1, 64, 96))

@@ -7,8 +7,13 @@ from segformer.src.config import load
 from utils.training.checkpoint import TrainingState, save_checkpoint
 
 TINY = (
-    "--backbone_widths=[4,4,10,16]", "--backbone_depths=[1,1,1,1]", "--decoder_channels=8", "--base_size=[64,128]",
-    "--class_num=4", "--device_target=CPU", "--dataset_eval_num_parallel_workers=1",
+    "--backbone_widths=[4,4,10,16]",
+    "--backbone_depths=[1,1,1,1]",
+    "--decoder_channels=8",
+    "--base_size=[64,128]",
+    "--class_num=4",
+    "--device_target=CPU",
+    "--dataset_eval_num_parallel_workers=1",
 )
 
 

@@ -41,7 +41,10 @@ def write_png(path: Path, pixels: np.ndarray) -> None:
 
 
 def write_city(
-    root: Path, splits: dict[str, int] = SPLITS, height: int = 48, width: int = 96,
+    root: Path,
+    splits: dict[str, int] = SPLITS,
+    height: int = 48,
+    width: int = 96,
     kinds: tuple[str, ...] = ("trainIds",),
 ) -> Path:
     """Writes the data set.

@@ -28,8 +28,11 @@ def reference(backbone, num_classes=19, decoder_channels=None, seed=1):
 
     size = MIT_VARIANTS[backbone]
     config = SegformerConfig(
-        hidden_sizes=list(size.widths), depths=list(size.depths), num_labels=num_classes,
-        decoder_hidden_size=decoder_channels or size.decoder_channels)
+        hidden_sizes=list(size.widths),
+        depths=list(size.depths),
+        num_labels=num_classes,
+        decoder_hidden_size=decoder_channels or size.decoder_channels,
+    )
     model = SegformerForSemanticSegmentation(config).eval()
     generator = torch.Generator().manual_seed(seed)
     for name, value in model.state_dict().items():

@@ -19,8 +19,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="convert_dataset.py", description=__doc__.partition("\n\n")[0], allow_abbrev=False
     )
-    parser.add_argument("data", type=Path, nargs="?", default=DEFAULT_DATA, metavar="DATA",
-                        help="folder that holds gtFine (default: data/cityscapes in the folder segformer)")
+    parser.add_argument(
+        "data",
+        type=Path,
+        nargs="?",
+        default=DEFAULT_DATA,
+        metavar="DATA",
+        help="folder that holds gtFine (default: data/cityscapes in the folder segformer)",
+    )
     parser.add_argument("--nproc", type=int, default=8, help="processes, at most one per core (default: 8)")
     arguments = parser.parse_args()
     from src.label_conversion import convert_labels, format_report  # once the arguments are known to be good

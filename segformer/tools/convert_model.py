@@ -15,16 +15,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="convert_model.py", description=__doc__.partition("\n\n")[0], allow_abbrev=False
     )
-    parser.add_argument("--pt_model_path", type=Path, required=True, metavar="PATH",
-                        help=".pth, .bin or .safetensors file, or a folder that save_pretrained of transformers wrote")
+    parser.add_argument(
+        "--pt_model_path",
+        type=Path,
+        required=True,
+        metavar="PATH",
+        help=".pth, .bin or .safetensors file, or a folder that save_pretrained of transformers wrote",
+    )
     parser.add_argument("--ms_model_path", type=Path, required=True, metavar="FILE", help="checkpoint to write (.ckpt)")
     parser.add_argument("--backbone_only", action="store_true", help="take the encoder alone and leave the head out")
     parser.add_argument("--overwrite", action="store_true", help="replace the checkpoint where it is there")
     arguments = parser.parse_args()
     from src.convert_model import convert  # once the arguments are known to be good: MindSpore takes seconds to import
 
-    print(convert(arguments.pt_model_path, arguments.ms_model_path,
-                  backbone_only=arguments.backbone_only, overwrite=arguments.overwrite))
+    print(
+        convert(
+            arguments.pt_model_path,
+            arguments.ms_model_path,
+            backbone_only=arguments.backbone_only,
+            overwrite=arguments.overwrite,
+        )
+    )
 
 
 if __name__ == "__main__":

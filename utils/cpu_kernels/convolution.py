@@ -25,7 +25,8 @@ class Convolution(nn.Conv2d):
         self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, **options: object
     ) -> None:
         super().__init__(
-            in_channels, out_channels, kernel_size, stride, pad_mode="pad", padding=kernel_size // 2, **options)
+            in_channels, out_channels, kernel_size, stride, pad_mode="pad", padding=kernel_size // 2, **options
+        )
         library = chosen_library() if stride in (1, 2) and kernel_size % 2 else None
         self.kernel = convolution_kernel(library, stride) if library else None
 

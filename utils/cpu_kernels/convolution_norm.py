@@ -20,16 +20,26 @@ def _norm_kernel(library: Path, stride: int, has_residual: bool) -> ops.Custom:
     """
     pair = (ms.float32, ms.float32)
     shift_backward = ops.Custom(
-        f"{library}:convolution_norm_shift_backward", lambda dy, y, settings, beta: (dy, beta), pair, "aot")
+        f"{library}:convolution_norm_shift_backward", lambda dy, y, settings, beta: (dy, beta), pair, "aot"
+    )
     image_backward = ops.Custom(
-        f"{library}:convolution_norm_image_backward", lambda dz, weight, x, *rest: x, ms.float32, "aot")
+        f"{library}:convolution_norm_image_backward", lambda dz, weight, x, *rest: x, ms.float32, "aot"
+    )
     weight_backward = ops.Custom(
-        f"{library}:convolution_norm_weight_backward", lambda x, dz, weight, gamma, *rest: (weight, gamma), pair, "aot")
+        f"{library}:convolution_norm_weight_backward", lambda x, dz, weight, gamma, *rest: (weight, gamma), pair, "aot"
+    )
     zeros = ops.ZerosLike()
 
     def gradients(
-        x: Tensor, weight: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, variance: Tensor, settings: Tensor,
-        out: Tensor, dout: Tensor,
+        x: Tensor,
+        weight: Tensor,
+        gamma: Tensor,
+        beta: Tensor,
+        mean: Tensor,
+        variance: Tensor,
+        settings: Tensor,
+        out: Tensor,
+        dout: Tensor,
     ) -> tuple[tuple[Tensor, ...], Tensor]:
         dz, dbeta = shift_backward(dout, out, settings, beta)
         dx = image_backward(dz, weight, x, gamma, variance, settings)
@@ -37,14 +47,29 @@ def _norm_kernel(library: Path, stride: int, has_residual: bool) -> ops.Custom:
         return (dx, dweight, dgamma, dbeta, zeros(mean), zeros(variance), zeros(settings)), dz
 
     def bprop_alone(
-        x: Tensor, weight: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, variance: Tensor, settings: Tensor,
-        out: Tensor, dout: Tensor,
+        x: Tensor,
+        weight: Tensor,
+        gamma: Tensor,
+        beta: Tensor,
+        mean: Tensor,
+        variance: Tensor,
+        settings: Tensor,
+        out: Tensor,
+        dout: Tensor,
     ) -> tuple[Tensor, ...]:
         return gradients(x, weight, gamma, beta, mean, variance, settings, out, dout)[0]
 
     def bprop_with_residual(
-        x: Tensor, weight: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, variance: Tensor, settings: Tensor,
-        residual: Tensor, out: Tensor, dout: Tensor,
+        x: Tensor,
+        weight: Tensor,
+        gamma: Tensor,
+        beta: Tensor,
+        mean: Tensor,
+        variance: Tensor,
+        settings: Tensor,
+        residual: Tensor,
+        out: Tensor,
+        dout: Tensor,
     ) -> tuple[Tensor, ...]:
         of_all, dz = gradients(x, weight, gamma, beta, mean, variance, settings, out, dout)
         return (*of_all, dz)
@@ -76,8 +101,16 @@ class ConvolutionNorm(nn.Cell):
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, *, has_relu: bool,
-        has_fixed_statistics: bool, weight_init: Initializer, **norm_options: object,
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        *,
+        has_relu: bool,
+        has_fixed_statistics: bool,
+        weight_init: Initializer,
+        **norm_options: object,
     ) -> None:
         super().__init__()
         self.conv = Convolution(in_channels, out_channels, kernel_size, stride, weight_init=weight_init)

@@ -12,8 +12,12 @@ Shape = tuple[int, ...]
 
 
 def _kernel(
-    library: Path, name: str, out_shapes: Callable[..., Shape | tuple[Shape, ...]], num_outputs: int = 1,
-    bprop: Callable | None = None, case: str = "",
+    library: Path,
+    name: str,
+    out_shapes: Callable[..., Shape | tuple[Shape, ...]],
+    num_outputs: int = 1,
+    bprop: Callable | None = None,
+    case: str = "",
 ) -> ops.Custom:
     """Returns a function of the library as a primitive of float32 results.
 
@@ -74,7 +78,12 @@ def attention_kernel(library: Path) -> ops.Custom:
     backward = _kernel(library, "attention_backward", lambda q, k, v, *rest: (q, k, v), 3)
 
     def bprop(
-        q: Tensor, k: Tensor, v: Tensor, scale: Tensor, out: tuple[Tensor, Tensor], dout: tuple[Tensor, Tensor],
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        scale: Tensor,
+        out: tuple[Tensor, Tensor],
+        dout: tuple[Tensor, Tensor],
     ) -> tuple[Tensor, ...]:
         dq, dk, dv = backward(q, k, v, scale, out[0], out[1], dout[0])
         return dq, dk, dv, ops.zeros_like(scale)
@@ -110,7 +119,10 @@ def cross_entropy_kernel(library: Path) -> ops.Custom:
     backward = _kernel(library, "cross_entropy_backward", lambda logits, *rest: logits)
 
     def bprop(
-        logits: Tensor, labels: Tensor, out: tuple[Tensor, Tensor], dout: tuple[Tensor, Tensor],
+        logits: Tensor,
+        labels: Tensor,
+        out: tuple[Tensor, Tensor],
+        dout: tuple[Tensor, Tensor],
     ) -> tuple[Tensor, Tensor]:
         return backward(logits, labels, out[1], dout[0]), ops.zeros_like(labels)
 
@@ -154,14 +166,17 @@ def roi_align_kernels(library: Path, output_size: int, num_levels: int) -> tuple
     (rois, level, settings, dy, features...) -> the gradients of the features. The settings are the sampling ratio and,
     for each level, its pixels for one of the input.
     """
+
     def out_shape(rois: Shape, level: Shape, settings: Shape, *features: Shape) -> list[int]:
         return [rois[0] * rois[1], features[0][1], output_size, output_size]
 
     def gradient_shapes(rois: Shape, level: Shape, settings: Shape, dy: Shape, *features: Shape) -> tuple[Shape, ...]:
         return features if num_levels > 1 else features[0]
 
-    return (_kernel(library, "roi_align_forward", out_shape, case=str(output_size)),
-            _kernel(library, "roi_align_backward", gradient_shapes, num_levels, case=str(num_levels)))
+    return (
+        _kernel(library, "roi_align_forward", out_shape, case=str(output_size)),
+        _kernel(library, "roi_align_backward", gradient_shapes, num_levels, case=str(num_levels)),
+    )
 
 
 @functools.cache
@@ -203,7 +218,8 @@ def adamw_kernel(library: Path) -> ops.Custom:
     epsilon and both betas.
     """
     return _in_place_kernel(
-        library, "adamw_update", ("parameter", "first", "second"), ("gradient", "settings", "own_settings"))
+        library, "adamw_update", ("parameter", "first", "second"), ("gradient", "settings", "own_settings")
+    )
 
 
 @functools.cache

@@ -36,7 +36,7 @@ class SigmoidFocalLoss(nn.Cell):
         """
         if self.kernel is not None:
             return self.kernel(logits, classes, self.settings)
-        targets = (classes[:, :, None] == self.class_range).astype(ms.float32)   # [N, A, C]
+        targets = (classes[:, :, None] == self.class_range).astype(ms.float32)  # [N, A, C]
         terms = sigmoid_focal_terms(logits, targets, self.alpha, self.gamma)
         return terms.sum(-1) * (classes >= 0).astype(ms.float32)
 

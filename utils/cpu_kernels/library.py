@@ -15,8 +15,8 @@ import filelock
 
 from utils.model_utils.files import cache_folder
 
-SWITCH_VARIABLE = "CPU_KERNELS"   # "off" in the environment: MindSpore's own operators only
-THREADS_VARIABLE = "CPU_KERNEL_THREADS"   # most threads of the kernels; OMP_NUM_THREADS where only that is set
+SWITCH_VARIABLE = "CPU_KERNELS"  # "off" in the environment: MindSpore's own operators only
+THREADS_VARIABLE = "CPU_KERNEL_THREADS"  # most threads of the kernels; OMP_NUM_THREADS where only that is set
 COMPILERS = ("cc", "gcc", "clang")
 SOURCES = Path(__file__).parent / "kernels"
 LOCK_SECONDS = 300
@@ -79,8 +79,18 @@ def _flags() -> list[str]:
     nodelete: MindSpore closes the library with the last graph that uses it, and its threads would lose their code.
     """
     tuning = "-march=native" if platform.machine().lower() in ("x86_64", "amd64") else "-mcpu=native"
-    return ["-std=gnu11", "-O3", tuning, "-ffp-contract=fast", "-fno-math-errno", "-fPIC", "-shared",
-            "-fvisibility=hidden", "-pthread", "-Wl,-z,nodelete"]
+    return [
+        "-std=gnu11",
+        "-O3",
+        tuning,
+        "-ffp-contract=fast",
+        "-fno-math-errno",
+        "-fPIC",
+        "-shared",
+        "-fvisibility=hidden",
+        "-pthread",
+        "-Wl,-z,nodelete",
+    ]
 
 
 def _sources() -> list[Path]:
@@ -123,8 +133,14 @@ def _build(compiler: str, library: Path) -> None:
     """Compiles into a temporary folder beside the library, tries the result and renames it."""
     with tempfile.TemporaryDirectory(dir=library.parent, prefix="build-") as folder:
         built = Path(folder) / library.name
-        command = [compiler, *_flags(), *(str(path) for path in _sources() if path.suffix == ".c"), "-o", str(built),
-                   "-lm"]
+        command = [
+            compiler,
+            *_flags(),
+            *(str(path) for path in _sources() if path.suffix == ".c"),
+            "-o",
+            str(built),
+            "-lm",
+        ]
         try:
             result = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_SECONDS, check=False)
         except subprocess.TimeoutExpired as error:

@@ -142,7 +142,7 @@ class Attention(nn.Cell):
         Returns:
             float32[N, heads, L, width].
         """
-        scores = self.scores(query * self.scale, key)   # [N, heads, L, S]
+        scores = self.scores(query * self.scale, key)  # [N, heads, L, S]
         return self.weighted(self.softmax(scores), value)
 
 
@@ -173,12 +173,15 @@ class TokenAttention(nn.Cell):
         Returns:
             float32[N, L, C].
         """
-        q, k, v = self.split(query), self.split(key), self.split(value)   # [N, L or S, heads, width]
+        q, k, v = self.split(query), self.split(key), self.split(value)  # [N, L or S, heads, width]
         if self.kernel is not None and fits_kernel(query):
             return self.kernel(q, k, v, self.scale)[0].reshape(query.shape)
-        order = (0, 2, 1, 3)   # [N, L, heads, width] -> [N, heads, L, width] and back
-        return self.attend(q.transpose(order), k.transpose(order), v.transpose(order)).transpose(order).reshape(
-            query.shape)
+        order = (0, 2, 1, 3)  # [N, L, heads, width] -> [N, heads, L, width] and back
+        return (
+            self.attend(q.transpose(order), k.transpose(order), v.transpose(order))
+            .transpose(order)
+            .reshape(query.shape)
+        )
 
     def split(self, tokens: Tensor) -> Tensor:
         """float32[N, L, C] -> float32[N, L, heads, C / heads]."""
@@ -195,8 +198,17 @@ class DepthwiseGelu(nn.Conv2d):
     """
 
     def __init__(self, channels: int, weight_init: Initializer) -> None:
-        super().__init__(channels, channels, 3, pad_mode="pad", padding=1, group=channels, has_bias=True,
-                         weight_init=weight_init, bias_init="zeros")
+        super().__init__(
+            channels,
+            channels,
+            3,
+            pad_mode="pad",
+            padding=1,
+            group=channels,
+            has_bias=True,
+            weight_init=weight_init,
+            bias_init="zeros",
+        )
         self.gelu = Gelu()
         library = chosen_library()
         self.kernel = depthwise_gelu_kernel(library) if library else None
@@ -207,7 +219,7 @@ class DepthwiseGelu(nn.Conv2d):
         if self.kernel is not None and fits_kernel(tokens):
             feature = tokens.reshape(batch, size[0], size[1], channels)
             return self.kernel(feature, self.weight, self.bias).reshape(tokens.shape)
-        feature = tokens.transpose(0, 2, 1).reshape(batch, channels, *size)   # [N, H * W, C] -> [N, C, H, W]
+        feature = tokens.transpose(0, 2, 1).reshape(batch, channels, *size)  # [N, H * W, C] -> [N, C, H, W]
         feature = self.gelu(self.bias_add(self.conv2d(feature, self.weight), self.bias))
         return feature.reshape(batch, channels, length).transpose(0, 2, 1)
 

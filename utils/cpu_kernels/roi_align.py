@@ -61,7 +61,7 @@ class RoiAlign(nn.Cell):
         for feature in features:
             heights += (feature.shape[2],)
         corners = rois.reshape(-1, 4) * ops.gather(self.scales, index, 0) + ops.gather(_placement(heights), index, 0)
-        regions = ops.concat((_image_of_each(batch, count), corners), 1)   # [N * R, 5]
+        regions = ops.concat((_image_of_each(batch, count), corners), 1)  # [N * R, 5]
         return self.align(self.atlas(features), ops.stop_gradient(regions))
 
     def atlas(self, features: tuple[Tensor, ...]) -> Tensor:
@@ -87,7 +87,7 @@ class RoiAlign(nn.Cell):
 @constexpr
 def _placement(heights: tuple[int, ...]) -> Tensor:
     """Returns float32[levels, 4]: what leads from x1, y1, x2, y2 of a level to the operator's of the atlas."""
-    tops = np.cumsum([1, *(height + 2 for height in heights[:-1])])   # of each level's own pixels
+    tops = np.cumsum([1, *(height + 2 for height in heights[:-1])])  # of each level's own pixels
     aligned = np.stack([np.full(len(tops), 1.0), tops, np.full(len(tops), 1.0), tops], axis=1) - 0.5
     return Tensor(aligned - [0, 0, 1, 1], ms.float32)
 
@@ -111,7 +111,12 @@ class _KernelRoiAlign(nn.Cell):
         return self.forward_kernel(rois, level, self.settings, *features)
 
     def bprop(
-        self, features: tuple[Tensor, ...], rois: Tensor, level: Tensor, out: Tensor, dout: Tensor,
+        self,
+        features: tuple[Tensor, ...],
+        rois: Tensor,
+        level: Tensor,
+        out: Tensor,
+        dout: Tensor,
     ) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
         gradients = self.backward_kernel(rois, level, self.settings, dout, *features)
         if self.has_one_level:

@@ -244,8 +244,12 @@ def jitter_colours(
         uint8[H, W, 3].
     """
     return photometric_distortion(
-        image, rng, brightness=brightness * BRIGHTNESS_LEVELS, contrast=(1 - contrast, 1 + contrast),
-        saturation=(1 - saturation, 1 + saturation), hue=hue * 360,
+        image,
+        rng,
+        brightness=brightness * BRIGHTNESS_LEVELS,
+        contrast=(1 - contrast, 1 + contrast),
+        saturation=(1 - saturation, 1 + saturation),
+        hue=hue * 360,
     )
 
 

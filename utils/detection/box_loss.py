@@ -9,5 +9,5 @@ def smooth_l1(difference: ms.Tensor, beta: float) -> ms.Tensor:
     magnitude = ops.abs(difference)
     if beta == 0:
         return magnitude
-    inner = ops.minimum(magnitude, ops.full_like(magnitude, beta))   # a number in its place is laid out slowly on a CPU
+    inner = ops.minimum(magnitude, ops.full_like(magnitude, beta))  # a number in its place is laid out slowly on a CPU
     return 0.5 * inner * inner / beta + (magnitude - inner)

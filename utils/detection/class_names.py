@@ -25,7 +25,11 @@ class ClassTable:
 
 
 def resolve_classes(
-    num_classes: int, source: Path, *, stored_names: Sequence[str], stored_ids: Sequence[int],
+    num_classes: int,
+    source: Path,
+    *,
+    stored_names: Sequence[str],
+    stored_ids: Sequence[int],
     configured_names: Sequence[str] | None,
 ) -> ClassTable:
     """Returns the classes of a checkpoint.
@@ -59,7 +63,8 @@ def resolve_classes(
         is_coco = num_classes == len(COCO_CLASSES)
         names = COCO_CLASSES if is_coco else tuple(f"class_{index}" for index in range(num_classes))
         logger.warning(
-            "'%s' carries no class names: %s are used; set coco_classes for others", source,
+            "'%s' carries no class names: %s are used; set coco_classes for others",
+            source,
             "COCO's" if is_coco else f"class_0 to class_{num_classes - 1}",
         )
     return ClassTable(names, _ids_of(names))

@@ -51,7 +51,11 @@ class Detector(Protocol):
         """Puts the network into inference mode; asked for before the first batch, as training may have gone between."""
 
     def detect(
-        self, images: np.ndarray, *, scales: Sequence[tuple[float, float]], sizes: Sequence[tuple[int, int]],
+        self,
+        images: np.ndarray,
+        *,
+        scales: Sequence[tuple[float, float]],
+        sizes: Sequence[tuple[int, int]],
         clock: DetectionClock,
     ) -> list[Detections]:
         """Detects in a batch.

@@ -77,13 +77,13 @@ class Evaluator:
         pictures: list[np.ndarray] = []
         share = self.workers.share(range(self.records.num_images))
         for batch in track(self._batches(share), -(-len(share) // self.batch_size), "evaluating"):
-            found_in_batch = self.detector.detect(
-                batch.images, scales=batch.scales, sizes=batch.sizes, clock=clock
-            )
+            found_in_batch = self.detector.detect(batch.images, scales=batch.scales, sizes=batch.sizes, clock=clock)
             for index, found in enumerate(found_in_batch):
-                found_in_share.append(detections_to_coco(
-                    batch.image_ids[index], found.boxes, found.scores, found.labels, self.records.category_ids
-                ))
+                found_in_share.append(
+                    detections_to_coco(
+                        batch.image_ids[index], found.boxes, found.scores, found.labels, self.records.category_ids
+                    )
+                )
                 if len(pictures) < num_pictures:
                     pictures.append(self._draw(batch, index, found))
         if picture_folder is not None and pictures:
@@ -101,9 +101,11 @@ class Evaluator:
         """Puts the shares of all workers, a list for each image, together in the order of the images."""
         shares = self.workers.gather(found_in_share)
         count = self.workers.count
-        return list(chain.from_iterable(
-            shares[position % count][position // count] for position in range(self.records.num_images)
-        ))
+        return list(
+            chain.from_iterable(
+                shares[position % count][position // count] for position in range(self.records.num_images)
+            )
+        )
 
     def _draw(self, batch: EvaluationBatch, index: int, found: Detections) -> np.ndarray:
         image = decode_image(batch.encoded[index], f"image {batch.image_ids[index]}")

@@ -101,8 +101,10 @@ def run(
 def format_summary(summary: InferenceSummary) -> str:
     """Returns e.g. `3 images, 12 detections, 0.214 s per image (network 0.180 s); 1 file could not be read`."""
     each, network = (value / summary.num_images for value in (summary.seconds, summary.network_seconds))
-    text = f"{summary.num_images} images, {summary.num_detections} detections, {each:.3f} s per image " \
-           f"(network {network:.3f} s)"
+    text = (
+        f"{summary.num_images} images, {summary.num_detections} detections, {each:.3f} s per image "
+        f"(network {network:.3f} s)"
+    )
     if summary.num_unreadable:
         text += f"; {summary.num_unreadable} file{'s' * (summary.num_unreadable > 1)} could not be read"
     return text
@@ -125,9 +127,7 @@ def _rows(found: Detections, image_id: int, file_name: str, classes: ClassTable)
 
 
 def _draw(picture: Picture, found: Detections, classes: ClassTable, min_score: float) -> np.ndarray:
-    return draw_detections(
-        picture.image, found.boxes, found.labels, found.scores, classes.names, min_score=min_score
-    )
+    return draw_detections(picture.image, found.boxes, found.labels, found.scores, classes.names, min_score=min_score)
 
 
 def _write_detections(path: Path, rows: list[dict]) -> None:

@@ -106,7 +106,10 @@ class EvaluationSample:
 
 
 def evaluation_batches(
-    records: MindRecordInfo, inputs: InputSettings, batch_size: int, num_loaders: int,
+    records: MindRecordInfo,
+    inputs: InputSettings,
+    batch_size: int,
+    num_loaders: int,
     positions: Sequence[int] | None = None,
 ) -> Iterator[EvaluationBatch]:
     """Yields images of a split; the last batch is filled up, so that its shape is that of the others.
@@ -122,7 +125,9 @@ def evaluation_batches(
     if len(positions) == 0:
         return
     dataset = open_mindrecord(records, positions, EVALUATION_COLUMNS, num_loaders).map(
-        EvaluationSample(inputs), ["image", "image_id"], ["input", "scales", "image", "image_id"],
+        EvaluationSample(inputs),
+        ["image", "image_id"],
+        ["input", "scales", "image", "image_id"],
         num_parallel_workers=num_loaders,
     )
     # through a generator, since MindSpore's iterator may not be asked again after its end

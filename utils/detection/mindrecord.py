@@ -155,7 +155,7 @@ def open_mindrecord(
         ds.MindDataset(
             [str(path) for path in info.files],
             columns_list=list(columns),
-            sampler=ds.SubsetSampler(info.rows[indices[start:start + info.num_images]].tolist()),
+            sampler=ds.SubsetSampler(info.rows[indices[start : start + info.num_images]].tolist()),
             num_parallel_workers=clamp_workers(workers),
         )
         for start in range(0, len(indices), info.num_images)

@@ -80,8 +80,10 @@ class PictureDetector:
         planes = [picture.planes for picture in batch]
         planes += planes[-1:] * (self.batch_size - len(batch))  # one shape, one compiled graph
         found = self.detector.detect(
-            np.stack(planes), scales=[picture.scales for picture in batch],
-            sizes=[picture.image.shape[:2] for picture in batch], clock=clock,
+            np.stack(planes),
+            scales=[picture.scales for picture in batch],
+            sizes=[picture.image.shape[:2] for picture in batch],
+            clock=clock,
         )
         yield from zip(batch, found, strict=True)
 

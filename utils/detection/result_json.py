@@ -31,8 +31,11 @@ def write_result(result: CocoResult, folder: Path, **counts: int) -> Path:
         counts: more to tell, by name.
     """
     content = {
-        **metrics_of(result), **dict(zip(result.names, (float(value) for value in result.stats), strict=True)),
-        "num_images": result.num_images, "num_detections": result.num_detections, **counts,
+        **metrics_of(result),
+        **dict(zip(result.names, (float(value) for value in result.stats), strict=True)),
+        "num_images": result.num_images,
+        "num_detections": result.num_detections,
+        **counts,
         "per_class": {row.name: row.average_precision for row in result.per_class},
     }
     path = folder / RESULT_FILE

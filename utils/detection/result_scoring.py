@@ -79,8 +79,10 @@ def open_annotations(path: Path, image_dir: Path | None, class_names: Sequence[s
     if path.suffix.lower() == ".json":
         return read_ground_truth(path)
     if image_dir is None:
-        raise BadValueError(f"the sizes of the images that '{path}' lists are needed: give their folder with "
-                            "--dataset_path, or annotations in COCO's form, a .json file")
+        raise BadValueError(
+            f"the sizes of the images that '{path}' lists are needed: give their folder with "
+            "--dataset_path, or annotations in COCO's form, a .json file"
+        )
     return to_coco_ground_truth(load_txt(path, image_dir, class_names, allow_empty=True))
 
 
@@ -107,19 +109,22 @@ def score_results(
         raise BadValueError(
             f"'{source}' has none of the {len(results.images)} images with results: they are "
             f"{named([image.file for image in results.images])}, there "
-            f"{named([image['file_name'] for image in annotations['images']])}; give the annotations of these images")
+            f"{named([image['file_name'] for image in annotations['images']])}; give the annotations of these images"
+        )
     detections: list[dict] = []
     for image in track(annotated, len(annotated), "selecting detections"):
         entry = entry_of[image.file]
         _check_size(image, entry, source)
         found = select(image, results.arrays(image))
-        detections += detections_to_coco(
-            entry["id"], found.boxes, found.scores, found.labels, description.category_ids)
+        detections += detections_to_coco(entry["id"], found.boxes, found.scores, found.labels, description.category_ids)
     chosen = {entry["id"] for entry in entry_of.values()}
     result = evaluate_coco(annotations, detections, sorted(chosen), category_ids=description.category_ids)
     return ResultScore(
-        result, detections, num_skipped=len(entry_of) - len(annotated),
-        num_unannotated=len(results.images) - len(annotated), num_absent=len(annotations["images"]) - len(chosen),
+        result,
+        detections,
+        num_skipped=len(entry_of) - len(annotated),
+        num_unannotated=len(results.images) - len(annotated),
+        num_absent=len(annotations["images"]) - len(chosen),
     )
 
 
@@ -139,8 +144,9 @@ def _match(files: Sequence[str], annotations: dict) -> dict[str, dict]:
     """Finds the entry of each image: by its path, else by its file name where that is the only one of this name."""
     by_path = {str(PurePosixPath(image["file_name"])): image for image in annotations["images"]}
     how_often = Counter(PurePosixPath(path).name for path in by_path)
-    by_name = {PurePosixPath(path).name: image for path, image in by_path.items()
-               if how_often[PurePosixPath(path).name] == 1}
+    by_name = {
+        PurePosixPath(path).name: image for path, image in by_path.items() if how_often[PurePosixPath(path).name] == 1
+    }
     found = {file: by_path.get(file) or by_name.get(PurePosixPath(file).name) for file in files}
     return {file: entry for file, entry in found.items() if entry is not None}
 
@@ -151,15 +157,18 @@ def _check_classes(annotations: dict, description: ModelDescription, source: Pat
         if category_id not in names:
             raise BadValueError(
                 f"'{description.file}' finds '{class_name}' with category id {category_id}, which '{source}' does not "
-                f"have; its ids are {named([str(each) for each in sorted(names)])}: give annotations of these classes")
+                f"have; its ids are {named([str(each) for each in sorted(names)])}: give annotations of these classes"
+            )
         if set(description.class_names) == set(names.values()) and names[category_id] != class_name:
             raise BadValueError(
                 f"category id {category_id} is '{class_name}' for '{description.file}' and '{names[category_id]}' in "
-                f"'{source}': give the annotations of the data set that it was trained on")
+                f"'{source}': give the annotations of the data set that it was trained on"
+            )
 
 
 def _check_size(image: ResultImage, entry: dict, source: Path) -> None:
     if (image.height, image.width) != (entry["height"], entry["width"]):
         raise BadValueError(
             f"image '{image.file}' is {image.height} x {image.width} (height x width), but '{source}' has "
-            f"{entry['height']} x {entry['width']}: give the images that were annotated")
+            f"{entry['height']} x {entry['width']}: give the images that were annotated"
+        )

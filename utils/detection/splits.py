@@ -77,8 +77,16 @@ class Split:
 
 
 def split_paths(
-    *, form: str, split: str, coco_root: str | None, instance_set: str, anno_path: str, image_dir: str,
-    mindrecord_dir: str | None, default_folder: str, prefix: str,
+    *,
+    form: str,
+    split: str,
+    coco_root: str | None,
+    instance_set: str,
+    anno_path: str,
+    image_dir: str,
+    mindrecord_dir: str | None,
+    default_folder: str,
+    prefix: str,
 ) -> SplitPaths:
     """Works out where a split lies; `{}` in `instance_set`, `anno_path` and `image_dir` stands for its name.
 
@@ -135,8 +143,13 @@ def open_split(paths: SplitPaths, class_names: Sequence[str] | None, num_shards:
     if paths.annotation_file is None or paths.image_dir is None:
         return Split(read_mindrecord_info(paths.mindrecord_dir, paths.prefix), paths.annotation_file)
     records = ensure_mindrecord(
-        _loader(paths, class_names), annotation_file=paths.annotation_file, class_names=class_names,
-        folder=paths.mindrecord_dir, prefix=paths.prefix, shards=num_shards, options={"form": paths.form},
+        _loader(paths, class_names),
+        annotation_file=paths.annotation_file,
+        class_names=class_names,
+        folder=paths.mindrecord_dir,
+        prefix=paths.prefix,
+        shards=num_shards,
+        options={"form": paths.form},
     )
     is_coco_file = paths.form == "coco" and paths.annotation_file.is_file()
     return Split(records, paths.annotation_file if is_coco_file else None)
@@ -182,6 +195,9 @@ def _dataset_of(records: MindRecordInfo) -> DetectionDataset:
         for image_id, (height, width), annotation in rows
     )
     return DetectionDataset(
-        records=images, class_names=records.class_names, category_ids=records.category_ids,
-        source=records.files[0], image_dir=records.files[0].parent,
+        records=images,
+        class_names=records.class_names,
+        category_ids=records.category_ids,
+        source=records.files[0],
+        image_dir=records.files[0].parent,
     )

@@ -83,8 +83,11 @@ class TrainingSource:
             return
         sample = replace(self.sample, epoch=epoch)
         dataset = open_mindrecord(self.records, self.rows[items.ravel()], ROW_COLUMNS, self.num_loaders).map(
-            sample, list(ROW_COLUMNS), list(sample.COLUMNS),
-            num_parallel_workers=self.num_loaders, python_multiprocessing=self.multiprocessing,
+            sample,
+            list(ROW_COLUMNS),
+            list(sample.COLUMNS),
+            num_parallel_workers=self.num_loaders,
+            python_multiprocessing=self.multiprocessing,
         )
         batches = dataset.batch(items.shape[1]).create_tuple_iterator(num_epochs=1, output_numpy=True)
         for batch, is_without in zip(batches, is_filler, strict=True):

@@ -15,11 +15,16 @@ def warn_of_random_weights(frozen_stages: int, has_frozen_norms: bool) -> None:
         has_frozen_norms: whether the key `norm_statistics` is frozen.
     """
     if frozen_stages > 0:
-        logger.warning("frozen_stages is %d without pre_trained: what is frozen keeps random weights; set "
-                       "--pre_trained, or --frozen_stages=0", frozen_stages)
+        logger.warning(
+            "frozen_stages is %d without pre_trained: what is frozen keeps random weights; set "
+            "--pre_trained, or --frozen_stages=0",
+            frozen_stages,
+        )
     if has_frozen_norms:
-        logger.warning("norm_statistics is frozen without pre_trained: nothing is normalised; set --pre_trained, or "
-                       "--norm_statistics=trained")
+        logger.warning(
+            "norm_statistics is frozen without pre_trained: nothing is normalised; set --pre_trained, or "
+            "--norm_statistics=trained"
+        )
 
 
 def warn_of_cut_boxes(records: MindRecordInfo, num_gts: int) -> None:

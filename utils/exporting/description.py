@@ -160,9 +160,13 @@ def _description(values: dict) -> ModelDescription:
         return tuple(TensorDescription(**{**each, "shape": tuple(each["shape"])}) for each in values[key])
 
     scaling = values["preprocessing"]
-    return ModelDescription(**{
-        **values,
-        "inputs": tensors("inputs"), "outputs": tensors("outputs"),
-        "preprocessing": Preprocessing(**{**scaling, "mean": tuple(scaling["mean"]), "std": tuple(scaling["std"])}),
-        "class_names": tuple(values["class_names"]), "category_ids": tuple(values["category_ids"]),
-    })
+    return ModelDescription(
+        **{
+            **values,
+            "inputs": tensors("inputs"),
+            "outputs": tensors("outputs"),
+            "preprocessing": Preprocessing(**{**scaling, "mean": tuple(scaling["mean"]), "std": tuple(scaling["std"])}),
+            "class_names": tuple(values["class_names"]),
+            "category_ids": tuple(values["category_ids"]),
+        }
+    )

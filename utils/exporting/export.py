@@ -66,8 +66,14 @@ def input_shape(batch_size: int | None, *image_shape: int) -> tuple[int | None, 
 
 
 def export_network(
-    network: nn.Cell, inputs: Sequence[TensorDescription], path: Path, file_format: str, *,
-    output_names: Sequence[str], reference: nn.Cell | None = None, limit: float = MAX_RELATIVE_DIFFERENCE,
+    network: nn.Cell,
+    inputs: Sequence[TensorDescription],
+    path: Path,
+    file_format: str,
+    *,
+    output_names: Sequence[str],
+    reference: nn.Cell | None = None,
+    limit: float = MAX_RELATIVE_DIFFERENCE,
     sample: Callable[[int], Sequence[np.ndarray]] | None = None,
 ) -> ExportedModel:
     """Exports a network and checks what was written, before it takes the place of an older file.
@@ -99,7 +105,8 @@ def export_network(
         _write(network, inputs, folder, plain_name(path), file_format)
         file = exported_file(folder, path, file_format)
         outputs, difference = _check(
-            reference, sample or partial(normal_numbers, inputs), inputs[0].shape[0], file, file_format, output_names)
+            reference, sample or partial(normal_numbers, inputs), inputs[0].shape[0], file, file_format, output_names
+        )
         if difference is not None and not difference <= limit:  # a difference that is not a number is one, too
             raise BadStateError(
                 f"the exported {file_format} gives other outputs than the network (largest difference {difference:.3g} "
@@ -119,15 +126,20 @@ def share_weights(network: nn.Cell, portable: nn.Cell) -> None:
 def format_exported(model: ExportedModel) -> str:
     """Returns what a command prints, e.g. `exported net.mindir (MINDIR, 344.1 MB), largest difference ... 0`."""
     checked = (
-        "not checked here" if model.difference is None
+        "not checked here"
+        if model.difference is None
         else f"largest difference to the network's outputs {model.difference:.2g} of their largest value"
     )
     return f"exported {model.file} ({model.file_format}, {model.num_bytes / 1e6:.1f} MB), {checked}"
 
 
 def _write(network: nn.Cell, inputs: Sequence[TensorDescription], folder: Path, name: str, file_format: str) -> None:
-    tensors = [ms.Tensor(shape=each.shape, dtype=getattr(ms, each.dtype)) if each.shape[0] is None
-               else ms.Tensor(np.zeros(each.shape, each.dtype)) for each in inputs]
+    tensors = [
+        ms.Tensor(shape=each.shape, dtype=getattr(ms, each.dtype))
+        if each.shape[0] is None
+        else ms.Tensor(np.zeros(each.shape, each.dtype))
+        for each in inputs
+    ]
     try:
         with contextlib.chdir(folder):  # MindSpore refuses a path with a space or a letter that is not ASCII
             ms.export(network, *tensors, file_name=name, file_format=file_format)
@@ -150,8 +162,12 @@ def _blamed(error: Exception) -> str:
 
 
 def _check(
-    network: nn.Cell, sample: Callable[[int], Sequence[np.ndarray]], num_images: int | None, file: Path,
-    file_format: str, output_names: Sequence[str],
+    network: nn.Cell,
+    sample: Callable[[int], Sequence[np.ndarray]],
+    num_images: int | None,
+    file: Path,
+    file_format: str,
+    output_names: Sequence[str],
 ) -> tuple[tuple[TensorDescription, ...], float | None]:
     """Returns the outputs' description and the largest difference over the batch sizes that are tried."""
     descriptions: tuple[TensorDescription, ...] = ()

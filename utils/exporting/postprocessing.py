@@ -48,8 +48,12 @@ def read_arguments(program: str, description: str, argv: Sequence[str] | None = 
     """
     parser = _Parser(prog=program, description=description, allow_abbrev=False)
     parser.add_argument("--anno_path", "--ann_file", type=Path, required=True, help="the annotations")
-    parser.add_argument("--result_path", type=Path, default=Path(RESULT_FOLDER),
-                        help="folder of the result files, beside which is their .json (%(default)s)")
+    parser.add_argument(
+        "--result_path",
+        type=Path,
+        default=Path(RESULT_FOLDER),
+        help="folder of the result files, beside which is their .json (%(default)s)",
+    )
     parser.add_argument("--mindir_path", type=Path, help="the model (the one that was run); its .json counts")
     parser.add_argument("--dataset_path", type=Path, help="the images; needed for annotations in lines of text")
     parser.add_argument("--eval_split", default="val", help="split of a Cityscapes folder (%(default)s)")
@@ -77,8 +81,9 @@ def threshold(description: ModelDescription, name: str) -> float | int | list[in
         BadValueError: it has none of that name.
     """
     if name not in description.postprocessing:
-        raise BadValueError(f"the description of '{description.file}' has no '{name}' in its postprocessing: export "
-                            "the model again")
+        raise BadValueError(
+            f"the description of '{description.file}' has no '{name}' in its postprocessing: export the model again"
+        )
     return description.postprocessing[name]
 
 

@@ -15,7 +15,7 @@ from utils.model_utils.errors import BadValueError, MissingPathError
 
 RESULT_FOLDER = "result_Files"
 RUN_AGAIN = "run the inference again"
-_NUMBER_KINDS = "biuf"   # of NumPy's types: truth values, whole numbers, floating-point numbers
+_NUMBER_KINDS = "biuf"  # of NumPy's types: truth values, whole numbers, floating-point numbers
 
 
 @dataclass(frozen=True)
@@ -79,21 +79,25 @@ class ResultFiles:
             MissingPathError: a file is missing.
             BadValueError: a file is of another size.
         """
-        return [self._array(self.folder / f"{image.stem}_{number}.bin", output)
-                for number, output in enumerate(self.outputs)]
+        return [
+            self._array(self.folder / f"{image.stem}_{number}.bin", output)
+            for number, output in enumerate(self.outputs)
+        ]
 
     def _array(self, path: Path, output: TensorDescription) -> np.ndarray:
         dtype = np.dtype(output.dtype).newbyteorder("<")
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise MissingPathError(f"result file '{path}' cannot be read ({error.strerror}), but '{self.index}' lists "
-                                   f"it: {RUN_AGAIN}") from error
+            raise MissingPathError(
+                f"result file '{path}' cannot be read ({error.strerror}), but '{self.index}' lists it: {RUN_AGAIN}"
+            ) from error
         wanted = math.prod(output.shape) * dtype.itemsize
         if len(data) != wanted:
             raise BadValueError(
                 f"result file '{path}' has {len(data)} bytes, wanted {wanted} for {output.name}, {_text(output)}: "
-                f"{RUN_AGAIN}")
+                f"{RUN_AGAIN}"
+            )
         array = np.frombuffer(data, dtype).reshape(output.shape)
         return array.astype(np.float32) if dtype.kind == "f" else array
 
@@ -109,13 +113,17 @@ def read_result_files(folder: Path) -> ResultFiles:
     try:
         values = json.loads(index.read_text(encoding="utf-8"))
     except OSError as error:
-        raise MissingPathError(f"'{index}' cannot be read ({error.strerror}): it is written when an inference has "
-                               "ended well; run it in this folder, or give --result_path") from error
+        raise MissingPathError(
+            f"'{index}' cannot be read ({error.strerror}): it is written when an inference has "
+            "ended well; run it in this folder, or give --result_path"
+        ) from error
     except ValueError as error:
         raise BadValueError(f"'{index}' is no JSON ({error}): {RUN_AGAIN}") from error
     try:
         results = ResultFiles(
-            folder, index, Path(values["model"]),
+            folder,
+            index,
+            Path(values["model"]),
             outputs=tuple(TensorDescription(**{**each, "shape": tuple(each["shape"])}) for each in values["outputs"]),
             images=tuple(ResultImage(**each) for each in values["images"]),
             skipped=tuple(SkippedImage(**each) for each in values["skipped"]),
@@ -124,11 +132,14 @@ def read_result_files(folder: Path) -> ResultFiles:
         raise BadValueError(f"'{index}' lacks or misspells a field ({error}): {RUN_AGAIN}") from error
     strange = next((each for each in results.outputs if not _can_be_read(each)), None)
     if strange is not None:
-        raise BadValueError(f"'{index}' gives output {strange.name} the type '{strange.dtype}' and shape "
-                            f"{list(strange.shape)}, which cannot be read: {RUN_AGAIN}")
+        raise BadValueError(
+            f"'{index}' gives output {strange.name} the type '{strange.dtype}' and shape "
+            f"{list(strange.shape)}, which cannot be read: {RUN_AGAIN}"
+        )
     if not results.images:
-        raise BadValueError(f"'{index}' lists no image with results, {len(results.skipped)} could not be read: "
-                            "give images that can be")
+        raise BadValueError(
+            f"'{index}' lists no image with results, {len(results.skipped)} could not be read: give images that can be"
+        )
     return results
 
 
@@ -139,15 +150,18 @@ def check_outputs(results: ResultFiles, description: ModelDescription, suite: st
         BadValueError: they are not.
     """
     if description.suite != suite:
-        raise BadValueError(f"'{description.file}' is a model of {description.suite}, wanted one of {suite}: use the "
-                            "post-processing of its own suite")
+        raise BadValueError(
+            f"'{description.file}' is a model of {description.suite}, wanted one of {suite}: use the "
+            "post-processing of its own suite"
+        )
     found = tuple((each.shape, np.dtype(each.dtype).kind) for each in results.outputs)
     wanted = tuple((each.shape[1:], np.dtype(each.dtype).kind) for each in description.outputs)
     if found != wanted:
         raise BadValueError(
             f"'{results.index}' has the outputs {', '.join(map(_text, results.outputs))}, but '{description.file}' "
             f"gives {', '.join(_text(each, skip=1) for each in description.outputs)} for each image: the results are "
-            f"of another model; {RUN_AGAIN}")
+            f"of another model; {RUN_AGAIN}"
+        )
 
 
 def _can_be_read(output: TensorDescription) -> bool:

@@ -9,10 +9,16 @@ WAIT_SECONDS = 60.0
 
 def add_table_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds FILE and --wait_seconds."""
-    parser.add_argument("file", type=Path, metavar="FILE",
-                        help="rank table, or the folder in which ModelArts writes jobstart_hccl.json")
-    parser.add_argument("--wait_seconds", type=_seconds, default=WAIT_SECONDS, metavar="SECONDS",
-                        help='how long a table may be pending (status "initializing"), %(default)g if not given')
+    parser.add_argument(
+        "file", type=Path, metavar="FILE", help="rank table, or the folder in which ModelArts writes jobstart_hccl.json"
+    )
+    parser.add_argument(
+        "--wait_seconds",
+        type=_seconds,
+        default=WAIT_SECONDS,
+        metavar="SECONDS",
+        help='how long a table may be pending (status "initializing"), %(default)g if not given',
+    )
 
 
 def _seconds(text: str) -> float:

@@ -29,8 +29,10 @@ def main() -> None:
 def format_summary(name: str, table: RankTable) -> str:
     """Returns e.g. "table.json: template 1.0, completed, 2 servers, 16 devices: sound"."""
     servers, devices = len(table.servers), table.device_count
-    return (f"{name}: template {table.template}, completed, {servers} server{'s' * (servers != 1)}, "
-            f"{devices} device{'s' * (devices != 1)}: sound")
+    return (
+        f"{name}: template {table.template}, completed, {servers} server{'s' * (servers != 1)}, "
+        f"{devices} device{'s' * (devices != 1)}: sound"
+    )
 
 
 if __name__ == "__main__":

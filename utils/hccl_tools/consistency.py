@@ -25,15 +25,21 @@ def check_tables(tables: Sequence[RankTable]) -> None:
     for table in tables:
         _check_ranks(table)
         for server in table.servers:
-            _check_unique((device.device_id, f"{device.place}.device_id", device.device_id)
-                          for device in server.devices)
+            _check_unique(
+                (device.device_id, f"{device.place}.device_id", device.device_id) for device in server.devices
+            )
     servers = [server for table in tables for server in table.servers]
     _check_unique(_by_address(server.server_id, f"{server.place}.server_id") for server in servers)
     for name in (*POD_ADDRESSES, POD_NAME):
-        _check_unique(_by_address(str(server.extra[name]), f"{server.place}.{name}")
-                      for server in servers if name in server.extra)
-    _check_unique(_by_address(device.device_ip, f"{device.place}.device_ip")
-                  for server in servers for device in server.devices if device.device_ip is not None)
+        _check_unique(
+            _by_address(str(server.extra[name]), f"{server.place}.{name}") for server in servers if name in server.extra
+        )
+    _check_unique(
+        _by_address(device.device_ip, f"{device.place}.device_ip")
+        for server in servers
+        for device in server.devices
+        if device.device_ip is not None
+    )
     _check_one_family(servers)
     for table in tables:
         _check_super_pods(table)

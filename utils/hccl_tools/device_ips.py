@@ -63,8 +63,14 @@ def _ask(tool: str, physical_id: int, option: Sequence[str]) -> str | None:
     environment = {name: value for name, value in os.environ.items() if name != VISIBLE_DEVICES}
     try:
         answer = subprocess.run(
-            [tool, "-i", str(physical_id), "-ip", *option, "-g"], capture_output=True, text=True, errors="replace",
-            env=environment, stdin=subprocess.DEVNULL, timeout=TOOL_SECONDS, check=False,
+            [tool, "-i", str(physical_id), "-ip", *option, "-g"],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            timeout=TOOL_SECONDS,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

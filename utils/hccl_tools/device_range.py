@@ -65,11 +65,14 @@ def _parse_range(text: str) -> tuple[int, int]:
         raise BadValueError(f"--device_num is '{text}', wanted a range in quotes like \"[0,8)\", the end not included")
     first, end = int(match[1]), int(match[2])
     if first == end:
-        raise BadValueError(f"--device_num is [{first},{end}), which is empty; wanted at least one device, like "
-                            f"\"[{first},{first + 1})\"")
+        raise BadValueError(
+            f'--device_num is [{first},{end}), which is empty; wanted at least one device, like "[{first},{first + 1})"'
+        )
     if first > end:
-        raise BadValueError(f"--device_num is [{first},{end}), which is reversed; wanted the first device and then the "
-                            f"end, like \"[{end},{first})\"")
+        raise BadValueError(
+            f"--device_num is [{first},{end}), which is reversed; wanted the first device and then the "
+            f'end, like "[{end},{first})"'
+        )
     return first, end
 
 
@@ -77,8 +80,10 @@ def _parse_visible(text: str) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",")]
     numbers = [int(part) for part in parts if re.fullmatch(r"[0-9]{1,4}", part)]
     if len(numbers) != len(parts) or max(numbers) >= MOST_CARDS:
-        raise BadValueError(f"--visible_devices is '{text}', wanted numbers of devices from 0 to {MOST_CARDS - 1} with "
-                            "commas, like \"4,5,6,7\"")
+        raise BadValueError(
+            f"--visible_devices is '{text}', wanted numbers of devices from 0 to {MOST_CARDS - 1} with "
+            'commas, like "4,5,6,7"'
+        )
     if len(set(numbers)) != len(numbers):
         raise BadValueError(f"--visible_devices is '{text}', which lists a device twice; wanted each once")
     return tuple(numbers)

@@ -67,15 +67,28 @@ def make_table(server_id: str, device_ids: Sequence[int], addresses: Sequence[st
 
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Makes the rank table of this host.", allow_abbrev=False)
-    parser.add_argument("--device_num", default="[0,8)", metavar="[FIRST,END)",
-                        help='range of devices, the end not included, "[0,8)" if not given')
-    parser.add_argument("--visible_devices", metavar="IDS",
-                        help="physical numbers of the devices that the range counts through, like 4,5,6,7; all of the "
-                        "host if not given")
-    parser.add_argument("--server_ip", default="", metavar="IP",
-                        help="address of this host, what its name resolves to if not given")
-    parser.add_argument("--hccn_conf", type=Path, default=HCCN_CONF, metavar="FILE",
-                        help=f"file with the devices' addresses where hccn_tool has none, {HCCN_CONF} if not given")
+    parser.add_argument(
+        "--device_num",
+        default="[0,8)",
+        metavar="[FIRST,END)",
+        help='range of devices, the end not included, "[0,8)" if not given',
+    )
+    parser.add_argument(
+        "--visible_devices",
+        metavar="IDS",
+        help="physical numbers of the devices that the range counts through, like 4,5,6,7; all of the "
+        "host if not given",
+    )
+    parser.add_argument(
+        "--server_ip", default="", metavar="IP", help="address of this host, what its name resolves to if not given"
+    )
+    parser.add_argument(
+        "--hccn_conf",
+        type=Path,
+        default=HCCN_CONF,
+        metavar="FILE",
+        help=f"file with the devices' addresses where hccn_tool has none, {HCCN_CONF} if not given",
+    )
     return parser.parse_args()
 
 
@@ -83,8 +96,11 @@ def _server_id(server_ip: str) -> str:
     if not server_ip.strip():
         server_id = own_server_ip()
         if is_loopback(server_id):
-            print(f"hccl_tools.py: warning: the name of this host resolves to {server_id}, which is no address for "
-                  "other hosts; give --server_ip if there are any", file=sys.stderr)
+            print(
+                f"hccl_tools.py: warning: the name of this host resolves to {server_id}, which is no address for "
+                "other hosts; give --server_ip if there are any",
+                file=sys.stderr,
+            )
         return server_id
     address = normal_address(server_ip.strip())
     if address is None:

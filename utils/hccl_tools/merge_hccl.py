@@ -28,8 +28,9 @@ def main() -> None:
     table = merge_tables([load_table(file) for file in files], [str(file) for file in files])
     path = Path.cwd() / f"hccl_{len(table.servers)}s_{table.device_count}p.json"
     if path.exists() and any(path.samefile(file) for file in files):
-        raise BadValueError(f"the result would be written over '{path}', which is one of the files; run the command in "
-                            "another folder")
+        raise BadValueError(
+            f"the result would be written over '{path}', which is one of the files; run the command in another folder"
+        )
     warning = order_warning(table.servers_by_rank)
     if warning:
         print(f"merge_hccl.py: warning: {warning}", file=sys.stderr)
@@ -49,8 +50,10 @@ def merge_tables(tables: Sequence[RankTable], names: Sequence[str]) -> RankTable
     """
     for table, name in zip(tables, names, strict=True):
         if table.template != tables[0].template:
-            raise BadValueError(f"{name}: template is {table.template} and that of {names[0]} is {tables[0].template}, "
-                                "wanted tables of one template; make them with one tool")
+            raise BadValueError(
+                f"{name}: template is {table.template} and that of {names[0]} is {tables[0].template}, "
+                "wanted tables of one template; make them with one tool"
+            )
     check_tables(tables)
     servers: list[Server] = []
     for table in tables:
@@ -77,8 +80,10 @@ def _common_extra(extras: Sequence[Mapping[str, object]], names: Sequence[str]) 
     for extra, name in zip(extras, names, strict=True):
         differing = [key for key in {**extras[0], **extra} if extras[0].get(key) != extra.get(key)]
         if differing:
-            raise BadValueError(f"{name}: {json.dumps(differing[0])} is not what it is in {names[0]}, wanted the same "
-                                "in every file; remove it or make it the same")
+            raise BadValueError(
+                f"{name}: {json.dumps(differing[0])} is not what it is in {names[0]}, wanted the same "
+                "in every file; remove it or make it the same"
+            )
     return extras[0]
 
 

@@ -63,11 +63,18 @@ def plan_msrun(table: RankTable, own_address: str | None = None) -> MsrunPlan:
     own = servers[node_rank]
     by_rank = [device.device_id for device in sorted(own.devices, key=lambda device: device.rank_id)]
     if by_rank != sorted(by_rank):
-        logger.warning("%s: ranks follow the devices %s, but Ascend's runtime takes them in ascending order only: "
-                       "ranks follow %s", own.place, _joined(by_rank), _joined(sorted(by_rank)))
+        logger.warning(
+            "%s: ranks follow the devices %s, but Ascend's runtime takes them in ascending order only: ranks follow %s",
+            own.place,
+            _joined(by_rank),
+            _joined(sorted(by_rank)),
+        )
     return MsrunPlan(
-        worker_num=table.device_count, local_worker_num=len(own.devices), node_rank=node_rank,
-        master_addr=servers[0].address if is_found else LOCAL_ADDRESS, device_ids=tuple(sorted(by_rank)),
+        worker_num=table.device_count,
+        local_worker_num=len(own.devices),
+        node_rank=node_rank,
+        master_addr=servers[0].address if is_found else LOCAL_ADDRESS,
+        device_ids=tuple(sorted(by_rank)),
     )
 
 
@@ -115,15 +122,20 @@ def _find_own(servers: Sequence[Server], own_address: str | None) -> tuple[int, 
     if len(found) == 1:
         return found[0], True
     if not found and len(servers) == 1 and own_address is None:
-        logger.warning("%s: %s is no address of this host; taken for it all the same, being the only one (a container "
-                       "without the host's network, or a table of another host)", servers[0].place,
-                       servers[0].server_id)
+        logger.warning(
+            "%s: %s is no address of this host; taken for it all the same, being the only one (a container "
+            "without the host's network, or a table of another host)",
+            servers[0].place,
+            servers[0].server_id,
+        )
         return 0, False
     who = f"'{own_address}'" if own_address is not None else "this host"
     ids = ", ".join(server.server_id for server in servers)
     what = "is not in the rank table" if not found else "has the addresses of several servers of the rank table"
-    raise BadStateError(f"{who} {what}, whose servers are {ids}: name the one that it is with --own_address, or use "
-                        "the table of this job")
+    raise BadStateError(
+        f"{who} {what}, whose servers are {ids}: name the one that it is with --own_address, or use "
+        "the table of this job"
+    )
 
 
 def _tells_own(own_address: str | None) -> Callable[[str], bool]:

@@ -41,8 +41,10 @@ def load_table(path: Path, wait_seconds: float = 0.0) -> RankTable:
             break
         left = deadline - time.monotonic()
         if left <= 0:
-            raise BadStateError(f"{pending} after {wait_seconds:g} seconds, wanted a completed rank table: see why the "
-                                "platform has not finished it, or wait longer (check.py FILE --wait_seconds SECONDS)")
+            raise BadStateError(
+                f"{pending} after {wait_seconds:g} seconds, wanted a completed rank table: see why the "
+                "platform has not finished it, or wait longer (check.py FILE --wait_seconds SECONDS)"
+            )
         if not is_told:
             logger.warning("%s: waiting up to %g seconds for the platform to complete it", pending, wait_seconds)
             is_told = True
@@ -61,8 +63,10 @@ def write_table(path: Path, table: RankTable) -> None:
     try:
         write_bytes(path, json.dumps(table.as_document(), indent=4).encode())
     except OSError as error:
-        raise BadStateError(f"'{path}' cannot be written ({error.strerror}): run the command in a folder that can be "
-                            "written and has room") from error
+        raise BadStateError(
+            f"'{path}' cannot be written ({error.strerror}): run the command in a folder that can be "
+            "written and has room"
+        ) from error
 
 
 def _read_once(file: Path, is_being_written: bool) -> tuple[object, str]:
@@ -78,8 +82,9 @@ def _read_once(file: Path, is_being_written: bool) -> tuple[object, str]:
         reason = error if isinstance(error, json.JSONDecodeError) else "it is nested too deeply"
         raise BadValueError(f"'{file}' is not JSON ({reason}), wanted a rank table as hccl_tools.py makes") from error
     except _RepeatedKeyError as error:
-        raise BadValueError(f"{file}: key {json.dumps(str(error))} stands twice in one object, wanted it once; "
-                            f"{HOW_TO_FIX}") from error
+        raise BadValueError(
+            f"{file}: key {json.dumps(str(error))} stands twice in one object, wanted it once; {HOW_TO_FIX}"
+        ) from error
     if isinstance(document, dict) and document.get("status") == INITIALIZING:
         return None, f"status in '{file}' is \"{INITIALIZING}\""
     return document, ""

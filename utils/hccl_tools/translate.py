@@ -17,8 +17,9 @@ def main() -> None:
     """Translates the file that the command line names."""
     parser = argparse.ArgumentParser(description="Says how msrun starts a rank table's job.", allow_abbrev=False)
     add_table_arguments(parser)
-    parser.add_argument("--own_address", metavar="IP",
-                        help="address or name of the host to plan for, this one if not given")
+    parser.add_argument(
+        "--own_address", metavar="IP", help="address or name of the host to plan for, this one if not given"
+    )
     arguments = parser.parse_args()
     table = load_table(arguments.file, arguments.wait_seconds)
     print(format_plan(table, plan_msrun(table, arguments.own_address)))

@@ -42,8 +42,12 @@ class Positional:
         name, kind, keys = text.split(":")
         configs = dict(pair.split("=") for pair in kind.split(",")) if "=" in kind else {}
         return cls(
-            name, "word" if configs else kind.removesuffix("?"), tuple(keys.split("+")), is_optional,
-            may_be_empty=is_optional or kind.endswith("?"), configs=configs,
+            name,
+            "word" if configs else kind.removesuffix("?"),
+            tuple(keys.split("+")),
+            is_optional,
+            may_be_empty=is_optional or kind.endswith("?"),
+            configs=configs,
         )
 
     def settings(self, text: str, suite_dir: Path) -> list[str]:
@@ -80,7 +84,10 @@ class CommandArguments:
 
 
 def usage(
-    program: str, positionals: Sequence[Positional], takes_device: bool = True, leading: Sequence[str] = (),
+    program: str,
+    positionals: Sequence[Positional],
+    takes_device: bool = True,
+    leading: Sequence[str] = (),
 ) -> str:
     """Returns e.g. `usage: run_eval.sh DEVICE_ID DATASET [ANN_FILE] [--key=value]...`."""
     names = [f"[{item.name}]" if item.is_optional else item.name for item in positionals]
@@ -89,8 +96,13 @@ def usage(
 
 
 def read_arguments(
-    given: Sequence[str], positionals: Sequence[Positional], *, program: str, suite_dir: Path,
-    takes_device: bool = True, leading: Sequence[str] = (),
+    given: Sequence[str],
+    positionals: Sequence[Positional],
+    *,
+    program: str,
+    suite_dir: Path,
+    takes_device: bool = True,
+    leading: Sequence[str] = (),
 ) -> CommandArguments:
     """Checks what a user has typed and names the keys that it stands for.
 
@@ -124,7 +136,8 @@ def read_arguments(
         settings += item.settings(text, suite_dir)
     chosen = [text.removeprefix(RUN_DIR) for text in extra if text.startswith(RUN_DIR)]
     return CommandArguments(
-        device_id=device_id, run_dir=Path(os.path.abspath(chosen[-1])) if chosen and chosen[-1] else None,
+        device_id=device_id,
+        run_dir=Path(os.path.abspath(chosen[-1])) if chosen and chosen[-1] else None,
         settings=(*settings, *(text for text in extra if not text.startswith(RUN_DIR))),
         leading=() if takes_device else tuple(values[:num_leading]),
     )
@@ -161,8 +174,9 @@ def _file_or_folder(name: str, text: str, _suite_dir: Path) -> str:
 def _config(name: str, text: str, suite_dir: Path) -> str:
     """A YAML file, looked up where the launcher was called, then in the suite's folder."""
     in_suite = suite_dir / text
-    return str(in_suite) if not Path(text).exists() and in_suite.is_file() else _existing(
-        name, text, "file", Path.is_file)
+    return (
+        str(in_suite) if not Path(text).exists() and in_suite.is_file() else _existing(name, text, "file", Path.is_file)
+    )
 
 
 def _pattern(name: str, text: str, suite_dir: Path) -> str:
@@ -184,6 +198,11 @@ def _existing(name: str, text: str, kind: str, is_kind: Callable[[Path], bool]) 
 
 
 KINDS: dict[str, Callable[[str, str, Path], str]] = {
-    "text": _text, "path": _path, "file": _file, "folder": _folder, "file_or_folder": _file_or_folder,
-    "config": _config, "pattern": _pattern,
+    "text": _text,
+    "path": _path,
+    "file": _file,
+    "folder": _folder,
+    "file_or_folder": _file_or_folder,
+    "config": _config,
+    "pattern": _pattern,
 }

@@ -18,11 +18,25 @@ from utils.model_utils.files import cache_folder
 from utils.model_utils.node_lock import node_lock
 
 PROGRAMS = Path("utils/cpp_infer/programs")
-SOURCES = ("utils/cpp_infer/CMakeLists.txt", "utils/cpp_infer/cmake/*", "utils/cpp_infer/include/**/*",
-           "utils/cpp_infer/src/*", "utils/cpp_infer/programs/*", "*/ascend310_infer/*")
+SOURCES = (
+    "utils/cpp_infer/CMakeLists.txt",
+    "utils/cpp_infer/cmake/*",
+    "utils/cpp_infer/include/**/*",
+    "utils/cpp_infer/src/*",
+    "utils/cpp_infer/programs/*",
+    "*/ascend310_infer/*",
+)
 # What CMake and the compiler take from the environment.
-VARIABLES = ("CXX", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "LITE_HOME", "CMAKE_PREFIX_PATH", "CMAKE_TOOLCHAIN_FILE",
-             "CMAKE_GENERATOR")
+VARIABLES = (
+    "CXX",
+    "CXXFLAGS",
+    "CPPFLAGS",
+    "LDFLAGS",
+    "LITE_HOME",
+    "CMAKE_PREFIX_PATH",
+    "CMAKE_TOOLCHAIN_FILE",
+    "CMAKE_GENERATOR",
+)
 PACKAGES = "g++ cmake make libopencv-imgcodecs-dev libopencv-imgproc-dev libjpeg-dev nlohmann-json3-dev"
 LOCK_SECONDS = 900.0
 
@@ -38,12 +52,23 @@ def cached_program(root: Path, suite: str) -> Path:
     compiler = os.environ.get("CXX") or "c++"
     for tool in ("cmake", compiler):
         if shutil.which(tool) is None:
-            raise BadStateError(f"'{tool}' is not on the PATH and the C++ program has to be built: install the "
-                                f"packages {PACKAGES} (Debian's names)")
+            raise BadStateError(
+                f"'{tool}' is not on the PATH and the C++ program has to be built: install the "
+                f"packages {PACKAGES} (Debian's names)"
+            )
     version = subprocess.run([compiler, "--version"], capture_output=True, check=False).stdout
-    digest = hashlib.sha256(repr((
-        [os.environ.get(name, "") for name in VARIABLES], compiler, version, sys.executable, sys.version, str(root),
-    )).encode())
+    digest = hashlib.sha256(
+        repr(
+            (
+                [os.environ.get(name, "") for name in VARIABLES],
+                compiler,
+                version,
+                sys.executable,
+                sys.version,
+                str(root),
+            )
+        ).encode()
+    )
     for path in sorted({path for pattern in SOURCES for path in root.glob(pattern) if path.is_file()}):
         digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
     return cache_folder("cpp_infer") / digest.hexdigest()[:20] / suite
@@ -70,8 +95,9 @@ def build(root: Path, suite: str, program: Path, run: Run) -> int:
         with node_lock(folder / "build.lock", f"builds '{program}'", LOCK_SECONDS):
             return 0 if program.is_file() else _build(root, suite, program, run)  # another process may have been faster
     except OSError as error:
-        raise BadStateError(f"'{folder}' cannot be written ({error.strerror}): set XDG_CACHE_HOME to a folder that you "
-                            "may write to") from error
+        raise BadStateError(
+            f"'{folder}' cannot be written ({error.strerror}): set XDG_CACHE_HOME to a folder that you may write to"
+        ) from error
 
 
 def _build(root: Path, suite: str, program: Path, run: Run) -> int:
@@ -80,8 +106,15 @@ def _build(root: Path, suite: str, program: Path, run: Run) -> int:
         shutil.rmtree(objects, ignore_errors=True)
     mark.touch()
     commands = (
-        ["cmake", "-S", str(root / PROGRAMS), "-B", str(objects), "-DCMAKE_BUILD_TYPE=Release",
-         f"-DPython3_EXECUTABLE={sys.executable}"],
+        [
+            "cmake",
+            "-S",
+            str(root / PROGRAMS),
+            "-B",
+            str(objects),
+            "-DCMAKE_BUILD_TYPE=Release",
+            f"-DPython3_EXECUTABLE={sys.executable}",
+        ],
         ["cmake", "--build", str(objects), "--target", f"{suite}_main", "--parallel", str(available_cores())],
     )
     code = next(filter(None, map(run, commands)), 0)

@@ -53,7 +53,11 @@ class JobDevices:
 
 
 def choose_devices(
-    device_num: str | None, table: str | None, target: str = "", *, own_address: str | None = None,
+    device_num: str | None,
+    table: str | None,
+    target: str = "",
+    *,
+    own_address: str | None = None,
     wait_seconds: float = WAIT_SECONDS,
 ) -> JobDevices:
     """Returns the devices that a launcher's first arguments stand for.
@@ -73,18 +77,29 @@ def choose_devices(
     count = None if device_num is None else _read_count(device_num)
     if table is None or table.lower() in NO_TABLE:
         if count is None:
-            raise BadValueError(f"{RANK_TABLE_FILE} is '{table}', wanted the path of a rank table, which tells the "
-                                "number of devices; make one with hccl_tools.py")
+            raise BadValueError(
+                f"{RANK_TABLE_FILE} is '{table}', wanted the path of a rank table, which tells the "
+                "number of devices; make one with hccl_tools.py"
+            )
         return JobDevices(
-            target or NO_TABLE[(table or "").lower()], count, count, 0, LOCAL_ADDRESS, tuple(range(count)), None)
+            target or NO_TABLE[(table or "").lower()], count, count, 0, LOCAL_ADDRESS, tuple(range(count)), None
+        )
     path = Path(os.path.realpath(table))
     plan = plan_msrun(load_table(path, wait_seconds), own_address)
     if count is not None and count != plan.worker_num:
         raise BadValueError(
             f"{DEVICE_NUM} is {count}, but rank table '{table}' has {plan.worker_num} devices: give {plan.worker_num}, "
-            "or make a table of the devices wanted with hccl_tools.py")
-    return JobDevices(target or ASCEND, plan.worker_num, plan.local_worker_num, plan.node_rank, plan.master_addr,
-                      plan.device_ids, path)
+            "or make a table of the devices wanted with hccl_tools.py"
+        )
+    return JobDevices(
+        target or ASCEND,
+        plan.worker_num,
+        plan.local_worker_num,
+        plan.node_rank,
+        plan.master_addr,
+        plan.device_ids,
+        path,
+    )
 
 
 def check_present(devices: JobDevices, root: Path = Path("/dev")) -> None:
@@ -107,7 +122,8 @@ def check_present(devices: JobDevices, root: Path = Path("/dev")) -> None:
         raise BadStateError(
             f"{len(devices.device_ids)} {devices.target} devices were asked for ({_joined(devices.device_ids)}), but "
             f"this machine has {len(present)} ({_joined(present) or 'none'}): ask for those that are there, or install "
-            "the driver of the others")
+            "the driver of the others"
+        )
 
 
 def _present(target: str, root: Path) -> list[int]:

@@ -57,16 +57,31 @@ def plan_job(launcher: Launcher, given: Sequence[str], options: dict[str, str]) 
         UserError: it cannot be started.
     """
     arguments = read_arguments(
-        given, launcher.positionals, program=launcher.program, suite_dir=ROOT / launcher.command.parent,
-        takes_device=False, leading=launcher.leading)
+        given,
+        launcher.positionals,
+        program=launcher.program,
+        suite_dir=ROOT / launcher.command.parent,
+        takes_device=False,
+        leading=launcher.leading,
+    )
     leading = dict(zip(launcher.leading, arguments.leading, strict=True))
     port = read_port(options[MASTER_PORT]) if MASTER_PORT in options else None
-    devices = choose_devices(leading.get(DEVICE_NUM), leading.get(RANK_TABLE_FILE), launcher.device_target,
-                             own_address=options.get(OWN_ADDRESS))
-    command = [sys.executable, str(ROOT / launcher.command), f"--device_target={devices.target}",
-               "--run_distribute=True", *arguments.settings]
-    return make_plan(devices, command, arguments.run_dir or Path.cwd(), folder=launcher.folder, log=launcher.log,
-                     master_port=port)
+    devices = choose_devices(
+        leading.get(DEVICE_NUM),
+        leading.get(RANK_TABLE_FILE),
+        launcher.device_target,
+        own_address=options.get(OWN_ADDRESS),
+    )
+    command = [
+        sys.executable,
+        str(ROOT / launcher.command),
+        f"--device_target={devices.target}",
+        "--run_distribute=True",
+        *arguments.settings,
+    ]
+    return make_plan(
+        devices, command, arguments.run_dir or Path.cwd(), folder=launcher.folder, log=launcher.log, master_port=port
+    )
 
 
 def take_options(given: Sequence[str]) -> tuple[dict[str, str], list[str]]:

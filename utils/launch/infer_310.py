@@ -103,7 +103,7 @@ def read_launcher(argv: Sequence[str]) -> tuple[Launcher, list[str]]:
     parser.add_argument("--suite", required=True)
     parser.add_argument("--annotations", choices=("file", "folder"), required=True)
     parser.add_argument("--images", default="")
-    return Launcher(**vars(parser.parse_args(argv[:cut]))), list(argv[cut + 1:])
+    return Launcher(**vars(parser.parse_args(argv[:cut]))), list(argv[cut + 1 :])
 
 
 def read_arguments(given: Sequence[str], launcher: Launcher) -> Inference:
@@ -125,9 +125,13 @@ def read_arguments(given: Sequence[str], launcher: Launcher) -> Inference:
     images = _existing("DATA_PATH", given[1], "file or folder")
     subfolder = images / launcher.images.replace("{}", split)
     return Inference(
-        model=_existing("MINDIR_PATH", given[0], "file"), images=subfolder if subfolder.is_dir() else images,
-        annotations=_existing("ANNO_PATH", given[2], launcher.annotations), device_id=int(device_id), split=split,
-        folder=folder, options=options,
+        model=_existing("MINDIR_PATH", given[0], "file"),
+        images=subfolder if subfolder.is_dir() else images,
+        annotations=_existing("ANNO_PATH", given[2], launcher.annotations),
+        device_id=int(device_id),
+        split=split,
+        folder=folder,
+        options=options,
     )
 
 
@@ -140,8 +144,10 @@ def check_model(model: Path, suite: str) -> ModelDescription:
     """
     description = read_description(model)
     if description.suite != suite:
-        raise BadValueError(f"'{model}' is a model of {description.suite}: run it with the run_infer_310.sh of "
-                            f"{description.suite}, or give a model of {suite}")
+        raise BadValueError(
+            f"'{model}' is a model of {description.suite}: run it with the run_infer_310.sh of "
+            f"{description.suite}, or give a model of {suite}"
+        )
     if description.file_format != "MINDIR":
         raise BadValueError(f"'{model}' has the form {description.file_format}, wanted MINDIR: export the model again")
     return description
@@ -161,7 +167,8 @@ def check_disk(job: Inference, description: ModelDescription) -> None:
     if num_images * bytes_per_image > free:
         raise BadStateError(
             f"the results of {num_images} images take {num_images * bytes_per_image / 1e9:.1f} GB and "
-            f"'{job.folder}' has {free / 1e9:.1f} GB left: work in another folder, or give fewer images")
+            f"'{job.folder}' has {free / 1e9:.1f} GB left: work in another folder, or give fewer images"
+        )
 
 
 def build_stage(job: Inference, launcher: Launcher, program: Path) -> int:
@@ -180,17 +187,28 @@ def build_stage(job: Inference, launcher: Launcher, program: Path) -> int:
 def infer_stage(job: Inference, program: Path) -> int:
     """Runs the model over the images; returns the exit code."""
     options = [f"--{name}={value}" for name, value in job.options.items()]
-    command = [str(program), f"--mindir_path={job.model}", f"--dataset_path={job.images}",
-               f"--device_id={job.device_id}", *options]
+    command = [
+        str(program),
+        f"--mindir_path={job.model}",
+        f"--dataset_path={job.images}",
+        f"--device_id={job.device_id}",
+        *options,
+    ]
     return _finish(command, job.folder / INFER_LOG, "inference", is_shown=sys.stdout.isatty())
 
 
 def score_stage(job: Inference, launcher: Launcher) -> int:
     """Scores the results and shows what the log says; returns the exit code."""
     images = job.images if job.images.is_dir() else job.images.parent
-    command = [sys.executable, str(ROOT / launcher.suite / "postprocess.py"), f"--anno_path={job.annotations}",
-               f"--result_path={RESULT_FOLDER}", f"--mindir_path={job.model}", f"--dataset_path={images}",
-               f"--eval_split={job.split}"]
+    command = [
+        sys.executable,
+        str(ROOT / launcher.suite / "postprocess.py"),
+        f"--anno_path={job.annotations}",
+        f"--result_path={RESULT_FOLDER}",
+        f"--mindir_path={job.model}",
+        f"--dataset_path={images}",
+        f"--eval_split={job.split}",
+    ]
     log = job.folder / SCORE_LOG
     code = _finish(command, log, "post-processing", is_shown=False)
     if code == 0:
@@ -214,8 +232,9 @@ def _read_options(texts: Sequence[str]) -> dict[str, str]:
     for text in texts:
         name, has_value, value = text.removeprefix("--").partition("=")
         if not text.startswith("--") or name not in known or not has_value:
-            raise BadValueError(f"'{text}' is no argument here, wanted --key=value with one of the keys "
-                                f"{', '.join(known)}")
+            raise BadValueError(
+                f"'{text}' is no argument here, wanted --key=value with one of the keys {', '.join(known)}"
+            )
         options[name] = value
     return options
 

@@ -62,7 +62,8 @@ def check_no_other_run(plan: JobPlan) -> None:
         if pids:
             raise BadStateError(
                 f"process {pids[0]} of an earlier run still uses '{folder}': wait for its end, stop it with kill "
-                f"{' '.join(map(str, pids))}, or give another --run_dir")
+                f"{' '.join(map(str, pids))}, or give another --run_dir"
+            )
 
 
 def _launcher_of(pids: Sequence[int]) -> list[int]:
@@ -121,11 +122,17 @@ class _Job:
                 rank.log.open("ab").close()
             with self._output.path.open("ab") as output:
                 self._msrun = subprocess.Popen(
-                    plan.msrun_command(), env={**inherited, **plan.environment, JOB_VARIABLE: self._mark},
-                    stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+                    plan.msrun_command(),
+                    env={**inherited, **plan.environment, JOB_VARIABLE: self._mark},
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
         except OSError as error:
-            raise BadStateError(f"'{error.filename}' cannot be used ({error.strerror}); check the folder and that "
-                                "msrun can be run") from error
+            raise BadStateError(
+                f"'{error.filename}' cannot be used ({error.strerror}); check the folder and that msrun can be run"
+            ) from error
 
     def ask_to_stop(self, number: int, _frame: types.FrameType | None) -> None:
         """Handles a signal."""
@@ -147,8 +154,10 @@ class _Job:
             if has_ended:
                 return self._tell_end()
             if self._waits_for_scheduler_in_vain():
-                return _fail(f"all ranks have ended, but the scheduler has not after {SCHEDULER_SECONDS:g} s; its "
-                             f"output: '{self._plan.folder / 'scheduler.log'}'")
+                return _fail(
+                    f"all ranks have ended, but the scheduler has not after {SCHEDULER_SECONDS:g} s; its "
+                    f"output: '{self._plan.folder / 'scheduler.log'}'"
+                )
             time.sleep(POLL_SECONDS)
 
     def end_all(self) -> None:
@@ -166,8 +175,9 @@ class _Job:
     def _look_at_workers(self) -> None:
         """Notes the processes of the ranks when they appear and when they are gone."""
         for rank in self._plan.ranks:
-            if rank.number not in self._pids and (match := _FIRST_LINE.match(LogFile.whole(
-                    self._plan.first_log(rank)).new_output())):
+            if rank.number not in self._pids and (
+                match := _FIRST_LINE.match(LogFile.whole(self._plan.first_log(rank)).new_output())
+            ):
                 self._pids[rank.number] = int(match[1])
         for rank, pid in self._pids.items():
             if rank not in self._ended and not is_running(pid):
@@ -175,8 +185,11 @@ class _Job:
 
     def _waits_for_scheduler_in_vain(self) -> bool:
         """On several hosts the scheduler waits for the workers of the others."""
-        return (self._plan.devices.num_nodes == 1 and len(self._ended) == len(self._plan.ranks)
-                and time.monotonic() - max(self._ended.values()) > SCHEDULER_SECONDS)
+        return (
+            self._plan.devices.num_nodes == 1
+            and len(self._ended) == len(self._plan.ranks)
+            and time.monotonic() - max(self._ended.values()) > SCHEDULER_SECONDS
+        )
 
     def _stop(self) -> int:
         """Passes a signal on to the workers and waits for them."""
@@ -198,8 +211,11 @@ class _Job:
         if rank is None:
             return _fail(f"worker process {pid} {_how(code)}; output of msrun: '{self._output.path}'", shell_code(code))
         _tell(self._last_lines(rank))
-        return _fail(f"rank {rank.number} {_how(code)}, the other ranks are stopped; its last lines stand above, the "
-                     f"others in '{rank.log}'", shell_code(code))
+        return _fail(
+            f"rank {rank.number} {_how(code)}, the other ranks are stopped; its last lines stand above, the "
+            f"others in '{rank.log}'",
+            shell_code(code),
+        )
 
     def _tell_end(self) -> int:
         """Says what msrun's own end means where it has named no worker."""
@@ -210,8 +226,11 @@ class _Job:
         who = "" if first is None else f"; rank {first} was the first to end"
         rank = next((item for item in self._plan.ranks if item.number == first), self._plan.ranks[0])
         _tell(self._last_lines(rank) or self._output.last_lines())
-        return _fail(f"msrun {_how(code)}{who}; its output: '{self._output.path}', the scheduler's: "
-                     f"'{self._plan.folder / 'scheduler.log'}'", shell_code(code))
+        return _fail(
+            f"msrun {_how(code)}{who}; its output: '{self._output.path}', the scheduler's: "
+            f"'{self._plan.folder / 'scheduler.log'}'",
+            shell_code(code),
+        )
 
     def _last_lines(self, rank: Rank) -> str:
         """Returns the last lines of a rank; msrun's file has them where it did not come to its own log."""

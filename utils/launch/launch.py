@@ -36,7 +36,8 @@ def main(argv: Sequence[str]) -> int:
         return 0
     suite_dir = ROOT / launcher.command.parent
     arguments = read_arguments(
-        given, launcher.positionals, program=launcher.program, suite_dir=suite_dir, takes_device=launcher.takes_device)
+        given, launcher.positionals, program=launcher.program, suite_dir=suite_dir, takes_device=launcher.takes_device
+    )
     device = [f"--device_target={launcher.device_target}"] if launcher.device_target else []
     folder = arguments.run_dir or Path.cwd() / launcher.folder.replace("{}", str(arguments.device_id))
     make_writable_folder(folder)
@@ -50,7 +51,10 @@ def main(argv: Sequence[str]) -> int:
 def one_process(arguments: CommandArguments) -> dict[str, str]:
     """Returns the variables that tell a command it is alone on one device."""
     return {
-        "DEVICE_ID": str(arguments.device_id), "DEVICE_NUM": "1", "RANK_ID": "0", "RANK_SIZE": "1",
+        "DEVICE_ID": str(arguments.device_id),
+        "DEVICE_NUM": "1",
+        "RANK_ID": "0",
+        "RANK_SIZE": "1",
         "PYTHONUNBUFFERED": "1",
     }
 

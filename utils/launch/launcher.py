@@ -66,9 +66,16 @@ def read_launcher(argv: Sequence[str]) -> tuple[Launcher, list[str]]:
     )
     leading = tuple(values.devices.split(",")) if values.devices else ()
     launcher = Launcher(
-        values.program, Path(values.command), values.folder, values.log, positionals, values.device_target, leading,
-        values.quiet)
-    return launcher, list(argv[cut + 1:])
+        values.program,
+        Path(values.command),
+        values.folder,
+        values.log,
+        positionals,
+        values.device_target,
+        leading,
+        values.quiet,
+    )
+    return launcher, list(argv[cut + 1 :])
 
 
 def leave(process: LoggedProcess, seconds: float) -> int:
@@ -108,5 +115,6 @@ def startup_seconds(default: float) -> float:
         seconds = -1.0
     if not 0 <= seconds < float("inf"):
         raise BadValueError(
-            f"environment variable STARTUP_SECONDS is '{text}', wanted a number of seconds: correct or unset it")
+            f"environment variable STARTUP_SECONDS is '{text}', wanted a number of seconds: correct or unset it"
+        )
     return seconds

@@ -75,11 +75,18 @@ class LoggedProcess:
         try:
             with log.open("ab") as output:
                 self._process = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                    env={**os.environ, **environment}, start_new_session=True)
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env={**os.environ, **environment},
+                    start_new_session=True,
+                )
         except OSError as error:
-            raise BadStateError(f"'{error.filename or log}' cannot be used ({error.strerror}); "
-                                "check the log file's folder and the interpreter") from error
+            raise BadStateError(
+                f"'{error.filename or log}' cannot be used ({error.strerror}); "
+                "check the log file's folder and the interpreter"
+            ) from error
 
     @property
     def pid(self) -> int:

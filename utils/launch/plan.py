@@ -72,21 +72,35 @@ class JobPlan:
         interpreter = next((name for name in ("python", "python3") if os.access(folder / name, os.X_OK)), None)
         msrun = shutil.which("msrun", path=self.environment["PATH"])
         if msrun is None or interpreter is None:
-            raise BadStateError(f"'{'python' if msrun else 'msrun'}', with which a job of several processes starts, is "
-                                f"not in '{folder}': name the Python of an environment that has MindSpore with "
-                                "PYTHON=/path/to/python")
+            raise BadStateError(
+                f"'{'python' if msrun else 'msrun'}', with which a job of several processes starts, is "
+                f"not in '{folder}': name the Python of an environment that has MindSpore with "
+                "PYTHON=/path/to/python"
+            )
         return [
-            msrun, f"--worker_num={devices.worker_num}", f"--local_worker_num={devices.local_worker_num}",
-            f"--node_rank={devices.node_rank}", f"--master_addr={devices.master_addr}",
-            f"--master_port={self.master_port}", f"--cluster_time_out={CLUSTER_SECONDS}",
-            f"--log_dir={self.folder}", "--join=True",
+            msrun,
+            f"--worker_num={devices.worker_num}",
+            f"--local_worker_num={devices.local_worker_num}",
+            f"--node_rank={devices.node_rank}",
+            f"--master_addr={devices.master_addr}",
+            f"--master_port={self.master_port}",
+            f"--cluster_time_out={CLUSTER_SECONDS}",
+            f"--log_dir={self.folder}",
+            "--join=True",
             f"--tail_worker_log={devices.worker_num}",  # no rank has this number: the logs are shown by the launcher
-            interpreter, str(WORKER), json.dumps({rank.number: _as_task(rank) for rank in self.ranks}),
+            interpreter,
+            str(WORKER),
+            json.dumps({rank.number: _as_task(rank) for rank in self.ranks}),
         ]
 
 
 def make_plan(
-    devices: JobDevices, command: Sequence[str], base: Path, *, log: str, folder: str | None = None,
+    devices: JobDevices,
+    command: Sequence[str],
+    base: Path,
+    *,
+    log: str,
+    folder: str | None = None,
     master_port: int | None = None,
 ) -> JobPlan:
     """Returns how a command starts on several devices.
@@ -107,16 +121,23 @@ def make_plan(
         number = devices.node_rank * devices.local_worker_num + index
         place = base if folder is None else base / folder.replace("{}", str(number))
         run_dir = [] if folder is None else [f"--run_dir={place}"]
-        ranks.append(Rank(
-            number, (*command[:2], *run_dir, *command[2:]), _own_variables(devices, index, master_port),
-            place, place / log.replace("{}", str(number)), blocks[index]))
+        ranks.append(
+            Rank(
+                number,
+                (*command[:2], *run_dir, *command[2:]),
+                _own_variables(devices, index, master_port),
+                place,
+                place / log.replace("{}", str(number)),
+                blocks[index],
+            )
+        )
     return JobPlan(devices, master_port, _shared_variables(devices), tuple(ranks))
 
 
 def core_blocks(cores: Sequence[int], count: int) -> list[tuple[int, ...]]:
     """Returns as many equal blocks of neighbouring cores; empty ones where there are fewer cores."""
     size = len(cores) // count
-    return [tuple(cores[index * size:(index + 1) * size]) for index in range(count)]
+    return [tuple(cores[index * size : (index + 1) * size]) for index in range(count)]
 
 
 def format_plan(plan: JobPlan) -> str:
@@ -126,12 +147,15 @@ def format_plan(plan: JobPlan) -> str:
         f"{devices.worker_num} ranks on {devices.num_nodes} host{'s' * (devices.num_nodes > 1)}, "
         f"{len(plan.ranks)} here ({devices.target}); the scheduler listens on {devices.master_addr} port "
         f"{plan.master_port}",
-        "msrun:", f"  {_spelled(plan.environment, plan.msrun_command())}",
+        "msrun:",
+        f"  {_spelled(plan.environment, plan.msrun_command())}",
     ]
     for rank in plan.ranks:
         cores = ",".join(map(str, rank.cores)) or "all"
-        lines += [f"rank {rank.number}: folder {rank.folder}, log {rank.log}, cores {cores}",
-                  f"  {_spelled({**plan.environment, **rank.environment}, rank.command)}"]
+        lines += [
+            f"rank {rank.number}: folder {rank.folder}, log {rank.log}, cores {cores}",
+            f"  {_spelled({**plan.environment, **rank.environment}, rank.command)}",
+        ]
     return "\n".join(lines)
 
 
@@ -139,7 +163,9 @@ def _shared_variables(devices: JobDevices) -> dict[str, str]:
     variables = {
         # msrun runs the `python` of PATH, which has to be this one
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
-        "DEVICE_NUM": str(devices.worker_num), "RANK_SIZE": str(devices.worker_num), "PYTHONUNBUFFERED": "1",
+        "DEVICE_NUM": str(devices.worker_num),
+        "RANK_SIZE": str(devices.worker_num),
+        "PYTHONUNBUFFERED": "1",
     }
     if devices.rank_table is not None:
         variables["RANK_TABLE_FILE"] = str(devices.rank_table)
@@ -153,9 +179,14 @@ def _own_variables(devices: JobDevices, index: int, master_port: int) -> dict[st
     """Returns what msrun sets for a worker; DEVICE_ID counts the visible devices."""
     number = str(devices.node_rank * devices.local_worker_num + index)
     return {
-        "RANK_ID": number, "DEVICE_ID": str(index), "MS_ROLE": "MS_WORKER", "MS_NODE_ID": number,
-        "MS_WORKER_NUM": str(devices.worker_num), "MS_SCHED_HOST": devices.master_addr,
-        "MS_SCHED_PORT": str(master_port), "MS_TOPO_TIMEOUT": str(CLUSTER_SECONDS),
+        "RANK_ID": number,
+        "DEVICE_ID": str(index),
+        "MS_ROLE": "MS_WORKER",
+        "MS_NODE_ID": number,
+        "MS_WORKER_NUM": str(devices.worker_num),
+        "MS_SCHED_HOST": devices.master_addr,
+        "MS_SCHED_PORT": str(master_port),
+        "MS_TOPO_TIMEOUT": str(CLUSTER_SECONDS),
     }
 
 

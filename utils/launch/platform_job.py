@@ -36,10 +36,14 @@ def join_platform_job(folder: Path) -> None:
     rank, count = get_rank_id(), get_device_num()
     host = os.environ.get(HOST_VARIABLE) or _first_host(count)
     port = read_port(os.environ[PORT_VARIABLE], PORT_VARIABLE) if PORT_VARIABLE in os.environ else PORT_OF_SEVERAL_HOSTS
-    os.environ.update({
-        HOST_VARIABLE: host, PORT_VARIABLE: str(port), "MS_WORKER_NUM": str(count),
-        "MS_TOPO_TIMEOUT": str(CLUSTER_SECONDS),
-    })
+    os.environ.update(
+        {
+            HOST_VARIABLE: host,
+            PORT_VARIABLE: str(port),
+            "MS_WORKER_NUM": str(count),
+            "MS_TOPO_TIMEOUT": str(CLUSTER_SECONDS),
+        }
+    )
     if rank == 0:
         check_free(host, port)
         _start_scheduler(folder / "msrun")
@@ -53,8 +57,10 @@ def _first_host(count: int) -> str:
     if table:
         found = load_table(Path(table), TABLE_SECONDS)
         if found.device_count != count:
-            raise BadValueError(f"RANK_SIZE is {count}, but rank table '{table}' has {found.device_count} devices: "
-                                f"correct it, or unset {RANK_TABLE_FILE}")
+            raise BadValueError(
+                f"RANK_SIZE is {count}, but rank table '{table}' has {found.device_count} devices: "
+                f"correct it, or unset {RANK_TABLE_FILE}"
+            )
         hosts = [server.address for server in found.servers_by_rank]
     else:
         hosts = [name.strip() for name in os.environ.get(HOSTS_VARIABLE, "").split(",") if name.strip()]
@@ -68,8 +74,13 @@ def _start_scheduler(folder: Path) -> None:
     try:
         with (folder / "scheduler.log").open("ab") as log:
             scheduler = subprocess.Popen(
-                [sys.executable, str(WORKER), "{}"], env=environment, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=subprocess.STDOUT, start_new_session=True)  # Ctrl-C is for the workers, which it keeps together
+                [sys.executable, str(WORKER), "{}"],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )  # Ctrl-C is for the workers, which it keeps together
     except OSError as error:
         raise BadStateError(f"'{error.filename}' cannot be used ({error.strerror}); check the run folder") from error
     atexit.register(_end_scheduler, scheduler)

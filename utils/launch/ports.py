@@ -37,5 +37,7 @@ def check_free(address: str, port: int) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port in TIME_WAIT is free for a listener
             probe.bind(place)
     except OSError as error:
-        raise BadStateError(f"port {port} of {address} cannot be listened on ({error.strerror}): end the process that "
-                            "has it, or choose another one on every host with --master_port=PORT") from error
+        raise BadStateError(
+            f"port {port} of {address} cannot be listened on ({error.strerror}): end the process that "
+            "has it, or choose another one on every host with --master_port=PORT"
+        ) from error

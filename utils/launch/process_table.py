@@ -28,7 +28,7 @@ def variable(pid: int, name: str) -> str | None:
     """Returns a variable that a process was started with, None without it or without the process."""
     prefix = f"{name}=".encode()
     found = (entry for entry in _entries(pid, "environ") if entry.startswith(prefix))
-    return next((os.fsdecode(entry[len(prefix):]) for entry in found), None)
+    return next((os.fsdecode(entry[len(prefix) :]) for entry in found), None)
 
 
 def parent(pid: int) -> int | None:

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 
 CARDS_PER_SERVER = 8
-BACKWARD_SHARE = 2 / 3   # of a step: the part in which gradients are ready to be sent
+BACKWARD_SHARE = 2 / 3  # of a step: the part in which gradients are ready to be sent
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,8 @@ def wait_for_scheduler(host: str, port: int, seconds: float) -> str:
         if time.monotonic() > deadline:
             raise BadStateError(
                 f"no scheduler at {host} port {port} after {seconds:g} s: see whether the process with rank 0 has "
-                f"started, or name its host and a free port in {HOST_VARIABLE} and {PORT_VARIABLE} on every host")
+                f"started, or name its host and a free port in {HOST_VARIABLE} and {PORT_VARIABLE} on every host"
+            )
         time.sleep(_POLL_SECONDS)
 
 
@@ -61,8 +62,11 @@ def _watch(signals: int, host: str, port: int) -> None:
         pass
     while _reached_address(host, port):
         time.sleep(_POLL_SECONDS)
-    print("error: the job's scheduler has ended: another process of the job has failed, see its log",
-          file=sys.stderr, flush=True)
+    print(
+        "error: the job's scheduler has ended: another process of the job has failed, see its log",
+        file=sys.stderr,
+        flush=True,
+    )
     os._exit(1)
 
 

@@ -47,7 +47,8 @@ def start_or_join(config: RuntimeKeys, script: str) -> None:
         if is_started or count > 1:
             raise BadStateError(
                 f"this process is one of {count} that were started together, but run_distribute is not set: add "
-                "--run_distribute=True, or start one process with RANK_SIZE and MS_ROLE unset")
+                "--run_distribute=True, or start one process with RANK_SIZE and MS_ROLE unset"
+            )
         return
     if is_scheduler():
         serve()
@@ -66,8 +67,10 @@ def start_or_join(config: RuntimeKeys, script: str) -> None:
 def _check_count(config: RuntimeKeys, count: int) -> None:
     """A number in a file is passed over: the documented files say 1, whatever was started."""
     if config.device_num not in (None, count) and config.origin("device_num").where == COMMAND_LINE:
-        raise BadValueError(f"--device_num is {config.device_num}, but the launcher has started {count} "
-                            f"process{'es' * (count != 1)}: leave --device_num out, or give the launcher that number")
+        raise BadValueError(
+            f"--device_num is {config.device_num}, but the launcher has started {count} "
+            f"process{'es' * (count != 1)}: leave --device_num out, or give the launcher that number"
+        )
 
 
 def _run_job(config: RuntimeKeys, script: str) -> int:
@@ -88,8 +91,10 @@ def _devices(config: RuntimeKeys) -> JobDevices:
     target = choose_device(config.device_target)
     count = config.device_num
     if count is None and target == CPU:
-        raise BadValueError("run_distribute is set and no launcher has started this process: say how many processes "
-                            "share the CPU with --device_num=N, or start it with a launcher of scripts/")
+        raise BadValueError(
+            "run_distribute is set and no launcher has started this process: say how many processes "
+            "share the CPU with --device_num=N, or start it with a launcher of scripts/"
+        )
     if count is None:
         import mindspore as ms
 

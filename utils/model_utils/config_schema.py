@@ -253,8 +253,11 @@ class DetectionDataKeys(Config):
         """Takes 'background' out of the class names and out of their number; finds the data of a ModelArts job."""
         values = dict(super().normalise(values, notes))
         is_coco = values.get("dataset", "coco") == "coco"
-        if says_true(values.get("enable_modelarts")) and is_coco and not (
-                values.get("coco_root") or values.get("mindrecord_dir")):
+        if (
+            says_true(values.get("enable_modelarts"))
+            and is_coco
+            and not (values.get("coco_root") or values.get("mindrecord_dir"))
+        ):
             values["coco_root"] = values["data_path"]
             notes.append("coco_root is data_path, the folder of the data on ModelArts")
         names, number = values.get("coco_classes"), values.get("num_classes")

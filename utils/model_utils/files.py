@@ -19,13 +19,15 @@ def make_writable_folder(path: Path, flag: str = "--run_dir") -> None:
     """
     in_the_way = next((item for item in (path, *path.parents) if item.exists()), path)
     if in_the_way.exists() and not in_the_way.is_dir():
-        raise MissingPathError(f"run folder '{path}' cannot be made: '{in_the_way}' is a file; remove it or "
-                               f"choose another {flag}")
+        raise MissingPathError(
+            f"run folder '{path}' cannot be made: '{in_the_way}' is a file; remove it or choose another {flag}"
+        )
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BadStateError(f"run folder '{path}' cannot be made ({error.strerror}); choose another "
-                            f"{flag} or make its parent writable") from error
+        raise BadStateError(
+            f"run folder '{path}' cannot be made ({error.strerror}); choose another {flag} or make its parent writable"
+        ) from error
     if not os.access(path, os.W_OK | os.X_OK):
         raise BadStateError(f"run folder '{path}' is not writable; choose another {flag} or change its permissions")
 

@@ -115,11 +115,14 @@ class InputFolder:
 
     def _copy_changed(self, url: ObjectUrl, storage: Storage, record: Record) -> None:
         base, entries = self._find(url, storage)
-        self._link_items([], record)   # what is copied must not be written through a link of an earlier job
+        self._link_items([], record)  # what is copied must not be written through a link of an earlier job
         is_recent = record.finished > self._begun
         is_same_source = record.source == str(url)
-        chosen = [entry for entry in entries
-                  if not (is_same_source and self._is_here(entry, record) and (entry.version or is_recent))]
+        chosen = [
+            entry
+            for entry in entries
+            if not (is_same_source and self._is_here(entry, record) and (entry.version or is_recent))
+        ]
         for path in set(record.files) - {entry.path for entry in entries}:
             (self._folder / path).unlink(missing_ok=True)
             del record.files[path]
@@ -127,24 +130,39 @@ class InputFolder:
             record.files.clear()
         record.source, record.finished = str(url), 0.0
         if chosen:
-            logger.info("%s: copying %d of %d files from '%s' to '%s' through %s",
-                        self._key, len(chosen), len(entries), url, self._folder, storage.name)
+            logger.info(
+                "%s: copying %d of %d files from '%s' to '%s' through %s",
+                self._key,
+                len(chosen),
+                len(entries),
+                url,
+                self._folder,
+                storage.name,
+            )
         incoming = self._state / "incoming"
-        shutil.rmtree(incoming, ignore_errors=True)   # of a process that was killed
+        shutil.rmtree(incoming, ignore_errors=True)  # of a process that was killed
         incoming.mkdir()
         started = time.monotonic()
         storage.download_folder(
-            base, self._folder, chosen, staging=incoming, done=lambda entry: self._note(entry, record))
+            base, self._folder, chosen, staging=incoming, done=lambda entry: self._note(entry, record)
+        )
         record.finished = time.time()
-        logger.info("%s: '%s' is in '%s' (%d files copied in %.1f s)",
-                    self._key, url, self._folder, len(chosen), time.monotonic() - started)
+        logger.info(
+            "%s: '%s' is in '%s' (%d files copied in %.1f s)",
+            self._key,
+            url,
+            self._folder,
+            len(chosen),
+            time.monotonic() - started,
+        )
 
     def _find(self, url: ObjectUrl, storage: Storage) -> tuple[ObjectUrl, list[Entry]]:
         """Returns the folder in the storage and what of it is meant."""
         if not url.is_marked_folder and storage.exists(url):
             parent, _, name = url.key.rpartition("/")
             return ObjectUrl(url.scheme, url.bucket, parent), [
-                entry for entry in storage.entries(ObjectUrl(url.scheme, url.bucket, parent)) if entry.path == name]
+                entry for entry in storage.entries(ObjectUrl(url.scheme, url.bucket, parent)) if entry.path == name
+            ]
         entries = [entry for entry in storage.entries(url) if not entry.path.startswith(f"{STATE_FOLDER}/")]
         if not entries:
             raise MissingPathError(f"{self._key} '{url}' holds nothing: correct --{self._key}, or upload it first")
@@ -153,8 +171,9 @@ class InputFolder:
     def _is_here(self, entry: Entry, record: Record) -> bool:
         size, version = record.files.get(entry.path, (-1, ""))
         path = self._folder / entry.path
-        return (version == entry.version and entry.size in (None, size)
-                and path.is_file() and path.stat().st_size == size)
+        return (
+            version == entry.version and entry.size in (None, size) and path.is_file() and path.stat().st_size == size
+        )
 
     def _note(self, entry: Entry, record: Record) -> None:
         record.files[entry.path] = ((self._folder / entry.path).stat().st_size, entry.version)
@@ -170,8 +189,9 @@ class InputFolder:
             place = self._folder / name
             is_there = place.is_symlink() and os.readlink(place) == target
             if not is_there and os.path.lexists(place):
-                raise BadStateError(f"'{place}' is in the way of {self._key} '{target}': remove it, or choose another "
-                                    "folder")
+                raise BadStateError(
+                    f"'{place}' is in the way of {self._key} '{target}': remove it, or choose another folder"
+                )
             if not is_there:
                 place.symlink_to(target)
             record.links[name] = target
@@ -184,14 +204,18 @@ class InputFolder:
             candidates = [self._folder / f"{name}{suffix}" for suffix in ("", *SUFFIXES)]
             found = [path for path in candidates if path.is_file() and path.name.lower().endswith(SUFFIXES)]
             return found[:1]
-        return sorted(path for path in self._folder.iterdir()
-                      if path.is_file() and path.name.lower().endswith(SUFFIXES))
+        return sorted(
+            path for path in self._folder.iterdir() if path.is_file() and path.name.lower().endswith(SUFFIXES)
+        )
 
     def _unpack(self, name: str | None, record: Record) -> None:
         archives = self._archives(name)
         if len(archives) > 1:
-            logger.warning("'%s' holds %d archives and none is unpacked: name one with --modelarts_dataset_unzip_name",
-                           self._folder, len(archives))
+            logger.warning(
+                "'%s' holds %d archives and none is unpacked: name one with --modelarts_dataset_unzip_name",
+                self._folder,
+                len(archives),
+            )
             return
         if name and not archives:
             logger.info("'%s' holds no archive '%s' to unpack: the data is used as it is", self._folder, name)
@@ -200,7 +224,7 @@ class InputFolder:
             *known, items = record.unpacked.get(archive.name, [[]])
             if known == state and all((self._folder / item).exists() for item in items):
                 continue
-            for left in self._folder.glob(f"{STAGING}*"):   # of a process that was killed
+            for left in self._folder.glob(f"{STAGING}*"):  # of a process that was killed
                 shutil.rmtree(left, ignore_errors=True)
             logger.info("unpacking '%s'", archive)
             paths = unpack(archive, self._folder)
@@ -211,8 +235,10 @@ class InputFolder:
         try:
             self._state.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise BadStateError(f"folder '{self._folder}' for {self._key} cannot be made or written "
-                                f"({error.strerror}): choose another with --data_path or --load_path") from None
+            raise BadStateError(
+                f"folder '{self._folder}' for {self._key} cannot be made or written "
+                f"({error.strerror}): choose another with --data_path or --load_path"
+            ) from None
 
     def _read_record(self) -> Record:
         try:

@@ -40,10 +40,14 @@ from utils.model_utils.storage_clients import CREDENTIALS_HINT, Boto3Client, Mox
 logger = logging.getLogger(__name__)
 
 WAIT_SECONDS = 3 * 3600.0
-OTHER_MOXING = ("the installed package 'moxing' is not ModelArts' own, it has no file API: remove it (pip uninstall "
-                "moxing); ModelArts' is called moxing-framework and comes with its images")
-NO_CLIENT = ("obs:// and s3:// need ModelArts' moxing, esdk-obs-python or boto3, and none is here: pip install boto3, "
-             "or give paths of this machine")
+OTHER_MOXING = (
+    "the installed package 'moxing' is not ModelArts' own, it has no file API: remove it (pip uninstall "
+    "moxing); ModelArts' is called moxing-framework and comes with its images"
+)
+NO_CLIENT = (
+    "obs:// and s3:// need ModelArts' moxing, esdk-obs-python or boto3, and none is here: pip install boto3, "
+    "or give paths of this machine"
+)
 _CONNECT_SECONDS, _READ_SECONDS = 10, 60
 
 
@@ -129,13 +133,18 @@ def sync_in(config: ModelArtsKeys, storage: Storage | None = None, wait_seconds:
         return
     begun = time.time()
     archive = config.modelarts_dataset_unzip_name if config.need_modelarts_dataset_unzip else None
-    inputs = [("data_url", config.data_url, config.data_path, archive),
-              ("checkpoint_url", config.checkpoint_url, config.load_path, None)]
+    inputs = [
+        ("data_url", config.data_url, config.data_path, archive),
+        ("checkpoint_url", config.checkpoint_url, config.load_path, None),
+    ]
     if config.train_url and not is_object_url(config.train_url):
         _use_as_output(Path(config.train_url), Path(config.output_path))
         if not config.results_folder().resolve().is_relative_to(Path(config.output_path).resolve()):
-            logger.warning("results are written to run_dir '%s', not to train_url '%s': leave run_dir out",
-                           config.run_dir, config.train_url)
+            logger.warning(
+                "results are written to run_dir '%s', not to train_url '%s': leave run_dir out",
+                config.run_dir,
+                config.train_url,
+            )
     for key, place, target, name in inputs:
         folder = InputFolder(Path(target), key, begun, wait_seconds)
         if place and is_object_url(place):
@@ -143,8 +152,9 @@ def sync_in(config: ModelArtsKeys, storage: Storage | None = None, wait_seconds:
             folder.copy(ObjectUrl.parse(place, key), storage, name)
         elif place:
             folder.link(Path(place).absolute(), name)
-            logger.info("%s '%s' is a path of this machine: it is used where it is, and '%s' leads to it", key, place,
-                        target)
+            logger.info(
+                "%s '%s' is a path of this machine: it is used where it is, and '%s' leads to it", key, place, target
+            )
 
 
 def open_results(config: ModelArtsKeys, folder: Path, storage: Storage | None = None) -> ResultUploader:
@@ -181,7 +191,7 @@ def open_job(config: ModelArtsKeys, key: str = "run_dir") -> Iterator[Path]:
     """
     sync_in(config)
     folder = config.results_folder(key)
-    if get_rank_id() > 0:   # ModelArts starts a command once for each device
+    if get_rank_id() > 0:  # ModelArts starts a command once for each device
         yield folder
         return
     with open_results(config, folder):
@@ -208,11 +218,14 @@ def _use_as_output(place: Path, output: Path) -> None:
     except FileExistsError:
         logger.debug("another process has made '%s'", output)
     except OSError as error:
-        raise BadStateError(f"output_path '{output}' cannot lead to train_url '{place}' ({error.strerror}): empty it, "
-                            f"or set --output_path='{place}'") from None
+        raise BadStateError(
+            f"output_path '{output}' cannot lead to train_url '{place}' ({error.strerror}): empty it, "
+            f"or set --output_path='{place}'"
+        ) from None
     if not output.exists() or not output.samefile(place):
-        raise BadStateError(f"output_path '{output}' is not train_url '{place}': remove it, or set "
-                            f"--output_path='{place}'")
+        raise BadStateError(
+            f"output_path '{output}' is not train_url '{place}': remove it, or set --output_path='{place}'"
+        )
     logger.info("train_url '%s' is a path of this machine: results are written there", place)
 
 
@@ -231,8 +244,11 @@ def _open_client(settings: StorageSettings) -> StorageClient:
                 return MoxingClient(moxing.file)
             other_moxing = OTHER_MOXING
         except ImportError as error:
-            logger.log(logging.DEBUG if error.name == "moxing" else logging.WARNING,
-                       "moxing is not used: it cannot be imported (%s)", type(error).__name__)
+            logger.log(
+                logging.DEBUG if error.name == "moxing" else logging.WARNING,
+                "moxing is not used: it cannot be imported (%s)",
+                type(error).__name__,
+            )
     if other_moxing:
         logger.warning("%s", other_moxing)
     if settings.endpoint:
@@ -259,21 +275,36 @@ def _has_other_moxing() -> bool:
 def _obs_sdk_client(maker: type, settings: StorageSettings) -> ObsSdkClient:
     if not settings.key:
         raise BadStateError(f"the object storage cannot be reached without credentials: {CREDENTIALS_HINT}")
-    return ObsSdkClient(maker(
-        access_key_id=settings.key, secret_access_key=settings.secret, security_token=settings.token or None,
-        server=settings.endpoint, is_secure=settings.endpoint.startswith("https"),
-        path_style=settings.wants_path_style, max_retry_count=0, timeout=_READ_SECONDS))
+    return ObsSdkClient(
+        maker(
+            access_key_id=settings.key,
+            secret_access_key=settings.secret,
+            security_token=settings.token or None,
+            server=settings.endpoint,
+            is_secure=settings.endpoint.startswith("https"),
+            path_style=settings.wants_path_style,
+            max_retry_count=0,
+            timeout=_READ_SECONDS,
+        )
+    )
 
 
 def _boto3_client(make_session: type, make_config: type, settings: StorageSettings) -> Boto3Client:
     session = make_session(
-        aws_access_key_id=settings.key or None, aws_secret_access_key=settings.secret or None,
-        aws_session_token=settings.token or None, region_name=settings.region or None)
+        aws_access_key_id=settings.key or None,
+        aws_secret_access_key=settings.secret or None,
+        aws_session_token=settings.token or None,
+        region_name=settings.region or None,
+    )
     if session.get_credentials() is None:
         raise BadStateError(f"the object storage cannot be reached without credentials: {CREDENTIALS_HINT}")
     options = make_config(
-        connect_timeout=_CONNECT_SECONDS, read_timeout=_READ_SECONDS, retries={"total_max_attempts": 1},
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=_READ_SECONDS,
+        retries={"total_max_attempts": 1},
         s3={"addressing_style": "path" if settings.wants_path_style else "virtual"},
         # Checksums that only Amazon's servers know are left out.
-        request_checksum_calculation="when_required", response_checksum_validation="when_required")
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
     return Boto3Client(session.client("s3", endpoint_url=settings.endpoint or None, config=options))

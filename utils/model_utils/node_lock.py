@@ -33,8 +33,9 @@ def node_lock(path: Path, doing: str, wait_seconds: float) -> Iterator[None]:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
-        raise BadStateError(f"lock '{path}' cannot be made ({error.strerror}): make its folder writable, or choose "
-                            "another") from None
+        raise BadStateError(
+            f"lock '{path}' cannot be made ({error.strerror}): make its folder writable, or choose another"
+        ) from None
     try:
         _wait(descriptor, path, doing, wait_seconds)
         owner = {"host": socket.gethostname(), "pid": os.getpid(), "doing": doing}
@@ -51,7 +52,7 @@ def describe_owner(path: Path) -> str:
         owner = json.loads(path.read_text(encoding="utf-8"))
         return f"process {owner['pid']} on {owner['host']}, which {owner['doing']}"
     except (OSError, ValueError, KeyError, TypeError):
-        return "another process"   # it has taken the lock and not written its name yet
+        return "another process"  # it has taken the lock and not written its name yet
 
 
 def _wait(descriptor: int, path: Path, doing: str, wait_seconds: float) -> None:
@@ -62,7 +63,8 @@ def _wait(descriptor: int, path: Path, doing: str, wait_seconds: float) -> None:
         if now - started >= wait_seconds:
             raise BadStateError(
                 f"waited {wait_seconds:g} seconds for {describe_owner(path)} ('{path}'): see what holds it up, or end "
-                "it and start again")
+                "it and start again"
+            )
         if now >= next_report:
             logger.info("waiting for %s", describe_owner(path))
             next_report = now + REPORT_SECONDS

@@ -62,8 +62,10 @@ class ObjectUrl:
         bucket, _, key = rest.partition("/")
         if not mark or scheme.lower() not in SCHEMES or not _BUCKET.fullmatch(bucket):
             # Not quoted: it may hold a user and a password.
-            raise BadValueError(f"{name} is no address of a bucket, wanted obs://BUCKET/PLACE or s3://BUCKET/PLACE: "
-                                "correct it, and leave credentials out, they are read from the environment")
+            raise BadValueError(
+                f"{name} is no address of a bucket, wanted obs://BUCKET/PLACE or s3://BUCKET/PLACE: "
+                "correct it, and leave credentials out, they are read from the environment"
+            )
         return cls(scheme.lower(), bucket, key.strip("/"), not key or key.endswith("/"))
 
     @property
@@ -158,12 +160,19 @@ class Storage:
         for entry in entries:
             path = PurePosixPath(entry.path)
             if path.is_absolute() or ".." in path.parts or str(path) != entry.path or "\0" in entry.path:
-                raise BadValueError(f"'{url}' holds a key '{entry.path}' that is no path of a file beneath it: rename "
-                                    "or remove this object")
+                raise BadValueError(
+                    f"'{url}' holds a key '{entry.path}' that is no path of a file beneath it: rename "
+                    "or remove this object"
+                )
         return sorted(entries, key=lambda entry: entry.path)
 
     def download_file(
-        self, url: ObjectUrl, path: Path, *, size: int | None = None, staging: Path | None = None,
+        self,
+        url: ObjectUrl,
+        path: Path,
+        *,
+        size: int | None = None,
+        staging: Path | None = None,
     ) -> None:
         """Copies an object to a temporary name, compares the sizes, and renames.
 
@@ -191,8 +200,10 @@ class Storage:
         except UserError:
             raise
         except OSError as error:
-            raise BadStateError(f"'{path}' cannot be written ({error.strerror or type(error).__name__}): free some "
-                                "space, or choose another folder") from None
+            raise BadStateError(
+                f"'{path}' cannot be written ({error.strerror or type(error).__name__}): free some "
+                "space, or choose another folder"
+            ) from None
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -224,7 +235,7 @@ class Storage:
             self.download_file(url.child(entry.path), path, size=entry.size, staging=staging)
             return entry
 
-        if len(chosen) == 1:   # in this thread, where Ctrl-C and SIGTERM end the copy of a large archive at once
+        if len(chosen) == 1:  # in this thread, where Ctrl-C and SIGTERM end the copy of a large archive at once
             done(copy(chosen[0]))
             return
         pool = ThreadPoolExecutor(self._workers, thread_name_prefix="download")
@@ -241,6 +252,7 @@ class Storage:
             FileNotFoundError: the file is not there.
             UserError: as for `download_file`.
         """
+
         def attempt() -> None:
             size = path.stat().st_size
             self._client.send(path, url)

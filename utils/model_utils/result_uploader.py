@@ -38,7 +38,12 @@ class ResultUploader:
     """
 
     def __init__(
-        self, folder: Path, url: ObjectUrl | None, storage: Storage | None, *, finish_seconds: float = FINISH_SECONDS,
+        self,
+        folder: Path,
+        url: ObjectUrl | None,
+        storage: Storage | None,
+        *,
+        finish_seconds: float = FINISH_SECONDS,
     ) -> None:
         self._folder, self._url, self._storage, self._finish_seconds = folder, url, storage, finish_seconds
         self._sent: dict[str, tuple[int, int]] = {}
@@ -57,7 +62,7 @@ class ResultUploader:
             UserError: it cannot.
         """
         if self._url is not None:
-            for left in self._folder.glob(f"{_STAGING}*"):   # of a process that was killed
+            for left in self._folder.glob(f"{_STAGING}*"):  # of a process that was killed
                 shutil.rmtree(left, ignore_errors=True)
             self._pass()
             if self._problem:
@@ -68,7 +73,10 @@ class ResultUploader:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         """Copies the rest.
 
@@ -113,17 +121,17 @@ class ResultUploader:
         Raises:
             MissingPathError: it is not there.
         """
-        with contextlib.suppress(BadStateError):   # a bucket may take files and not let them be listed
+        with contextlib.suppress(BadStateError):  # a bucket may take files and not let them be listed
             self._storage.entries(self._url)
 
     def _work(self) -> None:
         while True:
             self._wanted.wait()
             self._wanted.clear()
-            is_last = self._is_ending   # before the pass: what is written until then is in it
+            is_last = self._is_ending  # before the pass: what is written until then is in it
             try:
                 self._pass()
-            except Exception as error:   # a thread that dies would lose the rest in silence
+            except Exception as error:  # a thread that dies would lose the rest in silence
                 logger.exception("copying results failed")
                 self._problem = type(error).__name__
             if is_last:
@@ -132,7 +140,7 @@ class ResultUploader:
     def _pass(self) -> None:
         """Copies what has changed, then the marker, then removes checkpoints that the run has removed."""
         self._problem = ""
-        latest = self._latest   # a newer one may come during the pass
+        latest = self._latest  # a newer one may come during the pass
         try:
             for path in self._changed_files():
                 self._send(path)
@@ -164,8 +172,8 @@ class ResultUploader:
             try:
                 _snapshot(path, copy)
             except FileNotFoundError:
-                return   # the run keeps only its last checkpoints
-            except OSError as error:   # of this file alone: the others go on
+                return  # the run keeps only its last checkpoints
+            except OSError as error:  # of this file alone: the others go on
                 self._problem = f"'{path}' cannot be read ({error.strerror})"
                 logger.warning("%s: it has not been copied", self._problem)
                 return
@@ -175,20 +183,24 @@ class ResultUploader:
     def _send_marker(self, latest: str) -> None:
         with tempfile.TemporaryDirectory(prefix=_STAGING, dir=self._folder) as staging:
             marker = Path(staging) / MARKER
-            marker.write_text(json.dumps({"checkpoint": latest, "bytes": self._sent[latest][0]}) + "\n",
-                              encoding="utf-8")
+            marker.write_text(
+                json.dumps({"checkpoint": latest, "bytes": self._sent[latest][0]}) + "\n", encoding="utf-8"
+            )
             self._storage.upload_file(marker, self._url.child(MARKER))
         self._marked = (latest, self._sent[latest][0])
         logger.info("'%s' is in '%s'", latest, self._url)
 
     def _remove_gone(self) -> None:
         """Removes from the storage what this run has put there and the folder no longer keeps."""
-        gone = [path for path in self._sent if path.endswith(CHECKPOINT_SUFFIX) and path != self._marked[0]
-                and not (self._folder / path).exists()]
+        gone = [
+            path
+            for path in self._sent
+            if path.endswith(CHECKPOINT_SUFFIX) and path != self._marked[0] and not (self._folder / path).exists()
+        ]
         for path in gone:
             try:
                 self._storage.remove(self._url.child(path))
-            except UserError as error:   # a bucket may take files and not let them be removed
+            except UserError as error:  # a bucket may take files and not let them be removed
                 logger.warning("'%s' stays in '%s': %s", path, self._url, error)
             del self._sent[path]
 

@@ -48,11 +48,14 @@ class Retries:
                 return action()
             except TransientError as error:
                 pause = min(self.first_seconds * 2 ** (attempt - 1), self.longest_seconds)
-                logger.warning("%s failed (%s): attempt %d of %d follows in %g s", what, error, attempt + 1,
-                               self.attempts, pause)
+                logger.warning(
+                    "%s failed (%s): attempt %d of %d follows in %g s", what, error, attempt + 1, self.attempts, pause
+                )
             self.sleep(pause)
         try:
             return action()
         except TransientError as error:
-            raise BadStateError(f"{what} failed {self.attempts} times, at last with {error}: check the connection and "
-                                "the endpoint, then start again; what has arrived is kept") from None
+            raise BadStateError(
+                f"{what} failed {self.attempts} times, at last with {error}: check the connection and "
+                "the endpoint, then start again; what has arrived is kept"
+            ) from None

@@ -15,18 +15,45 @@ from utils.model_utils.errors import BadStateError, MissingPathError
 from utils.model_utils.object_storage import Entry, ObjectUrl
 from utils.model_utils.retries import TransientError
 
-DENIED = ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken",
-          "InvalidSecurity", "TokenRefreshRequired", "AllAccessDisabled", "AccountProblem")
+DENIED = (
+    "AccessDenied",
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "ExpiredToken",
+    "InvalidToken",
+    "InvalidSecurity",
+    "TokenRefreshRequired",
+    "AllAccessDisabled",
+    "AccountProblem",
+)
 NO_CREDENTIALS = ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError")
-BUSY = ("SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "OperationAborted", "Throttling",
-        "RequestTimeTooSkewed")
-CREDENTIALS_HINT = ("set OBS_ACCESS_KEY_ID and OBS_SECRET_ACCESS_KEY, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
-                    "in the environment of the job")
+BUSY = (
+    "SlowDown",
+    "RequestTimeout",
+    "InternalError",
+    "ServiceUnavailable",
+    "OperationAborted",
+    "Throttling",
+    "RequestTimeTooSkewed",
+)
+CREDENTIALS_HINT = (
+    "set OBS_ACCESS_KEY_ID and OBS_SECRET_ACCESS_KEY, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
+    "in the environment of the job"
+)
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9.]{1,63}")
 # Faults of a disk; every other OSError of a client is the network's.
-_LOCAL_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM, errno.ENAMETOOLONG, errno.EIO,
-                 errno.EISDIR, errno.EMFILE)
-_LARGE_BYTES = 64 * 1024 * 1024   # above it the OBS SDK sends a file in parts
+_LOCAL_FAULTS = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EACCES,
+    errno.EROFS,
+    errno.EPERM,
+    errno.ENAMETOOLONG,
+    errno.EIO,
+    errno.EISDIR,
+    errno.EMFILE,
+)
+_LARGE_BYTES = 64 * 1024 * 1024  # above it the OBS SDK sends a file in parts
 
 
 def failure(url: ObjectUrl, code: str, status: int | None = None) -> Exception:
@@ -44,14 +71,18 @@ def failure(url: ObjectUrl, code: str, status: int | None = None) -> Exception:
     if code in NO_CREDENTIALS:
         return BadStateError(f"'{url}' cannot be reached without credentials ({code}): {CREDENTIALS_HINT}")
     if code in DENIED or status in (401, 403):
-        return BadStateError(f"the storage refuses '{url}' ({shown}): check the credentials in the environment and the "
-                             "permissions of the bucket")
+        return BadStateError(
+            f"the storage refuses '{url}' ({shown}): check the credentials in the environment and the "
+            "permissions of the bucket"
+        )
     if status == 404 or code == "NoSuchKey":
         return MissingPathError(f"'{url}' does not exist: correct the address")
     is_final = status is not None and 400 <= status < 500 and status not in (408, 429) and code not in BUSY
     if is_final or code in ("ParamValidationError", "InvalidBucketName"):
-        return BadStateError(f"the storage does not accept the request for '{url}' ({shown}): check the name of the "
-                             "bucket and the endpoint")
+        return BadStateError(
+            f"the storage does not accept the request for '{url}' ({shown}): check the name of the "
+            "bucket and the endpoint"
+        )
     return TransientError(shown)
 
 
@@ -64,7 +95,7 @@ class Boto3Client:
 
     name = "boto3"
 
-    def __init__(self, client: Any) -> None:   # noqa: ANN401  (boto3 makes its classes at run time)
+    def __init__(self, client: Any) -> None:  # noqa: ANN401  (boto3 makes its classes at run time)
         self._client = client
 
     def size(self, url: ObjectUrl) -> int | None:
@@ -81,8 +112,11 @@ class Boto3Client:
         with _boto3_failures(url):
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=url.bucket, Prefix=url.prefix)
             items = [item for page in pages for item in page.get("Contents", ())]
-        return [Entry(item["Key"].removeprefix(url.prefix), int(item["Size"]), str(item.get("ETag", "")))
-                for item in items if not item["Key"].endswith("/")]
+        return [
+            Entry(item["Key"].removeprefix(url.prefix), int(item["Size"]), str(item.get("ETag", "")))
+            for item in items
+            if not item["Key"].endswith("/")
+        ]
 
     def fetch(self, url: ObjectUrl, path: Path) -> None:
         """Copies an object into a file, large ones in parts."""
@@ -106,7 +140,7 @@ def _boto3_failures(url: ObjectUrl) -> Iterator[None]:
         yield
     except OSError as error:
         _raise_network_or_local(error)
-    except Exception as error:   # botocore, s3transfer and urllib3 have no common base
+    except Exception as error:  # botocore, s3transfer and urllib3 have no common base
         # An upload wraps the server's answer once more.
         answer = getattr(error, "response", None) or getattr(error.__context__, "response", None)
         if isinstance(answer, dict):
@@ -124,7 +158,7 @@ class ObsSdkClient:
 
     name = "esdk-obs-python"
 
-    def __init__(self, client: Any) -> None:   # noqa: ANN401  (the SDK may be absent)
+    def __init__(self, client: Any) -> None:  # noqa: ANN401  (the SDK may be absent)
         self._client = client
 
     def size(self, url: ObjectUrl) -> int | None:
@@ -143,9 +177,13 @@ class ObsSdkClient:
         while True:
             place = marker
             body = self._ask(
-                url, lambda place=place: self._client.listObjects(url.bucket, prefix=url.prefix, marker=place)).body
-            entries += [Entry(item.key.removeprefix(url.prefix), int(item.size), str(item.etag or ""))
-                        for item in body.contents if not item.key.endswith("/")]
+                url, lambda place=place: self._client.listObjects(url.bucket, prefix=url.prefix, marker=place)
+            ).body
+            entries += [
+                Entry(item.key.removeprefix(url.prefix), int(item.size), str(item.etag or ""))
+                for item in body.contents
+                if not item.key.endswith("/")
+            ]
             if not body.is_truncated or not body.contents:
                 return entries
             marker = body.next_marker or body.contents[-1].key
@@ -164,12 +202,12 @@ class ObsSdkClient:
         """Removes an object."""
         self._ask(url, lambda: self._client.deleteObject(url.bucket, url.key))
 
-    def _ask(self, url: ObjectUrl, request: Callable[[], Any]) -> Any:   # noqa: ANN401  (the SDK's own result)
+    def _ask(self, url: ObjectUrl, request: Callable[[], Any]) -> Any:  # noqa: ANN401  (the SDK's own result)
         try:
             answer = request()
         except OSError as error:
             _raise_network_or_local(error)
-        except Exception as error:   # the SDK raises bare exceptions of several libraries
+        except Exception as error:  # the SDK raises bare exceptions of several libraries
             raise failure(url, type(error).__name__) from None
         status = getattr(answer, "status", None)
         if status is None or status >= 300:
@@ -188,7 +226,7 @@ class MoxingClient:
 
     name = "moxing"
 
-    def __init__(self, file_api: Any) -> None:   # noqa: ANN401  (moxing is not on PyPI)
+    def __init__(self, file_api: Any) -> None:  # noqa: ANN401  (moxing is not on PyPI)
         self._file = file_api
 
     def size(self, url: ObjectUrl) -> int | None:
@@ -231,9 +269,8 @@ class MoxingClient:
         if not self._ask(url, lambda: bool(self._file.exists(str(url)))):
             return []
         try:
-            return [str(name) for name in self._ask(
-                url, lambda: self._file.list_directory(str(url), recursive=True))]
-        except MissingPathError:   # an object of this key, no folder
+            return [str(name) for name in self._ask(url, lambda: self._file.list_directory(str(url), recursive=True))]
+        except MissingPathError:  # an object of this key, no folder
             return []
 
     def _is_empty_folder(self, url: ObjectUrl) -> bool:
@@ -243,12 +280,12 @@ class MoxingClient:
             return False
         return self._ask(url, lambda: bool(self._file.is_directory(str(url))))
 
-    def _ask(self, url: ObjectUrl, request: Callable[[], Any]) -> Any:   # noqa: ANN401  (moxing's own result)
+    def _ask(self, url: ObjectUrl, request: Callable[[], Any]) -> Any:  # noqa: ANN401  (moxing's own result)
         try:
             return request()
         except (FileNotFoundError, NotADirectoryError):
             raise failure(url, "NoSuchKey") from None
-        except Exception as error:   # moxing's errors have a code in their text only
+        except Exception as error:  # moxing's errors have a code in their text only
             text = str(error)
             known = ("NoSuchBucket", "NoSuchKey", *DENIED, *BUSY)
             code = next((word for word in known if word in text), "")

@@ -20,8 +20,15 @@ SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 STAGING = ".unpacking-"
 _CHUNK_BYTES = 1024 * 1024
 # RuntimeError: zipfile's for a password; NotImplementedError: its for a compression that it does not know.
-_DAMAGES = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError,
-            RuntimeError)
+_DAMAGES = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    gzip.BadGzipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+)
 
 
 @dataclass(frozen=True)
@@ -81,13 +88,17 @@ def unpack(archive: Path, folder: Path, limits: Limits | None = None) -> list[st
         raise
     except _DAMAGES as error:
         reason = "it is encrypted" if "encrypted" in str(error) else type(error).__name__
-        raise BadValueError(f"archive '{archive}' cannot be unpacked ({reason}): pack it again, as .zip without "
-                            "password or as .tar, and copy it whole") from None
+        raise BadValueError(
+            f"archive '{archive}' cannot be unpacked ({reason}): pack it again, as .zip without "
+            "password or as .tar, and copy it whole"
+        ) from None
     except OSError as error:
         if isinstance(error, MissingPathError):
             raise
-        raise BadStateError(f"archive '{archive}' cannot be unpacked into '{folder}' ({error.strerror or error}): free "
-                            "some space, or choose another folder") from None
+        raise BadStateError(
+            f"archive '{archive}' cannot be unpacked into '{folder}' ({error.strerror or error}): free "
+            "some space, or choose another folder"
+        ) from None
     finally:
         if staging is not None:
             shutil.rmtree(staging, ignore_errors=True)
@@ -112,8 +123,9 @@ class _Unpacker:
                 if path and not member.is_folder:
                     paths[path] = None
                     if len(paths) > self._limits.files:
-                        raise BadValueError(f"archive '{self._archive}' holds more than {self._limits.files} files: "
-                                            "split it")
+                        raise BadValueError(
+                            f"archive '{self._archive}' holds more than {self._limits.files} files: split it"
+                        )
                     self._write(member.content(), self._staging / path)
         return list(paths)
 
@@ -122,12 +134,15 @@ class _Unpacker:
         name = member.name
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name or name[1:2] == ":":
-            raise BadValueError(f"archive '{self._archive}' holds '{name}', no path beneath its folder: pack it "
-                                "with relative paths")
+            raise BadValueError(
+                f"archive '{self._archive}' holds '{name}', no path beneath its folder: pack it with relative paths"
+            )
         if member.other_kind:
-            raise BadValueError(f"archive '{self._archive}' holds {member.other_kind} '{name}', wanted files and "
-                                "folders: pack the files themselves (tar --dereference --hard-dereference, zip without "
-                                "-y)")
+            raise BadValueError(
+                f"archive '{self._archive}' holds {member.other_kind} '{name}', wanted files and "
+                "folders: pack the files themselves (tar --dereference --hard-dereference, zip without "
+                "-y)"
+            )
         return "" if str(path) == "." else str(path)
 
     def _write(self, source: BinaryIO, path: Path) -> None:
@@ -141,10 +156,14 @@ class _Unpacker:
 
     def _refuse_size(self) -> None:
         if self._is_disk_the_limit:
-            raise BadStateError(f"archive '{self._archive}' needs more room than the disk of '{self._staging.parent}' "
-                                "has: free some space, or choose another folder")
-        raise BadValueError(f"archive '{self._archive}' grows to more than {self._limits.ratio} times its size, which "
-                            "no data set does: see what it holds, and unpack it by hand if it is good")
+            raise BadStateError(
+                f"archive '{self._archive}' needs more room than the disk of '{self._staging.parent}' "
+                "has: free some space, or choose another folder"
+            )
+        raise BadValueError(
+            f"archive '{self._archive}' grows to more than {self._limits.ratio} times its size, which "
+            "no data set does: see what it holds, and unpack it by hand if it is good"
+        )
 
 
 def _members(archive: Path) -> Iterator[Member]:
@@ -167,6 +186,8 @@ def _move(source: Path, folder: Path, path: str, archive: Path) -> None:
     target = folder / path
     target.parent.mkdir(parents=True, exist_ok=True)
     if not target.parent.resolve().is_relative_to(folder.resolve()):
-        raise BadStateError(f"archive '{archive}' holds '{path}', but '{target.parent}' is a link out of '{folder}': "
-                            "leave the archive or the unpacked folder out")
+        raise BadStateError(
+            f"archive '{archive}' holds '{path}', but '{target.parent}' is a link out of '{folder}': "
+            "leave the archive or the unpacked folder out"
+        )
     os.replace(source, target)

@@ -53,7 +53,7 @@ class Workers:
 
     def share(self, items: Sequence[Item]) -> Sequence[Item]:
         """Returns this worker's part of something that all workers share: items rank, rank + count, ..."""
-        return items[self.rank::self.count]
+        return items[self.rank :: self.count]
 
 
 ALONE = Workers()

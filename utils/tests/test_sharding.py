@@ -13,8 +13,10 @@ counts = st.integers(1, 5)
 
 
 def shards(num_images, batch_size, num_workers, **options):
-    return [ShardedEpochs(num_images, batch_size, seed=3, workers=Workers(rank, num_workers), **options)
-            for rank in range(num_workers)]
+    return [
+        ShardedEpochs(num_images, batch_size, seed=3, workers=Workers(rank, num_workers), **options)
+        for rank in range(num_workers)
+    ]
 
 
 @given(st.integers(0, 60), counts, counts, counts, st.integers(1, 3))
@@ -38,7 +40,11 @@ def test_without_it_full_steps_are_left_and_no_image_comes_twice(num_images, bat
 
 @given(st.integers(0, 60), counts, counts, counts, st.booleans())
 def test_workers_together_see_the_micro_batches_of_one_with_their_batch(
-    num_images, batch_size, num_workers, accumulate, drop_remainder,
+    num_images,
+    batch_size,
+    num_workers,
+    accumulate,
+    drop_remainder,
 ):
     options = {"accumulate_steps": accumulate, "drop_remainder": drop_remainder}
     one = ShardedEpochs(num_images, batch_size * num_workers, seed=3, **options)
@@ -54,7 +60,8 @@ def test_a_step_in_numbers():
     """Seven images in steps of [2 micro batches, 2 workers, 1 image]: the second step has one place to fill."""
     order = epoch_order(3, 1, 7)
     (first, no_fillers), (second, fillers) = (
-        part.own_items(1) for part in shards(7, 1, 2, accumulate_steps=2, drop_remainder=False))
+        part.own_items(1) for part in shards(7, 1, 2, accumulate_steps=2, drop_remainder=False)
+    )
     np.testing.assert_array_equal(first, order[[[0, 2], [4, 6]]])
     np.testing.assert_array_equal(second, order[[[1, 3], [5, 0]]])
     assert not no_fillers.any()

@@ -26,15 +26,20 @@ SUITE_FOLDERS = ("config", "src", "tools")
 SUITE_FILES = ("*.py", "*.yaml", "README*.md")
 SHARED_FILES = ("LICENSE", "NOTICE")
 REQUIREMENTS = "requirements.txt"
-LEFT_OUT = ("tests", "cpp_infer", "sample_data")   # of utils
+LEFT_OUT = ("tests", "cpp_infer", "sample_data")  # of utils
 
 
 def main() -> None:
     """Makes the folder that the command line asks for."""
     parser = argparse.ArgumentParser(description="Makes one folder of a suite and utils.", allow_abbrev=False)
     parser.add_argument("suite", metavar="SUITE", help=f"one of {', '.join(SUITES)}")
-    parser.add_argument("-o", "--output", metavar="FOLDER", type=Path,
-                        help="the folder, which must not be there yet; SUITE_bundle by default")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FOLDER",
+        type=Path,
+        help="the folder, which must not be there yet; SUITE_bundle by default",
+    )
     arguments = parser.parse_args()
     output = arguments.output or Path(f"{arguments.suite}_bundle")
     files, size = bundle(arguments.suite, output)
@@ -70,8 +75,9 @@ def bundle(suite: str, output: Path) -> tuple[int, int]:
             (unfinished / path).write_bytes(content)
         os.replace(unfinished, output)
     except OSError as error:
-        raise BadStateError(f"'{output}' cannot be written ({error.strerror}): free some space, or choose another "
-                            "folder with -o") from None
+        raise BadStateError(
+            f"'{output}' cannot be written ({error.strerror}): free some space, or choose another folder with -o"
+        ) from None
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return len(contents), sum(map(len, contents.values()))
@@ -94,9 +100,13 @@ def _sources(suite: str) -> Iterator[tuple[Path, Path]]:
 
 def _files_beneath(folder: Path) -> list[Path]:
     """Returns the files of a folder but caches and hidden ones."""
-    return [path for path in folder.rglob("*")
-            if path.is_file() and path.suffix != ".pyc"
-            and not any(part.startswith(".") or part == "__pycache__" for part in path.relative_to(folder).parts)]
+    return [
+        path
+        for path in folder.rglob("*")
+        if path.is_file()
+        and path.suffix != ".pyc"
+        and not any(part.startswith(".") or part == "__pycache__" for part in path.relative_to(folder).parts)
+    ]
 
 
 def _without_mindspore(requirements: str) -> str:

@@ -41,7 +41,10 @@ class Suite:
 SUITES = {
     "nas_fpn": Suite("AP50", "--coco_root", "--checkpoint_path", "ckpt/retinanet_nasfpn_best.ckpt"),
     "segformer": Suite(
-        "mIoU", "--data_path", "--eval_ckpt_path", "checkpoint/segformer_mit_b0_best.ckpt",
+        "mIoU",
+        "--data_path",
+        "--eval_ckpt_path",
+        "checkpoint/segformer_mit_b0_best.ckpt",
         prepare=("tools/convert_dataset.py", str(SAMPLE_DATA), "--nproc", "2"),
     ),
     "faster_rcnn": Suite("AP50", "--coco_root", "--checkpoint_path", "ckpt_0/faster_rcnn_best.ckpt"),
@@ -70,8 +73,11 @@ def _show(name: str, suite: Suite, seconds_before: float) -> str:
     _run(f"training {name}", ROOT / name, ["train.py", *common, f"--run_dir={folder}", "--overwrite=True"])
     checkpoint = f"{suite.checkpoint_flag}={folder / suite.best_checkpoint}"
     evaluation = folder / "eval"
-    _run(f"evaluating {name}", ROOT / name,
-         ["eval.py", *common, checkpoint, f"--run_dir={evaluation}", "--overwrite=True"])
+    _run(
+        f"evaluating {name}",
+        ROOT / name,
+        ["eval.py", *common, checkpoint, f"--run_dir={evaluation}", "--overwrite=True"],
+    )
     value = json.loads((evaluation / "result.json").read_text(encoding="utf-8"))[suite.metric]
     seconds = seconds_before + time.perf_counter() - start
     return f"{name} {suite.metric}={value:.3f} seconds={seconds:.0f} pictures={evaluation / 'pictures'}"

@@ -43,7 +43,8 @@ def check_equal(workers: Workers, parameters: Sequence[ms.Parameter]) -> str:
         raise BadStateError(
             f"weights, optimizer state or averages of worker {', '.join(map(str, ranks))} differ from worker 0's, so "
             f"the {workers.count} workers no longer train one network; go on from the last checkpoint with "
-            "--resume=auto, and see that all machines have the same MindSpore and processors")
+            "--resume=auto, and see that all machines have the same MindSpore and processors"
+        )
     return digests[0]
 
 

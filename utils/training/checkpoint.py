@@ -28,9 +28,23 @@ _OPTIMIZER = f"{STATE_PREFIX}."
 _EMA = f"{EMA_PREFIX}."
 # What MindSpore's own training leaves in a file beside the weights.
 _FOREIGN_STATE = (
-    "moments.", "moment1.", "moment2.", "adam_m.", "adam_v.", "accum.", "stat.", "momentum", "beta1_power",
+    "moments.",
+    "moment1.",
+    "moment2.",
+    "adam_m.",
+    "adam_v.",
+    "accum.",
+    "stat.",
+    "momentum",
+    "beta1_power",
     "beta2_power",
-    "global_step", "epoch_num", "step_num", "learning_rate", "weight_decay", "loss_scale", "current_iterator_step",
+    "global_step",
+    "epoch_num",
+    "step_num",
+    "learning_rate",
+    "weight_decay",
+    "loss_scale",
+    "current_iterator_step",
     "last_overflow_iterator_step",
 )
 
@@ -110,8 +124,10 @@ def load_checkpoint(path: Path) -> TrainingState:
     """
     state = find_training_state(path)
     if state is None:
-        raise BadValueError(f"'{path}' holds weights only, no training state, so a run cannot be resumed from it; "
-                            "load it as pretrained weights instead")
+        raise BadValueError(
+            f"'{path}' holds weights only, no training state, so a run cannot be resumed from it; "
+            "load it as pretrained weights instead"
+        )
     return state
 
 
@@ -142,7 +158,8 @@ class CheckpointFolder:
     def __init__(self, path: Path, *, pattern: str, best_name: str, keep_last: int = 3) -> None:
         if "{epoch}" not in pattern:
             raise BadValueError(
-                f"checkpoint name '{pattern}' lacks {{epoch}}; write it like 'net-{{epoch}}_{{step}}.ckpt'")
+                f"checkpoint name '{pattern}' lacks {{epoch}}; write it like 'net-{{epoch}}_{{step}}.ckpt'"
+            )
         if keep_last < 0:
             raise BadValueError(f"keep_last={keep_last}: wanted 0 (all) or more")
         self.path = Path(path)
@@ -157,7 +174,7 @@ class CheckpointFolder:
         path = self.path / self._pattern.format(epoch=state.epoch, step=state.step_in_epoch)
         save_checkpoint(path, state)
         if self.keep_last:
-            for old in self.files()[self.keep_last:]:
+            for old in self.files()[self.keep_last :]:
                 old.unlink(missing_ok=True)
         return path
 
@@ -194,7 +211,8 @@ class CheckpointFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise BadStateError(
-                f"checkpoint folder '{self.path}' cannot be made ({error.strerror}); choose another") from error
+                f"checkpoint folder '{self.path}' cannot be made ({error.strerror}); choose another"
+            ) from error
         for path in self.path.glob(f".*{TEMPORARY_MARK}*"):
             path.unlink(missing_ok=True)
 
@@ -259,11 +277,14 @@ def load_weights(
     arrays, used_averages, values = _file_weights(path, use_ema)
     if suite and values.get("suite", suite) not in (suite, ""):
         raise BadValueError(
-            f"'{path}' is a checkpoint of {values['suite']}, wanted one of {suite}; choose another file")
+            f"'{path}' is a checkpoint of {values['suite']}, wanted one of {suite}; choose another file"
+        )
     part = values.get("part", "")
     if part and part not in (parts or {}):
-        raise BadValueError(f"'{path}' holds the {part} alone, to start a training from (--pre_trained); choose the "
-                            "checkpoint of a whole network")
+        raise BadValueError(
+            f"'{path}' holds the {part} alone, to start a training from (--pre_trained); choose the "
+            "checkpoint of a whole network"
+        )
     allow_missing = (*allow_missing, *((parts or {}).get(part, ())))
     arrays = {_mapped(name, prefix_map or {}): array for name, array in arrays.items()}
     parameters = {parameter.name: parameter for parameter in network.get_parameters()}
@@ -272,12 +293,22 @@ def load_weights(
         dtype = ms.dtype_to_nptype(parameters[name].dtype)
         parameters[name].set_data(ms.Tensor(arrays[name].astype(dtype)))
     report = LoadReport(
-        loaded=len(matching.loaded), used_averages=used_averages, missing=matching.missing,
-        misshaped=[name for name, *_ in matching.misshaped], unused=matching.unused,
-        config_text=values.get("config_text", ""))
+        loaded=len(matching.loaded),
+        used_averages=used_averages,
+        missing=matching.missing,
+        misshaped=[name for name, *_ in matching.misshaped],
+        unused=matching.unused,
+        config_text=values.get("config_text", ""),
+    )
     kept = len(report.missing) + len(report.misshaped)
-    logger.info("loaded %d %sparameters from %s (%d kept their values, %d of the file unused)",
-                report.loaded, "averaged " if used_averages else "", path, kept, len(report.unused))
+    logger.info(
+        "loaded %d %sparameters from %s (%d kept their values, %d of the file unused)",
+        report.loaded,
+        "averaged " if used_averages else "",
+        path,
+        kept,
+        len(report.unused),
+    )
     return report
 
 
@@ -293,7 +324,8 @@ def restore_parameters(path: Path, state: TrainingState, parameters: Sequence[ms
         raise BadValueError(
             f"'{path}' does not fit this run: of {len(named)} parameters, optimizer state and averages included, "
             f"{describe(matching, shapes_of(state.arrays), _parameter_shapes(named))}; resume with the network, "
-            "optimizer and EMA settings that it was made with, or load it as pretrained weights in a new run")
+            "optimizer and EMA settings that it was made with, or load it as pretrained weights in a new run"
+        )
     for name, parameter in named.items():
         parameter.set_data(ms.Tensor(state.arrays[name].copy()))
 
@@ -303,7 +335,9 @@ def _parameter_shapes(parameters: Mapping[str, ms.Parameter]) -> dict[str, tuple
 
 
 def _checked_matching(
-    path: Path, arrays: Mapping[str, np.ndarray], parameters: Mapping[str, ms.Parameter],
+    path: Path,
+    arrays: Mapping[str, np.ndarray],
+    parameters: Mapping[str, ms.Parameter],
     allowed: tuple[Sequence[str], Sequence[str], Sequence[str]],
 ) -> Matching:
     file_shapes, network_shapes = shapes_of(arrays), _parameter_shapes(parameters)
@@ -317,7 +351,8 @@ def _checked_matching(
     if differs_in_class_count_only(rest):
         raise BadValueError(
             f"'{path}' was trained with another number of classes: {problem}; set num_classes as it was, or let these "
-            f"layers start anew by allowing them not to fit")
+            f"layers start anew by allowing them not to fit"
+        )
     raise BadValueError(f"'{path}' does not fit the network: {problem}; check backbone, depth, width and num_classes")
 
 
@@ -326,8 +361,11 @@ def _file_weights(path: Path, use_ema: bool | None) -> tuple[dict[str, np.ndarra
     arrays = read_checkpoint_file(path)
     values = _state_values(path, arrays) or {}
     averages = {name.removeprefix(_EMA): array for name, array in arrays.items() if name.startswith(_EMA)}
-    weights = {name: array for name, array in arrays.items()
-               if name != STATE_NAME and not name.startswith((_OPTIMIZER, _EMA, *_FOREIGN_STATE))}
+    weights = {
+        name: array
+        for name, array in arrays.items()
+        if name != STATE_NAME and not name.startswith((_OPTIMIZER, _EMA, *_FOREIGN_STATE))
+    }
     if use_ema and not averages:
         raise BadValueError(f"'{path}' has no averaged weights (EMA); load it without asking for them")
     used_averages = bool(averages) and use_ema is not False
@@ -347,8 +385,9 @@ def _state_values(path: Path, arrays: Mapping[str, np.ndarray]) -> dict | None:
     except (ValueError, KeyError, TypeError) as error:
         raise BadValueError(f"'{path}' is damaged: its training state cannot be read; choose another file") from error
     if version > FORMAT_VERSION:
-        raise BadValueError(f"'{path}' has checkpoint format {version}, this program reads up to {FORMAT_VERSION}; "
-                            "update the program")
+        raise BadValueError(
+            f"'{path}' has checkpoint format {version}, this program reads up to {FORMAT_VERSION}; update the program"
+        )
     return values
 
 

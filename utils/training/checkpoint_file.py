@@ -19,19 +19,33 @@ from mindspore.train.checkpoint_pb2 import Checkpoint
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 
 TEMPORARY_MARK = ".tmp-"
-STATE_NAME = "training_state"   # the entry that only this engine writes
-_CHUNK_BYTES = 512 * 1024 * 1024   # MindSpore cuts larger tensors too
-_MAX_FILE_BYTES = 2 * 1024 ** 3 - 1   # protobuf's limit
+STATE_NAME = "training_state"  # the entry that only this engine writes
+_CHUNK_BYTES = 512 * 1024 * 1024  # MindSpore cuts larger tensors too
+_MAX_FILE_BYTES = 2 * 1024**3 - 1  # protobuf's limit
 _TRAILER_NAME = b"crc_num"
 _TRAILER_BYTES = len(_TRAILER_NAME) + 10
 _TYPES = {
-    "Float32": np.float32, "Float16": np.float16, "Float64": np.float64, "Bool": np.bool_,
-    "Int8": np.int8, "Int16": np.int16, "Int32": np.int32, "Int64": np.int64,
-    "UInt8": np.uint8, "UInt16": np.uint16, "UInt32": np.uint32, "UInt64": np.uint64,
+    "Float32": np.float32,
+    "Float16": np.float16,
+    "Float64": np.float64,
+    "Bool": np.bool_,
+    "Int8": np.int8,
+    "Int16": np.int16,
+    "Int32": np.int32,
+    "Int64": np.int64,
+    "UInt8": np.uint8,
+    "UInt16": np.uint16,
+    "UInt32": np.uint32,
+    "UInt64": np.uint64,
 }
 _NAMES = {np.dtype(kind): name for name, kind in _TYPES.items()}
-_FOREIGN_STARTS = ((b"\x80", "a Python pickle"), (b"PK\x03\x04", "a PyTorch or zip file"), (b"\x1f\x8b", "a gzip file"),
-                   (b"\x89HDF", "an HDF5 file"), (b"\x93NUMPY", "a NumPy file"))
+_FOREIGN_STARTS = (
+    (b"\x80", "a Python pickle"),
+    (b"PK\x03\x04", "a PyTorch or zip file"),
+    (b"\x1f\x8b", "a gzip file"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"\x93NUMPY", "a NumPy file"),
+)
 
 
 def write_checkpoint_file(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -59,7 +73,8 @@ def write_checkpoint_file(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     except OSError as error:
         raise BadStateError(
             f"checkpoint '{path}' cannot be written ({error.strerror or error}); free some space or make its folder "
-            "writable, then go on with --resume=auto: earlier checkpoints are untouched") from error
+            "writable, then go on with --resume=auto: earlier checkpoints are untouched"
+        ) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -77,8 +92,10 @@ def read_checkpoint_file(path: Path) -> dict[str, np.ndarray]:
     try:
         message.ParseFromString(content)
     except DecodeError as error:
-        raise BadValueError(f"'{path}' is no MindSpore checkpoint or is cut short ({len(content)} bytes); "
-                            "copy it again or choose another file") from error
+        raise BadValueError(
+            f"'{path}' is no MindSpore checkpoint or is cut short ({len(content)} bytes); "
+            "copy it again or choose another file"
+        ) from error
     if not has_checksum and any(value.tag == STATE_NAME for value in message.value):
         raise BadValueError(f"'{path}' is cut short: its checksum is missing; copy it again or choose another file")
     pieces: dict[str, list[bytes]] = {}
@@ -86,8 +103,11 @@ def read_checkpoint_file(path: Path) -> dict[str, np.ndarray]:
     for value in message.value:
         pieces.setdefault(value.tag, []).append(value.tensor.tensor_content)
         headers[value.tag] = (value.tensor.tensor_type, tuple(value.tensor.dims))
-    arrays = {name: _decoded(path, name, *headers[name], b"".join(parts)) for name, parts in pieces.items()
-              if headers[name][0] in _TYPES}
+    arrays = {
+        name: _decoded(path, name, *headers[name], b"".join(parts))
+        for name, parts in pieces.items()
+        if headers[name][0] in _TYPES
+    }
     if not arrays:
         raise BadValueError(f"'{path}' holds no parameters, so it is no MindSpore checkpoint; choose another file")
     return arrays
@@ -102,16 +122,18 @@ def _encoded(arrays: Mapping[str, np.ndarray]) -> Iterator[bytes]:
             value.tag = name
             value.tensor.dims.extend(array.shape)
             value.tensor.tensor_type = _NAMES[array.dtype]
-            value.tensor.tensor_content = data[start:start + _CHUNK_BYTES]
+            value.tensor.tensor_content = data[start : start + _CHUNK_BYTES]
             yield message.SerializeToString()
 
 
 def _decoded(path: Path, name: str, type_name: str, dims: tuple[int, ...], data: bytes) -> np.ndarray:
     values = np.frombuffer(data, _TYPES[type_name])
-    shape = () if dims == (0,) and values.size == 1 else dims   # MindSpore writes a scalar as [0] in places
+    shape = () if dims == (0,) and values.size == 1 else dims  # MindSpore writes a scalar as [0] in places
     if values.size != int(np.prod(shape)):
-        raise BadValueError(f"'{path}' is damaged: parameter '{name}' has {values.size} values for shape {shape}; "
-                            "copy the file again or choose another")
+        raise BadValueError(
+            f"'{path}' is damaged: parameter '{name}' has {values.size} values for shape {shape}; "
+            "copy the file again or choose another"
+        )
     return values.reshape(shape)
 
 
@@ -131,7 +153,8 @@ def _checked_content(path: Path) -> tuple[bytes, bool]:
             content = start + file.read()
     except OSError as error:
         raise MissingPathError(
-            f"checkpoint '{path}' cannot be read ({error.strerror}); check its permissions") from error
+            f"checkpoint '{path}' cannot be read ({error.strerror}); check its permissions"
+        ) from error
     return _without_trailer(path, content)
 
 
@@ -140,8 +163,10 @@ def _refuse_foreign(path: Path, start: bytes) -> None:
         raise BadValueError(f"checkpoint '{path}' is empty; copy it again or choose another file")
     for mark, kind in _FOREIGN_STARTS:
         if start.startswith(mark):
-            raise BadValueError(f"'{path}' is {kind}, no MindSpore checkpoint, and is not opened (a pickle could run "
-                                "code); convert it to a .ckpt file first")
+            raise BadValueError(
+                f"'{path}' is {kind}, no MindSpore checkpoint, and is not opened (a pickle could run "
+                "code); convert it to a .ckpt file first"
+            )
 
 
 def _without_trailer(path: Path, content: bytes) -> tuple[bytes, bool]:

@@ -59,9 +59,12 @@ def read_checkpoint_info(path: Path, suite: str) -> CheckpointInfo:
     try:
         values = json.loads(arrays[STATE_NAME].tobytes()) if STATE_NAME in arrays else {}
         info = CheckpointInfo(
-            path=path, suite=values.get("suite", ""), shapes=shapes_of(arrays),
+            path=path,
+            suite=values.get("suite", ""),
+            shapes=shapes_of(arrays),
             class_names=tuple(map(str, values.get("class_names", ()))),
-            category_ids=tuple(map(int, values.get("category_ids", ()))), config_text=values.get("config_text", ""),
+            category_ids=tuple(map(int, values.get("category_ids", ()))),
+            config_text=values.get("config_text", ""),
         )
     except (ValueError, TypeError, AttributeError) as error:
         raise BadValueError(f"'{path}' is damaged: its training state cannot be read; choose another file") from error

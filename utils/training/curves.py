@@ -21,7 +21,7 @@ _COLOURS = ("#1f4e79", "#c0504d", "#2e8b57", "#8064a2", "#d98e04", "#3fa7c4", "#
 _GRID = "#e4e4e4"
 _INK = "#404040"
 _MAX_METRIC_LINES = 6
-_SMOOTHED_SHARE = 40   # the smoothing window is a 40th of the points
+_SMOOTHED_SHARE = 40  # the smoothing window is a 40th of the points
 
 
 class CurvePicture:
@@ -85,14 +85,15 @@ def draw_curves(metrics_path: Path, picture_path: Path) -> None:
 
 
 def smooth(
-    values: Sequence[float | None], average: Callable[[Sequence[float]], float] = statistics.fmean,
+    values: Sequence[float | None],
+    average: Callable[[Sequence[float]], float] = statistics.fmean,
 ) -> list[float]:
     """Returns the centred running average over a 40th of the values (at least 5); missing ones are left out of it."""
     half = max(2, len(values) // _SMOOTHED_SHARE // 2)
     smoothed = []
     for index in range(len(values)):
         reach = min(half, index, len(values) - 1 - index)
-        window = [value for value in values[index - reach:index + reach + 1] if value is not None]
+        window = [value for value in values[index - reach : index + reach + 1] if value is not None]
         smoothed.append(average(window) if window else math.nan)
     return smoothed
 
@@ -108,8 +109,15 @@ def _draw_losses(axes: "Axes", steps: Sequence[dict]) -> None:
         axes.plot(positions, smooth(values), color=colour, linewidth=2.0 if index == 0 else 1.5, label=name)
     skipped = [row["global_step"] for row in steps if not row["is_finite"]]
     if skipped:
-        axes.plot(skipped, [0.02] * len(skipped), "v", color="#c00000", transform=axes.get_xaxis_transform(),
-                  label="skipped", clip_on=False)
+        axes.plot(
+            skipped,
+            [0.02] * len(skipped),
+            "v",
+            color="#c00000",
+            transform=axes.get_xaxis_transform(),
+            label="skipped",
+            clip_on=False,
+        )
     positive = [value for row in steps for value in row["losses"].values() if value is not None]
     if positive and min(positive) > 0 and max(positive) / min(positive) > 100:
         axes.set_yscale("log")
@@ -126,8 +134,15 @@ def _draw_metrics(axes: "Axes", evaluations: Sequence[dict]) -> None:
     for index, name in enumerate(list(evaluations[-1]["metrics"])[:_MAX_METRIC_LINES]):
         values = [row["metrics"].get(name) for row in evaluations]
         values = [math.nan if value is None else value for value in values]
-        axes.plot(positions, values, "o-", color=_COLOURS[index % len(_COLOURS)], markersize=3.5, linewidth=1.6,
-                  label=f"{name} {values[-1]:.3f}")
+        axes.plot(
+            positions,
+            values,
+            "o-",
+            color=_COLOURS[index % len(_COLOURS)],
+            markersize=3.5,
+            linewidth=1.6,
+            label=f"{name} {values[-1]:.3f}",
+        )
     axes.legend(frameon=False, fontsize=9)
 
 

@@ -31,8 +31,13 @@ class Evaluations:
     """
 
     def __init__(
-        self, evaluate: Callable[[int], Mapping[str, float]] | None, *, interval: int, start_epoch: int,
-        best_metric: str, metrics_log: MetricsLog,
+        self,
+        evaluate: Callable[[int], Mapping[str, float]] | None,
+        *,
+        interval: int,
+        start_epoch: int,
+        best_metric: str,
+        metrics_log: MetricsLog,
     ) -> None:
         self._evaluate, self._best_metric, self._metrics_log = evaluate, best_metric, metrics_log
         self._interval, self._start_epoch = interval, start_epoch

@@ -26,11 +26,24 @@ PARALLEL_PREFIX = "module."  # what torch's DataParallel puts before every name
 
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
 _HEADER_LENGTH_BYTES = 8
-_FOREIGN_STARTS = ((b"\x1f\x8b", "a gzip file"), (b"\x89HDF", "an HDF5 file"), (b"\x93NUMPY", "a NumPy file"),
-                   (b"<", "a web page"), (b"version https://git-lfs", "a Git LFS pointer, not the file it stands for"))
+_FOREIGN_STARTS = (
+    (b"\x1f\x8b", "a gzip file"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"\x93NUMPY", "a NumPy file"),
+    (b"<", "a web page"),
+    (b"version https://git-lfs", "a Git LFS pointer, not the file it stands for"),
+)
 _SAFETENSORS_TYPES = {
-    "F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": np.uint16, "BOOL": np.bool_,
-    "I64": np.int64, "I32": np.int32, "I16": np.int16, "I8": np.int8, "U8": np.uint8,
+    "F64": np.float64,
+    "F32": np.float32,
+    "F16": np.float16,
+    "BF16": np.uint16,
+    "BOOL": np.bool_,
+    "I64": np.int64,
+    "I32": np.int32,
+    "I16": np.int16,
+    "I8": np.int8,
+    "U8": np.uint8,
 }
 
 
@@ -64,8 +77,10 @@ def read_foreign_weights(path: Path) -> ForeignWeights:
     elif start[_HEADER_LENGTH_BYTES:].startswith(b"{"):
         wrapper, arrays = "", _read_safetensors(path)
     else:
-        raise BadValueError(f"'{path}' is {_describe_start(path, start)}: wanted a PyTorch file (.pth) or a "
-                            "safetensors file; choose another file")
+        raise BadValueError(
+            f"'{path}' is {_describe_start(path, start)}: wanted a PyTorch file (.pth) or a "
+            "safetensors file; choose another file"
+        )
     if not arrays:
         raise BadValueError(f"'{path}' holds no weights; choose another file")
     if all(name.startswith(PARALLEL_PREFIX) for name in arrays):
@@ -99,12 +114,13 @@ def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
     try:
         entries = deserialize(path.read_bytes())
     except SafetensorError as error:
-        raise BadValueError(
-            f"'{path}' is cut short or damaged ({error}); copy or download it again") from error
+        raise BadValueError(f"'{path}' is cut short or damaged ({error}); copy or download it again") from error
     unknown = {entry["dtype"] for _, entry in entries} - set(_SAFETENSORS_TYPES)
     if unknown:
-        raise BadValueError(f"'{path}' has weights of type {', '.join(sorted(unknown))}, wanted float32, float16 or "
-                            "bfloat16; choose a file that is not quantised")
+        raise BadValueError(
+            f"'{path}' has weights of type {', '.join(sorted(unknown))}, wanted float32, float16 or "
+            "bfloat16; choose a file that is not quantised"
+        )
     return {name: _decoded(entry["data"], entry["dtype"], entry["shape"]) for name, entry in entries}
 
 
@@ -121,7 +137,8 @@ def _read_pytorch(path: Path) -> tuple[str, dict[str, np.ndarray]]:
     except ImportError as error:
         raise BadStateError(
             f"'{path}' is a PyTorch file and torch is not installed; install it (pip install torch), or give the "
-            "weights as a safetensors file") from error
+            "weights as a safetensors file"
+        ) from error
     try:
         with warnings.catch_warnings(action="ignore"):  # of files that are refused with a sentence below
             content = torch.load(path, map_location="cpu", weights_only=True)
@@ -129,12 +146,15 @@ def _read_pytorch(path: Path) -> tuple[str, dict[str, np.ndarray]]:
         raise BadValueError(_describe_load_error(path, error)) from error
     wrapper, state = _unwrapped(content)
     if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
-        raise BadValueError(f"'{path}' holds no state dict (names with tensors); save one with "
-                            "torch.save(model.state_dict(), FILE)")
+        raise BadValueError(
+            f"'{path}' holds no state dict (names with tensors); save one with torch.save(model.state_dict(), FILE)"
+        )
     others = [name for name, value in state.items() if not isinstance(value, torch.Tensor)]
     if others:
-        raise BadValueError(f"'{path}' holds {len(others)} entries that are no tensors, first '{others[0]}'; save the "
-                            "weights alone with torch.save(model.state_dict(), FILE)")
+        raise BadValueError(
+            f"'{path}' holds {len(others)} entries that are no tensors, first '{others[0]}'; save the "
+            "weights alone with torch.save(model.state_dict(), FILE)"
+        )
     return wrapper, {name: _as_array(path, name, tensor) for name, tensor in state.items()}
 
 
@@ -152,8 +172,10 @@ def _as_array(path: Path, name: str, tensor: "torch.Tensor") -> np.ndarray:
         tensor = tensor.detach()
         return (tensor.float() if tensor.is_floating_point() else tensor).contiguous().numpy()
     except (RuntimeError, TypeError, NotImplementedError) as error:
-        raise BadValueError(f"'{path}': tensor '{name}' is quantised or sparse ({tensor.dtype}), wanted plain numbers; "
-                            "choose the file of the plain network") from error
+        raise BadValueError(
+            f"'{path}': tensor '{name}' is quantised or sparse ({tensor.dtype}), wanted plain numbers; "
+            "choose the file of the plain network"
+        ) from error
 
 
 def _describe_load_error(path: Path, error: Exception) -> str:
@@ -162,9 +184,11 @@ def _describe_load_error(path: Path, error: Exception) -> str:
     named = re.search(r"GLOBAL ([\w.]+)", text)
     if named or "TorchScript" in text:
         what = f"'{named[1]}'" if named else "a TorchScript program"
-        return (f"'{path}' names {what}, code that opening it could run (or it is damaged), so it is not opened; where "
-                "you trust it, save its weights alone: "
-                "torch.save(torch.load(OLD, weights_only=False)['state_dict'], NEW)")
+        return (
+            f"'{path}' names {what}, code that opening it could run (or it is damaged), so it is not opened; where "
+            "you trust it, save its weights alone: "
+            "torch.save(torch.load(OLD, weights_only=False)['state_dict'], NEW)"
+        )
     return f"'{path}' is cut short, damaged or no PyTorch file; copy or download it again"
 
 
@@ -176,5 +200,7 @@ def refuse_not_finite(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """
     bad = [name for name, array in arrays.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]
     if bad:
-        raise BadValueError(f"'{path}' has values that are not finite in {len(bad)} of {len(arrays)} tensors, first "
-                            f"'{bad[0]}'; the training that made it failed: choose another file")
+        raise BadValueError(
+            f"'{path}' has values that are not finite in {len(bad)} of {len(arrays)} tensors, first "
+            f"'{bad[0]}'; the training that made it failed: choose another file"
+        )

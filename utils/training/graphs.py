@@ -13,8 +13,8 @@ from utils.cpu_kernels.operators import chosen_library
 from utils.training.optimizer import AdamW, Sgd
 
 EMA_PREFIX = "ema"
-_STATISTICS = ("moving_mean", "moving_variance")   # attributes of the batch normalisation cells
-_CLIP_EPSILON = 1e-6   # as in torch.nn.utils.clip_grad_norm_
+_STATISTICS = ("moving_mean", "moving_variance")  # attributes of the batch normalisation cells
+_CLIP_EPSILON = 1e-6  # as in torch.nn.utils.clip_grad_norm_
 
 _l2_loss = ops.L2Loss()
 _half_square = ops.MultitypeFuncGraph("half_square")
@@ -41,7 +41,10 @@ def _average_one(decay: ms.Tensor, average: ms.Parameter, value: ms.Tensor) -> m
 
 @_average_in_place.register("Function", "Tensor", "Tensor", "Tensor")
 def _average_one_in_place(
-    kernel: ops.Custom, decay: ms.Tensor, average: ms.Parameter, value: ms.Tensor,
+    kernel: ops.Custom,
+    decay: ms.Tensor,
+    average: ms.Parameter,
+    value: ms.Tensor,
 ) -> ms.Tensor:
     return kernel(average, value, decay)
 
@@ -55,7 +58,11 @@ class UpdateGraph(nn.Cell):
     """What the graphs share: the network, its gradients, the update and the care for moving statistics."""
 
     def __init__(
-        self, network_with_loss: nn.Cell, optimizer: Sgd | AdamW, clip_norm: float, ema_decay: float,
+        self,
+        network_with_loss: nn.Cell,
+        optimizer: Sgd | AdamW,
+        clip_norm: float,
+        ema_decay: float,
         protects_statistics: bool,
     ) -> None:
         super().__init__(auto_prefix=False)
@@ -86,7 +93,11 @@ class UpdateGraph(nn.Cell):
         return ops.sqrt(2.0 * ops.addn(self.map(_half_square, gradients)))
 
     def update(
-        self, gradients: tuple[ms.Tensor, ...], factor: ms.Tensor, norm: ms.Tensor, is_finite: ms.Tensor,
+        self,
+        gradients: tuple[ms.Tensor, ...],
+        factor: ms.Tensor,
+        norm: ms.Tensor,
+        is_finite: ms.Tensor,
     ) -> None:
         """Applies the optimizer to gradients * factor, whose norm is `norm` before clipping, and moves the averages."""
         if self.clip_norm > 0:
@@ -120,8 +131,12 @@ def _cells_of(network: nn.Cell) -> Iterator[nn.Cell]:
 
 
 def _statistics(cells: Iterable[nn.Cell]) -> list[ms.Parameter]:
-    return [getattr(cell, name) for cell in cells for name in _STATISTICS
-            if isinstance(getattr(cell, name, None), ms.Parameter)]
+    return [
+        getattr(cell, name)
+        for cell in cells
+        for name in _STATISTICS
+        if isinstance(getattr(cell, name, None), ms.Parameter)
+    ]
 
 
 class WholeStep(nn.Cell):

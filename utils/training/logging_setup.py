@@ -42,7 +42,11 @@ class _ConsoleHandler(logging.StreamHandler):
 
 
 def set_up_logging(
-    log_file: Path | None = None, *, rank: int = 0, rank_count: int = 1, level: int = logging.INFO,
+    log_file: Path | None = None,
+    *,
+    rank: int = 0,
+    rank_count: int = 1,
+    level: int = logging.INFO,
 ) -> None:
     """Sends log messages to standard error and, if given, to the end of a file.
 
@@ -72,13 +76,13 @@ def set_up_logging(
         setattr(handler, _OURS, True)
         root.addHandler(handler)
     root.setLevel(level)
-    logging.getLogger("matplotlib").setLevel(logging.WARNING)   # its font search is no news
+    logging.getLogger("matplotlib").setLevel(logging.WARNING)  # its font search is no news
 
 
 def _is_standard_error(path: Path) -> bool:
     try:
         return os.path.samestat(path.stat(), os.fstat(sys.stderr.fileno()))
-    except (OSError, ValueError):   # closed, or no file at all
+    except (OSError, ValueError):  # closed, or no file at all
         return False
 
 
@@ -86,8 +90,11 @@ def _file_handler(log_file: Path, rank: int) -> logging.Handler:
     try:
         handler = logging.FileHandler(log_file, encoding="utf-8")
     except OSError as error:
-        raise BadStateError(f"log file '{log_file}' cannot be written ({error.strerror}); "
-                            "make its folder writable or choose another run folder") from error
-    handler.setFormatter(logging.Formatter(
-        f"%(asctime)s [rank {rank}] %(levelname)s %(name)s: %(message)s", datefmt="%Y-%m-%d %H:%M:%S"))
+        raise BadStateError(
+            f"log file '{log_file}' cannot be written ({error.strerror}); "
+            "make its folder writable or choose another run folder"
+        ) from error
+    handler.setFormatter(
+        logging.Formatter(f"%(asctime)s [rank {rank}] %(levelname)s %(name)s: %(message)s", datefmt="%Y-%m-%d %H:%M:%S")
+    )
     return handler

@@ -106,7 +106,8 @@ class Trainer:
             raise BadValueError(f"first_epoch={first_epoch}: wanted 1 to {epochs}, the number of epochs")
         if len(learning_rates) < epochs * source.steps_per_epoch:
             raise ValueError(
-                f"{len(learning_rates)} learning rates for {epochs} epochs of {source.steps_per_epoch} steps")
+                f"{len(learning_rates)} learning rates for {epochs} epochs of {source.steps_per_epoch} steps"
+            )
         self._step, self._source, self._learning_rates = step, source, learning_rates
         self._on_saved, self._profiler = on_saved, profiler
         self._run, self._checkpoints, self._epochs = run, checkpoints, epochs
@@ -115,13 +116,24 @@ class Trainer:
         self._log_interval, self._save_every_epochs = log_interval, save_every_epochs
         self._save_every_steps, self._max_bad_steps = save_every_steps, max_bad_steps
         self._evaluations = Evaluations(
-            evaluate, interval=eval_interval, start_epoch=eval_start_epoch, best_metric=best_metric,
-            metrics_log=run.metrics)
+            evaluate,
+            interval=eval_interval,
+            start_epoch=eval_start_epoch,
+            best_metric=best_metric,
+            metrics_log=run.metrics,
+        )
         self._workers = step.workers
         self._state = TrainingState(
-            arrays={}, suite=suite, seed=seed, config_text=config_text, class_names=list(class_names),
-            category_ids=[int(each) for each in category_ids], steps_per_epoch=source.steps_per_epoch,
-            images_per_step=source.images_per_step, num_workers=step.workers.count)
+            arrays={},
+            suite=suite,
+            seed=seed,
+            config_text=config_text,
+            class_names=list(class_names),
+            category_ids=[int(each) for each in category_ids],
+            steps_per_epoch=source.steps_per_epoch,
+            images_per_step=source.images_per_step,
+            num_workers=step.workers.count,
+        )
         self._curves = CurvePicture(run.metrics.path, run.curves_path)
         self._bad_steps = 0
         self._last_path: Path | None = None
@@ -158,12 +170,21 @@ class Trainer:
         seconds, steps = time.perf_counter() - started, self._state.global_step - first_step
         logger.info("trained %d steps in %s, peak memory %.2f GB", steps, format_duration(seconds), _peak_memory_gb())
         if self._workers.count > 1:
-            logger.info("the %d workers end with equal weights (%s)",
-                        self._workers.count, check_equal(self._workers, self._parameters()))
+            logger.info(
+                "the %d workers end with equal weights (%s)",
+                self._workers.count,
+                check_equal(self._workers, self._parameters()),
+            )
         best_path = self._checkpoints.best_path
         return TrainResult(
-            best=self._evaluations.best, last=self._evaluations.last, seconds=seconds, steps=steps, losses=self._losses,
-            best_checkpoint=best_path if best_path.is_file() else None, last_checkpoint=self._last_path)
+            best=self._evaluations.best,
+            last=self._evaluations.last,
+            seconds=seconds,
+            steps=steps,
+            losses=self._losses,
+            best_checkpoint=best_path if best_path.is_file() else None,
+            last_checkpoint=self._last_path,
+        )
 
     def _begin(self) -> None:
         """Takes over the state of the checkpoint to resume from, if any."""
@@ -183,8 +204,13 @@ class Trainer:
         self._evaluations.best = Evaluation(**state.best) if state.best else None
         self._last_path = path
         self._run.metrics.cut(state.epochs_done, keep_evaluation=state.epoch_done)
-        logger.info("resuming at epoch %d step %d of %d from %s",
-                    self._state.epoch, self._state.step_in_epoch, self._state.steps_per_epoch, path)
+        logger.info(
+            "resuming at epoch %d step %d of %d from %s",
+            self._state.epoch,
+            self._state.step_in_epoch,
+            self._state.steps_per_epoch,
+            path,
+        )
 
     def _begin_anew(self) -> None:
         """Goes to the first step of the first epoch."""
@@ -213,14 +239,17 @@ class Trainer:
             if hasattr(batches, "close"):
                 batches.close()
         if meter.steps:
-            self._report_epoch(
-                meter.record(state.epoch, self._epochs, state.global_step, self._source.images_per_step))
+            self._report_epoch(meter.record(state.epoch, self._epochs, state.global_step, self._source.images_per_step))
         self._finish_epoch(stop)
         if self._workers.is_main:
             self._curves.draw_if_due()
 
     def _make_step(
-        self, batches: Iterator[tuple[np.ndarray, ...]], timer: StepTimer, meter: EpochMeter, bar: ProgressBar,
+        self,
+        batches: Iterator[tuple[np.ndarray, ...]],
+        timer: StepTimer,
+        meter: EpochMeter,
+        bar: ProgressBar,
         stop: StopRequests,
     ) -> None:
         state = self._state
@@ -234,9 +263,18 @@ class Trainer:
         state.global_step += 1
         times = timer.end(state.global_step)
         record = StepRecord(
-            epoch=state.epoch, epochs=self._epochs, step=state.step_in_epoch, steps_per_epoch=state.steps_per_epoch,
-            global_step=state.global_step, learning_rate=learning_rate, losses=output.losses,
-            grad_norm=output.grad_norm, loss_scale=output.loss_scale, is_finite=output.is_finite, **vars(times))
+            epoch=state.epoch,
+            epochs=self._epochs,
+            step=state.step_in_epoch,
+            steps_per_epoch=state.steps_per_epoch,
+            global_step=state.global_step,
+            learning_rate=learning_rate,
+            losses=output.losses,
+            grad_norm=output.grad_norm,
+            loss_scale=output.loss_scale,
+            is_finite=output.is_finite,
+            **vars(times),
+        )
         meter.add(record)
         bar.update(record)
         self._report_step(record)
@@ -255,15 +293,17 @@ class Trainer:
             return
         if not is_saved:
             self._save()
-        self._workers.wait()   # where one ends, whoever started the job may end the others: not before all is written
+        self._workers.wait()  # where one ends, whoever started the job may end the others: not before all is written
         self._stop(stop, is_saved=True)
 
     def _next_batch(self, batches: Iterator[tuple[np.ndarray, ...]], stop: StopRequests) -> tuple[np.ndarray, ...]:
         try:
             return next(batches)
         except StopIteration as error:
-            raise RuntimeError(f"the source ended at step {self._state.step_in_epoch} of "
-                               f"{self._source.steps_per_epoch} in epoch {self._state.epoch}") from error
+            raise RuntimeError(
+                f"the source ended at step {self._state.step_in_epoch} of "
+                f"{self._source.steps_per_epoch} in epoch {self._state.epoch}"
+            ) from error
         except Exception:
             # Ctrl-C reaches the loader's processes too, and they may fail before this step is asked to stop.
             if stop.is_pending:
@@ -275,8 +315,12 @@ class Trainer:
         if self._state.global_step and not is_saved and self._workers.is_main:
             self._write_checkpoint()
         if self._last_path is not None:
-            logger.info("stopped at epoch %d step %d, saved %s; go on with --resume=auto",
-                        self._state.epoch, self._state.step_in_epoch, self._last_path)
+            logger.info(
+                "stopped at epoch %d step %d, saved %s; go on with --resume=auto",
+                self._state.epoch,
+                self._state.step_in_epoch,
+                self._last_path,
+            )
         raise stop.exception()
 
     def _report_step(self, record: StepRecord) -> None:
@@ -305,7 +349,8 @@ class Trainer:
             f"loss or gradients are not finite{count} at epoch {record.epoch} step {record.step} (global step "
             f"{record.global_step}): {format_losses(record.losses)}, gradient norm {record.grad_norm:g}, learning rate "
             f"{record.learning_rate:g}, loss scale {record.loss_scale:g}; lower the learning rate, lengthen the "
-            "warm-up or clip the gradients, and check the data")
+            "warm-up or clip the gradients, and check the data"
+        )
 
     def _finish_epoch(self, stop: StopRequests) -> None:
         state = self._state
@@ -316,7 +361,7 @@ class Trainer:
         is_best = False
         if self._evaluations.is_due(state.epoch, is_last):
             if saves:
-                self._save()   # an evaluation may take long, and fail
+                self._save()  # an evaluation may take long, and fail
             try:
                 with stop.immediately():
                     is_best = self._evaluations.run(self._step, state.epoch, state.global_step)
@@ -360,15 +405,26 @@ class Trainer:
 
 
 def _check_numbers(
-    epochs: int, source: BatchSource, log_interval: int, save_every_epochs: int, eval_interval: int, max_bad_steps: int,
+    epochs: int,
+    source: BatchSource,
+    log_interval: int,
+    save_every_epochs: int,
+    eval_interval: int,
+    max_bad_steps: int,
 ) -> None:
     if epochs < 1:
         raise BadValueError(f"epochs={epochs}: wanted 1 or more, there is nothing to train")
     if source.steps_per_epoch < 1:
-        raise BadValueError(f"the training set has fewer images than one step takes ({source.images_per_step}), so an "
-                            "epoch has no step; lower batch_size or add images")
-    values = {"log_interval": log_interval, "save_every_epochs": save_every_epochs, "eval_interval": eval_interval,
-              "max_bad_steps": max_bad_steps}
+        raise BadValueError(
+            f"the training set has fewer images than one step takes ({source.images_per_step}), so an "
+            "epoch has no step; lower batch_size or add images"
+        )
+    values = {
+        "log_interval": log_interval,
+        "save_every_epochs": save_every_epochs,
+        "eval_interval": eval_interval,
+        "max_bad_steps": max_bad_steps,
+    }
     for name, value in values.items():
         if value < 1:
             raise BadValueError(f"{name}={value}: wanted 1 or more")

@@ -43,34 +43,59 @@ class MetricsLog:
             with self.path.open("ab") as file:
                 file.write(line.encode())
         except OSError as error:
-            raise BadStateError(f"'{self.path}' cannot be written ({error.strerror}); free some space or make it "
-                                "writable, then go on with --resume=auto") from error
+            raise BadStateError(
+                f"'{self.path}' cannot be written ({error.strerror}); free some space or make it "
+                "writable, then go on with --resume=auto"
+            ) from error
 
     def add_step(self, record: StepRecord) -> None:
         """Appends the row of a step."""
-        self.append({
-            "kind": "step", "epoch": record.epoch, "step": record.step, "global_step": record.global_step,
-            "steps_per_epoch": record.steps_per_epoch,
-            "losses": dict(record.losses), "learning_rate": record.learning_rate, "grad_norm": record.grad_norm,
-            "loss_scale": record.loss_scale, "is_finite": record.is_finite, "data_ms": round(record.data_ms, 3),
-            "step_ms": round(record.step_ms, 3), "images_per_second": round(record.images_per_second, 3),
-        })
+        self.append(
+            {
+                "kind": "step",
+                "epoch": record.epoch,
+                "step": record.step,
+                "global_step": record.global_step,
+                "steps_per_epoch": record.steps_per_epoch,
+                "losses": dict(record.losses),
+                "learning_rate": record.learning_rate,
+                "grad_norm": record.grad_norm,
+                "loss_scale": record.loss_scale,
+                "is_finite": record.is_finite,
+                "data_ms": round(record.data_ms, 3),
+                "step_ms": round(record.step_ms, 3),
+                "images_per_second": round(record.images_per_second, 3),
+            }
+        )
 
     def add_epoch(self, record: EpochRecord) -> None:
         """Appends the row of an epoch."""
-        self.append({
-            "kind": "epoch", "epoch": record.epoch, "global_step": record.global_step, "steps": record.steps,
-            "losses": dict(record.losses), "learning_rate": record.learning_rate, "seconds": round(record.seconds, 3),
-            "data_ms": round(record.data_ms, 3), "step_ms": round(record.step_ms, 3),
-            "images_per_second": round(record.images_per_second, 3),
-        })
+        self.append(
+            {
+                "kind": "epoch",
+                "epoch": record.epoch,
+                "global_step": record.global_step,
+                "steps": record.steps,
+                "losses": dict(record.losses),
+                "learning_rate": record.learning_rate,
+                "seconds": round(record.seconds, 3),
+                "data_ms": round(record.data_ms, 3),
+                "step_ms": round(record.step_ms, 3),
+                "images_per_second": round(record.images_per_second, 3),
+            }
+        )
 
     def add_evaluation(self, evaluation: Evaluation) -> None:
         """Appends the row of an evaluation."""
-        self.append({
-            "kind": "evaluation", "epoch": evaluation.epoch, "global_step": evaluation.global_step,
-            "metrics": dict(evaluation.metrics), "seconds": round(evaluation.seconds, 3),
-        })
+        self.append(
+            {
+                "kind": "evaluation",
+                "epoch": evaluation.epoch,
+                "global_step": evaluation.global_step,
+                "metrics": dict(evaluation.metrics),
+                "seconds": round(evaluation.seconds, 3),
+            }
+        )
 
     def cut(self, epochs_done: float, keep_evaluation: bool) -> None:
         """Removes what a resumed run will write again.
@@ -83,9 +108,11 @@ class MetricsLog:
         if not self._writes:
             return
         rows = [
-            row for row in read_metrics(self.path)
+            row
+            for row in read_metrics(self.path)
             if (done := epochs_done_at(row)) < epochs_done
-            or (done == epochs_done and (keep_evaluation or row["kind"] != "evaluation"))]
+            or (done == epochs_done and (keep_evaluation or row["kind"] != "evaluation"))
+        ]
         if not rows and not self.path.exists():
             return
         temporary = self.path.with_name(f".{self.path.name}.tmp")

@@ -33,8 +33,15 @@ _adamw_in_place = ops.MultitypeFuncGraph("adamw_in_place")
 
 @_sgd_update.register("Tensor", "Tensor", "Tensor", "Tensor", "Tensor", "Tensor", "Number", "Number", "Tensor")
 def _update_one_by_sgd(
-    factor: ms.Tensor, is_bad: ms.Tensor, learning_rate: ms.Tensor, momentum: ms.Tensor,
-    parameter: ms.Parameter, moment: ms.Parameter, scale: float, decay: float, gradient: ms.Tensor,
+    factor: ms.Tensor,
+    is_bad: ms.Tensor,
+    learning_rate: ms.Tensor,
+    momentum: ms.Tensor,
+    parameter: ms.Parameter,
+    moment: ms.Parameter,
+    scale: float,
+    decay: float,
+    gradient: ms.Tensor,
 ) -> ms.Tensor:
     gradient = gradient * factor
     if decay > 0:
@@ -44,12 +51,34 @@ def _update_one_by_sgd(
 
 
 @_adamw_update.register(
-    "Tensor", "Tensor", "Tensor", "Tensor", "Tensor", "Tensor", "Tensor", "Tensor", "Tensor", "Tensor",
-    "Number", "Number", "Tensor")
+    "Tensor",
+    "Tensor",
+    "Tensor",
+    "Tensor",
+    "Tensor",
+    "Tensor",
+    "Tensor",
+    "Tensor",
+    "Tensor",
+    "Tensor",
+    "Number",
+    "Number",
+    "Tensor",
+)
 def _update_one_by_adamw(
-    factor: ms.Tensor, is_bad: ms.Tensor, learning_rate: ms.Tensor, step_size: ms.Tensor, epsilon: ms.Tensor,
-    beta1: ms.Tensor, beta2: ms.Tensor,
-    parameter: ms.Parameter, first: ms.Parameter, second: ms.Parameter, scale: float, decay: float, gradient: ms.Tensor,
+    factor: ms.Tensor,
+    is_bad: ms.Tensor,
+    learning_rate: ms.Tensor,
+    step_size: ms.Tensor,
+    epsilon: ms.Tensor,
+    beta1: ms.Tensor,
+    beta2: ms.Tensor,
+    parameter: ms.Parameter,
+    first: ms.Parameter,
+    second: ms.Parameter,
+    scale: float,
+    decay: float,
+    gradient: ms.Tensor,
 ) -> ms.Tensor:
     gradient = ops.masked_fill(gradient * factor, is_bad, 0.0)
     if decay > 0:
@@ -60,18 +89,27 @@ def _update_one_by_adamw(
 
 @_sgd_in_place.register("Function", "Tensor", "Tensor", "Tensor", "Tensor", "Tensor")
 def _update_one_by_sgd_in_place(
-    kernel: ops.Custom, settings: ms.Tensor, parameter: ms.Parameter, moment: ms.Parameter, own_settings: ms.Tensor,
+    kernel: ops.Custom,
+    settings: ms.Tensor,
+    parameter: ms.Parameter,
+    moment: ms.Parameter,
+    own_settings: ms.Tensor,
     gradient: ms.Tensor,
 ) -> ms.Tensor:
-    return kernel(parameter, moment, gradient, settings, own_settings)   # one operator in place of five
+    return kernel(parameter, moment, gradient, settings, own_settings)  # one operator in place of five
 
 
 @_adamw_in_place.register("Function", "Tensor", "Tensor", "Tensor", "Tensor", "Tensor", "Tensor")
 def _update_one_by_adamw_in_place(
-    kernel: ops.Custom, settings: ms.Tensor, parameter: ms.Parameter, first: ms.Parameter, second: ms.Parameter,
-    own_settings: ms.Tensor, gradient: ms.Tensor,
+    kernel: ops.Custom,
+    settings: ms.Tensor,
+    parameter: ms.Parameter,
+    first: ms.Parameter,
+    second: ms.Parameter,
+    own_settings: ms.Tensor,
+    gradient: ms.Tensor,
 ) -> ms.Tensor:
-    return kernel(parameter, first, second, gradient, settings, own_settings)   # one operator in place of seven
+    return kernel(parameter, first, second, gradient, settings, own_settings)  # one operator in place of seven
 
 
 class Sgd(nn.Cell):
@@ -85,7 +123,11 @@ class Sgd(nn.Cell):
     """
 
     def __init__(
-        self, parameters: list[ms.Parameter], scales: tuple[float, ...], decays: tuple[float, ...], momentum: float,
+        self,
+        parameters: list[ms.Parameter],
+        scales: tuple[float, ...],
+        decays: tuple[float, ...],
+        momentum: float,
     ) -> None:
         super().__init__(auto_prefix=False)
         self.parameters = ms.ParameterTuple(parameters)
@@ -101,10 +143,16 @@ class Sgd(nn.Cell):
         """Updates every parameter in place with its float32 gradient * factor, or none where `is_finite` is false."""
         learning_rate = ops.select(is_finite, self.learning_rate * 1.0, 0.0)
         if self.kernel is not None:
-            settings = ops.stack((factor, is_finite.astype(ms.float32), learning_rate,
-                                  ops.full_like(learning_rate, self.momentum)))
-            self.map(ops.partial(_sgd_in_place, self.kernel, settings), self.parameters, self.moments,
-                     self.own_settings, gradients)
+            settings = ops.stack(
+                (factor, is_finite.astype(ms.float32), learning_rate, ops.full_like(learning_rate, self.momentum))
+            )
+            self.map(
+                ops.partial(_sgd_in_place, self.kernel, settings),
+                self.parameters,
+                self.moments,
+                self.own_settings,
+                gradients,
+            )
             return learning_rate
         momentum = ops.select(is_finite, ops.full_like(learning_rate, self.momentum), 1.0)
         update = ops.partial(_sgd_update, factor, ops.logical_not(is_finite), learning_rate, momentum)
@@ -128,8 +176,12 @@ class AdamW(nn.Cell):
     """
 
     def __init__(
-        self, parameters: list[ms.Parameter], scales: tuple[float, ...], decays: tuple[float, ...],
-        betas: tuple[float, float], epsilon: float,
+        self,
+        parameters: list[ms.Parameter],
+        scales: tuple[float, ...],
+        decays: tuple[float, ...],
+        betas: tuple[float, float],
+        epsilon: float,
     ) -> None:
         super().__init__(auto_prefix=False)
         self.parameters = ms.ParameterTuple(parameters)
@@ -155,16 +207,31 @@ class AdamW(nn.Cell):
         learning_rate = ops.select(is_finite, self.learning_rate * 1.0, 0.0)
         step_size, epsilon = learning_rate * correction2 / correction1, self.epsilon * correction2
         if self.kernel is not None:
-            settings = ops.stack((
-                factor, is_finite.astype(ms.float32), learning_rate, step_size, epsilon,
-                ops.full_like(updates, self.betas[0]), ops.full_like(updates, self.betas[1])))
-            self.map(ops.partial(_adamw_in_place, self.kernel, settings), self.parameters, self.first_moments,
-                     self.second_moments, self.own_settings, gradients)
+            settings = ops.stack(
+                (
+                    factor,
+                    is_finite.astype(ms.float32),
+                    learning_rate,
+                    step_size,
+                    epsilon,
+                    ops.full_like(updates, self.betas[0]),
+                    ops.full_like(updates, self.betas[1]),
+                )
+            )
+            self.map(
+                ops.partial(_adamw_in_place, self.kernel, settings),
+                self.parameters,
+                self.first_moments,
+                self.second_moments,
+                self.own_settings,
+                gradients,
+            )
             return learning_rate
         beta1 = ops.select(is_finite, ops.full_like(updates, self.betas[0]), 1.0)
         beta2 = ops.select(is_finite, ops.full_like(updates, self.betas[1]), 1.0)
         update = ops.partial(
-            _adamw_update, factor, ops.logical_not(is_finite), learning_rate, step_size, epsilon, beta1, beta2)
+            _adamw_update, factor, ops.logical_not(is_finite), learning_rate, step_size, epsilon, beta1, beta2
+        )
         self.map(update, self.parameters, self.first_moments, self.second_moments, self.scales, self.decays, gradients)
         return learning_rate
 
@@ -208,7 +275,8 @@ def build_optimizer(
     scales = _learning_rate_scales([key for key, _ in chosen], lr_scales or {})
     decays = tuple(
         0.0 if no_decay_norm_bias and _is_norm_or_bias(key, parameter) else float(weight_decay)
-        for key, parameter in chosen)
+        for key, parameter in chosen
+    )
     parameters = [parameter for _, parameter in chosen]
     if name == "sgd":
         return Sgd(parameters, scales, decays, float(momentum))
@@ -243,8 +311,9 @@ def _is_norm_or_bias(name: str, parameter: ms.Parameter) -> bool:
 def _learning_rate_scales(names: list[str], scales: Mapping[str, float]) -> tuple[float, ...]:
     unused = [prefix for prefix in scales if not any(name.startswith(prefix) for name in names)]
     if unused:
-        raise BadValueError(f"learning rate factor for '{unused[0]}': no trainable parameter's name begins with it, "
-                            f"the first name is '{names[0]}'; correct the prefix")
+        raise BadValueError(
+            f"learning rate factor for '{unused[0]}': no trainable parameter's name begins with it, "
+            f"the first name is '{names[0]}'; correct the prefix"
+        )
     prefixes = sorted(scales, key=len, reverse=True)
-    return tuple(
-        next((float(scales[prefix]) for prefix in prefixes if name.startswith(prefix)), 1.0) for name in names)
+    return tuple(next((float(scales[prefix]) for prefix in prefixes if name.startswith(prefix)), 1.0) for name in names)

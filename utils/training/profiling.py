@@ -58,8 +58,13 @@ class StepProfiler:
         worked = sum(record.step_ms for record in self._records) / len(self._records)
         logger.info(
             "profiled steps %d to %d: %.1f ms waiting for data, %.1f ms the step itself; %s in '%s'",
-            self._records[0].global_step, self._records[-1].global_step, waited, worked,
-            f"MindSpore's profile and {STEPS_FILE}" if has_profile else STEPS_FILE, self._folder)
+            self._records[0].global_step,
+            self._records[-1].global_step,
+            waited,
+            worked,
+            f"MindSpore's profile and {STEPS_FILE}" if has_profile else STEPS_FILE,
+            self._folder,
+        )
         self._records = []
 
     def _begin(self) -> None:
@@ -82,16 +87,23 @@ class StepProfiler:
 
     def _give_up(self, error: Exception) -> None:
         self._profile = None
-        logger.warning("MindSpore's profiler does not work here (%s): %s has the times of the steps, nothing has those "
-                       "of operators", next(iter(str(error).strip().splitlines()), type(error).__name__), STEPS_FILE)
+        logger.warning(
+            "MindSpore's profiler does not work here (%s): %s has the times of the steps, nothing has those "
+            "of operators",
+            next(iter(str(error).strip().splitlines()), type(error).__name__),
+            STEPS_FILE,
+        )
 
 
 def _new_profile(folder: Path, target: str) -> "profile":
     from mindspore.profiler import ProfilerActivity, profile, tensorboard_trace_handler
 
     device = {"Ascend": [ProfilerActivity.NPU], "GPU": [ProfilerActivity.GPU]}.get(target, [])
-    return profile(activities=[ProfilerActivity.CPU, *device], start_profile=False,
-                   on_trace_ready=tensorboard_trace_handler(str(folder)))
+    return profile(
+        activities=[ProfilerActivity.CPU, *device],
+        start_profile=False,
+        on_trace_ready=tensorboard_trace_handler(str(folder)),
+    )
 
 
 def _as_table(records: list[StepRecord]) -> str:

@@ -77,13 +77,19 @@ class ProgressBar:
         from rich.console import Console
 
         self._progress = progress.Progress(
-            progress.TextColumn("epoch {task.fields[epoch]}"), progress.BarColumn(), progress.TaskProgressColumn(),
-            progress.TextColumn("loss {task.fields[loss]}"), progress.TextColumn("{task.fields[speed]} img/s"),
+            progress.TextColumn("epoch {task.fields[epoch]}"),
+            progress.BarColumn(),
+            progress.TaskProgressColumn(),
+            progress.TextColumn("loss {task.fields[loss]}"),
+            progress.TextColumn("{task.fields[speed]} img/s"),
             progress.TextColumn("eta {task.fields[left]}"),
-            console=Console(stderr=True), refresh_per_second=_BAR_UPDATES_PER_SECOND, transient=True,
+            console=Console(stderr=True),
+            refresh_per_second=_BAR_UPDATES_PER_SECOND,
+            transient=True,
         )
         self._task = self._progress.add_task(
-            "train", total=total_steps, completed=done_steps, epoch="-", loss="-", speed="-", left="-")
+            "train", total=total_steps, completed=done_steps, epoch="-", loss="-", speed="-", left="-"
+        )
 
     def __enter__(self) -> "ProgressBar":
         if self._progress is not None:
@@ -91,7 +97,10 @@ class ProgressBar:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         if self._progress is not None:
             self._progress.stop()
@@ -101,6 +110,10 @@ class ProgressBar:
         if self._progress is None:
             return
         self._progress.update(
-            self._task, completed=record.global_step, epoch=f"{record.epoch}/{record.epochs}",
-            loss=f"{next(iter(record.losses.values())):.4f}", speed=f"{record.images_per_second:.1f}",
-            left=format_duration(record.seconds_left))
+            self._task,
+            completed=record.global_step,
+            epoch=f"{record.epoch}/{record.epochs}",
+            loss=f"{next(iter(record.losses.values())):.4f}",
+            speed=f"{record.images_per_second:.1f}",
+            left=format_duration(record.seconds_left),
+        )

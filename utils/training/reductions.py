@@ -13,7 +13,7 @@ from mindspore.communication import GlobalComm
 
 from utils.model_utils.workers import Workers
 
-_BYTES = 4   # of a float32
+_BYTES = 4  # of a float32
 # Primitives: their functions and the methods of tensors take longer to compile, for hundreds of tensors.
 _reshape, _slice = ops.Reshape(), ops.Slice()
 _flatten = ops.MultitypeFuncGraph("flatten")
@@ -79,7 +79,7 @@ class FusedSum(nn.Cell):
         sums = ()
         last = tensors[0]
         for group in self.groups:
-            parts, last = group(tensors[group.start:group.stop], last)
+            parts, last = group(tensors[group.start : group.stop], last)
             sums += parts
         return sums
 
@@ -96,7 +96,9 @@ class _JoinedSum(nn.Cell):
         self.map = ops.HyperMap()
 
     def construct(
-        self, tensors: tuple[ms.Tensor, ...], last: ms.Tensor,
+        self,
+        tensors: tuple[ms.Tensor, ...],
+        last: ms.Tensor,
     ) -> tuple[tuple[ms.Tensor, ...], ms.Tensor]:
         """Returns the sums, and something to depend on for what is to come after them as they come after `last`."""
         if self.is_single:

@@ -21,7 +21,9 @@ AUTO = "auto"
 
 
 def find_state(
-    resume: str, checkpoints: CheckpointFolder, workers: Workers = ALONE,
+    resume: str,
+    checkpoints: CheckpointFolder,
+    workers: Workers = ALONE,
 ) -> tuple[Path, TrainingState] | None:
     """Returns the checkpoint to resume from, or None to start anew.
 
@@ -70,16 +72,24 @@ def take_position(path: Path, found: TrainingState, wanted: TrainingState) -> No
     """
     if found.suite != wanted.suite:
         raise BadValueError(
-            f"'{path}' is a checkpoint of '{found.suite}', this run is of '{wanted.suite}'; choose another")
+            f"'{path}' is a checkpoint of '{found.suite}', this run is of '{wanted.suite}'; choose another"
+        )
     if found.seed != wanted.seed:
-        logger.warning("resuming %s with seed %d, it was made with seed %d: order and augmentation of the data change",
-                       path, wanted.seed, found.seed)
+        logger.warning(
+            "resuming %s with seed %d, it was made with seed %d: order and augmentation of the data change",
+            path,
+            wanted.seed,
+            found.seed,
+        )
     wanted.epoch, wanted.step_in_epoch, wanted.global_step = found.epoch, found.step_in_epoch, found.global_step
     wanted.epoch_done, wanted.best = found.epoch_done, found.best
     if found.images_per_step in (0, wanted.images_per_step) and found.steps_per_epoch == wanted.steps_per_epoch:
         if found.num_workers != wanted.num_workers:
-            logger.info("resuming with %d workers instead of %d, a step has the same images",
-                        wanted.num_workers, found.num_workers)
+            logger.info(
+                "resuming with %d workers instead of %d, a step has the same images",
+                wanted.num_workers,
+                found.num_workers,
+            )
         return
     if found.step_in_epoch == found.steps_per_epoch:
         wanted.step_in_epoch = wanted.steps_per_epoch
@@ -87,7 +97,8 @@ def take_position(path: Path, found: TrainingState, wanted: TrainingState) -> No
         raise BadValueError(
             f"'{path}' stopped at step {found.step_in_epoch} of {found.steps_per_epoch} in epoch {found.epoch}, this "
             f"run has {wanted.steps_per_epoch} steps per epoch; resume with the same images, or from the end of an "
-            "epoch")
+            "epoch"
+        )
     else:
         done = found.step_in_epoch * found.images_per_step
         wanted.step_in_epoch = min(done // wanted.images_per_step, wanted.steps_per_epoch)
@@ -104,14 +115,16 @@ def format_changes(found: TrainingState, wanted: TrainingState) -> str:
         f"resuming with {wanted.images_per_step} images in a step on {wanted.num_workers} workers instead of "
         f"{found.images_per_step} on {found.num_workers}: step {found.step_in_epoch} of {found.steps_per_epoch} in "
         f"epoch {found.epoch} is step {wanted.step_in_epoch} of {wanted.steps_per_epoch}, global step "
-        f"{found.global_step} is {wanted.global_step}, whose learning rate is used{again}")
+        f"{found.global_step} is {wanted.global_step}, whose learning rate is used{again}"
+    )
 
 
 def _is_of_other_images(found: TrainingState, wanted: TrainingState) -> bool:
     """Whether the training set must be another: the images of whole epochs, give or take a step, are not the same."""
     (least, most), (other_least, other_most) = (
         ((state.steps_per_epoch - 1) * state.images_per_step, (state.steps_per_epoch + 1) * state.images_per_step)
-        for state in (found, wanted))
+        for state in (found, wanted)
+    )
     return most <= other_least + 1 or other_most <= least + 1
 
 
@@ -140,8 +153,14 @@ def take_over(path: Path, step: TrainStep, first_epoch: int) -> None:
         return
     restore_loss_scale(state, step)
     if (state.epoch, state.step_in_epoch) != (first_epoch - 1, state.steps_per_epoch):
-        logger.warning("%s was saved at step %d of %d in epoch %d, this run begins with epoch %d",
-                       path, state.step_in_epoch, state.steps_per_epoch, state.epoch, first_epoch)
+        logger.warning(
+            "%s was saved at step %d of %d in epoch %d, this run begins with epoch %d",
+            path,
+            state.step_in_epoch,
+            state.steps_per_epoch,
+            state.epoch,
+            first_epoch,
+        )
     logger.info("took weights, optimizer state and averages from %s", path)
 
 

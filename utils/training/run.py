@@ -60,8 +60,11 @@ def open_run(config: TrainingKeys, checkpoints: str | None = None) -> Iterator[R
     if isinstance(config, ModelArtsKeys):
         sync_in(config)
     with RunFolder(
-        config.results_folder(), resume=bool(config.resume), overwrite=config.overwrite,
-        checkpoints=checkpoints or config.save_checkpoint_path, writes=rank == 0,
+        config.results_folder(),
+        resume=bool(config.resume),
+        overwrite=config.overwrite,
+        checkpoints=checkpoints or config.save_checkpoint_path,
+        writes=rank == 0,
     ) as folder:
         if folder.writes:
             set_up_logging(folder.log_path, rank_count=get_device_num())
@@ -69,7 +72,8 @@ def open_run(config: TrainingKeys, checkpoints: str | None = None) -> Iterator[R
             logger.info("%s", note)
         folder.write_config(dump_config(config))
         device = set_up_device(
-            config.device_target, config.device_id, seed=config.seed, is_distributed=config.run_distribute)
+            config.device_target, config.device_id, seed=config.seed, is_distributed=config.run_distribute
+        )
         with _open_results(config, folder) as results:
             yield Run(folder, device, results.checkpoint_saved, _profiler(config, folder, device))
 

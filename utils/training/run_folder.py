@@ -42,7 +42,12 @@ class RunFolder:
     """
 
     def __init__(
-        self, path: Path, *, resume: bool = False, overwrite: bool = False, checkpoints: str = "checkpoints",
+        self,
+        path: Path,
+        *,
+        resume: bool = False,
+        overwrite: bool = False,
+        checkpoints: str = "checkpoints",
         writes: bool = True,
     ) -> None:
         self.path = Path(path)
@@ -67,7 +72,10 @@ class RunFolder:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -88,8 +96,10 @@ class RunFolder:
             temporary.write_text(text, encoding="utf-8")
             os.replace(temporary, self.config_path)
         except OSError as error:
-            raise BadStateError(f"'{self.config_path}' cannot be written ({error.strerror}); free some space or choose "
-                                "another run folder") from error
+            raise BadStateError(
+                f"'{self.config_path}' cannot be written ({error.strerror}); free some space or choose "
+                "another run folder"
+            ) from error
 
     def holds_run(self) -> bool:
         """Whether the folder has checkpoints or metrics."""
@@ -100,18 +110,22 @@ class RunFolder:
         try:
             self._lock.acquire()
         except Timeout as error:
-            raise BadStateError(f"another process is training in '{self.path}'; wait for it, stop it, or choose "
-                                "another --run_dir") from error
+            raise BadStateError(
+                f"another process is training in '{self.path}'; wait for it, stop it, or choose another --run_dir"
+            ) from error
         except OSError as error:
             raise BadStateError(
-                f"run folder '{self.path}' cannot be locked ({error.strerror}); choose another --run_dir") from error
+                f"run folder '{self.path}' cannot be locked ({error.strerror}); choose another --run_dir"
+            ) from error
 
     def _settle(self, resume: bool, overwrite: bool) -> None:
         if not self.holds_run() or resume:
             return
         if not overwrite:
-            raise BadStateError(f"'{self.path}' already holds a run; continue it with --resume=auto, discard it with "
-                                "--overwrite=True, or choose another --run_dir")
+            raise BadStateError(
+                f"'{self.path}' already holds a run; continue it with --resume=auto, discard it with "
+                "--overwrite=True, or choose another --run_dir"
+            )
         for path in [*self._checkpoint_files(), self.metrics.path, self.curves_path]:
             path.unlink(missing_ok=True)
         logger.info("removed the earlier run in %s", self.path)

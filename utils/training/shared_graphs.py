@@ -40,20 +40,22 @@ class SharedSums(nn.Cell):
         # The report goes first: it depends on whatever is summed within the forward pass. Then the gradients follow in
         # the order in which the backward pass finds them.
         self.sums = FusedSum(
-            [report_size, *(item.size for item in (*self.statistics, *reversed(graph.optimizer.parameters)))],
-            fusion_mb)
+            [report_size, *(item.size for item in (*self.statistics, *reversed(graph.optimizer.parameters)))], fusion_mb
+        )
         self.num_statistics = len(self.statistics)
         self.map = ops.HyperMap()
 
     def construct(
-        self, report: ms.Tensor, gradients: tuple[ms.Tensor, ...],
+        self,
+        report: ms.Tensor,
+        gradients: tuple[ms.Tensor, ...],
     ) -> tuple[ms.Tensor, tuple[ms.Tensor, ...]]:
         """Returns the sums of the report, float32[R], and of the gradients."""
-        statistics = self.map(_value, self.statistics)   # as the forward pass has left them
+        statistics = self.map(_value, self.statistics)  # as the forward pass has left them
         sums = self.sums((report, *statistics, *gradients[::-1]))
         if self.num_statistics > 0:
-            self.map(ops.partial(_set_mean, self.num_workers), self.statistics, sums[1:1 + self.num_statistics])
-        return sums[0], sums[1 + self.num_statistics:][::-1]
+            self.map(ops.partial(_set_mean, self.num_workers), self.statistics, sums[1 : 1 + self.num_statistics])
+        return sums[0], sums[1 + self.num_statistics :][::-1]
 
 
 class SharedStep(nn.Cell):

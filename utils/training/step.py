@@ -22,7 +22,7 @@ from utils.training.shared_graphs import SharedBufferUpdate, SharedStep, SharedS
 FUSION_MB = 32.0
 logger = logging.getLogger(__name__)
 
-_Result: TypeAlias = tuple[list[float], float, float, float]   # losses, wishes to stop, gradient norm, 1 if finite
+_Result: TypeAlias = tuple[list[float], float, float, float]  # losses, wishes to stop, gradient norm, 1 if finite
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,10 @@ class TrainStep:
         gradient_fusion_mb: float = FUSION_MB,
     ) -> None:
         if clip_norm < 0 or accumulate_steps < 1 or not 0 <= ema_decay < 1:
-            raise BadValueError(f"clip_norm={clip_norm}, accumulate_steps={accumulate_steps}, ema_decay={ema_decay}: "
-                                "wanted clip_norm >= 0, accumulate_steps >= 1 and 0 <= ema_decay < 1")
+            raise BadValueError(
+                f"clip_norm={clip_norm}, accumulate_steps={accumulate_steps}, ema_decay={ema_decay}: "
+                "wanted clip_norm >= 0, accumulate_steps >= 1 and 0 <= ema_decay < 1"
+            )
         self.network = network_with_loss
         self.loss_names: tuple[str, ...] = tuple(network_with_loss.loss_names)
         self.optimizer = optimizer
@@ -97,8 +99,7 @@ class TrainStep:
         self.accumulate_steps = accumulate_steps
         self.ema_decay = float(ema_decay)
         self.workers = workers
-        graph = UpdateGraph(
-            network_with_loss, optimizer, float(clip_norm), self.ema_decay, self.loss_scaler.dynamic)
+        graph = UpdateGraph(network_with_loss, optimizer, float(clip_norm), self.ema_decay, self.loss_scaler.dynamic)
         self._graph = graph
         if ms.get_context("mode") != ms.GRAPH_MODE:
             # Not compiled with `ms.jit` instead: a graph made so does not see what the host writes into its parameters
@@ -119,8 +120,11 @@ class TrainStep:
         self._run = self._accumulated if is_alone else self._shared_accumulated
         buffers = graph.optimizer.parameters.clone("accumulated", init="zeros")
         self._micro_step = MicroStep(graph, buffers)
-        self._update = (BufferUpdate(graph, buffers, self.accumulate_steps) if is_alone
-                        else SharedBufferUpdate(graph, sums, buffers, self.accumulate_steps))
+        self._update = (
+            BufferUpdate(graph, buffers, self.accumulate_steps)
+            if is_alone
+            else SharedBufferUpdate(graph, sums, buffers, self.accumulate_steps)
+        )
 
     def __call__(self, *inputs: np.ndarray, wants_stop: bool = False) -> StepOutput:
         """Makes one optimizer step and waits for it.
@@ -138,8 +142,9 @@ class TrainStep:
         losses, stops, grad_norm, is_finite = self._run(ms.Tensor(np.float32(scale)), inputs, float(wants_stop))
         self.loss_scaler.update(bool(is_finite))
         named = dict(zip(self.loss_names, losses, strict=True))
-        return StepOutput(losses=named, is_finite=bool(is_finite), grad_norm=grad_norm, loss_scale=scale,
-                          wants_stop=stops > 0)
+        return StepOutput(
+            losses=named, is_finite=bool(is_finite), grad_norm=grad_norm, loss_scale=scale, wants_stop=stops > 0
+        )
 
     def set_learning_rate(self, value: float) -> None:
         """Sets the learning rate of the next step."""
@@ -203,8 +208,10 @@ class TrainStep:
         count = self.accumulate_steps
         uneven = [values.shape for values in inputs if values.ndim == 0 or len(values) % count]
         if uneven:
-            raise BadValueError(f"a batch with an array of shape {uneven[0]} cannot be cut into accumulate_steps="
-                                f"{count} equal parts; choose a batch size that it divides")
+            raise BadValueError(
+                f"a batch with an array of shape {uneven[0]} cannot be cut into accumulate_steps="
+                f"{count} equal parts; choose a batch size that it divides"
+            )
         for index, parts in enumerate(zip(*(np.split(values, count) for values in inputs), strict=True)):
             is_first = ms.Tensor(np.bool_(index == 0))
             yield self._micro_step(is_first, scale, *_tensors(parts)).asnumpy()

@@ -51,9 +51,11 @@ class StepTimer:
         else:
             self._average = _SMOOTHING * self._average + (1 - _SMOOTHING) * whole
         return StepTimes(
-            data_ms=(self._got - self._began) * 1000, step_ms=(now - self._got) * 1000,
+            data_ms=(self._got - self._began) * 1000,
+            step_ms=(now - self._got) * 1000,
             images_per_second=self._images_per_step / max(whole, 1e-9),
-            seconds_left=self._average * (self._total_steps - global_step))
+            seconds_left=self._average * (self._total_steps - global_step),
+        )
 
 
 class EpochMeter:
@@ -81,7 +83,14 @@ class EpochMeter:
         """Returns the epoch's record."""
         seconds = (self._data_ms + self._step_ms) / 1000
         return EpochRecord(
-            epoch=epoch, epochs=epochs, steps=self.steps, global_step=global_step, seconds=seconds,
+            epoch=epoch,
+            epochs=epochs,
+            steps=self.steps,
+            global_step=global_step,
+            seconds=seconds,
             losses={name: total / self._finite_steps for name, total in self._sums.items()},
-            learning_rate=self._learning_rate, data_ms=self._data_ms / self.steps, step_ms=self._step_ms / self.steps,
-            images_per_second=self.steps * images_per_step / max(seconds, 1e-9))
+            learning_rate=self._learning_rate,
+            data_ms=self._data_ms / self.steps,
+            step_ms=self._step_ms / self.steps,
+            images_per_second=self.steps * images_per_step / max(seconds, 1e-9),
+        )

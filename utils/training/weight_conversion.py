@@ -70,8 +70,13 @@ def batch_norm_sources(own: str, foreign: str, folded_bias: str = "") -> dict[st
 
 
 def convert_weights(
-    arrays: Mapping[str, np.ndarray], sources: Mapping[str, Source], shapes: Mapping[str, Shape],
-    dropped: Mapping[str, str], *, file: str, advice: str,
+    arrays: Mapping[str, np.ndarray],
+    sources: Mapping[str, Source],
+    shapes: Mapping[str, Shape],
+    dropped: Mapping[str, str],
+    *,
+    file: str,
+    advice: str,
 ) -> Conversion:
     """Fills every parameter of a network from a foreign file.
 
@@ -96,8 +101,11 @@ def convert_weights(
     for own, bias in folded.items():
         converted[own] = converted[own] - arrays[bias].astype(np.float32)
     return Conversion(
-        converted, num_copies=sum(len(names) - 1 for names in present.values()), num_folded=len(set(folded.values())),
-        dropped=Counter(reasons.values()))
+        converted,
+        num_copies=sum(len(names) - 1 for names in present.values()),
+        num_folded=len(set(folded.values())),
+        dropped=Counter(reasons.values()),
+    )
 
 
 def _problems(
@@ -115,7 +123,9 @@ def _problems(
         copies = [name for name in source.names if name in arrays and not wrong]
         differing += [name for name in copies[1:] if not np.array_equal(arrays[name], arrays[copies[0]])]
     kinds = (
-        (missing, "missing"), (left, "left over"), (misshaped, "of another shape"),
+        (missing, "missing"),
+        (left, "left over"),
+        (misshaped, "of another shape"),
         (differing, "different from the copy that they share their weights with"),
     )
     return [f"{len(names)} tensors {kind} ({_first(names)})" for names, kind in kinds if names]
@@ -138,8 +148,10 @@ def format_conversion(conversion: Conversion, notes: Iterable[str] = ()) -> str:
     rows.append(("in all", f"{tensors.total():,}", f"{values.total():,}"))
     lines = [f"{'group':<24}{'tensors':>10}{'values':>16}", *(f"{a:<24}{b:>10}{c:>16}" for a, b, c in rows)]
     if conversion.num_folded:
-        lines.append(f"folded: {conversion.num_folded} convolution biases into the moving mean of the batch norm after "
-                     "them (evaluation stays the same; in training the norm takes such a bias away again)")
+        lines.append(
+            f"folded: {conversion.num_folded} convolution biases into the moving mean of the batch norm after "
+            "them (evaluation stays the same; in training the norm takes such a bias away again)"
+        )
     if conversion.num_copies:
         lines.append(f"merged: {conversion.num_copies} copies of shared weights, all equal")
     lines += [f"dropped: {count} tensors: {reason}" for reason, count in conversion.dropped.items()]

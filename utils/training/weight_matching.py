@@ -7,7 +7,7 @@ import numpy as np
 
 Shape = tuple[int, ...]
 _SHOWN = 3
-_MAX_HEAD_PARAMETERS = 12   # weights and biases whose shape depends on the number of classes
+_MAX_HEAD_PARAMETERS = 12  # weights and biases whose shape depends on the number of classes
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,11 @@ def match(file_shapes: Mapping[str, Shape], network_shapes: Mapping[str, Shape])
         loaded=[name for name in both if file_shapes[name] == network_shapes[name]],
         missing=[name for name in network_shapes if name not in file_shapes],
         unused=[name for name in file_shapes if name not in network_shapes],
-        misshaped=[(name, file_shapes[name], network_shapes[name]) for name in both
-                   if file_shapes[name] != network_shapes[name]],
+        misshaped=[
+            (name, file_shapes[name], network_shapes[name])
+            for name in both
+            if file_shapes[name] != network_shapes[name]
+        ],
     )
 
 
@@ -63,8 +66,9 @@ def describe(matching: Matching, file_shapes: Mapping[str, Shape], network_shape
         shown = [f"{name} {file_shapes[name]}" for name in matching.unused[:_SHOWN]]
         parts.append(f"{len(matching.unused)} unused ({_listed(shown, len(matching.unused))})")
     if matching.misshaped:
-        shown = [f"{name} {here} in the file, {there} in the network"
-                 for name, here, there in matching.misshaped[:_SHOWN]]
+        shown = [
+            f"{name} {here} in the file, {there} in the network" for name, here, there in matching.misshaped[:_SHOWN]
+        ]
         parts.append(f"{len(matching.misshaped)} of another shape ({_listed(shown, len(matching.misshaped))})")
     return ", ".join(parts)
 
@@ -74,8 +78,7 @@ def differs_in_class_count_only(matching: Matching) -> bool:
     rows = matching.misshaped
     if matching.missing or matching.unused or not 0 < len(rows) <= _MAX_HEAD_PARAMETERS:
         return False
-    return all(
-        len(here) == len(there) > 0 and here[1:] == there[1:] and here[0] != there[0] for _, here, there in rows)
+    return all(len(here) == len(there) > 0 and here[1:] == there[1:] and here[0] != there[0] for _, here, there in rows)
 
 
 def shapes_of(arrays: Mapping[str, np.ndarray]) -> dict[str, Shape]:

@@ -13,10 +13,10 @@ from utils.detection.boxes import box_area, pairwise_intersection
 
 from .box_coder import encode_boxes
 
-EMPTY = -1   # label of a slot that holds no sample
+EMPTY = -1  # label of a slot that holds no sample
 
-_BLOCK = 256            # anchors of a block
-_BLOCKS_AT_ONCE = 128   # blocks that are compared at once: their intermediates stay in a core's cache
+_BLOCK = 256  # anchors of a block
+_BLOCKS_AT_ONCE = 128  # blocks that are compared at once: their intermediates stay in a core's cache
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,11 @@ class RpnSample:
 
 
 def assign_and_sample(
-    anchors: np.ndarray, boxes: np.ndarray, is_crowd: np.ndarray, content_size: tuple[float, float], rule: RpnRule,
+    anchors: np.ndarray,
+    boxes: np.ndarray,
+    is_crowd: np.ndarray,
+    content_size: tuple[float, float],
+    rule: RpnRule,
     draws: np.random.Generator,
 ) -> RpnSample:
     """Assigns anchors to boxes and draws a sample of them (Faster R-CNN, section 3.1.2; MMDetection MaxIoUAssigner).
@@ -82,7 +86,7 @@ def assign_and_sample(
         draws: source of randomness.
     """
     usable = _usable_anchors(anchors, content_size, rule.allowed_border)
-    candidates = anchors.take(usable, axis=0)   # eight times as fast as anchors[usable]
+    candidates = anchors.take(usable, axis=0)  # eight times as fast as anchors[usable]
     objects, crowds = boxes[~is_crowd], boxes[is_crowd]
     positive, box, is_background = _assign(candidates, objects, rule)
     if len(crowds):
@@ -125,13 +129,13 @@ def _assign(anchors: np.ndarray, boxes: np.ndarray, rule: RpnRule) -> tuple[np.n
     is_background[anchor[iou >= rule.neg_iou]] = False
 
     matched = np.full(len(anchors), -1)
-    by_iou = np.lexsort((-box, iou))   # the last assignment wins: the highest IoU, of equal ones the first box
+    by_iou = np.lexsort((-box, iou))  # the last assignment wins: the highest IoU, of equal ones the first box
     by_iou = by_iou[iou[by_iou] >= rule.pos_iou]
     matched[anchor[by_iou]] = box[by_iou]
     best_of_box = np.zeros(len(boxes), iou.dtype)
     np.maximum.at(best_of_box, box, iou)
     claims = np.flatnonzero((iou == best_of_box[box]) & (iou >= rule.min_pos_iou))
-    claims = claims[np.argsort(box[claims], kind="stable")]   # likewise: the last box
+    claims = claims[np.argsort(box[claims], kind="stable")]  # likewise: the last box
     matched[anchor[claims]] = box[claims]
 
     positive = np.flatnonzero(matched >= 0)
@@ -151,11 +155,11 @@ def _pairs(
         int64[K], index of the anchor; int64[K], index of the box; float32[K], their IoU, above 0.
     """
     num_blocks = -(-len(anchors) // _BLOCK)
-    columns = np.zeros((4, num_blocks * _BLOCK), anchors.dtype)   # empty anchors fill the last block
+    columns = np.zeros((4, num_blocks * _BLOCK), anchors.dtype)  # empty anchors fill the last block
     columns[:, : len(anchors)] = anchors.T
     left, top, right, bottom = columns.reshape(4, num_blocks, _BLOCK)
     area, box_areas = (right - left) * (bottom - top), box_area(boxes)
-    is_near = (boxes[:, :1] < right.max(axis=1)) & (boxes[:, 2:3] > left.min(axis=1))   # [n, blocks]
+    is_near = (boxes[:, :1] < right.max(axis=1)) & (boxes[:, 2:3] > left.min(axis=1))  # [n, blocks]
     is_near &= (boxes[:, 1:2] < bottom.max(axis=1)) & (boxes[:, 3:] > top.min(axis=1))
     # The IoU of two boxes is at most the smaller area over the larger one; the last bits are left to the IoU itself.
     is_near &= box_areas[:, None] > 0.999 * lowest * area.min(axis=1)
@@ -163,7 +167,7 @@ def _pairs(
     near_box, near_block = np.nonzero(is_near)
     for first in range(0, max(len(near_box), 1), _BLOCKS_AT_ONCE):
         box, block = near_box[first : first + _BLOCKS_AT_ONCE], near_block[first : first + _BLOCKS_AT_ONCE]
-        x1, y1, x2, y2 = boxes[box].T[:, :, None]   # [pairs, 1] each
+        x1, y1, x2, y2 = boxes[box].T[:, :, None]  # [pairs, 1] each
         width = np.minimum(right[block], x2) - np.maximum(left[block], x1)
         shared = np.maximum(width, 0) * np.maximum(np.minimum(bottom[block], y2) - np.maximum(top[block], y1), 0)
         iou = shared / (box_areas[box, None] + area[block] - shared)

@@ -9,9 +9,9 @@ from .box_coder import BoxCoder
 from .gather import rows_of
 from .graph_tools import box_area, filled, int_range, where
 
-EMPTY = -1   # label of a slot that holds no sample
+EMPTY = -1  # label of a slot that holds no sample
 
-_SMALLEST_AREA = 1e-6   # stands in for that of empty slots
+_SMALLEST_AREA = 1e-6  # stands in for that of empty slots
 
 
 class RoiSampler(nn.Cell):
@@ -35,9 +35,17 @@ class RoiSampler(nn.Cell):
     """
 
     def __init__(
-        self, num_samples: int = 512, num_positives: int = 128, *, pos_iou: float = 0.5, neg_iou: float = 0.5,
-        min_pos_iou: float = 0.5, target_stds: Sequence[float] = (0.1, 0.1, 0.2, 0.2),
-        target_means: Sequence[float] = (0.0,) * 4, crowd_ignore_ioa: float = 0.5, num_classes: int,
+        self,
+        num_samples: int = 512,
+        num_positives: int = 128,
+        *,
+        pos_iou: float = 0.5,
+        neg_iou: float = 0.5,
+        min_pos_iou: float = 0.5,
+        target_stds: Sequence[float] = (0.1, 0.1, 0.2, 0.2),
+        target_means: Sequence[float] = (0.0,) * 4,
+        crowd_ignore_ioa: float = 0.5,
+        num_classes: int,
     ) -> None:
         super().__init__()
         self.num_samples, self.num_positives = num_samples, min(num_positives, num_samples)
@@ -49,8 +57,13 @@ class RoiSampler(nn.Cell):
         self.halves = ops.Split(1, 2)
 
     def construct(
-        self, proposals: ms.Tensor, is_valid: ms.Tensor, gt_boxes: ms.Tensor, gt_labels: ms.Tensor,
-        gt_is_crowd: ms.Tensor, priority: ms.Tensor,
+        self,
+        proposals: ms.Tensor,
+        is_valid: ms.Tensor,
+        gt_boxes: ms.Tensor,
+        gt_labels: ms.Tensor,
+        gt_is_crowd: ms.Tensor,
+        priority: ms.Tensor,
     ) -> tuple[ms.Tensor, ms.Tensor, ms.Tensor]:
         """Draws a sample of each image.
 
@@ -72,7 +85,7 @@ class RoiSampler(nn.Cell):
         match, is_positive, is_background = self.assign(proposals, gt_boxes, is_object, gt_is_crowd)
         batch, slots = gt_labels.shape
         own = ops.broadcast_to(int_range(slots), (batch, slots))
-        candidates = ops.concat((proposals, gt_boxes), 1)   # [N, P + G, 4]
+        candidates = ops.concat((proposals, gt_boxes), 1)  # [N, P + G, 4]
         match = ops.concat((match, own), 1)
         is_positive = ops.concat((ops.logical_and(is_positive, is_valid), is_object), 1)
         nowhere = filled((batch, slots), False, ms.bool_)
@@ -90,10 +103,14 @@ class RoiSampler(nn.Cell):
         return rois, ops.stop_gradient(labels), deltas
 
     def assign(
-        self, proposals: ms.Tensor, gt_boxes: ms.Tensor, is_object: ms.Tensor, is_crowd: ms.Tensor,
+        self,
+        proposals: ms.Tensor,
+        gt_boxes: ms.Tensor,
+        is_object: ms.Tensor,
+        is_crowd: ms.Tensor,
     ) -> tuple[ms.Tensor, ms.Tensor, ms.Tensor]:
         """Returns each proposal's box int32[N, P], whether it is positive for it, and whether it is background."""
-        shared = self.intersection(proposals, gt_boxes)   # [N, P, G]
+        shared = self.intersection(proposals, gt_boxes)  # [N, P, G]
         area = ops.maximum(box_area(proposals), _SMALLEST_AREA)
         union = ops.expand_dims(area, 2) + ops.expand_dims(box_area(gt_boxes), 1) - shared
         iou = shared * ops.expand_dims(is_object.astype(ms.float32), 1) / union
@@ -115,11 +132,11 @@ class RoiSampler(nn.Cell):
         """Boxes float32[N, P, 4] and float32[N, G, 4] -> float32[N, P, G], pixels squared."""
         batch, count, number = boxes.shape[0], boxes.shape[1], others.shape[1]
         shape = (batch, 2, count, number)
-        low, high = self.halves(ops.expand_dims(ops.transpose(boxes, (0, 2, 1)), 3))   # [N, 2, P, 1] each
-        other_low, other_high = self.halves(ops.expand_dims(ops.transpose(others, (0, 2, 1)), 2))   # [N, 2, 1, G]
+        low, high = self.halves(ops.expand_dims(ops.transpose(boxes, (0, 2, 1)), 3))  # [N, 2, P, 1] each
+        other_low, other_high = self.halves(ops.expand_dims(ops.transpose(others, (0, 2, 1)), 2))  # [N, 2, 1, G]
         ends = ops.minimum(ops.broadcast_to(high, shape), ops.broadcast_to(other_high, shape))
         starts = ops.maximum(ops.broadcast_to(low, shape), ops.broadcast_to(other_low, shape))
-        width, height = self.halves(ops.relu(ends - starts))   # [N, 1, P, G] each
+        width, height = self.halves(ops.relu(ends - starts))  # [N, 1, P, G] each
         return (width * height).reshape(batch, count, number)
 
     def last_claim(self, iou: ms.Tensor) -> ms.Tensor:
@@ -141,12 +158,13 @@ class RoiSampler(nn.Cell):
         limit = min(self.num_positives, num_candidates)
         positive_score, positive_index = self.top(ops.select(is_positive, priority, -1.0), limit)
         background_score, background_index = self.top(
-            ops.select(is_background, priority, -1.0), min(self.num_samples, num_candidates))
-        scores = ops.concat((positive_score, background_score), 1)   # [N, limit + background]
+            ops.select(is_background, priority, -1.0), min(self.num_samples, num_candidates)
+        )
+        scores = ops.concat((positive_score, background_score), 1)  # [N, limit + background]
         indices = ops.concat((positive_index, background_index), 1)
 
         # Slot s takes the s-th positive; from the last of them on the background, which begins at `limit`.
-        num_positives = (positive_score >= 0).astype(ms.int32).sum(axis=1, keepdims=True)   # [N, 1]
+        num_positives = (positive_score >= 0).astype(ms.int32).sum(axis=1, keepdims=True)  # [N, 1]
         slot = ops.broadcast_to(int_range(self.num_samples), (priority.shape[0], self.num_samples))
         is_positive = slot < num_positives
         source = ops.select(is_positive, slot, slot + limit - num_positives)

@@ -76,11 +76,11 @@ class DetectionSelector(nn.Cell):
         batch, count = is_valid.shape
         scores = ops.softmax(logits, axis=-1)[:, : self.num_classes].reshape(batch, count, self.num_classes)
         scores = (scores * ops.expand_dims(is_valid.astype(ms.float32), 2)).reshape(batch, -1)
-        scores, pair = self.top(scores, min(self.candidates, count * self.num_classes))   # [N, K]
+        scores, pair = self.top(scores, min(self.candidates, count * self.num_classes))  # [N, K]
         roi = (pair // self.num_classes).astype(ms.int32)
         labels = (pair - roi * self.num_classes).astype(ms.int32)
         boxes = self.coder.decode(rows_of(deltas.reshape(batch, -1, 4), pair), rows_of(rois, roi))
-        size, scale = self.halves(image_metas)   # [N, 2] each, vertical before horizontal
+        size, scale = self.halves(image_metas)  # [N, 2] each, vertical before horizontal
         scale_y, scale_x = self.halves(scale)
         boxes = clip_boxes(boxes / ops.expand_dims(ops.concat((scale_x, scale_y, scale_x, scale_y), 1), 1), size)
         is_candidate = ops.logical_and(has_sides_above(boxes, 0.0), scores > self.min_score)
@@ -89,12 +89,10 @@ class DetectionSelector(nn.Cell):
 
     def shift(self, labels: ms.Tensor, size: ms.Tensor) -> ms.Tensor:
         """Puts each class into a field of its own, so that one suppression serves all: float32[N, K, 4], pixels."""
-        side = ops.expand_dims(size.max(axis=1, keepdims=True) + 1.0, 1)   # [N, 1, 1]
+        side = ops.expand_dims(size.max(axis=1, keepdims=True) + 1.0, 1)  # [N, 1, 1]
         return ops.gather(self.fields, labels, 0) * side
 
-    def best(
-        self, boxes: ms.Tensor, scores: ms.Tensor, labels: ms.Tensor
-    ) -> tuple[ms.Tensor, ms.Tensor, ms.Tensor]:
+    def best(self, boxes: ms.Tensor, scores: ms.Tensor, labels: ms.Tensor) -> tuple[ms.Tensor, ms.Tensor, ms.Tensor]:
         """Fills the slots with what has a score, best first; the others are 0."""
         limit = min(self.max_detections, scores.shape[1])
         scores, index = self.top(scores, limit)

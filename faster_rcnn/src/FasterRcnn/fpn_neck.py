@@ -38,8 +38,7 @@ class FpnNeck(nn.Cell):
 
 
 def _convolution(in_channels: int, out_channels: int, kernel: int) -> Convolution:
-    return Convolution(
-        in_channels, out_channels, kernel, has_bias=True, weight_init=XavierUniform(), bias_init="zeros")
+    return Convolution(in_channels, out_channels, kernel, has_bias=True, weight_init=XavierUniform(), bias_init="zeros")
 
 
 def _twice_as_large(feature: Tensor) -> Tensor:

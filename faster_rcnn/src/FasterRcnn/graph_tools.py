@@ -10,7 +10,7 @@ import numpy as np
 from mindspore import ops
 from mindspore.ops import constexpr
 
-_halve_second, _halve_third = ops.Split(1, 2), ops.Split(2, 2)   # ONNX export takes no axis counted from the end
+_halve_second, _halve_third = ops.Split(1, 2), ops.Split(2, 2)  # ONNX export takes no axis counted from the end
 
 
 def _halve_last(values: ms.Tensor) -> tuple[ms.Tensor, ms.Tensor]:
@@ -60,7 +60,7 @@ def clip_boxes(boxes: ms.Tensor, size: ms.Tensor) -> ms.Tensor:
         float32[N, K, 4].
     """
     height, width = _halve_last(size)
-    limit = ops.expand_dims(ops.concat((width, height, width, height), 1), 1)   # [N, 1, 4]
+    limit = ops.expand_dims(ops.concat((width, height, width, height), 1), 1)  # [N, 1, 4]
     return ops.minimum(ops.maximum(boxes, 0.0), ops.broadcast_to(limit, boxes.shape))
 
 

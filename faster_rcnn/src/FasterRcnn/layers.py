@@ -33,7 +33,8 @@ class NormSettings:
     def __post_init__(self) -> None:
         if self.statistics not in (FROZEN, TRAINED):
             raise BadValueError(
-                f"norm statistics are '{self.statistics}', wanted '{FROZEN}' or '{TRAINED}'; set norm_statistics")
+                f"norm statistics are '{self.statistics}', wanted '{FROZEN}' or '{TRAINED}'; set norm_statistics"
+            )
 
 
 class ConvNorm(ConvolutionNorm):
@@ -50,13 +51,28 @@ class ConvNorm(ConvolutionNorm):
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel: int, norm: NormSettings, *, stride: int = 1,
-        has_relu: bool = True, gamma_init: str = "ones",
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int,
+        norm: NormSettings,
+        *,
+        stride: int = 1,
+        has_relu: bool = True,
+        gamma_init: str = "ones",
     ) -> None:
         super().__init__(
-            in_channels, out_channels, kernel, stride, has_relu=has_relu,
-            has_fixed_statistics=norm.statistics == FROZEN, eps=norm.eps, momentum=norm.momentum, gamma_init=gamma_init,
-            weight_init=HeNormal(mode="fan_out", nonlinearity="relu"))   # He et al. 2015, eq. 14
+            in_channels,
+            out_channels,
+            kernel,
+            stride,
+            has_relu=has_relu,
+            has_fixed_statistics=norm.statistics == FROZEN,
+            eps=norm.eps,
+            momentum=norm.momentum,
+            gamma_init=gamma_init,
+            weight_init=HeNormal(mode="fan_out", nonlinearity="relu"),
+        )  # He et al. 2015, eq. 14
 
 
 class PaddedPool(nn.Cell):
@@ -81,7 +97,7 @@ class PaddedPool(nn.Cell):
         batch, channels, _, width = feature.shape
         feature = self.pad(feature, ops.zeros((batch, channels, 1, width), feature.dtype), 2)
         column = ops.zeros((batch, channels, feature.shape[2], 1), feature.dtype)
-        return self.pool(self.pad(feature, column, 3))   # ops.Pad takes five times as long on a CPU
+        return self.pool(self.pad(feature, column, 3))  # ops.Pad takes five times as long on a CPU
 
     def pad(self, feature: Tensor, zeros: Tensor, axis: int) -> Tensor:
         """Lays zeros before the feature, and after it where all sides are padded."""

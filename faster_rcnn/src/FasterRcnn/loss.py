@@ -22,7 +22,12 @@ class RpnLoss(nn.Cell):
         self.cls_weight, self.reg_weight, self.beta = cls_weight, reg_weight, beta
 
     def construct(
-        self, objectness: ms.Tensor, deltas: ms.Tensor, index: ms.Tensor, label: ms.Tensor, targets: ms.Tensor,
+        self,
+        objectness: ms.Tensor,
+        deltas: ms.Tensor,
+        index: ms.Tensor,
+        label: ms.Tensor,
+        targets: ms.Tensor,
         count: ms.Tensor,
     ) -> tuple[ms.Tensor, ms.Tensor]:
         """Computes the share of the images here in the loss of a batch.

@@ -12,7 +12,7 @@ from .box_coder import BoxCoder
 from .gather import rows_of
 from .graph_tools import clip_boxes, filled, has_sides_above, where
 
-_LOWEST = float(np.finfo(np.float32).min)   # score of an empty slot
+_LOWEST = float(np.finfo(np.float32).min)  # score of an empty slot
 
 
 class ProposalGenerator(nn.Cell):
@@ -33,16 +33,23 @@ class ProposalGenerator(nn.Cell):
     """
 
     def __init__(
-        self, anchors: np.ndarray, level_counts: Sequence[int], *, nms_pre: int, max_proposals: int,
-        nms_threshold: float, min_size: float, target_means: Sequence[float] = (0.0,) * 4,
+        self,
+        anchors: np.ndarray,
+        level_counts: Sequence[int],
+        *,
+        nms_pre: int,
+        max_proposals: int,
+        nms_threshold: float,
+        min_size: float,
+        target_means: Sequence[float] = (0.0,) * 4,
         target_stds: Sequence[float] = (1.0,) * 4,
     ) -> None:
         super().__init__()
         self.anchors = ms.Tensor(anchors, ms.float32)
         self.level_counts = tuple(int(count) for count in level_counts)
         self.borders = tuple(int(border) for border in np.cumsum((0, *level_counts)))
-        self.counts = tuple(min(nms_pre, count) for count in level_counts)   # looked at on each level
-        self.row = max(self.counts)   # slots of each level
+        self.counts = tuple(min(nms_pre, count) for count in level_counts)  # looked at on each level
+        self.row = max(self.counts)  # slots of each level
         self.max_proposals, self.min_size = max_proposals, min_size
         self.coder, self.suppress = BoxCoder(target_means, target_stds), Nms(nms_threshold)
         self.top = ops.TopK(sorted=True)
@@ -61,12 +68,12 @@ class ProposalGenerator(nn.Cell):
         """
         objectness = ops.stop_gradient(objectness).astype(ms.float32)
         deltas = ops.stop_gradient(deltas).astype(ms.float32)
-        scores, index = self.best_of_levels(objectness)   # [N, levels * row] each
+        scores, index = self.best_of_levels(objectness)  # [N, levels * row] each
         references = ops.gather(self.anchors, index, 0)
         boxes = self.coder.decode(rows_of(deltas, index), references)
         boxes = clip_boxes(boxes, content)
         is_valid = ops.logical_and(has_sides_above(boxes, self.min_size), scores > _LOWEST)
-        rows = (boxes.shape[0] * len(self.counts), self.row)   # each level of each image on its own
+        rows = (boxes.shape[0] * len(self.counts), self.row)  # each level of each image on its own
         kept = self.suppress(boxes.reshape(*rows, 4), is_valid.reshape(rows)).reshape(scores.shape)
         return self.best_of_all(boxes, ops.select(kept, scores, _LOWEST))
 

@@ -29,16 +29,24 @@ class Res2NetBlock(nn.Cell):
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, split_channels: int, scales: int, norm: NormSettings, *,
-        is_first: bool, stride: int, pools_last: bool,
+        self,
+        in_channels: int,
+        out_channels: int,
+        split_channels: int,
+        scales: int,
+        norm: NormSettings,
+        *,
+        is_first: bool,
+        stride: int,
+        pools_last: bool,
     ) -> None:
         super().__init__()
         self.is_first = is_first
         self.reduce = ConvNorm(in_channels, split_channels * scales, 1, norm)
         self.split = ops.Split(axis=1, output_num=scales)
-        self.splits = nn.CellList([
-            ConvNorm(split_channels, split_channels, 3, norm, stride=stride) for _ in range(scales - 1)
-        ])
+        self.splits = nn.CellList(
+            [ConvNorm(split_channels, split_channels, 3, norm, stride=stride) for _ in range(scales - 1)]
+        )
         self.concat = ops.Concat(axis=1)
         pools_last = is_first and (pools_last or stride == 2)
         self.pool_last = PaddedPool(nn.AvgPool2d, stride) if pools_last else nn.Identity()
@@ -75,22 +83,40 @@ class Res2Net(nn.Cell):
     """
 
     def __init__(
-        self, layers: tuple[int, int, int, int], width: int = 64, base_width: int = 26, scales: int = 4, *,
-        norm: NormSettings, frozen_stages: int = 1, stage1_pool: bool = False,
+        self,
+        layers: tuple[int, int, int, int],
+        width: int = 64,
+        base_width: int = 26,
+        scales: int = 4,
+        *,
+        norm: NormSettings,
+        frozen_stages: int = 1,
+        stage1_pool: bool = False,
     ) -> None:
         super().__init__()
         self.stem = nn.SequentialCell(
-            ConvNorm(3, width // 2, 3, norm, stride=2), ConvNorm(width // 2, width // 2, 3, norm),
-            ConvNorm(width // 2, width, 3, norm))
+            ConvNorm(3, width // 2, 3, norm, stride=2),
+            ConvNorm(width // 2, width // 2, 3, norm),
+            ConvNorm(width // 2, width, 3, norm),
+        )
         self.pool = PaddedPool(nn.MaxPool2d, 2)
         in_channels, stages = width, []
         for stage, num_blocks in enumerate(layers):
             out_channels, blocks = width * EXPANSION * 2**stage, []
             for block in range(num_blocks):
                 stride = 2 if stage > 0 and block == 0 else 1
-                blocks.append(Res2NetBlock(
-                    in_channels, out_channels, base_width * 2**stage, scales, norm,
-                    is_first=block == 0, stride=stride, pools_last=stage1_pool))
+                blocks.append(
+                    Res2NetBlock(
+                        in_channels,
+                        out_channels,
+                        base_width * 2**stage,
+                        scales,
+                        norm,
+                        is_first=block == 0,
+                        stride=stride,
+                        pools_last=stage1_pool,
+                    )
+                )
                 in_channels = out_channels
             stages.append(nn.SequentialCell(blocks))
         self.stages = nn.CellList(stages)
@@ -106,6 +132,6 @@ class Res2Net(nn.Cell):
         for index in range(len(self.stages)):
             feature = self.stages[index](feature)
             if index < self.frozen_stages:
-                feature = ops.stop_gradient(feature)   # no gradient is computed below
+                feature = ops.stop_gradient(feature)  # no gradient is computed below
             features = (*features, feature)
         return features

@@ -20,7 +20,10 @@ class RoiExtractor(nn.Cell):
     """
 
     def __init__(
-        self, strides: tuple[int, ...] = (4, 8, 16, 32), finest_scale: float = 56, roi_size: int = 7,
+        self,
+        strides: tuple[int, ...] = (4, 8, 16, 32),
+        finest_scale: float = 56,
+        roi_size: int = 7,
         sampling_ratio: int = 0,
     ) -> None:
         super().__init__()

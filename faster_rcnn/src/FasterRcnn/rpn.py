@@ -32,13 +32,14 @@ class Rpn(nn.Cell):
         for feature in pyramid:
             hidden = ops.relu(self.conv(feature))
             cells = (*cells, hidden.reshape(hidden.shape[0], hidden.shape[1], 1, -1))
-        cells = ops.concat(cells, axis=3)   # of all levels, so that the 1x1 convolutions run once
+        cells = ops.concat(cells, axis=3)  # of all levels, so that the 1x1 convolutions run once
         batch = cells.shape[0]
-        objectness = ops.transpose(self.classify(cells), (0, 2, 3, 1)).reshape(batch, -1)   # [N, K, 1, L] -> [N, L * K]
-        deltas = ops.transpose(self.regress(cells), (0, 2, 3, 1)).reshape(batch, -1, 4)   # [N, 4K, 1, L] -> [N, L*K, 4]
+        objectness = ops.transpose(self.classify(cells), (0, 2, 3, 1)).reshape(batch, -1)  # [N, K, 1, L] -> [N, L * K]
+        deltas = ops.transpose(self.regress(cells), (0, 2, 3, 1)).reshape(batch, -1, 4)  # [N, 4K, 1, L] -> [N, L*K, 4]
         return objectness, deltas
 
 
 def _convolution(in_channels: int, out_channels: int, kernel: int) -> Convolution:
     return Convolution(
-        in_channels, out_channels, kernel, has_bias=True, weight_init=Normal(STANDARD_DEVIATION), bias_init="zeros")
+        in_channels, out_channels, kernel, has_bias=True, weight_init=Normal(STANDARD_DEVIATION), bias_init="zeros"
+    )

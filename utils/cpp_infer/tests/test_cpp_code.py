@@ -10,7 +10,8 @@ SUITES = ("faster_rcnn", "nas_fpn", "segformer")
 
 def test_unit_tests_pass_under_sanitizers(cpp_build):
     done = subprocess.run(
-        ["ctest", "--test-dir", cpp_build, "--output-on-failure"], capture_output=True, text=True, timeout=200)
+        ["ctest", "--test-dir", cpp_build, "--output-on-failure"], capture_output=True, text=True, timeout=200
+    )
     assert done.returncode == 0, done.stdout[-4000:]
 
 

@@ -31,13 +31,15 @@ def dump(cpp_build, folder, rules, files):
     file = folder / "description.json"
     file.write_text(json.dumps(dataclasses.asdict(description)))
     done = subprocess.run(
-        [cpp_build / "tests" / "dump_inputs", file, folder, *files], capture_output=True, text=True, timeout=200)
+        [cpp_build / "tests" / "dump_inputs", file, folder, *files], capture_output=True, text=True, timeout=200
+    )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert len(lines) == len(files)
     return [
-        line if line.startswith("refused") else
-        np.fromfile(folder / f"{i}.bin", np.float32).reshape(3, rules.height, rules.width)
+        line
+        if line.startswith("refused")
+        else np.fromfile(folder / f"{i}.bin", np.float32).reshape(3, rules.height, rules.width)
         for i, line in enumerate(lines)
     ], lines
 
@@ -114,8 +116,12 @@ def test_what_python_refuses_is_refused(cpp_build, tmp_path):
     Image.fromarray(draw()).save(tmp_path / "whole.png")
     content = whole.read_bytes()
     bad = {
-        "empty.jpg": b"", "text.jpg": b"no picture", "cut.jpg": content[: len(content) // 2], "head.jpg": content[:50],
-        "no_end.jpg": content[:-2], "cut.png": (tmp_path / "whole.png").read_bytes()[:200],
+        "empty.jpg": b"",
+        "text.jpg": b"no picture",
+        "cut.jpg": content[: len(content) // 2],
+        "head.jpg": content[:50],
+        "no_end.jpg": content[:-2],
+        "cut.png": (tmp_path / "whole.png").read_bytes()[:200],
     }
     for name, data in bad.items():
         (tmp_path / name).write_bytes(data)

@@ -32,11 +32,14 @@ class Toy(nn.Cell):
 
 
 def export_toy(folder, batch_size):
-    inputs = (TensorDescription("images", "float32", (batch_size, 3, HEIGHT, WIDTH)),
-              TensorDescription("image_metas", "float32", (batch_size, 4)))
+    inputs = (
+        TensorDescription("images", "float32", (batch_size, 3, HEIGHT, WIDTH)),
+        TensorDescription("image_metas", "float32", (batch_size, 4)),
+    )
     model = export_network(Toy(), inputs, folder / "toy", "MINDIR", output_names=("half", "sum", "is_bright"))
-    write_description(folder, ModelDescription(
-        "toy", model.file.name, "MINDIR", inputs, model.outputs, RULES, ("thing",), (1,)))
+    write_description(
+        folder, ModelDescription("toy", model.file.name, "MINDIR", inputs, model.outputs, RULES, ("thing",), (1,))
+    )
     return model.file
 
 
@@ -64,11 +67,18 @@ def pictures(tmp_path_factory):
 @pytest.fixture
 def run(cpp_build, tmp_path):
     """Runs the program in an empty folder, with no variable in its environment that could lead it to Python."""
+
     def start(*arguments, **options):
         environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "ASAN_OPTIONS": "detect_leaks=0"}  # Python's own
         return subprocess.Popen(
-            [cpp_build / "tests" / "toy_infer", *map(str, arguments)], cwd=tmp_path, env=environment, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+            [cpp_build / "tests" / "toy_infer", *map(str, arguments)],
+            cwd=tmp_path,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            **options,
+        )
 
     def finish(*arguments):
         process = start(*arguments)
@@ -92,8 +102,9 @@ def check_results(folder, pictures, names):
     assert [image["file"] for image in index["images"]] == names
     assert [output["dtype"] for output in index["outputs"]] == ["float32", "float32", "bool"]
     for image in index["images"]:
-        for i, (output, expected) in enumerate(zip(
-                index["outputs"], expected_outputs(pictures / image["file"]), strict=True)):
+        for i, (output, expected) in enumerate(
+            zip(index["outputs"], expected_outputs(pictures / image["file"]), strict=True)
+        ):
             file = folder / "result_Files" / f"{image['stem']}_{i}.bin"
             found = np.fromfile(file, output["dtype"]).reshape(output["shape"])
             np.testing.assert_array_equal(found, expected)
@@ -111,9 +122,17 @@ def test_outputs_are_those_of_the_network_and_bad_images_are_left_out(run, model
     assert done.returncode == 0, done.stderr
     index = check_results(tmp_path, folder, ["000000000139.jpg", "more/last.jpg", "tall.v2.png"])
     assert index["skipped"] == [
-        {"file": "cut.jpg", "reason": "is truncated"}, {"file": "empty.jpg", "reason": "is empty (0 bytes)"}]
+        {"file": "cut.jpg", "reason": "is truncated"},
+        {"file": "empty.jpg", "reason": "is empty (0 bytes)"},
+    ]
     assert index["images"][2] == {
-        "file": "tall.v2.png", "stem": "tall", "height": 33, "width": 10, "scale_y": 16 / 33, "scale_x": 16 / 33}
+        "file": "tall.v2.png",
+        "stem": "tall",
+        "height": 33,
+        "width": 10,
+        "scale_y": 16 / 33,
+        "scale_x": 16 / 33,
+    }
     assert "cut.jpg' is truncated; it is left out" in done.stderr
     assert done.stdout.startswith("3 images done, 2 left out\n")
     times = (tmp_path / "time_Result" / "test_perform_static.txt").read_text()
@@ -162,8 +181,10 @@ def test_bad_images_can_be_fatal_and_all_of_them_are(run, models, tmp_path):
     bad.mkdir()
     (bad / "a.jpg").touch()
     model, images = f"--mindir_path={models[0]}", f"--dataset_path={bad}"
-    for arguments, words in (((model, images, "--on_bad_image=fail"), "a.jpg' is empty"),
-                             ((model, images), "none of the 1 images")):
+    for arguments, words in (
+        ((model, images, "--on_bad_image=fail"), "a.jpg' is empty"),
+        ((model, images), "none of the 1 images"),
+    ):
         done = run(*arguments)
         assert done.returncode == 2 and words in done.stderr, done.stderr
         assert not (tmp_path / "result_Files.json").exists()

@@ -19,7 +19,8 @@ class Chain(nn.Cell):
         generator = np.random.default_rng(2)
         weights = [generator.standard_normal((b, a, 3, 3)).astype(np.float32) * 0.05 for a, b in ((24, 40), (40, 36))]
         self.wide = nn.SequentialCell(
-            [Convolution(*weight.shape[1::-1], 3, weight_init=ms.Tensor(weight)) for weight in weights])
+            [Convolution(*weight.shape[1::-1], 3, weight_init=ms.Tensor(weight)) for weight in weights]
+        )
 
     def construct(self, x, labels):
         x = self.project(self.norm(x))

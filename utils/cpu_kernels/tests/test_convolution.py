@@ -16,14 +16,14 @@ pytestmark = pytest.mark.skipif(kernel_library() is None, reason="the CPU kernel
 SHAPES = [
     (1, 3, 5, 4, 6, 3, 1),
     (2, 7, 9, 5, 5, 3, 2),
-    (2, 3, 9, 37, 41, 7, 2),      # the stem of a ResNet, odd sizes
-    (1, 5, 6, 1, 1, 3, 2),        # one pixel
+    (2, 3, 9, 37, 41, 7, 2),  # the stem of a ResNet, odd sizes
+    (1, 5, 6, 1, 1, 3, 2),  # one pixel
     (1, 5, 6, 2, 2, 3, 2),
     (2, 40, 17, 9, 13, 1, 1),
-    (2, 40, 17, 9, 13, 1, 2),     # a shortcut
-    (1, 300, 33, 7, 9, 3, 1),     # more depth than a block
+    (2, 40, 17, 9, 13, 1, 2),  # a shortcut
+    (1, 300, 33, 7, 9, 3, 1),  # more depth than a block
     (2, 6, 6, 9, 8, 5, 2),
-    (1, 16, 24, 40, 60, 3, 1),    # more positions than a block
+    (1, 16, 24, 40, 60, 3, 1),  # more positions than a block
 ]
 
 
@@ -92,7 +92,7 @@ def test_the_gradients_of_a_batch_are_those_of_its_images():
     images, upstream = _data(*shape)
     network = Convolution(4, 5, 3)
     _, image_gradient, weight_gradient = _ours(network, images, upstream)
-    single = [_ours(network, images[i: i + 1], upstream[i: i + 1]) for i in range(3)]
+    single = [_ours(network, images[i : i + 1], upstream[i : i + 1]) for i in range(3)]
     np.testing.assert_array_equal(image_gradient, np.concatenate([part[1] for part in single]))
     np.testing.assert_allclose(weight_gradient, sum(part[2] for part in single), rtol=1e-5, atol=1e-5)
 

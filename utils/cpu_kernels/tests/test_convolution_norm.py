@@ -17,7 +17,7 @@ SHAPES = [
     (1, 5, 6, 6, 8, 3, 2, True, False),
     (2, 6, 33, 7, 9, 1, 1, False, False),
     (1, 300, 20, 20, 30, 3, 1, False, True),
-    (2, 36, 41, 25, 22, 3, 1, True, True),      # by Winograd's way
+    (2, 36, 41, 25, 22, 3, 1, True, True),  # by Winograd's way
     (1, 300, 34, 21, 25, 3, 1, True, False),
 ]
 
@@ -42,13 +42,14 @@ class _WithGradients(nn.Cell):
 def _network(shape, seed=1):
     _, channels, outputs, _, _, kernel, stride, has_relu, _ = shape
     network = ConvolutionNorm(
-        channels, outputs, kernel, stride, has_relu=has_relu, has_fixed_statistics=True, weight_init="normal", eps=1e-3)
+        channels, outputs, kernel, stride, has_relu=has_relu, has_fixed_statistics=True, weight_init="normal", eps=1e-3
+    )
     generator = np.random.default_rng(seed)
     for parameter in network.get_parameters():
         value = generator.uniform(0.5, 1.5, parameter.shape)
         value = value * (1 if "variance" in parameter.name else generator.choice((-1, 1), parameter.shape))
         parameter.set_data(ms.Tensor(value.astype(np.float32)))
-    network.norm.gamma[0] = 0.0   # a scale of 0 still has a gradient
+    network.norm.gamma[0] = 0.0  # a scale of 0 still has a gradient
     return network
 
 
@@ -56,8 +57,10 @@ def _data(shape):
     batch, channels, outputs, height, width, _, stride, _, _ = shape
     generator = np.random.default_rng(3)
     results = (batch, outputs, -(-height // stride), -(-width // stride))
-    return [generator.standard_normal(size).astype(np.float32)
-            for size in ((batch, channels, height, width), results, results)]
+    return [
+        generator.standard_normal(size).astype(np.float32)
+        for size in ((batch, channels, height, width), results, results)
+    ]
 
 
 def _flat(values):
@@ -74,8 +77,9 @@ def test_values_and_gradients_equal_pytorch(shape, kernels):
     images, residual, upstream = _data(shape)
     weights = [value.asnumpy() for value in (network.conv.weight, network.norm.gamma, network.norm.beta)]
     leaves = [torch.tensor(value).double().requires_grad_() for value in (images, residual, *weights)]
-    mean, variance = (torch.tensor(value.asnumpy()).double()
-                      for value in (network.norm.moving_mean, network.norm.moving_variance))
+    mean, variance = (
+        torch.tensor(value.asnumpy()).double() for value in (network.norm.moving_mean, network.norm.moving_variance)
+    )
     expected = torch.nn.functional.conv2d(leaves[0], leaves[2], None, stride, kernel // 2)
     expected = torch.nn.functional.batch_norm(expected, mean, variance, leaves[3], leaves[4], False, eps=1e-3)
     expected = expected + leaves[1] if has_residual else expected

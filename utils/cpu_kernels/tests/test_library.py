@@ -29,8 +29,14 @@ def cache(tmp_path, monkeypatch):
 
 
 def _start(arguments, cache, **environment):
-    return subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                            text=True, env={**os.environ, "XDG_CACHE_HOME": str(cache), **environment})
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "XDG_CACHE_HOME": str(cache), **environment},
+    )
 
 
 def test_two_processes_that_build_at_once_end_with_one_library(kernels, cache):
@@ -43,8 +49,14 @@ def test_two_processes_that_build_at_once_end_with_one_library(kernels, cache):
 
 def test_gradients_repeat_bit_for_bit_in_another_process_and_with_another_number_of_threads(kernels):
     cache = kernels.parents[2]
-    digests = [process.communicate(timeout=300)[0].strip() for process in (
-        _start(REPETITION, cache), _start(REPETITION, cache), _start(REPETITION, cache, OMP_NUM_THREADS="1"))]
+    digests = [
+        process.communicate(timeout=300)[0].strip()
+        for process in (
+            _start(REPETITION, cache),
+            _start(REPETITION, cache),
+            _start(REPETITION, cache, OMP_NUM_THREADS="1"),
+        )
+    ]
     assert len(digests[0]) == hashlib.sha256().digest_size * 2
     assert digests[0] == digests[1] == digests[2]
 
@@ -120,8 +132,14 @@ print("threads", ctypes.CDLL(str(kernel_library())).num_threads())
 def test_the_kernels_use_the_cores_that_the_process_may_use(kernels, variables, wanted):
     """MindSpore sets OMP_NUM_THREADS to 1 when it starts; that must not count, the user's own value must."""
     environment = {key: value for key, value in os.environ.items() if key not in ("OMP_NUM_THREADS", THREADS_VARIABLE)}
-    result = subprocess.run([sys.executable, "-c", THREADS], capture_output=True, text=True, cwd=ROOT, check=True,
-                            env=environment | variables)
+    result = subprocess.run(
+        [sys.executable, "-c", THREADS],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=True,
+        env=environment | variables,
+    )
     assert f"threads {wanted or len(os.sched_getaffinity(0))}\n" in result.stdout
 
 

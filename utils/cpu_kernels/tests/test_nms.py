@@ -34,7 +34,7 @@ def greedy(boxes, is_valid, threshold):
 
 def random_boxes(rows, count, extent):
     generator = np.random.default_rng(count)
-    corners = generator.integers(0, extent, (rows, count, 2, 2))   # whole pixels: areas are exact in float32
+    corners = generator.integers(0, extent, (rows, count, 2, 2))  # whole pixels: areas are exact in float32
     return np.concatenate([corners.min(2), corners.max(2) + 1], axis=2).astype(np.float32)
 
 
@@ -44,8 +44,10 @@ def run(choice, boxes, is_valid, threshold):
     return cell(ms.Tensor(np.asarray(boxes, np.float32)), ms.Tensor(np.asarray(is_valid, bool))).asnumpy()
 
 
-@pytest.mark.parametrize(("rows", "count", "extent", "threshold"), [
-    (1, 1, 5, 0.5), (3, 17, 6, 0.5), (2, 300, 40, 0.7), (4, 100, 10, 0.3), (1, 2000, 300, 0.7)])
+@pytest.mark.parametrize(
+    ("rows", "count", "extent", "threshold"),
+    [(1, 1, 5, 0.5), (3, 17, 6, 0.5), (2, 300, 40, 0.7), (4, 100, 10, 0.3), (1, 2000, 300, 0.7)],
+)
 def test_what_is_kept_is_what_a_greedy_loop_keeps(choice, rows, count, extent, threshold):
     boxes = random_boxes(rows, count, extent)
     is_valid = np.random.default_rng(1).uniform(size=(rows, count)) < 0.8
@@ -95,7 +97,7 @@ def test_rows_have_nothing_to_do_with_each_other(choice):
     with choice():
         cell = Nms(0.4)
     for row in range(3):
-        assert np.array_equal(cell(ms.Tensor(boxes[row: row + 1]), ms.Tensor(is_valid[:1])).asnumpy()[0], whole[row])
+        assert np.array_equal(cell(ms.Tensor(boxes[row : row + 1]), ms.Tensor(is_valid[:1])).asnumpy()[0], whole[row])
 
 
 def test_repetition_keeps_the_same(choice):

@@ -21,7 +21,7 @@ from utils.cpu_kernels.operators import (
 torch = pytest.importorskip("torch", reason="PyTorch is the reference")
 functional = torch.nn.functional
 
-VALUES, GRADIENTS = 2e-6, 1e-5   # largest difference over largest value
+VALUES, GRADIENTS = 2e-6, 1e-5  # largest difference over largest value
 
 
 class Weighted(nn.Cell):
@@ -82,13 +82,27 @@ def test_layer_norm(choice, shape):
         cell = LayerNorm(shape[-1], 1e-5)
     cell.gamma.set_data(ms.Tensor(random(shape[-1])))
     cell.beta.set_data(ms.Tensor(random(shape[-1], seed=2)))
-    compare(cell, lambda x, gamma, beta: functional.layer_norm(x, x.shape[-1:], gamma, beta, 1e-5), [random(*shape)],
-            parameters=(cell.gamma, cell.beta))
+    compare(
+        cell,
+        lambda x, gamma, beta: functional.layer_norm(x, x.shape[-1:], gamma, beta, 1e-5),
+        [random(*shape)],
+        parameters=(cell.gamma, cell.beta),
+    )
 
 
-@pytest.mark.parametrize(("shape", "outputs"), [
-    ((1, 1), 1), ((2, 3, 7), 11), ((2, 70, 40), 33), ((64, 32), 64), ((5, 2, 97, 3), 130), ((301, 270), 140),
-    ((2, 5, 33), 300), ((5000, 20), 17)])
+@pytest.mark.parametrize(
+    ("shape", "outputs"),
+    [
+        ((1, 1), 1),
+        ((2, 3, 7), 11),
+        ((2, 70, 40), 33),
+        ((64, 32), 64),
+        ((5, 2, 97, 3), 130),
+        ((301, 270), 140),
+        ((2, 5, 33), 300),
+        ((5000, 20), 17),
+    ],
+)
 def test_linear(choice, shape, outputs):
     with choice:
         cell = Linear(shape[-1], outputs, "normal")
@@ -97,17 +111,19 @@ def test_linear(choice, shape, outputs):
     compare(cell, functional.linear, [random(*shape)], parameters=(cell.weight, cell.bias))
 
 
-@pytest.mark.parametrize(("batch", "queries", "keys", "heads", "width"), [
-    (1, 1, 1, 1, 1), (2, 37, 13, 3, 5), (1, 200, 70, 2, 32), (2, 100, 100, 1, 64)])
+@pytest.mark.parametrize(
+    ("batch", "queries", "keys", "heads", "width"),
+    [(1, 1, 1, 1, 1), (2, 37, 13, 3, 5), (1, 200, 70, 2, 32), (2, 100, 100, 1, 64)],
+)
 def test_attention(choice, batch, queries, keys, heads, width):
     def reference(*tokens):
         q, k, v = (item.reshape(batch, -1, heads, width).transpose(1, 2) for item in tokens)
-        probabilities = torch.softmax(q @ k.transpose(2, 3) * width ** -0.5, -1)
+        probabilities = torch.softmax(q @ k.transpose(2, 3) * width**-0.5, -1)
         return (probabilities @ v).transpose(1, 2).reshape(batch, queries, heads * width)
 
     shapes = ((batch, queries, heads * width), (batch, keys, heads * width), (batch, keys, heads * width))
     with choice:
-        compare(TokenAttention(heads, width ** -0.5), reference, [random(*s, seed=i) for i, s in enumerate(shapes)])
+        compare(TokenAttention(heads, width**-0.5), reference, [random(*s, seed=i) for i, s in enumerate(shapes)])
 
 
 @pytest.mark.parametrize(("batch", "height", "width", "channels"), [(1, 1, 1, 20), (2, 5, 7, 3), (1, 70, 3, 37)])
@@ -121,19 +137,33 @@ def test_depthwise_gelu(choice, batch, height, width, channels):
         cell = DepthwiseGelu(channels, "normal")
     cell.weight.set_data(ms.Tensor(random(channels, 1, 3, 3)))
     cell.bias.set_data(ms.Tensor(random(channels)))
-    compare(cell, reference, [random(batch, height * width, channels)], options=((height, width),),
-            parameters=(cell.weight, cell.bias))
+    compare(
+        cell,
+        reference,
+        [random(batch, height * width, channels)],
+        options=((height, width),),
+        parameters=(cell.weight, cell.bias),
+    )
 
 
-SIZES = [((2, 3, 5, 7), (20, 28)), ((1, 2, 5, 7), (13, 9)), ((1, 4, 9, 8), (4, 3)), ((1, 2, 1, 1), (3, 5)),
-         ((1, 2, 6, 6), (6, 6))]
+SIZES = [
+    ((2, 3, 5, 7), (20, 28)),
+    ((1, 2, 5, 7), (13, 9)),
+    ((1, 4, 9, 8), (4, 3)),
+    ((1, 2, 1, 1), (3, 5)),
+    ((1, 2, 6, 6), (6, 6)),
+]
 
 
 @pytest.mark.parametrize(("shape", "size"), SIZES)
 def test_resize(choice, shape, size):
     with choice:
-        compare(ResizeBilinear(), lambda x: functional.interpolate(x, size=size, mode="bilinear"), [random(*shape)],
-                options=(size,))
+        compare(
+            ResizeBilinear(),
+            lambda x: functional.interpolate(x, size=size, mode="bilinear"),
+            [random(*shape)],
+            options=(size,),
+        )
 
 
 @pytest.mark.parametrize(("shape", "size"), SIZES)
@@ -170,14 +200,19 @@ def test_scores_of_hundreds_do_not_overflow(kernels):
 
 def test_a_batch_of_two_is_two_batches_of_one_to_the_last_bit(kernels):
     tokens, labels = random(2, 70, 24), np.zeros((2, 40, 28), np.int32)
-    cells = (LayerNorm(24, 1e-5), Gelu(), Linear(24, 11, "normal"), lambda x: TokenAttention(3, 0.3)(x, x, x),
-             lambda x: DepthwiseGelu(24, "ones")(x, (10, 7)),
-             lambda x: ResizeBilinear()(x.reshape(-1, 24, 10, 7), (40, 28)),
-             lambda x: SoftmaxCrossEntropy()(x.reshape(-1, 24, 10, 7), ms.Tensor(labels[:x.shape[0]])))
+    cells = (
+        LayerNorm(24, 1e-5),
+        Gelu(),
+        Linear(24, 11, "normal"),
+        lambda x: TokenAttention(3, 0.3)(x, x, x),
+        lambda x: DepthwiseGelu(24, "ones")(x, (10, 7)),
+        lambda x: ResizeBilinear()(x.reshape(-1, 24, 10, 7), (40, 28)),
+        lambda x: SoftmaxCrossEntropy()(x.reshape(-1, 24, 10, 7), ms.Tensor(labels[: x.shape[0]])),
+    )
     for cell in cells:
         whole = cell(ms.Tensor(tokens)).asnumpy()
         for item in range(2):
-            assert np.array_equal(cell(ms.Tensor(tokens[item: item + 1])).asnumpy()[0], whole[item])
+            assert np.array_equal(cell(ms.Tensor(tokens[item : item + 1])).asnumpy()[0], whole[item])
 
 
 def test_kernels_and_stock_operators_have_the_same_parameters(kernels):

@@ -12,7 +12,7 @@ from utils.cpu_kernels.roi_align import STOCK_SAMPLING_RATIO, RoiAlign
 from utils.cpu_kernels.tests.roi_reference import roi_align, roi_align_gradient
 
 HEIGHT, WIDTH, STRIDES = 64, 96, (4, 8, 16)
-TOLERANCE = 2e-5   # of values near 1: coordinates of the atlas have float32's relative error of 6e-8 times 100 pixels
+TOLERANCE = 2e-5  # of values near 1: coordinates of the atlas have float32's relative error of 6e-8 times 100 pixels
 
 
 class Weighted(nn.Cell):
@@ -45,11 +45,11 @@ def random_rois(images=2, count=12):
     generator = np.random.default_rng(2)
     corners = generator.uniform(0, [WIDTH, HEIGHT], (images, count, 2, 2))
     rois = np.concatenate([corners.min(2), corners.max(2)], axis=2).astype(np.float32)
-    rois[:, 0] = (0, 0, WIDTH, HEIGHT)                    # huge, touching every border
-    rois[:, 1] = (30.1, 20.2, 30.6, 20.5)                 # tiny
-    rois[:, 2] = (WIDTH - 3.3, HEIGHT - 2.1, WIDTH, HEIGHT)   # in the last corner
-    rois[:, 3] = (0, 0, 2.2, 3.3)                         # in the first corner, samples before the first pixel
-    rois[:, 4] = (0, 31.1, WIDTH, 32.2)                   # flat
+    rois[:, 0] = (0, 0, WIDTH, HEIGHT)  # huge, touching every border
+    rois[:, 1] = (30.1, 20.2, 30.6, 20.5)  # tiny
+    rois[:, 2] = (WIDTH - 3.3, HEIGHT - 2.1, WIDTH, HEIGHT)  # in the last corner
+    rois[:, 3] = (0, 0, 2.2, 3.3)  # in the first corner, samples before the first pixel
+    rois[:, 4] = (0, 31.1, WIDTH, 32.2)  # flat
     return rois
 
 
@@ -70,8 +70,7 @@ def pooled_and_gradients(cell, features, rois, level, factor, repeats=1):
 def check(choice, features, rois, level, strides, bins, ratio):
     with choice():
         cell = RoiAlign(strides, bins, ratio)
-    factor = np.random.default_rng(3).standard_normal(
-        (level.size, features[0].shape[1], bins, bins)).astype(np.float32)
+    factor = np.random.default_rng(3).standard_normal((level.size, features[0].shape[1], bins, bins)).astype(np.float32)
     pooled, gradients = pooled_and_gradients(cell, features, rois, level, factor)
     ratio = ratio if cell.kernel is not None else ratio or STOCK_SAMPLING_RATIO
     expected, weights = roi_align(features, rois, level, strides, bins, ratio)
@@ -120,7 +119,7 @@ def test_samples_up_to_a_pixel_outside_take_the_border_and_others_are_0(choice):
     expected = np.where((samples >= -1) & (samples <= 3), np.clip(samples, 0, 2), 0).mean()
     pooled, _ = roi_align([feature], rois, [[0]], (1,), 1, 8)
     assert pooled.item() == pytest.approx(expected)
-    if cell.kernel is not None:   # the atlas has one border pixel, and other things beside it
+    if cell.kernel is not None:  # the atlas has one border pixel, and other things beside it
         own = cell((ms.Tensor(feature),), ms.Tensor(rois), ms.Tensor(np.zeros((1, 1), np.int32))).asnumpy()
         assert own.item() == pytest.approx(expected)
 
@@ -165,8 +164,9 @@ def test_the_gradient_is_the_slope(choice):
     direction = [np.random.default_rng(7).standard_normal(feature.shape).astype(np.float32) for feature in features]
 
     def value(step):
-        moved = tuple(ms.Tensor(feature + np.float32(step) * way)
-                      for feature, way in zip(features, direction, strict=True))
+        moved = tuple(
+            ms.Tensor(feature + np.float32(step) * way) for feature, way in zip(features, direction, strict=True)
+        )
         return (cell(moved, ms.Tensor(rois), ms.Tensor(level)).asnumpy().astype(np.float64) * factor).sum()
 
     slope = value(0.5) - value(-0.5)
@@ -188,8 +188,12 @@ def test_a_region_on_no_level_is_0_and_moves_nothing(kernels):
     features = random_features(1, 2, (4,))
     rois = random_rois(1, 6)
     pooled, gradients = pooled_and_gradients(
-        RoiAlign((4,), 7, 2), features, rois, np.array([[-1, 1, 7, -9, 1, 1]], np.int32),
-        np.ones((6, 2, 7, 7), np.float32))
+        RoiAlign((4,), 7, 2),
+        features,
+        rois,
+        np.array([[-1, 1, 7, -9, 1, 1]], np.int32),
+        np.ones((6, 2, 7, 7), np.float32),
+    )
     assert not pooled.any()
     assert not gradients[0].any()
 
@@ -210,14 +214,14 @@ def test_an_image_is_pooled_alike_whatever_the_others_are(choice):
         cell = RoiAlign(STRIDES, 7, 0)
     whole = cell(tuple(map(ms.Tensor, features)), ms.Tensor(rois), ms.Tensor(level)).asnumpy()
     alone = cell(tuple(ms.Tensor(f[1:]) for f in features), ms.Tensor(rois[1:]), ms.Tensor(level[1:])).asnumpy()
-    assert np.array_equal(whole[len(alone):], alone)
+    assert np.array_equal(whole[len(alone) :], alone)
 
 
 @pytest.fixture
 def exported():
     """A cell of stock operators that is to be exported, its inputs and its result."""
     features, rois = random_features(2, 3), random_rois(2)
-    rois[:, 2] = rois[:, 5]   # lengthened, it would leave the map
+    rois[:, 2] = rois[:, 5]  # lengthened, it would leave the map
     level = np.random.default_rng(4).integers(0, len(STRIDES), rois.shape[:2]).astype(np.int32)
     with stock_operators():
         cell = Flat(RoiAlign(STRIDES, 7, 2))

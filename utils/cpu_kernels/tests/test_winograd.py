@@ -10,10 +10,10 @@ torch = pytest.importorskip("torch")
 
 # batch, channels, outputs, height, width
 SHAPES = [
-    (1, 32, 32, 16, 32),     # the smallest
-    (2, 33, 41, 23, 29),     # nothing divides by 4
-    (1, 300, 35, 25, 22),    # more channels than a block of depth
-    (1, 40, 200, 24, 26),    # more outputs than are computed at once
+    (1, 32, 32, 16, 32),  # the smallest
+    (2, 33, 41, 23, 29),  # nothing divides by 4
+    (1, 300, 35, 25, 22),  # more channels than a block of depth
+    (1, 40, 200, 24, 26),  # more outputs than are computed at once
     (1, 36, 34, 1, 530),
     (1, 36, 34, 530, 1),
 ]
@@ -43,8 +43,11 @@ def _error(value, reference):
 @pytest.mark.parametrize("shape", SHAPES)
 def test_values_and_gradients_equal_those_in_double_precision(shape, kernels):
     batch, channels, outputs, height, width = shape
-    arrays = _noise(batch, channels, height, width), _noise(outputs, channels, 3, 3), _noise(
-        batch, outputs, height, width)
+    arrays = (
+        _noise(batch, channels, height, width),
+        _noise(outputs, channels, 3, 3),
+        _noise(batch, outputs, height, width),
+    )
     value, gradient = _value_and_gradient(*arrays)
     images, weight, upstream = (torch.tensor(array).double() for array in arrays)
     assert _error(value, torch.nn.functional.conv2d(images, weight, padding=1)) < 6e-6
@@ -65,5 +68,5 @@ def test_a_batch_gives_the_bits_of_its_images(kernels):
     images, weight, upstream = _noise(3, 33, 23, 29), _noise(40, 33, 3, 3), _noise(3, 40, 23, 29, seed=1)
     together = _value_and_gradient(images, weight, upstream)
     for i in range(3):
-        alone = _value_and_gradient(images[i: i + 1], weight, upstream[i: i + 1])
-        assert all(np.array_equal(part[i: i + 1], own) for part, own in zip(together, alone, strict=True))
+        alone = _value_and_gradient(images[i : i + 1], weight, upstream[i : i + 1])
+        assert all(np.array_equal(part[i : i + 1], own) for part, own in zip(together, alone, strict=True))

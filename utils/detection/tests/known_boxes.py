@@ -25,7 +25,10 @@ class KnowsTheBoxes:
         clock.add(0.5, 0.25)
         found = [self.boxes_of(size) for size in sizes]
         return [
-            Detections(np.asarray(boxes, np.float32).reshape(-1, 4), np.full(len(labels), 0.9, np.float32),
-                       np.asarray(labels, np.int32))
+            Detections(
+                np.asarray(boxes, np.float32).reshape(-1, 4),
+                np.full(len(labels), 0.9, np.float32),
+                np.asarray(labels, np.int32),
+            )
             for boxes, labels in found
         ]

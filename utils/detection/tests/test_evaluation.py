@@ -22,8 +22,15 @@ def split(tmp_path):
     """Three images with 0, 1 and 2 boxes of 40 pixels."""
     root = write_coco(tmp_path / "coco data", {"val2017": 3})
     paths = split_paths(
-        form="coco", split="val2017", coco_root=str(root), instance_set="annotations/instances_{}.json",
-        anno_path="", image_dir="", mindrecord_dir=None, default_folder="RECORDS", prefix="val.mindrecord",
+        form="coco",
+        split="val2017",
+        coco_root=str(root),
+        instance_set="annotations/instances_{}.json",
+        anno_path="",
+        image_dir="",
+        mindrecord_dir=None,
+        default_folder="RECORDS",
+        prefix="val.mindrecord",
     )
     return open_split(paths, None, num_shards=1)
 
@@ -33,9 +40,9 @@ def evaluator_of(split, leave_out=(), workers=ALONE):
     content = json.loads(split.annotation_file.read_text())
     rows = [row for row in content["annotations"] if row["id"] not in leave_out]
     labels = {category: index for index, category in enumerate(split.records.category_ids)}
-    by_image = iter([
-        [row for row in rows if row["image_id"] == image["id"]] for image in workers.share(content["images"])
-    ])
+    by_image = iter(
+        [[row for row in rows if row["image_id"] == image["id"]] for image in workers.share(content["images"])]
+    )
 
     def boxes_of(_size):
         found = next(by_image)
@@ -43,8 +50,14 @@ def evaluator_of(split, leave_out=(), workers=ALONE):
         return corners, [labels[row["category_id"]] for row in found]
 
     return Evaluator(
-        detector=KnowsTheBoxes(boxes_of), records=split.records, ground_truth=split.ground_truth, inputs=INPUTS,
-        batch_size=2, num_loaders=1, picture_min_score=0.4, workers=workers,
+        detector=KnowsTheBoxes(boxes_of),
+        records=split.records,
+        ground_truth=split.ground_truth,
+        inputs=INPUTS,
+        batch_size=2,
+        num_loaders=1,
+        picture_min_score=0.4,
+        workers=workers,
     )
 
 

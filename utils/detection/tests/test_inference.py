@@ -50,8 +50,11 @@ def test_what_is_found_is_drawn_and_written_with_the_category_ids(pictures, tmp_
 def test_pictures_that_cannot_be_read_at_all_are_a_sentence(pictures, tmp_path):
     with pytest.raises(BadValueError, match="none of the 1 pictures can be read"):
         run(
-            detector_of(lambda _: ([], [])), find_pictures(pictures / "broken.jpg", tmp_path / "out"),
-            tmp_path / "out", CLASSES, 0.4,
+            detector_of(lambda _: ([], [])),
+            find_pictures(pictures / "broken.jpg", tmp_path / "out"),
+            tmp_path / "out",
+            CLASSES,
+            0.4,
         )
     assert not list(tmp_path.rglob("detections.json"))
 
@@ -60,7 +63,6 @@ def test_a_result_does_not_take_the_place_of_a_picture(pictures, tmp_path):
     with pytest.raises(BadValueError, match="would be overwritten"):
         find_pictures(pictures / "broken.jpg", pictures)
     assert len(find_pictures(pictures, pictures / "out")) == 4
-
 
 
 def test_the_summary_counts_and_times():

@@ -15,8 +15,15 @@ INPUTS = InputSettings(128, 128, MEAN, STD)
 def records(tmp_path):
     root = write_coco(tmp_path / "coco data")
     paths = split_paths(
-        form="coco", split="train2017", coco_root=str(root), instance_set="annotations/instances_{}.json",
-        anno_path="", image_dir="", mindrecord_dir=None, default_folder="RECORDS", prefix="train.mindrecord",
+        form="coco",
+        split="train2017",
+        coco_root=str(root),
+        instance_set="annotations/instances_{}.json",
+        anno_path="",
+        image_dir="",
+        mindrecord_dir=None,
+        default_folder="RECORDS",
+        prefix="train.mindrecord",
     )
     return open_split(paths, None, num_shards=2).records
 

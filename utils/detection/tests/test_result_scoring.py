@@ -77,15 +77,18 @@ def test_images_are_known_by_path_or_by_a_name_that_is_the_only_one(tmp_path, tr
     score, _ = scored(tmp_path, truth, ["b/000.jpg", "002.jpg"])
     assert score.num_unannotated == 0
     score, _ = scored(tmp_path, truth, ["000.jpg", "002.jpg"])
-    assert score.num_unannotated == 1   # which of the two it is nobody knows
+    assert score.num_unannotated == 1  # which of the two it is nobody knows
 
 
-@pytest.mark.parametrize(("options", "sentence"), [
-    ({"files": ["x.jpg"]}, r"has none of the 1 images with results: they are x\.jpg, there 000\.jpg"),
-    ({"files": ["002.jpg"], "size": (128, 96)}, "'002.jpg' is 128 x 96 .height x width., but .* has 96 x 128"),
-    ({"files": ["002.jpg"], "category_ids": (3, 9)}, "'red' with category id 9, which .* its ids are 3, 7"),
-    ({"files": ["002.jpg"], "names": ("red", "blue")}, "category id 3 is 'red' for 'net.mindir' and 'blue' in"),
-])
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"files": ["x.jpg"]}, r"has none of the 1 images with results: they are x\.jpg, there 000\.jpg"),
+        ({"files": ["002.jpg"], "size": (128, 96)}, "'002.jpg' is 128 x 96 .height x width., but .* has 96 x 128"),
+        ({"files": ["002.jpg"], "category_ids": (3, 9)}, "'red' with category id 9, which .* its ids are 3, 7"),
+        ({"files": ["002.jpg"], "names": ("red", "blue")}, "category id 3 is 'red' for 'net.mindir' and 'blue' in"),
+    ],
+)
 def test_results_of_other_images_or_classes_are_a_sentence(tmp_path, truth, options, sentence):
     with pytest.raises(BadValueError, match=sentence):
         scored(tmp_path, truth, **options)
@@ -98,7 +101,8 @@ def test_lines_of_text_give_the_same_as_a_coco_file(tmp_path, truth):
         open_annotations(data / "val2017.txt", None, ("red", "blue"))
     content = open_annotations(data / "val2017.txt", data / "val2017", ("red", "blue"))
     assert [(image["file_name"], image["height"], image["width"]) for image in content["images"]] == [
-        (f"00{number}.jpg", *SIZE) for number in range(3)]
+        (f"00{number}.jpg", *SIZE) for number in range(3)
+    ]
     assert len(content["annotations"]) == 3
 
 

@@ -11,9 +11,15 @@ from utils.model_utils.errors import BadValueError, MissingPathError
 
 def _paths(root, folder=None, split="train2017", **changes):
     values = {
-        "form": "coco", "split": split, "coco_root": root and str(root), "anno_path": "", "image_dir": "",
-        "instance_set": "annotations/instances_{}.json", "mindrecord_dir": folder and str(folder),
-        "default_folder": "RECORDS", "prefix": f"{split}.mindrecord",
+        "form": "coco",
+        "split": split,
+        "coco_root": root and str(root),
+        "anno_path": "",
+        "image_dir": "",
+        "instance_set": "annotations/instances_{}.json",
+        "mindrecord_dir": folder and str(folder),
+        "default_folder": "RECORDS",
+        "prefix": f"{split}.mindrecord",
     }
     return split_paths(**{**values, **changes})
 

@@ -9,8 +9,11 @@ def _greedy(boxes, scores, labels, max_iou):
     kept = []
     for index in np.argsort(-scores, kind="stable"):
         for other in kept:
-            shared = np.prod(np.maximum(np.minimum(boxes[index, 2:], boxes[other, 2:])
-                                        - np.maximum(boxes[index, :2], boxes[other, :2]), 0))
+            shared = np.prod(
+                np.maximum(
+                    np.minimum(boxes[index, 2:], boxes[other, 2:]) - np.maximum(boxes[index, :2], boxes[other, :2]), 0
+                )
+            )
             areas = np.prod(boxes[[index, other], 2:] - boxes[[index, other], :2], axis=1)
             if labels[index] == labels[other] and shared / (areas.sum() - shared) > max_iou:
                 break

@@ -38,8 +38,15 @@ class IdSample:
 def records(tmp_path_factory):
     root = write_coco(tmp_path_factory.mktemp("source") / "coco", {"train2017": NUM_IMAGES})
     paths = split_paths(
-        form="coco", split="train2017", coco_root=str(root), instance_set="annotations/instances_{}.json",
-        anno_path="", image_dir="", mindrecord_dir=None, default_folder="RECORDS", prefix="train.mindrecord",
+        form="coco",
+        split="train2017",
+        coco_root=str(root),
+        instance_set="annotations/instances_{}.json",
+        anno_path="",
+        image_dir="",
+        mindrecord_dir=None,
+        default_folder="RECORDS",
+        prefix="train.mindrecord",
     )
     return open_split(paths, None, num_shards=2).records
 

@@ -7,10 +7,15 @@ import pytest
 from utils.detection.training_warnings import warn_of_cut_boxes, warn_of_random_weights
 
 
-@pytest.mark.parametrize(("frozen_stages", "has_frozen_norms", "keys"), [
-    (0, False, []), (1, False, ["frozen_stages"]), (0, True, ["norm_statistics"]),
-    (2, True, ["frozen_stages", "norm_statistics"]),
-])
+@pytest.mark.parametrize(
+    ("frozen_stages", "has_frozen_norms", "keys"),
+    [
+        (0, False, []),
+        (1, False, ["frozen_stages"]),
+        (0, True, ["norm_statistics"]),
+        (2, True, ["frozen_stages", "norm_statistics"]),
+    ],
+)
 def test_frozen_random_weights_are_named_by_their_keys(caplog, frozen_stages, has_frozen_norms, keys):
     warn_of_random_weights(frozen_stages, has_frozen_norms)
     assert [message.split()[0] for message in caplog.messages] == keys

@@ -25,13 +25,22 @@ def write_coco(root: Path, splits: dict[str, int] = SPLITS) -> Path:
                 category, _, colour = CATEGORIES[number]
                 x, y = (int(v) for v in generator.integers(0, 50, 2))
                 cv2.rectangle(image, (x, y), (x + 39, y + 39), colour, -1)
-                annotations.append({
-                    "id": len(annotations) + 1, "image_id": 100 + index, "category_id": category, "iscrowd": 0,
-                    "bbox": [x, y, 40, 40], "area": 1600,
-                })
+                annotations.append(
+                    {
+                        "id": len(annotations) + 1,
+                        "image_id": 100 + index,
+                        "category_id": category,
+                        "iscrowd": 0,
+                        "bbox": [x, y, 40, 40],
+                        "area": 1600,
+                    }
+                )
             cv2.imwrite(str(root / split / f"{index:03d}.jpg"), image)
-        content = {"images": images, "annotations": annotations,
-                   "categories": [{"id": category, "name": name} for category, name, _ in CATEGORIES]}
+        content = {
+            "images": images,
+            "annotations": annotations,
+            "categories": [{"id": category, "name": name} for category, name, _ in CATEGORIES],
+        }
         (root / "annotations" / f"instances_{split}.json").write_text(json.dumps(content))
     return root
 

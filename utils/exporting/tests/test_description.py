@@ -16,11 +16,14 @@ from utils.model_utils.errors import BadStateError, BadValueError, MissingPathEr
 
 def description(file="net.b0.mindir", file_format="MINDIR"):
     return ModelDescription(
-        suite="tiny", file=file, file_format=file_format,
+        suite="tiny",
+        file=file,
+        file_format=file_format,
         inputs=(TensorDescription("images", "float32", (None, 3, 32, 64)),),
         outputs=(TensorDescription("boxes", "float32", (None, 7, 4)), TensorDescription("labels", "int32", (None, 7))),
         preprocessing=Preprocessing("RGB", "keep_ratio", 32, 64, (1.0, 2.0, 3.0), (4.0, 5.0, 6.0), "bottom_right"),
-        class_names=("Straße", "sky"), category_ids=(3, 7),
+        class_names=("Straße", "sky"),
+        category_ids=(3, 7),
         postprocessing={"min_score": 0.05, "max_boxes": 100, "anchors_per_level": [4, 2, 1]},
     )
 
@@ -36,8 +39,15 @@ def test_the_file_is_plain_json_with_null_for_any_number_of_images(tmp_path):
     values = json.loads(write_description(tmp_path, description()).read_text(encoding="utf-8"))
     assert values["inputs"] == [{"name": "images", "dtype": "float32", "shape": [None, 3, 32, 64]}]
     assert values["preprocessing"] == {
-        "channel_order": "RGB", "resize": "keep_ratio", "height": 32, "width": 64, "mean": [1.0, 2.0, 3.0],
-        "std": [4.0, 5.0, 6.0], "padding": "bottom_right", "padding_value": 0.0, "rounding": "half_even",
+        "channel_order": "RGB",
+        "resize": "keep_ratio",
+        "height": 32,
+        "width": 64,
+        "mean": [1.0, 2.0, 3.0],
+        "std": [4.0, 5.0, 6.0],
+        "padding": "bottom_right",
+        "padding_value": 0.0,
+        "rounding": "half_even",
     }
     assert (values["class_names"], values["category_ids"]) == (["Straße", "sky"], [3, 7])
     assert values["format_version"] == 1

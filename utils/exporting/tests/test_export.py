@@ -51,7 +51,8 @@ def test_a_mindir_gives_the_networks_outputs(tmp_path):
     model = exported(tmp_path, network=network)
     assert (model.file, model.file_format, model.difference) == (tmp_path / "net.mindir", "MINDIR", 0.0)
     assert model.outputs == (
-        TensorDescription("features", "float32", (2, 64, 4)), TensorDescription("means", "float32", (2, 4)),
+        TensorDescription("features", "float32", (2, 64, 4)),
+        TensorDescription("means", "float32", (2, 4)),
     )
     images = np.random.default_rng(5).normal(size=(2, 3, 8, 8)).astype(np.float32)
     expected = [each.asnumpy() for each in network(ms.Tensor(images))]
@@ -156,8 +157,13 @@ def test_onnx_with_a_dynamic_batch_is_a_sentence(tmp_path):
 
 @pytest.mark.parametrize(
     ("file_format", "device", "chosen"),
-    [("auto", "Ascend", "AIR"), ("auto", "CPU", "MINDIR"), ("auto", "GPU", "MINDIR"), ("ONNX", "CPU", "ONNX"),
-     ("AIR", "Ascend", "AIR")],
+    [
+        ("auto", "Ascend", "AIR"),
+        ("auto", "CPU", "MINDIR"),
+        ("auto", "GPU", "MINDIR"),
+        ("ONNX", "CPU", "ONNX"),
+        ("AIR", "Ascend", "AIR"),
+    ],
 )
 def test_formats(file_format, device, chosen, caplog):
     caplog.set_level(logging.INFO)

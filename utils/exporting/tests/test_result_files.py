@@ -72,17 +72,20 @@ def test_a_short_file_says_how_many_bytes_were_wanted(run):
         results.arrays(results.images[0])
 
 
-@pytest.mark.parametrize(("change", "sentence"), [
-    (lambda values: values.pop("images"), "lacks or misspells a field .*images"),
-    (lambda values: values["images"][0].pop("stem"), "lacks or misspells a field .*stem"),
-    (lambda values: values["outputs"][0].update(dtype="object"), "the type 'object' and shape"),
-    (lambda values: values["outputs"][0].update(dtype="float33"), "the type 'float33' and shape"),
-    (lambda values: values["outputs"][0].update(shape=[-1, 4]), "cannot be read"),
-    (lambda values: values.update(images=[]), "lists no image with results, 1 could not be read"),
-    (lambda values: values["outputs"].pop(), r"gives float32\[2, 4\], float32\[2\], int32\[2\] for each image"),
-    (lambda values: values["outputs"][1].update(shape=[3]), "the results are of another model"),
-    (lambda values: values["outputs"][1].update(dtype="int32"), "the results are of another model"),
-])
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda values: values.pop("images"), "lacks or misspells a field .*images"),
+        (lambda values: values["images"][0].pop("stem"), "lacks or misspells a field .*stem"),
+        (lambda values: values["outputs"][0].update(dtype="object"), "the type 'object' and shape"),
+        (lambda values: values["outputs"][0].update(dtype="float33"), "the type 'float33' and shape"),
+        (lambda values: values["outputs"][0].update(shape=[-1, 4]), "cannot be read"),
+        (lambda values: values.update(images=[]), "lists no image with results, 1 could not be read"),
+        (lambda values: values["outputs"].pop(), r"gives float32\[2, 4\], float32\[2\], int32\[2\] for each image"),
+        (lambda values: values["outputs"][1].update(shape=[3]), "the results are of another model"),
+        (lambda values: values["outputs"][1].update(dtype="int32"), "the results are of another model"),
+    ],
+)
 def test_a_list_that_a_run_did_not_write_is_a_sentence(run, change, sentence):
     edit(run, change)
     with pytest.raises(BadValueError, match=sentence):
@@ -115,14 +118,17 @@ def test_arguments_that_are_missing_or_unknown_are_a_sentence(arguments):
         read_arguments("postprocess.py", "", arguments)
 
 
-@pytest.mark.parametrize(("rounding", "resize", "size", "expected"), [
-    ("half_even", "keep_ratio", (128, 96), (64, 48)),
-    ("half_even", "keep_ratio", (10, 192), (5, 96)),
-    ("half_even", "keep_ratio", (5, 192), (2, 96)),   # 2.5 rows
-    ("half_up", "keep_ratio", (5, 192), (3, 96)),
-    ("half_up", "keep_ratio", (1, 9600), (1, 96)),
-    ("half_even", "stretch", (5, 192), (64, 96)),
-])
+@pytest.mark.parametrize(
+    ("rounding", "resize", "size", "expected"),
+    [
+        ("half_even", "keep_ratio", (128, 96), (64, 48)),
+        ("half_even", "keep_ratio", (10, 192), (5, 96)),
+        ("half_even", "keep_ratio", (5, 192), (2, 96)),  # 2.5 rows
+        ("half_up", "keep_ratio", (5, 192), (3, 96)),
+        ("half_up", "keep_ratio", (1, 9600), (1, 96)),
+        ("half_even", "stretch", (5, 192), (64, 96)),
+    ],
+)
 def test_the_size_that_a_picture_gets(rounding, resize, size, expected):
     rule = Preprocessing("RGB", resize, 64, 96, (0, 0, 0), (1, 1, 1), "none", rounding=rounding)
     assert rule.resized_size(*size) == expected

@@ -33,12 +33,21 @@ SUPER_PODS = {
     "server_count": "2",
     "server_list": [
         {
-            "server_id": "node_0", "host_ip": "172.16.0.100",
-            "device": [{"device_id": "0", "device_ip": "192.168.1.6", "super_device_id": "37748736",
-                        "device_port": "16666", "rank_id": "0"}],
+            "server_id": "node_0",
+            "host_ip": "172.16.0.100",
+            "device": [
+                {
+                    "device_id": "0",
+                    "device_ip": "192.168.1.6",
+                    "super_device_id": "37748736",
+                    "device_port": "16666",
+                    "rank_id": "0",
+                }
+            ],
         },
         {
-            "server_id": "node_1", "host_ip": "172.16.0.101",
+            "server_id": "node_1",
+            "host_ip": "172.16.0.101",
             "device": [{"device_id": "0", "super_device_id": "37748736", "rank_id": "1"}],
         },
     ],
@@ -57,11 +66,19 @@ MODELARTS = {
             "group_name": "job-trainjob",
             "instance_count": "2",
             "instance_list": [
-                {"devices": [{"device_id": "4", "device_ip": "192.1.10.254"},
-                             {"device_id": "5", "device_ip": "192.1.10.253"}],
-                 "pod_name": "job-0", "server_id": "192.168.0.25"},
-                {"devices": [{"device_id": "4", "device_ip": "192.1.11.254"}],
-                 "pod_name": "job-1", "server_id": "192.168.0.26"},
+                {
+                    "devices": [
+                        {"device_id": "4", "device_ip": "192.1.10.254"},
+                        {"device_id": "5", "device_ip": "192.1.10.253"},
+                    ],
+                    "pod_name": "job-0",
+                    "server_id": "192.168.0.25",
+                },
+                {
+                    "devices": [{"device_id": "4", "device_ip": "192.1.11.254"}],
+                    "pod_name": "job-1",
+                    "server_id": "192.168.0.26",
+                },
             ],
         }
     ],
@@ -97,8 +114,12 @@ def tables(draw, templates=("1.0", "1.2", "group_list")):
         numbers = draw(st.lists(st.integers(0, 15), min_size=size, max_size=size, unique=True))
         ranks = draw(st.permutations(range(first_rank[index], first_rank[index] + size)))
         devices = [
-            {"device_id": str(number), "device_ip": f"fd00::{index}:{place}" if is_ipv6 else f"192.{index}.{place}.1",
-             "rank_id": str(rank), "super_device_id": str(1000 * index + place)}
+            {
+                "device_id": str(number),
+                "device_ip": f"fd00::{index}:{place}" if is_ipv6 else f"192.{index}.{place}.1",
+                "rank_id": str(rank),
+                "super_device_id": str(1000 * index + place),
+            }
             for place, (number, rank) in enumerate(zip(numbers, ranks, strict=True))
         ]
         servers.append({"server_id": f"10.0.0.{draw(st.integers(0, 80)) * 3 + index}", "device": devices})
@@ -114,8 +135,12 @@ def _as_servers(template, servers, draw):
     if template == "1.2":
         pod_of = [draw(st.sampled_from("ab")) for _ in servers]
         document["super_pod_list"] = [
-            {"super_pod_id": pod, "server_list": [{"server_id": server["server_id"]} for server, of in
-                                                  zip(servers, pod_of, strict=True) if of == pod]}
+            {
+                "super_pod_id": pod,
+                "server_list": [
+                    {"server_id": server["server_id"]} for server, of in zip(servers, pod_of, strict=True) if of == pod
+                ],
+            }
             for pod in sorted(set(pod_of))
         ]
         return document
@@ -126,14 +151,22 @@ def _as_servers(template, servers, draw):
 
 def _as_groups(servers):
     instances = [
-        {"server_id": server["server_id"], "pod_name": f"pod-{index}",
-         "devices": [{key: device[key] for key in ("device_id", "device_ip")} for device in server["device"]]}
+        {
+            "server_id": server["server_id"],
+            "pod_name": f"pod-{index}",
+            "devices": [{key: device[key] for key in ("device_id", "device_ip")} for device in server["device"]],
+        }
         for index, server in enumerate(servers)
     ]
     cut = (len(instances) + 1) // 2
     groups = [
-        {"group_name": f"group-{index}", "instance_count": str(len(part)), "instance_list": part,
-         "device_count": str(sum(len(instance["devices"]) for instance in part))}
-        for index, part in enumerate((instances[:cut], instances[cut:])) if part
+        {
+            "group_name": f"group-{index}",
+            "instance_count": str(len(part)),
+            "instance_list": part,
+            "device_count": str(sum(len(instance["devices"]) for instance in part)),
+        }
+        for index, part in enumerate((instances[:cut], instances[cut:]))
+        if part
     ]
     return {"group_count": str(len(groups)), "group_list": groups, "status": "completed"}

@@ -13,10 +13,20 @@ def resolves_to(monkeypatch, *found):
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers)
 
 
-@pytest.mark.parametrize(("text", "normal"), [
-    ("10.0.0.1", "10.0.0.1"), ("FD00:0:0::1", "fd00::1"), ("fe80::1%eth0", "fe80::1%eth0"), ("::ffff:1.2.3.4",
-     "::ffff:102:304"), ("fe80::1%../x", None), ("10.0.0.01", None), ("10.0.0", None), ("host", None), ("", None),
-])
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [
+        ("10.0.0.1", "10.0.0.1"),
+        ("FD00:0:0::1", "fd00::1"),
+        ("fe80::1%eth0", "fe80::1%eth0"),
+        ("::ffff:1.2.3.4", "::ffff:102:304"),
+        ("fe80::1%../x", None),
+        ("10.0.0.01", None),
+        ("10.0.0", None),
+        ("host", None),
+        ("", None),
+    ],
+)
 def test_normal_address(text, normal):
     assert addresses.normal_address(text) == normal
 
@@ -41,13 +51,16 @@ def test_a_name_that_resolves_to_loopback_may_be_anybody_s(monkeypatch):
     assert not addresses.resolves_to_own_address("node_3")
 
 
-@pytest.mark.parametrize(("found", "chosen"), [
-    (["10.0.0.5"], "10.0.0.5"),
-    (["127.0.1.1", "10.0.0.5"], "10.0.0.5"),
-    (["fd00::5", "10.0.0.5"], "10.0.0.5"),
-    (["::1", "127.0.1.1", "fd00::5"], "fd00::5"),
-    (["::1", "127.0.1.1"], "127.0.1.1"),
-])
+@pytest.mark.parametrize(
+    ("found", "chosen"),
+    [
+        (["10.0.0.5"], "10.0.0.5"),
+        (["127.0.1.1", "10.0.0.5"], "10.0.0.5"),
+        (["fd00::5", "10.0.0.5"], "10.0.0.5"),
+        (["::1", "127.0.1.1", "fd00::5"], "fd00::5"),
+        (["::1", "127.0.1.1"], "127.0.1.1"),
+    ],
+)
 def test_the_server_ip_is_what_the_host_name_resolves_to(monkeypatch, found, chosen):
     resolves_to(monkeypatch, *found)
     assert addresses.own_server_ip() == chosen

@@ -27,8 +27,13 @@ def here(tmp_path):
 
 def run(here, script, *arguments, path=SYSTEM):
     return subprocess.run(
-        [sys.executable, str(ROOM / script), *map(str, arguments)], cwd=here, capture_output=True, text=True,
-        env={**os.environ, "PATH": str(path)}, timeout=60, check=False,
+        [sys.executable, str(ROOM / script), *map(str, arguments)],
+        cwd=here,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PATH": str(path)},
+        timeout=60,
+        check=False,
     )
 
 
@@ -46,16 +51,23 @@ def write(here, name, document):
 
 
 def one_server(server_id, addresses):
-    devices = [{"device_id": str(number), "device_ip": address, "rank_id": str(rank)}
-               for rank, (number, address) in enumerate(addresses.items())]
-    return {"version": "1.0", "server_count": "1", "status": "completed", "server_list": [
-        {"server_id": server_id, "device": devices, "host_nic_ip": "reserve"}]}
+    devices = [
+        {"device_id": str(number), "device_ip": address, "rank_id": str(rank)}
+        for rank, (number, address) in enumerate(addresses.items())
+    ]
+    return {
+        "version": "1.0",
+        "server_count": "1",
+        "status": "completed",
+        "server_list": [{"server_id": server_id, "device": devices, "host_nic_ip": "reserve"}],
+    }
 
 
 def test_hccl_tools_makes_the_documented_file(here, hccn_tool):
     hccn_tool.knows({number: f"192.98.92.{number}" for number in range(8)})
-    done = run(here, "hccl_tools.py", "--device_num", "[0,8)", "--server_ip", "10.0.0.1",
-               path=f"{hccn_tool.folder}:{SYSTEM}")
+    done = run(
+        here, "hccl_tools.py", "--device_num", "[0,8)", "--server_ip", "10.0.0.1", path=f"{hccn_tool.folder}:{SYSTEM}"
+    )
     assert done.returncode == 0, done.stderr
     file = here / "hccl_8p_01234567_10.0.0.1.json"
     assert done.stdout.splitlines() == [
@@ -73,12 +85,21 @@ def test_hccl_tools_makes_the_documented_file(here, hccn_tool):
 
 def test_visible_devices_that_start_at_four(here, hccn_tool):
     hccn_tool.knows(FOUR)
-    done = run(here, "hccl_tools.py", "--device_num", "[0, 2)", "--visible_devices", "4,5,6,7", "--server_ip=10.0.0.2",
-               path=f"{hccn_tool.folder}:{SYSTEM}")
+    done = run(
+        here,
+        "hccl_tools.py",
+        "--device_num",
+        "[0, 2)",
+        "--visible_devices",
+        "4,5,6,7",
+        "--server_ip=10.0.0.2",
+        path=f"{hccn_tool.folder}:{SYSTEM}",
+    )
     assert "visible_devices:['4', '5', '6', '7']\n" in done.stdout
     assert "rank_id:1, device_id:5, device_ip:192.98.92.105\n" in done.stdout
     assert json.loads((here / "hccl_2p_01_10.0.0.2.json").read_text()) == one_server(
-        "10.0.0.2", {4: FOUR[4], 5: FOUR[5]})
+        "10.0.0.2", {4: FOUR[4], 5: FOUR[5]}
+    )
 
 
 def test_sixteen_cards_from_a_file_with_an_ipv6_server(here):
@@ -94,19 +115,28 @@ def test_it_runs_as_a_module(here, hccn_tool):
     hccn_tool.knows({0: "192.98.92.1"})
     environment = {**os.environ, "PATH": f"{hccn_tool.folder}:{SYSTEM}", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-m", "utils.hccl_tools.hccl_tools", "--device_num=[0,1)", "--server_ip=10.0.0.1"], cwd=here,
-        env=environment, capture_output=True, text=True, timeout=60, check=False)
+        [sys.executable, "-m", "utils.hccl_tools.hccl_tools", "--device_num=[0,1)", "--server_ip=10.0.0.1"],
+        cwd=here,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert os.listdir(here) == ["hccl_1p_0_10.0.0.1.json"]
 
 
-@pytest.mark.parametrize(("arguments", "sentence"), [
-    (["--device_num=[3,3)"], "hccl_tools.py: error: --device_num is [3,3), which is empty"),
-    (["--device_num=[5,2)"], "--device_num is [5,2), which is reversed"),
-    (["--device_num=[3,6)"], "device num [3,6) must be in the same group of [0,4) or [4,8)"),
-    (["--server_ip=10.0.0.256"], "--server_ip is '10.0.0.256', wanted an IPv4 or IPv6 address"),
-    (["--server_ip=10.0.0.1"], "Failed to find information for hccl: "),
-])
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--device_num=[3,3)"], "hccl_tools.py: error: --device_num is [3,3), which is empty"),
+        (["--device_num=[5,2)"], "--device_num is [5,2), which is reversed"),
+        (["--device_num=[3,6)"], "device num [3,6) must be in the same group of [0,4) or [4,8)"),
+        (["--server_ip=10.0.0.256"], "--server_ip is '10.0.0.256', wanted an IPv4 or IPv6 address"),
+        (["--server_ip=10.0.0.1"], "Failed to find information for hccl: "),
+    ],
+)
 def test_hccl_tools_refuses_in_one_sentence_and_writes_nothing(here, arguments, sentence):
     assert sentence in sentence_of(run(here, "hccl_tools.py", "--hccn_conf=none", *arguments))
     assert os.listdir(here) == []
@@ -128,9 +158,11 @@ def test_merge_hccl_joins_servers_in_the_order_given(here):
     assert done.stdout == f"Completed: hccl file was save in : {here / 'hccl_2s_4p.json'}\n"
     merged = json.loads((here / "hccl_2s_4p.json").read_text())
     assert (merged["version"], merged["server_count"], merged["status"]) == ("1.0", "2", "completed")
-    assert [(server["server_id"], device["device_id"], device["rank_id"]) for server in merged["server_list"]
-            for device in server["device"]] == [
-        ("10.0.0.1", "6", "0"), ("10.0.0.1", "7", "1"), ("10.0.0.2", "4", "2"), ("10.0.0.2", "5", "3")]
+    assert [
+        (server["server_id"], device["device_id"], device["rank_id"])
+        for server in merged["server_list"]
+        for device in server["device"]
+    ] == [("10.0.0.1", "6", "0"), ("10.0.0.1", "7", "1"), ("10.0.0.2", "4", "2"), ("10.0.0.2", "5", "3")]
     assert {name: (here / name).read_bytes() for name in names} == before
 
 
@@ -154,19 +186,26 @@ def test_merge_hccl_joins_super_nodes(here):
     assert done.returncode == 0, done.stderr
     merged = json.loads((here / "hccl_4s_4p.json").read_text())
     assert [[server["server_id"] for server in pod["server_list"]] for pod in merged["super_pod_list"]] == [
-        ["node_0", "node_2"], ["node_1", "node_3"]]
+        ["node_0", "node_2"],
+        ["node_1", "node_3"],
+    ]
 
 
 MERGE_REFUSALS = {
-    "the same server": (one_server("10.0.0.1", {1: FOUR[5]}), 'b.json: server_list[0].server_id is "10.0.0.1", the same'
-                        " as a.json: server_list[0].server_id"),
-    "the same address": (one_server("10.0.0.2", {0: FOUR[4]}), 'b.json: server_list[0].device[0].device_ip is '
-                         '"192.98.92.104", the same as a.json: server_list[0].device[0].device_ip'),
+    "the same server": (
+        one_server("10.0.0.1", {1: FOUR[5]}),
+        'b.json: server_list[0].server_id is "10.0.0.1", the same as a.json: server_list[0].server_id',
+    ),
+    "the same address": (
+        one_server("10.0.0.2", {0: FOUR[4]}),
+        "b.json: server_list[0].device[0].device_ip is "
+        '"192.98.92.104", the same as a.json: server_list[0].device[0].device_ip',
+    ),
     "another version": (SUPER_PODS, "b.json: template is 1.2 and that of a.json is 1.0"),
     "another template": (MODELARTS, "b.json: template is group_list and that of a.json is 1.0"),
     "a pending one": ({"status": "initializing"}, "status in 'b.json' is \"initializing\" after 0 seconds"),
     "a wrong one": ({**one_server("10.0.0.2", {0: FOUR[5]}), "server_count": "2"}, 'b.json: server_count is "2"'),
-    "other fields": ({**one_server("10.0.0.2", {0: FOUR[5]}), "board": "x"}, "b.json: \"board\" is not what it is in"),
+    "other fields": ({**one_server("10.0.0.2", {0: FOUR[5]}), "board": "x"}, 'b.json: "board" is not what it is in'),
 }
 
 
@@ -186,12 +225,15 @@ def test_merge_hccl_never_writes_over_a_file_that_it_was_given(here):
     assert (here / "hccl_1s_1p.json").read_bytes() == before
 
 
-@pytest.mark.parametrize(("document", "line"), [
-    (TWO_SERVERS, "t.json: template 1.0, completed, 2 servers, 4 devices: sound"),
-    (SUPER_PODS, "t.json: template 1.2, completed, 2 servers, 2 devices: sound"),
-    (MODELARTS, "t.json: template group_list, completed, 2 servers, 3 devices: sound"),
-    (one_server("a", {0: "::1"}), "t.json: template 1.0, completed, 1 server, 1 device: sound"),
-])
+@pytest.mark.parametrize(
+    ("document", "line"),
+    [
+        (TWO_SERVERS, "t.json: template 1.0, completed, 2 servers, 4 devices: sound"),
+        (SUPER_PODS, "t.json: template 1.2, completed, 2 servers, 2 devices: sound"),
+        (MODELARTS, "t.json: template group_list, completed, 2 servers, 3 devices: sound"),
+        (one_server("a", {0: "::1"}), "t.json: template 1.0, completed, 1 server, 1 device: sound"),
+    ],
+)
 def test_check_says_what_the_table_is(here, document, line):
     done = run(here, "check.py", write(here, "t.json", document))
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{line}\n", "")
@@ -201,7 +243,8 @@ def test_check_names_the_wrong_field(here):
     document = example(TWO_SERVERS)
     document["server_list"][1]["device"][0]["rank_id"] = "7"
     assert sentence_of(run(here, "check.py", write(here, "t.json", document))).startswith(
-        'check.py: error: t.json: server_list[1].device[0].rank_id is "7", wanted ranks from 0 to 3')
+        'check.py: error: t.json: server_list[1].device[0].rank_id is "7", wanted ranks from 0 to 3'
+    )
 
 
 def test_check_waits_for_modelarts_with_a_limit(here):
@@ -214,8 +257,9 @@ def test_check_waits_for_modelarts_with_a_limit(here):
 
 def test_check_can_be_interrupted_while_it_waits(here):
     write(here, "t.json", {"status": "initializing"})
-    with subprocess.Popen([sys.executable, str(ROOM / "check.py"), "t.json"], cwd=here, stderr=subprocess.PIPE,
-                          text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, str(ROOM / "check.py"), "t.json"], cwd=here, stderr=subprocess.PIPE, text=True
+    ) as process:
         assert "waiting up to 60 seconds" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=30)[1] == "check.py: interrupted\n"
@@ -237,7 +281,8 @@ def test_translate_says_how_msrun_starts_a_host(here):
     done = run(here, "translate.py", write(here, "t.json", TWO_SERVERS), "--own_address", "10.0.0.2")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[-1] == (
-        "ASCEND_RT_VISIBLE_DEVICES=4,5 msrun --worker_num=4 --local_worker_num=2 --node_rank=1 --master_addr=10.0.0.1")
+        "ASCEND_RT_VISIBLE_DEVICES=4,5 msrun --worker_num=4 --local_worker_num=2 --node_rank=1 --master_addr=10.0.0.1"
+    )
 
 
 def test_translate_finds_this_host_by_an_address_of_its_own(here):
@@ -245,11 +290,13 @@ def test_translate_finds_this_host_by_an_address_of_its_own(here):
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (
         "server 0: 127.0.0.1, devices 3, ranks 0-0 (this host)\n"
-        "ASCEND_RT_VISIBLE_DEVICES=3 msrun --worker_num=1 --local_worker_num=1 --node_rank=0 --master_addr=127.0.0.1\n")
+        "ASCEND_RT_VISIBLE_DEVICES=3 msrun --worker_num=1 --local_worker_num=1 --node_rank=0 --master_addr=127.0.0.1\n"
+    )
 
 
 def test_translate_refuses_a_table_of_other_hosts(here):
     document = example(TWO_SERVERS)
     document["server_list"][0]["server_id"], document["server_list"][1]["server_id"] = "203.0.113.1", "203.0.113.2"
     assert "this host is not in the rank table, whose servers are 203.0.113.1, 203.0.113.2" in sentence_of(
-        run(here, "translate.py", write(here, "t.json", document)))
+        run(here, "translate.py", write(here, "t.json", document))
+    )

@@ -37,11 +37,14 @@ def test_ipv6_is_asked_for_where_ipv4_is_not_complete(hccn_tool, monkeypatch, tm
     assert find_device_ips([0, 1], tmp_path / "none") == ["fd00::1", "fd00::2"]
 
 
-@pytest.mark.parametrize(("answer", "address"), [
-    ("ipaddr:10.0.0.11 / netmask:255.255.255.0\n", "10.0.0.11"),
-    ("\nnetmask:255.255.255.0\nipaddr: 10.0.0.11\n", "10.0.0.11"),
-    ("ipv6 address: fd00::5/64\n", "fd00::5"),
-])
+@pytest.mark.parametrize(
+    ("answer", "address"),
+    [
+        ("ipaddr:10.0.0.11 / netmask:255.255.255.0\n", "10.0.0.11"),
+        ("\nnetmask:255.255.255.0\nipaddr: 10.0.0.11\n", "10.0.0.11"),
+        ("ipv6 address: fd00::5/64\n", "fd00::5"),
+    ],
+)
 def test_forms_of_the_tool_s_answer(hccn_tool, monkeypatch, tmp_path, answer, address):
     monkeypatch.setenv("PATH", f"{hccn_tool.folder}:/usr/bin:/bin")
     (hccn_tool.folder / "3").write_text(answer)

@@ -27,8 +27,7 @@ def test_each_host_of_two():
 
 def test_the_command_line():
     second = plan(TWO_SERVERS, "10.0.0.2")
-    assert second.arguments() == [
-        "--worker_num=4", "--local_worker_num=2", "--node_rank=1", "--master_addr=10.0.0.1"]
+    assert second.arguments() == ["--worker_num=4", "--local_worker_num=2", "--node_rank=1", "--master_addr=10.0.0.1"]
     assert second.environment() == {"ASCEND_RT_VISIBLE_DEVICES": "4,5"}
     assert format_plan(parse_table(TWO_SERVERS, "t.json"), second) == (
         "server 0: 10.0.0.1, devices 0,1, ranks 0-1\n"
@@ -87,10 +86,13 @@ def test_the_only_server_is_this_host_even_in_a_container(monkeypatch, caplog):
     assert "10.0.0.1 is no address of this host" in caplog.text
 
 
-@pytest.mark.parametrize(("own", "sentence"), [
-    ((), "this host is not in the rank table, whose servers are 10.0.0.1, 10.0.0.2: name the one that it is with"),
-    (("10.0.0.1", "10.0.0.2"), "this host has the addresses of several servers of the rank table"),
-])
+@pytest.mark.parametrize(
+    ("own", "sentence"),
+    [
+        ((), "this host is not in the rank table, whose servers are 10.0.0.1, 10.0.0.2: name the one that it is with"),
+        (("10.0.0.1", "10.0.0.2"), "this host has the addresses of several servers of the rank table"),
+    ],
+)
 def test_a_host_that_is_not_told_apart_is_refused(monkeypatch, own, sentence):
     own_names_are(monkeypatch, *own)
     with pytest.raises(BadStateError, match=sentence):

@@ -21,8 +21,16 @@ from utils.model_utils.errors import BadValueError
 NUMBERS = ("device_id", "rank_id", "super_device_id")
 COUNTS = ("server_count", "group_count", "device_count", "instance_count")
 ADDRESSES = ("device_ip", "pod_ip")
-NOT_STRINGS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.just([]), st.just({}),
-                        st.just(["0"]), st.just({"device_id": "0"}))
+NOT_STRINGS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.just([]),
+    st.just({}),
+    st.just(["0"]),
+    st.just({"device_id": "0"}),
+)
 
 
 def read(document):
@@ -79,9 +87,9 @@ def test_a_cluster_made_written_read_merged_and_translated_keeps_every_rank(host
     for index, (server_id, _) in enumerate(hosts):
         plan = plan_msrun(whole, own_address=server_id)
         assert (plan.worker_num, plan.node_rank, plan.master_addr) == (len(ranks), index, hosts[0][0])
-        assert [(plan.node_rank * plan.local_worker_num + local, number)
-                for local, number in enumerate(plan.device_ids)] == \
-               [(device.rank_id, device.device_id) for device in whole.servers[index].devices]
+        assert [
+            (plan.node_rank * plan.local_worker_num + local, number) for local, number in enumerate(plan.device_ids)
+        ] == [(device.rank_id, device.device_id) for device in whole.servers[index].devices]
 
 
 @settings(max_examples=80, deadline=None)
@@ -110,8 +118,11 @@ def test_a_leaf_that_is_no_string_is_named(data):
 @given(st.data())
 def test_a_leaf_with_a_wrong_text_is_named(data):
     document = data.draw(tables())
-    path, container, key = data.draw(st.sampled_from(
-        [leaf for leaf in leaves(document) if leaf[2] != "host_nic_ip" and ".server_list[" not in leaf[0]]))
+    path, container, key = data.draw(
+        st.sampled_from(
+            [leaf for leaf in leaves(document) if leaf[2] != "host_nic_ip" and ".server_list[" not in leaf[0]]
+        )
+    )
     container[key] = data.draw(wrong_texts(key))
     with pytest.raises(BadValueError) as error:
         read(document)
@@ -123,9 +134,15 @@ def test_a_leaf_with_a_wrong_text_is_named(data):
 def test_a_leaf_that_is_missing_is_named(data):
     document = data.draw(tables())
     optional = ("host_nic_ip", "pod_ip", "pod_name")
-    path, container, key = data.draw(st.sampled_from(
-        [leaf for leaf in leaves(document) if leaf[2] not in optional
-         and not (leaf[2] == "device_ip" and document.get("version") == "1.2")]))
+    path, container, key = data.draw(
+        st.sampled_from(
+            [
+                leaf
+                for leaf in leaves(document)
+                if leaf[2] not in optional and not (leaf[2] == "device_ip" and document.get("version") == "1.2")
+            ]
+        )
+    )
     del container[key]
     with pytest.raises(BadValueError, match="is missing") as error:
         read(document)

@@ -24,7 +24,8 @@ def test_template_1_0():
     table = read(TWO_SERVERS)
     assert (table.template, table.device_count, table.super_pods) == ("1.0", 4, ())
     assert table.servers[1] == Server(
-        "10.0.0.2", (Device(4, 2, "192.98.2.8"), Device(5, 3, "192.98.2.9")), {"host_nic_ip": "reserve"})
+        "10.0.0.2", (Device(4, 2, "192.98.2.8"), Device(5, 3, "192.98.2.9")), {"host_nic_ip": "reserve"}
+    )
     assert table.as_document() == TWO_SERVERS
 
 
@@ -38,19 +39,20 @@ def test_template_1_2():
 
 def test_ranks_of_a_group_list_follow_the_file():
     table = read(MODELARTS)
-    assert [(server.server_id, device.device_id, device.rank_id) for server in table.servers
-            for device in server.devices] == [("192.168.0.25", 4, 0), ("192.168.0.25", 5, 1), ("192.168.0.26", 4, 2)]
+    assert [
+        (server.server_id, device.device_id, device.rank_id) for server in table.servers for device in server.devices
+    ] == [("192.168.0.25", 4, 0), ("192.168.0.25", 5, 1), ("192.168.0.26", 4, 2)]
 
 
 def test_a_group_list_is_written_as_template_1_0():
     document = read(MODELARTS).as_document()
     assert (document["version"], document["server_count"]) == ("1.0", "2")
     assert document["server_list"][1] == {
-        "server_id": "192.168.0.26", "device": [{"device_id": "4", "device_ip": "192.1.11.254", "rank_id": "2"}],
+        "server_id": "192.168.0.26",
+        "device": [{"device_id": "4", "device_ip": "192.1.11.254", "rank_id": "2"}],
         "pod_name": "job-1",
     }
-    assert [server.names for server in read(document).servers] == [
-        ("192.168.0.25", "job-0"), ("192.168.0.26", "job-1")]
+    assert [server.names for server in read(document).servers] == [("192.168.0.25", "job-0"), ("192.168.0.26", "job-1")]
 
 
 def test_fields_that_nobody_knows_are_kept():
@@ -79,17 +81,29 @@ def test_the_address_of_a_server_is_the_one_its_processes_have():
 
 # (path, what to put there, what the sentence says behind the path)
 WRONG = {
-    "number in place of a string": ("server_list/1/device/0/rank_id", 2, 'is 2, wanted a whole number from 0 to'),
+    "number in place of a string": ("server_list/1/device/0/rank_id", 2, "is 2, wanted a whole number from 0 to"),
     "device number too high": ("server_list/0/device/1/device_id", "16", 'is "16", wanted a whole number from 0 to 15'),
     "rank too high": ("server_list/1/device/1/rank_id", "4", 'is "4", wanted ranks from 0 to 3'),
-    "rank twice": ("server_list/1/device/0/rank_id", "1",
-                   'is "1", the same as t.json: server_list[0].device[1].rank_id'),
-    "device twice": ("server_list/1/device/1/device_id", "4",
-                     'is "4", the same as t.json: server_list[1].device[0].device_id'),
-    "address twice": ("server_list/1/device/1/device_ip", "192.98.1.8",
-                      'is "192.98.1.8", the same as t.json: server_list[0].device[0].device_ip'),
-    "server twice": ("server_list/1/server_id", "10.0.0.1",
-                     'is "10.0.0.1", the same as t.json: server_list[0].server_id'),
+    "rank twice": (
+        "server_list/1/device/0/rank_id",
+        "1",
+        'is "1", the same as t.json: server_list[0].device[1].rank_id',
+    ),
+    "device twice": (
+        "server_list/1/device/1/device_id",
+        "4",
+        'is "4", the same as t.json: server_list[1].device[0].device_id',
+    ),
+    "address twice": (
+        "server_list/1/device/1/device_ip",
+        "192.98.1.8",
+        'is "192.98.1.8", the same as t.json: server_list[0].device[0].device_ip',
+    ),
+    "server twice": (
+        "server_list/1/server_id",
+        "10.0.0.1",
+        'is "10.0.0.1", the same as t.json: server_list[0].server_id',
+    ),
     "mixed families": ("server_list/1/device/1/device_ip", "fd00::1", 'is "fd00::1" and t.json: server_list[0]'),
     "no address": ("server_list/0/device/0/device_ip", "192.98.1", 'is "192.98.1", wanted an IPv4 or IPv6 address'),
     "half an address": ("server_list/0/server_id", "10.0.0", 'is "10.0.0", wanted an IPv4 or IPv6 address or a host'),
@@ -140,12 +154,15 @@ def test_two_spellings_of_an_address_are_one():
     assert 'server_list[1].server_id is "FD00:0:0::1", the same as' in refusal(document)
 
 
-@pytest.mark.parametrize(("document", "sentence"), [
-    ([], "t.json: the document is an empty list, wanted an object"),
-    ({"status": "completed"}, "t.json: version is missing"),
-    ({}, "t.json: status is missing"),
-    ({**TWO_SERVERS, "group_list": []}, "server_list and group_list are both there"),
-])
+@pytest.mark.parametrize(
+    ("document", "sentence"),
+    [
+        ([], "t.json: the document is an empty list, wanted an object"),
+        ({"status": "completed"}, "t.json: version is missing"),
+        ({}, "t.json: status is missing"),
+        ({**TWO_SERVERS, "group_list": []}, "server_list and group_list are both there"),
+    ],
+)
 def test_documents_that_are_no_table(document, sentence):
     assert sentence in refusal(document)
 
@@ -159,14 +176,17 @@ def test_super_nodes_hold_the_servers_of_the_table_once():
     del document["super_pod_list"][1]
     assert 'server_list[1].server_id is "node_1", which no super_pod_list names' in refusal(document)
     document["super_pod_list"][0]["server_list"].append({"server_id": "node_1"})
-    assert "server_list[1].device[0].super_device_id is \"37748736\", the same as" in refusal(document)
+    assert 'server_list[1].device[0].super_device_id is "37748736", the same as' in refusal(document)
 
 
-@pytest.mark.parametrize(("field", "sentence"), [
-    ("group_count", 'group_count is "7", wanted "1", the number of groups'),
-    ("device_count", 'group_list[0].device_count is "7", wanted "3", the number of devices in the group'),
-    ("instance_count", 'group_list[0].instance_count is "7", wanted "2", the number of instances'),
-])
+@pytest.mark.parametrize(
+    ("field", "sentence"),
+    [
+        ("group_count", 'group_count is "7", wanted "1", the number of groups'),
+        ("device_count", 'group_list[0].device_count is "7", wanted "3", the number of devices in the group'),
+        ("instance_count", 'group_list[0].instance_count is "7", wanted "2", the number of instances'),
+    ],
+)
 def test_counts_of_a_group_list(field, sentence):
     document = example(MODELARTS)
     (document if field == "group_count" else document["group_list"][0])[field] = "7"

@@ -35,7 +35,8 @@ def test_a_pending_status_is_waited_for(tmp_path, finish, caplog):
     finish(file, TWO_SERVERS)
     assert load_table(file, LONG).device_count == 4
     assert [record.getMessage() for record in caplog.records] == [
-        f"status in '{file}' is \"initializing\": waiting up to 60 seconds for the platform to complete it"]
+        f"status in '{file}' is \"initializing\": waiting up to 60 seconds for the platform to complete it"
+    ]
 
 
 @pytest.mark.parametrize("before", [None, "", '{"status": "compl', '{"status": "initializing", "group_count": "1"}'])
@@ -47,9 +48,14 @@ def test_in_modelarts_folder_the_file_may_come_later(tmp_path, finish, before):
     assert load_table(tmp_path, LONG).template == "group_list"
 
 
-@pytest.mark.parametrize(("before", "what"), [
-    (None, "is missing"), ('{"status": "co', "is not complete JSON"), ('{"status": "initializing"}', '"initializing"'),
-])
+@pytest.mark.parametrize(
+    ("before", "what"),
+    [
+        (None, "is missing"),
+        ('{"status": "co', "is not complete JSON"),
+        ('{"status": "initializing"}', '"initializing"'),
+    ],
+)
 def test_the_waiting_has_a_limit(tmp_path, before, what):
     if before is not None:
         (tmp_path / "jobstart_hccl.json").write_text(before)
@@ -65,15 +71,18 @@ def test_without_waiting_a_pending_table_is_refused_at_once(tmp_path):
         load_table(tmp_path / "t.json")
 
 
-@pytest.mark.parametrize(("content", "sentence"), [
-    (b"", "is not JSON"),
-    (b'{"status": "completed"', "is not JSON"),
-    (b"[" * 100_000, "nested too deeply"),
-    (b"\xff\xfe{}", "is not UTF-8 text"),
-    (b'{"status": "failed"}', 'status is "failed", wanted "completed"'),
-    (b'{"status": "completed", "status": "completed"}', "key \"status\" stands twice in one object"),
-    (b"12", "the document is 12, wanted an object"),
-])
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "is not JSON"),
+        (b'{"status": "completed"', "is not JSON"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"\xff\xfe{}", "is not UTF-8 text"),
+        (b'{"status": "failed"}', 'status is "failed", wanted "completed"'),
+        (b'{"status": "completed", "status": "completed"}', 'key "status" stands twice in one object'),
+        (b"12", "the document is 12, wanted an object"),
+    ],
+)
 def test_a_broken_file_is_refused_without_waiting(tmp_path, content, sentence):
     (tmp_path / "t.json").write_bytes(content)
     start = time.monotonic()

@@ -18,10 +18,13 @@ distribute OPTIONS --needs=DATA:folder:data -- "$@"
 """
 LAUNCHERS = {
     "both.sh": "--devices=DEVICE_NUM,RANK_TABLE_FILE --command=suite/train.py --folder='LOG{}' --log=log.txt",
-    "gpu.sh": ("--devices=DEVICE_NUM --device_target=GPU --command=suite/train.py --folder=run_distribute_train "
-               "--log='log{}'"),
-    "ascend.sh": ("--devices=RANK_TABLE_FILE --device_target=Ascend --command=suite/train.py "
-                  "--folder='train_parallel{}' --log=log"),
+    "gpu.sh": (
+        "--devices=DEVICE_NUM --device_target=GPU --command=suite/train.py --folder=run_distribute_train --log='log{}'"
+    ),
+    "ascend.sh": (
+        "--devices=RANK_TABLE_FILE --device_target=Ascend --command=suite/train.py "
+        "--folder='train_parallel{}' --log=log"
+    ),
 }
 # Tells how it was called, works for a while, and takes a second to save when it is asked to stop.
 RECORDER = """
@@ -129,18 +132,34 @@ class Place:
 
     def environment(self, **variables):
         inherited = {name: text for name, text in os.environ.items() if not name.startswith(("MS_", "RANK_"))}
-        return {**inherited, "PYTHON": str(self.tree / "bin" / "python"), "PYTHONPATH": str(self.tree / "stand_in"),
-                "FOREGROUND": "1", **variables}
+        return {
+            **inherited,
+            "PYTHON": str(self.tree / "bin" / "python"),
+            "PYTHONPATH": str(self.tree / "stand_in"),
+            "FOREGROUND": "1",
+            **variables,
+        }
 
     def run(self, script, *arguments, **variables):
         return subprocess.run(
-            self.command(script, *arguments), cwd=self.here, env=self.environment(**variables), capture_output=True,
-            text=True, timeout=60, check=False)
+            self.command(script, *arguments),
+            cwd=self.here,
+            env=self.environment(**variables),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
 
     def start(self, script, *arguments, **variables):
         return subprocess.Popen(
-            self.command(script, *arguments), cwd=self.here, env=self.environment(**variables),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            self.command(script, *arguments),
+            cwd=self.here,
+            env=self.environment(**variables),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def call(self, rank, folder="LOG{}"):
         path = self.here / folder.format(rank) / f"call{rank}.json"
@@ -150,8 +169,11 @@ class Place:
     def left(self, name=""):
         """Numbers of the processes that have this folder in their environment, and a name among their arguments."""
         found = [int(number) for number in filter(str.isdigit, os.listdir("/proc")) if name in read(number, "cmdline")]
-        return [pid for pid in found if f"LAUNCH_JOB={self.here}" in read(pid, "environ") and ") Z " not in read(
-            pid, "stat")]
+        return [
+            pid
+            for pid in found
+            if f"LAUNCH_JOB={self.here}" in read(pid, "environ") and ") Z " not in read(pid, "stat")
+        ]
 
 
 def read(pid, file):
@@ -170,4 +192,4 @@ def wait_for(condition, seconds=20):
 
 @pytest.fixture()
 def place(tree, tmp_path):
-    return Place(tree, tmp_path / "it's \"here\"")
+    return Place(tree, tmp_path / 'it\'s "here"')

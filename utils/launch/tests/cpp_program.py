@@ -24,7 +24,8 @@ def require_program(suite: str) -> Path:
 
     def run(command):
         finished = subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=BUILD_SECONDS, check=False)
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=BUILD_SECONDS, check=False
+        )
         output.append(finished.stdout)
         return finished.returncode
 
@@ -40,8 +41,12 @@ def require_program(suite: str) -> Path:
 def run_infer_310(suite: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess:
     """Calls a suite's launcher in a folder."""
     return subprocess.run(
-        ["bash", str(ROOT / suite / "scripts" / "run_infer_310.sh"), *map(str, arguments)], cwd=cwd,
-        capture_output=True, text=True, timeout=BUILD_SECONDS, check=False,
+        ["bash", str(ROOT / suite / "scripts" / "run_infer_310.sh"), *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=BUILD_SECONDS,
+        check=False,
         env={**os.environ, "PYTHON": sys.executable},
     )
 
@@ -52,6 +57,11 @@ def run_postprocess(suite: str, *arguments: str, cwd: Path) -> subprocess.Comple
     blocked.mkdir(exist_ok=True)
     (blocked / "mindspore.py").write_text("raise ImportError('there is MindSpore Lite only')\n")
     return subprocess.run(
-        [sys.executable, str(ROOT / suite / "postprocess.py"), *map(str, arguments)], cwd=cwd, capture_output=True,
-        text=True, timeout=100, check=False, env={**os.environ, "PYTHONPATH": str(blocked)},
+        [sys.executable, str(ROOT / suite / "postprocess.py"), *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(blocked)},
     )

@@ -26,7 +26,7 @@ WITHOUT_DEVICE = (
 @pytest.fixture()
 def place(tmp_path, monkeypatch):
     """A working directory with one of everything, beside a suite with a configuration."""
-    here = tmp_path / "it's \"here\""
+    here = tmp_path / 'it\'s "here"'
     (here / "-data").mkdir(parents=True)
     (here / "net.ckpt").write_text("x")
     (here / "-data" / "instances_val2017.json").write_text("{}")
@@ -46,9 +46,13 @@ def test_positions_become_keys_and_paths_absolute(place):
     assert arguments.device_id == 3
     assert arguments.run_dir is None
     assert arguments.settings == (
-        f"--config_path={place.parent / 'suite' / 'config' / 'b0.yaml'}", f"--pre_trained={place / 'net.ckpt'}",
-        f"--data_path={place / '-data'}", f"--instance_set={place / '-data' / 'instances_{}.json'}",
-        f"--output_path={place / 'out'}", "--run_eval=False", "--lr=1",
+        f"--config_path={place.parent / 'suite' / 'config' / 'b0.yaml'}",
+        f"--pre_trained={place / 'net.ckpt'}",
+        f"--data_path={place / '-data'}",
+        f"--instance_set={place / '-data' / 'instances_{}.json'}",
+        f"--output_path={place / 'out'}",
+        "--run_eval=False",
+        "--lr=1",
     )
 
 
@@ -72,20 +76,23 @@ def test_usage_names_what_may_be_left_out():
     assert usage("run.sh", POSITIONALS[:2]) == "usage: run.sh DEVICE_ID CONFIG_FILE [CKPT_PATH] [--key=value]..."
 
 
-@pytest.mark.parametrize(("given", "sentence"), [
-    ((), "0 arguments, wanted 2 to 7; usage: run.sh DEVICE_ID CONFIG_FILE"),
-    (("0",), "1 arguments, wanted 2 to 7"),
-    (("0", *"1234567"), "8 arguments, wanted 2 to 7"),
-    (("first", "config/b0.yaml"), "DEVICE_ID is 'first', wanted the number of a device"),
-    (("-1", "config/b0.yaml"), "DEVICE_ID is '-1'"),
-    (("0", ""), "CONFIG_FILE is empty"),
-    (("0", "absent.yaml"), "CONFIG_FILE 'absent.yaml' does not exist, wanted a file"),
-    (("0", "-data"), "CONFIG_FILE '-data' is no file"),
-    (("0", "config/b0.yaml", "-data"), "CKPT_PATH '-data' is no file, wanted a file"),
-    (("0", "config/b0.yaml", "net.ckpt", "net.ckpt"), "DATA 'net.ckpt' is no folder, wanted a folder"),
-    (("0", "config/b0.yaml", "", "", "absent/instances_{}.json"), "there is no folder '.*absent'"),
-    (("0", "config/b0.yaml", "", "", "-data/absent.json"), "ANN_FILE '-data/absent.json' does not exist"),
-])
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ((), "0 arguments, wanted 2 to 7; usage: run.sh DEVICE_ID CONFIG_FILE"),
+        (("0",), "1 arguments, wanted 2 to 7"),
+        (("0", *"1234567"), "8 arguments, wanted 2 to 7"),
+        (("first", "config/b0.yaml"), "DEVICE_ID is 'first', wanted the number of a device"),
+        (("-1", "config/b0.yaml"), "DEVICE_ID is '-1'"),
+        (("0", ""), "CONFIG_FILE is empty"),
+        (("0", "absent.yaml"), "CONFIG_FILE 'absent.yaml' does not exist, wanted a file"),
+        (("0", "-data"), "CONFIG_FILE '-data' is no file"),
+        (("0", "config/b0.yaml", "-data"), "CKPT_PATH '-data' is no file, wanted a file"),
+        (("0", "config/b0.yaml", "net.ckpt", "net.ckpt"), "DATA 'net.ckpt' is no folder, wanted a folder"),
+        (("0", "config/b0.yaml", "", "", "absent/instances_{}.json"), "there is no folder '.*absent'"),
+        (("0", "config/b0.yaml", "", "", "-data/absent.json"), "ANN_FILE '-data/absent.json' does not exist"),
+    ],
+)
 def test_what_cannot_be_used_is_a_sentence(given, sentence, place):
     with pytest.raises(UserError, match=sentence):
         read(*given)
@@ -100,14 +107,18 @@ def test_a_word_picks_a_configuration_of_the_suite_and_a_flag_behind_comes_later
     """The last of two --config_path counts, so that the user's own is the one that is read."""
     arguments = read_without_device("net.ckpt", "large", "--config_path=own.yaml")
     assert arguments.settings == (
-        f"--pre_trained={place / 'net.ckpt'}", f"--config_path={place.parent / 'suite' / 'config' / 'b5.yaml'}",
-        "--backbone=large", "--config_path=own.yaml",
+        f"--pre_trained={place / 'net.ckpt'}",
+        f"--config_path={place.parent / 'suite' / 'config' / 'b5.yaml'}",
+        "--backbone=large",
+        "--config_path=own.yaml",
     )
 
 
 def test_a_needed_argument_may_be_empty_where_its_kind_says_so_and_one_text_may_be_two_keys(place):
     assert read_without_device("", "small", "-data/{}.txt").settings[1:] == (
-        "--backbone=small", f"--instance_set={place / '-data' / '{}.txt'}", f"--anno_path={place / '-data' / '{}.txt'}",
+        "--backbone=small",
+        f"--instance_set={place / '-data' / '{}.txt'}",
+        f"--anno_path={place / '-data' / '{}.txt'}",
     )
 
 
@@ -119,12 +130,15 @@ def test_without_the_argument_the_environment_names_the_device(text, number, pla
     assert read_without_device("", "small").device_id == number
 
 
-@pytest.mark.parametrize(("given", "sentence"), [
-    (("",), r"1 arguments, wanted 2 to 3; usage: run.sh WEIGHTS NETWORK \[ANN_FILE\] \[--key=value\]"),
-    (("", "medium"), "NETWORK is 'medium', wanted one of small, large"),
-    (("", ""), "NETWORK is empty"),
-    (("absent.ckpt", "small"), "WEIGHTS 'absent.ckpt' does not exist"),
-])
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (("",), r"1 arguments, wanted 2 to 3; usage: run.sh WEIGHTS NETWORK \[ANN_FILE\] \[--key=value\]"),
+        (("", "medium"), "NETWORK is 'medium', wanted one of small, large"),
+        (("", ""), "NETWORK is empty"),
+        (("absent.ckpt", "small"), "WEIGHTS 'absent.ckpt' does not exist"),
+    ],
+)
 def test_without_a_device_too_what_cannot_be_used_is_a_sentence(given, sentence, place):
     with pytest.raises(UserError, match=sentence):
         read_without_device(*given)

@@ -13,8 +13,13 @@ from utils.model_utils.errors import BadStateError
 def root(tmp_path, monkeypatch):
     """A repository with a source of each kind; tools that can only be asked for their version; a cache of its own."""
     folder = tmp_path / "a repository"
-    for name in ("utils/cpp_infer/CMakeLists.txt", "utils/cpp_infer/src/run.cc", "utils/cpp_infer/include/x/run.h",
-                 "utils/cpp_infer/programs/CMakeLists.txt", "nas_fpn/ascend310_infer/main.cc"):
+    for name in (
+        "utils/cpp_infer/CMakeLists.txt",
+        "utils/cpp_infer/src/run.cc",
+        "utils/cpp_infer/include/x/run.h",
+        "utils/cpp_infer/programs/CMakeLists.txt",
+        "nas_fpn/ascend310_infer/main.cc",
+    ):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name)
@@ -50,7 +55,9 @@ def test_the_program_is_built_once_by_cmake(root):
     assert build(root, "nas_fpn", program, run) == 0
     assert program.read_text() == "a program"
     assert [command[:3] for command in commands] == [
-        ["cmake", "-S", str(root / PROGRAMS)], ["cmake", "--build", str(program.parent / "objects")]]
+        ["cmake", "-S", str(root / PROGRAMS)],
+        ["cmake", "--build", str(program.parent / "objects")],
+    ]
     assert commands[1][3:5] == ["--target", "nas_fpn_main"]
     assert build(root, "nas_fpn", program, run) == 0
     assert len(commands) == 2
@@ -78,10 +85,15 @@ def test_what_an_interrupted_build_has_left_is_not_used(root):
     assert not (program.parent / "objects" / "half.o").exists()
 
 
-@pytest.mark.parametrize("name", [
-    "utils/cpp_infer/src/run.cc", "utils/cpp_infer/include/x/run.h", "nas_fpn/ascend310_infer/main.cc",
-    "utils/cpp_infer/src/new.cc",
-])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "utils/cpp_infer/src/run.cc",
+        "utils/cpp_infer/include/x/run.h",
+        "nas_fpn/ascend310_infer/main.cc",
+        "utils/cpp_infer/src/new.cc",
+    ],
+)
 def test_a_changed_source_makes_another_program(root, name):
     before = cached_program(root, "nas_fpn")
     assert cached_program(root, "nas_fpn") == before

@@ -31,12 +31,23 @@ def test_each_rank_has_its_folder_log_variables_and_cores(place):
     cores = []
     for rank in (0, 1):
         call, folder = place.call(rank), place.here / f"LOG{rank}"
-        assert call["argv"] == [f"--run_dir={folder}", "--device_target=CPU", "--run_distribute=True",
-                                f"--data={place.here / 'data'}", "--lr=0.1"]
+        assert call["argv"] == [
+            f"--run_dir={folder}",
+            "--device_target=CPU",
+            "--run_distribute=True",
+            f"--data={place.here / 'data'}",
+            "--lr=0.1",
+        ]
         assert call["cwd"] == str(place.here)
         assert (folder / "log.txt").read_text() == f"rank {rank} at work\nan error of rank {rank}\n"
-        wanted = {"DEVICE_NUM": "2", "RANK_SIZE": "2", "RANK_ID": str(rank), "DEVICE_ID": str(rank),
-                  "MS_ROLE": "MS_WORKER", "PYTHONUNBUFFERED": "1"}
+        wanted = {
+            "DEVICE_NUM": "2",
+            "RANK_SIZE": "2",
+            "RANK_ID": str(rank),
+            "DEVICE_ID": str(rank),
+            "MS_ROLE": "MS_WORKER",
+            "PYTHONUNBUFFERED": "1",
+        }
         assert {name: call["environment"].get(name) for name in wanted} == wanted
         assert call["environment"]["PATH"].split(":")[0] == str(place.tree / "bin")
         assert "RANK_TABLE_FILE" not in call["environment"]
@@ -55,11 +66,11 @@ def test_a_dry_run_prints_what_a_run_would_do_and_starts_nothing(place):
     assert printed.stdout.strip() in run.stdout
     called = json.loads((place.here / "LOG0" / "msrun" / "called.json").read_text())
     lines = printed.stdout.splitlines()
-    assert shlex.split(lines[2])[-len(called["argv"]):] == called["argv"]
+    assert shlex.split(lines[2])[-len(called["argv"]) :] == called["argv"]
     for rank, line in enumerate((lines[4], lines[6])):
         call, words = place.call(rank), shlex.split(line)
-        assert words[-len(call["argv"]):] == call["argv"]
-        variables = dict(word.split("=", 1) for word in words[:-len(call["argv"]) - 2])
+        assert words[-len(call["argv"]) :] == call["argv"]
+        variables = dict(word.split("=", 1) for word in words[: -len(call["argv"]) - 2])
         assert len(variables) == 12
         assert {name: call["environment"][name] for name in variables} == variables
 
@@ -77,9 +88,11 @@ def test_a_worker_that_is_killed_ends_the_job_at_once_with_its_last_lines(is_qui
         assert "error: msrun ended with exit code 1; rank " in errors
     else:
         assert process.returncode == 137
-        assert errors.endswith("rank 1 at work\nan error of rank 1\nerror: rank 1 was ended by SIGKILL, the other "
-                               f"ranks are stopped; its last lines stand above, the others in "
-                               f"'{place.here / 'LOG1' / 'log.txt'}'\n")
+        assert errors.endswith(
+            "rank 1 at work\nan error of rank 1\nerror: rank 1 was ended by SIGKILL, the other "
+            f"ranks are stopped; its last lines stand above, the others in "
+            f"'{place.here / 'LOG1' / 'log.txt'}'\n"
+        )
     assert place.left() == []
 
 
@@ -94,8 +107,10 @@ def test_a_log_that_cannot_be_written_is_one_sentence(place):
     (place.here / "LOG1" / "log.txt").mkdir(parents=True)
     finished = place.run("both.sh", *CPU)
     assert finished.returncode == 2
-    assert finished.stderr == (f"both.sh: error: '{place.here / 'LOG1' / 'log.txt'}' cannot be used (Is a directory); "
-                               "check the folder and that msrun can be run\n")
+    assert finished.stderr == (
+        f"both.sh: error: '{place.here / 'LOG1' / 'log.txt'}' cannot be used (Is a directory); "
+        "check the folder and that msrun can be run\n"
+    )
     assert place.left() == []
 
 
@@ -137,7 +152,7 @@ def test_the_workers_do_not_outlive_msrun(place):
     process = place.start("both.sh", *CPU, RECORDER_SECONDS="50")
     for rank in (0, 1):
         place.call(rank)
-    msrun, = place.left("/bin/msrun")
+    (msrun,) = place.left("/bin/msrun")
     os.kill(msrun, signal.SIGKILL)
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 137
@@ -199,21 +214,25 @@ def test_a_taken_port_is_one_sentence(place):
     assert finished.returncode == 2
     assert finished.stderr == (
         f"both.sh: error: port {port} of 127.0.0.1 cannot be listened on (Address already in use): end the process "
-        "that has it, or choose another one on every host with --master_port=PORT\n")
+        "that has it, or choose another one on every host with --master_port=PORT\n"
+    )
 
 
-@pytest.mark.parametrize(("script", "arguments", "sentence"), [
-    ("both.sh", (), "0 arguments, wanted 3; usage: both.sh DEVICE_NUM RANK_TABLE_FILE DATA [--key=value]..."),
-    ("both.sh", ("0", "cpu", "data"), "DEVICE_NUM is '0', wanted a number of devices from 1 to 4096"),
-    ("both.sh", ("two", "cpu", "data"), "DEVICE_NUM is 'two'"),
-    ("both.sh", ("2", "absent.json", "data"), "rank table '"),
-    ("both.sh", ("2", "cpu", "absent"), "DATA 'absent' does not exist"),
-    ("both.sh", (*CPU, "--master_port=80"), "--master_port is '80', wanted a port from 1024 to 65535"),
-    ("both.sh", (*CPU, "--own_address"), "'--own_address', wanted --own_address=VALUE"),
-    ("both.sh", (*CPU, "--dry_run=1"), "'--dry_run=1', wanted --dry_run"),
-    ("ascend.sh", ("cpu", "data"), "RANK_TABLE_FILE is 'cpu', wanted the path of a rank table"),
-    ("gpu.sh", ("64", "data"), "64 GPU devices were asked for (0,1,"),
-])
+@pytest.mark.parametrize(
+    ("script", "arguments", "sentence"),
+    [
+        ("both.sh", (), "0 arguments, wanted 3; usage: both.sh DEVICE_NUM RANK_TABLE_FILE DATA [--key=value]..."),
+        ("both.sh", ("0", "cpu", "data"), "DEVICE_NUM is '0', wanted a number of devices from 1 to 4096"),
+        ("both.sh", ("two", "cpu", "data"), "DEVICE_NUM is 'two'"),
+        ("both.sh", ("2", "absent.json", "data"), "rank table '"),
+        ("both.sh", ("2", "cpu", "absent"), "DATA 'absent' does not exist"),
+        ("both.sh", (*CPU, "--master_port=80"), "--master_port is '80', wanted a port from 1024 to 65535"),
+        ("both.sh", (*CPU, "--own_address"), "'--own_address', wanted --own_address=VALUE"),
+        ("both.sh", (*CPU, "--dry_run=1"), "'--dry_run=1', wanted --dry_run"),
+        ("ascend.sh", ("cpu", "data"), "RANK_TABLE_FILE is 'cpu', wanted the path of a rank table"),
+        ("gpu.sh", ("64", "data"), "64 GPU devices were asked for (0,1,"),
+    ],
+)
 def test_what_cannot_be_started_is_one_sentence_and_leaves_nothing(script, arguments, sentence, place):
     finished = place.run(script, *arguments)
     assert finished.returncode == 2
@@ -227,16 +246,31 @@ def test_the_ranks_of_a_gpu_share_a_folder_with_a_log_each(place):
     finished = place.run("gpu.sh", "2", "data", "--dry_run")
     folder = place.here / "run_distribute_train"
     assert [f"rank {rank}: folder {folder}, log {folder / f'log{rank}'}" in finished.stdout for rank in (0, 1)] == [
-        True, True]
-    assert finished.stdout.count("--device_target=GPU") == 4   # twice in msrun's command, once in each rank's
+        True,
+        True,
+    ]
+    assert finished.stdout.count("--device_target=GPU") == 4  # twice in msrun's command, once in each rank's
 
 
 def test_a_table_of_two_hosts_is_started_on_each_with_its_ranks(place):
-    servers = [{"server_id": f"203.0.113.{host}", "host_nic_ip": "reserve", "device": [
-        {"device_id": str(number), "device_ip": f"192.98.{host}.{number}", "rank_id": str(4 * host + number - 6)}
-        for number in (2, 3, 4, 5)]} for host in (1, 2)]
-    (place.here / "table.json").write_text(json.dumps({
-        "version": "1.0", "server_count": "2", "server_list": servers, "status": "completed"}))
+    servers = [
+        {
+            "server_id": f"203.0.113.{host}",
+            "host_nic_ip": "reserve",
+            "device": [
+                {
+                    "device_id": str(number),
+                    "device_ip": f"192.98.{host}.{number}",
+                    "rank_id": str(4 * host + number - 6),
+                }
+                for number in (2, 3, 4, 5)
+            ],
+        }
+        for host in (1, 2)
+    ]
+    (place.here / "table.json").write_text(
+        json.dumps({"version": "1.0", "server_count": "2", "server_list": servers, "status": "completed"})
+    )
     finished = place.run("ascend.sh", "table.json", "data", "--own_address=203.0.113.2", "--dry_run")
     assert finished.returncode == 0, finished.stderr
     lines = finished.stdout.splitlines()
@@ -260,4 +294,5 @@ def test_another_run_dir_is_where_the_documented_folders_are_made(place):
 def test_help_is_the_usage(place):
     finished = place.run("gpu.sh", "--help")
     assert finished.stdout == (
-        "usage: gpu.sh DEVICE_NUM DATA [--key=value]... [--dry_run] [--master_port=PORT] [--own_address=IP]\n")
+        "usage: gpu.sh DEVICE_NUM DATA [--key=value]... [--dry_run] [--master_port=PORT] [--own_address=IP]\n"
+    )

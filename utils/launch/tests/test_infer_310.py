@@ -62,7 +62,9 @@ def test_the_stages_leave_their_logs_and_the_result_is_shown(program, place, cap
     assert (here / "acc.log").read_text() == shown
     assert "is built from these sources already" in (here / "build.log").read_text()
     assert (here / "arguments").read_text().splitlines() == [
-        f"--mindir_path={here}/../net.mindir", f"--dataset_path={here}/../coco data/val2017", "--device_id=0",
+        f"--mindir_path={here}/../net.mindir",
+        f"--dataset_path={here}/../coco data/val2017",
+        "--device_id=0",
         "--on_bad_image=fail",
     ]
 
@@ -86,8 +88,9 @@ def test_a_failing_post_processing_ends_with_its_code_and_last_lines(program, pl
 
 def test_a_failing_build_ends_with_its_code_and_last_lines(program, monkeypatch, capfd):
     program.unlink()
-    monkeypatch.setattr(infer_310, "build", lambda root, suite, path, run: run(
-        ["bash", "-c", "echo 'OpenCV is missing'; exit 3"]))
+    monkeypatch.setattr(
+        infer_310, "build", lambda root, suite, path, run: run(["bash", "-c", "echo 'OpenCV is missing'; exit 3"])
+    )
     assert run() == 3
     shown = capfd.readouterr()
     assert "building the C++ program of faster_rcnn, once; log: " in shown.out
@@ -100,16 +103,19 @@ def test_results_go_to_run_dir(program, place):
     assert not list((place / "work here").iterdir())
 
 
-@pytest.mark.parametrize(("arguments", "error", "sentence"), [
-    (("a", "b"), BadValueError, r"2 arguments, wanted 3 or 4; usage: run_infer_310\.sh MINDIR_PATH"),
-    (("../no.mindir", "..", ".."), MissingPathError, "MINDIR_PATH '../no.mindir' does not exist, wanted a file"),
-    (("../net.mindir", "../no", ".."), MissingPathError, "DATA_PATH '../no' does not exist"),
-    (("../net.mindir", "..", "../coco data"), MissingPathError, "ANNO_PATH '../coco data' is no file"),
-    (("../net.mindir", "..", "../net.json", "first"), BadValueError, "DEVICE_ID is 'first', wanted the number"),
-    (("--on_bad_images=skip",), BadValueError, "'--on_bad_images=skip' is no argument here.*on_bad_image"),
-    (("--engine",), BadValueError, "'--engine' is no argument here"),
-    (("../net.mindir", "../work here", "../net.json"), MissingPathError, "no picture .* DATA_PATH"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "error", "sentence"),
+    [
+        (("a", "b"), BadValueError, r"2 arguments, wanted 3 or 4; usage: run_infer_310\.sh MINDIR_PATH"),
+        (("../no.mindir", "..", ".."), MissingPathError, "MINDIR_PATH '../no.mindir' does not exist, wanted a file"),
+        (("../net.mindir", "../no", ".."), MissingPathError, "DATA_PATH '../no' does not exist"),
+        (("../net.mindir", "..", "../coco data"), MissingPathError, "ANNO_PATH '../coco data' is no file"),
+        (("../net.mindir", "..", "../net.json", "first"), BadValueError, "DEVICE_ID is 'first', wanted the number"),
+        (("--on_bad_images=skip",), BadValueError, "'--on_bad_images=skip' is no argument here.*on_bad_image"),
+        (("--engine",), BadValueError, "'--engine' is no argument here"),
+        (("../net.mindir", "../work here", "../net.json"), MissingPathError, "no picture .* DATA_PATH"),
+    ],
+)
 def test_what_cannot_be_used_is_a_sentence(program, arguments, error, sentence):
     with pytest.raises(error, match=sentence):
         run(*arguments)
@@ -136,19 +142,28 @@ def test_a_disk_that_cannot_hold_the_results_is_a_sentence(place, monkeypatch):
         check_disk(job, huge)
 
 
-@pytest.mark.parametrize(("suite", "annotations"), [
-    ("faster_rcnn", "instances.json"), ("nas_fpn", "instances.json"), ("segformer", "labels"),
-])
+@pytest.mark.parametrize(
+    ("suite", "annotations"),
+    [
+        ("faster_rcnn", "instances.json"),
+        ("nas_fpn", "instances.json"),
+        ("segformer", "labels"),
+    ],
+)
 def test_the_launchers_of_the_suites_refuse_from_any_folder(place, suite, annotations):
     """ANNO_PATH is a file for the detectors and a folder for SegFormer; here it is missing."""
     finished = subprocess.run(
         ["bash", str(ROOT / suite / "scripts" / "run_infer_310.sh"), "../net.mindir", "..", annotations],
-        capture_output=True, text=True, check=False, env={**os.environ, "PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHON": sys.executable},
     )
     assert finished.returncode == 2
     kind = "folder" if suite == "segformer" else "file"
-    assert finished.stderr == (f"run_infer_310.sh: error: ANNO_PATH '{annotations}' does not exist, wanted a {kind}: "
-                               "correct the path\n")
+    assert finished.stderr == (
+        f"run_infer_310.sh: error: ANNO_PATH '{annotations}' does not exist, wanted a {kind}: correct the path\n"
+    )
 
 
 def test_of_a_cityscapes_folder_the_split_is_taken(tmp_path):

@@ -49,7 +49,7 @@ def tree(tmp_path_factory):
 @pytest.fixture()
 def here(tmp_path):
     """The caller's folder, with a data set and a checkpoint."""
-    folder = tmp_path / "it's \"here\""
+    folder = tmp_path / 'it\'s "here"'
     for name in ("records", "annotations", "-city scapes"):
         (folder / name).mkdir(parents=True)
     (folder / "net.ckpt").write_text("x")
@@ -59,8 +59,13 @@ def here(tmp_path):
 def launch(tree, here, script, *arguments, **variables):
     environment = {**os.environ, "PYTHON": sys.executable, **variables}
     return subprocess.run(
-        ["bash", os.path.relpath(tree / script, here), *arguments], cwd=here, env=environment, capture_output=True,
-        text=True, timeout=60, check=False,
+        ["bash", os.path.relpath(tree / script, here), *arguments],
+        cwd=here,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 
@@ -70,54 +75,136 @@ def call_of(folder):
 
 CALLS = {
     "nas_fpn/scripts/run_single_train.sh": (
-        ["0", "records"], "LOG0", "log.txt", "train.py", ["--mindrecord_dir=HERE/records"]),
+        ["0", "records"],
+        "LOG0",
+        "log.txt",
+        "train.py",
+        ["--mindrecord_dir=HERE/records"],
+    ),
     "nas_fpn/scripts/run_single_train.sh with all": (
-        ["5", "records", "net.ckpt", "12", "--lr=0.1"], "LOG5", "log.txt", "train.py",
-        ["--mindrecord_dir=HERE/records", "--pre_trained=HERE/net.ckpt", "--pre_trained_epoch_size=12", "--lr=0.1"]),
+        ["5", "records", "net.ckpt", "12", "--lr=0.1"],
+        "LOG5",
+        "log.txt",
+        "train.py",
+        ["--mindrecord_dir=HERE/records", "--pre_trained=HERE/net.ckpt", "--pre_trained_epoch_size=12", "--lr=0.1"],
+    ),
     "nas_fpn/scripts/run_eval.sh": (
-        ["0", "coco", "records", "net.ckpt", "annotations/instances_{}.json"], "eval0", "eval.log", "eval.py",
-        ["--dataset=coco", "--mindrecord_dir=HERE/records", "--checkpoint_path=HERE/net.ckpt",
-         "--instance_set=HERE/annotations/instances_{}.json"]),
+        ["0", "coco", "records", "net.ckpt", "annotations/instances_{}.json"],
+        "eval0",
+        "eval.log",
+        "eval.py",
+        [
+            "--dataset=coco",
+            "--mindrecord_dir=HERE/records",
+            "--checkpoint_path=HERE/net.ckpt",
+            "--instance_set=HERE/annotations/instances_{}.json",
+        ],
+    ),
     "nas_fpn/scripts/run_eval.sh of lines": (
-        ["0", "other", "records", "net.ckpt", "annotations/{}.txt"], "eval0", "eval.log", "eval.py",
-        ["--dataset=other", "--mindrecord_dir=HERE/records", "--checkpoint_path=HERE/net.ckpt",
-         "--anno_path=HERE/annotations/{}.txt"]),
+        ["0", "other", "records", "net.ckpt", "annotations/{}.txt"],
+        "eval0",
+        "eval.log",
+        "eval.py",
+        [
+            "--dataset=other",
+            "--mindrecord_dir=HERE/records",
+            "--checkpoint_path=HERE/net.ckpt",
+            "--anno_path=HERE/annotations/{}.txt",
+        ],
+    ),
     "segformer/scripts/run_standalone_train.sh": (
-        ["1", "config/b0.yaml"], "run_standalone_train_device1", "train.log", "train.py",
-        ["--config_path=SUITE/config/b0.yaml"]),
+        ["1", "config/b0.yaml"],
+        "run_standalone_train_device1",
+        "train.log",
+        "train.py",
+        ["--config_path=SUITE/config/b0.yaml"],
+    ),
     "segformer/scripts/run_standalone_train.sh with all": (
-        ["1", "config/b0.yaml", "-city scapes", "net.ckpt", "False", "--lr=0.1"], "run_standalone_train_device1",
-        "train.log", "train.py",
-        ["--config_path=SUITE/config/b0.yaml", "--data_path=HERE/-city scapes", "--pretrained_ckpt_path=HERE/net.ckpt",
-         "--run_eval=False", "--lr=0.1"]),
+        ["1", "config/b0.yaml", "-city scapes", "net.ckpt", "False", "--lr=0.1"],
+        "run_standalone_train_device1",
+        "train.log",
+        "train.py",
+        [
+            "--config_path=SUITE/config/b0.yaml",
+            "--data_path=HERE/-city scapes",
+            "--pretrained_ckpt_path=HERE/net.ckpt",
+            "--run_eval=False",
+            "--lr=0.1",
+        ],
+    ),
     "segformer/scripts/run_eval.sh": (
-        ["1", "config/b0.yaml", "net.ckpt", "-city scapes"], "run_eval_device1", "eval.log", "eval.py",
-        ["--config_path=SUITE/config/b0.yaml", "--eval_ckpt_path=HERE/net.ckpt", "--data_path=HERE/-city scapes"]),
+        ["1", "config/b0.yaml", "net.ckpt", "-city scapes"],
+        "run_eval_device1",
+        "eval.log",
+        "eval.py",
+        ["--config_path=SUITE/config/b0.yaml", "--eval_ckpt_path=HERE/net.ckpt", "--data_path=HERE/-city scapes"],
+    ),
     "segformer/scripts/run_infer.sh": (
-        ["1", "config/b0.yaml", "net.ckpt", "-city scapes", "out"], "run_infer_device1", "infer.log", "infer.py",
-        ["--config_path=SUITE/config/b0.yaml", "--infer_ckpt_path=HERE/net.ckpt", "--data_path=HERE/-city scapes",
-         "--infer_output_path=HERE/out"]),
+        ["1", "config/b0.yaml", "net.ckpt", "-city scapes", "out"],
+        "run_infer_device1",
+        "infer.log",
+        "infer.py",
+        [
+            "--config_path=SUITE/config/b0.yaml",
+            "--infer_ckpt_path=HERE/net.ckpt",
+            "--data_path=HERE/-city scapes",
+            "--infer_output_path=HERE/out",
+        ],
+    ),
 }
 TARGETS = {"ascend": "Ascend", "gpu": "GPU", "cpu": "CPU"}
-CALLS |= {
-    f"faster_rcnn/scripts/run_standalone_train_{name}.sh": (
-        ["", "res2net_50", "-city scapes"], "train", "log", "train.py",
-        [f"--device_target={target}", "--config_path=SUITE/default_config.yaml", "--backbone=res2net_50",
-         "--coco_root=HERE/-city scapes"]) for name, target in TARGETS.items()
-} | {
-    f"faster_rcnn/scripts/run_eval_{name}.sh": (
-        ["annotations/{}.json", "net.ckpt", "res2net_152", "-city scapes"], "eval", "log", "eval.py",
-        [f"--device_target={target}", "--instance_set=HERE/annotations/{}.json", "--anno_path=HERE/annotations/{}.json",
-         "--checkpoint_path=HERE/net.ckpt", "--config_path=SUITE/default_config_152.yaml", "--backbone=res2net_152",
-         "--coco_root=HERE/-city scapes"]) for name, target in TARGETS.items()
-} | {
-    "faster_rcnn/scripts/run_standalone_train_cpu.sh with all": (
-        ["net.ckpt", "res2net_101", "-city scapes", "records", "--config_path=config/custom.yaml"], "train", "log",
-        "train.py",
-        ["--device_target=CPU", "--pre_trained=HERE/net.ckpt", "--config_path=SUITE/default_config_101.yaml",
-         "--backbone=res2net_101", "--coco_root=HERE/-city scapes", "--mindrecord_dir=HERE/records",
-         "--config_path=config/custom.yaml"]),
-}
+CALLS |= (
+    {
+        f"faster_rcnn/scripts/run_standalone_train_{name}.sh": (
+            ["", "res2net_50", "-city scapes"],
+            "train",
+            "log",
+            "train.py",
+            [
+                f"--device_target={target}",
+                "--config_path=SUITE/default_config.yaml",
+                "--backbone=res2net_50",
+                "--coco_root=HERE/-city scapes",
+            ],
+        )
+        for name, target in TARGETS.items()
+    }
+    | {
+        f"faster_rcnn/scripts/run_eval_{name}.sh": (
+            ["annotations/{}.json", "net.ckpt", "res2net_152", "-city scapes"],
+            "eval",
+            "log",
+            "eval.py",
+            [
+                f"--device_target={target}",
+                "--instance_set=HERE/annotations/{}.json",
+                "--anno_path=HERE/annotations/{}.json",
+                "--checkpoint_path=HERE/net.ckpt",
+                "--config_path=SUITE/default_config_152.yaml",
+                "--backbone=res2net_152",
+                "--coco_root=HERE/-city scapes",
+            ],
+        )
+        for name, target in TARGETS.items()
+    }
+    | {
+        "faster_rcnn/scripts/run_standalone_train_cpu.sh with all": (
+            ["net.ckpt", "res2net_101", "-city scapes", "records", "--config_path=config/custom.yaml"],
+            "train",
+            "log",
+            "train.py",
+            [
+                "--device_target=CPU",
+                "--pre_trained=HERE/net.ckpt",
+                "--config_path=SUITE/default_config_101.yaml",
+                "--backbone=res2net_101",
+                "--coco_root=HERE/-city scapes",
+                "--mindrecord_dir=HERE/records",
+                "--config_path=config/custom.yaml",
+            ],
+        ),
+    }
+)
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -134,7 +221,12 @@ def test_arguments_folders_and_logs_are_those_of_the_page(name, tree, here):
     assert Path(call["script"]) == suite_dir / command
     assert call["cwd"] == str(here)
     assert call["environment"] == {
-        "DEVICE_ID": device, "DEVICE_NUM": "1", "RANK_ID": "0", "RANK_SIZE": "1", "PYTHONUNBUFFERED": "1"}
+        "DEVICE_ID": device,
+        "DEVICE_NUM": "1",
+        "RANK_ID": "0",
+        "RANK_SIZE": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
     assert (here / folder / log).read_text() == "on standard output\non standard error\n"
     assert "on standard output\non standard error\n" in finished.stdout
 
@@ -174,16 +266,19 @@ def test_in_the_foreground_the_exit_code_is_handed_through(code, tree, here):
     assert launch(tree, here, TRAIN, "0", "records", FOREGROUND="1", RECORDER_CODE=str(code)).returncode == code
 
 
-@pytest.mark.parametrize(("signal_number", "code", "text"), [
-    (signal.SIGTERM, 143, "asked to stop"), (signal.SIGHUP, 143, "asked to stop"), (signal.SIGINT, 1, "KeyboardInt")])
+@pytest.mark.parametrize(
+    ("signal_number", "code", "text"),
+    [(signal.SIGTERM, 143, "asked to stop"), (signal.SIGHUP, 143, "asked to stop"), (signal.SIGINT, 1, "KeyboardInt")],
+)
 def test_in_the_foreground_signals_are_passed_on_and_the_end_is_waited_for(signal_number, code, text, tree, here):
     environment = {**os.environ, "PYTHON": sys.executable, "FOREGROUND": "1", "RECORDER_SECONDS": "30"}
     process = subprocess.Popen(
-        ["bash", str(tree / TRAIN), "0", "records"], cwd=here, env=environment, stdout=subprocess.PIPE, text=True)
+        ["bash", str(tree / TRAIN), "0", "records"], cwd=here, env=environment, stdout=subprocess.PIPE, text=True
+    )
     wait_for(lambda: (here / "LOG0" / "call.json").is_file())
     process.send_signal(signal_number)
     output, _ = process.communicate(timeout=30)
-    assert process.returncode in (code, 130)   # Python's own answer to Ctrl-C is to end by that signal
+    assert process.returncode in (code, 130)  # Python's own answer to Ctrl-C is to end by that signal
     assert text in output
 
 
@@ -197,7 +292,9 @@ def wait_for(condition):
 def test_another_run_folder_takes_the_log_too(tree, here):
     launch(tree, here, TRAIN, "0", "records", "--run_dir=second run", FOREGROUND="1")
     assert call_of(here / "second run")["argv"] == [
-        f"--run_dir={here / 'second run'}", f"--mindrecord_dir={here / 'records'}"]
+        f"--run_dir={here / 'second run'}",
+        f"--mindrecord_dir={here / 'records'}",
+    ]
     assert (here / "second run" / "log.txt").is_file()
     assert not (here / "LOG0").exists()
 
@@ -214,20 +311,26 @@ def test_the_environment_of_the_repository_counts_before_the_path(tree, here, tm
     shutil.rmtree(tree / ".venv")
     assert launch(*arguments, PYTHON="", PATH=path).stdout == "path\n"
     (places["path"] / "python").unlink()
-    finished = launch(*arguments, PYTHON="", PATH=f"{places['path']}:/bin") if not shutil.which(
-        "python", path="/usr/bin:/bin") else launch(*arguments, PYTHON="absent-python")
+    finished = (
+        launch(*arguments, PYTHON="", PATH=f"{places['path']}:/bin")
+        if not shutil.which("python", path="/usr/bin:/bin")
+        else launch(*arguments, PYTHON="absent-python")
+    )
     assert finished.returncode == 2
     assert "is not a command; name a Python 3.11" in finished.stderr
 
 
-@pytest.mark.parametrize(("arguments", "variables", "sentence"), [
-    ((), {}, "0 arguments, wanted 2 to 4; usage: run_single_train.sh DEVICE_ID MINDRECORD_DIR [PRE_TRAINED]"),
-    (("0", "records", "absent.ckpt"), {}, "PRE_TRAINED 'absent.ckpt' does not exist, wanted a file"),
-    (("zero", "records"), {}, "DEVICE_ID is 'zero'"),
-    (("0", "records"), {"FOREGROUND": "yes"}, "FOREGROUND is 'yes', wanted 1 or 0"),
-    (("0", "records"), {"STARTUP_SECONDS": "soon"}, "STARTUP_SECONDS is 'soon', wanted a number of seconds"),
-    (("0", "records", "--run_dir=net.ckpt"), {}, "is a file; remove it or choose another --run_dir"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "variables", "sentence"),
+    [
+        ((), {}, "0 arguments, wanted 2 to 4; usage: run_single_train.sh DEVICE_ID MINDRECORD_DIR [PRE_TRAINED]"),
+        (("0", "records", "absent.ckpt"), {}, "PRE_TRAINED 'absent.ckpt' does not exist, wanted a file"),
+        (("zero", "records"), {}, "DEVICE_ID is 'zero'"),
+        (("0", "records"), {"FOREGROUND": "yes"}, "FOREGROUND is 'yes', wanted 1 or 0"),
+        (("0", "records"), {"STARTUP_SECONDS": "soon"}, "STARTUP_SECONDS is 'soon', wanted a number of seconds"),
+        (("0", "records", "--run_dir=net.ckpt"), {}, "is a file; remove it or choose another --run_dir"),
+    ],
+)
 def test_what_cannot_be_started_is_one_sentence_and_leaves_nothing(arguments, variables, sentence, tree, here):
     finished = launch(tree, here, TRAIN, *arguments, **variables)
     assert finished.returncode == 2
@@ -240,15 +343,18 @@ def test_what_cannot_be_started_is_one_sentence_and_leaves_nothing(arguments, va
 def test_an_unknown_backbone_is_one_sentence_with_those_there_are(tree, here):
     finished = launch(tree, here, "faster_rcnn/scripts/run_standalone_train_gpu.sh", "", "resnet_50", "records")
     assert finished.returncode == 2
-    assert finished.stderr == ("run_standalone_train_gpu.sh: error: BACKBONE is 'resnet_50', wanted one of res2net_50, "
-                               "res2net_101, res2net_152\n")
+    assert finished.stderr == (
+        "run_standalone_train_gpu.sh: error: BACKBONE is 'resnet_50', wanted one of res2net_50, "
+        "res2net_101, res2net_152\n"
+    )
 
 
 def test_help_is_the_usage(tree, here):
     without_device = launch(tree, here, "faster_rcnn/scripts/run_eval_cpu.sh", "--help")
     assert without_device.stdout == (
         "usage: run_eval_cpu.sh VALIDATION_JSON_FILE CHECKPOINT_PATH BACKBONE COCO_ROOT [MINDRECORD_DIR] "
-        "[--key=value]...\n")
+        "[--key=value]...\n"
+    )
     finished = launch(tree, here, TRAIN, "--help")
     assert finished.returncode == 0
     assert finished.stdout.startswith("usage: run_single_train.sh DEVICE_ID MINDRECORD_DIR [PRE_TRAINED] [PRE_TRAINED_")

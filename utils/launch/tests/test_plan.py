@@ -19,11 +19,20 @@ DEVICES_OF_HOSTS = {"10.0.0.1": (0, 1), "10.0.0.2": (4, 5)}
 
 def write_table(path, hosts=DEVICES_OF_HOSTS):
     ranks = iter(range(16))
-    servers = [{"server_id": host, "host_nic_ip": "reserve", "device": [
-        {"device_id": str(number), "device_ip": f"192.98.{index}.{number + 1}", "rank_id": str(next(ranks))}
-        for number in numbers]} for index, (host, numbers) in enumerate(hosts.items())]
-    path.write_text(json.dumps({
-        "version": "1.0", "server_count": str(len(hosts)), "server_list": servers, "status": "completed"}))
+    servers = [
+        {
+            "server_id": host,
+            "host_nic_ip": "reserve",
+            "device": [
+                {"device_id": str(number), "device_ip": f"192.98.{index}.{number + 1}", "rank_id": str(next(ranks))}
+                for number in numbers
+            ],
+        }
+        for index, (host, numbers) in enumerate(hosts.items())
+    ]
+    path.write_text(
+        json.dumps({"version": "1.0", "server_count": str(len(hosts)), "server_list": servers, "status": "completed"})
+    )
     return str(path)
 
 
@@ -37,16 +46,23 @@ def test_a_table_of_two_hosts_gives_each_its_ranks_devices_and_the_first_as_mast
     for node, host in enumerate(DEVICES_OF_HOSTS):
         plan = plan_of(choose_devices("4", table, own_address=host))
         assert plan.devices == JobDevices(
-            "Ascend", 4, 2, node, "10.0.0.1", DEVICES_OF_HOSTS[host], (tmp_path / "table.json").resolve())
+            "Ascend", 4, 2, node, "10.0.0.1", DEVICES_OF_HOSTS[host], (tmp_path / "table.json").resolve()
+        )
         assert (plan.devices.num_nodes, plan.master_port) == (2, 8118)
         assert [rank.number for rank in plan.ranks] == [2 * node, 2 * node + 1]
         assert [rank.environment["DEVICE_ID"] for rank in plan.ranks] == ["0", "1"]
         assert plan.ranks[1].command == ("python", "train.py", f"--run_dir=/here/LOG{2 * node + 1}", "--lr=1")
         assert plan.ranks[1].log == Path(f"/here/LOG{2 * node + 1}/log.txt")
-        assert {name: plan.environment[name] for name in (
-            "DEVICE_NUM", "RANK_SIZE", "RANK_TABLE_FILE", "HCCL_CONNECT_TIMEOUT", VISIBLE_DEVICES)} == {
-            "DEVICE_NUM": "4", "RANK_SIZE": "4", "RANK_TABLE_FILE": str(Path(table).resolve()),
-            "HCCL_CONNECT_TIMEOUT": "600", VISIBLE_DEVICES: "0,1" if node == 0 else "4,5"}
+        assert {
+            name: plan.environment[name]
+            for name in ("DEVICE_NUM", "RANK_SIZE", "RANK_TABLE_FILE", "HCCL_CONNECT_TIMEOUT", VISIBLE_DEVICES)
+        } == {
+            "DEVICE_NUM": "4",
+            "RANK_SIZE": "4",
+            "RANK_TABLE_FILE": str(Path(table).resolve()),
+            "HCCL_CONNECT_TIMEOUT": "600",
+            VISIBLE_DEVICES: "0,1" if node == 0 else "4,5",
+        }
 
 
 def test_msrun_is_told_the_place_of_the_host_and_to_wait_for_the_end(tmp_path, monkeypatch):
@@ -57,12 +73,19 @@ def test_msrun_is_told_the_place_of_the_host_and_to_wait_for_the_end(tmp_path, m
     plan = plan_of(devices, master_port=9000)
     command = plan.msrun_command()
     assert command[0] == str(tmp_path / "msrun")
-    assert {"--worker_num=4", "--local_worker_num=2", "--node_rank=1", "--master_addr=10.0.0.1", "--master_port=9000",
-            "--join=True"} <= set(command)
+    assert {
+        "--worker_num=4",
+        "--local_worker_num=2",
+        "--node_rank=1",
+        "--master_addr=10.0.0.1",
+        "--master_port=9000",
+        "--join=True",
+    } <= set(command)
     assert command[-3] == "python"
     assert list(json.loads(command[-1])) == ["2", "3"]
     assert format_plan(plan).startswith(
-        "4 ranks on 2 hosts, 2 here (Ascend); the scheduler listens on 10.0.0.1 port 9000\nmsrun:\n  PATH=")
+        "4 ranks on 2 hosts, 2 here (Ascend); the scheduler listens on 10.0.0.1 port 9000\nmsrun:\n  PATH="
+    )
     assert "rank 3: folder /here/LOG3, log /here/LOG3/log.txt, cores " in format_plan(plan)
 
 
@@ -90,15 +113,23 @@ def test_the_number_may_come_from_the_table_and_the_device_from_the_launchers_na
     assert choose_devices("2", None, "GPU").target == "GPU"
 
 
-@pytest.mark.parametrize(("number", "table", "error", "sentence"), [
-    ("8", "table.json", BadValueError,
-     "DEVICE_NUM is 8, but rank table '.*table.json' has 2 devices: give 2, or make a table of the devices wanted"),
-    ("2", "absent.json", MissingPathError, "absent.json' does not exist; make one with hccl_tools.py"),
-    ("-1", "table.json", BadValueError, "DEVICE_NUM is '-1', wanted a number of devices from 1 to 4096"),
-    ("²", "cpu", BadValueError, "DEVICE_NUM is '²'"),
-    (None, "cpu", BadValueError, "RANK_TABLE_FILE is 'cpu', wanted the path of a rank table"),
-    ("4", "others.json", BadStateError, "is not in the rank table, whose servers are 203.0.113.1, 203.0.113.2"),
-])
+@pytest.mark.parametrize(
+    ("number", "table", "error", "sentence"),
+    [
+        (
+            "8",
+            "table.json",
+            BadValueError,
+            "DEVICE_NUM is 8, but rank table '.*table.json' has 2 devices: give 2, or make a table of the devices "
+            "wanted",
+        ),
+        ("2", "absent.json", MissingPathError, "absent.json' does not exist; make one with hccl_tools.py"),
+        ("-1", "table.json", BadValueError, "DEVICE_NUM is '-1', wanted a number of devices from 1 to 4096"),
+        ("²", "cpu", BadValueError, "DEVICE_NUM is '²'"),
+        (None, "cpu", BadValueError, "RANK_TABLE_FILE is 'cpu', wanted the path of a rank table"),
+        ("4", "others.json", BadStateError, "is not in the rank table, whose servers are 203.0.113.1, 203.0.113.2"),
+    ],
+)
 def test_a_table_or_number_that_does_not_fit_is_one_sentence(number, table, error, sentence, tmp_path):
     write_table(tmp_path / "table.json", {"127.0.0.1": (0, 1)})
     write_table(tmp_path / "others.json", {"203.0.113.1": (0, 1), "203.0.113.2": (0, 1)})

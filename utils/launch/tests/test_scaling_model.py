@@ -30,7 +30,7 @@ def test_a_ring_by_hand():
 @pytest.mark.parametrize("cards", [2, 3, 8])
 def test_the_turns_of_a_ring_are_enough_and_none_is_spare(cards):
     """Every card adds what its neighbour sends for n - 1 turns, and takes it over for n - 1 more."""
-    parts = [[{card} for _ in range(cards)] for card in range(cards)]   # whose gradients are in each part of each card
+    parts = [[{card} for _ in range(cards)] for card in range(cards)]  # whose gradients are in each part of each card
     for turn in range(2 * (cards - 1)):
         sent = [(card, (card - turn) % cards) for card in range(cards)]
         moved = [(card, part, set(parts[card][part])) for card, part in sent]
@@ -44,7 +44,7 @@ def test_servers_by_hand():
     size = 240e6
     inside = 14 * (10e-6 + size / 8 / 30e9)
     assert all_reduce_seconds(size, 8) == pytest.approx(inside)
-    outside = 14 * (20e-6 + size / 8 / 8 / 12.5e9)   # a ring of 8 servers for an eighth of the bytes
+    outside = 14 * (20e-6 + size / 8 / 8 / 12.5e9)  # a ring of 8 servers for an eighth of the bytes
     assert all_reduce_seconds(size, 64) == pytest.approx(inside + outside)
     assert all_reduce_seconds(size, 1) == 0
     with pytest.raises(ValueError, match="12 cards do not fill servers of 8"):
@@ -52,7 +52,7 @@ def test_servers_by_hand():
 
 
 def test_bytes_take_the_same_time_on_any_number_of_cards_and_latency_grows():
-    size = 8e9   # so large that latency does not count
+    size = 8e9  # so large that latency does not count
     bounds = 2 * size * (1 / HCCS.bytes_per_second + 1 / 8 / ROCE.bytes_per_second)
     assert all_reduce_seconds(size, 8 * 1000) == pytest.approx(bounds, rel=0.15)
     few, many = (all_reduce_seconds(1, 8 * servers, calls=5) for servers in (2, 101))
@@ -62,9 +62,9 @@ def test_bytes_take_the_same_time_on_any_number_of_cards_and_latency_grows():
 def test_efficiency_by_hand():
     assert efficiency(0.1, 0.0, 0.0) == 1
     assert efficiency(0.1, 0.1, 0.0) == pytest.approx(0.5)
-    assert efficiency(0.3, 0.2, 1.0) == pytest.approx(1)       # hides behind the backward pass of 0.2
-    assert efficiency(0.3, 0.3, 1.0) == pytest.approx(0.75)     # 0.1 stand out
-    assert efficiency(0.3, 0.3, 0.5) == pytest.approx(0.6)      # 0.2 do
+    assert efficiency(0.3, 0.2, 1.0) == pytest.approx(1)  # hides behind the backward pass of 0.2
+    assert efficiency(0.3, 0.3, 1.0) == pytest.approx(0.75)  # 0.1 stand out
+    assert efficiency(0.3, 0.3, 0.5) == pytest.approx(0.6)  # 0.2 do
 
 
 def test_the_readme_has_the_table():

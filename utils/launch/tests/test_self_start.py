@@ -32,8 +32,14 @@ def nothing_started(monkeypatch):
 
 def configure(folder, *arguments, yaml="{}\n"):
     (folder / "default.yaml").write_text(yaml)
-    return load_config(RuntimeKeys, [f"--run_dir={folder}", *arguments], suite_dir=folder, default_file="default.yaml",
-                       program="train.py", description="")
+    return load_config(
+        RuntimeKeys,
+        [f"--run_dir={folder}", *arguments],
+        suite_dir=folder,
+        default_file="default.yaml",
+        program="train.py",
+        description="",
+    )
 
 
 def set_up(monkeypatch, **variables):
@@ -54,8 +60,9 @@ def test_the_number_of_processes_has_to_be_known(tmp_path):
         start_or_join(configure(tmp_path, DISTRIBUTED, "--device_target=CPU"), "train.py")
 
 
-@pytest.mark.parametrize("variables", [{"RANK_SIZE": "2"}, {"RANK_SIZE": "2", "MS_ROLE": "MS_WORKER"},
-                                       {"MS_ROLE": "MS_SCHED"}])
+@pytest.mark.parametrize(
+    "variables", [{"RANK_SIZE": "2"}, {"RANK_SIZE": "2", "MS_ROLE": "MS_WORKER"}, {"MS_ROLE": "MS_SCHED"}]
+)
 def test_several_processes_without_run_distribute_are_refused(variables, tmp_path, monkeypatch):
     set_up(monkeypatch, **variables)
     with pytest.raises(BadStateError, match="but run_distribute is not set: add --run_distribute=True"):
@@ -83,34 +90,61 @@ def test_the_scheduler_of_msrun_comes_to_nothing_else(tmp_path, monkeypatch):
 
 
 def table_of(folder, hosts):
-    servers = [{"server_id": f"203.0.113.{host}", "device": [{"device_id": "0", "device_ip": f"192.98.{host}.1"}],
-                "pod_name": f"pod{host}"} for host in hosts]
-    group = {"device_count": str(len(hosts)), "group_name": "worker", "instance_count": str(len(hosts)),
-             "instance_list": [{**server, "devices": server.pop("device")} for server in servers]}
-    (folder / "jobstart_hccl.json").write_text(json.dumps({
-        "group_count": "1", "group_list": [group], "status": "completed"}))
+    servers = [
+        {
+            "server_id": f"203.0.113.{host}",
+            "device": [{"device_id": "0", "device_ip": f"192.98.{host}.1"}],
+            "pod_name": f"pod{host}",
+        }
+        for host in hosts
+    ]
+    group = {
+        "device_count": str(len(hosts)),
+        "group_name": "worker",
+        "instance_count": str(len(hosts)),
+        "instance_list": [{**server, "devices": server.pop("device")} for server in servers],
+    }
+    (folder / "jobstart_hccl.json").write_text(
+        json.dumps({"group_count": "1", "group_list": [group], "status": "completed"})
+    )
     return str(folder)
 
 
-@pytest.mark.parametrize(("hosts", "names", "wanted"), [
-    ((3, 1), "", "203.0.113.3"), ((4,), "", "127.0.0.1"), ((), "first.job, second.job", "first.job"),
-    ((), "only.job", "127.0.0.1"), ((), "", "127.0.0.1"),
-])
+@pytest.mark.parametrize(
+    ("hosts", "names", "wanted"),
+    [
+        ((3, 1), "", "203.0.113.3"),
+        ((4,), "", "127.0.0.1"),
+        ((), "first.job, second.job", "first.job"),
+        ((), "only.job", "127.0.0.1"),
+        ((), "", "127.0.0.1"),
+    ],
+)
 def test_a_worker_of_a_platform_looks_for_the_scheduler_on_the_first_host(hosts, names, wanted, tmp_path, monkeypatch):
     set_up(monkeypatch, RANK_ID="1", RANK_SIZE="2", DEVICE_ID="1", VC_WORKER_HOSTS=names)
     if hosts:
-        set_up(monkeypatch, RANK_TABLE_FILE=table_of(tmp_path, hosts), RANK_SIZE=str(len(hosts)),
-               RANK_ID=str(len(hosts) - 1))
+        set_up(
+            monkeypatch,
+            RANK_TABLE_FILE=table_of(tmp_path, hosts),
+            RANK_SIZE=str(len(hosts)),
+            RANK_ID=str(len(hosts) - 1),
+        )
     asked = []
     monkeypatch.setattr(platform_job, "wait_for_scheduler", lambda *place: asked.append(place) or "198.51.100.7")
     monkeypatch.setattr(platform_job, "_start_scheduler", lambda _folder: None)
     monkeypatch.setattr(os, "environ", dict(os.environ))
     join_platform_job(tmp_path)
     assert asked == [(wanted, 8118, 600)]
-    variables = {name: os.environ[name] for name in ("MS_ROLE", "MS_NODE_ID", "MS_WORKER_NUM", "MS_SCHED_HOST",
-                                                     "MS_SCHED_PORT")}
-    assert variables == {"MS_ROLE": "MS_WORKER", "MS_NODE_ID": os.environ["RANK_ID"], "MS_SCHED_PORT": "8118",
-                         "MS_WORKER_NUM": os.environ["RANK_SIZE"], "MS_SCHED_HOST": "198.51.100.7"}
+    variables = {
+        name: os.environ[name] for name in ("MS_ROLE", "MS_NODE_ID", "MS_WORKER_NUM", "MS_SCHED_HOST", "MS_SCHED_PORT")
+    }
+    assert variables == {
+        "MS_ROLE": "MS_WORKER",
+        "MS_NODE_ID": os.environ["RANK_ID"],
+        "MS_SCHED_PORT": "8118",
+        "MS_WORKER_NUM": os.environ["RANK_SIZE"],
+        "MS_SCHED_HOST": "198.51.100.7",
+    }
 
 
 def test_a_rank_table_of_another_number_of_devices_is_refused(tmp_path, monkeypatch):
@@ -145,8 +179,13 @@ for _ in range(2):
 def test_a_worker_that_is_stuck_ends_with_the_scheduler_and_not_before():
     listener = socket.create_server(("127.0.0.1", 0))
     place = {"MS_SCHED_HOST": "127.0.0.1", "MS_SCHED_PORT": str(listener.getsockname()[1])}
-    process = subprocess.Popen([sys.executable, "-c", STUCK], env={**os.environ, **place, "PYTHONPATH": str(ROOT)},
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", STUCK],
+        env={**os.environ, **place, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert process.stdout.readline() == "stuck\n"
     process.send_signal(signal.SIGTERM)
     with pytest.raises(subprocess.TimeoutExpired):
@@ -154,7 +193,7 @@ def test_a_worker_that_is_stuck_ends_with_the_scheduler_and_not_before():
     listener.close()
     output, errors = process.communicate(timeout=20)
     assert process.returncode == 1
-    assert output in ("", "handled\n")   # the handler runs where the signal comes before the lock that holds it up
+    assert output in ("", "handled\n")  # the handler runs where the signal comes before the lock that holds it up
     assert errors == "error: the job's scheduler has ended: another process of the job has failed, see its log\n"
 
 
@@ -193,11 +232,16 @@ def test_two_workers_meet_by_self_start_and_by_a_platform(tmp_path):
     def start(run_dir, *arguments, **variables):
         return subprocess.Popen(
             [sys.executable, "train.py", DISTRIBUTED, f"--run_dir={run_dir}", "--device_target=CPU", *arguments],
-            cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT), **variables}, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True)
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
-    by_platform = [start("given", RANK_ID=str(rank), RANK_SIZE="2", DEVICE_ID=str(rank), MS_SCHED_PORT=port)
-                   for rank in (0, 1)]
+    by_platform = [
+        start("given", RANK_ID=str(rank), RANK_SIZE="2", DEVICE_ID=str(rank), MS_SCHED_PORT=port) for rank in (0, 1)
+    ]
     by_itself = start("own", "--device_num=2", CODE_OF_RANK_1="3")
     try:
         ends = [process.communicate(timeout=400) for process in (*by_platform, by_itself)]

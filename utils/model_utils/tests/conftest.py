@@ -36,8 +36,13 @@ def bucket(moto_address, monkeypatch):
             monkeypatch.delenv(name)
     for name, value in environment(moto_address).items():
         monkeypatch.setenv(name, value)
-    client = boto3.client("s3", endpoint_url=moto_address, aws_access_key_id=ACCESS_KEY,
-                          aws_secret_access_key=SECRET_KEY, region_name="us-east-1")
+    client = boto3.client(
+        "s3",
+        endpoint_url=moto_address,
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=SECRET_KEY,
+        region_name="us-east-1",
+    )
     bucket = Bucket(client, f"bucket-{uuid.uuid4().hex[:12]}")
     client.create_bucket(Bucket=bucket.name)
     return bucket

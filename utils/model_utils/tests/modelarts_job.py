@@ -61,15 +61,24 @@ class Platform:
         folder.mkdir()
         return Machine(folder)
 
-    def start(self, machine: Machine, script: Path, *arguments: str, variables: Mapping[str, str] | None = None,
-              code: int = 0) -> subprocess.CompletedProcess:
+    def start(
+        self, machine: Machine, script: Path, *arguments: str, variables: Mapping[str, str] | None = None, code: int = 0
+    ) -> subprocess.CompletedProcess:
         """Runs a command to its end in a folder where nothing is, and checks exit code and credentials."""
-        kept = {name: value for name, value in os.environ.items()
-                if not name.startswith(("AWS_", "OBS_", "S3_", "MS_", "RANK_")) and name != "PYTHONPATH"}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("AWS_", "OBS_", "S3_", "MS_", "RANK_")) and name != "PYTHONPATH"
+        }
         finished = subprocess.run(
-            [sys.executable, str(script), *arguments], cwd=machine.root,
-            env={**kept, **self.variables, **(variables or {})}, capture_output=True, text=True, timeout=300,
-            check=False)
+            [sys.executable, str(script), *arguments],
+            cwd=machine.root,
+            env={**kept, **self.variables, **(variables or {})},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
         said = finished.stdout + finished.stderr
         assert finished.returncode == code, said
         for secret in (ACCESS_KEY, SECRET_KEY):
@@ -85,8 +94,13 @@ def storage_and_platform(root: Path) -> Iterator[tuple[Bucket, Platform]]:
     import boto3
 
     with running_moto() as address:
-        client = boto3.client("s3", endpoint_url=address, aws_access_key_id=ACCESS_KEY,
-                              aws_secret_access_key=SECRET_KEY, region_name="us-east-1")
+        client = boto3.client(
+            "s3",
+            endpoint_url=address,
+            aws_access_key_id=ACCESS_KEY,
+            aws_secret_access_key=SECRET_KEY,
+            region_name="us-east-1",
+        )
         bucket = Bucket(client, f"bucket-{uuid.uuid4().hex[:12]}")
         client.create_bucket(Bucket=bucket.name)
         yield bucket, Platform(root, environment(address))

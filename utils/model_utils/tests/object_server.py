@@ -15,9 +15,15 @@ SECRET_KEY = "test/secret+key/0123456789abcdefghijklmn"
 
 def environment(endpoint: str) -> dict[str, str]:
     """Returns the variables with which a process reaches a server."""
-    return {"OBS_ENDPOINT": endpoint, "OBS_ACCESS_KEY_ID": ACCESS_KEY, "OBS_SECRET_ACCESS_KEY": SECRET_KEY,
-            "AWS_EC2_METADATA_DISABLED": "true", "AWS_DEFAULT_REGION": "us-east-1", "AWS_CONFIG_FILE": "/dev/null",
-            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
+    return {
+        "OBS_ENDPOINT": endpoint,
+        "OBS_ACCESS_KEY_ID": ACCESS_KEY,
+        "OBS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+    }
 
 
 @contextlib.contextmanager
@@ -25,7 +31,7 @@ def running_moto() -> Iterator[str]:
     """Runs moto's server in a thread of this process; yields its address."""
     from moto.server import ThreadedMotoServer
 
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)   # else a line for each request
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # else a line for each request
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
@@ -119,7 +125,7 @@ def misbehaving(target: str, faults: Faults) -> Iterator[str]:
             self.send_header("Content-Length", str(length))
             self.end_headers()
             if self.command != "HEAD":
-                self.wfile.write(content[:len(content) // 2] if is_cut else content)
+                self.wfile.write(content[: len(content) // 2] if is_cut else content)
             if is_cut:
                 self.close_connection = True
 

@@ -49,19 +49,23 @@ class JobKeys(config_schema.ModelArtsKeys, config_schema.DetectionDataKeys, conf
 
 def load_job(folder, *arguments, yaml="seed: 1\n"):
     (folder / "default.yaml").write_text(yaml)
-    return load_config(JobKeys, arguments, suite_dir=folder, default_file="default.yaml", program="train.py",
-                       description="")
+    return load_config(
+        JobKeys, arguments, suite_dir=folder, default_file="default.yaml", program="train.py", description=""
+    )
 
 
-@pytest.mark.parametrize(("given", "folder"), [
-    ([], "/here"),
-    (["--enable_modelarts=True"], "/cache/train"),
-    (["--enable_modelarts=True", "--output_path=/out"], "/out"),
-    (["--enable_modelarts=True", "--output_path=/out", "--run_dir=/run"], "/run"),
-    (["--output_path=/out"], "/here"),
-    (["--enable_modelarts=True", "--train_url=/mnt/out"], "/mnt/out"),
-    (["--enable_modelarts=True", "--train_url=obs://b/out"], "/cache/train"),
-])
+@pytest.mark.parametrize(
+    ("given", "folder"),
+    [
+        ([], "/here"),
+        (["--enable_modelarts=True"], "/cache/train"),
+        (["--enable_modelarts=True", "--output_path=/out"], "/out"),
+        (["--enable_modelarts=True", "--output_path=/out", "--run_dir=/run"], "/run"),
+        (["--output_path=/out"], "/here"),
+        (["--enable_modelarts=True", "--train_url=/mnt/out"], "/mnt/out"),
+        (["--enable_modelarts=True", "--train_url=obs://b/out"], "/cache/train"),
+    ],
+)
 def test_results_of_a_job_that_gives_no_run_dir_go_where_the_platform_takes_them(given, folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = load_job(tmp_path, *given)
@@ -80,13 +84,16 @@ def test_places_that_are_not_given_come_from_the_environment_of_a_job(tmp_path, 
     assert "data_url is that of the environment variable DATA_URL" in list(config.notes())
 
 
-@pytest.mark.parametrize(("given", "root"), [
-    (["--enable_modelarts=True"], "/cache/data"),
-    (["--enable_modelarts=True", "--dataset_path=/d"], "/d"),
-    (["--enable_modelarts=True", "--coco_root=/c"], "/c"),
-    (["--enable_modelarts=True", "--mindrecord_dir=/cache/data/MindRecord_COCO"], None),
-    (["--enable_modelarts=True", "--dataset=other"], None),
-    ([], None),
-])
+@pytest.mark.parametrize(
+    ("given", "root"),
+    [
+        (["--enable_modelarts=True"], "/cache/data"),
+        (["--enable_modelarts=True", "--dataset_path=/d"], "/d"),
+        (["--enable_modelarts=True", "--coco_root=/c"], "/c"),
+        (["--enable_modelarts=True", "--mindrecord_dir=/cache/data/MindRecord_COCO"], None),
+        (["--enable_modelarts=True", "--dataset=other"], None),
+        ([], None),
+    ],
+)
 def test_the_data_of_a_job_is_in_data_path(given, root, tmp_path):
     assert load_job(tmp_path, *given).coco_root == root

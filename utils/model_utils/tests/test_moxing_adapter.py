@@ -40,8 +40,11 @@ def storage(bucket, monkeypatch):
 
 
 def files_in(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*"))
-            if path.is_file() and input_sync.STATE_FOLDER not in path.parts}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and input_sync.STATE_FOLDER not in path.parts
+    }
 
 
 def zip_of(folder, **files):
@@ -75,7 +78,7 @@ def test_a_second_job_copies_what_has_changed_and_removes_what_is_gone(bucket, s
         bucket.write(f"d/{name}", b"1")
     config = job(data_url=f"s3://{bucket.name}/d")
     sync_in(config, storage)
-    bucket.write("d/other", b"2")   # of the same size
+    bucket.write("d/other", b"2")  # of the same size
     bucket.client.delete_object(Bucket=bucket.name, Key="d/gone")
     (tmp_path / "cache/data/own").write_bytes(b"own")
     caplog.clear()
@@ -110,12 +113,15 @@ def test_a_zip_is_unpacked_once_and_again_when_it_changes(bucket, storage, job, 
     assert (tmp_path / "cache/data/MindRecord_COCO/b").read_bytes() == b"3"
 
 
-@pytest.mark.parametrize(("values", "is_unpacked"), [
-    ({"modelarts_dataset_unzip_name": ""}, True),
-    ({"modelarts_dataset_unzip_name": "MindRecord_COCO.zip"}, True),
-    ({"modelarts_dataset_unzip_name": "other"}, False),
-    ({"need_modelarts_dataset_unzip": False}, False),
-])
+@pytest.mark.parametrize(
+    ("values", "is_unpacked"),
+    [
+        ({"modelarts_dataset_unzip_name": ""}, True),
+        ({"modelarts_dataset_unzip_name": "MindRecord_COCO.zip"}, True),
+        ({"modelarts_dataset_unzip_name": "other"}, False),
+        ({"need_modelarts_dataset_unzip": False}, False),
+    ],
+)
 def test_which_archive_is_unpacked(bucket, storage, job, tmp_path, values, is_unpacked):
     bucket.write("d/MindRecord_COCO.zip", zip_of(tmp_path, a=b"1"))
     sync_in(job(data_url=f"s3://{bucket.name}/d/MindRecord_COCO.zip", **values), storage)
@@ -147,8 +153,14 @@ def test_local_places_are_used_where_they_are(job, tmp_path, caplog):
 
 def test_a_local_place_that_is_its_folder_is_left_alone(job, tmp_path):
     (tmp_path / "d").mkdir()
-    sync_in(job(data_url=str(tmp_path / "d"), data_path=str(tmp_path / "d"), train_url=str(tmp_path / "o"),
-                output_path=str(tmp_path / "o")))
+    sync_in(
+        job(
+            data_url=str(tmp_path / "d"),
+            data_path=str(tmp_path / "d"),
+            train_url=str(tmp_path / "o"),
+            output_path=str(tmp_path / "o"),
+        )
+    )
     assert list((tmp_path / "d").iterdir()) == []
     assert not (tmp_path / "o").is_symlink()
 
@@ -191,8 +203,7 @@ def test_a_copy_that_broke_off_goes_on_where_it_was(bucket, storage, job, moto_a
         faults.cuts = 0
         faults.seen.clear()
         sync_in(config, moxing_adapter.connect(Retries(2)))
-    assert [path for method, path in faults.seen if method == "GET" and "prefix" not in path] == [
-        f"/{bucket.name}/d/3"]
+    assert [path for method, path in faults.seen if method == "GET" and "prefix" not in path] == [f"/{bucket.name}/d/3"]
     assert files_in(tmp_path / "cache/data")["3"] == b"x" * 2000
 
 
@@ -209,8 +220,9 @@ sync_in(ModelArtsKeys(**json.loads(sys.argv[1])), connect(Retries(2, 0.1)))
 
 def start(config, **environment):
     text = json.dumps(config.model_dump(exclude_unset=True))
-    return subprocess.Popen([sys.executable, "-c", PROCESS, text], stderr=subprocess.PIPE, text=True,
-                            env={**os.environ, **environment})
+    return subprocess.Popen(
+        [sys.executable, "-c", PROCESS, text], stderr=subprocess.PIPE, text=True, env={**os.environ, **environment}
+    )
 
 
 def test_of_three_processes_one_copies_and_a_scheduler_does_not(bucket, job, moto_address, tmp_path):
@@ -219,8 +231,10 @@ def test_of_three_processes_one_copies_and_a_scheduler_does_not(bucket, job, mot
     faults = Faults()
     with misbehaving(moto_address, faults) as address:
         config = job(data_url=f"s3://{bucket.name}/d")
-        processes = [start(config, OBS_ENDPOINT=address, MS_ROLE=role)
-                     for role in ("MS_WORKER", "MS_WORKER", "MS_WORKER", "MS_SCHED")]
+        processes = [
+            start(config, OBS_ENDPOINT=address, MS_ROLE=role)
+            for role in ("MS_WORKER", "MS_WORKER", "MS_WORKER", "MS_SCHED")
+        ]
         errors = [process.communicate(timeout=60)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0, 0], errors
     assert sum(method == "GET" and "prefix" not in path for method, path in faults.seen) == 5
@@ -236,7 +250,7 @@ def test_a_process_that_waits_fails_with_the_sentence_of_the_one_that_copied(buc
         sync_in(job(data_url="s3://absent-bucket-77/d"), storage)
     with pytest.raises(BadStateError, match="another process of this machine failed: bucket 'absent-bucket-77'"):
         folder.copy(moxing_adapter.ObjectUrl.parse(config.data_url), storage)
-    sync_in(config, storage)   # a later job is not held up by it
+    sync_in(config, storage)  # a later job is not held up by it
     assert files_in(tmp_path / "cache/data") == {"1": b"x"}
 
 
@@ -348,10 +362,14 @@ def test_no_credential_is_in_a_log_or_a_message(bucket, job, moto_address, monke
     assert SECRET_KEY not in str(caught.value)
 
 
-@pytest.mark.parametrize(("endpoint", "address", "is_path_style"), [
-    ("obs.cn-north-4.myhuaweicloud.com", "https://obs.cn-north-4.myhuaweicloud.com", False),
-    ("http://127.0.0.1:5000", "http://127.0.0.1:5000", True), ("http://localhost:5000", "http://localhost:5000", True),
-])
+@pytest.mark.parametrize(
+    ("endpoint", "address", "is_path_style"),
+    [
+        ("obs.cn-north-4.myhuaweicloud.com", "https://obs.cn-north-4.myhuaweicloud.com", False),
+        ("http://127.0.0.1:5000", "http://127.0.0.1:5000", True),
+        ("http://localhost:5000", "http://localhost:5000", True),
+    ],
+)
 def test_an_endpoint_says_how_buckets_are_named(monkeypatch, endpoint, address, is_path_style):
     monkeypatch.setenv("OBS_ENDPOINT", endpoint)
     settings = moxing_adapter.read_settings()

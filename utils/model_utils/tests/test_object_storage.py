@@ -67,8 +67,11 @@ def test_a_folder_comes_back_as_it_was_sent(place, tmp_path):
     storage.upload_folder(tmp_path / "sent", url)
     assert [entry.path for entry in storage.entries(url)] == sorted(contents)
     storage.download_folder(url, tmp_path / "back")
-    found = {path.relative_to(tmp_path / "back").as_posix(): path.read_bytes()
-             for path in (tmp_path / "back").rglob("*") if path.is_file()}
+    found = {
+        path.relative_to(tmp_path / "back").as_posix(): path.read_bytes()
+        for path in (tmp_path / "back").rglob("*")
+        if path.is_file()
+    }
     assert found == contents
 
 
@@ -110,7 +113,11 @@ def test_a_listing_longer_than_a_page_is_whole(bucket, moto_address, open_storag
 
 
 def test_a_server_that_fails_three_times_is_asked_again_after_growing_pauses(
-    bucket, open_storage, moto_address, tmp_path, caplog,
+    bucket,
+    open_storage,
+    moto_address,
+    tmp_path,
+    caplog,
 ):
     bucket.write("a.bin", b"content")
     faults = Faults(busy=3)
@@ -123,7 +130,10 @@ def test_a_server_that_fails_three_times_is_asked_again_after_growing_pauses(
 
 
 def test_a_server_that_stays_busy_ends_in_a_sentence_after_all_attempts(
-    bucket, open_storage, moto_address, tmp_path,
+    bucket,
+    open_storage,
+    moto_address,
+    tmp_path,
 ):
     faults = Faults(busy=99)
     with misbehaving(moto_address, faults) as address, pytest.raises(BadStateError, match="failed 6 times, at last"):
@@ -142,7 +152,10 @@ def test_a_connection_cut_in_mid_file_is_mended(bucket, open_storage, moto_addre
 
 
 def test_a_connection_that_is_always_cut_leaves_the_earlier_file_and_no_half_one(
-    bucket, open_storage, moto_address, tmp_path,
+    bucket,
+    open_storage,
+    moto_address,
+    tmp_path,
 ):
     bucket.write("a.bin", os.urandom(200_000))
     (tmp_path / "a.bin").write_bytes(b"earlier")
@@ -226,13 +239,23 @@ def test_a_user_in_an_address_is_refused_without_quoting_it():
     assert ACCESS_KEY not in str(caught.value)
 
 
-@pytest.mark.parametrize(("code", "status", "kind"), [
-    ("NoSuchBucket", 404, MissingPathError), ("NoSuchKey", 404, MissingPathError), ("404", 404, MissingPathError),
-    ("InvalidAccessKeyId", 403, BadStateError), ("", 401, BadStateError), ("NoCredentialsError", None, BadStateError),
-    ("InvalidRange", 416, BadStateError), ("SlowDown", 503, TransientError), ("", 500, TransientError),
-    ("TooManyRequests", 429, TransientError), ("RequestTimeout", 400, TransientError),
-    ("ConnectTimeoutError", None, TransientError),
-])
+@pytest.mark.parametrize(
+    ("code", "status", "kind"),
+    [
+        ("NoSuchBucket", 404, MissingPathError),
+        ("NoSuchKey", 404, MissingPathError),
+        ("404", 404, MissingPathError),
+        ("InvalidAccessKeyId", 403, BadStateError),
+        ("", 401, BadStateError),
+        ("NoCredentialsError", None, BadStateError),
+        ("InvalidRange", 416, BadStateError),
+        ("SlowDown", 503, TransientError),
+        ("", 500, TransientError),
+        ("TooManyRequests", 429, TransientError),
+        ("RequestTimeout", 400, TransientError),
+        ("ConnectTimeoutError", None, TransientError),
+    ],
+)
 def test_codes_are_sorted_into_final_and_passing_faults(code, status, kind):
     assert type(failure(ObjectUrl("s3", "b", "x"), code, status)) is kind
 

@@ -88,11 +88,15 @@ def test_the_marker_is_sent_after_the_checkpoint_and_the_checkpoint_after_the_re
 
 
 def test_a_checkpoint_that_does_not_arrive_is_never_the_latest_and_fails_the_job_at_its_end(
-    open_uploader, memory, tmp_path, caplog,
+    open_uploader,
+    memory,
+    tmp_path,
+    caplog,
 ):
-    with pytest.raises(BadStateError, match="not all results have reached train_url.*net-2_5.ckpt.* failed 2 times"), (
-        open_uploader()
-    ) as results:
+    with (
+        pytest.raises(BadStateError, match="not all results have reached train_url.*net-2_5.ckpt.* failed 2 times"),
+        open_uploader() as results,
+    ):
         (tmp_path / "ckpt/net-1_5.ckpt").write_bytes(b"one")
         results.checkpoint_saved(tmp_path / "ckpt/net-1_5.ckpt")
         wait_for(lambda: f"out/{MARKER}" in memory.objects)
@@ -154,7 +158,9 @@ def test_checkpoints_that_the_run_removes_are_removed_when_a_newer_one_is_there(
         (tmp_path / "ckpt/net-1_5.ckpt").unlink()
         memory.objects["out/ckpt/foreign.ckpt"] = b"not ours"
     assert sorted(key for key in memory.objects if key.endswith(".ckpt")) == [
-        "out/ckpt/foreign.ckpt", "out/ckpt/net-2_5.ckpt"]
+        "out/ckpt/foreign.ckpt",
+        "out/ckpt/net-2_5.ckpt",
+    ]
 
 
 def test_a_log_that_grows_meanwhile_is_sent_as_it_was(open_uploader, memory, tmp_path):
@@ -183,8 +189,7 @@ def test_a_checkpoint_that_is_written_again_has_its_new_size_in_the_marker(open_
         for content in (b"one", b"longer"):
             (tmp_path / "ckpt/net.ckpt").write_bytes(content)
             results.checkpoint_saved(tmp_path / "ckpt/net.ckpt")
-            wait_for(lambda sent=content: (
-                f"out/{MARKER}" in memory.objects and marker(memory)["bytes"] == len(sent)))
+            wait_for(lambda sent=content: f"out/{MARKER}" in memory.objects and marker(memory)["bytes"] == len(sent))
 
 
 def test_a_file_that_cannot_be_read_does_not_hold_up_the_others(open_uploader, memory, tmp_path, monkeypatch):
@@ -194,8 +199,9 @@ def test_a_file_that_cannot_be_read_does_not_hold_up_the_others(open_uploader, m
     snapshot = result_uploader._snapshot
     (tmp_path / "a-secret").write_bytes(b"")
     with pytest.raises(BadStateError, match="a-secret' cannot be read .Permission denied."), open_uploader() as results:
-        monkeypatch.setattr(result_uploader, "_snapshot", lambda path, copy: (
-            deny if path.name == "a-secret" else snapshot)(path, copy))
+        monkeypatch.setattr(
+            result_uploader, "_snapshot", lambda path, copy: (deny if path.name == "a-secret" else snapshot)(path, copy)
+        )
         (tmp_path / "a-secret").write_bytes(b"changed")
         (tmp_path / "ckpt/net.ckpt").write_bytes(b"one")
         results.checkpoint_saved(tmp_path / "ckpt/net.ckpt")
@@ -226,13 +232,14 @@ def test_a_run_arrives_in_a_bucket_and_a_missing_bucket_ends_the_job_at_once(buc
     (tmp_path / "log.txt").write_bytes(b"log")
     storage = moxing_adapter.connect(Retries(sleep=lambda _seconds: None))
     with ResultUploader(tmp_path, ObjectUrl("s3", bucket.name, "out"), storage) as results:
-        (tmp_path / "net.ckpt").write_bytes(os.urandom(9_000_000))   # two parts
+        (tmp_path / "net.ckpt").write_bytes(os.urandom(9_000_000))  # two parts
         results.checkpoint_saved(tmp_path / "net.ckpt")
     assert bucket.keys() == [f"out/{MARKER}", "out/log.txt", "out/net.ckpt"]
     assert bucket.read("out/net.ckpt") == (tmp_path / "net.ckpt").read_bytes()
     assert f"all results are in 's3://{bucket.name}/out'" in caplog.text
-    with pytest.raises(BadStateError, match="bucket 'absent-bucket-77'"), (
-        ResultUploader(tmp_path, ObjectUrl("s3", "absent-bucket-77", "out"), storage)
+    with (
+        pytest.raises(BadStateError, match="bucket 'absent-bucket-77'"),
+        ResultUploader(tmp_path, ObjectUrl("s3", "absent-bucket-77", "out"), storage),
     ):
         raise AssertionError("it trained")
 
@@ -240,8 +247,9 @@ def test_a_run_arrives_in_a_bucket_and_a_missing_bucket_ends_the_job_at_once(buc
 def test_what_has_written_nothing_yet_finds_a_missing_bucket_before_it_begins(bucket, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "obs", None)
     storage = moxing_adapter.connect(Retries(sleep=lambda _seconds: None))
-    with pytest.raises(MissingPathError, match="bucket 'absent-bucket-77'"), (
-        ResultUploader(tmp_path / "absent", ObjectUrl("s3", "absent-bucket-77", "out"), storage)
+    with (
+        pytest.raises(MissingPathError, match="bucket 'absent-bucket-77'"),
+        ResultUploader(tmp_path / "absent", ObjectUrl("s3", "absent-bucket-77", "out"), storage),
     ):
         raise AssertionError("it evaluated")
     with ResultUploader(tmp_path / "absent", ObjectUrl("s3", bucket.name, "out"), storage):

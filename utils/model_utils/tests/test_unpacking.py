@@ -109,7 +109,7 @@ def test_an_archive_larger_than_the_disk_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["d.zip", "d.tar", "d.tar.gz"])
-@pytest.mark.parametrize("damage", [lambda content: content[:len(content) // 2], lambda _: b"", lambda _: b"?" * 99])
+@pytest.mark.parametrize("damage", [lambda content: content[: len(content) // 2], lambda _: b"", lambda _: b"?" * 99])
 def test_a_damaged_archive_is_refused_and_leaves_nothing(tmp_path, name, damage):
     archive = (make_zip if name.endswith("zip") else make_tar)(tmp_path / name, {"a": os.urandom(40_000), "b": b"b"})
     archive.write_bytes(damage(archive.read_bytes()))

@@ -12,8 +12,15 @@ from utils.tools.bundle import ROOT, SUITES, bundle
 
 def _run(*arguments, cwd):
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    return subprocess.run([sys.executable, *map(str, arguments)], cwd=cwd, env=environment, capture_output=True,
-                          text=True, timeout=60, check=False)
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize("suite", SUITES)
@@ -23,13 +30,14 @@ def test_a_bundle_answers_alone_and_holds_no_tests(suite, tmp_path):
     assert finished.returncode == 0, finished.stderr
     paths = [path.relative_to(folder) for path in folder.rglob("*")]
     assert {"train.py", "eval.py", "export.py", "src", "utils", "requirements.txt", "LICENSE", "NOTICE"} <= set(
-        map(str, paths))
-    assert len(paths) < 1000   # ModelArts takes no more
+        map(str, paths)
+    )
+    assert len(paths) < 1000  # ModelArts takes no more
     assert not {"tests", "__pycache__", "scripts"} & {part for path in paths for part in path.parts}
     answer = _run(folder / "train.py", "--help", cwd=tmp_path)
     assert answer.returncode == 0, answer.stderr
     words = " ".join(answer.stdout.split())
-    assert f"{folder}/" in words   # its own default configuration
+    assert f"{folder}/" in words  # its own default configuration
     assert f"{ROOT}/" not in words
 
 
@@ -43,8 +51,11 @@ def test_the_requirements_are_those_of_the_repository_without_mindspore(tmp_path
 def test_a_folder_with_content_and_an_unknown_suite_are_sentences(tmp_path):
     (tmp_path / "b").mkdir()
     (tmp_path / "b/own").write_text("kept")
-    for arguments, words in [(("segformer", "-o", "b"), "is there already"), (("yolo",), "no suite 'yolo' here"),
-                             (("segformer", "-o", "b/own/c"), "cannot be written")]:
+    for arguments, words in [
+        (("segformer", "-o", "b"), "is there already"),
+        (("yolo",), "no suite 'yolo' here"),
+        (("segformer", "-o", "b/own/c"), "cannot be written"),
+    ]:
         finished = _run(ROOT / "utils/tools/bundle.py", *arguments, cwd=tmp_path)
         assert finished.returncode == 2
         assert words in finished.stderr

@@ -45,8 +45,18 @@ def saved(path, *names, network=None):
 
 def test_every_field_comes_back(tmp_path):
     best = {"epoch": 2, "global_step": 8, "metrics": {"AP": 0.25}}
-    before = state(epoch=3, step_in_epoch=2, global_step=10, steps_per_epoch=4, epoch_done=True, seed=-5, best=best,
-                   loss_scale=2.0 ** 20, loss_scale_good_steps=17, config_text="épochs: 3\n")
+    before = state(
+        epoch=3,
+        step_in_epoch=2,
+        global_step=10,
+        steps_per_epoch=4,
+        epoch_done=True,
+        seed=-5,
+        best=best,
+        loss_scale=2.0**20,
+        loss_scale_good_steps=17,
+        config_text="épochs: 3\n",
+    )
     save_checkpoint(tmp_path / "a.ckpt", before)
     after = load_checkpoint(tmp_path / "a.ckpt")
     assert {**vars(after), "arrays": 0} == {**vars(before), "arrays": 0}
@@ -111,9 +121,13 @@ def bad_file(path, kind):
     """Makes one of the bad files of the table below."""
     good = saved(path.with_name("good.ckpt")).read_bytes()
     contents = {
-        "empty": b"", "cut short": good[:-40], "cut to its head": good[:700], "without its end": good[:-17],
+        "empty": b"",
+        "cut short": good[:-40],
+        "cut to its head": good[:700],
+        "without its end": good[:-17],
         "one bit wrong": good[:900] + bytes([good[900] ^ 1]) + good[901:],
-        "text": b"epoch: 3\n" * 20, "pickle": pickle.dumps(Evil(path.with_name("harmed"))),
+        "text": b"epoch: 3\n" * 20,
+        "pickle": pickle.dumps(Evil(path.with_name("harmed"))),
     }
     if kind in contents:
         path.write_bytes(contents[kind])
@@ -125,18 +139,21 @@ def bad_file(path, kind):
     return path
 
 
-@pytest.mark.parametrize(("kind", "error", "sentence"), [
-    ("missing", MissingPathError, "does not exist; check the path"),
-    ("folder", MissingPathError, "is a folder; give the .ckpt file itself"),
-    ("empty", BadValueError, "is empty; copy it again or choose another file"),
-    ("cut short", BadValueError, "is no MindSpore checkpoint or is cut short"),
-    ("cut to its head", BadValueError, "is no MindSpore checkpoint or is cut short"),
-    ("without its end", BadValueError, "is cut short: its checksum is missing"),
-    ("one bit wrong", BadValueError, "is damaged: its checksum does not fit"),
-    ("text", BadValueError, "is no MindSpore checkpoint"),
-    ("pickle", BadValueError, "is a Python pickle, no MindSpore checkpoint, and is not opened"),
-    ("PyTorch file", BadValueError, "is a PyTorch or zip file, no MindSpore checkpoint, and is not opened"),
-])
+@pytest.mark.parametrize(
+    ("kind", "error", "sentence"),
+    [
+        ("missing", MissingPathError, "does not exist; check the path"),
+        ("folder", MissingPathError, "is a folder; give the .ckpt file itself"),
+        ("empty", BadValueError, "is empty; copy it again or choose another file"),
+        ("cut short", BadValueError, "is no MindSpore checkpoint or is cut short"),
+        ("cut to its head", BadValueError, "is no MindSpore checkpoint or is cut short"),
+        ("without its end", BadValueError, "is cut short: its checksum is missing"),
+        ("one bit wrong", BadValueError, "is damaged: its checksum does not fit"),
+        ("text", BadValueError, "is no MindSpore checkpoint"),
+        ("pickle", BadValueError, "is a Python pickle, no MindSpore checkpoint, and is not opened"),
+        ("PyTorch file", BadValueError, "is a PyTorch or zip file, no MindSpore checkpoint, and is not opened"),
+    ],
+)
 @pytest.mark.parametrize("load", [load_checkpoint, lambda path: load_weights(TinyNetwork(), path)])
 def test_bad_files_get_a_sentence_and_run_nothing(kind, error, sentence, load, tmp_path):
     path = bad_file(tmp_path / "bad.ckpt", kind)
@@ -165,17 +182,30 @@ def test_training_state_that_is_no_json_is_named(tmp_path):
         load_checkpoint(tmp_path / "a.ckpt")
 
 
-@pytest.mark.parametrize(("names", "options", "sentence"), [
-    (("conv", "norm"), {},
-     r"does not fit the network: 2 missing from the file \(head.weight \(3, 4\); head.bias \(3,\)\);"),
-    (("optimizer",), {}, "holds optimizer state only, no weights"),
-    (("conv",), {"use_ema": True}, r"has no averaged weights \(EMA\)"),
-    ((), {"suite": "nas_fpn"}, "is a checkpoint of tiny, wanted one of nas_fpn"),
-    ((), {"prefix_map": {"": "backbone."}},
-     "fits no parameter of the network: 7 missing .* 7 unused .* another network"),
-    ((), {"prefix_map": {"head": "classifier"}},
-     r"2 missing from the file \(head.weight .*\), 2 unused \(classifier.weight \(3, 4\); classifier.bias \(3,\)\)"),
-])
+@pytest.mark.parametrize(
+    ("names", "options", "sentence"),
+    [
+        (
+            ("conv", "norm"),
+            {},
+            r"does not fit the network: 2 missing from the file \(head.weight \(3, 4\); head.bias \(3,\)\);",
+        ),
+        (("optimizer",), {}, "holds optimizer state only, no weights"),
+        (("conv",), {"use_ema": True}, r"has no averaged weights \(EMA\)"),
+        ((), {"suite": "nas_fpn"}, "is a checkpoint of tiny, wanted one of nas_fpn"),
+        (
+            (),
+            {"prefix_map": {"": "backbone."}},
+            "fits no parameter of the network: 7 missing .* 7 unused .* another network",
+        ),
+        (
+            (),
+            {"prefix_map": {"head": "classifier"}},
+            r"2 missing from the file \(head.weight .*\), "
+            r"2 unused \(classifier.weight \(3, 4\); classifier.bias \(3,\)\)",
+        ),
+    ],
+)
 def test_weights_that_do_not_fit_are_refused_and_nothing_changes(names, options, sentence, tmp_path):
     network = TinyNetwork()
     before = weights_of(network)
@@ -188,8 +218,11 @@ def test_weights_that_do_not_fit_are_refused_and_nothing_changes(names, options,
 def test_another_class_count_is_recognised_and_may_be_allowed(tmp_path):
     path = saved(tmp_path / "a.ckpt", network=TinyNetwork(5))
     network = TinyNetwork()
-    with pytest.raises(BadValueError, match=r"was trained with another number of classes: 2 of another shape "
-                       r"\(head.weight \(5, 4\) in the file, \(3, 4\) in the network; head.bias \(5,\)"):
+    with pytest.raises(
+        BadValueError,
+        match=r"was trained with another number of classes: 2 of another shape "
+        r"\(head.weight \(5, 4\) in the file, \(3, 4\) in the network; head.bias \(5,\)",
+    ):
         load_weights(network, path)
     report = load_weights(network, path, allow_mismatch=["head"])
     assert (report.loaded, report.misshaped) == (5, ["head.weight", "head.bias"])
@@ -202,8 +235,11 @@ def test_many_misfits_are_counted_and_three_are_named(tmp_path):
             self.conv = nn.Conv2d(1, 4, 3)
             self.other = nn.CellList([nn.Dense(2, 2) for _ in range(3)])
 
-    with pytest.raises(BadValueError, match=r"6 missing from the file \(other.0.weight \(2, 2\); other.0.bias \(2,\); "
-                       r"other.1.weight \(2, 2\); and 3 more\)"):
+    with pytest.raises(
+        BadValueError,
+        match=r"6 missing from the file \(other.0.weight \(2, 2\); other.0.bias \(2,\); "
+        r"other.1.weight \(2, 2\); and 3 more\)",
+    ):
         load_weights(Two(), saved(tmp_path / "a.ckpt"))
 
 

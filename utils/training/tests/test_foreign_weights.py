@@ -28,7 +28,9 @@ def test_safetensors_are_read_without_torch(tmp_path, monkeypatch):
     weights = read_foreign_weights(tmp_path / "a.safetensors")
     assert weights.wrapper == ""
     assert {name: array.dtype.name for name, array in weights.arrays.items()} == {
-        "a.weight": "float32", "half": "float32", "count": "int64"
+        "a.weight": "float32",
+        "half": "float32",
+        "count": "int64",
     }
     for name, array in VALUES.items():
         assert np.array_equal(weights.arrays[name], array)
@@ -59,7 +61,8 @@ def test_what_is_no_file_of_weights(tmp_path):
     assert "is a folder" in refusal(tmp_path, MissingPathError)
     assert "does not exist" in refusal(tmp_path / "absent.pth", MissingPathError)
     for name, content, words in (
-        ("empty.pth", b"", "is empty"), ("page.pth", b"<!DOCTYPE html><html>", "a web page"),
+        ("empty.pth", b"", "is empty"),
+        ("page.pth", b"<!DOCTYPE html><html>", "a web page"),
         ("net.ckpt", b"\x0a\x20\x0a\x04name", "perhaps a MindSpore checkpoint"),
         ("x.pth", b"hello", "no file of weights"),
         ("lfs.pth", b"version https://git-lfs.github.com/spec/v1", "a Git LFS pointer"),
@@ -129,8 +132,11 @@ def test_whole_models_are_refused(torch, tmp_path):
 
 @pytest.mark.parametrize("is_zip", [True, False])
 def test_damaged_pytorch_files_are_a_sentence_whatever_the_damage(torch, tmp_path, is_zip):
-    torch.save({name: torch.tensor(array) for name, array in VALUES.items()}, tmp_path / "a.pth",
-               _use_new_zipfile_serialization=is_zip)
+    torch.save(
+        {name: torch.tensor(array) for name, array in VALUES.items()},
+        tmp_path / "a.pth",
+        _use_new_zipfile_serialization=is_zip,
+    )
     content = (tmp_path / "a.pth").read_bytes()
     generator = np.random.default_rng(0)
     for _ in range(60):

@@ -28,24 +28,51 @@ from utils.training.timing import EpochMeter, StepTimer
 
 def step_record(**options):
     values = {
-        "epoch": 2, "epochs": 12, "step": 50, "steps_per_epoch": 916, "global_step": 966,
-        "losses": {"loss": 0.81234, "class": 0.50011, "box": 0.31223}, "learning_rate": 0.005, "grad_norm": 3.2104,
-        "loss_scale": 1.0, "is_finite": True, "data_ms": 2.4, "step_ms": 431.2, "images_per_second": 9.23,
-        "seconds_left": 3723.0}
+        "epoch": 2,
+        "epochs": 12,
+        "step": 50,
+        "steps_per_epoch": 916,
+        "global_step": 966,
+        "losses": {"loss": 0.81234, "class": 0.50011, "box": 0.31223},
+        "learning_rate": 0.005,
+        "grad_norm": 3.2104,
+        "loss_scale": 1.0,
+        "is_finite": True,
+        "data_ms": 2.4,
+        "step_ms": 431.2,
+        "images_per_second": 9.23,
+        "seconds_left": 3723.0,
+    }
     return StepRecord(**{**values, **options})
 
 
 def epoch_record(**options):
     values = {
-        "epoch": 2, "epochs": 12, "steps": 916, "global_step": 1832, "seconds": 400.0,
-        "losses": {"loss": 0.8, "class": 0.5, "box": 0.3}, "learning_rate": 0.005, "data_ms": 2.0, "step_ms": 434.0,
-        "images_per_second": 9.16}
+        "epoch": 2,
+        "epochs": 12,
+        "steps": 916,
+        "global_step": 1832,
+        "seconds": 400.0,
+        "losses": {"loss": 0.8, "class": 0.5, "box": 0.3},
+        "learning_rate": 0.005,
+        "data_ms": 2.0,
+        "step_ms": 434.0,
+        "images_per_second": 9.16,
+    }
     return EpochRecord(**{**values, **options})
 
 
-@pytest.mark.parametrize(("seconds", "text"), [
-    (0.4, "0:00"), (9, "0:09"), (400, "6:40"), (3723, "1:02:03"), (2 * 86400 + 3723, "2d 1:02:03"),
-    (86399.7, "1d 0:00:00")])
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.4, "0:00"),
+        (9, "0:09"),
+        (400, "6:40"),
+        (3723, "1:02:03"),
+        (2 * 86400 + 3723, "2d 1:02:03"),
+        (86399.7, "1d 0:00:00"),
+    ],
+)
 def test_durations(seconds, text):
     assert format_duration(seconds) == text
 
@@ -53,26 +80,30 @@ def test_durations(seconds, text):
 def test_the_step_line():
     assert format_step_line(step_record()) == (
         "epoch 2/12 step 50/916 loss 0.8123 (class 0.5001 box 0.3122) lr 0.005 grad 3.21 data 2 ms step 431 ms "
-        "9.2 img/s eta 1:02:03")
+        "9.2 img/s eta 1:02:03"
+    )
 
 
 def test_the_line_of_a_skipped_step():
     line = format_step_line(
-        step_record(is_finite=False, losses={"loss": math.inf}, loss_scale=65536.0, grad_norm=math.nan))
+        step_record(is_finite=False, losses={"loss": math.inf}, loss_scale=65536.0, grad_norm=math.nan)
+    )
     assert "loss inf lr 0.005 grad nan " in line
     assert line.endswith(" skipped: not finite at loss scale 65536")
 
 
 def test_the_epoch_line():
     assert format_epoch_line(epoch_record()) == (
-        "epoch 2/12 done in 6:40 loss 0.8000 (class 0.5000 box 0.3000) data 2 ms step 434 ms 9.2 img/s")
+        "epoch 2/12 done in 6:40 loss 0.8000 (class 0.5000 box 0.3000) data 2 ms step 434 ms 9.2 img/s"
+    )
     assert " done in 6:40 data " in format_epoch_line(epoch_record(losses={}))
 
 
 def test_the_evaluation_line():
     now, best = Evaluation(3, 30, {"AP": 0.4, "AP50": 0.8}, 12.34), Evaluation(2, 20, {"AP": 0.5, "AP50": 0.7})
     assert format_evaluation_line(now, best, "AP") == (
-        "evaluation epoch 3: AP 0.4000 AP50 0.8000 in 12.3 s (best AP 0.5000 at epoch 2)")
+        "evaluation epoch 3: AP 0.4000 AP50 0.8000 in 12.3 s (best AP 0.5000 at epoch 2)"
+    )
     assert format_evaluation_line(now, None, "") == "evaluation epoch 3: AP 0.4000 AP50 0.8000 in 12.3 s"
 
 
@@ -159,8 +190,13 @@ def test_rows_before_and_after_another_batch_size_are_cut_and_counted_alike(tmp_
 
 def row_of(kind, global_step, steps_per_epoch=4):
     epoch, step = divmod(global_step - 1, steps_per_epoch)
-    return {"kind": kind, "epoch": epoch + 1, "step": step + 1, "steps_per_epoch": steps_per_epoch,
-            "global_step": global_step}
+    return {
+        "kind": kind,
+        "epoch": epoch + 1,
+        "step": step + 1,
+        "steps_per_epoch": steps_per_epoch,
+        "global_step": global_step,
+    }
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
@@ -183,8 +219,13 @@ def test_smoothing_is_a_centred_mean_that_leaves_gaps_out():
 def test_the_curves_are_a_picture_of_some_colours(tmp_path):
     metrics = MetricsLog(tmp_path / "metrics.jsonl")
     for step in range(1, 30):
-        metrics.add_step(step_record(global_step=step, is_finite=step != 7, losses={
-            "loss": math.nan if step == 7 else 100.0 / step ** 2, "box": 0.5}))
+        metrics.add_step(
+            step_record(
+                global_step=step,
+                is_finite=step != 7,
+                losses={"loss": math.nan if step == 7 else 100.0 / step**2, "box": 0.5},
+            )
+        )
     metrics.add_evaluation(Evaluation(1, 15, {"AP": math.nan, "AP50": 0.5}))
     draw_curves(metrics.path, tmp_path / "curves.png")
     picture = cv2.imread(str(tmp_path / "curves.png"))

@@ -12,8 +12,10 @@ from utils.training.precision import LossScaler
 
 class DocumentedLines:
     def step_lines(self, record):
-        return [f"epoch: {record.epoch} step: {record.step}, loss is {record.losses['loss']:.5f}",
-                f"lr:[{record.learning_rate:.6f}]"]
+        return [
+            f"epoch: {record.epoch} step: {record.step}, loss is {record.losses['loss']:.5f}",
+            f"lr:[{record.learning_rate:.6f}]",
+        ]
 
     def epoch_lines(self, record):
         return [f"epoch time: {record.seconds * 1000:.3f} ms, per step time: {record.step_ms + record.data_ms:.3f} ms"]
@@ -27,8 +29,15 @@ def test_a_run_leaves_lines_rows_checkpoints_and_a_result(tmp_path, caplog):
     caplog.set_level(logging.INFO)
     scores = {1: 0.7, 2: 0.9, 3: 0.8}
     trainer, run, _ = tiny_trainer(
-        tmp_path, epochs=3, lines=DocumentedLines(), log_interval=2, config_text="epochs: 3", keep_last=2,
-        evaluate=lambda epoch: {"AP": scores[epoch]}, best_metric="AP")
+        tmp_path,
+        epochs=3,
+        lines=DocumentedLines(),
+        log_interval=2,
+        config_text="epochs: 3",
+        keep_last=2,
+        evaluate=lambda epoch: {"AP": scores[epoch]},
+        best_metric="AP",
+    )
     with run:
         result = trainer.fit()
     assert (result.steps, result.best.epoch, result.last.metrics) == (12, 2, {"AP": 0.8})
@@ -40,9 +49,16 @@ def test_a_run_leaves_lines_rows_checkpoints_and_a_result(tmp_path, caplog):
     rows = read_metrics(run.metrics.path)
     assert [row["step"] for row in rows if row["kind"] == "step"] == [2, 4] * 3
     assert len([row for row in rows if row["kind"] == "evaluation"]) == 3
-    for text in ("epoch: 2 step: 4, loss is ", "lr:[0.010000]", "epoch time: ", "epoch 3/3 step 4/4 loss ",
-                 "evaluation epoch 3: AP 0.8000", "(best AP 0.9000 at epoch 2)", "trained 12 steps in",
-                 "peak memory"):
+    for text in (
+        "epoch: 2 step: 4, loss is ",
+        "lr:[0.010000]",
+        "epoch time: ",
+        "epoch 3/3 step 4/4 loss ",
+        "evaluation epoch 3: AP 0.8000",
+        "(best AP 0.9000 at epoch 2)",
+        "trained 12 steps in",
+        "peak memory",
+    ):
         assert text in caplog.text
 
 
@@ -67,8 +83,13 @@ def test_evaluation_sees_the_averaged_weights_and_training_goes_on_with_the_othe
 def test_evaluations_come_every_n_epochs_from_the_start_epoch_and_at_the_end(tmp_path):
     epochs = []
     trainer, run, _ = tiny_trainer(
-        tmp_path, epochs=6, eval_interval=2, eval_start_epoch=3, save_every_epochs=4,
-        evaluate=lambda epoch: {"AP": float(epochs.append(epoch) is None)})
+        tmp_path,
+        epochs=6,
+        eval_interval=2,
+        eval_start_epoch=3,
+        save_every_epochs=4,
+        evaluate=lambda epoch: {"AP": float(epochs.append(epoch) is None)},
+    )
     with run:
         trainer.fit()
     assert epochs == [3, 5, 6]
@@ -94,7 +115,7 @@ def test_under_dynamic_scale_a_bad_step_is_skipped_and_several_in_a_row_stop_the
     with run:
         trainer.fit()
     assert "skipped: not finite at loss scale 8" in caplog.text
-    assert step.loss_scaler.scale == 8.0   # halved once, doubled after two good steps
+    assert step.loss_scaler.scale == 8.0  # halved once, doubled after two good steps
     assert all(np.isfinite(values).all() for values in final_state(step).values())
 
     class AllBad(TinySource):
@@ -107,13 +128,19 @@ def test_under_dynamic_scale_a_bad_step_is_skipped_and_several_in_a_row_stop_the
         trainer.fit()
 
 
-@pytest.mark.parametrize(("options", "sentence"), [
-    ({"epochs": 0, "learning_rates": []}, "epochs=0: wanted 1 or more, there is nothing to train"),
-    ({"source": TinySource(0)}, r"fewer images than one step takes \(4\), so an epoch has no step; lower batch_size"),
-    ({"log_interval": 0}, "log_interval=0: wanted 1 or more"),
-    ({"save_every_epochs": 0}, "save_every_epochs=0: wanted 1 or more"),
-    ({"eval_interval": -1}, "eval_interval=-1: wanted 1 or more"),
-])
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"epochs": 0, "learning_rates": []}, "epochs=0: wanted 1 or more, there is nothing to train"),
+        (
+            {"source": TinySource(0)},
+            r"fewer images than one step takes \(4\), so an epoch has no step; lower batch_size",
+        ),
+        ({"log_interval": 0}, "log_interval=0: wanted 1 or more"),
+        ({"save_every_epochs": 0}, "save_every_epochs=0: wanted 1 or more"),
+        ({"eval_interval": -1}, "eval_interval=-1: wanted 1 or more"),
+    ],
+)
 def test_a_run_without_steps_or_with_odd_intervals_gets_a_sentence(options, sentence, tmp_path):
     with pytest.raises(BadValueError, match=sentence):
         tiny_trainer(tmp_path, **options)

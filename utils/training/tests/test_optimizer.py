@@ -30,8 +30,12 @@ class Apply(nn.Cell):
 def run_ours(name, steps, **options):
     parameters = [ms.Parameter(ms.Tensor(values), name=key) for key, values in make_parameters().items()]
     optimizer = build_optimizer(
-        name, [(parameter.name, parameter) for parameter in parameters], weight_decay=DECAY, lr_scales={"head": 10.0},
-        **options)
+        name,
+        [(parameter.name, parameter) for parameter in parameters],
+        weight_decay=DECAY,
+        lr_scales={"head": 10.0},
+        **options,
+    )
     apply = Apply(optimizer)
     for step in range(steps):
         set_learning_rate(optimizer, RATES[step])
@@ -44,8 +48,9 @@ def run_torch(name, steps, **options):
     torch = pytest.importorskip("torch")
     tensors = {key: torch.tensor(values, requires_grad=True) for key, values in make_parameters().items()}
     groups = [
-        {"params": [tensor], "weight_decay": 0.0 if tensor.ndim == 1 else DECAY, "lr": 1.0} for tensor in
-        tensors.values()]
+        {"params": [tensor], "weight_decay": 0.0 if tensor.ndim == 1 else DECAY, "lr": 1.0}
+        for tensor in tensors.values()
+    ]
     optimizer = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}[name](groups, **options)
     for step in range(steps):
         for (key, tensor), group in zip(tensors.items(), optimizer.param_groups, strict=True):
@@ -55,12 +60,15 @@ def run_torch(name, steps, **options):
     return {key: tensor.detach().numpy() for key, tensor in tensors.items()}
 
 
-@pytest.mark.parametrize(("name", "ours", "theirs"), [
-    ("sgd", {"momentum": 0.9}, {"momentum": 0.9}),
-    ("sgd", {"momentum": 0.0}, {}),
-    ("adamw", {"betas": (0.9, 0.999), "eps": 1e-8}, {"betas": (0.9, 0.999), "eps": 1e-8}),
-    ("adamw", {"betas": (0.8, 0.95), "eps": 1e-3}, {"betas": (0.8, 0.95), "eps": 1e-3}),
-])
+@pytest.mark.parametrize(
+    ("name", "ours", "theirs"),
+    [
+        ("sgd", {"momentum": 0.9}, {"momentum": 0.9}),
+        ("sgd", {"momentum": 0.0}, {}),
+        ("adamw", {"betas": (0.9, 0.999), "eps": 1e-8}, {"betas": (0.9, 0.999), "eps": 1e-8}),
+        ("adamw", {"betas": (0.8, 0.95), "eps": 1e-3}, {"betas": (0.8, 0.95), "eps": 1e-3}),
+    ],
+)
 def test_five_steps_with_groups_equal_torch(name, ours, theirs):
     expected = run_torch(name, 5, **theirs)
     for key, values in run_ours(name, 5, **ours).items():
@@ -86,10 +94,17 @@ def test_frozen_parameters_are_left_out():
     assert [parameter.name for parameter in build_optimizer("adamw", parameters).parameters] == ["a"]
 
 
-@pytest.mark.parametrize(("name", "options", "sentence"), [
-    ("adamm", {}, "optimizer 'adamm' is unknown; use sgd or adamw"),
-    ("sgd", {"lr_scales": {"hed": 10}}, "learning rate factor for 'hed': no trainable parameter's name begins with it"),
-])
+@pytest.mark.parametrize(
+    ("name", "options", "sentence"),
+    [
+        ("adamm", {}, "optimizer 'adamm' is unknown; use sgd or adamw"),
+        (
+            "sgd",
+            {"lr_scales": {"hed": 10}},
+            "learning rate factor for 'hed': no trainable parameter's name begins with it",
+        ),
+    ],
+)
 def test_what_cannot_be_built_gets_a_sentence(name, options, sentence):
     with pytest.raises(ValueError, match=sentence):
         build_optimizer(name, [("head", ms.Parameter(ms.Tensor([1.0]), name="head"))], **options)

@@ -22,14 +22,27 @@ class StandIn:
             self.calls.append(name)
             if name == self.fails_at:
                 raise RuntimeError("\nno such device\nand more")
+
         return call
 
 
 def record(step):
     return StepRecord(
-        epoch=1, epochs=1, step=step, steps_per_epoch=20, global_step=step, losses={"loss": 1.0}, learning_rate=0.1,
-        grad_norm=1.0, loss_scale=1.0, is_finite=True, data_ms=float(step), step_ms=10.0 * step,
-        images_per_second=1.0, seconds_left=1.0)
+        epoch=1,
+        epochs=1,
+        step=step,
+        steps_per_epoch=20,
+        global_step=step,
+        losses={"loss": 1.0},
+        learning_rate=0.1,
+        grad_norm=1.0,
+        loss_scale=1.0,
+        is_finite=True,
+        data_ms=float(step),
+        step_ms=10.0 * step,
+        images_per_second=1.0,
+        seconds_left=1.0,
+    )
 
 
 def run(profiler, steps):
@@ -38,8 +51,9 @@ def run(profiler, steps):
     profiler.close()
 
 
-@pytest.mark.parametrize(("steps", "profiled"), [(1, []), (2, []), (4, [3, 4]), (7, [3, 4, 5, 6, 7]),
-                                                 (12, [3, 4, 5, 6, 7])])
+@pytest.mark.parametrize(
+    ("steps", "profiled"), [(1, []), (2, []), (4, [3, 4]), (7, [3, 4, 5, 6, 7]), (12, [3, 4, 5, 6, 7])]
+)
 def test_the_first_steps_compile_and_five_others_are_profiled(steps, profiled, tmp_path, monkeypatch):
     stand_in = StandIn()
     monkeypatch.setattr(profiling, "_new_profile", lambda *_: stand_in)
@@ -62,7 +76,8 @@ def test_a_profiler_that_fails_is_a_line_in_the_log_and_the_run_goes_on(fails_at
     assert [line.message for line in caplog.records] == [
         "MindSpore's profiler does not work here (no such device): steps.csv has the times of the steps, nothing has "
         "those of operators",
-        f"profiled steps 3 to 7: 5.0 ms waiting for data, 50.0 ms the step itself; steps.csv in '{tmp_path}'"]
+        f"profiled steps 3 to 7: 5.0 ms waiting for data, 50.0 ms the step itself; steps.csv in '{tmp_path}'",
+    ]
 
 
 def test_mindspore_names_the_operators_of_the_profiled_steps(tmp_path):
@@ -71,7 +86,7 @@ def test_mindspore_names_the_operators_of_the_profiled_steps(tmp_path):
     for step in range(1, 8):
         net(ms.Tensor(np.ones((2, 4), np.float32)))
         profiler.after_step(record(step))
-    table, = tmp_path.rglob("cpu_op_detail_info_*.csv")
+    (table,) = tmp_path.rglob("cpu_op_detail_info_*.csv")
     with table.open(newline="") as file:
         occurrences = {row["op_type"]: int(row["op_occurrences"]) for row in csv.DictReader(file)}
     assert occurrences["MatMul"] == 5

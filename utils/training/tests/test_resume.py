@@ -76,8 +76,9 @@ def assert_equal_states(actual, expected):
 
 def stripped(rows):
     """Rows without times."""
-    return [{key: value for key, value in row.items() if not key.endswith(("_ms", "seconds", "per_second"))}
-            for row in rows]
+    return [
+        {key: value for key, value in row.items() if not key.endswith(("_ms", "seconds", "per_second"))} for row in rows
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +118,8 @@ def test_after_a_crash_the_steps_since_the_checkpoint_are_made_and_logged_once_m
 
 
 @pytest.mark.parametrize(
-    ("signal_number", "errors"), [(signal.SIGINT, (KeyboardInterrupt, Terminated)), (signal.SIGTERM, Terminated)])
+    ("signal_number", "errors"), [(signal.SIGINT, (KeyboardInterrupt, Terminated)), (signal.SIGTERM, Terminated)]
+)
 def test_a_signal_saves_a_checkpoint_of_the_present_step_and_passes_on(signal_number, errors, whole, tmp_path, caplog):
     caplog.set_level("INFO")
     with pytest.raises(errors):
@@ -188,10 +190,13 @@ def test_a_new_run_goes_on_after_the_epochs_of_an_earlier_one(tmp_path):
     assert second == [row for row in whole if row["epoch"] == 2]
 
 
-@pytest.mark.parametrize(("options", "words"), [
-    ({"optimizer": "adamw"}, "the optimizer starts anew, only weights are taken: "),
-    ({"first_epoch": 3, "epochs": 3}, "was saved at step 4 of 4 in epoch 1, this run begins with epoch 3"),
-])
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"optimizer": "adamw"}, "the optimizer starts anew, only weights are taken: "),
+        ({"first_epoch": 3, "epochs": 3}, "was saved at step 4 of 4 in epoch 1, this run begins with epoch 3"),
+    ],
+)
 def test_an_earlier_run_that_does_not_fit_is_said_in_the_log(options, words, whole, tmp_path, caplog):
     earlier = whole[0] / "checkpoints" / "tiny-1_4.ckpt"
     run_to_end(tmp_path, resume="", **{"first_epoch": 2, "earlier": earlier, **options})
@@ -212,12 +217,15 @@ def test_a_first_epoch_outside_of_the_run_gets_a_sentence(first_epoch, tmp_path)
         run_to_end(tmp_path, first_epoch=first_epoch)
 
 
-@pytest.mark.parametrize(("options", "sentence"), [
-    ({"suite": "other"}, "is a checkpoint of 'tiny', this run is of 'other'"),
-    ({"source": TinySource(2)}, "stopped at step 3 of 4 in epoch 1, this run has 2 steps per epoch"),
-    ({"optimizer": "adamw"}, r"does not fit this run: .* missing from the file \(optimizer.first_moment"),
-    ({"step": "without averages"}, r"does not fit this run: .* unused \(ema.conv.weight \(4, 1, 3, 3\)"),
-])
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"suite": "other"}, "is a checkpoint of 'tiny', this run is of 'other'"),
+        ({"source": TinySource(2)}, "stopped at step 3 of 4 in epoch 1, this run has 2 steps per epoch"),
+        ({"optimizer": "adamw"}, r"does not fit this run: .* missing from the file \(optimizer.first_moment"),
+        ({"step": "without averages"}, r"does not fit this run: .* unused \(ema.conv.weight \(4, 1, 3, 3\)"),
+    ],
+)
 def test_what_cannot_be_resumed_gets_a_sentence(options, sentence, whole, tmp_path):
     if "step" in options:
         options = {"step": tiny_step(ema_decay=0.0)[1]}
@@ -229,13 +237,21 @@ def place(images_per_step, steps_per_epoch, **values):
     return TrainingState(arrays={}, images_per_step=images_per_step, steps_per_epoch=steps_per_epoch, **values)
 
 
-@pytest.mark.parametrize(("images_per_step", "steps_per_epoch", "step", "again"), [
-    (2, 8, 6, ""),        # 12 of 16 images are done
-    (6, 2, 2, ""),        # and what is left is no full step
-    (8, 2, 1, ", 4 images of the epoch are trained on once more"),
-])
+@pytest.mark.parametrize(
+    ("images_per_step", "steps_per_epoch", "step", "again"),
+    [
+        (2, 8, 6, ""),  # 12 of 16 images are done
+        (6, 2, 2, ""),  # and what is left is no full step
+        (8, 2, 1, ", 4 images of the epoch are trained on once more"),
+    ],
+)
 def test_another_batch_size_goes_on_with_the_images_that_come_next(
-    images_per_step, steps_per_epoch, step, again, tmp_path, caplog,
+    images_per_step,
+    steps_per_epoch,
+    step,
+    again,
+    tmp_path,
+    caplog,
 ):
     """Three of four steps of four images in epoch 2 are done; two workers instead of one."""
     caplog.set_level("INFO")
@@ -246,7 +262,8 @@ def test_another_batch_size_goes_on_with_the_images_that_come_next(
     assert caplog.messages == [
         f"resuming with {images_per_step} images in a step on 2 workers instead of 4 on 1: step 3 of 4 in epoch 2 is "
         f"step {step} of {steps_per_epoch}, global step 7 is {steps_per_epoch + step}, whose learning rate is used"
-        f"{again}"]
+        f"{again}"
+    ]
 
 
 def test_after_a_whole_epoch_any_batch_size_begins_the_next(tmp_path):
@@ -268,10 +285,14 @@ def test_the_same_step_on_other_workers_is_exactly_the_same_place(images_per_ste
 @pytest.mark.end_to_end
 def test_ten_kills_at_random_moments_change_nothing(tmp_path):
     """Each process is killed 0 to 30 ms after its first checkpoint appears, in the middle of whatever it does then."""
+
     def start(folder, result):
         return subprocess.Popen(
             [sys.executable, str(SCRIPT), str(folder), "sgd", str(result), str(KILL_EPOCHS)],
-            env={**os.environ, "PYTHONPATH": str(SCRIPT.parents[3])}, stderr=subprocess.PIPE, text=True)
+            env={**os.environ, "PYTHONPATH": str(SCRIPT.parents[3])},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     whole = start(tmp_path / "whole", tmp_path / "whole.npz")
     draws = random.Random(0)

@@ -27,7 +27,12 @@ def configure(folder: Path, *arguments: str, schema=TrainingKeys, run_dir="a run
     (folder / "default.yaml").write_text("optimizer: adamw\n")
     given = [f"--run_dir={folder / run_dir}"] if run_dir else []
     return load_config(
-        schema, [*given, *arguments], suite_dir=folder, default_file="default.yaml", program="train.py", description="",
+        schema,
+        [*given, *arguments],
+        suite_dir=folder,
+        default_file="default.yaml",
+        program="train.py",
+        description="",
     )
 
 
@@ -64,8 +69,15 @@ def test_a_job_brings_its_data_in_and_its_results_out(tmp_path):
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "a.txt").write_text("data")
     config = configure(
-        tmp_path, "--enable_modelarts=True", f"--data_url={tmp_path / 'there'}", f"--data_path={tmp_path / 'data'}",
-        f"--train_url={tmp_path / 'results'}", f"--output_path={tmp_path / 'output'}", schema=JobKeys, run_dir="")
+        tmp_path,
+        "--enable_modelarts=True",
+        f"--data_url={tmp_path / 'there'}",
+        f"--data_path={tmp_path / 'data'}",
+        f"--train_url={tmp_path / 'results'}",
+        f"--output_path={tmp_path / 'output'}",
+        schema=JobKeys,
+        run_dir="",
+    )
     with open_run(config) as run:
         run.on_saved(run.folder.checkpoints_path / "a.ckpt")
     assert (tmp_path / "data" / "a.txt").read_text() == "data"

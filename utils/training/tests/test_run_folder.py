@@ -40,10 +40,13 @@ def test_a_new_folder_is_made_with_nothing_in_it(tmp_path):
 
 
 def test_a_folder_with_a_run_is_refused_with_the_three_ways_out(tmp_path):
-    with pytest.raises(BadStateError, match=r"already holds a run; continue it with --resume=auto, discard it with "
-                       r"--overwrite=True, or choose another --run_dir"):
+    with pytest.raises(
+        BadStateError,
+        match=r"already holds a run; continue it with --resume=auto, discard it with "
+        r"--overwrite=True, or choose another --run_dir",
+    ):
         RunFolder(with_run(tmp_path))
-    with RunFolder(tmp_path, resume=True) as run:   # the refusal has let go of the lock
+    with RunFolder(tmp_path, resume=True) as run:  # the refusal has let go of the lock
         assert run.holds_run()
 
 
@@ -71,8 +74,12 @@ def test_an_empty_run_folder_may_be_taken(tmp_path):
 
 
 def test_a_second_process_is_refused_and_a_killed_one_is_no_obstacle(tmp_path):
-    process = subprocess.Popen([sys.executable, "-c", HOLD_LOCK, str(tmp_path)], stdout=subprocess.PIPE, text=True,
-                               env={**os.environ, "PYTHONPATH": str(REPOSITORY)})
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD_LOCK, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+    )
     try:
         assert process.stdout.readline() == "locked\n"
         with pytest.raises(BadStateError, match=f"another process is training in '{tmp_path}'"):
@@ -99,7 +106,7 @@ def test_a_place_where_nothing_can_be_made_is_a_sentence():
 
 def test_an_unwritable_folder_is_a_sentence(tmp_path, monkeypatch):
     RunFolder(tmp_path).close()
-    monkeypatch.setattr(os, "access", lambda path, mode: False)   # the tests may run as root, who may write anywhere
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # the tests may run as root, who may write anywhere
     with pytest.raises(BadStateError, match="is not writable; choose another --run_dir or change its permissions"):
         RunFolder(tmp_path)
 

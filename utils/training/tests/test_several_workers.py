@@ -28,12 +28,29 @@ def job(tmp_path_factory):
     folder = tmp_path_factory.mktemp("job")
     programs = Path(sys.executable).parent
     environment = {
-        **os.environ, "PYTHONPATH": str(SCRIPT.parents[3]), "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
-        "GLOG_v": "3", "MS_CPU_COMM_OP_TIMEOUT": "600"}
+        **os.environ,
+        "PYTHONPATH": str(SCRIPT.parents[3]),
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "GLOG_v": "3",
+        "MS_CPU_COMM_OP_TIMEOUT": "600",
+    }
     done = subprocess.run(
-        [programs / "msrun", "--worker_num=2", "--local_worker_num=2", f"--master_port={free_port()}", "--join=True",
-         f"--log_dir={folder / 'logs'}", str(SCRIPT), str(folder)],
-        env=environment, capture_output=True, text=True, timeout=500, check=False)
+        [
+            programs / "msrun",
+            "--worker_num=2",
+            "--local_worker_num=2",
+            f"--master_port={free_port()}",
+            "--join=True",
+            f"--log_dir={folder / 'logs'}",
+            str(SCRIPT),
+            str(folder),
+        ],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return folder, [dict(np.load(folder / f"worker_{rank}.npz")) for rank in (0, 1)]
 
@@ -65,7 +82,8 @@ def test_five_steps_equal_those_of_one_worker_with_the_double_batch(name, option
     outputs = two_workers.five_steps(step)
     assert_close(part_of(job[1][0], name), two_workers.state_of(step))
     np.testing.assert_allclose(
-        job[1][0][f"{name}.losses"], [list(output.losses.values()) for output in outputs], rtol=1e-6)
+        job[1][0][f"{name}.losses"], [list(output.losses.values()) for output in outputs], rtol=1e-6
+    )
     np.testing.assert_allclose(job[1][0][f"{name}.norms"], [output.grad_norm for output in outputs], rtol=1e-5)
 
 
@@ -82,7 +100,7 @@ def test_moving_statistics_are_the_mean_of_the_workers_own(job):
     images, _ = two_workers.all_images(two_workers.IMAGES * two_workers.STEPS)
     network.set_train(False)
     assert len(changing_statistics(network)) == 2
-    channel_means = network.conv(ms.Tensor(images[:two_workers.IMAGES])).asnumpy().mean((0, 2, 3))
+    channel_means = network.conv(ms.Tensor(images[: two_workers.IMAGES])).asnumpy().mean((0, 2, 3))
     np.testing.assert_allclose(job[1][0]["first_mean"], 0.1 * channel_means, rtol=1e-4, atol=1e-6)
 
 
@@ -108,7 +126,7 @@ def test_a_signal_to_one_worker_stops_both_after_the_same_step_and_the_first_one
     folder, (first, second) = job
     assert first["stopped"]
     assert second["stopped"]
-    names = ["tiny-1_4.ckpt", "tiny-1_4.ckpt", "tiny-2_2.ckpt"]   # before and after the evaluation, and at the end
+    names = ["tiny-1_4.ckpt", "tiny-1_4.ckpt", "tiny-2_2.ckpt"]  # before and after the evaluation, and at the end
     assert (first["saved"].tolist(), second["saved"].tolist()) == (names, [])
     assert first["best"] == second["best"] == 1
     rows = [row for row in read_metrics(folder / "run" / "metrics.jsonl") if row["kind"] == "step"]

@@ -120,7 +120,8 @@ def test_a_step_that_is_not_finite_changes_nothing(name, count):
     network = WithNorm()
     optimizer = build_optimizer(name, network.parameters_and_names(), weight_decay=0.1)
     step = TrainStep(
-        network, optimizer, loss_scaler=LossScaler(8.0, dynamic=True), ema_decay=0.9, accumulate_steps=count)
+        network, optimizer, loss_scaler=LossScaler(8.0, dynamic=True), ema_decay=0.9, accumulate_steps=count
+    )
     step.set_learning_rate(0.1)
     images = np.random.default_rng(0).normal(size=(4, 1, 6, 6)).astype(np.float32)
     assert step(images).is_finite

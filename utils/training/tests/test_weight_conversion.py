@@ -16,12 +16,19 @@ SOURCES = {
     "net.conv.weight": Source(("a.conv.weight", "b.conv.weight")),
     **batch_norm_sources("net.norm", "a.bn", folded_bias="a.conv.bias"),
 }
-SHAPES = {"net.conv.weight": (2, 1), **{f"net.norm.{part}": (2,) for part in
-                                        ("gamma", "beta", "moving_mean", "moving_variance")}}
+SHAPES = {
+    "net.conv.weight": (2, 1),
+    **{f"net.norm.{part}": (2,) for part in ("gamma", "beta", "moving_mean", "moving_variance")},
+}
 FILE = {
-    "a.conv.weight": np.float16([[1], [2]]), "b.conv.weight": np.float16([[1], [2]]), "a.conv.bias": np.float32([3, 4]),
-    "a.bn.weight": np.float32([5, 6]), "a.bn.bias": np.float32([7, 8]), "a.bn.running_mean": np.float32([1, 10]),
-    "a.bn.running_var": np.float32([11, 12]), "a.bn.num_batches_tracked": np.int64(9),
+    "a.conv.weight": np.float16([[1], [2]]),
+    "b.conv.weight": np.float16([[1], [2]]),
+    "a.conv.bias": np.float32([3, 4]),
+    "a.bn.weight": np.float32([5, 6]),
+    "a.bn.bias": np.float32([7, 8]),
+    "a.bn.running_mean": np.float32([1, 10]),
+    "a.bn.running_var": np.float32([11, 12]),
+    "a.bn.num_batches_tracked": np.int64(9),
 }
 DROPPED = {r".*\.num_batches_tracked": "counters"}
 
@@ -34,8 +41,13 @@ def convert(**changes):
 def test_every_parameter_is_filled_and_the_bias_goes_into_the_mean():
     """Means 1, 10 less biases 3, 4 are -2, 6; the norm of (x + bias) with the old mean is that of x with the new."""
     result = convert()
-    expected = {"conv.weight": [[1], [2]], "norm.gamma": [5, 6], "norm.beta": [7, 8], "norm.moving_mean": [-2, 6],
-                "norm.moving_variance": [11, 12]}
+    expected = {
+        "conv.weight": [[1], [2]],
+        "norm.gamma": [5, 6],
+        "norm.beta": [7, 8],
+        "norm.moving_mean": [-2, 6],
+        "norm.moving_variance": [11, 12],
+    }
     assert {name: array.tolist() for name, array in result.arrays.items()} == {
         f"net.{name}": values for name, values in expected.items()
     }
@@ -49,14 +61,19 @@ def test_bias_and_copy_may_be_absent():
     assert (result.num_copies, result.num_folded) == (0, 0)
 
 
-@pytest.mark.parametrize(("changes", "phrase"), [
-    ({"a.bn.bias": None}, "1 tensors missing (a.bn.bias)"),
-    ({"c": np.zeros(2)}, "1 tensors left over (c)"),
-    ({"a.conv.bias": np.zeros(3)}, "1 tensors of another shape (a.conv.bias (3,) instead of (2,))"),
-    ({"b.conv.weight": np.zeros((2, 1))}, "1 tensors different from the copy that they share their weights with "
-                                          "(b.conv.weight)"),
-    ({f"c{index}": np.zeros(2) for index in range(5)}, "5 tensors left over (c0; c1; c2; and 2 more)"),
-])
+@pytest.mark.parametrize(
+    ("changes", "phrase"),
+    [
+        ({"a.bn.bias": None}, "1 tensors missing (a.bn.bias)"),
+        ({"c": np.zeros(2)}, "1 tensors left over (c)"),
+        ({"a.conv.bias": np.zeros(3)}, "1 tensors of another shape (a.conv.bias (3,) instead of (2,))"),
+        (
+            {"b.conv.weight": np.zeros((2, 1))},
+            "1 tensors different from the copy that they share their weights with (b.conv.weight)",
+        ),
+        ({f"c{index}": np.zeros(2) for index in range(5)}, "5 tensors left over (c0; c1; c2; and 2 more)"),
+    ],
+)
 def test_what_does_not_fit_is_named_and_counted(changes, phrase):
     with pytest.raises(BadValueError) as caught:
         convert(**changes)
@@ -67,7 +84,9 @@ def test_the_report_adds_up():
     lines = format_conversion(convert(), ["and so on"]).splitlines()
     assert lines[0].split() == ["group", "tensors", "values"]
     assert [line.split() for line in lines[1:4]] == [
-        ["net.conv", "1", "2"], ["net.norm", "4", "8"], ["in", "all", "5", "10"]
+        ["net.conv", "1", "2"],
+        ["net.norm", "4", "8"],
+        ["in", "all", "5", "10"],
     ]
     assert lines[4].startswith("folded: 1 convolution biases")
     assert lines[5:] == ["merged: 1 copies of shared weights, all equal", "dropped: 1 tensors: counters", "and so on"]

@@ -25,7 +25,7 @@ SEED = 7
 BATCH = 4
 STEPS_PER_EPOCH = 4
 NUM_CLASSES = 3
-AUGMENTATION, SAMPLING = 0, 1   # streams of draws
+AUGMENTATION, SAMPLING = 0, 1  # streams of draws
 
 
 class TinyNetwork(nn.Cell):
@@ -78,7 +78,7 @@ class TinySource:
     def batches(self, epoch, start_step):
         order = epoch_order(SEED, epoch, len(self.images))
         for step in range(start_step, self.steps_per_epoch):
-            indices = order[step * BATCH:(step + 1) * BATCH]
+            indices = order[step * BATCH : (step + 1) * BATCH]
             images = np.stack([self.augmented(epoch, index) for index in indices])
             if step == self.poisoned_step:
                 images[0] = np.inf
@@ -96,17 +96,35 @@ def tiny_step(optimizer_name="sgd", *, scaler=None, ema_decay=0.9, num_classes=N
     network = TinyNetwork(num_classes)
     optimizer = build_optimizer(optimizer_name, network.parameters_and_names(), weight_decay=0.01)
     return network, TrainStep(
-        TinyLoss(network), optimizer, loss_scaler=scaler or LossScaler(8.0, dynamic=True, growth_interval=2),
-        clip_norm=1.0, ema_decay=ema_decay)
+        TinyLoss(network),
+        optimizer,
+        loss_scaler=scaler or LossScaler(8.0, dynamic=True, growth_interval=2),
+        clip_norm=1.0,
+        ema_decay=ema_decay,
+    )
 
 
-def tiny_trainer(folder, *, optimizer="sgd", epochs=2, source=None, scaler=None, resume="auto", pattern=None,
-                 keep_last=3, step=None, **options):
+def tiny_trainer(
+    folder,
+    *,
+    optimizer="sgd",
+    epochs=2,
+    source=None,
+    scaler=None,
+    resume="auto",
+    pattern=None,
+    keep_last=3,
+    step=None,
+    **options,
+):
     ms.set_context(mode=ms.GRAPH_MODE)
     run = RunFolder(folder, resume=bool(resume))
     checkpoints = CheckpointFolder(
-        run.checkpoints_path, pattern=pattern or "tiny-{epoch}_{step}.ckpt", best_name="tiny_best.ckpt",
-        keep_last=keep_last)
+        run.checkpoints_path,
+        pattern=pattern or "tiny-{epoch}_{step}.ckpt",
+        best_name="tiny_best.ckpt",
+        keep_last=keep_last,
+    )
     source = source or TinySource()
     step = step or tiny_step(optimizer, scaler=scaler)[1]
     rates = np.linspace(0.1, 0.01, epochs * source.steps_per_epoch)

@@ -30,7 +30,7 @@ from utils.training.run_folder import RunFolder
 from utils.training.step import TrainStep
 
 STEPS = 5
-IMAGES = 8          # of a step of all workers
+IMAGES = 8  # of a step of all workers
 EPOCHS, NUM_IMAGES = 2, 30
 STOP_AFTER = 6
 PLAIN = {"optimizer_name": "sgd"}
@@ -63,8 +63,14 @@ def make_step(workers, *, optimizer_name, has_frozen_norm=True, **options):
         network.norm.use_batch_statistics = False
     optimizer = build_optimizer(optimizer_name, network.parameters_and_names(), weight_decay=0.01)
     step = TrainStep(
-        SharedLoss(network, workers), optimizer, loss_scaler=LossScaler(8.0, dynamic=True), clip_norm=0.4,
-        ema_decay=0.9, workers=workers, **options)
+        SharedLoss(network, workers),
+        optimizer,
+        loss_scaler=LossScaler(8.0, dynamic=True),
+        clip_norm=0.4,
+        ema_decay=0.9,
+        workers=workers,
+        **options,
+    )
     step.set_learning_rate(0.1)
     return step
 
@@ -107,7 +113,7 @@ def five_steps(step, workers=ALONE):
         images, labels = all_images(IMAGES * STEPS)
         parts = []
         for values in (images, labels):
-            of_step = values[number * IMAGES:(number + 1) * IMAGES]
+            of_step = values[number * IMAGES : (number + 1) * IMAGES]
             shape = (step.accumulate_steps, workers.count, -1, *values.shape[1:])
             parts.append(of_step.reshape(shape)[:, workers.rank].reshape(-1, *values.shape[1:]))
         outputs.append(step(*parts))
@@ -118,8 +124,17 @@ def trainer_of(folder, step, source, **options):
     run = RunFolder(folder, resume=True, writes=step.workers.is_main)
     checkpoints = CheckpointFolder(run.checkpoints_path, pattern="tiny-{epoch}_{step}.ckpt", best_name="best.ckpt")
     return Trainer(
-        step=step, source=source, run=run, checkpoints=checkpoints, epochs=EPOCHS, seed=SEED, resume="auto",
-        learning_rates=np.linspace(0.1, 0.01, EPOCHS * source.steps_per_epoch), log_interval=1, **options)
+        step=step,
+        source=source,
+        run=run,
+        checkpoints=checkpoints,
+        epochs=EPOCHS,
+        seed=SEED,
+        resume="auto",
+        learning_rates=np.linspace(0.1, 0.01, EPOCHS * source.steps_per_epoch),
+        log_interval=1,
+        **options,
+    )
 
 
 class Job:
@@ -137,7 +152,7 @@ class Job:
         self.keep("accumulated", accumulating, five_steps(accumulating, self.workers))
         self.overflow("accumulated", accumulating)
         trained = make_step(self.workers, **TRAINED_NORM)
-        images, labels = (values[:IMAGES][self.workers.rank * 4:][:4] for values in all_images(IMAGES * STEPS))
+        images, labels = (values[:IMAGES][self.workers.rank * 4 :][:4] for values in all_images(IMAGES * STEPS))
         trained(images, labels)
         self.found["first_mean"] = state_of(trained)["norm.moving_mean"]
         self.keep("trained", trained)
@@ -186,8 +201,13 @@ class Job:
         source = SharedSource(self.workers, stop_after=STOP_AFTER if self.workers.rank == 1 else 0)
         saved = []
         trainer = trainer_of(
-            self.folder / "run", step, source, on_saved=lambda path: saved.append(path.name), best_metric="AP",
-            evaluate=lambda epoch: {"AP": epoch + self.workers.rank})
+            self.folder / "run",
+            step,
+            source,
+            on_saved=lambda path: saved.append(path.name),
+            best_metric="AP",
+            evaluate=lambda epoch: {"AP": epoch + self.workers.rank},
+        )
         try:
             trainer.fit()
         except Terminated:
