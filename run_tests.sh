@@ -15,7 +15,7 @@ main() {
   local bin="$PWD/.venv/bin"
   install_cpp_packages "$bin/python" "$PWD/.venv"
   "$bin/ruff" check .
-  "$bin/ruff" format --check --quiet .
+  "$bin/ruff" format --check .
   find . -name '*.sh' -not -path './.venv/*' -print0 | xargs -0 "$bin/shellcheck" --external-sources .ci/run
   # In the order of the folders: the files with few and long tests would else come last, where one of the two waits.
   exec "$bin/python" -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder "$@"
