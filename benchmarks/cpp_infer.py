@@ -164,7 +164,7 @@ def script(suite: str, name: str) -> str:
 
 def write_checkpoint(suite: str, subject: Subject, path: Path) -> None:
     """Writes the weights that a training begins with."""
-    from utils.training.checkpoint import TrainingState, save_checkpoint
+    from utils.training.checkpoints.checkpoint import TrainingState, save_checkpoint
 
     load = importlib.import_module(f"{suite}.src.config").load
     suite_build = importlib.import_module(f"{suite}.src.build")

@@ -63,8 +63,8 @@ def mindspore_work(workload: Workload) -> Work:
 
     from nas_fpn.src.loss import RetinaNetLoss
     from nas_fpn.src.retinanet_nasfpn import RetinaNetTraining
-    from utils.training.optimizer import build_optimizer
-    from utils.training.step import TrainStep
+    from utils.training.step.optimizer import build_optimizer
+    from utils.training.step.train_step import TrainStep
 
     set_up_device("CPU")
     network = detector()

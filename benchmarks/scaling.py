@@ -28,7 +28,7 @@ sys.path[0] = str(ROOT)  # this folder has files with the names of suites
 from utils.launch.scaling_model import format_table
 from utils.model_utils.command import run_command
 from utils.model_utils.errors import BadStateError
-from utils.training.profiling import FIRST_STEPS, PROFILE_FOLDER, STEPS, STEPS_FILE
+from utils.training.record.profiling import FIRST_STEPS, PROFILE_FOLDER, STEPS, STEPS_FILE
 
 DATA_FLAGS = {"nas_fpn": "--coco_root", "segformer": "--data_path", "faster_rcnn": "--coco_root"}
 SKIPPED = FIRST_STEPS + STEPS + 1  # the profile is written in the step after it

@@ -86,7 +86,7 @@ def mindspore_work(workload: Workload) -> Work:
     from segformer.src.optimizers import build_optimizer
     from segformer.src.segformer import Segformer, SegformerTraining
     from segformer.src.segformer_head import SegformerHead
-    from utils.training.step import TrainStep
+    from utils.training.step.train_step import TrainStep
 
     set_up_device("CPU")
     size = MIT_VARIANTS["mit_b0"]

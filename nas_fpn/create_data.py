@@ -12,7 +12,7 @@ def main() -> None:
     config = load(program="create_data.py")
     from src.build import open_configured_split  # once the arguments are known to be good
     from utils.model_utils.moxing_adapter import open_job
-    from utils.training.logging_setup import set_up_logging
+    from utils.training.record.logging_setup import set_up_logging
 
     set_up_logging()
     form = config.create_dataset

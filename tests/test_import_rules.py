@@ -32,7 +32,7 @@ def test_every_file_keeps_the_rules():
     [
         ("nas_fpn/src/dataset.py", "from segformer.src import loss", rules.OTHER_SUITE),
         ("utils/training/loop.py", "import nas_fpn.src.loss", rules.UTILS_SUITE),
-        ("utils/model_utils/config.py", "from utils.training import loop", rules.UTILS_BACK),
+        ("utils/model_utils/config/loading.py", "from utils.training import loop", rules.UTILS_BACK),
         ("nas_fpn/src/loss.py", "from src.nasfpn import NasFpn", rules.RELATIVE),
         ("nas_fpn/src/loss.py", "from nas_fpn.src.nasfpn import NasFpn", rules.RELATIVE),
         ("nas_fpn/train.py", "from nas_fpn.src.build import build", rules.ENTRY),

@@ -6,25 +6,25 @@ from pathlib import Path
 import numpy as np
 
 from utils.cpu_kernels.operators import stock_operators
-from utils.detection.class_names import ClassTable, resolve_classes
-from utils.detection.evaluation import Evaluator
+from utils.detection.data.class_names import ClassTable, resolve_classes
+from utils.detection.data.splits import Split, open_split, split_paths
+from utils.detection.data.training_source import TrainingSource
 from utils.detection.inputs import InputSettings
-from utils.detection.picture_detector import PictureDetector
-from utils.detection.splits import Split, open_split, split_paths
-from utils.detection.training_source import TrainingSource
+from utils.detection.results.evaluation import Evaluator
+from utils.detection.results.picture_detector import PictureDetector
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
 from utils.exporting.export import ExportedModel, share_weights
-from utils.model_utils.config_base import COMMAND_LINE
-from utils.model_utils.config_schema import match_num_classes
+from utils.model_utils.config.base import COMMAND_LINE
+from utils.model_utils.config.schema import match_num_classes
 from utils.model_utils.device_adapter import clamp_workers
 from utils.model_utils.errors import BadValueError
 from utils.model_utils.workers import ALONE, Workers
 from utils.sharding import ShardedEpochs
-from utils.training.checkpoint import load_weights
-from utils.training.checkpoint_info import CheckpointInfo, read_checkpoint_info
-from utils.training.optimizer import build_optimizer
-from utils.training.precision import LossScaler, apply_amp
-from utils.training.step import TrainStep
+from utils.training.checkpoints.checkpoint import load_weights
+from utils.training.checkpoints.checkpoint_info import CheckpointInfo, read_checkpoint_info
+from utils.training.step.optimizer import build_optimizer
+from utils.training.step.precision import LossScaler, apply_amp
+from utils.training.step.train_step import TrainStep
 
 from .config import FasterRcnnConfig
 from .config_network import BACKBONES

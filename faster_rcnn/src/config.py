@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from utils.model_utils.config import load_config
-from utils.model_utils.config_base import Config, Contradiction, InactiveKey, PathText
-from utils.model_utils.config_schema import DetectionDataKeys, ModelArtsKeys, TrainingKeys, with_default
+from utils.model_utils.config.base import Config, Contradiction, InactiveKey, PathText
+from utils.model_utils.config.loading import load_config
+from utils.model_utils.config.schema import DetectionDataKeys, ModelArtsKeys, TrainingKeys, with_default
 
 from .config_network import SIZE_MULTIPLE, NetworkKeys, Positive, PositiveNumber, RcnnKeys, RpnKeys
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from utils.model_utils.config_base import Config, Contradiction, InactiveKey
+from utils.model_utils.config.base import Config, Contradiction, InactiveKey
 
 BACKBONES = {"res2net_50": (3, 4, 6, 3), "res2net_101": (3, 4, 23, 3), "res2net_152": (3, 8, 36, 3)}
 SIZE_MULTIPLE = 32  # stride of the coarsest backbone output

@@ -3,13 +3,13 @@
 import os
 from pathlib import Path
 
-from utils.detection.coco_names import COCO_CATEGORY_IDS, COCO_CLASSES
-from utils.model_utils.config import dump_config, require
+from utils.detection.data.coco_names import COCO_CATEGORY_IDS, COCO_CLASSES
+from utils.model_utils.config.loading import dump_config, require
 from utils.model_utils.errors import BadStateError, BadValueError
 from utils.model_utils.files import make_writable_folder
-from utils.training.checkpoint import TrainingState, save_checkpoint
-from utils.training.logging_setup import set_up_logging
-from utils.training.weight_conversion import convert_weights, format_conversion
+from utils.training.checkpoints.checkpoint import TrainingState, save_checkpoint
+from utils.training.checkpoints.weight_conversion import convert_weights, format_conversion
+from utils.training.record.logging_setup import set_up_logging
 
 from . import build
 from .config import FasterRcnnConfig

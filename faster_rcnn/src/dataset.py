@@ -18,8 +18,8 @@ from utils.detection.augment import (
     scaled_size,
     stretch,
 )
+from utils.detection.data.mindrecord import unpack_annotation
 from utils.detection.inputs import InputSettings, to_input
-from utils.detection.mindrecord import unpack_annotation
 from utils.images import decode_ordinary
 from utils.randomness import generator
 

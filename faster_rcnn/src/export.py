@@ -12,11 +12,11 @@ from mindspore import nn
 from utils.cpu_kernels.roi_align import STOCK_SAMPLING_RATIO
 from utils.exporting.description import write_description
 from utils.exporting.export import choose_format, export_network, format_exported
-from utils.model_utils.config import require
+from utils.model_utils.config.loading import require
 from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.files import make_writable_folder
 from utils.model_utils.moxing_adapter import open_job
-from utils.training.logging_setup import set_up_logging
+from utils.training.record.logging_setup import set_up_logging
 
 from . import build
 from .config import FasterRcnnConfig

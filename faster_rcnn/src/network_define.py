@@ -4,7 +4,7 @@ import mindspore as ms
 from mindspore import nn, ops
 
 from utils.model_utils.workers import ALONE, Workers
-from utils.training.reductions import sum_over_workers
+from utils.training.step.reductions import sum_over_workers
 
 from .FasterRcnn.bbox_assign_sample_stage2 import RoiSampler
 from .FasterRcnn.detection_selector import DetectionRule, DetectionSelector

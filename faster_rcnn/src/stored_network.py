@@ -5,7 +5,7 @@ import re
 import yaml
 
 from utils.model_utils.errors import BadValueError
-from utils.training.checkpoint_info import CheckpointInfo
+from utils.training.checkpoints.checkpoint_info import CheckpointInfo
 
 _BLOCK = re.compile(r"backbone\.stages\.(\d+)\.(\d+)\.")
 _NUM_STAGES = 4

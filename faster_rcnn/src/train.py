@@ -3,16 +3,16 @@
 import logging
 from pathlib import Path
 
-from utils.detection.evaluation import InTrainingEvaluation
-from utils.detection.splits import Split
-from utils.detection.training_warnings import warn_of_cut_boxes, warn_of_random_weights
-from utils.model_utils.config import dump_config
+from utils.detection.data.splits import Split
+from utils.detection.data.training_warnings import warn_of_cut_boxes, warn_of_random_weights
+from utils.detection.results.evaluation import InTrainingEvaluation
+from utils.model_utils.config.loading import dump_config
 from utils.model_utils.device_adapter import resolve_amp_level
 from utils.model_utils.workers import Workers
 from utils.training.assembly import build_trainer, log_plan
-from utils.training.checkpoint import CheckpointFolder
+from utils.training.checkpoints.checkpoint import CheckpointFolder
 from utils.training.loop import Trainer
-from utils.training.records import TrainResult
+from utils.training.record.events import TrainResult
 from utils.training.resume import find_state
 from utils.training.run import Run, open_run
 

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils.model_utils.config_base import COMMAND_LINE
+from utils.model_utils.config.base import COMMAND_LINE
 from utils.model_utils.errors import BadValueError
-from utils.training.checkpoint_file import STATE_NAME, read_checkpoint_file
-from utils.training.checkpoint_info import read_checkpoint_info
-from utils.training.foreign_weights import ForeignWeights, read_foreign_weights, refuse_not_finite
-from utils.training.graphs import EMA_PREFIX
-from utils.training.weight_conversion import Source
+from utils.training.checkpoints.checkpoint_file import STATE_NAME, read_checkpoint_file
+from utils.training.checkpoints.checkpoint_info import read_checkpoint_info
+from utils.training.checkpoints.foreign_weights import ForeignWeights, read_foreign_weights, refuse_not_finite
+from utils.training.checkpoints.weight_conversion import Source
+from utils.training.step.graphs import EMA_PREFIX
 
 from .config import FasterRcnnConfig
 from .stored_network import stored_stage1_pool

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from utils.training.weight_conversion import Source, convolution_sources
+from utils.training.checkpoints.weight_conversion import Source, convolution_sources
 
 NUM_STAGES, SCALES = 4, 4
 BACKBONE = "backbone"

@@ -10,7 +10,7 @@ from faster_rcnn.src import build
 from faster_rcnn.src.config import load
 from faster_rcnn.tests.tiny_split import TINY
 from utils.model_utils.errors import BadValueError, MissingPathError
-from utils.training.checkpoint import TrainingState, load_weights, save_checkpoint
+from utils.training.checkpoints.checkpoint import TrainingState, load_weights, save_checkpoint
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,10 @@ from faster_rcnn.src.config import load  # noqa: E402  (nothing here runs withou
 from faster_rcnn.src.convert import convert  # noqa: E402
 from faster_rcnn.tests import conversion  # noqa: E402
 from faster_rcnn.tests.conversion import TINY, converted, in_mindspore_names, in_timm_names  # noqa: E402
-from utils.detection.coco_names import COCO_CLASSES  # noqa: E402
+from utils.detection.data.coco_names import COCO_CLASSES  # noqa: E402
 from utils.model_utils.errors import UserError  # noqa: E402
-from utils.training.checkpoint import find_training_state  # noqa: E402
-from utils.training.checkpoint_file import write_checkpoint_file  # noqa: E402
+from utils.training.checkpoints.checkpoint import find_training_state  # noqa: E402
+from utils.training.checkpoints.checkpoint_file import write_checkpoint_file  # noqa: E402
 
 pytestmark = pytest.mark.end_to_end
 
@@ -119,7 +119,7 @@ def test_mmdetection_and_this_suite_name_the_same_backbone(detector, timm_backbo
 
 
 def test_a_converted_backbone_converts_to_itself(timm_backbone, tmp_path):
-    from utils.training.checkpoint import save_checkpoint
+    from utils.training.checkpoints.checkpoint import save_checkpoint
 
     save_checkpoint(tmp_path / "again.ckpt", timm_backbone)
     again = converted_here(tmp_path / "again.ckpt")

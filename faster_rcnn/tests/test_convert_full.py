@@ -15,8 +15,8 @@ def test_the_full_detector(tmp_path):
     from faster_rcnn.src.convert import convert
     from faster_rcnn.tests import conversion
     from faster_rcnn.tests.torch_reference import ReferenceNetwork, randomise
-    from utils.detection.coco_names import COCO_CLASSES
-    from utils.training.checkpoint_info import read_checkpoint_info
+    from utils.detection.data.coco_names import COCO_CLASSES
+    from utils.training.checkpoints.checkpoint_info import read_checkpoint_info
 
     ms.set_context(mode=ms.GRAPH_MODE)
     reference = randomise(ReferenceNetwork()).eval()

@@ -8,9 +8,9 @@ from faster_rcnn.src.dataset import AugmentSettings, TrainingSample, augment
 from faster_rcnn.src.FasterRcnn.anchor_generator import make_anchors
 from faster_rcnn.src.FasterRcnn.bbox_assign_sample import RpnRule
 from utils.detection.boxes import pairwise_ioa, pairwise_iou
+from utils.detection.data.splits import Split, open_split, split_paths
+from utils.detection.data.training_source import TrainingSource
 from utils.detection.inputs import InputSettings
-from utils.detection.splits import Split, open_split, split_paths
-from utils.detection.training_source import TrainingSource
 from utils.images import encode_png
 from utils.sharding import ShardedEpochs
 

@@ -20,7 +20,7 @@ from faster_rcnn.src.loss_log import format_losses
 from faster_rcnn.tests.tiny_detector import TINY_NETWORK
 from utils.detection.tests.tiny_coco import write_coco
 from utils.model_utils.workers import Workers
-from utils.training.checkpoint import load_checkpoint
+from utils.training.checkpoints.checkpoint import load_checkpoint
 
 SUITE = Path(__file__).resolve().parent.parent
 IMAGES, STEPS = 11, 6  # an odd number: a place of the last step's two is left

@@ -14,7 +14,7 @@ from faster_rcnn.src.config import load
 from faster_rcnn.src.loss_log import format_losses
 from utils.detection.tests.tiny_coco import write_coco
 from utils.model_utils.errors import BadValueError
-from utils.training.checkpoint import TrainingState, load_checkpoint, save_checkpoint
+from utils.training.checkpoints.checkpoint import TrainingState, load_checkpoint, save_checkpoint
 
 SUITE = Path(__file__).resolve().parent.parent
 TINY = (

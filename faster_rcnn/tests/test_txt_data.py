@@ -10,9 +10,9 @@ import pytest
 from faster_rcnn.src import build
 from faster_rcnn.src.config import load
 from faster_rcnn.tests.tiny_split import TINY, change, open_training
-from utils.detection.coco_metrics import CocoResult, detections_to_coco, evaluate_coco
-from utils.detection.mindrecord import open_mindrecord, unpack_annotation
-from utils.detection.splits import Split
+from utils.detection.data.mindrecord import open_mindrecord, unpack_annotation
+from utils.detection.data.splits import Split
+from utils.detection.results.coco_metrics import CocoResult, detections_to_coco, evaluate_coco
 from utils.detection.tests.tiny_coco import CATEGORIES, write_txt
 
 NAMES = tuple(name for _, name, _ in CATEGORIES)

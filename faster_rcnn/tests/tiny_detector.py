@@ -6,7 +6,7 @@ import mindspore as ms
 
 from faster_rcnn.src import build
 from faster_rcnn.src.config import load
-from utils.training.checkpoint import TrainingState, save_checkpoint
+from utils.training.checkpoints.checkpoint import TrainingState, save_checkpoint
 
 TINY_NETWORK = (
     "--config_path=config/custom.yaml",

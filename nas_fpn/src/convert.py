@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.model_utils.config import dump_config, require
+from utils.model_utils.config.loading import dump_config, require
 from utils.model_utils.errors import BadStateError, BadValueError
 from utils.model_utils.files import make_writable_folder
-from utils.training.checkpoint import TrainingState, save_checkpoint
-from utils.training.foreign_weights import ForeignWeights, read_foreign_weights
-from utils.training.logging_setup import set_up_logging
-from utils.training.weight_conversion import convert_weights, format_conversion
+from utils.training.checkpoints.checkpoint import TrainingState, save_checkpoint
+from utils.training.checkpoints.foreign_weights import ForeignWeights, read_foreign_weights
+from utils.training.checkpoints.weight_conversion import convert_weights, format_conversion
+from utils.training.record.logging_setup import set_up_logging
 
 from . import build
 from .config import NasFpnConfig

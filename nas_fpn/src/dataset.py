@@ -10,8 +10,8 @@ from typing import ClassVar
 import numpy as np
 
 from utils.detection.augment import flip_horizontal, jitter_colours, pad_boxes, random_scale_and_crop
+from utils.detection.data.mindrecord import unpack_annotation
 from utils.detection.inputs import InputSettings, to_input
-from utils.detection.mindrecord import unpack_annotation
 from utils.images import decode_ordinary
 from utils.randomness import generator
 

@@ -2,14 +2,14 @@
 
 import logging
 
-from utils.detection.class_names import check_same_classes
-from utils.detection.coco_metrics import format_nas_fpn_result, format_per_class_table
-from utils.detection.result_json import write_predictions, write_result
-from utils.model_utils.config import require
+from utils.detection.data.class_names import check_same_classes
+from utils.detection.results.coco_metrics import format_nas_fpn_result, format_per_class_table
+from utils.detection.results.result_json import write_predictions, write_result
+from utils.model_utils.config.loading import require
 from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.files import make_writable_folder
 from utils.model_utils.moxing_adapter import open_job
-from utils.training.logging_setup import set_up_logging
+from utils.training.record.logging_setup import set_up_logging
 
 from . import build
 from .config import NasFpnConfig

@@ -2,11 +2,11 @@
 
 import logging
 
-from utils.detection.inference import DETECTIONS_FILE, find_pictures, format_summary, run
-from utils.model_utils.config import require
+from utils.detection.results.inference import DETECTIONS_FILE, find_pictures, format_summary, run
+from utils.model_utils.config.loading import require
 from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.moxing_adapter import open_job
-from utils.training.logging_setup import set_up_logging
+from utils.training.record.logging_setup import set_up_logging
 
 from . import build
 from .config import NasFpnConfig

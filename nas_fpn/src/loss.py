@@ -6,7 +6,7 @@ from mindspore import nn, ops
 from utils.cpu_kernels.focal_loss import SigmoidFocalLoss
 from utils.detection.box_loss import smooth_l1
 from utils.model_utils.workers import ALONE, Workers
-from utils.training.reductions import sum_over_workers
+from utils.training.step.reductions import sum_over_workers
 
 
 class RetinaNetLoss(nn.Cell):

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from utils.detection.coco_metrics import format_map_line, format_result_block
 from utils.detection.detections import Detections
-from utils.detection.result_scoring import Select, score_run
+from utils.detection.results.coco_metrics import format_map_line, format_result_block
+from utils.detection.results.result_scoring import Select, score_run
 from utils.exporting.description import ModelDescription
 from utils.exporting.postprocessing import PostprocessArguments, threshold
 from utils.exporting.result_files import ResultImage
-from utils.training.logging_setup import set_up_logging
+from utils.training.record.logging_setup import set_up_logging
 
 from .postprocess import SelectionRule, select_detections
 

@@ -2,14 +2,14 @@
 
 import logging
 
-from utils.detection.evaluation import InTrainingEvaluation
-from utils.detection.splits import Split
-from utils.detection.training_warnings import warn_of_cut_boxes, warn_of_random_weights
+from utils.detection.data.splits import Split
+from utils.detection.data.training_warnings import warn_of_cut_boxes, warn_of_random_weights
+from utils.detection.results.evaluation import InTrainingEvaluation
 from utils.model_utils.device_adapter import resolve_amp_level
 from utils.training.assembly import build_trainer, log_plan
-from utils.training.checkpoint import CheckpointFolder
+from utils.training.checkpoints.checkpoint import CheckpointFolder
 from utils.training.loop import Trainer
-from utils.training.records import EpochRecord, StepRecord, TrainResult
+from utils.training.record.events import EpochRecord, StepRecord, TrainResult
 from utils.training.resume import AUTO
 from utils.training.run import Run, open_run
 

@@ -6,7 +6,7 @@ MMDetection's names are those of mmdet v2 and v3 (`ResNet`, `NASFPN` with the me
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from utils.training.weight_conversion import Source, batch_norm_sources, convolution_sources
+from utils.training.checkpoints.weight_conversion import Source, batch_norm_sources, convolution_sources
 
 from .nasfpn import NUM_LEVELS
 

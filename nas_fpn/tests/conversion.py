@@ -10,7 +10,7 @@ from mindspore import nn
 
 from nas_fpn.src import build
 from nas_fpn.src.config import SUITE_DIR, load
-from utils.training.checkpoint import load_weights
+from utils.training.checkpoints.checkpoint import load_weights
 
 TINY = (
     "--resnet_layers=[1,2,1,1]",

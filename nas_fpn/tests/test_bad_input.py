@@ -13,11 +13,11 @@ from nas_fpn.src.assignment import AssignmentRule
 from nas_fpn.src.box_utils import make_anchors
 from nas_fpn.src.config import load
 from nas_fpn.src.dataset import AugmentSettings, TrainingSample
+from utils.detection.data.training_source import TrainingSource
 from utils.detection.inputs import InputSettings
-from utils.detection.training_source import TrainingSource
 from utils.model_utils.errors import BadValueError, MissingPathError, UserError
 from utils.sharding import ShardedEpochs
-from utils.training.checkpoint import TrainingState, load_weights, save_checkpoint
+from utils.training.checkpoints.checkpoint import TrainingState, load_weights, save_checkpoint
 
 TINY = (
     "--config_path=config/custom.yaml",

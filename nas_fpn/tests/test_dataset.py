@@ -6,9 +6,9 @@ import pytest
 from nas_fpn.src.assignment import AssignmentRule
 from nas_fpn.src.box_utils import make_anchors
 from nas_fpn.src.dataset import AugmentSettings, TrainingSample
+from utils.detection.data.splits import open_split, split_paths
+from utils.detection.data.training_source import TrainingSource
 from utils.detection.inputs import InputSettings
-from utils.detection.splits import open_split, split_paths
-from utils.detection.training_source import TrainingSource
 from utils.sharding import ShardedEpochs
 
 INPUTS = InputSettings(128, 128, (123.675, 116.28, 103.53), (58.395, 57.12, 57.375))

@@ -21,7 +21,7 @@ from nas_fpn.src import build
 from nas_fpn.src.config import load
 from utils.detection.tests.tiny_coco import write_coco
 from utils.model_utils.workers import Workers
-from utils.training.checkpoint import load_checkpoint
+from utils.training.checkpoints.checkpoint import load_checkpoint
 
 SUITE = Path(__file__).resolve().parent.parent
 LAUNCHER = SUITE / "scripts" / "run_distribute_train.sh"

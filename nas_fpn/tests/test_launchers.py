@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from utils.detection.tests.tiny_coco import write_coco
-from utils.training.checkpoint import load_checkpoint
+from utils.training.checkpoints.checkpoint import load_checkpoint
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 CATEGORY = 42

@@ -6,7 +6,7 @@ import mindspore as ms
 
 from nas_fpn.src import build
 from nas_fpn.src.config import load
-from utils.training.checkpoint import TrainingState, save_checkpoint
+from utils.training.checkpoints.checkpoint import TrainingState, save_checkpoint
 
 TINY_NETWORK = (
     "--config_path=config/custom.yaml",

@@ -12,10 +12,10 @@ from utils.model_utils.device_adapter import clamp_workers
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.workers import ALONE, Workers
 from utils.sharding import ShardedEpochs
-from utils.training.checkpoint import load_weights
-from utils.training.checkpoint_info import read_checkpoint_info
-from utils.training.precision import LossScaler, apply_amp
-from utils.training.step import TrainStep
+from utils.training.checkpoints.checkpoint import load_weights
+from utils.training.checkpoints.checkpoint_info import read_checkpoint_info
+from utils.training.step.precision import LossScaler, apply_amp
+from utils.training.step.train_step import TrainStep
 
 from .base_dataset import AugmentSettings
 from .config import SegformerConfig

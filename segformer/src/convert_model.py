@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.model_utils.config import dump_config
+from utils.model_utils.config.loading import dump_config
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 from utils.model_utils.files import make_writable_folder
-from utils.training.checkpoint import TrainingState, save_checkpoint
-from utils.training.foreign_weights import read_foreign_weights
-from utils.training.weight_conversion import Source, convert_weights, format_conversion
+from utils.training.checkpoints.checkpoint import TrainingState, save_checkpoint
+from utils.training.checkpoints.foreign_weights import read_foreign_weights
+from utils.training.checkpoints.weight_conversion import Source, convert_weights, format_conversion
 
 from .build import SUITE, build_network
 from .config import SegformerConfig

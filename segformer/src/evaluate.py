@@ -5,12 +5,12 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from utils.model_utils.config import dump_config, require
+from utils.model_utils.config.loading import dump_config, require
 from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.errors import BadValueError
 from utils.model_utils.files import make_writable_folder
 from utils.model_utils.moxing_adapter import open_job
-from utils.training.logging_setup import set_up_logging
+from utils.training.record.logging_setup import set_up_logging
 
 from . import build
 from .config import SegformerConfig

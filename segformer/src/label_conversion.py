@@ -19,7 +19,7 @@ import numpy as np
 from cityscapesscripts.helpers.annotation import Annotation
 from cityscapesscripts.preparation.json2labelImg import createLabelImage
 
-from utils.detection.progress import track
+from utils.detection.results.progress import track
 from utils.model_utils.device_adapter import available_cores
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, UserError
 from utils.model_utils.files import write_bytes

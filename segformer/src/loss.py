@@ -8,7 +8,7 @@ from mindspore import nn, ops
 
 from utils.cpu_kernels.operators import SoftmaxCrossEntropy
 from utils.model_utils.workers import ALONE, Workers
-from utils.training.reductions import sum_over_workers
+from utils.training.step.reductions import sum_over_workers
 
 # Stands in for a sum of weights that is 0 because no pixel is valid: the loss is 0 then, not a division by it.
 _SMALLEST_WEIGHT = 1e-12

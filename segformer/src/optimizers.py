@@ -4,7 +4,7 @@ import mindspore as ms
 from mindspore import nn
 
 from utils.model_utils.errors import BadValueError
-from utils.training.optimizer import AdamW, Sgd
+from utils.training.step.optimizer import AdamW, Sgd
 
 HEAD = "head."
 POSITION_CONVOLUTION = ".mlp.position."  # the 3x3 convolution in a block, which tells it where a pixel is

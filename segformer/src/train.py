@@ -8,9 +8,9 @@ import numpy as np
 
 from utils.model_utils.device_adapter import resolve_amp_level
 from utils.training.assembly import build_trainer, log_plan
-from utils.training.checkpoint import CheckpointFolder
+from utils.training.checkpoints.checkpoint import CheckpointFolder
 from utils.training.loop import Trainer
-from utils.training.records import EpochRecord, StepRecord, TrainResult
+from utils.training.record.events import EpochRecord, StepRecord, TrainResult
 from utils.training.resume import AUTO
 from utils.training.run import Run, open_run
 

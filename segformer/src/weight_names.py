@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from utils.training.weight_conversion import Source, batch_norm_sources, convolution_sources
+from utils.training.checkpoints.weight_conversion import Source, batch_norm_sources, convolution_sources
 
 NUM_STAGES = 4
 

@@ -14,8 +14,8 @@ from segformer.src.train import train
 from segformer.tests.tiny_city import label_path, write_city, write_png
 from utils.model_utils.device_adapter import DeviceInfo, choose_device
 from utils.model_utils.errors import UserError
-from utils.training.checkpoint import load_checkpoint
-from utils.training.checkpoint_file import read_checkpoint_file
+from utils.training.checkpoints.checkpoint import load_checkpoint
+from utils.training.checkpoints.checkpoint_file import read_checkpoint_file
 
 SUITE = Path(__file__).resolve().parent.parent
 BACKBONE = ("--backbone_widths=[4,8,10,16]", "--backbone_depths=[1,1,1,1]", "--decoder_channels=8")

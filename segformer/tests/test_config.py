@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from segformer.src.config import SUITE_DIR, SegformerConfig, load
-from utils.model_utils.config import CONFIG_PATH, dump_config, right_name
-from utils.model_utils.config_base import Config, describe_wanted, group_of
+from utils.model_utils.config.base import Config, describe_wanted, group_of
+from utils.model_utils.config.loading import CONFIG_PATH, dump_config, right_name
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.tests.documented_names import command_flags, modelarts_settings, read_page, yaml_keys
 

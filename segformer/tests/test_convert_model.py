@@ -14,7 +14,7 @@ from segformer.src.convert_model import convert
 from segformer.src.mix_transformer import MIT_VARIANTS
 from segformer.tests.transformers_reference import build, own_arrays, reference, relative
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
-from utils.training.checkpoint import load_checkpoint, load_weights
+from utils.training.checkpoints.checkpoint import load_checkpoint, load_weights
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")

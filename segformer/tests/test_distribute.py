@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from segformer.tests.tiny_city import draw_pair, label_path, write_city, write_png
-from utils.training.checkpoint import load_checkpoint
-from utils.training.checkpoint_file import read_checkpoint_file
+from utils.training.checkpoints.checkpoint import load_checkpoint
+from utils.training.checkpoints.checkpoint_file import read_checkpoint_file
 
 SUITE = Path(__file__).resolve().parent.parent
 CONFIG = "config/custom.yaml"

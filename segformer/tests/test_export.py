@@ -18,7 +18,7 @@ from utils.exporting.check import compare_outputs, run_model
 from utils.exporting.description import read_description
 from utils.model_utils.device_adapter import DeviceInfo, choose_device
 from utils.model_utils.errors import BadValueError, MissingPathError
-from utils.training.checkpoint import TrainingState, save_checkpoint
+from utils.training.checkpoints.checkpoint import TrainingState, save_checkpoint
 
 SUITE = Path(__file__).resolve().parent.parent
 NAME = "segformer.b1.1024x1024.city"

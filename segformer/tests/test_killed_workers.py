@@ -18,7 +18,7 @@ import pytest
 
 from segformer.tests.tiny_city import image_path, write_city
 from utils.randomness import epoch_order
-from utils.training.checkpoint import load_checkpoint
+from utils.training.checkpoints.checkpoint import load_checkpoint
 
 SUITE = Path(__file__).resolve().parent.parent
 NUM_IMAGES, STEPS, NUM_VALIDATION = 24, 12, 4

@@ -10,7 +10,7 @@ from mindspore import nn, ops
 from segformer.src import loss
 from segformer.src.loss import SegmentationLoss
 from utils.model_utils.workers import ALONE, Workers
-from utils.training.reductions import sum_over_workers
+from utils.training.step.reductions import sum_over_workers
 
 LN2, LN4 = math.log(2), math.log(4)
 

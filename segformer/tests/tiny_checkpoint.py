@@ -4,7 +4,7 @@ from pathlib import Path
 
 from segformer.src import build
 from segformer.src.config import load
-from utils.training.checkpoint import TrainingState, save_checkpoint
+from utils.training.checkpoints.checkpoint import TrainingState, save_checkpoint
 
 TINY = (
     "--backbone_widths=[4,4,10,16]",

@@ -8,7 +8,7 @@ from segformer.src.mix_transformer import MIT_VARIANTS, MixTransformer
 from segformer.src.segformer import Segformer
 from segformer.src.segformer_head import SegformerHead
 from segformer.src.weight_names import HEADS, TRANSFORMERS_MODULES
-from utils.training.weight_conversion import convert_weights
+from utils.training.checkpoints.weight_conversion import convert_weights
 
 NAMING, HEAD = TRANSFORMERS_MODULES, HEADS[2]
 

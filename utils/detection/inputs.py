@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from utils.detection.augment import normalize, resize_keep_ratio
-from utils.detection.mindrecord import MindRecordInfo, open_mindrecord
+from utils.detection.data.mindrecord import MindRecordInfo, open_mindrecord
 from utils.images import decode_ordinary
 
 EVALUATION_COLUMNS = ("image", "image_id", "height", "width")

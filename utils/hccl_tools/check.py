@@ -8,9 +8,9 @@ if not __package__:  # run as a file: this folder is on the path in the reposito
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from utils.hccl_tools.arguments import add_table_arguments
-from utils.hccl_tools.consistency import order_warning
-from utils.hccl_tools.rank_table import RankTable
-from utils.hccl_tools.table_file import load_table
+from utils.hccl_tools.tables.consistency import order_warning
+from utils.hccl_tools.tables.rank_table import RankTable
+from utils.hccl_tools.tables.table_file import load_table
 from utils.model_utils.command import run_command
 
 

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from utils.hccl_tools.addresses import normal_address
+from utils.hccl_tools.tables.addresses import normal_address
 from utils.model_utils.errors import BadStateError
 
 HCCN_TOOL = "hccn_tool"

@@ -11,12 +11,12 @@ from pathlib import Path
 if not __package__:  # run as a file: this folder is on the path in the repository root's stead
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from utils.hccl_tools.addresses import is_loopback, normal_address, own_server_ip
-from utils.hccl_tools.consistency import check_tables
 from utils.hccl_tools.device_ips import HCCN_CONF, find_device_ips
 from utils.hccl_tools.device_range import choose_devices
-from utils.hccl_tools.rank_table import Device, RankTable, Server
-from utils.hccl_tools.table_file import write_table
+from utils.hccl_tools.tables.addresses import is_loopback, normal_address, own_server_ip
+from utils.hccl_tools.tables.consistency import check_tables
+from utils.hccl_tools.tables.rank_table import Device, RankTable, Server
+from utils.hccl_tools.tables.table_file import write_table
 from utils.model_utils.command import run_command
 from utils.model_utils.errors import BadValueError
 

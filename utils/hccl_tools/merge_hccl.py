@@ -13,9 +13,9 @@ from pathlib import Path
 if not __package__:  # run as a file: this folder is on the path in the repository root's stead
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from utils.hccl_tools.consistency import check_tables, order_warning
-from utils.hccl_tools.rank_table import RankTable, Server, SuperPod
-from utils.hccl_tools.table_file import load_table, write_table
+from utils.hccl_tools.tables.consistency import check_tables, order_warning
+from utils.hccl_tools.tables.rank_table import RankTable, Server, SuperPod
+from utils.hccl_tools.tables.table_file import load_table, write_table
 from utils.model_utils.command import run_command
 from utils.model_utils.errors import BadValueError
 

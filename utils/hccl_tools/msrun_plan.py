@@ -4,8 +4,8 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from utils.hccl_tools.addresses import is_loopback, is_own_name, normal_address, resolves_to_own_address
-from utils.hccl_tools.rank_table import RankTable, Server
+from utils.hccl_tools.tables.addresses import is_loopback, is_own_name, normal_address, resolves_to_own_address
+from utils.hccl_tools.tables.rank_table import RankTable, Server
 from utils.model_utils.errors import BadStateError, BadValueError
 
 LOCAL_ADDRESS = "127.0.0.1"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from utils.hccl_tools.arguments import WAIT_SECONDS
 from utils.hccl_tools.msrun_plan import LOCAL_ADDRESS, plan_msrun
-from utils.hccl_tools.table_file import load_table
+from utils.hccl_tools.tables.table_file import load_table
 from utils.model_utils.device_adapter import available_cores
 from utils.model_utils.errors import BadStateError, BadValueError
 

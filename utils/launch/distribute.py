@@ -21,9 +21,9 @@ from utils.launch.arguments import read_arguments  # noqa: E402
 from utils.launch.devices import DEVICE_NUM, RANK_TABLE_FILE, choose_devices  # noqa: E402
 from utils.launch.job import prepare_job, run_job  # noqa: E402
 from utils.launch.launcher import Launcher, is_set, leave, read_launcher, startup_seconds  # noqa: E402
-from utils.launch.logged_process import LoggedProcess  # noqa: E402
 from utils.launch.plan import JobPlan, format_plan, make_plan  # noqa: E402
-from utils.launch.ports import read_port  # noqa: E402
+from utils.launch.processes.logged_process import LoggedProcess  # noqa: E402
+from utils.launch.processes.ports import read_port  # noqa: E402
 from utils.model_utils.command import run_command  # noqa: E402
 from utils.model_utils.errors import BadValueError  # noqa: E402
 

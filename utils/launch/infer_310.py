@@ -28,7 +28,7 @@ from utils.exporting.description import ModelDescription, read_description  # no
 from utils.exporting.result_files import RESULT_FOLDER  # noqa: E402
 from utils.image_files import find_image_files  # noqa: E402
 from utils.launch.cpp_build import build, cached_program  # noqa: E402
-from utils.launch.logged_process import LoggedProcess, show  # noqa: E402
+from utils.launch.processes.logged_process import LoggedProcess, show  # noqa: E402
 from utils.model_utils.command import run_command  # noqa: E402
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError  # noqa: E402
 from utils.model_utils.files import make_writable_folder, write_bytes  # noqa: E402

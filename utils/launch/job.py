@@ -18,10 +18,10 @@ import uuid
 from collections.abc import Iterable, Sequence
 
 from utils.launch.devices import RANK_TABLE_FILE, check_present
-from utils.launch.logged_process import FORWARDED, POLL_SECONDS, LogFile, shell_code, show
 from utils.launch.plan import JobPlan, Rank
-from utils.launch.ports import check_free
-from utils.launch.process_table import JOB_VARIABLE, is_running, marked, parent, using, variable
+from utils.launch.processes.logged_process import FORWARDED, POLL_SECONDS, LogFile, shell_code, show
+from utils.launch.processes.ports import check_free
+from utils.launch.processes.process_table import JOB_VARIABLE, is_running, marked, parent, using, variable
 from utils.model_utils.errors import BadStateError
 from utils.model_utils.files import make_writable_folder
 

@@ -21,7 +21,7 @@ if not __package__:
 
 from utils.launch.arguments import CommandArguments, read_arguments  # noqa: E402
 from utils.launch.launcher import is_set, leave, read_launcher, startup_seconds  # noqa: E402
-from utils.launch.logged_process import LoggedProcess  # noqa: E402
+from utils.launch.processes.logged_process import LoggedProcess  # noqa: E402
 from utils.model_utils.command import run_command  # noqa: E402
 from utils.model_utils.files import make_writable_folder  # noqa: E402
 

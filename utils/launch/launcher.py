@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from utils.launch.arguments import Positional, usage
-from utils.launch.logged_process import LoggedProcess
+from utils.launch.processes.logged_process import LoggedProcess
 from utils.model_utils.errors import BadValueError
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from utils.launch.devices import ASCEND, JobDevices
-from utils.launch.ports import free_port
+from utils.launch.processes.ports import free_port
 from utils.model_utils.errors import BadStateError
 
 WORKER = Path(__file__).resolve().with_name("worker.py")

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 from utils.hccl_tools.msrun_plan import LOCAL_ADDRESS
-from utils.hccl_tools.table_file import load_table
+from utils.hccl_tools.tables.table_file import load_table
 from utils.launch.devices import RANK_TABLE_FILE
 from utils.launch.plan import CLUSTER_SECONDS, PORT_OF_SEVERAL_HOSTS, WORKER
-from utils.launch.ports import check_free, read_port
-from utils.launch.scheduler import HOST_VARIABLE, PORT_VARIABLE, wait_for_scheduler
+from utils.launch.processes.ports import check_free, read_port
+from utils.launch.processes.scheduler import HOST_VARIABLE, PORT_VARIABLE, wait_for_scheduler
 from utils.model_utils.errors import BadStateError, BadValueError
 from utils.model_utils.files import make_writable_folder
 from utils.model_utils.local_adapter import ROLE_VARIABLE, SCHEDULER_ROLE, get_device_num, get_rank_id

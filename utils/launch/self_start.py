@@ -10,9 +10,9 @@ from utils.launch.devices import ASCEND, CPU, RANK_TABLE_FILE, JobDevices, choos
 from utils.launch.job import prepare_job, run_job
 from utils.launch.plan import format_plan, make_plan
 from utils.launch.platform_job import join_platform_job
-from utils.launch.scheduler import end_without_scheduler, serve
-from utils.model_utils.config_base import COMMAND_LINE
-from utils.model_utils.config_schema import RuntimeKeys
+from utils.launch.processes.scheduler import end_without_scheduler, serve
+from utils.model_utils.config.base import COMMAND_LINE
+from utils.model_utils.config.schema import RuntimeKeys
 from utils.model_utils.device_adapter import AUTO, choose_device
 from utils.model_utils.errors import BadStateError, BadValueError
 from utils.model_utils.local_adapter import ROLE_VARIABLE, get_device_num, is_scheduler

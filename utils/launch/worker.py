@@ -14,7 +14,7 @@ from pathlib import Path
 if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[2])  # in place of this folder
 
-from utils.launch.scheduler import serve  # noqa: E402
+from utils.launch.processes.scheduler import serve  # noqa: E402
 from utils.model_utils.local_adapter import get_rank_id, is_scheduler  # noqa: E402
 
 

@@ -28,14 +28,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from utils.model_utils.config_schema import ModelArtsKeys
+from utils.model_utils.config.schema import ModelArtsKeys
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
-from utils.model_utils.input_sync import InputFolder
 from utils.model_utils.local_adapter import get_rank_id, is_scheduler
-from utils.model_utils.object_storage import ObjectUrl, Storage, StorageClient, is_object_url
-from utils.model_utils.result_uploader import ResultUploader
-from utils.model_utils.retries import Retries
-from utils.model_utils.storage_clients import CREDENTIALS_HINT, Boto3Client, MoxingClient, ObsSdkClient
+from utils.model_utils.storage.clients import CREDENTIALS_HINT, Boto3Client, MoxingClient, ObsSdkClient
+from utils.model_utils.storage.input_sync import InputFolder
+from utils.model_utils.storage.object_storage import ObjectUrl, Storage, StorageClient, is_object_url
+from utils.model_utils.storage.result_uploader import ResultUploader
+from utils.model_utils.storage.retries import Retries
 
 logger = logging.getLogger(__name__)
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.model_utils.config import dump_config
-from utils.model_utils.config_schema import TrainingKeys
-from utils.training.checkpoint import CheckpointFolder
+from utils.model_utils.config.loading import dump_config
+from utils.model_utils.config.schema import TrainingKeys
+from utils.training.checkpoints.checkpoint import CheckpointFolder
 from utils.training.loop import Trainer
-from utils.training.records import BatchSource, LineFormats
+from utils.training.record.events import BatchSource, LineFormats
 from utils.training.run import Run
-from utils.training.step import TrainStep
+from utils.training.step.train_step import TrainStep
 
 logger = logging.getLogger(__name__)
 

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Mapping
 
 from utils.model_utils.errors import BadValueError
-from utils.training.metrics_log import MetricsLog
-from utils.training.progress import format_evaluation_line
-from utils.training.records import Evaluation
-from utils.training.step import TrainStep
+from utils.training.record.events import Evaluation
+from utils.training.record.metrics_log import MetricsLog
+from utils.training.record.progress import format_evaluation_line
+from utils.training.step.train_step import TrainStep
 
 logger = logging.getLogger(__name__)
 

@@ -12,23 +12,23 @@ import numpy as np
 
 from utils.model_utils.errors import BadStateError, BadValueError
 from utils.training.agreement import check_equal, share_parameters
-from utils.training.checkpoint import CheckpointFolder, TrainingState, restore_parameters
-from utils.training.curves import CurvePicture
+from utils.training.checkpoints.checkpoint import CheckpointFolder, TrainingState, restore_parameters
 from utils.training.evaluations import Evaluations
-from utils.training.profiling import StepProfiler
-from utils.training.progress import (
+from utils.training.record.curves import CurvePicture
+from utils.training.record.events import BatchSource, EpochRecord, Evaluation, LineFormats, StepRecord, TrainResult
+from utils.training.record.profiling import StepProfiler
+from utils.training.record.progress import (
     ProgressBar,
     format_duration,
     format_epoch_line,
     format_losses,
     format_step_line,
 )
-from utils.training.records import BatchSource, EpochRecord, Evaluation, LineFormats, StepRecord, TrainResult
+from utils.training.record.run_folder import RunFolder
+from utils.training.record.timing import EpochMeter, StepTimer
 from utils.training.resume import find_state, restore_loss_scale, take_over, take_position
-from utils.training.run_folder import RunFolder
-from utils.training.step import TrainStep
+from utils.training.step.train_step import TrainStep
 from utils.training.stop_requests import StopRequests
-from utils.training.timing import EpochMeter, StepTimer
 
 logger = logging.getLogger(__name__)
 

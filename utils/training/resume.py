@@ -6,14 +6,14 @@ from pathlib import Path
 
 from utils.model_utils.errors import BadValueError
 from utils.model_utils.workers import ALONE, Workers
-from utils.training.checkpoint import (
+from utils.training.checkpoints.checkpoint import (
     CheckpointFolder,
     TrainingState,
     find_training_state,
     load_checkpoint,
     restore_parameters,
 )
-from utils.training.step import TrainStep
+from utils.training.step.train_step import TrainStep
 
 logger = logging.getLogger(__name__)
 

@@ -6,16 +6,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils.model_utils.config import dump_config
-from utils.model_utils.config_schema import ModelArtsKeys, TrainingKeys
+from utils.model_utils.config.loading import dump_config
+from utils.model_utils.config.schema import ModelArtsKeys, TrainingKeys
 from utils.model_utils.device_adapter import DeviceInfo, set_up_device
 from utils.model_utils.local_adapter import get_device_num, get_rank_id
 from utils.model_utils.moxing_adapter import open_results, sync_in
-from utils.model_utils.result_uploader import ResultUploader
+from utils.model_utils.storage.result_uploader import ResultUploader
 from utils.model_utils.workers import Workers
-from utils.training.logging_setup import set_up_logging
-from utils.training.profiling import PROFILE_FOLDER, StepProfiler
-from utils.training.run_folder import RunFolder
+from utils.training.record.logging_setup import set_up_logging
+from utils.training.record.profiling import PROFILE_FOLDER, StepProfiler
+from utils.training.record.run_folder import RunFolder
 
 logger = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from utils.detection import mindrecord as mr
-from utils.detection.records import DetectionDataset
+from utils.detection.data import mindrecord as mr
+from utils.detection.data.records import DetectionDataset
 from utils.detection.tests.mindrecord_sets import PREFIX, make_record
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.detection import mindrecord as mr
-from utils.detection.records import ImageRecord
+from utils.detection.data import mindrecord as mr
+from utils.detection.data.records import ImageRecord
 from utils.images import write_image
 
 PREFIX = "boxes.mindrecord"

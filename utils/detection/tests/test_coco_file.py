@@ -7,8 +7,8 @@ import logging
 import numpy as np
 import pytest
 
-from utils.detection.coco_names import COCO_CLASSES
-from utils.detection.records import load_coco, to_coco_ground_truth
+from utils.detection.data.coco_names import COCO_CLASSES
+from utils.detection.data.records import load_coco, to_coco_ground_truth
 from utils.images import write_image
 from utils.model_utils.errors import BadValueError, MissingPathError
 

@@ -6,7 +6,7 @@ import logging
 import numpy as np
 import pytest
 
-from utils.detection import coco_metrics as cm
+from utils.detection.results import coco_metrics as cm
 from utils.model_utils.errors import BadValueError, MissingPathError
 
 

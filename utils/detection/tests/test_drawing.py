@@ -5,7 +5,7 @@ import logging
 import numpy as np
 import pytest
 
-from utils.detection import drawing, progress
+from utils.detection.results import drawing, progress
 
 GREY = np.full((480, 640, 3), 128, np.uint8)
 

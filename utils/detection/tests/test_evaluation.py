@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from utils.detection.evaluation import Evaluator
+from utils.detection.data.splits import open_split, split_paths
 from utils.detection.inputs import InputSettings
-from utils.detection.result_json import metrics_of, write_predictions, write_result
-from utils.detection.splits import open_split, split_paths
+from utils.detection.results.evaluation import Evaluator
+from utils.detection.results.result_json import metrics_of, write_predictions, write_result
 from utils.detection.tests.known_boxes import KnowsTheBoxes
 from utils.detection.tests.replayed_workers import run_workers
 from utils.detection.tests.tiny_coco import write_coco

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from utils.detection.class_names import ClassTable
-from utils.detection.inference import InferenceSummary, find_pictures, format_summary, run
+from utils.detection.data.class_names import ClassTable
 from utils.detection.inputs import InputSettings
-from utils.detection.picture_detector import PictureDetector
+from utils.detection.results.inference import InferenceSummary, find_pictures, format_summary, run
+from utils.detection.results.picture_detector import PictureDetector
 from utils.detection.tests.known_boxes import KnowsTheBoxes
 from utils.images import read_image, write_image
 from utils.model_utils.errors import BadValueError

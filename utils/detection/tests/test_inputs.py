@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from utils.detection.data.splits import open_split, split_paths
 from utils.detection.inputs import InputSettings, evaluation_batches, fit_image, resize_image
-from utils.detection.splits import open_split, split_paths
 from utils.detection.tests.tiny_coco import write_coco
 
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from utils.detection import mindrecord as mr
-from utils.detection import mindrecord_info as info_module
+from utils.detection.data import mindrecord as mr
+from utils.detection.data import mindrecord_info as info_module
 from utils.detection.tests.mindrecord_sets import HEIGHT, PREFIX, WIDTH, names_in, read, replace_records
 from utils.images import EXIF_ORIENTATION, decode_ordinary, encode_jpeg, encode_png, write_image
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.detection import mindrecord as mr
+from utils.detection.data import mindrecord as mr
 from utils.detection.tests.mindrecord_sets import PREFIX, cut, names_in, read, shard
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 

@@ -9,9 +9,9 @@ import filelock
 import numpy as np
 import pytest
 
-from utils.detection import mindrecord as mr
-from utils.detection import mindrecord_writer as writer_module
-from utils.detection.records import load_coco
+from utils.detection.data import mindrecord as mr
+from utils.detection.data import mindrecord_writer as writer_module
+from utils.detection.data.records import load_coco
 from utils.detection.tests.mindrecord_sets import HEIGHT, PREFIX, WIDTH, names_in, read
 from utils.images import encode_png, write_image
 from utils.model_utils.errors import BadStateError, BadValueError

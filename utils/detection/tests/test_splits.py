@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.detection.splits import open_split, split_paths
+from utils.detection.data.splits import open_split, split_paths
 from utils.detection.tests.tiny_coco import write_coco
 from utils.model_utils.errors import BadValueError, MissingPathError
 

@@ -6,9 +6,9 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from utils.detection.splits import open_split, split_paths
+from utils.detection.data.splits import open_split, split_paths
+from utils.detection.data.training_source import TrainingSource
 from utils.detection.tests.tiny_coco import write_coco
-from utils.detection.training_source import TrainingSource
 from utils.model_utils.workers import ALONE, Workers
 from utils.randomness import epoch_order
 from utils.sharding import ShardedEpochs

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from utils.detection.training_warnings import warn_of_cut_boxes, warn_of_random_weights
+from utils.detection.data.training_warnings import warn_of_cut_boxes, warn_of_random_weights
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from utils.hccl_tools import addresses
+from utils.hccl_tools.tables import addresses
 from utils.model_utils.errors import BadStateError
 
 

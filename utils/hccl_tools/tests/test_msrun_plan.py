@@ -7,7 +7,7 @@ from hccl_examples import MODELARTS, SUPER_PODS, TWO_SERVERS, example
 
 from utils.hccl_tools import msrun_plan
 from utils.hccl_tools.msrun_plan import MsrunPlan, format_plan, plan_msrun
-from utils.hccl_tools.rank_table import parse_table
+from utils.hccl_tools.tables.rank_table import parse_table
 from utils.model_utils.errors import BadStateError, BadValueError
 
 

@@ -9,13 +9,13 @@ from hccl_examples import leaves, tables
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils.hccl_tools.consistency import check_tables
 from utils.hccl_tools.device_range import choose_devices
 from utils.hccl_tools.hccl_tools import make_table
 from utils.hccl_tools.merge_hccl import merge_tables
 from utils.hccl_tools.msrun_plan import plan_msrun
-from utils.hccl_tools.rank_table import parse_table
-from utils.hccl_tools.table_file import load_table, write_table
+from utils.hccl_tools.tables.consistency import check_tables
+from utils.hccl_tools.tables.rank_table import parse_table
+from utils.hccl_tools.tables.table_file import load_table, write_table
 from utils.model_utils.errors import BadValueError
 
 NUMBERS = ("device_id", "rank_id", "super_device_id")

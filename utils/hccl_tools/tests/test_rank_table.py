@@ -3,8 +3,8 @@
 import pytest
 from hccl_examples import MODELARTS, SUPER_PODS, TWO_SERVERS, example
 
-from utils.hccl_tools.consistency import check_tables, order_warning
-from utils.hccl_tools.rank_table import Device, Server, SuperPod, parse_table
+from utils.hccl_tools.tables.consistency import check_tables, order_warning
+from utils.hccl_tools.tables.rank_table import Device, Server, SuperPod, parse_table
 from utils.model_utils.errors import BadValueError
 
 

@@ -8,8 +8,8 @@ import time
 import pytest
 from hccl_examples import MODELARTS, TWO_SERVERS, example
 
-from utils.hccl_tools.rank_table import parse_table
-from utils.hccl_tools.table_file import load_table, write_table
+from utils.hccl_tools.tables.rank_table import parse_table
+from utils.hccl_tools.tables.table_file import load_table, write_table
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 
 LONG = 60  # seconds that a test must not take

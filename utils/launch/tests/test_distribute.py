@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from utils.launch.ports import free_port
+from utils.launch.processes.ports import free_port
 
 pytestmark = pytest.mark.end_to_end
 CPU = ("2", "cpu", "data")

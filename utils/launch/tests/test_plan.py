@@ -9,9 +9,9 @@ import pytest
 
 from utils.hccl_tools.msrun_plan import VISIBLE_DEVICES
 from utils.launch.devices import JobDevices, check_present, choose_devices
-from utils.launch.logged_process import LogFile
 from utils.launch.plan import core_blocks, format_plan, make_plan
-from utils.launch.ports import check_free, free_port, read_port
+from utils.launch.processes.logged_process import LogFile
+from utils.launch.processes.ports import check_free, free_port, read_port
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, UserError
 
 DEVICES_OF_HOSTS = {"10.0.0.1": (0, 1), "10.0.0.2": (4, 5)}

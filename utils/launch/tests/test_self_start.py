@@ -14,10 +14,10 @@ import pytest
 
 from utils.launch import platform_job, self_start
 from utils.launch.platform_job import join_platform_job
-from utils.launch.scheduler import wait_for_scheduler
+from utils.launch.processes.scheduler import wait_for_scheduler
 from utils.launch.self_start import start_or_join
-from utils.model_utils.config import load_config
-from utils.model_utils.config_schema import RuntimeKeys
+from utils.model_utils.config.loading import load_config
+from utils.model_utils.config.schema import RuntimeKeys
 from utils.model_utils.errors import BadStateError, BadValueError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -165,7 +165,7 @@ def test_a_scheduler_that_does_not_come_is_one_sentence():
 
 STUCK = """
 import ctypes, os, signal
-from utils.launch.scheduler import end_without_scheduler
+from utils.launch.processes.scheduler import end_without_scheduler
 signal.signal(signal.SIGTERM, lambda *_: print("handled"))
 end_without_scheduler()
 print("stuck", flush=True)
@@ -202,8 +202,8 @@ COMMAND = """
 import os, pathlib, sys
 from utils.launch.self_start import start_or_join
 from utils.model_utils.command import run_command
-from utils.model_utils.config import load_config
-from utils.model_utils.config_schema import RuntimeKeys
+from utils.model_utils.config.loading import load_config
+from utils.model_utils.config.schema import RuntimeKeys
 def main():
     here = pathlib.Path(__file__).parent
     config = load_config(RuntimeKeys, suite_dir=here, default_file="d.yaml", program="train.py", description="")

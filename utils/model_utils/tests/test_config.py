@@ -6,8 +6,8 @@ from pathlib import Path
 import pydantic
 import pytest
 
-from utils.model_utils.config import find_config_file
-from utils.model_utils.config_schema import TrainingKeys
+from utils.model_utils.config.loading import find_config_file
+from utils.model_utils.config.schema import TrainingKeys
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.tests.toy_schema import ToyConfig, load
 

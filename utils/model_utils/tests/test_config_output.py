@@ -9,7 +9,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from utils.model_utils.config import dump_config, load_config, require
+from utils.model_utils.config.loading import dump_config, load_config, require
 from utils.model_utils.errors import MissingPathError, UserError
 from utils.model_utils.tests.toy_schema import ToyConfig, load
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from utils.model_utils import config_schema
-from utils.model_utils.config import load_config
-from utils.model_utils.config_base import Config, describe_wanted, group_of
-from utils.model_utils.config_schema import match_num_classes
+from utils.model_utils.config.base import Config, describe_wanted, group_of
+from utils.model_utils.config.loading import load_config
+from utils.model_utils.config.loading import schema as config_schema
+from utils.model_utils.config.schema import match_num_classes
 from utils.model_utils.errors import BadValueError
 
 GROUPS = [

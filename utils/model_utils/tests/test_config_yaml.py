@@ -2,7 +2,7 @@
 
 import pytest
 
-from utils.model_utils.config_yaml import MAX_FILE_BYTES, dump_values, parse_value, read_yaml_layers
+from utils.model_utils.config.yaml_files import MAX_FILE_BYTES, dump_values, parse_value, read_yaml_layers
 from utils.model_utils.errors import BadValueError, MissingPathError
 
 

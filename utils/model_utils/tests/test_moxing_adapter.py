@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from utils.model_utils import input_sync, moxing_adapter
-from utils.model_utils.config_schema import ModelArtsKeys
+from utils.model_utils import moxing_adapter
+from utils.model_utils.config.schema import ModelArtsKeys
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, UserError
 from utils.model_utils.moxing_adapter import open_results, sync_in
-from utils.model_utils.retries import Retries
+from utils.model_utils.storage import input_sync
+from utils.model_utils.storage.retries import Retries
 from utils.model_utils.tests.object_server import ACCESS_KEY, SECRET_KEY, Faults, misbehaving
 
 STAND_IN = Path(__file__).parent / "stand_in_moxing"
@@ -209,9 +210,9 @@ def test_a_copy_that_broke_off_goes_on_where_it_was(bucket, storage, job, moto_a
 
 PROCESS = """
 import json, logging, sys
-from utils.model_utils.config_schema import ModelArtsKeys
+from utils.model_utils.config.schema import ModelArtsKeys
 from utils.model_utils.moxing_adapter import connect, sync_in
-from utils.model_utils.retries import Retries
+from utils.model_utils.storage.retries import Retries
 logging.basicConfig(level=logging.INFO)
 sys.modules["obs"] = None
 sync_in(ModelArtsKeys(**json.loads(sys.argv[1])), connect(Retries(2, 0.1)))

@@ -7,9 +7,9 @@ import pytest
 
 from utils.model_utils import moxing_adapter
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
-from utils.model_utils.object_storage import Entry, ObjectUrl, Storage, is_object_url
-from utils.model_utils.retries import Retries, TransientError
-from utils.model_utils.storage_clients import failure
+from utils.model_utils.storage.clients import failure
+from utils.model_utils.storage.object_storage import Entry, ObjectUrl, Storage, is_object_url
+from utils.model_utils.storage.retries import Retries, TransientError
 from utils.model_utils.tests.object_server import ACCESS_KEY, SECRET_KEY, Faults, misbehaving
 
 STAND_IN = Path(__file__).parent / "stand_in_moxing"

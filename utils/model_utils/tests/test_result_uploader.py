@@ -7,11 +7,12 @@ import time
 
 import pytest
 
-from utils.model_utils import moxing_adapter, result_uploader
+from utils.model_utils import moxing_adapter
 from utils.model_utils.errors import BadStateError, MissingPathError
-from utils.model_utils.object_storage import ObjectUrl, Storage
-from utils.model_utils.result_uploader import MARKER, ResultUploader
-from utils.model_utils.retries import Retries, TransientError
+from utils.model_utils.storage import result_uploader
+from utils.model_utils.storage.object_storage import ObjectUrl, Storage
+from utils.model_utils.storage.result_uploader import MARKER, ResultUploader
+from utils.model_utils.storage.retries import Retries, TransientError
 
 
 class Memory:
@@ -209,7 +210,7 @@ def test_a_file_that_cannot_be_read_does_not_hold_up_the_others(open_uploader, m
 
 
 def test_large_files_are_not_copied_for_the_upload(open_uploader, memory, tmp_path, monkeypatch):
-    monkeypatch.setattr("utils.model_utils.result_uploader._LINK_BYTES", 10)
+    monkeypatch.setattr("utils.model_utils.storage.result_uploader._LINK_BYTES", 10)
     linked = []
     send = memory.send
     memory.send = lambda path, url: (linked.append((path.name, path.stat().st_nlink)), send(path, url))

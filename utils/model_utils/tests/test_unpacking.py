@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
-from utils.model_utils.unpacking import Limits, unpack
+from utils.model_utils.storage.unpacking import Limits, unpack
 
 FILES = {"MindRecord_COCO/a.mindrecord0": b"a" * 5000, "MindRecord_COCO/deep/b.db": b"b", "MindRecord_COCO/ü.txt": b""}
 

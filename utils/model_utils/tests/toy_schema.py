@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from utils.model_utils.config import load_config
-from utils.model_utils.config_base import Config, Contradiction, InactiveKey, PathText
-from utils.model_utils.config_schema import DetectionDataKeys, ModelArtsKeys, TrainingKeys, with_default
+from utils.model_utils.config.base import Config, Contradiction, InactiveKey, PathText
+from utils.model_utils.config.loading import load_config
+from utils.model_utils.config.schema import DetectionDataKeys, ModelArtsKeys, TrainingKeys, with_default
 
 
 class ToyKeys(Config):

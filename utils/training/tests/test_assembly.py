@@ -3,8 +3,8 @@
 import logging
 from types import SimpleNamespace
 
-from utils.model_utils.config import load_config
-from utils.model_utils.config_schema import TrainingKeys
+from utils.model_utils.config.loading import load_config
+from utils.model_utils.config.schema import TrainingKeys
 from utils.training import assembly
 
 

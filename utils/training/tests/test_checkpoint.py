@@ -12,7 +12,7 @@ from mindspore import nn
 from tiny_training import TinyNetwork
 
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
-from utils.training.checkpoint import (
+from utils.training.checkpoints.checkpoint import (
     FORMAT_VERSION,
     CheckpointFolder,
     TrainingState,
@@ -20,7 +20,7 @@ from utils.training.checkpoint import (
     load_weights,
     save_checkpoint,
 )
-from utils.training.checkpoint_file import read_checkpoint_file, write_checkpoint_file
+from utils.training.checkpoints.checkpoint_file import read_checkpoint_file, write_checkpoint_file
 
 
 def weights_of(network):
@@ -93,7 +93,7 @@ def test_mindspore_reads_our_files_and_we_read_mindspores(tmp_path):
 
 
 def test_tensors_are_cut_into_pieces_and_joined_again(tmp_path, monkeypatch):
-    monkeypatch.setattr("utils.training.checkpoint_file._CHUNK_BYTES", 8)
+    monkeypatch.setattr("utils.training.checkpoints.checkpoint_file._CHUNK_BYTES", 8)
     array = np.arange(10, dtype=np.float32).reshape(2, 5)
     write_checkpoint_file(tmp_path / "a.ckpt", {"value": array})
     np.testing.assert_array_equal(read_checkpoint_file(tmp_path / "a.ckpt")["value"], array)

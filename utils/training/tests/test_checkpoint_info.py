@@ -5,9 +5,9 @@ import pytest
 from tiny_training import TinyNetwork, tiny_trainer
 
 from utils.model_utils.errors import BadValueError, MissingPathError
-from utils.training.checkpoint import TrainingState, load_checkpoint, save_checkpoint
-from utils.training.checkpoint_file import STATE_NAME, write_checkpoint_file
-from utils.training.checkpoint_info import read_checkpoint_info
+from utils.training.checkpoints.checkpoint import TrainingState, load_checkpoint, save_checkpoint
+from utils.training.checkpoints.checkpoint_file import STATE_NAME, write_checkpoint_file
+from utils.training.checkpoints.checkpoint_info import read_checkpoint_info
 
 
 def test_a_run_stores_its_classes(tmp_path):
@@ -59,6 +59,6 @@ def test_a_damaged_state_is_a_sentence(tmp_path, text):
 
 
 def read_text(path):
-    from utils.training.checkpoint_file import read_checkpoint_file
+    from utils.training.checkpoints.checkpoint_file import read_checkpoint_file
 
     return read_checkpoint_file(path)[STATE_NAME].tobytes().decode()

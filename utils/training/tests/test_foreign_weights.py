@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
-from utils.training.foreign_weights import read_foreign_weights
+from utils.training.checkpoints.foreign_weights import read_foreign_weights
 
 VALUES = {"a.weight": np.float32([[1, 2, 3], [4, 5, 6]]), "half": np.float16([0.5, 2]), "count": np.int64([7])}
 

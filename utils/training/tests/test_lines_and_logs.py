@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from utils.model_utils.errors import BadStateError
-from utils.training.curves import CurvePicture, draw_curves, smooth
-from utils.training.logging_setup import set_up_logging
-from utils.training.metrics_log import MetricsLog, in_one_count, read_metrics
-from utils.training.progress import (
+from utils.training.record.curves import CurvePicture, draw_curves, smooth
+from utils.training.record.events import EpochRecord, Evaluation, StepRecord
+from utils.training.record.logging_setup import set_up_logging
+from utils.training.record.metrics_log import MetricsLog, in_one_count, read_metrics
+from utils.training.record.progress import (
     ProgressBar,
     format_duration,
     format_epoch_line,
@@ -22,8 +23,7 @@ from utils.training.progress import (
     format_losses,
     format_step_line,
 )
-from utils.training.records import EpochRecord, Evaluation, StepRecord
-from utils.training.timing import EpochMeter, StepTimer
+from utils.training.record.timing import EpochMeter, StepTimer
 
 
 def step_record(**options):
@@ -132,7 +132,7 @@ def test_an_epoch_without_a_finite_step_has_no_losses():
 def test_the_first_step_does_not_count_for_the_time_left(monkeypatch):
     """Steps of 20 s (compiling), 1 s and 2 s; then 0.9 * 1 + 0.1 * 2 = 1.1 s for each of 7 steps left."""
     clock = iter([0, 0, 20, 20, 20.5, 21, 21, 21.5, 23])
-    monkeypatch.setattr("utils.training.timing.time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("utils.training.record.timing.time.perf_counter", lambda: next(clock))
     timer = StepTimer(images_per_step=4, total_steps=10)
     times = []
     for step in (1, 2, 3):

@@ -5,9 +5,9 @@ import pytest
 from tiny_training import STEPS_PER_EPOCH, TinySource, final_state, tiny_step, tiny_trainer
 
 from utils.model_utils.errors import BadStateError, BadValueError
-from utils.training.checkpoint import load_checkpoint
-from utils.training.metrics_log import read_metrics
-from utils.training.precision import LossScaler
+from utils.training.checkpoints.checkpoint import load_checkpoint
+from utils.training.record.metrics_log import read_metrics
+from utils.training.step.precision import LossScaler
 
 
 class DocumentedLines:

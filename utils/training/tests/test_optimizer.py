@@ -6,7 +6,7 @@ import pytest
 from mindspore import nn
 
 from utils.cpu_kernels.operators import chosen_library, stock_operators
-from utils.training.optimizer import build_optimizer, set_learning_rate
+from utils.training.step.optimizer import build_optimizer, set_learning_rate
 
 SHAPES = {"backbone.conv.weight": (4, 3, 3, 3), "backbone.norm.gamma": (4,), "head.weight": (5, 4), "head.bias": (5,)}
 RATES = (0.01, 0.005, 0.02, 0.001, 0.01)

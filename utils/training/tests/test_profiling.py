@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from mindspore import nn
 
-from utils.training import profiling
-from utils.training.profiling import StepProfiler
-from utils.training.records import StepRecord
+from utils.training.record import profiling
+from utils.training.record.events import StepRecord
+from utils.training.record.profiling import StepProfiler
 
 
 class StandIn:

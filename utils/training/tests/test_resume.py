@@ -20,9 +20,9 @@ from tiny_training import (
 )
 
 from utils.model_utils.command import Terminated
-from utils.training.checkpoint import TrainingState
-from utils.training.checkpoint_file import write_checkpoint_file
-from utils.training.metrics_log import read_metrics
+from utils.training.checkpoints.checkpoint import TrainingState
+from utils.training.checkpoints.checkpoint_file import write_checkpoint_file
+from utils.training.record.metrics_log import read_metrics
 from utils.training.resume import take_position
 
 SCRIPT = Path(__file__).with_name("tiny_training.py")

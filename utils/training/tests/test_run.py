@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from utils.model_utils.config import load_config
-from utils.model_utils.config_schema import ModelArtsKeys, TrainingKeys
+from utils.model_utils.config.loading import load_config
+from utils.model_utils.config.schema import ModelArtsKeys, TrainingKeys
 from utils.model_utils.device_adapter import DeviceInfo
 from utils.model_utils.errors import BadStateError
 from utils.model_utils.workers import ALONE

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from utils.model_utils.errors import BadStateError, MissingPathError
-from utils.training.run_folder import RunFolder
+from utils.training.record.run_folder import RunFolder
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 HOLD_LOCK = """
 import sys, time
 from pathlib import Path
-from utils.training.run_folder import RunFolder
+from utils.training.record.run_folder import RunFolder
 run = RunFolder(Path(sys.argv[1]))
 print("locked", flush=True)
 time.sleep(60)

@@ -11,11 +11,11 @@ import pytest
 import two_workers
 from tiny_training import TinyNetwork
 
-from utils.launch.ports import free_port
+from utils.launch.processes.ports import free_port
 from utils.model_utils.workers import ALONE
-from utils.training.graphs import changing_statistics
-from utils.training.metrics_log import read_metrics
-from utils.training.reductions import neighbours_within
+from utils.training.record.metrics_log import read_metrics
+from utils.training.step.graphs import changing_statistics
+from utils.training.step.reductions import neighbours_within
 
 pytestmark = pytest.mark.end_to_end
 

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 from mindspore import nn, ops
 
-from utils.training.optimizer import build_optimizer
-from utils.training.precision import LossScaler, apply_amp
-from utils.training.step import TrainStep
+from utils.training.step.optimizer import build_optimizer
+from utils.training.step.precision import LossScaler, apply_amp
+from utils.training.step.train_step import TrainStep
 
 
 class Linear(nn.Cell):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from utils.model_utils.errors import BadValueError
-from utils.training.weight_conversion import (
+from utils.training.checkpoints.weight_conversion import (
     Source,
     batch_norm_sources,
     convert_weights,

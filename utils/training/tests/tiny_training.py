@@ -13,13 +13,13 @@ from mindspore import nn, ops
 
 from utils.model_utils.command import run_command
 from utils.randomness import epoch_order, generator
-from utils.training.checkpoint import CheckpointFolder
-from utils.training.logging_setup import set_up_logging
+from utils.training.checkpoints.checkpoint import CheckpointFolder
 from utils.training.loop import Trainer
-from utils.training.optimizer import build_optimizer
-from utils.training.precision import LossScaler
-from utils.training.run_folder import RunFolder
-from utils.training.step import TrainStep
+from utils.training.record.logging_setup import set_up_logging
+from utils.training.record.run_folder import RunFolder
+from utils.training.step.optimizer import build_optimizer
+from utils.training.step.precision import LossScaler
+from utils.training.step.train_step import TrainStep
 
 SEED = 7
 BATCH = 4

@@ -20,14 +20,14 @@ from utils.model_utils.local_adapter import is_scheduler
 from utils.model_utils.workers import ALONE, Workers
 from utils.sharding import ShardedEpochs
 from utils.training.agreement import check_equal, share_parameters
-from utils.training.checkpoint import CheckpointFolder
-from utils.training.logging_setup import set_up_logging
+from utils.training.checkpoints.checkpoint import CheckpointFolder
 from utils.training.loop import Trainer
-from utils.training.optimizer import build_optimizer
-from utils.training.precision import LossScaler
-from utils.training.reductions import sum_over_workers
-from utils.training.run_folder import RunFolder
-from utils.training.step import TrainStep
+from utils.training.record.logging_setup import set_up_logging
+from utils.training.record.run_folder import RunFolder
+from utils.training.step.optimizer import build_optimizer
+from utils.training.step.precision import LossScaler
+from utils.training.step.reductions import sum_over_workers
+from utils.training.step.train_step import TrainStep
 
 STEPS = 5
 IMAGES = 8  # of a step of all workers

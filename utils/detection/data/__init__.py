@@ -1,0 +1,1 @@
+"""Data sets of detectors: annotation files, their records, MindRecord files, splits and class names."""

@@ -1,0 +1,258 @@
+"""MindRecord files of a detection data set: written whole or not at all, and made again when they no longer fit.
+
+A row holds `image` (the bytes of an ordinary JPEG or PNG, read with `utils.images.decode_ordinary`), `image_id`,
+`annotation` float32[N, 6] (x1, y1, x2, y2, label, is_crowd; an image without boxes has one row with label -1, because
+MindRecord reads an empty array back as a scalar), `height`, `width`, `file_name` and `record_index`, the position of
+the image in the annotation file.
+"""
+
+import contextlib
+import functools
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import filelock
+import numpy as np
+
+from utils.detection.data.mindrecord_info import (
+    ForeignMindRecordError,
+    MindRecordInfo,
+    explain_difference,
+    find_mindrecord,
+    fingerprint_of,
+    fingerprint_parts,
+    read_mindrecord_info,
+)
+from utils.detection.data.mindrecord_writer import write_set
+from utils.detection.data.record_types import DetectionDataset, drop_background
+from utils.model_utils.device_adapter import clamp_workers
+from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
+
+if TYPE_CHECKING:
+    from mindspore.dataset import Dataset
+
+__all__ = [
+    "MindRecordInfo",
+    "ensure_mindrecord",
+    "find_mindrecord",
+    "open_mindrecord",
+    "read_mindrecord_info",
+    "unpack_annotation",
+    "write_mindrecord",
+]
+
+LOCK_TIMEOUT_S = 7200.0
+FORBIDDEN_IN_PREFIX = set("\\/:*?\"<>|`&';")
+
+logger = logging.getLogger(__name__)
+
+
+def ensure_mindrecord(
+    load_dataset: Callable[[], DetectionDataset],
+    *,
+    annotation_file: Path | str,
+    class_names: Sequence[str] | None,
+    folder: Path | str,
+    prefix: str,
+    shards: int = 8,
+    options: Mapping[str, object] | None = None,
+    skip_bad_images: bool = False,
+    timeout_s: float = LOCK_TIMEOUT_S,
+) -> MindRecordInfo:
+    """Returns the MindRecord files of a split, making them where they are missing, damaged or of other annotations.
+
+    Safe to call from several processes: one writes, the others wait for it. A whole set is used as it is when the
+    annotation file is not on this machine.
+
+    Args:
+        load_dataset: loads the split; called only where files have to be made.
+        annotation_file: the file that `load_dataset` reads; its content is part of the fingerprint.
+        class_names: the names that `load_dataset` asks for, None for all.
+        folder: where the files lie or are to lie; made if missing.
+        prefix: file name without the number of the shard, e.g. "FasterRcnn.mindrecord".
+        shards: number of files; an existing set may have another.
+        options: whatever else changes what is stored; JSON values.
+        skip_bad_images: leave out images that cannot be decoded, instead of refusing the split.
+        timeout_s: how long to wait for another process that is writing.
+
+    Raises:
+        MissingPathError: a path is missing.
+        BadValueError: images cannot be used.
+        BadStateError: the files are another program's, or another process does not finish, or the disk is full.
+    """
+    folder = Path(folder)
+    if not Path(annotation_file).exists():
+        return _use_without_annotations(folder, prefix, annotation_file, class_names)
+    parts = fingerprint_parts(annotation_file, class_names, _all_options(options, skip_bad_images))
+    info = find_mindrecord(folder, prefix, fingerprint_of(parts))
+    if info is not None:
+        return info
+    with _locked(folder, prefix, timeout_s):
+        reason = _why_not_usable(folder, prefix, parts)
+        if not reason:  # another process made them while this one waited
+            return read_mindrecord_info(folder, prefix)
+        logger.info("making MindRecord files '%s': %s", folder / prefix, reason)
+        return write_set(load_dataset(), folder, prefix, shards, parts, skip_bad_images)
+
+
+def write_mindrecord(
+    dataset: DetectionDataset,
+    folder: Path | str,
+    prefix: str,
+    *,
+    shards: int = 8,
+    options: Mapping[str, object] | None = None,
+    skip_bad_images: bool = False,
+    timeout_s: float = LOCK_TIMEOUT_S,
+) -> MindRecordInfo:
+    """Writes the MindRecord files of a split, in place of those that are there.
+
+    Every image is decoded first; nothing is written unless all are good (or `skip_bad_images`). The files are made in a
+    hidden folder beside their place and moved when they are whole.
+
+    Args:
+        dataset: the records.
+        folder: where the files are to lie; made if missing.
+        prefix: file name without the number of the shard.
+        shards: number of files, 1 to 1000.
+        options: see `ensure_mindrecord`.
+        skip_bad_images: see `ensure_mindrecord`.
+        timeout_s: see `ensure_mindrecord`.
+
+    Raises:
+        As `ensure_mindrecord`.
+    """
+    folder = Path(folder)
+    parts = fingerprint_parts(dataset.source, dataset.class_names, _all_options(options, skip_bad_images))
+    with _locked(folder, prefix, timeout_s):
+        _why_not_usable(folder, prefix, parts)  # refuses to replace another program's files
+        return write_set(dataset, folder, prefix, shards, parts, skip_bad_images)
+
+
+def open_mindrecord(
+    info: MindRecordInfo, indices: Sequence[int], columns: Sequence[str], workers: int = 1
+) -> "Dataset":
+    """Opens a set to read chosen images in a given order.
+
+    Args:
+        info: the set.
+        indices: positions in the annotation file (as `info.image_ids`), at least one, in the order wanted; repeated
+            ones are read again.
+        columns: columns to read, e.g. ("image", "annotation", "image_id").
+        workers: threads that read; clamped to the cores present.
+
+    Returns:
+        A data set that yields exactly these rows in exactly this order, whatever `workers` is.
+    """
+    import mindspore.dataset as ds
+
+    indices = np.asarray(indices, np.int64)
+    if not len(indices):
+        raise ValueError("no indices: wanted those of the images to read")
+    passes = [  # a sampler may not name more rows than the files have
+        ds.MindDataset(
+            [str(path) for path in info.files],
+            columns_list=list(columns),
+            sampler=ds.SubsetSampler(info.rows[indices[start : start + info.num_images]].tolist()),
+            num_parallel_workers=clamp_workers(workers),
+        )
+        for start in range(0, len(indices), info.num_images)
+    ]
+    return functools.reduce(ds.MindDataset.concat, passes)
+
+
+def unpack_annotation(annotation: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Takes the column `annotation` apart.
+
+    Args:
+        annotation: float32[N, 6] as stored.
+
+    Returns:
+        float32[M, 4] boxes xyxy in pixels, int32[M] labels and bool[M] crowd flags; M is 0 for an image without boxes.
+    """
+    rows = annotation[annotation[:, 4] >= 0]
+    return rows[:, :4].copy(), rows[:, 4].astype(np.int32), rows[:, 5] > 0
+
+
+def _all_options(options: Mapping[str, object] | None, skip_bad_images: bool) -> dict[str, object]:
+    return {**(options or {}), "skip_bad_images": skip_bad_images}
+
+
+def _use_without_annotations(
+    folder: Path, prefix: str, annotation_file: Path | str, class_names: Sequence[str] | None
+) -> MindRecordInfo:
+    """Returns the set that is there although it cannot be compared with its source."""
+    try:
+        info = read_mindrecord_info(folder, prefix)
+    except MissingPathError as error:
+        raise MissingPathError(
+            f"annotation file '{annotation_file}' does not exist and there are no MindRecord files "
+            f"'{folder / prefix}*' "
+            "to use instead; check the data set path"
+        ) from error
+    if class_names is not None and drop_background(class_names) != info.class_names:
+        raise BadValueError(
+            f"MindRecord files '{folder / prefix}*' have the classes {list(info.class_names)[:5]}, wanted "
+            f"{list(class_names)[:5]}; make them again where '{annotation_file}' is"
+        )
+    logger.info(
+        "annotation file '%s' is not here; MindRecord files '%s*' are used as they are",
+        annotation_file,
+        folder / prefix,
+    )
+    return info
+
+
+def _why_not_usable(folder: Path, prefix: str, parts: Mapping[str, object]) -> str:
+    """Returns why a set must be made, "" where the one that is there fits."""
+    try:
+        info = read_mindrecord_info(folder, prefix)
+    except ForeignMindRecordError:
+        raise
+    except MissingPathError:
+        return "there are none yet"
+    except BadStateError as error:
+        return str(error)
+    if info.fingerprint == fingerprint_of(parts):
+        return ""
+    return f"{explain_difference(info.made_from, parts)} since the old ones were made"
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, prefix: str, timeout_s: float) -> Iterator[None]:
+    """Holds the right to write this set; the operating system takes it back when the process dies."""
+    if set(prefix) & FORBIDDEN_IN_PREFIX or prefix != prefix.strip() or not prefix:
+        raise BadValueError(
+            f"MindRecord prefix {prefix!r} is not a plain file name; leave out {sorted(FORBIDDEN_IN_PREFIX)}"
+        )
+    lock = filelock.FileLock(folder / f".{prefix}.lock")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _acquire(lock, folder / prefix, timeout_s)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise MissingPathError(f"mindrecord_dir '{folder}' is a file, wanted a folder; choose another path") from error
+    except OSError as error:
+        raise BadStateError(
+            f"mindrecord_dir '{folder}' cannot be written to ({error.strerror}); check its permissions or choose "
+            "another"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _acquire(lock: filelock.BaseFileLock, target: Path, timeout_s: float) -> None:
+    with contextlib.suppress(filelock.Timeout):
+        lock.acquire(timeout=0)
+        return
+    logger.info("another process is writing '%s'; waiting for it, at most %.0f s", target, timeout_s)
+    try:
+        lock.acquire(timeout=timeout_s, poll_interval=0.5)
+    except filelock.Timeout as error:
+        raise BadStateError(
+            f"another process has been writing MindRecord files '{target}*' for more than {timeout_s:.0f} s; "
+            "wait for it or end it, then start again"
+        ) from error

@@ -1,0 +1,94 @@
+"""The batches of a training run, read from MindRecord files in the order of each epoch."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar, Protocol
+
+import numpy as np
+
+from utils.detection.data.mindrecord import MindRecordInfo, open_mindrecord
+from utils.sharding import ShardedEpochs
+
+ROW_COLUMNS = ("image", "annotation", "image_id")
+
+
+class RowSample(Protocol):
+    """A frozen dataclass that turns a row into the arrays of one image; all that it draws follows from its fields.
+
+    Attributes:
+        COLUMNS: names of the arrays.
+        seed: of the run.
+        epoch: from 1.
+    """
+
+    COLUMNS: ClassVar[tuple[str, ...]]
+
+    @property
+    def seed(self) -> int:
+        """Seed of the run."""
+
+    @property
+    def epoch(self) -> int:
+        """Number of the epoch, from 1."""
+
+    def __call__(self, encoded: np.ndarray, annotation: np.ndarray, image_id: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Prepares uint8[bytes], float32[N, 6] and an int64 scalar, as MindRecord holds them."""
+
+    def without_targets(self, arrays: tuple[np.ndarray, ...], is_filler: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Takes the targets out of some images of a batch, so that they add nothing to the loss and its normalisers.
+
+        Args:
+            arrays: the batch, an array for each of `COLUMNS`; its first axis is the images.
+            is_filler: bool[images], whose targets go.
+
+        Returns:
+            The batch with new arrays where something changes.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSource:
+    """The batches that one worker of a run trains on, as the training loop asks for them.
+
+    Attributes:
+        records: the MindRecord files.
+        rows: int64[N], the rows that are trained on, by all workers together.
+        epochs: which of these N the worker takes, and when.
+        sample: prepares a row; its epoch is replaced.
+        num_loaders: threads or processes that prepare rows.
+        multiprocessing: processes instead of threads.
+    """
+
+    records: MindRecordInfo
+    rows: np.ndarray
+    epochs: ShardedEpochs
+    sample: RowSample
+    num_loaders: int
+    multiprocessing: bool
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps in an epoch."""
+        return self.epochs.steps_per_epoch
+
+    @property
+    def images_per_step(self) -> int:
+        """Images in an optimizer step of all workers together."""
+        return self.epochs.images_per_step
+
+    def batches(self, epoch: int, start_step: int = 0) -> Iterator[tuple[np.ndarray, ...]]:
+        """Yields what `sample` makes of the worker's own images of each step, from `start_step` on."""
+        items, is_filler = self.epochs.own_items(epoch, start_step)
+        if items.size == 0:
+            return
+        sample = replace(self.sample, epoch=epoch)
+        dataset = open_mindrecord(self.records, self.rows[items.ravel()], ROW_COLUMNS, self.num_loaders).map(
+            sample,
+            list(ROW_COLUMNS),
+            list(sample.COLUMNS),
+            num_parallel_workers=self.num_loaders,
+            python_multiprocessing=self.multiprocessing,
+        )
+        batches = dataset.batch(items.shape[1]).create_tuple_iterator(num_epochs=1, output_numpy=True)
+        for batch, is_without in zip(batches, is_filler, strict=True):
+            yield sample.without_targets(tuple(batch), is_without) if is_without.any() else tuple(batch)

@@ -1,0 +1,171 @@
+"""The documented TXT data set: one image per line, `path x1,y1,x2,y2,class,is_crowd ...`, separated by spaces."""
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from utils.detection.data.record_types import (
+    MAX_EXAMPLES,
+    BoxTable,
+    DetectionDataset,
+    check_class_names,
+    check_files_exist,
+    drop_background,
+    finish_dataset,
+    make_records,
+)
+from utils.images import IMAGE_SUFFIXES, read_bytes, read_header
+from utils.model_utils.errors import BadValueError, MissingPathError
+
+FIELDS = "xmin,ymin,xmax,ymax,class,is_crowd"
+NUM_FIELDS = 6
+
+
+@dataclass(frozen=True)
+class TxtLine:
+    """One line, taken apart.
+
+    Attributes:
+        number: line number in the file, from 1.
+        file_name: relative path of the image, spaces included.
+        boxes: one tuple per box, (x1, y1, x2, y2, class from 1, is_crowd).
+    """
+
+    number: int
+    file_name: str
+    boxes: tuple[tuple[float, ...], ...]
+
+
+def load_txt(
+    list_file: Path | str, image_dir: Path | str, class_names: Sequence[str], *, allow_empty: bool = False
+) -> DetectionDataset:
+    """Loads one split of a data set in the documented TXT format.
+
+    Args:
+        list_file: UTF-8 text; empty lines and Windows line ends are fine, paths may hold spaces, and a line without
+            boxes is an image of background.
+        image_dir: folder that the paths in it are relative to. Image sizes are read from the files' headers.
+        class_names: names of the classes; ids in the file count from 1 into them.
+        allow_empty: a split without any box is fine (evaluation), not an error (training).
+
+    Returns:
+        Records with image ids that count the images from 1, and category ids equal to the file's class ids.
+
+    Raises:
+        MissingPathError: the file, the folder or images are missing.
+        BadValueError: a line that is not of this form; file and line are named.
+    """
+    source, image_dir = Path(list_file), Path(image_dir)
+    names = drop_background(class_names)
+    check_class_names(names, source)
+    lines = [parse_line(text, number, source, len(names)) for number, text in _numbered_lines(source)]
+    _refuse_repeated(lines, source)
+    check_files_exist(image_dir, [line.file_name for line in lines], source)
+    paths = [image_dir / line.file_name for line in lines]
+    records, repairs = make_records(range(1, len(lines) + 1), paths, _read_sizes(paths, source), _box_table(lines))
+    category_ids = tuple(range(1, len(names) + 1))
+    return finish_dataset(DetectionDataset(records, names, category_ids, source, image_dir, repairs), allow_empty)
+
+
+def parse_line(text: str, number: int, source: Path, num_classes: int) -> TxtLine:
+    """Takes one line apart. Boxes are taken from the right, so what is left over is the path, spaces included.
+
+    Raises:
+        BadValueError: missing fields, text where a number belongs, a class id out of range, or no path.
+    """
+    place = f"'{source}' line {number}"
+    path, boxes = text.strip(), []
+    while match := re.search(r"(?:^|\s+)(\S+)$", path):
+        token = match.group(1)
+        if "," not in token or token.lower().endswith(IMAGE_SUFFIXES):
+            break
+        boxes.append(_parse_box(token, place, num_classes))
+        path = path[: match.start()]
+    if not path:
+        raise BadValueError(f"{place} has boxes but no image path; wanted 'path {FIELDS} ...'")
+    if boxes == [] and not path.lower().endswith(IMAGE_SUFFIXES) and " " in path:
+        raise BadValueError(f"{place} is '{path[:60]}', wanted an image path and boxes of the form {FIELDS}")
+    return TxtLine(number, path, tuple(reversed(boxes)))
+
+
+def _parse_box(token: str, place: str, num_classes: int) -> tuple[float, ...]:
+    fields = token.split(",")
+    if len(fields) != NUM_FIELDS:
+        raise BadValueError(f"{place}: box '{token}' has {len(fields)} fields, wanted {NUM_FIELDS}: {FIELDS}")
+    try:
+        values = tuple(float(field) for field in fields)
+    except ValueError as error:
+        raise BadValueError(f"{place}: box '{token}' holds text where a number belongs; wanted {FIELDS}") from error
+    class_id, is_crowd = values[4:]
+    if class_id == 0:
+        raise BadValueError(
+            f"{place}: box '{token}' has class 0, but class ids count from 1 into coco_classes; add 1 to each id"
+        )
+    if class_id not in range(1, num_classes + 1):
+        raise BadValueError(
+            f"{place}: box '{token}' has class {fields[4]}, wanted a whole number from 1 to {num_classes} "
+            "(coco_classes has "
+            f"{num_classes} names)"
+        )
+    if is_crowd not in (0, 1):
+        raise BadValueError(f"{place}: box '{token}' has is_crowd {fields[5]}, wanted 0 or 1")
+    return values
+
+
+def _numbered_lines(source: Path) -> list[tuple[int, str]]:
+    """Returns the lines that are not empty with their numbers, from 1."""
+    try:
+        text = source.read_text(encoding="utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise MissingPathError(f"annotation list '{source}' does not exist; check anno_path") from error
+    except OSError as error:
+        raise MissingPathError(
+            f"annotation list '{source}' cannot be read ({error.strerror}); check anno_path"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise BadValueError(
+            f"annotation list '{source}' is not UTF-8 text ({error.reason}); save it as UTF-8"
+        ) from error
+    return [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+
+
+def _refuse_repeated(lines: Sequence[TxtLine], source: Path) -> None:
+    first_seen: dict[str, int] = {}
+    for line in lines:
+        first = first_seen.setdefault(os.path.normpath(line.file_name), line.number)
+        if first != line.number:
+            raise BadValueError(
+                f"'{source}' lists image '{line.file_name}' in line {first} and again in line {line.number}; "
+                "put all boxes of an image on one line"
+            )
+
+
+def _read_sizes(paths: Sequence[Path], source: Path) -> np.ndarray:
+    """Returns int64[I, 2], (height, width) from the headers of the files, as they are to be viewed."""
+    sizes, problems = [], []
+    for path in paths:
+        try:
+            header = read_header(read_bytes(path), str(path))
+            sizes.append((header.height, header.width))
+        except (BadValueError, MissingPathError) as error:
+            problems.append(str(error))
+    if problems:
+        more = f" ({len(problems)} images like it)" if len(problems) > 1 else ""
+        raise BadValueError(f"'{source}' cannot be loaded: {'; '.join(problems[:MAX_EXAMPLES])}{more}")
+    return np.array(sizes, np.int64).reshape(-1, 2)
+
+
+def _box_table(lines: Sequence[TxtLine]) -> BoxTable:
+    counts = [len(line.boxes) for line in lines]
+    values = np.array([box for line in lines for box in line.boxes], np.float64).reshape(-1, NUM_FIELDS)
+    return BoxTable(
+        image_index=np.repeat(np.arange(len(lines)), counts),
+        boxes=values[:, :4],
+        labels=(values[:, 4] - 1).astype(np.int32),
+        is_crowd=values[:, 5] == 1,
+        names=[f"line {line.number} box {index + 1}" for line in lines for index in range(len(line.boxes))],
+    )

@@ -1,0 +1,43 @@
+"""What an evaluation leaves as JSON: everything found, and the metrics."""
+
+import json
+from pathlib import Path
+
+from utils.detection.results.coco_metrics import CocoResult
+from utils.model_utils.files import write_bytes
+
+PREDICTIONS_FILE = "predictions.json"
+RESULT_FILE = "result.json"
+
+
+def metrics_of(result: CocoResult) -> dict[str, float]:
+    """Returns the numbers that the training loop logs, plots and chooses the best checkpoint by."""
+    return {"mAP": float(result.stats[0]), "AP50": float(result.stats[1]), "AP75": float(result.stats[2])}
+
+
+def write_predictions(detections: list[dict], folder: Path) -> Path:
+    """Writes everything found to `predictions.json` in COCO result format and returns its path."""
+    path = folder / PREDICTIONS_FILE
+    write_bytes(path, json.dumps(detections).encode())
+    return path
+
+
+def write_result(result: CocoResult, folder: Path, **counts: int) -> Path:
+    """Writes mAP, AP50, AP75, COCO's twelve, the counts and AP by class to result.json and returns its path.
+
+    Args:
+        result: the COCO metrics.
+        folder: takes the file.
+        counts: more to tell, by name.
+    """
+    content = {
+        **metrics_of(result),
+        **dict(zip(result.names, (float(value) for value in result.stats), strict=True)),
+        "num_images": result.num_images,
+        "num_detections": result.num_detections,
+        **counts,
+        "per_class": {row.name: row.average_precision for row in result.per_class},
+    }
+    path = folder / RESULT_FILE
+    write_bytes(path, json.dumps(content, indent=2).encode())
+    return path

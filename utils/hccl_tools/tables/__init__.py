@@ -1,0 +1,1 @@
+"""Rank tables as objects and as files, and the addresses in them."""

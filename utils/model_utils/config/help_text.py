@@ -1,0 +1,85 @@
+"""Prints every key of a schema in groups, with type, default and meaning."""
+
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+
+from utils.model_utils.config.base import Config, describe_wanted, group_of
+
+WIDTH = 110
+INDENT = " " * 6
+
+
+def show_value(value: object) -> str:
+    """Returns a value as one would write it in YAML, cut where it is long."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return textwrap.shorten(f"[{', '.join(show_value(item) for item in value)}]", 80, placeholder=" ...]")
+    text = repr(value)
+    return text if len(text) <= 80 else text[:76] + " ..."
+
+
+def format_help(
+    schema: type[Config],
+    defaults: Mapping[str, object],
+    aliases: Mapping[str, str],
+    *,
+    program: str,
+    description: str,
+    config_note: str,
+) -> str:
+    """Returns the help text.
+
+    Args:
+        schema: the keys.
+        defaults: values of the YAML file; other keys show their schema default.
+        aliases: other names and the keys that they stand for.
+        program: file name of the command, e.g. "train.py".
+        description: what the command does.
+        config_note: which YAML file the defaults come from, or why it could not be read.
+    """
+    parts = [
+        f"usage: python {program} [--config_path=FILE] [--key=value | --key value] ...",
+        textwrap.fill(description, WIDTH),
+        textwrap.fill(
+            "A value counts in this order: command line, YAML file, schema. A relative path on the command line starts "
+            "in the working directory, one in a YAML file in the suite's folder. --key= and --key=null clear a value.",
+            WIDTH,
+        ),
+        textwrap.fill(config_note, WIDTH),
+    ]
+    groups: dict[str, list[str]] = {}
+    for key in schema.model_fields:
+        groups.setdefault(group_of(schema, key), []).append(_describe_key(schema, key, defaults))
+    parts += [f"{title}\n" + "\n".join(lines) for title, lines in groups.items()]
+    parts.append(_list_names("Other names that are accepted", [f"{name} ({key})" for name, key in aliases.items()]))
+    parts.append(_list_names("Keys without effect, accepted", list(schema.inactive_keys())))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _describe_key(schema: type[Config], key: str, defaults: Mapping[str, object]) -> str:
+    field = schema.model_fields[key]
+    value = defaults.get(key, field.default)
+    text = f"{field.description} ({describe_wanted(field)})"
+    return f"  --{key}={show_value(value)}\n" + textwrap.fill(
+        text, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT
+    )
+
+
+def _list_names(title: str, names: list[str]) -> str:
+    if not names:
+        return ""
+    body = textwrap.fill(", ".join(names), WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+    return f"{title}\n{body}"
+
+
+def config_file_note(path: Path, problem: str) -> str:
+    """Returns the line of the help that says where its defaults come from."""
+    return (
+        f"The defaults below are those of the schema: {problem}"
+        if problem
+        else f"The defaults below are those of {path}."
+    )

@@ -1,0 +1,323 @@
+"""The configuration of a command: schema defaults, then YAML files, then the command line, checked and frozen.
+
+A suite describes its keys in a schema (`config_base.Config`, with the shared groups of `config_schema`) and calls
+`load_config`. Nothing here imports MindSpore, so that `--help` answers at once.
+"""
+
+import dataclasses
+import difflib
+import logging
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import ValidationError
+
+from utils.model_utils.config.arguments import (
+    CONFIG_PATH,
+    Arguments,
+    absolute_path,
+    clear_value,
+    split_arguments,
+    value_of_text,
+)
+from utils.model_utils.config.base import (
+    COMMAND_LINE,
+    SCHEMA_DEFAULT,
+    Config,
+    ContradictionsError,
+    Origin,
+    PathText,
+    WrongKindError,
+    describe_wanted,
+    field_kind,
+    says_true,
+)
+from utils.model_utils.config.help_text import config_file_note, format_help, show_value
+from utils.model_utils.config.yaml_files import YamlEntry, dump_values, read_yaml_layers
+from utils.model_utils.errors import BadValueError, MissingPathError, UserError
+
+__all__ = ["ALIASES", "Config", "PathText", "dump_config", "load_config", "require"]
+
+logger = logging.getLogger(__name__)
+
+# Documented names, misspelt ones among them, and the key that each stands for where the suite has it.
+ALIASES = {
+    "_config_path": CONFIG_PATH,
+    "ann_file": "anno_path",
+    "base_lr": "lr",
+    "checkpoint": "checkpoint_path",
+    "checkpoint_path": "save_checkpoint_path",  # a folder in SegFormer's page; elsewhere a file, and then a key itself
+    "ckpt_file": "checkpoint_path",
+    "dataset_path": "data_path",
+    "distribute": "run_distribute",
+    "instances_set": "instance_set",
+    "match_thershold": "match_threshold",
+    "mindrecord_dr": "mindrecord_dir",
+    "nms_thershold": "nms_threshold",
+    "pretrained_ckpt_path": "pre_trained",
+    "save_checkpoint_epoch_interval": "save_checkpoint_epochs",
+    "train_log_interval": "log_interval",
+    "workers": "num_parallel_workers",
+}
+
+Schema = TypeVar("Schema", bound=Config)
+
+
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """A value as given: under which name and where."""
+
+    name: str
+    value: object
+    origin: Origin
+
+
+def load_config(
+    schema: type[Schema],
+    argv: Sequence[str] | None = None,
+    *,
+    suite_dir: Path,
+    default_file: str,
+    program: str,
+    description: str,
+) -> Schema:
+    """Builds the frozen configuration of a command, or prints its help and exits with code 0.
+
+    Args:
+        schema: the suite's keys.
+        argv: arguments without the program's name; None takes those of the process.
+        suite_dir: folder of the suite: home of the YAML files, and where relative paths in them start.
+        default_file: YAML file that counts where `--config_path` is not given, relative to `suite_dir`.
+        program: file name of the command, for the help.
+        description: what the command does, for the help.
+
+    Raises:
+        BadValueError: unknown keys, wrong values, contradictions; all of them in one message, a sentence each.
+        MissingPathError: the YAML file, or one that it is based on, cannot be read.
+    """
+    arguments = split_arguments(schema, sys.argv[1:] if argv is None else argv, lambda name: right_name(schema, name))
+    if arguments.wants_help:
+        print(_help_text(schema, arguments, suite_dir, default_file, program, description), flush=True)
+        raise SystemExit(0)
+    problems = list(arguments.problems)
+    notes: list[str] = []
+    file = find_config_file(arguments.config_path, suite_dir, default_file)
+    layers = read_yaml_layers(file)
+    given: dict[str, Given] = {}
+    for layer in [*map(_given_in_yaml, layers), _given_in_arguments(schema, arguments)]:
+        given |= _rename_aliases(schema, layer, problems)
+    warnings = _refuse_unknown(schema, given, problems)
+    inactive = {key: given.pop(key) for key in schema.inactive_keys() if key in given}
+    config = _build(schema, given, suite_dir, problems, notes)
+    if config is not None:
+        notes += _check_inactive(config, inactive, problems)
+    if problems or config is None:
+        raise BadValueError(_join_problems(problems))
+    config._notes = (*warnings, *notes)
+    config._config_name = file.name.removesuffix(".yaml")
+    for note in config.notes():
+        logger.log(logging.WARNING if note in warnings else logging.INFO, "%s", note)
+    return config
+
+
+def right_name(schema: type[Config], name: str) -> str:
+    """Returns the key that a name stands for in a schema: itself, or the key that it is an alias of."""
+    key = ALIASES.get(name, name)
+    is_known = key == CONFIG_PATH or key in schema.model_fields
+    return key if name not in schema.model_fields and is_known else name
+
+
+def find_config_file(config_path: str, suite_dir: Path, default_file: str) -> Path:
+    """Returns the YAML file to read: a relative name is looked up in the working directory, then in the suite's folder.
+
+    Raises:
+        MissingPathError: there is no such file in either.
+    """
+    if not config_path:
+        return suite_dir / default_file
+    path = Path(os.path.expanduser(config_path))
+    candidates = [path] if path.is_absolute() else [Path.cwd() / path, suite_dir / path]
+    found = [candidate for candidate in candidates if candidate.is_file()] or [c for c in candidates if c.exists()]
+    if found:
+        return found[0]
+    places = " nor in ".join(str(candidate.parent) for candidate in candidates)
+    present = ", ".join(sorted(file.name for file in suite_dir.glob("*.yaml"))) or "none"
+    raise MissingPathError(
+        f"{COMMAND_LINE}: config_path '{config_path}' is not in {places}: name a YAML file (the suite has: {present})"
+    )
+
+
+def _given_in_yaml(layer: Mapping[str, YamlEntry]) -> Iterator[Given]:
+    return (Given(name, entry.value, Origin(str(entry.file), entry.line)) for name, entry in layer.items())
+
+
+def _given_in_arguments(schema: type[Config], arguments: Arguments) -> Iterator[Given]:
+    last = dict(arguments.texts)
+    for name, text in last.items():
+        field = schema.model_fields.get(right_name(schema, name))
+        yield Given(name, value_of_text(text, field_kind(field) if field else None), Origin(COMMAND_LINE))
+
+
+def _rename_aliases(schema: type[Config], layer: Iterable[Given], problems: list[str]) -> dict[str, Given]:
+    renamed: dict[str, Given] = {}
+    for item in layer:
+        key = right_name(schema, item.name)
+        other = renamed.get(key)
+        if other is not None and other.value != item.value:
+            problems.append(
+                f"{item.origin}: {item.name} is {show_value(item.value)} and {other.name}, another name of the key, is "
+                f"{show_value(other.value)}: remove one of them"
+            )
+        renamed[key] = item
+    return renamed
+
+
+def _refuse_unknown(schema: type[Config], given: dict[str, Given], problems: list[str]) -> list[str]:
+    """Takes unknown keys out of `given`: a problem each; arguments on ModelArts are warnings, which are returned."""
+    warnings: list[str] = []
+    known = [*schema.model_fields, *schema.inactive_keys()]
+    bears_arguments = "enable_modelarts" in given and says_true(given["enable_modelarts"].value)
+    for key in [key for key in given if key not in known]:
+        item = given.pop(key)
+        if bears_arguments and item.origin.where == COMMAND_LINE:
+            warnings.append(f"unknown argument --{key} of the platform is not used")
+            continue
+        if key == CONFIG_PATH:
+            problems.append(
+                f"{item.origin}: config_path stands in a YAML file, wanted on the command line: write __BASE__ here"
+            )
+            continue
+        names = {**{name: name for name in known}, **{alias: right_name(schema, alias) for alias in ALIASES}}
+        near = difflib.get_close_matches(key.lower(), names, n=1, cutoff=0.5)
+        hint = f"the nearest known one is '{names[near[0]]}'" if near else "--help lists the known ones"
+        problems.append(f"{item.origin}: unknown key '{key}': {hint}")
+    return warnings
+
+
+def _build(
+    schema: type[Schema], given: Mapping[str, Given], suite_dir: Path, problems: list[str], notes: list[str]
+) -> Schema | None:
+    values: dict[str, object] = {}
+    for key, field in schema.model_fields.items():
+        kind, item = field_kind(field), given.get(key)
+        if item is not None:
+            folder = os.getcwd() if item.origin.where == COMMAND_LINE else str(suite_dir)
+            values[key] = absolute_path(clear_value(item.value, kind), kind, folder)
+        elif kind.path_rule and field.default:
+            values[key] = absolute_path(field.default, kind, os.getcwd())
+    origins = {key: item.origin for key, item in given.items()}
+    try:
+        config = schema.model_validate(schema.normalise(values, notes))
+    except ValidationError as error:
+        problems += _describe_errors(schema, error, values, origins)
+        return None
+    config._origins.update(origins)
+    return config
+
+
+def _describe_errors(
+    schema: type[Config], error: ValidationError, values: Mapping[str, object], origins: Mapping[str, Origin]
+) -> list[str]:
+    default = Origin(SCHEMA_DEFAULT)
+    sentences: dict[str, None] = {}
+    for detail in error.errors(include_url=False):
+        cause = detail.get("ctx", {}).get("error")
+        if isinstance(cause, ContradictionsError):
+            for item in cause.contradictions:
+                places = _join_places([origins[key] for key in item.keys if key in origins])
+                sentences[f"{places or default}: {item.sentence}"] = None
+            continue
+        key = str(detail["loc"][0])
+        where = origins.get(key, default)
+        if isinstance(cause, ValueError) and not isinstance(cause, WrongKindError):
+            sentences[f"{where}: {cause}"] = None
+            continue
+        got, wanted = show_value(values.get(key)), describe_wanted(schema.model_fields[key])
+        sentences[f"{where}: {key} is {got}, wanted {wanted}"] = None
+    return list(sentences)
+
+
+def _join_places(origins: Sequence[Origin]) -> str:
+    lines: dict[str, list[str]] = {}
+    for origin in origins:
+        lines.setdefault(origin.where, []).extend([] if origin.line is None else [str(origin.line)])
+    places = [f"{where}, line{'s' * (len(of) > 1)} {', '.join(of)}" if of else where for where, of in lines.items()]
+    return " and ".join(places)
+
+
+def _check_inactive(config: Config, inactive: Mapping[str, Given], problems: list[str]) -> list[str]:
+    """Compares keys without effect with what has their place; returns the line for the log."""
+    words = []
+    for key, item in inactive.items():
+        rule = config.inactive_keys()[key]
+        derived = rule.derived(config) if rule.derived else None
+        if rule.derived and _as_lists(item.value) != _as_lists(derived):
+            problems.append(
+                f"{item.origin}: {key} is {show_value(item.value)}, but {show_value(derived)} {rule.reason}: "
+                "remove this key"
+            )
+        words.append(f"{key} ({show_value(derived)} {rule.reason})" if rule.derived else f"{key} ({rule.reason})")
+    return [f"keys without effect: {', '.join(words)}"] if words else []
+
+
+def _as_lists(value: object) -> object:
+    return [_as_lists(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _join_problems(problems: Sequence[str]) -> str:
+    if len(problems) == 1:
+        return problems[0]
+    return f"{len(problems)} faults in the configuration\n  " + "\n  ".join(problems)
+
+
+def _help_text(
+    schema: type[Config], arguments: Arguments, suite_dir: Path, default_file: str, program: str, description: str
+) -> str:
+    values: dict[str, object] = {}
+    path, problem = suite_dir / default_file, ""
+    try:
+        path = find_config_file(arguments.config_path, suite_dir, default_file)
+        for layer in read_yaml_layers(path):
+            values |= {right_name(schema, name): entry.value for name, entry in layer.items()}
+    except UserError as error:
+        problem = str(error)
+    aliases = {name: key for name, key in ALIASES.items() if right_name(schema, name) != name}
+    note = config_file_note(path, problem)
+    return format_help(schema, values, aliases, program=program, description=description, config_note=note)
+
+
+def dump_config(config: Config) -> str:
+    """Returns YAML text of the effective configuration, which `load_config` reads back to an equal one."""
+    values = {key: list(value) if isinstance(value, tuple) else value for key, value in config.model_dump().items()}
+    return f"# Effective configuration ({type(config).__name__}): every key, paths absolute.\n" + dump_values(values)
+
+
+def require(config: Config, key: str, kind: Literal["file", "folder"] | None = None) -> Path:
+    """Returns the path behind a key that a command cannot do without.
+
+    Args:
+        config: the configuration.
+        key: a key that holds a path.
+        kind: what has to be there; None asks only that the key is set.
+
+    Raises:
+        MissingPathError: the key is null or empty, or nothing of that kind is there.
+    """
+    value = getattr(config, key)
+    if not value:
+        raise MissingPathError(
+            f"{key} is not set: give --{key}={(kind or 'path').upper()} or set {key} in the YAML file"
+        )
+    path = Path(value)
+    if kind is None:
+        return path
+    is_there = path.is_file() if kind == "file" else path.is_dir()
+    if not is_there:
+        state = "is no " + kind if path.exists() else "does not exist"
+        raise MissingPathError(f"{key} '{path}' ({config.origin(key)}) {state}, wanted a {kind}: correct --{key}")
+    if not os.access(path, os.R_OK):
+        raise MissingPathError(f"{key} '{path}' ({config.origin(key)}) cannot be read: change its permissions")
+    return path

@@ -1,0 +1,319 @@
+"""The keys that every suite has, in groups. A suite's schema puts groups together and adds its own keys.
+
+Each key says its meaning, unit and range where the type does not: this text is the help.
+"""
+
+import copy
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from utils.model_utils.config.base import Config, Contradiction, InactiveKey, PathRule, PathText, says_true
+from utils.model_utils.errors import BadValueError
+from utils.model_utils.storage.object_storage import is_object_url
+
+logger = logging.getLogger(__name__)
+
+BACKGROUND = "background"
+
+
+def with_default(schema: type[Config], key: str, default: object) -> object:
+    """Returns the field `key` of a group with another default, for the body of a suite's schema."""
+    field = copy.copy(schema.model_fields[key])
+    field.default = default
+    return field
+
+
+class RuntimeKeys(Config):
+    """Where and how the process runs."""
+
+    GROUP = "Device and run folder"
+    device_target: Literal["auto", "Ascend", "GPU", "CPU"] = Field(
+        "auto", description="device; auto takes an accelerator if there is one, else the CPU"
+    )
+    device_id: int | None = Field(
+        None,
+        ge=0,
+        description="number of the device on this machine; null takes DEVICE_ID from the environment, else 0",
+    )
+    run_distribute: bool = Field(
+        False, description="data parallel over the processes that a launcher has started, else over device_num new ones"
+    )
+    device_num: int | None = Field(
+        None,
+        ge=1,
+        description="processes that run_distribute starts where no launcher has; null: one for each device of the "
+        "machine, or of the rank table in RANK_TABLE_FILE",
+    )
+    seed: int = Field(
+        1, ge=0, lt=2**32, description="every random draw is a function of it, of the epoch and of the image"
+    )
+    amp_level: Literal["auto", "O0", "O1", "O2", "O3"] = Field(
+        "auto",
+        description="precision: O0 float32, O2 float16 with float32 norms; auto is O2 on Ascend, else O0",
+    )
+    run_dir: PathText = Field(
+        ".", description="folder that takes everything a run writes; the working directory by default"
+    )
+    overwrite: bool = Field(False, description="start a new run in a folder that already holds one")
+    enable_profiling: bool = Field(
+        False, description="training writes MindSpore's profile of its first steps into profile/ of run_dir"
+    )
+
+    def results_folder(self, key: str = "run_dir") -> Path:
+        """Returns the folder that takes what a command writes, which `key` names."""
+        return Path(getattr(self, key))
+
+
+class ModelArtsKeys(RuntimeKeys):
+    """What a job on ModelArts gets from the platform."""
+
+    GROUP = "ModelArts"
+    enable_modelarts: bool = Field(
+        False, description="the job runs on ModelArts: copy data in and results out, bear with unknown arguments"
+    )
+    data_url: str = Field("", description="obs://, s3:// or local place of the data, copied to data_path")
+    train_url: str = Field("", description="obs://, s3:// or local place that receives output_path")
+    checkpoint_url: str = Field("", description="obs://, s3:// or local place of checkpoints, copied to load_path")
+    data_path: PathText = Field("/cache/data", description="folder of the data on the machine of the job")
+    output_path: PathText = Field("/cache/train", description="folder of the results on the machine of the job")
+    load_path: PathText = Field("/cache/checkpoint_path", description="folder of checkpoints on the machine of the job")
+    need_modelarts_dataset_unzip: bool = Field(
+        True, description="unpack modelarts_dataset_unzip_name.zip where the data arrives as one"
+    )
+    modelarts_dataset_unzip_name: str = Field("", description="name of the zip file in data_path, without .zip")
+
+    @classmethod
+    def normalise(cls, values: dict[str, object], notes: list[str]) -> dict[str, object]:
+        """Takes places that are not given from the environment, where ModelArts may put them under the key's name."""
+        values = dict(super().normalise(values, notes))
+        if says_true(values.get("enable_modelarts")):
+            for key in ("data_url", "train_url", "checkpoint_url"):
+                variable = next((name for name in (key, key.upper()) if os.environ.get(name)), None)
+                if variable and not values.get(key):
+                    values[key] = os.environ[variable]
+                    notes.append(f"{key} is that of the environment variable {variable}")
+        return values
+
+    def results_folder(self, key: str = "run_dir") -> Path:
+        """Returns the folder of `key`; in a job that does not give it, `train_url` if a path, else `output_path`."""
+        if not self.enable_modelarts or self.was_given(key):
+            return super().results_folder(key)
+        return Path(self.output_path if not self.train_url or is_object_url(self.train_url) else self.train_url)
+
+
+class TrainingKeys(RuntimeKeys):
+    """Optimizer, loss scale, checkpoints and the rhythm of a run."""
+
+    GROUP = "Training"
+    epoch_size: int = Field(12, ge=1, description="passes over the training images")
+    batch_size: int = Field(2, ge=1, description="images per step and device")
+    lr: float = Field(0.01, gt=0, description="highest learning rate")
+    lr_base_batch: int | None = Field(
+        None,
+        ge=1,
+        description="images per step over all devices that lr is meant for; lr is scaled to the real number; null: not",
+    )
+    optimizer: Literal["sgd", "adamw"] = Field("sgd", description="SGD with momentum, or AdamW with bias correction")
+    momentum: float = Field(0.9, ge=0, lt=1, description="momentum of sgd; without effect for adamw")
+    weight_decay: float = Field(1e-4, ge=0, description="weight decay")
+    no_decay_norm_bias: bool = Field(False, description="leave norms and biases out of the weight decay")
+    loss_scale: float = Field(
+        1.0,
+        gt=0,
+        description="factor on the loss against underflow in float16; the first one where loss_scale_mode is dynamic",
+    )
+    loss_scale_mode: Literal["static", "dynamic"] = Field(
+        "static", description="static keeps loss_scale, dynamic halves it after an overflow and raises it again"
+    )
+    max_bad_steps: int = Field(20, ge=1, description="overflow steps in a row that stop the run")
+    clip_norm: float = Field(0.0, ge=0, description="highest global norm of the gradient; 0: no clipping")
+    accumulate_steps: int = Field(1, ge=1, description="batches whose gradients are averaged into one step")
+    drop_remainder: bool = Field(
+        True,
+        description="leave out what an epoch has beyond its full steps, another rest each time; false: one more step "
+        "takes it, each image counts once in an epoch",
+    )
+    gradient_fusion_mb: float = Field(
+        32.0,
+        ge=0,
+        description="megabytes of gradients that several devices sum at a time; 0: those of each parameter by itself",
+    )
+    ema_decay: float = Field(
+        0.0, ge=0, lt=1, description="decay per step of the running mean of the weights that is evaluated; 0: none"
+    )
+    resume: Annotated[str, PathRule(keep_words=("auto",))] = Field(
+        "", description="checkpoint of a run to continue; auto takes the newest in save_checkpoint_path if there is one"
+    )
+    pre_trained: PathText = Field("", description="checkpoint whose weights a new run starts from")
+    pre_trained_epoch_size: int = Field(
+        0,
+        ge=0,
+        description="epochs that pre_trained has behind it; the run begins with the next one, optimizer state included",
+    )
+    allow_missing: tuple[str, ...] = Field((), description="beginnings of parameter names that a checkpoint may lack")
+    allow_mismatch: tuple[str, ...] = Field(
+        (),
+        description="beginnings of parameter names whose shape may differ in a checkpoint; they keep their values",
+    )
+    save_checkpoint: bool = Field(
+        True, description="write a checkpoint every save_checkpoint_epochs; false: only the last and the best one"
+    )
+    save_checkpoint_epochs: int = Field(1, ge=1, description="epochs between checkpoints")
+    keep_checkpoint_max: int = Field(5, ge=1, description="number of last checkpoints kept beside the best one")
+    save_checkpoint_path: str = Field(
+        "./ckpt", min_length=1, description="folder of the checkpoints, relative to run_dir"
+    )
+    log_interval: int = Field(20, ge=1, description="steps between lines in the log")
+    run_eval: bool = Field(False, description="evaluate while training and keep the best checkpoint")
+    eval_interval: int = Field(1, ge=1, description="epochs between evaluations")
+    eval_start_epoch: int = Field(0, ge=0, description="first epoch after which run_eval acts")
+
+    def notes(self) -> Iterator[str]:
+        """Says which given keys the choice of optimizer leaves without effect."""
+        yield from super().notes()
+        if self.optimizer == "adamw" and self.was_given("momentum"):
+            yield f"{self.origin('momentum')}: momentum has no effect with optimizer adamw"
+        if self.resume and self.pre_trained:
+            yield f"{self.origin('pre_trained')}: pre_trained is not read where resume continues a run"
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Yields the training keys that do not fit each other."""
+        yield from super().contradictions()
+        if self.pre_trained_epoch_size >= self.epoch_size:
+            yield Contradiction(
+                ("pre_trained_epoch_size", "epoch_size"),
+                f"pre_trained_epoch_size {self.pre_trained_epoch_size} leaves nothing of epoch_size {self.epoch_size}: "
+                "raise epoch_size or lower pre_trained_epoch_size",
+            )
+        if self.pre_trained_epoch_size and not self.pre_trained:
+            yield Contradiction(
+                ("pre_trained_epoch_size", "pre_trained"),
+                f"pre_trained_epoch_size is {self.pre_trained_epoch_size} and pre_trained is not set: name the "
+                "checkpoint with --pre_trained=FILE, or leave pre_trained_epoch_size out",
+            )
+        if self.resume and self.overwrite:
+            yield Contradiction(
+                ("resume", "overwrite"),
+                "resume and overwrite are both set: continue the run or start a new one, clear one of them",
+            )
+
+
+class DetectionDataKeys(Config):
+    """Boxes in COCO form or in the documented TXT form, and their MindRecord files."""
+
+    GROUP = "Data"
+    dataset: Literal["coco", "other"] = Field(
+        "coco", description="form of the annotations: COCO JSON, or lines of text in anno_path"
+    )
+    coco_root: PathText | None = Field(
+        None, description="folder of a COCO data set, with annotations and the image folders"
+    )
+    train_data_type: str = Field(
+        "train2017",
+        min_length=1,
+        description="training split: folder of its images in coco_root and word in instance_set",
+    )
+    val_data_type: str = Field("val2017", min_length=1, description="evaluation split, likewise")
+    instance_set: str = Field(
+        "annotations/instances_{}.json",
+        min_length=1,
+        description="annotation file, relative to coco_root; {} stands for the split",
+    )
+    image_dir: PathText = Field("", description="folder of the images where dataset is other")
+    anno_path: PathText = Field(
+        "", description="annotations where dataset is other, one line an image; in postprocess.py the COCO JSON"
+    )
+    mindrecord_dir: PathText | None = Field(
+        None, description="folder of the MindRecord files, made where they are missing"
+    )
+    coco_classes: tuple[str, ...] | None = Field(
+        None, description="class names without background; null takes those of the data set"
+    )
+    num_classes: int | None = Field(
+        None, ge=1, description="number of foreground classes; null takes that of the data set"
+    )
+    num_gts: int = Field(128, ge=1, description="most boxes of one image that training looks at")
+    num_parallel_workers: int = Field(
+        8, ge=1, description="worker threads or processes of the data pipeline, at most one per core"
+    )
+    python_multiprocessing: bool = Field(False, description="worker processes instead of threads")
+
+    @classmethod
+    def inactive_keys(cls) -> dict[str, InactiveKey]:
+        """Adds the keys that launchers used to set."""
+        return super().inactive_keys() | {"rank_id": InactiveKey("taken from the environment that the launcher sets")}
+
+    @classmethod
+    def normalise(cls, values: dict[str, object], notes: list[str]) -> dict[str, object]:
+        """Takes 'background' out of the class names and out of their number; finds the data of a ModelArts job."""
+        values = dict(super().normalise(values, notes))
+        is_coco = values.get("dataset", "coco") == "coco"
+        if (
+            says_true(values.get("enable_modelarts"))
+            and is_coco
+            and not (values.get("coco_root") or values.get("mindrecord_dir"))
+        ):
+            values["coco_root"] = values["data_path"]
+            notes.append("coco_root is data_path, the folder of the data on ModelArts")
+        names, number = values.get("coco_classes"), values.get("num_classes")
+        if not isinstance(names, list | tuple) or not names:
+            return values
+        has_background = str(names[0]).lower() == BACKGROUND
+        foreground = list(names)[1:] if has_background else list(names)
+        values["coco_classes"] = foreground
+        if type(number) is int and number == len(foreground) + 1:
+            values["num_classes"] = len(foreground)
+            notes.append(f"num_classes {number} counts the background: {len(foreground)} foreground classes are used")
+        elif has_background:
+            notes.append(f"coco_classes begins with 'background': the {len(foreground)} names after it are used")
+        return values
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Yields the data keys that do not fit each other."""
+        yield from super().contradictions()
+        names = self.coco_classes
+        if names is None:
+            return
+        if self.num_classes is not None and self.num_classes != len(names):
+            yield Contradiction(
+                ("num_classes", "coco_classes"),
+                f"num_classes is {self.num_classes} and coco_classes has {len(names)} names: "
+                f"set num_classes to {len(names)}, or to null",
+            )
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated or not names:
+            fault = f"names {repeated} more than once" if repeated else "is empty"
+            yield Contradiction(
+                ("coco_classes",), f"coco_classes {fault}: give each class one name, or null for those of the data set"
+            )
+
+
+def match_num_classes(num_classes: int | None, names: Sequence[str], source: str) -> int:
+    """Returns the number of foreground classes of a data set after checking the configured one against it.
+
+    Args:
+        num_classes: the configured number, None for the data set's; one more than the names counts background.
+        names: class names of the data set, without background.
+        source: file that the names come from, for the message.
+
+    Raises:
+        BadValueError: the numbers differ.
+    """
+    if num_classes == len(names) + 1:
+        logger.info(
+            "num_classes %d counts the background: the %d foreground classes of %s are used",
+            num_classes,
+            len(names),
+            source,
+        )
+    elif num_classes not in (None, len(names)):
+        raise BadValueError(
+            f"num_classes is {num_classes} and {source} has {len(names)} classes: "
+            f"set --num_classes={len(names)}, or null to take the data set's"
+        )
+    return len(names)

@@ -1,0 +1,1 @@
+"""Object storage: clients, inputs of a job copied in, results copied out."""

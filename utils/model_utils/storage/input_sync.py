@@ -1,0 +1,255 @@
+"""Inputs of a job: object storage is copied into a folder of the machine, once for all its processes.
+
+What has arrived is written down in the folder (`.modelarts_sync/record.json`). A process that finds it compares it with
+the storage itself, so no mark of an earlier job can make it skip a copy.
+"""
+
+import json
+import logging
+import os
+import shutil
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from utils.model_utils.errors import BadStateError, MissingPathError, UserError
+from utils.model_utils.files import write_bytes
+from utils.model_utils.node_lock import node_lock
+from utils.model_utils.storage.object_storage import Entry, ObjectUrl, Storage
+from utils.model_utils.storage.unpacking import STAGING, SUFFIXES, unpack
+
+logger = logging.getLogger(__name__)
+
+STATE_FOLDER = ".modelarts_sync"
+
+
+@dataclass
+class Record:
+    """What an earlier copy into the folder came to.
+
+    Attributes:
+        source: address or path that it came from.
+        files: path of each file to its size here and its version in the storage.
+        links: name of each link to what it points to.
+        unpacked: name of each unpacked archive to its size, its time (ns) and what lies in the folder of it.
+        finished: when the copy was complete; 0 before.
+        failed: when it failed; 0 if it did not.
+        failure: the sentence that it failed with.
+    """
+
+    source: str = ""
+    files: dict[str, tuple[int, str]] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+    unpacked: dict[str, list] = field(default_factory=dict)
+    finished: float = 0.0
+    failed: float = 0.0
+    failure: str = ""
+
+
+class InputFolder:
+    """A folder that stands for an address in object storage or a path.
+
+    Args:
+        folder: the folder on this machine.
+        key: key of the configuration that the source is the value of, for messages.
+        begun: when this process began to bring its inputs in (`time.time()`); what another one has copied or failed to
+            copy since then counts for this one.
+        wait_seconds: how long to wait for another process of this machine that copies.
+    """
+
+    def __init__(self, folder: Path, key: str, begun: float, wait_seconds: float) -> None:
+        self._folder, self._key, self._begun, self._wait_seconds = folder, key, begun, wait_seconds
+        self._state = folder / STATE_FOLDER
+
+    def copy(self, url: ObjectUrl, storage: Storage, archive: str | None = None) -> None:
+        """Makes the folder hold what lies at an address, unless another process of the job has just done so.
+
+        Args:
+            url: an object, or a folder of objects.
+            storage: where it is.
+            archive: archive in the folder to unpack, without suffix; "" for the only one; None for none.
+
+        Raises:
+            UserError: the storage or the disk refuses, or the other process has failed; with its sentence.
+        """
+        self._make()
+        with node_lock(self._state / "lock", f"copies '{url}'", self._wait_seconds):
+            record = self._read_record()
+            if record.failed > self._begun:
+                raise BadStateError(f"another process of this machine failed: {record.failure}")
+            record.failed, record.failure = 0.0, ""
+            try:
+                self._copy_changed(url, storage, record)
+                self._unpack(archive, record)
+            except UserError as error:
+                record.failed, record.failure = time.time(), str(error)
+                raise
+            finally:
+                self._write_record(record)
+
+    def link(self, source: Path, archive: str | None = None) -> None:
+        """Makes each item of a local folder appear in this one as a link; nothing is copied.
+
+        Args:
+            source: a folder, or a file.
+            archive: as for `copy`.
+
+        Raises:
+            MissingPathError: the source is not there.
+            BadStateError: the folder has something else of the same name, or an archive cannot be unpacked.
+        """
+        if not source.exists():
+            raise MissingPathError(f"{self._key} '{source}' does not exist: correct --{self._key}")
+        is_same = source.resolve() == self._folder.resolve()
+        items = [] if is_same else sorted(source.iterdir()) if source.is_dir() else [source]
+        if is_same and not self._archives(archive):
+            return
+        self._make()
+        with node_lock(self._state / "lock", f"links '{source}'", self._wait_seconds):
+            record = self._read_record()
+            try:
+                self._link_items(items, record)
+                self._unpack(archive, record)
+            finally:
+                self._write_record(record)
+
+    def _copy_changed(self, url: ObjectUrl, storage: Storage, record: Record) -> None:
+        base, entries = self._find(url, storage)
+        self._link_items([], record)  # what is copied must not be written through a link of an earlier job
+        is_recent = record.finished > self._begun
+        is_same_source = record.source == str(url)
+        chosen = [
+            entry
+            for entry in entries
+            if not (is_same_source and self._is_here(entry, record) and (entry.version or is_recent))
+        ]
+        for path in set(record.files) - {entry.path for entry in entries}:
+            (self._folder / path).unlink(missing_ok=True)
+            del record.files[path]
+        if not is_same_source:
+            record.files.clear()
+        record.source, record.finished = str(url), 0.0
+        if chosen:
+            logger.info(
+                "%s: copying %d of %d files from '%s' to '%s' through %s",
+                self._key,
+                len(chosen),
+                len(entries),
+                url,
+                self._folder,
+                storage.name,
+            )
+        incoming = self._state / "incoming"
+        shutil.rmtree(incoming, ignore_errors=True)  # of a process that was killed
+        incoming.mkdir()
+        started = time.monotonic()
+        storage.download_folder(
+            base, self._folder, chosen, staging=incoming, done=lambda entry: self._note(entry, record)
+        )
+        record.finished = time.time()
+        logger.info(
+            "%s: '%s' is in '%s' (%d files copied in %.1f s)",
+            self._key,
+            url,
+            self._folder,
+            len(chosen),
+            time.monotonic() - started,
+        )
+
+    def _find(self, url: ObjectUrl, storage: Storage) -> tuple[ObjectUrl, list[Entry]]:
+        """Returns the folder in the storage and what of it is meant."""
+        if not url.is_marked_folder and storage.exists(url):
+            parent, _, name = url.key.rpartition("/")
+            return ObjectUrl(url.scheme, url.bucket, parent), [
+                entry for entry in storage.entries(ObjectUrl(url.scheme, url.bucket, parent)) if entry.path == name
+            ]
+        entries = [entry for entry in storage.entries(url) if not entry.path.startswith(f"{STATE_FOLDER}/")]
+        if not entries:
+            raise MissingPathError(f"{self._key} '{url}' holds nothing: correct --{self._key}, or upload it first")
+        return url, entries
+
+    def _is_here(self, entry: Entry, record: Record) -> bool:
+        size, version = record.files.get(entry.path, (-1, ""))
+        path = self._folder / entry.path
+        return (
+            version == entry.version and entry.size in (None, size) and path.is_file() and path.stat().st_size == size
+        )
+
+    def _note(self, entry: Entry, record: Record) -> None:
+        record.files[entry.path] = ((self._folder / entry.path).stat().st_size, entry.version)
+
+    def _link_items(self, items: list[Path], record: Record) -> None:
+        wanted = {item.name: str(item.resolve()) for item in items if item.name != STATE_FOLDER}
+        for name, target in record.links.items():
+            place = self._folder / name
+            if wanted.get(name) != target and place.is_symlink():
+                place.unlink()
+        record.links = {}
+        for name, target in wanted.items():
+            place = self._folder / name
+            is_there = place.is_symlink() and os.readlink(place) == target
+            if not is_there and os.path.lexists(place):
+                raise BadStateError(
+                    f"'{place}' is in the way of {self._key} '{target}': remove it, or choose another folder"
+                )
+            if not is_there:
+                place.symlink_to(target)
+            record.links[name] = target
+
+    def _archives(self, name: str | None) -> list[Path]:
+        """Returns the archive of a name, or all of them for the name ""."""
+        if name is None or not self._folder.is_dir():
+            return []
+        if name:
+            candidates = [self._folder / f"{name}{suffix}" for suffix in ("", *SUFFIXES)]
+            found = [path for path in candidates if path.is_file() and path.name.lower().endswith(SUFFIXES)]
+            return found[:1]
+        return sorted(
+            path for path in self._folder.iterdir() if path.is_file() and path.name.lower().endswith(SUFFIXES)
+        )
+
+    def _unpack(self, name: str | None, record: Record) -> None:
+        archives = self._archives(name)
+        if len(archives) > 1:
+            logger.warning(
+                "'%s' holds %d archives and none is unpacked: name one with --modelarts_dataset_unzip_name",
+                self._folder,
+                len(archives),
+            )
+            return
+        if name and not archives:
+            logger.info("'%s' holds no archive '%s' to unpack: the data is used as it is", self._folder, name)
+        for archive in archives:
+            state = [archive.stat().st_size, archive.stat().st_mtime_ns]
+            *known, items = record.unpacked.get(archive.name, [[]])
+            if known == state and all((self._folder / item).exists() for item in items):
+                continue
+            for left in self._folder.glob(f"{STAGING}*"):  # of a process that was killed
+                shutil.rmtree(left, ignore_errors=True)
+            logger.info("unpacking '%s'", archive)
+            paths = unpack(archive, self._folder)
+            record.unpacked[archive.name] = [*state, sorted({path.partition("/")[0] for path in paths})]
+            logger.info("unpacked %d files into '%s'", len(paths), self._folder)
+
+    def _make(self) -> None:
+        try:
+            self._state.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadStateError(
+                f"folder '{self._folder}' for {self._key} cannot be made or written "
+                f"({error.strerror}): choose another with --data_path or --load_path"
+            ) from None
+
+    def _read_record(self) -> Record:
+        try:
+            values = json.loads((self._state / "record.json").read_text(encoding="utf-8"))
+            return Record(**values)
+        except (OSError, ValueError, TypeError):
+            return Record()
+
+    def _write_record(self, record: Record) -> None:
+        try:
+            write_bytes(self._state / "record.json", json.dumps(asdict(record)).encode())
+        except OSError as error:
+            # Without it the next process copies again, which is slow and right.
+            logger.warning("'%s' cannot be written (%s)", self._state / "record.json", error.strerror)

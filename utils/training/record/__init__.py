@@ -1,0 +1,1 @@
+"""What a run leaves behind: its folder, log, metrics, curves, progress lines and profile."""

@@ -1,0 +1,181 @@
+"""curves.png: losses, learning rate, metrics and times of a run, drawn from metrics.jsonl."""
+
+import logging
+import math
+import os
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from utils.training.record.metrics_log import in_one_count, read_metrics
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+logger = logging.getLogger(__name__)
+
+_SECONDS_BETWEEN_DRAWINGS = 10.0
+_COLOURS = ("#1f4e79", "#c0504d", "#2e8b57", "#8064a2", "#d98e04", "#3fa7c4", "#7f7f7f", "#b0508f")
+_GRID = "#e4e4e4"
+_INK = "#404040"
+_MAX_METRIC_LINES = 6
+_SMOOTHED_SHARE = 40  # the smoothing window is a 40th of the points
+
+
+class CurvePicture:
+    """Redraws the picture of a run; drawing failures are logged, never raised.
+
+    Args:
+        metrics_path: metrics.jsonl of the run.
+        picture_path: the PNG file to write.
+    """
+
+    def __init__(self, metrics_path: Path, picture_path: Path) -> None:
+        self._metrics_path, self._picture_path = metrics_path, picture_path
+        self._drawn_at = -math.inf
+
+    def draw_if_due(self) -> None:
+        """Draws unless it was done a moment ago (epochs may be very short)."""
+        if time.monotonic() - self._drawn_at >= _SECONDS_BETWEEN_DRAWINGS:
+            self.draw()
+
+    def draw(self) -> None:
+        """Draws."""
+        try:
+            draw_curves(self._metrics_path, self._picture_path)
+        except (OSError, ImportError) as error:
+            logger.warning("the curves in %s could not be drawn: %s", self._picture_path, error)
+        self._drawn_at = time.monotonic()
+
+
+def draw_curves(metrics_path: Path, picture_path: Path) -> None:
+    """Draws the picture of a metrics file; without rows it does nothing.
+
+    Args:
+        metrics_path: metrics.jsonl of a run.
+        picture_path: the PNG file, replaced when the new one is complete.
+
+    Raises:
+        OSError: if the picture cannot be written.
+        ImportError: if matplotlib is not installed.
+    """
+    rows = in_one_count(read_metrics(metrics_path))
+    steps = [row for row in rows if row["kind"] == "step"]
+    evaluations = [row for row in rows if row["kind"] == "evaluation"]
+    if not steps:
+        return
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 7.5), dpi=110, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    figure.get_layout_engine().set(hspace=0.06, wspace=0.04)
+    losses, metrics, rate, times = figure.subplots(2, 2).flatten()
+    _draw_losses(losses, steps)
+    _draw_metrics(metrics, evaluations)
+    _draw_line(rate, "learning rate", steps, "learning_rate")
+    _draw_times(times, steps)
+    for axes in (losses, metrics, rate, times):
+        _dress(axes, steps[-1]["global_step"])
+    temporary = picture_path.with_name(f".{picture_path.name}.tmp")
+    figure.savefig(temporary, format="png")
+    os.replace(temporary, picture_path)
+
+
+def smooth(
+    values: Sequence[float | None],
+    average: Callable[[Sequence[float]], float] = statistics.fmean,
+) -> list[float]:
+    """Returns the centred running average over a 40th of the values (at least 5); missing ones are left out of it."""
+    half = max(2, len(values) // _SMOOTHED_SHARE // 2)
+    smoothed = []
+    for index in range(len(values)):
+        reach = min(half, index, len(values) - 1 - index)
+        window = [value for value in values[index - reach : index + reach + 1] if value is not None]
+        smoothed.append(average(window) if window else math.nan)
+    return smoothed
+
+
+def _draw_losses(axes: "Axes", steps: Sequence[dict]) -> None:
+    positions = [row["global_step"] for row in steps]
+    names = list(steps[0]["losses"])
+    for index, name in enumerate(names):
+        values = [row["losses"].get(name) for row in steps]
+        colour = _COLOURS[index % len(_COLOURS)]
+        raw = [math.nan if value is None else value for value in values]
+        axes.plot(positions, raw, color=colour, alpha=0.22, linewidth=0.9)
+        axes.plot(positions, smooth(values), color=colour, linewidth=2.0 if index == 0 else 1.5, label=name)
+    skipped = [row["global_step"] for row in steps if not row["is_finite"]]
+    if skipped:
+        axes.plot(
+            skipped,
+            [0.02] * len(skipped),
+            "v",
+            color="#c00000",
+            transform=axes.get_xaxis_transform(),
+            label="skipped",
+            clip_on=False,
+        )
+    positive = [value for row in steps for value in row["losses"].values() if value is not None]
+    if positive and min(positive) > 0 and max(positive) / min(positive) > 100:
+        axes.set_yscale("log")
+    axes.set_title("loss")
+    axes.legend(frameon=False, fontsize=9)
+
+
+def _draw_metrics(axes: "Axes", evaluations: Sequence[dict]) -> None:
+    axes.set_title("evaluation")
+    if not evaluations:
+        axes.text(0.5, 0.5, "no evaluation yet", transform=axes.transAxes, ha="center", va="center", color="#909090")
+        return
+    positions = [row["global_step"] for row in evaluations]
+    for index, name in enumerate(list(evaluations[-1]["metrics"])[:_MAX_METRIC_LINES]):
+        values = [row["metrics"].get(name) for row in evaluations]
+        values = [math.nan if value is None else value for value in values]
+        axes.plot(
+            positions,
+            values,
+            "o-",
+            color=_COLOURS[index % len(_COLOURS)],
+            markersize=3.5,
+            linewidth=1.6,
+            label=f"{name} {values[-1]:.3f}",
+        )
+    axes.legend(frameon=False, fontsize=9)
+
+
+def _draw_line(axes: "Axes", title: str, steps: Sequence[dict], key: str) -> None:
+    axes.plot([row["global_step"] for row in steps], [row[key] for row in steps], color=_COLOURS[0], linewidth=1.8)
+    axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
+    axes.set_ylim(bottom=0)
+    axes.set_title(title)
+
+
+def _draw_times(axes: "Axes", steps: Sequence[dict]) -> None:
+    positions = [row["global_step"] for row in steps]
+    shown = []
+    for key, label, colour in (("step_ms", "step", _COLOURS[0]), ("data_ms", "waiting for data", _COLOURS[1])):
+        values = [row[key] for row in steps]
+        axes.plot(positions, values, color=colour, alpha=0.22, linewidth=0.9)
+        axes.plot(positions, smooth(values, statistics.median), color=colour, linewidth=1.8, label=label)
+        shown += values
+    # The first step compiles for a long time; let it leave the picture rather than flatten it.
+    usual = sorted(shown)[min(len(shown) - 1, int(0.97 * len(shown)))]
+    axes.set_ylim(0, max(usual * 1.4, 1.0))
+    axes.set_title("milliseconds per step")
+    axes.legend(frameon=False, fontsize=9)
+
+
+def _dress(axes: "Axes", last_step: int) -> None:
+    axes.set_xlim(0, max(last_step, 1))
+    axes.set_xlabel("optimizer step", color=_INK, fontsize=9)
+    axes.title.set(fontsize=11, fontweight="bold", color=_INK)
+    axes.grid(True, color=_GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=_INK, labelsize=9, length=0)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color("#b0b0b0")

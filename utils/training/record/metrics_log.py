@@ -1,0 +1,154 @@
+"""metrics.jsonl: one JSON object per line, appended while training runs.
+
+Every row has `kind` ("step", "epoch" or "evaluation"), `epoch` and `global_step`. A number that is not finite is null.
+"""
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from utils.model_utils.errors import BadStateError
+from utils.training.record.events import EpochRecord, Evaluation, StepRecord
+
+_REQUIRED = {"kind", "epoch", "global_step"}
+_OF_STEPS = {"step", "steps_per_epoch"}
+
+Value: TypeAlias = str | int | float | bool | None | Mapping[str, "Value"]
+
+
+class MetricsLog:
+    """Appends rows to a metrics file.
+
+    Args:
+        path: the file; made when the first row is written.
+        writes: whether this process is the one that writes it; in another, nothing happens.
+    """
+
+    def __init__(self, path: Path, *, writes: bool = True) -> None:
+        self.path, self._writes = path, writes
+
+    def append(self, row: Mapping[str, Value]) -> None:
+        """Appends one row, in one write, so that a reader never sees half of an earlier one.
+
+        Raises:
+            BadStateError: if it cannot be written, e.g. because the disk is full.
+        """
+        if not self._writes:
+            return
+        line = json.dumps(_without_non_finite(row), ensure_ascii=False, allow_nan=False) + "\n"
+        try:
+            with self.path.open("ab") as file:
+                file.write(line.encode())
+        except OSError as error:
+            raise BadStateError(
+                f"'{self.path}' cannot be written ({error.strerror}); free some space or make it "
+                "writable, then go on with --resume=auto"
+            ) from error
+
+    def add_step(self, record: StepRecord) -> None:
+        """Appends the row of a step."""
+        self.append(
+            {
+                "kind": "step",
+                "epoch": record.epoch,
+                "step": record.step,
+                "global_step": record.global_step,
+                "steps_per_epoch": record.steps_per_epoch,
+                "losses": dict(record.losses),
+                "learning_rate": record.learning_rate,
+                "grad_norm": record.grad_norm,
+                "loss_scale": record.loss_scale,
+                "is_finite": record.is_finite,
+                "data_ms": round(record.data_ms, 3),
+                "step_ms": round(record.step_ms, 3),
+                "images_per_second": round(record.images_per_second, 3),
+            }
+        )
+
+    def add_epoch(self, record: EpochRecord) -> None:
+        """Appends the row of an epoch."""
+        self.append(
+            {
+                "kind": "epoch",
+                "epoch": record.epoch,
+                "global_step": record.global_step,
+                "steps": record.steps,
+                "losses": dict(record.losses),
+                "learning_rate": record.learning_rate,
+                "seconds": round(record.seconds, 3),
+                "data_ms": round(record.data_ms, 3),
+                "step_ms": round(record.step_ms, 3),
+                "images_per_second": round(record.images_per_second, 3),
+            }
+        )
+
+    def add_evaluation(self, evaluation: Evaluation) -> None:
+        """Appends the row of an evaluation."""
+        self.append(
+            {
+                "kind": "evaluation",
+                "epoch": evaluation.epoch,
+                "global_step": evaluation.global_step,
+                "metrics": dict(evaluation.metrics),
+                "seconds": round(evaluation.seconds, 3),
+            }
+        )
+
+    def cut(self, epochs_done: float, keep_evaluation: bool) -> None:
+        """Removes what a resumed run will write again.
+
+        Args:
+            epochs_done: epochs, parts included, that the run has behind it where it resumes; later rows go. Steps would
+                not do: with another batch size they count otherwise.
+            keep_evaluation: whether an evaluation made at just this place stays.
+        """
+        if not self._writes:
+            return
+        rows = [
+            row
+            for row in read_metrics(self.path)
+            if (done := epochs_done_at(row)) < epochs_done
+            or (done == epochs_done and (keep_evaluation or row["kind"] != "evaluation"))
+        ]
+        if not rows and not self.path.exists():
+            return
+        temporary = self.path.with_name(f".{self.path.name}.tmp")
+        temporary.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+        os.replace(temporary, self.path)
+
+
+def read_metrics(path: Path) -> Sequence[dict]:
+    """Reads the rows of a metrics file; a last line that a crash cut short is left out, a missing file has no rows."""
+    if not path.exists():
+        return []
+    rows = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(row, dict) and row.keys() >= _REQUIRED | (_OF_STEPS if row.get("kind") == "step" else set()):
+            rows.append(row)
+    return rows
+
+
+def epochs_done_at(row: Mapping[str, Value]) -> float:
+    """Returns how many epochs, parts included, the run had behind it at a row; all but steps end an epoch."""
+    if row["kind"] != "step":
+        return row["epoch"]
+    return row["epoch"] - 1 + row["step"] / row["steps_per_epoch"]
+
+
+def in_one_count(rows: Sequence[dict]) -> Sequence[dict]:
+    """Returns the rows with global steps as the last one counts them; a resumed run may have other steps per epoch."""
+    counts = [row["steps_per_epoch"] for row in rows if row["kind"] == "step"]
+    return [{**row, "global_step": epochs_done_at(row) * counts[-1]} if counts else row for row in rows]
+
+
+def _without_non_finite(value: Value) -> Value:
+    if isinstance(value, Mapping):
+        return {key: _without_non_finite(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,115 @@
+"""A profile of a few training steps: MindSpore's, beside the time that each waited for data."""
+
+import csv
+import io
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from utils.model_utils.files import write_bytes
+from utils.training.record.events import StepRecord
+
+if TYPE_CHECKING:
+    from mindspore.profiler import profile
+
+PROFILE_FOLDER = "profile"  # in the run folder
+FIRST_STEPS = 2  # they compile
+STEPS = 5
+STEPS_FILE = "steps.csv"
+
+logger = logging.getLogger(__name__)
+
+
+class StepProfiler:
+    """Profiles the steps after the first two of a run, five of them or as many as there are.
+
+    `folder` takes MindSpore's profile of operators, and on Ascend and GPU of the device, in a folder that MindSpore
+    names, and steps.csv with the times of the profiled steps. Where MindSpore's profiler fails, one line in the log
+    says so, and steps.csv is written all the same.
+
+    Args:
+        folder: is made if missing.
+        target: device of the run, "Ascend", "GPU" or "CPU".
+    """
+
+    def __init__(self, folder: Path, target: str) -> None:
+        self._folder, self._target = folder, target
+        self._seen = 0
+        self._records: list[StepRecord] = []
+        self._profile: profile | None = None
+
+    def after_step(self, record: StepRecord) -> None:
+        """Takes note of a step, and begins or ends the profile behind it."""
+        self._seen += 1
+        if self._seen == FIRST_STEPS:
+            self._begin()
+        elif FIRST_STEPS < self._seen <= FIRST_STEPS + STEPS:
+            self._records.append(record)
+            if len(self._records) == STEPS:
+                self.close()
+
+    def close(self) -> None:
+        """Ends the profile of a run that has fewer steps; nothing where it has ended."""
+        has_profile = self._profile is not None and self._end()
+        if not self._records:
+            return
+        write_bytes(self._folder / STEPS_FILE, _as_table(self._records).encode())
+        waited = sum(record.data_ms for record in self._records) / len(self._records)
+        worked = sum(record.step_ms for record in self._records) / len(self._records)
+        logger.info(
+            "profiled steps %d to %d: %.1f ms waiting for data, %.1f ms the step itself; %s in '%s'",
+            self._records[0].global_step,
+            self._records[-1].global_step,
+            waited,
+            worked,
+            f"MindSpore's profile and {STEPS_FILE}" if has_profile else STEPS_FILE,
+            self._folder,
+        )
+        self._records = []
+
+    def _begin(self) -> None:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._profile = _new_profile(self._folder, self._target)
+            self._profile.start()
+        except (RuntimeError, ValueError, OSError) as error:
+            self._give_up(error)
+
+    def _end(self) -> bool:
+        """Ends MindSpore's profile and returns whether it is there."""
+        ending, self._profile = self._profile, None
+        try:
+            ending.stop()
+        except (RuntimeError, ValueError, OSError) as error:
+            self._give_up(error)
+            return False
+        return True
+
+    def _give_up(self, error: Exception) -> None:
+        self._profile = None
+        logger.warning(
+            "MindSpore's profiler does not work here (%s): %s has the times of the steps, nothing has those "
+            "of operators",
+            next(iter(str(error).strip().splitlines()), type(error).__name__),
+            STEPS_FILE,
+        )
+
+
+def _new_profile(folder: Path, target: str) -> "profile":
+    from mindspore.profiler import ProfilerActivity, profile, tensorboard_trace_handler
+
+    device = {"Ascend": [ProfilerActivity.NPU], "GPU": [ProfilerActivity.GPU]}.get(target, [])
+    return profile(
+        activities=[ProfilerActivity.CPU, *device],
+        start_profile=False,
+        on_trace_ready=tensorboard_trace_handler(str(folder)),
+    )
+
+
+def _as_table(records: list[StepRecord]) -> str:
+    """Returns the steps as CSV: global step, milliseconds of waiting for the batch, milliseconds of the step."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("global_step", "data_ms", "step_ms"))
+    writer.writerows((record.global_step, f"{record.data_ms:.3f}", f"{record.step_ms:.3f}") for record in records)
+    return text.getvalue()

@@ -1,0 +1,134 @@
+"""The folder that a run owns: configuration, log, metrics, curves, checkpoints and pictures."""
+
+import logging
+import os
+from pathlib import Path
+from types import TracebackType
+
+from filelock import FileLock, Timeout
+
+from utils.model_utils.errors import BadStateError
+from utils.model_utils.files import make_writable_folder
+from utils.training.record.metrics_log import MetricsLog
+
+logger = logging.getLogger(__name__)
+
+_LOCK_NAME = ".run.lock"
+
+
+class RunFolder:
+    """Makes or takes over the folder of a run and locks it against a second one until it is closed or the process ends.
+
+    Args:
+        path: the folder; made if it is missing.
+        resume: go on with the run that the folder holds, if any.
+        overwrite: remove the checkpoints, metrics and curves of the run that the folder holds, if any.
+        checkpoints: folder of the checkpoints, relative to `path`, as the suite's page names it.
+        writes: whether this process is the one of its job that writes; another one neither makes nor locks anything.
+
+    Attributes:
+        path: the folder.
+        writes: as given.
+        config_path: effective configuration (YAML).
+        log_path: log with time, rank and level.
+        curves_path: picture of the curves.
+        checkpoints_path: folder of the checkpoints.
+        metrics: rows of metrics.jsonl.
+
+    Raises:
+        MissingPathError: if the path is a file.
+        BadStateError: if the folder cannot be written, another process trains in it, or it holds a run and neither
+            `resume` nor `overwrite` is set.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        resume: bool = False,
+        overwrite: bool = False,
+        checkpoints: str = "checkpoints",
+        writes: bool = True,
+    ) -> None:
+        self.path = Path(path)
+        self.config_path = self.path / "config.yaml"
+        self.log_path = self.path / "train.log"
+        self.curves_path = self.path / "curves.png"
+        self.checkpoints_path = self.path / checkpoints
+        self.metrics = MetricsLog(self.path / "metrics.jsonl", writes=writes)
+        self.writes = writes
+        self._lock = FileLock(self.path / _LOCK_NAME, timeout=0)
+        if not writes:
+            return
+        make_writable_folder(self.path)
+        self._take_lock()
+        try:
+            self._settle(resume, overwrite)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> "RunFolder":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives up the lock."""
+        self._lock.release()
+
+    def write_config(self, text: str) -> None:
+        """Writes the effective configuration.
+
+        Raises:
+            BadStateError: if it cannot be written.
+        """
+        if not self.writes:
+            return
+        temporary = self.config_path.with_name(f".{self.config_path.name}.tmp")
+        try:
+            temporary.write_text(text, encoding="utf-8")
+            os.replace(temporary, self.config_path)
+        except OSError as error:
+            raise BadStateError(
+                f"'{self.config_path}' cannot be written ({error.strerror}); free some space or choose "
+                "another run folder"
+            ) from error
+
+    def holds_run(self) -> bool:
+        """Whether the folder has checkpoints or metrics."""
+        metrics = self.metrics.path
+        return (metrics.is_file() and metrics.stat().st_size > 0) or any(self._checkpoint_files())
+
+    def _take_lock(self) -> None:
+        try:
+            self._lock.acquire()
+        except Timeout as error:
+            raise BadStateError(
+                f"another process is training in '{self.path}'; wait for it, stop it, or choose another --run_dir"
+            ) from error
+        except OSError as error:
+            raise BadStateError(
+                f"run folder '{self.path}' cannot be locked ({error.strerror}); choose another --run_dir"
+            ) from error
+
+    def _settle(self, resume: bool, overwrite: bool) -> None:
+        if not self.holds_run() or resume:
+            return
+        if not overwrite:
+            raise BadStateError(
+                f"'{self.path}' already holds a run; continue it with --resume=auto, discard it with "
+                "--overwrite=True, or choose another --run_dir"
+            )
+        for path in [*self._checkpoint_files(), self.metrics.path, self.curves_path]:
+            path.unlink(missing_ok=True)
+        logger.info("removed the earlier run in %s", self.path)
+
+    def _checkpoint_files(self) -> list[Path]:
+        return sorted(self.checkpoints_path.glob("*.ckpt"))

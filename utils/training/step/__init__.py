@@ -1,0 +1,1 @@
+"""One training step: compiled graphs, sums over workers, optimizer and loss scale."""
