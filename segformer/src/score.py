@@ -10,12 +10,12 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from utils.detection.results.progress import track
 from utils.exporting.description import ModelDescription, Preprocessing
 from utils.exporting.postprocessing import PostprocessArguments, format_skipped, open_results, threshold
 from utils.exporting.result_files import ResultFiles, ResultImage
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.files import make_writable_folder
+from utils.progress import track
 from utils.training.record.logging_setup import set_up_logging
 
 from .dataset import LABEL_ENDING, label_name

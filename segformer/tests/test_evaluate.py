@@ -22,8 +22,8 @@ from segformer.src.metrics import ConfusionMatrix
 from segformer.src.report import Evaluation, format_absent, format_accuracy, format_manner, format_result, result_of
 from segformer.tests.tiny_checkpoint import TINY, write_tiny_checkpoint
 from segformer.tests.tiny_city import label_path, write_city, write_png
-from utils.detection.tests.replayed_workers import run_workers
 from utils.model_utils.errors import BadStateError, BadValueError, UserError
+from utils.tests.replayed_workers import run_workers
 
 SUITE = Path(__file__).resolve().parent.parent
 NAMES = ("road", "sidewalk", "building")

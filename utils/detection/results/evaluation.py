@@ -8,15 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.contact_sheet import contact_sheet
 from utils.detection.data.mindrecord import MindRecordInfo
 from utils.detection.detections import DetectionClock, Detections, Detector
 from utils.detection.inputs import EvaluationBatch, InputSettings, evaluation_batches
 from utils.detection.results.coco_metrics import CocoResult, detections_to_coco, evaluate_coco
-from utils.detection.results.drawing import contact_sheet, draw_detections
-from utils.detection.results.progress import track
+from utils.detection.results.drawing import draw_detections
 from utils.detection.results.result_json import metrics_of
 from utils.images import decode_image, write_image
 from utils.model_utils.workers import ALONE, Workers
+from utils.progress import track
 
 logger = logging.getLogger(__name__)
 
