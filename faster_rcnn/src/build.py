@@ -8,14 +8,14 @@ import numpy as np
 from utils.cpu_kernels.operators import stock_operators
 from utils.detection.data.class_names import ClassTable, resolve_classes
 from utils.detection.data.splits import Split, open_split, split_paths
-from utils.detection.data.training_source import TrainingSource
+from utils.detection.data.training_source import DetectionSource
 from utils.detection.inputs import InputSettings
-from utils.detection.results.evaluation import Evaluator
+from utils.detection.keys import match_num_classes
+from utils.detection.results.evaluation import DetectionEvaluator
 from utils.detection.results.picture_detector import PictureDetector
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
 from utils.exporting.export import ExportedModel, share_weights
 from utils.model_utils.config.base import COMMAND_LINE
-from utils.model_utils.config.schema import match_num_classes
 from utils.model_utils.device_adapter import clamp_workers
 from utils.model_utils.errors import BadValueError
 from utils.model_utils.workers import ALONE, Workers
@@ -27,7 +27,6 @@ from utils.training.step.precision import LossScaler, apply_amp
 from utils.training.step.train_step import TrainStep
 
 from .config import FasterRcnnConfig
-from .config_network import BACKBONES
 from .dataset import AugmentSettings, TrainingSample
 from .detect import FasterRcnnDetector
 from .FasterRcnn.anchor_generator import anchors_per_level, make_anchors
@@ -46,6 +45,7 @@ from .FasterRcnn.rpn import Rpn
 from .lr_schedule import cosine_schedule, long_cosine_schedule, step_schedule
 from .network_define import FasterRcnnInference, FasterRcnnTraining
 from .stored_network import stored_layers, stored_stage1_pool
+from .variants import RES2NET_LAYERS
 
 SUITE = "faster_rcnn"
 MINDRECORD_FOLDER = "FASTERRCNN_MINDRECORD"
@@ -87,7 +87,7 @@ def with_stored_network(config: FasterRcnnConfig, checkpoint: Path, *, takes_bac
 def _stored_backbone(config: FasterRcnnConfig, info: CheckpointInfo, takes_backbone: bool) -> str:
     """Returns the backbone of a checkpoint whose depth is not the configured one, or refuses it."""
     layers = stored_layers(info)
-    backbone = next((name for name, each in BACKBONES.items() if each == layers), None)
+    backbone = next((name for name, each in RES2NET_LAYERS.items() if each == layers), None)
     is_asked_for = config.res2net_layers is not None or config.origin("backbone").where == COMMAND_LINE
     if backbone is not None and takes_backbone and not is_asked_for:
         logger.info("%s, as in '%s', instead of %s", backbone, info.path, config.backbone)
@@ -297,7 +297,7 @@ def input_settings(config: FasterRcnnConfig) -> InputSettings:
     )
 
 
-def build_training_source(config: FasterRcnnConfig, split: Split, workers: Workers = ALONE) -> TrainingSource:
+def build_training_source(config: FasterRcnnConfig, split: Split, workers: Workers = ALONE) -> DetectionSource:
     """Builds the batches of a worker of a run."""
     augmentation = AugmentSettings(
         flip_ratio=config.flip_ratio,
@@ -326,7 +326,7 @@ def build_training_source(config: FasterRcnnConfig, split: Split, workers: Worke
         workers=workers,
         drop_remainder=config.drop_remainder,
     )
-    return TrainingSource(
+    return DetectionSource(
         records=split.records,
         rows=rows,
         epochs=epochs,
@@ -343,9 +343,9 @@ def build_detector(config: FasterRcnnConfig, network: FasterRcnnRes2net) -> Fast
 
 def build_evaluator(
     config: FasterRcnnConfig, network: FasterRcnnRes2net, split: Split, workers: Workers = ALONE
-) -> Evaluator:
+) -> DetectionEvaluator:
     """Builds what evaluates the detector on a split, each worker its share."""
-    return Evaluator(
+    return DetectionEvaluator(
         detector=build_detector(config, network),
         records=split.records,
         ground_truth=split.ground_truth,

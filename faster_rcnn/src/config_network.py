@@ -1,19 +1,16 @@
 """The keys of the network and of its two stages: shapes, anchors, sampling, proposals, RoIs, losses."""
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from utils.model_utils.config.base import Config, Contradiction, InactiveKey
+from utils.detection.anchors import anchors_per_level, level_sizes
+from utils.detection.keys import nearest_multiples
+from utils.model_utils.config.base import Config, Contradiction, InactiveKey, Positive, PositiveNumber
 
-BACKBONES = {"res2net_50": (3, 4, 6, 3), "res2net_101": (3, 4, 23, 3), "res2net_152": (3, 8, 36, 3)}
-SIZE_MULTIPLE = 32  # stride of the coarsest backbone output
-NUM_STAGES = 4
-EXPANSION = 4  # a Res2Net block has so many times the channels of its stage's base
+from .variants import EXPANSION, FINEST_STRIDE, NUM_STAGES, RES2NET_LAYERS, SIZE_MULTIPLE
 
-Positive = Annotated[int, Field(ge=1)]
-PositiveNumber = Annotated[float, Field(gt=0)]
 FourNumbers = tuple[float, float, float, float]
 FourPositiveNumbers = tuple[PositiveNumber, PositiveNumber, PositiveNumber, PositiveNumber]
 
@@ -89,18 +86,16 @@ class NetworkKeys(Config):
     @classmethod
     def _check_size(cls, value: int, info: ValidationInfo) -> int:
         if value % SIZE_MULTIPLE:
-            lower = value // SIZE_MULTIPLE * SIZE_MULTIPLE
-            near = f"{lower} and {lower + SIZE_MULTIPLE}" if lower else f"{SIZE_MULTIPLE}"
             raise ValueError(
                 f"{info.field_name} is {value}, which is no multiple of {SIZE_MULTIPLE}, the stride of the coarsest "
-                f"backbone output: the nearest to use: {near}"
+                f"backbone output: the nearest to use: {nearest_multiples(value, SIZE_MULTIPLE)}"
             )
         return value
 
     @property
     def layers(self) -> tuple[int, ...]:
         """Blocks of the four stages."""
-        return self.res2net_layers or BACKBONES[self.backbone]
+        return self.res2net_layers or RES2NET_LAYERS[self.backbone]
 
     @property
     def stage_channels(self) -> tuple[int, ...]:
@@ -115,12 +110,12 @@ class NetworkKeys(Config):
     @property
     def level_sizes(self) -> tuple[tuple[int, int], ...]:
         """(height, width) of the levels P2, P3, ...; from P6 on half of the one before, rounded up."""
-        return tuple((-(-self.img_height // stride), -(-self.img_width // stride)) for stride in self.anchor_strides)
+        return level_sizes(self.img_height, self.img_width, self.anchor_strides)
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Yields the shapes that do not fit each other."""
         yield from super().contradictions()
-        strides = tuple(4 * 2**level for level in range(self.fpn_num_outs))
+        strides = tuple(FINEST_STRIDE * 2**level for level in range(self.fpn_num_outs))
         if self.anchor_strides != strides:
             yield Contradiction(
                 ("anchor_strides", "fpn_num_outs"),
@@ -164,7 +159,7 @@ class NetworkKeys(Config):
 
 
 def _num_anchors(config: NetworkKeys) -> int:
-    return config.anchors_per_cell * sum(height * width for height, width in config.level_sizes)
+    return sum(anchors_per_level(config.img_height, config.img_width, config.anchor_strides, config.anchors_per_cell))
 
 
 class RpnKeys(Config):

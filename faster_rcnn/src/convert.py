@@ -13,7 +13,7 @@ from utils.training.record.logging_setup import set_up_logging
 
 from . import build
 from .config import FasterRcnnConfig
-from .config_network import BACKBONES
+from .variants import RES2NET_LAYERS
 from .weight_files import Content, read_weights, recognise
 
 ADVICE = (
@@ -75,10 +75,10 @@ def with_content(config: FasterRcnnConfig, path: Path, content: Content) -> Fast
             f"res2net_stage1_pool is {str(config.res2net_stage1_pool).lower()}, and '{path}' is of a network with "
             f"{str(content.pools_stage1).lower()}: leave it out, the file decides"
         )
-    backbone = next((name for name, layers in BACKBONES.items() if layers == content.layers), None)
+    backbone = next((name for name, layers in RES2NET_LAYERS.items() if layers == content.layers), None)
     if backbone is None and config.res2net_layers != content.layers:
         raise BadValueError(
-            f"'{path}' has {list(content.layers)} blocks in its stages, which is none of {', '.join(BACKBONES)}: "
+            f"'{path}' has {list(content.layers)} blocks in its stages, which is none of {', '.join(RES2NET_LAYERS)}: "
             f"it is incomplete or another network; if it is meant, set --res2net_layers={list(content.layers)}"
         )
     update: dict[str, object] = {"res2net_stage1_pool": content.pools_stage1}

@@ -7,8 +7,9 @@ import yaml
 from utils.model_utils.errors import BadValueError
 from utils.training.checkpoints.checkpoint_info import CheckpointInfo
 
+from .variants import NUM_STAGES
+
 _BLOCK = re.compile(r"backbone\.stages\.(\d+)\.(\d+)\.")
-_NUM_STAGES = 4
 
 
 def stored_layers(info: CheckpointInfo) -> tuple[int, int, int, int]:
@@ -18,7 +19,7 @@ def stored_layers(info: CheckpointInfo) -> tuple[int, int, int, int]:
         BadValueError: there is no backbone of this suite in the file.
     """
     found = {match.groups() for name in info.shapes if (match := _BLOCK.match(name))}
-    counts = tuple(len({block for each, block in found if int(each) == stage}) for stage in range(_NUM_STAGES))
+    counts = tuple(len({block for each, block in found if int(each) == stage}) for stage in range(NUM_STAGES))
     if not all(counts):
         raise BadValueError(
             f"'{info.path}' has no weights of a Res2Net of this suite (backbone.stages. ...): choose another file, or "

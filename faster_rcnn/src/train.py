@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from utils.detection.data.splits import Split
-from utils.detection.data.training_warnings import warn_of_cut_boxes, warn_of_random_weights
+from utils.detection.data.training_source import warn_of_cut_boxes, warn_of_random_weights
 from utils.detection.results.evaluation import InTrainingEvaluation
 from utils.model_utils.config.loading import dump_config
 from utils.model_utils.device_adapter import resolve_amp_level

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from utils.detection.box_coder import encode_boxes
 from utils.detection.boxes import box_area, pairwise_intersection
-
-from .box_utils import encode_boxes
 
 IGNORED = -1
 

@@ -8,13 +8,13 @@ import numpy as np
 from utils.cpu_kernels.operators import stock_operators
 from utils.detection.data.class_names import ClassTable, resolve_classes
 from utils.detection.data.splits import Split, open_split, split_paths
-from utils.detection.data.training_source import TrainingSource
+from utils.detection.data.training_source import DetectionSource
 from utils.detection.inputs import InputSettings
-from utils.detection.results.evaluation import Evaluator
+from utils.detection.keys import match_num_classes
+from utils.detection.results.evaluation import DetectionEvaluator
 from utils.detection.results.picture_detector import PictureDetector
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
 from utils.exporting.export import ExportedModel, input_shape, share_weights
-from utils.model_utils.config.schema import match_num_classes
 from utils.model_utils.device_adapter import clamp_workers
 from utils.model_utils.errors import BadValueError
 from utils.model_utils.workers import ALONE, Workers
@@ -170,7 +170,7 @@ def input_settings(config: NasFpnConfig) -> InputSettings:
     return InputSettings(*config.img_shape, config.img_norm_mean, config.img_norm_std)
 
 
-def build_training_source(config: NasFpnConfig, split: Split, workers: Workers = ALONE) -> TrainingSource:
+def build_training_source(config: NasFpnConfig, split: Split, workers: Workers = ALONE) -> DetectionSource:
     """Builds the batches that a worker of a run trains on."""
     rule = AssignmentRule(
         num_classes=len(split.records.class_names) + config.unused_class_outputs,
@@ -206,7 +206,7 @@ def build_training_source(config: NasFpnConfig, split: Split, workers: Workers =
         workers=workers,
         drop_remainder=config.drop_remainder,
     )
-    return TrainingSource(
+    return DetectionSource(
         records=split.records,
         rows=rows,
         epochs=epochs,
@@ -234,9 +234,9 @@ def build_detector(config: NasFpnConfig, network: RetinaNetNasFpn) -> NasFpnDete
 
 def build_evaluator(
     config: NasFpnConfig, network: RetinaNetNasFpn, split: Split, workers: Workers = ALONE
-) -> Evaluator:
+) -> DetectionEvaluator:
     """Builds what evaluates the detector on a split, each worker its share."""
-    return Evaluator(
+    return DetectionEvaluator(
         detector=build_detector(config, network),
         records=split.records,
         ground_truth=split.ground_truth,

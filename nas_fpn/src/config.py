@@ -2,22 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from utils.model_utils.config.base import Config, Contradiction, InactiveKey, PathText
+from utils.detection import keys
+from utils.detection.anchors import anchors_per_level, level_sizes
+from utils.model_utils.config.base import Config, Contradiction, InactiveKey, Positive, PositiveNumber
 from utils.model_utils.config.loading import load_config
-from utils.model_utils.config.schema import DetectionDataKeys, ModelArtsKeys, TrainingKeys, with_default
+from utils.model_utils.config.schema import ModelArtsKeys, TrainingKeys, with_default
+
+from .variants import SIZE_MULTIPLE, STRIDES
 
 SUITE_DIR = Path(__file__).resolve().parent.parent
 DEFAULT_FILE = "default_config.yaml"
-STRIDES = (8, 16, 32, 64, 128)
-SIZE_MULTIPLE = STRIDES[-1]
-
-Positive = Annotated[int, Field(ge=1)]
-PositiveNumber = Annotated[float, Field(gt=0)]
-Channels = Annotated[int, Field(ge=1)]
 
 
 class NetworkKeys(Config):
@@ -82,11 +80,9 @@ class NetworkKeys(Config):
     def _check_img_shape(cls, value: tuple[int, int]) -> tuple[int, int]:
         for name, size in zip(("height", "width"), value, strict=True):
             if size % SIZE_MULTIPLE:
-                lower = size // SIZE_MULTIPLE * SIZE_MULTIPLE
-                near = f"{lower} and {lower + SIZE_MULTIPLE}" if lower else f"{SIZE_MULTIPLE}"
                 raise ValueError(
                     f"img_shape is {list(value)}, but its {name} {size} is no multiple of {SIZE_MULTIPLE}, the stride "
-                    f"of the coarsest level: the nearest to use: {near}"
+                    f"of the coarsest level: the nearest to use: {keys.nearest_multiples(size, SIZE_MULTIPLE)}"
                 )
         return value
 
@@ -109,8 +105,7 @@ class NetworkKeys(Config):
     @property
     def level_sizes(self) -> tuple[tuple[int, int], ...]:
         """(height, width) of the levels P3 to P7."""
-        height, width = self.img_shape
-        return tuple((height // stride, width // stride) for stride in STRIDES)
+        return level_sizes(*self.img_shape, STRIDES)
 
     @classmethod
     def inactive_keys(cls) -> dict[str, InactiveKey]:
@@ -142,7 +137,7 @@ class NetworkKeys(Config):
 
 
 def _num_anchors(config: NetworkKeys) -> int:
-    return config.anchors_per_cell * sum(height * width for height, width in config.level_sizes)
+    return sum(anchors_per_level(*config.img_shape, STRIDES, config.anchors_per_cell))
 
 
 def _feature_size(config: NetworkKeys) -> list[object]:
@@ -185,10 +180,9 @@ class LossKeys(Config):
             )
 
 
-class ScheduleKeys(TrainingKeys):
+class ScheduleKeys(keys.StepScheduleKeys):
     """Learning rate over the run."""
 
-    GROUP = "Learning rate schedule"
     lr_schedule: Literal["five_stage", "cosine", "step"] = Field(
         "five_stage",
         description="five_stage: the page's five warm-up stages, then a cosine; cosine; step: drops at lr_steps",
@@ -204,10 +198,6 @@ class ScheduleKeys(TrainingKeys):
     warmup_epochs5: int = Field(160, ge=0, description="epochs of the fifth")
     warmup_steps: int = Field(0, ge=0, description="steps of the linear warm-up of cosine and step")
     warmup_ratio: float = Field(0.1, ge=0, le=1, description="share of lr that the linear warm-up begins with")
-    lr_steps: tuple[Positive, ...] = Field(
-        (), description="epochs after which the schedule step drops the rate, ascending"
-    )
-    lr_decay: float = Field(0.1, gt=0, le=1, description="factor on the rate at each of lr_steps")
 
     @property
     def warmup_epochs(self) -> tuple[int, int, int, int, int]:
@@ -240,64 +230,35 @@ class ScheduleKeys(TrainingKeys):
                 f"warmup_epochs1 to warmup_epochs5 add up to {stages} epochs and epoch_size is {self.epoch_size}, "
                 "the rate would never reach lr: lower them, or set lr_schedule to cosine",
             )
-        if self.lr_schedule != "step":
-            return
-        if (
-            not self.lr_steps
-            or list(self.lr_steps) != sorted(set(self.lr_steps))
-            or self.lr_steps[-1] >= self.epoch_size
-        ):
-            yield Contradiction(
-                ("lr_steps", "lr_schedule", "epoch_size"),
-                f"lr_schedule step with lr_steps {list(self.lr_steps)} and epoch_size {self.epoch_size}: "
-                "set lr_steps to ascending epochs below epoch_size, or lr_schedule to cosine",
-            )
 
 
-class AugmentationKeys(Config):
+class AugmentationKeys(keys.AugmentationKeys):
     """What training does to the pictures."""
 
-    GROUP = "Augmentation and normalisation"
-    keep_empty_images: bool = Field(
-        False, description="train on images without a box as well; the page's 916 steps an epoch leave them out"
+    keep_empty_images: bool = with_default(
+        keys.AugmentationKeys,
+        "keep_empty_images",
+        False,
+        "train on images without a box as well; the page's 916 steps an epoch leave them out",
     )
-    flip_ratio: float = Field(0.5, ge=0, le=1, description="probability of a horizontal flip")
-    scale_range: tuple[PositiveNumber, PositiveNumber] = Field(
-        (0.8, 1.2), description="lowest and highest factor on the size that fits img_shape"
+    scale_range: tuple[PositiveNumber, PositiveNumber] = with_default(
+        keys.AugmentationKeys,
+        "scale_range",
+        (0.8, 1.2),
+        "lowest and highest factor on the size that fits img_shape",
     )
     crop: bool = Field(True, description="cut what is larger than img_shape at a random place instead of shrinking it")
-    brightness: float = Field(0.4, ge=0, le=1, description="strength of the random change of brightness")
-    contrast: float = Field(0.4, ge=0, le=1, description="strength of the random change of contrast")
-    saturation: float = Field(0.4, ge=0, le=1, description="strength of the random change of saturation")
-    hue: float = Field(
-        0.0, ge=0, le=0.5, description="strength of the random change of hue, as a share of the colour circle"
-    )
-    img_norm_mean: tuple[float, float, float] = Field(
-        (123.675, 116.28, 103.53), description="subtracted from the channels; RGB, 0 to 255"
-    )
-    img_norm_std: tuple[PositiveNumber, PositiveNumber, PositiveNumber] = Field(
-        (58.395, 57.12, 57.375), description="divides the channels; RGB, 0 to 255"
-    )
-
-    def contradictions(self) -> Iterator[Contradiction]:
-        """Yields a range that runs backwards."""
-        yield from super().contradictions()
-        if self.scale_range[0] > self.scale_range[1]:
-            yield Contradiction(
-                ("scale_range",),
-                f"scale_range is {list(self.scale_range)}, wanted the lower factor first: exchange the two",
-            )
+    brightness: float = with_default(keys.AugmentationKeys, "brightness", 0.4)
+    contrast: float = with_default(keys.AugmentationKeys, "contrast", 0.4)
+    saturation: float = with_default(keys.AugmentationKeys, "saturation", 0.4)
 
 
-class ResultKeys(Config):
-    """Evaluation, inference and export."""
+class ResultKeys(keys.ResultKeys):
+    """DetectionEvaluation, inference and export."""
 
-    GROUP = "Evaluation, inference and export"
-    checkpoint_path: PathText = Field(
-        "", description="checkpoint that eval.py, infer.py and export.py read; weights that convert_checkpoint.py reads"
-    )
-    output: PathText = Field(
-        "", description="file that convert_checkpoint.py writes; empty: the read one's name with .ckpt, in run_dir"
+    file_name: str = with_default(keys.ResultKeys, "file_name", "retinanet_nasfpn")
+    export_batch_size: int | None = Field(
+        1, ge=0, description="images per call of the exported network; 0 and null: any number, in MINDIR only"
     )
     nms_threshold: float = Field(
         0.6, gt=0, le=1, description="IoU above which the lower of two boxes of a class is dropped"
@@ -305,37 +266,21 @@ class ResultKeys(Config):
     min_score: float = Field(0.1, ge=0, le=1, description="boxes below this score are dropped")
     nms_pre: int = Field(1000, ge=1, description="boxes per level that enter NMS, highest scores first")
     max_boxes: int = Field(100, ge=1, description="most boxes kept of an image")
-    num_pictures: int = Field(16, ge=0, description="pictures with drawn boxes that eval.py writes")
-    picture_min_score: float = Field(0.4, ge=0, le=1, description="boxes below this score are not drawn on pictures")
-    image_path: PathText = Field("", description="picture or folder of pictures for infer.py")
-    infer_output_path: PathText = Field("infer_result", description="folder for what infer.py writes")
-    file_name: str = Field(
-        "retinanet_nasfpn", min_length=1, description="name of the exported file in run_dir, without ending"
-    )
-    file_format: Literal["auto", "MINDIR", "AIR", "ONNX"] = Field(
-        "auto", description="form of the export; auto is AIR on Ascend, else MINDIR"
-    )
-    export_batch_size: int | None = Field(
-        1, ge=0, description="images per call of the exported network; 0 and null: any number, in MINDIR only"
-    )
-    result_path: PathText = Field("", description="folder of the binary results that postprocess.py reads")
 
 
-class RecordKeys(DetectionDataKeys):
+class RecordKeys(keys.RecordKeys):
     """MindRecord files of this suite."""
 
-    GROUP = "MindRecord files"
     create_dataset: Literal["coco", "other"] = Field(
         "coco", description="form of the annotations that create_data.py reads"
     )
-    prefix: str = Field(
+    prefix: str = with_default(
+        keys.RecordKeys,
+        "prefix",
         "retinanet.mindrecord",
-        min_length=1,
-        description="name of the MindRecord files that create_data.py writes and train.py reads",
+        "name of the MindRecord files that create_data.py writes and train.py reads",
     )
-    eval_prefix: str = Field(
-        "retinanet_eval.mindrecord", min_length=1, description="name of the MindRecord files that eval.py reads"
-    )
+    eval_prefix: str = with_default(keys.RecordKeys, "eval_prefix", "retinanet_eval.mindrecord")
     is_training: bool = Field(True, description="create_data.py: write the training split; false: the evaluation split")
 
 
@@ -351,10 +296,6 @@ class NasFpnConfig(ModelArtsKeys, ResultKeys, AugmentationKeys, LossKeys, Networ
     loss_scale: float = with_default(TrainingKeys, "loss_scale", 1024.0)
     keep_checkpoint_max: int = with_default(TrainingKeys, "keep_checkpoint_max", 10)
     modelarts_dataset_unzip_name: str = with_default(ModelArtsKeys, "modelarts_dataset_unzip_name", "MindRecord_COCO")
-
-    filter_weight: bool = Field(
-        False, description="leave the class outputs of pre_trained out, for another set of classes"
-    )
 
 
 def load(argv: Sequence[str] | None = None, program: str = "train.py") -> NasFpnConfig:

@@ -1,15 +1,10 @@
-"""Initial weights after MMDetection: He for the backbone, Xavier for the pyramid, N(0, 0.01) for the head."""
+"""Initial weights after MMDetection: Xavier for the pyramid, N(0, 0.01) for the head; He, in `ConvNorm`, elsewhere."""
 
 import math
 
-from mindspore.common.initializer import HeNormal, Initializer, Normal, XavierUniform
+from mindspore.common.initializer import Initializer, Normal, XavierUniform
 
 HEAD_STANDARD_DEVIATION = 0.01
-
-
-def backbone_init() -> Initializer:
-    """Returns the He normal initializer over the fan-out, for convolutions before a ReLU (He et al. 2015, eq. 14)."""
-    return HeNormal(mode="fan_out", nonlinearity="relu")
 
 
 def pyramid_init() -> Initializer:

@@ -4,7 +4,7 @@ import mindspore as ms
 from mindspore import nn, ops
 
 from utils.cpu_kernels.focal_loss import SigmoidFocalLoss
-from utils.detection.box_loss import smooth_l1
+from utils.detection.box_coder import smooth_l1
 from utils.model_utils.workers import ALONE, Workers
 from utils.training.step.reductions import sum_over_workers
 

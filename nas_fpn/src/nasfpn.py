@@ -1,14 +1,15 @@
-"""NAS-FPN: the feature pyramid that architecture search found, as a table and one loop."""
+"""NAS-FPN: the feature pyramid that architecture search found, as a table and one loop.
+
+Two features are merged in one of two ways (paper, section 3.2, figure 5), after both have got the size of the result.
+"""
 
 from mindspore import Tensor, nn, ops
 
-from .init_params import pyramid_init
-from .layers import ConvNorm, NormSettings
-from .merge_cells import AttentionMerge, ResizeToLevel, SumMerge
+from utils.detection.layers import NormSettings
 
-MIN_LEVEL = 3
-MAX_LEVEL = 7
-NUM_LEVELS = MAX_LEVEL - MIN_LEVEL + 1
+from .init_params import pyramid_init
+from .layers import conv_norm
+from .variants import LEVELS
 
 # (output level, merge, two inputs). Inputs 0-4 are P3-P7; each row appends one feature. The 7-merging-cell pyramid
 # found in NAS-FPN (CVPR 2019, figure 6f); the same rows as tensorflow/tpu nasfpn.py NASFPN_BLOCK_SPECS and
@@ -23,20 +24,70 @@ NAS_FPN_CELLS = (
     (7, "attention", 6, 9),
     (6, "attention", 9, 10),
 )
-INPUT_LEVELS = tuple(range(MIN_LEVEL, MAX_LEVEL + 1))
-FEATURE_LEVELS = INPUT_LEVELS + tuple(row[0] for row in NAS_FPN_CELLS)
+FEATURE_LEVELS = LEVELS + tuple(row[0] for row in NAS_FPN_CELLS)
 
 
 def unconsumed_inputs() -> tuple[int, ...]:
     """Returns for each row of the table the input that is added to it because no row consumes it, or -1."""
     consumed = {index for row in NAS_FPN_CELLS for index in row[2:]}
-    left = {FEATURE_LEVELS[index]: index for index in range(NUM_LEVELS) if index not in consumed}
+    left = {FEATURE_LEVELS[index]: index for index in range(len(LEVELS)) if index not in consumed}
     return tuple(left.get(row[0], -1) for row in NAS_FPN_CELLS)
 
 
 def output_features() -> tuple[int, ...]:
     """Returns the indices of the last feature made at each level, P3 to P7."""
-    return tuple(max(i for i, level in enumerate(FEATURE_LEVELS) if level == wanted) for wanted in INPUT_LEVELS)
+    return tuple(max(i for i, level in enumerate(FEATURE_LEVELS) if level == wanted) for wanted in LEVELS)
+
+
+class ResizeToLevel(nn.Cell):
+    """Brings a feature from one pyramid level to another: nearest up, max pool with kernel = stride = ratio down.
+
+    Args:
+        from_level: the feature's level; level l has stride 2**l.
+        to_level: the level wanted.
+    """
+
+    def __init__(self, from_level: int, to_level: int) -> None:
+        super().__init__()
+        self.up = 2 ** max(from_level - to_level, 0)
+        down = 2 ** max(to_level - from_level, 0)
+        self.pool = nn.MaxPool2d(down, down, pad_mode="valid") if down > 1 else nn.Identity()
+
+    def construct(self, feature: Tensor) -> Tensor:
+        """float32[N, C, H, W] -> float32[N, C, H * up / down, W * up / down]."""
+        if self.up == 1:
+            return self.pool(feature)
+        batch, channels, height, width = feature.shape
+        feature = feature.reshape(batch, channels, height, 1, width, 1)
+        feature = ops.broadcast_to(feature, (batch, channels, height, self.up, width, self.up))
+        return feature.reshape(batch, channels, height * self.up, width * self.up)
+
+
+class SumMerge(nn.Cell):
+    """Adds two features of one size."""
+
+    def construct(self, first: Tensor, second: Tensor) -> Tensor:
+        """float32[N, C, H, W] twice -> float32[N, C, H, W]."""
+        return first + second
+
+
+class AttentionMerge(nn.Cell):
+    """One feature plus the other, weighted by channel with the sigmoid of the first one's global pool.
+
+    Args:
+        style: "mmdetection": the finer feature is pooled, by its mean; "tpu", the code of the paper's authors: the
+            coarser one, by its maximum.
+    """
+
+    def __init__(self, style: str = "mmdetection") -> None:
+        super().__init__()
+        self.is_tpu = style == "tpu"
+
+    def construct(self, finer: Tensor, coarser: Tensor) -> Tensor:
+        """float32[N, C, H, W] twice, already of one size -> float32[N, C, H, W]."""
+        if self.is_tpu:
+            return coarser + ops.sigmoid(ops.amax(coarser, (2, 3), True)) * finer  # pooled: [N, C, 1, 1]
+        return finer + ops.sigmoid(ops.mean(finer, (2, 3), True)) * coarser
 
 
 class MergingCell(nn.Cell):
@@ -58,7 +109,7 @@ class MergingCell(nn.Cell):
         self.resize_first = ResizeToLevel(first_level, out_level)
         self.resize_second = ResizeToLevel(second_level, out_level)
         self.merge = SumMerge() if merge == "sum" else AttentionMerge(attention)
-        self.out_conv = ConvNorm(channels, channels, 3, pyramid_init(), norm)
+        self.out_conv = conv_norm(channels, channels, 3, norm, weight_init=pyramid_init())
 
     def construct(self, first: Tensor, second: Tensor, unconsumed: Tensor | None) -> Tensor:
         """float32[N, C, H, W] of each input's own level -> float32[N, C, H, W] of the output level."""
@@ -113,8 +164,12 @@ class NasFpn(nn.Cell):
         attention: str = "mmdetection",
     ) -> None:
         super().__init__()
-        self.laterals = nn.CellList([ConvNorm(count, channels, 1, pyramid_init(), norm) for count in in_channels])
-        self.downsamples = nn.CellList([ConvNorm(channels, channels, 1, pyramid_init(), norm) for _ in range(2)])
+        self.laterals = nn.CellList(
+            [conv_norm(count, channels, 1, norm, weight_init=pyramid_init()) for count in in_channels]
+        )
+        self.downsamples = nn.CellList(
+            [conv_norm(channels, channels, 1, norm, weight_init=pyramid_init()) for _ in range(2)]
+        )
         self.pool = nn.MaxPool2d(2, 2, pad_mode="valid")
         self.stacks = nn.CellList([NasFpnStack(channels, norm, attention) for _ in range(stack_times)])
 

@@ -2,10 +2,10 @@
 
 from mindspore import Tensor, nn, ops
 
-from .init_params import backbone_init
-from .layers import ConvNorm, NormSettings, StemMaxPool
+from utils.detection.layers import NormSettings, PaddedPool, freeze
 
-EXPANSION = 4
+from .layers import conv_norm
+from .variants import EXPANSION
 
 
 class Bottleneck(nn.Cell):
@@ -21,12 +21,12 @@ class Bottleneck(nn.Cell):
     def __init__(self, in_channels: int, width: int, stride: int, norm: NormSettings) -> None:
         super().__init__()
         out_channels = width * EXPANSION
-        self.reduce = ConvNorm(in_channels, width, 1, backbone_init(), norm)
-        self.spatial = ConvNorm(width, width, 3, backbone_init(), norm, stride=stride)
-        self.expand = ConvNorm(width, out_channels, 1, backbone_init(), norm)
+        self.reduce = conv_norm(in_channels, width, 1, norm)
+        self.spatial = conv_norm(width, width, 3, norm, stride=stride)
+        self.expand = conv_norm(width, out_channels, 1, norm)
         self.shortcut = nn.Identity()
         if stride != 1 or in_channels != out_channels:
-            self.shortcut = ConvNorm(in_channels, out_channels, 1, backbone_init(), norm, stride=stride)
+            self.shortcut = conv_norm(in_channels, out_channels, 1, norm, stride=stride)
 
     def construct(self, feature: Tensor) -> Tensor:
         """float32[N, in, H, W] -> float32[N, width * 4, H / stride, W / stride]."""
@@ -49,8 +49,8 @@ class ResNet(nn.Cell):
         self, layers: tuple[int, int, int, int], width: int, norm: NormSettings, frozen_stages: int = 0
     ) -> None:
         super().__init__()
-        self.stem = ConvNorm(3, width, 7, backbone_init(), norm, stride=2)
-        self.pool = StemMaxPool()
+        self.stem = conv_norm(3, width, 7, norm, stride=2)
+        self.pool = PaddedPool(nn.MaxPool2d, 2)
         in_channels = width
         stages = []
         for index, num_blocks in enumerate(layers):
@@ -61,7 +61,7 @@ class ResNet(nn.Cell):
             stages.append(nn.SequentialCell(blocks))
         self.stages = nn.CellList(stages)
         if frozen_stages:
-            _freeze([self.stem, *stages[:frozen_stages]])
+            freeze([self.stem, *stages[:frozen_stages]])
 
     def construct(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """float32[N, 3, H, W] -> C3 [N, 8 * width, H/8, W/8], C4 and C5 with twice the channels, half the size each."""
@@ -71,13 +71,3 @@ class ResNet(nn.Cell):
             feature = stage(feature)
             features.append(feature)
         return features[1], features[2], features[3]
-
-
-def _freeze(cells: list[nn.Cell]) -> None:
-    """Takes the weights out of training; batch norms use their moving statistics, which then do not drift either."""
-    for cell in cells:
-        for parameter in cell.get_parameters():
-            parameter.requires_grad = False
-        for _, part in cell.cells_and_names():
-            if isinstance(part, nn.BatchNorm2d):
-                part.use_batch_statistics = False

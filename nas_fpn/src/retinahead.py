@@ -2,9 +2,11 @@
 
 from mindspore import Tensor, nn, ops
 
+from utils.detection.layers import NormSettings
+
 from .init_params import focal_prior_bias, head_init
-from .layers import NormSettings, batch_norm, convolution
-from .nasfpn import NUM_LEVELS
+from .layers import batch_norm, convolution
+from .variants import LEVELS
 
 
 class Tower(nn.Cell):
@@ -26,7 +28,7 @@ class Tower(nn.Cell):
             ]
         )
         self.norms = nn.CellList(
-            [nn.CellList([batch_norm(channels, norm) for _ in range(num_convs)]) for _ in range(NUM_LEVELS)]
+            [nn.CellList([batch_norm(channels, norm) for _ in range(num_convs)]) for _ in range(len(LEVELS))]
         )
 
     def construct(self, feature: Tensor, level: int) -> Tensor:
@@ -64,11 +66,11 @@ class RetinaHead(nn.Cell):
     def construct(self, pyramid: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
         """P3 to P7 -> class logits float32[N, A, num_classes] and deltas float32[N, A, 4].
 
-        A runs over levels, rows, columns and the anchors of a cell, the order of `box_utils.make_anchors`. Deltas are
-        (dx, dy, dw, dh) as in `box_utils.encode_boxes`.
+        A runs over levels, rows, columns and the anchors of a cell, the order of `make_anchors`. Deltas are
+        (dx, dy, dw, dh) as in `encode_boxes`.
         """
         logits, deltas = (), ()
-        for level in range(NUM_LEVELS):
+        for level in range(len(LEVELS)):
             batch = pyramid[level].shape[0]
             class_map = self.classify(self.class_tower(pyramid[level], level))
             delta_map = self.regress(self.box_tower(pyramid[level], level))

@@ -3,7 +3,8 @@
 import mindspore as ms
 from mindspore import nn, ops
 
-from .box_utils import decode_boxes
+from utils.detection.box_coder import BoxCoder
+
 from .loss import RetinaNetLoss
 from .nasfpn import NasFpn
 from .resnet import ResNet
@@ -54,6 +55,7 @@ class RetinaNetInference(nn.Cell):
         super().__init__(auto_prefix=False)  # parameters keep the detector's names
         self.network = network
         self.anchors = anchors
+        self.coder = BoxCoder()
         self.has_unused = unused_outputs > 0
         self.num_classes = network.head.num_classes - unused_outputs
 
@@ -62,4 +64,4 @@ class RetinaNetInference(nn.Cell):
         logits, deltas = self.network(images)
         if self.has_unused:
             logits = logits[:, :, : self.num_classes]
-        return decode_boxes(deltas.astype(ms.float32), self.anchors), ops.sigmoid(logits.astype(ms.float32))
+        return self.coder.decode(deltas.astype(ms.float32), self.anchors), ops.sigmoid(logits.astype(ms.float32))

@@ -3,7 +3,8 @@
 import logging
 
 from utils.detection.data.splits import Split
-from utils.detection.data.training_warnings import warn_of_cut_boxes, warn_of_random_weights
+from utils.detection.data.training_source import warn_of_cut_boxes, warn_of_random_weights
+from utils.detection.layers import FROZEN
 from utils.detection.results.evaluation import InTrainingEvaluation
 from utils.model_utils.device_adapter import resolve_amp_level
 from utils.training.assembly import build_trainer, log_plan
@@ -15,7 +16,6 @@ from utils.training.run import Run, open_run
 
 from . import build
 from .config import NasFpnConfig
-from .layers import FROZEN
 from .retinanet_nasfpn import RetinaNetNasFpn
 
 logger = logging.getLogger(__name__)

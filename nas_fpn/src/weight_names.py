@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from utils.training.checkpoints.weight_conversion import Source, batch_norm_sources, convolution_sources
 
-from .nasfpn import NUM_LEVELS
+from .variants import LEVELS
 
 # MMDetection's names of the seven merging cells, in the order of `nasfpn.NAS_FPN_CELLS`. Its cells gp_43_5 and gp_54_7
 # have no convolution: sum_55_5 and sum_77_7 add the unconsumed input to them and have it.
@@ -92,7 +92,7 @@ def _tower_sources(own: str, foreign: str, num_convs: int) -> dict[str, Source]:
     """Returns the sources of a tower; the file repeats the convolutions, which are one, for each level."""
     sources = {}
     for index in range(num_convs):
-        layers = [f"bbox_head.{foreign}.{level}.{index}" for level in range(NUM_LEVELS)]
+        layers = [f"bbox_head.{foreign}.{level}.{index}" for level in range(len(LEVELS))]
         sources[f"head.{own}.convs.{index}.weight"] = Source(tuple(f"{layer}.conv.weight" for layer in layers))
         for level, layer in enumerate(layers):
             sources |= batch_norm_sources(f"head.{own}.norms.{level}.{index}", f"{layer}.bn", f"{layer}.conv.bias")

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from utils.model_utils.config.base import Config, Contradiction, InactiveKey, PathText
+from utils.model_utils.config.base import Config, Contradiction, InactiveKey, PathText, Positive, PositiveNumber
 from utils.model_utils.config.loading import load_config
-from utils.model_utils.config.schema import ModelArtsKeys, TrainingKeys, with_default
+from utils.model_utils.config.schema import ModelArtsKeys, PictureKeys, TrainingKeys, with_default
 
 SUITE_DIR = Path(__file__).resolve().parent.parent
 DEFAULT_FILE = "config/segformer.base.yaml"
@@ -16,8 +16,6 @@ ATTENTION_HEADS = (1, 2, 5, 8)
 
 # Below 32 pixels the largest key-value reduction of the encoder (8 at a quarter of the size) has nothing to reduce.
 Side = Annotated[int, Field(ge=32)]
-Positive = Annotated[int, Field(ge=1)]
-PositiveNumber = Annotated[float, Field(gt=0)]
 
 
 class DataKeys(Config):
@@ -180,39 +178,22 @@ class ScheduleKeys(TrainingKeys):
         }
 
 
-class AugmentationKeys(Config):
+class AugmentationKeys(PictureKeys):
     """Sizes of images and what training does to them."""
 
-    GROUP = "Images and augmentation"
     base_size: tuple[Side, Side] = Field(
         (512, 1024), description="height and width that every image is first resized to"
     )
     crop_size: tuple[Side, Side] = Field(
         (512, 1024), description="height and width of the part that the network is trained on"
     )
-    scale_range: tuple[PositiveNumber, PositiveNumber] = Field(
-        (0.5, 2.0), description="lowest and highest random factor on base_size"
+    scale_range: tuple[PositiveNumber, PositiveNumber] = with_default(
+        PictureKeys, "scale_range", (0.5, 2.0), "lowest and highest random factor on base_size"
     )
     cat_max_ratio: float = Field(
         0.75, gt=0, le=1, description="highest share of a crop that one class may have; ten places are tried"
     )
-    flip_ratio: float = Field(0.5, ge=0, le=1, description="probability of a horizontal flip")
     photometric_distortion: bool = Field(True, description="change brightness, contrast, saturation and hue at random")
-    img_norm_mean: tuple[float, float, float] = Field(
-        (123.675, 116.28, 103.53), description="subtracted from the channels; RGB, 0 to 255"
-    )
-    img_norm_std: tuple[PositiveNumber, PositiveNumber, PositiveNumber] = Field(
-        (58.395, 57.12, 57.375), description="divides the channels; RGB, 0 to 255"
-    )
-
-    def contradictions(self) -> Iterator[Contradiction]:
-        """Yields a range that runs backwards."""
-        yield from super().contradictions()
-        if self.scale_range[0] > self.scale_range[1]:
-            yield Contradiction(
-                ("scale_range",),
-                f"scale_range is {list(self.scale_range)}, wanted the lower factor first: exchange the two",
-            )
 
 
 class EvaluationKeys(Config):

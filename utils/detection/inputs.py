@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 
 from utils.detection.augment import resize_keep_ratio
-from utils.detection.data.mindrecord import MindRecordInfo, open_mindrecord
+from utils.detection.data.mindrecord import open_mindrecord
+from utils.detection.data.mindrecord_info import MindRecordInfo
 from utils.images import decode_ordinary
 from utils.pixels import to_input
 

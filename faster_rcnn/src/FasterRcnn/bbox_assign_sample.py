@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from utils.detection.box_coder import encode_boxes
 from utils.detection.boxes import box_area, pairwise_intersection
-
-from .box_coder import encode_boxes
 
 EMPTY = -1  # label of a slot that holds no sample
 

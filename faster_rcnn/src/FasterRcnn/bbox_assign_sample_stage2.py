@@ -5,11 +5,10 @@ from collections.abc import Sequence
 import mindspore as ms
 from mindspore import nn, ops
 
-from .box_coder import BoxCoder
-from .gather import rows_of
-from .graph_tools import box_area, filled, int_range, where
+from utils.detection.box_coder import BoxCoder
 
-EMPTY = -1  # label of a slot that holds no sample
+from .bbox_assign_sample import EMPTY
+from .graph_tools import box_area, filled, int_range, rows_of, where
 
 _SMALLEST_AREA = 1e-6  # stands in for that of empty slots
 

@@ -9,10 +9,9 @@ import numpy as np
 from mindspore import nn, ops
 
 from utils.cpu_kernels.nms import Nms
+from utils.detection.box_coder import BoxCoder
 
-from .box_coder import BoxCoder
-from .gather import rows_of
-from .graph_tools import clip_boxes, filled, has_sides_above
+from .graph_tools import clip_boxes, filled, has_sides_above, rows_of
 
 
 @dataclass(frozen=True)

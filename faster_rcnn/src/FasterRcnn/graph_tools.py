@@ -1,4 +1,4 @@
-"""What several cells of the graph need: constants that are made when it is compiled, boxes taken apart, slots emptied.
+"""What several cells of the graph need: constants that are made when it is compiled, rows by an index, slots emptied.
 
 Here and in the cells that use it, operators are chosen for a CPU as well: of MindSpore 2.10's, slices with steps and
 minima or maxima that broadcast take 20 to 50 times as long as splitting and broadcasting first, and `ops.arange` alone
@@ -10,14 +10,7 @@ import numpy as np
 from mindspore import ops
 from mindspore.ops import constexpr
 
-_halve_second, _halve_third = ops.Split(1, 2), ops.Split(2, 2)  # ONNX export takes no axis counted from the end
-
-
-def _halve_last(values: ms.Tensor) -> tuple[ms.Tensor, ms.Tensor]:
-    """Takes the last axis of a matrix or of a batch of matrices apart."""
-    if values.ndim == 2:
-        return _halve_second(values)
-    return _halve_third(values)
+from utils.detection.box_coder import halves
 
 
 @constexpr
@@ -32,15 +25,26 @@ def filled(shape: tuple[int, ...], value: float, dtype: ms.dtype) -> ms.Tensor:
     return ms.Tensor(np.full(shape, value), dtype)
 
 
-def corners(boxes: ms.Tensor) -> tuple[ms.Tensor, ms.Tensor]:
-    """Takes float32[..., 4] apart: (x1, y1) and (x2, y2), or the shifts and the size changes of deltas."""
-    return _halve_last(boxes)
+def rows_of(values: ms.Tensor, index: ms.Tensor) -> ms.Tensor:
+    """Takes rows of each image: [N, A, ...] and int[N, K] -> [N, K, ...].
+
+    Like `ops.gather` with one batch dimension, which MindSpore writes to ONNX as if there were none.
+    """
+    batch, length = values.shape[0], values.shape[1]
+    flat = values.reshape((batch * length, *values.shape[2:]))
+    return ops.gather(flat, index.astype(ms.int32) + _first_rows(batch, length), 0)
+
+
+@constexpr
+def _first_rows(batch: int, length: int) -> ms.Tensor:
+    """Returns int32[batch, 1]: where each image begins in the flat array."""
+    return ms.Tensor(np.arange(batch).reshape(-1, 1) * length, ms.int32)
 
 
 def box_area(boxes: ms.Tensor) -> ms.Tensor:
     """Boxes float32[N, K, 4] -> float32[N, K], pixels squared."""
-    low, high = _halve_last(boxes)
-    width, height = _halve_last(high - low)
+    low, high = halves(boxes)
+    width, height = halves(high - low)
     return (width * height).reshape(boxes.shape[:2])
 
 
@@ -59,13 +63,13 @@ def clip_boxes(boxes: ms.Tensor, size: ms.Tensor) -> ms.Tensor:
     Returns:
         float32[N, K, 4].
     """
-    height, width = _halve_last(size)
+    height, width = halves(size)
     limit = ops.expand_dims(ops.concat((width, height, width, height), 1), 1)  # [N, 1, 4]
     return ops.minimum(ops.maximum(boxes, 0.0), ops.broadcast_to(limit, boxes.shape))
 
 
 def has_sides_above(boxes: ms.Tensor, size: float) -> ms.Tensor:
     """Boxes float32[N, K, 4] -> bool[N, K]: whether width and height are larger than `size`; not where one is nan."""
-    low, high = _halve_last(boxes)
-    width, height = _halve_last(high - low)
+    low, high = halves(boxes)
+    width, height = halves(high - low)
     return ops.logical_and(width > size, height > size).reshape(boxes.shape[:2])

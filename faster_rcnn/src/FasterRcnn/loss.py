@@ -3,7 +3,7 @@
 import mindspore as ms
 from mindspore import nn, ops
 
-from utils.detection.box_loss import smooth_l1
+from utils.detection.box_coder import smooth_l1
 
 from .graph_tools import int_range
 

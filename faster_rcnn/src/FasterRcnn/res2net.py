@@ -5,10 +5,9 @@ Function and order as in MMDetection's `Res2Net` and timm's `res2net50d`.
 
 from mindspore import Tensor, nn, ops
 
-from .layers import ConvNorm, NormSettings, PaddedPool, freeze
+from utils.detection.layers import ConvNorm, NormSettings, PaddedPool, freeze
 
-EXPANSION = 4
-RES2NET_LAYERS = {"res2net_50": (3, 4, 6, 3), "res2net_101": (3, 4, 23, 3), "res2net_152": (3, 8, 36, 3)}
+from ..variants import EXPANSION
 
 
 class Res2NetBlock(nn.Cell):

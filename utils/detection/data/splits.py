@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.detection.data.coco_file import read_ground_truth
-from utils.detection.data.mindrecord import MindRecordInfo, ensure_mindrecord, open_mindrecord, unpack_annotation
-from utils.detection.data.mindrecord_info import read_mindrecord_info
-from utils.detection.data.records import DetectionDataset, ImageRecord, load_coco, load_txt, to_coco_ground_truth
+from utils.detection.data.coco_file import load_coco, read_ground_truth
+from utils.detection.data.mindrecord import ensure_mindrecord, open_mindrecord, unpack_annotation
+from utils.detection.data.mindrecord_info import MindRecordInfo, read_mindrecord_info
+from utils.detection.data.record_types import DetectionDataset, ImageRecord, to_coco_ground_truth
+from utils.detection.data.txt_file import load_txt
 from utils.model_utils.errors import BadValueError, MissingPathError
 
 logger = logging.getLogger(__name__)

@@ -1,15 +1,19 @@
-"""The batches of a training run, read from MindRecord files in the order of each epoch."""
+"""The batches of a training run, read from MindRecord files in the order of each epoch, and warnings before the first."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
 import numpy as np
 
-from utils.detection.data.mindrecord import MindRecordInfo, open_mindrecord
+from utils.detection.data.mindrecord import open_mindrecord
+from utils.detection.data.mindrecord_info import MindRecordInfo, describe_cut_boxes
 from utils.sharding import ShardedEpochs
 
 ROW_COLUMNS = ("image", "annotation", "image_id")
+
+logger = logging.getLogger(__name__)
 
 
 class RowSample(Protocol):
@@ -47,7 +51,7 @@ class RowSample(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class TrainingSource:
+class DetectionSource:
     """The batches that one worker of a run trains on, as the training loop asks for them.
 
     Attributes:
@@ -92,3 +96,30 @@ class TrainingSource:
         batches = dataset.batch(items.shape[1]).create_tuple_iterator(num_epochs=1, output_numpy=True)
         for batch, is_without in zip(batches, is_filler, strict=True):
             yield sample.without_targets(tuple(batch), is_without) if is_without.any() else tuple(batch)
+
+
+def warn_of_random_weights(frozen_stages: int, has_frozen_norms: bool) -> None:
+    """Says which keys are meant for weights that are pretrained, where there are none.
+
+    Args:
+        frozen_stages: the key of this name.
+        has_frozen_norms: whether the key `norm_statistics` is frozen.
+    """
+    if frozen_stages > 0:
+        logger.warning(
+            "frozen_stages is %d without pre_trained: what is frozen keeps random weights; set "
+            "--pre_trained, or --frozen_stages=0",
+            frozen_stages,
+        )
+    if has_frozen_norms:
+        logger.warning(
+            "norm_statistics is frozen without pre_trained: nothing is normalised; set --pre_trained, or "
+            "--norm_statistics=trained"
+        )
+
+
+def warn_of_cut_boxes(records: MindRecordInfo, num_gts: int) -> None:
+    """Says how many images lose boxes to `num_gts`, where any do."""
+    cut = describe_cut_boxes(records.box_counts, num_gts)
+    if cut:
+        logger.warning("%s", cut)

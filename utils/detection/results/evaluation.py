@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.contact_sheet import contact_sheet
-from utils.detection.data.mindrecord import MindRecordInfo
+from utils.detection.data.mindrecord_info import MindRecordInfo
 from utils.detection.detections import DetectionClock, Detections, Detector
 from utils.detection.inputs import EvaluationBatch, InputSettings, evaluation_batches
 from utils.detection.results.coco_metrics import CocoResult, detections_to_coco, evaluate_coco
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluation:
+class DetectionEvaluation:
     """One evaluation of a split.
 
     Attributes:
@@ -40,7 +40,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluator:
+class DetectionEvaluator:
     """Evaluates a detector on a split as often as it is asked to, each worker its share of the images.
 
     The numbers are those of one worker; where there are several, all have to ask.
@@ -65,7 +65,7 @@ class Evaluator:
     picture_min_score: float
     workers: Workers = ALONE
 
-    def evaluate(self, picture_folder: Path | None = None, num_pictures: int = 0) -> Evaluation:
+    def evaluate(self, picture_folder: Path | None = None, num_pictures: int = 0) -> DetectionEvaluation:
         """Runs the whole split.
 
         Args:
@@ -93,7 +93,7 @@ class Evaluator:
         result = None
         if self.workers.is_main:
             result = evaluate_coco(self.ground_truth, detections, category_ids=self.records.category_ids)
-        return Evaluation(self.workers.broadcast(result), detections, clock.network, clock.selection)
+        return DetectionEvaluation(self.workers.broadcast(result), detections, clock.network, clock.selection)
 
     def _batches(self, positions: Sequence[int]) -> Iterator[EvaluationBatch]:
         return evaluation_batches(self.records, self.inputs, self.batch_size, self.num_loaders, positions)
@@ -123,7 +123,7 @@ class InTrainingEvaluation:
         evaluator: of the evaluation split.
     """
 
-    evaluator: Evaluator
+    evaluator: DetectionEvaluator
 
     def __call__(self, _epoch: int) -> Mapping[str, float]:
         """Returns mAP, AP50 and AP75."""

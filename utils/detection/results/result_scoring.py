@@ -8,7 +8,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from utils.detection.data.coco_file import read_ground_truth
-from utils.detection.data.records import load_txt, to_coco_ground_truth
+from utils.detection.data.record_types import to_coco_ground_truth
+from utils.detection.data.txt_file import load_txt
 from utils.detection.detections import Detections
 from utils.detection.results.coco_metrics import CocoResult, detections_to_coco, evaluate_coco, format_per_class_table
 from utils.detection.results.result_json import write_predictions, write_result

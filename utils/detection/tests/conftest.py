@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from utils.detection.data import mindrecord as mr
-from utils.detection.data.records import DetectionDataset
+from utils.detection.data.record_types import DetectionDataset
 from utils.detection.tests.mindrecord_sets import PREFIX, make_record
 
 

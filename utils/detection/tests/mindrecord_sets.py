@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from utils.detection.data import mindrecord as mr
-from utils.detection.data.records import ImageRecord
+from utils.detection.data.mindrecord_info import MindRecordInfo, fingerprint_parts
+from utils.detection.data.mindrecord_writer import write_set
+from utils.detection.data.record_types import DetectionDataset, ImageRecord
 from utils.images import write_image
 
 PREFIX = "boxes.mindrecord"
@@ -21,6 +23,13 @@ def make_record(folder: Path, index: int, name: str | None = None) -> ImageRecor
     boxes = np.array([[box, 1.5, box + 2, 3] for box in range(index % 3)], np.float32).reshape(-1, 4)
     labels = np.arange(index % 3, dtype=np.int32)
     return ImageRecord(100 + index, path, HEIGHT, WIDTH, boxes, labels, labels == 1)
+
+
+def write(dataset: DetectionDataset, folder: Path, *, shards: int = 8, skip_bad_images: bool = False) -> MindRecordInfo:
+    """Writes the files in place of those that are there, whether these fit or not."""
+    parts = fingerprint_parts(dataset.source, dataset.class_names, {"skip_bad_images": skip_bad_images})
+    with mr._locked(folder, PREFIX, timeout_s=60):
+        return write_set(dataset, folder, PREFIX, shards, parts, skip_bad_images)
 
 
 def read(info, indices, columns=("image_id", "image", "annotation", "height", "width", "file_name"), workers=1):

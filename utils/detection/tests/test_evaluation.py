@@ -1,4 +1,4 @@
-"""Evaluation around a detector that knows the boxes: COCO numbers, files and times."""
+"""DetectionEvaluation around a detector that knows the boxes: COCO numbers, files and times."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 
 from utils.detection.data.splits import open_split, split_paths
 from utils.detection.inputs import InputSettings
-from utils.detection.results.evaluation import Evaluator
+from utils.detection.results.evaluation import DetectionEvaluator
 from utils.detection.results.result_json import metrics_of, write_predictions, write_result
 from utils.detection.tests.known_boxes import KnowsTheBoxes
 from utils.detection.tests.tiny_coco import write_coco
@@ -49,7 +49,7 @@ def evaluator_of(split, leave_out=(), workers=ALONE):
         corners = [[x, y, x + width, y + height] for x, y, width, height in (row["bbox"] for row in found)]
         return corners, [labels[row["category_id"]] for row in found]
 
-    return Evaluator(
+    return DetectionEvaluator(
         detector=KnowsTheBoxes(boxes_of),
         records=split.records,
         ground_truth=split.ground_truth,

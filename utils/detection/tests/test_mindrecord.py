@@ -7,14 +7,14 @@ import pytest
 from PIL import Image
 
 from utils.detection.data import mindrecord as mr
-from utils.detection.data import mindrecord_info as info_module
-from utils.detection.tests.mindrecord_sets import HEIGHT, PREFIX, WIDTH, names_in, read, replace_records
+from utils.detection.data.mindrecord_info import describe_cut_boxes, read_mindrecord_info
+from utils.detection.tests.mindrecord_sets import HEIGHT, PREFIX, WIDTH, names_in, read, replace_records, write
 from utils.images import EXIF_ORIENTATION, decode_ordinary, encode_jpeg, encode_png, write_image
 
 
 @pytest.mark.parametrize("shards", [1, 3, 12])
 def test_rows_come_back_in_the_order_asked_for(dataset, folder, shards):
-    info = mr.write_mindrecord(dataset, folder, PREFIX, shards=shards)
+    info = write(dataset, folder, shards=shards)
     assert len(info.files) == shards
     assert info.image_ids.tolist() == [100 + index for index in range(23)]
     for workers in (1, 2):
@@ -31,27 +31,27 @@ def test_rows_come_back_in_the_order_asked_for(dataset, folder, shards):
 
 
 def test_a_part_and_a_repeated_index_can_be_read(dataset, folder):
-    info = mr.write_mindrecord(dataset, folder, PREFIX)
+    info = write(dataset, folder)
     assert [int(row["image_id"]) for row in read(info, [4, 2, 4], ["image_id"])] == [104, 102, 104]
     with pytest.raises(ValueError, match="no indices"):
         mr.open_mindrecord(info, [], ["image_id"])
 
 
 def test_more_rows_than_there_are_images_come_in_the_order_asked_for(dataset, folder):
-    info = mr.write_mindrecord(dataset, folder, PREFIX, shards=3)
+    info = write(dataset, folder, shards=3)
     order = [*range(23), 4, *reversed(range(23)), 0]
     assert [int(row["image_id"]) - 100 for row in read(info, order, ["image_id"], workers=2)] == order
 
 
 def test_one_image_in_more_shards_than_images(dataset, folder):
-    info = mr.write_mindrecord(dataclasses.replace(dataset, records=dataset.records[:1]), folder, PREFIX, shards=8)
+    info = write(dataclasses.replace(dataset, records=dataset.records[:1]), folder, shards=8)
     assert len(info.files) == 1
     assert int(read(info, [0])[0]["image_id"]) == 100
 
 
 def test_facts_are_stored_inside(dataset, folder):
-    mr.write_mindrecord(dataset, folder, PREFIX, shards=2)
-    info = mr.read_mindrecord_info(folder, PREFIX)
+    write(dataset, folder, shards=2)
+    info = read_mindrecord_info(folder, PREFIX)
     assert (info.num_images, info.class_names, info.category_ids) == (23, ("cat", "dog"), (3, 70))
     assert dict(info.box_counts) == {0: 8, 1: 8, 2: 7}  # 23 images with index % 3 boxes
     assert names_in(folder) == [f"{PREFIX}0", f"{PREFIX}0.db", f"{PREFIX}1", f"{PREFIX}1.db"]
@@ -59,8 +59,8 @@ def test_facts_are_stored_inside(dataset, folder):
 
 def test_cut_boxes_are_counted():
     counts = {0: 5, 3: 2, 9: 4}
-    assert info_module.describe_cut_boxes(counts, 9) is None
-    assert info_module.describe_cut_boxes(counts, 2) == (
+    assert describe_cut_boxes(counts, 9) is None
+    assert describe_cut_boxes(counts, 2) == (
         "6 of 11 images have more than 2 boxes (num_gts), up to 9; the largest 2 of each are kept"
     )
 
@@ -77,7 +77,7 @@ def test_odd_images_are_stored_so_that_the_fast_decoder_reads_them(dataset, fold
         f"r{index}": dataclasses.replace(dataset.records[index], file_path=photos / name)
         for index, name in enumerate(["deep.png", "alpha.png", "turned.jpg"])
     }
-    info = mr.write_mindrecord(replace_records(dataset, **records), folder, PREFIX)
+    info = write(replace_records(dataset, **records), folder)
     deep, alpha, turned = (decode_ordinary(row["image"], "x") for row in read(info, [0, 1, 2]))
     assert np.array_equal(deep[..., 0], (grey.astype(np.uint32) * 80 + 128) // 257)
     assert (alpha == (1, 2, 3)).all()
@@ -88,7 +88,7 @@ def test_ordinary_files_are_stored_byte_for_byte(dataset, folder):
     content = encode_jpeg(np.zeros((HEIGHT, WIDTH, 3), np.uint8))
     (dataset.image_dir / "plain.jpg").write_bytes(content)
     record = dataclasses.replace(dataset.records[5], file_path=dataset.image_dir / "plain.jpg")
-    info = mr.write_mindrecord(replace_records(dataset, r5=record), folder, PREFIX)
+    info = write(replace_records(dataset, r5=record), folder)
     assert read(info, [5])[0]["image"].tobytes() == content
 
 
@@ -96,7 +96,7 @@ def test_files_that_only_the_careful_decoder_reads_are_stored_anew(dataset, fold
     """A PNG without its end marker has all its pixels; Pillow reads it and OpenCV need not."""
     content = encode_png(np.full((HEIGHT, WIDTH, 3), 7, np.uint8))
     dataset.records[0].file_path.write_bytes(content[:-12])
-    row = read(mr.write_mindrecord(dataset, folder, PREFIX), [0])[0]
+    row = read(write(dataset, folder), [0])[0]
     assert (decode_ordinary(row["image"], "x") == 7).all()
 
 
@@ -104,5 +104,5 @@ def test_a_large_image_gets_a_large_page(dataset, folder):
     noise = np.random.default_rng(0).integers(0, 256, (1500, 1500, 3), dtype=np.uint8)  # 6.75 MB as PNG
     write_image(dataset.image_dir / "large.png", noise)
     record = dataclasses.replace(dataset.records[0], file_path=dataset.image_dir / "large.png", height=1500, width=1500)
-    info = mr.write_mindrecord(replace_records(dataset, r0=record), folder, PREFIX, shards=2)
+    info = write(replace_records(dataset, r0=record), folder, shards=2)
     assert np.array_equal(decode_ordinary(read(info, [0])[0]["image"], "x"), noise)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.detection.data import mindrecord as mr
+from utils.detection.data.mindrecord_info import find_mindrecord, read_mindrecord_info
 from utils.detection.tests.mindrecord_sets import PREFIX, cut, names_in, read, shard
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 
@@ -81,12 +81,12 @@ def test_damaged_sets_are_named_and_made_again(ensure, folder, caplog, damage):
     do_damage, sentence = DAMAGES[damage]
     ensure()
     do_damage(folder)
-    assert mr.find_mindrecord(folder, PREFIX) is None
+    assert find_mindrecord(folder, PREFIX) is None
     with pytest.raises(BadStateError, match=sentence):
-        mr.read_mindrecord_info(folder, PREFIX)
+        read_mindrecord_info(folder, PREFIX)
     assert ensure().num_images == 23
     assert len(ensure.loads) == 2
-    assert len(read(mr.read_mindrecord_info(folder, PREFIX), range(23))) == 23
+    assert len(read(read_mindrecord_info(folder, PREFIX), range(23))) == 23
 
 
 def test_shards_of_two_builds_are_recognised(ensure, folder, tmp_path):
@@ -96,10 +96,10 @@ def test_shards_of_two_builds_are_recognised(ensure, folder, tmp_path):
     ensure(options={"other": 1})
     shutil.copy(tmp_path / "old", shard(folder, 1))
     with pytest.raises(BadStateError, match="is of another set than 'boxes.mindrecord0'"):
-        mr.read_mindrecord_info(folder, PREFIX)
+        read_mindrecord_info(folder, PREFIX)
 
 
-def test_files_of_another_program_are_never_replaced(ensure, folder, dataset):
+def test_files_of_another_program_are_never_replaced(ensure, folder):
     from mindspore.mindrecord import FileWriter
 
     folder.mkdir()
@@ -113,8 +113,6 @@ def test_files_of_another_program_are_never_replaced(ensure, folder, dataset):
     )
     with pytest.raises(BadStateError, match=sentence):
         ensure()
-    with pytest.raises(BadStateError, match=sentence):
-        mr.write_mindrecord(dataset, folder, PREFIX)
     assert names_in(folder) == before
     assert not ensure.loads
 
@@ -132,7 +130,7 @@ def test_a_whole_set_serves_without_its_annotations(ensure, dataset, caplog):
 
 def test_paths_that_cannot_be_used(ensure, tmp_path):
     with pytest.raises(MissingPathError, match="there are no MindRecord files"):
-        mr.read_mindrecord_info(tmp_path / "none", PREFIX)
+        read_mindrecord_info(tmp_path / "none", PREFIX)
     (tmp_path / "file").write_text("x")
     with pytest.raises(MissingPathError, match="mindrecord_dir '.*file' is a file, wanted a folder"):
         ensure(folder=tmp_path / "file")

@@ -11,8 +11,9 @@ import pytest
 
 from utils.detection.data import mindrecord as mr
 from utils.detection.data import mindrecord_writer as writer_module
-from utils.detection.data.records import load_coco
-from utils.detection.tests.mindrecord_sets import HEIGHT, PREFIX, WIDTH, names_in, read
+from utils.detection.data.coco_file import load_coco
+from utils.detection.data.mindrecord_info import find_mindrecord
+from utils.detection.tests.mindrecord_sets import HEIGHT, PREFIX, WIDTH, names_in, read, write
 from utils.images import encode_png, write_image
 from utils.model_utils.errors import BadStateError, BadValueError
 
@@ -34,13 +35,13 @@ def test_bad_images_are_refused_before_anything_is_written(damaged, folder):
         r"image '.*1\.png' .* damaged .*; image '.*2\.png' is not an image .*; and 2 more; repair them, or set skip_b"
     )
     with pytest.raises(BadValueError, match=sentence):
-        mr.write_mindrecord(damaged, folder, PREFIX)
+        write(damaged, folder)
     assert names_in(folder) == []
 
 
 def test_bad_images_are_left_out_where_asked(damaged, folder, caplog):
     caplog.set_level(logging.WARNING)
-    info = mr.write_mindrecord(damaged, folder, PREFIX, skip_bad_images=True)
+    info = write(damaged, folder, skip_bad_images=True)
     assert info.image_ids.tolist() == [100 + index for index in range(5, 23)]
     assert caplog.text.count("5 of 23 images") == 1
     assert [int(row["image_id"]) for row in read(info, [17, 0], ["image_id"])] == [122, 105]
@@ -49,14 +50,14 @@ def test_bad_images_are_left_out_where_asked(damaged, folder, caplog):
 def test_size_that_differs_from_the_annotation_is_named(dataset, folder):
     write_image(dataset.records[0].file_path, np.zeros((WIDTH, HEIGHT, 3), np.uint8))
     with pytest.raises(BadValueError, match=r"bild ü 0\.png' is 32 x 24 \(height x width\) but annotated as 24 x 32"):
-        mr.write_mindrecord(dataset, folder, PREFIX)
+        write(dataset, folder)
 
 
 def test_all_images_bad_is_refused_even_when_skipping(dataset, folder):
     for record in dataset.records:
         record.file_path.write_bytes(b"")
     with pytest.raises(BadValueError, match="23 of 23 images"):
-        mr.write_mindrecord(dataset, folder, PREFIX, skip_bad_images=True)
+        write(dataset, folder, skip_bad_images=True)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError("No space left on device\nC++ stack")])
@@ -74,7 +75,7 @@ def test_an_interrupted_writer_leaves_the_old_set_and_nothing_else(ensure, folde
     ):
         ensure(options={"other": 1})
     assert names_in(folder) == before
-    assert mr.find_mindrecord(folder, PREFIX) is not None
+    assert find_mindrecord(folder, PREFIX) is not None
 
 
 def test_full_disk_is_refused_before_writing(dataset, folder, monkeypatch):
@@ -82,7 +83,7 @@ def test_full_disk_is_refused_before_writing(dataset, folder, monkeypatch):
     with pytest.raises(
         BadStateError, match="MindRecord files need about .* MB but the disk of .* has 0 MB free; make room"
     ):
-        mr.write_mindrecord(dataset, folder, PREFIX)
+        write(dataset, folder)
 
 
 def test_leftovers_of_a_killed_writer_are_removed(ensure, folder):
@@ -110,7 +111,7 @@ def test_waiting_for_another_writer_has_a_limit(ensure, folder, caplog):
 def write_forever(arguments, started):
     while True:
         started.set()
-        mr.write_mindrecord(*arguments)
+        write(*arguments)
 
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.03, 0.1])
@@ -118,7 +119,7 @@ def test_a_killed_writer_blocks_nobody_and_leaves_no_half_set(ensure, dataset, f
     """SIGKILL at some moment of writing or moving; the next process makes or finds a whole set at once."""
     context = multiprocessing.get_context("fork")
     started = context.Event()
-    process = context.Process(target=write_forever, args=((dataset, folder, PREFIX), started))
+    process = context.Process(target=write_forever, args=((dataset, folder), started))
     process.start()
     assert started.wait(30)
     time.sleep(delay_s)

@@ -1,13 +1,14 @@
 """Which images a worker of a job gets in which step, and that the images which only fill a place have no targets."""
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from utils.detection.data.splits import open_split, split_paths
-from utils.detection.data.training_source import TrainingSource
+from utils.detection.data.training_source import DetectionSource, warn_of_cut_boxes, warn_of_random_weights
 from utils.detection.tests.tiny_coco import write_coco
 from utils.model_utils.workers import ALONE, Workers
 from utils.randomness import epoch_order
@@ -54,7 +55,7 @@ def records(tmp_path_factory):
 def steps(records, workers=ALONE, batch_size=1, accumulate_steps=1, drop_remainder=True, start=0, rows=ALL):
     """Image positions and targets of each step of epoch 5, as int64[steps, A*B] and float32[steps, A*B]."""
     epochs = ShardedEpochs(len(rows), batch_size, IdSample.seed, accumulate_steps, workers, drop_remainder)
-    source = TrainingSource(records, rows, epochs, IdSample(), 1, False)
+    source = DetectionSource(records, rows, epochs, IdSample(), 1, False)
     made = list(source.batches(5, start))
     assert len(made) == source.steps_per_epoch - start
     assert all((batch[1] == 5).all() for batch in made)
@@ -98,3 +99,24 @@ def test_rows_that_are_left_out_never_come(records):
 
 def test_nothing_is_read_after_the_last_step(records):
     assert steps(records, batch_size=2, start=3)[0].size == 0
+
+
+@pytest.mark.parametrize(
+    ("frozen_stages", "has_frozen_norms", "keys"),
+    [
+        (0, False, []),
+        (1, False, ["frozen_stages"]),
+        (0, True, ["norm_statistics"]),
+        (2, True, ["frozen_stages", "norm_statistics"]),
+    ],
+)
+def test_frozen_random_weights_are_named_by_their_keys(caplog, frozen_stages, has_frozen_norms, keys):
+    warn_of_random_weights(frozen_stages, has_frozen_norms)
+    assert [message.split()[0] for message in caplog.messages] == keys
+
+
+def test_images_that_lose_boxes_are_counted(caplog):
+    warn_of_cut_boxes(SimpleNamespace(box_counts={1: 5, 4: 2}), num_gts=4)
+    assert caplog.messages == []
+    warn_of_cut_boxes(SimpleNamespace(box_counts={1: 5, 4: 2}), num_gts=3)
+    assert caplog.messages[0].startswith("2 of 7 images have more than 3 boxes")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from utils.detection.data.records import load_txt
+from utils.detection.data.txt_file import load_txt
 from utils.images import write_image
 from utils.model_utils.errors import BadValueError, MissingPathError
 

@@ -9,7 +9,7 @@ import typing
 from collections.abc import Callable, Iterator
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
 COMMAND_LINE = "command line"
@@ -29,6 +29,8 @@ class PathRule:
 
 
 PathText = Annotated[str, PathRule()]
+Positive = Annotated[int, Field(ge=1)]
+PositiveNumber = Annotated[float, Field(gt=0)]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,27 +4,29 @@ Each key says its meaning, unit and range where the type does not: this text is 
 """
 
 import copy
-import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from utils.model_utils.config.base import Config, Contradiction, InactiveKey, PathRule, PathText, says_true
-from utils.model_utils.errors import BadValueError
+from utils.model_utils.config.base import Config, Contradiction, PathRule, PathText, PositiveNumber, says_true
 from utils.model_utils.storage.object_storage import is_object_url
 
-logger = logging.getLogger(__name__)
 
-BACKGROUND = "background"
+def with_default(schema: type[Config], key: str, default: object, description: str = "") -> object:
+    """Returns the field `key` of a group with another default, for the body of a suite's schema.
 
-
-def with_default(schema: type[Config], key: str, default: object) -> object:
-    """Returns the field `key` of a group with another default, for the body of a suite's schema."""
+    Args:
+        schema: the group.
+        key: name of the field.
+        default: its value where none is given.
+        description: what the help says of it; empty for what the group says.
+    """
     field = copy.copy(schema.model_fields[key])
     field.default = default
+    field.description = description or field.description
     return field
 
 
@@ -203,117 +205,26 @@ class TrainingKeys(RuntimeKeys):
             )
 
 
-class DetectionDataKeys(Config):
-    """Boxes in COCO form or in the documented TXT form, and their MindRecord files."""
+class PictureKeys(Config):
+    """Random sizes and flips, and normalisation."""
 
-    GROUP = "Data"
-    dataset: Literal["coco", "other"] = Field(
-        "coco", description="form of the annotations: COCO JSON, or lines of text in anno_path"
+    GROUP = "Images and augmentation"
+    flip_ratio: float = Field(0.5, ge=0, le=1, description="probability of a horizontal flip")
+    scale_range: tuple[PositiveNumber, PositiveNumber] = Field(
+        (1.0, 1.0), description="lowest and highest random factor on the size"
     )
-    coco_root: PathText | None = Field(
-        None, description="folder of a COCO data set, with annotations and the image folders"
+    img_norm_mean: tuple[float, float, float] = Field(
+        (123.675, 116.28, 103.53), description="subtracted from the channels; RGB, 0 to 255"
     )
-    train_data_type: str = Field(
-        "train2017",
-        min_length=1,
-        description="training split: folder of its images in coco_root and word in instance_set",
+    img_norm_std: tuple[PositiveNumber, PositiveNumber, PositiveNumber] = Field(
+        (58.395, 57.12, 57.375), description="divides the channels; RGB, 0 to 255"
     )
-    val_data_type: str = Field("val2017", min_length=1, description="evaluation split, likewise")
-    instance_set: str = Field(
-        "annotations/instances_{}.json",
-        min_length=1,
-        description="annotation file, relative to coco_root; {} stands for the split",
-    )
-    image_dir: PathText = Field("", description="folder of the images where dataset is other")
-    anno_path: PathText = Field(
-        "", description="annotations where dataset is other, one line an image; in postprocess.py the COCO JSON"
-    )
-    mindrecord_dir: PathText | None = Field(
-        None, description="folder of the MindRecord files, made where they are missing"
-    )
-    coco_classes: tuple[str, ...] | None = Field(
-        None, description="class names without background; null takes those of the data set"
-    )
-    num_classes: int | None = Field(
-        None, ge=1, description="number of foreground classes; null takes that of the data set"
-    )
-    num_gts: int = Field(128, ge=1, description="most boxes of one image that training looks at")
-    num_parallel_workers: int = Field(
-        8, ge=1, description="worker threads or processes of the data pipeline, at most one per core"
-    )
-    python_multiprocessing: bool = Field(False, description="worker processes instead of threads")
-
-    @classmethod
-    def inactive_keys(cls) -> dict[str, InactiveKey]:
-        """Adds the keys that launchers used to set."""
-        return super().inactive_keys() | {"rank_id": InactiveKey("taken from the environment that the launcher sets")}
-
-    @classmethod
-    def normalise(cls, values: dict[str, object], notes: list[str]) -> dict[str, object]:
-        """Takes 'background' out of the class names and out of their number; finds the data of a ModelArts job."""
-        values = dict(super().normalise(values, notes))
-        is_coco = values.get("dataset", "coco") == "coco"
-        if (
-            says_true(values.get("enable_modelarts"))
-            and is_coco
-            and not (values.get("coco_root") or values.get("mindrecord_dir"))
-        ):
-            values["coco_root"] = values["data_path"]
-            notes.append("coco_root is data_path, the folder of the data on ModelArts")
-        names, number = values.get("coco_classes"), values.get("num_classes")
-        if not isinstance(names, list | tuple) or not names:
-            return values
-        has_background = str(names[0]).lower() == BACKGROUND
-        foreground = list(names)[1:] if has_background else list(names)
-        values["coco_classes"] = foreground
-        if type(number) is int and number == len(foreground) + 1:
-            values["num_classes"] = len(foreground)
-            notes.append(f"num_classes {number} counts the background: {len(foreground)} foreground classes are used")
-        elif has_background:
-            notes.append(f"coco_classes begins with 'background': the {len(foreground)} names after it are used")
-        return values
 
     def contradictions(self) -> Iterator[Contradiction]:
-        """Yields the data keys that do not fit each other."""
+        """Yields a range that runs backwards."""
         yield from super().contradictions()
-        names = self.coco_classes
-        if names is None:
-            return
-        if self.num_classes is not None and self.num_classes != len(names):
+        if self.scale_range[0] > self.scale_range[1]:
             yield Contradiction(
-                ("num_classes", "coco_classes"),
-                f"num_classes is {self.num_classes} and coco_classes has {len(names)} names: "
-                f"set num_classes to {len(names)}, or to null",
+                ("scale_range",),
+                f"scale_range is {list(self.scale_range)}, wanted the lower factor first: exchange the two",
             )
-        repeated = sorted({name for name in names if names.count(name) > 1})
-        if repeated or not names:
-            fault = f"names {repeated} more than once" if repeated else "is empty"
-            yield Contradiction(
-                ("coco_classes",), f"coco_classes {fault}: give each class one name, or null for those of the data set"
-            )
-
-
-def match_num_classes(num_classes: int | None, names: Sequence[str], source: str) -> int:
-    """Returns the number of foreground classes of a data set after checking the configured one against it.
-
-    Args:
-        num_classes: the configured number, None for the data set's; one more than the names counts background.
-        names: class names of the data set, without background.
-        source: file that the names come from, for the message.
-
-    Raises:
-        BadValueError: the numbers differ.
-    """
-    if num_classes == len(names) + 1:
-        logger.info(
-            "num_classes %d counts the background: the %d foreground classes of %s are used",
-            num_classes,
-            len(names),
-            source,
-        )
-    elif num_classes not in (None, len(names)):
-        raise BadValueError(
-            f"num_classes is {num_classes} and {source} has {len(names)} classes: "
-            f"set --num_classes={len(names)}, or null to take the data set's"
-        )
-    return len(names)

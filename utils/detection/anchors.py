@@ -1,4 +1,4 @@
-"""Anchors of the RPN (Ren et al. 2015, section 3.1.1), one scale of them per pyramid level (Lin et al. 2017)."""
+"""Anchors of a feature pyramid (Ren et al. 2015, section 3.1.1; Lin et al. 2017). NumPy alone."""
 
 from collections.abc import Sequence
 
@@ -10,12 +10,22 @@ def level_sizes(height: int, width: int, strides: Sequence[int]) -> tuple[tuple[
     return tuple((-(-height // stride), -(-width // stride)) for stride in strides)
 
 
+def octave_scales(base_scale: float, scales_per_octave: int) -> tuple[float, ...]:
+    """Returns scales for `cell_anchors`, evenly spaced within a factor of 2 (RetinaNet, section 4).
+
+    Args:
+        base_scale: the smallest; 4 in the paper.
+        scales_per_octave: how many; 3 in the paper.
+    """
+    return tuple(base_scale * 2.0 ** (np.arange(scales_per_octave) / scales_per_octave))
+
+
 def cell_anchors(stride: int, scales: Sequence[float], ratios: Sequence[float]) -> np.ndarray:
     """Makes the anchors of one cell, centred on the origin.
 
     Args:
         stride: pixels between cells; a square anchor of scale s has the side `s * stride`.
-        scales: sizes in strides; (8,) in MMDetection.
+        scales: sizes in strides; (8,) in MMDetection's Faster R-CNN.
         ratios: height over width.
 
     Returns:
@@ -33,7 +43,8 @@ def make_anchors(
 ) -> np.ndarray:
     """Makes all anchors of an input; cell (row, column) of a level with stride s is centred at (column * s, row * s).
 
-    The centre is the cell's first pixel corner, MMDetection v3's `center_offset=0`.
+    The centre is the cell's first pixel corner, MMDetection v3's `center_offset=0`; RetinaNet's own code adds half a
+    stride, which moves anchors and targets alike.
 
     Returns:
         float32[A, 4], xyxy pixels, reaching over the input's borders; levels, then rows, columns and the anchors of

@@ -1,9 +1,9 @@
-"""What the backbone is made of: convolution with batch norm, and the padded pools."""
+"""What the backbones are made of: convolution with batch norm, and the padded pools."""
 
 from dataclasses import dataclass
 
 from mindspore import Tensor, nn, ops
-from mindspore.common.initializer import HeNormal
+from mindspore.common.initializer import HeNormal, Initializer
 
 from utils.cpu_kernels.convolution_norm import ConvolutionNorm
 from utils.model_utils.errors import BadValueError
@@ -26,7 +26,7 @@ class NormSettings:
         BadValueError: `statistics` is neither of the two.
     """
 
-    statistics: str = FROZEN
+    statistics: str
     momentum: float = 0.9
     eps: float = 1e-5
 
@@ -45,9 +45,11 @@ class ConvNorm(ConvolutionNorm):
         out_channels: channels of the result.
         kernel: side of the kernel, odd.
         norm: batch norm settings.
+        weight_init: initializer of the convolution; None for He's before a ReLU (He et al. 2015, eq. 14).
         stride: 1 or 2.
         has_relu: whether a ReLU follows.
         gamma_init: the norm's first scale, "ones" or "zeros".
+        is_fused: take `ConvolutionNorm`'s kernel where there is one; its last bits differ from those of its parts.
     """
 
     def __init__(
@@ -57,9 +59,11 @@ class ConvNorm(ConvolutionNorm):
         kernel: int,
         norm: NormSettings,
         *,
+        weight_init: Initializer | None = None,
         stride: int = 1,
         has_relu: bool = True,
         gamma_init: str = "ones",
+        is_fused: bool = True,
     ) -> None:
         super().__init__(
             in_channels,
@@ -71,8 +75,10 @@ class ConvNorm(ConvolutionNorm):
             eps=norm.eps,
             momentum=norm.momentum,
             gamma_init=gamma_init,
-            weight_init=HeNormal(mode="fan_out", nonlinearity="relu"),
-        )  # He et al. 2015, eq. 14
+            weight_init=weight_init or HeNormal(mode="fan_out", nonlinearity="relu"),
+        )
+        if not is_fused:
+            self.kernel = self.kernel_with_residual = None
 
 
 class PaddedPool(nn.Cell):

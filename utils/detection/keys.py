@@ -1,0 +1,217 @@
+"""The keys that both detectors have, in groups: data, schedule, augmentation, results. No MindSpore import.
+
+A detector's schema puts them together, sets its own defaults and adds its own keys.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from utils.model_utils.config.base import Config, Contradiction, InactiveKey, PathText, Positive, says_true
+from utils.model_utils.config.schema import PictureKeys, TrainingKeys
+from utils.model_utils.errors import BadValueError
+
+logger = logging.getLogger(__name__)
+
+BACKGROUND = "background"
+
+
+class DetectionDataKeys(Config):
+    """Boxes in COCO form or in the documented TXT form, and their MindRecord files."""
+
+    GROUP = "Data"
+    dataset: Literal["coco", "other"] = Field(
+        "coco", description="form of the annotations: COCO JSON, or lines of text in anno_path"
+    )
+    coco_root: PathText | None = Field(
+        None, description="folder of a COCO data set, with annotations and the image folders"
+    )
+    train_data_type: str = Field(
+        "train2017",
+        min_length=1,
+        description="training split: folder of its images in coco_root and word in instance_set",
+    )
+    val_data_type: str = Field("val2017", min_length=1, description="evaluation split, likewise")
+    instance_set: str = Field(
+        "annotations/instances_{}.json",
+        min_length=1,
+        description="annotation file, relative to coco_root; {} stands for the split",
+    )
+    image_dir: PathText = Field("", description="folder of the images where dataset is other")
+    anno_path: PathText = Field(
+        "", description="annotations where dataset is other, one line an image; in postprocess.py the COCO JSON"
+    )
+    mindrecord_dir: PathText | None = Field(
+        None, description="folder of the MindRecord files, made where they are missing"
+    )
+    coco_classes: tuple[str, ...] | None = Field(
+        None, description="class names without background; null takes those of the data set"
+    )
+    num_classes: int | None = Field(
+        None, ge=1, description="number of foreground classes; null takes that of the data set"
+    )
+    num_gts: int = Field(128, ge=1, description="most boxes of one image that training looks at")
+    num_parallel_workers: int = Field(
+        8, ge=1, description="worker threads or processes of the data pipeline, at most one per core"
+    )
+    python_multiprocessing: bool = Field(False, description="worker processes instead of threads")
+
+    @classmethod
+    def inactive_keys(cls) -> dict[str, InactiveKey]:
+        """Adds the keys that launchers used to set."""
+        return super().inactive_keys() | {"rank_id": InactiveKey("taken from the environment that the launcher sets")}
+
+    @classmethod
+    def normalise(cls, values: dict[str, object], notes: list[str]) -> dict[str, object]:
+        """Takes 'background' out of the class names and out of their number; finds the data of a ModelArts job."""
+        values = dict(super().normalise(values, notes))
+        is_coco = values.get("dataset", "coco") == "coco"
+        if (
+            says_true(values.get("enable_modelarts"))
+            and is_coco
+            and not (values.get("coco_root") or values.get("mindrecord_dir"))
+        ):
+            values["coco_root"] = values["data_path"]
+            notes.append("coco_root is data_path, the folder of the data on ModelArts")
+        names, number = values.get("coco_classes"), values.get("num_classes")
+        if not isinstance(names, list | tuple) or not names:
+            return values
+        has_background = str(names[0]).lower() == BACKGROUND
+        foreground = list(names)[1:] if has_background else list(names)
+        values["coco_classes"] = foreground
+        if type(number) is int and number == len(foreground) + 1:
+            values["num_classes"] = len(foreground)
+            notes.append(f"num_classes {number} counts the background: {len(foreground)} foreground classes are used")
+        elif has_background:
+            notes.append(f"coco_classes begins with 'background': the {len(foreground)} names after it are used")
+        return values
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Yields the data keys that do not fit each other."""
+        yield from super().contradictions()
+        names = self.coco_classes
+        if names is None:
+            return
+        if self.num_classes is not None and self.num_classes != len(names):
+            yield Contradiction(
+                ("num_classes", "coco_classes"),
+                f"num_classes is {self.num_classes} and coco_classes has {len(names)} names: "
+                f"set num_classes to {len(names)}, or to null",
+            )
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated or not names:
+            fault = f"names {repeated} more than once" if repeated else "is empty"
+            yield Contradiction(
+                ("coco_classes",), f"coco_classes {fault}: give each class one name, or null for those of the data set"
+            )
+
+
+class RecordKeys(DetectionDataKeys):
+    """Names of the MindRecord files."""
+
+    GROUP = "MindRecord files"
+    prefix: str = Field(
+        "train.mindrecord", min_length=1, description="name of the MindRecord files that train.py reads"
+    )
+    eval_prefix: str = Field(
+        "eval.mindrecord", min_length=1, description="name of the MindRecord files that eval.py reads"
+    )
+
+
+class DetectorTrainingKeys(TrainingKeys):
+    """What a detector's training starts from."""
+
+    filter_weight: bool = Field(
+        False, description="leave the class outputs of pre_trained out, for another set of classes"
+    )
+
+
+class StepScheduleKeys(DetectorTrainingKeys):
+    """A learning rate that drops at some epochs; the other schedules are the suites' own."""
+
+    GROUP = "Learning rate schedule"
+    lr_schedule: Literal["cosine", "step"] = Field("cosine", description="course of the rate after the warm-up")
+    lr_steps: tuple[Positive, ...] = Field(
+        (), description="epochs after which the schedule step drops the rate, ascending"
+    )
+    lr_decay: float = Field(0.1, gt=0, le=1, description="factor on the rate at each of lr_steps")
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Yields epochs that the schedule step cannot drop the rate at."""
+        yield from super().contradictions()
+        steps = self.lr_steps
+        if self.lr_schedule == "step" and (
+            not steps or list(steps) != sorted(set(steps)) or steps[-1] >= self.epoch_size
+        ):
+            yield Contradiction(
+                ("lr_steps", "lr_schedule", "epoch_size"),
+                f"lr_schedule step with lr_steps {list(steps)} and epoch_size {self.epoch_size}: "
+                "set lr_steps to ascending epochs below epoch_size, or lr_schedule to cosine",
+            )
+
+
+class AugmentationKeys(PictureKeys):
+    """What training does to the pictures."""
+
+    keep_empty_images: bool = Field(True, description="train on images without a box as well")
+    brightness: float = Field(0.0, ge=0, le=1, description="strength of the random change of brightness")
+    contrast: float = Field(0.0, ge=0, le=1, description="strength of the random change of contrast")
+    saturation: float = Field(0.0, ge=0, le=1, description="strength of the random change of saturation")
+    hue: float = Field(
+        0.0, ge=0, le=0.5, description="strength of the random change of hue, as a share of the colour circle"
+    )
+
+
+class ResultKeys(Config):
+    """DetectionEvaluation, inference and export."""
+
+    GROUP = "DetectionEvaluation, inference and export"
+    checkpoint_path: PathText = Field(
+        "", description="checkpoint that eval.py, infer.py and export.py read; weights that convert_checkpoint.py reads"
+    )
+    output: PathText = Field(
+        "", description="file that convert_checkpoint.py writes; empty: the read one's name with .ckpt, in run_dir"
+    )
+    num_pictures: int = Field(16, ge=0, description="pictures with drawn boxes that eval.py writes")
+    picture_min_score: float = Field(0.4, ge=0, le=1, description="boxes below this score are not drawn on pictures")
+    image_path: PathText = Field("", description="picture or folder of pictures for infer.py")
+    infer_output_path: PathText = Field("infer_result", description="folder for what infer.py writes")
+    file_name: str = Field("detector", min_length=1, description="name of the exported file in run_dir, without ending")
+    file_format: Literal["auto", "MINDIR", "AIR", "ONNX"] = Field(
+        "auto", description="form of the export; auto is AIR on Ascend, else MINDIR"
+    )
+    result_path: PathText = Field("", description="folder of the binary results that postprocess.py reads")
+
+
+def match_num_classes(num_classes: int | None, names: Sequence[str], source: str) -> int:
+    """Returns the number of foreground classes of a data set after checking the configured one against it.
+
+    Args:
+        num_classes: the configured number, None for the data set's; one more than the names counts background.
+        names: class names of the data set, without background.
+        source: file that the names come from, for the message.
+
+    Raises:
+        BadValueError: the numbers differ.
+    """
+    if num_classes == len(names) + 1:
+        logger.info(
+            "num_classes %d counts the background: the %d foreground classes of %s are used",
+            num_classes,
+            len(names),
+            source,
+        )
+    elif num_classes not in (None, len(names)):
+        raise BadValueError(
+            f"num_classes is {num_classes} and {source} has {len(names)} classes: "
+            f"set --num_classes={len(names)}, or null to take the data set's"
+        )
+    return len(names)
+
+
+def nearest_multiples(size: int, multiple: int) -> str:
+    """Returns the sides that may stand in for one that is no multiple, for a message: e.g. "96 and 128"."""
+    lower = size // multiple * multiple
+    return f"{lower} and {lower + multiple}" if lower else f"{multiple}"
