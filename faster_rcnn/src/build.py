@@ -22,6 +22,7 @@ from utils.model_utils.workers import ALONE, Workers
 from utils.sharding import ShardedEpochs
 from utils.training.checkpoints.checkpoint import load_weights
 from utils.training.checkpoints.checkpoint_info import CheckpointInfo, read_checkpoint_info
+from utils.training.schedules import WarmUp, cosine_schedule, step_schedule
 from utils.training.step.optimizer import build_optimizer
 from utils.training.step.precision import LossScaler, apply_amp
 from utils.training.step.train_step import TrainStep
@@ -42,7 +43,7 @@ from .FasterRcnn.rcnn import Rcnn
 from .FasterRcnn.res2net import Res2Net
 from .FasterRcnn.roi_align import RoiExtractor
 from .FasterRcnn.rpn import Rpn
-from .lr_schedule import cosine_schedule, long_cosine_schedule, step_schedule
+from .lr_schedule import long_cosine_schedule
 from .network_define import FasterRcnnInference, FasterRcnnTraining
 from .stored_network import stored_layers, stored_stage1_pool
 from .variants import RES2NET_LAYERS
@@ -276,13 +277,12 @@ def earlier_checkpoint(config: FasterRcnnConfig) -> Path | None:
 def build_schedule(config: FasterRcnnConfig, steps_per_epoch: int, images_per_step: int) -> np.ndarray:
     """Computes the learning rate of every step, float64[epoch_size * steps_per_epoch]."""
     lr, epochs = effective_lr(config, images_per_step), config.epoch_size
-    warmup = (config.warmup_step, config.warmup_ratio)
+    total, warm_up = epochs * steps_per_epoch, WarmUp(config.warmup_step, config.warmup_ratio)
     if config.lr_schedule == "long_cosine":
-        return long_cosine_schedule(lr, epochs, steps_per_epoch, *warmup)
+        return long_cosine_schedule(lr, epochs, steps_per_epoch, warm_up)
     if config.lr_schedule == "cosine":
-        return cosine_schedule(lr, epochs * steps_per_epoch, *warmup, lr * config.lr_end_rate)
-    milestones = tuple(epoch * steps_per_epoch for epoch in config.lr_steps)
-    return step_schedule(lr, epochs * steps_per_epoch, *warmup, milestones, config.lr_decay)
+        return cosine_schedule(lr, total, warm_up, lr_end=lr * config.lr_end_rate)
+    return step_schedule(lr, total, warm_up, [epoch * steps_per_epoch for epoch in config.lr_steps], config.lr_decay)
 
 
 def effective_lr(config: FasterRcnnConfig, images_per_step: int) -> float:

@@ -21,6 +21,7 @@ from utils.model_utils.workers import ALONE, Workers
 from utils.sharding import ShardedEpochs
 from utils.training.checkpoints.checkpoint import load_weights
 from utils.training.checkpoints.checkpoint_info import read_checkpoint_info
+from utils.training.schedules import WarmUp, cosine_schedule, step_schedule
 from utils.training.step.optimizer import build_optimizer
 from utils.training.step.precision import LossScaler, apply_amp
 from utils.training.step.train_step import TrainStep
@@ -32,7 +33,7 @@ from .dataset import AugmentSettings, TrainingSample
 from .detect import NasFpnDetector
 from .layers import TRAINED, NormSettings
 from .loss import RetinaNetLoss
-from .lr_schedule import cosine_schedule, five_stage_schedule, step_schedule
+from .lr_schedule import five_stage_schedule
 from .nasfpn import NasFpn
 from .postprocess import SelectionRule
 from .resnet import ResNet
@@ -154,10 +155,10 @@ def build_schedule(config: NasFpnConfig, steps_per_epoch: int, images_per_step: 
         return five_stage_schedule(
             lr, config.lr_init, config.lr_end_rate, config.epoch_size, config.warmup_epochs, steps_per_epoch
         )
+    warm_up = WarmUp(config.warmup_steps, config.warmup_ratio)
     if config.lr_schedule == "cosine":
-        return cosine_schedule(lr, total, config.warmup_steps, config.warmup_ratio, lr * config.lr_end_rate)
-    milestones = tuple(epoch * steps_per_epoch for epoch in config.lr_steps)
-    return step_schedule(lr, total, config.warmup_steps, config.warmup_ratio, milestones, config.lr_decay)
+        return cosine_schedule(lr, total, warm_up, lr_end=lr * config.lr_end_rate)
+    return step_schedule(lr, total, warm_up, [epoch * steps_per_epoch for epoch in config.lr_steps], config.lr_decay)
 
 
 def effective_lr(config: NasFpnConfig, images_per_step: int) -> float:

@@ -14,6 +14,7 @@ from utils.model_utils.workers import ALONE, Workers
 from utils.sharding import ShardedEpochs
 from utils.training.checkpoints.checkpoint import load_weights
 from utils.training.checkpoints.checkpoint_info import read_checkpoint_info
+from utils.training.schedules import WarmUp, constant_schedule, cosine_schedule, poly_schedule
 from utils.training.step.precision import LossScaler, apply_amp
 from utils.training.step.train_step import TrainStep
 
@@ -25,7 +26,6 @@ from .inference import Predictor
 from .label_files import ImagePair
 from .labels import CITYSCAPES_CLASS_NAMES, CITYSCAPES_IDS, class_names, palette
 from .loss import SegmentationLoss
-from .lr_schedule import constant_schedule, cosine_schedule, poly_schedule
 from .mix_transformer import MIT_VARIANTS, MitVariant, MixTransformer, drop_path_rates
 from .optimizers import build_optimizer
 from .result_files import Outputs
@@ -258,12 +258,12 @@ def build_schedule(config: SegformerConfig, steps_per_epoch: int, images_per_ste
             "lower warmup_steps or raise epoch_size"
         )
     lr = effective_lr(config, images_per_step)
-    warmup = (config.warmup_steps, config.warmup_ratio)
+    warm_up = WarmUp(config.warmup_steps, config.warmup_ratio, is_factor=True)
     if config.lr_schedule == "poly":
-        return poly_schedule(lr, total, *warmup, power=config.poly_power, lr_end=lr * config.lr_end_rate)
+        return poly_schedule(lr, total, warm_up, power=config.poly_power, lr_end=lr * config.lr_end_rate)
     if config.lr_schedule == "cosine":
-        return cosine_schedule(lr, total, *warmup, lr_end=lr * config.lr_end_rate)
-    return constant_schedule(lr, total, *warmup)
+        return cosine_schedule(lr, total, warm_up, lr_end=lr * config.lr_end_rate)
+    return constant_schedule(lr, total, warm_up)
 
 
 def effective_lr(config: SegformerConfig, images_per_step: int) -> float:
