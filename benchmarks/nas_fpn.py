@@ -84,13 +84,13 @@ def mindspore_work(workload: Workload) -> Work:
 
 def detector() -> object:
     """Returns this repository's network with random weights."""
-    from nas_fpn.src.layers import NormSettings
     from nas_fpn.src.nasfpn import NasFpn
     from nas_fpn.src.resnet import ResNet
     from nas_fpn.src.retinahead import RetinaHead
     from nas_fpn.src.retinanet_nasfpn import RetinaNetNasFpn
+    from utils.detection.layers import TRAINED, NormSettings
 
-    norm = NormSettings()
+    norm = NormSettings(TRAINED)
     return RetinaNetNasFpn(
         ResNet(LAYERS, 64, norm),
         NasFpn((512, 1024, 2048), CHANNELS, STACKS, norm),

@@ -1,25 +1,26 @@
 """From the configuration to objects: the one place in src that knows key names."""
 
 import logging
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from utils.cpu_kernels.operators import stock_operators
-from utils.detection.data.class_names import ClassTable, resolve_classes
-from utils.detection.data.splits import Split, open_split, split_paths
+from utils.detection import builders
+from utils.detection.anchors import anchors_per_level, make_anchors
+from utils.detection.data.class_names import ClassTable
+from utils.detection.data.splits import Split
 from utils.detection.data.training_source import DetectionSource
 from utils.detection.inputs import InputSettings
-from utils.detection.keys import match_num_classes
+from utils.detection.layers import NormSettings
 from utils.detection.results.evaluation import DetectionEvaluator
 from utils.detection.results.picture_detector import PictureDetector
-from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
-from utils.exporting.export import ExportedModel, share_weights
+from utils.exporting.description import ModelDescription, TensorDescription
+from utils.exporting.export import ExportedModel
 from utils.model_utils.config.base import COMMAND_LINE
-from utils.model_utils.device_adapter import clamp_workers
 from utils.model_utils.errors import BadValueError
 from utils.model_utils.workers import ALONE, Workers
-from utils.sharding import ShardedEpochs
+from utils.training.assembly import shard_epochs
 from utils.training.checkpoints.checkpoint import load_weights
 from utils.training.checkpoints.checkpoint_info import CheckpointInfo, read_checkpoint_info
 from utils.training.schedules import WarmUp, cosine_schedule, step_schedule
@@ -28,15 +29,13 @@ from utils.training.step.precision import LossScaler, apply_amp
 from utils.training.step.train_step import TrainStep
 
 from .config import FasterRcnnConfig
-from .dataset import AugmentSettings, TrainingSample
+from .dataset import ExpandSettings, TrainingSample
 from .detect import FasterRcnnDetector
-from .FasterRcnn.anchor_generator import anchors_per_level, make_anchors
 from .FasterRcnn.bbox_assign_sample import RpnRule
 from .FasterRcnn.bbox_assign_sample_stage2 import RoiSampler
 from .FasterRcnn.detection_selector import DetectionRule
 from .FasterRcnn.faster_rcnn_res2net import FasterRcnnRes2net
 from .FasterRcnn.fpn_neck import FpnNeck
-from .FasterRcnn.layers import NormSettings
 from .FasterRcnn.loss import RcnnLoss, RpnLoss
 from .FasterRcnn.proposal_generator import ProposalGenerator
 from .FasterRcnn.rcnn import Rcnn
@@ -180,9 +179,9 @@ def build_inference(config: FasterRcnnConfig, network: FasterRcnnRes2net) -> Fas
     """Puts proposals and the selection of detections around the detector."""
     rule = DetectionRule(
         min_score=config.test_score_thr,
-        nms_iou=config.test_iou_thr,
+        nms_threshold=config.test_iou_thr,
         candidates=config.test_candidates,
-        max_detections=config.test_max_per_img,
+        max_boxes=config.test_max_per_img,
         target_means=config.rcnn_target_means,
         target_stds=config.rcnn_target_stds,
     )
@@ -299,7 +298,7 @@ def input_settings(config: FasterRcnnConfig) -> InputSettings:
 
 def build_training_source(config: FasterRcnnConfig, split: Split, workers: Workers = ALONE) -> DetectionSource:
     """Builds the batches of a worker of a run."""
-    augmentation = AugmentSettings(
+    augmentation = ExpandSettings(
         flip_ratio=config.flip_ratio,
         expand_ratio=config.expand_ratio,
         scale_range=config.scale_range,
@@ -318,21 +317,13 @@ def build_training_source(config: FasterRcnnConfig, split: Split, workers: Worke
         seed=config.seed,
     )
     rows = split.training_rows(config.keep_empty_images)
-    epochs = ShardedEpochs(
-        num_images=len(rows),
-        batch_size=config.batch_size,
-        seed=config.seed,
-        accumulate_steps=config.accumulate_steps,
-        workers=workers,
-        drop_remainder=config.drop_remainder,
-    )
-    return DetectionSource(
-        records=split.records,
-        rows=rows,
-        epochs=epochs,
-        sample=sample,
-        num_loaders=clamp_workers(config.num_parallel_workers),
-        multiprocessing=config.python_multiprocessing,
+    return builders.training_source(
+        split,
+        rows,
+        shard_epochs(config, len(rows), workers),
+        sample,
+        num_parallel_workers=config.num_parallel_workers,
+        python_multiprocessing=config.python_multiprocessing,
     )
 
 
@@ -345,13 +336,12 @@ def build_evaluator(
     config: FasterRcnnConfig, network: FasterRcnnRes2net, split: Split, workers: Workers = ALONE
 ) -> DetectionEvaluator:
     """Builds what evaluates the detector on a split, each worker its share."""
-    return DetectionEvaluator(
-        detector=build_detector(config, network),
-        records=split.records,
-        ground_truth=split.ground_truth,
-        inputs=input_settings(config),
-        batch_size=min(config.test_batch_size, split.records.num_images),
-        num_loaders=clamp_workers(config.num_parallel_workers),
+    return builders.evaluator(
+        build_detector(config, network),
+        split,
+        input_settings(config),
+        batch_size=config.test_batch_size,
+        num_parallel_workers=config.num_parallel_workers,
         picture_min_score=config.picture_min_score,
         workers=workers,
     )
@@ -359,11 +349,12 @@ def build_evaluator(
 
 def build_picture_detector(config: FasterRcnnConfig, network: FasterRcnnRes2net, num_pictures: int) -> PictureDetector:
     """Builds what detects in image files."""
-    return PictureDetector(
-        detector=build_detector(config, network),
-        inputs=input_settings(config),
-        batch_size=min(config.test_batch_size, num_pictures),
-        workers=clamp_workers(config.num_parallel_workers),
+    return builders.picture_detector(
+        build_detector(config, network),
+        input_settings(config),
+        num_pictures=num_pictures,
+        batch_size=config.test_batch_size,
+        num_parallel_workers=config.num_parallel_workers,
     )
 
 
@@ -377,17 +368,14 @@ def load_detector(config: FasterRcnnConfig, checkpoint: Path) -> tuple[FasterRcn
     """
     config = with_stored_network(config, checkpoint)
     info = read_checkpoint_info(checkpoint, SUITE)
-    count = info.length("rcnn.classify.bias") - 1
-    classes = resolve_classes(
-        count,
-        checkpoint,
-        stored_names=info.class_names,
-        stored_ids=info.category_ids,
-        configured_names=config.coco_classes,
+    return builders.load_detector(
+        info,
+        info.length("rcnn.classify.bias") - 1,
+        partial(build_network, config),
+        suite=SUITE,
+        num_classes=config.num_classes,
+        coco_classes=config.coco_classes,
     )
-    network = build_network(config, match_num_classes(config.num_classes, classes.names, str(checkpoint)))
-    load_weights(network, checkpoint, suite=SUITE)
-    return network, classes
 
 
 def build_export(config: FasterRcnnConfig, network: FasterRcnnRes2net, num_classes: int) -> FasterRcnnInference:
@@ -398,11 +386,7 @@ def build_export(config: FasterRcnnConfig, network: FasterRcnnRes2net, num_class
         network: from `load_detector`.
         num_classes: of it.
     """
-    with stock_operators():
-        portable = build_network(config, num_classes)
-        inference = build_inference(config, portable)
-    share_weights(network, portable)
-    return inference
+    return builders.portable(network, partial(build_network, config, num_classes), partial(build_inference, config))
 
 
 def input_descriptions(config: FasterRcnnConfig) -> tuple[TensorDescription, TensorDescription]:
@@ -416,23 +400,12 @@ def input_descriptions(config: FasterRcnnConfig) -> tuple[TensorDescription, Ten
 
 def describe_model(config: FasterRcnnConfig, classes: ClassTable, model: ExportedModel) -> ModelDescription:
     """Describes an exported detector for programs that run it."""
-    return ModelDescription(
-        suite=SUITE,
-        file=model.file.name,
-        file_format=model.file_format,
-        inputs=input_descriptions(config),
-        outputs=model.outputs,
-        preprocessing=Preprocessing(
-            channel_order="RGB",
-            resize="keep_ratio" if config.keep_ratio else "stretch",
-            height=config.img_height,
-            width=config.img_width,
-            mean=config.img_norm_mean,
-            std=config.img_norm_std,
-            padding="bottom_right" if config.keep_ratio else "none",
-        ),
-        class_names=classes.names,
-        category_ids=classes.category_ids,
+    return builders.describe_detector(
+        SUITE,
+        model,
+        classes,
+        input_settings(config),
+        tensors=input_descriptions(config),
         postprocessing={
             "test_score_thr": config.test_score_thr,
             "test_iou_thr": config.test_iou_thr,
@@ -443,21 +416,10 @@ def describe_model(config: FasterRcnnConfig, classes: ClassTable, model: Exporte
 
 def open_configured_split(config: FasterRcnnConfig, is_training: bool) -> Split:
     """Opens the training or the evaluation split, making its MindRecord files where they are missing."""
-    paths = split_paths(
-        form=config.dataset,
-        split=config.train_data_type if is_training else config.val_data_type,
-        coco_root=config.coco_root,
-        instance_set=config.instance_set,
-        anno_path=config.anno_path,
-        image_dir=config.image_dir,
-        mindrecord_dir=config.mindrecord_dir,
-        default_folder=MINDRECORD_FOLDER,
-        prefix=config.prefix if is_training else config.eval_prefix,
-    )
-    return open_split(paths, config.coco_classes)
+    values = builders.values_of(builders.SplitValues, config)
+    return builders.open_detection_split(values, MINDRECORD_FOLDER, is_training=is_training)
 
 
 def num_classes(config: FasterRcnnConfig, split: Split) -> int:
     """Returns the number of foreground classes of a split after checking `num_classes` against it."""
-    source = split.annotation_file or split.records.files[0]
-    return match_num_classes(config.num_classes, split.records.class_names, str(source))
+    return builders.count_classes(config.num_classes, split)

@@ -1,10 +1,8 @@
 """The evaluation command: checkpoint in, COCO metrics out."""
 
-import logging
-
 from utils.detection.data.class_names import check_same_classes
 from utils.detection.results.coco_metrics import format_per_class_table, format_result_block
-from utils.detection.results.result_json import write_predictions, write_result
+from utils.detection.results.evaluation import evaluate_and_write
 from utils.model_utils.config.loading import require
 from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.files import make_writable_folder
@@ -13,8 +11,6 @@ from utils.training.record.logging_setup import set_up_logging
 
 from . import build
 from .config import FasterRcnnConfig
-
-logger = logging.getLogger(__name__)
 
 
 def evaluate(config: FasterRcnnConfig) -> None:
@@ -32,11 +28,8 @@ def evaluate(config: FasterRcnnConfig) -> None:
         split = build.open_configured_split(config, is_training=False)
         build.num_classes(config, split)
         network, classes = build.load_detector(config, checkpoint)
-        check_same_classes(
-            classes, split.records.class_names, checkpoint=checkpoint, annotations=split.records.files[0]
-        )
-        evaluation = build.build_evaluator(config, network, split).evaluate(folder / "pictures", config.num_pictures)
-        write_predictions(evaluation.detections, folder)
-        write_result(evaluation.result, folder)
+        check_same_classes(classes, split.records, checkpoint)
+        evaluator = build.build_evaluator(config, network, split)
+        evaluation = evaluate_and_write(evaluator, folder, config.num_pictures)
         print(format_per_class_table(evaluation.result))
         print(format_result_block(evaluation.result))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faster_rcnn.src.FasterRcnn.bbox_assign_sample import RpnRule, assign_and_sample
-from faster_rcnn.src.FasterRcnn.box_coder import encode_boxes
+from utils.detection.box_coder import encode_boxes
 
 RULE = RpnRule(num_samples=12, num_positives=6)
 ALL = dataclasses.replace(RULE, num_samples=400, num_positives=200)

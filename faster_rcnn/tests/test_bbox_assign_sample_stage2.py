@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faster_rcnn.src.FasterRcnn.bbox_assign_sample_stage2 import RoiSampler
-from faster_rcnn.tests.two_stage_reference import InGraph, area, encode, intersection, iou
+from faster_rcnn.tests.two_stage_reference import area, encode, intersection, iou
+from utils.detection.tests.in_graph import InGraph
 
 STDS = (0.1, 0.1, 0.2, 0.2)
 CLASSES = 300  # more than a byte holds

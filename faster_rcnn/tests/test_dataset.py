@@ -4,21 +4,22 @@ import cv2
 import numpy as np
 import pytest
 
-from faster_rcnn.src.dataset import AugmentSettings, TrainingSample, augment
-from faster_rcnn.src.FasterRcnn.anchor_generator import make_anchors
+from faster_rcnn.src.dataset import ExpandSettings, TrainingSample, augment
 from faster_rcnn.src.FasterRcnn.bbox_assign_sample import RpnRule
-from utils.detection.boxes import pairwise_ioa, pairwise_iou
-from utils.detection.data.splits import Split, open_split, split_paths
+from utils.detection.anchors import make_anchors
+from utils.detection.data.splits import Split
 from utils.detection.data.training_source import DetectionSource
 from utils.detection.inputs import InputSettings
+from utils.detection.tests.overlaps import pairwise_ioa, pairwise_iou
+from utils.detection.tests.tiny_splits import open_coco
 from utils.images import encode_png
 from utils.sharding import ShardedEpochs
 
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 GREY = (124, 116, 104)  # the mean in whole levels
 INPUTS = InputSettings(96, 160, MEAN, STD)
-STILL = AugmentSettings(flip_ratio=0.0)
-LIVELY = AugmentSettings(0.5, 2.0, (0.5, 1.5), 0.4, 0.4, 0.4, 0.1)
+STILL = ExpandSettings(flip_ratio=0.0)
+LIVELY = ExpandSettings(0.5, (0.5, 1.5), 0.4, 0.4, 0.4, 0.1, expand_ratio=2.0)
 ANCHORS = make_anchors(96, 160, (4, 8, 16, 32, 64), (4,), (0.5, 1.0, 2.0))
 RULE = RpnRule(num_samples=32, num_positives=16)
 BOX = (10, 4, 30, 24)
@@ -50,7 +51,7 @@ def white_box(image: np.ndarray) -> np.ndarray:
     return np.array([[columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]], np.float32)
 
 
-def moved(settings: AugmentSettings, draws, inputs=INPUTS, boxes=(BOX,), image=None):
+def moved(settings: ExpandSettings, draws, inputs=INPUTS, boxes=(BOX,), image=None):
     boxes = np.array(boxes, np.float32).reshape(-1, 4)
     return augment(picture() if image is None else image, boxes, np.zeros(len(boxes), bool), inputs, settings, draws)
 
@@ -87,7 +88,7 @@ def test_a_picture_fits_the_input():
 
 def test_a_flip_mirrors():
     """x becomes 160 - x after the scaling: 20..60 becomes 100..140."""
-    image, boxes, _ = moved(AugmentSettings(flip_ratio=1.0), NoDraws(0.5))
+    image, boxes, _ = moved(ExpandSettings(flip_ratio=1.0), NoDraws(0.5))
     assert boxes.tolist() == [[100, 8, 140, 48]]
     assert np.array_equal(white_box(image), boxes)
 
@@ -102,7 +103,7 @@ def test_without_keep_ratio_a_picture_is_stretched():
 
 def test_an_expanded_picture_lies_on_a_canvas_of_the_mean_colour():
     """Draws of 0.4: a canvas of 1 + 0.4 * 2.5 = 2 sides; 48 x 80 keeps its size, at (0.4 * 49, 0.4 * 81) = (19, 32)."""
-    image, boxes, _ = moved(AugmentSettings(flip_ratio=0.0, expand_ratio=3.5), NoDraws(0.4))
+    image, boxes, _ = moved(ExpandSettings(flip_ratio=0.0, expand_ratio=3.5), NoDraws(0.4))
     assert image.shape == (96, 160, 3)
     assert boxes.tolist() == [[42, 23, 62, 43]]
     assert np.array_equal(white_box(image), boxes)
@@ -112,29 +113,30 @@ def test_an_expanded_picture_lies_on_a_canvas_of_the_mean_colour():
 
 def test_every_second_picture_is_expanded():
     is_small = [
-        np.ptp(moved(AugmentSettings(0.0, 4.0), np.random.default_rng(seed))[1][0, ::2]) < 39 for seed in range(200)
+        np.ptp(moved(ExpandSettings(0.0, expand_ratio=4.0), np.random.default_rng(seed))[1][0, ::2]) < 39
+        for seed in range(200)
     ]
     assert 80 < sum(is_small) < 120
 
 
 def test_a_smaller_scale_leaves_more_padding():
-    image, boxes, _ = moved(AugmentSettings(0.0, scale_range=(0.5, 0.5)), NoDraws(0.0))
+    image, boxes, _ = moved(ExpandSettings(0.0, scale_range=(0.5, 0.5)), NoDraws(0.0))
     assert image.shape == (48, 80, 3)
     assert boxes.tolist() == [list(BOX)]
 
 
 def test_a_larger_scale_shows_a_window():
     """Scale 1.5 makes 144 x 240 with the box at 30..90 x 12..72; the last window starts at (48, 80) and drops it."""
-    first = moved(AugmentSettings(0.0, scale_range=(1.5, 1.5)), NoDraws(0.0))
+    first = moved(ExpandSettings(0.0, scale_range=(1.5, 1.5)), NoDraws(0.0))
     assert first[0].shape == (96, 160, 3)
     assert first[1].tolist() == [[30, 12, 90, 72]]
-    assert moved(AugmentSettings(0.0, scale_range=(1.5, 1.5)), NoDraws(0.999))[2].tolist() == []
+    assert moved(ExpandSettings(0.0, scale_range=(1.5, 1.5)), NoDraws(0.999))[2].tolist() == []
 
 
 @pytest.mark.parametrize("keep_ratio", [True, False])
 @pytest.mark.parametrize("seed", range(30))
 def test_whatever_is_drawn_the_box_stays_on_its_rectangle(seed, keep_ratio):
-    settings = AugmentSettings(0.5, 2.0, (0.6, 1.6))
+    settings = ExpandSettings(0.5, (0.6, 1.6), expand_ratio=2.0)
     inputs = InputSettings(96, 192, MEAN, STD, keep_ratio)
     image, boxes, kept = moved(settings, np.random.default_rng(seed), inputs)
     assert image.shape[0] <= 96
@@ -157,7 +159,7 @@ def test_a_large_photograph_is_never_expanded_at_its_own_size(monkeypatch):
     shapes = []
     border = cv2.copyMakeBorder
     monkeypatch.setattr(cv2, "copyMakeBorder", lambda *a, **k: shapes.append(border(*a, **k)) or shapes[-1])
-    moved(AugmentSettings(0.0, 4.0), NoDraws(0.49), image=np.zeros((3000, 4000, 3), np.uint8))
+    moved(ExpandSettings(0.0, expand_ratio=4.0), NoDraws(0.49), image=np.zeros((3000, 4000, 3), np.uint8))
     assert [shape.shape for shape in shapes] == [(96, 128, 3)]
 
 
@@ -190,7 +192,7 @@ def test_a_sample_by_hand():
 
 def test_the_sample_of_anchors_is_of_the_picture_as_it_was_moved():
     """Positives overlap the rectangle where it is now; their deltas lead back to it; none is centred in the padding."""
-    settings = AugmentSettings(1.0, scale_range=(0.8, 0.8))
+    settings = ExpandSettings(1.0, scale_range=(0.8, 0.8))
     arrays = named(sample_of(settings)(*row_of([BOX])))
     height, width = arrays["content"]
     box = arrays["gt_boxes"][:1]
@@ -268,24 +270,13 @@ def test_augmentation_changes_no_draw_of_the_samplers():
 
 
 @pytest.fixture()
-def split(tiny_coco, tmp_path) -> Split:
-    paths = split_paths(
-        form="coco",
-        split="train2017",
-        coco_root=str(tiny_coco),
-        instance_set="annotations/instances_{}.json",
-        anno_path="",
-        image_dir="",
-        mindrecord_dir=str(tmp_path / "records"),
-        default_folder="",
-        prefix="train",
-    )
-    return open_split(paths, None, num_shards=2)
+def split(tiny_coco) -> Split:
+    return open_coco(tiny_coco)
 
 
-def source_of(split, workers=1, multiprocessing=False, seed=1, keep_empty=True) -> DetectionSource:
+def source_of(split, workers=1, multiprocessing=False, seed=1) -> DetectionSource:
     sample = sample_of(LIVELY, seed=seed)
-    rows = split.training_rows(keep_empty)
+    rows = split.training_rows(keep_empty=True)
     return DetectionSource(split.records, rows, ShardedEpochs(len(rows), 2, seed), sample, workers, multiprocessing)
 
 
@@ -324,9 +315,3 @@ def test_a_resumed_epoch_goes_on_as_if_nothing_had_happened(split):
     whole = list(source_of(split).batches(4))
     assert is_same(whole[1:], list(source_of(split).batches(4, start_step=1)))
     assert list(source_of(split).batches(4, start_step=3)) == []
-
-
-def test_images_without_boxes_count_unless_left_out(split):
-    """Images 0 and 3 of the six have none."""
-    assert source_of(split).steps_per_epoch == 3
-    assert source_of(split, keep_empty=False).steps_per_epoch == 2

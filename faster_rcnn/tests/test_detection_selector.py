@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from faster_rcnn.src.FasterRcnn.detection_selector import DetectionRule, DetectionSelector
-from faster_rcnn.tests.two_stage_reference import InGraph, decode, greedy_nms
+from faster_rcnn.tests.two_stage_reference import decode, greedy_nms
+from utils.detection.tests.in_graph import InGraph
 
 STDS = (0.1, 0.1, 0.2, 0.2)
 META = [100.0, 160.0, 0.5, 0.5]  # an original of 160 x 100 pixels, seen in 80 x 50
@@ -26,16 +27,16 @@ def _reference(rois, is_valid, logits, deltas, meta, rule):
     kept = []
     for label in range(deltas.shape[1]):
         own = [pair for pair in pairs if pair[1] == label]
-        kept += [own[index] for index in greedy_nms([pair[2] for pair in own], rule.nms_iou)]
-    return sorted(kept, key=lambda pair: -pair[0])[: rule.max_detections]
+        kept += [own[index] for index in greedy_nms([pair[2] for pair in own], rule.nms_threshold)]
+    return sorted(kept, key=lambda pair: -pair[0])[: rule.max_boxes]
 
 
 @pytest.mark.parametrize(
     "rule",
     [
-        DetectionRule(max_detections=10),
-        DetectionRule(min_score=0.2, candidates=15, max_detections=10),
-        DetectionRule(min_score=0.0, nms_iou=0.3, max_detections=400),
+        DetectionRule(max_boxes=10),
+        DetectionRule(min_score=0.2, candidates=15, max_boxes=10),
+        DetectionRule(min_score=0.0, nms_threshold=0.3, max_boxes=400),
     ],
 )
 @pytest.mark.parametrize("num_classes", [1, 5])
@@ -53,7 +54,7 @@ def test_equals_the_reference_with_loops(rule, num_classes):
         boxes, scores, labels = selector.run(
             rois, is_valid, logits.reshape(-1, num_classes + 1), deltas.reshape(-1, num_classes, 4), metas
         )
-        assert (boxes.shape, scores.dtype, labels.dtype) == ((2, rule.max_detections, 4), np.float32, np.int32)
+        assert (boxes.shape, scores.dtype, labels.dtype) == ((2, rule.max_boxes, 4), np.float32, np.int32)
         for image in range(2):
             expected = _reference(
                 rois[image], is_valid[image], logits[image], deltas[image], metas[image].tolist(), rule
@@ -68,7 +69,7 @@ def test_equals_the_reference_with_loops(rule, num_classes):
 @pytest.fixture(scope="module")
 def selector():
     """Of two classes and three slots, for two proposals of one image."""
-    return InGraph(DetectionSelector(DetectionRule(max_detections=3), 2))
+    return InGraph(DetectionSelector(DetectionRule(max_boxes=3), 2))
 
 
 def _detections(selector, boxes, probabilities):
@@ -102,6 +103,6 @@ def test_boxes_without_area_in_the_image_are_dropped(selector):
 def test_labels_above_255():
     probabilities = np.full((1, 401), 1e-6)
     probabilities[0, 399] = 0.9
-    selector = InGraph(DetectionSelector(DetectionRule(max_detections=2), 400))
+    selector = InGraph(DetectionSelector(DetectionRule(max_boxes=2), 400))
     _, _, labels = _detections(selector, [[0, 0, 10, 10]], probabilities)
     assert labels[0].tolist() == [399, 0]

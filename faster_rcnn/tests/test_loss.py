@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from faster_rcnn.src.FasterRcnn.loss import RcnnLoss, RpnLoss, num_sampled
-from faster_rcnn.tests.two_stage_reference import InGraph
+from utils.detection.tests.in_graph import InGraph
 
 
 def _with_gradients(loss):

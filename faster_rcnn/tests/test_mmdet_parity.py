@@ -74,7 +74,7 @@ def test_final_detections(tiny):
             rpn_threshold=0.6,
             score_threshold=0.2,
             threshold=0.4,
-            max_detections=40,
+            max_boxes=40,
         )
     for image, (boxes, scores, labels) in enumerate(expected):
         assert len(labels) > 20

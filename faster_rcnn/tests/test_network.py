@@ -7,16 +7,14 @@ import numpy as np
 import pytest
 from mindspore import nn, ops
 
-from faster_rcnn.src.FasterRcnn.anchor_generator import anchors_per_level, cell_anchors, level_sizes, make_anchors
 from faster_rcnn.src.FasterRcnn.fpn_neck import FpnNeck
-from faster_rcnn.src.FasterRcnn.layers import NormSettings, PaddedPool
 from faster_rcnn.src.FasterRcnn.rcnn import Rcnn
-from faster_rcnn.src.FasterRcnn.res2net import RES2NET_LAYERS, Res2Net
+from faster_rcnn.src.FasterRcnn.res2net import Res2Net
 from faster_rcnn.src.FasterRcnn.rpn import Rpn
+from faster_rcnn.src.variants import RES2NET_LAYERS
 from utils.cpu_kernels.operators import stock_operators
-from utils.model_utils.errors import BadValueError
+from utils.detection.layers import FROZEN, NormSettings
 
-STRIDES = (4, 8, 16, 32, 64)
 TINY = {"layers": (1, 2, 1, 1), "width": 8, "base_width": 6}
 CHANNELS, FC_CHANNELS, ROI_SIZE, CLASSES = 16, 24, 3, 5
 
@@ -63,7 +61,9 @@ class WithGradients(nn.Cell):
 
 
 def _full(name, frozen_stages=1):
-    return Dense(Res2Net(RES2NET_LAYERS[name], norm=NormSettings(), frozen_stages=frozen_stages), 256, 1024, 7, 80)
+    return Dense(
+        Res2Net(RES2NET_LAYERS[name], norm=NormSettings(FROZEN), frozen_stages=frozen_stages), 256, 1024, 7, 80
+    )
 
 
 def _tiny(statistics="frozen", **options):
@@ -157,50 +157,9 @@ def test_parameter_counts_of_the_deeper_backbones(name, weights, trainable):
 
     152's figure is PyTorch's formulation counted, and 77,490,504 with neck, RPN and head.
     """
-    backbone = Res2Net(RES2NET_LAYERS[name], norm=NormSettings())
+    backbone = Res2Net(RES2NET_LAYERS[name], norm=NormSettings(FROZEN))
     assert _count(backbone) == weights
     assert sum(parameter.size for parameter in backbone.trainable_params()) == trainable
-
-
-def test_anchors_of_a_cell():
-    """Stride 4, scale 8: the square has side 32; ratio 1/2 is 32 * sqrt 2 = 45.25 wide and 22.63 high."""
-    np.testing.assert_allclose(
-        cell_anchors(4, (8,), (0.5, 1.0, 2.0)),
-        [
-            [-22.627417, -11.3137085, 22.627417, 11.3137085],
-            [-16, -16, 16, 16],
-            [-11.3137085, -22.627417, 11.3137085, 22.627417],
-        ],
-        rtol=1e-6,
-    )
-
-
-def test_scales_run_within_ratios():
-    np.testing.assert_allclose(
-        cell_anchors(2, (1, 3), (1.0, 4.0)),
-        [
-            [-1, -1, 1, 1],
-            [-3, -3, 3, 3],
-            [-0.5, -2, 0.5, 2],
-            [-1.5, -6, 1.5, 6],
-        ],
-    )
-
-
-def test_anchors_run_over_levels_rows_columns():
-    """96x160: P5 has 3x5 cells, P6 2x3. The third anchor of P5's cell in row 1, column 2 is centred at (64, 32)."""
-    anchors = make_anchors(96, 160, STRIDES, (8,), (0.5, 1.0, 2.0))
-    counts = anchors_per_level(96, 160, STRIDES, 3)
-    assert level_sizes(96, 160, STRIDES) == ((24, 40), (12, 20), (6, 10), (3, 5), (2, 3))
-    assert counts == (2880, 720, 180, 45, 18)
-    assert anchors.shape == (3843, 4)
-    assert anchors.dtype == np.float32
-    third = anchors[2880 + 720 + 180 + 3 * (1 * 5 + 2) + 2]
-    np.testing.assert_allclose(third, [64 - 90.509668, 32 - 181.019336, 64 + 90.509668, 32 + 181.019336], rtol=1e-6)
-
-
-def test_documented_number_of_anchors():
-    assert len(make_anchors(768, 1280, STRIDES, (8,), (0.5, 1.0, 2.0))) == 245_520
 
 
 def test_pytorch_formulation_has_the_counts_of_152():
@@ -302,24 +261,10 @@ def test_nothing_flows_back_into_frozen_stages_and_their_statistics_stay():
         assert np.array_equal(before[parameter.name], parameter.asnumpy()) != moves, parameter.name
 
 
-@pytest.mark.parametrize("stride", [1, 2])
-def test_padded_average_counts_the_zeros(stride):
-    """In the corner of a map of ones, four of nine values are ones."""
-    result = PaddedPool(nn.AvgPool2d, stride)(ops.ones((1, 1, 4, 4), ms.float32)).asnumpy()[0, 0]
-    assert result.shape == (4 // stride, 4 // stride)
-    np.testing.assert_allclose(result[0, 0], 4 / 9, rtol=1e-6)
-    np.testing.assert_allclose(result[-1, -1], 4 / 9 if stride == 1 else 1, rtol=1e-6)
-
-
-def test_padded_maximum_by_hand():
-    feature = ops.arange(16).astype(ms.float32).reshape(1, 1, 4, 4)
-    assert PaddedPool(nn.MaxPool2d, 2)(feature).asnumpy()[0, 0].tolist() == [[5, 7], [13, 15]]
-
-
 def test_first_weights():
     """He: deviation sqrt(2 / (outputs * 9)); Xavier: at most sqrt(6 / (inputs + outputs)), of places each."""
     ms.set_seed(1)
-    network = Dense(Res2Net((1, 1, 1, 1), norm=NormSettings(), frozen_stages=0), 256, 64, 7, 80)
+    network = Dense(Res2Net((1, 1, 1, 1), norm=NormSettings(FROZEN), frozen_stages=0), 256, 64, 7, 80)
     values = {parameter.name: parameter.asnumpy() for parameter in network.get_parameters()}
     for name, deviation in (
         ("backbone.stages.3.0.splits.1.conv.weight", (2 / (208 * 9)) ** 0.5),
@@ -341,8 +286,3 @@ def test_first_weights():
             assert not value.any(), name
         if name.endswith("gamma"):
             assert (value == (0 if "expand" in name else 1)).all(), name
-
-
-def test_unknown_statistics_are_refused():
-    with pytest.raises(BadValueError, match="norm statistics are 'moving', wanted 'frozen' or 'trained'"):
-        NormSettings("moving")

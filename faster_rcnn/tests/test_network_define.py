@@ -5,14 +5,12 @@ import numpy as np
 import pytest
 from mindspore import nn, ops
 
-from faster_rcnn.src.dataset import AugmentSettings, TrainingSample
-from faster_rcnn.src.FasterRcnn.anchor_generator import anchors_per_level, make_anchors
+from faster_rcnn.src.dataset import ExpandSettings, TrainingSample
 from faster_rcnn.src.FasterRcnn.bbox_assign_sample import RpnRule, assign_and_sample
 from faster_rcnn.src.FasterRcnn.bbox_assign_sample_stage2 import RoiSampler
 from faster_rcnn.src.FasterRcnn.detection_selector import DetectionRule
 from faster_rcnn.src.FasterRcnn.faster_rcnn_res2net import FasterRcnnRes2net
 from faster_rcnn.src.FasterRcnn.fpn_neck import FpnNeck
-from faster_rcnn.src.FasterRcnn.layers import NormSettings
 from faster_rcnn.src.FasterRcnn.loss import RcnnLoss, RpnLoss
 from faster_rcnn.src.FasterRcnn.proposal_generator import ProposalGenerator
 from faster_rcnn.src.FasterRcnn.rcnn import Rcnn
@@ -20,7 +18,9 @@ from faster_rcnn.src.FasterRcnn.res2net import Res2Net
 from faster_rcnn.src.FasterRcnn.roi_align import RoiExtractor
 from faster_rcnn.src.FasterRcnn.rpn import Rpn
 from faster_rcnn.src.network_define import FasterRcnnInference, FasterRcnnTraining
+from utils.detection.anchors import anchors_per_level, make_anchors
 from utils.detection.inputs import InputSettings
+from utils.detection.layers import NormSettings
 
 HEIGHT, WIDTH, STRIDES, CLASSES, PROPOSALS, SLOTS = 64, 96, (4, 8, 16, 32, 64), 2, 30, 4
 ANCHORS = make_anchors(HEIGHT, WIDTH, STRIDES, (4,), (0.5, 1.0, 2.0))
@@ -152,7 +152,7 @@ def test_an_image_without_targets_adds_nothing(step):
     """
     sample = TrainingSample(
         InputSettings(HEIGHT, WIDTH, (0,) * 3, (1,) * 3, True),
-        AugmentSettings(),
+        ExpandSettings(),
         ANCHORS,
         RpnRule(32, 16),
         SLOTS,
@@ -176,7 +176,7 @@ def test_an_image_without_targets_adds_nothing(step):
 
 def test_detections_lie_within_the_originals_and_images_of_a_batch_do_not_mix(network):
     """Originals of 96 x 144 and 40 x 60 pixels, the second one enlarged by 1.6 and padded on no side."""
-    rule = DetectionRule(min_score=0.01, candidates=60, max_detections=12)
+    rule = DetectionRule(min_score=0.01, candidates=60, max_boxes=12)
     inference = FasterRcnnInference(network, _proposal_generator(), RoiExtractor(), rule).set_train(False)
     images = np.random.default_rng(5).normal(size=(2, 3, HEIGHT, WIDTH)).astype(np.float32)
     metas = np.asarray([[96, 144, 64 / 96, 64 / 96], [40, 60, 1.6, 1.6]], np.float32)

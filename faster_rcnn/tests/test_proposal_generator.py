@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from faster_rcnn.src.FasterRcnn.proposal_generator import ProposalGenerator
-from faster_rcnn.tests.two_stage_reference import InGraph, decode, greedy_nms
+from faster_rcnn.tests.two_stage_reference import decode, greedy_nms
+from utils.detection.tests.in_graph import InGraph
 
 COUNTS = (60, 20, 6)
 

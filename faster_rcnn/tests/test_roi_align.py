@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from faster_rcnn.src.FasterRcnn.roi_align import RoiExtractor
-from faster_rcnn.tests.two_stage_reference import InGraph
+from utils.detection.tests.in_graph import InGraph
 
 SIDES = (1, 55, 111, 112, 113, 223, 224, 447, 448, 500)
 

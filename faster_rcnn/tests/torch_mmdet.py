@@ -131,7 +131,7 @@ def detect(
     rpn_threshold,
     score_threshold,
     threshold,
-    max_detections,
+    max_boxes,
 ):
     """Detections of each image as predict of MMDetection v3 gives them: boxes [D, 4], scores [D] and labels [D].
 
@@ -155,7 +155,7 @@ def detect(
         boxes = decode(rois[:, None], offsets, content, RCNN_STDS) / scale
         roi, label = torch.nonzero(scores > score_threshold, as_tuple=True)
         boxes, scores = boxes[roi, label], scores[roi, label]
-        kept = suppressed(boxes, scores, label, threshold)[:max_detections]
+        kept = suppressed(boxes, scores, label, threshold)[:max_boxes]
         found.append((boxes[kept], scores[kept], label[kept]))
     return found
 

@@ -21,15 +21,15 @@ class AssignmentRule:
 
     Attributes:
         num_classes: foreground classes; also the label of background.
-        positive_iou: lowest IoU of an ordinary positive.
-        negative_iou: IoU below which an anchor is background; equal to `positive_iou` for no band of ignored anchors.
-        crowd_ioa: share of an anchor's area inside a crowd region from which on it is ignored.
+        pos_iou: lowest IoU of an ordinary positive.
+        neg_iou: IoU below which an anchor is background; equal to `pos_iou` for no band of ignored anchors.
+        crowd_ignore_ioa: share of an anchor's area inside a crowd region from which on it is ignored.
     """
 
     num_classes: int
-    positive_iou: float = 0.5
-    negative_iou: float = 0.5
-    crowd_ioa: float = 0.5
+    pos_iou: float = 0.5
+    neg_iou: float = 0.5
+    crowd_ignore_ioa: float = 0.5
 
 
 def assign_anchors(
@@ -37,10 +37,10 @@ def assign_anchors(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Gives each anchor a class and a regression target (Lin et al. 2017, section 4; MMDetection MaxIoUAssigner).
 
-    An anchor is positive for the box with which its IoU is highest if that IoU is at least `positive_iou`. The
+    An anchor is positive for the box with which its IoU is highest if that IoU is at least `pos_iou`. The
     anchors with the highest IoU of a box are positive for that box whatever the value, as long as they touch it, so
-    that every box is learned; of several boxes that claim one anchor the last gets it. Below `negative_iou` an anchor
-    is background. In between, and where crowd regions cover `crowd_ioa` of an anchor that is not positive, it is
+    that every box is learned; of several boxes that claim one anchor the last gets it. Below `neg_iou` an anchor
+    is background. In between, and where crowd regions cover `crowd_ignore_ioa` of an anchor that is not positive, it is
     ignored.
 
     Args:
@@ -58,26 +58,26 @@ def assign_anchors(
     deltas = np.zeros((len(anchors), 4), np.float32)
     if is_crowd.any():
         crowd_share = pairwise_intersection(boxes[is_crowd], anchors) / box_area(anchors)
-        classes[crowd_share.max(axis=0) >= rule.crowd_ioa] = IGNORED
+        classes[crowd_share.max(axis=0) >= rule.crowd_ignore_ioa] = IGNORED
     boxes, labels = boxes[~is_crowd], labels[~is_crowd]
     if len(boxes) == 0:
         return classes, deltas
 
-    matched, best_iou = _match(anchors, boxes, rule.positive_iou)
+    matched, best_iou = _match(anchors, boxes, rule.pos_iou)
     positive = np.flatnonzero(matched >= 0)
-    classes[best_iou >= rule.negative_iou] = IGNORED
+    classes[best_iou >= rule.neg_iou] = IGNORED
     classes[positive] = labels[matched[positive]]
     deltas[positive] = encode_boxes(boxes[matched[positive]], anchors[positive])
     return classes, deltas
 
 
-def _match(anchors: np.ndarray, boxes: np.ndarray, positive_iou: float) -> tuple[np.ndarray, np.ndarray]:
+def _match(anchors: np.ndarray, boxes: np.ndarray, pos_iou: float) -> tuple[np.ndarray, np.ndarray]:
     """Returns int64[A], the box each anchor is positive for or -1, and float32[A], its highest IoU."""
     shared = pairwise_intersection(boxes, anchors)  # [G, A]
     iou = shared / (box_area(boxes)[:, None] + box_area(anchors) - shared)
     best_box = iou.argmax(axis=0)
     best_iou = np.take_along_axis(iou, best_box[None], axis=0)[0]
-    matched = np.where(best_iou >= positive_iou, best_box, -1)
+    matched = np.where(best_iou >= pos_iou, best_box, -1)
     best_of_box = iou.max(axis=1, keepdims=True)
     claiming_box, claimed_anchor = np.nonzero((iou == best_of_box) & (best_of_box > 0))
     matched[claimed_anchor] = claiming_box  # pairs come box by box: the last box wins

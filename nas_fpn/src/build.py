@@ -1,24 +1,27 @@
 """From the configuration to objects: the one place in src that knows key names."""
 
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import mindspore as ms
 import numpy as np
 
-from utils.cpu_kernels.operators import stock_operators
-from utils.detection.data.class_names import ClassTable, resolve_classes
-from utils.detection.data.splits import Split, open_split, split_paths
+from utils.detection import builders
+from utils.detection.anchors import anchors_per_level, make_anchors, octave_scales
+from utils.detection.augment import AugmentSettings
+from utils.detection.data.class_names import ClassTable
+from utils.detection.data.splits import Split
 from utils.detection.data.training_source import DetectionSource
 from utils.detection.inputs import InputSettings
-from utils.detection.keys import match_num_classes
+from utils.detection.layers import TRAINED, NormSettings
 from utils.detection.results.evaluation import DetectionEvaluator
 from utils.detection.results.picture_detector import PictureDetector
-from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
-from utils.exporting.export import ExportedModel, input_shape, share_weights
-from utils.model_utils.device_adapter import clamp_workers
+from utils.exporting.description import ModelDescription, TensorDescription
+from utils.exporting.export import ExportedModel, input_shape
 from utils.model_utils.errors import BadValueError
 from utils.model_utils.workers import ALONE, Workers
-from utils.sharding import ShardedEpochs
+from utils.training.assembly import shard_epochs
 from utils.training.checkpoints.checkpoint import load_weights
 from utils.training.checkpoints.checkpoint_info import read_checkpoint_info
 from utils.training.schedules import WarmUp, cosine_schedule, step_schedule
@@ -27,11 +30,9 @@ from utils.training.step.precision import LossScaler, apply_amp
 from utils.training.step.train_step import TrainStep
 
 from .assignment import AssignmentRule
-from .box_utils import anchors_per_level, make_anchors
 from .config import NasFpnConfig
-from .dataset import AugmentSettings, TrainingSample
+from .dataset import TrainingSample
 from .detect import NasFpnDetector
-from .layers import TRAINED, NormSettings
 from .loss import RetinaNetLoss
 from .lr_schedule import five_stage_schedule
 from .nasfpn import NasFpn
@@ -39,6 +40,7 @@ from .postprocess import SelectionRule
 from .resnet import ResNet
 from .retinahead import RetinaHead
 from .retinanet_nasfpn import RetinaNetInference, RetinaNetNasFpn, RetinaNetTraining
+from .variants import STRIDES
 
 SUITE = "nas_fpn"
 MINDRECORD_FOLDER = "NASFPN_MINDRECORD"  # in coco_root, where mindrecord_dir is not given
@@ -67,9 +69,8 @@ def build_network(config: NasFpnConfig, num_classes: int) -> RetinaNetNasFpn:
 
 def build_anchors(config: NasFpnConfig) -> np.ndarray:
     """Makes the anchors of the configured input size, float32[A, 4]."""
-    return make_anchors(
-        *config.img_shape, config.anchor_base_scale, config.anchor_scales_per_octave, config.anchor_ratios
-    )
+    scales = octave_scales(config.anchor_base_scale, config.anchor_scales_per_octave)
+    return make_anchors(*config.img_shape, STRIDES, scales, config.anchor_ratios)
 
 
 def build_inference(config: NasFpnConfig, network: RetinaNetNasFpn) -> RetinaNetInference:
@@ -175,9 +176,9 @@ def build_training_source(config: NasFpnConfig, split: Split, workers: Workers =
     """Builds the batches that a worker of a run trains on."""
     rule = AssignmentRule(
         num_classes=len(split.records.class_names) + config.unused_class_outputs,
-        positive_iou=config.match_threshold,
-        negative_iou=config.match_threshold if config.neg_iou_threshold is None else config.neg_iou_threshold,
-        crowd_ioa=config.crowd_ignore_ioa,
+        pos_iou=config.match_threshold,
+        neg_iou=config.match_threshold if config.neg_iou_threshold is None else config.neg_iou_threshold,
+        crowd_ignore_ioa=config.crowd_ignore_ioa,
     )
     smallest, largest = config.scale_range
     largest = largest if config.crop else min(largest, 1.0)  # at 1 the whole picture just fits: nothing is cut off
@@ -194,37 +195,28 @@ def build_training_source(config: NasFpnConfig, split: Split, workers: Workers =
         augmentation=augmentation,
         anchors=build_anchors(config),
         rule=rule,
-        max_boxes=config.num_gts,
+        num_gts=config.num_gts,
         seed=config.seed,
-        epoch=1,
     )
     rows = split.training_rows(config.keep_empty_images)
-    epochs = ShardedEpochs(
-        num_images=len(rows),
-        batch_size=config.batch_size,
-        seed=config.seed,
-        accumulate_steps=config.accumulate_steps,
-        workers=workers,
-        drop_remainder=config.drop_remainder,
-    )
-    return DetectionSource(
-        records=split.records,
-        rows=rows,
-        epochs=epochs,
-        sample=sample,
-        num_loaders=clamp_workers(config.num_parallel_workers),
-        multiprocessing=config.python_multiprocessing,
+    return builders.training_source(
+        split,
+        rows,
+        shard_epochs(config, len(rows), workers),
+        sample,
+        num_parallel_workers=config.num_parallel_workers,
+        python_multiprocessing=config.python_multiprocessing,
     )
 
 
 def build_selection_rule(config: NasFpnConfig) -> SelectionRule:
     """Returns the thresholds and limits of detections."""
     return SelectionRule(
-        anchors_per_level=anchors_per_level(*config.img_shape, config.anchors_per_cell),
         min_score=config.min_score,
-        candidates_per_level=config.nms_pre,
-        nms_iou=config.nms_threshold,
-        max_detections=config.max_boxes,
+        nms_threshold=config.nms_threshold,
+        nms_pre=config.nms_pre,
+        max_boxes=config.max_boxes,
+        anchors_per_level=anchors_per_level(*config.img_shape, STRIDES, config.anchors_per_cell),
     )
 
 
@@ -237,13 +229,12 @@ def build_evaluator(
     config: NasFpnConfig, network: RetinaNetNasFpn, split: Split, workers: Workers = ALONE
 ) -> DetectionEvaluator:
     """Builds what evaluates the detector on a split, each worker its share."""
-    return DetectionEvaluator(
-        detector=build_detector(config, network),
-        records=split.records,
-        ground_truth=split.ground_truth,
-        inputs=input_settings(config),
-        batch_size=min(EVALUATION_BATCH_SIZE, split.records.num_images),
-        num_loaders=clamp_workers(config.num_parallel_workers),
+    return builders.evaluator(
+        build_detector(config, network),
+        split,
+        input_settings(config),
+        batch_size=EVALUATION_BATCH_SIZE,
+        num_parallel_workers=config.num_parallel_workers,
         picture_min_score=config.picture_min_score,
         workers=workers,
     )
@@ -264,35 +255,30 @@ def load_detector(config: NasFpnConfig, checkpoint: Path) -> tuple[RetinaNetNasF
             f"'{checkpoint}' has {anchors} anchors per cell and {count} classes beside unused ones, the configuration "
             f"has {config.anchors_per_cell} anchors: give the --config_path that it was trained with"
         )
-    classes = resolve_classes(
+    return builders.load_detector(
+        info,
         count,
-        checkpoint,
-        stored_names=info.class_names,
-        stored_ids=info.category_ids,
-        configured_names=config.coco_classes,
+        partial(build_network, config),
+        suite=SUITE,
+        num_classes=config.num_classes,
+        coco_classes=config.coco_classes,
     )
-    network = build_network(config, match_num_classes(config.num_classes, classes.names, str(checkpoint)))
-    load_weights(network, checkpoint, suite=SUITE)
-    return network, classes
 
 
 def build_picture_detector(config: NasFpnConfig, network: RetinaNetNasFpn, num_pictures: int) -> PictureDetector:
     """Builds what detects in image files."""
-    return PictureDetector(
-        detector=build_detector(config, network),
-        inputs=input_settings(config),
-        batch_size=min(EVALUATION_BATCH_SIZE, num_pictures),
-        workers=clamp_workers(config.num_parallel_workers),
+    return builders.picture_detector(
+        build_detector(config, network),
+        input_settings(config),
+        num_pictures=num_pictures,
+        batch_size=EVALUATION_BATCH_SIZE,
+        num_parallel_workers=config.num_parallel_workers,
     )
 
 
 def build_export(config: NasFpnConfig, network: RetinaNetNasFpn, num_classes: int) -> RetinaNetInference:
     """Builds the detector of MindSpore's own operators, the only ones a file can hold, with `network`'s weights."""
-    with stock_operators():
-        portable = build_network(config, num_classes)
-        inference = build_inference(config, portable)
-    share_weights(network, portable)
-    return inference
+    return builders.portable(network, partial(build_network, config, num_classes), partial(build_inference, config))
 
 
 def input_description(config: NasFpnConfig) -> TensorDescription:
@@ -302,31 +288,13 @@ def input_description(config: NasFpnConfig) -> TensorDescription:
 
 def describe_model(config: NasFpnConfig, classes: ClassTable, model: ExportedModel) -> ModelDescription:
     """Describes an exported detector for programs that run it."""
-    rule = build_selection_rule(config)
-    return ModelDescription(
-        suite=SUITE,
-        file=model.file.name,
-        file_format=model.file_format,
-        inputs=(input_description(config),),
-        outputs=model.outputs,
-        preprocessing=Preprocessing(
-            channel_order="RGB",
-            resize="keep_ratio",
-            height=config.img_shape[0],
-            width=config.img_shape[1],
-            mean=config.img_norm_mean,
-            std=config.img_norm_std,
-            padding="bottom_right",
-        ),
-        class_names=classes.names,
-        category_ids=classes.category_ids,
-        postprocessing={
-            "min_score": rule.min_score,
-            "nms_threshold": rule.nms_iou,
-            "nms_pre": rule.candidates_per_level,
-            "max_boxes": rule.max_detections,
-            "anchors_per_level": list(rule.anchors_per_level),
-        },
+    return builders.describe_detector(
+        SUITE,
+        model,
+        classes,
+        input_settings(config),
+        tensors=(input_description(config),),
+        postprocessing=asdict(build_selection_rule(config)),
     )
 
 
@@ -341,21 +309,10 @@ def open_configured_split(
         form: form of the annotations instead of the key `dataset`.
         prefix: name of the MindRecord files instead of the configured one.
     """
-    paths = split_paths(
-        form=form or config.dataset,
-        split=config.train_data_type if is_training else config.val_data_type,
-        coco_root=config.coco_root,
-        instance_set=config.instance_set,
-        anno_path=config.anno_path,
-        image_dir=config.image_dir,
-        mindrecord_dir=config.mindrecord_dir,
-        default_folder=MINDRECORD_FOLDER,
-        prefix=prefix or (config.prefix if is_training else config.eval_prefix),
-    )
-    return open_split(paths, config.coco_classes)
+    values = builders.values_of(builders.SplitValues, config)
+    return builders.open_detection_split(values, MINDRECORD_FOLDER, is_training=is_training, form=form, prefix=prefix)
 
 
 def num_classes(config: NasFpnConfig, split: Split) -> int:
     """Returns the number of foreground classes of a split after checking `num_classes` against it."""
-    source = split.annotation_file or split.records.files[0]
-    return match_num_classes(config.num_classes, split.records.class_names, str(source))
+    return builders.count_classes(config.num_classes, split)

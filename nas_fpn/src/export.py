@@ -1,12 +1,10 @@
 """The export command: checkpoint in; model file, compared with the network, and its description out."""
 
-from pathlib import Path
-
 from utils.exporting.description import write_description
 from utils.exporting.export import choose_format, export_network, format_exported
+from utils.exporting.files import export_path
 from utils.model_utils.config.loading import require
 from utils.model_utils.device_adapter import set_up_device
-from utils.model_utils.files import make_writable_folder
 from utils.model_utils.moxing_adapter import open_job
 from utils.training.record.logging_setup import set_up_logging
 
@@ -23,8 +21,7 @@ def export(config: NasFpnConfig) -> None:
     set_up_logging()
     with open_job(config) as folder:
         checkpoint = require(config, "checkpoint_path", "file")
-        path = Path(folder, config.file_name).expanduser()
-        make_writable_folder(path.parent, "--file_name")
+        path = export_path(folder, config.file_name)
         device = set_up_device(config.device_target, config.device_id, seed=config.seed)
         file_format = choose_format(config.file_format, device.target)
         network, classes = build.load_detector(config, checkpoint)

@@ -1,8 +1,6 @@
 """The inference command: pictures and a checkpoint in; pictures with boxes and detections.json out."""
 
-import logging
-
-from utils.detection.results.inference import DETECTIONS_FILE, find_pictures, format_summary, run
+from utils.detection.results.inference import find_pictures, infer_pictures
 from utils.model_utils.config.loading import require
 from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.moxing_adapter import open_job
@@ -10,8 +8,6 @@ from utils.training.record.logging_setup import set_up_logging
 
 from . import build
 from .config import NasFpnConfig
-
-logger = logging.getLogger(__name__)
 
 
 def infer(config: NasFpnConfig) -> None:
@@ -26,8 +22,5 @@ def infer(config: NasFpnConfig) -> None:
         files = find_pictures(require(config, "image_path"), folder)
         set_up_device(config.device_target, config.device_id, seed=config.seed)
         network, classes = build.load_detector(config, checkpoint)
-        logger.info("%d pictures, %d classes: %s", len(files), len(classes.names), ", ".join(classes.names))
         detector = build.build_picture_detector(config, network, len(files))
-        summary = run(detector, files, folder, classes, config.picture_min_score)
-        print(format_summary(summary))
-        print(f"pictures and {DETECTIONS_FILE} are in {folder}")
+        infer_pictures(detector, files, folder, classes, config.picture_min_score)

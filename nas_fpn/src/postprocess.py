@@ -14,18 +14,18 @@ class SelectionRule:
     """Which candidates become detections.
 
     Attributes:
-        anchors_per_level: how many anchors P3 to P7 have.
         min_score: candidates at or below this score are dropped.
-        candidates_per_level: best pairs of anchor and class that are kept on each level before suppression.
-        nms_iou: of two boxes of one class with a higher IoU the weaker is dropped.
-        max_detections: detections kept in an image.
+        nms_threshold: of two boxes of one class with a higher IoU the weaker is dropped.
+        nms_pre: best pairs of anchor and class that are kept on each level before suppression.
+        max_boxes: detections kept in an image.
+        anchors_per_level: how many anchors P3 to P7 have.
     """
 
-    anchors_per_level: tuple[int, ...]
     min_score: float
-    candidates_per_level: int
-    nms_iou: float
-    max_detections: int
+    nms_threshold: float
+    nms_pre: int
+    max_boxes: int
+    anchors_per_level: tuple[int, ...]
 
 
 def select_detections(
@@ -47,7 +47,7 @@ def select_detections(
     original = np.clip(original, 0, np.asarray([width, height, width, height], np.float32))
     has_area = np.all(original[:, 2:] > original[:, :2], axis=1)
     original, score, label = original[has_area], score[has_area], label[has_area]
-    kept = suppress(original, score, label, rule.nms_iou)[: rule.max_detections]
+    kept = suppress(original, score, label, rule.nms_threshold)[: rule.max_boxes]
     return Detections(original[kept], score[kept], label[kept].astype(np.int32))
 
 
@@ -56,7 +56,7 @@ def _candidates(scores: np.ndarray, rule: SelectionRule) -> tuple[np.ndarray, np
     flat, num_classes = scores.ravel(), scores.shape[1]
     borders = np.cumsum((0, *rule.anchors_per_level)) * num_classes
     chosen = [
-        first + best_above(flat[first:last], rule.min_score, rule.candidates_per_level)
+        first + best_above(flat[first:last], rule.min_score, rule.nms_pre)
         for first, last in itertools.pairwise(borders)
     ]
     return np.divmod(np.concatenate(chosen), num_classes)

@@ -34,11 +34,11 @@ def selection(description: ModelDescription) -> Select:
         BadValueError: one is missing.
     """
     rule = SelectionRule(
-        anchors_per_level=tuple(threshold(description, "anchors_per_level")),
         min_score=threshold(description, "min_score"),
-        candidates_per_level=threshold(description, "nms_pre"),
-        nms_iou=threshold(description, "nms_threshold"),
-        max_detections=threshold(description, "max_boxes"),
+        nms_threshold=threshold(description, "nms_threshold"),
+        nms_pre=threshold(description, "nms_pre"),
+        max_boxes=threshold(description, "max_boxes"),
+        anchors_per_level=tuple(threshold(description, "anchors_per_level")),
     )
 
     def select(image: ResultImage, outputs: list[np.ndarray]) -> Detections:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from nas_fpn.src.assignment import IGNORED, AssignmentRule, assign_anchors
 
-RULE = AssignmentRule(num_classes=3, positive_iou=0.5, negative_iou=0.4, crowd_ioa=0.5)
+RULE = AssignmentRule(num_classes=3, pos_iou=0.5, neg_iou=0.4, crowd_ignore_ioa=0.5)
 BACKGROUND = 3
 
 

@@ -10,9 +10,11 @@ from PIL import Image
 
 from nas_fpn.src import build
 from nas_fpn.src.assignment import AssignmentRule
-from nas_fpn.src.box_utils import make_anchors
 from nas_fpn.src.config import load
-from nas_fpn.src.dataset import AugmentSettings, TrainingSample
+from nas_fpn.src.dataset import TrainingSample
+from nas_fpn.src.variants import STRIDES
+from utils.detection.anchors import make_anchors, octave_scales
+from utils.detection.augment import AugmentSettings
 from utils.detection.data.training_source import DetectionSource
 from utils.detection.inputs import InputSettings
 from utils.model_utils.errors import BadValueError, MissingPathError, UserError
@@ -53,10 +55,11 @@ def open_training(root: Path | None, *arguments: str, is_training: bool = True):
     return split
 
 
-def batches_of(split, max_boxes: int = 16) -> list[tuple[np.ndarray, ...]]:
+def batches_of(split, num_gts: int = 16) -> list[tuple[np.ndarray, ...]]:
     """Returns the batches of an epoch, every image in one."""
     rule = AssignmentRule(len(split.records.class_names))
-    sample = TrainingSample(INPUTS, AUGMENT, make_anchors(128, 128), rule, max_boxes, 1, 1)
+    anchors = make_anchors(128, 128, STRIDES, octave_scales(4.0, 3), (0.5, 1.0, 2.0))
+    sample = TrainingSample(INPUTS, AUGMENT, anchors, num_gts=num_gts, seed=1, rule=rule)
     rows = split.training_rows(True)
     return list(DetectionSource(split.records, rows, ShardedEpochs(len(rows), 1, 1), sample, 1, False).batches(1))
 
@@ -132,7 +135,7 @@ def test_of_more_boxes_than_num_gts_the_largest_are_learned(tiny_coco):
 
     change(tiny_coco, edit)
     split = open_training(tiny_coco)
-    ((_, classes, _),) = assert_trainable(split, 1, max_boxes=1)
+    ((_, classes, _),) = assert_trainable(split, 1, num_gts=1)
     objects = classes[(classes >= 0) & (classes < 2)]
     assert set(np.unique(objects)) == {split.records.class_names.index("blue")}
 

@@ -6,7 +6,7 @@ import pytest
 
 from nas_fpn.src import build
 from nas_fpn.src.config import load
-from nas_fpn.src.merge_cells import AttentionMerge
+from nas_fpn.src.nasfpn import AttentionMerge
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.long_run]
 SIZE = "--img_shape=[128,128]"

@@ -13,10 +13,11 @@ import pytest
 from PIL import Image
 
 from nas_fpn.src import build
-from nas_fpn.src.box_utils import make_anchors
 from nas_fpn.src.config import load
 from nas_fpn.src.infer import infer
+from nas_fpn.src.variants import STRIDES
 from nas_fpn.tests.tiny_detector import TINY_NETWORK, write_checkpoint
+from utils.detection.anchors import make_anchors, octave_scales
 from utils.model_utils.device_adapter import DeviceInfo, choose_device
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 
@@ -140,7 +141,7 @@ def test_the_detections_are_the_networks(checkpoint, tmp_path):
     image[:96] = (image[:96] - config.img_norm_mean) / config.img_norm_std
     logits, deltas = network.set_train(False)(ms.Tensor(image.transpose(2, 0, 1)[None]))
     anchor, label = np.unravel_index(np.argmax(logits.asnumpy()[0]), logits.shape[1:])
-    x1, y1, x2, y2 = make_anchors(128, 128, 3.0)[anchor].astype(np.float64)
+    x1, y1, x2, y2 = make_anchors(128, 128, STRIDES, octave_scales(3.0, 3), (0.5, 1.0, 2.0))[anchor].astype(np.float64)
     dx, dy, dw, dh = deltas.asnumpy()[0, anchor].astype(np.float64)
     centre = np.array([(x1 + x2) / 2 + dx * (x2 - x1), (y1 + y2) / 2 + dy * (y2 - y1)])
     half = np.array([(x2 - x1) * np.exp(dw), (y2 - y1) * np.exp(dh)]) / 2

@@ -5,12 +5,11 @@ import numpy as np
 import pytest
 from mindspore import nn
 
-from nas_fpn.src.layers import NormSettings, StemMaxPool
 from nas_fpn.src.nasfpn import NasFpn, output_features, unconsumed_inputs
 from nas_fpn.src.resnet import ResNet
 from nas_fpn.src.retinahead import RetinaHead
 from nas_fpn.src.retinanet_nasfpn import RetinaNetNasFpn
-from utils.model_utils.errors import BadValueError
+from utils.detection.layers import FROZEN, TRAINED, NormSettings
 
 LAYERS, WIDTH, CHANNELS, STACKS, CONVS, CLASSES = (1, 2, 1, 1), 8, 16, 2, 2, 3
 
@@ -21,7 +20,7 @@ def _graph_mode():
 
 
 def _network(layers, width, channels, stacks, convs, classes):
-    norm = NormSettings()
+    norm = NormSettings(TRAINED)
     neck = NasFpn((width * 8, width * 16, width * 32), channels, stacks, norm)
     return RetinaNetNasFpn(ResNet(layers, width, norm), neck, RetinaHead(channels, channels, convs, 9, classes, norm))
 
@@ -59,7 +58,7 @@ def test_the_table_adds_p5_and_p7_and_ends_in_each_level():
 
 
 def test_frozen_stages_do_not_train():
-    network = ResNet((1, 1, 1, 1), 8, NormSettings(), frozen_stages=1)
+    network = ResNet((1, 1, 1, 1), 8, NormSettings(TRAINED), frozen_stages=1)
     names = [parameter.name for parameter in network.trainable_params()]
     assert not any(name.startswith(("stem", "stages.0")) for name in names)
     assert any(name.startswith("stages.1") for name in names)
@@ -72,7 +71,7 @@ def test_frozen_stages_do_not_train():
 
 
 def test_frozen_statistics_are_used_and_kept_while_scale_and_shift_train():
-    network = ResNet((1, 1, 1, 1), 8, NormSettings(statistics="frozen"))
+    network = ResNet((1, 1, 1, 1), 8, NormSettings(FROZEN))
     images = ms.Tensor(np.random.default_rng(0).standard_normal((1, 3, 64, 64)).astype(np.float32))
     network.set_train(False)
     evaluated = [feature.asnumpy() for feature in network(images)]
@@ -81,14 +80,6 @@ def test_frozen_statistics_are_used_and_kept_while_scale_and_shift_train():
         np.testing.assert_array_equal(feature.asnumpy(), expected)
     assert not network.stages[3][0].expand.norm.moving_mean.asnumpy().any()
     assert network.stages[3][0].expand.norm.gamma.requires_grad
-    with pytest.raises(BadValueError, match="norm statistics are 'batch', wanted 'frozen' or 'trained'"):
-        NormSettings(statistics="batch")
-
-
-def test_stem_pool_is_the_padded_pool():
-    """3x3 windows with stride 2 and padding 1 over 0..15: maxima 5, 7, 13, 15."""
-    feature = ms.Tensor(np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4))
-    assert StemMaxPool()(feature).asnumpy().ravel().tolist() == [5, 7, 13, 15]
 
 
 class _Gradients(nn.Cell):

@@ -4,9 +4,7 @@ import numpy as np
 
 from nas_fpn.src.postprocess import SelectionRule, select_detections
 
-RULE = SelectionRule(
-    anchors_per_level=(2, 2), min_score=0.1, candidates_per_level=1000, nms_iou=0.5, max_detections=100
-)
+RULE = SelectionRule(anchors_per_level=(2, 2), min_score=0.1, nms_pre=1000, nms_threshold=0.5, max_boxes=100)
 
 
 def test_detections_by_hand():

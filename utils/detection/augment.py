@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from utils.detection.boxes import box_area, box_centers, clip_boxes
+from utils.pixels import jitter_colours
 
 MIN_CROP_SIDE = 1.0  # a clipped box thinner than a pixel says nothing about its object
 
@@ -23,14 +24,46 @@ class PaddedBoxes:
         labels: int32[M], -1 in unused rows.
         is_crowd: bool[M], False in unused rows.
         is_valid: bool[M], the row holds a box.
-        num_cut: how many boxes did not fit.
     """
 
     boxes: np.ndarray
     labels: np.ndarray
     is_crowd: np.ndarray
     is_valid: np.ndarray
-    num_cut: int
+
+
+@dataclass(frozen=True)
+class AugmentSettings:
+    """What training does to an image.
+
+    The four strengths are those of `jitter_colours`.
+
+    Attributes:
+        flip_ratio: probability of a horizontal flip.
+        scale_range: smallest and largest multiple of the size that just fits the input; above 1 a random window is cut.
+        brightness: strength.
+        contrast: strength.
+        saturation: strength.
+        hue: strength.
+    """
+
+    flip_ratio: float = 0.5
+    scale_range: tuple[float, float] = (1.0, 1.0)
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+
+    def change_colours(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Changes the colours of uint8[H, W, 3] RGB by the four strengths."""
+        return jitter_colours(
+            image,
+            rng,
+            brightness=self.brightness,
+            contrast=self.contrast,
+            saturation=self.saturation,
+            hue=self.hue,
+        )
 
 
 def resize_keep_ratio(
@@ -222,26 +255,24 @@ def expand(
     return canvas, boxes + np.array([left, top, left, top], np.float32)
 
 
-def pad_boxes(boxes: np.ndarray, labels: np.ndarray, is_crowd: np.ndarray, max_boxes: int) -> PaddedBoxes:
+def pad_boxes(boxes: np.ndarray, labels: np.ndarray, is_crowd: np.ndarray, num_gts: int) -> PaddedBoxes:
     """Brings the boxes of an image to a fixed number of rows; of more than that the largest are kept, in their order.
 
     Args:
         boxes: float32[N, 4], xyxy.
         labels: int32[N].
         is_crowd: bool[N].
-        max_boxes: rows wanted, M.
+        num_gts: rows wanted, M.
     """
-    num_cut = max(0, len(boxes) - max_boxes)
-    if num_cut:
-        kept = np.sort(np.argsort(-box_area(boxes), kind="stable")[:max_boxes])
+    if len(boxes) > num_gts:
+        kept = np.sort(np.argsort(-box_area(boxes), kind="stable")[:num_gts])
         boxes, labels, is_crowd = boxes[kept], labels[kept], is_crowd[kept]
     count = len(boxes)
     padded = PaddedBoxes(
-        boxes=np.zeros((max_boxes, 4), np.float32),
-        labels=np.full(max_boxes, -1, np.int32),
-        is_crowd=np.zeros(max_boxes, bool),
-        is_valid=np.arange(max_boxes) < count,
-        num_cut=num_cut,
+        boxes=np.zeros((num_gts, 4), np.float32),
+        labels=np.full(num_gts, -1, np.int32),
+        is_crowd=np.zeros(num_gts, bool),
+        is_valid=np.arange(num_gts) < count,
     )
     padded.boxes[:count], padded.labels[:count], padded.is_crowd[:count] = boxes, labels, is_crowd
     return padded

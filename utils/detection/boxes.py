@@ -64,35 +64,3 @@ def pairwise_intersection(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     width = np.minimum(boxes[:, 2:3], others[:, 2]) - np.maximum(boxes[:, 0:1], others[:, 0])
     height = np.minimum(boxes[:, 3:4], others[:, 3]) - np.maximum(boxes[:, 1:2], others[:, 1])
     return np.maximum(width, 0) * np.maximum(height, 0)
-
-
-def pairwise_iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Returns intersection over union of each pair.
-
-    Args:
-        boxes: float[N, 4], xyxy.
-        others: float[M, 4], xyxy.
-
-    Returns:
-        float[N, M] in [0, 1]; 0 where both boxes are empty.
-    """
-    intersection = pairwise_intersection(boxes, others)
-    union = box_area(boxes)[:, None] + box_area(others)[None, :] - intersection
-    return np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
-
-
-def pairwise_ioa(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Returns the share of each of `boxes` that each of `others` covers: intersection over the area of `boxes`.
-
-    This is the overlap that COCO uses with crowd regions: `others` are the crowds.
-
-    Args:
-        boxes: float[N, 4], xyxy.
-        others: float[M, 4], xyxy.
-
-    Returns:
-        float[N, M] in [0, 1]; 0 for an empty box.
-    """
-    intersection = pairwise_intersection(boxes, others)
-    area = np.broadcast_to(box_area(boxes)[:, None], intersection.shape)
-    return np.divide(intersection, area, out=np.zeros_like(intersection), where=area > 0)

@@ -1,7 +1,7 @@
 """What the build.py of both detectors make alike: splits, batches, evaluators, picture detectors, descriptions.
 
-A build.py, which alone sees the configuration, passes named values; where they are many, `values_of` takes them out of it
-by their names.
+A build.py, which alone sees the configuration, passes named values; where they are many, `values_of` takes them out of
+it by their names.
 """
 
 import dataclasses

@@ -4,14 +4,14 @@ import cv2
 import numpy as np
 
 
-def suppress(boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray, max_iou: float) -> np.ndarray:
+def suppress(boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray, nms_threshold: float) -> np.ndarray:
     """Runs greedy non-maximum suppression within each class.
 
     Args:
         boxes: float32[D, 4], xyxy pixels.
         scores: float32[D].
         labels: int[D].
-        max_iou: highest IoU that two kept boxes of one class may have.
+        nms_threshold: highest IoU that two kept boxes of one class may have.
 
     Returns:
         int64[K], indices of what is kept, best score first.
@@ -19,7 +19,9 @@ def suppress(boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray, max_iou:
     if len(boxes) == 0:
         return np.zeros(0, np.int64)
     boxes_xywh = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1).astype(np.float64)
-    kept = np.asarray(cv2.dnn.NMSBoxesBatched(boxes_xywh, scores, labels.astype(np.int32), -1.0, max_iou), np.int64)
+    kept = np.asarray(
+        cv2.dnn.NMSBoxesBatched(boxes_xywh, scores, labels.astype(np.int32), -1.0, nms_threshold), np.int64
+    )
     return kept[np.argsort(-scores[kept], kind="stable")]
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from utils.model_utils.errors import BadStateError
+from utils.model_utils.files import make_writable_folder
 
 ENDINGS = {"MINDIR": ".mindir", "AIR": ".air", "ONNX": ".onnx"}
 SPLIT_GRAPH, SPLIT_PARAMETERS = "_graph.mindir", "_variables"  # MindSpore's names above 1 GiB of parameters
@@ -19,6 +20,17 @@ def strip_ending(path: Path, file_format: str) -> Path:
     ending = ENDINGS[file_format]
     has_ending = path.name.lower().endswith(ending) and len(path.name) > len(ending)
     return path.with_name(path.name[: -len(ending)]) if has_ending else path
+
+
+def export_path(folder: Path, file_name: str) -> Path:
+    """Returns where the key `file_name` puts a model, in `folder` unless it is absolute, and makes that folder.
+
+    Raises:
+        BadStateError: the folder cannot be written.
+    """
+    path = Path(folder, file_name).expanduser()
+    make_writable_folder(path.parent, "--file_name")
+    return path
 
 
 def plain_name(path: Path) -> str:

@@ -8,6 +8,8 @@ import numpy as np
 
 from utils.model_utils.config.loading import dump_config
 from utils.model_utils.config.schema import TrainingKeys
+from utils.model_utils.workers import ALONE, Workers
+from utils.sharding import ShardedEpochs
 from utils.training.checkpoints.checkpoint import CheckpointFolder
 from utils.training.loop import Trainer
 from utils.training.record.events import BatchSource, LineFormats
@@ -75,6 +77,18 @@ def build_trainer(
         eval_interval=config.eval_interval,
         eval_start_epoch=config.eval_start_epoch,
         best_metric=best_metric if evaluate is not None else "",
+    )
+
+
+def shard_epochs(config: TrainingKeys, num_images: int, workers: Workers = ALONE) -> ShardedEpochs:
+    """Says which of the images of a training set a worker trains on, and when."""
+    return ShardedEpochs(
+        num_images=num_images,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        accumulate_steps=config.accumulate_steps,
+        workers=workers,
+        drop_remainder=config.drop_remainder,
     )
 
 

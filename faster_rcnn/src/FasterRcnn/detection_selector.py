@@ -20,17 +20,17 @@ class DetectionRule:
 
     Attributes:
         min_score: pairs at or below this probability are dropped; not negative.
-        nms_iou: highest IoU that two detections of one class may have.
+        nms_threshold: highest IoU that two detections of one class may have.
         candidates: the best so many pairs are compared with each other.
-        max_detections: slots of an image.
+        max_boxes: slots of an image.
         target_means: see `BoxCoder`.
         target_stds: see `BoxCoder`.
     """
 
     min_score: float = 0.05
-    nms_iou: float = 0.5
+    nms_threshold: float = 0.5
     candidates: int = 2000
-    max_detections: int = 100
+    max_boxes: int = 100
     target_means: Sequence[float] = (0.0, 0.0, 0.0, 0.0)
     target_stds: Sequence[float] = (0.1, 0.1, 0.2, 0.2)
 
@@ -49,8 +49,8 @@ class DetectionSelector(nn.Cell):
         super().__init__()
         self.num_classes = num_classes
         self.min_score = rule.min_score
-        self.candidates, self.max_detections = rule.candidates, rule.max_detections
-        self.coder, self.suppress = BoxCoder(rule.target_means, rule.target_stds), Nms(rule.nms_iou)
+        self.candidates, self.max_boxes = rule.candidates, rule.max_boxes
+        self.coder, self.suppress = BoxCoder(rule.target_means, rule.target_stds), Nms(rule.nms_threshold)
         self.fields, self.top = ms.Tensor(_fields(num_classes)), ops.TopK(sorted=True)
         self.halves = ops.Split(1, 2)
 
@@ -93,12 +93,12 @@ class DetectionSelector(nn.Cell):
 
     def best(self, boxes: ms.Tensor, scores: ms.Tensor, labels: ms.Tensor) -> tuple[ms.Tensor, ms.Tensor, ms.Tensor]:
         """Fills the slots with what has a score, best first; the others are 0."""
-        limit = min(self.max_detections, scores.shape[1])
+        limit = min(self.max_boxes, scores.shape[1])
         scores, index = self.top(scores, limit)
         is_found = scores > 0
         boxes = rows_of(boxes, index) * ops.expand_dims(is_found.astype(ms.float32), 2)
         labels = rows_of(labels, index) * is_found.astype(ms.int32)
-        missing = self.max_detections - limit
+        missing = self.max_boxes - limit
         if missing > 0:
             batch = scores.shape[0]
             boxes = ops.concat((boxes, filled((batch, missing, 4), 0.0, ms.float32)), 1)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from utils.detection.data.coco_names import COCO_CATEGORY_IDS, COCO_CLASSES
+from utils.detection.data.mindrecord_info import MindRecordInfo
 from utils.model_utils.errors import BadValueError
 
 logger = logging.getLogger(__name__)
@@ -70,21 +71,18 @@ def resolve_classes(
     return ClassTable(names, _ids_of(names))
 
 
-def check_same_classes(
-    classes: ClassTable, names: Sequence[str], *, checkpoint: Path | str, annotations: Path | str
-) -> None:
+def check_same_classes(classes: ClassTable, records: MindRecordInfo, checkpoint: Path) -> None:
     """Refuses to evaluate a detector on data of other classes.
 
     Args:
         classes: those of the detector.
-        names: those of the data, in the order of their indices.
+        records: the data.
         checkpoint: where the detector comes from, for messages.
-        annotations: where the data comes from, likewise.
 
     Raises:
         BadValueError: their number or, where both have the same names, their order differs.
     """
-    names = tuple(names)
+    names, annotations = tuple(records.class_names), records.files[0]
     if len(names) != len(classes.names):
         raise BadValueError(
             f"'{checkpoint}' detects {len(classes.names)} classes and {annotations} has {len(names)} "

@@ -162,19 +162,19 @@ def explain_difference(stored: Mapping[str, object], wanted: Mapping[str, object
     return f"{' and '.join(changed)} changed" if changed else "nothing changed"
 
 
-def describe_cut_boxes(box_counts: Mapping[int, int], max_boxes: int) -> str | None:
+def describe_cut_boxes(box_counts: Mapping[int, int], num_gts: int) -> str | None:
     """Returns the sentence for the log that says how many images lose boxes to a limit, None where none do.
 
     Args:
         box_counts: number of images for each number of boxes, `MindRecordInfo.box_counts`.
-        max_boxes: rows for boxes per image, `num_gts`.
+        num_gts: most boxes of an image that training looks at.
     """
-    num_cut = sum(images for boxes, images in box_counts.items() if boxes > max_boxes)
+    num_cut = sum(images for boxes, images in box_counts.items() if boxes > num_gts)
     if not num_cut:
         return None
     return (
-        f"{num_cut} of {sum(box_counts.values())} images have more than {max_boxes} boxes (num_gts), up to "
-        f"{max(box_counts)}; the largest {max_boxes} of each are kept"
+        f"{num_cut} of {sum(box_counts.values())} images have more than {num_gts} boxes (num_gts), up to "
+        f"{max(box_counts)}; the largest {num_gts} of each are kept"
     )
 
 

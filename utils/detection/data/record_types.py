@@ -235,7 +235,8 @@ def finish_dataset(dataset: DetectionDataset, allow_empty: bool) -> DetectionDat
         found = "no boxes" if not num_boxes else f"only crowd boxes ({num_crowds})"
         raise BadValueError(
             f"'{dataset.source}' has {found} of the classes {_shorten(dataset.class_names)} in its "
-            f"{len(dataset.records)} images, so there is nothing to learn; check the annotation file and the class names"
+            f"{len(dataset.records)} images, so there is nothing to learn; check the annotation file and the class "
+            "names"
         )
     background = sum(not len(record.boxes) for record in dataset.records)
     logger.info(

@@ -1,4 +1,4 @@
-"""The batches of a training run, read from MindRecord files in the order of each epoch, and warnings before the first."""
+"""The batches of a training run, from MindRecord files in the order of each epoch, and warnings before the first."""
 
 import logging
 from collections.abc import Iterator

@@ -14,7 +14,7 @@ from utils.detection.detections import DetectionClock, Detections, Detector
 from utils.detection.inputs import EvaluationBatch, InputSettings, evaluation_batches
 from utils.detection.results.coco_metrics import CocoResult, detections_to_coco, evaluate_coco
 from utils.detection.results.drawing import draw_detections
-from utils.detection.results.result_json import metrics_of
+from utils.detection.results.result_json import metrics_of, write_predictions, write_result
 from utils.images import decode_image, write_image
 from utils.model_utils.workers import ALONE, Workers
 from utils.progress import track
@@ -113,6 +113,14 @@ class DetectionEvaluator:
         return draw_detections(
             image, found.boxes, found.labels, found.scores, self.records.class_names, min_score=self.picture_min_score
         )
+
+
+def evaluate_and_write(evaluator: DetectionEvaluator, folder: Path, num_pictures: int) -> DetectionEvaluation:
+    """Evaluates; leaves result.json, predictions.json and pictures in a folder."""
+    evaluation = evaluator.evaluate(folder / "pictures", num_pictures)
+    write_predictions(evaluation.detections, folder)
+    write_result(evaluation.result, folder)
+    return evaluation
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from utils.detection import augment
-from utils.detection.boxes import pairwise_iou
+from utils.detection.tests.overlaps import pairwise_iou
 
 BOX = np.array([[40, 20, 80, 60]], np.float32)
 

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from utils.detection.data.splits import open_split, split_paths
 from utils.detection.inputs import InputSettings
 from utils.detection.results.evaluation import DetectionEvaluator
 from utils.detection.results.result_json import metrics_of, write_predictions, write_result
 from utils.detection.tests.known_boxes import KnowsTheBoxes
 from utils.detection.tests.tiny_coco import write_coco
+from utils.detection.tests.tiny_splits import open_coco
 from utils.images import read_image
 from utils.model_utils.workers import ALONE
 from utils.tests.replayed_workers import run_workers
@@ -21,18 +21,7 @@ INPUTS = InputSettings(64, 64, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 def split(tmp_path):
     """Three images with 0, 1 and 2 boxes of 40 pixels."""
     root = write_coco(tmp_path / "coco data", {"val2017": 3})
-    paths = split_paths(
-        form="coco",
-        split="val2017",
-        coco_root=str(root),
-        instance_set="annotations/instances_{}.json",
-        anno_path="",
-        image_dir="",
-        mindrecord_dir=None,
-        default_folder="RECORDS",
-        prefix="val.mindrecord",
-    )
-    return open_split(paths, None, num_shards=1)
+    return open_coco(root, "val2017", num_shards=1)
 
 
 def evaluator_of(split, leave_out=(), workers=ALONE):

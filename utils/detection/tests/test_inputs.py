@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from utils.detection.data.splits import open_split, split_paths
 from utils.detection.inputs import InputSettings, evaluation_batches, fit_image, resize_image
 from utils.detection.tests.tiny_coco import write_coco
+from utils.detection.tests.tiny_splits import open_coco
 
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 INPUTS = InputSettings(128, 128, MEAN, STD)
@@ -14,18 +14,7 @@ INPUTS = InputSettings(128, 128, MEAN, STD)
 @pytest.fixture()
 def records(tmp_path):
     root = write_coco(tmp_path / "coco data")
-    paths = split_paths(
-        form="coco",
-        split="train2017",
-        coco_root=str(root),
-        instance_set="annotations/instances_{}.json",
-        anno_path="",
-        image_dir="",
-        mindrecord_dir=None,
-        default_folder="RECORDS",
-        prefix="train.mindrecord",
-    )
-    return open_split(paths, None, num_shards=2).records
+    return open_coco(root).records
 
 
 def test_fit_image_scales_and_pads_with_the_mean():

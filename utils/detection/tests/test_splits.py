@@ -4,24 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from utils.detection.data.splits import open_split, split_paths
+from utils.detection.data.splits import open_split
 from utils.detection.tests.tiny_coco import write_coco
+from utils.detection.tests.tiny_splits import paths_of
 from utils.model_utils.errors import BadValueError, MissingPathError
-
-
-def _paths(root, folder=None, split="train2017", **changes):
-    values = {
-        "form": "coco",
-        "split": split,
-        "coco_root": root and str(root),
-        "anno_path": "",
-        "image_dir": "",
-        "instance_set": "annotations/instances_{}.json",
-        "mindrecord_dir": folder and str(folder),
-        "default_folder": "RECORDS",
-        "prefix": f"{split}.mindrecord",
-    }
-    return split_paths(**{**values, **changes})
 
 
 @pytest.fixture()
@@ -31,12 +17,12 @@ def tiny_coco(tmp_path):
 
 @pytest.fixture()
 def split(tiny_coco, tmp_path):
-    return open_split(_paths(tiny_coco, tmp_path / "records"), None, num_shards=2)
+    return open_split(paths_of(tiny_coco, folder=tmp_path / "records"), None, num_shards=2)
 
 
 def test_the_default_folder_is_in_the_root(tiny_coco):
-    assert _paths(tiny_coco).mindrecord_dir == tiny_coco / "RECORDS"
-    assert _paths(tiny_coco, "elsewhere").mindrecord_dir == Path("elsewhere")
+    assert paths_of(tiny_coco).mindrecord_dir == tiny_coco / "RECORDS"
+    assert paths_of(tiny_coco, folder="elsewhere").mindrecord_dir == Path("elsewhere")
 
 
 def test_images_without_boxes_can_be_left_out(split):
@@ -45,7 +31,7 @@ def test_images_without_boxes_can_be_left_out(split):
 
 
 def test_ground_truth_from_mindrecord_equals_the_file(split, tiny_coco, tmp_path):
-    without = open_split(_paths(None, tmp_path / "records"), None)
+    without = open_split(paths_of(None, folder=tmp_path / "records"), None)
     assert split.ground_truth == tiny_coco / "annotations" / "instances_train2017.json"
     rebuilt = without.ground_truth
     boxes = {(row["image_id"], row["category_id"], *row["bbox"]) for row in rebuilt["annotations"]}
@@ -55,31 +41,31 @@ def test_ground_truth_from_mindrecord_equals_the_file(split, tiny_coco, tmp_path
 
 def test_nothing_to_read_from_is_a_sentence():
     with pytest.raises(BadValueError, match="--coco_root=FOLDER"):
-        _paths(None)
+        paths_of(None)
 
 
 @pytest.mark.parametrize("root", [None, "."])
 def test_lines_of_text_without_their_file_are_a_sentence(root):
     with pytest.raises(BadValueError, match="dataset is 'other' and neither anno_path nor mindrecord_dir is set"):
-        _paths(root, form="other")
+        paths_of(root, form="other")
 
 
 def test_lines_of_text_need_no_other_key_than_their_file(tmp_path):
-    paths = _paths(None, form="other", anno_path=str(tmp_path / "{}.txt"))
+    paths = paths_of(None, form="other", anno_path=str(tmp_path / "{}.txt"))
     assert paths.annotation_file == tmp_path / "train2017.txt"
     assert paths.image_dir == tmp_path
     assert paths.mindrecord_dir == tmp_path / "RECORDS"
-    assert _paths(".", form="other", anno_path=str(tmp_path / "{}.txt")).mindrecord_dir == Path("RECORDS")
+    assert paths_of(".", form="other", anno_path=str(tmp_path / "{}.txt")).mindrecord_dir == Path("RECORDS")
 
 
 def test_a_missing_root_is_named(tmp_path):
     with pytest.raises(MissingPathError, match="is not a folder"):
-        _paths(tmp_path / "absent", tmp_path)
+        paths_of(tmp_path / "absent", folder=tmp_path)
 
 
 def test_txt_data_needs_class_names(tmp_path):
     (tmp_path / "train.txt").write_text("a.jpg 1,1,5,5,1,0\n")
-    paths = _paths(None, tmp_path / "r", form="other", anno_path=str(tmp_path / "{}.txt"), split="train")
+    paths = paths_of(None, folder=tmp_path / "r", form="other", anno_path=str(tmp_path / "{}.txt"), split="train")
     assert paths.image_dir == tmp_path
     with pytest.raises(BadValueError, match="coco_classes"):
         open_split(paths, None)

@@ -5,7 +5,7 @@ import numpy as np
 from utils.detection.suppression import best_above, suppress
 
 
-def _greedy(boxes, scores, labels, max_iou):
+def _greedy(boxes, scores, labels, nms_threshold):
     kept = []
     for index in np.argsort(-scores, kind="stable"):
         for other in kept:
@@ -15,7 +15,7 @@ def _greedy(boxes, scores, labels, max_iou):
                 )
             )
             areas = np.prod(boxes[[index, other], 2:] - boxes[[index, other], :2], axis=1)
-            if labels[index] == labels[other] and shared / (areas.sum() - shared) > max_iou:
+            if labels[index] == labels[other] and shared / (areas.sum() - shared) > nms_threshold:
                 break
         else:
             kept.append(index)

@@ -7,9 +7,9 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from utils.detection.data.splits import open_split, split_paths
 from utils.detection.data.training_source import DetectionSource, warn_of_cut_boxes, warn_of_random_weights
 from utils.detection.tests.tiny_coco import write_coco
+from utils.detection.tests.tiny_splits import open_coco
 from utils.model_utils.workers import ALONE, Workers
 from utils.randomness import epoch_order
 from utils.sharding import ShardedEpochs
@@ -38,18 +38,7 @@ class IdSample:
 @pytest.fixture(scope="module")
 def records(tmp_path_factory):
     root = write_coco(tmp_path_factory.mktemp("source") / "coco", {"train2017": NUM_IMAGES})
-    paths = split_paths(
-        form="coco",
-        split="train2017",
-        coco_root=str(root),
-        instance_set="annotations/instances_{}.json",
-        anno_path="",
-        image_dir="",
-        mindrecord_dir=None,
-        default_folder="RECORDS",
-        prefix="train.mindrecord",
-    )
-    return open_split(paths, None, num_shards=2).records
+    return open_coco(root).records
 
 
 def steps(records, workers=ALONE, batch_size=1, accumulate_steps=1, drop_remainder=True, start=0, rows=ALL):

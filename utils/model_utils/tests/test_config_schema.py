@@ -1,4 +1,4 @@
-"""The shared key groups and the number of classes."""
+"""The key groups of every suite."""
 
 from pathlib import Path
 
@@ -7,11 +7,9 @@ import pytest
 from utils.model_utils.config.base import Config, describe_wanted, group_of
 from utils.model_utils.config.loading import load_config
 from utils.model_utils.config.loading import schema as config_schema
-from utils.model_utils.config.schema import match_num_classes
-from utils.model_utils.errors import BadValueError
 
 GROUPS = [
-    config_schema.RuntimeKeys, config_schema.ModelArtsKeys, config_schema.TrainingKeys, config_schema.DetectionDataKeys,
+    config_schema.RuntimeKeys, config_schema.ModelArtsKeys, config_schema.TrainingKeys, config_schema.PictureKeys,
 ]  # fmt: skip
 
 
@@ -30,21 +28,8 @@ def test_no_key_is_declared_by_two_groups():
     assert len(declared) == len(set(declared))
 
 
-def test_number_of_classes_is_taken_from_the_data_set_or_checked(caplog):
-    caplog.set_level("INFO")
-    assert match_num_classes(None, ["a", "b"], "x.json") == 2
-    assert match_num_classes(2, ["a", "b"], "x.json") == 2
-    assert not caplog.records
-    assert match_num_classes(3, ["a", "b"], "x.json") == 2
-    assert [record.message for record in caplog.records] == [
-        "num_classes 3 counts the background: the 2 foreground classes of x.json are used"
-    ]
-    with pytest.raises(BadValueError, match="num_classes is 80 and x.json has 2 classes: set --num_classes=2"):
-        match_num_classes(80, ["a", "b"], "x.json")
-
-
-class JobKeys(config_schema.ModelArtsKeys, config_schema.DetectionDataKeys, config_schema.TrainingKeys):
-    """What the detectors have."""
+class JobKeys(config_schema.ModelArtsKeys, config_schema.TrainingKeys):
+    """What every suite has."""
 
 
 def load_job(folder, *arguments, yaml="seed: 1\n"):
@@ -82,18 +67,3 @@ def test_places_that_are_not_given_come_from_the_environment_of_a_job(tmp_path, 
     assert (config.data_url, config.train_url, config.checkpoint_url) == ("s3://b/upper", "/mnt/lower", "s3://b/yaml")
     assert load_job(tmp_path, "--data_url=s3://b/typed", yaml=yaml).data_url == "s3://b/typed"
     assert "data_url is that of the environment variable DATA_URL" in list(config.notes())
-
-
-@pytest.mark.parametrize(
-    ("given", "root"),
-    [
-        (["--enable_modelarts=True"], "/cache/data"),
-        (["--enable_modelarts=True", "--dataset_path=/d"], "/d"),
-        (["--enable_modelarts=True", "--coco_root=/c"], "/c"),
-        (["--enable_modelarts=True", "--mindrecord_dir=/cache/data/MindRecord_COCO"], None),
-        (["--enable_modelarts=True", "--dataset=other"], None),
-        ([], None),
-    ],
-)
-def test_the_data_of_a_job_is_in_data_path(given, root, tmp_path):
-    assert load_job(tmp_path, *given).coco_root == root

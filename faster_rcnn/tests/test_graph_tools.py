@@ -3,7 +3,7 @@
 import mindspore as ms
 import numpy as np
 
-from faster_rcnn.src.FasterRcnn.gather import rows_of
+from faster_rcnn.src.FasterRcnn.graph_tools import rows_of
 
 
 def test_every_image_has_its_own_index():

@@ -1,10 +1,12 @@
-"""The code of boxes by hand, on the host and in the graph, and back."""
+"""The code of boxes by hand, on the host and in the graph, and back; the loss of its deltas."""
 
+import mindspore as ms
 import numpy as np
 import pytest
 
-from faster_rcnn.src.FasterRcnn.box_coder import BoxCoder, encode_boxes
-from faster_rcnn.tests.two_stage_reference import InGraph
+from utils.detection.anchors import make_anchors, octave_scales
+from utils.detection.box_coder import BoxCoder, encode_boxes, smooth_l1
+from utils.detection.tests.in_graph import InGraph
 
 REFERENCES = np.asarray([[0, 0, 10, 20], [5, 5, 25, 15], [100, 50, 101, 52]], np.float32)
 BOXES = np.asarray([[1, 0, 21, 20], [5, 5, 25, 15], [90, 40, 130, 60]], np.float32)
@@ -52,3 +54,25 @@ def test_targets_repeat_bit_for_bit():
     encode = InGraph(BoxCoder((0.0,) * 4, (0.1, 0.1, 0.2, 0.2)).encode)
     first = encode.run(boxes, references)[0]
     assert all(np.array_equal(first, encode.run(boxes, references)[0]) for _ in range(20))
+
+
+def test_encode_by_hand():
+    """Anchor 10x20 at centre (5, 10), box 20x20 at (10, 15): shifts 5/10 and 5/20, sizes ln 2 and ln 1."""
+    deltas = encode_boxes(np.asarray([[0, 5, 20, 25]], np.float32), np.asarray([[0, 0, 10, 20]], np.float32))
+    np.testing.assert_allclose(deltas, [[0.5, 0.25, 0.6931472, 0.0]], rtol=1e-6)
+
+
+def test_anchors_of_a_pyramid_serve_every_image():
+    generator = np.random.default_rng(0)
+    anchors = make_anchors(128, 128, (8, 16, 32, 64, 128), octave_scales(4.0, 3), (0.5, 1.0, 2.0))
+    corner = generator.uniform(0, 100, (len(anchors), 2))
+    boxes = np.concatenate([corner, corner + generator.uniform(20, 60, corner.shape)], axis=1).astype(np.float32)
+    (decoded,) = InGraph(BoxCoder().decode).run(encode_boxes(boxes, anchors)[None], anchors)
+    np.testing.assert_allclose(decoded[0], boxes, rtol=1e-3, atol=2e-3)
+
+
+def test_smooth_l1_by_hand():
+    """beta 2: below it x^2 / 4, above it |x| - 1; beta 0 is |x|."""
+    difference = ms.Tensor([-1.0, 0.5, 3.0], ms.float32)
+    np.testing.assert_allclose(smooth_l1(difference, 2.0).asnumpy(), [0.25, 0.0625, 2.0])
+    np.testing.assert_allclose(smooth_l1(difference, 0.0).asnumpy(), [1.0, 0.5, 3.0])

@@ -1,0 +1,75 @@
+"""From a MindRecord row to an image and its boxes, changed at random, as both detectors train on them.
+
+What is drawn for an image is a function of (seed, epoch, image id) alone, so that workers, ranks and a resumed run
+change nothing.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from utils.detection.augment import AugmentSettings, PaddedBoxes, pad_boxes
+from utils.detection.data.mindrecord import unpack_annotation
+from utils.detection.inputs import InputSettings
+from utils.images import decode_ordinary
+from utils.randomness import generator
+
+
+@dataclass(frozen=True, eq=False)
+class DetectionSample:
+    """Turns a row into one image and its boxes; a detector's own sample makes its targets of them.
+
+    Attributes:
+        inputs: what the network takes.
+        augmentation: what is done to images.
+        anchors: float32[A, 4], xyxy pixels of the input.
+        num_gts: most boxes of an image that are looked at; of more the largest are kept.
+        seed: of the run.
+        epoch: from 1.
+    """
+
+    inputs: InputSettings
+    augmentation: AugmentSettings
+    anchors: np.ndarray
+    num_gts: int
+    seed: int
+    epoch: int = 1
+
+    def augment(
+        self, image: np.ndarray, boxes: np.ndarray, is_crowd: np.ndarray, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Changes an image at random.
+
+        Args:
+            image: uint8[H, W, 3] RGB.
+            boxes: float32[N, 4], xyxy pixels.
+            is_crowd: bool[N].
+            rng: source of all draws.
+
+        Returns:
+            uint8[h, w, 3], no larger than the input; float32[K, 4], the boxes that remain; int64[K], which they are.
+        """
+        raise NotImplementedError
+
+    def prepare(
+        self, encoded: np.ndarray, annotation: np.ndarray, image_id: int, *stream: int
+    ) -> tuple[np.ndarray, PaddedBoxes]:
+        """Reads a row and augments it.
+
+        Args:
+            encoded: uint8[bytes], the image file.
+            annotation: float32[N, 6], as MindRecord holds it.
+            image_id: number of the image.
+            stream: see `draws`.
+
+        Returns:
+            uint8[h, w, 3] RGB, and its boxes.
+        """
+        image = decode_ordinary(encoded, f"image {image_id}")
+        boxes, labels, is_crowd = unpack_annotation(annotation)
+        image, boxes, kept = self.augment(image, boxes, is_crowd, self.draws(image_id, *stream))
+        return image, pad_boxes(boxes, labels[kept], is_crowd[kept], self.num_gts)
+
+    def draws(self, image_id: int, *stream: int) -> np.random.Generator:
+        """Returns the draws of an image; a stream of its own keeps them apart from those of other purposes."""
+        return generator(self.seed, self.epoch, image_id, *stream)
