@@ -173,14 +173,14 @@ def test_pad_boxes_fills_and_marks():
     padded = augment.pad_boxes(BOX, np.array([3], np.int32), np.array([True]), 3)
     assert padded.boxes.tolist() == [BOX[0].tolist(), [0] * 4, [0] * 4]
     assert (padded.labels.tolist(), padded.is_crowd.tolist()) == ([3, -1, -1], [True, False, False])
-    assert (padded.is_valid.tolist(), padded.num_cut) == ([True, False, False], 0)
+    assert padded.is_valid.tolist() == [True, False, False]
 
 
 def test_pad_boxes_keeps_the_largest_in_their_order():
     """Areas 1, 9, 4: of two rows the second and the third box remain."""
     boxes = np.array([[0, 0, 1, 1], [0, 0, 3, 3], [0, 0, 2, 2]], np.float32)
     padded = augment.pad_boxes(boxes, np.array([7, 8, 9], np.int32), np.zeros(3, bool), 2)
-    assert (padded.labels.tolist(), padded.num_cut) == ([8, 9], 1)
+    assert padded.labels.tolist() == [8, 9]
 
 
 def test_no_boxes_pass_through_everything():

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from utils.model_utils.config import schema as config_schema
 from utils.model_utils.config.base import Config, describe_wanted, group_of
 from utils.model_utils.config.loading import load_config
-from utils.model_utils.config.loading import schema as config_schema
 
 GROUPS = [
     config_schema.RuntimeKeys, config_schema.ModelArtsKeys, config_schema.TrainingKeys, config_schema.PictureKeys,

@@ -6,9 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
+from utils.detection.keys import DetectionDataKeys
 from utils.model_utils.config.base import Config, Contradiction, InactiveKey, PathText
 from utils.model_utils.config.loading import load_config
-from utils.model_utils.config.schema import DetectionDataKeys, ModelArtsKeys, TrainingKeys, with_default
+from utils.model_utils.config.schema import ModelArtsKeys, TrainingKeys, with_default
 
 
 class ToyKeys(Config):
