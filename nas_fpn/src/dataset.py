@@ -93,7 +93,7 @@ class TrainingSample:
         epoch: from 1.
     """
 
-    COLUMNS: ClassVar[tuple[str, ...]] = ("image", "classes", "deltas")
+    COLUMNS: ClassVar[tuple[str, ...]] = ("images", "classes", "target_deltas")
 
     inputs: InputSettings
     augmentation: AugmentSettings
