@@ -21,7 +21,6 @@ def infer(config: FasterRcnnConfig) -> None:
         checkpoint = require(config, "checkpoint_path", "file")
         files = find_pictures(require(config, "image_path"), folder)
         set_up_device(config.device_target, config.device_id, seed=config.seed)
-        config = build.with_stored_network(config, checkpoint)
-        network, classes = build.load_detector(config, checkpoint)
+        config, network, classes = build.load_detector(config, checkpoint)
         detector = build.build_picture_detector(config, network, len(files))
         infer_pictures(detector, files, folder, classes, config.picture_min_score)

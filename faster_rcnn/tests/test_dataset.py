@@ -8,7 +8,7 @@ from faster_rcnn.src.dataset import ExpandSettings, TrainingSample, augment
 from faster_rcnn.src.FasterRcnn.bbox_assign_sample import RpnRule
 from utils.detection.anchors import make_anchors
 from utils.detection.data.splits import Split
-from utils.detection.data.training_source import DetectionSource
+from utils.detection.data.training_source import MindRecordSource
 from utils.detection.inputs import InputSettings
 from utils.detection.tests.overlaps import pairwise_ioa, pairwise_iou
 from utils.detection.tests.tiny_splits import open_coco
@@ -274,10 +274,10 @@ def split(tiny_coco) -> Split:
     return open_coco(tiny_coco)
 
 
-def source_of(split, workers=1, multiprocessing=False, seed=1) -> DetectionSource:
+def source_of(split, workers=1, multiprocessing=False, seed=1) -> MindRecordSource:
     sample = sample_of(LIVELY, seed=seed)
     rows = split.training_rows(keep_empty=True)
-    return DetectionSource(split.records, rows, ShardedEpochs(len(rows), 2, seed), sample, workers, multiprocessing)
+    return MindRecordSource(ShardedEpochs(len(rows), 2, seed), split.records, rows, sample, workers, multiprocessing)
 
 
 def is_same(batches, others) -> bool:

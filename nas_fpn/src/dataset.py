@@ -20,7 +20,7 @@ class TrainingSample(DetectionSample):
         rule: thresholds of the assignment.
     """
 
-    COLUMNS: ClassVar[tuple[str, ...]] = ("image", "classes", "deltas")
+    COLUMNS: ClassVar[tuple[str, ...]] = ("images", "classes", "target_deltas")
 
     rule: AssignmentRule = field(kw_only=True)
 

@@ -15,7 +15,7 @@ from nas_fpn.src.dataset import TrainingSample
 from nas_fpn.src.variants import STRIDES
 from utils.detection.anchors import make_anchors, octave_scales
 from utils.detection.augment import AugmentSettings
-from utils.detection.data.training_source import DetectionSource
+from utils.detection.data.training_source import MindRecordSource
 from utils.detection.inputs import InputSettings
 from utils.model_utils.errors import BadValueError, MissingPathError, UserError
 from utils.sharding import ShardedEpochs
@@ -61,7 +61,7 @@ def batches_of(split, num_gts: int = 16) -> list[tuple[np.ndarray, ...]]:
     anchors = make_anchors(128, 128, STRIDES, octave_scales(4.0, 3), (0.5, 1.0, 2.0))
     sample = TrainingSample(INPUTS, AUGMENT, anchors, num_gts=num_gts, seed=1, rule=rule)
     rows = split.training_rows(True)
-    return list(DetectionSource(split.records, rows, ShardedEpochs(len(rows), 1, 1), sample, 1, False).batches(1))
+    return list(MindRecordSource(ShardedEpochs(len(rows), 1, 1), split.records, rows, sample, 1, False).batches(1))
 
 
 def assert_trainable(split, num_images: int, **options) -> list[tuple[np.ndarray, ...]]:

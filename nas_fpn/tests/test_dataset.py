@@ -8,7 +8,7 @@ from nas_fpn.src.dataset import TrainingSample
 from nas_fpn.src.variants import STRIDES
 from utils.detection.anchors import make_anchors, octave_scales
 from utils.detection.augment import AugmentSettings
-from utils.detection.data.training_source import DetectionSource
+from utils.detection.data.training_source import MindRecordSource
 from utils.detection.inputs import InputSettings
 from utils.detection.tests.tiny_splits import open_coco
 from utils.sharding import ShardedEpochs
@@ -26,8 +26,7 @@ def split(tiny_coco):
 def _source(split, num_loaders=1, seed=1):
     sample = TrainingSample(INPUTS, AUGMENT, ANCHORS, num_gts=16, seed=seed, rule=AssignmentRule(2))
     rows = split.training_rows(keep_empty=True)
-    epochs = ShardedEpochs(len(rows), 2, seed)
-    return DetectionSource(split.records, rows, epochs, sample, num_loaders, False)
+    return MindRecordSource(ShardedEpochs(len(rows), 2, seed), split.records, rows, sample, num_loaders, False)
 
 
 def _equal(first, second):

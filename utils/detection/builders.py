@@ -14,7 +14,7 @@ from mindspore import nn
 from utils.cpu_kernels.operators import stock_operators
 from utils.detection.data.class_names import ClassTable, resolve_classes
 from utils.detection.data.splits import Split, open_split, split_paths
-from utils.detection.data.training_source import DetectionSource, RowSample
+from utils.detection.data.training_source import MindRecordSource, RowSample
 from utils.detection.detections import Detector
 from utils.detection.inputs import InputSettings
 from utils.detection.keys import match_num_classes
@@ -25,8 +25,8 @@ from utils.exporting.export import ExportedModel, share_weights
 from utils.model_utils.device_adapter import clamp_workers
 from utils.model_utils.workers import ALONE, Workers
 from utils.sharding import ShardedEpochs
-from utils.training.checkpoints.checkpoint import load_weights
-from utils.training.checkpoints.checkpoint_info import CheckpointInfo
+from utils.training.checkpoints.checkpoint import Checkpoint
+from utils.training.checkpoints.loading import load_weights
 
 Network = TypeVar("Network", bound=nn.Cell)
 Inference = TypeVar("Inference", bound=nn.Cell)
@@ -95,7 +95,7 @@ def training_source(
     *,
     num_parallel_workers: int,
     python_multiprocessing: bool,
-) -> DetectionSource:
+) -> MindRecordSource:
     """Builds the batches that a worker of a run trains on.
 
     Args:
@@ -106,7 +106,7 @@ def training_source(
         num_parallel_workers: the key of this name.
         python_multiprocessing: the key of this name.
     """
-    return DetectionSource(
+    return MindRecordSource(
         records=split.records,
         rows=rows,
         epochs=epochs,
@@ -147,21 +147,19 @@ def picture_detector(
 
 
 def load_detector(
-    info: CheckpointInfo,
+    stored: Checkpoint,
     count: int,
     make_network: Callable[[int], Network],
     *,
-    suite: str,
     num_classes: int | None,
     coco_classes: tuple[str, ...] | None,
 ) -> tuple[Network, ClassTable]:
     """Builds the detector of a checkpoint and loads its weights.
 
     Args:
-        info: of the checkpoint.
+        stored: the checkpoint.
         count: foreground classes that its class outputs are of.
         make_network: builds the detector for a number of classes.
-        suite: name of the suite.
         num_classes: the key of this name.
         coco_classes: the key of this name.
 
@@ -170,13 +168,13 @@ def load_detector(
     """
     classes = resolve_classes(
         count,
-        info.path,
-        stored_names=info.class_names,
-        stored_ids=info.category_ids,
+        stored.path,
+        stored_names=stored.class_names,
+        stored_ids=stored.category_ids,
         configured_names=coco_classes,
     )
-    network = make_network(match_num_classes(num_classes, classes.names, str(info.path)))
-    load_weights(network, info.path, suite=suite)
+    network = make_network(match_num_classes(num_classes, classes.names, str(stored.path)))
+    load_weights(network, stored)
     return network, classes
 
 

@@ -95,6 +95,10 @@ class DetectionEvaluator:
             result = evaluate_coco(self.ground_truth, detections, category_ids=self.records.category_ids)
         return DetectionEvaluation(self.workers.broadcast(result), detections, clock.network, clock.selection)
 
+    def metrics(self, _epoch: int) -> Mapping[str, float]:
+        """Returns mAP, AP50 and AP75, as the training loop asks for them after an epoch."""
+        return metrics_of(self.evaluate().result)
+
     def _batches(self, positions: Sequence[int]) -> Iterator[EvaluationBatch]:
         return evaluation_batches(self.records, self.inputs, self.batch_size, self.num_loaders, positions)
 
@@ -121,21 +125,6 @@ def evaluate_and_write(evaluator: DetectionEvaluator, folder: Path, num_pictures
     write_predictions(evaluation.detections, folder)
     write_result(evaluation.result, folder)
     return evaluation
-
-
-@dataclass(frozen=True, eq=False)
-class InTrainingEvaluation:
-    """Evaluates after an epoch.
-
-    Attributes:
-        evaluator: of the evaluation split.
-    """
-
-    evaluator: DetectionEvaluator
-
-    def __call__(self, _epoch: int) -> Mapping[str, float]:
-        """Returns mAP, AP50 and AP75."""
-        return metrics_of(self.evaluator.evaluate().result)
 
 
 def _write_pictures(folder: Path, pictures: list[np.ndarray]) -> None:
