@@ -90,7 +90,7 @@ def detector() -> object:
     from nas_fpn.src.retinanet_nasfpn import RetinaNetNasFpn
     from utils.detection.layers import TRAINED, NormSettings
 
-    norm = NormSettings(TRAINED)
+    norm = NormSettings(TRAINED, is_fused=False)
     return RetinaNetNasFpn(
         ResNet(LAYERS, 64, norm),
         NasFpn((512, 1024, 2048), CHANNELS, STACKS, norm),

@@ -13,6 +13,7 @@ from utils.detection.data.splits import Split
 from utils.detection.data.training_source import MindRecordSource
 from utils.detection.inputs import InputSettings
 from utils.detection.layers import NormSettings
+from utils.detection.network_detector import NetworkDetector
 from utils.detection.results.evaluation import DetectionEvaluator
 from utils.detection.results.picture_detector import PictureDetector
 from utils.exporting.description import ModelDescription, TensorDescription
@@ -29,7 +30,7 @@ from utils.training.step.train_step import TrainStep
 
 from .config import FasterRcnnConfig
 from .dataset import ExpandSettings, TrainingSample
-from .detect import FasterRcnnDetector
+from .detect import detections_of, image_metas
 from .FasterRcnn.bbox_assign_sample import RpnRule
 from .FasterRcnn.bbox_assign_sample_stage2 import RoiSampler
 from .FasterRcnn.detection_selector import DetectionRule
@@ -296,9 +297,9 @@ def build_training_source(config: FasterRcnnConfig, split: Split, workers: Worke
     )
 
 
-def build_detector(config: FasterRcnnConfig, network: FasterRcnnRes2net) -> FasterRcnnDetector:
+def build_detector(config: FasterRcnnConfig, network: FasterRcnnRes2net) -> NetworkDetector:
     """Builds what evaluation and inference ask for detections."""
-    return FasterRcnnDetector(build_inference(config, network))
+    return NetworkDetector(build_inference(config, network), detections_of, image_metas)
 
 
 def build_evaluator(

@@ -117,16 +117,7 @@ class FasterRcnnConfig(
 
 
 def load(argv: Sequence[str] | None = None, program: str = "train.py") -> FasterRcnnConfig:
-    """Builds the configuration of a command of this suite.
-
-    Args:
-        argv: arguments without the program's name; None takes those of the process.
-        program: file name of the command.
-
-    Raises:
-        BadValueError: unknown keys, wrong values or contradictions.
-        MissingPathError: the YAML file cannot be read.
-    """
+    """Builds the configuration of the command `program`; arguments and errors as `load_config` has them."""
     return load_config(
         FasterRcnnConfig,
         argv,

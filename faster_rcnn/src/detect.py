@@ -1,47 +1,10 @@
-"""From a batch of inputs to the detections of each image."""
+"""What the network is told of its inputs, and its slots as the detections of an image."""
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-import mindspore as ms
 import numpy as np
-from mindspore import nn
 
-from utils.detection.detections import DetectionClock, Detections
-
-from .detections_of import detections_of
-
-
-@dataclass(frozen=True, eq=False)
-class FasterRcnnDetector:
-    """The detector as evaluation and inference ask for it, a `Detector`.
-
-    Attributes:
-        network: images and their metas to detections, a `FasterRcnnInference`; it may share its weights with a training
-            network.
-    """
-
-    network: nn.Cell
-
-    def begin(self) -> None:
-        """Puts the network into inference mode."""
-        self.network.set_train(False)
-
-    def detect(
-        self,
-        images: np.ndarray,
-        *,
-        scales: Sequence[tuple[float, float]],
-        sizes: Sequence[tuple[int, int]],
-        clock: DetectionClock,
-    ) -> list[Detections]:
-        """Detects in a batch, as `Detector.detect` says; thresholds and suppression are part of the network."""
-        start = time.perf_counter()
-        metas = image_metas(images, scales, sizes)
-        boxes, scores, labels = (output.asnumpy() for output in self.network(ms.Tensor(images), ms.Tensor(metas)))
-        clock.add(time.perf_counter() - start)
-        return [detections_of(boxes[row], scores[row], labels[row]) for row in range(len(sizes))]
+from utils.detection.detections import Detections
 
 
 def image_metas(
@@ -62,3 +25,15 @@ def image_metas(
     if sizes:
         metas[: len(sizes)] = np.concatenate([np.asarray(sizes), np.asarray(scales)], axis=1)
     return metas
+
+
+def detections_of(boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray, **_place: object) -> Detections:
+    """Leaves the empty slots out, whose score is 0; a `Select`, whose places the network has looked at itself.
+
+    Args:
+        boxes: float32[D, 4], xyxy pixels of the original image.
+        scores: float32[D].
+        labels: int32[D], class index from 0.
+    """
+    is_found = scores > 0
+    return Detections(boxes[is_found], scores[is_found], labels[is_found])

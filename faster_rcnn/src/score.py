@@ -1,16 +1,13 @@
 """The post-processing command: result files of an exported model in, COCO metrics out. Needs no MindSpore."""
 
-import numpy as np
-
-from utils.detection.detections import Detections
+from utils.detection.detections import Select
 from utils.detection.results.coco_metrics import format_result_block
-from utils.detection.results.result_scoring import Select, score_run
+from utils.detection.results.result_scoring import score_run
 from utils.exporting.description import ModelDescription
 from utils.exporting.postprocessing import PostprocessArguments
-from utils.exporting.result_files import ResultImage
 from utils.training.record.logging_setup import set_up_logging
 
-from .detections_of import detections_of
+from .detect import detections_of
 
 SUITE = "faster_rcnn"
 
@@ -27,8 +24,4 @@ def score(arguments: PostprocessArguments) -> None:
 
 def selection(_description: ModelDescription) -> Select:
     """Returns what takes the detections out of the model's slots."""
-
-    def select(_image: ResultImage, outputs: list[np.ndarray]) -> Detections:
-        return detections_of(*outputs)
-
-    return select
+    return detections_of

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 
 from utils.training.checkpoints.weight_conversion import Source, convolution_sources
 
-NUM_STAGES, SCALES = 4, 4
+from .variants import NUM_STAGES
+
+SCALES = 4  # splits of a block, of which one has no convolution
 BACKBONE = "backbone"
 
 # The four values of a batch norm: MindSpore's names, ours too, to PyTorch's.

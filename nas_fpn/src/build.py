@@ -15,8 +15,10 @@ from utils.detection.data.splits import Split
 from utils.detection.data.training_source import MindRecordSource
 from utils.detection.inputs import InputSettings
 from utils.detection.layers import TRAINED, NormSettings
+from utils.detection.network_detector import NetworkDetector
 from utils.detection.results.evaluation import DetectionEvaluator
 from utils.detection.results.picture_detector import PictureDetector
+from utils.detection.suppression import SelectionRule, select_detections
 from utils.exporting.description import ModelDescription, TensorDescription
 from utils.exporting.export import ExportedModel, input_shape
 from utils.model_utils.errors import BadValueError
@@ -31,11 +33,9 @@ from utils.training.step.train_step import TrainStep
 from .assignment import AssignmentRule
 from .config import NasFpnConfig
 from .dataset import TrainingSample
-from .detect import NasFpnDetector
 from .loss import RetinaNetLoss
 from .lr_schedule import five_stage_schedule
 from .nasfpn import NasFpn
-from .postprocess import SelectionRule
 from .resnet import ResNet
 from .retinahead import RetinaHead
 from .retinanet_nasfpn import RetinaNetInference, RetinaNetNasFpn, RetinaNetTraining
@@ -43,13 +43,18 @@ from .variants import STRIDES
 
 SUITE = "nas_fpn"
 MINDRECORD_FOLDER = "NASFPN_MINDRECORD"  # in coco_root, where mindrecord_dir is not given
-EVALUATION_BATCH_SIZE = 4
+EVALUATION_BATCH_SIZE = 4  # images in a call of the network; no result depends on it
 OUTPUT_NAMES = ("boxes", "scores")  # of RetinaNetInference
 
 
 def build_network(config: NasFpnConfig, num_classes: int) -> RetinaNetNasFpn:
     """Builds the detector for `num_classes` foreground classes."""
-    norm = NormSettings(momentum=config.norm_momentum, eps=config.norm_eps, statistics=config.norm_statistics)
+    norm = NormSettings(
+        config.norm_statistics,
+        momentum=config.norm_momentum,
+        eps=config.norm_eps,
+        is_fused=False,  # detections stay the same to the bit
+    )
     width = config.resnet_width
     channels = config.nasfpn_out_channel
     return RetinaNetNasFpn(
@@ -189,9 +194,10 @@ def build_selection_rule(config: NasFpnConfig) -> SelectionRule:
     )
 
 
-def build_detector(config: NasFpnConfig, network: RetinaNetNasFpn) -> NasFpnDetector:
+def build_detector(config: NasFpnConfig, network: RetinaNetNasFpn) -> NetworkDetector:
     """Builds what evaluation and inference ask for detections."""
-    return NasFpnDetector(build_inference(config, network), build_selection_rule(config))
+    select = partial(select_detections, rule=build_selection_rule(config))
+    return NetworkDetector(build_inference(config, network), select)
 
 
 def build_evaluator(

@@ -299,16 +299,7 @@ class NasFpnConfig(ModelArtsKeys, ResultKeys, AugmentationKeys, LossKeys, Networ
 
 
 def load(argv: Sequence[str] | None = None, program: str = "train.py") -> NasFpnConfig:
-    """Builds the configuration of a command of this suite.
-
-    Args:
-        argv: arguments without the program's name; None takes those of the process.
-        program: file name of the command.
-
-    Raises:
-        BadValueError: unknown keys, wrong values or contradictions.
-        MissingPathError: the YAML file cannot be read.
-    """
+    """Builds the configuration of the command `program`; arguments and errors as `load_config` has them."""
     return load_config(
         NasFpnConfig,
         argv,

@@ -5,10 +5,9 @@ Two features are merged in one of two ways (paper, section 3.2, figure 5), after
 
 from mindspore import Tensor, nn, ops
 
-from utils.detection.layers import NormSettings
+from utils.detection.layers import ConvNorm, NormSettings
 
 from .init_params import pyramid_init
-from .layers import conv_norm
 from .variants import LEVELS
 
 # (output level, merge, two inputs). Inputs 0-4 are P3-P7; each row appends one feature. The 7-merging-cell pyramid
@@ -109,7 +108,7 @@ class MergingCell(nn.Cell):
         self.resize_first = ResizeToLevel(first_level, out_level)
         self.resize_second = ResizeToLevel(second_level, out_level)
         self.merge = SumMerge() if merge == "sum" else AttentionMerge(attention)
-        self.out_conv = conv_norm(channels, channels, 3, norm, weight_init=pyramid_init())
+        self.out_conv = ConvNorm(channels, channels, 3, norm, has_relu=False, weight_init=pyramid_init())
 
     def construct(self, first: Tensor, second: Tensor, unconsumed: Tensor | None) -> Tensor:
         """float32[N, C, H, W] of each input's own level -> float32[N, C, H, W] of the output level."""
@@ -165,10 +164,10 @@ class NasFpn(nn.Cell):
     ) -> None:
         super().__init__()
         self.laterals = nn.CellList(
-            [conv_norm(count, channels, 1, norm, weight_init=pyramid_init()) for count in in_channels]
+            [ConvNorm(count, channels, 1, norm, has_relu=False, weight_init=pyramid_init()) for count in in_channels]
         )
         self.downsamples = nn.CellList(
-            [conv_norm(channels, channels, 1, norm, weight_init=pyramid_init()) for _ in range(2)]
+            [ConvNorm(channels, channels, 1, norm, has_relu=False, weight_init=pyramid_init()) for _ in range(2)]
         )
         self.pool = nn.MaxPool2d(2, 2, pad_mode="valid")
         self.stacks = nn.CellList([NasFpnStack(channels, norm, attention) for _ in range(stack_times)])

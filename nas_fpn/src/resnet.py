@@ -2,9 +2,8 @@
 
 from mindspore import Tensor, nn, ops
 
-from utils.detection.layers import NormSettings, PaddedPool, freeze
+from utils.detection.layers import ConvNorm, NormSettings, PaddedPool, freeze
 
-from .layers import conv_norm
 from .variants import EXPANSION
 
 
@@ -21,12 +20,12 @@ class Bottleneck(nn.Cell):
     def __init__(self, in_channels: int, width: int, stride: int, norm: NormSettings) -> None:
         super().__init__()
         out_channels = width * EXPANSION
-        self.reduce = conv_norm(in_channels, width, 1, norm)
-        self.spatial = conv_norm(width, width, 3, norm, stride=stride)
-        self.expand = conv_norm(width, out_channels, 1, norm)
+        self.reduce = ConvNorm(in_channels, width, 1, norm, has_relu=False)
+        self.spatial = ConvNorm(width, width, 3, norm, has_relu=False, stride=stride)
+        self.expand = ConvNorm(width, out_channels, 1, norm, has_relu=False)
         self.shortcut = nn.Identity()
         if stride != 1 or in_channels != out_channels:
-            self.shortcut = conv_norm(in_channels, out_channels, 1, norm, stride=stride)
+            self.shortcut = ConvNorm(in_channels, out_channels, 1, norm, has_relu=False, stride=stride)
 
     def construct(self, feature: Tensor) -> Tensor:
         """float32[N, in, H, W] -> float32[N, width * 4, H / stride, W / stride]."""
@@ -49,7 +48,7 @@ class ResNet(nn.Cell):
         self, layers: tuple[int, int, int, int], width: int, norm: NormSettings, frozen_stages: int = 0
     ) -> None:
         super().__init__()
-        self.stem = conv_norm(3, width, 7, norm, stride=2)
+        self.stem = ConvNorm(3, width, 7, norm, has_relu=False, stride=2)
         self.pool = PaddedPool(nn.MaxPool2d, 2)
         in_channels = width
         stages = []

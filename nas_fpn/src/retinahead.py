@@ -2,10 +2,10 @@
 
 from mindspore import Tensor, nn, ops
 
-from utils.detection.layers import NormSettings
+from utils.cpu_kernels.convolution import Convolution
+from utils.detection.layers import FROZEN, NormSettings
 
 from .init_params import focal_prior_bias, head_init
-from .layers import batch_norm, convolution
 from .variants import LEVELS
 
 
@@ -22,13 +22,10 @@ class Tower(nn.Cell):
     def __init__(self, in_channels: int, channels: int, num_convs: int, norm: NormSettings) -> None:
         super().__init__()
         self.convs = nn.CellList(
-            [
-                convolution(in_channels if index == 0 else channels, channels, 3, head_init())
-                for index in range(num_convs)
-            ]
+            [_convolution(in_channels if index == 0 else channels, channels) for index in range(num_convs)]
         )
         self.norms = nn.CellList(
-            [nn.CellList([batch_norm(channels, norm) for _ in range(num_convs)]) for _ in range(len(LEVELS))]
+            [nn.CellList([_batch_norm(channels, norm) for _ in range(num_convs)]) for _ in range(len(LEVELS))]
         )
 
     def construct(self, feature: Tensor, level: int) -> Tensor:
@@ -58,10 +55,8 @@ class RetinaHead(nn.Cell):
         self.class_tower = Tower(in_channels, channels, num_convs, norm)
         self.box_tower = Tower(in_channels, channels, num_convs, norm)
         tower_channels = channels if num_convs else in_channels
-        self.classify = convolution(
-            tower_channels, num_anchors * num_classes, 3, head_init(), has_bias=True, bias_init=focal_prior_bias()
-        )
-        self.regress = convolution(tower_channels, num_anchors * 4, 3, head_init(), has_bias=True)
+        self.classify = _convolution(tower_channels, num_anchors * num_classes, focal_prior_bias())
+        self.regress = _convolution(tower_channels, num_anchors * 4, 0.0)
 
     def construct(self, pyramid: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
         """P3 to P7 -> class logits float32[N, A, num_classes] and deltas float32[N, A, 4].
@@ -78,3 +73,25 @@ class RetinaHead(nn.Cell):
             logits = (*logits, ops.transpose(class_map, (0, 2, 3, 1)).reshape(batch, -1, self.num_classes))
             deltas = (*deltas, ops.transpose(delta_map, (0, 2, 3, 1)).reshape(batch, -1, 4))
         return ops.concat(logits, axis=1), ops.concat(deltas, axis=1)
+
+
+def _batch_norm(channels: int, settings: NormSettings) -> nn.BatchNorm2d:
+    """Returns a batch norm over float32[N, channels, H, W]."""
+    return nn.BatchNorm2d(
+        channels,
+        eps=settings.eps,
+        momentum=settings.momentum,
+        use_batch_statistics=False if settings.statistics == FROZEN else None,  # None: in training
+    )
+
+
+def _convolution(in_channels: int, out_channels: int, bias: float | None = None) -> Convolution:
+    """Returns a 3x3 convolution, with biases that begin at `bias` where it is given."""
+    return Convolution(
+        in_channels,
+        out_channels,
+        3,
+        has_bias=bias is not None,
+        weight_init=head_init(),
+        bias_init=None if bias is None else Tensor([bias] * out_channels),
+    )

@@ -43,7 +43,7 @@ class RetinaNetTraining(nn.Cell):
 
 
 class RetinaNetInference(nn.Cell):
-    """The detector up to scores and boxes of every anchor; thresholds and suppression follow in postprocess.py.
+    """The detector up to scores and boxes of every anchor; thresholds and suppression follow in `select_detections`.
 
     Args:
         network: the detector.

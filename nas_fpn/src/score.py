@@ -1,16 +1,14 @@
 """The post-processing command: result files of an exported model in, COCO metrics out. Needs no MindSpore."""
 
-import numpy as np
+from functools import partial
 
-from utils.detection.detections import Detections
+from utils.detection.detections import Select
 from utils.detection.results.coco_metrics import format_map_line, format_result_block
-from utils.detection.results.result_scoring import Select, score_run
+from utils.detection.results.result_scoring import score_run
+from utils.detection.suppression import SelectionRule, select_detections
 from utils.exporting.description import ModelDescription
 from utils.exporting.postprocessing import PostprocessArguments, threshold
-from utils.exporting.result_files import ResultImage
 from utils.training.record.logging_setup import set_up_logging
-
-from .postprocess import SelectionRule, select_detections
 
 SUITE = "nas_fpn"
 
@@ -40,10 +38,4 @@ def selection(description: ModelDescription) -> Select:
         max_boxes=threshold(description, "max_boxes"),
         anchors_per_level=tuple(threshold(description, "anchors_per_level")),
     )
-
-    def select(image: ResultImage, outputs: list[np.ndarray]) -> Detections:
-        return select_detections(
-            *outputs, rule, scales=(image.scale_y, image.scale_x), height=image.height, width=image.width
-        )
-
-    return select
+    return partial(select_detections, rule=rule)

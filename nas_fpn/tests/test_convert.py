@@ -13,7 +13,6 @@ torch = pytest.importorskip("torch")
 from nas_fpn.src import build  # noqa: E402  (nothing here runs without torch)
 from nas_fpn.src.config import load  # noqa: E402
 from nas_fpn.src.convert import convert  # noqa: E402
-from nas_fpn.src.postprocess import select_detections  # noqa: E402
 from nas_fpn.src.weight_names import mmdetection_table  # noqa: E402
 from nas_fpn.tests import torch_mmdet  # noqa: E402
 from nas_fpn.tests.conversion import (  # noqa: E402
@@ -25,6 +24,7 @@ from nas_fpn.tests.conversion import (  # noqa: E402
     relative,
     run_command,
 )
+from utils.detection.suppression import select_detections  # noqa: E402
 from utils.model_utils.errors import UserError  # noqa: E402
 
 pytestmark = pytest.mark.end_to_end

@@ -20,7 +20,7 @@ def _graph_mode():
 
 
 def _network(layers, width, channels, stacks, convs, classes):
-    norm = NormSettings(TRAINED)
+    norm = NormSettings(TRAINED, is_fused=False)
     neck = NasFpn((width * 8, width * 16, width * 32), channels, stacks, norm)
     return RetinaNetNasFpn(ResNet(layers, width, norm), neck, RetinaHead(channels, channels, convs, 9, classes, norm))
 
@@ -58,7 +58,7 @@ def test_the_table_adds_p5_and_p7_and_ends_in_each_level():
 
 
 def test_frozen_stages_do_not_train():
-    network = ResNet((1, 1, 1, 1), 8, NormSettings(TRAINED), frozen_stages=1)
+    network = ResNet((1, 1, 1, 1), 8, NormSettings(TRAINED, is_fused=False), frozen_stages=1)
     names = [parameter.name for parameter in network.trainable_params()]
     assert not any(name.startswith(("stem", "stages.0")) for name in names)
     assert any(name.startswith("stages.1") for name in names)
@@ -71,7 +71,7 @@ def test_frozen_stages_do_not_train():
 
 
 def test_frozen_statistics_are_used_and_kept_while_scale_and_shift_train():
-    network = ResNet((1, 1, 1, 1), 8, NormSettings(FROZEN))
+    network = ResNet((1, 1, 1, 1), 8, NormSettings(FROZEN, is_fused=False))
     images = ms.Tensor(np.random.default_rng(0).standard_normal((1, 3, 64, 64)).astype(np.float32))
     network.set_train(False)
     evaluated = [feature.asnumpy() for feature in network(images)]

@@ -22,6 +22,20 @@ class Detections:
     labels: np.ndarray
 
 
+class Select(Protocol):
+    """Makes the detections of one image of what a model puts out for it."""
+
+    def __call__(self, *outputs: np.ndarray, scales: tuple[float, float], height: int, width: int) -> Detections:
+        """Selects.
+
+        Args:
+            outputs: of the model, in its order, for the image alone.
+            scales: input pixels for one pixel of the original, vertically and horizontally.
+            height: of the original in pixels.
+            width: of the original in pixels.
+        """
+
+
 class DetectionClock:
     """Adds up where the time goes.
 

@@ -21,6 +21,7 @@ class NormSettings:
         momentum: share of the old average that is kept at each step, MindSpore's meaning (PyTorch's momentum is 1
             minus this).
         eps: added to the variance.
+        is_fused: take `ConvolutionNorm`'s kernel where there is one; its last bits differ from those of its parts.
 
     Raises:
         BadValueError: `statistics` is neither of the two.
@@ -29,6 +30,7 @@ class NormSettings:
     statistics: str
     momentum: float = 0.9
     eps: float = 1e-5
+    is_fused: bool = True
 
     def __post_init__(self) -> None:
         if self.statistics not in (FROZEN, TRAINED):
@@ -49,7 +51,6 @@ class ConvNorm(ConvolutionNorm):
         stride: 1 or 2.
         has_relu: whether a ReLU follows.
         gamma_init: the norm's first scale, "ones" or "zeros".
-        is_fused: take `ConvolutionNorm`'s kernel where there is one; its last bits differ from those of its parts.
     """
 
     def __init__(
@@ -63,7 +64,6 @@ class ConvNorm(ConvolutionNorm):
         stride: int = 1,
         has_relu: bool = True,
         gamma_init: str = "ones",
-        is_fused: bool = True,
     ) -> None:
         super().__init__(
             in_channels,
@@ -77,7 +77,7 @@ class ConvNorm(ConvolutionNorm):
             gamma_init=gamma_init,
             weight_init=weight_init or HeNormal(mode="fan_out", nonlinearity="relu"),
         )
-        if not is_fused:
+        if not norm.is_fused:
             self.kernel = self.kernel_with_residual = None
 
 

@@ -14,8 +14,10 @@ from utils.detection.boxes import box_area, pairwise_intersection
 
 EMPTY = -1  # label of a slot that holds no sample
 
-_BLOCK = 256  # anchors of a block
-_BLOCKS_AT_ONCE = 128  # blocks that are compared at once: their intermediates stay in a core's cache
+# Anchors of a block. With 768 x 1280 pixels an image takes 3.5 ms with 128 to 1024, 5.9 ms with 32, of which there are
+# too many to choose from, and 7 ms with 4096, which hold too many anchors that are not near the box.
+_BLOCK = 256
+_BLOCKS_AT_ONCE = 128  # blocks that are compared at once: their intermediates, 128 KB each, stay in a core's cache
 
 
 @dataclass(frozen=True)

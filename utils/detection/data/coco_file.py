@@ -112,8 +112,8 @@ def read_ground_truth(source: Path) -> dict:
 def _check_section(content: dict, section: str, source: Path) -> None:
     if section not in content:
         raise BadValueError(
-            f"annotation file '{source}' has no '{section}', only {sorted(content)[:8]}; is it an instances_*.json "
-            "file?"
+            f"annotation file '{source}' has no '{section}', only {sorted(content)[:8]}; "
+            "is it an instances_*.json file?"
         )
     entries = content[section]
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
@@ -225,8 +225,7 @@ def _refuse_unknown(annotations: list[dict], is_known: np.ndarray, key: str, wha
         first = annotations[unknown[0]]
         raise BadValueError(
             f"annotation {first.get('id', unknown[0])} in '{source}' has {key} {first[key]}, but the file has no "
-            f"such {what} "
-            f"({len(unknown)} annotations like it); add the {what} or remove the annotations"
+            f"such {what} ({len(unknown)} annotations like it); add the {what} or remove the annotations"
         )
 
 

@@ -21,7 +21,7 @@ from utils.model_utils.errors import BadStateError, MissingPathError
 KIND = "detection records"
 FORMAT_VERSION = 1
 LENGTH_BYTES = 8
-MAX_HEADER_BYTES = 128 * 2**20
+MAX_HEADER_BYTES = 128 * 2**20  # the most that MindRecord writes
 HEADER_KEYS = ("header_size", "page", "page_size", "schema", "shard_addresses")
 
 

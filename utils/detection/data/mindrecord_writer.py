@@ -38,11 +38,12 @@ SCHEMA = {
 }
 NO_BOX_ROW = np.array([[0, 0, 0, 0, -1, 0]], np.float32)
 HEADER_BYTES = 2**20  # holds the page table of more than 100 GB per shard
+# 32 MB is MindRecord's own size and 256 MB the highest that it takes; 1 MB is enough for a few small images.
 MIN_PAGE_BYTES, USUAL_PAGE_BYTES, MAX_PAGE_BYTES = 2**20, 2**25, 2**28
-WRITE_CHUNK = 32
+WRITE_CHUNK = 32  # images in memory while they are written
 MAX_EXAMPLES = 3
 BUILD_DIR_NAME = ".{prefix}.building"
-MAX_CHECK_THREADS = 8
+MAX_CHECK_THREADS = 8  # each holds a decoded image, up to hundreds of megabytes of one photograph
 
 logger = logging.getLogger(__name__)
 
@@ -144,8 +145,7 @@ def _check_disk(folder: Path, total_bytes: int) -> None:
     if total_bytes * 1.02 + HEADER_BYTES > free:
         raise BadStateError(
             f"MindRecord files need about {total_bytes / 1e6:.0f} MB but the disk of '{folder}' has {free / 1e6:.0f} "
-            "MB free; "
-            "make room or choose another mindrecord_dir"
+            "MB free; make room or choose another mindrecord_dir"
         )
 
 

@@ -108,8 +108,7 @@ def _parse_box(token: str, place: str, num_classes: int) -> tuple[float, ...]:
     if class_id not in range(1, num_classes + 1):
         raise BadValueError(
             f"{place}: box '{token}' has class {fields[4]}, wanted a whole number from 1 to {num_classes} "
-            "(coco_classes has "
-            f"{num_classes} names)"
+            f"(coco_classes has {num_classes} names)"
         )
     if is_crowd not in (0, 1):
         raise BadValueError(f"{place}: box '{token}' has is_crowd {fields[5]}, wanted 0 or 1")

@@ -178,8 +178,7 @@ def format_per_class_table(result: CocoResult) -> str:
     table = [("class", "AP", "AP50", "boxes"), *rows]
     widths = [max(len(row[column]) for row in table) for column in range(4)]
     lines = [
-        f"{row[0]:<{widths[0]}}  "
-        + "  ".join(f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True))
+        "  ".join([f"{row[0]:<{widths[0]}}", *(f"{row[column]:>{widths[column]}}" for column in range(1, 4))])
         for row in table
     ]
     lines.insert(len(lines) - 1, "-" * len(lines[0]))

@@ -5,12 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import numpy as np
-
 from utils.detection.data.coco_file import read_ground_truth
 from utils.detection.data.record_types import to_coco_ground_truth
 from utils.detection.data.txt_file import load_txt
-from utils.detection.detections import Detections
+from utils.detection.detections import Select
 from utils.detection.results.coco_metrics import CocoResult, detections_to_coco, evaluate_coco, format_per_class_table
 from utils.detection.results.result_json import write_predictions, write_result
 from utils.exporting.description import ModelDescription
@@ -19,8 +17,6 @@ from utils.exporting.result_files import ResultFiles, ResultImage
 from utils.model_utils.errors import BadValueError
 from utils.model_utils.files import make_writable_folder
 from utils.progress import track
-
-Select = Callable[[ResultImage, list[np.ndarray]], Detections]  # from a model's outputs for an image to what was found
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +112,8 @@ def score_results(
     for image in track(annotated, len(annotated), "selecting detections"):
         entry = entry_of[image.file]
         _check_size(image, entry, source)
-        found = select(image, results.arrays(image))
+        scales = (image.scale_y, image.scale_x)
+        found = select(*results.arrays(image), scales=scales, height=image.height, width=image.width)
         detections += detections_to_coco(entry["id"], found.boxes, found.scores, found.labels, description.category_ids)
     chosen = {entry["id"] for entry in entry_of.values()}
     result = evaluate_coco(annotations, detections, sorted(chosen), category_ids=description.category_ids)
