@@ -26,10 +26,11 @@ from .inference import Predictor
 from .label_files import ImagePair
 from .labels import CITYSCAPES_CLASS_NAMES, CITYSCAPES_IDS, class_names, palette
 from .loss import SegmentationLoss
-from .mix_transformer import MIT_VARIANTS, MitVariant, MixTransformer, drop_path_rates
+from .mix_transformer import MixTransformer, drop_path_rates
 from .result_files import Outputs
 from .segformer import Segformer, SegformerInference, SegformerTraining
 from .segformer_head import SegformerHead
+from .variants import MIT_VARIANTS, MitVariant
 
 SUITE = "segformer"
 OUTPUT_NAMES = ("logits",)  # of SegformerInference

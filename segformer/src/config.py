@@ -10,9 +10,10 @@ from utils.model_utils.config.base import Config, Contradiction, InactiveKey, Pa
 from utils.model_utils.config.loading import load_config
 from utils.model_utils.config.schema import ModelArtsKeys, TrainingKeys, with_default
 
+from .variants import ATTENTION_HEADS
+
 SUITE_DIR = Path(__file__).resolve().parent.parent
 DEFAULT_FILE = "config/segformer.base.yaml"
-ATTENTION_HEADS = (1, 2, 5, 8)
 
 # Below 32 pixels the largest key-value reduction of the encoder (8 at a quarter of the size) has nothing to reduce.
 Side = Annotated[int, Field(ge=32)]

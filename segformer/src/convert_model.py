@@ -16,13 +16,12 @@ from utils.training.checkpoints.weight_conversion import Source, convert_weights
 
 from .build import SUITE, build_network
 from .config import SegformerConfig
-from .mix_transformer import HEADS as ATTENTION_HEADS
-from .mix_transformer import MIT_VARIANTS, MLP_RATIO, PATCH_KERNELS, PATCH_STRIDES, REDUCTIONS
+from .variants import ATTENTION_HEADS, MIT_VARIANTS, MLP_RATIO, PATCH_KERNELS, PATCH_STRIDES, REDUCTIONS
 from .weight_names import (
     ANY_HEAD,
     COUNTERS,
     ENCODERS,
-    HEADS,
+    HEAD_NAMINGS,
     MMSEGMENTATION_HEAD_MARK,
     EncoderNaming,
     HeadNaming,
@@ -206,7 +205,7 @@ def _find_head(file: Path, arrays: dict[str, np.ndarray], backbone_only: bool) -
             "else and does not convert; take the encoder alone with --backbone_only, or a file of the first release or "
             "of transformers"
         )
-    return next((head for head in HEADS if head.is_in(arrays)), None)
+    return next((head for head in HEAD_NAMINGS if head.is_in(arrays)), None)
 
 
 def _rows(file: Path, arrays: dict[str, np.ndarray], name: str) -> int:
