@@ -143,6 +143,7 @@ def build_train_step(
 def _loss_scaler(config: SegformerConfig, amp_level: str) -> LossScaler:
     if config.loss_scale_mode == "auto" and amp_level == UNSCALED:
         return LossScaler()
+    # The scale grows about as often as in the page's log, which shows it double within an epoch of 1487 steps.
     return LossScaler(config.loss_scale, config.loss_scale_mode != "static", growth_interval=1000)
 
 

@@ -74,8 +74,8 @@ class DataKeys(Config):
         if len(names) != self.class_num:
             yield Contradiction(
                 ("class_names", "class_num"),
-                f"class_names has {len(names)} names and class_num is {self.class_num}: "
-                f"set class_num to {len(names)}, or class_names to null",
+                f"class_names has {len(names)} names and class_num is {self.class_num}: set class_num to {len(names)}, "
+                "or class_names to null",
             )
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
@@ -301,8 +301,8 @@ class SegformerConfig(
         if self.class_weights is not None and len(self.class_weights) != self.class_num:
             yield Contradiction(
                 ("class_weights", "class_num"),
-                f"class_weights has {len(self.class_weights)} numbers and class_num is {self.class_num}: "
-                "give one for each class, or null",
+                f"class_weights has {len(self.class_weights)} numbers and class_num is {self.class_num}: give one for "
+                "each class, or null",
             )
 
 

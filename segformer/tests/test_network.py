@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from mindspore import nn, ops
 
-from segformer.src.layers import NORM_EPS, parameter_count
+from segformer.src.layers import NORM_EPS
 from segformer.src.mix_transformer import Block, EfficientAttention, MixTransformer, drop_path_rates
 from segformer.src.segformer import Segformer, SegformerInference, SegformerTraining
 from segformer.src.segformer_head import SegformerHead
@@ -48,6 +48,11 @@ def _tiny():
 
 def _images(batch, height, width):
     return ms.Tensor(np.random.default_rng(1).standard_normal((batch, 3, height, width)).astype(np.float32))
+
+
+def parameter_count(cell):
+    """Number of weights that training changes; moving statistics of batch norm are not counted."""
+    return sum(parameter.size for parameter in cell.trainable_params())
 
 
 @pytest.mark.parametrize("backbone", COUNTS)
