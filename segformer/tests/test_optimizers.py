@@ -62,8 +62,7 @@ def test_moving_statistics_are_not_optimized(papers):
 
 
 def test_the_first_step_of_adamw_moves_every_weight_by_the_rate(papers):
-    # Bias-corrected moments of the first step are g and g^2: the step is rate * g / |g|, the decay
-    # rate * decay * weight.
+    # Bias-corrected moments of the first step are g and g^2: the step is rate * g / |g|, decay rate * decay * weight.
     before = {parameter.name: parameter.asnumpy().copy() for parameter in papers.parameters}
     papers.learning_rate.set_data(ms.Tensor(0.01, ms.float32))
     gradients = tuple(ms.Tensor(np.full(parameter.shape, 3.0), ms.float32) for parameter in papers.parameters)
