@@ -154,10 +154,10 @@ def test_an_image_without_targets_adds_nothing(step):
         InputSettings(HEIGHT, WIDTH, (0,) * 3, (1,) * 3, True),
         ExpandSettings(),
         ANCHORS,
-        RpnRule(32, 16),
-        SLOTS,
-        PROPOSALS + SLOTS,
+        num_gts=SLOTS,
         seed=1,
+        rule=RpnRule(32, 16),
+        num_priorities=PROPOSALS + SLOTS,
     )
     whole = _batch([[4, 4, 40, 36], [50, 10, 90, 60]])
     with_filler = sample.without_targets(whole, np.asarray([False, True]))

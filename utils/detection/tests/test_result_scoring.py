@@ -18,9 +18,8 @@ CATEGORIES = (3, 7)
 OUTPUTS = (np.zeros((2, 4), np.float32), np.zeros(2, np.float32))
 
 
-def take_all(_image, arrays):
+def take_all(boxes, scores, **_place):
     """Each row is a detection of class 0, the first category, unless its score is 0."""
-    boxes, scores = arrays
     is_found = scores > 0
     return Detections(boxes[is_found], scores[is_found], np.zeros(int(is_found.sum()), np.int32))
 
