@@ -72,14 +72,21 @@ def read(path: Path, side: Side) -> object:
         import mindspore as ms
 
         arrays = {name: value.asnumpy() for name, value in ms.load_checkpoint(str(path)).items()}
-        state = arrays.pop("training_state").tobytes().decode()
-        return {"state": json.loads(side.without_places(state)), **arrays}
+        state = json.loads(side.without_places(arrays.pop("training_state").tobytes().decode()))
+        return {"state": {**state, "config_text": keys_of(state["config_text"])}, **arrays}
     if "records" in path.parts:
         return path.stat().st_mtime_ns
     text = side.without_places(path.read_text())
     if path.suffix == ".jsonl":
         return [without_times(json.loads(line)) for line in text.splitlines()]
+    if path.suffix == ".yaml":
+        return keys_of(text)
     return without_times(json.loads(text)) if path.suffix == ".json" else text.splitlines()
+
+
+def keys_of(config: str) -> list[str]:
+    """Returns the lines of a configuration without their order, which says nothing."""
+    return sorted(config.splitlines())
 
 
 def without_times(value: object) -> object:
