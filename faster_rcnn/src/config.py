@@ -66,7 +66,7 @@ class AugmentationKeys(keys.AugmentationKeys):
 
 
 class ResultKeys(keys.ResultKeys):
-    """DetectionEvaluation, inference and export."""
+    """Evaluation, inference and export."""
 
     file_name: str = with_default(keys.ResultKeys, "file_name", "faster_rcnn")
     export_batch_size: int = Field(1, ge=1, description="images per call of the exported network")

@@ -254,7 +254,7 @@ class AugmentationKeys(keys.AugmentationKeys):
 
 
 class ResultKeys(keys.ResultKeys):
-    """DetectionEvaluation, inference and export."""
+    """Evaluation, inference and export."""
 
     file_name: str = with_default(keys.ResultKeys, "file_name", "retinanet_nasfpn")
     export_batch_size: int | None = Field(

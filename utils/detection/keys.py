@@ -165,9 +165,9 @@ class AugmentationKeys(PictureKeys):
 
 
 class ResultKeys(Config):
-    """DetectionEvaluation, inference and export."""
+    """Evaluation, inference and export."""
 
-    GROUP = "DetectionEvaluation, inference and export"
+    GROUP = "Evaluation, inference and export"
     checkpoint_path: PathText = Field(
         "", description="checkpoint that eval.py, infer.py and export.py read; weights that convert_checkpoint.py reads"
     )

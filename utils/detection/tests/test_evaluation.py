@@ -1,4 +1,4 @@
-"""DetectionEvaluation around a detector that knows the boxes: COCO numbers, files and times."""
+"""Evaluation around a detector that knows the boxes: COCO numbers, files and times."""
 
 import json
 
