@@ -89,7 +89,7 @@ def ensure_mindrecord(
 
 
 def open_mindrecord(
-    info: MindRecordInfo, indices: Sequence[int], columns: Sequence[str], workers: int = 1
+    info: MindRecordInfo, indices: Sequence[int], columns: Sequence[str], num_loaders: int = 1
 ) -> "Dataset":
     """Opens a set to read chosen images in a given order.
 
@@ -98,10 +98,10 @@ def open_mindrecord(
         indices: positions in the annotation file (as `info.image_ids`), at least one, in the order wanted; repeated
             ones are read again.
         columns: columns to read, e.g. ("image", "annotation", "image_id").
-        workers: threads that read; clamped to the cores present.
+        num_loaders: threads that read; clamped to the cores present.
 
     Returns:
-        A data set that yields exactly these rows in exactly this order, whatever `workers` is.
+        A data set that yields exactly these rows in exactly this order, whatever `num_loaders` is.
     """
     import mindspore.dataset as ds
 
@@ -113,7 +113,7 @@ def open_mindrecord(
             [str(path) for path in info.files],
             columns_list=list(columns),
             sampler=ds.SubsetSampler(info.rows[indices[start : start + info.num_images]].tolist()),
-            num_parallel_workers=clamp_workers(workers),
+            num_parallel_workers=clamp_workers(num_loaders),
         )
         for start in range(0, len(indices), info.num_images)
     ]

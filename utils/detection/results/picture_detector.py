@@ -43,13 +43,13 @@ class PictureDetector:
         detector: what finds the objects.
         inputs: what the network takes.
         batch_size: images in a call of the detector.
-        workers: threads that read.
+        num_loaders: threads that read.
     """
 
     detector: Detector
     inputs: InputSettings
     batch_size: int
-    workers: int
+    num_loaders: int
 
     def compile(self) -> None:
         """Runs the detector once, so that what follows takes its usual time."""
@@ -91,9 +91,9 @@ class PictureDetector:
         """Reads with so many files under way that a batch is ready when the network is."""
         waiting: deque[Future[Picture | None]] = deque()
         remaining = iter(enumerate(paths))
-        with ThreadPoolExecutor(self.workers) as pool:
+        with ThreadPoolExecutor(self.num_loaders) as pool:
             while True:
-                for item in islice(remaining, self.batch_size + self.workers - len(waiting)):
+                for item in islice(remaining, self.batch_size + self.num_loaders - len(waiting)):
                     waiting.append(pool.submit(self._read, *item))
                 if not waiting:
                     return

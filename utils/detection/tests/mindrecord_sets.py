@@ -32,8 +32,8 @@ def write(dataset: DetectionDataset, folder: Path, *, shards: int = 8, skip_bad_
         return write_set(dataset, folder, PREFIX, shards, parts, skip_bad_images)
 
 
-def read(info, indices, columns=("image_id", "image", "annotation", "height", "width", "file_name"), workers=1):
-    data = mr.open_mindrecord(info, indices, columns, workers)
+def read(info, indices, columns=("image_id", "image", "annotation", "height", "width", "file_name"), num_loaders=1):
+    data = mr.open_mindrecord(info, indices, columns, num_loaders)
     return list(data.create_dict_iterator(output_numpy=True, num_epochs=1))
 
 

@@ -18,7 +18,7 @@ CLASSES = ClassTable(("red", "blue"), (7, 3))
 
 
 def detector_of(boxes_of, batch_size=2):
-    return PictureDetector(KnowsTheBoxes(boxes_of), INPUTS, batch_size, workers=1)
+    return PictureDetector(KnowsTheBoxes(boxes_of), INPUTS, batch_size, num_loaders=1)
 
 
 @pytest.fixture()

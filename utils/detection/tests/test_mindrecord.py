@@ -17,9 +17,9 @@ def test_rows_come_back_in_the_order_asked_for(dataset, folder, shards):
     info = write(dataset, folder, shards=shards)
     assert len(info.files) == shards
     assert info.image_ids.tolist() == [100 + index for index in range(23)]
-    for workers in (1, 2):
-        order = np.random.default_rng(workers).permutation(23)
-        for index, row in zip(order, read(info, order, workers=workers), strict=True):
+    for num_loaders in (1, 2):
+        order = np.random.default_rng(num_loaders).permutation(23)
+        for index, row in zip(order, read(info, order, num_loaders=num_loaders), strict=True):
             record = dataset.records[index]
             assert row["image_id"] == record.image_id
             assert (decode_ordinary(row["image"], "x") == index).all()
@@ -40,7 +40,7 @@ def test_a_part_and_a_repeated_index_can_be_read(dataset, folder):
 def test_more_rows_than_there_are_images_come_in_the_order_asked_for(dataset, folder):
     info = write(dataset, folder, shards=3)
     order = [*range(23), 4, *reversed(range(23)), 0]
-    assert [int(row["image_id"]) - 100 for row in read(info, order, ["image_id"], workers=2)] == order
+    assert [int(row["image_id"]) - 100 for row in read(info, order, ["image_id"], num_loaders=2)] == order
 
 
 def test_one_image_in_more_shards_than_images(dataset, folder):
