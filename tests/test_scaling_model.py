@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.launch.scaling_model import (
+from benchmarks.scaling_model import (
     HCCS,
     ROCE,
     TRAININGS,
@@ -15,7 +15,7 @@ from utils.launch.scaling_model import (
     ring_seconds,
 )
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+README = Path(__file__).resolve().parents[1] / "utils" / "launch" / "README.md"
 
 
 def test_a_ring_by_hand():

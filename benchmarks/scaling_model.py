@@ -1,6 +1,6 @@
 """What data parallel training loses to the sum of the gradients, on paper: rings, latency and bandwidth.
 
-`python benchmarks/scaling.py --paper` prints the table; README.md says what it assumes.
+`python benchmarks/scaling.py --paper` prints the table; utils/launch/README.md says what it assumes.
 """
 
 import math
