@@ -24,6 +24,7 @@ from utils.launch.processes.ports import check_free
 from utils.launch.processes.process_table import JOB_VARIABLE, is_running, marked, parent, using, variable
 from utils.model_utils.errors import BadStateError
 from utils.model_utils.files import make_writable_folder
+from utils.model_utils.signals import taken_signals
 
 SCHEDULER_SECONDS = 60.0  # it ends some seconds after the last worker
 STOP_SECONDS = 60.0  # a command that is asked to stop writes a checkpoint
@@ -76,7 +77,7 @@ def run_job(plan: JobPlan, *, is_shown: bool = True, stop_seconds: float = STOP_
     """Runs a job to its end; returns 0, or the exit code of the worker that failed first.
 
     Ctrl-C, SIGTERM and a closed terminal are passed on to the workers, which are waited for; at the second one they
-    are ended. Nothing of the job is running afterwards.
+    are ended. One that is ignored (`nohup`, `&` in a script) stays so. Nothing of the job is running afterwards.
 
     Args:
         plan: what to start; the folders are there.
@@ -87,14 +88,12 @@ def run_job(plan: JobPlan, *, is_shown: bool = True, stop_seconds: float = STOP_
         BadStateError: msrun cannot be started.
     """
     job = _Job(plan, stop_seconds)
-    previous = {number: signal.signal(number, job.ask_to_stop) for number in FORWARDED}
-    try:
-        job.start()
-        return job.watch(is_shown)
-    finally:
-        job.end_all()
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+    with taken_signals(FORWARDED, job.ask_to_stop):
+        try:
+            job.start()
+            return job.watch(is_shown)
+        finally:
+            job.end_all()
 
 
 class _Job:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from utils.model_utils.errors import BadStateError
+from utils.model_utils.signals import taken_signals
 
 POLL_SECONDS = 0.1
 LAST_LINES = 20
@@ -109,8 +110,7 @@ class LoggedProcess:
 
         Ctrl-C, SIGTERM and a closed terminal are passed on to the process, which is waited for.
         """
-        previous = {number: signal.signal(number, self._forward) for number in FORWARDED}
-        try:
+        with taken_signals(FORWARDED, self._forward):
             code = None
             while code is None:
                 code = self._process.poll()
@@ -119,9 +119,6 @@ class LoggedProcess:
                 if code is None:
                     time.sleep(POLL_SECONDS)
             return shell_code(code)
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
 
     def _forward(self, signal_number: int, _frame: types.FrameType | None) -> None:
         if self._process.poll() is None:
