@@ -15,7 +15,7 @@ from pathlib import Path
 from utils.model_utils.device_adapter import available_cores
 from utils.model_utils.errors import BadStateError
 from utils.model_utils.files import cache_folder
-from utils.model_utils.node_lock import node_lock
+from utils.model_utils.host_lock import host_lock
 
 PROGRAMS = Path("utils/cpp_infer/programs")
 SOURCES = (
@@ -92,7 +92,7 @@ def build(root: Path, suite: str, program: Path, run: Run) -> int:
     folder = program.parent
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with node_lock(folder / "build.lock", f"builds '{program}'", LOCK_SECONDS):
+        with host_lock(folder / "build.lock", f"builds '{program}'", LOCK_SECONDS):
             return 0 if program.is_file() else _build(root, suite, program, run)  # another process may have been faster
     except OSError as error:
         raise BadStateError(

@@ -17,11 +17,11 @@ import types
 import uuid
 from collections.abc import Iterable, Sequence
 
-from utils.launch.devices import RANK_TABLE_FILE, check_present
-from utils.launch.plan import JobPlan, Rank
+from utils.launch.job_devices import RANK_TABLE_FILE, check_present
+from utils.launch.job_plan import JobPlan, Rank
 from utils.launch.processes.logged_process import FORWARDED, POLL_SECONDS, LogFile, shell_code, show
 from utils.launch.processes.ports import check_free
-from utils.launch.processes.process_table import JOB_VARIABLE, is_running, marked, parent, using, variable
+from utils.launch.processes.process_search import JOB_VARIABLE, is_running, marked, parent, using, variable
 from utils.model_utils.errors import BadStateError
 from utils.model_utils.files import make_writable_folder
 from utils.model_utils.signals import taken_signals
@@ -185,7 +185,7 @@ class _Job:
     def _waits_for_scheduler_in_vain(self) -> bool:
         """On several hosts the scheduler waits for the workers of the others."""
         return (
-            self._plan.devices.num_nodes == 1
+            self._plan.devices.num_hosts == 1
             and len(self._ended) == len(self._plan.ranks)
             and time.monotonic() - max(self._ended.values()) > SCHEDULER_SECONDS
         )

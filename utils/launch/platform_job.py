@@ -9,8 +9,8 @@ from pathlib import Path
 
 from utils.hccl_tools.msrun_plan import LOCAL_ADDRESS
 from utils.hccl_tools.tables.table_file import load_table
-from utils.launch.devices import RANK_TABLE_FILE
-from utils.launch.plan import CLUSTER_SECONDS, PORT_OF_SEVERAL_HOSTS, WORKER
+from utils.launch.job_devices import RANK_TABLE_FILE
+from utils.launch.job_plan import CLUSTER_SECONDS, PORT_OF_SEVERAL_HOSTS, WORKER
 from utils.launch.processes.ports import check_free, read_port
 from utils.launch.processes.scheduler import HOST_VARIABLE, PORT_VARIABLE, wait_for_scheduler
 from utils.model_utils.errors import BadStateError, BadValueError

@@ -5,10 +5,9 @@ import os
 import sys
 from pathlib import Path
 
-from utils.hccl_tools.msrun_plan import LOCAL_ADDRESS
-from utils.launch.devices import ASCEND, CPU, RANK_TABLE_FILE, JobDevices, choose_devices
 from utils.launch.job import prepare_job, run_job
-from utils.launch.plan import format_plan, make_plan
+from utils.launch.job_devices import ASCEND, CPU, RANK_TABLE_FILE, JobDevices, choose_devices
+from utils.launch.job_plan import format_plan, make_plan
 from utils.launch.platform_job import join_platform_job
 from utils.launch.processes.scheduler import end_without_scheduler, serve
 from utils.model_utils.config.base import COMMAND_LINE
@@ -99,4 +98,4 @@ def _devices(config: RuntimeKeys) -> JobDevices:
         import mindspore as ms
 
         count = ms.hal.device_count(target)
-    return JobDevices(target, count, count, 0, LOCAL_ADDRESS, tuple(range(count)), None)
+    return JobDevices.of_this_host(target, count)

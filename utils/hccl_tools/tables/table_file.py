@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from utils.hccl_tools.tables.consistency import check_tables
-from utils.hccl_tools.tables.nodes import HOW_TO_FIX
+from utils.hccl_tools.tables.json_entries import HOW_TO_FIX
 from utils.hccl_tools.tables.rank_table import INITIALIZING, RankTable, parse_table
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 from utils.model_utils.files import write_bytes

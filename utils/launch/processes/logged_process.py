@@ -1,6 +1,7 @@
 """The process behind a launcher: started apart from the shell, its output in a log, followed as long as wanted."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -104,6 +105,20 @@ class LoggedProcess:
     def last_lines(self) -> str:
         """Returns the last lines that the process has written."""
         return self._output.last_lines()
+
+    def leave(self, seconds: float) -> int:
+        """Watches the start for so many seconds, then leaves the process alone; returns the exit code of the launcher.
+
+        Where the process ends meanwhile, its last lines are shown and the exit code is its own.
+        """
+        code = self.code_within(seconds)
+        log = shlex.quote(str(self.log))
+        if code is None:
+            print(f"running as process {self.pid}; follow it with: tail -f {log}; stop it with: kill {self.pid}")
+            return 0
+        print(self.last_lines(), file=sys.stderr if code else sys.stdout)
+        print(f"ended with exit code {code}; log: {log}", file=sys.stderr if code else sys.stdout)
+        return code
 
     def follow(self, is_shown: bool = True) -> int:
         """Waits until the process ends, copying its output to standard output if it is shown; returns its exit code.

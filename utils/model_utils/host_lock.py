@@ -19,7 +19,7 @@ REPORT_SECONDS = 60.0
 
 
 @contextmanager
-def node_lock(path: Path, doing: str, wait_seconds: float) -> Iterator[None]:
+def host_lock(path: Path, doing: str, wait_seconds: float) -> Iterator[None]:
     """Holds a lock; the kernel gives it up with the process, however that ends, so no lock is ever left behind.
 
     Args:
@@ -47,7 +47,7 @@ def node_lock(path: Path, doing: str, wait_seconds: float) -> Iterator[None]:
 
 
 def describe_owner(path: Path) -> str:
-    """Returns who holds a lock, or held it last, e.g. "process 4711 on node-3, which copies 'obs://b/data'"."""
+    """Returns who holds a lock, or held it last, e.g. "process 4711 on host-3, which copies 'obs://b/data'"."""
     try:
         owner = json.loads(path.read_text(encoding="utf-8"))
         return f"process {owner['pid']} on {owner['host']}, which {owner['doing']}"

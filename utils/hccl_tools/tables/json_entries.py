@@ -14,7 +14,7 @@ _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True)
-class Node:
+class JsonEntry:
     """One value of a document.
 
     Attributes:
@@ -46,7 +46,7 @@ class Node:
             raise self.error("an object, {...}")
         return list(self.value)
 
-    def child(self, key: str) -> "Node":
+    def child(self, key: str) -> "JsonEntry":
         """Returns what stands under a key.
 
         Raises:
@@ -56,9 +56,9 @@ class Node:
         path = f"{self.path}.{step}" if self.path else step
         if key not in self.key_names():
             raise BadValueError(f"{self.source}: {path} is missing; {HOW_TO_FIX}")
-        return Node(self.value[key], self.source, path)
+        return JsonEntry(self.value[key], self.source, path)
 
-    def items(self) -> "list[Node]":
+    def items(self) -> "list[JsonEntry]":
         """Returns the items of a list.
 
         Raises:
@@ -66,7 +66,7 @@ class Node:
         """
         if not isinstance(self.value, list) or not self.value:
             raise self.error("a list with at least one item")
-        return [Node(item, self.source, f"{self.path}[{index}]") for index, item in enumerate(self.value)]
+        return [JsonEntry(item, self.source, f"{self.path}[{index}]") for index, item in enumerate(self.value)]
 
     def text(self) -> str:
         """Returns a string that is not empty.
@@ -110,7 +110,7 @@ class Node:
         return self.text()
 
 
-def check_leaves(document: Node) -> None:
+def check_leaves(document: JsonEntry) -> None:
     """Checks that every leaf is a string, as all templates want.
 
     Raises:
@@ -118,18 +118,18 @@ def check_leaves(document: Node) -> None:
     """
     waiting = [document]
     while waiting:  # no recursion: a file may be nested deeper than Python's stack
-        node = waiting.pop()
-        if isinstance(node.value, dict | list):
-            waiting += reversed(list(_children(node)))
-        elif not isinstance(node.value, str):
-            raise node.error(f'a string, like "{json.dumps(node.value)}"')
+        entry = waiting.pop()
+        if isinstance(entry.value, dict | list):
+            waiting += reversed(list(_children(entry)))
+        elif not isinstance(entry.value, str):
+            raise entry.error(f'a string, like "{json.dumps(entry.value)}"')
 
 
-def _children(node: Node) -> Iterator[Node]:
-    if isinstance(node.value, dict):
-        yield from (node.child(key) for key in node.key_names())
-    elif node.value:
-        yield from node.items()
+def _children(entry: JsonEntry) -> Iterator[JsonEntry]:
+    if isinstance(entry.value, dict):
+        yield from (entry.child(key) for key in entry.key_names())
+    elif entry.value:
+        yield from entry.items()
 
 
 def _shown(value: object) -> str:

@@ -128,7 +128,7 @@ def read_arguments(
     if not needed <= len(values) <= most:
         wanted = f"{needed}" if needed == most else f"{needed} to {most}"
         raise BadValueError(f"{len(values)} arguments, wanted {wanted}; {how}")
-    device_id = _device_id(values[0]) if takes_device else 0 if leading else get_device_id()
+    device_id = device_number(values[0]) if takes_device else 0 if leading else get_device_id()
     settings = []
     for item, text in zip(positionals, values[num_leading:], strict=False):
         if text == "" and not item.may_be_empty:
@@ -143,7 +143,12 @@ def read_arguments(
     )
 
 
-def _device_id(text: str) -> int:
+def device_number(text: str) -> int:
+    """Returns the number that DEVICE_ID is.
+
+    Raises:
+        BadValueError: it is none.
+    """
     if not (text.isascii() and text.isdigit()):
         raise BadValueError(f"{DEVICE_ID} is '{text}', wanted the number of a device, 0 or more")
     return int(text)
@@ -160,23 +165,22 @@ def _path(_name: str, text: str, _suite_dir: Path) -> str:
 
 
 def _file(name: str, text: str, _suite_dir: Path) -> str:
-    return _existing(name, text, "file", Path.is_file)
+    return os.path.realpath(existing_path(name, text, "file"))
 
 
 def _folder(name: str, text: str, _suite_dir: Path) -> str:
-    return _existing(name, text, "folder", Path.is_dir)
+    return os.path.realpath(existing_path(name, text, "folder"))
 
 
 def _file_or_folder(name: str, text: str, _suite_dir: Path) -> str:
-    return _existing(name, text, "file or folder", Path.exists)
+    return os.path.realpath(existing_path(name, text, "file or folder"))
 
 
 def _config(name: str, text: str, suite_dir: Path) -> str:
     """A YAML file, looked up where the launcher was called, then in the suite's folder."""
     in_suite = suite_dir / text
-    return (
-        str(in_suite) if not Path(text).exists() and in_suite.is_file() else _existing(name, text, "file", Path.is_file)
-    )
+    is_of_suite = not os.path.exists(text) and os.path.isfile(in_suite)
+    return str(in_suite) if is_of_suite else _file(name, text, suite_dir)
 
 
 def _pattern(name: str, text: str, suite_dir: Path) -> str:
@@ -189,12 +193,17 @@ def _pattern(name: str, text: str, suite_dir: Path) -> str:
     return str(path)
 
 
-def _existing(name: str, text: str, kind: str, is_kind: Callable[[Path], bool]) -> str:
-    path = Path(text)
-    if not is_kind(path):
-        state = f"is no {kind}" if path.exists() else "does not exist"
-        raise MissingPathError(f"{name} '{text}' {state}, wanted a {kind}; correct the path")
-    return os.path.realpath(path)
+def existing_path(name: str, text: str, kind: str) -> Path:
+    """Returns the path that an argument names, absolute, which is a "file", a "folder" or a "file or folder".
+
+    Raises:
+        MissingPathError: there is nothing, or something else.
+    """
+    is_kind = {"file": os.path.isfile, "folder": os.path.isdir}.get(kind, os.path.exists)
+    if not is_kind(text):
+        state = f"is no {kind}" if os.path.exists(text) else "does not exist"
+        raise MissingPathError(f"{name} '{text}' {state}, wanted a {kind}: correct the path")
+    return Path(text).absolute()
 
 
 KINDS: dict[str, Callable[[str, str, Path], str]] = {

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from utils.hccl_tools.msrun_plan import VISIBLE_DEVICES
-from utils.launch.devices import JobDevices, check_present, choose_devices
-from utils.launch.plan import core_blocks, format_plan, make_plan
+from utils.launch.job_devices import JobDevices, check_present, choose_devices
+from utils.launch.job_plan import core_blocks, format_plan, make_plan
 from utils.launch.processes.logged_process import LogFile
 from utils.launch.processes.ports import check_free, free_port, read_port
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, UserError
@@ -43,16 +43,16 @@ def plan_of(devices, base=Path("/here"), **options):
 def test_a_table_of_two_hosts_gives_each_its_ranks_devices_and_the_first_as_master(tmp_path, monkeypatch):
     monkeypatch.delenv("HCCL_CONNECT_TIMEOUT", raising=False)
     table = write_table(tmp_path / "table.json")
-    for node, host in enumerate(DEVICES_OF_HOSTS):
+    for number, host in enumerate(DEVICES_OF_HOSTS):
         plan = plan_of(choose_devices("4", table, own_address=host))
         assert plan.devices == JobDevices(
-            "Ascend", 4, 2, node, "10.0.0.1", DEVICES_OF_HOSTS[host], (tmp_path / "table.json").resolve()
+            4, 2, number, "10.0.0.1", DEVICES_OF_HOSTS[host], "Ascend", (tmp_path / "table.json").resolve()
         )
-        assert (plan.devices.num_nodes, plan.master_port) == (2, 8118)
-        assert [rank.number for rank in plan.ranks] == [2 * node, 2 * node + 1]
+        assert (plan.devices.num_hosts, plan.master_port) == (2, 8118)
+        assert [rank.number for rank in plan.ranks] == [2 * number, 2 * number + 1]
         assert [rank.environment["DEVICE_ID"] for rank in plan.ranks] == ["0", "1"]
-        assert plan.ranks[1].command == ("python", "train.py", f"--run_dir=/here/LOG{2 * node + 1}", "--lr=1")
-        assert plan.ranks[1].log == Path(f"/here/LOG{2 * node + 1}/log.txt")
+        assert plan.ranks[1].command == ("python", "train.py", f"--run_dir=/here/LOG{2 * number + 1}", "--lr=1")
+        assert plan.ranks[1].log == Path(f"/here/LOG{2 * number + 1}/log.txt")
         assert {
             name: plan.environment[name]
             for name in ("DEVICE_NUM", "RANK_SIZE", "RANK_TABLE_FILE", "HCCL_CONNECT_TIMEOUT", VISIBLE_DEVICES)
@@ -61,7 +61,7 @@ def test_a_table_of_two_hosts_gives_each_its_ranks_devices_and_the_first_as_mast
             "RANK_SIZE": "4",
             "RANK_TABLE_FILE": str(Path(table).resolve()),
             "HCCL_CONNECT_TIMEOUT": "600",
-            VISIBLE_DEVICES: "0,1" if node == 0 else "4,5",
+            VISIBLE_DEVICES: "0,1" if number == 0 else "4,5",
         }
 
 
@@ -103,7 +103,7 @@ def test_a_cpu_has_no_table_and_no_ascend_variables(monkeypatch):
     monkeypatch.delenv("RANK_TABLE_FILE", raising=False)
     for word, target in (("cpu", "CPU"), ("CPU", "CPU"), ("gpu", "GPU")):
         plan = plan_of(choose_devices("3", word))
-        assert plan.devices == JobDevices(target, 3, 3, 0, "127.0.0.1", (0, 1, 2), None)
+        assert plan.devices == JobDevices(3, 3, 0, "127.0.0.1", (0, 1, 2), target, None)
         assert set(plan.environment) == {"PATH", "DEVICE_NUM", "RANK_SIZE", "PYTHONUNBUFFERED"}
 
 
@@ -137,19 +137,23 @@ def test_a_table_or_number_that_does_not_fit_is_one_sentence(number, table, erro
         choose_devices(number, table if table == "cpu" else str(tmp_path / table))
 
 
+def devices_of(target, *numbers):
+    return JobDevices(len(numbers), len(numbers), 0, "127.0.0.1", numbers, target)
+
+
 def test_devices_that_are_not_there_are_named(tmp_path, monkeypatch):
     for name in ("davinci0", "davinci1", "davinci_manager", "nvidia0", "nvidia1", "nvidiactl"):
         (tmp_path / name).touch()
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     for target in ("Ascend", "GPU"):
-        check_present(JobDevices(target, 2, 2, 0, "127.0.0.1", (0, 1), None), tmp_path)
+        check_present(devices_of(target, 0, 1), tmp_path)
         with pytest.raises(BadStateError, match=rf"2 {target} devices .* \(1,2\), but this machine has 2 \(0,1\)"):
-            check_present(JobDevices(target, 2, 2, 0, "127.0.0.1", (1, 2), None), tmp_path)
+            check_present(devices_of(target, 1, 2), tmp_path)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     with pytest.raises(BadStateError, match=r"2 GPU devices were asked for \(0,1\), but this machine has 1 \(0\)"):
-        check_present(JobDevices("GPU", 2, 2, 0, "127.0.0.1", (0, 1), None), tmp_path)
+        check_present(devices_of("GPU", 0, 1), tmp_path)
     with pytest.raises(BadStateError, match=r"this machine has 0 \(none\)"):
-        check_present(JobDevices("Ascend", 1, 1, 0, "127.0.0.1", (0,), None), tmp_path.parent)
+        check_present(devices_of("Ascend", 0), tmp_path.parent)
 
 
 def test_more_processes_than_cores_are_warned_of_and_not_bound(caplog):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.launch.arguments import Positional, read_arguments, usage
+from utils.launch.user_arguments import Positional, read_arguments, usage
 from utils.model_utils.errors import UserError
 
 POSITIONALS = (

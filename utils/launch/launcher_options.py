@@ -1,15 +1,12 @@
-"""What all launchers have in common: what one says of itself, its variables, and how it leaves a process alone."""
+"""What the launcher of a suite says of itself on its one line, and the variables that its user may set."""
 
 import argparse
 import os
-import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils.launch.arguments import Positional, usage
-from utils.launch.processes.logged_process import LoggedProcess
+from utils.launch.user_arguments import Positional, usage
 from utils.model_utils.errors import BadValueError
 
 
@@ -76,18 +73,6 @@ def read_launcher(argv: Sequence[str]) -> tuple[Launcher, list[str]]:
         values.quiet,
     )
     return launcher, list(argv[cut + 1 :])
-
-
-def leave(process: LoggedProcess, seconds: float) -> int:
-    """Watches the start and leaves the process alone; one that ends meanwhile is reported with its last lines."""
-    code = process.code_within(seconds)
-    log = shlex.quote(str(process.log))
-    if code is None:
-        print(f"running as process {process.pid}; follow it with: tail -f {log}; stop it with: kill {process.pid}")
-        return 0
-    print(process.last_lines(), file=sys.stderr if code else sys.stdout)
-    print(f"ended with exit code {code}; log: {log}", file=sys.stderr if code else sys.stdout)
-    return code
 
 
 def is_set(variable: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils.launch.devices import ASCEND, JobDevices
+from utils.launch.job_devices import ASCEND, JobDevices
 from utils.launch.processes.ports import free_port
 from utils.model_utils.errors import BadStateError
 
@@ -79,10 +79,7 @@ class JobPlan:
             )
         return [
             msrun,
-            f"--worker_num={devices.worker_num}",
-            f"--local_worker_num={devices.local_worker_num}",
-            f"--node_rank={devices.node_rank}",
-            f"--master_addr={devices.master_addr}",
+            *devices.arguments(),
             f"--master_port={self.master_port}",
             f"--cluster_time_out={CLUSTER_SECONDS}",
             f"--log_dir={self.folder}",
@@ -114,7 +111,7 @@ def make_plan(
         master_port: None takes a free one, on several hosts msrun's own.
     """
     if master_port is None:
-        master_port = free_port() if devices.num_nodes == 1 else PORT_OF_SEVERAL_HOSTS
+        master_port = free_port() if devices.num_hosts == 1 else PORT_OF_SEVERAL_HOSTS
     blocks = core_blocks(sorted(os.sched_getaffinity(0)), devices.local_worker_num)
     ranks = []
     for index in range(devices.local_worker_num):
@@ -144,7 +141,7 @@ def format_plan(plan: JobPlan) -> str:
     """Returns the exact commands and variables, in the shell's spelling."""
     devices = plan.devices
     lines = [
-        f"{devices.worker_num} ranks on {devices.num_nodes} host{'s' * (devices.num_nodes > 1)}, "
+        f"{devices.worker_num} ranks on {devices.num_hosts} host{'s' * (devices.num_hosts > 1)}, "
         f"{len(plan.ranks)} here ({devices.target}); the scheduler listens on {devices.master_addr} port "
         f"{plan.master_port}",
         "msrun:",
@@ -170,7 +167,7 @@ def _shared_variables(devices: JobDevices) -> dict[str, str]:
     if devices.rank_table is not None:
         variables["RANK_TABLE_FILE"] = str(devices.rank_table)
     if devices.target == ASCEND:
-        variables["ASCEND_RT_VISIBLE_DEVICES"] = ",".join(map(str, devices.device_ids))
+        variables |= devices.environment()
         variables["HCCL_CONNECT_TIMEOUT"] = os.environ.get("HCCL_CONNECT_TIMEOUT", HCCL_SECONDS)
     return variables
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils.hccl_tools.arguments import WAIT_SECONDS
-from utils.hccl_tools.msrun_plan import LOCAL_ADDRESS, plan_msrun
+from utils.hccl_tools.msrun_plan import LOCAL_ADDRESS, MsrunPlan, plan_msrun
+from utils.hccl_tools.table_arguments import WAIT_SECONDS
 from utils.hccl_tools.tables.table_file import load_table
 from utils.model_utils.device_adapter import available_cores
 from utils.model_utils.errors import BadStateError, BadValueError
@@ -17,7 +17,7 @@ CPU, GPU, ASCEND = "CPU", "GPU", "Ascend"
 DEVICE_NUM = "DEVICE_NUM"
 RANK_TABLE_FILE = "RANK_TABLE_FILE"
 NO_TABLE = {"cpu": CPU, "gpu": GPU}  # words in a rank table's place
-MAX_WORKERS = 4096
+MAX_WORKERS = 4096  # a job of Ascend 910 has no more cards; a typing slip has
 _DEVICE_FILES = {ASCEND: r"davinci(\d+)", GPU: r"nvidia(\d+)"}
 _VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
 
@@ -25,29 +25,24 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class JobDevices:
-    """The devices of a job.
+class JobDevices(MsrunPlan):
+    """The devices of a job, each of which gets a process.
 
     Attributes:
         target: "Ascend", "GPU" or "CPU".
-        worker_num: processes of the whole job, one for each device.
-        local_worker_num: processes on this host.
-        node_rank: number of this host, 0 for the one with rank 0.
-        master_addr: where the scheduler listens, on host 0.
-        device_ids: physical numbers of this host's devices, ascending.
         rank_table: rank table, or the folder in which the platform writes it; None where there is none.
     """
 
     target: str
-    worker_num: int
-    local_worker_num: int
-    node_rank: int
-    master_addr: str
-    device_ids: tuple[int, ...]
-    rank_table: Path | None
+    rank_table: Path | None = None
+
+    @classmethod
+    def of_this_host(cls, target: str, count: int) -> "JobDevices":
+        """Returns the first `count` devices of this host, which has the whole job."""
+        return cls(count, count, 0, LOCAL_ADDRESS, tuple(range(count)), target)
 
     @property
-    def num_nodes(self) -> int:
+    def num_hosts(self) -> int:
         """Number of hosts."""
         return self.worker_num // self.local_worker_num
 
@@ -81,9 +76,7 @@ def choose_devices(
                 f"{RANK_TABLE_FILE} is '{table}', wanted the path of a rank table, which tells the "
                 "number of devices; make one with hccl_tools.py"
             )
-        return JobDevices(
-            target or NO_TABLE[(table or "").lower()], count, count, 0, LOCAL_ADDRESS, tuple(range(count)), None
-        )
+        return JobDevices.of_this_host(target or NO_TABLE[(table or "").lower()], count)
     path = Path(os.path.realpath(table))
     plan = plan_msrun(load_table(path, wait_seconds), own_address)
     if count is not None and count != plan.worker_num:
@@ -91,15 +84,7 @@ def choose_devices(
             f"{DEVICE_NUM} is {count}, but rank table '{table}' has {plan.worker_num} devices: give {plan.worker_num}, "
             "or make a table of the devices wanted with hccl_tools.py"
         )
-    return JobDevices(
-        target or ASCEND,
-        plan.worker_num,
-        plan.local_worker_num,
-        plan.node_rank,
-        plan.master_addr,
-        plan.device_ids,
-        path,
-    )
+    return JobDevices(**vars(plan), target=target or ASCEND, rank_table=path)
 
 
 def check_present(devices: JobDevices, root: Path = Path("/dev")) -> None:
