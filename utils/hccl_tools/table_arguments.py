@@ -4,7 +4,7 @@ import argparse
 import math
 from pathlib import Path
 
-WAIT_SECONDS = 60.0
+WAIT_SECONDS = 60.0  # ModelArts completes a table some seconds after the containers have started
 
 
 def add_table_arguments(parser: argparse.ArgumentParser) -> None:

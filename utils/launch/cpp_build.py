@@ -38,7 +38,7 @@ VARIABLES = (
     "CMAKE_GENERATOR",
 )
 PACKAGES = "g++ cmake make libopencv-imgcodecs-dev libopencv-imgproc-dev libjpeg-dev nlohmann-json3-dev"
-LOCK_SECONDS = 900.0
+LOCK_SECONDS = 900.0  # another process builds for a minute, on one slow core for some
 
 Run = Callable[[Sequence[str]], int]  # runs a command and returns its exit code
 

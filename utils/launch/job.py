@@ -22,13 +22,13 @@ from utils.launch.job_plan import JobPlan, Rank
 from utils.launch.processes.logged_process import FORWARDED, POLL_SECONDS, LogFile, shell_code, show
 from utils.launch.processes.ports import check_free
 from utils.launch.processes.process_search import JOB_VARIABLE, is_running, marked, parent, using, variable
+from utils.launch.processes.scheduler import SCHEDULER_SECONDS
 from utils.model_utils.errors import BadStateError
 from utils.model_utils.files import make_writable_folder
 from utils.model_utils.signals import taken_signals
 
-SCHEDULER_SECONDS = 60.0  # it ends some seconds after the last worker
-STOP_SECONDS = 60.0  # a command that is asked to stop writes a checkpoint
-KILL_SECONDS = 10.0
+STOP_SECONDS = 60.0  # a command that is asked to stop ends its step and writes a checkpoint
+KILL_SECONDS = 10.0  # SIGKILL acts at once, unless a process waits for a disk
 _FIRST_LINE = re.compile(rb"process (\d+)\n")  # of worker.py
 _REPORT = re.compile(rb"Worker process (\d+) exit with exception\. Error code: (-?\d+)")
 

@@ -17,7 +17,7 @@ CPU, GPU, ASCEND = "CPU", "GPU", "Ascend"
 DEVICE_NUM = "DEVICE_NUM"
 RANK_TABLE_FILE = "RANK_TABLE_FILE"
 NO_TABLE = {"cpu": CPU, "gpu": GPU}  # words in a rank table's place
-MAX_WORKERS = 4096  # a job of Ascend 910 has no more cards; a typing slip has
+MAX_WORKERS = 4096  # above any job: a larger number is a slip, and that many processes would be started
 _DEVICE_FILES = {ASCEND: r"davinci(\d+)", GPU: r"nvidia(\d+)"}
 _VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
 

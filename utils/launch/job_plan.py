@@ -15,8 +15,8 @@ from utils.model_utils.errors import BadStateError
 
 WORKER = Path(__file__).resolve().with_name("worker.py")
 PORT_OF_SEVERAL_HOSTS = 8118  # msrun's own: every host has to name the same one
-CLUSTER_SECONDS = 600
-HCCL_SECONDS = "600"
+CLUSTER_SECONDS = 600  # msrun's own value: the hosts of a job may start minutes apart
+HCCL_SECONDS = "600"  # likewise, for the cards: the documented value; HCCL's own, 120, is short for that
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,14 @@ from utils.hccl_tools.tables.table_file import load_table
 from utils.launch.job_devices import RANK_TABLE_FILE
 from utils.launch.job_plan import CLUSTER_SECONDS, PORT_OF_SEVERAL_HOSTS, WORKER
 from utils.launch.processes.ports import check_free, read_port
-from utils.launch.processes.scheduler import HOST_VARIABLE, PORT_VARIABLE, wait_for_scheduler
+from utils.launch.processes.scheduler import HOST_VARIABLE, PORT_VARIABLE, SCHEDULER_SECONDS, wait_for_scheduler
 from utils.model_utils.errors import BadStateError, BadValueError
 from utils.model_utils.files import make_writable_folder
 from utils.model_utils.local_adapter import ROLE_VARIABLE, SCHEDULER_ROLE, get_device_num, get_rank_id
 
 HOSTS_VARIABLE = "VC_WORKER_HOSTS"  # of ModelArts, the first one has rank 0
 WORKER_ROLE = "MS_WORKER"
-TABLE_SECONDS = 600.0
-SCHEDULER_SECONDS = 60.0  # it ends some seconds after the last worker
+TABLE_SECONDS = 600.0  # a platform completes the table when the last container has started
 
 
 def join_platform_job(folder: Path) -> None:

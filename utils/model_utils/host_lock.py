@@ -14,8 +14,8 @@ from utils.model_utils.errors import BadStateError
 
 logger = logging.getLogger(__name__)
 
-POLL_SECONDS = 0.2
-REPORT_SECONDS = 60.0
+POLL_SECONDS = 0.2  # not noticed by a person, no load on a shared disk
+REPORT_SECONDS = 60.0  # a copy of a data set takes hours: one log line a minute shows who is waited for
 
 
 @contextmanager

@@ -7,7 +7,6 @@ from utils.model_utils.errors import BadValueError
 DEVICE_ID_VARIABLE = "DEVICE_ID"
 RANK_ID_VARIABLE = "RANK_ID"
 RANK_SIZE_VARIABLE = "RANK_SIZE"
-JOB_ID_VARIABLE = "JOB_ID"
 ROLE_VARIABLE = "MS_ROLE"
 SCHEDULER_ROLE = "MS_SCHED"
 
@@ -43,11 +42,6 @@ def get_rank_id() -> int:
             f"ranks run from 0 to {rank_size - 1}: correct or unset them"
         )
     return rank
-
-
-def get_job_id() -> str:
-    """Returns JOB_ID, "local" where it is not set."""
-    return os.environ.get(JOB_ID_VARIABLE) or "local"
 
 
 def is_scheduler() -> bool:

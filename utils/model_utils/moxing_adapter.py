@@ -39,7 +39,7 @@ from utils.model_utils.storage.retries import Retries
 
 logger = logging.getLogger(__name__)
 
-WAIT_SECONDS = 3 * 3600.0
+WAIT_SECONDS = 3 * 3600.0  # for a process of this host that copies the data: 500 GB at 50 MB/s
 OTHER_MOXING = (
     "the installed package 'moxing' is not ModelArts' own, it has no file API: remove it (pip uninstall "
     "moxing); ModelArts' is called moxing-framework and comes with its images"
@@ -48,7 +48,7 @@ NO_CLIENT = (
     "obs:// and s3:// need ModelArts' moxing, esdk-obs-python or boto3, and none is here: pip install boto3, "
     "or give paths of this machine"
 )
-_CONNECT_SECONDS, _READ_SECONDS = 10, 60
+_CONNECT_SECONDS, _READ_SECONDS = 10, 60  # a storage that is there answers within one; then it is tried again
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ GROUP_LIST = "group_list"
 SUPER_POD_VERSION = "1.2"
 VERSIONS = ("1.0", SUPER_POD_VERSION)
 COMPLETED, INITIALIZING = "completed", "initializing"
-MAX_DEVICES_PER_SERVER = 16
-MAX_RANK = 999_999
-MAX_SUPER_DEVICE_ID = 2**32 - 1
+MAX_DEVICES_PER_SERVER = 16  # of an A2 or A3 server; an Ascend 910 one has 8
+MAX_RANK = 999_999  # above any job: a longer number is a slip
+MAX_SUPER_DEVICE_ID = 2**32 - 1  # HCCL holds it in 32 bits
 
 # Fields that name the network in which a server's processes run, the nearest first: a pod has an address of its own.
 POD_ADDRESSES = ("container_ip", "pod_ip")

@@ -13,7 +13,7 @@ from utils.model_utils.errors import BadStateError, BadValueError, MissingPathEr
 from utils.model_utils.files import write_bytes
 
 MODELARTS_FILE = "jobstart_hccl.json"
-POLL_SECONDS = 0.5
+POLL_SECONDS = 0.5  # a platform takes seconds to finish a table
 
 logger = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from utils.model_utils.errors import BadStateError
 from utils.model_utils.signals import taken_signals
 
-POLL_SECONDS = 0.1
-LAST_LINES = 20
+POLL_SECONDS = 0.1  # a person sees output at once, and a core is not busy with looking
+LAST_LINES = 20  # a traceback with its sentence fits, a screen is not filled
 _LAST_BYTES = 65536  # the last lines are looked for in these; a log may be large
 # A closed terminal is a wish to stop as well; the command saves a checkpoint on SIGTERM.
 FORWARDED = {signal.SIGINT: signal.SIGINT, signal.SIGTERM: signal.SIGTERM, signal.SIGHUP: signal.SIGTERM}

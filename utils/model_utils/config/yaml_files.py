@@ -10,7 +10,7 @@ import yaml
 from utils.model_utils.errors import BadValueError, MissingPathError
 
 BASE_KEY = "__BASE__"
-MAX_FILE_BYTES = 1 << 20
+MAX_FILE_BYTES = 1 << 20  # the largest here has 4 kB; whoever names a checkpoint by mistake is told at once
 
 TAG = "tag:yaml.org,2002:"
 ALLOWED_TAGS = tuple(TAG + name for name in ("null", "bool", "float", "str", "seq", "map"))

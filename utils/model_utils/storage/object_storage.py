@@ -21,7 +21,7 @@ from utils.model_utils.storage.retries import Retries, TransientError
 logger = logging.getLogger(__name__)
 
 SCHEMES = ("obs", "s3")
-WORKERS = 8
+THREADS = 8  # small files wait for the server most of the time; more would be slowed down by it
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 
 
@@ -130,11 +130,11 @@ class Storage:
     Args:
         client: the client.
         retries: how often, and how long apart.
-        workers: copies at a time within a folder.
+        threads: copies at a time within a folder.
     """
 
-    def __init__(self, client: StorageClient, retries: Retries | None = None, workers: int = WORKERS) -> None:
-        self._client, self._retries, self._workers = client, retries or Retries(), workers
+    def __init__(self, client: StorageClient, retries: Retries | None = None, threads: int = THREADS) -> None:
+        self._client, self._retries, self._threads = client, retries or Retries(), threads
 
     @property
     def name(self) -> str:
@@ -144,10 +144,6 @@ class Storage:
     def exists(self, url: ObjectUrl) -> bool:
         """Returns whether there is an object of exactly this key."""
         return self._retries.run(lambda: self._client.exists(url), f"looking for '{url}'")
-
-    def is_folder(self, url: ObjectUrl) -> bool:
-        """Returns whether objects lie beneath this place."""
-        return bool(self.entries(url))
 
     def entries(self, url: ObjectUrl) -> list[Entry]:
         """Returns all objects beneath a folder, by their paths.
@@ -238,7 +234,7 @@ class Storage:
         if len(chosen) == 1:  # in this thread, where Ctrl-C and SIGTERM end the copy of a large archive at once
             done(copy(chosen[0]))
             return
-        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="download")
+        pool = ThreadPoolExecutor(self._threads, thread_name_prefix="download")
         try:
             for entry in pool.map(copy, chosen):
                 done(entry)
@@ -259,16 +255,6 @@ class Storage:
             _compare(size, self._client.size(url), url)
 
         self._retries.run(attempt, f"copying '{path.name}' to '{url}'")
-
-    def upload_folder(self, folder: Path, url: ObjectUrl) -> None:
-        """Copies all files of a folder, in the order of their names.
-
-        Raises:
-            UserError: as for `download_file`.
-        """
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                self.upload_file(path, url.child(path.relative_to(folder).as_posix()))
 
     def remove(self, url: ObjectUrl) -> None:
         """Removes an object; one that is gone already is no fault."""

@@ -18,7 +18,7 @@ from utils.model_utils.errors import BadStateError, BadValueError, MissingPathEr
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 STAGING = ".unpacking-"
-_CHUNK_BYTES = 1024 * 1024
+_CHUNK_BYTES = 1024 * 1024  # in memory at a time, whatever the size of a member
 # RuntimeError: zipfile's for a password; NotImplementedError: its for a compression that it does not know.
 _DAMAGES = (
     zipfile.BadZipFile,
