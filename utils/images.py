@@ -216,8 +216,7 @@ def _open(data: bytes, name: str) -> Image.Image:
     except Image.UnidentifiedImageError as error:
         raise BadValueError(
             f"image '{name}' is not an image of a known format ({', '.join(FORMATS)}), its first bytes are "
-            f"{data[:8]!r}; "
-            "replace or remove the file"
+            f"{data[:8]!r}; replace or remove the file"
         ) from error
     except DECODER_ERRORS as error:
         raise BadValueError(f"image '{name}' has a damaged header ({error}); replace or remove the file") from error

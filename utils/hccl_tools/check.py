@@ -30,8 +30,8 @@ def format_summary(name: str, table: RankTable) -> str:
     """Returns e.g. "table.json: template 1.0, completed, 2 servers, 16 devices: sound"."""
     servers, devices = len(table.servers), table.device_count
     return (
-        f"{name}: template {table.template}, completed, {servers} server{'s' * (servers != 1)}, "
-        f"{devices} device{'s' * (devices != 1)}: sound"
+        f"{name}: template {table.template}, completed, {servers} server{'s' * (servers != 1)}, {devices} "
+        f"device{'s' * (devices != 1)}: sound"
     )
 
 

@@ -53,8 +53,8 @@ def cached_program(root: Path, suite: str) -> Path:
     for tool in ("cmake", compiler):
         if shutil.which(tool) is None:
             raise BadStateError(
-                f"'{tool}' is not on the PATH and the C++ program has to be built: install the "
-                f"packages {PACKAGES} (Debian's names)"
+                f"'{tool}' is not on the PATH and the C++ program has to be built: install the packages {PACKAGES} "
+                "(Debian's names)"
             )
     version = subprocess.run([compiler, "--version"], capture_output=True, check=False).stdout
     digest = hashlib.sha256(

@@ -144,8 +144,8 @@ def check_model(model: Path, suite: str) -> ModelDescription:
     description = read_description(model)
     if description.suite != suite:
         raise BadValueError(
-            f"'{model}' is a model of {description.suite}: run it with the run_infer_310.sh of "
-            f"{description.suite}, or give a model of {suite}"
+            f"'{model}' is a model of {description.suite}: run it with the run_infer_310.sh of {description.suite}, or "
+            f"give a model of {suite}"
         )
     if description.file_format != "MINDIR":
         raise BadValueError(f"'{model}' has the form {description.file_format}, wanted MINDIR: export the model again")

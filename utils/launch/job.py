@@ -154,8 +154,8 @@ class _Job:
                 return self._tell_end()
             if self._waits_for_scheduler_in_vain():
                 return _fail(
-                    f"all ranks have ended, but the scheduler has not after {SCHEDULER_SECONDS:g} s; its "
-                    f"output: '{self._plan.folder / 'scheduler.log'}'"
+                    f"all ranks have ended, but the scheduler has not after {SCHEDULER_SECONDS:g} s; its output: "
+                    f"'{self._plan.folder / 'scheduler.log'}'"
                 )
             time.sleep(POLL_SECONDS)
 
@@ -211,8 +211,8 @@ class _Job:
             return _fail(f"worker process {pid} {_how(code)}; output of msrun: '{self._output.path}'", shell_code(code))
         _tell(self._last_lines(rank))
         return _fail(
-            f"rank {rank.number} {_how(code)}, the other ranks are stopped; its last lines stand above, the "
-            f"others in '{rank.log}'",
+            f"rank {rank.number} {_how(code)}, the other ranks are stopped; its last lines stand above, the others in "
+            f"'{rank.log}'",
             shell_code(code),
         )
 

@@ -73,8 +73,8 @@ def choose_devices(
     if table is None or table.lower() in NO_TABLE:
         if count is None:
             raise BadValueError(
-                f"{RANK_TABLE_FILE} is '{table}', wanted the path of a rank table, which tells the "
-                "number of devices; make one with hccl_tools.py"
+                f"{RANK_TABLE_FILE} is '{table}', wanted the path of a rank table, which tells the number of devices; "
+                "make one with hccl_tools.py"
             )
         return JobDevices.of_this_host(target or NO_TABLE[(table or "").lower()], count)
     path = Path(os.path.realpath(table))

@@ -73,9 +73,8 @@ class JobPlan:
         msrun = shutil.which("msrun", path=self.environment["PATH"])
         if msrun is None or interpreter is None:
             raise BadStateError(
-                f"'{'python' if msrun else 'msrun'}', with which a job of several processes starts, is "
-                f"not in '{folder}': name the Python of an environment that has MindSpore with "
-                "PYTHON=/path/to/python"
+                f"'{'python' if msrun else 'msrun'}', with which a job of several processes starts, is not in "
+                f"'{folder}': name the Python of an environment that has MindSpore with PYTHON=/path/to/python"
             )
         return [
             msrun,
@@ -141,9 +140,8 @@ def format_plan(plan: JobPlan) -> str:
     """Returns the exact commands and variables, in the shell's spelling."""
     devices = plan.devices
     lines = [
-        f"{devices.worker_num} ranks on {devices.num_hosts} host{'s' * (devices.num_hosts > 1)}, "
-        f"{len(plan.ranks)} here ({devices.target}); the scheduler listens on {devices.master_addr} port "
-        f"{plan.master_port}",
+        f"{devices.worker_num} ranks on {devices.num_hosts} host{'s' * (devices.num_hosts > 1)}, {len(plan.ranks)} "
+        f"here ({devices.target}); the scheduler listens on {devices.master_addr} port {plan.master_port}",
         "msrun:",
         f"  {_spelled(plan.environment, plan.msrun_command())}",
     ]

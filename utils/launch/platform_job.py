@@ -57,8 +57,8 @@ def _first_host(count: int) -> str:
         found = load_table(Path(table), TABLE_SECONDS)
         if found.device_count != count:
             raise BadValueError(
-                f"RANK_SIZE is {count}, but rank table '{table}' has {found.device_count} devices: "
-                f"correct it, or unset {RANK_TABLE_FILE}"
+                f"RANK_SIZE is {count}, but rank table '{table}' has {found.device_count} devices: correct it, or "
+                f"unset {RANK_TABLE_FILE}"
             )
         hosts = [server.address for server in found.servers_by_rank]
     else:

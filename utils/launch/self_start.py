@@ -67,8 +67,8 @@ def _check_count(config: RuntimeKeys, count: int) -> None:
     """A number in a file is passed over: the documented files say 1, whatever was started."""
     if config.device_num not in (None, count) and config.origin("device_num").where == COMMAND_LINE:
         raise BadValueError(
-            f"--device_num is {config.device_num}, but the launcher has started {count} "
-            f"process{'es' * (count != 1)}: leave --device_num out, or give the launcher that number"
+            f"--device_num is {config.device_num}, but the launcher has started {count} process{'es' * (count != 1)}: "
+            "leave --device_num out, or give the launcher that number"
         )
 
 
@@ -91,8 +91,8 @@ def _devices(config: RuntimeKeys) -> JobDevices:
     count = config.device_num
     if count is None and target == CPU:
         raise BadValueError(
-            "run_distribute is set and no launcher has started this process: say how many processes "
-            "share the CPU with --device_num=N, or start it with a launcher of scripts/"
+            "run_distribute is set and no launcher has started this process: say how many processes share the CPU with "
+            "--device_num=N, or start it with a launcher of scripts/"
         )
     if count is None:
         import mindspore as ms

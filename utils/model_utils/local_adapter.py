@@ -38,8 +38,8 @@ def get_rank_id() -> int:
     rank, rank_size = _read_number(RANK_ID_VARIABLE, default=0, lowest=0), get_device_num()
     if rank >= rank_size:
         raise BadValueError(
-            f"environment variable {RANK_ID_VARIABLE} is {rank} and {RANK_SIZE_VARIABLE} is {rank_size}, "
-            f"ranks run from 0 to {rank_size - 1}: correct or unset them"
+            f"environment variable {RANK_ID_VARIABLE} is {rank} and {RANK_SIZE_VARIABLE} is {rank_size}, ranks run "
+            f"from 0 to {rank_size - 1}: correct or unset them"
         )
     return rank
 
@@ -55,7 +55,7 @@ def _read_number(variable: str, default: int, lowest: int) -> int:
         return default
     if not (text.isascii() and text.isdigit() and int(text) >= lowest):
         raise BadValueError(
-            f"environment variable {variable} is '{text}', wanted a whole number of at least {lowest}: "
-            "correct or unset it"
+            f"environment variable {variable} is '{text}', wanted a whole number of at least {lowest}: correct or "
+            "unset it"
         )
     return int(text)

@@ -86,8 +86,8 @@ class LoggedProcess:
                 )
         except OSError as error:
             raise BadStateError(
-                f"'{error.filename or log}' cannot be used ({error.strerror}); "
-                "check the log file's folder and the interpreter"
+                f"'{error.filename or log}' cannot be used ({error.strerror}); check the log file's folder and the "
+                "interpreter"
             ) from error
 
     @property

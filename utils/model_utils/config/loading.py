@@ -259,8 +259,8 @@ def _check_inactive(config: Config, inactive: Mapping[str, Given], problems: lis
         derived = rule.derived(config) if rule.derived else None
         if rule.derived and _as_lists(item.value) != _as_lists(derived):
             problems.append(
-                f"{item.origin}: {key} is {show_value(item.value)}, but {show_value(derived)} {rule.reason}: "
-                "remove this key"
+                f"{item.origin}: {key} is {show_value(item.value)}, but {show_value(derived)} {rule.reason}: remove "
+                "this key"
             )
         words.append(f"{key} ({show_value(derived)} {rule.reason})" if rule.derived else f"{key} ({rule.reason})")
     return [f"keys without effect: {', '.join(words)}"] if words else []

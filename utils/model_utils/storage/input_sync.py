@@ -236,8 +236,8 @@ class InputFolder:
             self._state.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise BadStateError(
-                f"folder '{self._folder}' for {self._key} cannot be made or written "
-                f"({error.strerror}): choose another with --data_path or --load_path"
+                f"folder '{self._folder}' for {self._key} cannot be made or written ({error.strerror}): choose another "
+                "with --data_path or --load_path"
             ) from None
 
     def _read_record(self) -> Record:

@@ -63,8 +63,8 @@ class ObjectUrl:
         if not mark or scheme.lower() not in SCHEMES or not _BUCKET.fullmatch(bucket):
             # Not quoted: it may hold a user and a password.
             raise BadValueError(
-                f"{name} is no address of a bucket, wanted obs://BUCKET/PLACE or s3://BUCKET/PLACE: "
-                "correct it, and leave credentials out, they are read from the environment"
+                f"{name} is no address of a bucket, wanted obs://BUCKET/PLACE or s3://BUCKET/PLACE: correct it, and "
+                "leave credentials out, they are read from the environment"
             )
         return cls(scheme.lower(), bucket, key.strip("/"), not key or key.endswith("/"))
 
@@ -157,8 +157,8 @@ class Storage:
             path = PurePosixPath(entry.path)
             if path.is_absolute() or ".." in path.parts or str(path) != entry.path or "\0" in entry.path:
                 raise BadValueError(
-                    f"'{url}' holds a key '{entry.path}' that is no path of a file beneath it: rename "
-                    "or remove this object"
+                    f"'{url}' holds a key '{entry.path}' that is no path of a file beneath it: rename or remove this "
+                    "object"
                 )
         return sorted(entries, key=lambda entry: entry.path)
 
@@ -197,8 +197,8 @@ class Storage:
             raise
         except OSError as error:
             raise BadStateError(
-                f"'{path}' cannot be written ({error.strerror or type(error).__name__}): free some "
-                "space, or choose another folder"
+                f"'{path}' cannot be written ({error.strerror or type(error).__name__}): free some space, or choose "
+                "another folder"
             ) from None
         finally:
             temporary.unlink(missing_ok=True)
