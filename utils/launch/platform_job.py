@@ -78,8 +78,8 @@ def _start_scheduler(folder: Path) -> None:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )  # Ctrl-C is for the workers, which it keeps together
+                start_new_session=True,  # Ctrl-C is for the workers, which it keeps together
+            )
     except OSError as error:
         raise BadStateError(f"'{error.filename}' cannot be used ({error.strerror}); check the run folder") from error
     atexit.register(_end_scheduler, scheduler)
