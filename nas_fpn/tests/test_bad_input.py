@@ -13,7 +13,7 @@ from nas_fpn.src.assignment import AssignmentRule
 from nas_fpn.src.box_utils import make_anchors
 from nas_fpn.src.config import load
 from nas_fpn.src.dataset import AugmentSettings, TrainingSample
-from utils.detection.data.training_source import TrainingSource
+from utils.detection.data.training_source import MindRecordSource
 from utils.detection.inputs import InputSettings
 from utils.model_utils.errors import BadValueError, MissingPathError, UserError
 from utils.sharding import ShardedEpochs
@@ -58,7 +58,7 @@ def batches_of(split, max_boxes: int = 16) -> list[tuple[np.ndarray, ...]]:
     rule = AssignmentRule(len(split.records.class_names))
     sample = TrainingSample(INPUTS, AUGMENT, make_anchors(128, 128), rule, max_boxes, 1, 1)
     rows = split.training_rows(True)
-    return list(TrainingSource(split.records, rows, ShardedEpochs(len(rows), 1, 1), sample, 1, False).batches(1))
+    return list(MindRecordSource(ShardedEpochs(len(rows), 1, 1), split.records, rows, sample, 1, False).batches(1))
 
 
 def assert_trainable(split, num_images: int, **options) -> list[tuple[np.ndarray, ...]]:

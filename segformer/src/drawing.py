@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from utils.detection.results.drawing import contact_sheet
+from utils.contact_sheet import contact_sheet
 
 from .metrics import ConfusionMatrix
 

@@ -19,10 +19,10 @@ import numpy as np
 from cityscapesscripts.helpers.annotation import Annotation
 from cityscapesscripts.preparation.json2labelImg import createLabelImage
 
-from utils.detection.results.progress import track
 from utils.model_utils.device_adapter import available_cores
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, UserError
 from utils.model_utils.files import write_bytes
+from utils.progress import track
 
 from .dataset import LABEL_ENDING
 from .label_files import is_finished_label, read_label

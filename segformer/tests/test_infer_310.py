@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from mindspore import nn
 
-from segformer.src.base_dataset import scaled_size, to_input
+from segformer.src.base_dataset import scaled_size
 from segformer.src.config import SUITE_DIR, load
 from segformer.src.dataset import find_images
 from segformer.src.evaluate import evaluate
@@ -22,6 +22,7 @@ from utils.exporting.tests.written_results import write_results
 from utils.images import read_image
 from utils.launch.tests.cpp_program import require_program, run_infer_310, run_postprocess
 from utils.model_utils.device_adapter import DeviceInfo, choose_device
+from utils.pixels import to_input
 
 TOY = ("--config_path=config/custom.yaml", *TINY)
 TRAINING = (

@@ -13,7 +13,7 @@ import numpy as np
 from utils.model_utils.errors import BadValueError
 from utils.training.checkpoints.weight_matching import Shape
 
-_SHOWN = 3
+_SHOWN = 3  # names of each kind in a sentence
 # Own names of a batch norm's values in MindSpore, and PyTorch's.
 _NORM_VALUES = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from utils.model_utils.files import write_bytes
-from utils.training.record.events import StepRecord
+from utils.training.record.records import StepRecord
 
 if TYPE_CHECKING:
     from mindspore.profiler import profile

@@ -4,7 +4,7 @@ import math
 import time
 from dataclasses import dataclass
 
-from utils.training.record.events import EpochRecord, StepRecord
+from utils.training.record.records import EpochRecord, StepRecord
 
 _SMOOTHING = 0.9
 

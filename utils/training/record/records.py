@@ -1,11 +1,9 @@
-"""What the training loop tells its log, metrics file, progress bar and the suite's line formats."""
+"""What a run records: steps, epochs, evaluations and its result."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
-
-import numpy as np
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ class EpochRecord:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class EvaluationRecord:
     """Metrics of one evaluation.
 
     Attributes:
@@ -105,8 +103,8 @@ class TrainResult:
         losses: mean losses of the last epoch of this process.
     """
 
-    best: Evaluation | None
-    last: Evaluation | None
+    best: EvaluationRecord | None
+    last: EvaluationRecord | None
     seconds: float
     steps: int
     best_checkpoint: Path | None = None
@@ -122,28 +120,3 @@ class LineFormats(Protocol):
 
     def epoch_lines(self, record: EpochRecord) -> list[str]:
         """Returns the lines at the end of an epoch, before its evaluation."""
-
-
-class BatchSource(Protocol):
-    """Where batches come from. What it yields must be a function of (epoch, step) alone, or resuming is not exact.
-
-    Attributes:
-        steps_per_epoch: optimizer steps of an epoch.
-        images_per_step: images of one optimizer step, accumulated micro batches included.
-    """
-
-    steps_per_epoch: int
-    images_per_step: int
-
-    def batches(self, epoch: int, start_step: int) -> "BatchIterator":
-        """Yields tuples of arrays for the steps start_step..steps_per_epoch-1 of an epoch; epochs count from 1."""
-
-
-class BatchIterator(Protocol):
-    """Iterator over batches; if it has a `close` method, the loop calls it when it stops early."""
-
-    def __iter__(self) -> "BatchIterator":
-        """Returns itself."""
-
-    def __next__(self) -> tuple[np.ndarray, ...]:
-        """Returns the next batch."""

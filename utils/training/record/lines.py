@@ -1,19 +1,15 @@
-"""Progress: a bar with the time left on a terminal, plain lines that one can grep everywhere.
+"""The plain lines of a run, which one can grep.
 
-The plain lines look like this; each comes from one function here.
+They look like this; each comes from one function here.
 
     epoch 2/12 step 50/916 loss 0.8 (class 0.5 box 0.3) lr 0.005 grad 3.2 data 2 ms step 431 ms 9.2 img/s eta 1:02:03
     epoch 2/12 done in 6:40 loss 0.7981 (class 0.4911 box 0.3070) data 2 ms step 434 ms 9.1 img/s
     evaluation epoch 2: AP 0.4512 AP50 0.8123 in 12.3 s (best AP 0.4512 at epoch 2)
 """
 
-import sys
 from collections.abc import Mapping
-from types import TracebackType
 
-from utils.training.record.events import EpochRecord, Evaluation, StepRecord
-
-_BAR_UPDATES_PER_SECOND = 4
+from utils.training.record.records import EpochRecord, EvaluationRecord, StepRecord
 
 
 def format_duration(seconds: float) -> str:
@@ -52,68 +48,10 @@ def format_epoch_line(record: EpochRecord) -> str:
     )
 
 
-def format_evaluation_line(evaluation: Evaluation, best: Evaluation | None, best_metric: str) -> str:
+def format_evaluation_line(evaluation: EvaluationRecord, best: EvaluationRecord | None, best_metric: str) -> str:
     """Formats the line of an evaluation; `best` is the best one so far by `best_metric`."""
     values = " ".join(f"{name} {value:.4f}" for name, value in evaluation.metrics.items())
     line = f"evaluation epoch {evaluation.epoch}: {values} in {evaluation.seconds:.1f} s"
     if best is None:
         return line
     return f"{line} (best {best_metric} {best.metrics[best_metric]:.4f} at epoch {best.epoch})"
-
-
-class ProgressBar:
-    """A bar over the steps of the whole run, drawn on standard error if that is a terminal; otherwise it draws nothing.
-
-    Args:
-        total_steps: optimizer steps of the run.
-        done_steps: steps made by earlier processes.
-    """
-
-    def __init__(self, total_steps: int, done_steps: int) -> None:
-        self._progress = None
-        if not sys.stderr.isatty():
-            return
-        from rich import progress
-        from rich.console import Console
-
-        self._progress = progress.Progress(
-            progress.TextColumn("epoch {task.fields[epoch]}"),
-            progress.BarColumn(),
-            progress.TaskProgressColumn(),
-            progress.TextColumn("loss {task.fields[loss]}"),
-            progress.TextColumn("{task.fields[speed]} img/s"),
-            progress.TextColumn("eta {task.fields[left]}"),
-            console=Console(stderr=True),
-            refresh_per_second=_BAR_UPDATES_PER_SECOND,
-            transient=True,
-        )
-        self._task = self._progress.add_task(
-            "train", total=total_steps, completed=done_steps, epoch="-", loss="-", speed="-", left="-"
-        )
-
-    def __enter__(self) -> "ProgressBar":
-        if self._progress is not None:
-            self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._progress is not None:
-            self._progress.stop()
-
-    def update(self, record: StepRecord) -> None:
-        """Shows one more step."""
-        if self._progress is None:
-            return
-        self._progress.update(
-            self._task,
-            completed=record.global_step,
-            epoch=f"{record.epoch}/{record.epochs}",
-            loss=f"{next(iter(record.losses.values())):.4f}",
-            speed=f"{record.images_per_second:.1f}",
-            left=format_duration(record.seconds_left),
-        )
