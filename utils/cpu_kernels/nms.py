@@ -1,12 +1,20 @@
 """Greedy non-maximum suppression inside a graph."""
 
+import functools
+from pathlib import Path
+
 import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn, ops
 from mindspore.ops import constexpr
 
-from utils.cpu_kernels.custom import nms_kernel
-from utils.cpu_kernels.operators import chosen_library, fits_kernel
+from utils.cpu_kernels.choice import chosen_kernel, fits_kernel, make_kernel
+
+
+@functools.cache
+def _nms_kernel(library: Path) -> ops.Custom:
+    """Returns (boxes[B, K, 4], is_valid bool[B, K], threshold[1]) -> is_kept bool[B, K]; it has no gradient."""
+    return make_kernel(library, "nms", lambda boxes, is_valid, threshold: is_valid, out_type=ms.bool_)
 
 
 class Nms(nn.Cell):
@@ -22,8 +30,7 @@ class Nms(nn.Cell):
         super().__init__()
         self.suppress = ops.NMSWithMask(threshold)
         self.threshold = Tensor([threshold], ms.float32)
-        library = chosen_library()
-        self.kernel = nms_kernel(library) if library else None
+        self.kernel = chosen_kernel(_nms_kernel)
 
     def construct(self, boxes: Tensor, is_valid: Tensor) -> Tensor:
         """Chooses greedily from the first to the last.

@@ -113,4 +113,10 @@ static int64_t stride_between(const int64_t *image, const int64_t *output) {
   return image[2] == output[2] && image[3] == output[3] ? 1 : 2;
 }
 
+// Whether the outputs are those of a convolution that is made here: an odd kernel, stride 1 or 2.
+static int is_convolution(const int64_t *image, const int64_t *weight, const int64_t *output) {
+  int64_t stride = stride_between(image, output);
+  return weight[2] % 2 == 1 && output[2] == ceil_divide(image[2], stride) && output[3] == ceil_divide(image[3], stride);
+}
+
 #endif

@@ -4,6 +4,7 @@
 // over all rows: they are cut into chunks, whose parts are added in order.
 #include <stdlib.h>
 
+#include "signature.h"
 #include "square.h"
 #include "tile.h"
 
@@ -90,7 +91,7 @@ static void product_task(void *argument, int64_t index) {
 
 static int multiply(product_context *c) {
   c->panels = malloc((padded_columns(c->columns) * c->depth + 1) * sizeof(float));
-  if (!c->panels) return 1;
+  if (!c->panels) return NO_MEMORY;
   c->rows_per_task = padded_rows(at_most(MOST_ROWS, at_least(LEAST_ROWS, ceil_divide(c->rows, ENOUGH_TASKS))));
   run_tasks(pack_task, c, ceil_divide(c->columns, COLUMNS));
   run_tasks(product_task, c, ceil_divide(c->rows, c->rows_per_task));
@@ -176,7 +177,7 @@ static int differentiate_weight(weight_context *c) {
   c->chunk_size = at_least(LEAST_CHUNK, ceil_divide(c->rows, wanted));
   c->chunks = ceil_divide(c->rows, c->chunk_size);
   c->partial = malloc((c->chunks * c->outputs_padded * (c->channels_padded + 1) + 1) * sizeof(float));
-  if (!c->partial) return 1;
+  if (!c->partial) return NO_MEMORY;
   c->bias_partial = c->partial + c->chunks * c->outputs_padded * c->channels_padded;
   run_tasks(weight_task, c, c->chunks * c->output_blocks * c->channel_blocks);
   run_tasks(gather_task, c, c->outputs);
@@ -186,18 +187,16 @@ static int differentiate_weight(weight_context *c) {
 
 // --- what MindSpore calls ---
 
-// x[..., C], weight[O, C], bias[O] -> y[..., O]
 KERNEL(linear_forward) {
-  (void)num_params, (void)types, (void)stream, (void)extra;
+  REQUIRE("x[..., C], weight[O, C], bias[O] -> y[..., O]");
   product_context c = {.left = params[0], .weight = params[1], .bias = params[2], .result = params[3],
                        .rows = extent(shapes[0], 0, ranks[0] - 1), .depth = shapes[1][1], .columns = shapes[1][0],
                        .is_transposed = 1};
   return multiply(&c);
 }
 
-// x[..., C], weight[O, C], dy[..., O] -> dx[..., C], dweight[O, C], dbias[O]
 KERNEL(linear_backward) {
-  (void)num_params, (void)types, (void)stream, (void)extra;
+  REQUIRE("x[..., C], weight[O, C], dy[..., O] -> dx[..., C], dweight[O, C], dbias[O]");
   int64_t rows = extent(shapes[0], 0, ranks[0] - 1), outputs = shapes[1][0], channels = shapes[1][1];
   product_context product = {.left = params[2], .weight = params[1], .result = params[3], .rows = rows,
                              .depth = outputs, .columns = channels};

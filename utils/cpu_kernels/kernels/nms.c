@@ -1,6 +1,7 @@
 // Greedy non-maximum suppression of boxes that come best first.
 #include <string.h>
 
+#include "signature.h"
 #include "tasks.h"
 
 typedef struct {
@@ -38,9 +39,8 @@ static void suppress_row(void *argument, int64_t index) {
   }
 }
 
-// boxes [B, K, 4], valid bool[B, K], threshold[1] -> kept bool[B, K]
 KERNEL(nms) {
-  (void)num_params, (void)ranks, (void)types, (void)stream, (void)extra;
+  REQUIRE("boxes[N, K, 4], is_valid bool[N, K], threshold[1] -> is_kept bool[N, K]");
   nms_context c = {params[0], params[1], *(const float *)params[2], shapes[0][1], params[3]};
   run_tasks(suppress_row, &c, shapes[0][0]);
   return 0;

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from mindspore import nn
 
+from utils.cpu_kernels.choice import stock_operators
 from utils.cpu_kernels.convolution import Convolution
 from utils.cpu_kernels.library import kernel_library
-from utils.cpu_kernels.operators import stock_operators
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.skipif(kernel_library() is None, reason="the CPU kernels cannot be built here: no C compiler")

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from mindspore import nn
 
+from utils.cpu_kernels.choice import stock_operators
 from utils.cpu_kernels.convolution_norm import ConvolutionNorm
-from utils.cpu_kernels.operators import stock_operators
 
 torch = pytest.importorskip("torch")
 

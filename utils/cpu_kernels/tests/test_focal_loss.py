@@ -4,9 +4,9 @@ import mindspore as ms
 import numpy as np
 import pytest
 
+from utils.cpu_kernels.choice import stock_operators
 from utils.cpu_kernels.focal_loss import SigmoidFocalLoss
 from utils.cpu_kernels.library import kernel_library
-from utils.cpu_kernels.operators import stock_operators
 
 ALPHA, GAMMA = 0.25, 2.0
 

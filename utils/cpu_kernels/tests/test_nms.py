@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from mindspore import nn
 
+from utils.cpu_kernels.choice import stock_operators
 from utils.cpu_kernels.nms import Nms
-from utils.cpu_kernels.operators import stock_operators
 
 
 @pytest.fixture(params=["kernel", "stock"])

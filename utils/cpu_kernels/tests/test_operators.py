@@ -7,16 +7,14 @@ import numpy as np
 import pytest
 from mindspore import nn
 
-from utils.cpu_kernels.operators import (
-    DepthwiseGelu,
-    Gelu,
-    LayerNorm,
-    Linear,
-    ResizeBilinear,
-    SoftmaxCrossEntropy,
-    TokenAttention,
-    stock_operators,
-)
+from utils.cpu_kernels.attention import TokenAttention
+from utils.cpu_kernels.choice import stock_operators
+from utils.cpu_kernels.cross_entropy import SoftmaxCrossEntropy
+from utils.cpu_kernels.depthwise_gelu import DepthwiseGelu
+from utils.cpu_kernels.gelu import Gelu
+from utils.cpu_kernels.layer_norm import LayerNorm
+from utils.cpu_kernels.linear import Linear
+from utils.cpu_kernels.resize import ResizeBilinear
 
 torch = pytest.importorskip("torch", reason="PyTorch is the reference")
 functional = torch.nn.functional

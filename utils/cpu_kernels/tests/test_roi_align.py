@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from mindspore import nn
 
-from utils.cpu_kernels.operators import stock_operators
+from utils.cpu_kernels.choice import stock_operators
 from utils.cpu_kernels.roi_align import STOCK_SAMPLING_RATIO, RoiAlign
 from utils.cpu_kernels.tests.roi_reference import roi_align, roi_align_gradient
 

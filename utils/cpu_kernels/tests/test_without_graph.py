@@ -6,7 +6,7 @@ import pytest
 from mindspore import ops
 
 from utils.cpu_kernels.convolution import Convolution
-from utils.cpu_kernels.operators import ResizeBilinear
+from utils.cpu_kernels.resize import ResizeBilinear
 from utils.cpu_kernels.roi_align import RoiAlign
 
 

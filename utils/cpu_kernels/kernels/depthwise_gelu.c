@@ -1,6 +1,7 @@
 // Depthwise 3x3 convolution with zero padding and GELU after it, on tokens [N, H, W, C], and its gradients.
 #include <stdlib.h>
 
+#include "signature.h"
 #include "tasks.h"
 #include "vectors.h"
 
@@ -21,7 +22,7 @@ static int set_up(depthwise_context *c, const int64_t *shape) {
   c->band = at_least(2, ceil_divide(c->height, MOST_TASKS));
   c->bands = ceil_divide(c->height, c->band);
   c->packed = calloc((TAPS + 1) * c->channels_padded + 1, sizeof(float));
-  if (!c->packed) return 1;
+  if (!c->packed) return NO_MEMORY;
   for (int64_t i = 0; i < c->channels; ++i) {
     for (int tap = 0; tap < TAPS; ++tap) c->packed[tap * c->channels_padded + i] = c->weight[i * TAPS + tap];
     if (c->bias) c->packed[TAPS * c->channels_padded + i] = c->bias[i];
@@ -134,25 +135,26 @@ static void backward_task(void *argument, int64_t index) {
   }
 }
 
-// x[N, H, W, C], weight[C, 1, 3, 3], bias[C] -> y[N, H, W, C]
 KERNEL(depthwise_gelu_forward) {
+  REQUIRE("x[N, H, W, C], weight[C, 1, 3, 3], bias[C] -> y[N, H, W, C]");
   depthwise_context c = {.input = params[0], .weight = params[1], .bias = params[2], .output = params[3]};
-  if (set_up(&c, shapes[0])) return 1;
+  if (set_up(&c, shapes[0])) return NO_MEMORY;
   run_tasks(forward_task, &c, c.batch * c.bands);
   free(c.packed);
   return 0;
 }
 
-// x, weight, bias, dy[N, H, W, C] -> dx, dweight, dbias
 KERNEL(depthwise_gelu_backward) {
+  REQUIRE("x[N, H, W, C], weight[C, 1, 3, 3], bias[C], dy[N, H, W, C] -> "
+          "dx[N, H, W, C], dweight[C, 1, 3, 3], dbias[C]");
   depthwise_context c = {.input = params[0], .weight = params[1], .bias = params[2], .upstream = params[3],
                          .output = params[4]};
-  if (set_up(&c, shapes[0])) return 1;
+  if (set_up(&c, shapes[0])) return NO_MEMORY;
   int64_t num_tasks = c.batch * c.bands, size = (TAPS + 1) * c.channels_padded;
   c.partial = malloc((num_tasks * size + 1) * sizeof(float));
   if (!c.partial) {
     free(c.packed);
-    return 1;
+    return NO_MEMORY;
   }
   run_tasks(backward_task, &c, num_tasks);
   float *weight_gradient = params[5], *bias_gradient = params[6];
