@@ -6,8 +6,8 @@
 #include "signature.h"
 #include "tile.h"
 
-#define BLOCK 32          // queries worked on at a time
-#define MOST_CHUNKS 16    // parts that the queries of one head are cut into
+#define BLOCK 32         // queries worked on at a time, whole tiles: their scores with 256 keys, SegFormer's, are 32 KB
+#define MOST_CHUNKS 16   // parts of one head's queries, a task each; not by threads, as gradients are summed over them
 
 typedef struct {
   const float *query, *key, *value;      // [N, L, heads, width], [N, S, heads, width] twice

@@ -8,8 +8,6 @@
 #include "tile.h"
 #include "vectors.h"
 
-#define DEPTH_BLOCK 256   // a packed panel of the right matrix stays in the first cache
-
 typedef struct {
   int64_t channels, height, width;                    // of the image
   int64_t outputs, output_height, output_width;

@@ -6,7 +6,8 @@
 #include "vectors.h"
 
 #define TAPS 9
-#define MOST_TASKS 32
+#define MOST_BANDS 32   // of rows of one map, a task each; not by threads, as the weight's gradient is summed over them
+#define LEAST_BAND 2    // the backward pass computes two more rows of slopes than a band has
 
 typedef struct {
   const float *input, *weight, *bias, *upstream;   // [N, H, W, C], [C, 9], [C], [N, H, W, C]
@@ -19,7 +20,7 @@ typedef struct {
 static int set_up(depthwise_context *c, const int64_t *shape) {
   c->batch = shape[0], c->height = shape[1], c->width = shape[2], c->channels = shape[3];
   c->channels_padded = ceil_divide(c->channels, LANES) * LANES;
-  c->band = at_least(2, ceil_divide(c->height, MOST_TASKS));
+  c->band = at_least(LEAST_BAND, ceil_divide(c->height, MOST_BANDS));
   c->bands = ceil_divide(c->height, c->band);
   c->packed = calloc((TAPS + 1) * c->channels_padded + 1, sizeof(float));
   if (!c->packed) return NO_MEMORY;

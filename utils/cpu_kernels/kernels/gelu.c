@@ -3,8 +3,6 @@
 #include "tasks.h"
 #include "vectors.h"
 
-#define CHUNK 16384
-
 typedef struct {
   const float *input, *upstream;   // upstream: gradient of the output; null in the forward pass
   float *output;

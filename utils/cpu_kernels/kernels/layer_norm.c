@@ -6,7 +6,10 @@
 #include "tasks.h"
 #include "vectors.h"
 
+// Each task has its own sums for the gradients of gamma and beta. Their number must not depend on that of the threads:
+// 32 even out on 16 threads, and 64 rows of work outweigh a task's own sums.
 #define MOST_TASKS 32
+#define LEAST_ROWS 64
 
 typedef struct {
   const float *input, *gamma, *beta, *upstream;
@@ -77,7 +80,7 @@ static void backward_task(void *argument, int64_t index) {
 }
 
 static int64_t split_rows(norm_context *c) {
-  c->rows_per_task = at_least(64, ceil_divide(c->rows, MOST_TASKS));
+  c->rows_per_task = at_least(LEAST_ROWS, ceil_divide(c->rows, MOST_TASKS));
   return ceil_divide(c->rows, c->rows_per_task);
 }
 

@@ -5,15 +5,13 @@
 #include <stdlib.h>
 
 #include "signature.h"
-#include "square.h"
 #include "tile.h"
 
-#define DEPTH_BLOCK 256   // a panel of the right matrix stays in the first cache
-#define MOST_ROWS 256     // rows of one task of the products with the weight, at most ...
-#define LEAST_ROWS 24     // ... and at least
-#define MOST_BLOCK 128    // outputs and channels of one task of the weight's gradient
-#define ENOUGH_TASKS 16   // the weight's gradient is cut into so many if the rows allow
-#define LEAST_CHUNK 256   // fewest rows of one of its tasks
+#define MOST_ROWS 256     // of one task of the products with the weight: DEPTH_BLOCK of them are 256 KB of the second cache
+#define LEAST_ROWS 24     // of the same, three tiles or more: so often each panel of the weight is used once it is near
+#define MOST_BLOCK 128    // outputs and channels of one task of the weight's gradient, which packs 256 KB for them
+#define ENOUGH_TASKS 16   // for the threads there may be; not as many as there are: sums must not depend on that
+#define LEAST_CHUNK DEPTH_BLOCK   // rows of one task of the weight's gradient
 
 // --- products with the weight ---
 
@@ -26,23 +24,12 @@ typedef struct {
   int is_transposed;
 } product_context;
 
-// panel[k, j] = source[j, k] for j < count.
-static void pack_transposed_panel(const float *source, int64_t count, int64_t depth, float *panel) {
-  const float *rows[COLUMNS];
-  for (int64_t j = 0; j < COLUMNS; ++j) rows[j] = source + at_most(j, count - 1) * depth;   // those past are not used
-  int64_t k = 0;
-  for (; k + LANES <= depth; k += LANES)
-    for (int64_t j = 0; j < COLUMNS; j += LANES) transpose_square(rows + j, k, panel + k * COLUMNS + j, COLUMNS);
-  for (; k < depth; ++k)
-    for (int64_t j = 0; j < COLUMNS; ++j) panel[k * COLUMNS + j] = rows[j][k];
-}
-
 static void pack_task(void *argument, int64_t index) {
   const product_context *c = argument;
   int64_t first = index * COLUMNS, count = at_most(COLUMNS, c->columns - first);
   float *panel = c->panels + first * c->depth;
   if (c->is_transposed)
-    pack_transposed_panel(c->weight + first * c->depth, count, c->depth, panel);
+    pack_transposed_panels(c->weight + first * c->depth, c->depth, count, c->depth, panel);
   else
     pack_panels(c->weight + first, c->columns, c->depth, count, panel);
 }

@@ -8,7 +8,7 @@
 #include "signature.h"
 #include "tasks.h"
 
-#define MOST_LEVELS 16
+#define MOST_LEVELS 16         // room in the context; pyramids have 5
 #define CHANNELS_PER_TASK 16   // of the backward pass: their planes of one level stay in the second cache
 
 // Along one axis, what each bin takes of the pixels that the region touches.

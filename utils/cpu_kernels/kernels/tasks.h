@@ -19,6 +19,10 @@ __attribute__((visibility("default"))) int num_threads(void);
 // Memory for `count` floats that stays with the calling thread; valid until its next call. Never null.
 float *scratch(size_t count);
 
+// Elements of one task where each is worked on alone: 64 KB of every array. They take 5 to 15 us (measured with SGD's
+// update and with GELU), many times as long as it takes to get a task.
+#define CHUNK 16384
+
 // Number of elements of axes [first, last).
 static inline int64_t extent(const int64_t *shape, int first, int last) {
   int64_t product = 1;

@@ -4,8 +4,6 @@
 #include "signature.h"
 #include "tasks.h"
 
-#define CHUNK 16384
-
 typedef struct {
   float factor, is_finite, learning_rate, momentum;   // the same for every parameter
 } sgd_settings;
@@ -28,6 +26,7 @@ static void sgd_task(void *argument, int64_t index) {
   }
 }
 
+// Changes parameter and moment; their own settings are the scale of the learning rate and the weight decay.
 KERNEL(sgd_update) {
   REQUIRE("parameter[...], moment[...], gradient[...], settings[4], own_settings[2] -> nothing[1]");
   const sgd_settings *s = params[3];
@@ -65,6 +64,7 @@ static void adamw_task(void *argument, int64_t index) {
   }
 }
 
+// Changes parameter, first and second; their own settings are those of sgd_update.
 KERNEL(adamw_update) {
   REQUIRE("parameter[...], first[...], second[...], gradient[...], settings[7], own_settings[2] -> nothing[1]");
   const adamw_settings *s = params[4];
@@ -94,6 +94,7 @@ static void average_task(void *argument, int64_t index) {
   for (int64_t i = 0; i < count; ++i) average[i] = average[i] * decay + value[i] * (1.0f - decay);
 }
 
+// Changes the average.
 KERNEL(average_update) {
   REQUIRE("average[...], value[...], decay[] -> nothing[1]");
   average_context c = {params[0], params[1], *(const float *)params[2], extent(shapes[0], 0, ranks[0])};
