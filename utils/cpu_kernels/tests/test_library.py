@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from utils.cpu_kernels import library as library_module
+from utils.cpu_kernels.gelu import Gelu
 from utils.cpu_kernels.library import SWITCH_VARIABLE, THREADS_VARIABLE, kernel_library
-from utils.cpu_kernels.operators import Gelu
 
 ROOT = Path(__file__).resolve().parents[3]
 REPETITION = ("-m", "utils.cpu_kernels.tests.repetition")
