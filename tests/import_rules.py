@@ -19,8 +19,8 @@ FLOORS = (
     ("utils/model_utils/config",),
     ("utils/model_utils/moxing_adapter", "utils"),  # "utils": the files beside the rooms
     ("utils/cpp_infer", "utils/cpu_kernels", "utils/hccl_tools/tables", "utils/sample_data", "utils/tools"),
-    ("utils/exporting", "utils/hccl_tools", "utils/training/record", "utils/training/step", "utils/launch/processes"),
-    ("utils/training/checkpoints", "utils/launch"),
+    ("utils/exporting", "utils/hccl_tools", "utils/launch/processes", "utils/training/checkpoints"),
+    ("utils/launch", "utils/training/record", "utils/training/step"),
     ("utils/training", "utils/detection/boxes"),
     ("utils/detection/data",),
     ("utils/detection",),
