@@ -82,9 +82,10 @@ def mindspore_work(workload: Workload) -> Work:
     import mindspore as ms
 
     from segformer.src.loss import SegmentationLoss
-    from segformer.src.mix_transformer import MIT_VARIANTS, MixTransformer
+    from segformer.src.mix_transformer import MixTransformer
     from segformer.src.segformer import Segformer, SegformerTraining
     from segformer.src.segformer_head import SegformerHead
+    from segformer.src.variants import MIT_VARIANTS
     from utils.training.step.optimizer import build_optimizer
     from utils.training.step.train_step import TrainStep
 

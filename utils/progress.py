@@ -8,7 +8,7 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
-PLAIN_INTERVAL_S = 10.0
+PLAIN_INTERVAL_S = 10.0  # a log is not flooded, and one who watches it is not left in doubt
 
 logger = logging.getLogger(__name__)
 

@@ -19,6 +19,7 @@ from utils.detection.tests.tiny_coco import write_coco
 from utils.images import read_image, write_image
 from utils.model_utils.device_adapter import DeviceInfo, choose_device
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
+from utils.training.tests.counted_reads import reads_once
 
 ARGUMENTS = (*TINY_NETWORK, "--test_batch_size=2", "--test_score_thr=0.01")  # random weights score about 0.33
 
@@ -69,34 +70,36 @@ def succeed(script, *arguments, root):
 
 
 def evaluate_here(checkpoint, out, *arguments):
-    evaluate(
-        load(
-            [
-                *ARGUMENTS,
-                f"--checkpoint_path={checkpoint}",
-                "--num_pictures=0",
-                f"--run_dir={out}",
-                *arguments,
-            ],
-            program="eval.py",
+    with reads_once():
+        evaluate(
+            load(
+                [
+                    *ARGUMENTS,
+                    f"--checkpoint_path={checkpoint}",
+                    "--num_pictures=0",
+                    f"--run_dir={out}",
+                    *arguments,
+                ],
+                program="eval.py",
+            )
         )
-    )
     return json.loads((out / "result.json").read_text())
 
 
 def infer_here(root, pictures, out, *arguments):
-    infer(
-        load(
-            [
-                *ARGUMENTS,
-                f"--checkpoint_path={root / 'tiny.ckpt'}",
-                f"--image_path={pictures}",
-                f"--infer_output_path={out}",
-                *arguments,
-            ],
-            program="infer.py",
+    with reads_once():
+        infer(
+            load(
+                [
+                    *ARGUMENTS,
+                    f"--checkpoint_path={root / 'tiny.ckpt'}",
+                    f"--image_path={pictures}",
+                    f"--infer_output_path={out}",
+                    *arguments,
+                ],
+                program="infer.py",
+            )
         )
-    )
     return json.loads((out / "detections.json").read_text())
 
 

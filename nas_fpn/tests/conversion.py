@@ -10,7 +10,8 @@ from mindspore import nn
 
 from nas_fpn.src import build
 from nas_fpn.src.config import SUITE_DIR, load
-from utils.training.checkpoints.checkpoint import load_weights
+from utils.training.checkpoints.checkpoint import load_checkpoint
+from utils.training.checkpoints.loading import load_weights
 
 TINY = (
     "--resnet_layers=[1,2,1,1]",
@@ -46,7 +47,7 @@ def converted(folder, state, *arguments):
 def loaded(checkpoint, *arguments):
     config = load(arguments)
     network = build.build_network(config, config.num_classes)
-    load_weights(network, checkpoint, suite=build.SUITE)
+    load_weights(network, load_checkpoint(checkpoint, build.SUITE))
     return config, network.set_train(False)
 
 

@@ -17,7 +17,8 @@ from utils.detection.data.training_source import MindRecordSource
 from utils.detection.inputs import InputSettings
 from utils.model_utils.errors import BadValueError, MissingPathError, UserError
 from utils.sharding import ShardedEpochs
-from utils.training.checkpoints.checkpoint import TrainingState, load_weights, save_checkpoint
+from utils.training.checkpoints.checkpoint import TrainingState, load_checkpoint, save_checkpoint
+from utils.training.checkpoints.loading import load_weights
 
 TINY = (
     "--config_path=config/custom.yaml",
@@ -338,7 +339,7 @@ def write_bytes(path: Path, content: bytes) -> Path:
 def test_a_file_that_is_no_checkpoint_of_this_suite_is_refused(make, error, sentence, network, tmp_path):
     before = weights_of(network)
     with pytest.raises(error, match=sentence):
-        load_weights(network, make(tmp_path / "net.ckpt", network), suite=build.SUITE)
+        load_weights(network, load_checkpoint(make(tmp_path / "net.ckpt", network), build.SUITE))
     assert not (tmp_path / "exploded").exists()
     for name, values in weights_of(network).items():
         np.testing.assert_array_equal(values, before[name])
@@ -357,7 +358,7 @@ def test_a_checkpoint_of_another_network_is_refused(changes, num_classes, senten
     path = save(tmp_path / "net.ckpt", weights_of(network))
     other = build.build_network(load([*TINY, *changes]), num_classes)
     with pytest.raises(BadValueError, match=sentence):
-        load_weights(other, path, suite=build.SUITE)
+        load_weights(other, load_checkpoint(path, build.SUITE))
 
 
 def test_another_number_of_classes_may_start_anew(network, tmp_path):
@@ -365,7 +366,7 @@ def test_another_number_of_classes_may_start_anew(network, tmp_path):
     path = save(tmp_path / "net.ckpt", {name: values + 1 for name, values in weights_of(network).items()})
     config = load([*TINY, f"--pre_trained={path}", "--filter_weight=True"])
     other = build.build_network(config, num_classes=5)
-    build.load_pretrained(config, other)
+    build.load_pretrained(config, other, load_checkpoint(path))
     for name, values in weights_of(other).items():
         if not name.startswith("head.classify"):
             np.testing.assert_array_equal(values, weights_of(network)[name] + 1)

@@ -21,6 +21,7 @@ from utils.exporting.description import read_description
 from utils.images import read_image
 from utils.model_utils.device_adapter import DeviceInfo, choose_device
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
+from utils.training.tests.counted_reads import reads_once
 
 SUITE = Path(__file__).resolve().parent.parent
 NUM_ANCHORS = (16 * 16 + 8 * 8 + 4 * 4 + 2 * 2 + 1) * 9  # of a 128 x 128 input
@@ -38,12 +39,9 @@ def _device(monkeypatch):
 
 
 def run_export(checkpoint, tmp_path, *arguments):
-    export(
-        load(
-            [*TINY_NETWORK, f"--run_dir={tmp_path}", f"--checkpoint_path={checkpoint}", "--file_name=net", *arguments],
-            program="export.py",
-        )
-    )
+    given = [f"--run_dir={tmp_path}", f"--checkpoint_path={checkpoint}", "--file_name=net", *arguments]
+    with reads_once():
+        export(load([*TINY_NETWORK, *given], program="export.py"))
 
 
 def outputs_of_network(checkpoint, images):

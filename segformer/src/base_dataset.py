@@ -13,7 +13,7 @@ import numpy as np
 
 from utils.pixels import photometric_distortion, to_input
 
-CROP_TRIES = 10
+CROP_TRIES = 10  # MMSegmentation's
 _HUE_DEGREES = 36.0  # 18 steps of OpenCV's half circle of 180
 
 

@@ -160,8 +160,8 @@ class CityscapesSource(BatchSource):
         An image that only fills the last step of an epoch is without labels.
 
         Yields:
-            Images float32[N, 3, H, W], labels int32[N, H, W], path scale float32[N, D] and channel scale
-            float32[N, C]; a scale is 0 for what is left out and 1 / (1 - rate) for what stays.
+            As `COLUMNS` names them: float32[N, 3, H, W], int32[N, H, W], float32[N, D] and float32[N, C]. A scale is 0
+            for what is left out and 1 / (1 - rate) for what stays.
         """
         indices, fillers = self.epochs.own_items(epoch, start_step)
         items = zip(indices.reshape(-1).tolist(), fillers.reshape(-1).tolist(), strict=True)

@@ -74,8 +74,8 @@ def format_manner(evaluation: SegmentationEvaluation, how: str) -> str:
     """Returns what was evaluated and how, e.g. `evaluated 500 images, whole image in 512x1024; ...`."""
     sizes = evaluation.num_input_sizes
     return (
-        f"evaluated {evaluation.num_images} images, {how}; scored at the size of the labels; the network was "
-        f"compiled for {sizes} input size{'s' * (sizes != 1)}"
+        f"evaluated {evaluation.num_images} images, {how}; scored at the size of the labels; the network was compiled "
+        f"for {sizes} input size{'s' * (sizes != 1)}"
     )
 
 

@@ -117,8 +117,8 @@ def _choose(labels: Sequence[Path], city: str) -> Path:
         labels = [label for label in labels if label.parent.name == city] or labels
     if len(labels) > 1:
         raise BadValueError(
-            f"'{labels[0]}' and '{labels[1]}' may both be the label of one image: give the folder of "
-            "the split whose images these are"
+            f"'{labels[0]}' and '{labels[1]}' may both be the label of one image: give the folder of the split whose "
+            "images these are"
         )
     return labels[0]
 

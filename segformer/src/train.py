@@ -44,8 +44,8 @@ def format_step(record: StepRecord) -> str:
     """
     return (
         f"Epoch {record.epoch}/{record.epochs}, step:{record.step}/{record.steps_per_epoch}, "
-        f"loss:{np.float32(record.losses['loss'])!s}, overflow:{not record.is_finite}, "
-        f"loss_scale:{record.loss_scale}, step cost:{record.data_ms + record.step_ms:.0f}ms"
+        f"loss:{np.float32(record.losses['loss'])!s}, overflow:{not record.is_finite}, loss_scale:{record.loss_scale}, "
+        f"step cost:{record.data_ms + record.step_ms:.0f}ms"
     )
 
 

@@ -105,7 +105,7 @@ def test_the_best_checkpoint_is_that_of_the_highest_miou(trained):
     values = [row["metrics"]["mIoU"] for row in rows if row["kind"] == "evaluation"]
     best = load_checkpoint(trained / "checkpoint" / "segformer_mit_b0_best.ckpt")
     assert best.best["metrics"]["mIoU"] == pytest.approx(max(values))
-    assert best.class_names == ["class_0", "class_1", "class_2", "class_3"]
+    assert best.class_names == ("class_0", "class_1", "class_2", "class_3")
 
 
 def test_eval_py_finds_the_number_of_the_training(trained, data, tmp_path):

@@ -19,6 +19,7 @@ from utils.exporting.description import read_description
 from utils.model_utils.device_adapter import DeviceInfo, choose_device
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.training.checkpoints.checkpoint import TrainingState, save_checkpoint
+from utils.training.tests.counted_reads import reads_once
 
 SUITE = Path(__file__).resolve().parent.parent
 NAME = "segformer.b1.1024x1024.city"
@@ -60,7 +61,8 @@ def _device(monkeypatch):
 
 
 def run_export(checkpoint, tmp_path, *arguments):
-    export(load([*TINY, f"--run_dir={tmp_path}", f"--export_ckpt_path={checkpoint}", *arguments], "export.py"))
+    with reads_once():
+        export(load([*TINY, f"--run_dir={tmp_path}", f"--export_ckpt_path={checkpoint}", *arguments], "export.py"))
 
 
 def logits_of_network(checkpoint, images):

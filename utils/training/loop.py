@@ -108,9 +108,7 @@ class Trainer:
         return TrainResult(
             best=self._evaluations.best,
             last=self._evaluations.last,
-            seconds=seconds,
             steps=steps,
-            losses=self._report.losses,
             best_checkpoint=best_path if best_path.is_file() else None,
             last_checkpoint=self._saver.last_path,
         )
@@ -232,8 +230,8 @@ class Trainer:
             return next(batches)
         except StopIteration as error:
             raise RuntimeError(
-                f"the source ended at step {self._state.step_in_epoch} of "
-                f"{self._source.steps_per_epoch} in epoch {self._state.epoch}"
+                f"the source ended at step {self._state.step_in_epoch} of {self._source.steps_per_epoch} in epoch "
+                f"{self._state.epoch}"
             ) from error
         except Exception:
             # Ctrl-C reaches the loader's processes too, and they may fail before this step is asked to stop.

@@ -1,7 +1,6 @@
 """What is said of steps and epochs while a run trains."""
 
 import logging
-from collections.abc import Mapping
 
 from utils.training.plan import RunOutput
 from utils.training.record.curves import CurvePicture
@@ -19,13 +18,12 @@ class RunReport:
         log_interval: steps between log lines and rows of metrics.
 
     Attributes:
-        losses: mean losses of the last epoch.
+        curves: the picture of the run.
     """
 
     def __init__(self, output: RunOutput, log_interval: int) -> None:
         self._output, self._log_interval = output, log_interval
         self.curves = CurvePicture(output.folder.metrics.path, output.folder.curves_path)
-        self.losses: Mapping[str, float] = {}
 
     def add_step(self, record: StepRecord) -> None:
         """Says a step that is due, the last of its epoch, or not finite."""
@@ -40,7 +38,6 @@ class RunReport:
 
     def add_epoch(self, record: EpochRecord) -> None:
         """Says an epoch."""
-        self.losses = record.losses
         self._output.folder.metrics.add_epoch(record)
         for line in self._output.lines.epoch_lines(record) if self._output.lines else ():
             logger.info("%s", line)

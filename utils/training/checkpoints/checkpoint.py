@@ -21,7 +21,7 @@ from utils.training.checkpoints.checkpoint_file import (
 )
 from utils.training.checkpoints.weight_matching import Shape, shapes_of
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 1  # raised when an older program would misread a newer file
 _OPTIMIZER = f"{STATE_PREFIX}."
 _EMA = f"{EMA_PREFIX}."
 # What MindSpore's own training leaves in a file beside the weights.
@@ -193,8 +193,8 @@ def load_resumable(path: Path, suite: str = "") -> Checkpoint:
     checkpoint = load_checkpoint(path, suite)
     if not checkpoint.has_training_state:
         raise BadValueError(
-            f"'{path}' holds weights only, no training state, so a run cannot be resumed from it; "
-            "load it as pretrained weights instead"
+            f"'{path}' holds weights only, no training state, so a run cannot be resumed from it; load it as "
+            "pretrained weights instead"
         )
     return checkpoint
 

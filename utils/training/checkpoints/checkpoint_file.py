@@ -96,8 +96,8 @@ def read_checkpoint_file(path: Path) -> dict[str, np.ndarray]:
         message.ParseFromString(content)
     except DecodeError as error:
         raise BadValueError(
-            f"'{path}' is no MindSpore checkpoint or is cut short ({len(content)} bytes); "
-            "copy it again or choose another file"
+            f"'{path}' is no MindSpore checkpoint or is cut short ({len(content)} bytes); copy it again or choose "
+            "another file"
         ) from error
     if not has_checksum and any(value.tag == STATE_NAME for value in message.value):
         raise BadValueError(f"'{path}' is cut short: its checksum is missing; copy it again or choose another file")
@@ -134,8 +134,8 @@ def _decoded(path: Path, name: str, type_name: str, dims: tuple[int, ...], data:
     shape = () if dims == (0,) and values.size == 1 else dims  # MindSpore writes a scalar as [0] in places
     if values.size != int(np.prod(shape)):
         raise BadValueError(
-            f"'{path}' is damaged: parameter '{name}' has {values.size} values for shape {shape}; "
-            "copy the file again or choose another"
+            f"'{path}' is damaged: parameter '{name}' has {values.size} values for shape {shape}; copy the file again "
+            "or choose another"
         )
     return values.reshape(shape)
 
@@ -167,8 +167,8 @@ def _refuse_foreign(path: Path, start: bytes) -> None:
     for mark, kind in _FOREIGN_STARTS:
         if start.startswith(mark):
             raise BadValueError(
-                f"'{path}' is {kind}, no MindSpore checkpoint, and is not opened (a pickle could run "
-                "code); convert it to a .ckpt file first"
+                f"'{path}' is {kind}, no MindSpore checkpoint, and is not opened (a pickle could run code); convert it "
+                "to a .ckpt file first"
             )
 
 

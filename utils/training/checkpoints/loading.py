@@ -92,7 +92,7 @@ def _check(
     if differs_in_class_count_only(rest):
         raise BadValueError(
             f"'{path}' was trained with another number of classes: {problem}; set num_classes as it was, or let these "
-            f"layers start anew by allowing them not to fit"
+            "layers start anew by allowing them not to fit"
         )
     raise BadValueError(f"'{path}' does not fit the network: {problem}; check backbone, depth, width and num_classes")
 
@@ -109,8 +109,8 @@ def restore_parameters(checkpoint: Checkpoint, parameters: Sequence[ms.Parameter
     if not matching.fits:
         raise BadValueError(
             f"'{checkpoint.path}' does not fit this run: of {len(named)} parameters, optimizer state and averages "
-            f"included, {describe(matching, stored, wanted)}; resume with the network, optimizer and EMA settings "
-            "that it was made with, or load it as pretrained weights in a new run"
+            f"included, {describe(matching, stored, wanted)}; resume with the network, optimizer and EMA settings that "
+            "it was made with, or load it as pretrained weights in a new run"
         )
     for name, parameter in named.items():
         parameter.set_data(ms.Tensor(checkpoint.arrays[name].copy()))

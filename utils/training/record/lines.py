@@ -33,9 +33,9 @@ def format_step_line(record: StepRecord) -> str:
     skipped = "" if record.is_finite else f" skipped: not finite at loss scale {record.loss_scale:g}"
     return (
         f"epoch {record.epoch}/{record.epochs} step {record.step}/{record.steps_per_epoch} "
-        f"{format_losses(record.losses)} lr {record.learning_rate:.6g} grad {record.grad_norm:.3g} "
-        f"data {record.data_ms:.0f} ms step {record.step_ms:.0f} ms {record.images_per_second:.1f} img/s "
-        f"eta {format_duration(record.seconds_left)}{skipped}"
+        f"{format_losses(record.losses)} lr {record.learning_rate:.6g} grad {record.grad_norm:.3g} data "
+        f"{record.data_ms:.0f} ms step {record.step_ms:.0f} ms {record.images_per_second:.1f} img/s eta "
+        f"{format_duration(record.seconds_left)}{skipped}"
     )
 
 
@@ -43,8 +43,8 @@ def format_epoch_line(record: EpochRecord) -> str:
     """Formats the line at the end of an epoch."""
     losses = f" {format_losses(record.losses)}" if record.losses else ""
     return (
-        f"epoch {record.epoch}/{record.epochs} done in {format_duration(record.seconds)}{losses} "
-        f"data {record.data_ms:.0f} ms step {record.step_ms:.0f} ms {record.images_per_second:.1f} img/s"
+        f"epoch {record.epoch}/{record.epochs} done in {format_duration(record.seconds)}{losses} data "
+        f"{record.data_ms:.0f} ms step {record.step_ms:.0f} ms {record.images_per_second:.1f} img/s"
     )
 
 

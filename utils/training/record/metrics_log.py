@@ -44,8 +44,8 @@ class MetricsLog:
                 file.write(line.encode())
         except OSError as error:
             raise BadStateError(
-                f"'{self.path}' cannot be written ({error.strerror}); free some space or make it "
-                "writable, then go on with --resume=auto"
+                f"'{self.path}' cannot be written ({error.strerror}); free some space or make it writable, then go on "
+                "with --resume=auto"
             ) from error
 
     def add_step(self, record: StepRecord) -> None:

@@ -1,7 +1,7 @@
 """What a run records: steps, epochs, evaluations and its result."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -96,20 +96,16 @@ class TrainResult:
     Attributes:
         best: the best evaluation of the run, earlier processes included; None without evaluation.
         last: the last evaluation of this process; None without.
-        seconds: wall time of this process's `fit`.
         steps: optimizer steps made by this process.
         best_checkpoint: file of the best weights, if there is one.
         last_checkpoint: the newest checkpoint, if there is one.
-        losses: mean losses of the last epoch of this process.
     """
 
     best: EvaluationRecord | None
     last: EvaluationRecord | None
-    seconds: float
     steps: int
     best_checkpoint: Path | None = None
     last_checkpoint: Path | None = None
-    losses: Mapping[str, float] = field(default_factory=dict)
 
 
 class LineFormats(Protocol):

@@ -301,8 +301,8 @@ def _learning_rate_scales(names: list[str], scales: Mapping[str, float]) -> tupl
     unused = [prefix for prefix in scales if not any(name.startswith(prefix) for name in names)]
     if unused:
         raise BadValueError(
-            f"learning rate factor for '{unused[0]}': no trainable parameter's name begins with it, "
-            f"the first name is '{names[0]}'; correct the prefix"
+            f"learning rate factor for '{unused[0]}': no trainable parameter's name begins with it, the first name is "
+            f"'{names[0]}'; correct the prefix"
         )
     prefixes = sorted(scales, key=len, reverse=True)
     return tuple(next((float(scales[prefix]) for prefix in prefixes if name.startswith(prefix)), 1.0) for name in names)

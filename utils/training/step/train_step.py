@@ -20,7 +20,7 @@ from utils.training.step.optimizer import set_learning_rate as set_optimizer_lea
 from utils.training.step.precision import LossScaler
 from utils.training.step.shared_graphs import SharedBufferUpdate, SharedStep, SharedSums
 
-FUSION_MB = 32.0
+FUSION_MB = 32.0  # one call for a small network, eight for the largest; measured in utils/launch/README.md
 logger = logging.getLogger(__name__)
 
 _Result: TypeAlias = tuple[list[float], float, float, float]  # losses, wishes to stop, gradient norm, 1 if finite
@@ -94,8 +94,8 @@ class TrainStep:
     ) -> None:
         if clip_norm < 0 or accumulate_steps < 1 or not 0 <= ema_decay < 1:
             raise BadValueError(
-                f"clip_norm={clip_norm}, accumulate_steps={accumulate_steps}, ema_decay={ema_decay}: "
-                "wanted clip_norm >= 0, accumulate_steps >= 1 and 0 <= ema_decay < 1"
+                f"clip_norm={clip_norm}, accumulate_steps={accumulate_steps}, ema_decay={ema_decay}: wanted clip_norm "
+                ">= 0, accumulate_steps >= 1 and 0 <= ema_decay < 1"
             )
         self.network = network_with_loss
         self.loss_names: tuple[str, ...] = tuple(network_with_loss.loss_names)
@@ -217,8 +217,8 @@ class TrainStep:
         uneven = [values.shape for values in inputs if values.ndim == 0 or len(values) % count]
         if uneven:
             raise BadValueError(
-                f"a batch with an array of shape {uneven[0]} cannot be cut into accumulate_steps="
-                f"{count} equal parts; choose a batch size that it divides"
+                f"a batch with an array of shape {uneven[0]} cannot be cut into accumulate_steps={count} equal parts; "
+                "choose a batch size that it divides"
             )
         for index, parts in enumerate(zip(*(np.split(values, count) for values in inputs), strict=True)):
             is_first = ms.Tensor(np.bool_(index == 0))
@@ -241,7 +241,7 @@ def argument_order(network: nn.Cell, columns: Sequence[str]) -> tuple[int, ...]:
     # What comes after a gap could not be given by its place, as graphs take it.
     if len(given) != len(columns) or not set(needed) <= set(given) or given != list(arguments)[: len(given)]:
         raise ValueError(
-            f"a batch has {', '.join(columns)} and {type(network).__name__} takes {', '.join(arguments)}: "
-            "give both the same names"
+            f"a batch has {', '.join(columns)} and {type(network).__name__} takes {', '.join(arguments)}: give both "
+            "the same names"
         )
     return tuple(columns.index(name) for name in given)

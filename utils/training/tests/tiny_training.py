@@ -133,7 +133,7 @@ def tiny_trainer(
     saves_each_step=False,
     **options,
 ):
-    """Returns a trainer, its run folder and its step; the options are fields of what `Trainer` takes, and of folders."""
+    """Returns a trainer, its run folder and its step; the options are fields of what a trainer takes."""
     ms.set_context(mode=ms.GRAPH_MODE)
     run = RunFolder(folder, resume=bool(resume))
     checkpoints = CheckpointFolder(
