@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <cstdlib>
+#include <initializer_list>
 
 namespace cpp_infer {
 
