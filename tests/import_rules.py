@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-SUITES = ("faster_rcnn", "segformer", "nas_fpn")
+from utils.tools.bundle import SUITES
+
 CLOUD_CLIENTS = ("moxing", "obs", "boto3", "botocore")
 CPU_VARIABLE_HOME = "utils/__init__.py"
 SUITES_DOOR = "utils/api/suites.py"  # where utils may import a suite, by name

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from utils.model_utils.errors import UserError
 from utils.model_utils.signals import keep_interrupts_ignored
 
-EXIT_USER_ERROR = 2
+EXIT_USER_ERROR = 2  # as of argparse and of shells
+# As a shell names the end by a signal: 128 + SIGINT, SIGPIPE, SIGTERM.
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 EXIT_TERMINATED = 143

@@ -25,7 +25,7 @@ POD_ADDRESSES = ("container_ip", "pod_ip")
 HOST_ADDRESSES = ("host_ip", "server_ip")
 POD_NAME = "pod_name"
 
-_PORT = (1, 65535)
+_PORT = (1, 65535)  # lowest and highest of TCP
 _SERVER_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _OPTIONAL: Mapping[str, Callable[[JsonEntry], object]] = {
     **dict.fromkeys((*POD_ADDRESSES, *HOST_ADDRESSES, "backup_device_ip", "dpu_ip"), JsonEntry.address),
