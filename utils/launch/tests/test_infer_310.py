@@ -144,11 +144,7 @@ def test_a_disk_that_cannot_hold_the_results_is_a_sentence(place, monkeypatch):
 
 @pytest.mark.parametrize(
     ("suite", "annotations"),
-    [
-        ("faster_rcnn", "instances.json"),
-        ("nas_fpn", "instances.json"),
-        ("segformer", "labels"),
-    ],
+    [("faster_rcnn", "instances.json"), ("nas_fpn", "instances.json"), ("segformer", "labels")],
 )
 def test_the_launchers_of_the_suites_refuse_from_any_folder(place, suite, annotations):
     """ANNO_PATH is a file for the detectors and a folder for SegFormer; here it is missing."""

@@ -203,7 +203,7 @@ CALLS |= (
                 "--mindrecord_dir=HERE/records",
                 "--config_path=config/custom.yaml",
             ],
-        ),
+        )
     }
 )
 

@@ -140,10 +140,7 @@ def find_config_file(config_path: str, suite_dir: Path, default_file: str) -> Pa
         return suite_dir / default_file
     path = Path(os.path.expanduser(config_path))
     candidates = [path] if path.is_absolute() else [Path.cwd() / path, suite_dir / path]
-    found = [
-        *filter(os.path.isfile, candidates),
-        *filter(os.path.exists, candidates),
-    ]
+    found = [*filter(os.path.isfile, candidates), *filter(os.path.exists, candidates)]
     if found:
         return found[0]
     places = " nor in ".join(str(candidate.parent) for candidate in candidates)

@@ -163,12 +163,7 @@ class Storage:
         return sorted(entries, key=lambda entry: entry.path)
 
     def download_file(
-        self,
-        url: ObjectUrl,
-        path: Path,
-        *,
-        size: int | None = None,
-        staging: Path | None = None,
+        self, url: ObjectUrl, path: Path, *, size: int | None = None, staging: Path | None = None
     ) -> None:
         """Copies an object to a temporary name, compares the sizes, and renames.
 

@@ -82,10 +82,7 @@ def test_the_marker_is_sent_after_the_checkpoint_and_the_checkpoint_after_the_re
 
 
 def test_a_checkpoint_that_does_not_arrive_is_never_the_latest_and_fails_the_job_at_its_end(
-    open_uploader,
-    memory,
-    tmp_path,
-    caplog,
+    open_uploader, memory, tmp_path, caplog
 ):
     with (
         pytest.raises(BadStateError, match="not all results have reached train_url.*net-2_5.ckpt.* failed 2 times"),
