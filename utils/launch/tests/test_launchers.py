@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.tests.waiting import LIMIT_SECONDS, wait_for
+from utils.tests.processes import LIMIT_SECONDS, finish, wait_for
 
 ROOT = Path(__file__).resolve().parents[3]
 RECORDER = """
@@ -60,15 +60,7 @@ def here(tmp_path):
 
 def launch(tree, here, script, *arguments, **variables):
     environment = {**os.environ, "PYTHON": sys.executable, **variables}
-    return subprocess.run(
-        ["bash", os.path.relpath(tree / script, here), *arguments],
-        cwd=here,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_SECONDS,
-        check=False,
-    )
+    return finish("bash", os.path.relpath(tree / script, here), *arguments, cwd=here, env=environment)
 
 
 def call_of(folder):

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+from utils.tests.processes import finish
+
 CLOSED = """
 import sys
 from utils.model_utils.command import run_command
@@ -50,12 +52,6 @@ run_command(main, "train.py")
 
 def test_in_the_background_of_a_script_ctrl_c_is_ignored_and_sigterm_ends_the_command():
     """... though MindSpore puts a handler of its own in place of SIGINT's with each run of a graph."""
-    process = subprocess.run(
-        ["bash", "-c", 'trap "" INT; exec "$@"', "bash", sys.executable, "-c", INTERRUPTED],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
+    process = finish("bash", "-c", 'trap "" INT; exec "$@"', "bash", sys.executable, "-c", INTERRUPTED)
     assert process.stdout == "False\nTrue\n", process.stderr
     assert process.returncode == 143

@@ -12,7 +12,7 @@ from utils.model_utils.storage import result_uploader
 from utils.model_utils.storage.object_storage import ObjectUrl, Storage
 from utils.model_utils.storage.result_uploader import MARKER, ResultUploader
 from utils.model_utils.storage.retries import Retries, TransientError
-from utils.tests.waiting import LIMIT_SECONDS, wait_for
+from utils.tests.processes import LIMIT_SECONDS, wait_for
 
 
 class Memory:
