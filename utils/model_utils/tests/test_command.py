@@ -1,8 +1,11 @@
 """How commands end."""
 
+import os
+import signal
 import subprocess
 import sys
 
+from utils.model_utils.signals import taken_signals
 from utils.tests.processes import finish
 
 CLOSED = """
@@ -25,6 +28,20 @@ def test_a_reader_that_goes_away_is_no_fault_of_the_program():
     process.stdout.close()
     assert process.wait(30) == 141
     assert process.stderr.read() == ""
+
+
+def test_signals_are_taken_for_a_while_but_not_those_that_are_ignored():
+    """... as SIGHUP is after `nohup`."""
+    taken = []
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with taken_signals((signal.SIGHUP, signal.SIGUSR1), lambda number, _frame: taken.append(number)):
+            for number in (signal.SIGHUP, signal.SIGUSR1):
+                os.kill(os.getpid(), number)
+        assert taken == [signal.SIGUSR1]
+        assert (signal.getsignal(signal.SIGHUP), signal.getsignal(signal.SIGUSR1)) == (signal.SIG_IGN, signal.SIG_DFL)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 INTERRUPTED = """
