@@ -1,5 +1,6 @@
-"""Writing files so that nobody ever sees half of one."""
+"""The room's tables, and writing files so that nobody ever sees half of one."""
 
+import functools
 import json
 from pathlib import Path
 
@@ -7,6 +8,20 @@ import cv2
 import numpy as np
 
 from utils.model_utils.files import write_bytes
+
+TABLES = Path(__file__).parent / "tables"
+
+
+def table(name: str) -> dict:
+    """Reads tables/{name}.json without its note."""
+    content = json.loads((TABLES / f"{name}.json").read_text(encoding="utf-8"))
+    return {key: value for key, value in content.items() if key != "note"}
+
+
+@functools.cache
+def town(section: str) -> dict:
+    """Reads a section of tables/town.json without its note; do not write into it."""
+    return {key: value for key, value in table("town")[section].items() if key != "note"}
 
 
 def write_json(path: Path, content: dict) -> None:

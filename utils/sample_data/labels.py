@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from utils.sample_data.canvas import Outline
+from utils.sample_data.drawing.canvas import Outline
 
 # Official ids of Cityscapes; True where each object is counted for itself.
 CITYSCAPES_IDS = {

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from utils.sample_data.backdrop import add_halos, add_weather, sky
-from utils.sample_data.canvas import OVERSAMPLING, Canvas, Outline, cast_shadow
+from utils.sample_data.drawing.canvas import OVERSAMPLING, Canvas, Outline, cast_shadow
+from utils.sample_data.drawing.light import draw_light
+from utils.sample_data.drawing.parts import Item
+from utils.sample_data.drawing.sky import add_halos, add_weather, sky
 from utils.sample_data.labels import paint_indices
-from utils.sample_data.light import draw_light
-from utils.sample_data.parts import Item
-from utils.sample_data.scene import Scene
-from utils.sample_data.scene_across import across_scene
-from utils.sample_data.scene_along import along_scene
+from utils.sample_data.scene import Scene, draw_scene
 
 SPLITS = ("train", "val")
 
@@ -47,8 +45,7 @@ def draw_picture(seed: int, split: str, index: int, height: int, width: int) -> 
     """
     rng = np.random.default_rng([seed, SPLITS.index(split), index])
     light = draw_light(rng)
-    layout = across_scene if rng.random() < 0.5 else along_scene
-    return render(rng, layout(rng, light, height, width))
+    return render(rng, draw_scene(rng, light, height, width))
 
 
 def render(rng: np.random.Generator, scene: Scene) -> Picture:
@@ -120,7 +117,7 @@ def _halos(scene: Scene, outlines: list[Outline], indices: np.ndarray) -> list[t
         item = outline.item
         if item.category in ("car", "bus", "truck") and np.sin(item.heading) > 0.5:
             continue
-        for point, radius, colour in item.glows:
+        for point, radius, colour in item.halos:
             spot = item.world(point)
             x, y = camera.project(spot)
             row, column = int(y), int(x)

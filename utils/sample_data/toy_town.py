@@ -29,7 +29,7 @@ from utils.sample_data.render import SPLITS, draw_picture
 
 LAYOUTS = {"coco": write_coco, "cityscapes": write_cityscapes}
 MARKER, LOCK = "toy_town.json", ".toy_town.lock"
-VERSION = 3  # raised when the same seed gives other pictures, so that old folders are drawn again
+VERSION = 4  # raised when the same seed gives other pictures, so that old folders are drawn again
 SIDES = (64, 4096)  # pixels
 WIDEST, NARROWEST = 4.0, 0.5  # width / height
 SUFFIXES = (".jpg", ".png", ".json")

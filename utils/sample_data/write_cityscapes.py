@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from utils.sample_data.canvas import Outline
+from utils.sample_data.drawing.canvas import Outline
 from utils.sample_data.files import write_image, write_json
 from utils.sample_data.labels import instance_ids, label_ids
 

@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 
-from utils.sample_data.camera import Camera
-from utils.sample_data.light import Light
-from utils.sample_data.parts import Colour
-from utils.sample_data.textures import clouds
+from utils.sample_data.drawing.camera import Camera
+from utils.sample_data.drawing.light import Light
+from utils.sample_data.drawing.parts import Colour
+from utils.sample_data.drawing.textures import clouds
 
 
 def sky(rng: np.random.Generator, light: Light, height: int, width: int, horizon: float) -> np.ndarray:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from utils.sample_data.camera import Camera
-from utils.sample_data.light import Light
-from utils.sample_data.parts import Face, Item, Part
-from utils.sample_data.textures import NEUTRAL, SIZE, texture
+from utils.sample_data.drawing.camera import Camera
+from utils.sample_data.drawing.light import Light
+from utils.sample_data.drawing.parts import Face, Item, Part
+from utils.sample_data.drawing.textures import NEUTRAL, SIZE, texture
 
 OVERSAMPLING = 2  # canvas pixels per picture pixel, in each direction
 SHIFT = 3  # fractional bits that cv2 takes
@@ -87,7 +87,7 @@ class Canvas:
     def draw_ground(self, item: Item) -> Outline | None:
         """Draws lying parts, cut off before the camera; returns the outline of the solid ones."""
         polygons = []
-        for part in item.faces[0].parts:
+        for part in (part for face in item.faces for part in face.parts):
             world = self.camera.clip(item.world(part.points))
             if len(world) < 3:
                 continue

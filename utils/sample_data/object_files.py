@@ -1,0 +1,264 @@
+"""Reads objects/*.json and checks every key, name, label and expression in it; objects/README.md describes them."""
+
+import functools
+import inspect
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from utils.model_utils.errors import BadValueError, MissingPathError
+from utils.sample_data.expressions import DRAWS, FUNCTIONS, Formula, formula
+from utils.sample_data.files import table
+from utils.sample_data.geometry import SHAPES
+from utils.sample_data.labels import CITYSCAPES_IDS, COCO_CATEGORIES
+
+FOLDER = Path(__file__).parent / "objects"
+WORDS = ("name", "use", "plane", "label", "category", "object", "detail", "soft", "crowd")  # keys without expressions
+COMMON = ("name", "each", "when")
+FACE = ("layer", "detail", "shapes")
+# Families of nodes; in each its kinds, which are keys of a node, with the keys that must and that may be there too.
+FAMILIES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    "shapes": {
+        **dict.fromkeys(SHAPES, (("fill",), ("glow", "out", "detail"))),
+        "leaves": (("fill", "size", "count"), ("square", "snow")),
+        "use": ((), ("with", "move", "scale")),
+    },
+    "faces": {
+        "plane": (("shapes",), ("at", *FACE)),
+        "sheet": (("shapes",), FACE),
+        "skin": (("half", "fill"), ()),
+        "block": (("fill",), ("lid", "layer")),
+        "use": ((), ("with",)),
+    },
+    "halos": {"halo": (("radius", "colour"), ())},
+    "items": {
+        "label": ((), ("category", "footprint", "texture", "behind", "soft", "crowd", "shapes", "faces", "halos")),
+        "object": ((), ("at", "turn", "with")),
+    },
+}
+for shape_kind, shape in SHAPES.items():
+    parameters = list(inspect.signature(shape).parameters.values())[1:]
+    must, may = FAMILIES["shapes"][shape_kind]
+    FAMILIES["shapes"][shape_kind] = (
+        (*must, *(parameter.name for parameter in parameters if parameter.default is inspect.Parameter.empty)),
+        (*may, *(parameter.name for parameter in parameters)),
+    )
+NAMED = {  # words of which there is a fixed list
+    "plane": ("along", "across", "sides", "left", "right", "front", "rear", "top"),
+    "label": (*CITYSCAPES_IDS, None),
+    "category": tuple(COCO_CATEGORIES),
+}
+PARTS = ("items", "backdrop", "trees")  # lists of items; the last two are of streets
+FILE_KEYS = ("note", "inputs", "variants", "chances", "values", "groups", "places", *PARTS)
+GROUP_KEYS = ("note", "needs", "values", "shapes", "faces")
+LEANING = (("plane", "at"), ("skin", "half"))  # may depend on `y`, the height of each point
+
+
+@dataclass(frozen=True)
+class Node:
+    """One line of an object file: an item, a face, a shape, a halo, or the use of a group or another object.
+
+    Args:
+        kind: which of the kinds of its family.
+        place: file and path of keys, for messages.
+        options: keys with expressions.
+        words: keys with plain words or flags.
+        each: the loop variable and its values, or None.
+        given: names that the used group or object gets.
+        children: keys with nodes.
+    """
+
+    kind: str
+    place: str
+    options: dict[str, Formula]
+    words: dict[str, object]
+    each: tuple[str, Formula] | None
+    given: dict[str, Formula]
+    children: dict[str, tuple["Node", ...]]
+
+
+@dataclass(frozen=True)
+class ObjectFile:
+    """A checked object file.
+
+    Args:
+        inputs: what the scene may give, with what holds otherwise.
+        variants: sets of values, of which one is drawn.
+        chances: of the variants; None when they are equally likely.
+        values: worked out in this order.
+        groups: values and nodes of what may be used in many places.
+        places: by object, the values that end in `x`, `z` and `heading`.
+        parts: lists of items.
+    """
+
+    inputs: dict[str, Formula]
+    variants: dict[str, dict[str, Formula]]
+    chances: tuple[float, ...] | None
+    values: dict[str, Formula]
+    groups: dict[str, tuple[dict[str, Formula], tuple[Node, ...]]]
+    places: dict[str, dict[str, Formula]]
+    parts: dict[str, tuple[Node, ...]]
+
+
+@functools.cache
+def colours() -> dict[str, tuple]:
+    """The named colours and palettes of tables/colours.json, as tuples of RGB, 0-255."""
+
+    def frozen(value: object) -> object:
+        return tuple(map(frozen, value)) if isinstance(value, list) else value
+
+    return {name: frozen(value) for name, value in table("colours").items()}
+
+
+@functools.cache
+def _raw(path: Path) -> dict:
+    """The JSON of an object file."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        names = ", ".join(sorted(other.stem for other in path.parent.glob("*.json")))
+        raise MissingPathError(f"there is no object file '{path.name}', only: {names}") from None
+    except ValueError as error:
+        raise BadValueError(f"{path.name} is not JSON: {error}") from None
+    _check_keys(content, FILE_KEYS, path.name)
+    return content
+
+
+@functools.cache
+def load(name: str, folder: Path = FOLDER) -> ObjectFile:
+    """Reads and checks the object file `name`.
+
+    Raises:
+        MissingPathError: when the file or one that it uses is not there.
+        BadValueError: when something in it is wrong; the sentence names the file and the shape.
+    """
+    return _Reader(name, folder).read()
+
+
+class _Reader:
+    """Checks one object file."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        self.folder = folder
+        self.raw = _raw(folder / f"{name}.json")
+
+    def read(self) -> ObjectFile:
+        """Returns the checked file."""
+        file, raw = f"{self.name}.json", self.raw
+        known = {*FUNCTIONS, *DRAWS, *colours()}
+        inputs = self._values(raw.get("inputs", {}), known, f"{file}, inputs")
+        known |= inputs.keys()
+        variants = {
+            name: self._values(values, known, f"{file}, variant '{name}'")
+            for name, values in raw.get("variants", {}).items()
+        }
+        wanted = {name for values in variants.values() for name in values}
+        for name, values in variants.items():
+            if wanted - values.keys():
+                raise BadValueError(f"{file}: variant '{name}' lacks '{min(wanted - values.keys())}'")
+        chances = raw.get("chances")
+        if chances is not None and chances.keys() != variants.keys():
+            raise BadValueError(f"{file}: chances are for {sorted(chances)}, but variants are {sorted(variants)}")
+        known |= wanted | ({"variant"} if variants else set())
+        values = self._values(raw.get("values", {}), known, f"{file}, values")
+        known |= values.keys()
+        places = {
+            kind: self._values(values, known, f"{file}, place of {kind}")
+            for kind, values in raw.get("places", {}).items()
+        }
+        return ObjectFile(
+            inputs,
+            variants,
+            None if chances is None else tuple(chances[name] for name in variants),
+            values,
+            {name: self._group(group, known, f"{file}: {name}") for name, group in raw.get("groups", {}).items()},
+            places,
+            {part: self._nodes("items", raw.get(part, []), known, f"{file}: {part}") for part in PARTS},
+        )
+
+    @staticmethod
+    def _values(raw: dict, known: Iterable[str], place: str) -> dict[str, Formula]:
+        """Named values of which each may use those before it."""
+        found: dict[str, Formula] = {}
+        for name, value in raw.items():
+            found[name] = formula(value, {*known, *found}, f"{place}, {name}")
+        return found
+
+    def _group(self, raw: dict, known: set[str], place: str) -> tuple[dict[str, Formula], tuple[Node, ...]]:
+        _check_keys(raw, GROUP_KEYS, place)
+        known = known | set(raw.get("needs", ()))
+        values = self._values(raw.get("values", {}), known, f"{place}, values")
+        family = "faces" if "faces" in raw else "shapes"
+        return values, self._nodes(family, raw[family], known | values.keys(), f"{place}, {family}")
+
+    def _nodes(self, family: str, raw: list, known: set[str], place: str) -> tuple[Node, ...]:
+        return tuple(self._node(family, node, known, f"{place}[{index}]") for index, node in enumerate(raw))
+
+    def _node(self, family: str, raw: dict, known: set[str], place: str) -> Node:
+        """Checks one node of a family."""
+        kinds = FAMILIES[family]
+        kind = next((key for key in kinds if key in raw), None)
+        if kind is None:
+            raise BadValueError(f"{place}: none of {', '.join(raw)} says what it is: {', '.join(kinds)}")
+        place += f" ({raw.get('name', kind)})"
+        must, may = kinds[kind]
+        _check_keys(raw, (kind, *must, *may, *COMMON), place)
+        for key in must:
+            if key not in raw:
+                raise BadValueError(f"{place}: '{key}' is missing")
+        for key in NAMED.keys() & raw.keys():
+            if raw[key] not in NAMED[key]:
+                raise BadValueError(f"{place}: there is no {key} '{raw[key]}', only: {', '.join(map(str, NAMED[key]))}")
+        each = None
+        for variable, values in raw.get("each", {}).items():
+            each, known = (variable, formula(values, known, f"{place}, each")), known | {variable}
+        if raw.get("plane") == "sides":
+            known = known | {"side"}
+        given = {name: formula(value, known, f"{place}, {name}") for name, value in raw.get("with", {}).items()}
+        if kind == "use":
+            self._check_use(family, raw, known, place)
+        elif kind == "object":
+            _check_keys(given, load(raw["object"], self.folder).inputs, f"{place}, with")
+        return Node(
+            kind,
+            place,
+            {
+                key: formula(value, known | {"y"} if (kind, key) in LEANING else known, f"{place}, {key}")
+                for key, value in raw.items()
+                if key not in (*WORDS, *FAMILIES, "each", "with")
+            },
+            {key: value for key, value in raw.items() if key in WORDS},
+            each,
+            given,
+            {key: self._nodes(key, raw[key], known, f"{place}, {key}") for key in FAMILIES if key in raw},
+        )
+
+    def _check_use(self, family: str, raw: dict, known: set[str], place: str) -> None:
+        """The group must be there, of that family, and get all it needs; those of other files need all they use."""
+        file, name = split_use(raw["use"], self.name)
+        content = _raw(self.folder / f"{file}.json")
+        group = content.get("groups", {}).get(name)
+        if group is None or family not in group:
+            raise BadValueError(f"{place}: there is no group '{name}' of {family} in {file}.json")
+        if file != self.name and {"inputs", "variants", "values"} & content.keys():
+            raise BadValueError(f"{place}: {file}.json has values, so that its groups cannot be used from elsewhere")
+        needs, given = set(group.get("needs", ())), raw.get("with", {}).keys()
+        _check_keys(raw.get("with", {}), needs, f"{place}, with")
+        if needs - given - known:
+            raise BadValueError(f"{place}: group '{name}' needs '{min(needs - given - known)}'")
+
+
+def split_use(name: str, own: str) -> tuple[str, str]:
+    """File and group of "file.group"; without a file it is the file's own."""
+    file, _, group = name.rpartition(".")
+    return file or own, group
+
+
+def _check_keys(raw: object, keys: Iterable[str], place: str) -> None:
+    if not isinstance(raw, dict):
+        raise BadValueError(f"{place} is {raw!r}, but must be a mapping")
+    unknown = [key for key in raw if key not in keys]
+    if unknown:
+        raise BadValueError(f"{place}: there is no key '{unknown[0]}', only: {', '.join(keys) or 'none'}")
