@@ -10,7 +10,7 @@ from utils.model_utils.errors import BadValueError
 from utils.sample_data.drawing.parts import Colour, Face, Halo, Item, Part
 from utils.sample_data.expressions import FUNCTIONS, Formula, drawing_functions
 from utils.sample_data.geometry import SHAPES, leaves
-from utils.sample_data.object_files import FOLDER, Node, colours, load, split_use
+from utils.sample_data.object_files import FOLDER, Node, colours, load
 
 SPOILT = (TypeError, ValueError, IndexError, KeyError, NameError, ArithmeticError, AttributeError)
 DARKEST, RISE, VARIETY = 0.58, 0.55, 0.06  # brightness of leaves: below, what the top has more, standard deviation
@@ -18,19 +18,12 @@ SNOWED, SNOWED_RISE, COVER = 0.25, 0.5, 0.75  # chance of snow on leaves: below,
 
 
 class Plane(NamedTuple):
-    """Where the shapes of a face lie.
+    """Where the shapes of a face lie; local axes are 0 forward, 1 up, 2 across."""
 
-    Args:
-        axes: local axes (0 forward, 1 up, 2 across) of the shapes' x and y.
-        constant: the axis that is the same for all of them.
-        outward: which way along it is outward; 0 for a face that is seen from everywhere.
-        mirrored: whether x runs to the left of who reads it.
-    """
-
-    axes: tuple[int, int]
-    constant: int
-    outward: int
-    mirrored: bool = False
+    axes: tuple[int, int]  # of the shapes' x and y
+    constant: int  # the third axis
+    outward: int  # which way along it is outward; 0 for a face that is seen from everywhere
+    mirrored: bool = False  # whether x runs to the left of who reads it
 
     def normal(self) -> np.ndarray | None:
         """float[3], outwards in local axes."""
@@ -136,15 +129,13 @@ class Drawn:
     def _scopes(self, node: Node, scope: dict) -> Iterator[dict]:
         """The scopes in which a node is drawn: one for each value of its loop, when its condition holds."""
         scopes = (scope,)
-        if node.each is not None:
-            name, values = node.each
+        for name, values in node.each.items():
             scopes = ({**scope, name: value} for value in self._value(values, scope, node.place))
         return (inner for inner in scopes if self._option(node, "when", inner, True))
 
     def _entered(self, node: Node, scope: dict) -> tuple[tuple[Node, ...], dict]:
         """The nodes of a used group and the scope inside of it."""
-        own = node.place.partition(".")[0]
-        file, name = split_use(node.words["use"], own)
+        file, name = node.words["use"]
         values, nodes = load(file, self.folder).groups[name]
         inner = scope | {key: self._value(value, scope, node.place) for key, value in node.given.items()}
         self._add(inner, values, name)
@@ -190,10 +181,12 @@ class Drawn:
 
     def _parts(self, node: Node, scope: dict, plane: Plane, side: int = 1) -> Iterator[Part]:
         """The shapes of a node, put on a plane at side * "at"."""
+        leaning = dict(scope)
         for flat in self._flats(node.children["shapes"], scope, plane.mirrored):
+            leaning["y"] = flat.points[:, 1]
             points = np.empty((len(flat.points), 3))
             points[:, plane.axes[0]], points[:, plane.axes[1]] = flat.points[:, 0], flat.points[:, 1]
-            level = self._option(node, "at", {**scope, "y": flat.points[:, 1]}, 0.0)
+            level = self._option(node, "at", leaning, 0.0)
             points[:, plane.constant] = side * level + plane.outward * flat.out
             yield _part(points, flat, node)
 

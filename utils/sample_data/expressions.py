@@ -19,12 +19,7 @@ ALLOWED = (
 
 
 class Formula(NamedTuple):
-    """A checked JSON value: a constant, or code that depends on names.
-
-    Args:
-        code: compiled expression, None for a constant.
-        constant: the value when there is no code.
-    """
+    """A checked JSON value: code that depends on names, or None and a constant."""
 
     code: CodeType | None
     constant: object = None
@@ -35,18 +30,10 @@ class Formula(NamedTuple):
 
 
 def formula(value: object, names: Iterable[str], place: str) -> Formula:
-    """Compiles a JSON value whose strings are expressions.
-
-    Args:
-        value: number, boolean, null, expression or lists of these.
-        names: what expressions may use.
-        place: file and shape, for the message.
-
-    Returns:
-        The formula.
+    """Compiles a JSON value (number, boolean, null, expression or lists of these) that may use `names`.
 
     Raises:
-        BadValueError: when an expression cannot be read or uses something unknown.
+        BadValueError: when an expression cannot be read or uses something unknown; it names `place`, file and shape.
     """
     tree = ast.fix_missing_locations(ast.Expression(_tree(value, place)))
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}

@@ -8,6 +8,7 @@ import numpy as np
 from utils.sample_data.files import table
 
 HALF_CIRCLE = np.column_stack([-np.sin(np.linspace(0, np.pi, 7)), np.cos(np.linspace(0, np.pi, 7))])  # float[7, 2]
+TINY = 1e-6  # metres; keeps divisions by a length finite
 CORNER = np.linspace(0, np.pi / 2, 6)  # angles of a round corner
 GLYPH_WIDTH, GLYPH_STEP, GLYPH_HEIGHT = 4.0, 5.6, 6.0  # units of tables/letters.json
 
@@ -49,40 +50,42 @@ def polygon(points: Sequence, smooth: int = 0) -> list[np.ndarray]:
 
 def line(points: Sequence, width: float) -> list[np.ndarray]:
     """Rods with round ends along a polyline."""
-    return [limb((start, end, width / 2))[0] for start, end in zip(points[:-1], points[1:], strict=True)]
+    corners = np.array(points, dtype=np.float64)
+    return list(_rods(corners[:-1], corners[1:], width / 2, width / 2))
 
 
 def limb(body: Sequence) -> list[np.ndarray]:
     """A rod with round ends: (start, end, radius) or (start, end, start radius, end radius)."""
-    start, end = body[0], body[1]
-    direction = np.arctan2(end[1] - start[1], end[0] - start[0])
-    cosine, sine = np.cos(direction), np.sin(direction)
-    arc = HALF_CIRCLE @ np.array([[cosine, sine], [-sine, cosine]])
-    return [np.concatenate([body[2] * arc + tuple(start), tuple(end) - body[-1] * arc])]
+    start, end = np.array([body[:2]], dtype=np.float64).swapaxes(0, 1)
+    return list(_rods(start, end, body[2], body[-1]))
+
+
+def _rods(starts: np.ndarray, ends: np.ndarray, first: float, last: float) -> np.ndarray:
+    """float[N, 14, 2], rods with round ends between float[N, 2] and float[N, 2]; radii in metres at both."""
+    gaps = ends - starts
+    along = (gaps / np.maximum(np.linalg.norm(gaps, axis=1, keepdims=True), TINY))[:, None]
+    arcs = HALF_CIRCLE[:, :1] * along + HALF_CIRCLE[:, 1:] * along[..., ::-1] * (-1.0, 1.0)
+    return np.concatenate([starts[:, None] + first * arcs, ends[:, None] - last * arcs], axis=1)
 
 
 @functools.cache
-def _glyphs() -> dict[str, list[np.ndarray]]:
-    """The strokes float[N, 2] of each character, in its units."""
-    return {
-        character: [
-            np.array([[int(digit) for digit in point] for point in stroke.split("-")], dtype=np.float64)
-            for stroke in strokes.split()
-        ]
-        for character, strokes in table("letters")["strokes"].items()
-    }
+def _glyphs() -> dict[str, np.ndarray]:
+    """The strokes float[N, 2, 2] of each character as pairs of ends, in its units."""
+    glyphs = {}
+    for character, strokes in table("letters")["strokes"].items():
+        lines = [[[int(digit) for digit in point] for point in stroke.split("-")] for stroke in strokes.split()]
+        pairs = [pair for line in lines for pair in zip(line[:-1], line[1:], strict=True)]
+        glyphs[character] = np.array(pairs, dtype=np.float64).reshape(-1, 2, 2)
+    return glyphs
 
 
 def text(word: str, at: Sequence[float], height: float, bold: float = 0.16) -> list[np.ndarray]:
     """Capital letters, digits and spaces centred `at`; `bold` is the width of strokes as a share of the height."""
     unit = height / GLYPH_HEIGHT
     start = at[0] - (len(word) * GLYPH_STEP - (GLYPH_STEP - GLYPH_WIDTH)) * unit / 2
-    return [
-        rod
-        for index, character in enumerate(word)
-        for stroke in _glyphs()[character]
-        for rod in line(stroke * unit + (start + index * GLYPH_STEP * unit, at[1] - height / 2), bold * height)
-    ]
+    strokes = np.concatenate([_glyphs()[letter] + (index * GLYPH_STEP, 0.0) for index, letter in enumerate(word)])
+    strokes = strokes * unit + (start, at[1] - height / 2)
+    return list(_rods(strokes[:, 0], strokes[:, 1], bold * height / 2, bold * height / 2))
 
 
 SHAPES: dict[str, Callable[..., list[np.ndarray]]] = {
@@ -114,8 +117,8 @@ def hang(angle: float) -> np.ndarray:
 def joint(start: Sequence[float], end: Sequence[float], first: float, second: float, bend: int) -> np.ndarray:
     """float[2], where the knee or elbow is between two ends of limbs (metres); `bend` is the side, +1 or -1."""
     gap = np.subtract(end, start)
-    length = max(float(np.hypot(*gap)), 1e-6)
-    reach = min(length, first + second - 1e-6)  # a hair less than stretched out, so that the root is real
+    length = max(float(np.hypot(*gap)), TINY)
+    reach = min(length, first + second - TINY)  # a hair less than stretched out, so that the root is real
     along = (first**2 - second**2 + reach**2) / (2 * reach)
     aside = np.sqrt(max(first**2 - along**2, 0.0))
     return start + gap / length * along + bend * aside * np.array([-gap[1], gap[0]]) / length
@@ -145,17 +148,11 @@ def hills(rng: np.random.Generator, left: float, right: float, low: float, high:
 
 
 def leaves(rng: np.random.Generator, body: Sequence[float], size: Sequence[float], count: int, square: bool) -> tuple:
-    """Clumps of leaves, those below and inside first.
-
-    Args:
-        rng: where the draws come from.
-        body: (x, y, radius x, radius y) of the region in metres.
-        size: smallest and largest radius of a clump in metres.
-        count: number of clumps.
-        square: whether they fill the rectangle around the region.
+    """Clumps of leaves in the ellipse `body` (x, y, radius x, radius y), or in the rectangle around it if `square`.
 
     Returns:
-        float[count, 11, 2] clumps in drawing order, and float[count] how high in the region each is, 0 to 1.
+        float[count, 11, 2] clumps with radii between the two of `size`, in drawing order: those below and inside first;
+        and float[count] how high in the region each is, 0 to 1.
     """
     if square:
         spots = rng.uniform(-1.0, 1.0, (count, 2))

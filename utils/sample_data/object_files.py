@@ -1,7 +1,6 @@
 """Reads objects/*.json and checks every key, name, label and expression in it; objects/README.md describes them."""
 
 import functools
-import inspect
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,17 +9,23 @@ from pathlib import Path
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.sample_data.expressions import DRAWS, FUNCTIONS, Formula, formula
 from utils.sample_data.files import table
-from utils.sample_data.geometry import SHAPES
 from utils.sample_data.labels import CITYSCAPES_IDS, COCO_CATEGORIES
 
 FOLDER = Path(__file__).parent / "objects"
 WORDS = ("name", "use", "plane", "label", "category", "object", "detail", "soft", "crowd")  # keys without expressions
 COMMON = ("name", "each", "when")
 FACE = ("layer", "detail", "shapes")
+STYLE = ("glow", "out", "detail")
 # Families of nodes; in each its kinds, which are keys of a node, with the keys that must and that may be there too.
 FAMILIES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "shapes": {
-        **dict.fromkeys(SHAPES, (("fill",), ("glow", "out", "detail"))),
+        "box": (("fill",), ("corner", *STYLE)),
+        "ellipse": (("fill",), ("corners", "turn", *STYLE)),
+        "ring": (("fill",), ("corners", *STYLE)),
+        "polygon": (("fill",), ("smooth", *STYLE)),
+        "line": (("fill", "width"), STYLE),
+        "limb": (("fill",), STYLE),
+        "text": (("fill", "at", "height"), ("bold", *STYLE)),
         "leaves": (("fill", "size", "count"), ("square", "snow")),
         "use": ((), ("with", "move", "scale")),
     },
@@ -37,13 +42,6 @@ FAMILIES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         "object": ((), ("at", "turn", "with")),
     },
 }
-for shape_kind, shape in SHAPES.items():
-    parameters = list(inspect.signature(shape).parameters.values())[1:]
-    must, may = FAMILIES["shapes"][shape_kind]
-    FAMILIES["shapes"][shape_kind] = (
-        (*must, *(parameter.name for parameter in parameters if parameter.default is inspect.Parameter.empty)),
-        (*may, *(parameter.name for parameter in parameters)),
-    )
 NAMED = {  # words of which there is a fixed list
     "plane": ("along", "across", "sides", "left", "right", "front", "rear", "top"),
     "label": (*CITYSCAPES_IDS, None),
@@ -64,7 +62,7 @@ class Node:
         place: file and path of keys, for messages.
         options: keys with expressions.
         words: keys with plain words or flags.
-        each: the loop variable and its values, or None.
+        each: the loop variable, if any, and its values.
         given: names that the used group or object gets.
         children: keys with nodes.
     """
@@ -73,32 +71,9 @@ class Node:
     place: str
     options: dict[str, Formula]
     words: dict[str, object]
-    each: tuple[str, Formula] | None
+    each: dict[str, Formula]
     given: dict[str, Formula]
     children: dict[str, tuple["Node", ...]]
-
-
-@dataclass(frozen=True)
-class ObjectFile:
-    """A checked object file.
-
-    Args:
-        inputs: what the scene may give, with what holds otherwise.
-        variants: sets of values, of which one is drawn.
-        chances: of the variants; None when they are equally likely.
-        values: worked out in this order.
-        groups: values and nodes of what may be used in many places.
-        places: by object, the values that end in `x`, `z` and `heading`.
-        parts: lists of items.
-    """
-
-    inputs: dict[str, Formula]
-    variants: dict[str, dict[str, Formula]]
-    chances: tuple[float, ...] | None
-    values: dict[str, Formula]
-    groups: dict[str, tuple[dict[str, Formula], tuple[Node, ...]]]
-    places: dict[str, dict[str, Formula]]
-    parts: dict[str, tuple[Node, ...]]
 
 
 @functools.cache
@@ -125,58 +100,48 @@ def _raw(path: Path) -> dict:
     return content
 
 
-@functools.cache
-def load(name: str, folder: Path = FOLDER) -> ObjectFile:
-    """Reads and checks the object file `name`.
+class ObjectFile:
+    """A checked object file.
+
+    Args:
+        name: of the object.
+        folder: of the object files.
+
+    Attributes:
+        inputs: what the scene may give, with what holds otherwise.
+        variants: sets of values, of which one is drawn.
+        chances: of the variants; None when they are equally likely.
+        values: worked out in this order.
+        groups: values and nodes of what may be used in many places.
+        places: by object, values that end in `x`, `z` and `heading`.
+        parts: lists of items.
 
     Raises:
         MissingPathError: when the file or one that it uses is not there.
         BadValueError: when something in it is wrong; the sentence names the file and the shape.
     """
-    return _Reader(name, folder).read()
-
-
-class _Reader:
-    """Checks one object file."""
 
     def __init__(self, name: str, folder: Path) -> None:
-        self.name = name
-        self.folder = folder
-        self.raw = _raw(folder / f"{name}.json")
-
-    def read(self) -> ObjectFile:
-        """Returns the checked file."""
-        file, raw = f"{self.name}.json", self.raw
+        self.name, self.folder = name, folder
+        file, raw = f"{name}.json", _raw(folder / f"{name}.json")
         known = {*FUNCTIONS, *DRAWS, *colours()}
-        inputs = self._values(raw.get("inputs", {}), known, f"{file}, inputs")
-        known |= inputs.keys()
-        variants = {
-            name: self._values(values, known, f"{file}, variant '{name}'")
-            for name, values in raw.get("variants", {}).items()
-        }
-        wanted = {name for values in variants.values() for name in values}
-        for name, values in variants.items():
+        self.inputs = self._values(raw.get("inputs", {}), known, f"{file}, inputs")
+        known |= self.inputs.keys()
+        self.variants = self._sets(raw.get("variants", {}), known, f"{file}, variant")
+        wanted = {key for values in self.variants.values() for key in values}
+        for variant, values in self.variants.items():
             if wanted - values.keys():
-                raise BadValueError(f"{file}: variant '{name}' lacks '{min(wanted - values.keys())}'")
-        chances = raw.get("chances")
-        if chances is not None and chances.keys() != variants.keys():
-            raise BadValueError(f"{file}: chances are for {sorted(chances)}, but variants are {sorted(variants)}")
-        known |= wanted | ({"variant"} if variants else set())
-        values = self._values(raw.get("values", {}), known, f"{file}, values")
-        known |= values.keys()
-        places = {
-            kind: self._values(values, known, f"{file}, place of {kind}")
-            for kind, values in raw.get("places", {}).items()
-        }
-        return ObjectFile(
-            inputs,
-            variants,
-            None if chances is None else tuple(chances[name] for name in variants),
-            values,
-            {name: self._group(group, known, f"{file}: {name}") for name, group in raw.get("groups", {}).items()},
-            places,
-            {part: self._nodes("items", raw.get(part, []), known, f"{file}: {part}") for part in PARTS},
-        )
+                raise BadValueError(f"{file}: variant '{variant}' lacks '{min(wanted - values.keys())}'")
+        chances = raw.get("chances", dict.fromkeys(self.variants))
+        if chances.keys() != self.variants.keys():
+            raise BadValueError(f"{file}: chances are for {sorted(chances)}, but variants are {sorted(self.variants)}")
+        self.chances = [chances[variant] for variant in self.variants] if "chances" in raw else None
+        known |= wanted | ({"variant"} if self.variants else set())
+        self.values = self._values(raw.get("values", {}), known, f"{file}, values")
+        known |= self.values.keys()
+        self.groups = {key: self._group(group, known, f"{file}: {key}") for key, group in raw.get("groups", {}).items()}
+        self.places = self._sets(raw.get("places", {}), known, f"{file}, place of")
+        self.parts = {part: self._nodes("items", raw.get(part, []), known, f"{file}: {part}") for part in PARTS}
 
     @staticmethod
     def _values(raw: dict, known: Iterable[str], place: str) -> dict[str, Formula]:
@@ -185,6 +150,9 @@ class _Reader:
         for name, value in raw.items():
             found[name] = formula(value, {*known, *found}, f"{place}, {name}")
         return found
+
+    def _sets(self, raw: dict, known: Iterable[str], place: str) -> dict[str, dict[str, Formula]]:
+        return {name: self._values(values, known, f"{place} {name}") for name, values in raw.items()}
 
     def _group(self, raw: dict, known: set[str], place: str) -> tuple[dict[str, Formula], tuple[Node, ...]]:
         _check_keys(raw, GROUP_KEYS, place)
@@ -211,14 +179,14 @@ class _Reader:
         for key in NAMED.keys() & raw.keys():
             if raw[key] not in NAMED[key]:
                 raise BadValueError(f"{place}: there is no {key} '{raw[key]}', only: {', '.join(map(str, NAMED[key]))}")
-        each = None
-        for variable, values in raw.get("each", {}).items():
-            each, known = (variable, formula(values, known, f"{place}, each")), known | {variable}
-        if raw.get("plane") == "sides":
+        each = {variable: formula(values, known, f"{place}, each") for variable, values in raw.get("each", {}).items()}
+        known = known | each.keys()
+        words = {key: value for key, value in raw.items() if key in WORDS}
+        if words.get("plane") == "sides":
             known = known | {"side"}
         given = {name: formula(value, known, f"{place}, {name}") for name, value in raw.get("with", {}).items()}
         if kind == "use":
-            self._check_use(family, raw, known, place)
+            words["use"] = self._check_use(family, raw, known, place)
         elif kind == "object":
             _check_keys(given, load(raw["object"], self.folder).inputs, f"{place}, with")
         return Node(
@@ -229,15 +197,16 @@ class _Reader:
                 for key, value in raw.items()
                 if key not in (*WORDS, *FAMILIES, "each", "with")
             },
-            {key: value for key, value in raw.items() if key in WORDS},
+            words,
             each,
             given,
             {key: self._nodes(key, raw[key], known, f"{place}, {key}") for key in FAMILIES if key in raw},
         )
 
-    def _check_use(self, family: str, raw: dict, known: set[str], place: str) -> None:
-        """The group must be there, of that family, and get all it needs; those of other files need all they use."""
-        file, name = split_use(raw["use"], self.name)
+    def _check_use(self, family: str, raw: dict, known: set[str], place: str) -> tuple[str, str]:
+        """File and name of a group, which must be there, be of that family and get all it needs."""
+        file, _, name = raw["use"].rpartition(".")
+        file = file or self.name
         content = _raw(self.folder / f"{file}.json")
         group = content.get("groups", {}).get(name)
         if group is None or family not in group:
@@ -248,12 +217,13 @@ class _Reader:
         _check_keys(raw.get("with", {}), needs, f"{place}, with")
         if needs - given - known:
             raise BadValueError(f"{place}: group '{name}' needs '{min(needs - given - known)}'")
+        return file, name
 
 
-def split_use(name: str, own: str) -> tuple[str, str]:
-    """File and group of "file.group"; without a file it is the file's own."""
-    file, _, group = name.rpartition(".")
-    return file or own, group
+@functools.cache
+def load(name: str, folder: Path = FOLDER) -> ObjectFile:
+    """The object file `name`, read once."""
+    return ObjectFile(name, folder)
 
 
 def _check_keys(raw: object, keys: Iterable[str], place: str) -> None:

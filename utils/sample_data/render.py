@@ -9,10 +9,15 @@ from utils.sample_data.drawing.canvas import OVERSAMPLING, Canvas, Outline, cast
 from utils.sample_data.drawing.light import draw_light
 from utils.sample_data.drawing.parts import Item
 from utils.sample_data.drawing.sky import add_halos, add_weather, sky
+from utils.sample_data.geometry import circle
 from utils.sample_data.labels import paint_indices
 from utils.sample_data.scene import Scene, draw_scene
 
 SPLITS = ("train", "val")
+MIRRORING = 0.38  # share of the mirrored colour on wet ground
+CAST, TOUCH = 105, 150  # of 255: how dark the sun's shadows and those right under objects are
+SHADED = 0.2  # least strength of the sun that casts shadows
+FAR = 8000  # pixels; cv2 overflows beyond
 
 
 @dataclass(frozen=True)
@@ -31,21 +36,9 @@ class Picture:
 
 
 def draw_picture(seed: int, split: str, index: int, height: int, width: int) -> Picture:
-    """Draws picture `index` of `split`; the same arguments always give the same pixels.
-
-    Args:
-        seed: of the data set.
-        split: "train" or "val".
-        index: from 0.
-        height: rows.
-        width: columns.
-
-    Returns:
-        The picture.
-    """
+    """Draws picture `index` of `split` ("train" or "val"); the same arguments always give the same pixels."""
     rng = np.random.default_rng([seed, SPLITS.index(split), index])
-    light = draw_light(rng)
-    return render(rng, draw_scene(rng, light, height, width))
+    return render(rng, draw_scene(rng, draw_light(rng), height, width))
 
 
 def render(rng: np.random.Generator, scene: Scene) -> Picture:
@@ -66,11 +59,11 @@ def render(rng: np.random.Generator, scene: Scene) -> Picture:
     canvas.finish_ground(materials, names, _shadows(scene))
     if light.weather == "rain":
         paved = np.array([name in ("road", "sidewalk") for name in names])
-        canvas.reflect(standing, paved[materials], 0.38)
+        canvas.reflect(standing, paved[materials], MIRRORING)
     outlines += [outline for outline in map(canvas.draw, standing) if outline is not None]
     indices = paint_indices(outlines, camera.height, camera.width)
     picture = add_halos(canvas.picture(), _halos(scene, outlines, indices))
-    return Picture(add_weather(rng, picture, light, camera), outlines, indices)
+    return Picture(add_weather(rng, picture, light), outlines, indices)
 
 
 def _far_to_near(scene: Scene, items: list[Item], *, by_middle: bool) -> list[Item]:
@@ -86,26 +79,19 @@ def _far_to_near(scene: Scene, items: list[Item], *, by_middle: bool) -> list[It
 def _shadows(scene: Scene) -> np.ndarray:
     """uint8[H, W], how dark objects make the ground: a dim cast shadow, and a dark one where they touch it."""
     camera, light = scene.camera, scene.light
-    cast = np.zeros((camera.height, camera.width), np.uint8)
-    touch = np.zeros_like(cast)
+    cast, touch = np.zeros((2, camera.height, camera.width), np.uint8)
+
+    def spots(world: np.ndarray) -> np.ndarray:
+        return np.rint(np.clip(camera.project(world), -FAR, FAR) * 8).astype(np.int32)
+
     for item in scene.items:
-        if light.sun_strength > 0.2:
+        if light.sun_strength > SHADED:
             world, starts = cast_shadow(item, light)
-            spots = np.rint(np.clip(camera.project(world), -8000, 8000) * 8).astype(np.int32)
-            for polygon in (spots[start:end] for start, end in zip(starts, [*starts[1:], len(spots)], strict=True)):
-                cv2.fillPoly(cast, [polygon], 105 * light.sun_strength, cv2.LINE_8, 3)
+            for polygon in np.split(spots(world), starts[1:]):
+                cv2.fillPoly(cast, [polygon], CAST * light.sun_strength, cv2.LINE_8, 3)
         if item.footprint[0] > 0:
-            angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
-            ellipse = np.column_stack(
-                [item.footprint[0] * 1.08 * np.cos(angles), np.zeros(24), item.footprint[1] * 1.15 * np.sin(angles)]
-            )
-            cv2.fillPoly(
-                touch,
-                [np.rint(np.clip(camera.project(item.world(ellipse)), -8000, 8000) * 8).astype(np.int32)],
-                150,
-                cv2.LINE_AA,
-                3,
-            )
+            rim = np.insert(circle(24, 0.0) * item.footprint * (1.08, 1.15), 1, 0.0, axis=1)  # a little more than it
+            cv2.fillPoly(touch, [spots(item.world(rim))], TOUCH, cv2.LINE_AA, 3)
     blur = max(1.0, camera.width / 400)
     return np.maximum(cv2.GaussianBlur(cast, (0, 0), blur * 0.5), cv2.GaussianBlur(touch, (0, 0), blur))
 
@@ -115,10 +101,10 @@ def _halos(scene: Scene, outlines: list[Outline], indices: np.ndarray) -> list[t
     camera, halos = scene.camera, []
     for number, outline in enumerate(outlines) if scene.light.lamps_on else ():
         item = outline.item
-        if item.category in ("car", "bus", "truck") and np.sin(item.heading) > 0.5:
+        if item.category in ("car", "bus", "truck") and np.sin(item.heading) > 0.5:  # head lamps that look away
             continue
         for point, radius, colour in item.halos:
-            spot = item.world(point)
+            spot = item.world(np.array(point))
             x, y = camera.project(spot)
             row, column = int(y), int(x)
             if 0 <= row < camera.height and 0 <= column < camera.width and indices[row, column] == number:

@@ -19,15 +19,7 @@ TRIES = 18  # places that are tried for a wish
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything in a picture.
-
-    Args:
-        camera: where it is seen from.
-        light: time and weather.
-        grounds: lying items in drawing order.
-        backdrop: what stands along the street, drawn before the street's own items.
-        items: what stands in the street.
-    """
+    """Everything in a picture: lying `grounds` in drawing order, the `backdrop` along the street, and `items` in it."""
 
     camera: Camera
     light: Light
@@ -37,11 +29,7 @@ class Scene:
 
 
 class Stage:
-    """Takes items one by one and refuses those that run into others or hide them.
-
-    Args:
-        camera: where it is seen from.
-    """
+    """Takes items one by one and refuses those that run into others, hide them or are hardly in the picture."""
 
     def __init__(self, camera: Camera) -> None:
         self.camera = camera
@@ -51,14 +39,10 @@ class Stage:
         self._depths = np.zeros(0)
 
     def add(self, group: list[Item], *, least_side: float = 0.0) -> bool:
-        """Adds items that belong together.
-
-        Args:
-            group: items at one place; the first one's footprint counts.
-            least_side: pixels that the frame must be wide and high.
+        """Takes items at one place, of which the first one's footprint counts, unless they break a rule.
 
         Returns:
-            Whether they were taken.
+            Whether they were taken; not so, too, when their frame is less than `least_side` pixels wide or high.
         """
         spots = self.camera.project(np.concatenate([item.world(item.points) for item in group]))
         frame = np.concatenate([spots.min(axis=0), spots.max(axis=0)])
@@ -67,11 +51,8 @@ class Stage:
         if (inside <= 0).any() or inside.prod() < LEAST_IN_PICTURE * size.prod() or size.min() < least_side:
             return False
         main = group[0]
-        half_length, half_width = main.footprint
         cosine, sine = abs(np.cos(main.heading)), abs(np.sin(main.heading))
-        place = np.array(
-            [main.x, main.z, half_length * cosine + half_width * sine, half_length * sine + half_width * cosine]
-        )
+        place = np.array([main.x, main.z, *(np.array([[cosine, sine], [sine, cosine]]) @ main.footprint)])
         depth = self.camera.distance(main.x, main.z)
         if self._runs_into(place) or self._hides(frame, depth):
             return False
@@ -110,12 +91,9 @@ def draw_scene(rng: np.random.Generator, light: Light, height: int, width: int) 
     focal, horizon, eye, yaw = (street.scope[name] for name in ("focal", "horizon", "eye", "yaw"))
     camera = Camera(height, width, focal * float(np.sqrt(twice * width)), horizon * height, eye, yaw)
     stage = Stage(camera)
-    if across:  # trees on the far pavement stand behind most objects; those along the street would hide them
-        _plant(street, stage)
-        _fill(street, stage)
-    else:
-        _fill(street, stage)
-        _plant(street, stage)
+    # Trees on the far pavement stand behind most objects; those along a street would hide them.
+    for furnish in (_plant, _fill) if across else (_fill, _plant):
+        furnish(street, stage)
     return Scene(camera, light, list(street.items()), list(street.items("backdrop")), stage.items)
 
 

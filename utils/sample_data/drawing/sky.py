@@ -1,34 +1,24 @@
-"""The sky, and weather in the air before the lens."""
+"""The sky, and weather in the air before the lens. Pictures are uint8[H, W, 3], RGB."""
 
 import cv2
 import numpy as np
 
-from utils.sample_data.drawing.camera import Camera
 from utils.sample_data.drawing.light import Light
 from utils.sample_data.drawing.parts import Colour
 from utils.sample_data.drawing.textures import clouds
 
+COARSE = 4  # canvas pixels per pixel in which clouds are worked out
+STARS, DROPS = 90, 420
+MOON, CRATERS = 34, ((-9, -8, 9), (10, 6, 7), (-4, 14, 5))  # radius; (x, y, radius) of spots; pixels of 2048 columns
+FLAKES = ((420, 0.0011, 0.6), (110, 0.0022, 1.2), (22, 0.005, 2.6))  # count, radius / width, blur in pixels of 1024
+
 
 def sky(rng: np.random.Generator, light: Light, height: int, width: int, horizon: float) -> np.ndarray:
-    """Paints a gradient with clouds, at dusk a glow and at night stars and a moon.
-
-    Args:
-        rng: where the draws come from.
-        light: time and weather.
-        height: canvas rows.
-        width: canvas columns.
-        horizon: canvas row of the horizon.
-
-    Returns:
-        uint8[height, width, 3], RGB.
-    """
-    rows, columns = height // 4, width // 4
-    up = np.clip(1.0 - (np.arange(rows) + 0.5) / max(horizon / 4, 1.0), 0.0, 1.0)[:, None, None].astype(np.float32)
-    picture = (
-        np.array(light.sky_low, np.float32)
-        + (np.array(light.sky_top, np.float32) - np.array(light.sky_low, np.float32)) * up**0.8
-    )
-    picture = np.broadcast_to(picture, (rows, columns, 3)).copy()
+    """Paints a gradient with clouds, at dusk a glow and at night stars and a moon; `horizon` is its row."""
+    rows, columns = height // COARSE, width // COARSE
+    low, top = np.array(light.sky_low, np.float32), np.array(light.sky_top, np.float32)
+    up = np.clip(1.0 - (np.arange(rows) + 0.5) / max(horizon / COARSE, 1.0), 0.0, 1.0)[:, None, None].astype(np.float32)
+    picture = np.broadcast_to(low + (top - low) * up**0.8, (rows, columns, 3)).copy()
     x, y = np.meshgrid(np.arange(columns) / columns, np.arange(rows) / rows)
     if light.time == "dusk" and light.weather == "dry":
         centre = float(rng.uniform(0.15, 0.85))
@@ -41,34 +31,29 @@ def sky(rng: np.random.Generator, light: Light, height: int, width: int, horizon
     shade = 1.0 - 0.05 * np.clip(lower - noise + 0.5, -0.5, 2.0)[..., None]
     picture += (np.array(light.cloud, np.float32) * shade - picture) * cover * (0.9 if light.cloud_cover < 0.6 else 0.6)
     picture = cv2.resize(np.clip(picture, 0, 255).astype(np.uint8), (width, height), interpolation=cv2.INTER_CUBIC)
-    return _stars(rng, picture, horizon) if light.time == "night" and light.weather == "dry" else picture
-
-
-def _stars(rng: np.random.Generator, picture: np.ndarray, horizon: float) -> np.ndarray:
-    """Puts stars and a moon into the upper sky."""
-    width, unit = picture.shape[1], picture.shape[1] / 2048
-    for x, y, size in rng.uniform((0, 0, 1.0), (width, 0.8 * horizon, 2.4), (90, 3)):
-        cv2.circle(
-            picture, (int(x * 8), int(y * 8)), int(8 * max(0.6, size * unit)), (206, 212, 226), -1, cv2.LINE_AA, 3
-        )
-    centre = (int(rng.uniform(0.1, 0.9) * width), int(rng.uniform(0.12, 0.35) * horizon))
-    cv2.circle(picture, centre, round(34 * unit), (238, 236, 218), -1, cv2.LINE_AA)
-    for x, y, size in ((-9, -8, 9), (10, 6, 7), (-4, 14, 5)):
-        spot = (round(centre[0] + x * unit), round(centre[1] + y * unit))
-        cv2.circle(picture, spot, round(size * unit), (222, 219, 200), -1, cv2.LINE_AA)
+    if light.time == "night" and light.weather == "dry":
+        _stars(rng, picture, horizon)
     return picture
 
 
+def _stars(rng: np.random.Generator, picture: np.ndarray, horizon: float) -> None:
+    """Puts stars and a moon into the upper sky."""
+    width, unit = picture.shape[1], picture.shape[1] / 2048
+    for x, y, size in rng.uniform((0, 0, 1.0), (width, 0.8 * horizon, 2.4), (STARS, 3)):
+        _dot(picture, (x, y), max(0.6, size * unit), (206, 212, 226))
+    centre = np.array([rng.uniform(0.1, 0.9) * width, rng.uniform(0.12, 0.35) * horizon])
+    _dot(picture, centre, MOON * unit, (238, 236, 218))
+    for x, y, size in CRATERS:
+        _dot(picture, centre + (x * unit, y * unit), size * unit, (222, 219, 200))
+
+
+def _dot(picture: np.ndarray, centre: np.ndarray | tuple, radius: float, colour: Colour | float) -> None:
+    """Draws a disc with fractions of a pixel."""
+    cv2.circle(picture, (int(centre[0] * 8), int(centre[1] * 8)), max(4, int(radius * 8)), colour, -1, cv2.LINE_AA, 3)
+
+
 def add_halos(picture: np.ndarray, halos: list[tuple[float, float, float, Colour]]) -> np.ndarray:
-    """Adds the glow around lamps.
-
-    Args:
-        picture: uint8[H, W, 3].
-        halos: (x, y, radius) in pixels and colour of each.
-
-    Returns:
-        uint8[H, W, 3].
-    """
+    """Adds the glow around lamps: (x, y, radius) in pixels and colour of each."""
     height, width = picture.shape[:2]
     light = np.zeros(picture.shape, np.float32)
     for x, y, radius, colour in halos:
@@ -82,23 +67,13 @@ def add_halos(picture: np.ndarray, halos: list[tuple[float, float, float, Colour
     return np.clip(picture + light, 0, 255).astype(np.uint8)
 
 
-def add_weather(rng: np.random.Generator, picture: np.ndarray, light: Light, camera: Camera) -> np.ndarray:
-    """Adds falling rain or snow, a vignette and the grain of the sensor.
-
-    Args:
-        rng: where the draws come from.
-        picture: uint8[H, W, 3].
-        light: time and weather.
-        camera: for the size of drops and flakes.
-
-    Returns:
-        uint8[H, W, 3].
-    """
+def add_weather(rng: np.random.Generator, picture: np.ndarray, light: Light) -> np.ndarray:
+    """Adds falling rain or snow, a vignette and the grain of the sensor."""
     height, width = picture.shape[:2]
     if light.weather == "rain":
-        picture = _rain(rng, picture, width)
+        picture = _rain(rng, picture)
     if light.weather == "snow":
-        picture = _snow(rng, picture, width)
+        picture = _snow(rng, picture)
     x = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     shade = (255.5 * (1.0 - 0.09 * (x * x + y * y))).astype(np.uint8)
@@ -107,40 +82,31 @@ def add_weather(rng: np.random.Generator, picture: np.ndarray, light: Light, cam
     return cv2.add(shaded, cv2.merge([grain.astype(np.int16)] * 3), dtype=cv2.CV_8U)
 
 
-def _rain(rng: np.random.Generator, picture: np.ndarray, width: int) -> np.ndarray:
+def _rain(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
     """Slanting streaks."""
-    height = picture.shape[0]
-    layer = np.zeros(picture.shape[:2], np.uint8)
-    slant = float(rng.uniform(-0.3, 0.3))
-    starts = np.column_stack([rng.uniform(-0.1, 1.1, 420) * width, rng.uniform(-0.1, 1, 420) * height])
-    lengths = rng.uniform(0.012, 0.035, 420) * width
-    ends = starts + np.column_stack([lengths * slant, lengths])
-    for start, end, strength in zip(starts * 8, ends * 8, rng.uniform(40, 130, 420), strict=True):
-        cv2.line(
-            layer,
-            tuple(int(value) for value in start),
-            tuple(int(value) for value in end),
-            float(strength),
-            1,
-            cv2.LINE_AA,
-            3,
-        )
+    height, width = picture.shape[:2]
+    layer = np.zeros((height, width), np.uint8)
+    lengths = rng.uniform(0.012, 0.035, DROPS) * width
+    starts = rng.uniform((-0.1, -0.1), (1.1, 1.0), (DROPS, 2)) * (width, height)
+    ends = starts + np.column_stack([lengths * rng.uniform(-0.3, 0.3), lengths])
+    streaks = (np.hstack([starts, ends]) * 8).astype(int).tolist()
+    for (*start, x, y), strength in zip(streaks, rng.uniform(40, 130, DROPS), strict=True):
+        cv2.line(layer, start, (x, y), float(strength), 1, cv2.LINE_AA, 3)
     return _veil(picture, layer, (214, 222, 230), 0.75)
 
 
-def _snow(rng: np.random.Generator, picture: np.ndarray, width: int) -> np.ndarray:
+def _snow(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
     """Flakes, the near ones larger and blurred."""
-    height = picture.shape[0]
-    for count, radius, blur in ((420, 0.0011, 0.6), (110, 0.0022, 1.2), (22, 0.005, 2.6)):
-        layer = np.zeros(picture.shape[:2], np.uint8)
-        spots = np.column_stack([rng.uniform(0, 1, count) * width, rng.uniform(0, 1, count) * height])
-        for spot, size in zip(spots * 8, rng.uniform(0.7, 1.4, count) * radius * width * 8, strict=True):
-            cv2.circle(layer, tuple(int(value) for value in spot), max(4, int(size)), 235, -1, cv2.LINE_AA, 3)
+    height, width = picture.shape[:2]
+    for count, radius, blur in FLAKES:
+        layer = np.zeros((height, width), np.uint8)
+        for x, y, size in rng.uniform((0, 0, 0.7), (width, height, 1.4), (count, 3)):
+            _dot(layer, (x, y), size * radius * width, 235)
         picture = _veil(picture, cv2.GaussianBlur(layer, (0, 0), blur * width / 1024 + 0.2), (250, 251, 255), 0.85)
     return picture
 
 
 def _veil(picture: np.ndarray, layer: np.ndarray, colour: Colour, strength: float) -> np.ndarray:
-    """Blends a colour over uint8[H, W, 3] where uint8[H, W] says how much."""
+    """Blends a colour over the picture where uint8[H, W] says how much."""
     share = layer[..., None].astype(np.float32) * (strength / 255.0)
     return np.clip(picture + (np.array(colour, np.float32) - picture) * share, 0, 255).astype(np.uint8)
