@@ -10,7 +10,7 @@ from utils.model_utils.errors import BadValueError
 from utils.sample_data.drawing.parts import Colour, Face, Halo, Item, Part
 from utils.sample_data.expressions import FUNCTIONS, Formula, drawing_functions
 from utils.sample_data.geometry import SHAPES, leaves
-from utils.sample_data.object_files import FOLDER, Node, colours, load
+from utils.sample_data.object_files import FOLDER, Node, check_keys, colours, load
 
 SPOILT = (TypeError, ValueError, IndexError, KeyError, NameError, ArithmeticError, AttributeError)
 DARKEST, RISE, VARIETY = 0.58, 0.55, 0.06  # brightness of leaves: below, what the top has more, standard deviation
@@ -79,10 +79,8 @@ class Drawn:
         self.rng, self.name, self.folder, self.surroundings = rng, name, folder, surroundings or {}
         self.file = load(name, folder)
         self.functions = {"__builtins__": {}, **FUNCTIONS, **colours(), **drawing_functions(rng)}
-        for key in (*inputs, *(() if variant is None else (variant,))):
-            if key not in self.file.inputs and key not in self.file.variants:
-                known = ", ".join([*self.file.inputs, *self.file.variants]) or "none"
-                raise BadValueError(f"{name}.json has no input or variant '{key}', only: {known}")
+        check_keys(inputs, self.file.inputs, f"{name}.json, inputs")
+        check_keys({variant: None} if variant else {}, self.file.variants, f"{name}.json, variants")
         self.scope: dict[str, object] = {}
         self._add(self.scope, self.file.inputs, name)
         self.scope |= {key: value for key, value in self.surroundings.items() if key in self.file.inputs} | inputs

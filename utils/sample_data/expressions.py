@@ -76,12 +76,7 @@ def _ramp(value: np.ndarray, low: float, high: float) -> np.ndarray:
 FUNCTIONS: dict[str, object] = {
     **{name.__name__: name for name in (abs, min, max, int, str, len, range, mix, tone)},
     **{name: getattr(geometry, name) for name in ("arc", "at", "hang", "joint", "join", "zigzag")},
-    "pi": np.pi,
-    "sin": np.sin,
-    "cos": np.cos,
-    "tan": np.tan,
-    "arctan": np.arctan,
-    "sign": np.sign,
+    **{name: getattr(np, name) for name in ("pi", "sin", "cos", "tan", "arctan", "sign")},
     "ramp": _ramp,
     "soften": functools.partial(geometry.rounded_off, closed=False),
     "spread": lambda first, last, count: np.linspace(first, last, count).tolist(),

@@ -96,7 +96,7 @@ def _raw(path: Path) -> dict:
         raise MissingPathError(f"there is no object file '{path.name}', only: {names}") from None
     except ValueError as error:
         raise BadValueError(f"{path.name} is not JSON: {error}") from None
-    _check_keys(content, FILE_KEYS, path.name)
+    check_keys(content, FILE_KEYS, path.name)
     return content
 
 
@@ -125,9 +125,9 @@ class ObjectFile:
         self.name, self.folder = name, folder
         file, raw = f"{name}.json", _raw(folder / f"{name}.json")
         known = {*FUNCTIONS, *DRAWS, *colours()}
-        self.inputs = self._values(raw.get("inputs", {}), known, f"{file}, inputs")
+        self.inputs = self._values(_mapping(raw, "inputs", file), known, f"{file}, inputs")
         known |= self.inputs.keys()
-        self.variants = self._sets(raw.get("variants", {}), known, f"{file}, variant")
+        self.variants = self._sets(_mapping(raw, "variants", file), known, f"{file}, variant")
         wanted = {key for values in self.variants.values() for key in values}
         for variant, values in self.variants.items():
             if wanted - values.keys():
@@ -137,10 +137,12 @@ class ObjectFile:
             raise BadValueError(f"{file}: chances are for {sorted(chances)}, but variants are {sorted(self.variants)}")
         self.chances = [chances[variant] for variant in self.variants] if "chances" in raw else None
         known |= wanted | ({"variant"} if self.variants else set())
-        self.values = self._values(raw.get("values", {}), known, f"{file}, values")
+        self.values = self._values(_mapping(raw, "values", file), known, f"{file}, values")
         known |= self.values.keys()
-        self.groups = {key: self._group(group, known, f"{file}: {key}") for key, group in raw.get("groups", {}).items()}
-        self.places = self._sets(raw.get("places", {}), known, f"{file}, place of")
+        self.groups = {
+            key: self._group(group, known, f"{file}: {key}") for key, group in _mapping(raw, "groups", file).items()
+        }
+        self.places = self._sets(_mapping(raw, "places", file), known, f"{file}, place of")
         self.parts = {part: self._nodes("items", raw.get(part, []), known, f"{file}: {part}") for part in PARTS}
 
     @staticmethod
@@ -155,11 +157,11 @@ class ObjectFile:
         return {name: self._values(values, known, f"{place} {name}") for name, values in raw.items()}
 
     def _group(self, raw: dict, known: set[str], place: str) -> tuple[dict[str, Formula], tuple[Node, ...]]:
-        _check_keys(raw, GROUP_KEYS, place)
+        check_keys(raw, GROUP_KEYS, place)
         known = known | set(raw.get("needs", ()))
-        values = self._values(raw.get("values", {}), known, f"{place}, values")
+        values = self._values(_mapping(raw, "values", place), known, f"{place}, values")
         family = "faces" if "faces" in raw else "shapes"
-        return values, self._nodes(family, raw[family], known | values.keys(), f"{place}, {family}")
+        return values, self._nodes(family, raw.get(family, []), known | values.keys(), f"{place}, {family}")
 
     def _nodes(self, family: str, raw: list, known: set[str], place: str) -> tuple[Node, ...]:
         return tuple(self._node(family, node, known, f"{place}[{index}]") for index, node in enumerate(raw))
@@ -172,23 +174,23 @@ class ObjectFile:
             raise BadValueError(f"{place}: none of {', '.join(raw)} says what it is: {', '.join(kinds)}")
         place += f" ({raw.get('name', kind)})"
         must, may = kinds[kind]
-        _check_keys(raw, (kind, *must, *may, *COMMON), place)
+        check_keys(raw, (kind, *must, *may, *COMMON), place)
         for key in must:
             if key not in raw:
                 raise BadValueError(f"{place}: '{key}' is missing")
         for key in NAMED.keys() & raw.keys():
             if raw[key] not in NAMED[key]:
                 raise BadValueError(f"{place}: there is no {key} '{raw[key]}', only: {', '.join(map(str, NAMED[key]))}")
-        each = {variable: formula(values, known, f"{place}, each") for variable, values in raw.get("each", {}).items()}
+        each = _formulas(raw, "each", known, place)
         known = known | each.keys()
         words = {key: value for key, value in raw.items() if key in WORDS}
         if words.get("plane") == "sides":
             known = known | {"side"}
-        given = {name: formula(value, known, f"{place}, {name}") for name, value in raw.get("with", {}).items()}
+        given = _formulas(raw, "with", known, place)
         if kind == "use":
             words["use"] = self._check_use(family, raw, known, place)
         elif kind == "object":
-            _check_keys(given, load(raw["object"], self.folder).inputs, f"{place}, with")
+            check_keys(given, load(raw["object"], self.folder).inputs, f"{place}, with")
         return Node(
             kind,
             place,
@@ -213,10 +215,10 @@ class ObjectFile:
             raise BadValueError(f"{place}: there is no group '{name}' of {family} in {file}.json")
         if file != self.name and {"inputs", "variants", "values"} & content.keys():
             raise BadValueError(f"{place}: {file}.json has values, so that its groups cannot be used from elsewhere")
-        needs, given = set(group.get("needs", ())), raw.get("with", {}).keys()
-        _check_keys(raw.get("with", {}), needs, f"{place}, with")
-        if needs - given - known:
-            raise BadValueError(f"{place}: group '{name}' needs '{min(needs - given - known)}'")
+        needs, given = set(group.get("needs", ())), _mapping(raw, "with", place)
+        check_keys(given, needs, f"{place}, with")
+        if needs - given.keys() - known:
+            raise BadValueError(f"{place}: group '{name}' needs '{min(needs - given.keys() - known)}'")
         return file, name
 
 
@@ -226,7 +228,18 @@ def load(name: str, folder: Path = FOLDER) -> ObjectFile:
     return ObjectFile(name, folder)
 
 
-def _check_keys(raw: object, keys: Iterable[str], place: str) -> None:
+def _mapping(raw: dict, key: str, place: str) -> dict:
+    """What a key of an object file holds, which must be a mapping; an empty one when the key is not there."""
+    check_keys(raw.get(key, {}), raw.get(key, {}), f"{place}, {key}")
+    return raw.get(key, {})
+
+
+def _formulas(raw: dict, key: str, known: set[str], place: str) -> dict[str, Formula]:
+    return {name: formula(value, known, f"{place}, {name}") for name, value in _mapping(raw, key, place).items()}
+
+
+def check_keys(raw: object, keys: Iterable[str], place: str) -> None:
+    """Raises BadValueError, with one sentence, unless `raw` is a mapping that has only these keys."""
     if not isinstance(raw, dict):
         raise BadValueError(f"{place} is {raw!r}, but must be a mapping")
     unknown = [key for key in raw if key not in keys]

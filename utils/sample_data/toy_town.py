@@ -186,9 +186,8 @@ def _shown(results: Iterable, total: int) -> Iterator:
 
 def main() -> int:
     """Reads the command line and draws."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
     parser.add_argument("out", type=Path, metavar="OUT", help="folder for the data set")
     for name, text in (
         ("train", "number of training pictures"),

@@ -258,11 +258,7 @@ def _turned(normals: np.ndarray, heading: float) -> np.ndarray:
 
 
 def cast_shadow(item: Item, light: Light) -> tuple[np.ndarray, np.ndarray]:
-    """What the solid parts of an item shade on the ground.
-
-    Returns:
-        float[N, 3] world points of all parts one after the other, and int[P], where each part begins.
-    """
+    """What an item's solid parts shade on the ground: float[N, 3] world points, and int[P], where each part begins."""
     solid = [part.points for face in item.faces for part in face.parts if part.solid]
     world = item.world(np.concatenate(solid))
     slide = np.array([light.sun[0], 1.0, light.sun[2]]) / [light.sun[1], 1.0, light.sun[1]]

@@ -57,6 +57,7 @@ def bad(**changes):
         ({"items": [{"label": "pole", "shapes": [{"name": "tube"}]}]}, "says what it is"),
         ({"variants": {"tall": {"high": 3}, "low": {}}}, "variant 'low' lacks 'high'"),
         ({"variants": {"tall": {}}, "chances": {"low": 1}}, "chances are for"),
+        ({"values": [3]}, r"post.json, values is \[3\], but must be a mapping"),
         ({"item": []}, "post.json: there is no key 'item'"),
         ({"items": [{"object": "tree"}]}, "there is no object file 'tree.json', only: post"),
     ],
@@ -75,9 +76,7 @@ def test_what_only_drawing_shows_names_the_shape_too(tmp_path):
 
 @pytest.mark.parametrize(("variant", "inputs"), [("tricycle", {}), (None, {"wings": 2})])
 def test_a_variant_or_input_that_is_not_there_is_refused(variant, inputs):
-    with pytest.raises(
-        BadValueError, match="car.json has no input or variant '(tricycle|wings)', only: lamps, hatchback"
-    ):
+    with pytest.raises(BadValueError, match="car.json, (variants|inputs): there is no key '(tricycle|wings)'"):
         Drawn(np.random.default_rng(0), "car", variant=variant, **inputs)
 
 
