@@ -143,6 +143,9 @@ class ObjectFile:
             key: self._group(group, known, f"{file}: {key}") for key, group in _mapping(raw, "groups", file).items()
         }
         self.places = self._sets(_mapping(raw, "places", file), known, f"{file}, place of")
+        for kind, values in self.places.items():
+            if not {"x", "z", "heading"} <= values.keys():
+                raise BadValueError(f"{file}, place of {kind} says {', '.join(values)}, but must say x, z and heading")
         self.parts = {part: self._nodes("items", raw.get(part, []), known, f"{file}: {part}") for part in PARTS}
 
     @staticmethod

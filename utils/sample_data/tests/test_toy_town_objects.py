@@ -58,6 +58,7 @@ def bad(**changes):
         ({"variants": {"tall": {"high": 3}, "low": {}}}, "variant 'low' lacks 'high'"),
         ({"variants": {"tall": {}}, "chances": {"low": 1}}, "chances are for"),
         ({"values": [3]}, r"post.json, values is \[3\], but must be a mapping"),
+        ({"places": {"car": {"x": 0, "z": 9}}}, "place of car says x, z, but must say x, z and heading"),
         ({"item": []}, "post.json: there is no key 'item'"),
         ({"items": [{"object": "tree"}]}, "there is no object file 'tree.json', only: post"),
     ],
