@@ -68,16 +68,11 @@ def tone(colour: Colour, factor: float) -> Colour:
     return tuple(min(255.0, channel * factor) for channel in colour)
 
 
-def _ramp(value: np.ndarray, low: float, high: float) -> np.ndarray:
-    """0 below `low`, 1 above `high`, straight between them."""
-    return np.clip((value - low) / (high - low), 0.0, 1.0)
-
-
 FUNCTIONS: dict[str, object] = {
     **{name.__name__: name for name in (abs, min, max, int, str, len, range, mix, tone)},
     **{name: getattr(geometry, name) for name in ("arc", "at", "hang", "joint", "join", "zigzag")},
     **{name: getattr(np, name) for name in ("pi", "sin", "cos", "tan", "arctan", "sign")},
-    "ramp": _ramp,
+    "ramp": lambda value, low, high: np.clip((value - low) / (high - low), 0.0, 1.0),
     "soften": functools.partial(geometry.rounded_off, closed=False),
     "spread": lambda first, last, count: np.linspace(first, last, count).tolist(),
     "steps": lambda first, end, step: np.arange(first, end, step).tolist(),

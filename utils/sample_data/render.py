@@ -53,8 +53,12 @@ def render(rng: np.random.Generator, scene: Scene) -> Picture:
         outline = canvas.draw_ground(item)
         if outline is not None and item.label is not None:
             outlines.append(outline)
-    standing = sorted(scene.backdrop, key=_remoteness, reverse=True)
-    standing += sorted(scene.items, key=lambda item: camera.distance(item.x, item.z), reverse=True)
+    backdrop = sorted(scene.backdrop, key=_remoteness, reverse=True)
+    items = sorted(scene.items, key=lambda item: camera.distance(item.x, item.z), reverse=True)
+    standing = []
+    for beyond in (True, False):  # the houses before a corner hide what is in the cross road
+        standing += [item for item in backdrop if (_remoteness(item)[0] > scene.corner) == beyond]
+        standing += [item for item in items if (item.z > scene.corner) == beyond]
     materials = paint_indices(outlines, camera.height, camera.width)
     names = [outline.item.label for outline in outlines]
     canvas.finish_ground(materials, names, _shadows(scene))

@@ -26,6 +26,7 @@ class Scene:
     grounds: list[Item]
     backdrop: list[Item]
     items: list[Item]
+    corner: float  # z in metres at which a cross road begins behind houses, 0 without one
 
 
 class Stage:
@@ -94,7 +95,8 @@ def draw_scene(rng: np.random.Generator, light: Light, height: int, width: int) 
     # Trees on the far pavement stand behind most objects; those along a street would hide them.
     for furnish in (_plant, _fill) if across else (_fill, _plant):
         furnish(street, stage)
-    return Scene(camera, light, list(street.items()), list(street.items("backdrop")), stage.items)
+    backdrop = list(street.items("backdrop"))
+    return Scene(camera, light, list(street.items()), backdrop, stage.items, street.scope["corner"])
 
 
 def _plant(street: Drawn, stage: Stage) -> None:

@@ -157,11 +157,7 @@ class Canvas:
         return np.rint(canvas * (1 << SHIFT)).astype(np.int32)
 
     def _mask(self, polygons: list[np.ndarray]) -> tuple[np.ndarray | None, int, int]:
-        """The union of polygons on the canvas.
-
-        Returns:
-            uint8[h, w], 255 inside, with its left and top in picture pixels; None when it is outside of the picture.
-        """
+        """The union of polygons: uint8[h, w], 255 inside, with its left and top; None when it is not in the picture."""
         if not polygons:
             return None, 0, 0
         spots = np.concatenate(polygons) / (OVERSAMPLING << SHIFT)
