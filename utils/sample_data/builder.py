@@ -125,10 +125,10 @@ class Drawn:
         return default if option is None else self._value(option, scope, node.place)
 
     def _scopes(self, node: Node, scope: dict) -> Iterator[dict]:
-        """The scopes in which a node is drawn: one for each value of its loop, when its condition holds."""
-        scopes = (scope,)
+        """The scopes in which a node is drawn: one for each value of its loops, when its condition holds."""
+        scopes = [scope]
         for name, values in node.each.items():
-            scopes = ({**scope, name: value} for value in self._value(values, scope, node.place))
+            scopes = [{**outer, name: value} for outer in scopes for value in self._value(values, outer, node.place)]
         return (inner for inner in scopes if self._option(node, "when", inner, True))
 
     def _entered(self, node: Node, scope: dict) -> tuple[tuple[Node, ...], dict]:

@@ -62,7 +62,7 @@ class Node:
         place: file and path of keys, for messages.
         options: keys with expressions.
         words: keys with plain words or flags.
-        each: the loop variable, if any, and its values.
+        each: loop variables, the outermost first, and their values.
         given: names that the used group or object gets.
         children: keys with nodes.
     """
