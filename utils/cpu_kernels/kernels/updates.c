@@ -1,9 +1,8 @@
 // The update of one parameter by SGD or by AdamW, and of one average of a parameter, in place.
 #include <math.h>
 
+#include "signature.h"
 #include "tasks.h"
-
-#define CHUNK 16384
 
 typedef struct {
   float factor, is_finite, learning_rate, momentum;   // the same for every parameter
@@ -27,10 +26,9 @@ static void sgd_task(void *argument, int64_t index) {
   }
 }
 
-// parameter[...], moment[...] (both changed), gradient[...], settings[4], (scale of the learning rate, weight decay)[2]
-// -> nothing[1]
+// Changes parameter and moment; their own settings are the scale of the learning rate and the weight decay.
 KERNEL(sgd_update) {
-  (void)num_params, (void)types, (void)stream, (void)extra;
+  REQUIRE("parameter[...], moment[...], gradient[...], settings[4], own_settings[2] -> nothing[1]");
   const sgd_settings *s = params[3];
   const float *own = params[4];
   *(float *)params[5] = 0;
@@ -66,10 +64,9 @@ static void adamw_task(void *argument, int64_t index) {
   }
 }
 
-// parameter[...], first[...], second[...] (all changed), gradient[...], settings[7], (scale of the learning rate,
-// weight decay)[2] -> nothing[1]
+// Changes parameter, first and second; their own settings are those of sgd_update.
 KERNEL(adamw_update) {
-  (void)num_params, (void)types, (void)stream, (void)extra;
+  REQUIRE("parameter[...], first[...], second[...], gradient[...], settings[7], own_settings[2] -> nothing[1]");
   const adamw_settings *s = params[4];
   const float *own = params[5];
   *(float *)params[6] = 0;
@@ -97,9 +94,9 @@ static void average_task(void *argument, int64_t index) {
   for (int64_t i = 0; i < count; ++i) average[i] = average[i] * decay + value[i] * (1.0f - decay);
 }
 
-// average[...] (changed), value[...], decay[] -> nothing[1]
+// Changes the average.
 KERNEL(average_update) {
-  (void)num_params, (void)types, (void)stream, (void)extra;
+  REQUIRE("average[...], value[...], decay[] -> nothing[1]");
   average_context c = {params[0], params[1], *(const float *)params[2], extent(shapes[0], 0, ranks[0])};
   *(float *)params[3] = 0;
   run_tasks(average_task, &c, ceil_divide(c.count, CHUNK));

@@ -1,11 +1,13 @@
 // Depthwise 3x3 convolution with zero padding and GELU after it, on tokens [N, H, W, C], and its gradients.
 #include <stdlib.h>
 
+#include "signature.h"
 #include "tasks.h"
 #include "vectors.h"
 
 #define TAPS 9
-#define MOST_TASKS 32
+#define MOST_BANDS 32   // of rows of one map, a task each; not by threads, as the weight's gradient is summed over them
+#define LEAST_BAND 2    // the backward pass computes two more rows of slopes than a band has
 
 typedef struct {
   const float *input, *weight, *bias, *upstream;   // [N, H, W, C], [C, 9], [C], [N, H, W, C]
@@ -18,10 +20,10 @@ typedef struct {
 static int set_up(depthwise_context *c, const int64_t *shape) {
   c->batch = shape[0], c->height = shape[1], c->width = shape[2], c->channels = shape[3];
   c->channels_padded = ceil_divide(c->channels, LANES) * LANES;
-  c->band = at_least(2, ceil_divide(c->height, MOST_TASKS));
+  c->band = at_least(LEAST_BAND, ceil_divide(c->height, MOST_BANDS));
   c->bands = ceil_divide(c->height, c->band);
   c->packed = calloc((TAPS + 1) * c->channels_padded + 1, sizeof(float));
-  if (!c->packed) return 1;
+  if (!c->packed) return NO_MEMORY;
   for (int64_t i = 0; i < c->channels; ++i) {
     for (int tap = 0; tap < TAPS; ++tap) c->packed[tap * c->channels_padded + i] = c->weight[i * TAPS + tap];
     if (c->bias) c->packed[TAPS * c->channels_padded + i] = c->bias[i];
@@ -134,25 +136,26 @@ static void backward_task(void *argument, int64_t index) {
   }
 }
 
-// x[N, H, W, C], weight[C, 1, 3, 3], bias[C] -> y[N, H, W, C]
 KERNEL(depthwise_gelu_forward) {
+  REQUIRE("x[N, H, W, C], weight[C, 1, 3, 3], bias[C] -> y[N, H, W, C]");
   depthwise_context c = {.input = params[0], .weight = params[1], .bias = params[2], .output = params[3]};
-  if (set_up(&c, shapes[0])) return 1;
+  if (set_up(&c, shapes[0])) return NO_MEMORY;
   run_tasks(forward_task, &c, c.batch * c.bands);
   free(c.packed);
   return 0;
 }
 
-// x, weight, bias, dy[N, H, W, C] -> dx, dweight, dbias
 KERNEL(depthwise_gelu_backward) {
+  REQUIRE("x[N, H, W, C], weight[C, 1, 3, 3], bias[C], dy[N, H, W, C] -> "
+          "dx[N, H, W, C], dweight[C, 1, 3, 3], dbias[C]");
   depthwise_context c = {.input = params[0], .weight = params[1], .bias = params[2], .upstream = params[3],
                          .output = params[4]};
-  if (set_up(&c, shapes[0])) return 1;
+  if (set_up(&c, shapes[0])) return NO_MEMORY;
   int64_t num_tasks = c.batch * c.bands, size = (TAPS + 1) * c.channels_padded;
   c.partial = malloc((num_tasks * size + 1) * sizeof(float));
   if (!c.partial) {
     free(c.packed);
-    return 1;
+    return NO_MEMORY;
   }
   run_tasks(backward_task, &c, num_tasks);
   float *weight_gradient = params[5], *bias_gradient = params[6];
