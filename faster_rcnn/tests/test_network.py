@@ -12,7 +12,7 @@ from faster_rcnn.src.FasterRcnn.rcnn import Rcnn
 from faster_rcnn.src.FasterRcnn.res2net import Res2Net
 from faster_rcnn.src.FasterRcnn.rpn import Rpn
 from faster_rcnn.src.variants import RES2NET_LAYERS
-from utils.cpu_kernels.operators import stock_operators
+from utils.cpu_kernels.choice import stock_operators
 from utils.detection.layers import FROZEN, NormSettings
 
 TINY = {"layers": (1, 2, 1, 1), "width": 8, "base_width": 6}

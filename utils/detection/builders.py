@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from mindspore import nn
 
-from utils.cpu_kernels.operators import stock_operators
+from utils.cpu_kernels.choice import stock_operators
 from utils.detection.data.class_names import ClassTable, resolve_classes
 from utils.detection.data.splits import Split, open_split, split_paths
 from utils.detection.data.training_source import MindRecordSource, RowSample

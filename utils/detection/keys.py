@@ -54,9 +54,9 @@ class DetectionDataKeys(Config):
     )
     num_gts: int = Field(128, ge=1, description="most boxes of one image that training looks at")
     num_parallel_workers: int = Field(
-        8, ge=1, description="worker threads or processes of the data pipeline, at most one per core"
+        8, ge=1, description="threads or processes that read and augment images, at most one per core"
     )
-    python_multiprocessing: bool = Field(False, description="worker processes instead of threads")
+    python_multiprocessing: bool = Field(False, description="processes instead of threads read and augment")
 
     @classmethod
     def inactive_keys(cls) -> dict[str, InactiveKey]:

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from utils.model_utils.config import schema as config_schema
+from utils.model_utils.config import schema
 from utils.model_utils.config.base import Config, describe_wanted, group_of
 from utils.model_utils.config.loading import load_config
 
 GROUPS = [
-    config_schema.RuntimeKeys, config_schema.ModelArtsKeys, config_schema.TrainingKeys, config_schema.PictureKeys,
+    schema.RuntimeKeys, schema.ModelArtsKeys, schema.TrainingKeys, schema.PictureKeys,
 ]  # fmt: skip
 
 
@@ -28,7 +28,7 @@ def test_no_key_is_declared_by_two_groups():
     assert len(declared) == len(set(declared))
 
 
-class JobKeys(config_schema.ModelArtsKeys, config_schema.TrainingKeys):
+class JobKeys(schema.ModelArtsKeys, schema.TrainingKeys):
     """What every suite has."""
 
 
