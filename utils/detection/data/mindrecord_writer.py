@@ -21,7 +21,7 @@ from utils.detection.data.mindrecord_info import (
     read_mindrecord_info,
     set_file_pattern,
 )
-from utils.detection.data.record_types import DetectionDataset, ImageRecord, relative_name
+from utils.detection.data.record_types import MAX_EXAMPLES, DetectionDataset, ImageRecord, relative_name
 from utils.images import decode_image, decode_ordinary, encode_png, read_bytes, read_header
 from utils.model_utils.device_adapter import available_cores
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
@@ -41,7 +41,6 @@ HEADER_BYTES = 2**20  # holds the page table of more than 100 GB per shard
 # 32 MB is MindRecord's own size and 256 MB the highest that it takes; 1 MB is enough for a few small images.
 MIN_PAGE_BYTES, USUAL_PAGE_BYTES, MAX_PAGE_BYTES = 2**20, 2**25, 2**28
 WRITE_CHUNK = 32  # images in memory while they are written
-MAX_EXAMPLES = 3
 BUILD_DIR_NAME = ".{prefix}.building"
 MAX_CHECK_THREADS = 8  # each holds a decoded image, up to hundreds of megabytes of one photograph
 

@@ -13,6 +13,7 @@ from pycocotools.cocoeval import COCOeval
 
 from utils.detection.boxes import as_boxes, xyxy_to_xywh
 from utils.detection.data.coco_file import read_ground_truth
+from utils.detection.data.record_types import MAX_EXAMPLES
 from utils.model_utils.errors import BadValueError
 
 # (title, abbreviation, IoU, area, maximum of detections per image) of the twelve numbers, in their order.
@@ -32,8 +33,7 @@ STAT_ROWS = (
 )
 STAT_NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
 UNDEFINED = -1.0  # what COCO writes where there is no ground truth to find
-RULE_WIDTH = 40
-MAX_EXAMPLES = 3
+RULE_WIDTH = 40  # of the line of = signs on the page
 
 logger = logging.getLogger(__name__)
 
