@@ -1,6 +1,7 @@
 """Prepares the process for MindSpore before any test imports it, and shares what several rooms' tests need."""
 
 import os
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -32,3 +33,9 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("../shared/data is not here")
     return SHARED_DATA
+
+
+def pytest_configure() -> None:
+    """Lets signals act here and in all that the tests start, also where the tests run in a script's background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)

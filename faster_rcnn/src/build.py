@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.cpu_kernels.operators import stock_operators
+from utils.cpu_kernels.choice import stock_operators
 from utils.detection.data.class_names import ClassTable, resolve_classes
 from utils.detection.data.splits import Split, open_split, split_paths
 from utils.detection.data.training_source import MindRecordSource

@@ -8,7 +8,7 @@ import math
 from mindspore import Tensor, nn, ops
 from mindspore.common.initializer import Initializer, Normal, TruncatedNormal
 
-from utils.cpu_kernels.operators import Linear
+from utils.cpu_kernels.linear import Linear
 
 LINEAR_STANDARD_DEVIATION = 0.02  # of the first weights, as in the first release
 NORM_EPS = 1e-5  # of every layer and batch norm, as in transformers; the first release has 1e-6 in some of them

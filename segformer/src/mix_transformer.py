@@ -12,8 +12,10 @@ import math
 import numpy as np
 from mindspore import Tensor, nn
 
+from utils.cpu_kernels.attention import TokenAttention
 from utils.cpu_kernels.convolution import Convolution
-from utils.cpu_kernels.operators import DepthwiseGelu, LayerNorm, TokenAttention
+from utils.cpu_kernels.depthwise_gelu import DepthwiseGelu
+from utils.cpu_kernels.layer_norm import LayerNorm
 
 from .layers import NORM_EPS, convolution, convolution_init, linear, scaled, to_map, to_tokens
 from .variants import ATTENTION_HEADS, MLP_RATIO, PATCH_KERNELS, PATCH_STRIDES, REDUCTIONS

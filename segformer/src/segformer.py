@@ -7,7 +7,7 @@ segformer_head.py.
 import mindspore as ms
 from mindspore import Tensor, nn
 
-from utils.cpu_kernels.operators import ResizeBilinear
+from utils.cpu_kernels.resize import ResizeBilinear
 
 from .mix_transformer import MixTransformer
 from .segformer_head import SegformerHead

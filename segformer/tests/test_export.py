@@ -13,7 +13,7 @@ import pytest
 from segformer.src import build
 from segformer.src.config import load
 from segformer.src.export import export
-from segformer.src.labels import CITYSCAPES_CLASS_NAMES
+from segformer.src.labels.classes import CITYSCAPES_CLASS_NAMES
 from utils.exporting.check import compare_outputs, run_model
 from utils.exporting.description import read_description
 from utils.model_utils.device_adapter import DeviceInfo, choose_device

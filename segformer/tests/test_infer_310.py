@@ -14,7 +14,7 @@ from segformer.src.config import SUITE_DIR, load
 from segformer.src.dataset import find_images
 from segformer.src.evaluate import evaluate
 from segformer.src.export import export
-from segformer.src.planes import resize
+from segformer.src.results.planes import resize
 from segformer.tests.tiny_checkpoint import TINY
 from segformer.tests.tiny_city import write_city
 from utils.exporting.description import read_description

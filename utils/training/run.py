@@ -44,12 +44,12 @@ class Run:
         """The processes that train together."""
         return self.device.workers
 
-    def output(self, checkpoints: CheckpointFolder, lines: LineFormats) -> RunOutput:
+    def output(self, checkpoints: CheckpointFolder, lines: LineFormats | None = None) -> RunOutput:
         """Returns where the run leaves what it makes.
 
         Args:
             checkpoints: where checkpoints are kept.
-            lines: the suite's documented log lines.
+            lines: the suite's documented log lines, if it has any.
         """
         return RunOutput(self.folder, checkpoints, lines, self.on_saved, self.profiler)
 

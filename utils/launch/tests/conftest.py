@@ -5,10 +5,11 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+
+from utils.tests.processes import finish, wait_for
 
 ROOT = Path(__file__).resolve().parents[3]
 LAUNCHER = """#!/bin/bash
@@ -141,15 +142,7 @@ class Place:
         }
 
     def run(self, script, *arguments, **variables):
-        return subprocess.run(
-            self.command(script, *arguments),
-            cwd=self.here,
-            env=self.environment(**variables),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return finish(*self.command(script, *arguments), cwd=self.here, env=self.environment(**variables))
 
     def start(self, script, *arguments, **variables):
         return subprocess.Popen(
@@ -181,13 +174,6 @@ def read(pid, file):
         return Path("/proc", str(pid), file).read_text()
     except OSError:
         return ""
-
-
-def wait_for(condition, seconds=20):
-    limit = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < limit, f"waited {seconds} s in vain"
-        time.sleep(0.05)
 
 
 @pytest.fixture()

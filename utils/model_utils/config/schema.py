@@ -53,8 +53,7 @@ class RuntimeKeys(Config):
         1, ge=0, lt=2**32, description="every random draw is a function of it, of the epoch and of the image"
     )
     amp_level: Literal["auto", "O0", "O1", "O2", "O3"] = Field(
-        "auto",
-        description="precision: O0 float32, O2 float16 with float32 norms; auto is O2 on Ascend, else O0",
+        "auto", description="precision: O0 float32, O2 float16 with float32 norms; auto is O2 on Ascend, else O0"
     )
     run_dir: PathText = Field(
         ".", description="folder that takes everything a run writes; the working directory by default"
@@ -157,8 +156,7 @@ class TrainingKeys(RuntimeKeys):
     )
     allow_missing: tuple[str, ...] = Field((), description="beginnings of parameter names that a checkpoint may lack")
     allow_mismatch: tuple[str, ...] = Field(
-        (),
-        description="beginnings of parameter names whose shape may differ in a checkpoint; they keep their values",
+        (), description="beginnings of parameter names whose shape may differ in a checkpoint; they keep their values"
     )
     save_checkpoint: bool = Field(
         True, description="write a checkpoint every save_checkpoint_epochs; false: only the last and the best one"
@@ -239,9 +237,9 @@ class DetectionDataKeys(Config):
     )
     num_gts: int = Field(128, ge=1, description="most boxes of one image that training looks at")
     num_parallel_workers: int = Field(
-        8, ge=1, description="worker threads or processes of the data pipeline, at most one per core"
+        8, ge=1, description="threads or processes that read and augment images, at most one per core"
     )
-    python_multiprocessing: bool = Field(False, description="worker processes instead of threads")
+    python_multiprocessing: bool = Field(False, description="processes instead of threads read and augment")
 
     @classmethod
     def inactive_keys(cls) -> dict[str, InactiveKey]:
@@ -282,8 +280,8 @@ class DetectionDataKeys(Config):
         if self.num_classes is not None and self.num_classes != len(names):
             yield Contradiction(
                 ("num_classes", "coco_classes"),
-                f"num_classes is {self.num_classes} and coco_classes has {len(names)} names: "
-                f"set num_classes to {len(names)}, or to null",
+                f"num_classes is {self.num_classes} and coco_classes has {len(names)} names: set num_classes to "
+                f"{len(names)}, or to null",
             )
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated or not names:
@@ -313,7 +311,7 @@ def match_num_classes(num_classes: int | None, names: Sequence[str], source: str
         )
     elif num_classes not in (None, len(names)):
         raise BadValueError(
-            f"num_classes is {num_classes} and {source} has {len(names)} classes: "
-            f"set --num_classes={len(names)}, or null to take the data set's"
+            f"num_classes is {num_classes} and {source} has {len(names)} classes: set --num_classes={len(names)}, or "
+            "null to take the data set's"
         )
     return len(names)

@@ -7,13 +7,13 @@ import contextlib
 import os
 import subprocess
 import sys
-import uuid
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from utils.model_utils.tests.object_server import ACCESS_KEY, SECRET_KEY, Bucket, environment, running_moto
+from utils.tests.processes import finish
 
 STAND_IN_MOXING = Path(__file__).resolve().parent / "stand_in_moxing"
 
@@ -70,15 +70,8 @@ class Platform:
             for name, value in os.environ.items()
             if not name.startswith(("AWS_", "OBS_", "S3_", "MS_", "RANK_")) and name != "PYTHONPATH"
         }
-        finished = subprocess.run(
-            [sys.executable, str(script), *arguments],
-            cwd=machine.root,
-            env={**kept, **self.variables, **(variables or {})},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        environment = {**kept, **self.variables, **(variables or {})}
+        finished = finish(sys.executable, script, *arguments, cwd=machine.root, env=environment, seconds=300)
         said = finished.stdout + finished.stderr
         assert finished.returncode == code, said
         for secret in (ACCESS_KEY, SECRET_KEY):
@@ -91,19 +84,8 @@ class Platform:
 @contextlib.contextmanager
 def storage_and_platform(root: Path) -> Iterator[tuple[Bucket, Platform]]:
     """Runs moto; yields a bucket and what starts jobs that reach it."""
-    import boto3
-
     with running_moto() as address:
-        client = boto3.client(
-            "s3",
-            endpoint_url=address,
-            aws_access_key_id=ACCESS_KEY,
-            aws_secret_access_key=SECRET_KEY,
-            region_name="us-east-1",
-        )
-        bucket = Bucket(client, f"bucket-{uuid.uuid4().hex[:12]}")
-        client.create_bucket(Bucket=bucket.name)
-        yield bucket, Platform(root, environment(address))
+        yield Bucket.new(address), Platform(root, environment(address))
 
 
 def upload_folder(bucket: Bucket, key: str, folder: Path) -> str:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 import mindspore as ms
 from mindspore import nn, ops
 
-from utils.cpu_kernels.custom import average_kernel
-from utils.cpu_kernels.operators import chosen_library
+from utils.cpu_kernels.choice import chosen_library
+from utils.cpu_kernels.updates import average_kernel
 from utils.training.checkpoints.checkpoint_file import EMA_PREFIX
 from utils.training.step.optimizer import AdamW, Sgd
 

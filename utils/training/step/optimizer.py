@@ -16,8 +16,8 @@ import mindspore as ms
 import numpy as np
 from mindspore import nn, ops
 
-from utils.cpu_kernels.custom import adamw_kernel, sgd_kernel
-from utils.cpu_kernels.operators import chosen_library
+from utils.cpu_kernels.choice import chosen_library
+from utils.cpu_kernels.updates import adamw_kernel, sgd_kernel
 from utils.model_utils.errors import BadValueError
 from utils.training.checkpoints.checkpoint_file import STATE_PREFIX
 

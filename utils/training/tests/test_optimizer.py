@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from mindspore import nn
 
-from utils.cpu_kernels.operators import chosen_library, stock_operators
+from utils.cpu_kernels.choice import chosen_library, stock_operators
 from utils.training.step.optimizer import build_optimizer, set_learning_rate
 
 SHAPES = {"backbone.conv.weight": (4, 3, 3, 3), "backbone.norm.gamma": (4,), "head.weight": (5, 4), "head.bias": (5,)}

@@ -14,6 +14,7 @@ import pytest
 from tiny_training import STEPS_PER_EPOCH, TinySource, final_state, tiny_step, tiny_trainer
 
 from utils.model_utils.command import Terminated
+from utils.tests.processes import LIMIT_SECONDS
 from utils.training.checkpoints.checkpoint import Checkpoint
 from utils.training.checkpoints.checkpoint_file import write_checkpoint_file
 from utils.training.record.metrics_log import read_metrics
@@ -295,11 +296,11 @@ def test_ten_kills_at_random_moments_change_nothing(tmp_path):
             time.sleep(0.005)
         time.sleep(draws.uniform(0, 0.03))
         process.kill()
-        process.wait(timeout=30)
+        process.wait(timeout=LIMIT_SECONDS)
         kills += 1
-    _, errors = start(tmp_path / "parts", tmp_path / "parts.npz").communicate(timeout=60)
+    _, errors = start(tmp_path / "parts", tmp_path / "parts.npz").communicate(timeout=LIMIT_SECONDS)
     assert "resuming at epoch" in errors
-    whole.wait(timeout=60)
+    whole.wait(timeout=LIMIT_SECONDS)
     with np.load(tmp_path / "whole.npz") as expected, np.load(tmp_path / "parts.npz") as actual:
         assert_equal_states(dict(actual), dict(expected))
     assert not list((tmp_path / "parts" / "checkpoints").glob(".*"))

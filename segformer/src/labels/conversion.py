@@ -1,0 +1,257 @@
+"""From the annotations of Cityscapes to labels of train ids, file by file and in several processes."""
+
+import contextlib
+import io
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from cityscapesscripts.helpers.annotation import Annotation
+from cityscapesscripts.preparation.json2labelImg import createLabelImage
+
+from utils.model_utils.device_adapter import available_cores
+from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, UserError
+from utils.model_utils.files import write_bytes
+from utils.progress import track
+
+from ..dataset import LABEL_ENDING
+from .classes import LARGEST_ID, train_id_table
+from .files import is_finished_label, read_label
+
+POLYGONS_ENDING = "_gtFine_polygons.json"
+IDS_ENDING = "_gtFine_labelIds.png"
+_LEFTOVER_AGE_S = 60.0  # a file is under its temporary name for milliseconds, on a slow disk for seconds
+# What reading an annotation raises on wrong content; each is the file's fault, not the program's.
+_CONTENT_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError,
+                   MemoryError)  # fmt: skip
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ConversionReport:
+    """What a conversion came to.
+
+    Attributes:
+        from_polygons: labels made from polygons.
+        from_ids: labels made from labelIds files, where there were no polygons.
+        skipped: labels that were there already.
+        failed: annotations that could not be converted.
+        seconds: it took.
+    """
+
+    from_polygons: int
+    from_ids: int
+    skipped: int
+    failed: int
+    seconds: float
+
+    def check(self) -> None:
+        """Raises BadValueError if a file could not be converted."""
+        if self.failed:
+            raise BadValueError(
+                f"{self.failed} annotations, named above, could not be converted; mend or remove them and give the "
+                "command again: it goes on with what is missing"
+            )
+
+
+def format_report(report: ConversionReport) -> str:
+    """Returns e.g. `made 3475 labels (0 of them from labelIds) in 95.2 s; 0 were there already, 0 failed`."""
+    return (
+        f"made {report.from_polygons + report.from_ids} labels ({report.from_ids} of them from labelIds) in "
+        f"{report.seconds:.1f} s; {report.skipped} were there already, {report.failed} failed"
+    )
+
+
+def convert_labels(root: Path, processes: int) -> ConversionReport:
+    """Makes the labels of all splits that are missing or damaged.
+
+    Each is written under a temporary name and renamed. An annotation that cannot be converted is named in the log, and
+    the others are converted all the same.
+
+    Args:
+        root: folder that holds gtFine.
+        processes: to work in; never more than cores, or than labels to make.
+
+    Raises:
+        BadValueError: `processes` is not positive.
+        MissingPathError: there is no folder gtFine, or it holds no annotations.
+        BadStateError: a label cannot be written.
+    """
+    started = time.perf_counter()
+    if processes < 1:
+        raise BadValueError(f"--nproc is {processes}, wanted 1 or more processes")
+    sources = find_annotations(root)
+    jobs = [source for source in sources if not is_finished_label(target_of(source))]
+    processes = min(processes, available_cores(), max(1, len(jobs)))
+    logger.info(
+        "%d labels to make with %d process(es), %d are there already", len(jobs), processes, len(sources) - len(jobs)
+    )
+    made = {POLYGONS_ENDING: 0, IDS_ENDING: 0}
+    for source, fault in zip(jobs, track(_run(jobs, processes), len(jobs), "making labels"), strict=True):
+        if fault:
+            logger.warning("%s", fault)
+        else:
+            made[_ending(source)] += 1
+    return ConversionReport(
+        from_polygons=made[POLYGONS_ENDING],
+        from_ids=made[IDS_ENDING],
+        skipped=len(sources) - len(jobs),
+        failed=len(jobs) - sum(made.values()),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def find_annotations(root: Path) -> list[Path]:
+    """Returns the polygons of `root`/gtFine, and the labelIds files where there are none, sorted.
+
+    Leftovers of a conversion that was killed are removed.
+
+    Raises:
+        MissingPathError: there is no folder gtFine, or it holds no annotations.
+    """
+    folder = Path(root) / "gtFine"
+    if not folder.is_dir():
+        raise MissingPathError(
+            f"'{folder}' is not a folder; give the folder that holds gtFine, as in: convert_dataset.py data/cityscapes"
+        )
+    chosen: dict[str, Path] = {}
+    for where, _, names in os.walk(folder, followlinks=True):
+        for name in names:
+            path = Path(where) / name
+            ending = _ending(path)
+            if ending and not name.startswith("."):
+                stem = str(path)[: -len(ending)]
+                chosen[stem] = path if ending == POLYGONS_ENDING else chosen.get(stem, path)
+            elif _is_leftover(path):
+                path.unlink(missing_ok=True)
+    if not chosen:
+        raise MissingPathError(
+            f"'{folder}' holds no annotation; wanted files like train/<city>/<name>{POLYGONS_ENDING} or "
+            f"<name>{IDS_ENDING}"
+        )
+    return sorted(chosen.values())
+
+
+def target_of(source: Path) -> Path:
+    """Returns the label that belongs to an annotation."""
+    return source.with_name(source.name[: -len(_ending(source))] + LABEL_ENDING)
+
+
+def label_from_polygons(path: Path) -> np.ndarray:
+    """Draws the polygons of a file with cityscapesscripts.
+
+    Returns:
+        uint8[H, W], train ids.
+
+    Raises:
+        MissingPathError: the file cannot be read.
+        BadValueError: it is no annotation of Cityscapes, has a class that is none of theirs, or no pixels.
+    """
+    said = io.StringIO()
+    try:
+        annotation = Annotation()
+        annotation.fromJsonText(path.read_text(encoding="utf-8"))
+        with contextlib.redirect_stdout(said):
+            label = createLabelImage(annotation, "trainIds")
+        label = np.array(label)
+    except OSError as error:
+        raise MissingPathError(
+            f"annotation '{path}' cannot be read ({error.strerror}); check its permissions"
+        ) from error
+    except _CONTENT_ERRORS as error:
+        raise BadValueError(
+            f"annotation '{path}' is broken ({type(error).__name__}: {error}); get the file anew, or remove it so that "
+            "its labelIds file is taken"
+        ) from error
+    except SystemExit as error:  # this is how cityscapesscripts answers to a class that it does not know
+        reason = said.getvalue().partition("\n")[0].removeprefix("ERROR: ")
+        raise BadValueError(f"annotation '{path}' has a class that is none of Cityscapes: {reason}") from error
+    if label.size == 0:
+        raise BadValueError(f"annotation '{path}' has imgHeight or imgWidth 0; get the file anew")
+    return label
+
+
+def label_from_ids(path: Path) -> np.ndarray:
+    """Turns a labelIds file, uint8[H, W], into train ids.
+
+    Raises:
+        MissingPathError: the file cannot be read.
+        BadValueError: it is no grey 8-bit PNG file, is damaged, or has values that are no ids.
+    """
+    ids = read_label(path, fix="get the file anew")
+    if ids.max() > LARGEST_ID:
+        raise BadValueError(f"'{path}' holds {ids.max()}, but ids end at {LARGEST_ID}; get the file anew")
+    return cv2.LUT(ids, train_id_table())
+
+
+def _convert(source: Path) -> str | None:
+    """Makes one label. Returns None, or what is wrong with the annotation."""
+    try:
+        label = label_from_polygons(source) if _ending(source) == POLYGONS_ENDING else label_from_ids(source)
+    except UserError as error:
+        return str(error)
+    target = target_of(source)
+    try:
+        write_bytes(target, cv2.imencode(".png", label)[1].tobytes())
+    except OSError as error:
+        raise BadStateError(
+            f"label '{target}' cannot be written ({error.strerror}); check the folder's permissions and the disk, and "
+            "give the command again: it goes on with what is missing"
+        ) from error
+    return None
+
+
+def _run(jobs: Sequence[Path], processes: int) -> Iterator[str | None]:
+    """Makes the labels here or in a pool; answers come in the order of the jobs."""
+    if processes == 1:
+        yield from map(_convert, jobs)
+        return
+    # not forked: the parent has threads of OpenCV by then
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_start_worker) as pool:
+        try:
+            yield from pool.map(_convert, jobs)
+        except BrokenProcessPool as error:
+            raise BadStateError(
+                "a process that made labels was killed, perhaps for want of memory; give the command again with a "
+                "lower --nproc: it goes on with what is missing"
+            ) from error
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _start_worker() -> None:
+    """Leaves Ctrl-C to the parent, so that a file in work is finished, and ends when the parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
+def _ending(path: Path) -> str:
+    return next((ending for ending in (POLYGONS_ENDING, IDS_ENDING) if path.name.endswith(ending)), "")
+
+
+def _is_leftover(path: Path) -> bool:
+    """Tells whether this is a temporary file of `write_bytes` that nobody will rename: it is there for milliseconds."""
+    if not (path.name.startswith(".") and f"{LABEL_ENDING}." in path.name and path.suffix == ".tmp"):
+        return False
+    with contextlib.suppress(OSError):
+        return time.time() - path.stat().st_mtime > _LEFTOVER_AGE_S
+    return False

@@ -1,0 +1,159 @@
+"""Predicts every image of a split and scores it."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from utils.images import write_image
+from utils.model_utils.workers import ALONE, Workers
+
+from ..dataset import LABEL_ENDING, EvaluationImage, evaluation_images
+from ..labels.classes import id_table, palette
+from ..labels.files import ImagePair
+from .drawing import comparison, overview
+from .inference import Predictor
+from .metrics import ConfusionMatrix
+from .report import SegmentationEvaluation, write_result
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluator:
+    """Evaluates a network on a split as often as it is asked to; one image is held at a time, few are read ahead.
+
+    Several workers share the images; all of them have to ask, and get the numbers of the whole split.
+
+    Attributes:
+        predictor: its network may share its weights with a training network.
+        pairs: images and labels of the split.
+        class_names: name of each class.
+        ignore_label: label of pixels that do not count.
+        num_loaders: threads that read images.
+        log_interval: images between lines of the log.
+        workers: the workers of the job.
+    """
+
+    predictor: Predictor
+    pairs: Sequence[ImagePair]
+    class_names: Sequence[str]
+    ignore_label: int = 255
+    num_loaders: int = 1
+    log_interval: int = 100
+    workers: Workers = ALONE
+
+    def evaluate(
+        self, picture_folder: Path | None = None, num_pictures: int = 0, prediction_folder: Path | None = None
+    ) -> SegmentationEvaluation:
+        """Runs the whole split; predictions are scored at the size of the label.
+
+        Args:
+            picture_folder: where pictures of image, truth and prediction go, beside an `overview.jpg` of them.
+            num_pictures: how many of the first images of this worker's share are drawn.
+            prediction_folder: where each prediction goes as a PNG of Cityscapes' label ids, named as its server wants.
+
+        Raises:
+            UserError: a file is missing, damaged or does not fit the other of its pair.
+        """
+        progress = _Progress(len(self.pairs), self.log_interval, self.workers)
+        matrix = ConfusionMatrix(len(self.class_names), self.ignore_label)
+        colours = palette(len(self.class_names))
+        pictures: list[np.ndarray] = []
+        share = self.workers.share(self.pairs)
+        for item in evaluation_images(share, len(self.class_names), self.ignore_label, self.num_loaders):
+            prediction = self.predictor.predict(item.image)
+            matrix.add(prediction, item.label)
+            if prediction_folder is not None:
+                write_prediction(prediction_folder, item.pair, prediction)
+            if picture_folder is not None and len(pictures) < num_pictures:
+                pictures.append(_draw(picture_folder, len(pictures), item, prediction, colours))
+            progress.add_image()
+        if picture_folder is not None and pictures:
+            names = ["" if absent else name for absent, name in zip(matrix.is_absent(), self.class_names, strict=True)]
+            write_image(picture_folder / "overview.jpg", overview(pictures, names, colours))
+        counts, input_sizes = zip(*self.workers.gather((matrix.counts, self.predictor.input_sizes)), strict=True)
+        matrix.counts = np.sum(counts, axis=0)
+        return SegmentationEvaluation(matrix, len(self.pairs), progress.seconds(), len(set().union(*input_sizes)))
+
+
+class _Progress:
+    """The documented lines about an evaluation, logged by worker 0, which takes the others to be as far as itself.
+
+    Args:
+        total: images of all workers.
+        log_interval: images between lines.
+        workers: the workers of the job.
+    """
+
+    def __init__(self, total: int, log_interval: int, workers: Workers) -> None:
+        self._total, self._interval, self._workers = total, log_interval, workers
+        self._done = self._said = 0
+        self._start = self._last = time.monotonic()
+        self._log(format_size(total))
+
+    def add_image(self) -> None:
+        """Counts an image of this worker's share."""
+        self._done = min(self._done + self._workers.count, self._total)
+        is_due = self._done // self._interval > self._said // self._interval or self._done == self._total
+        if is_due:
+            now = time.monotonic()
+            self._log(format_progress(self._done, self._total, (now - self._last) / (self._done - self._said)))
+            self._last, self._said = now, self._done
+
+    def seconds(self) -> float:
+        """Returns how long it has taken so far."""
+        return time.monotonic() - self._start
+
+    def _log(self, line: str) -> None:
+        if self._workers.is_main:
+            logger.info("%s", line)
+
+
+def write_prediction(folder: Path, pair: ImagePair, prediction: np.ndarray) -> Path:
+    """Writes a prediction uint8[H, W] of train ids as label ids, `<city>_<sequence>_<frame>_pred_labelIds.png`.
+
+    Raises:
+        BadStateError: it cannot be written.
+    """
+    path = folder / f"{pair.label.name.removesuffix(LABEL_ENDING)}_pred_labelIds.png"
+    write_result(path, cv2.imencode(".png", id_table()[prediction])[1].tobytes())
+    return path
+
+
+def _draw(folder: Path, number: int, item: EvaluationImage, prediction: np.ndarray, colours: np.ndarray) -> np.ndarray:
+    picture = comparison(item.image, item.label, prediction, colours)
+    write_image(folder / f"{number:03d}_{item.pair.image.stem}.jpg", picture)
+    return picture
+
+
+def metrics_of(evaluation: SegmentationEvaluation) -> dict[str, float]:
+    """Returns the numbers that the training loop logs, plots and chooses the best checkpoint by."""
+    matrix = evaluation.matrix
+    return {
+        "mIoU": matrix.mean_iou(),
+        "mean_accuracy": matrix.mean_accuracy(),
+        "pixel_accuracy": matrix.pixel_accuracy(),
+    }
+
+
+def format_size(num_images: int) -> str:
+    """Returns e.g. `eval dataset size:500`."""
+    return f"eval dataset size:{num_images}"
+
+
+def format_progress(done: int, total: int, seconds: float) -> str:
+    """Returns e.g. `eval image 100/500 done, step cost: 593ms`; the mean time of the images since the last such line.
+
+    The network's compilation is part of the first. Of several workers, it is their time over the images of them all.
+    """
+    return f"eval image {done}/{total} done, step cost: {seconds * 1000:.0f}ms"
+
+
+def format_total(seconds: float) -> str:
+    """Returns e.g. `all eval process done, cost:353s`."""
+    return f"all eval process done, cost:{seconds:.0f}s"
