@@ -37,7 +37,7 @@ TINY = (
     "--epoch_size=1",
 )
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.long_run]
+pytestmark = pytest.mark.end_to_end
 
 
 @pytest.fixture(scope="module")

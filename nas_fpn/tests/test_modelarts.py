@@ -28,7 +28,7 @@ device_target: CPU
 num_parallel_workers: 1
 """
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.long_run]
+pytestmark = pytest.mark.end_to_end
 
 
 @pytest.fixture(scope="module")
