@@ -20,7 +20,8 @@ from segformer.src.evaluation import Evaluator, format_progress, format_size, fo
 from segformer.src.labels import CITYSCAPES_CLASS_NAMES, id_table, palette
 from segformer.src.metrics import ConfusionMatrix
 from segformer.src.report import Evaluation, format_absent, format_accuracy, format_manner, format_result, result_of
-from segformer.tests.tiny_checkpoint import TINY, write_tiny_checkpoint
+from segformer.tests.tiny_checkpoint import TINY_NETWORK as TINY
+from segformer.tests.tiny_checkpoint import write_checkpoint
 from segformer.tests.tiny_city import label_path, write_city, write_png
 from utils.detection.tests.replayed_workers import run_workers
 from utils.model_utils.errors import BadStateError, BadValueError, UserError
@@ -223,7 +224,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
-    return write_tiny_checkpoint(tmp_path_factory.mktemp("checkpoints") / "segformer_mit_b0_12.ckpt")
+    return write_checkpoint(tmp_path_factory.mktemp("checkpoints") / "segformer_mit_b0_12.ckpt")
 
 
 @pytest.mark.end_to_end
@@ -272,7 +273,7 @@ def test_the_command_prints_and_leaves_what_the_page_says(data, checkpoint, tmp_
 
 @pytest.mark.end_to_end
 def test_predictions_of_the_command_beside_a_training_run(data, tmp_path):
-    checkpoint = write_tiny_checkpoint(tmp_path / "a.ckpt", "--class_num=19")
+    checkpoint = write_checkpoint(tmp_path / "a.ckpt", "--class_num=19")
     (tmp_path / "metrics.jsonl").write_text("{}\n")
     finished = _run(
         *TINY,
@@ -323,5 +324,5 @@ def test_a_checkpoint_that_does_not_fit_is_refused(checkpoint, tmp_path):
 
 
 def test_the_names_of_a_checkpoint_are_used(tmp_path):
-    named = write_tiny_checkpoint(tmp_path / "named.ckpt", class_names=("a", "b", "c", "d"))
+    named = write_checkpoint(tmp_path / "named.ckpt", class_names=("a", "b", "c", "d"))
     assert build.load_network(load(list(TINY)), named)[1] == ("a", "b", "c", "d")
