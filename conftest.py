@@ -25,8 +25,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out what takes longest, unless `--all` is given, and says what one process runs as a whole, and when.
 
-    A group is a file, or all tests of a suite's toy, which is trained once. Toys come first and files without a command
-    last: these are many and short, so that both processes end at about the same time.
+    A group is a file, or all tests of what a suite trains once, its toy or its job of two workers. These come first
+    and files without a command last: they are many and short, so that both processes end at about the same time.
     """
     reason = pytest.mark.skip(reason="takes long: --all runs it")
     begins: dict[str, tuple[int, int]] = {}
@@ -36,14 +36,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         group = _group_of(item)
         item.add_marker(pytest.mark.xdist_group(group))
         is_command = item.get_closest_marker("end_to_end") is not None
-        kind = 0 if group.startswith("toy ") else 1 if is_command else 2
+        kind = 0 if " of " in group else 1 if is_command else 2
         begins[group] = min(begins.get(group, (kind, place)), (kind, begins.get(group, (kind, place))[1]))
     items.sort(key=lambda item: begins[_group_of(item)])
 
 
 def _group_of(item: pytest.Item) -> str:
-    if "toy" in item.fixturenames:
-        return f"toy of {item.callspec.params['suite']}"
+    suite = item.callspec.params.get("suite") if hasattr(item, "callspec") else None
+    shared = next((name for name in ("toy", "job") if suite and name in item.fixturenames), None)
+    if shared:
+        return f"{shared} of {suite}"
     return item.path.relative_to(item.config.rootpath).as_posix()
 
 

@@ -90,8 +90,9 @@ class Suite:
 
     def call(self, script: str, *arguments: object) -> None:
         """Runs a command on the tiny network in this process, which may have taken its device."""
-        with taken_device():
-            getattr(self.part(COMMANDS[script]), COMMANDS[script])(self.load(*arguments, program=script))
+        command, config = getattr(self.part(COMMANDS[script]), COMMANDS[script]), self.load(*arguments, program=script)
+        with taken_device():  # of all modules that are imported by now
+            command(config)
 
 
 @contextlib.contextmanager

@@ -250,9 +250,10 @@ def test_eval_py_finds_of_the_checkpoint_of_two_workers_what_they_found(suite, j
     """Of an odd number of images, with the configuration that the run has left."""
     (row,) = rows_of(job.run, "evaluation", 2)
     places = (f"--{suite.checkpoints['eval.py']}={job.checkpoint(2)}", f"--run_dir={tmp_path}", "--num_pictures=0")
+    config = suite.part("config").load([f"--config_path={job.run / 'config.yaml'}", *places], "eval.py")
+    evaluate = suite.part("evaluate").evaluate
     with device():
-        evaluate = suite.part("evaluate").evaluate
-        evaluate(suite.part("config").load([f"--config_path={job.run / 'config.yaml'}", *places], "eval.py"))
+        evaluate(config)
     result = json.loads((tmp_path / "result.json").read_text())
     assert row["metrics"] == pytest.approx({name: result[name] for name in row["metrics"]}, abs=1e-9)
     assert result["num_images"] == (3 if suite is SEGFORMER else 5)
