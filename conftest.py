@@ -1,6 +1,7 @@
 """Prepares the process for MindSpore before any test imports it, and shares out the tests."""
 
 import os
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -14,6 +15,12 @@ SHARED_DATA = Path(__file__).resolve().parent.parent / "shared" / "data"
 hypothesis.settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
+
+
+def pytest_configure() -> None:
+    """Lets signals act here and in all that the tests start, also where the tests run in a script's background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -74,7 +74,7 @@ def mindspore_work(workload: Workload) -> Work:
         return lambda: [part.asnumpy() for part in network(ms.Tensor(images))]
     loss = RetinaNetLoss(NUM_CLASSES, alpha=ALPHA, gamma=GAMMA, box_beta=0.0, box_weight=1.0)
     optimizer = build_optimizer(
-        "sgd", network.parameters_and_names(), momentum=MOMENTUM, weight_decay=WEIGHT_DECAY, no_decay_norm_bias=False
+        "sgd", network.get_parameters(), momentum=MOMENTUM, weight_decay=WEIGHT_DECAY, no_decay_norm_bias=False
     )
     step = TrainStep(RetinaNetTraining(network, loss), optimizer)
     step.set_learning_rate(LEARNING_RATE)

@@ -25,7 +25,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)  # this folder has files with the names of suites
 
-from utils.launch.scaling_model import format_table
+from benchmarks.scaling_model import format_table
 from utils.model_utils.command import run_command
 from utils.model_utils.errors import BadStateError
 from utils.training.record.profiling import FIRST_STEPS, PROFILE_FOLDER, STEPS, STEPS_FILE

@@ -82,10 +82,11 @@ def mindspore_work(workload: Workload) -> Work:
     import mindspore as ms
 
     from segformer.src.loss import SegmentationLoss
-    from segformer.src.mix_transformer import MIT_VARIANTS, MixTransformer
-    from segformer.src.optimizers import build_optimizer
+    from segformer.src.mix_transformer import MixTransformer
     from segformer.src.segformer import Segformer, SegformerTraining
     from segformer.src.segformer_head import SegformerHead
+    from segformer.src.variants import MIT_VARIANTS
+    from utils.training.step.optimizer import build_optimizer
     from utils.training.step.train_step import TrainStep
 
     set_up_device("CPU")
@@ -96,9 +97,8 @@ def mindspore_work(workload: Workload) -> Work:
     if workload.mode == "forward":
         network.set_train(False)
         return lambda: network(ms.Tensor(images)).asnumpy()
-    step = TrainStep(
-        SegformerTraining(network, SegmentationLoss(NUM_CLASSES)), build_optimizer("adamw", network, weight_decay=0.01)
-    )
+    optimizer = build_optimizer("adamw", network.get_parameters(), weight_decay=0.01, no_decay_norm_bias=False)
+    step = TrainStep(SegformerTraining(network, SegmentationLoss(NUM_CLASSES)), optimizer)
     step.set_learning_rate(6e-5)
     path_scale = np.ones((workload.batch, 2 * backbone.num_blocks), np.float32)
     channel_scale = np.ones((workload.batch, size.decoder_channels), np.float32)

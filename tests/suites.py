@@ -14,6 +14,8 @@ from types import ModuleType
 
 import pytest
 
+from utils.training.tests.counted_reads import reads_once
+
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 570  # seconds of a command: below pytest's own limit of a test, so that its output is shown; far above its need
 COMMANDS = {"train.py": "train", "eval.py": "evaluate", "infer.py": "infer", "export.py": "export"}
@@ -91,8 +93,17 @@ class Suite:
     def call(self, script: str, *arguments: object) -> None:
         """Runs a command on the tiny network in this process, which may have taken its device."""
         command, config = getattr(self.part(COMMANDS[script]), COMMANDS[script]), self.load(*arguments, program=script)
-        with taken_device():  # of all modules that are imported by now
+        reads = contextlib.nullcontext() if script == "train.py" else reads_once()
+        with taken_device(), reads:  # of all modules that are imported by now
             command(config)
+
+    def load_network(self, checkpoint: Path, *arguments: object):
+        """Builds the network of a checkpoint as the commands do."""
+        from mindspore import nn
+
+        build = self.part("build")
+        load = getattr(build, "load_detector", None) or build.load_network
+        return next(part for part in load(self.load(*arguments), checkpoint) if isinstance(part, nn.Cell))
 
 
 @contextlib.contextmanager

@@ -9,7 +9,8 @@ import pytest
 
 from tests.suites import DETECTORS, FASTER_RCNN, NAS_FPN, SEGFORMER, for_detectors, for_suites
 from utils.model_utils.errors import BadValueError, MissingPathError
-from utils.training.checkpoints.checkpoint import TrainingState, load_weights, save_checkpoint
+from utils.training.checkpoints.checkpoint import TrainingState, load_checkpoint, save_checkpoint
+from utils.training.checkpoints.loading import load_weights
 
 OTHER_BACKBONE = "does not fit the network: .*backbone.*check backbone, depth, width"
 CLASS_OUTPUTS = {"nas_fpn": ("head.classify",), "faster_rcnn": ("rcnn.classify", "rcnn.regress")}
@@ -29,12 +30,6 @@ def networks():
 @pytest.fixture()
 def network(suite, networks):
     return networks(suite)
-
-
-def load_detector(suite, path, *arguments):
-    build = suite.part("build")
-    load = build.load_network if suite is SEGFORMER else build.load_detector
-    return load(suite.load(*arguments), path)
 
 
 def weights_of(network) -> dict[str, np.ndarray]:
@@ -102,7 +97,7 @@ NO_WEIGHTS = [
 def test_a_file_that_is_no_checkpoint_of_this_suite_is_refused(suite, make, error, sentence, network, tmp_path):
     before = weights_of(network)
     with pytest.raises(error, match=sentence):
-        load_weights(network, make(tmp_path / "net.ckpt", network, suite), suite=suite.name)
+        load_weights(network, load_checkpoint(make(tmp_path / "net.ckpt", network, suite), suite.name))
     assert not (tmp_path / "exploded").exists()
     for name, values in weights_of(network).items():
         np.testing.assert_array_equal(values, before[name])
@@ -112,7 +107,7 @@ def test_a_file_that_is_no_checkpoint_of_this_suite_is_refused(suite, make, erro
 @for_suites
 def test_commands_that_read_a_network_refuse_it_too(suite, make, error, sentence, network, tmp_path):
     with pytest.raises(error, match=sentence):
-        load_detector(suite, make(tmp_path / "net.ckpt", network, suite))
+        suite.load_network(make(tmp_path / "net.ckpt", network, suite))
     assert not (tmp_path / "exploded").exists()
 
 
@@ -120,7 +115,7 @@ def test_commands_that_read_a_network_refuse_it_too(suite, make, error, sentence
 @pytest.mark.parametrize("suite", [FASTER_RCNN], ids=str)
 def test_a_detector_without_weights_is_refused(suite, make, network, tmp_path):
     with pytest.raises(BadValueError, match="has no weights of a Res2Net of this suite .*: choose another file, or"):
-        load_detector(suite, make(tmp_path / "net.ckpt", network, suite))
+        suite.load_network(make(tmp_path / "net.ckpt", network, suite))
 
 
 @pytest.mark.parametrize(
@@ -147,7 +142,7 @@ def test_a_checkpoint_of_another_network_is_refused(suite, changes, num_classes,
     path = save(tmp_path / "net.ckpt", weights_of(network), suite)
     other = build_network(suite, *changes, num_classes=num_classes)
     with pytest.raises(BadValueError, match=sentence):
-        load_weights(other, path, suite=suite.name)
+        load_weights(other, load_checkpoint(path, suite.name))
 
 
 @pytest.mark.parametrize(
@@ -163,7 +158,7 @@ def test_classes_that_are_not_those_of_the_checkpoint_are_refused(suite, argumen
     facts = {} if suite is SEGFORMER else {"class_names": ["red", "blue"], "category_ids": [7, 3]}
     path = save(tmp_path / "net.ckpt", weights_of(network), suite, **facts)
     with pytest.raises(BadValueError, match=sentence):
-        load_detector(suite, path, *arguments)
+        suite.load_network(path, *arguments)
 
 
 @for_detectors
@@ -172,7 +167,7 @@ def test_another_number_of_classes_may_start_anew(suite, network, tmp_path):
     path = save(tmp_path / "net.ckpt", {name: values + 1 for name, values in weights_of(network).items()}, suite)
     arguments = (f"--pre_trained={path}", "--filter_weight=True")
     other = build_network(suite, *arguments, num_classes=5)
-    suite.part("build").load_pretrained(suite.load(*arguments), other)
+    suite.part("build").load_pretrained(suite.load(*arguments), other, load_checkpoint(path))
     for name, values in weights_of(other).items():
         if not name.startswith(CLASS_OUTPUTS[suite.name]):
             np.testing.assert_array_equal(values, weights_of(network)[name] + 1)

@@ -18,7 +18,7 @@ def _run(script, python):
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
 
 
@@ -47,7 +47,7 @@ def test_an_unknown_suite_is_a_sentence():
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
     assert finished.returncode == 2
     assert "no suite 'nas-fpn' here, wanted any of: nas_fpn" in finished.stderr

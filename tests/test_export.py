@@ -73,9 +73,9 @@ def outputs():
             fed = [np.stack(planes)]
         if suite is FASTER_RCNN:  # one picture larger than the input, one smaller
             fed.append(np.float32([[128, 128, 1, 1], [40, 60, 1.6, 1.6]]))
-        load = build.load_network if suite is SEGFORMER else build.load_detector
         with taken_device():
-            network = build.build_inference(config, load(config, toy.checkpoint())[0]).set_train(False)
+            loaded = suite.load_network(toy.checkpoint(), *suite.tiny.TOY, *suite.tiny.TOY_EVALUATION)
+            network = build.build_inference(config, loaded).set_train(False)
             found = network(*map(ms.Tensor, fed))
         return fed, [each.asnumpy() for each in (found if isinstance(found, tuple) else (found,))]
 

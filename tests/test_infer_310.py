@@ -13,6 +13,7 @@ from utils.exporting.description import read_description
 from utils.exporting.tests.written_results import write_results
 from utils.images import read_image
 from utils.launch.tests.cpp_program import require_program, run_infer_310, run_postprocess
+from utils.pixels import to_input
 
 LAST_LINE = {
     "nas_fpn": "mAP: {mAP}",
@@ -45,13 +46,13 @@ def assert_equal_metrics(result, expected, tolerance):
 
 def segment_in_python(model, images, folder):
     """Leaves in a folder what the C++ program would, of the tensors that eval.py makes of these images."""
-    data = SEGFORMER.part("base_dataset")
+    scaled_size = SEGFORMER.part("base_dataset").scaled_size
     rule, results, network = read_description(model).preprocessing, [], nn.GraphCell(ms.load(str(model)))
     for file in SEGFORMER.part("dataset").find_images(images, "val"):
         image = read_image(file)
-        size = data.scaled_size(image.shape[:2], (rule.height, rule.width))
+        size = scaled_size(image.shape[:2], (rule.height, rule.width))
         resized = SEGFORMER.part("planes").resize(image, size)
-        planes = data.to_input(resized, (rule.height, rule.width), rule.mean, rule.std)
+        planes = to_input(resized, (rule.height, rule.width), rule.mean, rule.std)
         scale = size[0] / image.shape[0]
         results.append((file.name, image.shape[:2], (scale, scale), [network(ms.Tensor(planes[None])).asnumpy()[0]]))
     write_results(folder, model, results)

@@ -23,8 +23,8 @@ from utils.model_utils.errors import BadStateError, BadValueError, MissingPathEr
 # here.
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM", "JPEG2000")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".jp2")
-EXIF_ORIENTATION = 0x0112
-PNG_BIT_DEPTH_OFFSET = 24
+EXIF_ORIENTATION = 0x0112  # number of the tag
+PNG_BIT_DEPTH_OFFSET = 24  # after signature (8), length and name of IHDR (8), width and height (8)
 EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "La", "RGBa", "HSV")
 # What Pillow's readers raise on broken content; each is the file's fault, not the program's.
 DECODER_ERRORS = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, AttributeError, OverflowError,
@@ -216,8 +216,7 @@ def _open(data: bytes, name: str) -> Image.Image:
     except Image.UnidentifiedImageError as error:
         raise BadValueError(
             f"image '{name}' is not an image of a known format ({', '.join(FORMATS)}), its first bytes are "
-            f"{data[:8]!r}; "
-            "replace or remove the file"
+            f"{data[:8]!r}; replace or remove the file"
         ) from error
     except DECODER_ERRORS as error:
         raise BadValueError(f"image '{name}' has a damaged header ({error}); replace or remove the file") from error

@@ -1,6 +1,6 @@
 """Stateless randomness: every draw is a function of (seed, epoch, item, stream), never of what was drawn before.
 
-So resuming in mid-epoch, another number of loader workers or another number of ranks changes nothing that is drawn.
+So resuming in mid-epoch, another number of reading threads or another number of workers changes nothing that is drawn.
 """
 
 import hashlib

@@ -1,5 +1,7 @@
-"""Which images each worker of a data-parallel run trains on, and when."""
+"""Which images each worker of a data-parallel run trains on, and when; and the batches that it makes of them."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,3 +66,36 @@ class ShardedEpochs:
         fillers = (np.arange(places) >= self.num_images).reshape(shape)[own]
         per_worker = self.accumulate_steps * self.batch_size
         return positions.reshape(-1, per_worker), fillers.reshape(-1, per_worker)
+
+
+@dataclass(frozen=True, eq=False)
+class BatchSource(ABC):
+    """The batches that one worker of a run trains on, as the training loop asks for them.
+
+    Attributes:
+        epochs: which images the worker takes, and when.
+    """
+
+    epochs: ShardedEpochs
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps in an epoch."""
+        return self.epochs.steps_per_epoch
+
+    @property
+    def images_per_step(self) -> int:
+        """Images in an optimizer step of all workers together, accumulated micro batches included."""
+        return self.epochs.images_per_step
+
+    @abstractmethod
+    def batches(self, epoch: int, start_step: int = 0) -> Iterator[tuple[np.ndarray, ...]]:
+        """Yields the arrays of the worker's own images of each step, from `start_step` of an epoch on.
+
+        They must follow from (epoch, step) alone, or resuming is not exact. If the iterator has a `close` method, the
+        loop calls it when it stops early.
+
+        Args:
+            epoch: from 1.
+            start_step: first step wanted, from 0.
+        """

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.cpu_kernels.operators import stock_operators
+from utils.cpu_kernels.choice import stock_operators
 from utils.detection.data.class_names import ClassTable, resolve_classes
 from utils.detection.data.splits import Split, open_split, split_paths
-from utils.detection.data.training_source import TrainingSource
+from utils.detection.data.training_source import MindRecordSource
 from utils.detection.inputs import InputSettings
 from utils.detection.results.evaluation import Evaluator
 from utils.detection.results.picture_detector import PictureDetector
@@ -19,11 +19,11 @@ from utils.model_utils.config.schema import match_num_classes
 from utils.model_utils.device_adapter import clamp_workers
 from utils.model_utils.errors import BadValueError
 from utils.model_utils.workers import ALONE, Workers
-from utils.sharding import ShardedEpochs
-from utils.training.checkpoints.checkpoint import load_weights
-from utils.training.checkpoints.checkpoint_info import CheckpointInfo, read_checkpoint_info
-from utils.training.step.optimizer import build_optimizer
-from utils.training.step.precision import LossScaler, apply_amp
+from utils.training.assembly import build_step, effective_lr, shard_epochs
+from utils.training.checkpoints.checkpoint import Checkpoint, load_checkpoint
+from utils.training.checkpoints.loading import Allowed, load_weights
+from utils.training.schedules import WarmUp, cosine_schedule, step_schedule
+from utils.training.step.precision import apply_amp
 from utils.training.step.train_step import TrainStep
 
 from .config import FasterRcnnConfig
@@ -43,7 +43,7 @@ from .FasterRcnn.rcnn import Rcnn
 from .FasterRcnn.res2net import Res2Net
 from .FasterRcnn.roi_align import RoiExtractor
 from .FasterRcnn.rpn import Rpn
-from .lr_schedule import cosine_schedule, long_cosine_schedule, step_schedule
+from .lr_schedule import long_cosine_schedule
 from .network_define import FasterRcnnInference, FasterRcnnTraining
 from .stored_network import stored_layers, stored_stage1_pool
 
@@ -54,49 +54,49 @@ OUTPUT_NAMES = ("boxes", "scores", "labels")  # of FasterRcnnInference
 logger = logging.getLogger(__name__)
 
 
-def with_stored_network(config: FasterRcnnConfig, checkpoint: Path, *, takes_backbone: bool = True) -> FasterRcnnConfig:
+def with_stored_network(
+    config: FasterRcnnConfig, checkpoint: Checkpoint, *, takes_backbone: bool = True
+) -> FasterRcnnConfig:
     """Returns the configuration of the network that a checkpoint is of.
 
     `res2net_stage1_pool` is taken from the checkpoint where it says it.
 
     Args:
         config: the configuration.
-        checkpoint: the file.
+        checkpoint: of this suite.
         takes_backbone: take `backbone` from the checkpoint too, unless the command line or `res2net_layers` says
             another one; otherwise another depth is refused.
 
     Raises:
-        MissingPathError: there is no such file.
-        BadValueError: it is no checkpoint of this suite, or of another network than the keys say.
+        BadValueError: it has no network of this suite, or another one than the keys say.
     """
-    info = read_checkpoint_info(checkpoint, SUITE)
     update: dict[str, object] = {}
-    if stored_layers(info) != config.layers:
-        update["backbone"] = _stored_backbone(config, info, takes_backbone)
-    pool = stored_stage1_pool(info)
+    if stored_layers(checkpoint) != config.layers:
+        update["backbone"] = _stored_backbone(config, checkpoint, takes_backbone)
+    pool = stored_stage1_pool(checkpoint)
     if pool is not None:
         if config.res2net_stage1_pool not in (None, pool):
             raise BadValueError(
-                f"res2net_stage1_pool is {str(config.res2net_stage1_pool).lower()} and '{checkpoint}' is of a network "
-                f"with {str(pool).lower()}: leave the key out"
+                f"res2net_stage1_pool is {str(config.res2net_stage1_pool).lower()} and '{checkpoint.path}' is of a "
+                f"network with {str(pool).lower()}: leave the key out"
             )
         update["res2net_stage1_pool"] = pool
     return config.model_copy(update=update)
 
 
-def _stored_backbone(config: FasterRcnnConfig, info: CheckpointInfo, takes_backbone: bool) -> str:
+def _stored_backbone(config: FasterRcnnConfig, checkpoint: Checkpoint, takes_backbone: bool) -> str:
     """Returns the backbone of a checkpoint whose depth is not the configured one, or refuses it."""
-    layers = stored_layers(info)
+    layers = stored_layers(checkpoint)
     backbone = next((name for name, each in BACKBONES.items() if each == layers), None)
     is_asked_for = config.res2net_layers is not None or config.origin("backbone").where == COMMAND_LINE
     if backbone is not None and takes_backbone and not is_asked_for:
-        logger.info("%s, as in '%s', instead of %s", backbone, info.path, config.backbone)
+        logger.info("%s, as in '%s', instead of %s", backbone, checkpoint.path, config.backbone)
         return backbone
     wanted = config.backbone if config.res2net_layers is None else f"res2net_layers {list(config.layers)}"
     way_out = f"--backbone={backbone}" if backbone else "the --config_path that it was trained with"
     raise BadValueError(
-        f"'{info.path}' is of {backbone or 'a Res2Net'} with {list(layers)} blocks in its stages, the configuration "
-        f"has {wanted}: give {way_out}, or another checkpoint"
+        f"'{checkpoint.path}' is of {backbone or 'a Res2Net'} with {list(layers)} blocks in its stages, the "
+        f"configuration has {wanted}: give {way_out}, or another checkpoint"
     )
 
 
@@ -234,60 +234,29 @@ def build_train_step(
         rcnn_loss,
         workers=workers,
     )
-    optimizer = build_optimizer(
-        config.optimizer,
-        [(parameter.name, parameter) for parameter in network.trainable_params()],
-        momentum=config.momentum,
-        weight_decay=config.weight_decay,
-        no_decay_norm_bias=config.no_decay_norm_bias,
-    )
-    return TrainStep(
-        with_loss,
-        optimizer,
-        loss_scaler=LossScaler(config.loss_scale, config.loss_scale_mode == "dynamic"),
-        clip_norm=config.clip_norm,
-        accumulate_steps=config.accumulate_steps,
-        ema_decay=config.ema_decay,
-        workers=workers,
-        gradient_fusion_mb=config.gradient_fusion_mb,
-    )
+    return build_step(config, with_loss, TrainingSample.COLUMNS, workers)
 
 
-def load_pretrained(config: FasterRcnnConfig, network: FasterRcnnRes2net) -> None:
-    """Loads `pre_trained`, a detector or a converted backbone, without the class outputs if `filter_weight` says so."""
+def load_pretrained(config: FasterRcnnConfig, network: FasterRcnnRes2net, checkpoint: Checkpoint) -> None:
+    """Loads a detector or a converted backbone, without the class outputs if `filter_weight` says so."""
     class_outputs = ("rcnn.classify", "rcnn.regress") if config.filter_weight else ()
-    load_weights(
-        network,
-        Path(config.pre_trained),
-        suite=SUITE,
-        allow_missing=(*config.allow_missing, *class_outputs),
-        allow_mismatch=(*config.allow_mismatch, *class_outputs),
+    allowed = Allowed(
+        missing=(*config.allow_missing, *class_outputs),
+        misshaped=(*config.allow_mismatch, *class_outputs),
         parts={"backbone": ("neck.", "rpn.", "rcnn.")},
     )
-
-
-def earlier_checkpoint(config: FasterRcnnConfig) -> Path | None:
-    """Returns the checkpoint whose optimizer goes on where `pre_trained_epoch_size` says that epochs are done."""
-    if not config.pre_trained_epoch_size or config.filter_weight:
-        return None
-    return Path(config.pre_trained)
+    load_weights(network, checkpoint, allowed)
 
 
 def build_schedule(config: FasterRcnnConfig, steps_per_epoch: int, images_per_step: int) -> np.ndarray:
     """Computes the learning rate of every step, float64[epoch_size * steps_per_epoch]."""
     lr, epochs = effective_lr(config, images_per_step), config.epoch_size
-    warmup = (config.warmup_step, config.warmup_ratio)
+    total, warm_up = epochs * steps_per_epoch, WarmUp(config.warmup_step, config.warmup_ratio)
     if config.lr_schedule == "long_cosine":
-        return long_cosine_schedule(lr, epochs, steps_per_epoch, *warmup)
+        return long_cosine_schedule(lr, epochs, steps_per_epoch, warm_up)
     if config.lr_schedule == "cosine":
-        return cosine_schedule(lr, epochs * steps_per_epoch, *warmup, lr * config.lr_end_rate)
-    milestones = tuple(epoch * steps_per_epoch for epoch in config.lr_steps)
-    return step_schedule(lr, epochs * steps_per_epoch, *warmup, milestones, config.lr_decay)
-
-
-def effective_lr(config: FasterRcnnConfig, images_per_step: int) -> float:
-    """Returns the highest learning rate, scaled to the images in a step of all workers where `lr_base_batch` is set."""
-    return config.lr if config.lr_base_batch is None else config.lr * images_per_step / config.lr_base_batch
+        return cosine_schedule(lr, total, warm_up, lr_end=lr * config.lr_end_rate)
+    return step_schedule(lr, total, warm_up, [epoch * steps_per_epoch for epoch in config.lr_steps], config.lr_decay)
 
 
 def input_settings(config: FasterRcnnConfig) -> InputSettings:
@@ -297,7 +266,7 @@ def input_settings(config: FasterRcnnConfig) -> InputSettings:
     )
 
 
-def build_training_source(config: FasterRcnnConfig, split: Split, workers: Workers = ALONE) -> TrainingSource:
+def build_training_source(config: FasterRcnnConfig, split: Split, workers: Workers = ALONE) -> MindRecordSource:
     """Builds the batches of a worker of a run."""
     augmentation = AugmentSettings(
         flip_ratio=config.flip_ratio,
@@ -318,15 +287,8 @@ def build_training_source(config: FasterRcnnConfig, split: Split, workers: Worke
         seed=config.seed,
     )
     rows = split.training_rows(config.keep_empty_images)
-    epochs = ShardedEpochs(
-        num_images=len(rows),
-        batch_size=config.batch_size,
-        seed=config.seed,
-        accumulate_steps=config.accumulate_steps,
-        workers=workers,
-        drop_remainder=config.drop_remainder,
-    )
-    return TrainingSource(
+    epochs = shard_epochs(config, len(rows), workers)
+    return MindRecordSource(
         records=split.records,
         rows=rows,
         epochs=epochs,
@@ -367,35 +329,38 @@ def build_picture_detector(config: FasterRcnnConfig, network: FasterRcnnRes2net,
     )
 
 
-def load_detector(config: FasterRcnnConfig, checkpoint: Path) -> tuple[FasterRcnnRes2net, ClassTable]:
+def load_detector(config: FasterRcnnConfig, checkpoint: Path) -> tuple[FasterRcnnConfig, FasterRcnnRes2net, ClassTable]:
     """Builds the detector of a checkpoint, which says what network and classes it is of, and loads its weights.
+
+    Returns:
+        The configuration of its network, the detector and its classes.
 
     Raises:
         MissingPathError: there is no such file.
         BadValueError: it is no checkpoint of this network, or `num_classes`, `coco_classes` or `backbone` contradicts
             it.
     """
-    config = with_stored_network(config, checkpoint)
-    info = read_checkpoint_info(checkpoint, SUITE)
-    count = info.length("rcnn.classify.bias") - 1
+    stored = load_checkpoint(checkpoint, SUITE)
+    config = with_stored_network(config, stored)
+    count = stored.length("rcnn.classify.bias") - 1
     classes = resolve_classes(
         count,
         checkpoint,
-        stored_names=info.class_names,
-        stored_ids=info.category_ids,
+        stored_names=stored.class_names,
+        stored_ids=stored.category_ids,
         configured_names=config.coco_classes,
     )
     network = build_network(config, match_num_classes(config.num_classes, classes.names, str(checkpoint)))
-    load_weights(network, checkpoint, suite=SUITE)
-    return network, classes
+    load_weights(network, stored)
+    return config, network, classes
 
 
 def build_export(config: FasterRcnnConfig, network: FasterRcnnRes2net, num_classes: int) -> FasterRcnnInference:
     """Builds the detector of MindSpore's own operators, the only ones a file can hold, with `network`'s weights.
 
     Args:
-        config: the configuration as `with_stored_network` returns it.
-        network: from `load_detector`.
+        config: from `load_detector`.
+        network: likewise.
         num_classes: of it.
     """
     with stock_operators():

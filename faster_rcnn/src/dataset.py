@@ -12,15 +12,15 @@ import numpy as np
 from utils.detection.augment import (
     expand,
     flip_horizontal,
-    jitter_colours,
     pad_boxes,
     random_window,
     scaled_size,
     stretch,
 )
 from utils.detection.data.mindrecord import unpack_annotation
-from utils.detection.inputs import InputSettings, to_input
+from utils.detection.inputs import InputSettings
 from utils.images import decode_ordinary
+from utils.pixels import jitter_colours, to_input
 from utils.randomness import generator
 
 from .FasterRcnn.bbox_assign_sample import EMPTY, RpnRule, assign_and_sample
@@ -164,7 +164,7 @@ class TrainingSample:
         )
         priority = self._draws(number, _SAMPLE_ROIS).random(self.num_priorities, np.float32)
         return (
-            to_input(image, self.inputs),
+            to_input(image, self.inputs.size, self.inputs.mean, self.inputs.std),
             np.array(image.shape[:2], np.float32),
             targets.boxes,
             targets.labels,

@@ -28,10 +28,9 @@ def evaluate(config: FasterRcnnConfig) -> None:
         checkpoint = require(config, "checkpoint_path", "file")
         make_writable_folder(folder)
         set_up_device(config.device_target, config.device_id, seed=config.seed)
-        config = build.with_stored_network(config, checkpoint)
         split = build.open_configured_split(config, is_training=False)
         build.num_classes(config, split)
-        network, classes = build.load_detector(config, checkpoint)
+        config, network, classes = build.load_detector(config, checkpoint)
         check_same_classes(
             classes, split.records.class_names, checkpoint=checkpoint, annotations=split.records.files[0]
         )

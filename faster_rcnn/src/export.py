@@ -42,8 +42,7 @@ def export(config: FasterRcnnConfig) -> None:
         make_writable_folder(path.parent, "--file_name")
         device = set_up_device(config.device_target, config.device_id, seed=config.seed)
         file_format = choose_format(config.file_format, device.target)
-        config = build.with_stored_network(config, checkpoint)
-        network, classes = build.load_detector(config, checkpoint)
+        config, network, classes = build.load_detector(config, checkpoint)
         if config.roi_sampling_ratio == 0:
             logger.info(
                 "regions are pooled with %d x %d samples in a cell, since MindSpore's operator cannot take as "

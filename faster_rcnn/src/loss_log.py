@@ -5,7 +5,7 @@ from pathlib import Path
 
 from utils.model_utils.errors import BadStateError
 from utils.model_utils.files import make_writable_folder
-from utils.training.record.events import EpochRecord, StepRecord
+from utils.training.record.records import EpochRecord, StepRecord
 
 LOSS_ORDER = (
     "rpn_loss",

@@ -5,32 +5,32 @@ import re
 import yaml
 
 from utils.model_utils.errors import BadValueError
-from utils.training.checkpoints.checkpoint_info import CheckpointInfo
+from utils.training.checkpoints.checkpoint import Checkpoint
 
 _BLOCK = re.compile(r"backbone\.stages\.(\d+)\.(\d+)\.")
 _NUM_STAGES = 4
 
 
-def stored_layers(info: CheckpointInfo) -> tuple[int, int, int, int]:
+def stored_layers(checkpoint: Checkpoint) -> tuple[int, int, int, int]:
     """Returns the blocks of the four Res2Net stages, counted from the names of the weights.
 
     Raises:
         BadValueError: there is no backbone of this suite in the file.
     """
-    found = {match.groups() for name in info.shapes if (match := _BLOCK.match(name))}
+    found = {match.groups() for name in checkpoint.arrays if (match := _BLOCK.match(name))}
     counts = tuple(len({block for each, block in found if int(each) == stage}) for stage in range(_NUM_STAGES))
     if not all(counts):
         raise BadValueError(
-            f"'{info.path}' has no weights of a Res2Net of this suite (backbone.stages. ...): choose another file, or "
-            f"make a checkpoint of it with: python convert_checkpoint.py --ckpt_file={info.path}"
+            f"'{checkpoint.path}' has no weights of a Res2Net of this suite (backbone.stages. ...): choose another "
+            f"file, or make a checkpoint of it with: python convert_checkpoint.py --ckpt_file={checkpoint.path}"
         )
     return counts
 
 
-def stored_stage1_pool(info: CheckpointInfo) -> bool | None:
+def stored_stage1_pool(checkpoint: Checkpoint) -> bool | None:
     """Returns `res2net_stage1_pool` of the configuration that a checkpoint holds; None where it does not say."""
     try:
-        values = yaml.safe_load(info.config_text)
+        values = yaml.safe_load(checkpoint.config_text)
     except yaml.YAMLError:
         return None
     value = values.get("res2net_stage1_pool") if isinstance(values, dict) else None

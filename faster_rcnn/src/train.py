@@ -5,15 +5,14 @@ from pathlib import Path
 
 from utils.detection.data.splits import Split
 from utils.detection.data.training_warnings import warn_of_cut_boxes, warn_of_random_weights
-from utils.detection.results.evaluation import InTrainingEvaluation
 from utils.model_utils.config.loading import dump_config
 from utils.model_utils.device_adapter import resolve_amp_level
 from utils.model_utils.workers import Workers
-from utils.training.assembly import build_trainer, log_plan
-from utils.training.checkpoints.checkpoint import CheckpointFolder
+from utils.training.assembly import identify_run, keep_checkpoints, log_plan, plan_evaluation, plan_training
+from utils.training.beginning import find_beginning
+from utils.training.checkpoints.checkpoint import Checkpoint
 from utils.training.loop import Trainer
-from utils.training.record.events import TrainResult
-from utils.training.resume import find_state
+from utils.training.record.records import TrainResult
 from utils.training.run import Run, open_run
 
 from . import build
@@ -35,78 +34,62 @@ def train(config: FasterRcnnConfig) -> TrainResult:
         UserError: a path, the data, a checkpoint or the run folder cannot be used, or the loss is not finite.
     """
     with open_run(config, str(Path(config.save_checkpoint_path, CHECKPOINT_FOLDER))) as run:
-        checkpoints = CheckpointFolder(
-            run.folder.checkpoints_path,
-            pattern=CHECKPOINT_PATTERN,
-            best_name=BEST_CHECKPOINT,
-            keep_last=config.keep_checkpoint_max,
-        )
-        continued = find_state(config.resume, checkpoints, run.workers)
-        config = _with_earlier_network(config, continued[0] if continued else None, run.workers)
-        run.folder.write_config(dump_config(config))
-        lines = LossLog(run.folder.path / f"loss_{run.workers.rank}.log", continues=continued is not None)
-        return _build_trainer(config, run, checkpoints, lines, begins_anew=continued is None).fit()
+        return _build_trainer(config, run).fit()
 
 
-def _with_earlier_network(config: FasterRcnnConfig, continued: Path | None, workers: Workers) -> FasterRcnnConfig:
-    """Returns the configuration of the network whose weights the run begins with; worker 0 reads their file."""
-    earlier = continued or (Path(config.pre_trained) if config.pre_trained else None)
-    if earlier is None:
-        return config
-    if workers.is_main:
-        config = build.with_stored_network(config, earlier, takes_backbone=False)
-    return config.model_copy(update={"res2net_stage1_pool": workers.broadcast(config.res2net_stage1_pool)})
-
-
-def _build_trainer(
-    config: FasterRcnnConfig,
-    run: Run,
-    checkpoints: CheckpointFolder,
-    lines: LossLog,
-    *,
-    begins_anew: bool,
-) -> Trainer:
+def _build_trainer(config: FasterRcnnConfig, run: Run) -> Trainer:
+    workers = run.workers
+    checkpoints = keep_checkpoints(config, run, CHECKPOINT_PATTERN, BEST_CHECKPOINT)
+    beginning = find_beginning(config, checkpoints, build.SUITE, workers, takes_optimizer=not config.filter_weight)
+    config = _with_earlier_network(config, beginning.checkpoint, workers)
+    run.folder.write_config(dump_config(config))
+    is_continued = beginning.continued is not None
+    lines = LossLog(run.folder.path / f"loss_{workers.rank}.log", continues=is_continued)
     split = build.open_configured_split(config, is_training=True)
     num_classes = build.num_classes(config, split)
-    source = build.build_training_source(config, split, run.workers)
+    source = build.build_training_source(config, split, workers)
     network = build.build_network(config, num_classes)
-    if begins_anew and run.workers.is_main:  # the others get the weights of worker 0
-        _load_first_weights(config, network)
+    if workers.is_main and not is_continued:  # the others get the weights of worker 0
+        _load_first_weights(config, network, beginning.pretrained)
     amp_level = resolve_amp_level(config.amp_level, run.device.target)
-    step = build.build_train_step(config, network, num_classes, amp_level, run.workers)
+    step = build.build_train_step(config, network, num_classes, amp_level, workers)
     _log_plan(config, split, source.images_per_step, source.steps_per_epoch)
     evaluate = None
     if config.run_eval:
         evaluation_split = build.open_configured_split(config, is_training=False)
-        evaluate = InTrainingEvaluation(build.build_evaluator(config, network, evaluation_split, run.workers))
-    return build_trainer(
-        config,
-        run,
-        step=step,
-        source=source,
-        checkpoints=checkpoints,
-        earlier=build.earlier_checkpoint(config),
-        learning_rates=build.build_schedule(config, source.steps_per_epoch, source.images_per_step),
-        suite=build.SUITE,
-        class_names=split.records.class_names,
-        category_ids=split.records.category_ids,
-        lines=lines,
-        evaluate=evaluate,
-        best_metric="mAP",
+        evaluate = build.build_evaluator(config, network, evaluation_split, workers).metrics
+    return Trainer(
+        step,
+        source,
+        plan=plan_training(config, build.build_schedule(config, source.steps_per_epoch, source.images_per_step)),
+        output=run.output(checkpoints, lines),
+        identity=identify_run(config, build.SUITE, split.records.class_names, split.records.category_ids),
+        evaluation=plan_evaluation(config, evaluate, "mAP"),
+        beginning=beginning,
     )
 
 
-def _load_first_weights(config: FasterRcnnConfig, network: FasterRcnnRes2net) -> None:
+def _with_earlier_network(
+    config: FasterRcnnConfig, checkpoint: Checkpoint | None, workers: Workers
+) -> FasterRcnnConfig:
+    """Returns the configuration of the network whose weights the run begins with; worker 0 alone has them."""
+    if checkpoint is not None and workers.is_main:
+        config = build.with_stored_network(config, checkpoint, takes_backbone=False)
+    pool = workers.broadcast(config.res2net_stage1_pool)
+    return config if pool == config.res2net_stage1_pool else config.model_copy(update={"res2net_stage1_pool": pool})
+
+
+def _load_first_weights(config: FasterRcnnConfig, network: FasterRcnnRes2net, pretrained: Checkpoint | None) -> None:
     """Loads `pre_trained`; without it says which keys are meant for pretrained weights."""
-    if config.pre_trained:
-        build.load_pretrained(config, network)
+    if pretrained is not None:
+        build.load_pretrained(config, network, pretrained)
     else:
         warn_of_random_weights(config.frozen_stages, config.norm_statistics == "frozen")
 
 
 def _log_plan(config: FasterRcnnConfig, split: Split, images_per_step: int, steps_per_epoch: int) -> None:
     records = split.records
-    log_plan(records.num_images, records.class_names, build.effective_lr(config, images_per_step), images_per_step)
+    log_plan(config, records.num_images, records.class_names, images_per_step)
     warn_of_cut_boxes(records, config.num_gts)
     num_steps = config.epoch_size * steps_per_epoch
     if config.warmup_step >= num_steps > 0:

@@ -6,11 +6,9 @@ from pathlib import Path
 
 from utils.model_utils.config.base import COMMAND_LINE
 from utils.model_utils.errors import BadValueError
-from utils.training.checkpoints.checkpoint_file import STATE_NAME, read_checkpoint_file
-from utils.training.checkpoints.checkpoint_info import read_checkpoint_info
+from utils.training.checkpoints.checkpoint import load_checkpoint
 from utils.training.checkpoints.foreign_weights import ForeignWeights, read_foreign_weights, refuse_not_finite
 from utils.training.checkpoints.weight_conversion import Source
-from utils.training.step.graphs import EMA_PREFIX
 
 from .config import FasterRcnnConfig
 from .stored_network import stored_stage1_pool
@@ -22,7 +20,6 @@ UNCHANGED_ORDER = (
     "order: classes (background last), (dx, dy, dw, dh) within a class, anchors of a cell and the channels, rows and "
     "columns of a pooled RoI are MMDetection's here too: nothing is permuted"
 )
-_EMA = f"{EMA_PREFIX}."
 _MINDSPORE_START = b"\n"  # a .ckpt is a list of protobuf's field 1
 _SAFETENSORS_MARK = slice(8, 9)  # "{" after the length of its header
 
@@ -68,11 +65,10 @@ def read_weights(path: Path, suite: str) -> tuple[ForeignWeights, bool | None]:
     start = _first_bytes(path)
     if not start.startswith(_MINDSPORE_START) or start[_SAFETENSORS_MARK] == b"{":
         return read_foreign_weights(path), None
-    stored_pool = stored_stage1_pool(read_checkpoint_info(path, suite))
-    arrays = {name: array for name, array in read_checkpoint_file(path).items() if name != STATE_NAME}
-    averages = {name.removeprefix(_EMA): array for name, array in arrays.items() if name.startswith(_EMA)}
-    refuse_not_finite(path, averages or arrays)
-    return ForeignWeights(path, averages or arrays), stored_pool
+    checkpoint = load_checkpoint(path, suite)
+    arrays = checkpoint.averages or checkpoint.arrays
+    refuse_not_finite(path, arrays)
+    return ForeignWeights(path, arrays), stored_stage1_pool(checkpoint)
 
 
 def _first_bytes(path: Path) -> bytes:

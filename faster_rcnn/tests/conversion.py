@@ -125,8 +125,7 @@ def noise(count=2):
 
 def loaded(checkpoint, *arguments):
     """The configuration that fits a whole converted checkpoint, and the detector with its weights."""
-    config = build.with_stored_network(load([*arguments, "--num_classes=null"]), checkpoint)
-    network, _ = build.load_detector(config, checkpoint)
+    config, network, _ = build.load_detector(load([*arguments, "--num_classes=null"]), checkpoint)
     return config, network.set_train(False)
 
 

@@ -14,7 +14,7 @@ from faster_rcnn.tests import conversion  # noqa: E402
 from faster_rcnn.tests.conversion import TINY, converted, in_mindspore_names, in_timm_names  # noqa: E402
 from utils.detection.data.coco_names import COCO_CLASSES  # noqa: E402
 from utils.model_utils.errors import UserError  # noqa: E402
-from utils.training.checkpoints.checkpoint import find_training_state  # noqa: E402
+from utils.training.checkpoints.checkpoint import load_checkpoint  # noqa: E402
 from utils.training.checkpoints.checkpoint_file import write_checkpoint_file  # noqa: E402
 
 pytestmark = pytest.mark.end_to_end
@@ -33,7 +33,7 @@ def detector():
 def converted_here(folder, *arguments):
     """Converts in this process; returns the training state that was written."""
     path = convert(load([f"--ckpt_file={folder}", f"--run_dir={folder.parent / 'out'}", *TINY, *arguments]))
-    return find_training_state(path)
+    return load_checkpoint(path)
 
 
 def stored(state, key):
@@ -60,10 +60,10 @@ def test_a_whole_detector_with_the_command(detector, tmp_path):
     assert "classes: 3" in report
     assert "--num_classes=3 --checkpoint_path=" in report
     assert "nothing is permuted" in report
-    state = find_training_state(output)
+    state = load_checkpoint(output)
     assert (state.part, state.suite) == ("", "faster_rcnn")
     assert [stored(state, key) for key in ("num_classes", "res2net_stage1_pool")] == ["3", "false"]
-    assert state.class_names == []
+    assert state.class_names == ()
 
 
 @pytest.fixture(scope="module")

@@ -16,14 +16,14 @@ def test_the_full_detector(tmp_path):
     from faster_rcnn.tests import conversion
     from faster_rcnn.tests.torch_reference import ReferenceNetwork, randomise
     from utils.detection.data.coco_names import COCO_CLASSES
-    from utils.training.checkpoints.checkpoint_info import read_checkpoint_info
+    from utils.training.checkpoints.checkpoint import load_checkpoint
 
     ms.set_context(mode=ms.GRAPH_MODE)
     reference = randomise(ReferenceNetwork()).eval()
     torch.save(reference.state_dict(), tmp_path / "weights.pth")
     output = convert(load([f"--ckpt_file={tmp_path / 'weights.pth'}", f"--run_dir={tmp_path}", *SIZE]))
     (tmp_path / "weights.pth").unlink()
-    assert read_checkpoint_info(output, "faster_rcnn").class_names == COCO_CLASSES
+    assert load_checkpoint(output, "faster_rcnn").class_names == COCO_CLASSES
     config, network = conversion.loaded(output, *SIZE)
     assert sum(item.size for item in network.get_parameters() if "moving" not in item.name) == 41_914_376
     images = torch.randn(1, 3, 128, 160, generator=torch.Generator().manual_seed(0)).numpy()

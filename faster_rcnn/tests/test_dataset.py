@@ -9,7 +9,7 @@ from faster_rcnn.src.FasterRcnn.anchor_generator import make_anchors
 from faster_rcnn.src.FasterRcnn.bbox_assign_sample import RpnRule
 from utils.detection.boxes import pairwise_ioa, pairwise_iou
 from utils.detection.data.splits import Split, open_split, split_paths
-from utils.detection.data.training_source import TrainingSource
+from utils.detection.data.training_source import MindRecordSource
 from utils.detection.inputs import InputSettings
 from utils.images import encode_png
 from utils.sharding import ShardedEpochs
@@ -283,10 +283,10 @@ def split(tiny_coco, tmp_path) -> Split:
     return open_split(paths, None, num_shards=2)
 
 
-def source_of(split, workers=1, multiprocessing=False, seed=1, keep_empty=True) -> TrainingSource:
+def source_of(split, workers=1, multiprocessing=False, seed=1, keep_empty=True) -> MindRecordSource:
     sample = sample_of(LIVELY, seed=seed)
     rows = split.training_rows(keep_empty)
-    return TrainingSource(split.records, rows, ShardedEpochs(len(rows), 2, seed), sample, workers, multiprocessing)
+    return MindRecordSource(ShardedEpochs(len(rows), 2, seed), split.records, rows, sample, workers, multiprocessing)
 
 
 def is_same(batches, others) -> bool:

@@ -4,15 +4,17 @@ import math
 
 import numpy as np
 
-from faster_rcnn.src.lr_schedule import cosine_schedule, long_cosine_schedule, step_schedule
+from faster_rcnn.src.lr_schedule import long_cosine_schedule
+from utils.training.schedules import WarmUp
 
 
 def test_the_run_of_the_page_has_the_rates_of_the_public_suite():
-    """12 epochs of 7393 steps, lr 0.04: warm-up from 0.04 * 0.0625 = 0.0025 in steps of 0.0375 / 500 = 0.000075; then
+    """12 epochs of 7393 steps, lr 0.04.
 
+    The warm-up goes from 0.04 * 0.0625 = 0.0025 in steps of 0.0375 / 500 = 0.000075; then the rate is
     0.02 * (1 + cos(pi * (i - 500) / 96109)), where 96109 = 13 * 7393.
     """
-    rates = long_cosine_schedule(0.04, 12, 7393, 500, 0.0625)
+    rates = long_cosine_schedule(0.04, 12, 7393, WarmUp(500, 0.0625))
     assert len(rates) == 88716
     np.testing.assert_allclose(rates[[0, 1, 100, 499, 500]], [0.0025, 0.002575, 0.01, 0.039925, 0.04])
     # half way down after 96109 / 2 = 48054.5 steps: between step 48554 and the next
@@ -23,24 +25,5 @@ def test_the_run_of_the_page_has_the_rates_of_the_public_suite():
     assert round(rates[-1], 5) == 0.00066
 
 
-def test_cosine_ends_with_the_run():
-    """Warm-up 0.1, 0.325, 0.55, 0.775 of lr; half way down after 4 of 8 steps; the end is approached."""
-    rates = cosine_schedule(1.0, 12, 4, 0.1, 0.0)
-    np.testing.assert_allclose(rates[:4], [0.1, 0.325, 0.55, 0.775])
-    np.testing.assert_allclose([rates[4], rates[8]], [1.0, 0.5])
-    np.testing.assert_allclose(rates[11], 0.5 * (1 + math.cos(math.pi * 7 / 8)))
-    np.testing.assert_allclose(cosine_schedule(1.0, 5, 0, 1.0, 0.2)[0], 1.0)
-
-
-def test_steps_by_hand():
-    rates = step_schedule(1.0, 6, 2, 0.5, (3, 5), 0.1)
-    np.testing.assert_allclose(rates, [0.5, 0.75, 1.0, 0.1, 0.1, 0.01])
-
-
 def test_a_run_shorter_than_its_warm_up_never_reaches_lr():
-    for rates in (
-        long_cosine_schedule(1.0, 1, 5, 10, 0.0),
-        cosine_schedule(1.0, 5, 10, 0.0, 0.0),
-        step_schedule(1.0, 5, 10, 0.0, (3,), 0.1),
-    ):
-        np.testing.assert_allclose(rates, [0.0, 0.1, 0.2, 0.3, 0.4])
+    np.testing.assert_allclose(long_cosine_schedule(1.0, 1, 5, WarmUp(10, 0.0)), [0.0, 0.1, 0.2, 0.3, 0.4])

@@ -23,6 +23,7 @@ from faster_rcnn.tests.conversion import (  # noqa: E402
     relative,
 )
 from faster_rcnn.tests.torch_reference import Backbone, randomise  # noqa: E402
+from utils.training.checkpoints.checkpoint import load_checkpoint  # noqa: E402
 
 pytestmark = pytest.mark.end_to_end
 
@@ -93,10 +94,11 @@ def test_a_backbone_of_timm_gives_its_features(tmp_path):
     torch.save(conversion.in_timm_names(reference), tmp_path / "weights.pth")
     output = convert(load([f"--ckpt_file={tmp_path / 'weights.pth'}", f"--run_dir={tmp_path}", *TINY]))
     config = load([*TINY, f"--pre_trained={output}"])
-    config = build.with_stored_network(config, output)
+    checkpoint = load_checkpoint(output)
+    config = build.with_stored_network(config, checkpoint)
     assert config.res2net_stage1_pool is True
     network = build.build_network(config, 2)
-    build.load_pretrained(config, network)
+    build.load_pretrained(config, network, checkpoint)
     with torch.no_grad():
         expected = reference(torch.tensor(noise(1)))
     for value, wanted in zip(network.backbone.set_train(False)(ms.Tensor(noise(1))), expected, strict=True):

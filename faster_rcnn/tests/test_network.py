@@ -13,7 +13,7 @@ from faster_rcnn.src.FasterRcnn.layers import NormSettings, PaddedPool
 from faster_rcnn.src.FasterRcnn.rcnn import Rcnn
 from faster_rcnn.src.FasterRcnn.res2net import RES2NET_LAYERS, Res2Net
 from faster_rcnn.src.FasterRcnn.rpn import Rpn
-from utils.cpu_kernels.operators import stock_operators
+from utils.cpu_kernels.choice import stock_operators
 from utils.model_utils.errors import BadValueError
 
 STRIDES = (4, 8, 16, 32, 64)

@@ -46,11 +46,12 @@ def test_a_backbone_by_key_keeps_its_weights_and_says_how_stage_1_pools(config, 
     stored = "res2net_stage1_pool: true\n"
     path = _write(config, tmp_path / "backbone.ckpt", part="backbone", config_text=stored)
     config = load([*TINY, "--res2net_layers=[1,1,2,1]", f"--pre_trained={path}"])
-    config = build.with_stored_network(config, path, takes_backbone=False)
+    checkpoint = load_checkpoint(path)
+    config = build.with_stored_network(config, checkpoint, takes_backbone=False)
     assert config.res2net_stage1_pool is True
     network = build.build_network(config, 5)
-    build.load_pretrained(config, network)
-    arrays = load_checkpoint(path).arrays
+    build.load_pretrained(config, network, checkpoint)
+    arrays = checkpoint.arrays
     weights = {parameter.name: parameter.asnumpy() for parameter in network.get_parameters()}
     assert {name for name in weights if name.startswith("backbone.")} == set(arrays)
     for name, array in arrays.items():
@@ -60,23 +61,14 @@ def test_a_backbone_by_key_keeps_its_weights_and_says_how_stage_1_pools(config, 
 def test_a_detector_by_key_wants_its_classes_or_leaves_them_out(config, tmp_path):
     path = _write(config, tmp_path / "detector.ckpt", num_classes=2)
     arguments = [*TINY, "--res2net_layers=[1,1,2,1]", f"--pre_trained={path}"]
-    network = build.build_network(config, 5)
+    network, checkpoint = build.build_network(config, 5), load_checkpoint(path)
     with pytest.raises(BadValueError, match="was trained with another number of classes"):
-        build.load_pretrained(load(arguments), network)
+        build.load_pretrained(load(arguments), network, checkpoint)
     first = network.rcnn.classify.weight.asnumpy().copy()
-    build.load_pretrained(load([*arguments, "--filter_weight=true"]), network)
+    build.load_pretrained(load([*arguments, "--filter_weight=true"]), network, checkpoint)
     np.testing.assert_array_equal(network.rcnn.classify.weight.asnumpy(), first)
-    stored = load_checkpoint(path).arrays
-    np.testing.assert_array_equal(network.rcnn.shared[1].weight.asnumpy(), stored["rcnn.shared.1.weight"])
-
-
-def test_optimizer_state_of_a_detector_goes_on_where_epochs_are_behind_it(tmp_path):
-    path = tmp_path / "earlier.ckpt"
-    arguments = [*TINY, "--epoch_size=3", f"--pre_trained={path}"]
-    assert build.earlier_checkpoint(load([*arguments, "--pre_trained_epoch_size=1"])) == path
-    assert build.earlier_checkpoint(load(arguments)) is None
-    leaves_out = load([*arguments, "--pre_trained_epoch_size=1", "--filter_weight=true"])
-    assert build.earlier_checkpoint(leaves_out) is None
+    expected = checkpoint.arrays["rcnn.shared.1.weight"]
+    np.testing.assert_array_equal(network.rcnn.shared[1].weight.asnumpy(), expected)
 
 
 def test_a_detector_is_built_as_its_checkpoint_says(config, tmp_path):
@@ -88,10 +80,10 @@ def test_a_detector_is_built_as_its_checkpoint_says(config, tmp_path):
         category_ids=[4, 9, 2],
         config_text="res2net_stage1_pool: true\n",
     )
-    network, classes = build.load_detector(config, path)
+    stored, network, classes = build.load_detector(config, path)
     assert (classes.names, classes.category_ids) == (("a", "b", "c"), (4, 9, 2))
     assert network.rcnn.num_classes == 3
-    assert build.with_stored_network(config, path).res2net_stage1_pool is True
+    assert stored.res2net_stage1_pool is True
     opposite = load([*TINY, "--res2net_layers=[1,1,2,1]", "--res2net_stage1_pool=false"])
     with pytest.raises(BadValueError, match="res2net_stage1_pool is false and .* is of a network with true"):
         build.load_detector(opposite, path)
@@ -102,19 +94,20 @@ def test_a_detector_is_built_as_its_checkpoint_says(config, tmp_path):
 def test_another_depth_is_taken_from_the_checkpoint_or_refused(tmp_path):
     small = [item for item in TINY if "layers" not in item]
     path = _write(load([*small, "--res2net_layers=null", "--backbone=res2net_101"]), tmp_path / "deep.ckpt")
+    checkpoint = load_checkpoint(path)
     plain = load([*small, "--res2net_layers=null"])
     assert plain.backbone == "res2net_50"
-    assert build.with_stored_network(plain, path).layers == (3, 4, 23, 3)
+    assert build.with_stored_network(plain, checkpoint).layers == (3, 4, 23, 3)
     with pytest.raises(BadValueError, match=r"res2net_101 with \[3, 4, 23, 3\] blocks .* --backbone=res2net_101"):
-        build.with_stored_network(plain, path, takes_backbone=False)
+        build.with_stored_network(plain, checkpoint, takes_backbone=False)
     with pytest.raises(BadValueError, match="the configuration has res2net_50: give --backbone=res2net_101"):
-        build.with_stored_network(load([*small, "--res2net_layers=null", "--backbone=res2net_50"]), path)
+        build.with_stored_network(load([*small, "--res2net_layers=null", "--backbone=res2net_50"]), checkpoint)
     with pytest.raises(BadValueError, match=r"the configuration has res2net_layers \[2, 2, 2, 2\]"):
-        build.with_stored_network(load(small), path)
+        build.with_stored_network(load(small), checkpoint)
 
 
 def test_weights_of_no_network_of_this_suite_are_sent_to_the_converter(config, tmp_path):
     path = tmp_path / "imagenet.ckpt"
     save_checkpoint(path, TrainingState(arrays={"conv1_0.weight": np.zeros((2, 3, 3, 3), np.float32)}))
     with pytest.raises(BadValueError, match="python convert_checkpoint.py --ckpt_file="):
-        build.with_stored_network(config, path)
+        build.with_stored_network(config, load_checkpoint(path))

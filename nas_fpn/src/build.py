@@ -5,10 +5,10 @@ from pathlib import Path
 import mindspore as ms
 import numpy as np
 
-from utils.cpu_kernels.operators import stock_operators
+from utils.cpu_kernels.choice import stock_operators
 from utils.detection.data.class_names import ClassTable, resolve_classes
 from utils.detection.data.splits import Split, open_split, split_paths
-from utils.detection.data.training_source import TrainingSource
+from utils.detection.data.training_source import MindRecordSource
 from utils.detection.inputs import InputSettings
 from utils.detection.results.evaluation import Evaluator
 from utils.detection.results.picture_detector import PictureDetector
@@ -18,11 +18,11 @@ from utils.model_utils.config.schema import match_num_classes
 from utils.model_utils.device_adapter import clamp_workers
 from utils.model_utils.errors import BadValueError
 from utils.model_utils.workers import ALONE, Workers
-from utils.sharding import ShardedEpochs
-from utils.training.checkpoints.checkpoint import load_weights
-from utils.training.checkpoints.checkpoint_info import read_checkpoint_info
-from utils.training.step.optimizer import build_optimizer
-from utils.training.step.precision import LossScaler, apply_amp
+from utils.training.assembly import build_step, effective_lr, shard_epochs
+from utils.training.checkpoints.checkpoint import Checkpoint, load_checkpoint
+from utils.training.checkpoints.loading import Allowed, load_weights
+from utils.training.schedules import WarmUp, cosine_schedule, step_schedule
+from utils.training.step.precision import apply_amp
 from utils.training.step.train_step import TrainStep
 
 from .assignment import AssignmentRule
@@ -32,7 +32,7 @@ from .dataset import AugmentSettings, TrainingSample
 from .detect import NasFpnDetector
 from .layers import TRAINED, NormSettings
 from .loss import RetinaNetLoss
-from .lr_schedule import cosine_schedule, five_stage_schedule, step_schedule
+from .lr_schedule import five_stage_schedule
 from .nasfpn import NasFpn
 from .postprocess import SelectionRule
 from .resnet import ResNet
@@ -98,23 +98,7 @@ def build_train_step(
         workers=workers,
     )
     with_loss = RetinaNetTraining(apply_amp(network, amp_level), loss)
-    optimizer = build_optimizer(
-        config.optimizer,
-        [(parameter.name, parameter) for parameter in network.trainable_params()],
-        momentum=config.momentum,
-        weight_decay=config.weight_decay,
-        no_decay_norm_bias=config.no_decay_norm_bias,
-    )
-    return TrainStep(
-        with_loss,
-        optimizer,
-        loss_scaler=LossScaler(config.loss_scale, config.loss_scale_mode == "dynamic"),
-        clip_norm=config.clip_norm,
-        accumulate_steps=config.accumulate_steps,
-        ema_decay=config.ema_decay,
-        workers=workers,
-        gradient_fusion_mb=config.gradient_fusion_mb,
-    )
+    return build_step(config, with_loss, TrainingSample.COLUMNS, workers)
 
 
 def _check_statistics(config: NasFpnConfig) -> None:
@@ -126,24 +110,15 @@ def _check_statistics(config: NasFpnConfig) -> None:
         )
 
 
-def load_pretrained(config: NasFpnConfig, network: RetinaNetNasFpn) -> None:
-    """Loads `pre_trained`, a detector or a converted backbone, without the class outputs if `filter_weight` says so."""
+def load_pretrained(config: NasFpnConfig, network: RetinaNetNasFpn, checkpoint: Checkpoint) -> None:
+    """Loads a detector or a converted backbone, without the class outputs if `filter_weight` says so."""
     class_outputs = ("head.classify",) if config.filter_weight else ()
-    load_weights(
-        network,
-        Path(config.pre_trained),
-        suite=SUITE,
-        allow_missing=(*config.allow_missing, *class_outputs),
-        allow_mismatch=(*config.allow_mismatch, *class_outputs),
+    allowed = Allowed(
+        missing=(*config.allow_missing, *class_outputs),
+        misshaped=(*config.allow_mismatch, *class_outputs),
         parts={"backbone": ("neck.", "head.")},
     )
-
-
-def earlier_checkpoint(config: NasFpnConfig) -> Path | None:
-    """Returns the checkpoint whose optimizer goes on where `pre_trained_epoch_size` says that epochs are done."""
-    if not config.pre_trained_epoch_size or config.filter_weight:
-        return None
-    return Path(config.pre_trained)
+    load_weights(network, checkpoint, allowed)
 
 
 def build_schedule(config: NasFpnConfig, steps_per_epoch: int, images_per_step: int) -> np.ndarray:
@@ -154,15 +129,10 @@ def build_schedule(config: NasFpnConfig, steps_per_epoch: int, images_per_step: 
         return five_stage_schedule(
             lr, config.lr_init, config.lr_end_rate, config.epoch_size, config.warmup_epochs, steps_per_epoch
         )
+    warm_up = WarmUp(config.warmup_steps, config.warmup_ratio)
     if config.lr_schedule == "cosine":
-        return cosine_schedule(lr, total, config.warmup_steps, config.warmup_ratio, lr * config.lr_end_rate)
-    milestones = tuple(epoch * steps_per_epoch for epoch in config.lr_steps)
-    return step_schedule(lr, total, config.warmup_steps, config.warmup_ratio, milestones, config.lr_decay)
-
-
-def effective_lr(config: NasFpnConfig, images_per_step: int) -> float:
-    """Returns the highest learning rate, scaled to the images in a step of all workers where `lr_base_batch` is set."""
-    return config.lr if config.lr_base_batch is None else config.lr * images_per_step / config.lr_base_batch
+        return cosine_schedule(lr, total, warm_up, lr_end=lr * config.lr_end_rate)
+    return step_schedule(lr, total, warm_up, [epoch * steps_per_epoch for epoch in config.lr_steps], config.lr_decay)
 
 
 def input_settings(config: NasFpnConfig) -> InputSettings:
@@ -170,7 +140,7 @@ def input_settings(config: NasFpnConfig) -> InputSettings:
     return InputSettings(*config.img_shape, config.img_norm_mean, config.img_norm_std)
 
 
-def build_training_source(config: NasFpnConfig, split: Split, workers: Workers = ALONE) -> TrainingSource:
+def build_training_source(config: NasFpnConfig, split: Split, workers: Workers = ALONE) -> MindRecordSource:
     """Builds the batches that a worker of a run trains on."""
     rule = AssignmentRule(
         num_classes=len(split.records.class_names) + config.unused_class_outputs,
@@ -198,15 +168,8 @@ def build_training_source(config: NasFpnConfig, split: Split, workers: Workers =
         epoch=1,
     )
     rows = split.training_rows(config.keep_empty_images)
-    epochs = ShardedEpochs(
-        num_images=len(rows),
-        batch_size=config.batch_size,
-        seed=config.seed,
-        accumulate_steps=config.accumulate_steps,
-        workers=workers,
-        drop_remainder=config.drop_remainder,
-    )
-    return TrainingSource(
+    epochs = shard_epochs(config, len(rows), workers)
+    return MindRecordSource(
         records=split.records,
         rows=rows,
         epochs=epochs,
@@ -255,9 +218,9 @@ def load_detector(config: NasFpnConfig, checkpoint: Path) -> tuple[RetinaNetNasF
         MissingPathError: there is no such file.
         BadValueError: it is no checkpoint of this network, or `num_classes` or `coco_classes` contradicts it.
     """
-    info = read_checkpoint_info(checkpoint, SUITE)
-    anchors = info.length("head.regress.bias") // 4
-    count = info.length("head.classify.bias") // max(anchors, 1) - config.unused_class_outputs
+    stored = load_checkpoint(checkpoint, SUITE)
+    anchors = stored.length("head.regress.bias") // 4
+    count = stored.length("head.classify.bias") // max(anchors, 1) - config.unused_class_outputs
     if anchors != config.anchors_per_cell or count < 1:
         raise BadValueError(
             f"'{checkpoint}' has {anchors} anchors per cell and {count} classes beside unused ones, the configuration "
@@ -266,12 +229,12 @@ def load_detector(config: NasFpnConfig, checkpoint: Path) -> tuple[RetinaNetNasF
     classes = resolve_classes(
         count,
         checkpoint,
-        stored_names=info.class_names,
-        stored_ids=info.category_ids,
+        stored_names=stored.class_names,
+        stored_ids=stored.category_ids,
         configured_names=config.coco_classes,
     )
     network = build_network(config, match_num_classes(config.num_classes, classes.names, str(checkpoint)))
-    load_weights(network, checkpoint, suite=SUITE)
+    load_weights(network, stored)
     return network, classes
 
 

@@ -9,10 +9,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from utils.detection.augment import flip_horizontal, jitter_colours, pad_boxes, random_scale_and_crop
+from utils.detection.augment import flip_horizontal, pad_boxes, random_scale_and_crop
 from utils.detection.data.mindrecord import unpack_annotation
-from utils.detection.inputs import InputSettings, to_input
+from utils.detection.inputs import InputSettings
 from utils.images import decode_ordinary
+from utils.pixels import jitter_colours, to_input
 from utils.randomness import generator
 
 from .assignment import IGNORED, AssignmentRule, assign_anchors
@@ -92,7 +93,7 @@ class TrainingSample:
         epoch: from 1.
     """
 
-    COLUMNS: ClassVar[tuple[str, ...]] = ("image", "classes", "deltas")
+    COLUMNS: ClassVar[tuple[str, ...]] = ("images", "classes", "target_deltas")
 
     inputs: InputSettings
     augmentation: AugmentSettings
@@ -131,7 +132,7 @@ class TrainingSample:
         classes, deltas = assign_anchors(
             self.anchors, padded.boxes[used], padded.labels[used], padded.is_crowd[used], self.rule
         )
-        return to_input(image, self.inputs), classes, deltas
+        return to_input(image, self.inputs.size, self.inputs.mean, self.inputs.std), classes, deltas
 
     def without_targets(self, arrays: tuple[np.ndarray, ...], is_filler: np.ndarray) -> tuple[np.ndarray, ...]:
         """Lets every anchor of the images where `is_filler`, bool[N], be ignored; arrays as `__call__` makes them."""

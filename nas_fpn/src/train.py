@@ -4,13 +4,12 @@ import logging
 
 from utils.detection.data.splits import Split
 from utils.detection.data.training_warnings import warn_of_cut_boxes, warn_of_random_weights
-from utils.detection.results.evaluation import InTrainingEvaluation
 from utils.model_utils.device_adapter import resolve_amp_level
-from utils.training.assembly import build_trainer, log_plan
-from utils.training.checkpoints.checkpoint import CheckpointFolder
+from utils.training.assembly import identify_run, keep_checkpoints, log_plan, plan_evaluation, plan_training
+from utils.training.beginning import find_beginning
+from utils.training.checkpoints.checkpoint import Checkpoint
 from utils.training.loop import Trainer
-from utils.training.record.events import EpochRecord, StepRecord, TrainResult
-from utils.training.resume import AUTO
+from utils.training.record.records import EpochRecord, StepRecord, TrainResult
 from utils.training.run import Run, open_run
 
 from . import build
@@ -62,52 +61,42 @@ def train(config: NasFpnConfig) -> TrainResult:
 
 
 def _build_trainer(config: NasFpnConfig, run: Run) -> Trainer:
+    checkpoints = keep_checkpoints(config, run, CHECKPOINT_PATTERN, BEST_CHECKPOINT)
+    beginning = find_beginning(config, checkpoints, build.SUITE, run.workers, takes_optimizer=not config.filter_weight)
     split = build.open_configured_split(config, is_training=True)
     num_classes = build.num_classes(config, split)
     source = build.build_training_source(config, split, run.workers)
     network = build.build_network(config, num_classes)
-    checkpoints = CheckpointFolder(
-        run.folder.checkpoints_path,
-        pattern=CHECKPOINT_PATTERN,
-        best_name=BEST_CHECKPOINT,
-        keep_last=config.keep_checkpoint_max,
-    )
-    begins_anew = not config.resume or (config.resume == AUTO and not checkpoints.files())
-    if begins_anew and run.workers.is_main:  # the others get the weights of worker 0
-        _load_first_weights(config, network)
+    if beginning.continued is None and run.workers.is_main:  # the others get the weights of worker 0
+        _load_first_weights(config, network, beginning.pretrained)
     amp_level = resolve_amp_level(config.amp_level, run.device.target)
     step = build.build_train_step(config, network, num_classes, amp_level, run.workers)
     _log_plan(config, split, source.images_per_step)
     evaluate = None
     if config.run_eval:
         evaluation_split = build.open_configured_split(config, is_training=False)
-        evaluate = InTrainingEvaluation(build.build_evaluator(config, network, evaluation_split, run.workers))
-    return build_trainer(
-        config,
-        run,
-        step=step,
-        source=source,
-        checkpoints=checkpoints,
-        earlier=build.earlier_checkpoint(config),
-        learning_rates=build.build_schedule(config, source.steps_per_epoch, source.images_per_step),
-        suite=build.SUITE,
-        class_names=split.records.class_names,
-        category_ids=split.records.category_ids,
-        lines=LogLines(),
-        evaluate=evaluate,
-        best_metric="mAP",
+        evaluate = build.build_evaluator(config, network, evaluation_split, run.workers).metrics
+    rates = build.build_schedule(config, source.steps_per_epoch, source.images_per_step)
+    return Trainer(
+        step,
+        source,
+        plan=plan_training(config, rates),
+        output=run.output(checkpoints, LogLines()),
+        identity=identify_run(config, build.SUITE, split.records.class_names, split.records.category_ids),
+        evaluation=plan_evaluation(config, evaluate, "mAP"),
+        beginning=beginning,
     )
 
 
-def _load_first_weights(config: NasFpnConfig, network: RetinaNetNasFpn) -> None:
+def _load_first_weights(config: NasFpnConfig, network: RetinaNetNasFpn, pretrained: Checkpoint | None) -> None:
     """Loads `pre_trained`; without it says which keys are meant for pretrained weights."""
-    if config.pre_trained:
-        build.load_pretrained(config, network)
+    if pretrained is not None:
+        build.load_pretrained(config, network, pretrained)
     else:
         warn_of_random_weights(config.frozen_stages, config.norm_statistics == FROZEN)
 
 
 def _log_plan(config: NasFpnConfig, split: Split, images_per_step: int) -> None:
     records = split.records
-    log_plan(records.num_images, records.class_names, build.effective_lr(config, images_per_step), images_per_step)
+    log_plan(config, records.num_images, records.class_names, images_per_step)
     warn_of_cut_boxes(records, config.num_gts)

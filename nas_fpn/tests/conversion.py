@@ -13,7 +13,8 @@ from mindspore import nn
 from nas_fpn.src import build
 from nas_fpn.src.config import SUITE_DIR, load
 from nas_fpn.src.convert import convert
-from utils.training.checkpoints.checkpoint import load_weights
+from utils.training.checkpoints.checkpoint import load_checkpoint
+from utils.training.checkpoints.loading import load_weights
 
 TINY = (
     "--resnet_layers=[1,2,1,1]",
@@ -54,7 +55,7 @@ def converted(folder, state, *arguments, as_command=False):
 def loaded(checkpoint, *arguments):
     config = load(arguments)
     network = build.build_network(config, config.num_classes)
-    load_weights(network, checkpoint, suite=build.SUITE)
+    load_weights(network, load_checkpoint(checkpoint, build.SUITE))
     return config, network.set_train(False)
 
 

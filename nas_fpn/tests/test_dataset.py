@@ -7,7 +7,7 @@ from nas_fpn.src.assignment import AssignmentRule
 from nas_fpn.src.box_utils import make_anchors
 from nas_fpn.src.dataset import AugmentSettings, TrainingSample
 from utils.detection.data.splits import open_split, split_paths
-from utils.detection.data.training_source import TrainingSource
+from utils.detection.data.training_source import MindRecordSource
 from utils.detection.inputs import InputSettings
 from utils.sharding import ShardedEpochs
 
@@ -35,7 +35,7 @@ def _source(split, num_loaders=1, batch_size=2, keep_empty=True, seed=1):
     sample = TrainingSample(INPUTS, AUGMENT, make_anchors(128, 128), AssignmentRule(2), 16, seed, 1)
     rows = split.training_rows(keep_empty)
     epochs = ShardedEpochs(len(rows), batch_size, seed)
-    return TrainingSource(split.records, rows, epochs, sample, num_loaders, False)
+    return MindRecordSource(epochs, split.records, rows, sample, num_loaders, False)
 
 
 def _equal(first, second):

@@ -41,7 +41,6 @@ def start(here, script, *arguments, **variables):
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHON": sys.executable, "FOREGROUND": "1", **variables},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # ignored where pytest's own is
     )
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from nas_fpn.src import build
 from nas_fpn.src.config import load
-from nas_fpn.src.lr_schedule import cosine_schedule, five_stage_schedule, step_schedule
+from nas_fpn.src.lr_schedule import five_stage_schedule
 from nas_fpn.src.train import format_lr
 
 
@@ -22,19 +22,6 @@ def test_five_stages_of_a_short_run_are_cut_not_squeezed():
     rates = five_stage_schedule(0.1, 1e-6, 5e-3, 3, (2, 5, 23, 60, 160), 10)
     assert len(rates) == 30
     np.testing.assert_allclose(rates[20], 1e-5)
-
-
-def test_cosine_by_hand():
-    """Warm-up 0.1, 0.325, 0.55, 0.775 of lr; half way down after 4 of 8 steps; the end is approached."""
-    rates = cosine_schedule(1.0, 12, 4, 0.1, 0.0)
-    np.testing.assert_allclose(rates[:4], [0.1, 0.325, 0.55, 0.775])
-    np.testing.assert_allclose([rates[4], rates[8]], [1.0, 0.5])
-    np.testing.assert_allclose(rates[11], 0.5 * (1 + np.cos(np.pi * 7 / 8)))
-
-
-def test_steps_by_hand():
-    rates = step_schedule(1.0, 6, 2, 0.5, (3, 5), 0.1)
-    np.testing.assert_allclose(rates, [0.5, 0.75, 1.0, 0.1, 0.1, 0.01])
 
 
 def test_the_default_configuration_prints_the_lr_lines_of_the_page():

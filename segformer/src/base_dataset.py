@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from utils.detection.augment import normalize, photometric_distortion
+from utils.pixels import photometric_distortion, to_input
 
-CROP_TRIES = 10
+CROP_TRIES = 10  # MMSegmentation's
 _HUE_DEGREES = 36.0  # 18 steps of OpenCV's half circle of 180
 
 
@@ -101,16 +101,6 @@ def choose_crop(
             break
         window = _draw_window(margins, crop_size, draws)
     return window
-
-
-def to_input(image: np.ndarray, size: tuple[int, int], mean: tuple[float, ...], std: tuple[float, ...]) -> np.ndarray:
-    """Normalises uint8[h, w, 3] RGB to float32[3, *size]; zeros, which is the mean colour, below and on the right."""
-    height, width = image.shape[:2]
-    planes = np.empty((3, *size), np.float32)
-    planes[:, height:] = 0
-    planes[:, :height, width:] = 0
-    normalize(image, mean, std, out=planes[:, :height, :width])
-    return planes
 
 
 def pad_label(label: np.ndarray, size: tuple[int, int], ignore_label: int) -> np.ndarray:

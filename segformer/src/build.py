@@ -4,37 +4,40 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.cpu_kernels.operators import stock_operators
+from utils.cpu_kernels.choice import stock_operators
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
 from utils.exporting.export import ExportedModel, input_shape, share_weights
 from utils.exporting.onnx_operators import replace_for_onnx
 from utils.model_utils.device_adapter import clamp_workers
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.workers import ALONE, Workers
-from utils.sharding import ShardedEpochs
-from utils.training.checkpoints.checkpoint import load_weights
-from utils.training.checkpoints.checkpoint_info import read_checkpoint_info
+from utils.training.assembly import build_step, effective_lr, shard_epochs
+from utils.training.checkpoints.checkpoint import Checkpoint, load_checkpoint
+from utils.training.checkpoints.loading import Allowed, load_weights
+from utils.training.schedules import WarmUp, constant_schedule, cosine_schedule, poly_schedule
 from utils.training.step.precision import LossScaler, apply_amp
 from utils.training.step.train_step import TrainStep
 
 from .base_dataset import AugmentSettings
 from .config import SegformerConfig
-from .dataset import TrainingSource, open_pairs
+from .dataset import CityscapesSource, open_pairs
 from .evaluation import Evaluator
 from .inference import Predictor
 from .label_files import ImagePair
 from .labels import CITYSCAPES_CLASS_NAMES, CITYSCAPES_IDS, class_names, palette
 from .loss import SegmentationLoss
-from .lr_schedule import constant_schedule, cosine_schedule, poly_schedule
-from .mix_transformer import MIT_VARIANTS, MitVariant, MixTransformer, drop_path_rates
-from .optimizers import build_optimizer
+from .mix_transformer import MixTransformer, drop_path_rates
 from .result_files import Outputs
 from .segformer import Segformer, SegformerInference, SegformerTraining
 from .segformer_head import SegformerHead
+from .variants import MIT_VARIANTS, MitVariant
 
 SUITE = "segformer"
 OUTPUT_NAMES = ("logits",)  # of SegformerInference
 UNSCALED = "O0"  # float32 needs no loss scale
+HEAD = "head."  # beginning of the names of its parameters
+# The 3x3 convolution in a block, which tells it where a pixel is; the paper does not decay it.
+POSITION_CONVOLUTION = ".mlp.position."
 
 
 def network_size(config: SegformerConfig) -> MitVariant:
@@ -126,29 +129,21 @@ def build_train_step(
         drops_paths=config.drop_path_rate > 0,
         drops_channels=config.head_dropout > 0,
     )
-    optimizer = build_optimizer(
-        config.optimizer,
-        network,
-        weight_decay=config.weight_decay,
-        momentum=config.momentum,
-        head_lr_factor=config.head_lr_factor,
-        no_decay_norm_bias=config.no_decay_norm_bias,
-    )
-    return TrainStep(
+    return build_step(
+        config,
         with_loss,
-        optimizer,
+        CityscapesSource.COLUMNS,
+        workers,
         loss_scaler=_loss_scaler(config, amp_level),
-        clip_norm=config.clip_norm,
-        accumulate_steps=config.accumulate_steps,
-        ema_decay=config.ema_decay,
-        workers=workers,
-        gradient_fusion_mb=config.gradient_fusion_mb,
+        undecayed=(POSITION_CONVOLUTION,),
+        lr_scales={HEAD: config.head_lr_factor},
     )
 
 
 def _loss_scaler(config: SegformerConfig, amp_level: str) -> LossScaler:
     if config.loss_scale_mode == "auto" and amp_level == UNSCALED:
         return LossScaler()
+    # The scale grows about as often as in the page's log, which shows it double within an epoch of 1487 steps.
     return LossScaler(config.loss_scale, config.loss_scale_mode != "static", growth_interval=1000)
 
 
@@ -162,16 +157,16 @@ def load_network(config: SegformerConfig, checkpoint: Path) -> tuple[Segformer, 
         MissingPathError: there is no such file.
         BadValueError: it is no checkpoint of this network, or it has not `class_num` classes.
     """
-    info = read_checkpoint_info(checkpoint, SUITE)
-    num_classes = info.length("head.classifier.bias")
+    stored = load_checkpoint(checkpoint, SUITE)
+    num_classes = stored.length("head.classifier.bias")
     if config.class_num != num_classes:
         raise BadValueError(
             f"'{checkpoint}' has {num_classes} classes and class_num is {config.class_num} "
             f"({config.origin('class_num')}): give --class_num={num_classes}"
         )
     network = build_network(config)
-    load_weights(network, checkpoint, suite=SUITE)
-    return network, info.class_names if len(info.class_names) == num_classes else names_of_classes(config)
+    load_weights(network, stored)
+    return network, stored.class_names if len(stored.class_names) == num_classes else names_of_classes(config)
 
 
 def build_export(config: SegformerConfig, network: Segformer, file_format: str) -> SegformerInference:
@@ -233,16 +228,12 @@ def find_pretrained(config: SegformerConfig) -> Path | None:
     )
 
 
-def load_pretrained(config: SegformerConfig, network: Segformer, path: Path) -> None:
+def load_pretrained(config: SegformerConfig, network: Segformer, checkpoint: Checkpoint) -> None:
     """Loads pretrained weights: of the encoder alone, or of the whole network."""
-    load_weights(
-        network,
-        path,
-        suite=SUITE,
-        allow_missing=("head.", *config.allow_missing),
-        allow_mismatch=config.allow_mismatch,
-        parts={"backbone": ("head.",)},
+    allowed = Allowed(
+        missing=("head.", *config.allow_missing), misshaped=config.allow_mismatch, parts={"backbone": ("head.",)}
     )
+    load_weights(network, checkpoint, allowed)
 
 
 def build_schedule(config: SegformerConfig, steps_per_epoch: int, images_per_step: int) -> np.ndarray:
@@ -258,17 +249,12 @@ def build_schedule(config: SegformerConfig, steps_per_epoch: int, images_per_ste
             "lower warmup_steps or raise epoch_size"
         )
     lr = effective_lr(config, images_per_step)
-    warmup = (config.warmup_steps, config.warmup_ratio)
+    warm_up = WarmUp(config.warmup_steps, config.warmup_ratio, is_factor=True)
     if config.lr_schedule == "poly":
-        return poly_schedule(lr, total, *warmup, power=config.poly_power, lr_end=lr * config.lr_end_rate)
+        return poly_schedule(lr, total, warm_up, power=config.poly_power, lr_end=lr * config.lr_end_rate)
     if config.lr_schedule == "cosine":
-        return cosine_schedule(lr, total, *warmup, lr_end=lr * config.lr_end_rate)
-    return constant_schedule(lr, total, *warmup)
-
-
-def effective_lr(config: SegformerConfig, images_per_step: int) -> float:
-    """Returns the highest learning rate, scaled to the images in a step of all workers where `lr_base_batch` is set."""
-    return config.lr if config.lr_base_batch is None else config.lr * images_per_step / config.lr_base_batch
+        return cosine_schedule(lr, total, warm_up, lr_end=lr * config.lr_end_rate)
+    return constant_schedule(lr, total, warm_up)
 
 
 def open_split(config: SegformerConfig, is_training: bool) -> tuple[ImagePair, ...]:
@@ -311,7 +297,7 @@ def build_training_source(
     config: SegformerConfig,
     pairs: tuple[ImagePair, ...],
     workers: Workers = ALONE,
-) -> TrainingSource:
+) -> CityscapesSource:
     """Builds the batches that a worker of a run trains on."""
     size = network_size(config)
     augmentation = AugmentSettings(
@@ -326,15 +312,8 @@ def build_training_source(
         ignore_label=config.dataset_ignore_label,
     )
     rates = np.repeat(drop_path_rates(config.drop_path_rate, sum(size.depths)), 2)  # attention and MLP of each block
-    epochs = ShardedEpochs(
-        num_images=len(pairs),
-        batch_size=config.batch_size,
-        seed=config.seed,
-        accumulate_steps=config.accumulate_steps,
-        workers=workers,
-        drop_remainder=config.drop_remainder,
-    )
-    return TrainingSource(
+    epochs = shard_epochs(config, len(pairs), workers)
+    return CityscapesSource(
         pairs=pairs,
         epochs=epochs,
         augmentation=augmentation,

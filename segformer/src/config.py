@@ -10,9 +10,10 @@ from utils.model_utils.config.base import Config, Contradiction, InactiveKey, Pa
 from utils.model_utils.config.loading import load_config
 from utils.model_utils.config.schema import ModelArtsKeys, TrainingKeys, with_default
 
+from .variants import ATTENTION_HEADS
+
 SUITE_DIR = Path(__file__).resolve().parent.parent
 DEFAULT_FILE = "config/segformer.base.yaml"
-ATTENTION_HEADS = (1, 2, 5, 8)
 
 # Below 32 pixels the largest key-value reduction of the encoder (8 at a quarter of the size) has nothing to reduce.
 Side = Annotated[int, Field(ge=32)]
@@ -73,8 +74,8 @@ class DataKeys(Config):
         if len(names) != self.class_num:
             yield Contradiction(
                 ("class_names", "class_num"),
-                f"class_names has {len(names)} names and class_num is {self.class_num}: "
-                f"set class_num to {len(names)}, or class_names to null",
+                f"class_names has {len(names)} names and class_num is {self.class_num}: set class_num to {len(names)}, "
+                "or class_names to null",
             )
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
@@ -300,8 +301,8 @@ class SegformerConfig(
         if self.class_weights is not None and len(self.class_weights) != self.class_num:
             yield Contradiction(
                 ("class_weights", "class_num"),
-                f"class_weights has {len(self.class_weights)} numbers and class_num is {self.class_num}: "
-                "give one for each class, or null",
+                f"class_weights has {len(self.class_weights)} numbers and class_num is {self.class_num}: give one for "
+                "each class, or null",
             )
 
 

@@ -16,13 +16,12 @@ from utils.training.checkpoints.weight_conversion import Source, convert_weights
 
 from .build import SUITE, build_network
 from .config import SegformerConfig
-from .mix_transformer import HEADS as ATTENTION_HEADS
-from .mix_transformer import MIT_VARIANTS, MLP_RATIO, PATCH_KERNELS, PATCH_STRIDES, REDUCTIONS
+from .variants import ATTENTION_HEADS, MIT_VARIANTS, MLP_RATIO, PATCH_KERNELS, PATCH_STRIDES, REDUCTIONS
 from .weight_names import (
     ANY_HEAD,
     COUNTERS,
     ENCODERS,
-    HEADS,
+    HEAD_NAMINGS,
     MMSEGMENTATION_HEAD_MARK,
     EncoderNaming,
     HeadNaming,
@@ -119,8 +118,8 @@ def find_weights(source: Path) -> Path:
     file = next((source / name for name in FOLDER_FILES if (source / name).is_file()), None)
     if file is None:
         raise MissingPathError(
-            f"folder '{source}' has neither {' nor '.join(FOLDER_FILES)}; give a folder that "
-            "save_pretrained of transformers wrote, or a file of weights"
+            f"folder '{source}' has neither {' nor '.join(FOLDER_FILES)}; give a folder that save_pretrained of "
+            "transformers wrote, or a file of weights"
         )
     _check_settings(source / "config.json")
     return file
@@ -130,8 +129,8 @@ def _check_settings(path: Path) -> None:
     """Refuses a folder whose network differs in what its weights do not show."""
     if not path.is_file():
         raise MissingPathError(
-            f"'{path}' is missing, wanted beside the weights in a folder of transformers; give the "
-            "file of weights itself to do without it"
+            f"'{path}' is missing, wanted beside the weights in a folder of transformers; give the file of weights "
+            "itself to do without it"
         )
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
@@ -143,8 +142,8 @@ def _check_settings(path: Path) -> None:
     for key, wanted in _FIXED_SETTINGS.items():
         if settings.get(key, wanted) != wanted:
             raise BadValueError(
-                f"'{path}' says {key} = {settings[key]}, and every published SegFormer has {wanted}; "
-                "that network is not built here"
+                f"'{path}' says {key} = {settings[key]}, and every published SegFormer has {wanted}; that network is "
+                "not built here"
             )
 
 
@@ -206,14 +205,14 @@ def _find_head(file: Path, arrays: dict[str, np.ndarray], backbone_only: bool) -
             "else and does not convert; take the encoder alone with --backbone_only, or a file of the first release or "
             "of transformers"
         )
-    return next((head for head in HEADS if head.is_in(arrays)), None)
+    return next((head for head in HEAD_NAMINGS if head.is_in(arrays)), None)
 
 
 def _rows(file: Path, arrays: dict[str, np.ndarray], name: str) -> int:
     if name not in arrays or not arrays[name].ndim:
         raise BadValueError(
-            f"'{file}' has a head without {name}, so it is incomplete; choose a whole file, or convert "
-            "its encoder alone with --backbone_only"
+            f"'{file}' has a head without {name}, so it is incomplete; choose a whole file, or convert its encoder "
+            "alone with --backbone_only"
         )
     return arrays[name].shape[0]
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import cv2
 import numpy as np
@@ -19,7 +19,7 @@ import numpy as np
 from utils.images import decode_image, read_bytes, read_header
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.randomness import generator
-from utils.sharding import ShardedEpochs
+from utils.sharding import BatchSource
 
 from .base_dataset import AugmentSettings, prepare
 from .label_files import CONVERTER, PNG_END, ImagePair, check_labels, check_values, is_png, read_label, size_error
@@ -129,14 +129,13 @@ def read_pair(pair: ImagePair, num_classes: int, ignore_label: int) -> tuple[np.
 
 
 @dataclass(frozen=True, eq=False)
-class TrainingSource:
-    """The batches of a run, as the training loop asks for them.
+class CityscapesSource(BatchSource):
+    """The batches of a run, read from images and labels.
 
     Images are read by threads: nearly all of their time is spent in OpenCV and zlib, which leave the interpreter free.
 
     Attributes:
         pairs: images and labels of the split.
-        epochs: which of them this worker trains on in a step, micro batch after micro batch.
         augmentation: what is done to an image.
         num_classes: classes are 0..num_classes-1.
         path_drop_rates: float[D], probability that each residual branch of the network is left out of an image.
@@ -145,8 +144,9 @@ class TrainingSource:
         num_loaders: threads that prepare images.
     """
 
+    COLUMNS: ClassVar[tuple[str, ...]] = ("images", "labels", "path_scale", "channel_scale")
+
     pairs: Sequence[ImagePair]
-    epochs: ShardedEpochs
     augmentation: AugmentSettings
     num_classes: int
     path_drop_rates: np.ndarray
@@ -154,24 +154,14 @@ class TrainingSource:
     channel_drop_rate: float
     num_loaders: int
 
-    @property
-    def steps_per_epoch(self) -> int:
-        """Optimizer steps of an epoch."""
-        return self.epochs.steps_per_epoch
-
-    @property
-    def images_per_step(self) -> int:
-        """Images of an optimizer step, over all workers."""
-        return self.epochs.images_per_step
-
     def batches(self, epoch: int, start_step: int = 0) -> Iterator[tuple[np.ndarray, ...]]:
         """Yields this worker's batches of an epoch from `start_step` on; the images before it are not read.
 
         An image that only fills the last step of an epoch is without labels.
 
         Yields:
-            Images float32[N, 3, H, W], labels int32[N, H, W], path scale float32[N, D] and channel scale
-            float32[N, C]; a scale is 0 for what is left out and 1 / (1 - rate) for what stays.
+            As `COLUMNS` names them: float32[N, 3, H, W], int32[N, H, W], float32[N, D] and float32[N, C]. A scale is 0
+            for what is left out and 1 / (1 - rate) for what stays.
         """
         indices, fillers = self.epochs.own_items(epoch, start_step)
         items = zip(indices.reshape(-1).tolist(), fillers.reshape(-1).tolist(), strict=True)

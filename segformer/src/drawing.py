@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from utils.detection.results.drawing import contact_sheet
+from utils.contact_sheet import contact_sheet
 
 from .metrics import ConfusionMatrix
 
-OPACITY = 0.6
-PANEL_WIDTH = 640
+OPACITY = 0.6  # classes are told apart and the picture is still seen
+PANEL_WIDTH = 640  # three panels in a row fit on a screen of 1920 pixels
 GAP = 6  # pixels between panels
 GROUND = 24  # grey of the ground behind panels, as on a contact sheet
 LEGEND_TEXT = 20  # pixels

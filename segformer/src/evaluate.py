@@ -17,7 +17,7 @@ from .config import SegformerConfig
 from .drawing import confusion_picture
 from .evaluation import Evaluator, format_total
 from .labels import CITYSCAPES_CLASS_NAMES
-from .report import Evaluation, format_accuracy, format_manner, format_result, result_of, write_result
+from .report import SegmentationEvaluation, format_accuracy, format_manner, format_result, result_of, write_result
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def _write_config(folder: Path, text: str) -> None:
     write_result(folder / name, text.encode())
 
 
-def _write_results(evaluator: Evaluator, evaluation: Evaluation, checkpoint: Path, folder: Path) -> None:
+def _write_results(evaluator: Evaluator, evaluation: SegmentationEvaluation, checkpoint: Path, folder: Path) -> None:
     content = result_of(evaluation, evaluator.class_names, evaluator.predictor.describe(), checkpoint)
     write_result(folder / "result.json", json.dumps(content, indent=2, ensure_ascii=False).encode())
     write_result(folder / "confusion_matrix.png", confusion_picture(evaluation.matrix, evaluator.class_names))

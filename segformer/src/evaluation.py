@@ -18,7 +18,7 @@ from .inference import Predictor
 from .label_files import ImagePair
 from .labels import id_table, palette
 from .metrics import ConfusionMatrix
-from .report import Evaluation, write_result
+from .report import SegmentationEvaluation, write_result
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Evaluator:
 
     def evaluate(
         self, picture_folder: Path | None = None, num_pictures: int = 0, prediction_folder: Path | None = None
-    ) -> Evaluation:
+    ) -> SegmentationEvaluation:
         """Runs the whole split; predictions are scored at the size of the label.
 
         Args:
@@ -78,7 +78,7 @@ class Evaluator:
             write_image(picture_folder / "overview.jpg", overview(pictures, names, colours))
         counts, input_sizes = zip(*self.workers.gather((matrix.counts, self.predictor.input_sizes)), strict=True)
         matrix.counts = np.sum(counts, axis=0)
-        return Evaluation(matrix, len(self.pairs), progress.seconds(), len(set().union(*input_sizes)))
+        return SegmentationEvaluation(matrix, len(self.pairs), progress.seconds(), len(set().union(*input_sizes)))
 
 
 class _Progress:
@@ -131,7 +131,7 @@ def _draw(folder: Path, number: int, item: EvaluationImage, prediction: np.ndarr
     return picture
 
 
-def metrics_of(evaluation: Evaluation) -> dict[str, float]:
+def metrics_of(evaluation: SegmentationEvaluation) -> dict[str, float]:
     """Returns the numbers that the training loop logs, plots and chooses the best checkpoint by."""
     matrix = evaluation.matrix
     return {

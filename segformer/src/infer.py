@@ -25,7 +25,7 @@ from .result_files import Outputs, refuse_overwriting, result_bases, write_resul
 logger = logging.getLogger(__name__)
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
-READING_THREADS = 1
+READING_THREADS = 1  # the next image is read while the network works on one; more would take its cores
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,9 @@ import cv2
 import mindspore as ms
 import numpy as np
 
-from .base_dataset import scaled_size, to_input
+from utils.pixels import to_input
+
+from .base_dataset import scaled_size
 from .planes import Size, cut_planes, highest_plane, resize
 
 MIN_SIDE = 32  # below that, the coarsest features of the encoder have no pixel left

@@ -19,10 +19,10 @@ import numpy as np
 from cityscapesscripts.helpers.annotation import Annotation
 from cityscapesscripts.preparation.json2labelImg import createLabelImage
 
-from utils.detection.results.progress import track
 from utils.model_utils.device_adapter import available_cores
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, UserError
 from utils.model_utils.files import write_bytes
+from utils.progress import track
 
 from .dataset import LABEL_ENDING
 from .label_files import is_finished_label, read_label
@@ -30,7 +30,7 @@ from .labels import LARGEST_ID, train_id_table
 
 POLYGONS_ENDING = "_gtFine_polygons.json"
 IDS_ENDING = "_gtFine_labelIds.png"
-_LEFTOVER_AGE_S = 60.0
+_LEFTOVER_AGE_S = 60.0  # a file is under its temporary name for milliseconds, on a slow disk for seconds
 # What reading an annotation raises on wrong content; each is the file's fault, not the program's.
 _CONTENT_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError,
                    MemoryError)  # fmt: skip
@@ -60,8 +60,8 @@ class ConversionReport:
         """Raises BadValueError if a file could not be converted."""
         if self.failed:
             raise BadValueError(
-                f"{self.failed} annotations, named above, could not be converted; mend or remove them "
-                "and give the command again: it goes on with what is missing"
+                f"{self.failed} annotations, named above, could not be converted; mend or remove them and give the "
+                "command again: it goes on with what is missing"
             )
 
 
@@ -137,8 +137,8 @@ def find_annotations(root: Path) -> list[Path]:
                 path.unlink(missing_ok=True)
     if not chosen:
         raise MissingPathError(
-            f"'{folder}' holds no annotation; wanted files like train/<city>/<name>"
-            f"{POLYGONS_ENDING} or <name>{IDS_ENDING}"
+            f"'{folder}' holds no annotation; wanted files like train/<city>/<name>{POLYGONS_ENDING} or "
+            f"<name>{IDS_ENDING}"
         )
     return sorted(chosen.values())
 
@@ -171,8 +171,8 @@ def label_from_polygons(path: Path) -> np.ndarray:
         ) from error
     except _CONTENT_ERRORS as error:
         raise BadValueError(
-            f"annotation '{path}' is broken ({type(error).__name__}: {error}); get the file anew, or "
-            "remove it so that its labelIds file is taken"
+            f"annotation '{path}' is broken ({type(error).__name__}: {error}); get the file anew, or remove it so that "
+            "its labelIds file is taken"
         ) from error
     except SystemExit as error:  # this is how cityscapesscripts answers to a class that it does not know
         reason = said.getvalue().partition("\n")[0].removeprefix("ERROR: ")
@@ -206,8 +206,8 @@ def _convert(source: Path) -> str | None:
         write_bytes(target, cv2.imencode(".png", label)[1].tobytes())
     except OSError as error:
         raise BadStateError(
-            f"label '{target}' cannot be written ({error.strerror}); check the folder's permissions "
-            "and the disk, and give the command again: it goes on with what is missing"
+            f"label '{target}' cannot be written ({error.strerror}); check the folder's permissions and the disk, and "
+            "give the command again: it goes on with what is missing"
         ) from error
     return None
 
@@ -224,8 +224,8 @@ def _run(jobs: Sequence[Path], processes: int) -> Iterator[str | None]:
             yield from pool.map(_convert, jobs)
         except BrokenProcessPool as error:
             raise BadStateError(
-                "a process that made labels was killed, perhaps for want of memory; give the command "
-                "again with a lower --nproc: it goes on with what is missing"
+                "a process that made labels was killed, perhaps for want of memory; give the command again with a "
+                "lower --nproc: it goes on with what is missing"
             ) from error
         except BaseException:
             pool.shutdown(cancel_futures=True)

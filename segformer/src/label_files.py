@@ -22,7 +22,7 @@ MAKE_AGAIN = f"delete it and make it again with {CONVERTER}"
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _PNG_HEAD_BYTES = 26  # signature, length and name of IHDR, width, height, bit depth, colour type
-_HEAD_BYTES = 1 << 17
+_HEAD_BYTES = 1 << 17  # a JPEG states its size after its EXIF data, which has at most 64 KiB
 _COLOUR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey and alpha", 6: "RGBA"}
 
 logger = logging.getLogger(__name__)
@@ -90,12 +90,12 @@ def check_values(label: np.ndarray, path: Path, num_classes: int, ignore_label: 
     wanted = f"wanted 0 to {num_classes - 1} and {ignore_label}"
     if num_classes == len(CITYSCAPES_CLASS_NAMES) and values[values != ignore_label].max() <= LARGEST_ID:
         raise BadValueError(
-            f"label '{path}' holds {found}, {wanted}: these look like the ids of a labelIds file; "
-            f"delete it and make train ids with {CONVERTER}"
+            f"label '{path}' holds {found}, {wanted}: these look like the ids of a labelIds file; delete it and make "
+            f"train ids with {CONVERTER}"
         )
     raise BadValueError(
-        f"label '{path}' holds {found}, {wanted}: set class_num to the number of classes, or "
-        "dataset_ignore_label to the value of pixels without a class"
+        f"label '{path}' holds {found}, {wanted}: set class_num to the number of classes, or dataset_ignore_label to "
+        "the value of pixels without a class"
     )
 
 

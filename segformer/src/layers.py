@@ -8,9 +8,9 @@ import math
 from mindspore import Tensor, nn, ops
 from mindspore.common.initializer import Initializer, Normal, TruncatedNormal
 
-from utils.cpu_kernels.operators import Linear
+from utils.cpu_kernels.linear import Linear
 
-LINEAR_STANDARD_DEVIATION = 0.02
+LINEAR_STANDARD_DEVIATION = 0.02  # of the first weights, as in the first release
 NORM_EPS = 1e-5  # of every layer and batch norm, as in transformers; the first release has 1e-6 in some of them
 
 
@@ -66,8 +66,3 @@ def scaled(residual: Tensor, scales: Tensor | None, index: int) -> Tensor:
     if scales is None:
         return residual
     return residual * ops.cast(scales[:, index], residual.dtype).reshape(-1, 1, 1)
-
-
-def parameter_count(cell: nn.Cell) -> int:
-    """Returns the number of weights that training changes (moving statistics of batch norm are not counted)."""
-    return sum(math.prod(parameter.shape) for parameter in cell.trainable_params())

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import mindspore as ms
 from mindspore import nn, ops
 
-from utils.cpu_kernels.operators import SoftmaxCrossEntropy
+from utils.cpu_kernels.cross_entropy import SoftmaxCrossEntropy
 from utils.model_utils.workers import ALONE, Workers
 from utils.training.step.reductions import sum_over_workers
 

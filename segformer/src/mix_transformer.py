@@ -8,50 +8,17 @@ with S in 0..3; each ends in .weight and .bias, a norm in .gamma and .beta.
 """
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from mindspore import Tensor, nn
 
+from utils.cpu_kernels.attention import TokenAttention
 from utils.cpu_kernels.convolution import Convolution
-from utils.cpu_kernels.operators import DepthwiseGelu, LayerNorm, TokenAttention
+from utils.cpu_kernels.depthwise_gelu import DepthwiseGelu
+from utils.cpu_kernels.layer_norm import LayerNorm
 
 from .layers import NORM_EPS, convolution, convolution_init, linear, scaled, to_map, to_tokens
-
-HEADS = (1, 2, 5, 8)
-REDUCTIONS = (8, 4, 2, 1)
-MLP_RATIO = 4
-PATCH_KERNELS = (7, 3, 3, 3)
-PATCH_STRIDES = (4, 2, 2, 2)
-# The first stage, at a quarter of the size, must be at least as high and wide as its reduction.
-MINIMUM_IMAGE_SIZE = PATCH_STRIDES[0] * (REDUCTIONS[0] - 1) + 1
-
-
-@dataclass(frozen=True)
-class MitVariant:
-    """One published size.
-
-    Attributes:
-        widths: channels of the four stages.
-        depths: blocks of the four stages.
-        decoder_channels: width of the head that the paper gives to it.
-    """
-
-    widths: tuple[int, int, int, int]
-    depths: tuple[int, int, int, int]
-    decoder_channels: int
-
-
-_WIDE = (64, 128, 320, 512)
-
-MIT_VARIANTS = {
-    "mit_b0": MitVariant((32, 64, 160, 256), (2, 2, 2, 2), 256),
-    "mit_b1": MitVariant(_WIDE, (2, 2, 2, 2), 256),
-    "mit_b2": MitVariant(_WIDE, (3, 4, 6, 3), 768),
-    "mit_b3": MitVariant(_WIDE, (3, 4, 18, 3), 768),
-    "mit_b4": MitVariant(_WIDE, (3, 8, 27, 3), 768),
-    "mit_b5": MitVariant(_WIDE, (3, 6, 40, 3), 768),
-}
+from .variants import ATTENTION_HEADS, MLP_RATIO, PATCH_KERNELS, PATCH_STRIDES, REDUCTIONS
 
 
 def drop_path_rates(last_rate: float, num_blocks: int) -> np.ndarray:
@@ -203,7 +170,9 @@ class MixTransformer(nn.Cell):
             first = sum(depths[:stage])
             in_channels = widths[stage - 1] if stage else 3
             patch_embed = PatchEmbed(in_channels, channels, PATCH_KERNELS[stage], PATCH_STRIDES[stage])
-            blocks = [Block(channels, HEADS[stage], REDUCTIONS[stage], first + number) for number in range(depth)]
+            blocks = [
+                Block(channels, ATTENTION_HEADS[stage], REDUCTIONS[stage], first + number) for number in range(depth)
+            ]
             stages.append(Stage(patch_embed, channels, blocks))
         self.stages = nn.CellList(stages)
 
@@ -211,7 +180,7 @@ class MixTransformer(nn.Cell):
         """Computes the four features.
 
         Args:
-            images: float32[N, 3, H, W]; any size from `MINIMUM_IMAGE_SIZE` on.
+            images: float32[N, 3, H, W]; any size of which a quarter has 8 pixels (29 on).
             path_scale: float32[N, 2 * num_blocks], what each block's attention branch and MLP branch is multiplied
                 with: 0 where it is dropped, else 1 / (1 - its rate). None for inference.
 

@@ -16,7 +16,7 @@ RULE = "=" * 63
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluation:
+class SegmentationEvaluation:
     """One evaluation of a split.
 
     Attributes:
@@ -70,16 +70,16 @@ def format_absent(matrix: ConfusionMatrix, class_names: Sequence[str]) -> str:
     )
 
 
-def format_manner(evaluation: Evaluation, how: str) -> str:
+def format_manner(evaluation: SegmentationEvaluation, how: str) -> str:
     """Returns what was evaluated and how, e.g. `evaluated 500 images, whole image in 512x1024; ...`."""
     sizes = evaluation.num_input_sizes
     return (
-        f"evaluated {evaluation.num_images} images, {how}; scored at the size of the labels; the network was "
-        f"compiled for {sizes} input size{'s' * (sizes != 1)}"
+        f"evaluated {evaluation.num_images} images, {how}; scored at the size of the labels; the network was compiled "
+        f"for {sizes} input size{'s' * (sizes != 1)}"
     )
 
 
-def result_of(evaluation: Evaluation, class_names: Sequence[str], how: str, checkpoint: Path) -> dict:
+def result_of(evaluation: SegmentationEvaluation, class_names: Sequence[str], how: str, checkpoint: Path) -> dict:
     """Returns what result.json holds; null stands for what is not defined, e.g. the IoU of an absent class.
 
     Args:

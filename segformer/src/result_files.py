@@ -77,8 +77,8 @@ def refuse_overwriting(
         for name in outputs.names(base, file.path.suffix):
             if (folder / name).resolve() in sources:
                 raise BadValueError(
-                    f"the image '{folder / name}' would be overwritten by a result: choose another "
-                    "--infer_output_path than the images' folder"
+                    f"the image '{folder / name}' would be overwritten by a result: choose another --infer_output_path "
+                    "than the images' folder"
                 )
 
 

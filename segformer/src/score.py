@@ -10,19 +10,19 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from utils.detection.results.progress import track
 from utils.exporting.description import ModelDescription, Preprocessing
 from utils.exporting.postprocessing import PostprocessArguments, format_skipped, open_results, threshold
 from utils.exporting.result_files import ResultFiles, ResultImage
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.files import make_writable_folder
+from utils.progress import track
 from utils.training.record.logging_setup import set_up_logging
 
 from .dataset import LABEL_ENDING, label_name
 from .label_files import check_values, read_label
 from .metrics import ConfusionMatrix
 from .planes import cut_planes, highest_plane, resize
-from .report import Evaluation, format_accuracy, format_manner, format_result, result_of, write_result
+from .report import SegmentationEvaluation, format_accuracy, format_manner, format_result, result_of, write_result
 
 SUITE = "segformer"
 
@@ -39,7 +39,7 @@ def score(arguments: PostprocessArguments) -> None:
     labels = find_labels(arguments.anno_path, arguments.eval_split, [image.file for image in results.images])
     start = time.monotonic()
     matrix = _count(results, labels, description)
-    evaluation = Evaluation(matrix, len(results.images), time.monotonic() - start, num_input_sizes=1)
+    evaluation = SegmentationEvaluation(matrix, len(results.images), time.monotonic() - start, num_input_sizes=1)
     names, how = (
         description.class_names,
         f"whole image in {description.preprocessing.height}x{description.preprocessing.width}",
@@ -117,8 +117,8 @@ def _choose(labels: Sequence[Path], city: str) -> Path:
         labels = [label for label in labels if label.parent.name == city] or labels
     if len(labels) > 1:
         raise BadValueError(
-            f"'{labels[0]}' and '{labels[1]}' may both be the label of one image: give the folder of "
-            "the split whose images these are"
+            f"'{labels[0]}' and '{labels[1]}' may both be the label of one image: give the folder of the split whose "
+            "images these are"
         )
     return labels[0]
 

@@ -7,7 +7,7 @@ segformer_head.py.
 import mindspore as ms
 from mindspore import Tensor, nn
 
-from utils.cpu_kernels.operators import ResizeBilinear
+from utils.cpu_kernels.resize import ResizeBilinear
 
 from .mix_transformer import MixTransformer
 from .segformer_head import SegformerHead
@@ -27,7 +27,7 @@ class Segformer(nn.Cell):
         """Computes logits at a quarter of the image's size.
 
         Args:
-            images: float32[N, 3, H, W], RGB, normalised; any size from `MINIMUM_IMAGE_SIZE` on.
+            images: float32[N, 3, H, W], RGB, normalised; any size of which a quarter has 8 pixels (29 on).
             path_scale: float32[N, 2 * num_blocks], see `MixTransformer`; None for inference.
             channel_scale: float32[N, decoder channels], see `SegformerHead`; None for inference.
 

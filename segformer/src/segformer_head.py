@@ -6,7 +6,7 @@ norm.{gamma,beta,moving_mean,moving_variance}, classifier.{weight,bias}.
 
 from mindspore import Tensor, nn, ops
 
-from utils.cpu_kernels.operators import ResizeBilinear
+from utils.cpu_kernels.resize import ResizeBilinear
 
 from .layers import NORM_EPS, convolution, linear, linear_init
 

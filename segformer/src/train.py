@@ -2,22 +2,23 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from utils.model_utils.device_adapter import resolve_amp_level
-from utils.training.assembly import build_trainer, log_plan
-from utils.training.checkpoints.checkpoint import CheckpointFolder
+from utils.training.assembly import identify_run, keep_checkpoints, log_plan, plan_evaluation, plan_training
+from utils.training.beginning import find_beginning
+from utils.training.checkpoints.checkpoint import Checkpoint
 from utils.training.loop import Trainer
-from utils.training.record.events import EpochRecord, StepRecord, TrainResult
-from utils.training.resume import AUTO
+from utils.training.record.records import EpochRecord, StepRecord, TrainResult
 from utils.training.run import Run, open_run
 
 from . import build
 from .config import SegformerConfig
 from .evaluation import Evaluator, metrics_of
 from .report import format_result
+from .segformer import Segformer
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +44,8 @@ def format_step(record: StepRecord) -> str:
     """
     return (
         f"Epoch {record.epoch}/{record.epochs}, step:{record.step}/{record.steps_per_epoch}, "
-        f"loss:{np.float32(record.losses['loss'])!s}, overflow:{not record.is_finite}, "
-        f"loss_scale:{record.loss_scale}, step cost:{record.data_ms + record.step_ms:.0f}ms"
+        f"loss:{np.float32(record.losses['loss'])!s}, overflow:{not record.is_finite}, loss_scale:{record.loss_scale}, "
+        f"step cost:{record.data_ms + record.step_ms:.0f}ms"
     )
 
 
@@ -53,25 +54,17 @@ def checkpoint_name(backbone: str, epoch: int | str) -> str:
     return f"segformer_{backbone}_{epoch}.ckpt"
 
 
-@dataclass(frozen=True, eq=False)
-class InTrainingEvaluation:
-    """Evaluates after an epoch and logs the block of the page.
+def evaluate_epoch(evaluator: Evaluator, backbone: str, epoch: int) -> Mapping[str, float]:
+    """Evaluates after an epoch and logs the block of the page, with the name of the epoch's checkpoint.
 
-    Attributes:
-        evaluator: of the evaluation split.
-        backbone: for the checkpoint's name in the block.
+    Returns:
+        mIoU, mean accuracy and pixel accuracy.
     """
-
-    evaluator: Evaluator
-    backbone: str
-
-    def __call__(self, epoch: int) -> Mapping[str, float]:
-        """Returns mIoU, mean accuracy and pixel accuracy."""
-        evaluation = self.evaluator.evaluate()
-        block = format_result(evaluation.matrix, self.evaluator.class_names, checkpoint_name(self.backbone, epoch))
-        for line in block.splitlines() if self.evaluator.workers.is_main else ():
-            logger.info("%s", line)
-        return metrics_of(evaluation)
+    evaluation = evaluator.evaluate()
+    block = format_result(evaluation.matrix, evaluator.class_names, checkpoint_name(backbone, epoch))
+    for line in block.splitlines() if evaluator.workers.is_main else ():
+        logger.info("%s", line)
+    return metrics_of(evaluation)
 
 
 def train(config: SegformerConfig) -> TrainResult:
@@ -86,43 +79,39 @@ def train(config: SegformerConfig) -> TrainResult:
 
 def _build_trainer(config: SegformerConfig, run: Run) -> Trainer:
     workers = run.workers
-    checkpoints = CheckpointFolder(
-        run.folder.checkpoints_path,
-        pattern=checkpoint_name(config.backbone, "{epoch}"),
-        best_name=checkpoint_name(config.backbone, "best"),
-        keep_last=config.keep_checkpoint_max,
-    )
-    begins_anew = not config.resume or (config.resume == AUTO and not workers.broadcast(checkpoints.files()))
-    pretrained = build.find_pretrained(config) if begins_anew else None
+    names = [checkpoint_name(config.backbone, word) for word in ("{epoch}", "best")]
+    checkpoints = keep_checkpoints(config, run, *names)
+    beginning = find_beginning(config, checkpoints, build.SUITE, workers, find_pretrained=build.find_pretrained)
     pairs = build.open_split(config, is_training=True)
     source = build.build_training_source(config, pairs, workers)
     network = build.build_network(config)
-    if pretrained is not None:
-        build.load_pretrained(config, network, pretrained)
-    elif begins_anew and config.norm_statistics == "frozen":
-        logger.warning(
-            "norm_statistics is frozen without pretrained weights: the head normalises nothing; set "
-            "--load_ckpt=True, or --norm_statistics=trained"
-        )
+    if workers.is_main and beginning.continued is None:  # the others get the weights of worker 0
+        _load_first_weights(config, network, beginning.pretrained)
     step = build.build_train_step(config, network, resolve_amp_level(config.amp_level, run.device.target), workers)
-    names = build.names_of_classes(config)
-    log_plan(len(pairs), names, build.effective_lr(config, source.images_per_step), source.images_per_step)
+    class_names = build.names_of_classes(config)
+    log_plan(config, len(pairs), class_names, source.images_per_step)
     evaluate = None
     if config.run_eval:
         evaluation_pairs = build.open_split(config, is_training=False)
-        evaluator = build.build_evaluator(config, network, evaluation_pairs, names, workers)
-        evaluate = InTrainingEvaluation(evaluator, config.backbone)
-    return build_trainer(
-        config,
-        run,
-        step=step,
-        source=source,
-        checkpoints=checkpoints,
-        earlier=pretrained if config.pre_trained_epoch_size else None,
-        learning_rates=build.build_schedule(config, source.steps_per_epoch, source.images_per_step),
-        suite=build.SUITE,
-        class_names=names,
-        lines=LogLines(),
-        evaluate=evaluate,
-        best_metric=BEST_METRIC if config.save_best_ckpt else "",
+        evaluator = build.build_evaluator(config, network, evaluation_pairs, class_names, workers)
+        evaluate = partial(evaluate_epoch, evaluator, config.backbone)
+    return Trainer(
+        step,
+        source,
+        plan=plan_training(config, build.build_schedule(config, source.steps_per_epoch, source.images_per_step)),
+        output=run.output(checkpoints, LogLines()),
+        identity=identify_run(config, build.SUITE, class_names),
+        evaluation=plan_evaluation(config, evaluate, BEST_METRIC if config.save_best_ckpt else ""),
+        beginning=beginning,
     )
+
+
+def _load_first_weights(config: SegformerConfig, network: Segformer, pretrained: Checkpoint | None) -> None:
+    """Loads pretrained weights; without them says what a key is meant for."""
+    if pretrained is not None:
+        build.load_pretrained(config, network, pretrained)
+    elif config.norm_statistics == "frozen":
+        logger.warning(
+            "norm_statistics is frozen without pretrained weights: the head normalises nothing; set --load_ckpt=True, "
+            "or --norm_statistics=trained"
+        )

@@ -225,7 +225,7 @@ _TRANSFORMERS_HEAD = {
     "classifier": f"{_HEAD}classifier",
     "dropped": {},
 }
-HEADS = (
+HEAD_NAMINGS = (
     HeadNaming(
         projection=f"{_HEAD}linear_c{{number}}.proj",
         fuse=f"{_HEAD}linear_fuse.conv",

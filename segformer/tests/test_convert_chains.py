@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from segformer.src.convert_model import convert
-from segformer.src.mix_transformer import MIT_VARIANTS
+from segformer.src.variants import MIT_VARIANTS
 from segformer.tests.tiny_city import image_path, label_path, write_city
 from segformer.tests.transformers_reference import own_arrays, reference
 from utils.training.checkpoints.checkpoint import load_checkpoint

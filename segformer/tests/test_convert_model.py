@@ -11,10 +11,11 @@ import pytest
 from safetensors.torch import save_file
 
 from segformer.src.convert_model import convert
-from segformer.src.mix_transformer import MIT_VARIANTS
+from segformer.src.variants import MIT_VARIANTS
 from segformer.tests.transformers_reference import build, own_arrays, reference, relative
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, UserError
-from utils.training.checkpoints.checkpoint import load_checkpoint, load_weights
+from utils.training.checkpoints.checkpoint import load_checkpoint
+from utils.training.checkpoints.loading import load_weights
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
@@ -62,7 +63,7 @@ def _converted(source, folder):
 def _assert_same_logits(checkpoint, model):
     """The converted network computes what transformers' does, to 1e-4."""
     network = build("mit_b0")
-    load_weights(network, checkpoint, suite="segformer")
+    load_weights(network, load_checkpoint(checkpoint, "segformer"))
     images = np.random.default_rng(5).standard_normal((1, 3, 64, 96)).astype(np.float32)
     ms.set_context(mode=ms.PYNATIVE_MODE)
     logits = network(ms.Tensor(images)).asnumpy()
@@ -151,7 +152,7 @@ def test_a_head_may_have_another_width_and_number_of_classes(tmp_path):
     report = convert(tmp_path / "net.safetensors", tmp_path / "own.ckpt")
     assert "7 classes, head of 32 channels" in report
     assert "--class_num=7 --decoder_channels=32" in report
-    load_weights(build("mit_b0", 7, 32), tmp_path / "own.ckpt", suite="segformer")
+    load_weights(build("mit_b0", 7, 32), load_checkpoint(tmp_path / "own.ckpt", "segformer"))
 
 
 def _changed(release_file, folder, change):

@@ -11,7 +11,7 @@ from PIL import Image
 from segformer.src import dataset
 from segformer.src.base_dataset import AugmentSettings
 from segformer.src.dataset import (
-    TrainingSource,
+    CityscapesSource,
     evaluation_images,
     find_pairs,
     keep_scale,
@@ -42,7 +42,7 @@ def city(tmp_path):
 def _source(city, num_loaders=1, batch_size=2, seed=1, pairs=None, **sharding):
     pairs = find_pairs(city, "train") if pairs is None else pairs
     epochs = ShardedEpochs(len(pairs), batch_size, seed, **sharding)
-    return TrainingSource(pairs, epochs, AUGMENT, 19, RATES, 8, 0.1, num_loaders)
+    return CityscapesSource(epochs, pairs, AUGMENT, 19, RATES, 8, 0.1, num_loaders)
 
 
 def _equal(first, second):
@@ -291,7 +291,7 @@ def test_an_image_is_prepared_alike_in_every_batch_size(city):
 def test_an_epoch_reads_every_image_at_most_once_and_another_order_next_time(city, monkeypatch):
     seen = []
     noted = lambda _self, epoch, index, _is_filler: (np.array([seen.append((epoch, index))]),)  # noqa: E731
-    monkeypatch.setattr(TrainingSource, "sample", noted)
+    monkeypatch.setattr(CityscapesSource, "sample", noted)
     for epoch in range(1, 9):
         list(_source(city).batches(epoch))
     orders = [[index for of, index in seen if of == epoch] for epoch in range(1, 9)]

@@ -20,13 +20,20 @@ from segformer.src.evaluate import evaluate, refuse_other_classes
 from segformer.src.evaluation import Evaluator, format_progress, format_size, format_total, metrics_of
 from segformer.src.labels import CITYSCAPES_CLASS_NAMES, id_table, palette
 from segformer.src.metrics import ConfusionMatrix
-from segformer.src.report import Evaluation, format_absent, format_accuracy, format_manner, format_result, result_of
+from segformer.src.report import (
+    SegmentationEvaluation,
+    format_absent,
+    format_accuracy,
+    format_manner,
+    format_result,
+    result_of,
+)
 from segformer.tests.tiny_checkpoint import TINY_NETWORK as TINY
 from segformer.tests.tiny_checkpoint import write_checkpoint
 from segformer.tests.tiny_city import label_path, write_city, write_png
-from utils.detection.tests.replayed_workers import run_workers
 from utils.model_utils.device_adapter import DeviceInfo
 from utils.model_utils.errors import BadStateError, BadValueError, UserError
+from utils.tests.replayed_workers import run_workers
 
 SUITE = Path(__file__).resolve().parent.parent
 NAMES = ("road", "sidewalk", "building")
@@ -85,20 +92,20 @@ def test_accuracies_and_absent_classes_are_said():
 
 
 def test_the_manner_is_said():
-    text = format_manner(Evaluation(_matrix(), 500, 1.0, 2), "whole image in 512x1024")
+    text = format_manner(SegmentationEvaluation(_matrix(), 500, 1.0, 2), "whole image in 512x1024")
     assert text.startswith("evaluated 500 images, whole image in 512x1024;")
     assert text.endswith("2 input sizes")
 
 
 def test_the_result_file_has_no_nan():
-    content = result_of(Evaluation(_matrix(), 1, 1.0, 1), NAMES, "whole image", Path("/a/b.ckpt"))
+    content = result_of(SegmentationEvaluation(_matrix(), 1, 1.0, 1), NAMES, "whole image", Path("/a/b.ckpt"))
     assert json.loads(json.dumps(content, allow_nan=False))["per_class"]["building"] == {"IoU": None, "accuracy": None}
     assert content["mIoU"] == 0.775
     assert content["absent_classes"] == ["building"]
 
 
 def test_metrics_for_the_training_loop():
-    assert metrics_of(Evaluation(_matrix(), 1, 1.0, 1)) == {
+    assert metrics_of(SegmentationEvaluation(_matrix(), 1, 1.0, 1)) == {
         "mIoU": 0.775,
         "mean_accuracy": 0.875,
         "pixel_accuracy": 0.875,

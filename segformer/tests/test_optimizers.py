@@ -4,27 +4,24 @@ import mindspore as ms
 import numpy as np
 import pytest
 
-from segformer.src.mix_transformer import MixTransformer
-from segformer.src.optimizers import build_optimizer, is_undecayed
-from segformer.src.segformer import Segformer
-from segformer.src.segformer_head import SegformerHead
-from utils.model_utils.errors import BadValueError
+from segformer.src import build
+from segformer.src.config import load
 
-WIDTHS = (4, 8, 10, 16)
+KEYS = ("--backbone_widths=[4,8,10,16]", "--backbone_depths=[1,1,1,1]", "--decoder_channels=8", "--class_num=3")
+
+
+def optimizer_of(*keys):
+    config = load([*KEYS, *keys])
+    return build.build_train_step(config, build.build_network(config), "O0").optimizer
 
 
 @pytest.fixture(scope="module")
-def network():
-    return Segformer(MixTransformer(WIDTHS, (1, 1, 1, 1)), SegformerHead(WIDTHS, 8, 3))
+def papers():
+    return optimizer_of("--no_decay_norm_bias=True", "--head_lr_factor=10", "--weight_decay=0.5")
 
 
-def values_of(optimizer, values):
-    return {parameter.name: value for parameter, value in zip(optimizer.parameters, values, strict=True)}
-
-
-def test_norms_biases_and_position_convolutions_do_not_decay(network):
-    optimizer = build_optimizer("adamw", network, weight_decay=0.01, no_decay_norm_bias=True)
-    undecayed = {name for name, decay in values_of(optimizer, optimizer.decays).items() if decay == 0}
+def test_norms_biases_and_position_convolutions_do_not_decay(papers):
+    undecayed = {item.name for item, decay in zip(papers.parameters, papers.decays, strict=True) if decay == 0}
     block = "backbone.stages.1.blocks.0"
     assert {
         f"{block}.mlp.position.weight",
@@ -35,7 +32,7 @@ def test_norms_biases_and_position_convolutions_do_not_decay(network):
         "head.norm.gamma",
         "head.classifier.bias",
     } <= undecayed
-    decayed = {parameter.name for parameter in optimizer.parameters} - undecayed
+    decayed = {parameter.name for parameter in papers.parameters} - undecayed
     assert {
         f"{block}.mlp.expand.weight",
         f"{block}.attention.query.weight",
@@ -46,46 +43,34 @@ def test_norms_biases_and_position_convolutions_do_not_decay(network):
     } <= decayed
     # four position convolutions, one in each block, have more than one dimension and do not decay
     assert sum(name.endswith(".mlp.position.weight") for name in undecayed) == 4
-    assert {parameter.ndim for parameter in optimizer.parameters if parameter.name in decayed} <= {2, 4}
+    assert {parameter.ndim for parameter in papers.parameters if parameter.name in decayed} <= {2, 4}
 
 
-def test_without_the_papers_rule_everything_decays(network):
-    optimizer = build_optimizer("adamw", network, weight_decay=0.01)
+def test_without_the_papers_rules_everything_decays_and_learns_alike():
+    optimizer = optimizer_of()
     assert set(optimizer.decays) == {0.01}
     assert set(optimizer.scales) == {1.0}
 
 
-def test_the_head_learns_ten_times_as_fast(network):
-    optimizer = build_optimizer("adamw", network, weight_decay=0.01, head_lr_factor=10)
-    for name, scale in values_of(optimizer, optimizer.scales).items():
-        assert scale == (10.0 if name.startswith("head.") else 1.0), name
+def test_the_head_learns_ten_times_as_fast(papers):
+    for parameter, scale in zip(papers.parameters, papers.scales, strict=True):
+        assert scale == (10.0 if parameter.name.startswith("head.") else 1.0), parameter.name
 
 
-def test_moving_statistics_are_not_optimized(network):
-    names = values_of(build_optimizer("sgd", network, weight_decay=0.0), network.trainable_params())
-    assert not [name for name in names if "moving" in name]
-    assert is_undecayed("x.mlp.position.weight", 4)
-    assert not is_undecayed("x.mlp.expand.weight", 2)
+def test_moving_statistics_are_not_optimized(papers):
+    assert not [parameter.name for parameter in papers.parameters if "moving" in parameter.name]
 
 
-def test_the_first_step_of_adamw_moves_every_weight_by_the_rate():
-    # Bias-corrected moments of the first step are g and g^2: the step is rate * g / |g|, the decay
-    # rate * decay * weight.
-    network = Segformer(MixTransformer(WIDTHS, (1, 1, 1, 1)), SegformerHead(WIDTHS, 8, 3))
-    optimizer = build_optimizer("adamw", network, weight_decay=0.5, head_lr_factor=10, no_decay_norm_bias=True)
-    before = {parameter.name: parameter.asnumpy().copy() for parameter in optimizer.parameters}
-    optimizer.learning_rate.set_data(ms.Tensor(0.01, ms.float32))
-    gradients = tuple(ms.Tensor(np.full(parameter.shape, 3.0), ms.float32) for parameter in optimizer.parameters)
-    optimizer(gradients, ms.Tensor(1.0, ms.float32), ms.Tensor(True))
-    after = {parameter.name: parameter.asnumpy() for parameter in optimizer.parameters}
+def test_the_first_step_of_adamw_moves_every_weight_by_the_rate(papers):
+    # Bias-corrected moments of the first step are g and g^2: the step is rate * g / |g|, decay rate * decay * weight.
+    before = {parameter.name: parameter.asnumpy().copy() for parameter in papers.parameters}
+    papers.learning_rate.set_data(ms.Tensor(0.01, ms.float32))
+    gradients = tuple(ms.Tensor(np.full(parameter.shape, 3.0), ms.float32) for parameter in papers.parameters)
+    papers(gradients, ms.Tensor(1.0, ms.float32), ms.Tensor(True))
+    after = {parameter.name: parameter.asnumpy() for parameter in papers.parameters}
     for name, factor, step in (
         ("backbone.stages.0.blocks.0.mlp.expand.weight", 1 - 0.01 * 0.5, 0.01),
         ("backbone.stages.0.blocks.0.mlp.position.weight", 1.0, 0.01),
         ("head.classifier.weight", 1 - 0.1 * 0.5, 0.1),
     ):
         np.testing.assert_allclose(after[name], before[name] * factor - step, atol=1e-6, err_msg=name)
-
-
-def test_an_unknown_name_is_refused(network):
-    with pytest.raises(BadValueError, match="optimizer 'lamb' is unknown; use sgd or adamw"):
-        build_optimizer("lamb", network, weight_decay=0.0)

@@ -9,7 +9,7 @@ from segformer.src.train import LogLines, checkpoint_name, format_step
 from segformer.tests.tiny_city import write_city
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.workers import Workers
-from utils.training.record.events import StepRecord
+from utils.training.record.records import StepRecord
 
 TINY = (
     "--backbone_widths=[4,8,10,16]",

@@ -8,7 +8,7 @@ import mindspore as ms
 import numpy as np
 import pytest
 
-from segformer.src.mix_transformer import MIT_VARIANTS
+from segformer.src.variants import MIT_VARIANTS
 from segformer.tests.transformers_reference import build, copy_weights, own_arrays, reference, relative
 
 torch = pytest.importorskip("torch")

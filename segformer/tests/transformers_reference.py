@@ -4,13 +4,14 @@ import mindspore as ms
 import numpy as np
 from mindspore import nn
 
-from segformer.src.mix_transformer import MIT_VARIANTS, MixTransformer
+from segformer.src.mix_transformer import MixTransformer
 from segformer.src.segformer import Segformer
 from segformer.src.segformer_head import SegformerHead
-from segformer.src.weight_names import HEADS, TRANSFORMERS_MODULES
+from segformer.src.variants import MIT_VARIANTS
+from segformer.src.weight_names import HEAD_NAMINGS, TRANSFORMERS_MODULES
 from utils.training.checkpoints.weight_conversion import convert_weights
 
-NAMING, HEAD = TRANSFORMERS_MODULES, HEADS[2]
+NAMING, HEAD = TRANSFORMERS_MODULES, HEAD_NAMINGS[2]
 
 
 def build(backbone, num_classes=19, decoder_channels=None):

@@ -7,44 +7,31 @@ import mindspore as ms
 from mindspore import Tensor, nn, ops
 from mindspore.common.initializer import Initializer
 
-from utils.cpu_kernels.convolution import Convolution
-from utils.cpu_kernels.custom import Shape
-from utils.cpu_kernels.operators import chosen_library, fits_kernel
+from utils.cpu_kernels.choice import Shape, chosen_kernel, fits_kernel, make_kernel
+from utils.cpu_kernels.convolution import Convolution, convolved_shape
 
 
 @functools.cache
 def _norm_kernel(library: Path, stride: int, has_residual: bool) -> ops.Custom:
     """Returns (x, weight, gamma, beta, mean, variance, (eps, has_relu)[2][, residual]) -> y[N, O, H, W].
 
-    Shapes as in `custom.convolution_kernel`, the norm's [O], the residual y's. Mean and variance get zeros as gradient.
+    Shapes as for `Convolution`'s kernel, the norm's [O], the residual y's. Mean and variance get zeros as gradient.
     """
-    pair = (ms.float32, ms.float32)
-    shift_backward = ops.Custom(
-        f"{library}:convolution_norm_shift_backward", lambda dy, y, settings, beta: (dy, beta), pair, "aot"
+    shift_backward = make_kernel(
+        library, "convolution_norm_shift_backward", lambda dy, y, settings, beta: (dy, beta), 2
     )
-    image_backward = ops.Custom(
-        f"{library}:convolution_norm_image_backward", lambda dz, weight, x, *rest: x, ms.float32, "aot"
+    image_backward = make_kernel(library, "convolution_norm_image_backward", lambda dz, weight, x, *rest: x)
+    weight_backward = make_kernel(
+        library, "convolution_norm_weight_backward", lambda x, dz, weight, gamma, *rest: (weight, gamma), 2
     )
-    weight_backward = ops.Custom(
-        f"{library}:convolution_norm_weight_backward", lambda x, dz, weight, gamma, *rest: (weight, gamma), pair, "aot"
-    )
-    zeros = ops.ZerosLike()
 
-    def gradients(
-        x: Tensor,
-        weight: Tensor,
-        gamma: Tensor,
-        beta: Tensor,
-        mean: Tensor,
-        variance: Tensor,
-        settings: Tensor,
-        out: Tensor,
-        dout: Tensor,
-    ) -> tuple[tuple[Tensor, ...], Tensor]:
+    def gradients(inputs: tuple[Tensor, ...], out: Tensor, dout: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+        x, weight, gamma, beta, mean, variance, settings = inputs
         dz, dbeta = shift_backward(dout, out, settings, beta)
         dx = image_backward(dz, weight, x, gamma, variance, settings)
         dweight, dgamma = weight_backward(x, dz, weight, gamma, mean, variance, dbeta, settings)
-        return (dx, dweight, dgamma, dbeta, zeros(mean), zeros(variance), zeros(settings)), dz
+        fixed = (ops.zeros_like(mean), ops.zeros_like(variance), ops.zeros_like(settings))
+        return (dx, dweight, dgamma, dbeta, *fixed), dz
 
     def bprop_alone(
         x: Tensor,
@@ -57,7 +44,7 @@ def _norm_kernel(library: Path, stride: int, has_residual: bool) -> ops.Custom:
         out: Tensor,
         dout: Tensor,
     ) -> tuple[Tensor, ...]:
-        return gradients(x, weight, gamma, beta, mean, variance, settings, out, dout)[0]
+        return gradients((x, weight, gamma, beta, mean, variance, settings), out, dout)[0]
 
     def bprop_with_residual(
         x: Tensor,
@@ -71,16 +58,15 @@ def _norm_kernel(library: Path, stride: int, has_residual: bool) -> ops.Custom:
         out: Tensor,
         dout: Tensor,
     ) -> tuple[Tensor, ...]:
-        of_all, dz = gradients(x, weight, gamma, beta, mean, variance, settings, out, dout)
+        of_all, dz = gradients((x, weight, gamma, beta, mean, variance, settings), out, dout)
         return (*of_all, dz)
 
     def out_shape(x: Shape, weight: Shape, *rest: Shape) -> list[int]:
-        return [x[0], weight[0], -(-x[2] // stride), -(-x[3] // stride)]
+        return convolved_shape(x, weight, stride)
 
-    # A name for each case: MindSpore takes primitives of one name for the same, gradient and shapes included.
-    name = f"convolution_norm{'_residual' if has_residual else ''}_stride{stride}"
+    name = "convolution_norm_residual_forward" if has_residual else "convolution_norm_forward"
     bprop = bprop_with_residual if has_residual else bprop_alone
-    return ops.Custom(f"{library}:{name}", out_shape, ms.float32, "aot", bprop)
+    return make_kernel(library, name, out_shape, bprop=bprop, case=str(stride))
 
 
 class ConvolutionNorm(nn.Cell):
@@ -122,9 +108,8 @@ class ConvolutionNorm(nn.Cell):
             self.fix_statistics()
         self.settings = Tensor([self.norm.eps, float(has_relu)], ms.float32)
         has_kernel = self.conv.kernel is not None
-        library = chosen_library() if has_kernel else None
-        self.kernel = _norm_kernel(library, stride, False) if library else None
-        self.kernel_with_residual = _norm_kernel(library, stride, True) if library else None
+        self.kernel = chosen_kernel(_norm_kernel, stride, False) if has_kernel else None
+        self.kernel_with_residual = chosen_kernel(_norm_kernel, stride, True) if has_kernel else None
 
     def fix_statistics(self) -> None:
         """Lets training take the moving statistics from now on."""

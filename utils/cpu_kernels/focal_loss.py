@@ -1,10 +1,26 @@
 """Sigmoid focal loss as a C kernel on a CPU, where the plain operators keep a dozen arrays of the logits' size."""
 
+import functools
+from pathlib import Path
+
 import mindspore as ms
 from mindspore import Tensor, nn, ops
 
-from utils.cpu_kernels.custom import focal_loss_kernel
-from utils.cpu_kernels.operators import chosen_library
+from utils.cpu_kernels.choice import chosen_kernel, fits_kernel, make_kernel
+
+
+@functools.cache
+def _focal_loss_kernel(library: Path) -> ops.Custom:
+    """Returns (logits[..., C], classes int32[...], (alpha, gamma)[2]) -> loss[...]."""
+    backward = make_kernel(library, "focal_loss_backward", lambda logits, *rest: logits)
+
+    def bprop(
+        logits: Tensor, classes: Tensor, settings: Tensor, out: Tensor, dout: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        gradient = backward(logits, classes, settings, dout)
+        return gradient, ops.zeros_like(classes), ops.zeros_like(settings)
+
+    return make_kernel(library, "focal_loss_forward", lambda logits, classes, settings: classes, bprop=bprop)
 
 
 class SigmoidFocalLoss(nn.Cell):
@@ -21,8 +37,7 @@ class SigmoidFocalLoss(nn.Cell):
         self.class_range = ops.arange(num_classes).astype(ms.int32)
         self.alpha, self.gamma = alpha, gamma
         self.settings = Tensor([alpha, gamma], ms.float32)
-        library = chosen_library()
-        self.kernel = focal_loss_kernel(library) if library else None
+        self.kernel = chosen_kernel(_focal_loss_kernel)
 
     def construct(self, logits: Tensor, classes: Tensor) -> Tensor:
         """Computes the loss of each anchor.
@@ -34,7 +49,7 @@ class SigmoidFocalLoss(nn.Cell):
         Returns:
             float32[N, A], not negative, 0 for ignored anchors.
         """
-        if self.kernel is not None:
+        if self.kernel is not None and fits_kernel(logits):
             return self.kernel(logits, classes, self.settings)
         targets = (classes[:, :, None] == self.class_range).astype(ms.float32)  # [N, A, C]
         terms = sigmoid_focal_terms(logits, targets, self.alpha, self.gamma)

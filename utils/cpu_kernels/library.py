@@ -19,8 +19,8 @@ SWITCH_VARIABLE = "CPU_KERNELS"  # "off" in the environment: MindSpore's own ope
 THREADS_VARIABLE = "CPU_KERNEL_THREADS"  # most threads of the kernels; OMP_NUM_THREADS where only that is set
 COMPILERS = ("cc", "gcc", "clang")
 SOURCES = Path(__file__).parent / "kernels"
-LOCK_SECONDS = 300
-COMPILE_SECONDS = 240
+COMPILE_SECONDS = 240  # it takes 4 on an idle core, measured; 60 times as long on a crowded machine or a slow disk
+LOCK_SECONDS = 300  # longer than the process that holds it may compile
 
 logger = logging.getLogger(__name__)
 

@@ -1,12 +1,20 @@
 """Greedy non-maximum suppression inside a graph."""
 
+import functools
+from pathlib import Path
+
 import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn, ops
 from mindspore.ops import constexpr
 
-from utils.cpu_kernels.custom import nms_kernel
-from utils.cpu_kernels.operators import chosen_library, fits_kernel
+from utils.cpu_kernels.choice import chosen_kernel, fits_kernel, make_kernel
+
+
+@functools.cache
+def _nms_kernel(library: Path) -> ops.Custom:
+    """Returns (boxes[B, K, 4], is_valid bool[B, K], nms_threshold[1]) -> is_kept bool[B, K]; it has no gradient."""
+    return make_kernel(library, "nms", lambda boxes, is_valid, nms_threshold: is_valid, out_type=ms.bool_)
 
 
 class Nms(nn.Cell):
@@ -15,15 +23,14 @@ class Nms(nn.Cell):
     MindSpore's operator takes at most 2864 boxes on an Ascend.
 
     Args:
-        threshold: highest IoU that two kept boxes may have.
+        nms_threshold: highest IoU that two kept boxes may have.
     """
 
-    def __init__(self, threshold: float) -> None:
+    def __init__(self, nms_threshold: float) -> None:
         super().__init__()
-        self.suppress = ops.NMSWithMask(threshold)
-        self.threshold = Tensor([threshold], ms.float32)
-        library = chosen_library()
-        self.kernel = nms_kernel(library) if library else None
+        self.suppress = ops.NMSWithMask(nms_threshold)
+        self.nms_threshold = Tensor([nms_threshold], ms.float32)
+        self.kernel = chosen_kernel(_nms_kernel)
 
     def construct(self, boxes: Tensor, is_valid: Tensor) -> Tensor:
         """Chooses greedily from the first to the last.
@@ -36,7 +43,7 @@ class Nms(nn.Cell):
             bool[B, K], true for kept boxes.
         """
         if self.kernel is not None and fits_kernel(boxes):
-            return self.kernel(boxes, is_valid, self.threshold)
+            return self.kernel(boxes, is_valid, self.nms_threshold)
         batch, count, _ = boxes.shape
         scores = _descending(count)
         # A box of no area overlaps nothing. Not a product: infinities and nan in empty slots must vanish.

@@ -1,5 +1,6 @@
 """RoIAlign over the levels of a feature pyramid: each region pooled once, on its own level."""
 
+import functools
 from pathlib import Path
 
 import mindspore as ms
@@ -7,12 +8,58 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 from mindspore.ops import constexpr
 
-from utils.cpu_kernels.custom import roi_align_kernels
-from utils.cpu_kernels.operators import chosen_library, fits_kernel
+from utils.cpu_kernels.choice import Shape, chosen_kernel, fits_kernel, make_kernel
 
 # Of MindSpore's operator where the kernel would take as many samples as a bin has pixels: it rounds their number down,
 # and divides by 0 for bins of less than a pixel.
 STOCK_SAMPLING_RATIO = 2
+
+
+@functools.cache
+def _roi_align_kernels(library: Path, output_size: int, num_levels: int) -> tuple[ops.Custom, ops.Custom]:
+    """Returns RoIAlign and its gradient as two primitives: a `bprop` of `ops.Custom` takes a fixed number of inputs.
+
+    (rois[N, R, 4], level int32[N, R], settings[1 + levels], features[N, C, H, W]...) -> [N * R, C, s, s], and
+    (rois, level, settings, dy, features...) -> the gradients of the features. The settings are the sampling ratio and,
+    for each level, its pixels for one of the input.
+    """
+
+    def out_shape(rois: Shape, level: Shape, settings: Shape, *features: Shape) -> list[int]:
+        return [rois[0] * rois[1], features[0][1], output_size, output_size]
+
+    def gradient_shapes(rois: Shape, level: Shape, settings: Shape, dy: Shape, *features: Shape) -> tuple[Shape, ...]:
+        return features if num_levels > 1 else features[0]
+
+    return (
+        make_kernel(library, "roi_align_forward", out_shape, case=str(output_size)),
+        make_kernel(library, "roi_align_backward", gradient_shapes, num_levels, case=str(num_levels)),
+    )
+
+
+class _KernelRoiAlign(nn.Cell):
+    """`RoiAlign` as a C kernel."""
+
+    def __init__(self, library: Path, strides: tuple[int, ...], output_size: int, sampling_ratio: int) -> None:
+        super().__init__()
+        self.settings = Tensor([sampling_ratio, *(1.0 / stride for stride in strides)], ms.float32)
+        self.forward_kernel, self.backward_kernel = _roi_align_kernels(library, output_size, len(strides))
+        self.has_one_level = len(strides) == 1
+
+    def construct(self, features: tuple[Tensor, ...], rois: Tensor, level: Tensor) -> Tensor:
+        return self.forward_kernel(rois, level, self.settings, *features)
+
+    def bprop(
+        self,
+        features: tuple[Tensor, ...],
+        rois: Tensor,
+        level: Tensor,
+        out: Tensor,
+        dout: Tensor,
+    ) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
+        gradients = self.backward_kernel(rois, level, self.settings, dout, *features)
+        if self.has_one_level:
+            gradients = (gradients,)
+        return gradients, ops.zeros_like(rois), ops.zeros_like(level)
 
 
 class RoiAlign(nn.Cell):
@@ -38,8 +85,7 @@ class RoiAlign(nn.Cell):
         # The end mode of the operator stays 1, which adds a pixel to the far corner: mode 0 has a wrong gradient on a
         # CPU (MindSpore 2.10). The pixel is taken off again in `_placement`.
         self.align = ops.ROIAlign(output_size, output_size, 1.0, sampling_ratio or STOCK_SAMPLING_RATIO, 1)
-        library = chosen_library()
-        self.kernel = _KernelRoiAlign(library, strides, output_size, sampling_ratio) if library else None
+        self.kernel = chosen_kernel(_KernelRoiAlign, strides, output_size, sampling_ratio)
 
     def construct(self, features: tuple[Tensor, ...], rois: Tensor, level: Tensor) -> Tensor:
         """Pools the regions.
@@ -96,29 +142,3 @@ def _placement(heights: tuple[int, ...]) -> Tensor:
 def _image_of_each(batch: int, count: int) -> Tensor:
     """Returns float32[batch * count, 1]: the index of the image that a region belongs to."""
     return Tensor(np.repeat(np.arange(batch), count).reshape(-1, 1), ms.float32)
-
-
-class _KernelRoiAlign(nn.Cell):
-    """`RoiAlign` as a C kernel."""
-
-    def __init__(self, library: Path, strides: tuple[int, ...], output_size: int, sampling_ratio: int) -> None:
-        super().__init__()
-        self.settings = Tensor([sampling_ratio, *(1.0 / stride for stride in strides)], ms.float32)
-        self.forward_kernel, self.backward_kernel = roi_align_kernels(library, output_size, len(strides))
-        self.has_one_level = len(strides) == 1
-
-    def construct(self, features: tuple[Tensor, ...], rois: Tensor, level: Tensor) -> Tensor:
-        return self.forward_kernel(rois, level, self.settings, *features)
-
-    def bprop(
-        self,
-        features: tuple[Tensor, ...],
-        rois: Tensor,
-        level: Tensor,
-        out: Tensor,
-        dout: Tensor,
-    ) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
-        gradients = self.backward_kernel(rois, level, self.settings, dout, *features)
-        if self.has_one_level:
-            gradients = (gradients,)
-        return gradients, ops.zeros_like(rois), ops.zeros_like(level)

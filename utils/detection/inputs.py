@@ -7,9 +7,10 @@ from itertools import islice
 import cv2
 import numpy as np
 
-from utils.detection.augment import normalize, resize_keep_ratio
+from utils.detection.augment import resize_keep_ratio
 from utils.detection.data.mindrecord import MindRecordInfo, open_mindrecord
 from utils.images import decode_ordinary
+from utils.pixels import to_input
 
 EVALUATION_COLUMNS = ("image", "image_id", "height", "width")
 
@@ -32,15 +33,10 @@ class InputSettings:
     std: tuple[float, float, float]
     keep_ratio: bool = True
 
-
-def to_input(image: np.ndarray, inputs: InputSettings) -> np.ndarray:
-    """Normalises uint8[h, w, 3] RGB to float32[3, height, width]; zeros, the mean colour, below and on the right."""
-    height, width = image.shape[:2]
-    planes = np.empty((3, inputs.height, inputs.width), np.float32)
-    planes[:, height:] = 0
-    planes[:, :height, width:] = 0
-    normalize(image, inputs.mean, inputs.std, out=planes[:, :height, :width])
-    return planes
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the input."""
+        return self.height, self.width
 
 
 def resize_image(image: np.ndarray, inputs: InputSettings) -> tuple[np.ndarray, tuple[float, float]]:
@@ -50,12 +46,11 @@ def resize_image(image: np.ndarray, inputs: InputSettings) -> tuple[np.ndarray, 
         uint8[h, w, 3] with h and w at most the input's, and the input pixels for one pixel of the image, vertically and
         horizontally; with `keep_ratio` both are the same.
     """
-    target = (inputs.height, inputs.width)
     if inputs.keep_ratio:
-        resized, _, scale = resize_keep_ratio(image, np.zeros((0, 4), np.float32), target)
+        resized, _, scale = resize_keep_ratio(image, np.zeros((0, 4), np.float32), inputs.size)
         return resized, (scale, scale)
-    stretched = cv2.resize(image, target[::-1], interpolation=cv2.INTER_LINEAR)
-    return stretched, (target[0] / image.shape[0], target[1] / image.shape[1])
+    stretched = cv2.resize(image, inputs.size[::-1], interpolation=cv2.INTER_LINEAR)
+    return stretched, (inputs.height / image.shape[0], inputs.width / image.shape[1])
 
 
 def fit_image(image: np.ndarray, inputs: InputSettings) -> tuple[np.ndarray, tuple[float, float]]:
@@ -65,7 +60,7 @@ def fit_image(image: np.ndarray, inputs: InputSettings) -> tuple[np.ndarray, tup
         float32[3, height, width], and the scales as `resize_image` gives them.
     """
     resized, scales = resize_image(image, inputs)
-    return to_input(resized, inputs), scales
+    return to_input(resized, inputs.size, inputs.mean, inputs.std), scales
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from utils.exporting.files import description_path
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 from utils.model_utils.files import write_bytes
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 1  # rises where a program that is older would misread the file
 
 
 @dataclass(frozen=True)

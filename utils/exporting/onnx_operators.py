@@ -7,7 +7,8 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 from mindspore.ops import constexpr
 
-from utils.cpu_kernels.operators import Gelu, ResizeBilinear
+from utils.cpu_kernels.gelu import Gelu
+from utils.cpu_kernels.resize import ResizeBilinear
 
 # Abramowitz and Stegun, 7.1.26, for x >= 0 and to 1.5e-7:
 # 1 - erf(x) = (a1 t + ... + a5 t^5) exp(-x^2) with t = 1 / (1 + p x).

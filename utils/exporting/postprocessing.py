@@ -10,7 +10,7 @@ from utils.exporting.description import ModelDescription, read_description
 from utils.exporting.result_files import RESULT_FOLDER, ResultFiles, check_outputs, read_result_files
 from utils.model_utils.errors import BadValueError
 
-MAX_NAMED = 3
+MAX_NAMED = 3  # keeps the sentence on a line; the log of the inference has all
 
 
 @dataclass(frozen=True)

@@ -114,8 +114,8 @@ def read_result_files(folder: Path) -> ResultFiles:
         values = json.loads(index.read_text(encoding="utf-8"))
     except OSError as error:
         raise MissingPathError(
-            f"'{index}' cannot be read ({error.strerror}): it is written when an inference has "
-            "ended well; run it in this folder, or give --result_path"
+            f"'{index}' cannot be read ({error.strerror}): it is written when an inference has ended well; run it in "
+            "this folder, or give --result_path"
         ) from error
     except ValueError as error:
         raise BadValueError(f"'{index}' is no JSON ({error}): {RUN_AGAIN}") from error
@@ -133,8 +133,8 @@ def read_result_files(folder: Path) -> ResultFiles:
     strange = next((each for each in results.outputs if not _can_be_read(each)), None)
     if strange is not None:
         raise BadValueError(
-            f"'{index}' gives output {strange.name} the type '{strange.dtype}' and shape "
-            f"{list(strange.shape)}, which cannot be read: {RUN_AGAIN}"
+            f"'{index}' gives output {strange.name} the type '{strange.dtype}' and shape {list(strange.shape)}, which "
+            f"cannot be read: {RUN_AGAIN}"
         )
     if not results.images:
         raise BadValueError(
@@ -151,8 +151,8 @@ def check_outputs(results: ResultFiles, description: ModelDescription, suite: st
     """
     if description.suite != suite:
         raise BadValueError(
-            f"'{description.file}' is a model of {description.suite}, wanted one of {suite}: use the "
-            "post-processing of its own suite"
+            f"'{description.file}' is a model of {description.suite}, wanted one of {suite}: use the post-processing "
+            "of its own suite"
         )
     found = tuple((each.shape, np.dtype(each.dtype).kind) for each in results.outputs)
     wanted = tuple((each.shape[1:], np.dtype(each.dtype).kind) for each in description.outputs)

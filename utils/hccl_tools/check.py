@@ -7,7 +7,7 @@ from pathlib import Path
 if not __package__:  # run as a file: this folder is on the path in the repository root's stead
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from utils.hccl_tools.arguments import add_table_arguments
+from utils.hccl_tools.table_arguments import add_table_arguments
 from utils.hccl_tools.tables.consistency import order_warning
 from utils.hccl_tools.tables.rank_table import RankTable
 from utils.hccl_tools.tables.table_file import load_table
@@ -30,8 +30,8 @@ def format_summary(name: str, table: RankTable) -> str:
     """Returns e.g. "table.json: template 1.0, completed, 2 servers, 16 devices: sound"."""
     servers, devices = len(table.servers), table.device_count
     return (
-        f"{name}: template {table.template}, completed, {servers} server{'s' * (servers != 1)}, "
-        f"{devices} device{'s' * (devices != 1)}: sound"
+        f"{name}: template {table.template}, completed, {servers} server{'s' * (servers != 1)}, {devices} "
+        f"device{'s' * (devices != 1)}: sound"
     )
 
 

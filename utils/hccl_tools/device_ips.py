@@ -43,8 +43,8 @@ def find_device_ips(physical_ids: Sequence[int], hccn_conf: Path = HCCN_CONF) ->
     why_file = "does not name them all" if os.path.isfile(hccn_conf) else "cannot be read"
     raise BadStateError(
         f"Failed to find information for hccl: wanted the addresses of devices {', '.join(map(str, physical_ids))}, "
-        f"but {HCCN_TOOL} {why_tool} and {hccn_conf} {why_file}; set them with hccn_tool -i N -ip -s, or run this "
-        "on the Ascend host as a user who may read them"
+        f"but {HCCN_TOOL} {why_tool} and {hccn_conf} {why_file}; set them with hccn_tool -i N -ip -s, or run this on "
+        "the Ascend host as a user who may read them"
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from utils.model_utils.errors import BadValueError
 
-CARDS, MOST_CARDS = 8, 16
+CARDS, MOST_CARDS = 8, 16  # of an Ascend 910 server, and of the largest, A2 and A3
 GROUP = 4  # of an 8-card host: two groups of four, linked inside each and across only as a whole
 
 _RANGE = re.compile(r"\s*\[\s*([0-9]{1,4})\s*,\s*([0-9]{1,4})\s*\)\s*")

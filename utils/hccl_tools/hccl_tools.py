@@ -97,8 +97,8 @@ def _server_id(server_ip: str) -> str:
         server_id = own_server_ip()
         if is_loopback(server_id):
             print(
-                f"hccl_tools.py: warning: the name of this host resolves to {server_id}, which is no address for "
-                "other hosts; give --server_ip if there are any",
+                f"hccl_tools.py: warning: the name of this host resolves to {server_id}, which is no address for other "
+                "hosts; give --server_ip if there are any",
                 file=sys.stderr,
             )
         return server_id

@@ -51,8 +51,8 @@ def merge_tables(tables: Sequence[RankTable], names: Sequence[str]) -> RankTable
     for table, name in zip(tables, names, strict=True):
         if table.template != tables[0].template:
             raise BadValueError(
-                f"{name}: template is {table.template} and that of {names[0]} is {tables[0].template}, "
-                "wanted tables of one template; make them with one tool"
+                f"{name}: template is {table.template} and that of {names[0]} is {tables[0].template}, wanted tables "
+                "of one template; make them with one tool"
             )
     check_tables(tables)
     servers: list[Server] = []
@@ -81,8 +81,8 @@ def _common_extra(extras: Sequence[Mapping[str, object]], names: Sequence[str]) 
         differing = [key for key in {**extras[0], **extra} if extras[0].get(key) != extra.get(key)]
         if differing:
             raise BadValueError(
-                f"{name}: {json.dumps(differing[0])} is not what it is in {names[0]}, wanted the same "
-                "in every file; remove it or make it the same"
+                f"{name}: {json.dumps(differing[0])} is not what it is in {names[0]}, wanted the same in every file; "
+                "remove it or make it the same"
             )
     return extras[0]
 

@@ -123,8 +123,8 @@ def _find_own(servers: Sequence[Server], own_address: str | None) -> tuple[int, 
         return found[0], True
     if not found and len(servers) == 1 and own_address is None:
         logger.warning(
-            "%s: %s is no address of this host; taken for it all the same, being the only one (a container "
-            "without the host's network, or a table of another host)",
+            "%s: %s is no address of this host; taken for it all the same, being the only one (a container without the "
+            "host's network, or a table of another host)",
             servers[0].place,
             servers[0].server_id,
         )
@@ -133,8 +133,8 @@ def _find_own(servers: Sequence[Server], own_address: str | None) -> tuple[int, 
     ids = ", ".join(server.server_id for server in servers)
     what = "is not in the rank table" if not found else "has the addresses of several servers of the rank table"
     raise BadStateError(
-        f"{who} {what}, whose servers are {ids}: name the one that it is with --own_address, or use "
-        "the table of this job"
+        f"{who} {what}, whose servers are {ids}: name the one that it is with --own_address, or use the table of this "
+        "job"
     )
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 if not __package__:  # run as a file: this folder is on the path in the repository root's stead
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from utils.hccl_tools.arguments import add_table_arguments
 from utils.hccl_tools.msrun_plan import format_plan, plan_msrun
+from utils.hccl_tools.table_arguments import add_table_arguments
 from utils.hccl_tools.tables.table_file import load_table
 from utils.model_utils.command import run_command
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from utils.model_utils.device_adapter import available_cores
 from utils.model_utils.errors import BadStateError
 from utils.model_utils.files import cache_folder
-from utils.model_utils.node_lock import node_lock
+from utils.model_utils.host_lock import host_lock
 
 PROGRAMS = Path("utils/cpp_infer/programs")
 SOURCES = (
@@ -38,7 +38,7 @@ VARIABLES = (
     "CMAKE_GENERATOR",
 )
 PACKAGES = "g++ cmake make libopencv-imgcodecs-dev libopencv-imgproc-dev libjpeg-dev nlohmann-json3-dev"
-LOCK_SECONDS = 900.0
+LOCK_SECONDS = 900.0  # another process builds for a minute, on one slow core for some
 
 Run = Callable[[Sequence[str]], int]  # runs a command and returns its exit code
 
@@ -53,8 +53,8 @@ def cached_program(root: Path, suite: str) -> Path:
     for tool in ("cmake", compiler):
         if shutil.which(tool) is None:
             raise BadStateError(
-                f"'{tool}' is not on the PATH and the C++ program has to be built: install the "
-                f"packages {PACKAGES} (Debian's names)"
+                f"'{tool}' is not on the PATH and the C++ program has to be built: install the packages {PACKAGES} "
+                "(Debian's names)"
             )
     version = subprocess.run([compiler, "--version"], capture_output=True, check=False).stdout
     digest = hashlib.sha256(
@@ -92,7 +92,7 @@ def build(root: Path, suite: str, program: Path, run: Run) -> int:
     folder = program.parent
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with node_lock(folder / "build.lock", f"builds '{program}'", LOCK_SECONDS):
+        with host_lock(folder / "build.lock", f"builds '{program}'", LOCK_SECONDS):
             return 0 if program.is_file() else _build(root, suite, program, run)  # another process may have been faster
     except OSError as error:
         raise BadStateError(

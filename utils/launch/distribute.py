@@ -17,13 +17,13 @@ ROOT = Path(__file__).resolve().parents[2]
 if not __package__:
     sys.path[0] = str(ROOT)  # in place of this folder
 
-from utils.launch.arguments import read_arguments  # noqa: E402
-from utils.launch.devices import DEVICE_NUM, RANK_TABLE_FILE, choose_devices  # noqa: E402
 from utils.launch.job import prepare_job, run_job  # noqa: E402
-from utils.launch.launcher import Launcher, is_set, leave, read_launcher, startup_seconds  # noqa: E402
-from utils.launch.plan import JobPlan, format_plan, make_plan  # noqa: E402
+from utils.launch.job_devices import DEVICE_NUM, RANK_TABLE_FILE, choose_devices  # noqa: E402
+from utils.launch.job_plan import JobPlan, format_plan, make_plan  # noqa: E402
+from utils.launch.launcher_options import Launcher, is_set, read_launcher, startup_seconds  # noqa: E402
 from utils.launch.processes.logged_process import LoggedProcess  # noqa: E402
 from utils.launch.processes.ports import read_port  # noqa: E402
+from utils.launch.user_arguments import read_arguments  # noqa: E402
 from utils.model_utils.command import run_command  # noqa: E402
 from utils.model_utils.errors import BadValueError  # noqa: E402
 
@@ -47,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
     if in_foreground:
         print(format_plan(plan), flush=True)
         return run_job(plan, is_shown=not launcher.is_quiet)
-    return leave(_in_background(argv, plan), seconds)
+    return _in_background(argv, plan).leave(seconds)
 
 
 def plan_job(launcher: Launcher, given: Sequence[str], options: dict[str, str]) -> JobPlan:

@@ -29,8 +29,9 @@ from utils.exporting.result_files import RESULT_FOLDER  # noqa: E402
 from utils.image_files import find_image_files  # noqa: E402
 from utils.launch.cpp_build import build, cached_program  # noqa: E402
 from utils.launch.processes.logged_process import LoggedProcess, show  # noqa: E402
+from utils.launch.user_arguments import device_number, existing_path  # noqa: E402
 from utils.model_utils.command import run_command  # noqa: E402
-from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError  # noqa: E402
+from utils.model_utils.errors import BadStateError, BadValueError  # noqa: E402
 from utils.model_utils.files import make_writable_folder, write_bytes  # noqa: E402
 
 ARGUMENTS = "MINDIR_PATH DATA_PATH ANNO_PATH [DEVICE_ID] [--key=value]..."
@@ -40,7 +41,7 @@ BUILD_LOG, INFER_LOG, SCORE_LOG = "build.log", "infer.log", "acc.log"
 
 
 @dataclass(frozen=True)
-class Launcher:
+class Launcher310:
     """What a launcher says of itself.
 
     Attributes:
@@ -57,7 +58,7 @@ class Launcher:
 
 
 @dataclass(frozen=True)
-class Inference:
+class Request:
     """What a user has asked for; paths are absolute.
 
     Attributes:
@@ -85,17 +86,18 @@ def main(argv: Sequence[str]) -> int:
     if "--help" in given or "-h" in given:
         print(f"usage: {launcher.program} {ARGUMENTS}\nkeys: {', '.join((*OPTIONS, SPLIT_OPTION, RUN_DIR_OPTION))}")
         return 0
-    job = read_arguments(given, launcher)
-    make_writable_folder(job.folder)
-    check_disk(job, check_model(job.model, launcher.suite))
+    request = read_arguments(given, launcher)
+    make_writable_folder(request.folder)
+    check_disk(request, check_model(request.model, launcher.suite))
     for name in (BUILD_LOG, INFER_LOG, SCORE_LOG):
-        (job.folder / name).unlink(missing_ok=True)  # of an earlier run
+        (request.folder / name).unlink(missing_ok=True)  # of an earlier run
     program = cached_program(ROOT, launcher.suite)
-    with contextlib.chdir(job.folder):
-        return build_stage(job, launcher, program) or infer_stage(job, program) or score_stage(job, launcher)
+    with contextlib.chdir(request.folder):
+        code = build_stage(request, launcher, program) or infer_stage(request, program)
+        return code or score_stage(request, launcher)
 
 
-def read_launcher(argv: Sequence[str]) -> tuple[Launcher, list[str]]:
+def read_launcher(argv: Sequence[str]) -> tuple[Launcher310, list[str]]:
     """Splits what the launcher says from what its user has typed, which stands after `--`."""
     cut = list(argv).index("--")
     parser = argparse.ArgumentParser()
@@ -103,10 +105,10 @@ def read_launcher(argv: Sequence[str]) -> tuple[Launcher, list[str]]:
     parser.add_argument("--suite", required=True)
     parser.add_argument("--annotations", choices=("file", "folder"), required=True)
     parser.add_argument("--images", default="")
-    return Launcher(**vars(parser.parse_args(argv[:cut]))), list(argv[cut + 1 :])
+    return Launcher310(**vars(parser.parse_args(argv[:cut]))), list(argv[cut + 1 :])
 
 
-def read_arguments(given: Sequence[str], launcher: Launcher) -> Inference:
+def read_arguments(given: Sequence[str], launcher: Launcher310) -> Request:
     """Checks what a user has typed.
 
     Raises:
@@ -119,16 +121,13 @@ def read_arguments(given: Sequence[str], launcher: Launcher) -> Inference:
     options = _read_options(given[count:])
     split = options.pop(SPLIT_OPTION, "val")
     folder = Path(options.pop(RUN_DIR_OPTION, ".")).absolute()
-    device_id = given[3] if count == 4 else "0"
-    if not (device_id.isascii() and device_id.isdigit()):
-        raise BadValueError(f"DEVICE_ID is '{device_id}', wanted the number of a device, 0 or more")
-    images = _existing("DATA_PATH", given[1], "file or folder")
+    images = existing_path("DATA_PATH", given[1], "file or folder")
     subfolder = images / launcher.images.replace("{}", split)
-    return Inference(
-        model=_existing("MINDIR_PATH", given[0], "file"),
+    return Request(
+        model=existing_path("MINDIR_PATH", given[0], "file"),
         images=subfolder if subfolder.is_dir() else images,
-        annotations=_existing("ANNO_PATH", given[2], launcher.annotations),
-        device_id=int(device_id),
+        annotations=existing_path("ANNO_PATH", given[2], launcher.annotations),
+        device_id=device_number(given[3]) if count == 4 else 0,
         split=split,
         folder=folder,
         options=options,
@@ -145,15 +144,15 @@ def check_model(model: Path, suite: str) -> ModelDescription:
     description = read_description(model)
     if description.suite != suite:
         raise BadValueError(
-            f"'{model}' is a model of {description.suite}: run it with the run_infer_310.sh of "
-            f"{description.suite}, or give a model of {suite}"
+            f"'{model}' is a model of {description.suite}: run it with the run_infer_310.sh of {description.suite}, or "
+            f"give a model of {suite}"
         )
     if description.file_format != "MINDIR":
         raise BadValueError(f"'{model}' has the form {description.file_format}, wanted MINDIR: export the model again")
     return description
 
 
-def check_disk(job: Inference, description: ModelDescription) -> None:
+def check_disk(request: Request, description: ModelDescription) -> None:
     """Refuses to begin what the disk cannot hold: a detector's scores of every anchor are 26 MB for each image.
 
     Raises:
@@ -161,19 +160,19 @@ def check_disk(job: Inference, description: ModelDescription) -> None:
         BadStateError: there is too little space.
     """
     bytes_per_image = sum(math.prod(each.shape[1:]) * np.dtype(each.dtype).itemsize for each in description.outputs)
-    num_images = len(find_image_files(job.images, flag="DATA_PATH"))
-    old = sum(file.stat().st_size for file in (job.folder / RESULT_FOLDER).glob("*.bin"))  # will be overwritten
-    free = shutil.disk_usage(job.folder).free + old
+    num_images = len(find_image_files(request.images, flag="DATA_PATH"))
+    old = sum(file.stat().st_size for file in (request.folder / RESULT_FOLDER).glob("*.bin"))  # will be overwritten
+    free = shutil.disk_usage(request.folder).free + old
     if num_images * bytes_per_image > free:
         raise BadStateError(
             f"the results of {num_images} images take {num_images * bytes_per_image / 1e9:.1f} GB and "
-            f"'{job.folder}' has {free / 1e9:.1f} GB left: work in another folder, or give fewer images"
+            f"'{request.folder}' has {free / 1e9:.1f} GB left: work in another folder, or give fewer images"
         )
 
 
-def build_stage(job: Inference, launcher: Launcher, program: Path) -> int:
+def build_stage(request: Request, launcher: Launcher310, program: Path) -> int:
     """Builds the program where it is missing; returns the exit code."""
-    log = job.folder / BUILD_LOG
+    log = request.folder / BUILD_LOG
     if program.is_file():
         write_bytes(log, f"{program} is built from these sources already\n".encode())
         return 0
@@ -184,32 +183,32 @@ def build_stage(job: Inference, launcher: Launcher, program: Path) -> int:
     return code
 
 
-def infer_stage(job: Inference, program: Path) -> int:
+def infer_stage(request: Request, program: Path) -> int:
     """Runs the model over the images; returns the exit code."""
-    options = [f"--{name}={value}" for name, value in job.options.items()]
+    options = [f"--{name}={value}" for name, value in request.options.items()]
     command = [
         str(program),
-        f"--mindir_path={job.model}",
-        f"--dataset_path={job.images}",
-        f"--device_id={job.device_id}",
+        f"--mindir_path={request.model}",
+        f"--dataset_path={request.images}",
+        f"--device_id={request.device_id}",
         *options,
     ]
-    return _finish(command, job.folder / INFER_LOG, "inference", is_shown=sys.stdout.isatty())
+    return _finish(command, request.folder / INFER_LOG, "inference", is_shown=sys.stdout.isatty())
 
 
-def score_stage(job: Inference, launcher: Launcher) -> int:
+def score_stage(request: Request, launcher: Launcher310) -> int:
     """Scores the results and shows what the log says; returns the exit code."""
-    images = job.images if job.images.is_dir() else job.images.parent
+    images = request.images if request.images.is_dir() else request.images.parent
     command = [
         sys.executable,
         str(ROOT / launcher.suite / "postprocess.py"),
-        f"--anno_path={job.annotations}",
+        f"--anno_path={request.annotations}",
         f"--result_path={RESULT_FOLDER}",
-        f"--mindir_path={job.model}",
+        f"--mindir_path={request.model}",
         f"--dataset_path={images}",
-        f"--eval_split={job.split}",
+        f"--eval_split={request.split}",
     ]
-    log = job.folder / SCORE_LOG
+    log = request.folder / SCORE_LOG
     code = _finish(command, log, "post-processing", is_shown=False)
     if code == 0:
         show(log.read_bytes())
@@ -237,15 +236,6 @@ def _read_options(texts: Sequence[str]) -> dict[str, str]:
             )
         options[name] = value
     return options
-
-
-def _existing(name: str, text: str, kind: str) -> Path:
-    path = Path(text)
-    is_there = path.exists() if kind == "file or folder" else path.is_file() if kind == "file" else path.is_dir()
-    if not is_there:
-        state = f"is no {kind}" if path.exists() else "does not exist"
-        raise MissingPathError(f"{name} '{text}' {state}, wanted a {kind}: correct the path")
-    return path.absolute()
 
 
 if __name__ == "__main__":

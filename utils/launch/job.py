@@ -17,17 +17,18 @@ import types
 import uuid
 from collections.abc import Iterable, Sequence
 
-from utils.launch.devices import RANK_TABLE_FILE, check_present
-from utils.launch.plan import JobPlan, Rank
+from utils.launch.job_devices import RANK_TABLE_FILE, check_present
+from utils.launch.job_plan import JobPlan, Rank
 from utils.launch.processes.logged_process import FORWARDED, POLL_SECONDS, LogFile, shell_code, show
 from utils.launch.processes.ports import check_free
-from utils.launch.processes.process_table import JOB_VARIABLE, is_running, marked, parent, using, variable
+from utils.launch.processes.process_search import JOB_VARIABLE, is_running, marked, parent, using, variable
+from utils.launch.processes.scheduler import SCHEDULER_SECONDS
 from utils.model_utils.errors import BadStateError
 from utils.model_utils.files import make_writable_folder
+from utils.model_utils.signals import taken_signals
 
-SCHEDULER_SECONDS = 60.0  # it ends some seconds after the last worker
-STOP_SECONDS = 60.0  # a command that is asked to stop writes a checkpoint
-KILL_SECONDS = 10.0
+STOP_SECONDS = 60.0  # a command that is asked to stop ends its step and writes a checkpoint
+KILL_SECONDS = 10.0  # SIGKILL acts at once, unless a process waits for a disk
 _FIRST_LINE = re.compile(rb"process (\d+)\n")  # of worker.py
 _REPORT = re.compile(rb"Worker process (\d+) exit with exception\. Error code: (-?\d+)")
 
@@ -76,7 +77,7 @@ def run_job(plan: JobPlan, *, is_shown: bool = True, stop_seconds: float = STOP_
     """Runs a job to its end; returns 0, or the exit code of the worker that failed first.
 
     Ctrl-C, SIGTERM and a closed terminal are passed on to the workers, which are waited for; at the second one they
-    are ended. Nothing of the job is running afterwards.
+    are ended. One that is ignored (`nohup`, `&` in a script) stays so. Nothing of the job is running afterwards.
 
     Args:
         plan: what to start; the folders are there.
@@ -87,14 +88,12 @@ def run_job(plan: JobPlan, *, is_shown: bool = True, stop_seconds: float = STOP_
         BadStateError: msrun cannot be started.
     """
     job = _Job(plan, stop_seconds)
-    previous = {number: signal.signal(number, job.ask_to_stop) for number in FORWARDED}
-    try:
-        job.start()
-        return job.watch(is_shown)
-    finally:
-        job.end_all()
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+    with taken_signals(FORWARDED, job.ask_to_stop):
+        try:
+            job.start()
+            return job.watch(is_shown)
+        finally:
+            job.end_all()
 
 
 class _Job:
@@ -155,8 +154,8 @@ class _Job:
                 return self._tell_end()
             if self._waits_for_scheduler_in_vain():
                 return _fail(
-                    f"all ranks have ended, but the scheduler has not after {SCHEDULER_SECONDS:g} s; its "
-                    f"output: '{self._plan.folder / 'scheduler.log'}'"
+                    f"all ranks have ended, but the scheduler has not after {SCHEDULER_SECONDS:g} s; its output: "
+                    f"'{self._plan.folder / 'scheduler.log'}'"
                 )
             time.sleep(POLL_SECONDS)
 
@@ -186,7 +185,7 @@ class _Job:
     def _waits_for_scheduler_in_vain(self) -> bool:
         """On several hosts the scheduler waits for the workers of the others."""
         return (
-            self._plan.devices.num_nodes == 1
+            self._plan.devices.num_hosts == 1
             and len(self._ended) == len(self._plan.ranks)
             and time.monotonic() - max(self._ended.values()) > SCHEDULER_SECONDS
         )
@@ -212,8 +211,8 @@ class _Job:
             return _fail(f"worker process {pid} {_how(code)}; output of msrun: '{self._output.path}'", shell_code(code))
         _tell(self._last_lines(rank))
         return _fail(
-            f"rank {rank.number} {_how(code)}, the other ranks are stopped; its last lines stand above, the "
-            f"others in '{rank.log}'",
+            f"rank {rank.number} {_how(code)}, the other ranks are stopped; its last lines stand above, the others in "
+            f"'{rank.log}'",
             shell_code(code),
         )
 

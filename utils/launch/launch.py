@@ -19,9 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 if not __package__:
     sys.path[0] = str(ROOT)  # in place of this folder
 
-from utils.launch.arguments import CommandArguments, read_arguments  # noqa: E402
-from utils.launch.launcher import is_set, leave, read_launcher, startup_seconds  # noqa: E402
+from utils.launch.launcher_options import is_set, read_launcher, startup_seconds  # noqa: E402
 from utils.launch.processes.logged_process import LoggedProcess  # noqa: E402
+from utils.launch.user_arguments import CommandArguments, read_arguments  # noqa: E402
 from utils.model_utils.command import run_command  # noqa: E402
 from utils.model_utils.files import make_writable_folder  # noqa: E402
 
@@ -45,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
     in_foreground, seconds = is_set("FOREGROUND"), startup_seconds(STARTUP_SECONDS)
     print(shlex.join(command), flush=True)
     process = LoggedProcess(command, folder / launcher.log, one_process(arguments))
-    return process.follow() if in_foreground else leave(process, seconds)
+    return process.follow() if in_foreground else process.leave(seconds)
 
 
 def one_process(arguments: CommandArguments) -> dict[str, str]:

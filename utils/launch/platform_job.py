@@ -9,18 +9,17 @@ from pathlib import Path
 
 from utils.hccl_tools.msrun_plan import LOCAL_ADDRESS
 from utils.hccl_tools.tables.table_file import load_table
-from utils.launch.devices import RANK_TABLE_FILE
-from utils.launch.plan import CLUSTER_SECONDS, PORT_OF_SEVERAL_HOSTS, WORKER
+from utils.launch.job_devices import RANK_TABLE_FILE
+from utils.launch.job_plan import CLUSTER_SECONDS, PORT_OF_SEVERAL_HOSTS, WORKER
 from utils.launch.processes.ports import check_free, read_port
-from utils.launch.processes.scheduler import HOST_VARIABLE, PORT_VARIABLE, wait_for_scheduler
+from utils.launch.processes.scheduler import HOST_VARIABLE, PORT_VARIABLE, SCHEDULER_SECONDS, wait_for_scheduler
 from utils.model_utils.errors import BadStateError, BadValueError
 from utils.model_utils.files import make_writable_folder
 from utils.model_utils.local_adapter import ROLE_VARIABLE, SCHEDULER_ROLE, get_device_num, get_rank_id
 
 HOSTS_VARIABLE = "VC_WORKER_HOSTS"  # of ModelArts, the first one has rank 0
 WORKER_ROLE = "MS_WORKER"
-TABLE_SECONDS = 600.0
-SCHEDULER_SECONDS = 60.0  # it ends some seconds after the last worker
+TABLE_SECONDS = 600.0  # a platform completes the table when the last container has started
 
 
 def join_platform_job(folder: Path) -> None:
@@ -58,8 +57,8 @@ def _first_host(count: int) -> str:
         found = load_table(Path(table), TABLE_SECONDS)
         if found.device_count != count:
             raise BadValueError(
-                f"RANK_SIZE is {count}, but rank table '{table}' has {found.device_count} devices: "
-                f"correct it, or unset {RANK_TABLE_FILE}"
+                f"RANK_SIZE is {count}, but rank table '{table}' has {found.device_count} devices: correct it, or "
+                f"unset {RANK_TABLE_FILE}"
             )
         hosts = [server.address for server in found.servers_by_rank]
     else:
@@ -79,8 +78,8 @@ def _start_scheduler(folder: Path) -> None:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )  # Ctrl-C is for the workers, which it keeps together
+                start_new_session=True,  # Ctrl-C is for the workers, which it keeps together
+            )
     except OSError as error:
         raise BadStateError(f"'{error.filename}' cannot be used ({error.strerror}); check the run folder") from error
     atexit.register(_end_scheduler, scheduler)

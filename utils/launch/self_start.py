@@ -5,10 +5,9 @@ import os
 import sys
 from pathlib import Path
 
-from utils.hccl_tools.msrun_plan import LOCAL_ADDRESS
-from utils.launch.devices import ASCEND, CPU, RANK_TABLE_FILE, JobDevices, choose_devices
 from utils.launch.job import prepare_job, run_job
-from utils.launch.plan import format_plan, make_plan
+from utils.launch.job_devices import ASCEND, CPU, RANK_TABLE_FILE, JobDevices, choose_devices
+from utils.launch.job_plan import format_plan, make_plan
 from utils.launch.platform_job import join_platform_job
 from utils.launch.processes.scheduler import end_without_scheduler, serve
 from utils.model_utils.config.base import COMMAND_LINE
@@ -68,8 +67,8 @@ def _check_count(config: RuntimeKeys, count: int) -> None:
     """A number in a file is passed over: the documented files say 1, whatever was started."""
     if config.device_num not in (None, count) and config.origin("device_num").where == COMMAND_LINE:
         raise BadValueError(
-            f"--device_num is {config.device_num}, but the launcher has started {count} "
-            f"process{'es' * (count != 1)}: leave --device_num out, or give the launcher that number"
+            f"--device_num is {config.device_num}, but the launcher has started {count} process{'es' * (count != 1)}: "
+            "leave --device_num out, or give the launcher that number"
         )
 
 
@@ -92,11 +91,11 @@ def _devices(config: RuntimeKeys) -> JobDevices:
     count = config.device_num
     if count is None and target == CPU:
         raise BadValueError(
-            "run_distribute is set and no launcher has started this process: say how many processes "
-            "share the CPU with --device_num=N, or start it with a launcher of scripts/"
+            "run_distribute is set and no launcher has started this process: say how many processes share the CPU with "
+            "--device_num=N, or start it with a launcher of scripts/"
         )
     if count is None:
         import mindspore as ms
 
         count = ms.hal.device_count(target)
-    return JobDevices(target, count, count, 0, LOCAL_ADDRESS, tuple(range(count)), None)
+    return JobDevices.of_this_host(target, count)

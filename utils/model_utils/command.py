@@ -9,8 +9,10 @@ import types
 from collections.abc import Callable
 
 from utils.model_utils.errors import UserError
+from utils.model_utils.signals import keep_interrupts_ignored
 
-EXIT_USER_ERROR = 2
+EXIT_USER_ERROR = 2  # as of argparse and of shells
+# As a shell names the end by a signal: 128 + SIGINT, SIGPIPE, SIGTERM.
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 EXIT_TERMINATED = 143
@@ -34,9 +36,11 @@ def run_command(main: Callable[[], int | None], name: str) -> None:
         name: what the sentence on standard error begins with, e.g. "train.py".
 
     A `UserError` is printed as one sentence with code 2, Ctrl-C ends with 130 and SIGTERM with 143 (MindSpore may turn
-    the former into the latter), and where the reader of the output has gone (`--help | head`) the code is 141. Any
-    other exception is a fault of the program and keeps its traceback (code 1).
+    the former into the latter). Where SIGINT is ignored at the start, as in the background of a script, it stays
+    ignored, and SIGTERM alone ends the command. Where the reader of the output has gone (`--help | head`), the code is
+    141. Any other exception is a fault of the program and keeps its traceback (code 1).
     """
+    keep_interrupts_ignored()
     signal.signal(signal.SIGTERM, _raise_terminated)
     try:
         code = main() or 0

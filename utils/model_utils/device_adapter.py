@@ -60,8 +60,8 @@ def choose_device(target: str) -> str:
         return next((name for name in ACCELERATORS if _is_available(name)), "CPU")
     if not _is_available(wanted):
         raise BadStateError(
-            f"device_target is {wanted}, but MindSpore finds no {wanted} on this machine: install its driver "
-            "and a MindSpore built for it, or set --device_target=CPU"
+            f"device_target is {wanted}, but MindSpore finds no {wanted} on this machine: install its driver and a "
+            "MindSpore built for it, or set --device_target=CPU"
         )
     return wanted
 

@@ -7,7 +7,6 @@ from utils.model_utils.errors import BadValueError
 DEVICE_ID_VARIABLE = "DEVICE_ID"
 RANK_ID_VARIABLE = "RANK_ID"
 RANK_SIZE_VARIABLE = "RANK_SIZE"
-JOB_ID_VARIABLE = "JOB_ID"
 ROLE_VARIABLE = "MS_ROLE"
 SCHEDULER_ROLE = "MS_SCHED"
 
@@ -39,15 +38,10 @@ def get_rank_id() -> int:
     rank, rank_size = _read_number(RANK_ID_VARIABLE, default=0, lowest=0), get_device_num()
     if rank >= rank_size:
         raise BadValueError(
-            f"environment variable {RANK_ID_VARIABLE} is {rank} and {RANK_SIZE_VARIABLE} is {rank_size}, "
-            f"ranks run from 0 to {rank_size - 1}: correct or unset them"
+            f"environment variable {RANK_ID_VARIABLE} is {rank} and {RANK_SIZE_VARIABLE} is {rank_size}, ranks run "
+            f"from 0 to {rank_size - 1}: correct or unset them"
         )
     return rank
-
-
-def get_job_id() -> str:
-    """Returns JOB_ID, "local" where it is not set."""
-    return os.environ.get(JOB_ID_VARIABLE) or "local"
 
 
 def is_scheduler() -> bool:
@@ -61,7 +55,7 @@ def _read_number(variable: str, default: int, lowest: int) -> int:
         return default
     if not (text.isascii() and text.isdigit() and int(text) >= lowest):
         raise BadValueError(
-            f"environment variable {variable} is '{text}', wanted a whole number of at least {lowest}: "
-            "correct or unset it"
+            f"environment variable {variable} is '{text}', wanted a whole number of at least {lowest}: correct or "
+            "unset it"
         )
     return int(text)

@@ -39,16 +39,16 @@ from utils.model_utils.storage.retries import Retries
 
 logger = logging.getLogger(__name__)
 
-WAIT_SECONDS = 3 * 3600.0
+WAIT_SECONDS = 3 * 3600.0  # for a process of this host that copies the data: 500 GB at 50 MB/s
 OTHER_MOXING = (
-    "the installed package 'moxing' is not ModelArts' own, it has no file API: remove it (pip uninstall "
-    "moxing); ModelArts' is called moxing-framework and comes with its images"
+    "the installed package 'moxing' is not ModelArts' own, it has no file API: remove it (pip uninstall moxing); "
+    "ModelArts' is called moxing-framework and comes with its images"
 )
 NO_CLIENT = (
-    "obs:// and s3:// need ModelArts' moxing, esdk-obs-python or boto3, and none is here: pip install boto3, "
-    "or give paths of this machine"
+    "obs:// and s3:// need ModelArts' moxing, esdk-obs-python or boto3, and none is here: pip install boto3, or give "
+    "paths of this machine"
 )
-_CONNECT_SECONDS, _READ_SECONDS = 10, 60
+_CONNECT_SECONDS, _READ_SECONDS = 10, 60  # a storage that is there answers within one; then it is tried again
 
 
 @dataclass(frozen=True)
@@ -219,8 +219,8 @@ def _use_as_output(place: Path, output: Path) -> None:
         logger.debug("another process has made '%s'", output)
     except OSError as error:
         raise BadStateError(
-            f"output_path '{output}' cannot lead to train_url '{place}' ({error.strerror}): empty it, "
-            f"or set --output_path='{place}'"
+            f"output_path '{output}' cannot lead to train_url '{place}' ({error.strerror}): empty it, or set "
+            f"--output_path='{place}'"
         ) from None
     if not output.exists() or not output.samefile(place):
         raise BadStateError(

@@ -3,9 +3,11 @@
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import numpy as np
+# At the top, numpy would cost every --help 80 ms, and its threads would take the signals that command.py blocks.
+if TYPE_CHECKING:
+    import numpy as np
 
 Item = TypeVar("Item")
 
@@ -35,7 +37,7 @@ class Workers:
         if self.count == 1:
             return [value]
         content = pickle.dumps(value)
-        sizes = _gathered(np.array([len(content)], np.int32))[:, 0]
+        sizes = _gathered([len(content)])[:, 0]
         parts = _gathered(_as_numbers(content, max(sizes)))
         return [pickle.loads(part.tobytes()[:size]) for part, size in zip(parts, sizes, strict=True)]
 
@@ -44,7 +46,7 @@ class Workers:
         if self.count == 1:
             return value
         content = pickle.dumps(value if self.is_main else None)
-        size = int(_broadcast(np.array([len(content)], np.int32))[0])
+        size = int(_broadcast([len(content)])[0])
         return pickle.loads(_broadcast(_as_numbers(content, size)).tobytes()[:size])
 
     def wait(self) -> None:
@@ -59,25 +61,27 @@ class Workers:
 ALONE = Workers()
 
 
-def _as_numbers(content: bytes, size: int) -> np.ndarray:
+def _as_numbers(content: bytes, size: int) -> "np.ndarray":
     """Returns bytes as int32, which every device exchanges unchanged, cut or filled with zeros to `size` bytes."""
+    import numpy as np
+
     return np.frombuffer(content[:size].ljust(-(-size // 4) * 4, b"\0"), np.int32)
 
 
-def _gathered(values: np.ndarray) -> np.ndarray:
+def _gathered(values: "Sequence[int] | np.ndarray") -> "np.ndarray":
     """Returns int32[workers, N] for each worker's int32[N]; all give as many values."""
     import mindspore as ms
     from mindspore import ops
     from mindspore.communication import GlobalComm
 
-    gathered = ops.AllGather(GlobalComm.WORLD_COMM_GROUP)(ms.Tensor(values)).asnumpy()
+    gathered = ops.AllGather(GlobalComm.WORLD_COMM_GROUP)(ms.Tensor(values, ms.int32)).asnumpy()
     return gathered.reshape(-1, len(values))
 
 
-def _broadcast(values: np.ndarray) -> np.ndarray:
+def _broadcast(values: "Sequence[int] | np.ndarray") -> "np.ndarray":
     """Returns worker 0's int32[N]; all give as many values."""
     import mindspore as ms
     from mindspore import ops
     from mindspore.communication import GlobalComm
 
-    return ops.Broadcast(0, GlobalComm.WORLD_COMM_GROUP)((ms.Tensor(values),))[0].asnumpy()
+    return ops.Broadcast(0, GlobalComm.WORLD_COMM_GROUP)((ms.Tensor(values, ms.int32),))[0].asnumpy()

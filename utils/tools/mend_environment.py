@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 OPENMP_LIBRARY = "libgomp.so.1"
-OPENMP_WHEEL = "scikit-learn==1.9.1"
+OPENMP_WHEEL = "scikit-learn==1.9.1"  # a wheel that carries the library; nothing else of it is used
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ import mindspore as ms
 from utils.model_utils.errors import BadStateError
 from utils.model_utils.workers import Workers
 
+# Of one message: few of them for a large network, and never a second copy of all of it in memory.
 _CHUNK_BYTES = 64 * 1024 * 1024
 
 logger = logging.getLogger(__name__)

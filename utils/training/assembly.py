@@ -1,91 +1,131 @@
-"""What the training commands of all suites have in common: from their keys and parts to the loop, and its plan."""
+"""What the training commands of all suites have in common: from their keys to the parts of a run."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
+from mindspore import nn
 
 from utils.model_utils.config.loading import dump_config
 from utils.model_utils.config.schema import TrainingKeys
-from utils.training.checkpoints.checkpoint import CheckpointFolder
-from utils.training.loop import Trainer
-from utils.training.record.events import BatchSource, LineFormats
+from utils.model_utils.workers import ALONE, Workers
+from utils.sharding import ShardedEpochs
+from utils.training.checkpoints.folder import CheckpointFolder
+from utils.training.evaluations import EvaluationPlan
+from utils.training.plan import RunIdentity, TrainingPlan
 from utils.training.run import Run
+from utils.training.step.optimizer import build_optimizer
+from utils.training.step.precision import LossScaler
 from utils.training.step.train_step import TrainStep
 
 logger = logging.getLogger(__name__)
 
 
-def build_trainer(
+def build_step(
     config: TrainingKeys,
-    run: Run,
+    network_with_loss: nn.Cell,
+    columns: Sequence[str],
+    workers: Workers = ALONE,
     *,
-    step: TrainStep,
-    source: BatchSource,
-    learning_rates: np.ndarray,
-    checkpoints: CheckpointFolder,
-    earlier: Path | None,
-    suite: str,
-    class_names: Sequence[str],
-    category_ids: Sequence[int] = (),
-    lines: LineFormats,
-    evaluate: Callable[[int], Mapping[str, float]] | None,
-    best_metric: str,
-) -> Trainer:
-    """Builds the loop of a run. What the keys of every suite say is read here; the rest is as `Trainer` takes it.
+    loss_scaler: LossScaler | None = None,
+    undecayed: Sequence[str] = (),
+    lr_scales: Mapping[str, float] | None = None,
+) -> TrainStep:
+    """Puts optimizer and update around a network with its loss.
 
     Args:
-        config: the effective configuration, which checkpoints store.
-        run: what the run has.
-        step: makes the optimizer steps.
-        source: yields the batches.
-        learning_rates: float[epochs * steps per epoch].
-        checkpoints: where they are kept.
-        earlier: checkpoint whose optimizer state a run that starts anew goes on with.
-        suite: name of the suite.
-        class_names: name of each class index.
-        category_ids: the data set's own id of each class index.
-        lines: the suite's documented log lines.
-        evaluate: called with the epoch, returns metrics; None where nothing is evaluated.
-        best_metric: by which the best checkpoint is chosen; "" for none.
+        config: the configuration.
+        network_with_loss: see `TrainStep`.
+        columns: names of the arrays of a batch.
+        workers: the workers of the job.
+        loss_scaler: instead of the one of `loss_scale` and `loss_scale_mode`.
+        undecayed: see `build_optimizer`.
+        lr_scales: likewise.
     """
-    return Trainer(
-        step=step,
-        source=source,
-        learning_rates=learning_rates,
-        epochs=config.epoch_size,
-        run=run.folder,
-        on_saved=run.on_saved,
-        profiler=run.profiler,
-        checkpoints=checkpoints,
-        save_every_epochs=config.save_checkpoint_epochs if config.save_checkpoint else config.epoch_size,
-        resume=config.resume,
-        first_epoch=config.pre_trained_epoch_size + 1,
-        earlier=earlier,
-        suite=suite,
+    optimizer = build_optimizer(
+        config.optimizer,
+        network_with_loss.trainable_params(),
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
+        no_decay_norm_bias=config.no_decay_norm_bias,
+        undecayed=undecayed,
+        lr_scales=lr_scales,
+    )
+    return TrainStep(
+        network_with_loss,
+        optimizer,
+        columns=columns,
+        loss_scaler=loss_scaler or LossScaler(config.loss_scale, config.loss_scale_mode == "dynamic"),
+        clip_norm=config.clip_norm,
+        accumulate_steps=config.accumulate_steps,
+        ema_decay=config.ema_decay,
+        workers=workers,
+        gradient_fusion_mb=config.gradient_fusion_mb,
+    )
+
+
+def shard_epochs(config: TrainingKeys, num_images: int, workers: Workers = ALONE) -> ShardedEpochs:
+    """Says which of the images of a training set a worker trains on, and when."""
+    return ShardedEpochs(
+        num_images=num_images,
+        batch_size=config.batch_size,
         seed=config.seed,
-        config_text=dump_config(config),
-        class_names=class_names,
-        category_ids=category_ids,
+        accumulate_steps=config.accumulate_steps,
+        workers=workers,
+        drop_remainder=config.drop_remainder,
+    )
+
+
+def keep_checkpoints(config: TrainingKeys, run: Run, pattern: str, best_name: str) -> CheckpointFolder:
+    """Returns where a run keeps its checkpoints, under these file names; see `CheckpointFolder`."""
+    return CheckpointFolder(
+        run.folder.checkpoints_path, pattern=pattern, best_name=best_name, keep_last=config.keep_checkpoint_max
+    )
+
+
+def plan_training(config: TrainingKeys, learning_rates: np.ndarray) -> TrainingPlan:
+    """Returns the course of a run; without `save_checkpoint` the last epoch alone is saved, and the best."""
+    return TrainingPlan(
+        epochs=config.epoch_size,
+        learning_rates=learning_rates,
         log_interval=config.log_interval,
-        lines=lines,
+        save_every_epochs=config.save_checkpoint_epochs if config.save_checkpoint else config.epoch_size,
         max_bad_steps=config.max_bad_steps,
+    )
+
+
+def plan_evaluation(
+    config: TrainingKeys, evaluate: Callable[[int], Mapping[str, float]] | None, best_metric: str
+) -> EvaluationPlan:
+    """Returns what a run evaluates; see `EvaluationPlan`. Where it evaluates nothing, nothing is the best."""
+    return EvaluationPlan(
         evaluate=evaluate,
-        eval_interval=config.eval_interval,
-        eval_start_epoch=config.eval_start_epoch,
+        interval=config.eval_interval,
+        start_epoch=config.eval_start_epoch,
         best_metric=best_metric if evaluate is not None else "",
     )
 
 
-def log_plan(num_images: int, class_names: Sequence[str], highest_rate: float, images_per_step: int) -> None:
+def identify_run(
+    config: TrainingKeys, suite: str, class_names: Sequence[str], category_ids: Sequence[int] = ()
+) -> RunIdentity:
+    """Returns what the checkpoints of a run store of it; see `RunIdentity`."""
+    return RunIdentity(suite, config.seed, dump_config(config), class_names, category_ids)
+
+
+def effective_lr(config: TrainingKeys, images_per_step: int) -> float:
+    """Returns the highest learning rate, scaled to the images in a step of all workers where `lr_base_batch` is set."""
+    return config.lr if config.lr_base_batch is None else config.lr * images_per_step / config.lr_base_batch
+
+
+def log_plan(config: TrainingKeys, num_images: int, class_names: Sequence[str], images_per_step: int) -> None:
     """Says what is trained on, and how.
 
     Args:
+        config: the configuration.
         num_images: images of the split.
         class_names: name of each class index.
-        highest_rate: the highest learning rate.
         images_per_step: images of an optimizer step, over all workers.
     """
     logger.info("%d images, %d classes: %s", num_images, len(class_names), ", ".join(class_names))
-    logger.info("highest learning rate %g, %d images in a step", highest_rate, images_per_step)
+    logger.info("highest learning rate %g, %d images in a step", effective_lr(config, images_per_step), images_per_step)

@@ -4,25 +4,55 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from utils.model_utils.errors import BadValueError
-from utils.training.record.events import Evaluation
+from utils.training.record.lines import format_evaluation_line
 from utils.training.record.metrics_log import MetricsLog
-from utils.training.record.progress import format_evaluation_line
+from utils.training.record.records import EvaluationRecord
 from utils.training.step.train_step import TrainStep
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EvaluationPlan:
+    """What a run evaluates, and when.
+
+    Attributes:
+        evaluate: called with the epoch, returns metrics; None where the run does not evaluate. Every worker calls it,
+            and what worker 0 returns counts.
+        interval: epochs between evaluations; the last epoch is always evaluated.
+        start_epoch: the first epoch that may be evaluated.
+        best_metric: name of the metric, higher is better, by which the best evaluation is chosen; "" for none.
+
+    Raises:
+        BadValueError: the interval is out of range.
+    """
+
+    evaluate: Callable[[int], Mapping[str, float]] | None = None
+    interval: int = 1
+    start_epoch: int = 1
+    best_metric: str = ""
+
+    def __post_init__(self) -> None:
+        if self.interval < 1:
+            raise BadValueError(f"eval_interval={self.interval}: wanted 1 or more")
+
+    def is_due(self, epoch: int, is_last: bool) -> bool:
+        """Whether an epoch is to be evaluated."""
+        since_start = epoch - self.start_epoch
+        return self.evaluate is not None and (is_last or (since_start >= 0 and since_start % self.interval == 0))
+
+
+NO_EVALUATION = EvaluationPlan()
 
 
 class Evaluations:
     """The evaluations of a run.
 
     Args:
-        evaluate: called with the epoch, returns metrics; None where the run does not evaluate. Every worker calls it,
-            and what worker 0 returns counts.
-        interval: epochs between evaluations; the last epoch is always evaluated.
-        start_epoch: the first epoch that may be evaluated.
-        best_metric: name of the metric, higher is better, by which the best evaluation is chosen; "" for none.
+        plan: what is evaluated.
         metrics_log: takes each evaluation.
 
     Attributes:
@@ -30,24 +60,10 @@ class Evaluations:
         last: the last evaluation of this process; None before the first.
     """
 
-    def __init__(
-        self,
-        evaluate: Callable[[int], Mapping[str, float]] | None,
-        *,
-        interval: int,
-        start_epoch: int,
-        best_metric: str,
-        metrics_log: MetricsLog,
-    ) -> None:
-        self._evaluate, self._best_metric, self._metrics_log = evaluate, best_metric, metrics_log
-        self._interval, self._start_epoch = interval, start_epoch
-        self.best: Evaluation | None = None
-        self.last: Evaluation | None = None
-
-    def is_due(self, epoch: int, is_last: bool) -> bool:
-        """Whether an epoch is to be evaluated."""
-        since_start = epoch - self._start_epoch
-        return self._evaluate is not None and (is_last or (since_start >= 0 and since_start % self._interval == 0))
+    def __init__(self, plan: EvaluationPlan, metrics_log: MetricsLog) -> None:
+        self._plan, self._metrics_log = plan, metrics_log
+        self.best: EvaluationRecord | None = None
+        self.last: EvaluationRecord | None = None
 
     def run(self, step: TrainStep, epoch: int, global_step: int) -> bool:
         """Evaluates the averaged weights, where there are any, and returns whether this is the best so far.
@@ -55,21 +71,22 @@ class Evaluations:
         Raises:
             BadValueError: the metrics lack `best_metric`.
         """
-        started = time.perf_counter()
+        started, best_metric = time.perf_counter(), self._plan.best_metric
         with step.averaged_weights():
             step.network.set_train(False)
-            metrics = {name: float(value) for name, value in step.workers.broadcast(self._evaluate(epoch)).items()}
-        evaluation = Evaluation(epoch, global_step, metrics, time.perf_counter() - started)
-        if self._best_metric and self._best_metric not in metrics:
-            raise BadValueError(f"best_metric '{self._best_metric}' is not among the metrics: {', '.join(metrics)}")
-        is_best = bool(self._best_metric) and _is_better(metrics[self._best_metric], self.best, self._best_metric)
+            found = step.workers.broadcast(self._plan.evaluate(epoch))
+        metrics = {name: float(value) for name, value in found.items()}
+        evaluation = EvaluationRecord(epoch, global_step, metrics, time.perf_counter() - started)
+        if best_metric and best_metric not in metrics:
+            raise BadValueError(f"best_metric '{best_metric}' is not among the metrics: {', '.join(metrics)}")
+        is_best = bool(best_metric) and _is_better(metrics[best_metric], self.best, best_metric)
         if is_best:
             self.best = evaluation
         self.last = evaluation
         self._metrics_log.add_evaluation(evaluation)
-        logger.info("%s", format_evaluation_line(evaluation, self.best, self._best_metric))
+        logger.info("%s", format_evaluation_line(evaluation, self.best, best_metric))
         return is_best
 
 
-def _is_better(value: float, best: Evaluation | None, name: str) -> bool:
+def _is_better(value: float, best: EvaluationRecord | None, name: str) -> bool:
     return not math.isnan(value) and (best is None or value > best.metrics[name])

@@ -1,83 +1,32 @@
-"""Finds the checkpoint that a run goes on from and takes over what it holds."""
+"""Takes over what a checkpoint holds: where a run goes on, and what a new run has from an earlier one."""
 
 import logging
-from dataclasses import replace
-from pathlib import Path
 
 from utils.model_utils.errors import BadValueError
-from utils.model_utils.workers import ALONE, Workers
-from utils.training.checkpoints.checkpoint import (
-    CheckpointFolder,
-    TrainingState,
-    find_training_state,
-    load_checkpoint,
-    restore_parameters,
-)
+from utils.training.checkpoints.checkpoint import Checkpoint, TrainingState
+from utils.training.checkpoints.loading import restore_parameters
 from utils.training.step.train_step import TrainStep
 
 logger = logging.getLogger(__name__)
 
-AUTO = "auto"
 
-
-def find_state(
-    resume: str,
-    checkpoints: CheckpointFolder,
-    workers: Workers = ALONE,
-) -> tuple[Path, TrainingState] | None:
-    """Returns the checkpoint to resume from, or None to start anew.
-
-    Worker 0 looks, which may be on another machine than the others; these get what it finds without the arrays.
-
-    Args:
-        resume: "" for none, "auto" for the newest of `checkpoints` if there is one, or a file.
-        checkpoints: the run's checkpoints.
-        workers: all of them have to call this.
-
-    Raises:
-        MissingPathError: if the file does not exist.
-        BadValueError: if the file cannot be resumed from.
-    """
-    if not workers.is_main:
-        return workers.broadcast(None)
-    found = _find_state(resume, checkpoints)
-    workers.broadcast(found and (found[0], replace(found[1], arrays={})))
-    return found
-
-
-def _find_state(resume: str, checkpoints: CheckpointFolder) -> tuple[Path, TrainingState] | None:
-    if not resume:
-        return None
-    if resume != AUTO:
-        return Path(resume), load_checkpoint(Path(resume))
-    found = checkpoints.latest()
-    if found is None:
-        logger.info("resume=auto: no checkpoint in %s, starting from the beginning", checkpoints.path)
-    return found
-
-
-def take_position(path: Path, found: TrainingState, wanted: TrainingState) -> None:
+def take_position(found: Checkpoint, wanted: TrainingState) -> None:
     """Sets epoch, step and best metric of `wanted` from a checkpoint's state.
 
     The place in an epoch is kept in images: with other images in a step, by other workers or another batch size, the
     run goes on with the first step that begins at or before that place.
 
     Args:
-        path: the checkpoint, for messages.
-        found: its state.
+        found: the checkpoint.
         wanted: the state of this run at its beginning; changed in place.
 
     Raises:
-        BadValueError: if the checkpoint is another suite's, or stopped in the middle of an epoch of other images.
+        BadValueError: if the checkpoint stopped in the middle of an epoch of other images.
     """
-    if found.suite != wanted.suite:
-        raise BadValueError(
-            f"'{path}' is a checkpoint of '{found.suite}', this run is of '{wanted.suite}'; choose another"
-        )
     if found.seed != wanted.seed:
         logger.warning(
             "resuming %s with seed %d, it was made with seed %d: order and augmentation of the data change",
-            path,
+            found.path,
             wanted.seed,
             found.seed,
         )
@@ -95,9 +44,9 @@ def take_position(path: Path, found: TrainingState, wanted: TrainingState) -> No
         wanted.step_in_epoch = wanted.steps_per_epoch
     elif found.images_per_step == 0 or _is_of_other_images(found, wanted):
         raise BadValueError(
-            f"'{path}' stopped at step {found.step_in_epoch} of {found.steps_per_epoch} in epoch {found.epoch}, this "
-            f"run has {wanted.steps_per_epoch} steps per epoch; resume with the same images, or from the end of an "
-            "epoch"
+            f"'{found.path}' stopped at step {found.step_in_epoch} of {found.steps_per_epoch} in epoch {found.epoch}, "
+            f"this run has {wanted.steps_per_epoch} steps per epoch; resume with the same images, or from the end of "
+            "an epoch"
         )
     else:
         done = found.step_in_epoch * found.images_per_step
@@ -128,37 +77,33 @@ def _is_of_other_images(found: TrainingState, wanted: TrainingState) -> bool:
     return most <= other_least + 1 or other_most <= least + 1
 
 
-def take_over(path: Path, step: TrainStep, first_epoch: int) -> None:
+def take_over(checkpoint: Checkpoint, step: TrainStep, first_epoch: int) -> None:
     """Begins a new run with all that a checkpoint holds for it: weights, optimizer state, averages, loss scale.
 
     A file of weights only, or of another network or optimizer, changes nothing; the log says so.
 
     Args:
-        path: the checkpoint.
+        checkpoint: of an earlier run.
         step: of the new run.
         first_epoch: first epoch of the new run, for a word of warning where the checkpoint is from elsewhere.
-
-    Raises:
-        MissingPathError: if there is no such file.
-        BadValueError: if it cannot be read.
     """
-    state = find_training_state(path)
-    if state is None:
+    path = checkpoint.path
+    if not checkpoint.has_training_state:
         logger.info("%s holds weights only: the optimizer starts anew", path)
         return
     try:
-        restore_parameters(path, state, [*step.weight_parameters(), *step.extra_parameters()])
+        restore_parameters(checkpoint, [*step.weight_parameters(), *step.extra_parameters()])
     except BadValueError as error:
         logger.warning("the optimizer starts anew, only weights are taken: %s", error)
         return
-    restore_loss_scale(state, step)
-    if (state.epoch, state.step_in_epoch) != (first_epoch - 1, state.steps_per_epoch):
+    restore_loss_scale(checkpoint, step)
+    if (checkpoint.epoch, checkpoint.step_in_epoch) != (first_epoch - 1, checkpoint.steps_per_epoch):
         logger.warning(
             "%s was saved at step %d of %d in epoch %d, this run begins with epoch %d",
             path,
-            state.step_in_epoch,
-            state.steps_per_epoch,
-            state.epoch,
+            checkpoint.step_in_epoch,
+            checkpoint.steps_per_epoch,
+            checkpoint.epoch,
             first_epoch,
         )
     logger.info("took weights, optimizer state and averages from %s", path)

@@ -13,8 +13,11 @@ from utils.model_utils.local_adapter import get_device_num, get_rank_id
 from utils.model_utils.moxing_adapter import open_results, sync_in
 from utils.model_utils.storage.result_uploader import ResultUploader
 from utils.model_utils.workers import Workers
+from utils.training.checkpoints.folder import CheckpointFolder
+from utils.training.plan import RunOutput
 from utils.training.record.logging_setup import set_up_logging
 from utils.training.record.profiling import PROFILE_FOLDER, StepProfiler
+from utils.training.record.records import LineFormats
 from utils.training.record.run_folder import RunFolder
 
 logger = logging.getLogger(__name__)
@@ -40,6 +43,15 @@ class Run:
     def workers(self) -> Workers:
         """The processes that train together."""
         return self.device.workers
+
+    def output(self, checkpoints: CheckpointFolder, lines: LineFormats | None = None) -> RunOutput:
+        """Returns where the run leaves what it makes.
+
+        Args:
+            checkpoints: where checkpoints are kept.
+            lines: the suite's documented log lines, if it has any.
+        """
+        return RunOutput(self.folder, checkpoints, lines, self.on_saved, self.profiler)
 
 
 @contextmanager

@@ -5,9 +5,10 @@ import signal
 import threading
 import types
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from utils.model_utils.command import Terminated
+from utils.model_utils.signals import taken_signals
 
 logger = logging.getLogger(__name__)
 
@@ -15,7 +16,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequests:
-    """Takes the signals while its `with` block runs; outside the main thread it does nothing.
+    """Takes the signals while its `with` block runs, those apart that are ignored; in the main thread alone.
 
     The first signal is only remembered, a second one raises at once; inside `immediately()` the first one raises too.
 
@@ -26,11 +27,11 @@ class StopRequests:
     def __init__(self) -> None:
         self._signal_number: int | None = None
         self._is_immediate = False
-        self._previous: dict[int, object] = {}
+        self._stack = ExitStack()
 
     def __enter__(self) -> "StopRequests":
         if threading.current_thread() is threading.main_thread():
-            self._previous = {number: signal.signal(number, self._take) for number in _SIGNALS}
+            self._stack.enter_context(taken_signals(_SIGNALS, self._take))
         return self
 
     def __exit__(
@@ -39,8 +40,7 @@ class StopRequests:
         error: BaseException | None,
         traceback: types.TracebackType | None,
     ) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
+        self._stack.close()
 
     @property
     def is_pending(self) -> bool:

@@ -3,7 +3,7 @@
 from mindspore import Tensor, nn, ops
 from mindspore.common.initializer import Normal, XavierUniform
 
-from utils.cpu_kernels.operators import Linear
+from utils.cpu_kernels.linear import Linear
 
 CLASSIFY_DEVIATION, REGRESS_DEVIATION = 0.01, 0.001
 

@@ -3,13 +3,19 @@
 #include <pthread.h>
 
 #include <cstdlib>
+#include <initializer_list>
 
 namespace cpp_infer {
 
 Interrupts::Interrupts() {
   sigemptyset(&signals_);
-  sigaddset(&signals_, SIGINT);
-  sigaddset(&signals_, SIGTERM);
+  for (const int signal : {SIGINT, SIGTERM}) {
+    struct sigaction present = {};
+    // One that is ignored stays so, as `nohup` and the `&` of a script mean it; blocked, it would be received here.
+    if (sigaction(signal, nullptr, &present) == 0 && present.sa_handler != SIG_IGN) {
+      sigaddset(&signals_, signal);
+    }
+  }
   pthread_sigmask(SIG_BLOCK, &signals_, &mask_before_);
   watcher_ = std::thread([this] { Watch(); });
 }

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from utils.detection.inputs import InputSettings, fit_image, to_input
+from utils.detection.inputs import InputSettings, fit_image
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
 from utils.images import read_image
 from utils.model_utils.errors import BadValueError
+from utils.pixels import to_input
 
 pytestmark = pytest.mark.end_to_end
 
@@ -51,7 +52,8 @@ def python_input(file, rules, name):
         return fit_image(image, inputs)
     scale = min(HEIGHT / image.shape[0], WIDTH / image.shape[1])
     height, width = (max(1, int(side * scale + 0.5)) for side in image.shape[:2])
-    return to_input(cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR), inputs), (scale, scale)
+    resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+    return to_input(resized, inputs.size, inputs.mean, inputs.std), (scale, scale)
 
 
 @pytest.mark.parametrize("name", RULES)

@@ -3,10 +3,11 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "signature.h"
 #include "tile.h"
 
-#define BLOCK 32          // queries worked on at a time
-#define MOST_CHUNKS 16    // parts that the queries of one head are cut into
+#define BLOCK 32         // queries worked on at a time, whole tiles: their scores with 256 keys, SegFormer's, are 32 KB
+#define MOST_CHUNKS 16   // parts of one head's queries, a task each; not by threads, as gradients are summed over them
 
 typedef struct {
   const float *query, *key, *value;      // [N, L, heads, width], [N, S, heads, width] twice
@@ -194,8 +195,8 @@ static void gather_task(void *argument, int64_t index) {
     }
 }
 
-// q[N, L, h, d], k[N, S, h, d], v[N, S, h, d], scale[1] -> result[N, L, h, d], log_sums[N, h, L]
 KERNEL(attention_forward) {
+  REQUIRE("q[N, L, h, d], k[N, S, h, d], v[N, S, h, d], scale[1] -> result[N, L, h, d], log_sums[N, h, L]");
   attention_context c = {.query = params[0], .key = params[1], .value = params[2], .output = params[4],
                          .log_sums = params[5], .scale = *(const float *)params[3]};
   set_sizes(&c, shapes[0], shapes[1]);
@@ -203,8 +204,9 @@ KERNEL(attention_forward) {
   return 0;
 }
 
-// q, k, v, scale[1], result, log_sums, dresult -> dq, dk, dv
 KERNEL(attention_backward) {
+  REQUIRE("q[N, L, h, d], k[N, S, h, d], v[N, S, h, d], scale[1], result[N, L, h, d], log_sums[N, h, L], "
+          "dresult[N, L, h, d] -> dq[N, L, h, d], dk[N, S, h, d], dv[N, S, h, d]");
   attention_context c = {.query = params[0], .key = params[1], .value = params[2], .result = params[4],
                          .log_sums = params[5], .upstream = params[6], .query_gradient = params[7],
                          .key_gradient = params[8], .value_gradient = params[9],
@@ -212,7 +214,7 @@ KERNEL(attention_backward) {
   set_sizes(&c, shapes[0], shapes[1]);
   int64_t num_tasks = c.batch * c.heads * c.chunks;
   c.partial = malloc((num_tasks * 2 * c.keys_padded * c.width_padded + 1) * sizeof(float));
-  if (!c.partial) return 1;
+  if (!c.partial) return NO_MEMORY;
   run_tasks(backward_task, &c, num_tasks);
   run_tasks(gather_task, &c, c.batch * c.heads);
   free(c.partial);

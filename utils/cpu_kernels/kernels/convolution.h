@@ -18,13 +18,12 @@
 #include <string.h>
 
 #include "convolution_shape.h"
-#include "square.h"
 #include "tasks.h"
 #include "tile.h"
 #include "vectors.h"
 #include "winograd.h"
 
-#define MOST_COLUMNS 512    // a block of results stays in the second
+#define MOST_COLUMNS 512   // of one task: its results of 256 outputs are 512 KB and stay in the second cache
 
 // --- values ---
 

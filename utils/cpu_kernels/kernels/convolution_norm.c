@@ -1,10 +1,9 @@
 // Convolution with a batch norm of fixed statistics after it, and perhaps a residual and a ReLU: y = max(0, scale *
 // (weight * x) + shift + residual), scale = gamma / deviation, shift = beta - mean * scale, for each output.
-//
-// Settings are (eps, whether a ReLU follows).
 #include <math.h>
 
 #include "convolution.h"
+#include "signature.h"
 
 static float inverse_deviation(float variance, const float *settings) { return 1.0f / sqrtf(variance + settings[0]); }
 
@@ -23,7 +22,7 @@ static int convolve_and_norm(void **params, int64_t **shapes, const float *resid
   const int64_t *image = shapes[0], *weight = shapes[1];
   const float *settings = params[6];
   float *scale = make_scale(weight[0], params[2], params[5], settings, params[3], params[4]);
-  if (!scale) return 1;
+  if (!scale) return NO_MEMORY;
   shape s = make_shape(image, weight[0], weight[2], output[2], output[3], stride_between(image, output), 1);
   finish last = {scale, scale + weight[0], residual, settings[1] != 0.0f};
   int failed = convolve(&s, image[0], params[0], params[1], result, 0, last);
@@ -31,23 +30,19 @@ static int convolve_and_norm(void **params, int64_t **shapes, const float *resid
   return failed;
 }
 
-// images [N, C, H, W], weight [O, C, k, k], gamma, beta, mean, variance [O], settings [2] ->
-// outputs [N, O, ceil(H / stride), ceil(W / stride)]; with one more input, a residual of the outputs' shape. A name for
-// each case: MindSpore takes primitives of one name for the same, gradient and shapes included.
-#define NORM_KERNEL(name)                                                  \
-  KERNEL(name) {                                                           \
-    (void)num_params, (void)ranks, (void)types, (void)stream, (void)extra; \
-    return convolve_and_norm(params, shapes, NULL, shapes[7], params[7]);  \
-  }
-#define NORM_RESIDUAL_KERNEL(name)                                             \
-  KERNEL(name) {                                                               \
-    (void)num_params, (void)ranks, (void)types, (void)stream, (void)extra;     \
-    return convolve_and_norm(params, shapes, params[7], shapes[8], params[8]); \
-  }
-NORM_KERNEL(convolution_norm_stride1)
-NORM_KERNEL(convolution_norm_stride2)
-NORM_RESIDUAL_KERNEL(convolution_norm_residual_stride1)
-NORM_RESIDUAL_KERNEL(convolution_norm_residual_stride2)
+// The settings are eps and whether a ReLU follows.
+KERNEL(convolution_norm_forward) {
+  REQUIRE("x[N, C, H, W], weight[O, C, k, k], gamma[O], beta[O], mean[O], variance[O], settings[2] -> y[N, O, h, w]",
+          is_convolution(shapes[0], shapes[1], shapes[7]));
+  return convolve_and_norm(params, shapes, NULL, shapes[7], params[7]);
+}
+
+KERNEL(convolution_norm_residual_forward) {
+  REQUIRE("x[N, C, H, W], weight[O, C, k, k], gamma[O], beta[O], mean[O], variance[O], settings[2], "
+          "residual[N, O, h, w] -> y[N, O, h, w]",
+          is_convolution(shapes[0], shapes[1], shapes[8]));
+  return convolve_and_norm(params, shapes, params[7], shapes[8], params[8]);
+}
 
 typedef struct {
   const float *upstream, *result;
@@ -74,10 +69,9 @@ static void cut_gradient(void *argument, int64_t output) {
   c->sums[output] = (float)total;
 }
 
-// the outputs' gradient, the outputs, settings, beta (for its size) -> the gradient before the ReLU, which is the
-// residual's, and beta's
+// dz is the gradient before the ReLU, and the residual's.
 KERNEL(convolution_norm_shift_backward) {
-  (void)num_params, (void)ranks, (void)types, (void)stream, (void)extra;
+  REQUIRE("dy[N, O, h, w], y[N, O, h, w], settings[2], beta[O] -> dz[N, O, h, w], dbeta[O]");
   const float *settings = params[2];
   shift_context context = {params[0], params[1], params[4], params[5], shapes[0][0], shapes[0][1],
                            extent(shapes[0], 2, 4), settings[1] != 0.0f};
@@ -85,12 +79,12 @@ KERNEL(convolution_norm_shift_backward) {
   return 0;
 }
 
-// the gradient before the ReLU, weight, images (for their size), gamma, variance, settings -> the images' gradient
 KERNEL(convolution_norm_image_backward) {
-  (void)num_params, (void)ranks, (void)types, (void)stream, (void)extra;
+  REQUIRE("dz[N, O, h, w], weight[O, C, k, k], x[N, C, H, W], gamma[O], variance[O], settings[2] -> dx[N, C, H, W]",
+          is_convolution(shapes[2], shapes[1], shapes[0]));
   const int64_t *output = shapes[0], *weight = shapes[1], *image = shapes[2];
   float *scale = make_scale(weight[0], params[3], params[4], params[5], NULL, NULL);
-  if (!scale) return 1;
+  if (!scale) return NO_MEMORY;
   shape s = make_shape(output, weight[1], weight[2], image[2], image[3], 1, stride_between(image, output));
   int failed = convolve(&s, image[0], params[0], params[1], params[6], 1, (finish){.scale = scale});
   free(scale);
@@ -122,13 +116,13 @@ static void split_gradient(void *argument, int64_t output) {
   c->gamma_gradient[output] = (float)((total - (double)c->mean[output] * c->beta_gradient[output]) * inverse);
 }
 
-// images, the gradient before the ReLU, weight, gamma, mean, variance, beta's gradient, settings -> the gradients of
-// weight and gamma
 KERNEL(convolution_norm_weight_backward) {
-  (void)num_params, (void)ranks, (void)types, (void)stream, (void)extra;
+  REQUIRE("x[N, C, H, W], dz[N, O, h, w], weight[O, C, k, k], gamma[O], mean[O], variance[O], dbeta[O], settings[2] -> "
+          "dweight[O, C, k, k], dgamma[O]",
+          is_convolution(shapes[0], shapes[2], shapes[1]));
   const int64_t *image = shapes[0], *output = shapes[1], *weight = shapes[2];
   shape s = make_shape(image, weight[0], weight[2], output[2], output[3], stride_between(image, output), 1);
-  if (differentiate_weight(&s, image[0], params[0], params[1], params[8])) return 1;
+  if (differentiate_weight(&s, image[0], params[0], params[1], params[8])) return NO_MEMORY;
   scale_context context = {params[2], params[3], params[4], params[5], params[6], params[7], params[8], params[9],
                            extent(weight, 1, 4)};
   run_tasks(split_gradient, &context, weight[0]);

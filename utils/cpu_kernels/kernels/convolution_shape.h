@@ -8,8 +8,6 @@
 #include "tile.h"
 #include "vectors.h"
 
-#define DEPTH_BLOCK 256   // a packed panel of the right matrix stays in the first cache
-
 typedef struct {
   int64_t channels, height, width;                    // of the image
   int64_t outputs, output_height, output_width;
@@ -111,6 +109,12 @@ INLINE void put_out(const finish *last, int64_t output, const float *from, float
 
 static int64_t stride_between(const int64_t *image, const int64_t *output) {
   return image[2] == output[2] && image[3] == output[3] ? 1 : 2;
+}
+
+// Whether the outputs are those of a convolution that is made here: an odd kernel, stride 1 or 2.
+static int is_convolution(const int64_t *image, const int64_t *weight, const int64_t *output) {
+  int64_t stride = stride_between(image, output);
+  return weight[2] % 2 == 1 && output[2] == ceil_divide(image[2], stride) && output[3] == ceil_divide(image[3], stride);
 }
 
 #endif

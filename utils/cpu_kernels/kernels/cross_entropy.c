@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "axis.h"
+#include "signature.h"
 #include "vectors.h"
 
 typedef struct {
@@ -132,8 +133,8 @@ static void tear_down(loss_context *c) {
   free(c->partial);
 }
 
-// logits[N, C, h, w], labels int32[N, H, W] -> loss[N, H, W], log_sums[N, H, W]
 KERNEL(cross_entropy_forward) {
+  REQUIRE("logits[N, C, h, w], labels int32[N, H, W] -> loss[N, H, W], log_sums[N, H, W]");
   loss_context c = {.logits = params[0], .labels = params[1], .loss = params[2], .log_sums = params[3]};
   int fails = set_up(&c, shapes[0], shapes[1]);
   if (!fails) run_tasks(forward_task, &c, c.batch * c.rows.source_size);
@@ -141,8 +142,9 @@ KERNEL(cross_entropy_forward) {
   return fails;
 }
 
-// logits, labels, log_sums, dloss[N, H, W] -> dlogits
 KERNEL(cross_entropy_backward) {
+  REQUIRE("logits[N, C, h, w], labels int32[N, H, W], log_sums[N, H, W], dloss[N, H, W] -> "
+          "dlogits[N, C, h, w]");
   loss_context c = {.logits = params[0], .labels = params[1], .log_sums = params[2], .upstream = params[3],
                     .gradient = params[4]};
   int fails = set_up(&c, shapes[0], shapes[1]);

@@ -1,8 +1,7 @@
 // Exact GELU, x * Phi(x), and its gradient.
+#include "signature.h"
 #include "tasks.h"
 #include "vectors.h"
-
-#define CHUNK 16384
 
 typedef struct {
   const float *input, *upstream;   // upstream: gradient of the output; null in the forward pass
@@ -20,15 +19,15 @@ static void gelu_task(void *argument, int64_t index) {
   }
 }
 
-// x[...] -> y[...]
 KERNEL(gelu_forward) {
+  REQUIRE("x[...] -> y[...]");
   gelu_context c = {params[0], NULL, params[1], extent(shapes[0], 0, ranks[0])};
   run_tasks(gelu_task, &c, ceil_divide(c.count, CHUNK));
   return 0;
 }
 
-// x[...], dy[...] -> dx[...]
 KERNEL(gelu_backward) {
+  REQUIRE("x[...], dy[...] -> dx[...]");
   gelu_context c = {params[0], params[1], params[2], extent(shapes[0], 0, ranks[0])};
   run_tasks(gelu_task, &c, ceil_divide(c.count, CHUNK));
   return 0;

@@ -2,10 +2,14 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "signature.h"
 #include "tasks.h"
 #include "vectors.h"
 
+// Each task has its own sums for the gradients of gamma and beta. Their number must not depend on that of the threads:
+// 32 even out on 16 threads, and 64 rows of work outweigh a task's own sums.
 #define MOST_TASKS 32
+#define LEAST_ROWS 64
 
 typedef struct {
   const float *input, *gamma, *beta, *upstream;
@@ -76,12 +80,12 @@ static void backward_task(void *argument, int64_t index) {
 }
 
 static int64_t split_rows(norm_context *c) {
-  c->rows_per_task = at_least(64, ceil_divide(c->rows, MOST_TASKS));
+  c->rows_per_task = at_least(LEAST_ROWS, ceil_divide(c->rows, MOST_TASKS));
   return ceil_divide(c->rows, c->rows_per_task);
 }
 
-// x[..., C], gamma[C], beta[C], eps[1] -> y[..., C]
 KERNEL(layer_norm_forward) {
+  REQUIRE("x[..., C], gamma[C], beta[C], eps[1] -> y[..., C]");
   norm_context c = {.input = params[0], .gamma = params[1], .beta = params[2], .output = params[4]};
   c.eps = *(const float *)params[3];
   c.rows = extent(shapes[0], 0, ranks[0] - 1);
@@ -90,15 +94,15 @@ KERNEL(layer_norm_forward) {
   return 0;
 }
 
-// x[..., C], gamma[C], eps[1], dy[..., C] -> dx[..., C], dgamma[C], dbeta[C]
 KERNEL(layer_norm_backward) {
+  REQUIRE("x[..., C], gamma[C], eps[1], dy[..., C] -> dx[..., C], dgamma[C], dbeta[C]");
   norm_context c = {.input = params[0], .gamma = params[1], .upstream = params[3], .output = params[4]};
   c.eps = *(const float *)params[2];
   c.rows = extent(shapes[0], 0, ranks[0] - 1);
   c.channels = shapes[0][ranks[0] - 1];
   int64_t num_tasks = split_rows(&c);
   c.partial = malloc((num_tasks * 2 * c.channels + 1) * sizeof(float));
-  if (!c.partial) return 1;
+  if (!c.partial) return NO_MEMORY;
   run_tasks(backward_task, &c, num_tasks);
   float *gamma_gradient = params[5], *beta_gradient = params[6];
   for (int64_t i = 0; i < c.channels; ++i) {

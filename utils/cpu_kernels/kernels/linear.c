@@ -4,15 +4,14 @@
 // over all rows: they are cut into chunks, whose parts are added in order.
 #include <stdlib.h>
 
-#include "square.h"
+#include "signature.h"
 #include "tile.h"
 
-#define DEPTH_BLOCK 256   // a panel of the right matrix stays in the first cache
-#define MOST_ROWS 256     // rows of one task of the products with the weight, at most ...
-#define LEAST_ROWS 24     // ... and at least
-#define MOST_BLOCK 128    // outputs and channels of one task of the weight's gradient
-#define ENOUGH_TASKS 16   // the weight's gradient is cut into so many if the rows allow
-#define LEAST_CHUNK 256   // fewest rows of one of its tasks
+#define MOST_ROWS 256     // of one task of the products with the weight: DEPTH_BLOCK of them are 256 KB of the second cache
+#define LEAST_ROWS 24     // of the same, three tiles or more: so often each panel of the weight is used once it is near
+#define MOST_BLOCK 128    // outputs and channels of one task of the weight's gradient, which packs 256 KB for them
+#define ENOUGH_TASKS 16   // for the threads there may be; not as many as there are: sums must not depend on that
+#define LEAST_CHUNK DEPTH_BLOCK   // rows of one task of the weight's gradient
 
 // --- products with the weight ---
 
@@ -25,23 +24,12 @@ typedef struct {
   int is_transposed;
 } product_context;
 
-// panel[k, j] = source[j, k] for j < count.
-static void pack_transposed_panel(const float *source, int64_t count, int64_t depth, float *panel) {
-  const float *rows[COLUMNS];
-  for (int64_t j = 0; j < COLUMNS; ++j) rows[j] = source + at_most(j, count - 1) * depth;   // those past are not used
-  int64_t k = 0;
-  for (; k + LANES <= depth; k += LANES)
-    for (int64_t j = 0; j < COLUMNS; j += LANES) transpose_square(rows + j, k, panel + k * COLUMNS + j, COLUMNS);
-  for (; k < depth; ++k)
-    for (int64_t j = 0; j < COLUMNS; ++j) panel[k * COLUMNS + j] = rows[j][k];
-}
-
 static void pack_task(void *argument, int64_t index) {
   const product_context *c = argument;
   int64_t first = index * COLUMNS, count = at_most(COLUMNS, c->columns - first);
   float *panel = c->panels + first * c->depth;
   if (c->is_transposed)
-    pack_transposed_panel(c->weight + first * c->depth, count, c->depth, panel);
+    pack_transposed_panels(c->weight + first * c->depth, c->depth, count, c->depth, panel);
   else
     pack_panels(c->weight + first, c->columns, c->depth, count, panel);
 }
@@ -90,7 +78,7 @@ static void product_task(void *argument, int64_t index) {
 
 static int multiply(product_context *c) {
   c->panels = malloc((padded_columns(c->columns) * c->depth + 1) * sizeof(float));
-  if (!c->panels) return 1;
+  if (!c->panels) return NO_MEMORY;
   c->rows_per_task = padded_rows(at_most(MOST_ROWS, at_least(LEAST_ROWS, ceil_divide(c->rows, ENOUGH_TASKS))));
   run_tasks(pack_task, c, ceil_divide(c->columns, COLUMNS));
   run_tasks(product_task, c, ceil_divide(c->rows, c->rows_per_task));
@@ -176,7 +164,7 @@ static int differentiate_weight(weight_context *c) {
   c->chunk_size = at_least(LEAST_CHUNK, ceil_divide(c->rows, wanted));
   c->chunks = ceil_divide(c->rows, c->chunk_size);
   c->partial = malloc((c->chunks * c->outputs_padded * (c->channels_padded + 1) + 1) * sizeof(float));
-  if (!c->partial) return 1;
+  if (!c->partial) return NO_MEMORY;
   c->bias_partial = c->partial + c->chunks * c->outputs_padded * c->channels_padded;
   run_tasks(weight_task, c, c->chunks * c->output_blocks * c->channel_blocks);
   run_tasks(gather_task, c, c->outputs);
@@ -186,18 +174,16 @@ static int differentiate_weight(weight_context *c) {
 
 // --- what MindSpore calls ---
 
-// x[..., C], weight[O, C], bias[O] -> y[..., O]
 KERNEL(linear_forward) {
-  (void)num_params, (void)types, (void)stream, (void)extra;
+  REQUIRE("x[..., C], weight[O, C], bias[O] -> y[..., O]");
   product_context c = {.left = params[0], .weight = params[1], .bias = params[2], .result = params[3],
                        .rows = extent(shapes[0], 0, ranks[0] - 1), .depth = shapes[1][1], .columns = shapes[1][0],
                        .is_transposed = 1};
   return multiply(&c);
 }
 
-// x[..., C], weight[O, C], dy[..., O] -> dx[..., C], dweight[O, C], dbias[O]
 KERNEL(linear_backward) {
-  (void)num_params, (void)types, (void)stream, (void)extra;
+  REQUIRE("x[..., C], weight[O, C], dy[..., O] -> dx[..., C], dweight[O, C], dbias[O]");
   int64_t rows = extent(shapes[0], 0, ranks[0] - 1), outputs = shapes[1][0], channels = shapes[1][1];
   product_context product = {.left = params[2], .weight = params[1], .result = params[3], .rows = rows,
                              .depth = outputs, .columns = channels};

@@ -1,5 +1,6 @@
 // Bilinear interpolation of the planes of [N, C, H, W], and its gradient.
 #include "axis.h"
+#include "signature.h"
 #include "vectors.h"
 
 typedef struct {
@@ -65,14 +66,14 @@ static int resize(resize_context *c, const int64_t *source_shape, const int64_t 
   return fails;
 }
 
-// x[N, C, h, w], anything -> y[N, C, H, W]
 KERNEL(resize_forward) {
+  REQUIRE("x[N, C, h, w] -> y[N, C, H, W]");
   resize_context c = {.source = params[0], .target = params[num_params - 1]};
   return resize(&c, shapes[0], shapes[num_params - 1], forward_task);
 }
 
-// dy[N, C, H, W], x[N, C, h, w] (its shape only) -> dx[N, C, h, w]
 KERNEL(resize_backward) {
+  REQUIRE("dy[N, C, H, W], x[N, C, h, w] -> dx[N, C, h, w]");
   resize_context c = {.source = params[0], .target = params[num_params - 1]};
   return resize(&c, shapes[num_params - 1], shapes[0], backward_task);
 }

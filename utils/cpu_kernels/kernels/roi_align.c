@@ -5,9 +5,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "signature.h"
 #include "tasks.h"
 
-#define MOST_LEVELS 16
+#define MOST_LEVELS 16         // room in the context; pyramids have 5
 #define CHANNELS_PER_TASK 16   // of the backward pass: their planes of one level stay in the second cache
 
 // Along one axis, what each bin takes of the pixels that the region touches.
@@ -161,6 +162,15 @@ static void backward_task(void *argument, int64_t index) {
   }
 }
 
+// Whether the sizes that the signatures leave open go together.
+static int is_pyramid(int64_t **shapes, const int64_t *pooled, int64_t levels, int64_t **features,
+                      int64_t **gradients) {
+  int fits = levels <= MOST_LEVELS && shapes[2][0] == 1 + levels && pooled[0] == extent(shapes[0], 0, 2);
+  for (int64_t level = 0; fits && level < levels; ++level)
+    fits = extent(features[level], 2, 4) > 0 && !memcmp(features[level], gradients[level], 4 * sizeof(int64_t));
+  return fits;
+}
+
 // Settings: the sampling ratio, then the scale of each level.
 static roi_context make_context(void **params, int64_t **shapes, const int64_t *pooled, int64_t levels,
                                 int64_t **level_shapes) {
@@ -175,11 +185,10 @@ static roi_context make_context(void **params, int64_t **shapes, const int64_t *
   return c;
 }
 
-// rois [N, R, 4], level int32[N, R], settings [1 + levels], features [N, C, H, W] of each level -> [N * R, C, s, s]
 KERNEL(roi_align_forward) {
-  (void)ranks, (void)types, (void)stream, (void)extra;
+  REQUIRE("rois[N, R, 4], level int32[N, R], settings[?], features[N, C, ?, ?]+ -> y[?, C, b, b]",
+          is_pyramid(shapes, shapes[num_params - 1], num_params - 4, shapes + 3, shapes + 3));
   int64_t levels = num_params - 4;
-  if (levels < 1 || levels > MOST_LEVELS) return 1;
   roi_context c = make_context(params, shapes, shapes[num_params - 1], levels, shapes + 3);
   for (int64_t level = 0; level < levels; ++level) c.features[level] = params[3 + level];
   c.output = params[num_params - 1];
@@ -187,11 +196,10 @@ KERNEL(roi_align_forward) {
   return 0;
 }
 
-// rois, level, settings, the result's gradient, features (for their sizes) -> the features' gradients
 KERNEL(roi_align_backward) {
-  (void)ranks, (void)types, (void)stream, (void)extra;
+  REQUIRE("rois[N, R, 4], level int32[N, R], settings[?], dy[?, C, b, b], features[N, C, ?, ?]+ -> gradients[N, C, ?, ?]+",
+          is_pyramid(shapes, shapes[3], (num_params - 4) / 2, shapes + 4, shapes + 4 + (num_params - 4) / 2));
   int64_t levels = (num_params - 4) / 2;
-  if (levels < 1 || levels > MOST_LEVELS) return 1;
   roi_context c = make_context(params, shapes, shapes[3], levels, shapes + 4);
   for (int64_t level = 0; level < levels; ++level) c.gradients[level] = params[4 + levels + level];
   c.upstream = params[3];

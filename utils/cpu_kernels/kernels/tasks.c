@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define MOST_THREADS 64
+#define CACHE_LINE 64     // bytes; also those of the widest vector
+#define MOST_THREADS 64   // most kernels have 16 to 32 tasks for an image, which would leave more without work
 
 static struct {
   pthread_mutex_t caller;   // held by the thread whose tasks the pool works on
@@ -18,9 +19,9 @@ static struct {
   task_function function;
   void *context;
   int64_t count;
-  int is_open;              // whether workers may still join
-  int num_joined;           // workers at work on the present tasks
-  int num_workers;          // -1: not started yet
+  int is_open;              // whether threads of the pool may still join
+  int num_joined;           // how many of them work on the present tasks
+  int num_started;          // how many there are beside the callers; -1: not started yet
 } pool = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, PTHREAD_COND_INITIALIZER,
           NULL, NULL, 0, 0, 0, -1};
 static atomic_llong next_task;
@@ -58,7 +59,7 @@ static void forget_threads(void) {
   pthread_cond_init(&pool.done, NULL);
   pool.is_open = 0;
   pool.num_joined = 0;
-  pool.num_workers = -1;
+  pool.num_started = -1;
 }
 
 // Cores that this process may use, or fewer where CPU_KERNEL_THREADS says so, as several processes on one machine want.
@@ -74,15 +75,15 @@ int num_threads(void) {
   return (int)at_least(1, at_most(threads, MOST_THREADS));
 }
 
-static void start_workers(void) {
+static void start_threads(void) {
   static int has_fork_handler;
   if (!has_fork_handler) has_fork_handler = pthread_atfork(NULL, NULL, forget_threads) == 0;
-  pool.num_workers = 0;
+  pool.num_started = 0;
   for (int i = 1; i < num_threads(); ++i) {
     pthread_t thread;
     if (pthread_create(&thread, NULL, work, NULL) != 0) break;
     pthread_detach(thread);
-    ++pool.num_workers;
+    ++pool.num_started;
   }
 }
 
@@ -92,7 +93,7 @@ void run_tasks(task_function function, void *context, int64_t count) {
     for (int64_t index = 0; index < count; ++index) function(context, index);
     return;
   }
-  if (pool.num_workers < 0) start_workers();
+  if (pool.num_started < 0) start_threads();
   pthread_mutex_lock(&pool.lock);
   pool.function = function;
   pool.context = context;
@@ -117,7 +118,7 @@ float *scratch(size_t count) {
   if (count > size) {
     free(memory);
     size = count;
-    if (posix_memalign((void **)&memory, 64, count * sizeof(float)) != 0) {
+    if (posix_memalign((void **)&memory, CACHE_LINE, count * sizeof(float)) != 0) {
       fprintf(stderr, "no memory for %zu floats in a CPU kernel\n", count);
       abort();
     }

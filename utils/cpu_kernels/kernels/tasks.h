@@ -19,11 +19,9 @@ __attribute__((visibility("default"))) int num_threads(void);
 // Memory for `count` floats that stays with the calling thread; valid until its next call. Never null.
 float *scratch(size_t count);
 
-// Signature of the functions that MindSpore calls: inputs, then outputs, in `params`, with their ranks and shapes.
-#define KERNEL(name)                                                                                     \
-  __attribute__((visibility("default"))) int name(int num_params, void **params, int *ranks,              \
-                                                  int64_t **shapes, const char **types, void *stream, \
-                                                  void *extra)
+// Elements of one task where each is worked on alone: 64 KB of every array. They take 5 to 15 us (measured with SGD's
+// update and with GELU), many times as long as it takes to get a task.
+#define CHUNK 16384
 
 // Number of elements of axes [first, last).
 static inline int64_t extent(const int64_t *shape, int first, int last) {

@@ -1,7 +1,9 @@
-// A small matrix product whose result stays in registers: the core of the attention kernels.
+// A small matrix product whose result stays in registers, the core of convolution, linear layer and attention, and the
+// packing of what it reads.
 #ifndef CPU_KERNELS_TILE_H
 #define CPU_KERNELS_TILE_H
 
+#include "square.h"
 #include "tasks.h"
 #include "vectors.h"
 
@@ -12,6 +14,8 @@
 #define ROWS 4
 #endif
 #define COLUMNS (2 * LANES)
+
+#define DEPTH_BLOCK 256   // of the right matrix at a time: a panel of it, 32 KB at most, stays in the first cache
 
 INLINE int64_t padded_rows(int64_t count) { return ceil_divide(count, ROWS) * ROWS; }
 INLINE int64_t padded_columns(int64_t count) { return ceil_divide(count, COLUMNS) * COLUMNS; }
@@ -53,13 +57,20 @@ INLINE void pack_panels(const float *source, int64_t row_step, int64_t rows, int
       }
 }
 
-// The same of the transposed matrix: panels [padded rows / COLUMNS, columns, COLUMNS].
+// The same of the transposed matrix: panels [padded rows / COLUMNS, columns, COLUMNS], which on the right repeat the
+// last row.
 INLINE void pack_transposed_panels(const float *source, int64_t row_step, int64_t rows, int64_t columns,
                                    float *panels) {
-  for (int64_t first = 0; first < rows; first += COLUMNS, panels += columns * COLUMNS)
-    for (int64_t j = 0; j < COLUMNS; ++j)
-      for (int64_t column = 0; column < columns; ++column)
-        panels[column * COLUMNS + j] = first + j < rows ? source[(first + j) * row_step + column] : 0.0f;
+  for (int64_t first = 0; first < rows; first += COLUMNS, panels += columns * COLUMNS) {
+    const float *from[COLUMNS];
+    for (int64_t j = 0; j < COLUMNS; ++j) from[j] = source + at_most(first + j, rows - 1) * row_step;
+    int64_t column = 0;
+    for (; column + LANES <= columns; column += LANES)
+      for (int64_t j = 0; j < COLUMNS; j += LANES)
+        transpose_square(from + j, column, panels + column * COLUMNS + j, COLUMNS);
+    for (; column < columns; ++column)
+      for (int64_t j = 0; j < COLUMNS; ++j) panels[column * COLUMNS + j] = from[j][column];
+  }
 }
 
 #endif

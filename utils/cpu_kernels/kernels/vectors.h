@@ -48,8 +48,6 @@ INLINE vec choose(ivec mask, vec yes, vec no) { return (vec)(((ivec)yes & mask) 
 
 INLINE vec larger(vec a, vec b) { return choose(a > b, a, b); }
 
-INLINE vec smaller(vec a, vec b) { return choose(a < b, a, b); }
-
 INLINE vec magnitude(vec a) { return (vec)((ivec)a & 0x7fffffff); }
 
 // Sum over the lanes, halves first: always in the same order.

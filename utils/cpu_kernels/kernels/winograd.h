@@ -217,6 +217,7 @@ static int convolve_by_winograd(const shape *s, int64_t batch, const float *imag
   float *copy = malloc(planes(&tiled) * tiled.plane * sizeof(float));
   if (left && copy) {
     int64_t blocks = ceil_divide(tiled.positions, COLUMNS);
+    // Four tasks of each thread even out; how an output is computed does not depend on its share.
     int64_t shares = at_most(ceil_divide(4 * num_threads(), blocks), ceil_divide(s->rows, OUTPUTS_AT_ONCE));
     winograd_context context = {s, &tiled, weight, copy, left, outputs, shares, is_gradient, input_scale, &last};
     run_tasks(transform_rows, &context, s->rows / ROWS);

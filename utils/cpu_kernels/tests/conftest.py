@@ -1,12 +1,15 @@
+import contextlib
+
 import mindspore as ms
 import pytest
 
+from utils.cpu_kernels.choice import stock_operators
 from utils.cpu_kernels.library import kernel_library
 
 
 @pytest.fixture(autouse=True)
 def _graph_mode():
-    ms.set_context(mode=ms.GRAPH_MODE)
+    ms.set_context(mode=ms.GRAPH_MODE, device_target="CPU")
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +19,12 @@ def kernels():
     if library is None:
         pytest.skip("no C compiler here: the kernels cannot be built")
     return library
+
+
+@pytest.fixture(params=["kernel", "stock"])
+def choice(request):
+    """Cells made in a context that this returns run the kernels, or MindSpore's operators."""
+    if request.param == "stock":
+        return stock_operators
+    request.getfixturevalue("kernels")
+    return contextlib.nullcontext

@@ -6,8 +6,12 @@ import mindspore as ms
 import numpy as np
 from mindspore import nn
 
+from utils.cpu_kernels.attention import TokenAttention
 from utils.cpu_kernels.convolution import Convolution
-from utils.cpu_kernels.operators import DepthwiseGelu, LayerNorm, Linear, SoftmaxCrossEntropy, TokenAttention
+from utils.cpu_kernels.cross_entropy import SoftmaxCrossEntropy
+from utils.cpu_kernels.depthwise_gelu import DepthwiseGelu
+from utils.cpu_kernels.layer_norm import LayerNorm
+from utils.cpu_kernels.linear import Linear
 
 
 class Chain(nn.Cell):

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from utils.cpu_kernels import library as library_module
+from utils.cpu_kernels.gelu import Gelu
 from utils.cpu_kernels.library import SWITCH_VARIABLE, THREADS_VARIABLE, kernel_library
-from utils.cpu_kernels.operators import Gelu
 
 ROOT = Path(__file__).resolve().parents[3]
 REPETITION = ("-m", "utils.cpu_kernels.tests.repetition")
@@ -28,42 +28,54 @@ def cache(tmp_path, monkeypatch):
     kernel_library.cache_clear()
 
 
-def _start(arguments, cache, **environment):
-    return subprocess.Popen(
-        [sys.executable, *arguments],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "XDG_CACHE_HOME": str(cache), **environment},
-    )
+@pytest.fixture
+def source(cache, monkeypatch):
+    """A C file that is all the library is made of, in an empty cache."""
+    monkeypatch.setattr(library_module, "SOURCES", cache / "sources")
+    (cache / "sources").mkdir()
+    source = cache / "sources" / "one.c"
+    source.write_text("int one(void) { return 1; }")
+    return source
+
+
+def _start(*arguments, **environment):
+    """Starts Python; a variable that is None is taken out of its environment."""
+    variables = {key: value for key, value in (os.environ | environment).items() if value is not None}
+    return subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True, env=variables)
+
+
+def _outputs(*processes):
+    return [process.communicate(timeout=300)[0].strip() for process in processes]
 
 
 def test_two_processes_that_build_at_once_end_with_one_library(kernels, cache):
-    code = ("-c", "from utils.cpu_kernels.library import kernel_library; print(kernel_library())")
-    outputs = [process.communicate(timeout=300)[0].strip() for process in [_start(code, cache) for _ in range(2)]]
-    assert outputs[0] == outputs[1]
-    assert Path(outputs[0]).is_file()
-    assert sorted(path.suffix for path in Path(outputs[0]).parent.iterdir()) == [".lock", ".sha256", ".so"]
+    code = "from utils.cpu_kernels.library import kernel_library; print(kernel_library())"
+    first, second = _outputs(*[_start("-c", code, XDG_CACHE_HOME=str(cache)) for _ in range(2)])
+    assert first == second
+    assert Path(first).is_file()
+    assert sorted(path.suffix for path in Path(first).parent.iterdir()) == [".lock", ".sha256", ".so"]
 
 
 def test_gradients_repeat_bit_for_bit_in_another_process_and_with_another_number_of_threads(kernels):
-    cache = kernels.parents[2]
-    digests = [
-        process.communicate(timeout=300)[0].strip()
-        for process in (
-            _start(REPETITION, cache),
-            _start(REPETITION, cache),
-            _start(REPETITION, cache, OMP_NUM_THREADS="1"),
-        )
-    ]
-    assert len(digests[0]) == hashlib.sha256().digest_size * 2
-    assert digests[0] == digests[1] == digests[2]
+    first, *others = _outputs(*[_start(*REPETITION, OMP_NUM_THREADS=threads) for threads in (None, None, "1")])
+    assert len(first) == hashlib.sha256().digest_size * 2
+    assert others == [first, first]
 
 
-def test_a_cut_library_is_built_again(kernels, cache):
+def test_another_source_makes_another_library_and_the_same_none(kernels, source):
+    before, text = kernel_library(), source.read_text()
+    built = before.stat().st_mtime_ns
+    for change, is_same in ((text + "int two(void) { return 2; }", False), (text, True)):
+        source.write_text(change)
+        kernel_library.cache_clear()
+        assert (kernel_library() == before) == is_same
+    assert before.stat().st_mtime_ns == built
+
+
+def test_a_cut_library_is_built_again(kernels, source):
     built = kernel_library()
     whole = built.read_bytes()
+    built.unlink()  # this process has loaded it and reads it again when it ends
     built.write_bytes(whole[: len(whole) // 2])
     kernel_library.cache_clear()
     assert kernel_library() == built
@@ -131,16 +143,8 @@ print("threads", ctypes.CDLL(str(kernel_library())).num_threads())
 @pytest.mark.parametrize(("variables", "wanted"), [({}, None), ({"OMP_NUM_THREADS": "1"}, 1)])
 def test_the_kernels_use_the_cores_that_the_process_may_use(kernels, variables, wanted):
     """MindSpore sets OMP_NUM_THREADS to 1 when it starts; that must not count, the user's own value must."""
-    environment = {key: value for key, value in os.environ.items() if key not in ("OMP_NUM_THREADS", THREADS_VARIABLE)}
-    result = subprocess.run(
-        [sys.executable, "-c", THREADS],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        check=True,
-        env=environment | variables,
-    )
-    assert f"threads {wanted or len(os.sched_getaffinity(0))}\n" in result.stdout
+    process = _start("-c", THREADS, **{"OMP_NUM_THREADS": None, THREADS_VARIABLE: None, **variables})
+    assert f"threads {wanted or len(os.sched_getaffinity(0))}" in _outputs(process)[0].splitlines()
 
 
 def test_the_library_stays_when_it_is_closed(kernels):
@@ -152,5 +156,4 @@ path = str(kernel_library())
 _ctypes.dlclose(_ctypes.dlopen(path, 0))
 print(path in pathlib.Path("/proc/self/maps").read_text())
 """
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
-    assert result.stdout.strip() == "True"
+    assert _outputs(_start("-c", code)) == ["True"]

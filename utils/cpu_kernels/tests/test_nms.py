@@ -1,23 +1,12 @@
 """Nms, by kernel and by MindSpore's operator, against a greedy loop in NumPy."""
 
-import contextlib
-
 import mindspore as ms
 import numpy as np
 import pytest
 from mindspore import nn
 
+from utils.cpu_kernels.choice import stock_operators
 from utils.cpu_kernels.nms import Nms
-from utils.cpu_kernels.operators import stock_operators
-
-
-@pytest.fixture(params=["kernel", "stock"])
-def choice(request):
-    """Cells made in a context that this returns run the kernels, or MindSpore's operators."""
-    if request.param == "stock":
-        return stock_operators
-    request.getfixturevalue("kernels")
-    return contextlib.nullcontext
 
 
 def greedy(boxes, is_valid, threshold):

@@ -1,38 +1,28 @@
 """RoiAlign, by kernel and by MindSpore's operators, against a formulation in NumPy; values and gradients."""
 
-import contextlib
-
 import mindspore as ms
 import numpy as np
 import pytest
 from mindspore import nn
 
-from utils.cpu_kernels.operators import stock_operators
+from utils.cpu_kernels.choice import stock_operators
 from utils.cpu_kernels.roi_align import STOCK_SAMPLING_RATIO, RoiAlign
+from utils.cpu_kernels.tests.gradients import WithGradients
 from utils.cpu_kernels.tests.roi_reference import roi_align, roi_align_gradient
 
 HEIGHT, WIDTH, STRIDES = 64, 96, (4, 8, 16)
 TOLERANCE = 2e-5  # of values near 1: coordinates of the atlas have float32's relative error of 6e-8 times 100 pixels
 
 
-class Weighted(nn.Cell):
-    """The sum of the pooled regions times a constant: its gradient is the constant pulled back through the cell."""
+class Flat(nn.Cell):
+    """RoiAlign over levels that are given one by one, as an exported network has its inputs."""
 
     def __init__(self, cell):
         super().__init__()
         self.cell = cell
 
-    def construct(self, rois, level, factor, *features):
-        return (self.cell(features, rois, level) * factor).sum()
-
-
-@pytest.fixture(params=["kernel", "stock"])
-def choice(request):
-    """Cells made in a context that this returns run the kernels, or MindSpore's operators."""
-    if request.param == "stock":
-        return stock_operators
-    request.getfixturevalue("kernels")
-    return contextlib.nullcontext
+    def construct(self, rois, level, *features):
+        return self.cell(features, rois, level)
 
 
 def random_features(images=2, channels=19, strides=STRIDES):
@@ -55,16 +45,12 @@ def random_rois(images=2, count=12):
 
 def pooled_and_gradients(cell, features, rois, level, factor, repeats=1):
     """Returns the result and the gradients of the features; the last of several times, which have to give one."""
-    maps, places = tuple(map(ms.Tensor, features)), (ms.Tensor(rois), ms.Tensor(level))
-    gradient_of = ms.grad(Weighted(cell), tuple(range(3, 3 + len(maps))))
-    runs = []
-    for _ in range(repeats):
-        gradients = gradient_of(*places, ms.Tensor(factor), *maps)
-        gradients = gradients if isinstance(gradients, tuple) else (gradients,)
-        runs.append((cell(maps, *places).asnumpy(), [gradient.asnumpy() for gradient in gradients]))
-    assert all(np.array_equal(pooled, runs[0][0]) for pooled, _ in runs)
-    assert all(np.array_equal(a, b) for _, gradients in runs for a, b in zip(gradients, runs[0][1], strict=True))
-    return runs[-1]
+    function = WithGradients(Flat(cell))
+    runs = [function(factor, rois, level, *features) for _ in range(repeats)]
+    assert all(np.array_equal(*pair) for run in runs for pair in zip(run, runs[0], strict=True))
+    pooled, of_rois, *of_features = runs[-1]
+    assert not of_rois.any()
+    return pooled, of_features
 
 
 def check(choice, features, rois, level, strides, bins, ratio):
@@ -226,7 +212,7 @@ def exported():
     with stock_operators():
         cell = Flat(RoiAlign(STRIDES, 7, 2))
     cell.set_train(False)
-    inputs = (*features, rois, level)
+    inputs = (rois, level, *features)
     return cell, inputs, cell(*map(ms.Tensor, inputs)).asnumpy()
 
 
@@ -244,20 +230,9 @@ def test_in_onnx_sides_are_at_least_a_pixel_of_their_level(exported, tmp_path):
     ms.export(cell, *map(ms.Tensor, inputs), file_name=str(tmp_path / "roi"), file_format="ONNX")
     session = onnxruntime.InferenceSession(str(tmp_path / "roi.onnx"))
     own = session.run(None, dict(zip([item.name for item in session.get_inputs()], inputs, strict=True)))[0]
-    *features, rois, level = inputs
+    rois, level, *features = inputs
     lengthened, _ = roi_align(features, rois, level, STRIDES, 7, 2, shortest=1.0)
     np.testing.assert_allclose(own, lengthened, atol=TOLERANCE)
     sides = (rois[..., 2:] - rois[..., :2]).min(2) / np.take(STRIDES, level)
     assert (sides < 1).any()
     np.testing.assert_allclose(own[sides.ravel() >= 1], expected[sides.ravel() >= 1], atol=TOLERANCE)
-
-
-class Flat(nn.Cell):
-    """RoiAlign over three levels as an exported network has its inputs: one by one."""
-
-    def __init__(self, cell):
-        super().__init__()
-        self.cell = cell
-
-    def construct(self, first, second, third, rois, level):
-        return self.cell((first, second, third), rois, level)

@@ -6,7 +6,8 @@ import pytest
 from mindspore import ops
 
 from utils.cpu_kernels.convolution import Convolution
-from utils.cpu_kernels.operators import ResizeBilinear
+from utils.cpu_kernels.convolution_norm import ConvolutionNorm
+from utils.cpu_kernels.resize import ResizeBilinear
 from utils.cpu_kernels.roi_align import RoiAlign
 
 
@@ -26,8 +27,13 @@ def _shapes(function, *inputs):
     return function(*inputs).shape, gradient.shape
 
 
-def test_convolutions_keep_their_strides():
-    networks = [Convolution(4, 4, 3, stride) for stride in (1, 2)]
+def _with_norm(*sizes):
+    return ConvolutionNorm(*sizes, has_relu=True, has_fixed_statistics=True, weight_init="normal")
+
+
+@pytest.mark.parametrize("make", [Convolution, _with_norm])
+def test_convolutions_keep_their_strides(make):
+    networks = [make(4, 4, 3, stride) for stride in (1, 2)]
     shapes = [_shapes(network, _ones(1, 4, 8, 8)) for network in (*networks, *networks)]
     assert shapes == [((1, 4, 8, 8), (1, 4, 8, 8)), ((1, 4, 4, 4), (1, 4, 8, 8))] * 2
 

@@ -22,10 +22,10 @@ from utils.detection.data.mindrecord_info import (
     set_file_pattern,
 )
 from utils.detection.data.record_types import DetectionDataset, ImageRecord, relative_name
-from utils.detection.results.progress import track
 from utils.images import decode_image, decode_ordinary, encode_png, read_bytes, read_header
 from utils.model_utils.device_adapter import available_cores
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
+from utils.progress import track
 
 SCHEMA = {
     "image": {"type": "bytes"},

@@ -7,7 +7,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 
 from utils.detection.data.mindrecord import MindRecordInfo, open_mindrecord
-from utils.sharding import ShardedEpochs
+from utils.sharding import BatchSource
 
 ROW_COLUMNS = ("image", "annotation", "image_id")
 
@@ -47,13 +47,12 @@ class RowSample(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class TrainingSource:
-    """The batches that one worker of a run trains on, as the training loop asks for them.
+class MindRecordSource(BatchSource):
+    """The batches of a detector, read from MindRecord files.
 
     Attributes:
         records: the MindRecord files.
         rows: int64[N], the rows that are trained on, by all workers together.
-        epochs: which of these N the worker takes, and when.
         sample: prepares a row; its epoch is replaced.
         num_loaders: threads or processes that prepare rows.
         multiprocessing: processes instead of threads.
@@ -61,20 +60,9 @@ class TrainingSource:
 
     records: MindRecordInfo
     rows: np.ndarray
-    epochs: ShardedEpochs
     sample: RowSample
     num_loaders: int
     multiprocessing: bool
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Optimizer steps in an epoch."""
-        return self.epochs.steps_per_epoch
-
-    @property
-    def images_per_step(self) -> int:
-        """Images in an optimizer step of all workers together."""
-        return self.epochs.images_per_step
 
     def batches(self, epoch: int, start_step: int = 0) -> Iterator[tuple[np.ndarray, ...]]:
         """Yields what `sample` makes of the worker's own images of each step, from `start_step` on."""

@@ -8,21 +8,22 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.contact_sheet import contact_sheet
 from utils.detection.data.mindrecord import MindRecordInfo
 from utils.detection.detections import DetectionClock, Detections, Detector
 from utils.detection.inputs import EvaluationBatch, InputSettings, evaluation_batches
 from utils.detection.results.coco_metrics import CocoResult, detections_to_coco, evaluate_coco
-from utils.detection.results.drawing import contact_sheet, draw_detections
-from utils.detection.results.progress import track
+from utils.detection.results.drawing import draw_detections
 from utils.detection.results.result_json import metrics_of
 from utils.images import decode_image, write_image
 from utils.model_utils.workers import ALONE, Workers
+from utils.progress import track
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluation:
+class DetectionEvaluation:
     """One evaluation of a split.
 
     Attributes:
@@ -64,7 +65,7 @@ class Evaluator:
     picture_min_score: float
     workers: Workers = ALONE
 
-    def evaluate(self, picture_folder: Path | None = None, num_pictures: int = 0) -> Evaluation:
+    def evaluate(self, picture_folder: Path | None = None, num_pictures: int = 0) -> DetectionEvaluation:
         """Runs the whole split.
 
         Args:
@@ -92,7 +93,11 @@ class Evaluator:
         result = None
         if self.workers.is_main:
             result = evaluate_coco(self.ground_truth, detections, category_ids=self.records.category_ids)
-        return Evaluation(self.workers.broadcast(result), detections, clock.network, clock.selection)
+        return DetectionEvaluation(self.workers.broadcast(result), detections, clock.network, clock.selection)
+
+    def metrics(self, _epoch: int) -> Mapping[str, float]:
+        """Returns mAP, AP50 and AP75, as the training loop asks for them after an epoch."""
+        return metrics_of(self.evaluate().result)
 
     def _batches(self, positions: Sequence[int]) -> Iterator[EvaluationBatch]:
         return evaluation_batches(self.records, self.inputs, self.batch_size, self.num_loaders, positions)
@@ -112,21 +117,6 @@ class Evaluator:
         return draw_detections(
             image, found.boxes, found.labels, found.scores, self.records.class_names, min_score=self.picture_min_score
         )
-
-
-@dataclass(frozen=True, eq=False)
-class InTrainingEvaluation:
-    """Evaluates after an epoch.
-
-    Attributes:
-        evaluator: of the evaluation split.
-    """
-
-    evaluator: Evaluator
-
-    def __call__(self, _epoch: int) -> Mapping[str, float]:
-        """Returns mAP, AP50 and AP75."""
-        return metrics_of(self.evaluator.evaluate().result)
 
 
 def _write_pictures(folder: Path, pictures: list[np.ndarray]) -> None:

@@ -11,13 +11,13 @@ from utils.detection.data.coco_file import read_ground_truth
 from utils.detection.data.records import load_txt, to_coco_ground_truth
 from utils.detection.detections import Detections
 from utils.detection.results.coco_metrics import CocoResult, detections_to_coco, evaluate_coco, format_per_class_table
-from utils.detection.results.progress import track
 from utils.detection.results.result_json import write_predictions, write_result
 from utils.exporting.description import ModelDescription
 from utils.exporting.postprocessing import PostprocessArguments, format_skipped, named, open_results
 from utils.exporting.result_files import ResultFiles, ResultImage
 from utils.model_utils.errors import BadValueError
 from utils.model_utils.files import make_writable_folder
+from utils.progress import track
 
 Select = Callable[[ResultImage, list[np.ndarray]], Detections]  # from a model's outputs for an image to what was found
 

@@ -156,64 +156,9 @@ def test_a_canvas_of_the_pictures_size_changes_nothing_and_a_smaller_one_is_refu
         augment.expand(picture(), BOX, (99, 400), np.random.default_rng(0))
 
 
-def test_normalize_is_the_formula():
-    image = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
-    mean, std = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
-    result = augment.normalize(image, mean, std)
-    assert (result.shape, result.dtype, result.flags.c_contiguous) == ((3, 5, 7), np.float32, True)
-    np.testing.assert_allclose(result, ((image - np.array(mean)) / np.array(std)).transpose(2, 0, 1), rtol=1e-6)
-
-
-def test_normalize_writes_into_a_part_of_a_larger_array():
-    image = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
-    whole = np.full((3, 8, 9), 42, np.float32)
-    augment.normalize(image, (1, 2, 3), (4, 5, 6), out=whole[:, 1:6, 2:9])
-    assert np.array_equal(whole[:, 1:6, 2:9], augment.normalize(image, (1, 2, 3), (4, 5, 6)))
-    assert (whole[:, [0, 6, 7]] == 42).all()
-    assert (whole[:, :, :2] == 42).all()
-
-
-def test_photometric_distortion_without_ranges_is_the_identity():
-    image = np.random.default_rng(0).integers(0, 256, (20, 20, 3), dtype=np.uint8)
-    for seed in range(8):
-        result = augment.photometric_distortion(
-            image, np.random.default_rng(seed), brightness=0, contrast=(1, 1), saturation=(1, 1), hue=0
-        )
-        assert np.array_equal(result, image)
-
-
-def test_colour_strengths_are_shares_of_the_ranges():
-    image = np.random.default_rng(0).integers(0, 256, (20, 20, 3), dtype=np.uint8)
-    for seed in range(4):
-        jittered = augment.jitter_colours(
-            image, np.random.default_rng(seed), brightness=0.4, contrast=0.5, saturation=0.3, hue=0.05
-        )
-        expected = augment.photometric_distortion(
-            image, np.random.default_rng(seed), brightness=32, contrast=(0.5, 1.5), saturation=(0.7, 1.3), hue=18
-        )
-        assert np.array_equal(jittered, expected)
-
-
-def test_photometric_distortion_of_brightness_by_hand():
-    """With only brightness in range, a grey of 100 moves by the offset and stays grey."""
-    grey = np.full((4, 4, 3), 100, np.uint8)
-    values = {
-        int(
-            augment.photometric_distortion(
-                grey, np.random.default_rng(seed), brightness=32, contrast=(1, 1), saturation=(1, 1), hue=0
-            )[0, 0, 0]
-        )
-        for seed in range(40)
-    }
-    assert 100 in values  # half of the draws leave it
-    assert 68 <= min(values) < 85
-    assert 115 < max(values) <= 132
-
-
 def test_draws_depend_on_the_seed_only_and_are_always_as_many():
     image = picture()
     for function in (
-        lambda rng: augment.photometric_distortion(image, rng),
         lambda rng: augment.random_scale_and_crop(image, BOX, (50, 50), rng)[0],
         lambda rng: augment.random_window(image, BOX, (50, 50), rng)[0],
         lambda rng: augment.expand(image, BOX, (200, 200), rng)[0],
@@ -222,13 +167,6 @@ def test_draws_depend_on_the_seed_only_and_are_always_as_many():
         first, second = (function(rng) for rng in rngs)
         assert np.array_equal(first, second)
         assert rngs[0].random() == rngs[1].random()
-    after = []
-    for seed in range(8):
-        rng, control = np.random.default_rng(seed), np.random.default_rng(seed)
-        augment.photometric_distortion(image, rng)
-        control.uniform(size=8)
-        after.append(rng.random() == control.random())
-    assert all(after)
 
 
 def test_pad_boxes_fills_and_marks():

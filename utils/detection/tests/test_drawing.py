@@ -1,11 +1,9 @@
 """Drawings: boxes where they belong, labels inside the picture, nothing that a class name or a size can break."""
 
-import logging
-
 import numpy as np
 import pytest
 
-from utils.detection.results import drawing, progress
+from utils.detection.results import drawing
 
 GREY = np.full((480, 640, 3), 128, np.uint8)
 
@@ -96,31 +94,3 @@ def test_labels_of_neighbours_avoid_each_other():
         tag = drawing._place_tag(np.array([100, 100, 300, 300], np.float32), (60, 20), tags, (480, 640))
         tags = np.concatenate([tags, tag[None]])
     assert drawing.pairwise_intersection(tags, tags).sum() == pytest.approx(3 * 60 * 20)  # only with themselves
-
-
-def test_contact_sheet_places_pictures_in_reading_order():
-    """Three 30 x 40 pictures in two columns of 40, gap 8: 2 * 38 + 8 rows, 2 * 48 + 8 columns."""
-    pictures = [np.full((30, 40, 3), value, np.uint8) for value in (50, 100, 200)]
-    sheet = drawing.contact_sheet(pictures, 2, cell_width=40)
-    assert sheet.shape == (84, 104, 3)
-    assert [int(sheet[y, x, 0]) for y, x in ((20, 20), (20, 80), (60, 20), (60, 80))] == [50, 100, 200, 24]
-
-
-def test_contact_sheet_of_odd_sizes_and_of_one():
-    sheet = drawing.contact_sheet([np.zeros((10, 300, 3), np.uint8), np.zeros((300, 10, 3), np.uint8)], 5)
-    assert sheet.dtype == np.uint8
-    assert drawing.contact_sheet([GREY], 4, cell_width=64).shape == (64, 80, 3)
-    with pytest.raises(ValueError, match="at least one picture"):
-        drawing.contact_sheet([], 3)
-
-
-def test_progress_without_a_terminal_writes_plain_lines(caplog, monkeypatch):
-    caplog.set_level(logging.INFO)
-    monkeypatch.setattr(progress, "PLAIN_INTERVAL_S", 0.0)
-    assert list(progress.track(iter("abc"), 3, "checking images")) == ["a", "b", "c"]
-    assert "checking images: 2 of 3, 0 s left" in caplog.text
-
-
-def test_progress_on_a_terminal_yields_the_same(monkeypatch, capsys):
-    assert list(progress._track_on_terminal([1, 2], 2, "checking images")) == [1, 2]
-    assert "checking images" in capsys.readouterr().err

@@ -9,10 +9,10 @@ from utils.detection.inputs import InputSettings
 from utils.detection.results.evaluation import Evaluator
 from utils.detection.results.result_json import metrics_of, write_predictions, write_result
 from utils.detection.tests.known_boxes import KnowsTheBoxes
-from utils.detection.tests.replayed_workers import run_workers
 from utils.detection.tests.tiny_coco import write_coco
 from utils.images import read_image
 from utils.model_utils.workers import ALONE
+from utils.tests.replayed_workers import run_workers
 
 INPUTS = InputSettings(64, 64, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from utils.detection.data.splits import open_split, split_paths
-from utils.detection.data.training_source import TrainingSource
+from utils.detection.data.training_source import MindRecordSource
 from utils.detection.tests.tiny_coco import write_coco
 from utils.model_utils.workers import ALONE, Workers
 from utils.randomness import epoch_order
@@ -54,7 +54,7 @@ def records(tmp_path_factory):
 def steps(records, workers=ALONE, batch_size=1, accumulate_steps=1, drop_remainder=True, start=0, rows=ALL):
     """Image positions and targets of each step of epoch 5, as int64[steps, A*B] and float32[steps, A*B]."""
     epochs = ShardedEpochs(len(rows), batch_size, IdSample.seed, accumulate_steps, workers, drop_remainder)
-    source = TrainingSource(records, rows, epochs, IdSample(), 1, False)
+    source = MindRecordSource(epochs, records, rows, IdSample(), 1, False)
     made = list(source.batches(5, start))
     assert len(made) == source.steps_per_epoch - start
     assert all((batch[1] == 5).all() for batch in made)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from mindspore import nn
 
-from utils.cpu_kernels.operators import Gelu, ResizeBilinear
+from utils.cpu_kernels.gelu import Gelu
+from utils.cpu_kernels.resize import ResizeBilinear
 from utils.exporting.description import TensorDescription
 from utils.exporting.export import export_network
 from utils.exporting.onnx_operators import GeluWithoutErf, ResizeByMatrices, interpolation_matrix, replace_for_onnx

@@ -4,7 +4,7 @@ import json
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 from utils.hccl_tools.tables.addresses import normal_address
-from utils.hccl_tools.tables.nodes import HOW_TO_FIX
+from utils.hccl_tools.tables.json_entries import HOW_TO_FIX
 from utils.hccl_tools.tables.rank_table import POD_ADDRESSES, POD_NAME, RankTable, Server
 from utils.model_utils.errors import BadValueError
 

@@ -9,28 +9,28 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from utils.hccl_tools.tables.addresses import normal_address
-from utils.hccl_tools.tables.nodes import HOW_TO_FIX, Node, check_leaves
+from utils.hccl_tools.tables.json_entries import HOW_TO_FIX, JsonEntry, check_leaves
 from utils.model_utils.errors import BadValueError
 
 GROUP_LIST = "group_list"
 SUPER_POD_VERSION = "1.2"
 VERSIONS = ("1.0", SUPER_POD_VERSION)
 COMPLETED, INITIALIZING = "completed", "initializing"
-MAX_DEVICES_PER_SERVER = 16
-MAX_RANK = 999_999
-MAX_SUPER_DEVICE_ID = 2**32 - 1
+MAX_DEVICES_PER_SERVER = 16  # of an A2 or A3 server; an Ascend 910 one has 8
+MAX_RANK = 999_999  # above any job: a longer number is a slip
+MAX_SUPER_DEVICE_ID = 2**32 - 1  # HCCL holds it in 32 bits
 
 # Fields that name the network in which a server's processes run, the nearest first: a pod has an address of its own.
 POD_ADDRESSES = ("container_ip", "pod_ip")
 HOST_ADDRESSES = ("host_ip", "server_ip")
 POD_NAME = "pod_name"
 
-_PORT = (1, 65535)
+_PORT = (1, 65535)  # lowest and highest of TCP
 _SERVER_NAME = re.compile(r"[A-Za-z0-9_.-]+")
-_OPTIONAL: Mapping[str, Callable[[Node], object]] = {
-    **dict.fromkeys((*POD_ADDRESSES, *HOST_ADDRESSES, "backup_device_ip", "dpu_ip"), Node.address),
-    **dict.fromkeys(("device_port", "host_port", "backup_device_port"), lambda node: node.number(*_PORT)),
-    **dict.fromkeys((POD_NAME, "host_nic_ip"), Node.text),
+_OPTIONAL: Mapping[str, Callable[[JsonEntry], object]] = {
+    **dict.fromkeys((*POD_ADDRESSES, *HOST_ADDRESSES, "backup_device_ip", "dpu_ip"), JsonEntry.address),
+    **dict.fromkeys(("device_port", "host_port", "backup_device_port"), lambda entry: entry.number(*_PORT)),
+    **dict.fromkeys((POD_NAME, "host_nic_ip"), JsonEntry.text),
 }
 
 
@@ -42,7 +42,7 @@ class Device:
         device_id: physical number on its server.
         rank_id: number in the whole job, from 0.
         device_ip: address of its network card; None where template 1.2 leaves it out.
-        super_device_id: number in its super node, template 1.2 only.
+        super_device_id: number in its super@entry, template 1.2 only.
         extra: other fields, as in the file.
         place: file and path that it was read from, for messages.
     """
@@ -93,7 +93,7 @@ class Server:
 
 @dataclass(frozen=True)
 class SuperPod:
-    """One super node of template 1.2.
+    """One super@entry of template 1.2.
 
     Attributes:
         super_pod_id: its name.
@@ -157,7 +157,7 @@ def parse_table(document: object, source: str) -> RankTable:
     Raises:
         BadValueError: a field is missing or wrong; its path is named.
     """
-    root = Node(document, source)
+    root = JsonEntry(document, source)
     if root.child("status").value != COMPLETED:
         raise root.child("status").error(f'"{COMPLETED}"')
     if GROUP_LIST in root.key_names():
@@ -170,22 +170,22 @@ def parse_table(document: object, source: str) -> RankTable:
     return table
 
 
-def _parse_servers(root: Node) -> RankTable:
+def _parse_servers(root: JsonEntry) -> RankTable:
     version = root.child("version")
     if version.value not in VERSIONS:
         raise version.error(" or ".join(f'"{name}"' for name in VERSIONS))
     template = str(version.value)
-    servers = tuple(_parse_server(node, template) for node in root.child("server_list").items())
+    servers = tuple(_parse_server(entry, template) for entry in root.child("server_list").items())
     root.child("server_count").count(len(servers), "servers in server_list")
     known = {"version", "server_count", "server_list", "status"}
     pods: tuple[SuperPod, ...] = ()
     if template == SUPER_POD_VERSION:
-        pods = tuple(_parse_super_pod(node) for node in root.child("super_pod_list").items())
+        pods = tuple(_parse_super_pod(entry) for entry in root.child("super_pod_list").items())
         known.add("super_pod_list")
     return RankTable(template, servers, pods, _extra(root, known))
 
 
-def _parse_groups(root: Node) -> RankTable:
+def _parse_groups(root: JsonEntry) -> RankTable:
     groups = root.child(GROUP_LIST).items()
     root.child("group_count").count(len(groups), "groups in group_list")
     servers: list[Server] = []
@@ -197,7 +197,7 @@ def _parse_groups(root: Node) -> RankTable:
     return RankTable(GROUP_LIST, tuple(servers), extra=_extra(root, {"group_count", GROUP_LIST, "status"}))
 
 
-def _parse_instances(group: Node, first_rank: int) -> Iterator[Server]:
+def _parse_instances(group: JsonEntry, first_rank: int) -> Iterator[Server]:
     """Yields the servers of a group; ranks follow the order of the file."""
     instances = group.child("instance_list").items()
     group.child("group_name").text()
@@ -205,41 +205,41 @@ def _parse_instances(group: Node, first_rank: int) -> Iterator[Server]:
     rank = first_rank
     for instance in instances:
         items = instance.child("devices").items()
-        devices = tuple(_parse_device(node, GROUP_LIST, rank + index) for index, node in enumerate(items))
+        devices = tuple(_parse_device(entry, GROUP_LIST, rank + index) for index, entry in enumerate(items))
         rank += len(devices)
         yield Server(_server_id(instance), devices, _extra(instance, {"server_id", "devices"}), instance.place)
     group.child("device_count").count(rank - first_rank, "devices in the group")
 
 
-def _parse_server(node: Node, template: str) -> Server:
-    devices = tuple(_parse_device(item, template) for item in node.child("device").items())
-    return Server(_server_id(node), devices, _extra(node, {"server_id", "device"}), node.place)
+def _parse_server(entry: JsonEntry, template: str) -> Server:
+    devices = tuple(_parse_device(item, template) for item in entry.child("device").items())
+    return Server(_server_id(entry), devices, _extra(entry, {"server_id", "device"}), entry.place)
 
 
-def _parse_device(node: Node, template: str, rank: int | None = None) -> Device:
+def _parse_device(entry: JsonEntry, template: str, rank: int | None = None) -> Device:
     """Reads a device; `rank` is given where the file holds none."""
     known = {"device_id", "device_ip"}
-    device_id = node.child("device_id").number(0, MAX_DEVICES_PER_SERVER - 1)
-    may_lack_ip = template == SUPER_POD_VERSION and "device_ip" not in node.key_names()
-    device_ip = None if may_lack_ip else node.child("device_ip").address()
+    device_id = entry.child("device_id").number(0, MAX_DEVICES_PER_SERVER - 1)
+    may_lack_ip = template == SUPER_POD_VERSION and "device_ip" not in entry.key_names()
+    device_ip = None if may_lack_ip else entry.child("device_ip").address()
     if rank is None:
-        rank = node.child("rank_id").number(0, MAX_RANK)
+        rank = entry.child("rank_id").number(0, MAX_RANK)
         known.add("rank_id")
     super_device_id = None
     if template == SUPER_POD_VERSION:
-        super_device_id = node.child("super_device_id").number(0, MAX_SUPER_DEVICE_ID)
+        super_device_id = entry.child("super_device_id").number(0, MAX_SUPER_DEVICE_ID)
         known.add("super_device_id")
-    return Device(device_id, rank, device_ip, super_device_id, _extra(node, known), node.place)
+    return Device(device_id, rank, device_ip, super_device_id, _extra(entry, known), entry.place)
 
 
-def _parse_super_pod(node: Node) -> SuperPod:
-    servers = tuple(_server_id(item) for item in node.child("server_list").items())
-    return SuperPod(node.child("super_pod_id").text(), servers, node.place)
+def _parse_super_pod(entry: JsonEntry) -> SuperPod:
+    servers = tuple(_server_id(item) for item in entry.child("server_list").items())
+    return SuperPod(entry.child("super_pod_id").text(), servers, entry.place)
 
 
-def _server_id(node: Node) -> str:
+def _server_id(entry: JsonEntry) -> str:
     """Reads a server's address or name; what looks like an address has to be one."""
-    server_id = node.child("server_id")
+    server_id = entry.child("server_id")
     text = server_id.text()
     looks_like_address = ":" in text or not text.strip("0123456789.")
     if normal_address(text) is None and (looks_like_address or not _SERVER_NAME.fullmatch(text)):
@@ -247,9 +247,9 @@ def _server_id(node: Node) -> str:
     return text
 
 
-def _extra(node: Node, known: set[str]) -> dict[str, object]:
+def _extra(entry: JsonEntry, known: set[str]) -> dict[str, object]:
     """Returns the fields that are not known; those with a meaning that is known are checked."""
-    extra = {key: node.child(key) for key in node.key_names() if key not in known}
+    extra = {key: entry.child(key) for key in entry.key_names() if key not in known}
     for key in (key for key in extra if key in _OPTIONAL):
         _OPTIONAL[key](extra[key])
     return {key: child.value for key, child in extra.items()}

@@ -7,13 +7,13 @@ import time
 from pathlib import Path
 
 from utils.hccl_tools.tables.consistency import check_tables
-from utils.hccl_tools.tables.nodes import HOW_TO_FIX
+from utils.hccl_tools.tables.json_entries import HOW_TO_FIX
 from utils.hccl_tools.tables.rank_table import INITIALIZING, RankTable, parse_table
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 from utils.model_utils.files import write_bytes
 
 MODELARTS_FILE = "jobstart_hccl.json"
-POLL_SECONDS = 0.5
+POLL_SECONDS = 0.5  # a platform takes seconds to finish a table
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +42,8 @@ def load_table(path: Path, wait_seconds: float = 0.0) -> RankTable:
         left = deadline - time.monotonic()
         if left <= 0:
             raise BadStateError(
-                f"{pending} after {wait_seconds:g} seconds, wanted a completed rank table: see why the "
-                "platform has not finished it, or wait longer (check.py FILE --wait_seconds SECONDS)"
+                f"{pending} after {wait_seconds:g} seconds, wanted a completed rank table: see why the platform has "
+                "not finished it, or wait longer (check.py FILE --wait_seconds SECONDS)"
             )
         if not is_told:
             logger.warning("%s: waiting up to %g seconds for the platform to complete it", pending, wait_seconds)
@@ -64,8 +64,8 @@ def write_table(path: Path, table: RankTable) -> None:
         write_bytes(path, json.dumps(table.as_document(), indent=4).encode())
     except OSError as error:
         raise BadStateError(
-            f"'{path}' cannot be written ({error.strerror}): run the command in a folder that can be "
-            "written and has room"
+            f"'{path}' cannot be written ({error.strerror}): run the command in a folder that can be written and has "
+            "room"
         ) from error
 
 

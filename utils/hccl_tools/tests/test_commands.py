@@ -32,7 +32,7 @@ def run(here, script, *arguments, path=SYSTEM):
         capture_output=True,
         text=True,
         env={**os.environ, "PATH": str(path)},
-        timeout=60,
+        timeout=120,
         check=False,
     )
 
@@ -120,7 +120,7 @@ def test_it_runs_as_a_module(here, hccn_tool):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -262,7 +262,7 @@ def test_check_can_be_interrupted_while_it_waits(here):
     ) as process:
         assert "waiting up to 60 seconds" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=30)[1] == "check.py: interrupted\n"
+        assert process.communicate(timeout=120)[1] == "check.py: interrupted\n"
     assert process.returncode == 130
 
 

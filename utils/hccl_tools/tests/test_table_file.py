@@ -62,7 +62,7 @@ def test_the_waiting_has_a_limit(tmp_path, before, what):
     start = time.monotonic()
     with pytest.raises(BadStateError, match=f"{what} after 0.2 seconds, wanted a completed rank table"):
         load_table(tmp_path, 0.2)
-    assert 0.2 <= time.monotonic() - start < 5
+    assert time.monotonic() - start >= 0.2
 
 
 def test_without_waiting_a_pending_table_is_refused_at_once(tmp_path):
@@ -83,12 +83,11 @@ def test_without_waiting_a_pending_table_is_refused_at_once(tmp_path):
         (b"12", "the document is 12, wanted an object"),
     ],
 )
-def test_a_broken_file_is_refused_without_waiting(tmp_path, content, sentence):
+def test_a_broken_file_is_refused_without_waiting(tmp_path, monkeypatch, content, sentence):
     (tmp_path / "t.json").write_bytes(content)
-    start = time.monotonic()
+    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail(f"waits {seconds} s"))
     with pytest.raises(BadValueError, match=sentence):
         load_table(tmp_path / "t.json", LONG)
-    assert time.monotonic() - start < 5
 
 
 def test_a_missing_file_is_refused_without_waiting(tmp_path):

@@ -1,6 +1,7 @@
 """The process behind a launcher: started apart from the shell, its output in a log, followed as long as wanted."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -10,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from utils.model_utils.errors import BadStateError
+from utils.model_utils.signals import taken_signals
 
-POLL_SECONDS = 0.1
-LAST_LINES = 20
+POLL_SECONDS = 0.1  # a person sees output at once, and a core is not busy with looking
+LAST_LINES = 20  # a traceback with its sentence fits, a screen is not filled
 _LAST_BYTES = 65536  # the last lines are looked for in these; a log may be large
 # A closed terminal is a wish to stop as well; the command saves a checkpoint on SIGTERM.
 FORWARDED = {signal.SIGINT: signal.SIGINT, signal.SIGTERM: signal.SIGTERM, signal.SIGHUP: signal.SIGTERM}
@@ -84,8 +86,8 @@ class LoggedProcess:
                 )
         except OSError as error:
             raise BadStateError(
-                f"'{error.filename or log}' cannot be used ({error.strerror}); "
-                "check the log file's folder and the interpreter"
+                f"'{error.filename or log}' cannot be used ({error.strerror}); check the log file's folder and the "
+                "interpreter"
             ) from error
 
     @property
@@ -104,13 +106,26 @@ class LoggedProcess:
         """Returns the last lines that the process has written."""
         return self._output.last_lines()
 
+    def leave(self, seconds: float) -> int:
+        """Watches the start for so many seconds, then leaves the process alone; returns the exit code of the launcher.
+
+        Where the process ends meanwhile, its last lines are shown and the exit code is its own.
+        """
+        code = self.code_within(seconds)
+        log = shlex.quote(str(self.log))
+        if code is None:
+            print(f"running as process {self.pid}; follow it with: tail -f {log}; stop it with: kill {self.pid}")
+            return 0
+        print(self.last_lines(), file=sys.stderr if code else sys.stdout)
+        print(f"ended with exit code {code}; log: {log}", file=sys.stderr if code else sys.stdout)
+        return code
+
     def follow(self, is_shown: bool = True) -> int:
         """Waits until the process ends, copying its output to standard output if it is shown; returns its exit code.
 
         Ctrl-C, SIGTERM and a closed terminal are passed on to the process, which is waited for.
         """
-        previous = {number: signal.signal(number, self._forward) for number in FORWARDED}
-        try:
+        with taken_signals(FORWARDED, self._forward):
             code = None
             while code is None:
                 code = self._process.poll()
@@ -119,9 +134,6 @@ class LoggedProcess:
                 if code is None:
                     time.sleep(POLL_SECONDS)
             return shell_code(code)
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
 
     def _forward(self, signal_number: int, _frame: types.FrameType | None) -> None:
         if self._process.poll() is None:

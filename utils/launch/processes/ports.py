@@ -38,6 +38,6 @@ def check_free(address: str, port: int) -> None:
             probe.bind(place)
     except OSError as error:
         raise BadStateError(
-            f"port {port} of {address} cannot be listened on ({error.strerror}): end the process that "
-            "has it, or choose another one on every host with --master_port=PORT"
+            f"port {port} of {address} cannot be listened on ({error.strerror}): end the process that has it, or "
+            "choose another one on every host with --master_port=PORT"
         ) from error

@@ -10,7 +10,9 @@ import time
 from utils.model_utils.errors import BadStateError
 
 HOST_VARIABLE, PORT_VARIABLE = "MS_SCHED_HOST", "MS_SCHED_PORT"
-_POLL_SECONDS = 1.0
+SCHEDULER_SECONDS = 60.0  # it ends some seconds after the last worker; MindSpore notices a lost one after 30
+_POLL_SECONDS = 1.0  # the start of a job takes seconds
+_CONNECT_SECONDS = 5  # a host that is there answers within one, even a busy one
 
 
 def serve() -> None:
@@ -73,7 +75,7 @@ def _watch(signals: int, host: str, port: int) -> None:
 def _reached_address(host: str, port: int) -> str:
     """Returns the numeric address where a process listens, "" where none does."""
     try:
-        with socket.create_connection((host, port), timeout=5) as connection:
+        with socket.create_connection((host, port), timeout=_CONNECT_SECONDS) as connection:
             return connection.getpeername()[0]
     except OSError:
         return ""

@@ -5,10 +5,11 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+
+from utils.tests.waiting import LIMIT_SECONDS, wait_for
 
 ROOT = Path(__file__).resolve().parents[3]
 LAUNCHER = """#!/bin/bash
@@ -147,7 +148,7 @@ class Place:
             env=self.environment(**variables),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=LIMIT_SECONDS,
             check=False,
         )
 
@@ -181,13 +182,6 @@ def read(pid, file):
         return Path("/proc", str(pid), file).read_text()
     except OSError:
         return ""
-
-
-def wait_for(condition, seconds=20):
-    limit = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < limit, f"waited {seconds} s in vain"
-        time.sleep(0.05)
 
 
 @pytest.fixture()

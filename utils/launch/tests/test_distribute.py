@@ -10,17 +10,13 @@ import time
 
 import pytest
 
+from utils.launch.job import STOP_SECONDS
 from utils.launch.processes.ports import free_port
+from utils.tests.waiting import LIMIT_SECONDS, wait_for
 
 pytestmark = pytest.mark.end_to_end
 CPU = ("2", "cpu", "data")
-
-
-def wait_for(condition, seconds=20):
-    limit = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < limit, f"waited {seconds} s in vain"
-        time.sleep(0.05)
+LONG = "600"  # seconds that nothing waits for
 
 
 def test_each_rank_has_its_folder_log_variables_and_cores(place):
@@ -77,12 +73,11 @@ def test_a_dry_run_prints_what_a_run_would_do_and_starts_nothing(place):
 
 @pytest.mark.parametrize("is_quiet", [False, True])
 def test_a_worker_that_is_killed_ends_the_job_at_once_with_its_last_lines(is_quiet, place):
-    quiet = {"IS_QUIET": "1", "SCHEDULER_SECONDS": "1"} if is_quiet else {}
-    process = place.start("both.sh", *CPU, RECORDER_SECONDS="50", **quiet)
+    """... and not when msrun's scheduler has noticed too, unless msrun names no worker."""
+    quiet = {"IS_QUIET": "1", "SCHEDULER_SECONDS": "1"} if is_quiet else {"SCHEDULER_SECONDS": LONG}
+    process = place.start("both.sh", *CPU, RECORDER_SECONDS=LONG, **quiet)
     os.kill(place.call(1)["pid"], signal.SIGKILL)
-    begin = time.monotonic()
-    output, errors = process.communicate(timeout=30)
-    assert time.monotonic() - begin < 10
+    output, errors = process.communicate(timeout=LIMIT_SECONDS)
     if is_quiet:  # MindSpore's log level may hide msrun's report
         assert process.returncode == 1
         assert "error: msrun ended with exit code 1; rank " in errors
@@ -116,52 +111,52 @@ def test_a_log_that_cannot_be_written_is_one_sentence(place):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 143)])
 def test_signals_reach_all_ranks_and_each_may_save(number, code, place):
-    process = place.start("both.sh", *CPU, RECORDER_SECONDS="50")
+    process = place.start("both.sh", *CPU, RECORDER_SECONDS=LONG)
     for rank in (0, 1):
         place.call(rank)
     process.send_signal(number)
-    process.communicate(timeout=30)
+    process.communicate(timeout=LIMIT_SECONDS)
     assert process.returncode == code
     assert all((place.here / f"LOG{rank}" / f"saved{rank}").is_file() for rank in (0, 1))
     assert place.left() == []
 
 
 def test_a_second_signal_does_not_wait(place):
-    process = place.start("both.sh", *CPU, RECORDER_SECONDS="50", IS_DEAF="1")
+    process = place.start("both.sh", *CPU, RECORDER_SECONDS=LONG, IS_DEAF="1")
     for rank in (0, 1):
         place.call(rank)
     process.send_signal(signal.SIGTERM)
     time.sleep(0.5)
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=10)
+    process.communicate(timeout=STOP_SECONDS - 10)  # the first one would wait for so long
     assert process.returncode == 143
     assert place.left() == []
 
 
 def test_a_signal_before_the_workers_are_there_ends_the_start(place):
-    process = place.start("both.sh", *CPU, RECORDER_SECONDS="50")
+    process = place.start("both.sh", *CPU, RECORDER_SECONDS=LONG)
     wait_for((place.here / "LOG0" / "msrun" / "msrun.log").is_file)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=20)
+    process.communicate(timeout=LIMIT_SECONDS)
     assert process.returncode == 143
     assert place.left() == []
 
 
 def test_the_workers_do_not_outlive_msrun(place):
-    process = place.start("both.sh", *CPU, RECORDER_SECONDS="50")
+    process = place.start("both.sh", *CPU, RECORDER_SECONDS=LONG)
     for rank in (0, 1):
         place.call(rank)
     (msrun,) = place.left("/bin/msrun")
     os.kill(msrun, signal.SIGKILL)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=LIMIT_SECONDS)
     assert process.returncode == 137
     assert "error: msrun was ended by SIGKILL" in errors
     assert place.left() == []
 
 
 def test_in_the_background_the_job_goes_on_and_a_second_one_is_refused(place):
-    finished = place.run("both.sh", *CPU, FOREGROUND="", STARTUP_SECONDS="1", RECORDER_SECONDS="50")
+    finished = place.run("both.sh", *CPU, FOREGROUND="", STARTUP_SECONDS="1", RECORDER_SECONDS=LONG)
     assert finished.returncode == 0, finished.stderr
     assert "logs of the ranks: " in finished.stdout
     pid = int(finished.stdout.partition("running as process ")[2].split(";")[0])
@@ -177,10 +172,10 @@ def test_in_the_background_the_job_goes_on_and_a_second_one_is_refused(place):
 
 
 def test_what_outlives_its_launcher_is_named_as_a_whole(place):
-    process = place.start("both.sh", *CPU, RECORDER_SECONDS="50")
+    process = place.start("both.sh", *CPU, RECORDER_SECONDS=LONG)
     workers = [place.call(rank)["pid"] for rank in (0, 1)]
     process.kill()
-    process.communicate(timeout=10)
+    process.communicate(timeout=LIMIT_SECONDS)
     second = place.run("both.sh", *CPU)
     assert second.returncode == 2
     pids = second.stderr.partition("stop it with kill ")[2].partition(",")[0].split()

@@ -13,7 +13,7 @@ import pytest
 from utils.detection.tests.tiny_coco import write_coco
 from utils.exporting.tests.written_results import describe, write_results
 from utils.launch import infer_310
-from utils.launch.infer_310 import Inference, check_disk, main
+from utils.launch.infer_310 import Request, check_disk, main
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -135,11 +135,11 @@ def test_the_model_is_looked_at_before_anything_is_built(place, monkeypatch):
 
 
 def test_a_disk_that_cannot_hold_the_results_is_a_sentence(place, monkeypatch):
-    job = Inference(place / "net.mindir", place / "coco data" / "val2017", place, 0, "val", place)
-    check_disk(job, infer_310.check_model(job.model, "faster_rcnn"))
+    request = Request(place / "net.mindir", place / "coco data" / "val2017", place, 0, "val", place)
+    check_disk(request, infer_310.check_model(request.model, "faster_rcnn"))
     huge = describe(place / "net.mindir", (np.broadcast_to(np.float32(0), (10**6, 10**9)),), suite="faster_rcnn")
     with pytest.raises(BadStateError, match=r"results of 3 images take 12000000\.0 GB and .* GB left"):
-        check_disk(job, huge)
+        check_disk(request, huge)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_of_a_cityscapes_folder_the_split_is_taken(tmp_path):
     images = tmp_path / "leftImg8bit" / "test"
     images.mkdir(parents=True)
     (tmp_path / "net.mindir").touch()
-    launcher = infer_310.Launcher("run_infer_310.sh", "segformer", "folder", "leftImg8bit/{}")
+    launcher = infer_310.Launcher310("run_infer_310.sh", "segformer", "folder", "leftImg8bit/{}")
     given = [str(tmp_path / "net.mindir"), str(tmp_path), str(tmp_path)]
     assert infer_310.read_arguments([*given, "--eval_split=test"], launcher).images == images
     assert infer_310.read_arguments(given, launcher).images == tmp_path  # there is no leftImg8bit/val

@@ -9,8 +9,8 @@ import threading
 import pytest
 
 from utils.launch import job
-from utils.launch.devices import choose_devices
-from utils.launch.plan import make_plan
+from utils.launch.job_devices import choose_devices
+from utils.launch.job_plan import make_plan
 
 pytestmark = pytest.mark.end_to_end
 

@@ -6,10 +6,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+
+from utils.tests.waiting import LIMIT_SECONDS, wait_for
 
 ROOT = Path(__file__).resolve().parents[3]
 RECORDER = """
@@ -64,7 +65,7 @@ def launch(tree, here, script, *arguments, **variables):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT_SECONDS,
         check=False,
     )
 
@@ -235,10 +236,11 @@ TRAIN = "nas_fpn/scripts/run_single_train.sh"
 
 
 def test_in_the_background_the_process_outlives_the_launcher(tree, here):
-    finished = launch(tree, here, TRAIN, "0", "records", RECORDER_SECONDS="30", STARTUP_SECONDS="1")
+    finished = launch(tree, here, TRAIN, "0", "records", RECORDER_SECONDS="600", STARTUP_SECONDS="1")
     assert finished.returncode == 0, finished.stderr
     assert "tail -f " in finished.stdout
     pid = int(finished.stdout.partition("running as process ")[2].split(";")[0])
+    wait_for((here / "LOG0" / "call.json").is_file)
     assert call_of(here / "LOG0")["session"]
     os.kill(pid, signal.SIGTERM)
     log = here / "LOG0" / "log.txt"
@@ -271,22 +273,15 @@ def test_in_the_foreground_the_exit_code_is_handed_through(code, tree, here):
     [(signal.SIGTERM, 143, "asked to stop"), (signal.SIGHUP, 143, "asked to stop"), (signal.SIGINT, 1, "KeyboardInt")],
 )
 def test_in_the_foreground_signals_are_passed_on_and_the_end_is_waited_for(signal_number, code, text, tree, here):
-    environment = {**os.environ, "PYTHON": sys.executable, "FOREGROUND": "1", "RECORDER_SECONDS": "30"}
+    environment = {**os.environ, "PYTHON": sys.executable, "FOREGROUND": "1", "RECORDER_SECONDS": "600"}
     process = subprocess.Popen(
         ["bash", str(tree / TRAIN), "0", "records"], cwd=here, env=environment, stdout=subprocess.PIPE, text=True
     )
     wait_for(lambda: (here / "LOG0" / "call.json").is_file())
     process.send_signal(signal_number)
-    output, _ = process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=LIMIT_SECONDS)
     assert process.returncode in (code, 130)  # Python's own answer to Ctrl-C is to end by that signal
     assert text in output
-
-
-def wait_for(condition):
-    limit = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < limit, "waited 20 s in vain"
-        time.sleep(0.05)
 
 
 def test_another_run_folder_takes_the_log_too(tree, here):

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from utils.launch.self_start import start_or_join
 from utils.model_utils.config.loading import load_config
 from utils.model_utils.config.schema import RuntimeKeys
 from utils.model_utils.errors import BadStateError, BadValueError
+from utils.tests.waiting import LIMIT_SECONDS, wait_for
 
 ROOT = Path(__file__).resolve().parents[3]
 DISTRIBUTED = "--run_distribute=True"
@@ -191,7 +191,7 @@ def test_a_worker_that_is_stuck_ends_with_the_scheduler_and_not_before():
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(timeout=1.5)
     listener.close()
-    output, errors = process.communicate(timeout=20)
+    output, errors = process.communicate(timeout=LIMIT_SECONDS)
     assert process.returncode == 1
     assert output in ("", "handled\n")  # the handler runs where the signal comes before the lock that holds it up
     assert errors == "error: the job's scheduler has ended: another process of the job has failed, see its log\n"
@@ -257,10 +257,7 @@ def test_two_workers_meet_by_self_start_and_by_a_platform(tmp_path):
     assert "error: rank 1 ended with exit code 3, the other ranks are stopped" in errors
     for rank in (0, 1):
         assert f"rank {rank} of 2\n" in (tmp_path / "own" / "msrun" / f"rank{rank}.log").read_text()
-    limit = time.monotonic() + 20
-    while found := processes_of(tmp_path):
-        assert time.monotonic() < limit, found
-        time.sleep(0.1)
+    wait_for(lambda: not processes_of(tmp_path))
 
 
 def processes_of(folder):

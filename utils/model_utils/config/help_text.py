@@ -6,7 +6,7 @@ from pathlib import Path
 
 from utils.model_utils.config.base import Config, describe_wanted, group_of
 
-WIDTH = 110
+WIDTH = 110  # fits half of a wide screen; fixed, so that the text is the same in a log
 INDENT = " " * 6
 
 

@@ -140,7 +140,10 @@ def find_config_file(config_path: str, suite_dir: Path, default_file: str) -> Pa
         return suite_dir / default_file
     path = Path(os.path.expanduser(config_path))
     candidates = [path] if path.is_absolute() else [Path.cwd() / path, suite_dir / path]
-    found = [candidate for candidate in candidates if candidate.is_file()] or [c for c in candidates if c.exists()]
+    found = [
+        *filter(os.path.isfile, candidates),
+        *filter(os.path.exists, candidates),
+    ]
     if found:
         return found[0]
     places = " nor in ".join(str(candidate.parent) for candidate in candidates)
@@ -256,8 +259,8 @@ def _check_inactive(config: Config, inactive: Mapping[str, Given], problems: lis
         derived = rule.derived(config) if rule.derived else None
         if rule.derived and _as_lists(item.value) != _as_lists(derived):
             problems.append(
-                f"{item.origin}: {key} is {show_value(item.value)}, but {show_value(derived)} {rule.reason}: "
-                "remove this key"
+                f"{item.origin}: {key} is {show_value(item.value)}, but {show_value(derived)} {rule.reason}: remove "
+                "this key"
             )
         words.append(f"{key} ({show_value(derived)} {rule.reason})" if rule.derived else f"{key} ({rule.reason})")
     return [f"keys without effect: {', '.join(words)}"] if words else []
@@ -314,9 +317,9 @@ def require(config: Config, key: str, kind: Literal["file", "folder"] | None = N
     path = Path(value)
     if kind is None:
         return path
-    is_there = path.is_file() if kind == "file" else path.is_dir()
+    is_there = os.path.isfile(path) if kind == "file" else os.path.isdir(path)
     if not is_there:
-        state = "is no " + kind if path.exists() else "does not exist"
+        state = "is no " + kind if os.path.exists(path) else "does not exist"
         raise MissingPathError(f"{key} '{path}' ({config.origin(key)}) {state}, wanted a {kind}: correct --{key}")
     if not os.access(path, os.R_OK):
         raise MissingPathError(f"{key} '{path}' ({config.origin(key)}) cannot be read: change its permissions")

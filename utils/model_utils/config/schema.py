@@ -239,9 +239,9 @@ class DetectionDataKeys(Config):
     )
     num_gts: int = Field(128, ge=1, description="most boxes of one image that training looks at")
     num_parallel_workers: int = Field(
-        8, ge=1, description="worker threads or processes of the data pipeline, at most one per core"
+        8, ge=1, description="threads or processes that read and augment images, at most one per core"
     )
-    python_multiprocessing: bool = Field(False, description="worker processes instead of threads")
+    python_multiprocessing: bool = Field(False, description="processes instead of threads read and augment")
 
     @classmethod
     def inactive_keys(cls) -> dict[str, InactiveKey]:
@@ -282,8 +282,8 @@ class DetectionDataKeys(Config):
         if self.num_classes is not None and self.num_classes != len(names):
             yield Contradiction(
                 ("num_classes", "coco_classes"),
-                f"num_classes is {self.num_classes} and coco_classes has {len(names)} names: "
-                f"set num_classes to {len(names)}, or to null",
+                f"num_classes is {self.num_classes} and coco_classes has {len(names)} names: set num_classes to "
+                f"{len(names)}, or to null",
             )
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated or not names:
@@ -313,7 +313,7 @@ def match_num_classes(num_classes: int | None, names: Sequence[str], source: str
         )
     elif num_classes not in (None, len(names)):
         raise BadValueError(
-            f"num_classes is {num_classes} and {source} has {len(names)} classes: "
-            f"set --num_classes={len(names)}, or null to take the data set's"
+            f"num_classes is {num_classes} and {source} has {len(names)} classes: set --num_classes={len(names)}, or "
+            "null to take the data set's"
         )
     return len(names)

@@ -10,7 +10,7 @@ import yaml
 from utils.model_utils.errors import BadValueError, MissingPathError
 
 BASE_KEY = "__BASE__"
-MAX_FILE_BYTES = 1 << 20
+MAX_FILE_BYTES = 1 << 20  # the largest here has 4 kB; whoever names a checkpoint by mistake is told at once
 
 TAG = "tag:yaml.org,2002:"
 ALLOWED_TAGS = tuple(TAG + name for name in ("null", "bool", "float", "str", "seq", "map"))
@@ -139,9 +139,9 @@ def _read_file(path: Path, wanted_by: Path | None) -> dict[str, YamlEntry]:
 
 def _read_text(path: Path, wanted_by: Path | None) -> str:
     because = f" (named by {BASE_KEY} in {wanted_by})" if wanted_by else ""
-    if path.is_dir():
+    if os.path.isdir(path):
         raise MissingPathError(f"{path}{because} is a folder where a YAML file was wanted: name the file in it")
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise MissingPathError(
             f"{path}{because} does not exist or is no ordinary file: correct the name of the YAML file"
         )

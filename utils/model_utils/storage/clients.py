@@ -37,8 +37,8 @@ BUSY = (
     "RequestTimeTooSkewed",
 )
 CREDENTIALS_HINT = (
-    "set OBS_ACCESS_KEY_ID and OBS_SECRET_ACCESS_KEY, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
-    "in the environment of the job"
+    "set OBS_ACCESS_KEY_ID and OBS_SECRET_ACCESS_KEY, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, in the "
+    "environment of the job"
 )
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9.]{1,63}")
 # Faults of a disk; every other OSError of a client is the network's.
@@ -72,16 +72,16 @@ def failure(url: ObjectUrl, code: str, status: int | None = None) -> Exception:
         return BadStateError(f"'{url}' cannot be reached without credentials ({code}): {CREDENTIALS_HINT}")
     if code in DENIED or status in (401, 403):
         return BadStateError(
-            f"the storage refuses '{url}' ({shown}): check the credentials in the environment and the "
-            "permissions of the bucket"
+            f"the storage refuses '{url}' ({shown}): check the credentials in the environment and the permissions of "
+            "the bucket"
         )
     if status == 404 or code == "NoSuchKey":
         return MissingPathError(f"'{url}' does not exist: correct the address")
     is_final = status is not None and 400 <= status < 500 and status not in (408, 429) and code not in BUSY
     if is_final or code in ("ParamValidationError", "InvalidBucketName"):
         return BadStateError(
-            f"the storage does not accept the request for '{url}' ({shown}): check the name of the "
-            "bucket and the endpoint"
+            f"the storage does not accept the request for '{url}' ({shown}): check the name of the bucket and the "
+            "endpoint"
         )
     return TransientError(shown)
 

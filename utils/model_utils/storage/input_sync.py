@@ -14,7 +14,7 @@ from pathlib import Path
 
 from utils.model_utils.errors import BadStateError, MissingPathError, UserError
 from utils.model_utils.files import write_bytes
-from utils.model_utils.node_lock import node_lock
+from utils.model_utils.host_lock import host_lock
 from utils.model_utils.storage.object_storage import Entry, ObjectUrl, Storage
 from utils.model_utils.storage.unpacking import STAGING, SUFFIXES, unpack
 
@@ -73,7 +73,7 @@ class InputFolder:
             UserError: the storage or the disk refuses, or the other process has failed; with its sentence.
         """
         self._make()
-        with node_lock(self._state / "lock", f"copies '{url}'", self._wait_seconds):
+        with host_lock(self._state / "lock", f"copies '{url}'", self._wait_seconds):
             record = self._read_record()
             if record.failed > self._begun:
                 raise BadStateError(f"another process of this machine failed: {record.failure}")
@@ -105,7 +105,7 @@ class InputFolder:
         if is_same and not self._archives(archive):
             return
         self._make()
-        with node_lock(self._state / "lock", f"links '{source}'", self._wait_seconds):
+        with host_lock(self._state / "lock", f"links '{source}'", self._wait_seconds):
             record = self._read_record()
             try:
                 self._link_items(items, record)
@@ -236,8 +236,8 @@ class InputFolder:
             self._state.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise BadStateError(
-                f"folder '{self._folder}' for {self._key} cannot be made or written "
-                f"({error.strerror}): choose another with --data_path or --load_path"
+                f"folder '{self._folder}' for {self._key} cannot be made or written ({error.strerror}): choose another "
+                "with --data_path or --load_path"
             ) from None
 
     def _read_record(self) -> Record:

@@ -21,7 +21,7 @@ from utils.model_utils.storage.retries import Retries, TransientError
 logger = logging.getLogger(__name__)
 
 SCHEMES = ("obs", "s3")
-WORKERS = 8
+THREADS = 8  # small files wait for the server most of the time; more would be slowed down by it
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 
 
@@ -63,8 +63,8 @@ class ObjectUrl:
         if not mark or scheme.lower() not in SCHEMES or not _BUCKET.fullmatch(bucket):
             # Not quoted: it may hold a user and a password.
             raise BadValueError(
-                f"{name} is no address of a bucket, wanted obs://BUCKET/PLACE or s3://BUCKET/PLACE: "
-                "correct it, and leave credentials out, they are read from the environment"
+                f"{name} is no address of a bucket, wanted obs://BUCKET/PLACE or s3://BUCKET/PLACE: correct it, and "
+                "leave credentials out, they are read from the environment"
             )
         return cls(scheme.lower(), bucket, key.strip("/"), not key or key.endswith("/"))
 
@@ -130,11 +130,11 @@ class Storage:
     Args:
         client: the client.
         retries: how often, and how long apart.
-        workers: copies at a time within a folder.
+        threads: copies at a time within a folder.
     """
 
-    def __init__(self, client: StorageClient, retries: Retries | None = None, workers: int = WORKERS) -> None:
-        self._client, self._retries, self._workers = client, retries or Retries(), workers
+    def __init__(self, client: StorageClient, retries: Retries | None = None, threads: int = THREADS) -> None:
+        self._client, self._retries, self._threads = client, retries or Retries(), threads
 
     @property
     def name(self) -> str:
@@ -144,10 +144,6 @@ class Storage:
     def exists(self, url: ObjectUrl) -> bool:
         """Returns whether there is an object of exactly this key."""
         return self._retries.run(lambda: self._client.exists(url), f"looking for '{url}'")
-
-    def is_folder(self, url: ObjectUrl) -> bool:
-        """Returns whether objects lie beneath this place."""
-        return bool(self.entries(url))
 
     def entries(self, url: ObjectUrl) -> list[Entry]:
         """Returns all objects beneath a folder, by their paths.
@@ -161,8 +157,8 @@ class Storage:
             path = PurePosixPath(entry.path)
             if path.is_absolute() or ".." in path.parts or str(path) != entry.path or "\0" in entry.path:
                 raise BadValueError(
-                    f"'{url}' holds a key '{entry.path}' that is no path of a file beneath it: rename "
-                    "or remove this object"
+                    f"'{url}' holds a key '{entry.path}' that is no path of a file beneath it: rename or remove this "
+                    "object"
                 )
         return sorted(entries, key=lambda entry: entry.path)
 
@@ -201,8 +197,8 @@ class Storage:
             raise
         except OSError as error:
             raise BadStateError(
-                f"'{path}' cannot be written ({error.strerror or type(error).__name__}): free some "
-                "space, or choose another folder"
+                f"'{path}' cannot be written ({error.strerror or type(error).__name__}): free some space, or choose "
+                "another folder"
             ) from None
         finally:
             temporary.unlink(missing_ok=True)
@@ -238,7 +234,7 @@ class Storage:
         if len(chosen) == 1:  # in this thread, where Ctrl-C and SIGTERM end the copy of a large archive at once
             done(copy(chosen[0]))
             return
-        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="download")
+        pool = ThreadPoolExecutor(self._threads, thread_name_prefix="download")
         try:
             for entry in pool.map(copy, chosen):
                 done(entry)
@@ -259,16 +255,6 @@ class Storage:
             _compare(size, self._client.size(url), url)
 
         self._retries.run(attempt, f"copying '{path.name}' to '{url}'")
-
-    def upload_folder(self, folder: Path, url: ObjectUrl) -> None:
-        """Copies all files of a folder, in the order of their names.
-
-        Raises:
-            UserError: as for `download_file`.
-        """
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                self.upload_file(path, url.child(path.relative_to(folder).as_posix()))
 
     def remove(self, url: ObjectUrl) -> None:
         """Removes an object; one that is gone already is no fault."""

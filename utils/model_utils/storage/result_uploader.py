@@ -17,9 +17,9 @@ logger = logging.getLogger(__name__)
 
 MARKER = "latest_checkpoint.json"
 CHECKPOINT_SUFFIX = ".ckpt"
-FINISH_SECONDS = 1800.0
+FINISH_SECONDS = 1800.0  # for the last checkpoints, some GB, over a slow line; a platform ends the job soon after
 _STAGING = ".upload-"
-_LINK_BYTES = 16 * 1024 * 1024
+_LINK_BYTES = 16 * 1024 * 1024  # checkpoints are above it, logs and pictures below
 
 
 class ResultUploader:

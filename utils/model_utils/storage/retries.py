@@ -56,6 +56,6 @@ class Retries:
             return action()
         except TransientError as error:
             raise BadStateError(
-                f"{what} failed {self.attempts} times, at last with {error}: check the connection and "
-                "the endpoint, then start again; what has arrived is kept"
+                f"{what} failed {self.attempts} times, at last with {error}: check the connection and the endpoint, "
+                "then start again; what has arrived is kept"
             ) from None

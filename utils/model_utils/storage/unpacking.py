@@ -18,7 +18,7 @@ from utils.model_utils.errors import BadStateError, BadValueError, MissingPathEr
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 STAGING = ".unpacking-"
-_CHUNK_BYTES = 1024 * 1024
+_CHUNK_BYTES = 1024 * 1024  # in memory at a time, whatever the size of a member
 # RuntimeError: zipfile's for a password; NotImplementedError: its for a compression that it does not know.
 _DAMAGES = (
     zipfile.BadZipFile,
@@ -89,15 +89,15 @@ def unpack(archive: Path, folder: Path, limits: Limits | None = None) -> list[st
     except _DAMAGES as error:
         reason = "it is encrypted" if "encrypted" in str(error) else type(error).__name__
         raise BadValueError(
-            f"archive '{archive}' cannot be unpacked ({reason}): pack it again, as .zip without "
-            "password or as .tar, and copy it whole"
+            f"archive '{archive}' cannot be unpacked ({reason}): pack it again, as .zip without password or as .tar, "
+            "and copy it whole"
         ) from None
     except OSError as error:
         if isinstance(error, MissingPathError):
             raise
         raise BadStateError(
-            f"archive '{archive}' cannot be unpacked into '{folder}' ({error.strerror or error}): free "
-            "some space, or choose another folder"
+            f"archive '{archive}' cannot be unpacked into '{folder}' ({error.strerror or error}): free some space, or "
+            "choose another folder"
         ) from None
     finally:
         if staging is not None:
@@ -139,9 +139,8 @@ class _Unpacker:
             )
         if member.other_kind:
             raise BadValueError(
-                f"archive '{self._archive}' holds {member.other_kind} '{name}', wanted files and "
-                "folders: pack the files themselves (tar --dereference --hard-dereference, zip without "
-                "-y)"
+                f"archive '{self._archive}' holds {member.other_kind} '{name}', wanted files and folders: pack the "
+                "files themselves (tar --dereference --hard-dereference, zip without -y)"
             )
         return "" if str(path) == "." else str(path)
 
@@ -157,12 +156,12 @@ class _Unpacker:
     def _refuse_size(self) -> None:
         if self._is_disk_the_limit:
             raise BadStateError(
-                f"archive '{self._archive}' needs more room than the disk of '{self._staging.parent}' "
-                "has: free some space, or choose another folder"
+                f"archive '{self._archive}' needs more room than the disk of '{self._staging.parent}' has: free some "
+                "space, or choose another folder"
             )
         raise BadValueError(
-            f"archive '{self._archive}' grows to more than {self._limits.ratio} times its size, which "
-            "no data set does: see what it holds, and unpack it by hand if it is good"
+            f"archive '{self._archive}' grows to more than {self._limits.ratio} times its size, which no data set "
+            "does: see what it holds, and unpack it by hand if it is good"
         )
 
 
@@ -187,7 +186,7 @@ def _move(source: Path, folder: Path, path: str, archive: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if not target.parent.resolve().is_relative_to(folder.resolve()):
         raise BadStateError(
-            f"archive '{archive}' holds '{path}', but '{target.parent}' is a link out of '{folder}': "
-            "leave the archive or the unpacked folder out"
+            f"archive '{archive}' holds '{path}', but '{target.parent}' is a link out of '{folder}': leave the archive "
+            "or the unpacked folder out"
         )
     os.replace(source, target)

@@ -1,11 +1,10 @@
 """A suite's folder for the tests of the loader, and object storage on this machine."""
 
 import os
-import uuid
 
 import pytest
 
-from utils.model_utils.tests.object_server import ACCESS_KEY, SECRET_KEY, Bucket, environment, running_moto
+from utils.model_utils.tests.object_server import Bucket, environment, running_moto
 
 
 @pytest.fixture
@@ -29,20 +28,9 @@ def moto_address():
 @pytest.fixture
 def bucket(moto_address, monkeypatch):
     """A bucket of its own for each test, and the environment with which it is reached."""
-    import boto3
-
     for name in list(os.environ):
         if name.startswith(("AWS_", "OBS_", "S3_")):
             monkeypatch.delenv(name)
     for name, value in environment(moto_address).items():
         monkeypatch.setenv(name, value)
-    client = boto3.client(
-        "s3",
-        endpoint_url=moto_address,
-        aws_access_key_id=ACCESS_KEY,
-        aws_secret_access_key=SECRET_KEY,
-        region_name="us-east-1",
-    )
-    bucket = Bucket(client, f"bucket-{uuid.uuid4().hex[:12]}")
-    client.create_bucket(Bucket=bucket.name)
-    return bucket
+    return Bucket.new(moto_address)

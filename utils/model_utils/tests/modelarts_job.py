@@ -7,7 +7,6 @@ import contextlib
 import os
 import subprocess
 import sys
-import uuid
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -91,19 +90,8 @@ class Platform:
 @contextlib.contextmanager
 def storage_and_platform(root: Path) -> Iterator[tuple[Bucket, Platform]]:
     """Runs moto; yields a bucket and what starts jobs that reach it."""
-    import boto3
-
     with running_moto() as address:
-        client = boto3.client(
-            "s3",
-            endpoint_url=address,
-            aws_access_key_id=ACCESS_KEY,
-            aws_secret_access_key=SECRET_KEY,
-            region_name="us-east-1",
-        )
-        bucket = Bucket(client, f"bucket-{uuid.uuid4().hex[:12]}")
-        client.create_bucket(Bucket=bucket.name)
-        yield bucket, Platform(root, environment(address))
+        yield Bucket.new(address), Platform(root, environment(address))
 
 
 def upload_folder(bucket: Bucket, key: str, folder: Path) -> str:

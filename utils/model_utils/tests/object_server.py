@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import logging
 import threading
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -47,6 +48,22 @@ class Bucket:
 
     client: object
     name: str
+
+    @classmethod
+    def new(cls, endpoint: str) -> "Bucket":
+        """Makes an empty bucket."""
+        import boto3
+
+        client = boto3.client(
+            "s3",
+            endpoint_url=endpoint,
+            aws_access_key_id=ACCESS_KEY,
+            aws_secret_access_key=SECRET_KEY,
+            region_name="us-east-1",
+        )
+        bucket = cls(client, f"bucket-{uuid.uuid4().hex[:12]}")
+        client.create_bucket(Bucket=bucket.name)
+        return bucket
 
     def write(self, key: str, content: bytes) -> None:
         self.client.put_object(Bucket=self.name, Key=key, Body=content)

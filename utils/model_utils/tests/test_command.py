@@ -23,3 +23,39 @@ def test_a_reader_that_goes_away_is_no_fault_of_the_program():
     process.stdout.close()
     assert process.wait(30) == 141
     assert process.stderr.read() == ""
+
+
+INTERRUPTED = """
+import os, signal
+from utils.launch.self_start import start_or_join
+from utils.model_utils.command import run_command
+
+def main():
+    import mindspore as ms
+    from mindspore import nn
+    from utils.training.stop_requests import StopRequests
+
+    ms.set_context(mode=ms.GRAPH_MODE)
+    with StopRequests() as stop:
+        nn.ReLU()(ms.Tensor([1.0]))
+        os.kill(os.getpid(), signal.SIGINT)
+        print(stop.is_pending)
+        os.kill(os.getpid(), signal.SIGTERM)
+        print(stop.is_pending)
+    raise stop.exception()
+
+run_command(main, "train.py")
+"""
+
+
+def test_in_the_background_of_a_script_ctrl_c_is_ignored_and_sigterm_ends_the_command():
+    """... though MindSpore puts a handler of its own in place of SIGINT's with each run of a graph."""
+    process = subprocess.run(
+        ["bash", "-c", 'trap "" INT; exec "$@"', "bash", sys.executable, "-c", INTERRUPTED],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert process.stdout == "False\nTrue\n", process.stderr
+    assert process.returncode == 143

@@ -86,6 +86,7 @@ odd_values = st.text(max_size=8) | st.sampled_from(ODD_TEXTS) | st.integers().ma
 @hypothesis.settings(max_examples=200, deadline=None)
 @hypothesis.given(st.lists(st.tuples(st.sampled_from(KEYS), odd_values), max_size=4), st.booleans())
 @hypothesis.example(pairs=[("config_path", "~no-such-user")], in_yaml=False)
+@hypothesis.example(pairs=[("config_path", "1" * 5000)], in_yaml=False)
 @hypothesis.example(pairs=[("__BASE__", "~no-such-user")], in_yaml=True)
 def test_any_values_load_or_are_told_as_a_users_error(pairs, in_yaml):
     with tempfile.TemporaryDirectory() as folder:

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from utils.model_utils.config import schema
 from utils.model_utils.config.base import Config, describe_wanted, group_of
 from utils.model_utils.config.loading import load_config
-from utils.model_utils.config.loading import schema as config_schema
 from utils.model_utils.config.schema import match_num_classes
 from utils.model_utils.errors import BadValueError
 
 GROUPS = [
-    config_schema.RuntimeKeys, config_schema.ModelArtsKeys, config_schema.TrainingKeys, config_schema.DetectionDataKeys,
+    schema.RuntimeKeys, schema.ModelArtsKeys, schema.TrainingKeys, schema.DetectionDataKeys,
 ]  # fmt: skip
 
 
@@ -43,7 +43,7 @@ def test_number_of_classes_is_taken_from_the_data_set_or_checked(caplog):
         match_num_classes(80, ["a", "b"], "x.json")
 
 
-class JobKeys(config_schema.ModelArtsKeys, config_schema.DetectionDataKeys, config_schema.TrainingKeys):
+class JobKeys(schema.ModelArtsKeys, schema.DetectionDataKeys, schema.TrainingKeys):
     """What the detectors have."""
 
 

@@ -3,23 +3,23 @@
 import pytest
 
 from utils.model_utils.errors import BadValueError
-from utils.model_utils.local_adapter import get_device_id, get_device_num, get_job_id, get_rank_id, is_scheduler
+from utils.model_utils.local_adapter import get_device_id, get_device_num, get_rank_id, is_scheduler
 
 
 @pytest.fixture(autouse=True)
 def no_launcher(monkeypatch):
-    for variable in ("DEVICE_ID", "RANK_ID", "RANK_SIZE", "JOB_ID"):
+    for variable in ("DEVICE_ID", "RANK_ID", "RANK_SIZE"):
         monkeypatch.delenv(variable, raising=False)
 
 
 def test_without_a_launcher_there_is_one_process_on_device_zero():
-    assert (get_device_id(), get_device_num(), get_rank_id(), get_job_id()) == (0, 1, 0, "local")
+    assert (get_device_id(), get_device_num(), get_rank_id()) == (0, 1, 0)
 
 
 def test_the_environment_is_read(monkeypatch):
-    for variable, text in {"DEVICE_ID": "3", "RANK_ID": "5", "RANK_SIZE": " 8 ", "JOB_ID": "job7"}.items():
+    for variable, text in {"DEVICE_ID": "3", "RANK_ID": "5", "RANK_SIZE": " 8 "}.items():
         monkeypatch.setenv(variable, text)
-    assert (get_device_id(), get_device_num(), get_rank_id(), get_job_id()) == (3, 8, 5, "job7")
+    assert (get_device_id(), get_device_num(), get_rank_id()) == (3, 8, 5)
 
 
 @pytest.mark.parametrize(

@@ -236,7 +236,7 @@ def test_of_three_processes_one_copies_and_a_scheduler_does_not(bucket, job, mot
             start(config, OBS_ENDPOINT=address, MS_ROLE=role)
             for role in ("MS_WORKER", "MS_WORKER", "MS_WORKER", "MS_SCHED")
         ]
-        errors = [process.communicate(timeout=60)[1] for process in processes]
+        errors = [process.communicate(timeout=120)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0, 0], errors
     assert sum(method == "GET" and "prefix" not in path for method, path in faults.seen) == 5
     assert len(files_in(tmp_path / "cache/data")) == 5

@@ -64,7 +64,7 @@ def test_a_folder_comes_back_as_it_was_sent(place, tmp_path):
         path = tmp_path / "sent" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    storage.upload_folder(tmp_path / "sent", url)
+        storage.upload_file(path, url.child(name))
     assert [entry.path for entry in storage.entries(url)] == sorted(contents)
     storage.download_folder(url, tmp_path / "back")
     found = {
@@ -82,9 +82,11 @@ def test_objects_and_folders_are_told_apart_and_removed(place, tmp_path):
     assert storage.exists(url.child("folder/a.txt"))
     assert not storage.exists(url.child("folder"))
     assert not storage.exists(url.child("absent"))
-    assert storage.is_folder(url.child("folder"))
-    assert not storage.is_folder(url.child("folder/a.txt"))
-    assert not storage.is_folder(url.child("fold"))
+    assert [bool(storage.entries(url.child(name))) for name in ("folder", "folder/a.txt", "fold")] == [
+        True,
+        False,
+        False,
+    ]
     storage.remove(url.child("folder/a.txt"))
     storage.remove(url.child("folder/a.txt"))
     assert not storage.exists(url.child("folder/a.txt"))

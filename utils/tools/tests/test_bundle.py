@@ -18,7 +18,7 @@ def _run(*arguments, cwd):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 

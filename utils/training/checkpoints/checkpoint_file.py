@@ -20,10 +20,13 @@ from utils.model_utils.errors import BadStateError, BadValueError, MissingPathEr
 
 TEMPORARY_MARK = ".tmp-"
 STATE_NAME = "training_state"  # the entry that only this engine writes
+STATE_PREFIX = "optimizer"  # first part of the names of what an optimizer keeps
+EMA_PREFIX = "ema"  # first part of the names of averaged weights
 _CHUNK_BYTES = 512 * 1024 * 1024  # MindSpore cuts larger tensors too
 _MAX_FILE_BYTES = 2 * 1024**3 - 1  # protobuf's limit
 _TRAILER_NAME = b"crc_num"
-_TRAILER_BYTES = len(_TRAILER_NAME) + 10
+_CHECKSUM_BYTES = 10  # big-endian, as MindSpore writes it after the name
+_TRAILER_BYTES = len(_TRAILER_NAME) + _CHECKSUM_BYTES
 _TYPES = {
     "Float32": np.float32,
     "Float16": np.float16,
@@ -65,7 +68,7 @@ def write_checkpoint_file(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
             for block in _encoded(arrays):
                 file.write(block)
                 checksum = zlib.crc32(block, checksum)
-            file.write(_TRAILER_NAME + checksum.to_bytes(10, "big"))
+            file.write(_TRAILER_NAME + checksum.to_bytes(_CHECKSUM_BYTES, "big"))
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -93,8 +96,8 @@ def read_checkpoint_file(path: Path) -> dict[str, np.ndarray]:
         message.ParseFromString(content)
     except DecodeError as error:
         raise BadValueError(
-            f"'{path}' is no MindSpore checkpoint or is cut short ({len(content)} bytes); "
-            "copy it again or choose another file"
+            f"'{path}' is no MindSpore checkpoint or is cut short ({len(content)} bytes); copy it again or choose "
+            "another file"
         ) from error
     if not has_checksum and any(value.tag == STATE_NAME for value in message.value):
         raise BadValueError(f"'{path}' is cut short: its checksum is missing; copy it again or choose another file")
@@ -131,8 +134,8 @@ def _decoded(path: Path, name: str, type_name: str, dims: tuple[int, ...], data:
     shape = () if dims == (0,) and values.size == 1 else dims  # MindSpore writes a scalar as [0] in places
     if values.size != int(np.prod(shape)):
         raise BadValueError(
-            f"'{path}' is damaged: parameter '{name}' has {values.size} values for shape {shape}; "
-            "copy the file again or choose another"
+            f"'{path}' is damaged: parameter '{name}' has {values.size} values for shape {shape}; copy the file again "
+            "or choose another"
         )
     return values.reshape(shape)
 
@@ -164,15 +167,15 @@ def _refuse_foreign(path: Path, start: bytes) -> None:
     for mark, kind in _FOREIGN_STARTS:
         if start.startswith(mark):
             raise BadValueError(
-                f"'{path}' is {kind}, no MindSpore checkpoint, and is not opened (a pickle could run "
-                "code); convert it to a .ckpt file first"
+                f"'{path}' is {kind}, no MindSpore checkpoint, and is not opened (a pickle could run code); convert it "
+                "to a .ckpt file first"
             )
 
 
 def _without_trailer(path: Path, content: bytes) -> tuple[bytes, bool]:
-    if content[-_TRAILER_BYTES:-10] != _TRAILER_NAME:
+    if content[-_TRAILER_BYTES:-_CHECKSUM_BYTES] != _TRAILER_NAME:
         return content, False
-    checksum = int.from_bytes(content[-10:], "big")
+    checksum = int.from_bytes(content[-_CHECKSUM_BYTES:], "big")
     content = content[:-_TRAILER_BYTES]
     if zlib.crc32(content) != checksum:
         raise BadValueError(f"'{path}' is damaged: its checksum does not fit; copy it again or choose another file")

@@ -25,7 +25,7 @@ WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "net", "we
 PARALLEL_PREFIX = "module."  # what torch's DataParallel puts before every name
 
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
-_HEADER_LENGTH_BYTES = 8
+_HEADER_LENGTH_BYTES = 8  # of safetensors: a little-endian number before its header
 _FOREIGN_STARTS = (
     (b"\x1f\x8b", "a gzip file"),
     (b"\x89HDF", "an HDF5 file"),
@@ -78,8 +78,8 @@ def read_foreign_weights(path: Path) -> ForeignWeights:
         wrapper, arrays = "", _read_safetensors(path)
     else:
         raise BadValueError(
-            f"'{path}' is {_describe_start(path, start)}: wanted a PyTorch file (.pth) or a "
-            "safetensors file; choose another file"
+            f"'{path}' is {_describe_start(path, start)}: wanted a PyTorch file (.pth) or a safetensors file; choose "
+            "another file"
         )
     if not arrays:
         raise BadValueError(f"'{path}' holds no weights; choose another file")
@@ -118,8 +118,8 @@ def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
     unknown = {entry["dtype"] for _, entry in entries} - set(_SAFETENSORS_TYPES)
     if unknown:
         raise BadValueError(
-            f"'{path}' has weights of type {', '.join(sorted(unknown))}, wanted float32, float16 or "
-            "bfloat16; choose a file that is not quantised"
+            f"'{path}' has weights of type {', '.join(sorted(unknown))}, wanted float32, float16 or bfloat16; choose a "
+            "file that is not quantised"
         )
     return {name: _decoded(entry["data"], entry["dtype"], entry["shape"]) for name, entry in entries}
 
@@ -152,8 +152,8 @@ def _read_pytorch(path: Path) -> tuple[str, dict[str, np.ndarray]]:
     others = [name for name, value in state.items() if not isinstance(value, torch.Tensor)]
     if others:
         raise BadValueError(
-            f"'{path}' holds {len(others)} entries that are no tensors, first '{others[0]}'; save the "
-            "weights alone with torch.save(model.state_dict(), FILE)"
+            f"'{path}' holds {len(others)} entries that are no tensors, first '{others[0]}'; save the weights alone "
+            "with torch.save(model.state_dict(), FILE)"
         )
     return wrapper, {name: _as_array(path, name, tensor) for name, tensor in state.items()}
 
@@ -173,8 +173,8 @@ def _as_array(path: Path, name: str, tensor: "torch.Tensor") -> np.ndarray:
         return (tensor.float() if tensor.is_floating_point() else tensor).contiguous().numpy()
     except (RuntimeError, TypeError, NotImplementedError) as error:
         raise BadValueError(
-            f"'{path}': tensor '{name}' is quantised or sparse ({tensor.dtype}), wanted plain numbers; "
-            "choose the file of the plain network"
+            f"'{path}': tensor '{name}' is quantised or sparse ({tensor.dtype}), wanted plain numbers; choose the file "
+            "of the plain network"
         ) from error
 
 
@@ -185,9 +185,8 @@ def _describe_load_error(path: Path, error: Exception) -> str:
     if named or "TorchScript" in text:
         what = f"'{named[1]}'" if named else "a TorchScript program"
         return (
-            f"'{path}' names {what}, code that opening it could run (or it is damaged), so it is not opened; where "
-            "you trust it, save its weights alone: "
-            "torch.save(torch.load(OLD, weights_only=False)['state_dict'], NEW)"
+            f"'{path}' names {what}, code that opening it could run (or it is damaged), so it is not opened; where you "
+            "trust it, save its weights alone: torch.save(torch.load(OLD, weights_only=False)['state_dict'], NEW)"
         )
     return f"'{path}' is cut short, damaged or no PyTorch file; copy or download it again"
 
@@ -201,6 +200,6 @@ def refuse_not_finite(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     bad = [name for name, array in arrays.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]
     if bad:
         raise BadValueError(
-            f"'{path}' has values that are not finite in {len(bad)} of {len(arrays)} tensors, first "
-            f"'{bad[0]}'; the training that made it failed: choose another file"
+            f"'{path}' has values that are not finite in {len(bad)} of {len(arrays)} tensors, first '{bad[0]}'; the "
+            "training that made it failed: choose another file"
         )

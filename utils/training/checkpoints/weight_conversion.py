@@ -13,7 +13,7 @@ import numpy as np
 from utils.model_utils.errors import BadValueError
 from utils.training.checkpoints.weight_matching import Shape
 
-_SHOWN = 3
+_SHOWN = 3  # names of each kind in a sentence
 # Own names of a batch norm's values in MindSpore, and PyTorch's.
 _NORM_VALUES = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
 
@@ -149,8 +149,8 @@ def format_conversion(conversion: Conversion, notes: Iterable[str] = ()) -> str:
     lines = [f"{'group':<24}{'tensors':>10}{'values':>16}", *(f"{a:<24}{b:>10}{c:>16}" for a, b, c in rows)]
     if conversion.num_folded:
         lines.append(
-            f"folded: {conversion.num_folded} convolution biases into the moving mean of the batch norm after "
-            "them (evaluation stays the same; in training the norm takes such a bias away again)"
+            f"folded: {conversion.num_folded} convolution biases into the moving mean of the batch norm after them "
+            "(evaluation stays the same; in training the norm takes such a bias away again)"
         )
     if conversion.num_copies:
         lines.append(f"merged: {conversion.num_copies} copies of shared weights, all equal")

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 Shape = tuple[int, ...]
-_SHOWN = 3
-_MAX_HEAD_PARAMETERS = 12  # weights and biases whose shape depends on the number of classes
+_SHOWN = 3  # names of each kind in a sentence
+# Weights and biases whose shape depends on the number of classes: 4 at most here; room for heads of several levels.
+_MAX_HEAD_PARAMETERS = 12
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,12 @@ class Matching:
     unused: list[str]
     misshaped: list[tuple[str, Shape, Shape]]
 
-    def without(self, missing: Sequence[str], misshaped: Sequence[str], unused: Sequence[str]) -> "Matching":
+    def without(self, missing: Sequence[str], misshaped: Sequence[str]) -> "Matching":
         """Returns what remains when names that begin with one of these prefixes are allowed not to fit."""
         return Matching(
             self.loaded,
             [name for name in self.missing if not name.startswith(tuple(missing))],
-            [name for name in self.unused if not name.startswith(tuple(unused))],
+            self.unused,
             [row for row in self.misshaped if not row[0].startswith(tuple(misshaped))],
         )
 

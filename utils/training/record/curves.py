@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_SECONDS_BETWEEN_DRAWINGS = 10.0
+_SECONDS_BETWEEN_DRAWINGS = 10.0  # drawing takes about half a second, an epoch of few images less
 _COLOURS = ("#1f4e79", "#c0504d", "#2e8b57", "#8064a2", "#d98e04", "#3fa7c4", "#7f7f7f", "#b0508f")
 _GRID = "#e4e4e4"
 _INK = "#404040"
-_MAX_METRIC_LINES = 6
-_SMOOTHED_SHARE = 40  # the smoothing window is a 40th of the points
+_MAX_METRIC_LINES = 6  # more lines, and a legend of more, would hide each other
+_SMOOTHED_SHARE = 40  # the smoothing window is a 40th of the points: the noise goes, the course of a run stays
 
 
 class CurvePicture:

@@ -46,7 +46,6 @@ def set_up_logging(
     *,
     rank: int = 0,
     rank_count: int = 1,
-    level: int = logging.INFO,
 ) -> None:
     """Sends log messages to standard error and, if given, to the end of a file.
 
@@ -57,7 +56,6 @@ def set_up_logging(
         log_file: file to append to, with time, rank, level and logger in each line.
         rank: rank of this process.
         rank_count: number of processes of the job.
-        level: least level that is logged.
 
     Raises:
         BadStateError: if the file cannot be written.
@@ -68,14 +66,14 @@ def set_up_logging(
         handler.close()
     console = _ConsoleHandler()
     console.setFormatter(_ConsoleFormatter(rank, rank_count))
-    console.setLevel(level)
+    console.setLevel(logging.INFO)
     handlers: list[logging.Handler] = [console]
     if log_file is not None and not _is_standard_error(log_file):
         handlers.append(_file_handler(log_file, rank))
     for handler in handlers:
         setattr(handler, _OURS, True)
         root.addHandler(handler)
-    root.setLevel(level)
+    root.setLevel(logging.INFO)
     logging.getLogger("matplotlib").setLevel(logging.WARNING)  # its font search is no news
 
 
@@ -91,8 +89,8 @@ def _file_handler(log_file: Path, rank: int) -> logging.Handler:
         handler = logging.FileHandler(log_file, encoding="utf-8")
     except OSError as error:
         raise BadStateError(
-            f"log file '{log_file}' cannot be written ({error.strerror}); "
-            "make its folder writable or choose another run folder"
+            f"log file '{log_file}' cannot be written ({error.strerror}); make its folder writable or choose another "
+            "run folder"
         ) from error
     handler.setFormatter(
         logging.Formatter(f"%(asctime)s [rank {rank}] %(levelname)s %(name)s: %(message)s", datefmt="%Y-%m-%d %H:%M:%S")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from utils.model_utils.errors import BadStateError
-from utils.training.record.events import EpochRecord, Evaluation, StepRecord
+from utils.training.record.records import EpochRecord, EvaluationRecord, StepRecord
 
 _REQUIRED = {"kind", "epoch", "global_step"}
 _OF_STEPS = {"step", "steps_per_epoch"}
@@ -44,8 +44,8 @@ class MetricsLog:
                 file.write(line.encode())
         except OSError as error:
             raise BadStateError(
-                f"'{self.path}' cannot be written ({error.strerror}); free some space or make it "
-                "writable, then go on with --resume=auto"
+                f"'{self.path}' cannot be written ({error.strerror}); free some space or make it writable, then go on "
+                "with --resume=auto"
             ) from error
 
     def add_step(self, record: StepRecord) -> None:
@@ -85,7 +85,7 @@ class MetricsLog:
             }
         )
 
-    def add_evaluation(self, evaluation: Evaluation) -> None:
+    def add_evaluation(self, evaluation: EvaluationRecord) -> None:
         """Appends the row of an evaluation."""
         self.append(
             {

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from utils.model_utils.files import write_bytes
-from utils.training.record.events import StepRecord
+from utils.training.record.records import StepRecord
 
 if TYPE_CHECKING:
     from mindspore.profiler import profile
 
 PROFILE_FOLDER = "profile"  # in the run folder
 FIRST_STEPS = 2  # they compile
-STEPS = 5
+STEPS = 5  # enough for a mean, and few enough that the profile can be opened
 STEPS_FILE = "steps.csv"
 
 logger = logging.getLogger(__name__)
@@ -88,8 +88,8 @@ class StepProfiler:
     def _give_up(self, error: Exception) -> None:
         self._profile = None
         logger.warning(
-            "MindSpore's profiler does not work here (%s): %s has the times of the steps, nothing has those "
-            "of operators",
+            "MindSpore's profiler does not work here (%s): %s has the times of the steps, nothing has those of "
+            "operators",
             next(iter(str(error).strip().splitlines()), type(error).__name__),
             STEPS_FILE,
         )

@@ -97,8 +97,8 @@ class RunFolder:
             os.replace(temporary, self.config_path)
         except OSError as error:
             raise BadStateError(
-                f"'{self.config_path}' cannot be written ({error.strerror}); free some space or choose "
-                "another run folder"
+                f"'{self.config_path}' cannot be written ({error.strerror}); free some space or choose another run "
+                "folder"
             ) from error
 
     def holds_run(self) -> bool:
@@ -123,8 +123,8 @@ class RunFolder:
             return
         if not overwrite:
             raise BadStateError(
-                f"'{self.path}' already holds a run; continue it with --resume=auto, discard it with "
-                "--overwrite=True, or choose another --run_dir"
+                f"'{self.path}' already holds a run; continue it with --resume=auto, discard it with --overwrite=True, "
+                "or choose another --run_dir"
             )
         for path in [*self._checkpoint_files(), self.metrics.path, self.curves_path]:
             path.unlink(missing_ok=True)

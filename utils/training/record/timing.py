@@ -4,9 +4,9 @@ import math
 import time
 from dataclasses import dataclass
 
-from utils.training.record.events import EpochRecord, StepRecord
+from utils.training.record.records import EpochRecord, StepRecord
 
-_SMOOTHING = 0.9
+_SMOOTHING = 0.9  # a step counts a tenth, so that one slow step hardly moves the time left
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 import mindspore as ms
 from mindspore import nn, ops
 
-from utils.cpu_kernels.custom import average_kernel
-from utils.cpu_kernels.operators import chosen_library
+from utils.cpu_kernels.choice import chosen_library
+from utils.cpu_kernels.updates import average_kernel
+from utils.training.checkpoints.checkpoint_file import EMA_PREFIX
 from utils.training.step.optimizer import AdamW, Sgd
 
-EMA_PREFIX = "ema"
 _STATISTICS = ("moving_mean", "moving_variance")  # attributes of the batch normalisation cells
 _CLIP_EPSILON = 1e-6  # as in torch.nn.utils.clip_grad_norm_
 

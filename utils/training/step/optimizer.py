@@ -9,18 +9,19 @@ sees what the host writes into a parameter (a learning rate, loaded weights) onc
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import mindspore as ms
 import numpy as np
 from mindspore import nn, ops
 
-from utils.cpu_kernels.custom import adamw_kernel, sgd_kernel
-from utils.cpu_kernels.operators import chosen_library
+from utils.cpu_kernels.choice import chosen_library
+from utils.cpu_kernels.updates import adamw_kernel, sgd_kernel
 from utils.model_utils.errors import BadValueError
+from utils.training.checkpoints.checkpoint_file import STATE_PREFIX
 
-STATE_PREFIX = "optimizer"
+BETAS, EPSILON = (0.9, 0.999), 1e-8  # of Adam's authors; every published recipe of the suites keeps them
 _UNDECAYED_ENDINGS = ("gamma", "beta", "bias")
 
 _apply_momentum = ops.ApplyMomentum()
@@ -171,30 +172,21 @@ class AdamW(nn.Cell):
         parameters: the parameters to update, in the order in which `construct` gets their gradients.
         scales: for each parameter, what the learning rate is multiplied with.
         decays: for each parameter, its weight decay.
-        betas: decay rates of the first and of the second moment.
-        epsilon: added to the root of the second moment.
     """
 
-    def __init__(
-        self,
-        parameters: list[ms.Parameter],
-        scales: tuple[float, ...],
-        decays: tuple[float, ...],
-        betas: tuple[float, float],
-        epsilon: float,
-    ) -> None:
+    def __init__(self, parameters: list[ms.Parameter], scales: tuple[float, ...], decays: tuple[float, ...]) -> None:
         super().__init__(auto_prefix=False)
         self.parameters = ms.ParameterTuple(parameters)
         self.first_moments = self.parameters.clone(f"{STATE_PREFIX}.first_moment", init="zeros")
         self.second_moments = self.parameters.clone(f"{STATE_PREFIX}.second_moment", init="zeros")
         self.learning_rate = _scalar("learning_rate", 0.0)
         self.updates = _scalar(f"{STATE_PREFIX}.updates", 0.0)
-        self.scales, self.decays, self.betas, self.epsilon = scales, decays, betas, epsilon
+        self.scales, self.decays, self.betas, self.epsilon = scales, decays, BETAS, EPSILON
         library = _library_for(parameters)
         self.kernel = adamw_kernel(library) if library else None
         self.own_settings = _own_settings(scales, decays)
         # Of the float32 values, with which the operator computes: 1 - float32(0.999) is 1.3e-5 off, relatively.
-        self.log_betas = tuple(math.log(np.float32(beta)) for beta in betas)
+        self.log_betas = tuple(math.log(np.float32(beta)) for beta in BETAS)
         self.map = ops.HyperMap()
 
     def construct(self, gradients: tuple[ms.Tensor, ...], factor: ms.Tensor, is_finite: ms.Tensor) -> ms.Tensor:
@@ -242,46 +234,42 @@ class AdamW(nn.Cell):
 
 def build_optimizer(
     name: str,
-    named_parameters: Iterable[tuple[str, ms.Parameter]],
+    parameters: Iterable[ms.Parameter],
     *,
     momentum: float = 0.9,
     weight_decay: float = 0.0,
     no_decay_norm_bias: bool = True,
+    undecayed: Sequence[str] = (),
     lr_scales: Mapping[str, float] | None = None,
-    betas: tuple[float, float] = (0.9, 0.999),
-    eps: float = 1e-8,
 ) -> Sgd | AdamW:
     """Builds an optimizer whose learning rate is given by `set_learning_rate` before each step.
 
     Args:
         name: "sgd" or "adamw".
-        named_parameters: (name, parameter) pairs, e.g. `network.parameters_and_names()`; those that do not require a
-            gradient are left out.
+        parameters: those that do not require a gradient are left out.
         momentum: momentum of SGD; AdamW does not use it.
-        weight_decay: decay of all parameters, or of all but norms and biases.
+        weight_decay: decay of all parameters, or of all but norms, biases and `undecayed`.
         no_decay_norm_bias: leave norms and biases undecayed: parameters of at most one dimension and those whose name
             ends in gamma, beta or bias.
+        undecayed: with `no_decay_norm_bias`, parts of the names of further parameters that do not decay.
         lr_scales: name prefix to the factor on the learning rate of the parameters that begin with it; the longest
             prefix wins.
-        betas: decay rates of AdamW's moments, above 0 and below 1.
-        eps: AdamW's epsilon.
 
     Raises:
         BadValueError: if the name is unknown, nothing is trainable, or a prefix of `lr_scales` fits no parameter.
     """
-    chosen = [(key, parameter) for key, parameter in named_parameters if parameter.requires_grad]
+    chosen = [parameter for parameter in parameters if parameter.requires_grad]
     if not chosen:
         raise BadValueError("the network has no trainable parameter, nothing to optimize; unfreeze a part of it")
-    scales = _learning_rate_scales([key for key, _ in chosen], lr_scales or {})
+    scales = _learning_rate_scales([parameter.name for parameter in chosen], lr_scales or {})
     decays = tuple(
-        0.0 if no_decay_norm_bias and _is_norm_or_bias(key, parameter) else float(weight_decay)
-        for key, parameter in chosen
+        0.0 if no_decay_norm_bias and _is_undecayed(parameter, undecayed) else float(weight_decay)
+        for parameter in chosen
     )
-    parameters = [parameter for _, parameter in chosen]
     if name == "sgd":
-        return Sgd(parameters, scales, decays, float(momentum))
+        return Sgd(chosen, scales, decays, float(momentum))
     if name == "adamw":
-        return AdamW(parameters, scales, decays, (float(betas[0]), float(betas[1])), float(eps))
+        return AdamW(chosen, scales, decays)
     raise BadValueError(f"optimizer '{name}' is unknown; use sgd or adamw")
 
 
@@ -304,16 +292,17 @@ def _own_settings(scales: tuple[float, ...], decays: tuple[float, ...]) -> tuple
     return tuple(ms.Tensor(pair, ms.float32) for pair in zip(scales, decays, strict=True))
 
 
-def _is_norm_or_bias(name: str, parameter: ms.Parameter) -> bool:
-    return parameter.ndim <= 1 or name.endswith(_UNDECAYED_ENDINGS)
+def _is_undecayed(parameter: ms.Parameter, parts: Sequence[str]) -> bool:
+    is_norm_or_bias = parameter.ndim <= 1 or parameter.name.endswith(_UNDECAYED_ENDINGS)
+    return is_norm_or_bias or any(part in parameter.name for part in parts)
 
 
 def _learning_rate_scales(names: list[str], scales: Mapping[str, float]) -> tuple[float, ...]:
     unused = [prefix for prefix in scales if not any(name.startswith(prefix) for name in names)]
     if unused:
         raise BadValueError(
-            f"learning rate factor for '{unused[0]}': no trainable parameter's name begins with it, "
-            f"the first name is '{names[0]}'; correct the prefix"
+            f"learning rate factor for '{unused[0]}': no trainable parameter's name begins with it, the first name is "
+            f"'{names[0]}'; correct the prefix"
         )
     prefixes = sorted(scales, key=len, reverse=True)
     return tuple(next((float(scales[prefix]) for prefix in prefixes if name.startswith(prefix)), 1.0) for name in names)

@@ -8,7 +8,7 @@ from mindspore import nn
 from utils.model_utils.errors import BadValueError
 
 AMP_LEVELS = ("O0", "O2", "O3")
-MIN_LOSS_SCALE = 1.0
+MIN_LOSS_SCALE = 1.0  # below that gradients would only become smaller than they are
 
 
 def apply_amp(network: nn.Cell, level: str) -> nn.Cell:
@@ -39,7 +39,7 @@ class LossScaler:
 
     scale: float = 1.0
     dynamic: bool = False
-    growth_interval: int = 2000
+    growth_interval: int = 2000  # as in torch.amp.GradScaler
     good_steps: int = 0
 
     def update(self, is_finite: bool) -> None:

@@ -1,5 +1,6 @@
 """One training step: its compiled graphs and what the host does between them."""
 
+import inspect
 import logging
 import math
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ from utils.training.step.optimizer import set_learning_rate as set_optimizer_lea
 from utils.training.step.precision import LossScaler
 from utils.training.step.shared_graphs import SharedBufferUpdate, SharedStep, SharedSums
 
-FUSION_MB = 32.0
+FUSION_MB = 32.0  # one call for a small network, eight for the largest; measured in utils/launch/README.md
 logger = logging.getLogger(__name__)
 
 _Result: TypeAlias = tuple[list[float], float, float, float]  # losses, wishes to stop, gradient norm, 1 if finite
@@ -61,6 +62,8 @@ class TrainStep:
             ...) that the attribute `loss_names` names. Make it with `auto_prefix=False`, so that the parameters keep
             the network's names.
         optimizer: from `build_optimizer`.
+        columns: names of the arrays of a batch, in its order; each is given to the network's argument of that name.
+            None: a batch has the order of the network's arguments.
         loss_scaler: loss scale, static or dynamic; None for 1.
         clip_norm: largest global norm of the gradients; 0 for no clipping.
         accumulate_steps: each call's inputs are cut into so many micro batches along their first axis; the step uses
@@ -73,6 +76,7 @@ class TrainStep:
 
     Raises:
         BadValueError: if a number is out of range.
+        ValueError: if the columns are not the network's arguments.
     """
 
     def __init__(
@@ -80,6 +84,7 @@ class TrainStep:
         network_with_loss: nn.Cell,
         optimizer: Sgd | AdamW,
         *,
+        columns: Sequence[str] | None = None,
         loss_scaler: LossScaler | None = None,
         clip_norm: float = 0.0,
         accumulate_steps: int = 1,
@@ -89,11 +94,12 @@ class TrainStep:
     ) -> None:
         if clip_norm < 0 or accumulate_steps < 1 or not 0 <= ema_decay < 1:
             raise BadValueError(
-                f"clip_norm={clip_norm}, accumulate_steps={accumulate_steps}, ema_decay={ema_decay}: "
-                "wanted clip_norm >= 0, accumulate_steps >= 1 and 0 <= ema_decay < 1"
+                f"clip_norm={clip_norm}, accumulate_steps={accumulate_steps}, ema_decay={ema_decay}: wanted clip_norm "
+                ">= 0, accumulate_steps >= 1 and 0 <= ema_decay < 1"
             )
         self.network = network_with_loss
         self.loss_names: tuple[str, ...] = tuple(network_with_loss.loss_names)
+        self._order = None if columns is None else argument_order(network_with_loss, columns)
         self.optimizer = optimizer
         self.loss_scaler = loss_scaler or LossScaler()
         self.accumulate_steps = accumulate_steps
@@ -130,7 +136,7 @@ class TrainStep:
         """Makes one optimizer step and waits for it.
 
         Args:
-            inputs: what the network with loss takes; first axis: the images of the batch.
+            inputs: the arrays of a batch; first axis: its images.
             wants_stop: whether this worker wants to stop after the step.
 
         Raises:
@@ -138,6 +144,8 @@ class TrainStep:
         """
         if not self.network.training:
             self.network.set_train(True)
+        if self._order is not None:
+            inputs = tuple(inputs[place] for place in self._order)
         scale = self.loss_scaler.scale
         losses, stops, grad_norm, is_finite = self._run(ms.Tensor(np.float32(scale)), inputs, float(wants_stop))
         self.loss_scaler.update(bool(is_finite))
@@ -209,8 +217,8 @@ class TrainStep:
         uneven = [values.shape for values in inputs if values.ndim == 0 or len(values) % count]
         if uneven:
             raise BadValueError(
-                f"a batch with an array of shape {uneven[0]} cannot be cut into accumulate_steps="
-                f"{count} equal parts; choose a batch size that it divides"
+                f"a batch with an array of shape {uneven[0]} cannot be cut into accumulate_steps={count} equal parts; "
+                "choose a batch size that it divides"
             )
         for index, parts in enumerate(zip(*(np.split(values, count) for values in inputs), strict=True)):
             is_first = ms.Tensor(np.bool_(index == 0))
@@ -219,3 +227,21 @@ class TrainStep:
 
 def _tensors(arrays: Sequence[np.ndarray]) -> list[ms.Tensor]:
     return [ms.Tensor(array) for array in arrays]
+
+
+def argument_order(network: nn.Cell, columns: Sequence[str]) -> tuple[int, ...]:
+    """Returns for each argument of a network which of the columns is given to it.
+
+    Raises:
+        ValueError: an argument that has no default has no column, or a column no argument.
+    """
+    arguments = inspect.signature(network.construct).parameters
+    needed = [name for name, argument in arguments.items() if argument.default is inspect.Parameter.empty]
+    given = [name for name in arguments if name in columns]
+    # What comes after a gap could not be given by its place, as graphs take it.
+    if len(given) != len(columns) or not set(needed) <= set(given) or given != list(arguments)[: len(given)]:
+        raise ValueError(
+            f"a batch has {', '.join(columns)} and {type(network).__name__} takes {', '.join(arguments)}: give both "
+            "the same names"
+        )
+    return tuple(columns.index(name) for name in given)

@@ -1,67 +1,57 @@
-"""Keys that all suites have reach the loop, and the log says the plan."""
+"""Keys that all suites have reach the parts of a run, and the log says the plan."""
 
 import logging
 from types import SimpleNamespace
+
+import pytest
 
 from utils.model_utils.config.loading import load_config
 from utils.model_utils.config.schema import TrainingKeys
 from utils.training import assembly
 
 
-def built(tmp_path, monkeypatch, *keys, evaluate=None):
-    """What the loop is built with."""
+def configured(tmp_path, *keys):
     (tmp_path / "default.yaml").write_text("optimizer: adamw\n")
-    config = load_config(
+    return load_config(
         TrainingKeys, keys, suite_dir=tmp_path, default_file="default.yaml", program="train.py", description=""
     )
-    monkeypatch.setattr(assembly, "Trainer", lambda **given: SimpleNamespace(**given))
-    run = SimpleNamespace(folder="folder", on_saved="on_saved", profiler="profiler")
-    return assembly.build_trainer(
-        config,
-        run,
-        step="step",
-        source="source",
-        learning_rates=[0.1],
-        checkpoints="checkpoints",
-        earlier=None,
-        suite="suite",
-        class_names=["a"],
-        lines="lines",
-        evaluate=evaluate,
-        best_metric="mAP",
-    )
 
 
-def test_keys_and_parts_reach_the_loop(tmp_path, monkeypatch):
-    pre_trained = tmp_path / "net.ckpt"
-    trainer = built(
+def test_keys_reach_the_plans_and_the_checkpoints(tmp_path):
+    config = configured(
         tmp_path,
-        monkeypatch,
         "--epoch_size=7",
-        f"--pre_trained={pre_trained}",
-        "--pre_trained_epoch_size=2",
         "--seed=5",
         "--log_interval=3",
         "--eval_interval=4",
         "--eval_start_epoch=6",
         "--max_bad_steps=9",
         "--save_checkpoint_epochs=2",
+        "--keep_checkpoint_max=3",
         "--lr=0.25",
-        evaluate="evaluate",
     )
-    assert (trainer.epochs, trainer.first_epoch, trainer.seed, trainer.max_bad_steps) == (7, 3, 5, 9)
-    assert (trainer.log_interval, trainer.eval_interval, trainer.eval_start_epoch) == (3, 4, 6)
-    assert (trainer.run, trainer.on_saved, trainer.profiler) == ("folder", "on_saved", "profiler")
-    assert (trainer.save_every_epochs, trainer.best_metric, trainer.resume) == (2, "mAP", "")
-    assert "lr: 0.25" in trainer.config_text
+    plan = assembly.plan_training(config, [0.1])
+    assert (plan.epochs, plan.log_interval, plan.save_every_epochs, plan.max_bad_steps) == (7, 3, 2, 9)
+    assert plan.learning_rates == [0.1]
+    evaluation = assembly.plan_evaluation(config, "evaluate", "mAP")
+    assert (evaluation.interval, evaluation.start_epoch, evaluation.best_metric) == (4, 6, "mAP")
+    identity = assembly.identify_run(config, "suite", ["a"], [7])
+    assert (identity.suite, identity.seed, identity.class_names, identity.category_ids) == ("suite", 5, ["a"], [7])
+    assert "lr: 0.25" in identity.config_text
+    run = SimpleNamespace(folder=SimpleNamespace(checkpoints_path=tmp_path))
+    checkpoints = assembly.keep_checkpoints(config, run, "net_{epoch}.ckpt", "best.ckpt")
+    assert (checkpoints.path, checkpoints.best_path.name, checkpoints.keep_last) == (tmp_path, "best.ckpt", 3)
 
 
-def test_without_checkpoints_the_last_is_saved_and_without_evaluation_none_is_best(tmp_path, monkeypatch):
-    trainer = built(tmp_path, monkeypatch, "--epoch_size=7", "--save_checkpoint=False")
-    assert (trainer.save_every_epochs, trainer.best_metric) == (7, "")
+def test_without_checkpoints_the_last_is_saved_and_without_evaluation_none_is_best(tmp_path):
+    config = configured(tmp_path, "--epoch_size=7", "--save_checkpoint=False")
+    assert assembly.plan_training(config, [0.1]).save_every_epochs == 7
+    assert assembly.plan_evaluation(config, None, "mAP").best_metric == ""
 
 
-def test_the_plan_says_data_rate_and_batch(caplog):
+@pytest.mark.parametrize(("base", "rate"), [("null", 0.02), (8, 0.04)])
+def test_the_plan_says_data_rate_and_batch(base, rate, tmp_path, caplog):
+    config = configured(tmp_path, "--lr=0.02", f"--lr_base_batch={base}")
     with caplog.at_level(logging.INFO):
-        assembly.log_plan(11, ("red", "blue"), 0.02, 16)
-    assert caplog.messages == ["11 images, 2 classes: red, blue", "highest learning rate 0.02, 16 images in a step"]
+        assembly.log_plan(config, 11, ("red", "blue"), 16)
+    assert caplog.messages == ["11 images, 2 classes: red, blue", f"highest learning rate {rate}, 16 images in a step"]

@@ -9,18 +9,19 @@ import mindspore as ms
 import numpy as np
 import pytest
 from mindspore import nn
-from tiny_training import TinyNetwork
+from tiny_training import TinyNetwork, tiny_trainer
 
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 from utils.training.checkpoints.checkpoint import (
     FORMAT_VERSION,
-    CheckpointFolder,
     TrainingState,
     load_checkpoint,
-    load_weights,
+    load_resumable,
     save_checkpoint,
 )
-from utils.training.checkpoints.checkpoint_file import read_checkpoint_file, write_checkpoint_file
+from utils.training.checkpoints.checkpoint_file import STATE_NAME, read_checkpoint_file, write_checkpoint_file
+from utils.training.checkpoints.folder import CheckpointFolder
+from utils.training.checkpoints.loading import Allowed, load_weights
 
 
 def weights_of(network):
@@ -59,8 +60,13 @@ def test_every_field_comes_back(tmp_path):
     )
     save_checkpoint(tmp_path / "a.ckpt", before)
     after = load_checkpoint(tmp_path / "a.ckpt")
-    assert {**vars(after), "arrays": 0} == {**vars(before), "arrays": 0}
-    assert after.has_averages
+    assert {**vars(after), "arrays": 0} == {
+        **vars(before),
+        "arrays": 0,
+        "path": tmp_path / "a.ckpt",
+        "has_training_state": True,
+    }
+    assert after.averages.keys() == weights_of(TinyNetwork()).keys()
     assert after.arrays.keys() == before.arrays.keys()
     for name, array in before.arrays.items():
         np.testing.assert_array_equal(after.arrays[name], array)
@@ -88,7 +94,7 @@ def test_mindspore_reads_our_files_and_we_read_mindspores(tmp_path):
 
     ms.save_checkpoint(network, str(tmp_path / "theirs.ckpt"), append_dict={"epoch_num": 3, "note": "text"})
     other.head.weight.set_data(ms.Tensor(np.zeros((3, 4), np.float32)))
-    assert load_weights(other, tmp_path / "theirs.ckpt").loaded == 7
+    load_weights(other, load_checkpoint(tmp_path / "theirs.ckpt"))
     np.testing.assert_array_equal(other.head.weight.asnumpy(), network.head.weight.asnumpy())
 
 
@@ -100,13 +106,14 @@ def test_tensors_are_cut_into_pieces_and_joined_again(tmp_path, monkeypatch):
     np.testing.assert_array_equal(ms.load_checkpoint(str(tmp_path / "a.ckpt"))["value"].asnumpy(), array)
 
 
-@pytest.mark.parametrize(("use_ema", "added"), [(None, 1), (True, 1), (False, 0)])
-def test_averaged_weights_are_taken_unless_told_otherwise(use_ema, added, tmp_path):
+@pytest.mark.parametrize(("names", "added"), [((), 1), (("conv", "norm", "head", "optimizer"), 0)])
+def test_averaged_weights_are_taken_where_there_are_any(names, added, tmp_path, caplog):
+    caplog.set_level("INFO")
     network = TinyNetwork()
     before = weights_of(network)
-    report = load_weights(network, saved(tmp_path / "a.ckpt"), use_ema=use_ema)
-    assert report.used_averages == bool(added)
+    load_weights(network, load_checkpoint(saved(tmp_path / "a.ckpt", *names)))
     np.testing.assert_array_equal(network.conv.weight.asnumpy(), before["conv.weight"] + added)
+    assert f"loaded 7 {'averaged ' * added}parameters from " in caplog.text
 
 
 class Evil:
@@ -154,20 +161,22 @@ def bad_file(path, kind):
         ("PyTorch file", BadValueError, "is a PyTorch or zip file, no MindSpore checkpoint, and is not opened"),
     ],
 )
-@pytest.mark.parametrize("load", [load_checkpoint, lambda path: load_weights(TinyNetwork(), path)])
-def test_bad_files_get_a_sentence_and_run_nothing(kind, error, sentence, load, tmp_path):
+def test_bad_files_get_a_sentence_and_run_nothing(kind, error, sentence, tmp_path):
     path = bad_file(tmp_path / "bad.ckpt", kind)
     with pytest.raises(error, match=sentence) as caught:
-        load(path)
+        load_checkpoint(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "harmed").exists()
 
 
-def test_weights_only_cannot_be_resumed(tmp_path):
+def test_weights_only_cannot_be_resumed_and_say_nothing_of_themselves(tmp_path):
     ms.save_checkpoint(TinyNetwork(), str(tmp_path / "a.ckpt"))
     with pytest.raises(BadValueError, match="holds weights only, no training state"):
-        load_checkpoint(tmp_path / "a.ckpt")
+        load_resumable(tmp_path / "a.ckpt")
+    stored = load_checkpoint(tmp_path / "a.ckpt", "tiny")
+    assert (stored.has_training_state, stored.suite, stored.class_names, stored.averages) == (False, "", (), {})
+    assert stored.shapes["head.weight"] == (3, 4)
 
 
 def test_a_newer_format_is_refused(tmp_path):
@@ -176,56 +185,103 @@ def test_a_newer_format_is_refused(tmp_path):
         load_checkpoint(tmp_path / "a.ckpt")
 
 
-def test_training_state_that_is_no_json_is_named(tmp_path):
-    write_checkpoint_file(tmp_path / "a.ckpt", {"training_state": np.zeros(3, np.uint8)})
-    with pytest.raises(BadValueError, match="its training state cannot be read"):
-        load_checkpoint(tmp_path / "a.ckpt")
+VERSION = '"format_version": 1'
 
 
 @pytest.mark.parametrize(
-    ("names", "options", "sentence"),
+    "text", ["\0", "{", "[]", "{}", f'{{{VERSION}, "class_names": 3}}', f'{{{VERSION}, "category_ids": ["a"]}}']
+)
+def test_a_damaged_state_is_a_sentence(text, tmp_path):
+    with_text(tmp_path / "a.ckpt", text)
+    with pytest.raises(BadValueError, match="is damaged: its training state cannot be read"):
+        load_checkpoint(tmp_path / "a.ckpt")
+
+
+def with_text(path, text):
+    """A file with this training state."""
+    state_text = np.frombuffer(text.encode(), np.uint8)
+    write_checkpoint_file(path, {STATE_NAME: state_text, "head.weight": np.zeros((3, 4), np.float32)})
+
+
+def test_an_older_file_says_no_classes_and_what_a_newer_one_says_more_is_passed_over(tmp_path):
+    with_text(tmp_path / "a.ckpt", f'{{{VERSION}, "suite": "tiny", "mood": "good"}}')
+    stored = load_checkpoint(tmp_path / "a.ckpt", "tiny")
+    assert (stored.suite, stored.class_names, stored.category_ids) == ("tiny", (), ())
+
+
+def test_a_run_stores_its_classes(tmp_path):
+    trainer, run, _ = tiny_trainer(tmp_path, epochs=1, class_names=("sky", "Straße"), category_ids=(np.int64(7), 3))
+    with run:
+        result = trainer.fit()
+    stored = load_checkpoint(result.last_checkpoint, "tiny")
+    assert (stored.class_names, stored.category_ids, stored.suite) == (("sky", "Straße"), (7, 3), "tiny")
+    assert stored.length("head.weight") == 3
+    with pytest.raises(BadValueError, match=r"no parameter 'head\.scale'"):
+        stored.length("head.scale")
+
+
+class Whole(nn.Cell):
+    """`TinyNetwork` as the backbone of something."""
+
+    def __init__(self):
+        super().__init__()
+        self.backbone = TinyNetwork()
+
+
+class Renamed(nn.Cell):
+    """`TinyNetwork` with another name for its head."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm, self.classifier = nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Dense(4, 3)
+
+
+@pytest.mark.parametrize(
+    ("make", "names", "sentence"),
     [
         (
+            TinyNetwork,
             ("conv", "norm"),
-            {},
             r"does not fit the network: 2 missing from the file \(head.weight \(3, 4\); head.bias \(3,\)\);",
         ),
-        (("optimizer",), {}, "holds optimizer state only, no weights"),
-        (("conv",), {"use_ema": True}, r"has no averaged weights \(EMA\)"),
-        ((), {"suite": "nas_fpn"}, "is a checkpoint of tiny, wanted one of nas_fpn"),
+        (TinyNetwork, ("optimizer",), "holds optimizer state only, no weights"),
+        (Whole, (), "fits no parameter of the network: 7 missing .* 7 unused .* another network"),
         (
+            Renamed,
             (),
-            {"prefix_map": {"": "backbone."}},
-            "fits no parameter of the network: 7 missing .* 7 unused .* another network",
-        ),
-        (
-            (),
-            {"prefix_map": {"head": "classifier"}},
-            r"2 missing from the file \(head.weight .*\), "
-            r"2 unused \(classifier.weight \(3, 4\); classifier.bias \(3,\)\)",
+            r"2 missing from the file \(classifier.weight .*\), 2 unused \(head.weight \(3, 4\); head.bias \(3,\)\)",
         ),
     ],
 )
-def test_weights_that_do_not_fit_are_refused_and_nothing_changes(names, options, sentence, tmp_path):
-    network = TinyNetwork()
+def test_weights_that_do_not_fit_are_refused_and_nothing_changes(make, names, sentence, tmp_path):
+    network = make()
     before = weights_of(network)
     with pytest.raises(BadValueError, match=sentence):
-        load_weights(network, saved(tmp_path / "a.ckpt", *names), **options)
+        load_weights(network, load_checkpoint(saved(tmp_path / "a.ckpt", *names)))
     for name, array in weights_of(network).items():
         np.testing.assert_array_equal(array, before[name])
 
 
-def test_another_class_count_is_recognised_and_may_be_allowed(tmp_path):
-    path = saved(tmp_path / "a.ckpt", network=TinyNetwork(5))
+def test_a_checkpoint_of_another_suite_is_refused(tmp_path):
+    with pytest.raises(BadValueError, match="is a checkpoint of tiny, wanted one of nas_fpn; choose another file"):
+        load_checkpoint(saved(tmp_path / "a.ckpt"), "nas_fpn")
+
+
+def test_another_class_count_is_recognised_and_may_be_allowed(tmp_path, caplog):
+    caplog.set_level("INFO")
+    stored = load_checkpoint(saved(tmp_path / "a.ckpt", network=TinyNetwork(5)))
     network = TinyNetwork()
+    head = network.head.weight.asnumpy()
     with pytest.raises(
         BadValueError,
         match=r"was trained with another number of classes: 2 of another shape "
         r"\(head.weight \(5, 4\) in the file, \(3, 4\) in the network; head.bias \(5,\)",
     ):
-        load_weights(network, path)
-    report = load_weights(network, path, allow_mismatch=["head"])
-    assert (report.loaded, report.misshaped) == (5, ["head.weight", "head.bias"])
+        load_weights(network, stored)
+    load_weights(network, stored, Allowed(misshaped=["head"]))
+    np.testing.assert_array_equal(network.head.weight.asnumpy(), head)
+    assert "loaded 5 averaged parameters" in caplog.text
+    assert "(2 kept their values, 0 of the file unused)" in caplog.text
 
 
 def test_many_misfits_are_counted_and_three_are_named(tmp_path):
@@ -240,19 +296,7 @@ def test_many_misfits_are_counted_and_three_are_named(tmp_path):
         match=r"6 missing from the file \(other.0.weight \(2, 2\); other.0.bias \(2,\); "
         r"other.1.weight \(2, 2\); and 3 more\)",
     ):
-        load_weights(Two(), saved(tmp_path / "a.ckpt"))
-
-
-def test_a_backbone_is_loaded_by_prefix(tmp_path):
-    class Whole(nn.Cell):
-        def __init__(self):
-            super().__init__()
-            self.backbone = TinyNetwork()
-            self.neck = nn.Dense(2, 2)
-
-    network = Whole()
-    report = load_weights(network, saved(tmp_path / "a.ckpt"), prefix_map={"": "backbone."}, allow_missing=["neck"])
-    assert (report.loaded, report.missing) == (7, ["neck.weight", "neck.bias"])
+        load_weights(Two(), load_checkpoint(saved(tmp_path / "a.ckpt")))
 
 
 def folder(path, **options):
@@ -265,8 +309,8 @@ def test_the_last_and_the_best_are_kept(tmp_path):
     for epoch, step in ((1, 9), (2, 3), (2, 20), (10, 1)):
         checkpoints.save(state(epoch=epoch, step_in_epoch=step))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["net-10_1.ckpt", "net-2_20.ckpt", "net_best.ckpt"]
-    path, newest = checkpoints.latest()
-    assert (path.name, newest.epoch, newest.step_in_epoch) == ("net-10_1.ckpt", 10, 1)
+    newest = checkpoints.latest("tiny")
+    assert (newest.path.name, newest.epoch, newest.step_in_epoch) == ("net-10_1.ckpt", 10, 1)
 
 
 def test_the_newest_is_found_by_numbers_and_never_a_temporary_or_foreign_file(tmp_path):
@@ -276,7 +320,7 @@ def test_the_newest_is_found_by_numbers_and_never_a_temporary_or_foreign_file(tm
     checkpoints.save_best(state(epoch=99))
     (tmp_path / ".net-11_0.ckpt.tmp-123").write_bytes(b"half")
     (tmp_path / "other-50_0.ckpt").write_bytes(b"x")
-    assert checkpoints.latest()[1].epoch == 10
+    assert checkpoints.latest("tiny").epoch == 10
     checkpoints.prepare()
     assert not (tmp_path / ".net-11_0.ckpt.tmp-123").exists()
 
@@ -284,7 +328,7 @@ def test_the_newest_is_found_by_numbers_and_never_a_temporary_or_foreign_file(tm
 def test_names_without_step_are_allowed_and_without_epoch_refused(tmp_path):
     checkpoints = CheckpointFolder(tmp_path, pattern="segformer_mit_b0_{epoch}.ckpt", best_name="best.ckpt")
     assert checkpoints.save(state(epoch=12, step_in_epoch=5)).name == "segformer_mit_b0_12.ckpt"
-    assert checkpoints.latest()[1].step_in_epoch == 5
+    assert checkpoints.latest("tiny").step_in_epoch == 5
     with pytest.raises(BadValueError, match="lacks {epoch}"):
         CheckpointFolder(tmp_path, pattern="a.ckpt", best_name="best.ckpt")
     with pytest.raises(BadValueError, match="keep_last=-1"):
@@ -292,16 +336,7 @@ def test_names_without_step_are_allowed_and_without_epoch_refused(tmp_path):
 
 
 def test_an_empty_folder_has_no_latest(tmp_path):
-    assert folder(tmp_path / "new").latest() is None
-
-
-def test_clearing_removes_this_runs_files_only(tmp_path):
-    checkpoints = folder(tmp_path)
-    checkpoints.save(state())
-    checkpoints.save_best(state())
-    (tmp_path / "mine.ckpt").write_bytes(b"x")
-    checkpoints.clear()
-    assert [path.name for path in tmp_path.iterdir()] == ["mine.ckpt"]
+    assert folder(tmp_path / "new").latest("tiny") is None
 
 
 def test_a_full_disk_is_a_sentence_and_keeps_the_earlier_file(tmp_path, monkeypatch):
@@ -332,18 +367,20 @@ def test_the_state_is_readable_json_in_the_file(tmp_path):
     assert json.loads(content)["suite"] == "tiny"
 
 
-def test_a_part_of_a_network_is_loaded_only_where_it_is_asked_for(tmp_path):
+def test_a_part_of_a_network_is_loaded_only_where_it_is_asked_for(tmp_path, caplog):
     """The file says that it is of a part: then the rest may be missing, and only then."""
+    caplog.set_level("INFO")
     network = TinyNetwork()
     names = list(weights_of(network))
     whole = state(network, part="stem")
     whole.arrays = {names[0]: whole.arrays[names[0]]}
     save_checkpoint(tmp_path / "part.ckpt", whole)
+    part = load_checkpoint(tmp_path / "part.ckpt")
     with pytest.raises(BadValueError, match="holds the stem alone, to start a training from"):
-        load_weights(network, tmp_path / "part.ckpt", parts={"tail": names})
-    report = load_weights(TinyNetwork(), tmp_path / "part.ckpt", parts={"stem": names[1:]})
-    assert (report.loaded, report.missing) == (1, names[1:])
+        load_weights(network, part, Allowed(parts={"tail": names}))
+    load_weights(TinyNetwork(), part, Allowed(parts={"stem": names[1:]}))
+    assert f"loaded 1 parameters from {part.path} ({len(names) - 1} kept their values" in caplog.text
     whole.part = ""
     save_checkpoint(tmp_path / "whole.ckpt", whole)
     with pytest.raises(BadValueError, match=f"{len(names) - 1} missing from the file"):
-        load_weights(network, tmp_path / "whole.ckpt", parts={"stem": names[1:]})
+        load_weights(network, load_checkpoint(tmp_path / "whole.ckpt"), Allowed(parts={"stem": names[1:]}))

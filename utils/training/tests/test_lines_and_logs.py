@@ -12,17 +12,17 @@ import pytest
 
 from utils.model_utils.errors import BadStateError
 from utils.training.record.curves import CurvePicture, draw_curves, smooth
-from utils.training.record.events import EpochRecord, Evaluation, StepRecord
-from utils.training.record.logging_setup import set_up_logging
-from utils.training.record.metrics_log import MetricsLog, in_one_count, read_metrics
-from utils.training.record.progress import (
-    ProgressBar,
+from utils.training.record.lines import (
     format_duration,
     format_epoch_line,
     format_evaluation_line,
     format_losses,
     format_step_line,
 )
+from utils.training.record.logging_setup import set_up_logging
+from utils.training.record.metrics_log import MetricsLog, in_one_count, read_metrics
+from utils.training.record.progress_bar import ProgressBar
+from utils.training.record.records import EpochRecord, EvaluationRecord, StepRecord
 from utils.training.record.timing import EpochMeter, StepTimer
 
 
@@ -100,7 +100,10 @@ def test_the_epoch_line():
 
 
 def test_the_evaluation_line():
-    now, best = Evaluation(3, 30, {"AP": 0.4, "AP50": 0.8}, 12.34), Evaluation(2, 20, {"AP": 0.5, "AP50": 0.7})
+    now, best = (
+        EvaluationRecord(3, 30, {"AP": 0.4, "AP50": 0.8}, 12.34),
+        EvaluationRecord(2, 20, {"AP": 0.5, "AP50": 0.7}),
+    )
     assert format_evaluation_line(now, best, "AP") == (
         "evaluation epoch 3: AP 0.4000 AP50 0.8000 in 12.3 s (best AP 0.5000 at epoch 2)"
     )
@@ -147,7 +150,7 @@ def test_metrics_come_back_and_what_is_not_finite_is_null(tmp_path):
     metrics = MetricsLog(tmp_path / "metrics.jsonl")
     metrics.add_step(step_record(losses={"loss": math.nan, "box": 0.5}))
     metrics.add_epoch(epoch_record())
-    metrics.add_evaluation(Evaluation(2, 1832, {"AP": 0.5}))
+    metrics.add_evaluation(EvaluationRecord(2, 1832, {"AP": 0.5}))
     rows = read_metrics(metrics.path)
     assert [row["kind"] for row in rows] == ["step", "epoch", "evaluation"]
     assert rows[0]["losses"] == {"loss": None, "box": 0.5}
@@ -226,7 +229,7 @@ def test_the_curves_are_a_picture_of_some_colours(tmp_path):
                 losses={"loss": math.nan if step == 7 else 100.0 / step**2, "box": 0.5},
             )
         )
-    metrics.add_evaluation(Evaluation(1, 15, {"AP": math.nan, "AP50": 0.5}))
+    metrics.add_evaluation(EvaluationRecord(1, 15, {"AP": math.nan, "AP50": 0.5}))
     draw_curves(metrics.path, tmp_path / "curves.png")
     picture = cv2.imread(str(tmp_path / "curves.png"))
     assert picture.shape == (825, 1320, 3)

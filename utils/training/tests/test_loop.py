@@ -85,8 +85,8 @@ def test_evaluations_come_every_n_epochs_from_the_start_epoch_and_at_the_end(tmp
     trainer, run, _ = tiny_trainer(
         tmp_path,
         epochs=6,
-        eval_interval=2,
-        eval_start_epoch=3,
+        interval=2,
+        start_epoch=3,
         save_every_epochs=4,
         evaluate=lambda epoch: {"AP": float(epochs.append(epoch) is None)},
     )
@@ -138,7 +138,7 @@ def test_under_dynamic_scale_a_bad_step_is_skipped_and_several_in_a_row_stop_the
         ),
         ({"log_interval": 0}, "log_interval=0: wanted 1 or more"),
         ({"save_every_epochs": 0}, "save_every_epochs=0: wanted 1 or more"),
-        ({"eval_interval": -1}, "eval_interval=-1: wanted 1 or more"),
+        ({"interval": -1}, "eval_interval=-1: wanted 1 or more"),
     ],
 )
 def test_a_run_without_steps_or_with_odd_intervals_gets_a_sentence(options, sentence, tmp_path):

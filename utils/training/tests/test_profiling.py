@@ -9,8 +9,8 @@ import pytest
 from mindspore import nn
 
 from utils.training.record import profiling
-from utils.training.record.events import StepRecord
 from utils.training.record.profiling import StepProfiler
+from utils.training.record.records import StepRecord
 
 
 class StandIn:

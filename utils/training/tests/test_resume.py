@@ -20,14 +20,15 @@ from tiny_training import (
 )
 
 from utils.model_utils.command import Terminated
-from utils.training.checkpoints.checkpoint import TrainingState
+from utils.tests.waiting import LIMIT_SECONDS
+from utils.training.checkpoints.checkpoint import Checkpoint
 from utils.training.checkpoints.checkpoint_file import write_checkpoint_file
 from utils.training.record.metrics_log import read_metrics
 from utils.training.resume import take_position
 
 SCRIPT = Path(__file__).with_name("tiny_training.py")
 KILLS = 10
-KILL_EPOCHS = 30
+KILL_EPOCHS = 120  # of one step
 
 
 class StopError(Exception):
@@ -85,7 +86,7 @@ def stripped(rows):
 def whole(tmp_path_factory):
     """Folder and final state of an uninterrupted run of two epochs with evaluation."""
     folder = tmp_path_factory.mktemp("whole")
-    return folder, run_to_end(folder, save_every_steps=1, keep_last=0, evaluate=evaluate, best_metric="AP")[1]
+    return folder, run_to_end(folder, saves_each_step=True, keep_last=0, evaluate=evaluate, best_metric="AP")[1]
 
 
 def evaluate(epoch):
@@ -95,7 +96,7 @@ def evaluate(epoch):
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 def test_six_steps_equal_three_and_resume_and_three(optimizer, tmp_path):
     """With augmentation, an in-graph sampled input, EMA, clipping, a growing loss scale; the stop is in mid-epoch."""
-    options = {"optimizer": optimizer, "epochs": 2, "save_every_steps": 1}
+    options = {"optimizer": optimizer, "epochs": 2, "saves_each_step": True}
     _, expected = run_to_end(tmp_path / "whole", source=TinySource(3), **options)
     with pytest.raises(StopError):
         run_to_end(tmp_path / "parts", source=StoppingSource(2, steps_per_epoch=3), **options)
@@ -110,8 +111,8 @@ def test_six_steps_equal_three_and_resume_and_three(optimizer, tmp_path):
 
 def test_after_a_crash_the_steps_since_the_checkpoint_are_made_and_logged_once_more(whole, tmp_path):
     with pytest.raises(StopError):
-        run_to_end(tmp_path, source=StoppingSource(5), save_every_steps=3)
-    _, actual = run_to_end(tmp_path, save_every_steps=3)
+        run_to_end(tmp_path, source=StoppingSource(5))
+    _, actual = run_to_end(tmp_path)
     assert_equal_states(actual, whole[1])
     rows = [row for row in read_metrics(tmp_path / "metrics.jsonl") if row["kind"] == "step"]
     assert [row["global_step"] for row in rows] == list(range(1, 2 * STEPS_PER_EPOCH + 1))
@@ -220,7 +221,7 @@ def test_a_first_epoch_outside_of_the_run_gets_a_sentence(first_epoch, tmp_path)
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"suite": "other"}, "is a checkpoint of 'tiny', this run is of 'other'"),
+        ({"suite": "other"}, "is a checkpoint of tiny, wanted one of other"),
         ({"source": TinySource(2)}, "stopped at step 3 of 4 in epoch 1, this run has 2 steps per epoch"),
         ({"optimizer": "adamw"}, r"does not fit this run: .* missing from the file \(optimizer.first_moment"),
         ({"step": "without averages"}, r"does not fit this run: .* unused \(ema.conv.weight \(4, 1, 3, 3\)"),
@@ -234,7 +235,9 @@ def test_what_cannot_be_resumed_gets_a_sentence(options, sentence, whole, tmp_pa
 
 
 def place(images_per_step, steps_per_epoch, **values):
-    return TrainingState(arrays={}, images_per_step=images_per_step, steps_per_epoch=steps_per_epoch, **values)
+    return Checkpoint(
+        arrays={}, path=Path("a.ckpt"), images_per_step=images_per_step, steps_per_epoch=steps_per_epoch, **values
+    )
 
 
 @pytest.mark.parametrize(
@@ -250,14 +253,13 @@ def test_another_batch_size_goes_on_with_the_images_that_come_next(
     steps_per_epoch,
     step,
     again,
-    tmp_path,
     caplog,
 ):
     """Three of four steps of four images in epoch 2 are done; two workers instead of one."""
     caplog.set_level("INFO")
     found = place(4, 4, epoch=2, step_in_epoch=3, global_step=7)
     wanted = place(images_per_step, steps_per_epoch, num_workers=2)
-    take_position(tmp_path / "a.ckpt", found, wanted)
+    take_position(found, wanted)
     assert (wanted.epoch, wanted.step_in_epoch, wanted.global_step) == (2, step, steps_per_epoch + step)
     assert caplog.messages == [
         f"resuming with {images_per_step} images in a step on 2 workers instead of 4 on 1: step 3 of 4 in epoch 2 is "
@@ -266,18 +268,18 @@ def test_another_batch_size_goes_on_with_the_images_that_come_next(
     ]
 
 
-def test_after_a_whole_epoch_any_batch_size_begins_the_next(tmp_path):
+def test_after_a_whole_epoch_any_batch_size_begins_the_next():
     wanted = place(3, 5)
-    take_position(tmp_path / "a.ckpt", place(4, 4, epoch=2, step_in_epoch=4, global_step=8, epoch_done=True), wanted)
+    take_position(place(4, 4, epoch=2, step_in_epoch=4, global_step=8, epoch_done=True), wanted)
     assert (wanted.epoch, wanted.step_in_epoch, wanted.global_step, wanted.epoch_done) == (2, 5, 10, True)
 
 
 @pytest.mark.parametrize("images_per_step", [4, 0])
-def test_the_same_step_on_other_workers_is_exactly_the_same_place(images_per_step, tmp_path, caplog):
+def test_the_same_step_on_other_workers_is_exactly_the_same_place(images_per_step, caplog):
     """Older files do not say how many images a step had."""
     caplog.set_level("INFO")
     wanted = place(4, 4, num_workers=2)
-    take_position(tmp_path / "a.ckpt", place(images_per_step, 4, epoch=2, step_in_epoch=3, global_step=7), wanted)
+    take_position(place(images_per_step, 4, epoch=2, step_in_epoch=3, global_step=7), wanted)
     assert (wanted.epoch, wanted.step_in_epoch, wanted.global_step) == (2, 3, 7)
     assert caplog.messages == ["resuming with 2 workers instead of 1, a step has the same images"]
 
@@ -304,11 +306,11 @@ def test_ten_kills_at_random_moments_change_nothing(tmp_path):
             time.sleep(0.005)
         time.sleep(draws.uniform(0, 0.03))
         process.kill()
-        process.wait(timeout=30)
+        process.wait(timeout=LIMIT_SECONDS)
         kills += 1
-    _, errors = start(tmp_path / "parts", tmp_path / "parts.npz").communicate(timeout=60)
+    _, errors = start(tmp_path / "parts", tmp_path / "parts.npz").communicate(timeout=LIMIT_SECONDS)
     assert "resuming at epoch" in errors
-    whole.wait(timeout=60)
+    whole.wait(timeout=LIMIT_SECONDS)
     with np.load(tmp_path / "whole.npz") as expected, np.load(tmp_path / "parts.npz") as actual:
         assert_equal_states(dict(actual), dict(expected))
     assert not list((tmp_path / "parts" / "checkpoints").glob(".*"))

@@ -2,7 +2,6 @@ import errno
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -87,7 +86,6 @@ def test_a_second_process_is_refused_and_a_killed_one_is_no_obstacle(tmp_path):
     finally:
         process.kill()
         process.wait()
-    time.sleep(0.05)
     RunFolder(tmp_path).close()
 
 

@@ -49,7 +49,7 @@ class WithNorm(nn.Cell):
 
 def linear_step(weights=(1.0, 1.0), learning_rate=1.0, **options):
     network = Linear(list(weights))
-    optimizer = build_optimizer("sgd", network.parameters_and_names(), momentum=0.0, no_decay_norm_bias=False)
+    optimizer = build_optimizer("sgd", network.get_parameters(), momentum=0.0, no_decay_norm_bias=False)
     step = TrainStep(network, optimizer, **options)
     step.set_learning_rate(learning_rate)
     return network, step
@@ -118,7 +118,7 @@ def test_two_micro_batches_of_two_equal_one_batch_of_four():
 @pytest.mark.parametrize("name", ["sgd", "adamw"])
 def test_a_step_that_is_not_finite_changes_nothing(name, count):
     network = WithNorm()
-    optimizer = build_optimizer(name, network.parameters_and_names(), weight_decay=0.1)
+    optimizer = build_optimizer(name, network.get_parameters(), weight_decay=0.1)
     step = TrainStep(
         network, optimizer, loss_scaler=LossScaler(8.0, dynamic=True), ema_decay=0.9, accumulate_steps=count
     )
@@ -168,6 +168,34 @@ def test_a_batch_that_cannot_be_cut_is_refused():
     _, step = linear_step(accumulate_steps=2)
     with pytest.raises(ValueError, match=r"shape \(3, 2\) cannot be cut into accumulate_steps=2 equal parts"):
         step(np.zeros((3, 2), np.float32))
+
+
+class Weighted(Linear):
+    """The loss of `Linear` with a weight for each row."""
+
+    def construct(self, inputs: ms.Tensor, weights: ms.Tensor, offset: ms.Tensor | None = None):
+        loss = ((inputs * self.weight).sum(-1) * weights).mean()
+        return loss, loss * 0.5
+
+
+def weighted_step(columns):
+    network = Weighted([1.0, 1.0])
+    return TrainStep(network, build_optimizer("sgd", network.get_parameters(), momentum=0.0), columns=columns)
+
+
+@pytest.mark.parametrize("columns", [("inputs", "weights"), ("weights", "inputs")])
+def test_each_column_of_a_batch_goes_to_the_argument_of_its_name(columns):
+    arrays = {"inputs": batch([3, 4], [1, 1]), "weights": np.float32([1, 0])}
+    output = weighted_step(columns)(*(arrays[name] for name in columns))
+    assert output.losses["loss"] == 3.5  # (7 * 1 + 2 * 0) / 2
+
+
+@pytest.mark.parametrize("columns", [("inputs",), ("inputs", "weight"), ("inputs", "weights", "labels")])
+def test_columns_that_are_no_arguments_are_named_with_those_that_are(columns):
+    with pytest.raises(
+        ValueError, match=f"a batch has {', '.join(columns)} and Weighted takes inputs, weights, offset"
+    ):
+        weighted_step(columns)
 
 
 @pytest.mark.parametrize("options", [{"clip_norm": -1.0}, {"accumulate_steps": 0}, {"ema_decay": 1.0}])

@@ -1,10 +1,11 @@
 """A tiny run for tests: conv + BN + dense on 8x8 images that the source augments, with a sampled input for the graph.
 
-As a script, with the repository on PYTHONPATH: `python tiny_training.py FOLDER OPTIMIZER RESULT.npz EPOCHS` trains with
-a checkpoint after each step and resume=auto, under run_command.
+As a script, with the repository on PYTHONPATH: `python tiny_training.py FOLDER OPTIMIZER RESULT.npz EPOCHS` trains
+epochs of one step, each with a checkpoint, and resume=auto, under run_command.
 """
 
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import mindspore as ms
@@ -13,8 +14,12 @@ from mindspore import nn, ops
 
 from utils.model_utils.command import run_command
 from utils.randomness import epoch_order, generator
-from utils.training.checkpoints.checkpoint import CheckpointFolder
+from utils.training.beginning import Beginning, find_continued
+from utils.training.checkpoints.checkpoint import load_checkpoint
+from utils.training.checkpoints.folder import CheckpointFolder
+from utils.training.evaluations import EvaluationPlan
 from utils.training.loop import Trainer
+from utils.training.plan import RunIdentity, RunOutput, TrainingPlan
 from utils.training.record.logging_setup import set_up_logging
 from utils.training.record.run_folder import RunFolder
 from utils.training.step.optimizer import build_optimizer
@@ -63,7 +68,12 @@ class TinyLoss(nn.Cell):
 
 
 class TinySource:
-    """16 fixed images, flipped and shifted in brightness by draws of (seed, epoch, image)."""
+    """16 fixed images, flipped and shifted in brightness by draws of (seed, epoch, image).
+
+    With a `saver` there is a checkpoint after each step, as a signal after it would leave one.
+    """
+
+    saver = None
 
     images_per_step = BATCH
 
@@ -78,6 +88,8 @@ class TinySource:
     def batches(self, epoch, start_step):
         order = epoch_order(SEED, epoch, len(self.images))
         for step in range(start_step, self.steps_per_epoch):
+            if self.saver is not None and step > start_step:
+                self.saver.save()
             indices = order[step * BATCH : (step + 1) * BATCH]
             images = np.stack([self.augmented(epoch, index) for index in indices])
             if step == self.poisoned_step:
@@ -94,7 +106,7 @@ class TinySource:
 
 def tiny_step(optimizer_name="sgd", *, scaler=None, ema_decay=0.9, num_classes=NUM_CLASSES):
     network = TinyNetwork(num_classes)
-    optimizer = build_optimizer(optimizer_name, network.parameters_and_names(), weight_decay=0.01)
+    optimizer = build_optimizer(optimizer_name, network.get_parameters(), weight_decay=0.01)
     return network, TrainStep(
         TinyLoss(network),
         optimizer,
@@ -104,32 +116,55 @@ def tiny_step(optimizer_name="sgd", *, scaler=None, ema_decay=0.9, num_classes=N
     )
 
 
+def options_of(kind, options):
+    """Takes the fields of a dataclass out of options."""
+    return {item.name: options.pop(item.name) for item in fields(kind) if item.name in options}
+
+
 def tiny_trainer(
     folder,
     *,
     optimizer="sgd",
-    epochs=2,
     source=None,
     scaler=None,
     resume="auto",
-    pattern=None,
-    keep_last=3,
+    earlier=None,
     step=None,
+    saves_each_step=False,
     **options,
 ):
+    """Returns a trainer, its run folder and its step; the options are fields of what a trainer takes."""
     ms.set_context(mode=ms.GRAPH_MODE)
     run = RunFolder(folder, resume=bool(resume))
     checkpoints = CheckpointFolder(
         run.checkpoints_path,
-        pattern=pattern or "tiny-{epoch}_{step}.ckpt",
+        pattern=options.pop("pattern", "tiny-{epoch}_{step}.ckpt"),
         best_name="tiny_best.ckpt",
-        keep_last=keep_last,
+        keep_last=options.pop("keep_last", 3),
     )
     source = source or TinySource()
     step = step or tiny_step(optimizer, scaler=scaler)[1]
-    rates = np.linspace(0.1, 0.01, epochs * source.steps_per_epoch)
-    options = {"suite": "tiny", "seed": SEED, "log_interval": 1, "learning_rates": rates, "resume": resume, **options}
-    return Trainer(step=step, source=source, run=run, checkpoints=checkpoints, epochs=epochs, **options), run, step
+    options = {"epochs": 2, "log_interval": 1, "suite": "tiny", "seed": SEED, **options}
+    rates = np.linspace(0.1, 0.01, options["epochs"] * source.steps_per_epoch)
+    beginning = Beginning(
+        continued=find_continued(resume, checkpoints, options["suite"]),
+        pretrained=earlier and load_checkpoint(earlier),
+        takes_optimizer=earlier is not None,
+        **options_of(Beginning, options),
+    )
+    trainer = Trainer(
+        step,
+        source,
+        plan=TrainingPlan(**{"learning_rates": rates, **options_of(TrainingPlan, options)}),
+        output=RunOutput(run, checkpoints, **options_of(RunOutput, options)),
+        identity=RunIdentity(**options_of(RunIdentity, options)),
+        evaluation=EvaluationPlan(**options_of(EvaluationPlan, options)),
+        beginning=beginning,
+    )
+    assert not options
+    if saves_each_step:
+        source.saver = trainer._saver
+    return trainer, run, step
 
 
 def final_state(step):
@@ -142,7 +177,7 @@ def final_state(step):
 def main():
     set_up_logging()
     folder, optimizer = Path(sys.argv[1]), sys.argv[2]
-    trainer, _, step = tiny_trainer(folder, optimizer=optimizer, save_every_steps=1, epochs=int(sys.argv[4]))
+    trainer, _, step = tiny_trainer(folder, optimizer=optimizer, source=TinySource(1), epochs=int(sys.argv[4]))
     trainer.fit()
     np.savez(sys.argv[3], **final_state(step))
 

@@ -20,8 +20,11 @@ from utils.model_utils.local_adapter import is_scheduler
 from utils.model_utils.workers import ALONE, Workers
 from utils.sharding import ShardedEpochs
 from utils.training.agreement import check_equal, share_parameters
-from utils.training.checkpoints.checkpoint import CheckpointFolder
+from utils.training.beginning import Beginning, find_continued
+from utils.training.checkpoints.folder import CheckpointFolder
+from utils.training.evaluations import NO_EVALUATION, EvaluationPlan
 from utils.training.loop import Trainer
+from utils.training.plan import RunIdentity, RunOutput, TrainingPlan
 from utils.training.record.logging_setup import set_up_logging
 from utils.training.record.run_folder import RunFolder
 from utils.training.step.optimizer import build_optimizer
@@ -61,7 +64,7 @@ def make_step(workers, *, optimizer_name, has_frozen_norm=True, **options):
     network = TinyNetwork()
     if has_frozen_norm:
         network.norm.use_batch_statistics = False
-    optimizer = build_optimizer(optimizer_name, network.parameters_and_names(), weight_decay=0.01)
+    optimizer = build_optimizer(optimizer_name, network.get_parameters(), weight_decay=0.01)
     step = TrainStep(
         SharedLoss(network, workers),
         optimizer,
@@ -120,20 +123,18 @@ def five_steps(step, workers=ALONE):
     return outputs
 
 
-def trainer_of(folder, step, source, **options):
+def trainer_of(folder, step, source, evaluation=NO_EVALUATION, on_saved=None):
     run = RunFolder(folder, resume=True, writes=step.workers.is_main)
     checkpoints = CheckpointFolder(run.checkpoints_path, pattern="tiny-{epoch}_{step}.ckpt", best_name="best.ckpt")
+    rates = np.linspace(0.1, 0.01, EPOCHS * source.steps_per_epoch)
     return Trainer(
-        step=step,
-        source=source,
-        run=run,
-        checkpoints=checkpoints,
-        epochs=EPOCHS,
-        seed=SEED,
-        resume="auto",
-        learning_rates=np.linspace(0.1, 0.01, EPOCHS * source.steps_per_epoch),
-        log_interval=1,
-        **options,
+        step,
+        source,
+        plan=TrainingPlan(EPOCHS, rates, log_interval=1),
+        output=RunOutput(run, checkpoints, on_saved=on_saved),
+        identity=RunIdentity(seed=SEED),
+        evaluation=evaluation,
+        beginning=Beginning(find_continued("auto", checkpoints, "", step.workers)),
     )
 
 
@@ -204,9 +205,8 @@ class Job:
             self.folder / "run",
             step,
             source,
+            EvaluationPlan(lambda epoch: {"AP": epoch + self.workers.rank}, best_metric="AP"),
             on_saved=lambda path: saved.append(path.name),
-            best_metric="AP",
-            evaluate=lambda epoch: {"AP": epoch + self.workers.rank},
         )
         try:
             trainer.fit()

@@ -1,0 +1,217 @@
+"""The arguments of a launcher: positional ones as the suite's page orders them, turned into the keys of its command."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from utils.model_utils.errors import BadValueError, MissingPathError
+from utils.model_utils.local_adapter import get_device_id
+
+DEVICE_ID = "DEVICE_ID"
+RUN_DIR = "--run_dir="
+
+
+@dataclass(frozen=True)
+class Positional:
+    """One positional argument after DEVICE_ID.
+
+    Attributes:
+        name: as the usage line shows it, e.g. "CHECKPOINT_PATH".
+        kind: what it must be, a key of `KINDS`; "word" where `configs` lists the words.
+        keys: keys of the command's configuration that take it.
+        is_optional: may be left out, or be '' to give one behind it.
+        may_be_empty: has to be given, but '' stands for none.
+        configs: configuration file of the suite that each word picks.
+    """
+
+    name: str
+    kind: str
+    keys: tuple[str, ...]
+    is_optional: bool
+    may_be_empty: bool = False
+    configs: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str, is_optional: bool) -> "Positional":
+        """Reads `NAME:KIND:KEY`.
+
+        `KIND?` allows ''; `WORD=CONFIG,...` in place of KIND lists words and the file that each picks; `KEY+KEY` are
+        two keys.
+        """
+        name, kind, keys = text.split(":")
+        configs = dict(pair.split("=") for pair in kind.split(",")) if "=" in kind else {}
+        return cls(
+            name,
+            "word" if configs else kind.removesuffix("?"),
+            tuple(keys.split("+")),
+            is_optional,
+            may_be_empty=is_optional or kind.endswith("?"),
+            configs=configs,
+        )
+
+    def settings(self, text: str, suite_dir: Path) -> list[str]:
+        """Returns the arguments of the command that a text stands for; none for ''.
+
+        Raises:
+            UserError: the text is not of its kind.
+        """
+        if not text:
+            return []
+        if not self.configs:
+            value = KINDS[self.kind](self.name, text, suite_dir)
+            return [f"--{key}={value}" for key in self.keys]
+        if text not in self.configs:
+            raise BadValueError(f"{self.name} is '{text}', wanted one of {', '.join(self.configs)}")
+        return [f"--config_path={suite_dir / self.configs[text]}", *(f"--{key}={text}" for key in self.keys)]
+
+
+@dataclass(frozen=True)
+class CommandArguments:
+    """What a user has asked for.
+
+    Attributes:
+        device_id: number of the device; 0 where the launcher's own arguments stand for several.
+        settings: arguments of the command, `--key=value`, paths absolute.
+        run_dir: folder given with `--run_dir`, None for the documented one.
+        leading: texts of the arguments that the launcher reads by itself.
+    """
+
+    device_id: int
+    settings: tuple[str, ...]
+    run_dir: Path | None
+    leading: tuple[str, ...] = ()
+
+
+def usage(
+    program: str,
+    positionals: Sequence[Positional],
+    takes_device: bool = True,
+    leading: Sequence[str] = (),
+) -> str:
+    """Returns e.g. `usage: run_eval.sh DEVICE_ID DATASET [ANN_FILE] [--key=value]...`."""
+    names = [f"[{item.name}]" if item.is_optional else item.name for item in positionals]
+    first = [DEVICE_ID] if takes_device else leading
+    return " ".join(["usage:", program, *first, *names, "[--key=value]..."])
+
+
+def read_arguments(
+    given: Sequence[str],
+    positionals: Sequence[Positional],
+    *,
+    program: str,
+    suite_dir: Path,
+    takes_device: bool = True,
+    leading: Sequence[str] = (),
+) -> CommandArguments:
+    """Checks what a user has typed and names the keys that it stands for.
+
+    Args:
+        given: the positional arguments, then any `--key=value`; from the first `--` on they are passed on.
+        positionals: what the launcher takes after DEVICE_ID, optional ones last.
+        program: file name of the launcher, for the usage line.
+        suite_dir: folder of the suite: of configuration files that a word picks, and the second place where others are
+            looked up.
+        takes_device: the first argument is DEVICE_ID; else the environment's DEVICE_ID counts, 0 where it is not set.
+        leading: names of arguments in DEVICE_ID's place, handed back as they were typed.
+
+    Raises:
+        BadValueError: too few or too many arguments, a word that picks nothing, or a device number that is none.
+        MissingPathError: a path is not there or of another kind.
+    """
+    count = next((index for index, text in enumerate(given) if text.startswith("--")), len(given))
+    values, extra = list(given[:count]), list(given[count:])
+    num_leading = int(takes_device) or len(leading)
+    needed = num_leading + sum(not item.is_optional for item in positionals)
+    most = num_leading + len(positionals)
+    how = usage(program, positionals, takes_device, leading)
+    if not needed <= len(values) <= most:
+        wanted = f"{needed}" if needed == most else f"{needed} to {most}"
+        raise BadValueError(f"{len(values)} arguments, wanted {wanted}; {how}")
+    device_id = device_number(values[0]) if takes_device else 0 if leading else get_device_id()
+    settings = []
+    for item, text in zip(positionals, values[num_leading:], strict=False):
+        if text == "" and not item.may_be_empty:
+            raise BadValueError(f"{item.name} is empty; {how}")
+        settings += item.settings(text, suite_dir)
+    chosen = [text.removeprefix(RUN_DIR) for text in extra if text.startswith(RUN_DIR)]
+    return CommandArguments(
+        device_id=device_id,
+        run_dir=Path(os.path.abspath(chosen[-1])) if chosen and chosen[-1] else None,
+        settings=(*settings, *(text for text in extra if not text.startswith(RUN_DIR))),
+        leading=() if takes_device else tuple(values[:num_leading]),
+    )
+
+
+def device_number(text: str) -> int:
+    """Returns the number that DEVICE_ID is.
+
+    Raises:
+        BadValueError: it is none.
+    """
+    if not (text.isascii() and text.isdigit()):
+        raise BadValueError(f"{DEVICE_ID} is '{text}', wanted the number of a device, 0 or more")
+    return int(text)
+
+
+def _text(_name: str, text: str, _suite_dir: Path) -> str:
+    """What the command itself checks: a number, a word, true or false."""
+    return text
+
+
+def _path(_name: str, text: str, _suite_dir: Path) -> str:
+    """A path that the command may make."""
+    return os.path.realpath(text)
+
+
+def _file(name: str, text: str, _suite_dir: Path) -> str:
+    return os.path.realpath(existing_path(name, text, "file"))
+
+
+def _folder(name: str, text: str, _suite_dir: Path) -> str:
+    return os.path.realpath(existing_path(name, text, "folder"))
+
+
+def _file_or_folder(name: str, text: str, _suite_dir: Path) -> str:
+    return os.path.realpath(existing_path(name, text, "file or folder"))
+
+
+def _config(name: str, text: str, suite_dir: Path) -> str:
+    """A YAML file, looked up where the launcher was called, then in the suite's folder."""
+    in_suite = suite_dir / text
+    is_of_suite = not os.path.exists(text) and os.path.isfile(in_suite)
+    return str(in_suite) if is_of_suite else _file(name, text, suite_dir)
+
+
+def _pattern(name: str, text: str, suite_dir: Path) -> str:
+    """A file, or a name in which {} stands for the split: then its folder must be there."""
+    if "{}" not in text:
+        return _file(name, text, suite_dir)
+    path = Path(os.path.abspath(text))
+    if not path.parent.is_dir() and "{}" not in str(path.parent):
+        raise MissingPathError(f"{name} '{text}': there is no folder '{path.parent}'; correct the path")
+    return str(path)
+
+
+def existing_path(name: str, text: str, kind: str) -> Path:
+    """Returns the path that an argument names, absolute, which is a "file", a "folder" or a "file or folder".
+
+    Raises:
+        MissingPathError: there is nothing, or something else.
+    """
+    is_kind = {"file": os.path.isfile, "folder": os.path.isdir}.get(kind, os.path.exists)
+    if not is_kind(text):
+        state = f"is no {kind}" if os.path.exists(text) else "does not exist"
+        raise MissingPathError(f"{name} '{text}' {state}, wanted a {kind}: correct the path")
+    return Path(text).absolute()
+
+
+KINDS: dict[str, Callable[[str, str, Path], str]] = {
+    "text": _text,
+    "path": _path,
+    "file": _file,
+    "folder": _folder,
+    "file_or_folder": _file_or_folder,
+    "config": _config,
+    "pattern": _pattern,
+}

@@ -1,0 +1,83 @@
+"""A lock between the processes of one machine that names its owner and cannot go stale."""
+
+import fcntl
+import json
+import logging
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from utils.model_utils.errors import BadStateError
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.2  # not noticed by a person, no load on a shared disk
+REPORT_SECONDS = 60.0  # a copy of a data set takes hours: one log line a minute shows who is waited for
+
+
+@contextmanager
+def host_lock(path: Path, doing: str, wait_seconds: float) -> Iterator[None]:
+    """Holds a lock; the kernel gives it up with the process, however that ends, so no lock is ever left behind.
+
+    Args:
+        path: file of the lock, in a folder that exists. It stays; what counts is the kernel's lock on it.
+        doing: what the owner does, for those who wait.
+        wait_seconds: how long to wait for it.
+
+    Raises:
+        BadStateError: the time is over, and the owner is named; or the file cannot be locked.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise BadStateError(
+            f"lock '{path}' cannot be made ({error.strerror}): make its folder writable, or choose another"
+        ) from None
+    try:
+        _wait(descriptor, path, doing, wait_seconds)
+        owner = {"host": socket.gethostname(), "pid": os.getpid(), "doing": doing}
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(owner).encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def describe_owner(path: Path) -> str:
+    """Returns who holds a lock, or held it last, e.g. "process 4711 on host-3, which copies 'obs://b/data'"."""
+    try:
+        owner = json.loads(path.read_text(encoding="utf-8"))
+        return f"process {owner['pid']} on {owner['host']}, which {owner['doing']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"  # it has taken the lock and not written its name yet
+
+
+def _wait(descriptor: int, path: Path, doing: str, wait_seconds: float) -> None:
+    started = time.monotonic()
+    next_report = started
+    while not _try(descriptor, path):
+        now = time.monotonic()
+        if now - started >= wait_seconds:
+            raise BadStateError(
+                f"waited {wait_seconds:g} seconds for {describe_owner(path)} ('{path}'): see what holds it up, or end "
+                "it and start again"
+            )
+        if now >= next_report:
+            logger.info("waiting for %s", describe_owner(path))
+            next_report = now + REPORT_SECONDS
+        time.sleep(POLL_SECONDS)
+    if next_report > started:
+        logger.info("waited %.1f s; now this process %s", time.monotonic() - started, doing)
+
+
+def _try(descriptor: int, path: Path) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise BadStateError(f"'{path}' cannot be locked ({error.strerror}): choose a folder on a local disk") from None
+    return True
