@@ -5,41 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from utils.sample_data.canvas import Outline
+from utils.sample_data.drawing.canvas import Outline
+from utils.sample_data.files import table
 
-# Official ids of Cityscapes; True where each object is counted for itself.
-CITYSCAPES_IDS = {
-    "road": (7, False),
-    "sidewalk": (8, False),
-    "building": (11, False),
-    "wall": (12, False),
-    "fence": (13, False),
-    "pole": (17, False),
-    "traffic light": (19, False),
-    "traffic sign": (20, False),
-    "vegetation": (21, False),
-    "terrain": (22, False),
-    "sky": (23, False),
-    "person": (24, True),
-    "persongroup": (24, False),
-    "rider": (25, True),
-    "car": (26, True),
-    "truck": (27, True),
-    "bus": (28, True),
-    "motorcycle": (32, True),
-    "bicycle": (33, True),
-}
-# Official ids of COCO 2017: (id, supercategory).
-COCO_CATEGORIES = {
-    "person": (1, "person"),
-    "bicycle": (2, "vehicle"),
-    "car": (3, "vehicle"),
-    "motorcycle": (4, "vehicle"),
-    "bus": (6, "vehicle"),
-    "truck": (8, "vehicle"),
-    "traffic light": (10, "outdoor"),
-    "stop sign": (13, "outdoor"),
-}
+CITYSCAPES_IDS: dict[str, tuple[int, bool]] = {name: tuple(row) for name, row in table("classes")["cityscapes"].items()}
+COCO_CATEGORIES: dict[str, tuple[int, str]] = {name: tuple(row) for name, row in table("classes")["coco"].items()}
 LEAST_VISIBLE = 0.2  # share of the silhouette
 LEAST_SIDE = 1 / 64  # of the picture's height: 8 pixels at 512
 
@@ -62,11 +32,7 @@ class Target:
 
 
 def paint_indices(outlines: list[Outline], height: int, width: int) -> np.ndarray:
-    """Paints outlines over each other as the official Cityscapes scripts do.
-
-    Returns:
-        int32[height, width], the index of the outline that is seen at each pixel.
-    """
+    """int32[height, width], the outline that is seen at each pixel, painted as the official Cityscapes scripts do."""
     image = Image.new("L" if len(outlines) <= 256 else "I", (width, height), 0)
     drawer = ImageDraw.Draw(image)
     for index, outline in enumerate(outlines):
@@ -94,11 +60,7 @@ def instance_ids(outlines: list[Outline], indices: np.ndarray) -> np.ndarray:
 
 
 def visible_boxes(indices: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Tight boxes of what is seen of each outline.
-
-    Args:
-        indices: int32[H, W] from `paint_indices`.
-        count: number of outlines.
+    """Tight boxes of what is seen of each of `count` outlines in int32[H, W] from `paint_indices`.
 
     Returns:
         int64[count] visible pixels, and int64[count, 4] (left, top, right, bottom), right and bottom exclusive; zeros
@@ -112,14 +74,9 @@ def visible_boxes(indices: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarr
     starts = np.concatenate([[0], np.cumsum(areas)])[seen]
     rows, columns = order // width, order % width
     boxes = np.zeros((count, 4), np.int64)
-    boxes[seen] = np.column_stack(
-        [
-            np.minimum.reduceat(columns, starts),
-            np.minimum.reduceat(rows, starts),
-            np.maximum.reduceat(columns, starts) + 1,
-            np.maximum.reduceat(rows, starts) + 1,
-        ]
-    )
+    low = [np.minimum.reduceat(axis, starts) for axis in (columns, rows)]
+    high = [np.maximum.reduceat(axis, starts) + 1 for axis in (columns, rows)]
+    boxes[seen] = np.column_stack([*low, *high])
     return areas, boxes
 
 

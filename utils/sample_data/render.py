@@ -5,16 +5,19 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from utils.sample_data.backdrop import add_halos, add_weather, sky
-from utils.sample_data.canvas import OVERSAMPLING, Canvas, Outline, cast_shadow
+from utils.sample_data.drawing.canvas import OVERSAMPLING, Canvas, Outline, cast_shadow
+from utils.sample_data.drawing.light import draw_light
+from utils.sample_data.drawing.parts import Item
+from utils.sample_data.drawing.sky import add_halos, add_weather, sky
+from utils.sample_data.geometry import circle
 from utils.sample_data.labels import paint_indices
-from utils.sample_data.light import draw_light
-from utils.sample_data.parts import Item
-from utils.sample_data.scene import Scene
-from utils.sample_data.scene_across import across_scene
-from utils.sample_data.scene_along import along_scene
+from utils.sample_data.scene import Scene, draw_scene
 
 SPLITS = ("train", "val")
+MIRRORING = 0.38  # share of the mirrored colour on wet ground
+CAST, TOUCH = 105, 150  # of 255: how dark the sun's shadows and those right under objects are
+SHADED = 0.2  # least strength of the sun that casts shadows
+FAR = 8000  # pixels; cv2 overflows beyond
 
 
 @dataclass(frozen=True)
@@ -33,22 +36,9 @@ class Picture:
 
 
 def draw_picture(seed: int, split: str, index: int, height: int, width: int) -> Picture:
-    """Draws picture `index` of `split`; the same arguments always give the same pixels.
-
-    Args:
-        seed: of the data set.
-        split: "train" or "val".
-        index: from 0.
-        height: rows.
-        width: columns.
-
-    Returns:
-        The picture.
-    """
+    """Draws picture `index` of `split` ("train" or "val"); the same arguments always give the same pixels."""
     rng = np.random.default_rng([seed, SPLITS.index(split), index])
-    light = draw_light(rng)
-    layout = across_scene if rng.random() < 0.5 else along_scene
-    return render(rng, layout(rng, light, height, width))
+    return render(rng, draw_scene(rng, draw_light(rng), height, width))
 
 
 def render(rng: np.random.Generator, scene: Scene) -> Picture:
@@ -63,52 +53,49 @@ def render(rng: np.random.Generator, scene: Scene) -> Picture:
         outline = canvas.draw_ground(item)
         if outline is not None and item.label is not None:
             outlines.append(outline)
-    standing = _far_to_near(scene, scene.backdrop, by_middle=True) + _far_to_near(scene, scene.items, by_middle=False)
+    backdrop = sorted(scene.backdrop, key=_remoteness, reverse=True)
+    items = sorted(scene.items, key=lambda item: camera.distance(item.x, item.z), reverse=True)
+    standing = []
+    for beyond in (True, False):  # the houses before a corner hide what is in the cross road
+        standing += [item for item in backdrop if (_remoteness(item)[0] > scene.corner) == beyond]
+        standing += [item for item in items if (item.z > scene.corner) == beyond]
     materials = paint_indices(outlines, camera.height, camera.width)
     names = [outline.item.label for outline in outlines]
     canvas.finish_ground(materials, names, _shadows(scene))
     if light.weather == "rain":
         paved = np.array([name in ("road", "sidewalk") for name in names])
-        canvas.reflect(standing, paved[materials], 0.38)
+        canvas.reflect(standing, paved[materials], MIRRORING)
     outlines += [outline for outline in map(canvas.draw, standing) if outline is not None]
     indices = paint_indices(outlines, camera.height, camera.width)
     picture = add_halos(canvas.picture(), _halos(scene, outlines, indices))
-    return Picture(add_weather(rng, picture, light, camera), outlines, indices)
+    return Picture(add_weather(rng, picture, light), outlines, indices)
 
 
-def _far_to_near(scene: Scene, items: list[Item], *, by_middle: bool) -> list[Item]:
-    """Sorts by the distance of an item's origin, or of the middle of its first part; equals keep their order."""
+def _remoteness(item: Item) -> tuple[float, float]:
+    """How far an item is by its first part: z to a millimetre, and how far to the side, for a row of houses.
 
-    def distance(item: Item) -> float:
-        spot = item.world(item.faces[0].parts[0].points.mean(axis=0)) if by_middle else (item.x, 0.0, item.z)
-        return scene.camera.distance(spot[0], spot[2])
-
-    return sorted(items, key=distance, reverse=True)
+    A house counts by its far end, so that its garden comes after it; a fence, which hides that, by its near end.
+    """
+    x, _, z = item.world(item.faces[0].parts[0].points).T
+    return round(z.max() if item.label == "building" else z.min(), 3), abs(x.mean())
 
 
 def _shadows(scene: Scene) -> np.ndarray:
     """uint8[H, W], how dark objects make the ground: a dim cast shadow, and a dark one where they touch it."""
     camera, light = scene.camera, scene.light
-    cast = np.zeros((camera.height, camera.width), np.uint8)
-    touch = np.zeros_like(cast)
+    cast, touch = np.zeros((2, camera.height, camera.width), np.uint8)
+
+    def spots(world: np.ndarray) -> np.ndarray:
+        return np.rint(np.clip(camera.project(world), -FAR, FAR) * 8).astype(np.int32)
+
     for item in scene.items:
-        if light.sun_strength > 0.2:
+        if light.sun_strength > SHADED:
             world, starts = cast_shadow(item, light)
-            spots = np.rint(np.clip(camera.project(world), -8000, 8000) * 8).astype(np.int32)
-            for polygon in (spots[start:end] for start, end in zip(starts, [*starts[1:], len(spots)], strict=True)):
-                cv2.fillPoly(cast, [polygon], 105 * light.sun_strength, cv2.LINE_8, 3)
+            for polygon in np.split(spots(world), starts[1:]):
+                cv2.fillPoly(cast, [polygon], CAST * light.sun_strength, cv2.LINE_8, 3)
         if item.footprint[0] > 0:
-            angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
-            ellipse = np.column_stack(
-                [item.footprint[0] * 1.08 * np.cos(angles), np.zeros(24), item.footprint[1] * 1.15 * np.sin(angles)]
-            )
-            cv2.fillPoly(
-                touch,
-                [np.rint(np.clip(camera.project(item.world(ellipse)), -8000, 8000) * 8).astype(np.int32)],
-                150,
-                cv2.LINE_AA,
-                3,
-            )
+            rim = np.insert(circle(24, 0.0) * item.footprint * (1.08, 1.15), 1, 0.0, axis=1)  # a little more than it
+            cv2.fillPoly(touch, [spots(item.world(rim))], TOUCH, cv2.LINE_AA, 3)
     blur = max(1.0, camera.width / 400)
     return np.maximum(cv2.GaussianBlur(cast, (0, 0), blur * 0.5), cv2.GaussianBlur(touch, (0, 0), blur))
 
@@ -118,10 +105,10 @@ def _halos(scene: Scene, outlines: list[Outline], indices: np.ndarray) -> list[t
     camera, halos = scene.camera, []
     for number, outline in enumerate(outlines) if scene.light.lamps_on else ():
         item = outline.item
-        if item.category in ("car", "bus", "truck") and np.sin(item.heading) > 0.5:
+        if item.category in ("car", "bus", "truck") and np.sin(item.heading) > 0.5:  # head lamps that look away
             continue
-        for point, radius, colour in item.glows:
-            spot = item.world(point)
+        for point, radius, colour in item.halos:
+            spot = item.world(np.array(point))
             x, y = camera.project(spot)
             row, column = int(y), int(x)
             if 0 <= row < camera.height and 0 <= column < camera.width and indices[row, column] == number:

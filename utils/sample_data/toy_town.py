@@ -29,7 +29,7 @@ from utils.sample_data.render import SPLITS, draw_picture
 
 LAYOUTS = {"coco": write_coco, "cityscapes": write_cityscapes}
 MARKER, LOCK = "toy_town.json", ".toy_town.lock"
-VERSION = 3  # raised when the same seed gives other pictures, so that old folders are drawn again
+VERSION = 4  # raised when the same seed gives other pictures, so that old folders are drawn again
 SIDES = (64, 4096)  # pixels
 WIDEST, NARROWEST = 4.0, 0.5  # width / height
 SUFFIXES = (".jpg", ".png", ".json")
@@ -107,9 +107,7 @@ def make_toy_town(root: Path, options: Options, workers: int = 2) -> bool:
         with filelock.FileLock(root / LOCK, timeout=0):
             _draw_all(root, options, min(workers, os.cpu_count() or 1))
     except filelock.Timeout:
-        raise BadStateError(
-            f"'{root}' is being written by another process; wait for it or give another folder"
-        ) from None
+        raise BadStateError(f"'{root}' is being written by another process; wait or give another folder") from None
     except OSError as error:
         raise BadStateError(
             f"cannot write the data set to '{root}': {error.strerror or error}; free some space or give another folder"
@@ -169,11 +167,10 @@ def _draw_one(job: tuple[str, Options, str, int]) -> dict | None:
     picture = draw_picture(options.seed, split, index, options.height, options.width)
     if "cityscapes" in options.layouts:
         write_cityscapes.write_picture(Path(root), split, index, picture.image, picture.outlines, picture.indices)
-    return (
-        write_coco.write_picture(Path(root), split, index, picture.image, targets(picture.outlines, picture.indices))
-        if "coco" in options.layouts
-        else None
-    )
+    if "coco" not in options.layouts:
+        return None
+    found = targets(picture.outlines, picture.indices)
+    return write_coco.write_picture(Path(root), split, index, picture.image, found)
 
 
 def _shown(results: Iterable, total: int) -> Iterator:
@@ -190,6 +187,7 @@ def _shown(results: Iterable, total: int) -> Iterator:
 def main() -> int:
     """Reads the command line and draws."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
     parser.add_argument("out", type=Path, metavar="OUT", help="folder for the data set")
     for name, text in (
         ("train", "number of training pictures"),
@@ -198,11 +196,9 @@ def main() -> int:
         ("width", "columns of a picture"),
         ("seed", "another seed draws another town"),
     ):
-        parser.add_argument(
-            f"--{name}", type=int, default=getattr(Options, name), help=f"{text} (default: %(default)s)"
-        )
-    parser.add_argument("--layouts", default="coco,cityscapes", help="which layouts to write (default: %(default)s)")
-    parser.add_argument("--workers", type=int, default=2, help="processes (default: %(default)s)")
+        parser.add_argument(f"--{name}", type=int, default=getattr(Options, name), help=text)
+    parser.add_argument("--layouts", default="coco,cityscapes", help="which layouts to write")
+    parser.add_argument("--workers", type=int, default=2, help="processes")
     arguments = parser.parse_args()
     names = [name.strip() for name in arguments.layouts.split(",") if name.strip()]
     layouts = tuple(sorted(set(names), key=lambda name: [*LAYOUTS, name].index(name)))

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from utils.sample_data.canvas import Outline
+from utils.sample_data.drawing.canvas import Outline
 from utils.sample_data.files import write_image, write_json
 from utils.sample_data.labels import instance_ids, label_ids
 
@@ -22,15 +22,9 @@ def folder_names() -> list[str]:
 def write_picture(
     root: Path, split: str, index: int, image: np.ndarray, outlines: list[Outline], indices: np.ndarray
 ) -> None:
-    """Writes the picture, its polygons, labelIds and instanceIds.
+    """Writes picture `index` of a split, uint8[H, W, 3] (RGB), with its polygons, labelIds and instanceIds.
 
-    Args:
-        root: of the data set.
-        split: "train" or "val".
-        index: of the picture in its split, from 0.
-        image: uint8[H, W, 3], RGB.
-        outlines: back to front.
-        indices: int32[H, W], the outline seen at each pixel.
+    `outlines` are back to front; `indices`, int32[H, W], says which is seen at each pixel.
     """
     city = CITIES[split]
     stem = f"{city}_{index:06d}_{FRAME}"

@@ -20,17 +20,10 @@ def folder_names() -> list[str]:
 
 
 def write_picture(root: Path, split: str, index: int, image: np.ndarray, targets: list[Target]) -> dict:
-    """Writes one JPEG and returns its records.
-
-    Args:
-        root: of the data set.
-        split: "train" or "val".
-        index: of the picture in its split, from 0.
-        image: uint8[H, W, 3], RGB.
-        targets: what is to be detected.
+    """Writes picture `index` of a split, uint8[H, W, 3] (RGB), as one JPEG.
 
     Returns:
-        {"image": ..., "annotations": [...]} as in the annotation file.
+        Its records {"image": ..., "annotations": [...]} as in the annotation file.
     """
     height, width = image.shape[:2]
     image_id = FIRST_IDS[split] + index

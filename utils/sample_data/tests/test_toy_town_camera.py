@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from utils.sample_data.camera import Camera
-from utils.sample_data.parts import Item, ring, smooth
+from utils.sample_data.drawing.camera import Camera
+from utils.sample_data.drawing.parts import Item
+from utils.sample_data.geometry import ring, rounded_off
 
 CAMERA = Camera(height=100, width=200, focal=50.0, horizon=40.0, eye=2.0)
 
@@ -39,13 +40,13 @@ def test_an_item_that_heads_away_has_its_left_to_the_left():
 
 
 def test_smoothing_an_open_line_keeps_its_ends():
-    line = smooth([(0, 0), (1, 2), (3, 0)], 2, closed=False)
+    line = rounded_off([(0, 0), (1, 2), (3, 0)], 2, closed=False)
     assert line[0].tolist() == [0, 0] and line[-1].tolist() == [3, 0]
 
 
 def test_a_ring_has_the_area_of_an_annulus():
     """pi * (1 - 0.8^2) = 1.131, less what a 28-gon lacks of a circle (0.8 %)."""
-    points = ring(0.0, 0.0, 1.0, 0.8)
+    points = ring((0.0, 0.0, 1.0, 0.8))[0]
     x, y = points[:, 0], points[:, 1]
     area = abs(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1))) / 2
     np.testing.assert_allclose(area, np.pi * 0.36, rtol=0.01)

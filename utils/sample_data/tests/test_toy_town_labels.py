@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from utils.sample_data.canvas import Outline
+from utils.sample_data.drawing.canvas import Outline
+from utils.sample_data.drawing.parts import Item
 from utils.sample_data.labels import instance_ids, label_ids, paint_indices, targets, visible_boxes
-from utils.sample_data.parts import Item
 
 
 def rectangle(label, left, top, right, bottom, category=None, crowd=False):

@@ -3,14 +3,19 @@
 import numpy as np
 import pytest
 
-from utils.sample_data.camera import Camera
-from utils.sample_data.canvas import Canvas
+from utils.sample_data.drawing.camera import Camera
+from utils.sample_data.drawing.canvas import Canvas
+from utils.sample_data.drawing.light import Light
+from utils.sample_data.drawing.parts import Face, Item, Part
 from utils.sample_data.labels import CITYSCAPES_IDS, COCO_CATEGORIES, label_ids, targets
-from utils.sample_data.light import Light
-from utils.sample_data.parts import Face, Item, box, flat
 from utils.sample_data.render import draw_picture
 
 NOON = Light("day", "dry", np.ones(3), np.array([0.0, 1.0, 0.0]), 1.0, (0, 0, 0), (0, 0, 0), (0, 0, 0), 0.0, 1e9)
+
+
+def rectangle(half, high, colour):
+    """An upright part around the origin, in metres."""
+    return Part(np.array([[-half, 0, 0], [half, 0, 0], [half, high, 0], [-half, high, 0]], float), colour)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +60,7 @@ def test_the_outline_of_a_rectangle_is_where_the_camera_projects_it():
     """2 m wide and 3 m high, 10 m away, 50 pixels per metre at 1 m: 10 by 15 pixels, standing on row 40 + 10."""
     camera = Camera(100, 200, focal=50.0, horizon=40.0, eye=2.0)
     canvas = Canvas(camera, NOON)
-    item = Item("car", (Face((flat(box(-1, 0, 1, 3), (200, 0, 0)),)),), z=10.0)
+    item = Item("car", (Face((rectangle(1, 3, (200, 0, 0)),)),), z=10.0)
     outline = canvas.draw(item)
     assert outline.polygon.min(axis=0).tolist() == [95, 35] and outline.polygon.max(axis=0).tolist() == [104, 49]
     assert outline.area == 150
@@ -65,12 +70,12 @@ def test_the_outline_of_a_rectangle_is_where_the_camera_projects_it():
 
 def test_what_is_outside_of_the_picture_has_no_outline():
     canvas = Canvas(Camera(100, 200, focal=50.0, horizon=40.0, eye=2.0), NOON)
-    assert canvas.draw(Item("car", (Face((flat(box(-1, 0, 1, 3), (200, 0, 0)),)),), x=100.0, z=10.0)) is None
+    assert canvas.draw(Item("car", (Face((rectangle(1, 3, (200, 0, 0)),)),), x=100.0, z=10.0)) is None
 
 
 def test_a_face_that_looks_away_is_not_drawn():
     canvas = Canvas(Camera(100, 200, focal=50.0, horizon=40.0, eye=2.0), NOON)
-    near = Face((flat(box(-1, 0, 1, 3), (0, 0, 200)),), np.array([0.0, 0.0, -1.0]))
-    away = Face((flat(box(-3, 0, 3, 3), (200, 0, 0)),), np.array([0.0, 0.0, 1.0]))
+    near = Face((rectangle(1, 3, (0, 0, 200)),), np.array([0.0, 0.0, -1.0]))
+    away = Face((rectangle(3, 3, (200, 0, 0)),), np.array([0.0, 0.0, 1.0]))
     canvas.draw(Item("car", (away, near), z=10.0))
     assert canvas.pixels[..., 0].max() == 0 and canvas.pixels[..., 2].max() > 100

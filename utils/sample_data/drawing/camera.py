@@ -37,14 +37,7 @@ class Camera:
         return np.array([0.0, self.eye, 0.0])
 
     def view(self, points: np.ndarray) -> np.ndarray:
-        """Turns world points into camera axes, still in metres.
-
-        Args:
-            points: float[..., 3], world metres.
-
-        Returns:
-            float[..., 3], same origin and up axis, z along the line of sight.
-        """
+        """World metres float[..., 3] in camera axes: same origin and up axis, z along the line of sight."""
         cosine, sine = np.cos(self.yaw), np.sin(self.yaw)
         return points @ np.array([[cosine, 0.0, sine], [0.0, 1.0, 0.0], [-sine, 0.0, cosine]])
 
@@ -61,10 +54,7 @@ class Camera:
         return float(x * np.sin(self.yaw) + z * np.cos(self.yaw))
 
     def clip(self, polygon: np.ndarray) -> np.ndarray:
-        """Cuts off what lies nearer than NEAR or far outside of the picture to the left and right (Sutherland-Hodgman).
-
-        Args:
-            polygon: float[N, 3], world metres.
+        """Cuts off what of float[N, 3] world metres is nearer than NEAR or far left or right (Sutherland-Hodgman).
 
         Returns:
             float[M, 3], world metres; M is 0 when nothing is left.

@@ -10,18 +10,7 @@ SIZE = 512  # pixels
 
 
 def clouds(rng: np.random.Generator, height: int, width: int, coarsest: int, octaves: int) -> np.ndarray:
-    """Smooth noise.
-
-    Args:
-        rng: where the draws come from.
-        height: rows.
-        width: columns.
-        coarsest: grid cells across the height in the first octave; each further one has twice as many, half as strong.
-        octaves: number of octaves.
-
-    Returns:
-        float32[height, width], mean about 0, standard deviation about 1.
-    """
+    """float32[height, width], smooth noise of standard deviation 1; `coarsest`: rows of the first octave's grid."""
     total = np.zeros((height, width), np.float32)
     for octave in range(octaves):
         rows = coarsest * 2**octave + 2
@@ -33,23 +22,20 @@ def clouds(rng: np.random.Generator, height: int, width: int, coarsest: int, oct
 
 @functools.cache
 def texture(name: str) -> np.ndarray:
-    """uint8[SIZE, SIZE, 3]: "asphalt", "paving" (slabs), "grass", "brick" or "plaster"; the same in every process."""
+    """uint8[SIZE, SIZE]: "asphalt", "paving" (slabs), "grass", "brick" or "plaster"; the same in every process."""
     rng = np.random.default_rng(["asphalt", "paving", "grass", "brick", "plaster"].index(name))
     fine = rng.normal(0.0, 1.0, (SIZE, SIZE)).astype(np.float32)
     coarse = _seamless(rng, 24)
     grain = {"asphalt": 9.0, "paving": 5.0, "grass": 16.0, "brick": 4.0, "plaster": 3.5}[name]
-    grey = (
-        NEUTRAL
-        + grain * cv2.GaussianBlur(fine, (0, 0), 0.8) * 2
-        + (3.0 if name in ("brick", "plaster") else 7.0) * coarse
-    )
+    blots = 3.0 if name in ("brick", "plaster") else 7.0
+    grey = NEUTRAL + grain * cv2.GaussianBlur(fine, (0, 0), 0.8) * 2 + blots * coarse
     if name == "paving":
         grey += _joints(4, 4, 3) * -34
     if name == "brick":
         grey += _joints(16, 6, 2) * -20 + np.repeat(np.repeat(rng.normal(0, 6, (16, 8)), SIZE // 16, 0), SIZE // 8, 1)
     if name == "grass":
         grey += 12 * _seamless(rng, 5)
-    return cv2.cvtColor(np.clip(grey, 0, 255).astype(np.uint8), cv2.COLOR_GRAY2RGB)
+    return np.clip(grey, 0, 255).astype(np.uint8)
 
 
 def _seamless(rng: np.random.Generator, size: float) -> np.ndarray:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from utils.sample_data.parts import Colour
+from utils.sample_data.drawing.parts import Colour
+from utils.sample_data.files import town
 
 
 @dataclass(frozen=True)
@@ -54,30 +55,30 @@ class Light:
         return 0.86 + 0.10 * normals[:, 1] - 0.16 * self.sun_strength + 0.36 * self.sun_strength * sunlit
 
 
-# (chance, ambient, sun strength, sky top, sky low, cloud, cloud cover, haze distance)
-TIMES = {
-    "day": (0.50, (1.04, 1.03, 1.0), 1.0, (72, 134, 205), (190, 218, 238), (250, 250, 250), 0.35, 260.0),
-    "overcast": (0.20, (0.88, 0.90, 0.94), 0.15, (150, 162, 176), (208, 213, 217), (186, 192, 199), 0.85, 180.0),
-    "dusk": (0.18, (0.88, 0.73, 0.70), 0.6, (74, 84, 138), (250, 186, 128), (236, 140, 118), 0.45, 200.0),
-    "night": (0.12, (0.40, 0.44, 0.60), 0.0, (14, 20, 44), (58, 68, 104), (44, 52, 82), 0.4, 230.0),
-}
-WEATHERS = {"dry": 0.70, "rain": 0.12, "fog": 0.08, "snow": 0.10}
+def _drawn(rng: np.random.Generator, options: dict[str, dict]) -> str:
+    return list(options)[int(rng.choice(len(options), p=[option["chance"] for option in options.values()]))]
 
 
 def draw_light(rng: np.random.Generator) -> Light:
     """Draws the time of day and the weather; rain, fog and snow come with a covered sky."""
-    time = str(rng.choice(list(TIMES), p=[row[0] for row in TIMES.values()]))
-    weather = str(rng.choice(list(WEATHERS), p=list(WEATHERS.values())))
+    time, weather = _drawn(rng, town("times")), _drawn(rng, town("weathers"))
     if weather != "dry" and time == "day":
         time = "overcast"
-    _, ambient, strength, top, low, cloud, cover, haze = TIMES[time]
-    if weather != "dry":
-        strength, cover = strength * 0.3, 0.9
-    haze = {"dry": haze, "rain": haze * 0.6, "fog": 34.0, "snow": haze * 0.5}[weather]
+    sky, air = town("times")[time], town("weathers")[weather]
+    top, low = tuple(sky["sky_top"]), tuple(sky["sky_low"])
     if weather == "fog":
         top, low = low, tuple(0.5 * channel + 0.5 * np.mean(low) for channel in low)
     sun = np.array([rng.choice([-1.0, 1.0]) * rng.uniform(0.3, 0.9), rng.uniform(0.55, 0.95), rng.uniform(-0.75, 0.15)])
     warmth = 1.0 + rng.normal(0.0, 0.02, 3) + rng.normal(0.0, 0.03)
     return Light(
-        time, weather, np.array(ambient) * warmth, sun / np.linalg.norm(sun), strength, top, low, cloud, cover, haze
+        time,
+        weather,
+        ambient=np.array(sky["ambient"]) * warmth,
+        sun=sun / np.linalg.norm(sun),
+        sun_strength=sky["sun"] * air["sun"],
+        sky_top=top,
+        sky_low=low,
+        cloud=tuple(sky["cloud"]),
+        cloud_cover=max(sky["cover"], air["cover"]),
+        haze_distance=min(sky["haze"] * air["haze"], air["farthest"]),
     )

@@ -6,19 +6,15 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from utils.sample_data.camera import Camera
-from utils.sample_data.light import Light
-from utils.sample_data.parts import Face, Item, Part
-from utils.sample_data.textures import NEUTRAL, SIZE, texture
+from utils.sample_data.drawing.camera import Camera
+from utils.sample_data.drawing.light import Light
+from utils.sample_data.drawing.parts import Face, Item, Part
+from utils.sample_data.drawing.textures import NEUTRAL, SIZE, texture
 
 OVERSAMPLING = 2  # canvas pixels per picture pixel, in each direction
 SHIFT = 3  # fractional bits that cv2 takes
 FAR = 16000  # canvas pixels; cv2 overflows beyond
-GROUND_TEXTURES = {
-    "road": ("asphalt", 5.0),
-    "sidewalk": ("paving", 4.0),
-    "terrain": ("grass", 7.0),
-}  # name, metres per tile
+GROUND_TEXTURES = {"road": ("asphalt", 5.0), "sidewalk": ("paving", 4.0), "terrain": ("grass", 7.0)}  # metres per tile
 MOSTLY = 140  # of 255: how much of a pixel an outline covers; above half, as cv2 fills its edge pixels wholly
 WALL_TILE = 4.0  # metres per tile
 
@@ -39,12 +35,7 @@ class Outline:
 
 
 class Canvas:
-    """Draws a scene back to front.
-
-    Args:
-        camera: where it is seen from.
-        light: how it is lit.
-    """
+    """Draws a scene back to front, as the camera sees it in its light."""
 
     def __init__(self, camera: Camera, light: Light) -> None:
         self.camera = camera
@@ -52,12 +43,7 @@ class Canvas:
         self.pixels = np.zeros((camera.height * OVERSAMPLING, camera.width * OVERSAMPLING, 3), np.uint8)
 
     def draw(self, item: Item, *, mirrored: bool = False) -> Outline | None:
-        """Draws an item; returns its outline, or None when nothing of it is in the picture.
-
-        Args:
-            item: what to draw.
-            mirrored: draw its reflection in the ground instead, without outline.
-        """
+        """Draws an item, or its reflection in the ground; returns the item's outline, None when none is seen."""
         faces, distances = self._visible_faces(item)
         parts = [part for face in faces for part in face.parts]
         world = item.world(np.concatenate([part.points for part in parts]))
@@ -87,7 +73,7 @@ class Canvas:
     def draw_ground(self, item: Item) -> Outline | None:
         """Draws lying parts, cut off before the camera; returns the outline of the solid ones."""
         polygons = []
-        for part in item.faces[0].parts:
+        for part in (part for face in item.faces for part in face.parts):
             world = self.camera.clip(item.world(part.points))
             if len(world) < 3:
                 continue
@@ -102,16 +88,13 @@ class Canvas:
     def finish_ground(self, materials: np.ndarray, names: list[str], shadow: np.ndarray) -> None:
         """Lays texture, shadows and haze over the ground, before anything stands on it.
 
-        Args:
-            materials: int[H, W], index into `names` at each pixel.
-            names: Cityscapes labels; those without a texture stay as they are.
-            shadow: uint8[H, W], how dark each pixel is made, 0 to 255.
+        `materials`, int[H, W], is an index into `names`, which are Cityscapes labels; those without a texture stay as
+        they are. `shadow`, uint8[H, W], is how dark each pixel is made.
         """
         first = max(0, int(np.ceil(self.camera.horizon)))
         textured = list(GROUND_TEXTURES)
-        kinds = np.array([textured.index(name) if name in textured else -1 for name in names], np.int8)[
-            materials[first:]
-        ]
+        kinds = np.array([textured.index(name) if name in textured else -1 for name in names], np.int8)
+        kinds = kinds[materials[first:]]
         relief = np.full(kinds.shape, NEUTRAL, np.uint8)
         for name, (pattern, tile) in GROUND_TEXTURES.items():
             np.copyto(relief, self._ground_texture(pattern, tile, first), where=kinds == textured.index(name))
@@ -128,39 +111,20 @@ class Canvas:
         ground[:hazy] = ground[:hazy] * (1.0 - share) + share * np.array(self.light.sky_low, np.float32)
 
     def reflect(self, items: Iterable[Item], wet: np.ndarray, strength: float) -> None:
-        """Mirrors items in wet ground.
-
-        Args:
-            items: what stands on it, from far to near.
-            wet: bool[H, W], where the ground mirrors.
-            strength: share of the mirrored colour.
-        """
+        """Mirrors items, from far to near, where the ground is wet (bool[H, W]); `strength` is the mirror's share."""
         dry = self.pixels.copy()
         for item in items:
             self.draw(item, mirrored=True)
-        image = cv2.blur(self.pixels, (5, 25))
-        mask = (
-            cv2.resize(
-                wet.astype(np.uint8), (self.pixels.shape[1], self.pixels.shape[0]), interpolation=cv2.INTER_NEAREST
-            )
-            > 0
-        )
-        self.pixels = np.where(mask[..., None], cv2.addWeighted(dry, 1.0 - strength, image, strength, 0.0), dry)
+        image = cv2.addWeighted(dry, 1.0 - strength, cv2.blur(self.pixels, (5, 25)), strength, 0.0)
+        mask = np.repeat(np.repeat(wet, OVERSAMPLING, axis=0), OVERSAMPLING, axis=1)
+        self.pixels = np.where(mask[..., None], image, dry)
 
     def picture(self) -> np.ndarray:
         """uint8[H, W, 3], RGB: the canvas at the picture's size."""
         return cv2.resize(self.pixels, (self.camera.width, self.camera.height), interpolation=cv2.INTER_AREA)
 
     def _shown(self, spots: np.ndarray, starts: np.ndarray) -> np.ndarray:
-        """Which polygons are in the picture and large enough to be seen.
-
-        Args:
-            spots: int32[N, 2], fixed-point canvas coordinates of all polygons.
-            starts: int[P], where each polygon begins.
-
-        Returns:
-            bool[P].
-        """
+        """bool[P], which polygons, given as int32[N, 2] and where each begins in it, are seen and large enough."""
         low, high = np.minimum.reduceat(spots, starts) >> SHIFT, np.maximum.reduceat(spots, starts) >> SHIFT
         return ((high - low).max(axis=1) >= 1) & (high >= 0).all(axis=1) & (low < self.pixels.shape[1::-1]).all(axis=1)
 
@@ -193,11 +157,7 @@ class Canvas:
         return np.rint(canvas * (1 << SHIFT)).astype(np.int32)
 
     def _mask(self, polygons: list[np.ndarray]) -> tuple[np.ndarray | None, int, int]:
-        """The union of polygons on the canvas.
-
-        Returns:
-            uint8[h, w], 255 inside, with its left and top in picture pixels; None when it is outside of the picture.
-        """
+        """The union of polygons: uint8[h, w], 255 inside, with its left and top; None when it is not in the picture."""
         if not polygons:
             return None, 0, 0
         spots = np.concatenate(polygons) / (OVERSAMPLING << SHIFT)
@@ -213,9 +173,7 @@ class Canvas:
 
     def _outline(self, item: Item, mask: np.ndarray, left: int, top: int) -> Outline | None:
         """Traces the largest connected piece of a canvas mask at the picture's size."""
-        small = cv2.resize(
-            mask, (mask.shape[1] // OVERSAMPLING, mask.shape[0] // OVERSAMPLING), interpolation=cv2.INTER_AREA
-        )
+        small = cv2.resize(mask, None, fx=1 / OVERSAMPLING, fy=1 / OVERSAMPLING, interpolation=cv2.INTER_AREA)
         contours, _ = cv2.findContours((small > MOSTLY).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
         if not contours:
             return None
@@ -230,10 +188,8 @@ class Canvas:
         reach = max(3, min(mask.shape) // 9) | 1
         soft = cv2.blur(mask, (reach, reach)).astype(np.float32)
         from_left = 1.0 if self.light.sun[0] < 0 else -1.0
-        slope = (
-            cv2.Sobel(soft, cv2.CV_32F, 1, 0, ksize=3) * from_left * 0.8
-            + cv2.Sobel(soft, cv2.CV_32F, 0, 1, ksize=3) * 0.7
-        )
+        slope = cv2.Sobel(soft, cv2.CV_32F, 1, 0, ksize=3) * from_left * 0.8
+        slope += cv2.Sobel(soft, cv2.CV_32F, 0, 1, ksize=3) * 0.7
         gain = np.clip(slope * (0.0016 * reach / 4), -0.26, 0.20) * (0.55 + 0.45 * self.light.sun_strength)
         gain[mask == 0] = 0.0
         y, x = top * OVERSAMPLING, left * OVERSAMPLING
@@ -257,11 +213,8 @@ class Canvas:
         high = np.minimum(np.ceil(spots.max(axis=0)).astype(int), [self.camera.width, self.camera.height])
         if (high - low < 2).any():
             return
-        transform = cv2.getPerspectiveTransform(tile.astype(np.float32), (spots - low).astype(np.float32))
         size = (int(high[0] - low[0]), int(high[1] - low[1]))
-        grey = cv2.warpPerspective(
-            texture(item.texture)[..., 0], transform, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP
-        )
+        grey = _warped(item.texture, tile, spots - low, size)
         mask = np.zeros((size[1], size[0]), np.uint8)
         cv2.fillPoly(mask, [np.rint(np.clip(spots - low, -FAR, FAR)).astype(np.int32)], 255)
         middle = item.world(part.points.mean(axis=0))
@@ -276,22 +229,16 @@ class Canvas:
     def _ground_texture(self, name: str, tile: float, first: int) -> np.ndarray:
         """uint8[H - first, W], a texture lying on the ground, `tile` metres wide, from picture row `first` down."""
         turn = self.camera.yaw
-        spots = np.array([(-6.0, 5.0), (6.0, 5.0), (9.0, 40.0), (-9.0, 40.0)])
-        world = np.column_stack(
-            [
-                spots[:, 0] * np.cos(turn) + spots[:, 1] * np.sin(turn),
-                np.zeros(4),
-                spots[:, 1] * np.cos(turn) - spots[:, 0] * np.sin(turn),
-            ]
-        )
+        x, z = np.array([(-6.0, 5.0), (6.0, 5.0), (9.0, 40.0), (-9.0, 40.0)]).T  # any four spots ahead, in metres
+        world = np.column_stack([x * np.cos(turn) + z * np.sin(turn), 0 * x, z * np.cos(turn) - x * np.sin(turn)])
         pixels = self.camera.project(world) - [0.0, first]
-        transform = cv2.getPerspectiveTransform(
-            (world[:, [0, 2]] * (SIZE / tile)).astype(np.float32), pixels.astype(np.float32)
-        )
-        size = (self.camera.width, self.camera.height - first)
-        return cv2.warpPerspective(
-            texture(name)[..., 0], transform, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP
-        )
+        return _warped(name, world[:, [0, 2]] * (SIZE / tile), pixels, (self.camera.width, self.camera.height - first))
+
+
+def _warped(name: str, tile: np.ndarray, spots: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """uint8[H, W] for size (W, H), an endless texture whose four points `tile` lie at the pixels `spots`."""
+    transform = cv2.getPerspectiveTransform(tile.astype(np.float32), spots.astype(np.float32))
+    return cv2.warpPerspective(texture(name), transform, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
 
 
 def _normals(faces: Sequence[Face]) -> np.ndarray:
@@ -307,11 +254,7 @@ def _turned(normals: np.ndarray, heading: float) -> np.ndarray:
 
 
 def cast_shadow(item: Item, light: Light) -> tuple[np.ndarray, np.ndarray]:
-    """What the solid parts of an item shade on the ground.
-
-    Returns:
-        float[N, 3] world points of all parts one after the other, and int[P], where each part begins.
-    """
+    """What an item's solid parts shade on the ground: float[N, 3] world points, and int[P], where each part begins."""
     solid = [part.points for face in item.faces for part in face.parts if part.solid]
     world = item.world(np.concatenate(solid))
     slide = np.array([light.sun[0], 1.0, light.sun[2]]) / [light.sun[1], 1.0, light.sun[1]]

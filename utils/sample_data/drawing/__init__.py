@@ -1,0 +1,1 @@
+"""From flat faces in metres to pixels: camera, light, canvas, textures, sky and weather."""
