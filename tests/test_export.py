@@ -69,10 +69,11 @@ def outputs():
             fed = [np.random.default_rng(3).normal(size=(2, 3, 64, 128)).astype(np.float32)]
         else:
             pictures = [read_image(toy.data / "val2017" / name) for name in ("001.jpg", "002.jpg")]
-            planes = [fit_image(picture, build.input_settings(config))[0] for picture in pictures]
-            fed = [np.stack(planes)]
-        if suite is FASTER_RCNN:  # one picture larger than the input, one smaller
-            fed.append(np.float32([[128, 128, 1, 1], [40, 60, 1.6, 1.6]]))
+            pictures[1] = pictures[1][:40, :60]
+            fitted = [fit_image(picture, build.input_settings(config)) for picture in pictures]
+            fed = [np.stack([planes for planes, _ in fitted])]
+        if suite is FASTER_RCNN:
+            fed.append(np.float32([(*picture.shape[:2], *fitted[i][1]) for i, picture in enumerate(pictures)]))
         with taken_device():
             loaded = suite.load_network(toy.checkpoint(), *suite.tiny.TOY, *suite.tiny.TOY_EVALUATION)
             network = build.build_inference(config, loaded).set_train(False)
