@@ -11,7 +11,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -21,6 +20,7 @@ from tests.suites import FASTER_RCNN, LIMIT, NAS_FPN, SEGFORMER, Suite, files_of
 from tests.suites import taken_device as device
 from utils.detection.tests.tiny_coco import write_coco
 from utils.model_utils.workers import Workers
+from utils.tests.waiting import wait_for
 from utils.training.checkpoints.checkpoint import load_checkpoint
 
 pytestmark = pytest.mark.end_to_end
@@ -134,14 +134,14 @@ class Job:
             env=environment,
         )
         if self.suite is NAS_FPN:
-            limit = time.monotonic() + LIMIT
-            while not (self.checkpoint(2).is_file() and '"evaluation"' in (self.run / "metrics.jsonl").read_text()):
-                assert process.poll() is None, process.communicate()
-                assert time.monotonic() < limit, "waited in vain for the second epoch"
-                time.sleep(0.1)
+            wait_for(lambda: self._has_evaluated() or process.poll() is not None, LIMIT)
+            assert process.poll() is None, process.communicate()
             process.send_signal(signal.SIGTERM)
         output, errors = process.communicate(timeout=LIMIT)
         assert process.returncode == (143 if self.suite is NAS_FPN else 0), output + errors
+
+    def _has_evaluated(self) -> bool:
+        return self.checkpoint(2).is_file() and '"evaluation"' in (self.run / "metrics.jsonl").read_text()
 
     def checkpoint(self, epoch: int, run=None, step: int = 0):
         form = self.suite.checkpoint.format(epoch=epoch, step=step or self.steps)

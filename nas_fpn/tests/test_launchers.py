@@ -5,13 +5,13 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from nas_fpn.tests.tiny_detector import TINY_NETWORK
 from utils.detection.tests.tiny_coco import write_coco
+from utils.tests.waiting import wait_for
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 LIMIT = 500  # seconds, far above what anything here takes
@@ -51,13 +51,6 @@ def launch(here, script, *arguments, **variables):
     return process.returncode, output, errors
 
 
-def wait_for(condition):
-    limit = time.monotonic() + LIMIT
-    while not condition():
-        assert time.monotonic() < limit, "waited in vain"
-        time.sleep(0.1)
-
-
 def newest(folder):
     """Epoch and step of the newest checkpoint, (0, 0) for none."""
     names = [path.name for path in (folder / "ckpt").glob("*-*.ckpt")]
@@ -71,19 +64,19 @@ def test_a_run_in_the_background_is_alone_in_its_folder_stops_on_request_and_goe
     folder, log = here / "LOG2", here / "LOG2" / "log.txt"
     code, started, errors = launch(here, *ARGUMENTS, FOREGROUND="0", STARTUP_SECONDS="0")
     assert code == 0, errors
-    wait_for(lambda: newest(folder) >= (1, 2))
+    wait_for(lambda: newest(folder) >= (1, 2), LIMIT)
 
     code, output, _ = launch(here, *ARGUMENTS, "--resume=auto")
     assert code == 2
     assert f"train.py: error: another process is training in '{folder}'" in output
 
     os.kill(int(re.search(r"running as process (\d+)", started)[1]), signal.SIGTERM)
-    wait_for(lambda: "train.py: terminated" in log.read_text())
+    wait_for(lambda: "train.py: terminated" in log.read_text(), LIMIT)
     assert "go on with --resume=auto" in log.read_text()
     stopped = newest(folder)
 
     process = start(here, *ARGUMENTS, "--resume=auto")
-    wait_for(lambda: newest(folder) > stopped)
+    wait_for(lambda: newest(folder) > stopped, LIMIT)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=LIMIT)
     assert process.returncode in (130, 143), output + errors  # MindSpore may turn Ctrl-C into SIGTERM
