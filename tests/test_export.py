@@ -11,10 +11,8 @@ import pytest
 from mindspore import nn
 
 from tests.suites import FASTER_RCNN, NAS_FPN, SEGFORMER, SUITES, for_suites, taken_device
-from utils.detection.inputs import fit_image
 from utils.exporting.check import compare_outputs, run_model
 from utils.exporting.description import read_description
-from utils.images import read_image
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 
 pytestmark = pytest.mark.end_to_end
@@ -58,29 +56,33 @@ def run_export(suite, checkpoint, folder, *arguments):
 
 
 @pytest.fixture(scope="module")
-def outputs():
-    """Returns what a toy is fed, two pictures, and what its network answers: with CPU kernels where there are any."""
-
+def _outputs():
     @functools.cache
-    def call(toy):
-        suite, build = toy.suite, toy.suite.part("build")
-        config = suite.part("config").load([*suite.tiny.TOY, *suite.tiny.TOY_EVALUATION])
-        if suite is SEGFORMER:
-            fed = [np.random.default_rng(3).normal(size=(2, 3, 64, 128)).astype(np.float32)]
-        else:
-            pictures = [read_image(toy.data / "val2017" / name) for name in ("001.jpg", "002.jpg")]
-            pictures[1] = pictures[1][:40, :60]
-            fitted = [fit_image(picture, build.input_settings(config)) for picture in pictures]
-            fed = [np.stack([planes for planes, _ in fitted])]
-        if suite is FASTER_RCNN:
-            fed.append(np.float32([(*picture.shape[:2], *fitted[i][1]) for i, picture in enumerate(pictures)]))
+    def call(suite, checkpoint, arguments):
+        build, config = suite.part("build"), suite.part("config").load([*arguments, *suite.tiny.TOY_EVALUATION])
+        shape = (64, 128) if suite is SEGFORMER else (128, 128)
+        fed = [np.random.default_rng(3).normal(size=(2, 3, *shape)).astype(np.float32)]
+        if suite is FASTER_RCNN:  # one picture larger than the input, one smaller
+            fed = list(suite.part("export").probe(64, 96, 2))
+            fed[1][1] = (40, 60, 1.6, 1.6)
         with taken_device():
-            loaded = suite.load_network(toy.checkpoint(), *suite.tiny.TOY, *suite.tiny.TOY_EVALUATION)
-            network = build.build_inference(config, loaded).set_train(False)
-            found = network(*map(ms.Tensor, fed))
+            network = suite.load_network(checkpoint, *arguments, *suite.tiny.TOY_EVALUATION)
+            found = build.build_inference(config, network).set_train(False)(*map(ms.Tensor, fed))
         return fed, [each.asnumpy() for each in (found if isinstance(found, tuple) else (found,))]
 
     return call
+
+
+@pytest.fixture()
+def outputs(suite, toy, checkpoint, _outputs):
+    """A network and its arguments, what it is fed, and what it answers: with CPU kernels where there are any.
+
+    Faster R-CNN's has random weights: of its trained toy export.py refuses the ONNX file, whose detections differ.
+    """
+    path, arguments = (
+        (checkpoint, suite.tiny.TINY_NETWORK) if suite is FASTER_RCNN else (toy.checkpoint(), suite.tiny.TOY)
+    )
+    return path, arguments, *_outputs(suite, path, arguments)
 
 
 @for_suites
@@ -136,14 +138,14 @@ def test_the_json_says_how_to_feed_the_model_and_what_comes_out(toy):
     ],
     ids=str,
 )
-def test_the_file_gives_what_the_network_gives(suite, file_format, batch, toy, outputs, tmp_path):
+def test_the_file_gives_what_the_network_gives(suite, file_format, batch, outputs, tmp_path):
     """Operators that MindSpore cannot write as ONNX are put together from others."""
     if file_format == "ONNX":
         pytest.importorskip("onnxruntime")
-    fed, expected = outputs(toy)
+    path, arguments, fed, expected = outputs
     changes = ("--min_score=0.25", "--nms_threshold=0.7") if suite is NAS_FPN else ()
     wanted = (f"--file_format={file_format}", f"--export_batch_size={batch}")
-    run_export(suite, toy.checkpoint(), tmp_path, *suite.tiny.TOY, *changes, *wanted)
+    run_export(suite, path, tmp_path, *arguments, *changes, *wanted)
     file = tmp_path / f"{file_name(suite)}.{file_format.lower()}"
     found = run_model(file, file_format, fed)
     assert compare_outputs(found, expected) < (1e-4 if file_format == "ONNX" or suite is FASTER_RCNN else 1e-5)
@@ -155,7 +157,7 @@ def test_the_file_gives_what_the_network_gives(suite, file_format, batch, toy, o
         rule = description.postprocessing
         assert (rule["min_score"], rule["nms_threshold"]) == (0.25, 0.7)
     if suite is FASTER_RCNN:
-        assert (found[1][:, 0] > 0.05).all()
+        assert (found[1][:, :5] > 0.05).all()
         assert found[0][0].max() > 60  # pixels of the first picture, which is larger than the second
         assert found[0][1].max() <= 60
 
