@@ -17,12 +17,6 @@ if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
 
-def pytest_configure() -> None:
-    """Lets signals act here and in all that the tests start, also where the tests run in a script's background."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds `--all`."""
     parser.addoption("--all", action="store_true", help="run what takes longest too (the marker long_run)")
@@ -62,3 +56,9 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("../shared/data is not here")
     return SHARED_DATA
+
+
+def pytest_configure() -> None:
+    """Lets signals act here and in all that the tests start, also where the tests run in a script's background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -52,7 +52,7 @@ def data(suite, _data):
 @pytest.mark.parametrize(
     ("suite", "arguments", "words"),
     [
-        *((suite, ["--batch_size=50"], "batch") for suite in SUITES),
+        *((suite, ["--batch_size=50"], "batch") for suite in (NAS_FPN, SEGFORMER)),
         *((suite, ["--device_target=Ascend"], "Ascend") for suite in SUITES),
         *((suite, ["--resume=absent.ckpt"], "absent.ckpt") for suite in SUITES),
         *((suite, ["--num_classes=5"], "num_classes is 5 and ") for suite in DETECTORS),

@@ -59,10 +59,7 @@ def test_the_cpu_image_has_what_the_cpp_checks_need():
 
 @pytest.mark.parametrize(
     ("version", "sentence"),
-    [
-        ("(3, 11, 9)", ""),
-        ("(3, 7, 5)", "FROM_IMAGE_NAME has Python 3.7, wanted an image with Python 3.11\n"),
-    ],
+    [("(3, 11, 9)", ""), ("(3, 7, 5)", "FROM_IMAGE_NAME has Python 3.7, wanted an image with Python 3.11\n")],
 )
 def test_a_base_image_of_another_python_is_refused(version, sentence):
     command = next(text for text in texts(FASTER_RCNN, "RUN") if "version_info" in text)

@@ -2,24 +2,18 @@
 
 import os
 import stat
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from utils.tests.processes import finish
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def _run(script, python):
-    return subprocess.run(
-        ["bash", str(ROOT / script)],
-        env={**os.environ, "PYTHON": str(python)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    return finish("bash", ROOT / script, env={**os.environ, "PYTHON": str(python)})
 
 
 @pytest.mark.parametrize("script", ["quickstart.sh", "run_tests.sh"])
@@ -41,13 +35,6 @@ def test_another_version_is_a_sentence(script, tmp_path):
 
 
 def test_an_unknown_suite_is_a_sentence():
-    finished = subprocess.run(
-        [sys.executable, "-m", "utils.tools.quickstart", "nas-fpn"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    finished = finish(sys.executable, "-m", "utils.tools.quickstart", "nas-fpn", cwd=ROOT)
     assert finished.returncode == 2
     assert "no suite 'nas-fpn' here, wanted any of: nas_fpn" in finished.stderr

@@ -169,7 +169,7 @@ def test_cityscapes_classes_have_their_own_ids(suite, tmp_path):
     path = suite.tiny.write_checkpoint(tmp_path / "tiny.ckpt", *arguments)
     run_export(suite, path, tmp_path / "out", *arguments)
     description = read_description(tmp_path / "out" / f"{name}.mindir")
-    assert description.class_names == SEGFORMER.part("labels").CITYSCAPES_CLASS_NAMES
+    assert description.class_names == SEGFORMER.part("labels.classes").CITYSCAPES_CLASS_NAMES
     assert description.category_ids[:3] == (7, 8, 11)  # road, sidewalk, building
 
 

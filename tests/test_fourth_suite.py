@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import import_rules as rules
 
-from utils.tests.waiting import LIMIT_SECONDS
+from utils.tests.processes import finish
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = Path(__file__).with_name("fourth_suite")
@@ -29,14 +28,7 @@ def suite(tmp_path):
 
 
 def train(suite, *arguments):
-    return subprocess.run(
-        [sys.executable, str(suite / "train.py"), "--device_target=CPU", *arguments],
-        cwd=suite.parent,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_SECONDS,
-        check=False,
-    )
+    return finish(sys.executable, suite / "train.py", "--device_target=CPU", *arguments, cwd=suite.parent)
 
 
 @pytest.mark.end_to_end

@@ -51,7 +51,7 @@ def segment_in_python(model, images, folder):
     for file in SEGFORMER.part("dataset").find_images(images, "val"):
         image = read_image(file)
         size = scaled_size(image.shape[:2], (rule.height, rule.width))
-        resized = SEGFORMER.part("planes").resize(image, size)
+        resized = SEGFORMER.part("results.planes").resize(image, size)
         planes = to_input(resized, (rule.height, rule.width), rule.mean, rule.std)
         scale = size[0] / image.shape[0]
         results.append((file.name, image.shape[:2], (scale, scale), [network(ms.Tensor(planes[None])).asnumpy()[0]]))

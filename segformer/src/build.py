@@ -21,13 +21,13 @@ from utils.training.step.train_step import TrainStep
 from .base_dataset import AugmentSettings
 from .config import SegformerConfig
 from .dataset import CityscapesSource, open_pairs
-from .evaluation import Evaluator
-from .inference import Predictor
-from .label_files import ImagePair
-from .labels import CITYSCAPES_CLASS_NAMES, CITYSCAPES_IDS, class_names, palette
+from .labels.classes import CITYSCAPES_CLASS_NAMES, CITYSCAPES_IDS, class_names, palette
+from .labels.files import ImagePair
 from .loss import SegmentationLoss
 from .mix_transformer import MixTransformer, drop_path_rates
-from .result_files import Outputs
+from .results.evaluation import Evaluator
+from .results.files import Outputs
+from .results.inference import Predictor
 from .segformer import Segformer, SegformerInference, SegformerTraining
 from .segformer_head import SegformerHead
 from .variants import MIT_VARIANTS, MitVariant

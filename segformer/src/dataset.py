@@ -22,7 +22,7 @@ from utils.randomness import generator
 from utils.sharding import BatchSource
 
 from .base_dataset import AugmentSettings, prepare
-from .label_files import CONVERTER, PNG_END, ImagePair, check_labels, check_values, is_png, read_label, size_error
+from .labels.files import CONVERTER, PNG_END, ImagePair, check_labels, check_values, is_png, read_label, size_error
 
 IMAGE_ENDINGS = tuple(f"_leftimg8bit{suffix}" for suffix in (".png", ".jpg", ".jpeg"))  # in any case
 _IMAGE_MARK = "_leftImg8bit"

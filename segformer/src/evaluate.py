@@ -14,10 +14,17 @@ from utils.training.record.logging_setup import set_up_logging
 
 from . import build
 from .config import SegformerConfig
-from .drawing import confusion_picture
-from .evaluation import Evaluator, format_total
-from .labels import CITYSCAPES_CLASS_NAMES
-from .report import SegmentationEvaluation, format_accuracy, format_manner, format_result, result_of, write_result
+from .labels.classes import CITYSCAPES_CLASS_NAMES
+from .results.drawing import confusion_picture
+from .results.evaluation import Evaluator, format_total
+from .results.report import (
+    SegmentationEvaluation,
+    format_accuracy,
+    format_manner,
+    format_result,
+    result_of,
+    write_result,
+)
 
 logger = logging.getLogger(__name__)
 

@@ -19,8 +19,8 @@ from utils.training.record.logging_setup import set_up_logging
 from . import build
 from .config import SegformerConfig
 from .dataset import find_images, map_ahead, read_image
-from .inference import Predictor
-from .result_files import Outputs, refuse_overwriting, result_bases, write_results
+from .results.files import Outputs, refuse_overwriting, result_bases, write_results
+from .results.inference import Predictor
 
 logger = logging.getLogger(__name__)
 

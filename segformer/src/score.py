@@ -19,10 +19,17 @@ from utils.progress import track
 from utils.training.record.logging_setup import set_up_logging
 
 from .dataset import LABEL_ENDING, label_name
-from .label_files import check_values, read_label
-from .metrics import ConfusionMatrix
-from .planes import cut_planes, highest_plane, resize
-from .report import SegmentationEvaluation, format_accuracy, format_manner, format_result, result_of, write_result
+from .labels.files import check_values, read_label
+from .results.metrics import ConfusionMatrix
+from .results.planes import cut_planes, highest_plane, resize
+from .results.report import (
+    SegmentationEvaluation,
+    format_accuracy,
+    format_manner,
+    format_result,
+    result_of,
+    write_result,
+)
 
 SUITE = "segformer"
 

@@ -16,8 +16,8 @@ from utils.training.run import Run, open_run
 
 from . import build
 from .config import SegformerConfig
-from .evaluation import Evaluator, metrics_of
-from .report import format_result
+from .results.evaluation import Evaluator, metrics_of
+from .results.report import format_result
 from .segformer import Segformer
 
 logger = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from segformer.src.dataset import LABEL_ENDING
-from segformer.src.label_conversion import (
+from segformer.src.labels.conversion import (
     ConversionReport,
     convert_labels,
     find_annotations,

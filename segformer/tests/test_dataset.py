@@ -20,8 +20,8 @@ from segformer.src.dataset import (
     read_image,
     read_pair,
 )
-from segformer.src.label_files import check_labels
-from segformer.src.labels import CITYSCAPES_CLASS_NAMES, class_names, id_table, palette, train_id_table
+from segformer.src.labels.classes import CITYSCAPES_CLASS_NAMES, class_names, id_table, palette, train_id_table
+from segformer.src.labels.files import check_labels
 from segformer.tests.tiny_city import draw_pair, image_path, label_path, write_city, write_png
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.workers import Workers

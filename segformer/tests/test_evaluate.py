@@ -17,10 +17,10 @@ from segformer.src import build
 from segformer.src.config import load
 from segformer.src.dataset import find_pairs
 from segformer.src.evaluate import evaluate, refuse_other_classes
-from segformer.src.evaluation import Evaluator, format_progress, format_size, format_total, metrics_of
-from segformer.src.labels import CITYSCAPES_CLASS_NAMES, id_table, palette
-from segformer.src.metrics import ConfusionMatrix
-from segformer.src.report import (
+from segformer.src.labels.classes import CITYSCAPES_CLASS_NAMES, id_table, palette
+from segformer.src.results.evaluation import Evaluator, format_progress, format_size, format_total, metrics_of
+from segformer.src.results.metrics import ConfusionMatrix
+from segformer.src.results.report import (
     SegmentationEvaluation,
     format_absent,
     format_accuracy,

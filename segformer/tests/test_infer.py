@@ -13,8 +13,8 @@ from PIL import Image
 from segformer.src import build
 from segformer.src.config import load
 from segformer.src.infer import find_inputs, format_progress, format_start, format_total, infer, run
-from segformer.src.labels import palette
-from segformer.src.result_files import Outputs, refuse_overwriting, result_bases
+from segformer.src.labels.classes import palette
+from segformer.src.results.files import Outputs, refuse_overwriting, result_bases
 from segformer.tests.tiny_checkpoint import TINY_NETWORK as TINY
 from segformer.tests.tiny_checkpoint import write_checkpoint
 from segformer.tests.tiny_city import write_city, write_png

@@ -4,8 +4,8 @@ import mindspore as ms
 import numpy as np
 import pytest
 
-from segformer.src.inference import Predictor, turned_like, window_corners
-from segformer.src.planes import highest_plane, resize
+from segformer.src.results.inference import Predictor, turned_like, window_corners
+from segformer.src.results.planes import highest_plane, resize
 
 PLAIN = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
 

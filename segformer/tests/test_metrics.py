@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from cityscapesscripts.evaluation import evalPixelLevelSemanticLabeling
 
-from segformer.src.labels import CITYSCAPES_CLASS_NAMES, id_table, train_id_table
-from segformer.src.metrics import ConfusionMatrix
+from segformer.src.labels.classes import CITYSCAPES_CLASS_NAMES, id_table, train_id_table
+from segformer.src.results.metrics import ConfusionMatrix
 
 
 def _matrix(prediction, label, num_classes=3):

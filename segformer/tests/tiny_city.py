@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from segformer.src.labels import CITYSCAPES_CLASS_NAMES, id_table, palette
+from segformer.src.labels.classes import CITYSCAPES_CLASS_NAMES, id_table, palette
 
 SPLITS = {"train": 5, "val": 2}
 

@@ -29,7 +29,7 @@ def main() -> None:
     )
     parser.add_argument("--nproc", type=int, default=8, help="processes, at most one per core (default: 8)")
     arguments = parser.parse_args()
-    from src.label_conversion import convert_labels, format_report  # once the arguments are known to be good
+    from src.labels.conversion import convert_labels, format_report  # once the arguments are known to be good
     from utils.training.record.logging_setup import set_up_logging
 
     set_up_logging()

@@ -84,10 +84,7 @@ class CommandArguments:
 
 
 def usage(
-    program: str,
-    positionals: Sequence[Positional],
-    takes_device: bool = True,
-    leading: Sequence[str] = (),
+    program: str, positionals: Sequence[Positional], takes_device: bool = True, leading: Sequence[str] = ()
 ) -> str:
     """Returns e.g. `usage: run_eval.sh DEVICE_ID DATASET [ANN_FILE] [--key=value]...`."""
     names = [f"[{item.name}]" if item.is_optional else item.name for item in positionals]

@@ -40,11 +40,7 @@ def test_without_it_full_steps_are_left_and_no_image_comes_twice(num_images, bat
 
 @given(st.integers(0, 60), counts, counts, counts, st.booleans())
 def test_workers_together_see_the_micro_batches_of_one_with_their_batch(
-    num_images,
-    batch_size,
-    num_workers,
-    accumulate,
-    drop_remainder,
+    num_images, batch_size, num_workers, accumulate, drop_remainder
 ):
     options = {"accumulate_steps": accumulate, "drop_remainder": drop_remainder}
     one = ShardedEpochs(num_images, batch_size * num_workers, seed=3, **options)

@@ -34,12 +34,7 @@ class StopRequests:
             self._stack.enter_context(taken_signals(_SIGNALS, self._take))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: types.TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._stack.close()
 
     @property

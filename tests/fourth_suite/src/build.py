@@ -26,7 +26,7 @@ def build_training_source(config: HalvesConfig, workers: Workers) -> HalvesSourc
 
 def build_train_step(config: HalvesConfig, network: HalvesNetwork, workers: Workers) -> TrainStep:
     """Puts loss, optimizer and update around the network."""
-    return build_step(config, HalvesLoss(network), COLUMNS, workers)
+    return build_step(config, HalvesLoss(network, workers.count), COLUMNS, workers)
 
 
 def build_schedule(config: HalvesConfig, source: HalvesSource) -> np.ndarray:

@@ -20,14 +20,14 @@ class HalvesNetwork(nn.Cell):
 
 
 class HalvesLoss(nn.Cell):
-    """Cross-entropy; its arguments have the names of the columns of a batch."""
+    """This worker's part of the cross-entropy; its arguments have the names of the columns of a batch."""
 
     loss_names = ("loss",)
 
-    def __init__(self, network: HalvesNetwork) -> None:
+    def __init__(self, network: HalvesNetwork, num_workers: int) -> None:
         super().__init__(auto_prefix=False)
-        self.network = network
+        self.network, self.num_workers = network, num_workers
 
     def construct(self, images: ms.Tensor, labels: ms.Tensor) -> tuple[ms.Tensor]:
-        """float32[N, 1, SIDE, SIDE] and int32[N] -> the mean of the batch."""
-        return (ops.cross_entropy(self.network(images), labels),)
+        """float32[N, 1, SIDE, SIDE] and int32[N] -> the mean of the batch, divided by the number of workers."""
+        return (ops.cross_entropy(self.network(images), labels) / self.num_workers,)

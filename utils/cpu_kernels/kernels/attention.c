@@ -14,7 +14,8 @@ typedef struct {
   const float *result, *upstream;        // [N, L, heads, width]; backward only
   float *output, *query_gradient;        // [N, L, heads, width]
   float *log_sums;                       // [N, heads, L]: ln of the sum of the exponentials of a query's scores
-  float *partial;                        // [N, heads, chunks, 2, padded S, padded width]: of the gradients of key, value
+  // Parts of the gradients of key and value, [N, heads, chunks, 2, padded S, padded width].
+  float *partial;
   float *key_gradient, *value_gradient;  // [N, S, heads, width]
   float scale;
   int64_t batch, num_queries, num_keys, heads, width;

@@ -1,12 +1,12 @@
 // Convolution with odd square kernels, padded by half their size, of stride 1 or 2: values, and the gradients of image
 // and weight. At the end each output can be scaled and shifted, as a batch norm of fixed statistics does.
 //
-// A convolution is a matrix product of the weight [outputs, depth] and the unrolled image [depth, positions], where depth
-// runs over input channels and kernel places. The unrolled image is never stored (MindSpore's operator stores it and
-// keeps the memory): panels of it are packed from a copy of the image with zeros around it, in which the value under a
-// kernel place is a fixed distance from the one under the first place. So positions run over the rows of that copy, and
-// the one or two at the end of each row that belong to no output are computed and dropped. With stride 2 the copy holds
-// the even and the odd rows and columns apart, which makes distances fixed again.
+// A convolution is a matrix product of the weight [outputs, depth] and the unrolled image [depth, positions], where
+// depth runs over input channels and kernel places. The unrolled image is never stored (MindSpore's operator stores it
+// and keeps the memory): panels of it are packed from a copy of the image with zeros around it, in which the value
+// under a kernel place is a fixed distance from the one under the first place. So positions run over the rows of that
+// copy, and the one or two at the end of each row that belong to no output are computed and dropped. With stride 2 the
+// copy holds the even and the odd rows and columns apart, which makes distances fixed again.
 //
 // Kernels of 3x3 and stride 1 go another way where that is faster: winograd.h.
 //

@@ -7,7 +7,7 @@
 #include "signature.h"
 #include "tile.h"
 
-#define MOST_ROWS 256     // of one task of the products with the weight: DEPTH_BLOCK of them are 256 KB of the second cache
+#define MOST_ROWS 256     // of one task of the products with the weight: 256 KB of the second cache by DEPTH_BLOCK
 #define LEAST_ROWS 24     // of the same, three tiles or more: so often each panel of the weight is used once it is near
 #define MOST_BLOCK 128    // outputs and channels of one task of the weight's gradient, which packs 256 KB for them
 #define ENOUGH_TASKS 16   // for the threads there may be; not as many as there are: sums must not depend on that

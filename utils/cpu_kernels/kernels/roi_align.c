@@ -197,7 +197,8 @@ KERNEL(roi_align_forward) {
 }
 
 KERNEL(roi_align_backward) {
-  REQUIRE("rois[N, R, 4], level int32[N, R], settings[?], dy[?, C, b, b], features[N, C, ?, ?]+ -> gradients[N, C, ?, ?]+",
+  REQUIRE("rois[N, R, 4], level int32[N, R], settings[?], dy[?, C, b, b], features[N, C, ?, ?]+ -> "
+          "gradients[N, C, ?, ?]+",
           is_pyramid(shapes, shapes[3], (num_params - 4) / 2, shapes + 4, shapes + 4 + (num_params - 4) / 2));
   int64_t levels = (num_params - 4) / 2;
   roi_context c = make_context(params, shapes, shapes[3], levels, shapes + 4);

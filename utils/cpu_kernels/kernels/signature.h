@@ -4,7 +4,8 @@
 
 #include <stdint.h>
 
-// What a kernel returns instead of 0; MindSpore raises RuntimeError with the number. WRONG_ARGUMENTS has touched nothing.
+// What a kernel returns instead of 0; MindSpore raises RuntimeError with the number. A kernel that returns
+// WRONG_ARGUMENTS has touched nothing.
 enum { NO_MEMORY = 1, WRONG_ARGUMENTS = 2 };
 
 // Head of the functions that MindSpore calls: inputs, then outputs, in `params`, with their ranks, shapes and dtypes.
@@ -16,9 +17,9 @@ enum { NO_MEMORY = 1, WRONG_ARGUMENTS = 2 };
 // Leaves the kernel unless its arguments are those of the signature and the conditions after it hold as well.
 //
 // A signature reads "x[..., C], labels int32[N, H, 4] -> y[..., C]": name, dtype (float32 where none is said) and axes
-// of each argument. A letter is one size throughout the signature, above 0 except for N, the images of a batch; "..." is
-// any axes, the same throughout, "?" any size and a digit that size. Arguments with "+" after them come once or several
-// times, all equally often.
+// of each argument. A letter is one size throughout the signature, above 0 except for N, the images of a batch; "..."
+// is any axes, the same throughout, "?" any size and a digit that size. Arguments with "+" after them come once or
+// several times, all equally often.
 #define REQUIRE(signature, ...)                                                                                   \
   do {                                                                                                            \
     (void)stream, (void)extra;                                                                                    \

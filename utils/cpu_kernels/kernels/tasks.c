@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define CACHE_LINE 64     // bytes; also those of the widest vector
-#define MOST_THREADS 64   // most kernels have 16 to 32 tasks for an image, which would leave more without work
+#define MOST_THREADS 64   // many kernels have no more than 16 or 32 tasks for an image
 
 static struct {
   pthread_mutex_t caller;   // held by the thread whose tasks the pool works on

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from hccl_examples import MODELARTS, SUPER_PODS, TWO_SERVERS, example
 
+from utils.tests.processes import finish
+
 pytestmark = pytest.mark.end_to_end
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -26,15 +28,7 @@ def here(tmp_path):
 
 
 def run(here, script, *arguments, path=SYSTEM):
-    return subprocess.run(
-        [sys.executable, str(ROOM / script), *map(str, arguments)],
-        cwd=here,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PATH": str(path)},
-        timeout=120,
-        check=False,
-    )
+    return finish(sys.executable, ROOM / script, *arguments, cwd=here, env={**os.environ, "PATH": str(path)})
 
 
 def sentence_of(done):
@@ -114,15 +108,8 @@ def test_sixteen_cards_from_a_file_with_an_ipv6_server(here):
 def test_it_runs_as_a_module(here, hccn_tool):
     hccn_tool.knows({0: "192.98.92.1"})
     environment = {**os.environ, "PATH": f"{hccn_tool.folder}:{SYSTEM}", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-m", "utils.hccl_tools.hccl_tools", "--device_num=[0,1)", "--server_ip=10.0.0.1"],
-        cwd=here,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    command = (sys.executable, "-m", "utils.hccl_tools.hccl_tools", "--device_num=[0,1)", "--server_ip=10.0.0.1")
+    done = finish(*command, cwd=here, env=environment)
     assert done.returncode == 0, done.stderr
     assert os.listdir(here) == ["hccl_1p_0_10.0.0.1.json"]
 

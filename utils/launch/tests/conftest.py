@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.tests.waiting import LIMIT_SECONDS, wait_for
+from utils.tests.processes import finish, wait_for
 
 ROOT = Path(__file__).resolve().parents[3]
 LAUNCHER = """#!/bin/bash
@@ -142,15 +142,7 @@ class Place:
         }
 
     def run(self, script, *arguments, **variables):
-        return subprocess.run(
-            self.command(script, *arguments),
-            cwd=self.here,
-            env=self.environment(**variables),
-            capture_output=True,
-            text=True,
-            timeout=LIMIT_SECONDS,
-            check=False,
-        )
+        return finish(*self.command(script, *arguments), cwd=self.here, env=self.environment(**variables))
 
     def start(self, script, *arguments, **variables):
         return subprocess.Popen(

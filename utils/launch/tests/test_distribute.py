@@ -12,7 +12,7 @@ import pytest
 
 from utils.launch.job import STOP_SECONDS
 from utils.launch.processes.ports import free_port
-from utils.tests.waiting import LIMIT_SECONDS, wait_for
+from utils.tests.processes import LIMIT_SECONDS, wait_for
 
 pytestmark = pytest.mark.end_to_end
 CPU = ("2", "cpu", "data")

@@ -3,7 +3,6 @@
 import json
 import os
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from utils.exporting.tests.written_results import describe, write_results
 from utils.launch import infer_310
 from utils.launch.infer_310 import Request, check_disk, main
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
+from utils.tests.processes import finish
 
 ROOT = Path(__file__).resolve().parents[3]
 OUTPUTS = (np.zeros((2, 4), np.float32), np.zeros(2, np.float32), np.zeros(2, np.int32))
@@ -144,21 +144,12 @@ def test_a_disk_that_cannot_hold_the_results_is_a_sentence(place, monkeypatch):
 
 @pytest.mark.parametrize(
     ("suite", "annotations"),
-    [
-        ("faster_rcnn", "instances.json"),
-        ("nas_fpn", "instances.json"),
-        ("segformer", "labels"),
-    ],
+    [("faster_rcnn", "instances.json"), ("nas_fpn", "instances.json"), ("segformer", "labels")],
 )
 def test_the_launchers_of_the_suites_refuse_from_any_folder(place, suite, annotations):
     """ANNO_PATH is a file for the detectors and a folder for SegFormer; here it is missing."""
-    finished = subprocess.run(
-        ["bash", str(ROOT / suite / "scripts" / "run_infer_310.sh"), "../net.mindir", "..", annotations],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHON": sys.executable},
-    )
+    command = ("bash", ROOT / suite / "scripts" / "run_infer_310.sh", "../net.mindir", "..", annotations)
+    finished = finish(*command, env={**os.environ, "PYTHON": sys.executable})
     assert finished.returncode == 2
     kind = "folder" if suite == "segformer" else "file"
     assert finished.stderr == (

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.tests.waiting import LIMIT_SECONDS, wait_for
+from utils.tests.processes import LIMIT_SECONDS, finish, wait_for
 
 ROOT = Path(__file__).resolve().parents[3]
 RECORDER = """
@@ -59,176 +60,85 @@ def here(tmp_path):
 
 def launch(tree, here, script, *arguments, **variables):
     environment = {**os.environ, "PYTHON": sys.executable, **variables}
-    return subprocess.run(
-        ["bash", os.path.relpath(tree / script, here), *arguments],
-        cwd=here,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_SECONDS,
-        check=False,
-    )
+    return finish("bash", os.path.relpath(tree / script, here), *arguments, cwd=here, env=environment)
 
 
 def call_of(folder):
     return json.loads((folder / "call.json").read_text())
 
 
-CALLS = {
-    "nas_fpn/scripts/run_single_train.sh": (
-        ["0", "records"],
-        "LOG0",
-        "log.txt",
-        "train.py",
-        ["--mindrecord_dir=HERE/records"],
-    ),
-    "nas_fpn/scripts/run_single_train.sh with all": (
-        ["5", "records", "net.ckpt", "12", "--lr=0.1"],
-        "LOG5",
-        "log.txt",
-        "train.py",
-        ["--mindrecord_dir=HERE/records", "--pre_trained=HERE/net.ckpt", "--pre_trained_epoch_size=12", "--lr=0.1"],
-    ),
-    "nas_fpn/scripts/run_eval.sh": (
-        ["0", "coco", "records", "net.ckpt", "annotations/instances_{}.json"],
-        "eval0",
-        "eval.log",
-        "eval.py",
-        [
-            "--dataset=coco",
-            "--mindrecord_dir=HERE/records",
-            "--checkpoint_path=HERE/net.ckpt",
-            "--instance_set=HERE/annotations/instances_{}.json",
-        ],
-    ),
-    "nas_fpn/scripts/run_eval.sh of lines": (
-        ["0", "other", "records", "net.ckpt", "annotations/{}.txt"],
-        "eval0",
-        "eval.log",
-        "eval.py",
-        [
-            "--dataset=other",
-            "--mindrecord_dir=HERE/records",
-            "--checkpoint_path=HERE/net.ckpt",
-            "--anno_path=HERE/annotations/{}.txt",
-        ],
-    ),
-    "segformer/scripts/run_standalone_train.sh": (
-        ["1", "config/b0.yaml"],
-        "run_standalone_train_device1",
-        "train.log",
-        "train.py",
-        ["--config_path=SUITE/config/b0.yaml"],
-    ),
-    "segformer/scripts/run_standalone_train.sh with all": (
-        ["1", "config/b0.yaml", "-city scapes", "net.ckpt", "False", "--lr=0.1"],
-        "run_standalone_train_device1",
-        "train.log",
-        "train.py",
-        [
-            "--config_path=SUITE/config/b0.yaml",
-            "--data_path=HERE/-city scapes",
-            "--pretrained_ckpt_path=HERE/net.ckpt",
-            "--run_eval=False",
-            "--lr=0.1",
-        ],
-    ),
-    "segformer/scripts/run_eval.sh": (
-        ["1", "config/b0.yaml", "net.ckpt", "-city scapes"],
-        "run_eval_device1",
-        "eval.log",
-        "eval.py",
-        ["--config_path=SUITE/config/b0.yaml", "--eval_ckpt_path=HERE/net.ckpt", "--data_path=HERE/-city scapes"],
-    ),
-    "segformer/scripts/run_infer.sh": (
-        ["1", "config/b0.yaml", "net.ckpt", "-city scapes", "out"],
-        "run_infer_device1",
-        "infer.log",
-        "infer.py",
-        [
-            "--config_path=SUITE/config/b0.yaml",
-            "--infer_ckpt_path=HERE/net.ckpt",
-            "--data_path=HERE/-city scapes",
-            "--infer_output_path=HERE/out",
-        ],
-    ),
-}
+# What is typed; then the log, the entry script, and what it gets beside --run_dir.
+OF_ONE_DEVICE = """
+nas_fpn/scripts/run_single_train.sh 0 records
+  LOG0/log.txt train.py --mindrecord_dir=HERE/records
+
+nas_fpn/scripts/run_single_train.sh 5 records net.ckpt 12 --lr=0.1
+  LOG5/log.txt train.py --mindrecord_dir=HERE/records --pre_trained=HERE/net.ckpt --pre_trained_epoch_size=12 --lr=0.1
+
+nas_fpn/scripts/run_eval.sh 0 coco records net.ckpt annotations/instances_{}.json
+  eval0/eval.log eval.py --dataset=coco --mindrecord_dir=HERE/records --checkpoint_path=HERE/net.ckpt
+  --instance_set=HERE/annotations/instances_{}.json
+
+nas_fpn/scripts/run_eval.sh 0 other records net.ckpt annotations/{}.txt
+  eval0/eval.log eval.py --dataset=other --mindrecord_dir=HERE/records --checkpoint_path=HERE/net.ckpt
+  --anno_path=HERE/annotations/{}.txt
+
+segformer/scripts/run_standalone_train.sh 1 config/b0.yaml
+  run_standalone_train_device1/train.log train.py --config_path=SUITE/config/b0.yaml
+
+segformer/scripts/run_standalone_train.sh 1 config/b0.yaml '-city scapes' net.ckpt False --lr=0.1
+  run_standalone_train_device1/train.log train.py --config_path=SUITE/config/b0.yaml '--data_path=HERE/-city scapes'
+  --pretrained_ckpt_path=HERE/net.ckpt --run_eval=False --lr=0.1
+
+segformer/scripts/run_eval.sh 1 config/b0.yaml net.ckpt '-city scapes'
+  run_eval_device1/eval.log eval.py --config_path=SUITE/config/b0.yaml --eval_ckpt_path=HERE/net.ckpt
+  '--data_path=HERE/-city scapes'
+
+segformer/scripts/run_infer.sh 1 config/b0.yaml net.ckpt '-city scapes' out
+  run_infer_device1/infer.log infer.py --config_path=SUITE/config/b0.yaml --infer_ckpt_path=HERE/net.ckpt
+  '--data_path=HERE/-city scapes' --infer_output_path=HERE/out
+
+faster_rcnn/scripts/run_standalone_train_cpu.sh net.ckpt res2net_101 '-city scapes' records --config_path=config/c.yaml
+  train/log train.py --device_target=CPU --pre_trained=HERE/net.ckpt --config_path=SUITE/default_config_101.yaml
+  --backbone=res2net_101 '--coco_root=HERE/-city scapes' --mindrecord_dir=HERE/records --config_path=config/c.yaml
+"""
+OF_EACH_TARGET = """
+
+faster_rcnn/scripts/run_standalone_train_NAME.sh '' res2net_50 '-city scapes'
+  train/log train.py --device_target=TARGET --config_path=SUITE/default_config.yaml --backbone=res2net_50
+  '--coco_root=HERE/-city scapes'
+
+faster_rcnn/scripts/run_eval_NAME.sh annotations/{}.json net.ckpt res2net_152 '-city scapes'
+  eval/log eval.py --device_target=TARGET --instance_set=HERE/annotations/{}.json --anno_path=HERE/annotations/{}.json
+  --checkpoint_path=HERE/net.ckpt --config_path=SUITE/default_config_152.yaml --backbone=res2net_152
+  '--coco_root=HERE/-city scapes'
+"""
 TARGETS = {"ascend": "Ascend", "gpu": "GPU", "cpu": "CPU"}
-CALLS |= (
-    {
-        f"faster_rcnn/scripts/run_standalone_train_{name}.sh": (
-            ["", "res2net_50", "-city scapes"],
-            "train",
-            "log",
-            "train.py",
-            [
-                f"--device_target={target}",
-                "--config_path=SUITE/default_config.yaml",
-                "--backbone=res2net_50",
-                "--coco_root=HERE/-city scapes",
-            ],
-        )
-        for name, target in TARGETS.items()
-    }
-    | {
-        f"faster_rcnn/scripts/run_eval_{name}.sh": (
-            ["annotations/{}.json", "net.ckpt", "res2net_152", "-city scapes"],
-            "eval",
-            "log",
-            "eval.py",
-            [
-                f"--device_target={target}",
-                "--instance_set=HERE/annotations/{}.json",
-                "--anno_path=HERE/annotations/{}.json",
-                "--checkpoint_path=HERE/net.ckpt",
-                "--config_path=SUITE/default_config_152.yaml",
-                "--backbone=res2net_152",
-                "--coco_root=HERE/-city scapes",
-            ],
-        )
-        for name, target in TARGETS.items()
-    }
-    | {
-        "faster_rcnn/scripts/run_standalone_train_cpu.sh with all": (
-            ["net.ckpt", "res2net_101", "-city scapes", "records", "--config_path=config/custom.yaml"],
-            "train",
-            "log",
-            "train.py",
-            [
-                "--device_target=CPU",
-                "--pre_trained=HERE/net.ckpt",
-                "--config_path=SUITE/default_config_101.yaml",
-                "--backbone=res2net_101",
-                "--coco_root=HERE/-city scapes",
-                "--mindrecord_dir=HERE/records",
-                "--config_path=config/custom.yaml",
-            ],
-        ),
-    }
+CALLS = OF_ONE_DEVICE + "".join(
+    OF_EACH_TARGET.replace("NAME", name).replace("TARGET", target) for name, target in TARGETS.items()
 )
 
 
-@pytest.mark.parametrize("name", CALLS)
-def test_arguments_folders_and_logs_are_those_of_the_page(name, tree, here):
-    script = name.split()[0]
-    arguments, folder, log, command, wanted = CALLS[name]
+@pytest.mark.parametrize("call", CALLS.strip().split("\n\n"))
+def test_arguments_folders_and_logs_are_those_of_the_page(call, tree, here):
+    (script, *arguments), (log, command, *wanted) = map(shlex.split, call.strip().split("\n", 1))
     device = "4" if script.startswith("faster_rcnn") else arguments[0]
     finished = launch(tree, here, script, *arguments, FOREGROUND="1", DEVICE_ID="4")
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    call = call_of(here / folder)
-    suite_dir = tree / script.split("/")[0]
+    run_dir, suite_dir = (here / log).parent, tree / script.split("/")[0]
+    got = call_of(run_dir)
     wanted = [text.replace("HERE", str(here)).replace("SUITE", str(suite_dir)) for text in wanted]
-    assert call["argv"] == [f"--run_dir={here / folder}", *wanted]
-    assert Path(call["script"]) == suite_dir / command
-    assert call["cwd"] == str(here)
-    assert call["environment"] == {
+    assert got["argv"] == [f"--run_dir={run_dir}", *wanted]
+    assert Path(got["script"]) == suite_dir / command
+    assert got["cwd"] == str(here)
+    assert got["environment"] == {
         "DEVICE_ID": device,
         "DEVICE_NUM": "1",
         "RANK_ID": "0",
         "RANK_SIZE": "1",
         "PYTHONUNBUFFERED": "1",
     }
-    assert (here / folder / log).read_text() == "on standard output\non standard error\n"
+    assert (here / log).read_text() == "on standard output\non standard error\n"
     assert "on standard output\non standard error\n" in finished.stdout
 
 

@@ -18,7 +18,7 @@ from utils.launch.self_start import start_or_join
 from utils.model_utils.config.loading import load_config
 from utils.model_utils.config.schema import RuntimeKeys
 from utils.model_utils.errors import BadStateError, BadValueError
-from utils.tests.waiting import LIMIT_SECONDS, wait_for
+from utils.tests.processes import LIMIT_SECONDS, wait_for
 
 ROOT = Path(__file__).resolve().parents[3]
 DISTRIBUTED = "--run_distribute=True"

@@ -1,6 +1,6 @@
 """The configuration of a command: schema defaults, then YAML files, then the command line, checked and frozen.
 
-A suite describes its keys in a schema (`config_base.Config`, with the shared groups of `config_schema`) and calls
+A suite describes its keys in a schema, a `Config` of base.py with the shared groups of schema.py, and calls
 `load_config`. Nothing here imports MindSpore, so that `--help` answers at once.
 """
 
@@ -15,7 +15,18 @@ from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 
-from utils.model_utils.config.arguments import (
+from utils.model_utils.config.base import (
+    COMMAND_LINE,
+    SCHEMA_DEFAULT,
+    Config,
+    ContradictionsError,
+    Origin,
+    WrongKindError,
+    describe_wanted,
+    field_kind,
+    says_true,
+)
+from utils.model_utils.config.command_line import (
     CONFIG_PATH,
     Arguments,
     absolute_path,
@@ -23,23 +34,9 @@ from utils.model_utils.config.arguments import (
     split_arguments,
     value_of_text,
 )
-from utils.model_utils.config.base import (
-    COMMAND_LINE,
-    SCHEMA_DEFAULT,
-    Config,
-    ContradictionsError,
-    Origin,
-    PathText,
-    WrongKindError,
-    describe_wanted,
-    field_kind,
-    says_true,
-)
 from utils.model_utils.config.help_text import config_file_note, format_help, show_value
 from utils.model_utils.config.yaml_files import YamlEntry, dump_values, read_yaml_layers
 from utils.model_utils.errors import BadValueError, MissingPathError, UserError
-
-__all__ = ["ALIASES", "Config", "PathText", "dump_config", "load_config", "require"]
 
 logger = logging.getLogger(__name__)
 
@@ -140,10 +137,7 @@ def find_config_file(config_path: str, suite_dir: Path, default_file: str) -> Pa
         return suite_dir / default_file
     path = Path(os.path.expanduser(config_path))
     candidates = [path] if path.is_absolute() else [Path.cwd() / path, suite_dir / path]
-    found = [
-        *filter(os.path.isfile, candidates),
-        *filter(os.path.exists, candidates),
-    ]
+    found = [*filter(os.path.isfile, candidates), *filter(os.path.exists, candidates)]
     if found:
         return found[0]
     places = " nor in ".join(str(candidate.parent) for candidate in candidates)

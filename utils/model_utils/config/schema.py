@@ -53,8 +53,7 @@ class RuntimeKeys(Config):
         1, ge=0, lt=2**32, description="every random draw is a function of it, of the epoch and of the image"
     )
     amp_level: Literal["auto", "O0", "O1", "O2", "O3"] = Field(
-        "auto",
-        description="precision: O0 float32, O2 float16 with float32 norms; auto is O2 on Ascend, else O0",
+        "auto", description="precision: O0 float32, O2 float16 with float32 norms; auto is O2 on Ascend, else O0"
     )
     run_dir: PathText = Field(
         ".", description="folder that takes everything a run writes; the working directory by default"
@@ -157,8 +156,7 @@ class TrainingKeys(RuntimeKeys):
     )
     allow_missing: tuple[str, ...] = Field((), description="beginnings of parameter names that a checkpoint may lack")
     allow_mismatch: tuple[str, ...] = Field(
-        (),
-        description="beginnings of parameter names whose shape may differ in a checkpoint; they keep their values",
+        (), description="beginnings of parameter names whose shape may differ in a checkpoint; they keep their values"
     )
     save_checkpoint: bool = Field(
         True, description="write a checkpoint every save_checkpoint_epochs; false: only the last and the best one"

@@ -1,7 +1,7 @@
 """Object storage behind one small interface: what is there, files and folders in, files and folders out.
 
 `Storage` does what every client needs (retries, temporary names, comparison of sizes); a `StorageClient` is what
-differs between moxing, the OBS SDK and boto3 (storage_clients.py). Sentences and log lines quote addresses and error
+differs between moxing, the OBS SDK and boto3 (clients.py). Sentences and log lines quote addresses and error
 codes, never a client's own message, so that no credential can stand in them.
 """
 
@@ -163,12 +163,7 @@ class Storage:
         return sorted(entries, key=lambda entry: entry.path)
 
     def download_file(
-        self,
-        url: ObjectUrl,
-        path: Path,
-        *,
-        size: int | None = None,
-        staging: Path | None = None,
+        self, url: ObjectUrl, path: Path, *, size: int | None = None, staging: Path | None = None
     ) -> None:
         """Copies an object to a temporary name, compares the sizes, and renames.
 

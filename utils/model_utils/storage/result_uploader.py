@@ -38,12 +38,7 @@ class ResultUploader:
     """
 
     def __init__(
-        self,
-        folder: Path,
-        url: ObjectUrl | None,
-        storage: Storage | None,
-        *,
-        finish_seconds: float = FINISH_SECONDS,
+        self, folder: Path, url: ObjectUrl | None, storage: Storage | None, *, finish_seconds: float = FINISH_SECONDS
     ) -> None:
         self._folder, self._url, self._storage, self._finish_seconds = folder, url, storage, finish_seconds
         self._sent: dict[str, tuple[int, int]] = {}
@@ -73,10 +68,7 @@ class ResultUploader:
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Copies the rest.
 

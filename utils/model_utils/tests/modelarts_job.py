@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from utils.model_utils.tests.object_server import ACCESS_KEY, SECRET_KEY, Bucket, environment, running_moto
+from utils.tests.processes import finish
 
 STAND_IN_MOXING = Path(__file__).resolve().parent / "stand_in_moxing"
 
@@ -69,15 +70,8 @@ class Platform:
             for name, value in os.environ.items()
             if not name.startswith(("AWS_", "OBS_", "S3_", "MS_", "RANK_")) and name != "PYTHONPATH"
         }
-        finished = subprocess.run(
-            [sys.executable, str(script), *arguments],
-            cwd=machine.root,
-            env={**kept, **self.variables, **(variables or {})},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        environment = {**kept, **self.variables, **(variables or {})}
+        finished = finish(sys.executable, script, *arguments, cwd=machine.root, env=environment, seconds=300)
         said = finished.stdout + finished.stderr
         assert finished.returncode == code, said
         for secret in (ACCESS_KEY, SECRET_KEY):

@@ -1,7 +1,12 @@
 """How commands end."""
 
+import os
+import signal
 import subprocess
 import sys
+
+from utils.model_utils.signals import taken_signals
+from utils.tests.processes import finish
 
 CLOSED = """
 import sys
@@ -23,6 +28,20 @@ def test_a_reader_that_goes_away_is_no_fault_of_the_program():
     process.stdout.close()
     assert process.wait(30) == 141
     assert process.stderr.read() == ""
+
+
+def test_signals_are_taken_for_a_while_but_not_those_that_are_ignored():
+    """... as SIGHUP is after `nohup`."""
+    taken = []
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with taken_signals((signal.SIGHUP, signal.SIGUSR1), lambda number, _frame: taken.append(number)):
+            for number in (signal.SIGHUP, signal.SIGUSR1):
+                os.kill(os.getpid(), number)
+        assert taken == [signal.SIGUSR1]
+        assert (signal.getsignal(signal.SIGHUP), signal.getsignal(signal.SIGUSR1)) == (signal.SIG_IGN, signal.SIG_DFL)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 INTERRUPTED = """
@@ -50,12 +69,6 @@ run_command(main, "train.py")
 
 def test_in_the_background_of_a_script_ctrl_c_is_ignored_and_sigterm_ends_the_command():
     """... though MindSpore puts a handler of its own in place of SIGINT's with each run of a graph."""
-    process = subprocess.run(
-        ["bash", "-c", 'trap "" INT; exec "$@"', "bash", sys.executable, "-c", INTERRUPTED],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
+    process = finish("bash", "-c", 'trap "" INT; exec "$@"', "bash", sys.executable, "-c", INTERRUPTED)
     assert process.stdout == "False\nTrue\n", process.stderr
     assert process.returncode == 143

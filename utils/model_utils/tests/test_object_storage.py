@@ -115,11 +115,7 @@ def test_a_listing_longer_than_a_page_is_whole(bucket, moto_address, open_storag
 
 
 def test_a_server_that_fails_three_times_is_asked_again_after_growing_pauses(
-    bucket,
-    open_storage,
-    moto_address,
-    tmp_path,
-    caplog,
+    bucket, open_storage, moto_address, tmp_path, caplog
 ):
     bucket.write("a.bin", b"content")
     faults = Faults(busy=3)
@@ -131,12 +127,7 @@ def test_a_server_that_fails_three_times_is_asked_again_after_growing_pauses(
     assert sum("status 503" in record.message for record in caplog.records) == 3
 
 
-def test_a_server_that_stays_busy_ends_in_a_sentence_after_all_attempts(
-    bucket,
-    open_storage,
-    moto_address,
-    tmp_path,
-):
+def test_a_server_that_stays_busy_ends_in_a_sentence_after_all_attempts(bucket, open_storage, moto_address, tmp_path):
     faults = Faults(busy=99)
     with misbehaving(moto_address, faults) as address, pytest.raises(BadStateError, match="failed 6 times, at last"):
         open_storage(address).download_file(ObjectUrl("s3", bucket.name, "a.bin"), tmp_path / "a.bin")
@@ -154,10 +145,7 @@ def test_a_connection_cut_in_mid_file_is_mended(bucket, open_storage, moto_addre
 
 
 def test_a_connection_that_is_always_cut_leaves_the_earlier_file_and_no_half_one(
-    bucket,
-    open_storage,
-    moto_address,
-    tmp_path,
+    bucket, open_storage, moto_address, tmp_path
 ):
     bucket.write("a.bin", os.urandom(200_000))
     (tmp_path / "a.bin").write_bytes(b"earlier")

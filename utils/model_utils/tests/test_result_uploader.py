@@ -12,7 +12,7 @@ from utils.model_utils.storage import result_uploader
 from utils.model_utils.storage.object_storage import ObjectUrl, Storage
 from utils.model_utils.storage.result_uploader import MARKER, ResultUploader
 from utils.model_utils.storage.retries import Retries, TransientError
-from utils.tests.waiting import LIMIT_SECONDS, wait_for
+from utils.tests.processes import LIMIT_SECONDS, wait_for
 
 
 class Memory:
@@ -82,10 +82,7 @@ def test_the_marker_is_sent_after_the_checkpoint_and_the_checkpoint_after_the_re
 
 
 def test_a_checkpoint_that_does_not_arrive_is_never_the_latest_and_fails_the_job_at_its_end(
-    open_uploader,
-    memory,
-    tmp_path,
-    caplog,
+    open_uploader, memory, tmp_path, caplog
 ):
     with (
         pytest.raises(BadStateError, match="not all results have reached train_url.*net-2_5.ckpt.* failed 2 times"),

@@ -1,26 +1,18 @@
 """The folder that is uploaded. That a job runs from it alone is tested with the jobs of the suites."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from utils.tests.processes import finish
 from utils.tools.bundle import ROOT, SUITES, bundle
 
 
 def _run(*arguments, cwd):
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    return subprocess.run(
-        [sys.executable, *map(str, arguments)],
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return finish(sys.executable, *arguments, cwd=cwd, env=environment)
 
 
 @pytest.mark.parametrize("suite", SUITES)

@@ -1,7 +1,6 @@
 """Progress of a run on a terminal."""
 
 import sys
-from types import TracebackType
 
 from utils.training.record.lines import format_duration
 from utils.training.record.records import StepRecord
@@ -44,12 +43,7 @@ class ProgressBar:
             self._progress.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         if self._progress is not None:
             self._progress.stop()
 

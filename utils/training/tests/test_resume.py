@@ -20,7 +20,7 @@ from tiny_training import (
 )
 
 from utils.model_utils.command import Terminated
-from utils.tests.waiting import LIMIT_SECONDS
+from utils.tests.processes import LIMIT_SECONDS
 from utils.training.checkpoints.checkpoint import Checkpoint
 from utils.training.checkpoints.checkpoint_file import write_checkpoint_file
 from utils.training.record.metrics_log import read_metrics

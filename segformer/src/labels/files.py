@@ -15,7 +15,7 @@ from PIL import Image
 from utils.images import DECODER_ERRORS, ImageHeader, read_bytes, read_header
 from utils.model_utils.errors import BadValueError, MissingPathError
 
-from .labels import CITYSCAPES_CLASS_NAMES, LARGEST_ID
+from .classes import CITYSCAPES_CLASS_NAMES, LARGEST_ID
 
 CONVERTER = "tools/convert_dataset.py"
 MAKE_AGAIN = f"delete it and make it again with {CONVERTER}"

@@ -13,7 +13,7 @@ import numpy as np
 
 from utils.pixels import to_input
 
-from .base_dataset import scaled_size
+from ..base_dataset import scaled_size
 from .planes import Size, cut_planes, highest_plane, resize
 
 MIN_SIDE = 32  # below that, the coarsest features of the encoder have no pixel left

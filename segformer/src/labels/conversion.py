@@ -24,9 +24,9 @@ from utils.model_utils.errors import BadStateError, BadValueError, MissingPathEr
 from utils.model_utils.files import write_bytes
 from utils.progress import track
 
-from .dataset import LABEL_ENDING
-from .label_files import is_finished_label, read_label
-from .labels import LARGEST_ID, train_id_table
+from ..dataset import LABEL_ENDING
+from .classes import LARGEST_ID, train_id_table
+from .files import is_finished_label, read_label
 
 POLYGONS_ENDING = "_gtFine_polygons.json"
 IDS_ENDING = "_gtFine_labelIds.png"

@@ -12,11 +12,11 @@ import numpy as np
 from utils.images import write_image
 from utils.model_utils.workers import ALONE, Workers
 
-from .dataset import LABEL_ENDING, EvaluationImage, evaluation_images
+from ..dataset import LABEL_ENDING, EvaluationImage, evaluation_images
+from ..labels.classes import id_table, palette
+from ..labels.files import ImagePair
 from .drawing import comparison, overview
 from .inference import Predictor
-from .label_files import ImagePair
-from .labels import id_table, palette
 from .metrics import ConfusionMatrix
 from .report import SegmentationEvaluation, write_result
 

@@ -1,0 +1,1 @@
+"""What the network finds: inference, evaluation, metrics, reports and pictures."""
