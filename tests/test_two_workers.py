@@ -20,7 +20,7 @@ from tests.suites import FASTER_RCNN, LIMIT, NAS_FPN, SEGFORMER, Suite, files_of
 from tests.suites import taken_device as device
 from utils.detection.tests.tiny_coco import write_coco
 from utils.model_utils.workers import Workers
-from utils.tests.waiting import wait_for
+from utils.tests.processes import wait_for
 from utils.training.checkpoints.checkpoint import load_checkpoint
 
 pytestmark = pytest.mark.end_to_end

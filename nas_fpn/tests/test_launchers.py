@@ -11,7 +11,7 @@ import pytest
 
 from nas_fpn.tests.tiny_detector import TINY_NETWORK
 from utils.detection.tests.tiny_coco import write_coco
-from utils.tests.waiting import wait_for
+from utils.tests.processes import wait_for
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 LIMIT = 500  # seconds, far above what anything here takes
