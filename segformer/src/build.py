@@ -102,10 +102,7 @@ def build_evaluator(
 
 
 def build_train_step(
-    config: SegformerConfig,
-    network: Segformer,
-    amp_level: str,
-    workers: Workers = ALONE,
+    config: SegformerConfig, network: Segformer, amp_level: str, workers: Workers = ALONE
 ) -> TrainStep:
     """Puts loss, optimizer and update around the network.
 
@@ -294,9 +291,7 @@ def choose_outputs(config: SegformerConfig) -> Outputs:
 
 
 def build_training_source(
-    config: SegformerConfig,
-    pairs: tuple[ImagePair, ...],
-    workers: Workers = ALONE,
+    config: SegformerConfig, pairs: tuple[ImagePair, ...], workers: Workers = ALONE
 ) -> CityscapesSource:
     """Builds the batches that a worker of a run trains on."""
     size = network_size(config)

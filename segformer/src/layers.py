@@ -29,13 +29,7 @@ def convolution_init(kernel: int, out_channels: int = 1) -> Initializer:
     return Normal(sigma=math.sqrt(2.0 / (kernel * kernel * out_channels)))
 
 
-def convolution(
-    in_channels: int,
-    out_channels: int,
-    kernel: int,
-    stride: int = 1,
-    has_bias: bool = True,
-) -> nn.Conv2d:
+def convolution(in_channels: int, out_channels: int, kernel: int, stride: int = 1, has_bias: bool = True) -> nn.Conv2d:
     """Returns a convolution without padding, weight initialised by `convolution_init`, bias 0."""
     return nn.Conv2d(
         in_channels,

@@ -27,11 +27,7 @@ class SegformerHead(nn.Cell):
     """
 
     def __init__(
-        self,
-        widths: tuple[int, int, int, int],
-        channels: int,
-        num_classes: int,
-        has_frozen_statistics: bool = False,
+        self, widths: tuple[int, int, int, int], channels: int, num_classes: int, has_frozen_statistics: bool = False
     ) -> None:
         super().__init__()
         self.channels = channels

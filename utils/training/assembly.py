@@ -110,7 +110,7 @@ def identify_run(
     config: TrainingKeys, suite: str, class_names: Sequence[str], category_ids: Sequence[int] = ()
 ) -> RunIdentity:
     """Returns what the checkpoints of a run store of it; see `RunIdentity`."""
-    return RunIdentity(suite, config.seed, dump_config(config), class_names, category_ids)
+    return RunIdentity(suite, config.seed, dump_config(config), tuple(class_names), tuple(map(int, category_ids)))
 
 
 def effective_lr(config: TrainingKeys, images_per_step: int) -> float:

@@ -67,11 +67,7 @@ class Trainer:
         self._workers = step.workers
         self._state = TrainingState(
             arrays={},
-            suite=identity.suite,
-            seed=identity.seed,
-            config_text=identity.config_text,
-            class_names=list(identity.class_names),
-            category_ids=[int(each) for each in identity.category_ids],
+            **vars(identity),
             steps_per_epoch=source.steps_per_epoch,
             images_per_step=source.images_per_step,
             num_workers=step.workers.count,

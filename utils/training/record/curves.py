@@ -85,8 +85,7 @@ def draw_curves(metrics_path: Path, picture_path: Path) -> None:
 
 
 def smooth(
-    values: Sequence[float | None],
-    average: Callable[[Sequence[float]], float] = statistics.fmean,
+    values: Sequence[float | None], average: Callable[[Sequence[float]], float] = statistics.fmean
 ) -> list[float]:
     """Returns the centred running average over a 40th of the values (at least 5); missing ones are left out of it."""
     half = max(2, len(values) // _SMOOTHED_SHARE // 2)

@@ -41,12 +41,7 @@ class _ConsoleHandler(logging.StreamHandler):
         """Ignores the stream of the base class."""
 
 
-def set_up_logging(
-    log_file: Path | None = None,
-    *,
-    rank: int = 0,
-    rank_count: int = 1,
-) -> None:
+def set_up_logging(log_file: Path | None = None, *, rank: int = 0, rank_count: int = 1) -> None:
     """Sends log messages to standard error and, if given, to the end of a file.
 
     May be called again, e.g. once before the run folder exists and once after: what it set up before is replaced. Where

@@ -40,12 +40,7 @@ def _average_one(decay: ms.Tensor, average: ms.Parameter, value: ms.Tensor) -> m
 
 
 @_average_in_place.register("Function", "Tensor", "Tensor", "Tensor")
-def _average_one_in_place(
-    kernel: ops.Custom,
-    decay: ms.Tensor,
-    average: ms.Parameter,
-    value: ms.Tensor,
-) -> ms.Tensor:
+def _average_one_in_place(kernel: ops.Custom, decay: ms.Tensor, average: ms.Parameter, value: ms.Tensor) -> ms.Tensor:
     return kernel(average, value, decay)
 
 
@@ -93,11 +88,7 @@ class UpdateGraph(nn.Cell):
         return ops.sqrt(2.0 * ops.addn(self.map(_half_square, gradients)))
 
     def update(
-        self,
-        gradients: tuple[ms.Tensor, ...],
-        factor: ms.Tensor,
-        norm: ms.Tensor,
-        is_finite: ms.Tensor,
+        self, gradients: tuple[ms.Tensor, ...], factor: ms.Tensor, norm: ms.Tensor, is_finite: ms.Tensor
     ) -> None:
         """Applies the optimizer to gradients * factor, whose norm is `norm` before clipping, and moves the averages."""
         if self.clip_norm > 0:

@@ -51,21 +51,7 @@ def _update_one_by_sgd(
     return _apply_momentum(parameter, moment, learning_rate * scale, gradient, momentum)
 
 
-@_adamw_update.register(
-    "Tensor",
-    "Tensor",
-    "Tensor",
-    "Tensor",
-    "Tensor",
-    "Tensor",
-    "Tensor",
-    "Tensor",
-    "Tensor",
-    "Tensor",
-    "Number",
-    "Number",
-    "Tensor",
-)
+@_adamw_update.register(*("Tensor",) * 10, "Number", "Number", "Tensor")
 def _update_one_by_adamw(
     factor: ms.Tensor,
     is_bad: ms.Tensor,
@@ -124,11 +110,7 @@ class Sgd(nn.Cell):
     """
 
     def __init__(
-        self,
-        parameters: list[ms.Parameter],
-        scales: tuple[float, ...],
-        decays: tuple[float, ...],
-        momentum: float,
+        self, parameters: list[ms.Parameter], scales: tuple[float, ...], decays: tuple[float, ...], momentum: float
     ) -> None:
         super().__init__(auto_prefix=False)
         self.parameters = ms.ParameterTuple(parameters)

@@ -95,11 +95,7 @@ class _JoinedSum(nn.Cell):
         self.reduce = ops.AllReduce(ops.ReduceOp.SUM, GlobalComm.WORLD_COMM_GROUP)
         self.map = ops.HyperMap()
 
-    def construct(
-        self,
-        tensors: tuple[ms.Tensor, ...],
-        last: ms.Tensor,
-    ) -> tuple[tuple[ms.Tensor, ...], ms.Tensor]:
+    def construct(self, tensors: tuple[ms.Tensor, ...], last: ms.Tensor) -> tuple[tuple[ms.Tensor, ...], ms.Tensor]:
         """Returns the sums, and something to depend on for what is to come after them as they come after `last`."""
         if self.is_single:
             total = self.reduce(ops.depend(tensors[0], last))

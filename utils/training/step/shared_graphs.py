@@ -45,11 +45,7 @@ class SharedSums(nn.Cell):
         self.num_statistics = len(self.statistics)
         self.map = ops.HyperMap()
 
-    def construct(
-        self,
-        report: ms.Tensor,
-        gradients: tuple[ms.Tensor, ...],
-    ) -> tuple[ms.Tensor, tuple[ms.Tensor, ...]]:
+    def construct(self, report: ms.Tensor, gradients: tuple[ms.Tensor, ...]) -> tuple[ms.Tensor, tuple[ms.Tensor, ...]]:
         """Returns the sums of the report, float32[R], and of the gradients."""
         statistics = self.map(_value, self.statistics)  # as the forward pass has left them
         sums = self.sums((report, *statistics, *gradients[::-1]))

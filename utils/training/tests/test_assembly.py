@@ -3,6 +3,7 @@
 import logging
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from utils.model_utils.config.loading import load_config
@@ -35,8 +36,8 @@ def test_keys_reach_the_plans_and_the_checkpoints(tmp_path):
     assert plan.learning_rates == [0.1]
     evaluation = assembly.plan_evaluation(config, "evaluate", "mAP")
     assert (evaluation.interval, evaluation.start_epoch, evaluation.best_metric) == (4, 6, "mAP")
-    identity = assembly.identify_run(config, "suite", ["a"], [7])
-    assert (identity.suite, identity.seed, identity.class_names, identity.category_ids) == ("suite", 5, ["a"], [7])
+    identity = assembly.identify_run(config, "suite", ["a"], np.array([7]))
+    assert (identity.suite, identity.seed, identity.class_names, identity.category_ids) == ("suite", 5, ("a",), (7,))
     assert "lr: 0.25" in identity.config_text
     run = SimpleNamespace(folder=SimpleNamespace(checkpoints_path=tmp_path))
     checkpoints = assembly.keep_checkpoints(config, run, "net_{epoch}.ckpt", "best.ckpt")

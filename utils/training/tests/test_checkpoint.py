@@ -210,7 +210,7 @@ def test_an_older_file_says_no_classes_and_what_a_newer_one_says_more_is_passed_
 
 
 def test_a_run_stores_its_classes(tmp_path):
-    trainer, run, _ = tiny_trainer(tmp_path, epochs=1, class_names=("sky", "Straße"), category_ids=(np.int64(7), 3))
+    trainer, run, _ = tiny_trainer(tmp_path, epochs=1, class_names=("sky", "Straße"), category_ids=(7, 3))
     with run:
         result = trainer.fit()
     stored = load_checkpoint(result.last_checkpoint, "tiny")

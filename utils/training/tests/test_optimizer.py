@@ -29,13 +29,7 @@ class Apply(nn.Cell):
 
 def run_ours(name, steps, **options):
     parameters = [ms.Parameter(ms.Tensor(values), name=key) for key, values in make_parameters().items()]
-    optimizer = build_optimizer(
-        name,
-        parameters,
-        weight_decay=DECAY,
-        lr_scales={"head": 10.0},
-        **options,
-    )
+    optimizer = build_optimizer(name, parameters, weight_decay=DECAY, lr_scales={"head": 10.0}, **options)
     apply = Apply(optimizer)
     for step in range(steps):
         set_learning_rate(optimizer, RATES[step])

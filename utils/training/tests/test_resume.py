@@ -11,13 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_training import (
-    STEPS_PER_EPOCH,
-    TinySource,
-    final_state,
-    tiny_step,
-    tiny_trainer,
-)
+from tiny_training import STEPS_PER_EPOCH, TinySource, final_state, tiny_step, tiny_trainer
 
 from utils.model_utils.command import Terminated
 from utils.tests.processes import LIMIT_SECONDS
@@ -249,11 +243,7 @@ def place(images_per_step, steps_per_epoch, **values):
     ],
 )
 def test_another_batch_size_goes_on_with_the_images_that_come_next(
-    images_per_step,
-    steps_per_epoch,
-    step,
-    again,
-    caplog,
+    images_per_step, steps_per_epoch, step, again, caplog
 ):
     """Three of four steps of four images in epoch 2 are done; two workers instead of one."""
     caplog.set_level("INFO")

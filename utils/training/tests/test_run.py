@@ -27,12 +27,7 @@ def configure(folder: Path, *arguments: str, schema=TrainingKeys, run_dir="a run
     (folder / "default.yaml").write_text("optimizer: adamw\n")
     given = [f"--run_dir={folder / run_dir}"] if run_dir else []
     return load_config(
-        schema,
-        [*given, *arguments],
-        suite_dir=folder,
-        default_file="default.yaml",
-        program="train.py",
-        description="",
+        schema, [*given, *arguments], suite_dir=folder, default_file="default.yaml", program="train.py", description=""
     )
 
 
