@@ -1,6 +1,8 @@
 """What the commands refuse, each in a sentence, and the ways into them that the toys do not take."""
 
+import functools
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -172,17 +174,29 @@ FAULTS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def _others(tmp_path_factory):
+    @functools.cache
+    def write(suite):
+        folder = tmp_path_factory.mktemp("others")
+        suite.tiny.write_checkpoint(folder / "other.ckpt", suite="segformer")
+        names = {"class_names": ("red", "green", "blue"), "category_ids": (1, 2, 3), "num_classes": 3}
+        suite.tiny.write_checkpoint(folder / "three.ckpt", **names)
+        return folder
+
+    return write
+
+
 @pytest.fixture()
-def faulty(suite, checkpoint, tmp_path):
+def faulty(suite, checkpoint, _others, tmp_path):
     """A folder of what cannot be used."""
     for folder in ("nothing", "all broken"):
         (tmp_path / folder).mkdir()
     (tmp_path / "all broken" / "a.jpg").touch()
     (tmp_path / "all broken" / "b.png").write_bytes(b"no picture")
     (tmp_path / "truncated.ckpt").write_bytes(checkpoint.read_bytes()[:5000])
-    suite.tiny.write_checkpoint(tmp_path / "other.ckpt", suite="segformer")
-    names = {"class_names": ("red", "green", "blue"), "category_ids": (1, 2, 3), "num_classes": 3}
-    suite.tiny.write_checkpoint(tmp_path / "three.ckpt", **names)
+    for file in _others(suite).iterdir():
+        shutil.copy(file, tmp_path)
     return tmp_path
 
 
