@@ -1,4 +1,4 @@
-"""Prepares the process for MindSpore before any test imports it, and shares what several rooms' tests need."""
+"""Prepares the process for MindSpore before any test imports it, and shares out the tests."""
 
 import os
 import signal
@@ -17,14 +17,37 @@ if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leaves out what takes longest, mostly like another suite's test, unless TEST_EVERYTHING is set."""
-    if os.environ.get("TEST_EVERYTHING"):
-        return
-    reason = pytest.mark.skip(reason="takes long: TEST_EVERYTHING=1 runs it")
-    for item in items:
-        if item.get_closest_marker("long_run"):
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds `--all`."""
+    parser.addoption("--all", action="store_true", help="run what takes longest too (the marker long_run)")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what takes longest, unless `--all` is given, and says what one process runs as a whole, and when.
+
+    A group is a file, or all tests of what a suite trains once, its toy or its job of two workers. These come first
+    and files without a command last: they are many and short, so that both processes end at about the same time.
+    """
+    reason = pytest.mark.skip(reason="takes long: --all runs it")
+    begins: dict[str, tuple[int, int]] = {}
+    for place, item in enumerate(items):
+        if item.get_closest_marker("long_run") and not config.getoption("--all"):
             item.add_marker(reason)
+        group = _group_of(item)
+        item.add_marker(pytest.mark.xdist_group(group))
+        is_command = item.get_closest_marker("end_to_end") is not None
+        kind = 0 if " of " in group else 1 if is_command else 2
+        begins[group] = min(begins.get(group, (kind, place)), (kind, begins.get(group, (kind, place))[1]))
+    items.sort(key=lambda item: begins[_group_of(item)])
+
+
+def _group_of(item: pytest.Item) -> str:
+    suite = item.callspec.params.get("suite") if hasattr(item, "callspec") else None
+    shared = next((name for name in ("toy", "job") if suite and name in item.fixturenames), None)
+    if shared:
+        return f"{shared} of {suite}"
+    return item.path.relative_to(item.config.rootpath).as_posix()
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Makes .venv with everything the tests need, then runs ruff, shellcheck and pytest: run_tests.sh [PYTEST_ARGUMENT...]
+# Makes .venv with everything the tests need, then runs ruff, shellcheck and pytest: run_tests.sh [--all] [PYTEST_ARGUMENT...]
+# --all runs the few tests too that take longest: every size of SegFormer beside PyTorch, the CPU image from scratch.
 # PYTHON picks the interpreter (Python 3.11); a second run installs nothing. As root, where apt-get is there, it installs
 # what the C++ checks need once; without that they are skipped.
 set -euo pipefail
@@ -17,8 +18,8 @@ main() {
   "$bin/ruff" check .
   "$bin/ruff" format --check .
   find . -name '*.sh' -not -path './.venv/*' -print0 | xargs -0 "$bin/shellcheck" --external-sources .ci/run
-  # In the order of the folders: the files with few and long tests would else come last, where one of the two waits.
-  exec "$bin/python" -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder "$@"
+  # In the groups and the order of conftest.py.
+  exec "$bin/python" -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder "$@"
 }
 
 main "$@"

@@ -17,7 +17,6 @@ CPU, ASCEND, FASTER_RCNN = (
 )
 CONTEXTS = {CPU: ROOT, ASCEND: ROOT, FASTER_RCNN: ROOT / "faster_rcnn"}
 START = ROOT / "faster_rcnn/scripts/docker_start.sh"
-OPT_IN = "TEST_FRESH_ROOT"
 
 
 @pytest.mark.parametrize("path", CONTEXTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -183,17 +182,16 @@ def test_a_machine_without_docker_is_a_sentence(start):
 
 
 def _reason_to_skip():
-    if not os.environ.get(OPT_IN):
-        return f"takes ten minutes and a network: {OPT_IN}=1 runs it, as root, where debootstrap is installed"
     missing = [name for name in ("debootstrap", "unshare", "git") if not shutil.which(name)]
     return f"{', '.join(missing)} not installed" if missing else "" if os.geteuid() == 0 else "needs root"
 
 
+@pytest.mark.long_run  # ten minutes, and a network
 @pytest.mark.skipif(bool(_reason_to_skip()), reason=_reason_to_skip())
 @pytest.mark.timeout(3000)
 def test_the_cpu_image_can_be_made_and_works(tmp_path):
     """TEST_FRESH_ROOT_SHARES=PATH[:PATH]... are seen in the fresh root too, for packages on local disks."""
-    shares = os.environ.get(f"{OPT_IN}_SHARES", "")
+    shares = os.environ.get("TEST_FRESH_ROOT_SHARES", "")
     root = FreshRoot(tmp_path / "root", [share for share in shares.split(":") if share])
     for instruction in read_dockerfile(CPU):
         root.carry_out(instruction, ROOT)

@@ -4,7 +4,7 @@ import mindspore as ms
 import numpy as np
 import pytest
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.long_run]
+pytestmark = pytest.mark.end_to_end
 SIZE = ("--img_height=128", "--img_width=160")
 
 

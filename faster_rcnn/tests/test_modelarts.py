@@ -5,39 +5,22 @@ from pathlib import Path
 
 import pytest
 
+from faster_rcnn.tests.tiny_detector import TINY_NETWORK, TINY_TRAINING
 from utils.detection.tests.tiny_coco import write_coco
 from utils.model_utils.tests.modelarts_job import storage_and_platform, upload_zip
 
 SUITE = Path(__file__).resolve().parent.parent
 TINY = (
     "--enable_modelarts=True",
-    "--config_path=config/custom.yaml",
-    "--img_height=64",
-    "--img_width=96",
-    "--res2net_layers=[1,1,1,1]",
-    "--res2net_width=4",
-    "--res2net_base_width=2",
-    "--fpn_out_channels=8",
-    "--rpn_feat_channels=8",
-    "--rcnn_fc_out_channels=16",
-    "--num_gts=8",
-    "--num_expected_neg=32",
-    "--num_expected_pos=16",
-    "--rpn_proposal_nms_pre=50",
-    "--rpn_proposal_max_num=40",
-    "--num_expected_neg_stage2=16",
-    "--num_expected_pos_stage2=8",
-    "--rpn_nms_pre=50",
-    "--rpn_max_num=20",
+    *TINY_NETWORK,
+    *TINY_TRAINING,
     "--warmup_step=1",
     "--batch_size=2",
-    "--device_target=CPU",
-    "--num_parallel_workers=1",
-    "--keep_empty_images=true",
     "--epoch_size=1",
+    "--run_eval=False",
 )
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.long_run]
+pytestmark = pytest.mark.end_to_end
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,11 @@ import pytest
 
 from faster_rcnn.src import build
 from faster_rcnn.src.config import load
-from faster_rcnn.tests.tiny_split import TINY, change, open_training
+from faster_rcnn.tests.tiny_detector import TINY_NETWORK as TINY
 from utils.detection.data.mindrecord import open_mindrecord, unpack_annotation
 from utils.detection.data.splits import Split
 from utils.detection.results.coco_metrics import CocoResult, detections_to_coco, evaluate_coco
+from utils.detection.tests.edited_coco import change
 from utils.detection.tests.tiny_coco import CATEGORIES, write_txt
 
 NAMES = tuple(name for _, name, _ in CATEGORIES)
@@ -42,8 +43,9 @@ def splits(tiny_coco, tmp_path) -> tuple[Split, Split]:
     """The evaluation split, made of the JSON and of the list."""
     change(tiny_coco, add_boxes, "val2017")
     listed = (*write_txt(tiny_coco), f"--mindrecord_dir={tmp_path / 'txt records'}")
-    coco = open_training(tiny_coco, f"--coco_classes=[{', '.join(NAMES)}]", is_training=False)
-    return coco, open_training(None, *listed, is_training=False)
+    stored = (f"--coco_root={tiny_coco}", f"--coco_classes=[{', '.join(NAMES)}]")
+    coco, txt = (build.open_configured_split(load([*TINY, *each]), is_training=False) for each in (stored, listed))
+    return coco, txt
 
 
 def rows_of(split: Split) -> list[tuple[np.ndarray, ...]]:

@@ -1,5 +1,7 @@
 """What the tests of the converter share: the tiny network, running the command, comparing outputs."""
 
+import contextlib
+import io
 import subprocess
 import sys
 
@@ -10,6 +12,7 @@ from mindspore import nn
 
 from nas_fpn.src import build
 from nas_fpn.src.config import SUITE_DIR, load
+from nas_fpn.src.convert import convert
 from utils.training.checkpoints.checkpoint import load_checkpoint
 from utils.training.checkpoints.loading import load_weights
 
@@ -35,13 +38,18 @@ def run_command(*arguments):
     )
 
 
-def converted(folder, state, *arguments):
-    """Saves a state dict, converts it with the command, and returns the checkpoint and the report."""
+def converted(folder, state, *arguments, as_command=False):
+    """Saves a state dict, converts it, here or by the command, and returns the checkpoint and the report."""
     torch.save(state, folder / "weights.pth")
     output = folder / "converted.ckpt"
-    finished = run_command(f"--ckpt_file={folder / 'weights.pth'}", f"--output={output}", *arguments)
-    assert finished.returncode == 0, finished.stderr
-    return output, finished.stdout
+    places = (f"--ckpt_file={folder / 'weights.pth'}", f"--output={output}", *arguments)
+    if as_command:
+        finished = run_command(*places)
+        assert finished.returncode == 0, finished.stderr
+        return output, finished.stdout
+    with contextlib.redirect_stdout(io.StringIO()) as report:
+        convert(load(places))
+    return output, report.getvalue()
 
 
 def loaded(checkpoint, *arguments):

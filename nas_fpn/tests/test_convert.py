@@ -39,7 +39,7 @@ def _graph_mode():
 def tiny(tmp_path_factory):
     reference = torch_mmdet.randomise(torch_mmdet.Detector(**TINY_NETWORK))
     state = {"meta": {}, "state_dict": reference.state_dict()}
-    output, report = converted(tmp_path_factory.mktemp("a detector"), state, *TINY)
+    output, report = converted(tmp_path_factory.mktemp("a detector"), state, *TINY, as_command=True)
     return reference, output, report
 
 

@@ -8,7 +8,7 @@ from nas_fpn.src import build
 from nas_fpn.src.config import load
 from nas_fpn.src.nasfpn import AttentionMerge
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.long_run]
+pytestmark = pytest.mark.end_to_end
 SIZE = "--img_shape=[128,128]"
 
 

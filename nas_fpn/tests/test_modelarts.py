@@ -1,4 +1,4 @@
-"""Jobs on ModelArts as the page has them: settings in a YAML file, MindRecord files in a zip file."""
+"""Jobs on ModelArts as the page has them: settings in a YAML file, MindRecord files of one class in a zip file."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 from nas_fpn.src import build
 from nas_fpn.src.config import load
 from nas_fpn.tests.tiny_detector import TINY_NETWORK, write_checkpoint
+from utils.detection.tests.edited_coco import change, make_one_class
 from utils.detection.tests.tiny_coco import write_coco
 from utils.model_utils.tests.modelarts_job import storage_and_platform, upload_zip
 
@@ -24,11 +25,14 @@ head_stacked_convs: 1
 batch_size: 2
 epoch_size: 1
 warmup_steps: 1
+run_eval: False
 device_target: CPU
 num_parallel_workers: 1
 """
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.long_run]
+ONE_CLASS = {"class_names": ("cell",), "category_ids": (42,), "num_classes": 1}
+
+pytestmark = pytest.mark.end_to_end
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +40,8 @@ def job(tmp_path_factory):
     """A bucket with a zip file of MindRecord files and annotations and with a checkpoint, and what starts jobs."""
     root = tmp_path_factory.mktemp("jobs")
     data = write_coco(root / "coco")
+    for split in ("train2017", "val2017"):
+        change(data, make_one_class, split)
     for is_training in (True, False):
         records = root / "MindRecord_COCO"
         build.open_configured_split(
@@ -44,7 +50,7 @@ def job(tmp_path_factory):
     (data / "annotations").rename(records / "annotations")
     with storage_and_platform(root) as (bucket, platform):
         upload_zip(bucket, "data/MindRecord_COCO.zip", records, "MindRecord_COCO")
-        bucket.write("earlier/tiny.ckpt", write_checkpoint(root / "tiny.ckpt").read_bytes())
+        bucket.write("earlier/tiny.ckpt", write_checkpoint(root / "tiny.ckpt", **ONE_CLASS).read_bytes())
         yield bucket, platform
 
 
@@ -101,10 +107,15 @@ def test_the_checkpoint_is_evaluated_with_the_annotations_of_the_zip_and_exporte
         "evaluated",
         [
             "checkpoint_path: {load}/retinanet_nasfpn-1_2.ckpt",
+            "min_score: 0.0001",
             "instance_set: {data}/MindRecord_COCO/annotations/instances_{{}}.json",
         ],
     )
     assert "Average Precision" in finished.stdout
+    found = json.loads(bucket.read("evaluated/predictions.json"))
+    assert {row["category_id"] for row in found} == {42}
+    assert {row["image_id"] for row in found} == {100, 101, 102}
+    assert set(json.loads(bucket.read("evaluated/result.json"))["per_class"]) == {"cell"}
     assert bucket.read("evaluated/result.json") == (machine.output / "result.json").read_bytes()
     _start(
         job,

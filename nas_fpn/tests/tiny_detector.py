@@ -1,12 +1,8 @@
-"""A detector of a few thousand weights as a checkpoint of the suite, for tests of commands that read one."""
+"""A detector of a few thousand weights, and a larger one that learns its toy data; MindSpore is imported on demand."""
 
 from pathlib import Path
 
-import mindspore as ms
-
-from nas_fpn.src import build
-from nas_fpn.src.config import load
-from utils.training.checkpoints.checkpoint import TrainingState, save_checkpoint
+from utils.detection.tests.tiny_coco import write_coco
 
 TINY_NETWORK = (
     "--config_path=config/custom.yaml",
@@ -19,13 +15,39 @@ TINY_NETWORK = (
     "--device_target=CPU",
     "--num_parallel_workers=1",
 )
+TOY = (*TINY_NETWORK, "--resnet_width=8", "--nasfpn_out_channel=16")
+TOY_EPOCHS, TOY_STEPS = 10, 4
+TOY_TRAINING = (
+    "--batch_size=4",
+    f"--epoch_size={TOY_EPOCHS}",
+    "--warmup_steps=10",
+    "--log_interval=1",
+    "--ema_decay=0",
+    f"--eval_start_epoch={TOY_EPOCHS}",
+    "--eval_interval=1",
+    "--enable_profiling=True",
+)
+TOY_EVALUATION = ()
 
 
-def write_checkpoint(path: Path, class_names=("red", "blue"), category_ids=(7, 3), num_classes=2, **options) -> Path:
+def write_toy_data(root: Path) -> Path:
+    """Writes what the toy learns; a third of the pictures have no box."""
+    return write_coco(root, {"train2017": 24, "val2017": 12})
+
+
+def write_checkpoint(
+    path: Path, *arguments: str, class_names=("red", "blue"), category_ids=(7, 3), num_classes=2, **facts
+) -> Path:
     """Writes the weights that a network begins a training with, which score about 0.01 everywhere."""
+    import mindspore as ms
+
+    from nas_fpn.src import build
+    from nas_fpn.src.config import load
+    from utils.training.checkpoints.checkpoint import TrainingState, save_checkpoint
+
     ms.set_seed(1)
-    network = build.build_network(load(TINY_NETWORK), num_classes)
+    network = build.build_network(load([*TINY_NETWORK, *arguments]), num_classes)
     arrays = {parameter.name: parameter.asnumpy() for parameter in network.get_parameters()}
-    state = {"suite": "nas_fpn", "class_names": list(class_names), "category_ids": list(category_ids), **options}
+    state = {"suite": build.SUITE, "class_names": list(class_names), "category_ids": list(category_ids), **facts}
     save_checkpoint(path, TrainingState(arrays=arrays, **state))
     return path

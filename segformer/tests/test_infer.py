@@ -15,7 +15,8 @@ from segformer.src.config import load
 from segformer.src.infer import find_inputs, format_progress, format_start, format_total, infer, run
 from segformer.src.labels.classes import palette
 from segformer.src.results.files import Outputs, refuse_overwriting, result_bases
-from segformer.tests.tiny_checkpoint import TINY, write_tiny_checkpoint
+from segformer.tests.tiny_checkpoint import TINY_NETWORK as TINY
+from segformer.tests.tiny_checkpoint import write_checkpoint
 from segformer.tests.tiny_city import write_city, write_png
 from utils.image_files import ImageFile
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, UserError
@@ -225,7 +226,7 @@ def test_bad_arguments_are_refused_before_the_device_is_used(tmp_path):
 def test_the_command_does_what_the_page_says(tmp_path):
     data = write_city(tmp_path / "a city", {"val": 3})
     write_png(data / "leftImg8bit" / "val" / "aachen" / "tall_leftImg8bit.png", np.full((90, 40, 3), 9, np.uint8))
-    checkpoint = write_tiny_checkpoint(tmp_path / "a.ckpt")
+    checkpoint = write_checkpoint(tmp_path / "a.ckpt")
     finished = subprocess.run(
         [
             sys.executable,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from segformer.tests.tiny_checkpoint import TINY_NETWORK
 from segformer.tests.tiny_city import write_city
 from utils.model_utils.tests.modelarts_job import STAND_IN_MOXING, storage_and_platform, upload_folder
 from utils.tools.bundle import bundle
@@ -13,18 +14,13 @@ SUITE = Path(__file__).resolve().parent.parent
 TINY = (
     "--enable_modelarts=True",
     "--config_path=config/custom.yaml",
-    "--backbone_widths=[4,8,10,16]",
-    "--backbone_depths=[1,1,1,1]",
-    "--decoder_channels=8",
-    "--class_num=4",
+    *TINY_NETWORK,
     "--base_size=[32,64]",
     "--crop_size=[32,32]",
     "--batch_size=2",
     "--warmup_steps=1",
     "--train_log_interval=1",
     "--run_eval=False",
-    "--device_target=CPU",
-    "--dataset_num_parallel_workers=1",
     "--epoch_size=1",
 )
 

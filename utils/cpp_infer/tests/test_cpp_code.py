@@ -22,7 +22,6 @@ def test_code_is_formatted(clang_tools):
     assert files and done.returncode == 0, done.stderr[-4000:]
 
 
-@pytest.mark.long_run
 def test_clang_tidy_finds_nothing(cpp_build, clang_tools):
     everything = cpp_build / "CMakeFiles" / "cpp_infer.dir" / "Unity" / "unity_0_cxx.cxx"
     command = [clang_tools[1], f"--config-file={ROOT / '.clang-tidy'}", "-p", cpp_build, "--quiet", everything]

@@ -1,0 +1,85 @@
+"""The names of the reference page with its values, those of upstream, and values that are refused."""
+
+from faster_rcnn.src.config import SUITE_DIR
+
+YAML = {}
+SETTINGS = {
+    "enable_modelarts": "True",
+    "distribute": "True",
+    "dataset_path": "/cache/data",
+    "epoch_size": "20",
+    "checkpoint_url": "s3://dir_to_your_pretrained/",
+    "checkpoint": "./faster_rcnn/faster_rcnn_trained.ckpt",
+    "file_name": "faster_rcnn",
+    "file_format": "MINDIR",
+    "ckpt_file": "/cache/checkpoint_path/model.ckpt",
+}
+FLAGS = {
+    "ckpt_file": "/cache/checkpoint_path/model.ckpt",
+    "config_path": str(SUITE_DIR / "default_config_101.yaml"),
+    "device_target": "Ascend",
+    "file_format": "AIR",
+    "file_name": "faster_rcnn",
+    "backbone": "res2net_101",
+}
+# What the public upstream YAML has, but for the class names.
+UPSTREAM = {
+    "enable_modelarts": False, "data_url": "", "train_url": "", "checkpoint_url": "", "data_path": "/cache/data",
+    "output_path": "/cache/train", "load_path": "/cache/checkpoint_path", "device_target": "Ascend",
+    "enable_profiling": False,
+    "img_width": 1280, "img_height": 768, "keep_ratio": True, "flip_ratio": 0.5, "expand_ratio": 1.0,
+    "feature_shapes": [[192, 320], [96, 160], [48, 80], [24, 40], [12, 20]],
+    "anchor_scales": [8], "anchor_ratios": [0.5, 1.0, 2.0], "anchor_strides": [4, 8, 16, 32, 64], "num_anchors": 3,
+    "res2net_block": [3, 4, 6, 3], "res2net_in_channels": [64, 256, 512, 1024],
+    "res2net_out_channels": [256, 512, 1024, 2048],
+    "fpn_in_channels": [256, 512, 1024, 2048], "fpn_out_channels": 256, "fpn_num_outs": 5,
+    "rpn_in_channels": 256, "rpn_feat_channels": 256, "rpn_loss_cls_weight": 1.0, "rpn_loss_reg_weight": 1.0,
+    "rpn_cls_out_channels": 1, "rpn_target_means": [0.0, 0.0, 0.0, 0.0], "rpn_target_stds": [1.0, 1.0, 1.0, 1.0],
+    "neg_iou_thr": 0.3, "pos_iou_thr": 0.7, "min_pos_iou": 0.3, "num_bboxes": 245520, "num_gts": 128,
+    "num_expected_neg": 256, "num_expected_pos": 128, "activate_num_classes": 2, "use_sigmoid_cls": True,
+    "roi_layer": {"type": "RoIAlign", "out_size": 7, "sample_num": 2}, "roi_align_out_channels": 256,
+    "roi_align_featmap_strides": [4, 8, 16, 32], "roi_align_finest_scale": 56, "roi_sample_num": 640,
+    "neg_iou_thr_stage2": 0.5, "pos_iou_thr_stage2": 0.5, "min_pos_iou_stage2": 0.5, "num_bboxes_stage2": 2000,
+    "num_expected_pos_stage2": 128, "num_expected_neg_stage2": 512, "num_expected_total_stage2": 512,
+    "rcnn_num_layers": 2, "rcnn_in_channels": 256, "rcnn_fc_out_channels": 1024, "rcnn_loss_cls_weight": 1,
+    "rcnn_loss_reg_weight": 1, "rcnn_target_means": [0.0, 0.0, 0.0, 0.0], "rcnn_target_stds": [0.1, 0.1, 0.2, 0.2],
+    "rpn_proposal_nms_across_levels": False, "rpn_proposal_nms_pre": 2000, "rpn_proposal_nms_post": 2000,
+    "rpn_proposal_max_num": 2000, "rpn_proposal_nms_thr": 0.7, "rpn_proposal_min_bbox_size": 0,
+    "rpn_nms_across_levels": False, "rpn_nms_pre": 1000, "rpn_nms_post": 1000, "rpn_max_num": 1000, "rpn_nms_thr": 0.7,
+    "rpn_min_bbox_min_size": 0, "test_score_thr": 0.05, "test_iou_thr": 0.5, "test_max_per_img": 100,
+    "test_batch_size": 2, "rpn_head_use_sigmoid": True, "rpn_head_weight": 1.0,
+    "base_lr": 0.04, "warmup_step": 500, "warmup_ratio": 0.0625, "sgd_step": [8, 11], "sgd_momentum": 0.9,
+    "batch_size": 2, "loss_scale": 256, "momentum": 0.91, "weight_decay": 1e-5, "epoch_size": 12,
+    "save_checkpoint": True, "save_checkpoint_epochs": 1, "keep_checkpoint_max": 5, "save_checkpoint_path": "./",
+    "num_parallel_workers": 8, "python_multiprocessing": True, "mindrecord_dir": "/data/records", "coco_root": "/data",
+    "train_data_type": "train2017", "val_data_type": "val2017", "instance_set": "annotations/instances_{}.json",
+    "num_classes": 81, "anno_path": "", "image_dir": "", "run_distribute": False, "dataset": "coco", "pre_trained": "",
+    "device_id": 0, "device_num": 1, "rank_id": 0, "backbone": "res2net_50", "checkpoint_path": "/net.ckpt",
+    "file_name": "faster_rcnn", "file_format": "AIR", "ckpt_file": "/net.ckpt", "result_path": "",
+}  # fmt: skip
+IN_WORDS = ("image_dir", "anno_path", "coco_root")
+ALL = (YAML, SETTINGS, FLAGS, UPSTREAM, IN_WORDS)
+BAD_VALUES = [
+    (["--img_height=600"], "img_height is 600, which is no multiple of 32, the stride of the coarsest backbone"),
+    (["--img_width=1000"], "the nearest to use: 992 and 1024"),
+    (["--img_width=20"], "the nearest to use: 32"),
+    (["--img_height=[1]"], "img_height is [1], wanted a whole number of at least 1"),
+    (["--backbone=resnet_50"], "backbone is 'resnet_50', wanted one of res2net_50, res2net_101, res2net_152"),
+    (["--res2net_layers=[3, 4]"], "res2net_layers is [3, 4], wanted a list of 4 whole numbers"),
+    (["--res2net_width=6"], "res2net_width is 6, wanted a whole number of at least 4 and a multiple of 4"),
+    (["--norm_statistics=batch"], "norm_statistics is 'batch', wanted one of frozen, trained"),
+    (["--anchor_strides=[8, 16, 32, 64, 128]"], "set anchor_strides to these"),
+    (["--fpn_num_outs=6"], "whose levels have the strides [4, 8, 16, 32, 64, 128]"),
+    (["--roi_align_featmap_strides=[8, 16]"], "wanted the first of the strides [4, 8, 16, 32, 64]"),
+    (["--num_bboxes=5"], "num_bboxes is 5, but 245520 follows from the size and the anchor keys"),
+    (["--num_anchors=9"], "num_anchors is 9, but 3 follows from the anchor keys"),
+    (["--rpn_cls_out_channels=2"], "rpn_cls_out_channels is 2, but 1 is built in"),
+    (["--res2net_block=[3, 4, 23, 3]"], "but [3, 4, 6, 3] follows from backbone and res2net_layers"),
+    (["--neg_iou_thr=0.8"], "neg_iou_thr 0.8 is above pos_iou_thr 0.7"),
+    (["--neg_iou_thr_stage2=0.6"], "neg_iou_thr_stage2 0.6 is above pos_iou_thr_stage2 0.5"),
+    (["--num_expected_pos=300"], "num_expected_pos 300 is above num_expected_neg 256"),
+    (["--num_expected_pos_stage2=513"], "num_expected_pos_stage2 513 is above num_expected_neg_stage2 512"),
+    (["--expand_ratio=0.5"], "expand_ratio is 0.5, wanted a number of at least 1"),
+    (["--base_lr=0.4", "--lr=0.6"], "base_lr, another name of the key, is 0.4"),
+    (["--checkpoint=a.ckpt", "--ckpt_file=b.ckpt"], "checkpoint, another name of the key, is 'a.ckpt'"),
+]
