@@ -12,10 +12,10 @@ import mindspore as ms
 import numpy as np
 from mindspore import nn
 
-from utils.exporting.check import compare_outputs, run_model
+from utils.exporting.check import compare_outputs, run_model, run_network
 from utils.exporting.description import TensorDescription
 from utils.exporting.files import export_folder, exported_file, plain_name, put_in_place, strip_ending
-from utils.model_utils.errors import BadStateError, BadValueError
+from utils.model_utils.errors import BadStateError, BadValueError, first_line
 
 logger = logging.getLogger(__name__)
 
@@ -157,8 +157,7 @@ def _blamed(error: Exception) -> str:
     """Returns what of a network stands in the way, from MindSpore's own words."""
     found = _BLAMED_OPERATOR.search(str(error))
     operator = next((name for name in found.groups() if name), "") if found else ""
-    first_line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    return f"it has no way to say the operator {operator}" if operator else first_line
+    return f"it has no way to say the operator {operator}" if operator else first_line(error)
 
 
 def _check(
@@ -174,29 +173,18 @@ def _check(
     differences: list[float] = []
     for batch_size in CHECK_BATCH_SIZES if num_images is None else (num_images,):
         arrays = sample(batch_size)
-        expected = _run_network(network, arrays)
-        descriptions = _describe(expected, output_names, num_images)
+        expected = run_network(network, arrays)
+        descriptions = tuple(
+            TensorDescription(name, str(output.dtype), (num_images, *output.shape[1:]))
+            for name, output in zip(output_names, expected, strict=True)
+        )
         found = run_model(file, file_format, arrays)
         if found is not None:
             differences.append(compare_outputs(found, expected))
-    return descriptions, max(differences, key=lambda value: (np.isnan(value), value)) if differences else None
+    return descriptions, float(np.max(differences)) if differences else None
 
 
 def normal_numbers(inputs: Sequence[TensorDescription], batch_size: int) -> list[np.ndarray]:
     """Draws normal numbers for each input, always the same, as normalised pictures are."""
     draws = np.random.default_rng(0)
     return [draws.standard_normal((batch_size, *each.shape[1:])).astype(each.dtype) for each in inputs]
-
-
-def _run_network(network: nn.Cell, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-    outputs = network(*map(ms.Tensor, arrays))
-    return [each.asnumpy() for each in (outputs if isinstance(outputs, tuple) else (outputs,))]
-
-
-def _describe(
-    outputs: Sequence[np.ndarray], names: Sequence[str], batch_size: int | None
-) -> tuple[TensorDescription, ...]:
-    return tuple(
-        TensorDescription(name, str(output.dtype), (batch_size, *output.shape[1:]))
-        for name, output in zip(names, outputs, strict=True)
-    )

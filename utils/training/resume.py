@@ -92,7 +92,7 @@ def take_over(checkpoint: Checkpoint, step: TrainStep, first_epoch: int) -> None
         logger.info("%s holds weights only: the optimizer starts anew", path)
         return
     try:
-        restore_parameters(checkpoint, [*step.weight_parameters(), *step.extra_parameters()])
+        restore_parameters(checkpoint, step.parameters())
     except BadValueError as error:
         logger.warning("the optimizer starts anew, only weights are taken: %s", error)
         return

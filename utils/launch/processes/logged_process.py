@@ -74,21 +74,8 @@ class LoggedProcess:
     def __init__(self, command: Sequence[str], log: Path, environment: Mapping[str, str]) -> None:
         self.log = log
         self._output = LogFile(log)
-        try:
-            with log.open("ab") as output:
-                self._process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    env={**os.environ, **environment},
-                    start_new_session=True,
-                )
-        except OSError as error:
-            raise BadStateError(
-                f"'{error.filename or log}' cannot be used ({error.strerror}); check the log file's folder and the "
-                "interpreter"
-            ) from error
+        advice = "check the log file's folder and the interpreter"
+        self._process = start_apart(command, log, {**os.environ, **environment}, advice)
 
     @property
     def pid(self) -> int:
@@ -138,6 +125,26 @@ class LoggedProcess:
     def _forward(self, signal_number: int, _frame: types.FrameType | None) -> None:
         if self._process.poll() is None:
             self._process.send_signal(FORWARDED[signal.Signals(signal_number)])
+
+
+def start_apart(command: Sequence[str], log: Path, environment: Mapping[str, str], advice: str) -> subprocess.Popen:
+    """Starts a process of its own session, without input and with all its output at the end of a log file.
+
+    Raises:
+        BadStateError: the log cannot be written or the program not be started; the sentence ends with the advice.
+    """
+    try:
+        with log.open("ab") as output:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise BadStateError(f"'{error.filename or log}' cannot be used ({error.strerror}); {advice}") from error
 
 
 def show(content: bytes) -> None:

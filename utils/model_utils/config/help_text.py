@@ -2,7 +2,6 @@
 
 import textwrap
 from collections.abc import Mapping
-from pathlib import Path
 
 from utils.model_utils.config.base import Config, describe_wanted, group_of
 
@@ -74,12 +73,3 @@ def _list_names(title: str, names: list[str]) -> str:
         return ""
     body = textwrap.fill(", ".join(names), WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
     return f"{title}\n{body}"
-
-
-def config_file_note(path: Path, problem: str) -> str:
-    """Returns the line of the help that says where its defaults come from."""
-    return (
-        f"The defaults below are those of the schema: {problem}"
-        if problem
-        else f"The defaults below are those of {path}."
-    )

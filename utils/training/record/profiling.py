@@ -1,11 +1,10 @@
 """A profile of a few training steps: MindSpore's, beside the time that each waited for data."""
 
-import csv
-import io
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from utils.model_utils.errors import first_line
 from utils.model_utils.files import write_bytes
 from utils.training.record.records import StepRecord
 
@@ -90,7 +89,7 @@ class StepProfiler:
         logger.warning(
             "MindSpore's profiler does not work here (%s): %s has the times of the steps, nothing has those of "
             "operators",
-            next(iter(str(error).strip().splitlines()), type(error).__name__),
+            first_line(error),
             STEPS_FILE,
         )
 
@@ -108,8 +107,5 @@ def _new_profile(folder: Path, target: str) -> "profile":
 
 def _as_table(records: list[StepRecord]) -> str:
     """Returns the steps as CSV: global step, milliseconds of waiting for the batch, milliseconds of the step."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("global_step", "data_ms", "step_ms"))
-    writer.writerows((record.global_step, f"{record.data_ms:.3f}", f"{record.step_ms:.3f}") for record in records)
-    return text.getvalue()
+    rows = [f"{record.global_step},{record.data_ms:.3f},{record.step_ms:.3f}" for record in records]
+    return "\n".join(["global_step,data_ms,step_ms", *rows, ""])
