@@ -73,7 +73,6 @@ def export_network(
     *,
     output_names: Sequence[str],
     reference: nn.Cell | None = None,
-    limit: float = MAX_RELATIVE_DIFFERENCE,
     sample: Callable[[int], Sequence[np.ndarray]] | None = None,
 ) -> ExportedModel:
     """Exports a network and checks what was written, before it takes the place of an older file.
@@ -85,7 +84,6 @@ def export_network(
         file_format: "MINDIR", "AIR" or "ONNX", as `choose_format` returns it.
         output_names: name of each output.
         reference: network to compare the file with, where `network` was made of other operators for the export.
-        limit: largest difference to the network's outputs, as a share of an output's largest absolute value.
         sample: makes the inputs to compare with, for a number of images; None draws normal numbers for each input.
 
     Returns:
@@ -107,10 +105,12 @@ def export_network(
         outputs, difference = _check(
             reference, sample or partial(normal_numbers, inputs), inputs[0].shape[0], file, file_format, output_names
         )
-        if difference is not None and not difference <= limit:  # a difference that is not a number is one, too
+        # A difference that is not a number is one, too.
+        if difference is not None and not difference <= MAX_RELATIVE_DIFFERENCE:
             raise BadStateError(
                 f"the exported {file_format} gives other outputs than the network (largest difference {difference:.3g} "
-                f"of an output's largest value, allowed are {limit:g}): it was removed; try another format"
+                f"of an output's largest value, allowed are {MAX_RELATIVE_DIFFERENCE:g}): it was removed; try another "
+                "format"
             )
         num_bytes = sum(part.stat().st_size for part in folder.rglob("*") if part.is_file())
         return ExportedModel(put_in_place(folder, path, file_format), file_format, outputs, num_bytes, difference)

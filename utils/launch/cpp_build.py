@@ -75,13 +75,7 @@ def cached_program(root: Path, suite: str) -> Path:
 
 
 def build(root: Path, suite: str, program: Path, run: Run) -> int:
-    """Builds the program of a suite and puts it in its place; waits for others who do.
-
-    Args:
-        root: of the repository.
-        suite: its name.
-        program: as `cached_program` gives it.
-        run: runs one command.
+    """Builds the program of a suite and puts it where `cached_program` says; waits for others who do.
 
     Returns:
         The exit code of the command that failed, else 0.

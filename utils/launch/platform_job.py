@@ -26,8 +26,7 @@ TABLE_SECONDS = 600.0  # a platform completes the table when the last container 
 def join_platform_job(folder: Path) -> None:
     """Makes this process the worker RANK_ID of RANK_SIZE; the one of rank 0 starts the scheduler too.
 
-    Args:
-        folder: run folder; the scheduler's log is in its msrun/.
+    The scheduler's log is in msrun/ of the run folder.
 
     Raises:
         UserError: the rank table cannot be used or has another number of devices, or the scheduler cannot be started

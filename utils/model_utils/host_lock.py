@@ -71,10 +71,9 @@ def _wait(descriptor: int, path: Path, doing: str, wait_seconds: float) -> None:
 
 
 def _try(descriptor: int, path: Path) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        raise BadStateError(f"'{path}' cannot be locked ({error.strerror}): choose a folder on a local disk") from None
+    with os_errors_as(BadStateError, f"'{path}' cannot be locked", ": choose a folder on a local disk"):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
     return True

@@ -77,18 +77,6 @@ class LoggedProcess:
         advice = "check the log file's folder and the interpreter"
         self._process = start_apart(command, log, {**os.environ, **environment}, advice)
 
-    @property
-    def pid(self) -> int:
-        """Number of the process."""
-        return self._process.pid
-
-    def code_within(self, seconds: float) -> int | None:
-        """Returns the exit code if the process ends within so many seconds, else None."""
-        try:
-            return shell_code(self._process.wait(timeout=seconds))
-        except subprocess.TimeoutExpired:
-            return None
-
     def last_lines(self) -> str:
         """Returns the last lines that the process has written."""
         return self._output.last_lines()
@@ -98,10 +86,11 @@ class LoggedProcess:
 
         Where the process ends meanwhile, its last lines are shown and the exit code is its own.
         """
-        code = self.code_within(seconds)
-        log = shlex.quote(str(self.log))
-        if code is None:
-            print(f"running as process {self.pid}; follow it with: tail -f {log}; stop it with: kill {self.pid}")
+        pid, log = self._process.pid, shlex.quote(str(self.log))
+        try:
+            code = shell_code(self._process.wait(timeout=seconds))
+        except subprocess.TimeoutExpired:
+            print(f"running as process {pid}; follow it with: tail -f {log}; stop it with: kill {pid}")
             return 0
         print(self.last_lines(), file=sys.stderr if code else sys.stdout)
         print(f"ended with exit code {code}; log: {log}", file=sys.stderr if code else sys.stdout)

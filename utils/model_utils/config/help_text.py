@@ -32,13 +32,8 @@ def format_help(
 ) -> str:
     """Returns the help text.
 
-    Args:
-        schema: the keys.
-        defaults: values of the YAML file; other keys show their schema default.
-        aliases: other names and the keys that they stand for.
-        program: file name of the command, e.g. "train.py".
-        description: what the command does.
-        config_note: which YAML file the defaults come from, or why it could not be read.
+    Keys that are not among the `defaults` of the YAML file show their schema default; `aliases` are other names with
+    the keys that they stand for; `config_note` says which file was read, or why it could not be.
     """
     parts = [
         f"usage: python {program} [--config_path=FILE] [--key=value | --key value] ...",

@@ -57,10 +57,7 @@ def convolution_sources(own: str, foreign: str, has_bias: bool = False) -> dict[
 def batch_norm_sources(own: str, foreign: str, folded_bias: str = "") -> dict[str, Source]:
     """Returns the sources of a batch norm's four values.
 
-    Args:
-        own: name of the norm here.
-        foreign: name of the norm in the file.
-        folded_bias: bias of the convolution before it, which the file may have and the network has not.
+    `folded_bias` names the bias of the convolution before it, which the file may have and the network has not.
     """
     return {
         f"{own}.{here}": Source((f"{foreign}.{there}",), folded_bias if here == "moving_mean" else "")

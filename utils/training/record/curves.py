@@ -52,11 +52,7 @@ class CurvePicture:
 
 
 def draw_curves(metrics_path: Path, picture_path: Path) -> None:
-    """Draws the picture of a metrics file; without rows it does nothing.
-
-    Args:
-        metrics_path: metrics.jsonl of a run.
-        picture_path: the PNG file, replaced when the new one is complete.
+    """Draws the picture of a metrics file, a PNG; without rows it does nothing.
 
     Raises:
         OSError: if the picture cannot be written.

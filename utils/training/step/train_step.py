@@ -154,7 +154,7 @@ class TrainStep:
         )
 
     def parameters(self) -> list[ms.Parameter]:
-        """Returns what a checkpoint holds: all of the network's, the optimizer's state, the averages (prefix "ema.")."""
+        """Returns what a checkpoint holds: all of the network, the optimizer's state, the averages (prefix "ema.")."""
         return [*self._graph.weights, *self.optimizer.state_parameters(), *self._graph.averages]
 
     def reset_averages(self) -> None:
