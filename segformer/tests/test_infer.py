@@ -18,7 +18,7 @@ from segformer.src.results.files import Outputs, refuse_overwriting, result_base
 from segformer.tests.tiny_checkpoint import TINY_NETWORK as TINY
 from segformer.tests.tiny_checkpoint import write_checkpoint
 from segformer.tests.tiny_city import write_city, write_png
-from utils.image_files import ImageFile
+from utils.image_search import ImageFile
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, UserError
 
 SUITE = Path(__file__).resolve().parent.parent

@@ -26,7 +26,7 @@ import numpy as np  # noqa: E402
 
 from utils.exporting.description import ModelDescription, read_description  # noqa: E402
 from utils.exporting.result_files import RESULT_FOLDER  # noqa: E402
-from utils.image_files import find_image_files  # noqa: E402
+from utils.image_search import find_image_files  # noqa: E402
 from utils.launch.cpp_build import build, cached_program  # noqa: E402
 from utils.launch.processes.logged_process import LoggedProcess, show  # noqa: E402
 from utils.launch.user_arguments import device_number, existing_path  # noqa: E402

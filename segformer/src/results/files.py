@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import cv2
 import numpy as np
 
-from utils.image_files import ImageFile
+from utils.image_search import ImageFile
 from utils.model_utils.errors import BadStateError, BadValueError
 from utils.model_utils.files import write_bytes
 

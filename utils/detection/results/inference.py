@@ -14,7 +14,7 @@ from utils.detection.detections import DetectionClock, Detections
 from utils.detection.results.coco_metrics import detections_to_coco
 from utils.detection.results.drawing import draw_detections
 from utils.detection.results.picture_detector import Picture, PictureDetector
-from utils.image_files import ImageFile, find_image_files, image_numbers, result_names
+from utils.image_search import ImageFile, find_image_files, image_numbers, result_names
 from utils.images import write_image
 from utils.model_utils.errors import BadStateError, BadValueError
 from utils.model_utils.files import make_writable_folder, write_bytes

@@ -4,7 +4,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from utils.image_files import ImageFile, find_image_files, image_numbers, result_names
+from utils.image_search import ImageFile, find_image_files, image_numbers, result_names
 from utils.model_utils.errors import MissingPathError
 
 
