@@ -78,7 +78,7 @@ def mindspore_work(workload: Workload) -> Work:
     images = workload.images()
     if workload.mode == "train":
         step = build.build_train_step(config, network, NUM_CLASSES, "O0")
-        step.set_learning_rate(LEARNING_RATE)
+        step.optimizer.set_learning_rate(LEARNING_RATE)
         batch = training_batch(workload, config)
         return lambda: step(images, *batch)
     network.set_train(False)

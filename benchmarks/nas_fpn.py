@@ -77,7 +77,7 @@ def mindspore_work(workload: Workload) -> Work:
         "sgd", network.get_parameters(), momentum=MOMENTUM, weight_decay=WEIGHT_DECAY, no_decay_norm_bias=False
     )
     step = TrainStep(RetinaNetTraining(network, loss), optimizer)
-    step.set_learning_rate(LEARNING_RATE)
+    step.optimizer.set_learning_rate(LEARNING_RATE)
     classes, deltas = workload.targets()
     return lambda: step(images, classes, deltas)
 

@@ -99,7 +99,7 @@ def mindspore_work(workload: Workload) -> Work:
         return lambda: network(ms.Tensor(images)).asnumpy()
     optimizer = build_optimizer("adamw", network.get_parameters(), weight_decay=0.01, no_decay_norm_bias=False)
     step = TrainStep(SegformerTraining(network, SegmentationLoss(NUM_CLASSES)), optimizer)
-    step.set_learning_rate(6e-5)
+    step.optimizer.set_learning_rate(6e-5)
     path_scale = np.ones((workload.batch, 2 * backbone.num_blocks), np.float32)
     channel_scale = np.ones((workload.batch, size.decoder_channels), np.float32)
     return lambda: step(images, labels, path_scale, channel_scale)

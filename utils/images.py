@@ -8,7 +8,6 @@ keeps the scale 65535 to 255.
 import io
 import os
 import struct
-import tempfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
+from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, os_errors_as
+from utils.model_utils.files import write_bytes
 
 # Pillow could call outside programs for others (EPS); these are decoded inside the process. MPO (two JPEGs) is a JPEG
 # here.
@@ -182,21 +182,8 @@ def write_image(path: str | os.PathLike, image: np.ndarray) -> None:
             f"pictures are written as .png, .jpg or .jpeg, got '{path.name}'; choose one of these suffixes"
         )
     content = encoders[path.suffix.lower()](image)
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".picture-", delete=False) as file:
-            temporary = Path(file.name)
-            file.write(content)
-        temporary.chmod(0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise BadStateError(
-            f"picture '{path}' cannot be written ({error.strerror}); check the folder and the disk"
-        ) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+    with os_errors_as(BadStateError, f"picture '{path}' cannot be written", "; check the folder and the disk"):
+        write_bytes(path, content)
 
 
 def _encode(image: np.ndarray, file_format: str, **options: int) -> bytes:

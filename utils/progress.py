@@ -14,13 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 def track(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
-    """Yields the items and shows how far the loop over them is.
-
-    Args:
-        items: what to loop over.
-        total: how many they are.
-        what: what is being done, e.g. "checking images".
-    """
+    """Yields all `total` items and shows how far the loop over them is; `what` says e.g. "checking images"."""
     if sys.stderr.isatty():
         yield from _track_on_terminal(items, total, what)
     else:

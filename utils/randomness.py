@@ -25,16 +25,7 @@ def generator(seed: int, epoch: int, item: int, stream: int = 0) -> np.random.Ge
 
 
 def epoch_order(seed: int, epoch: int, count: int) -> np.ndarray:
-    """Returns the order in which one epoch visits its items.
-
-    Args:
-        seed: seed of the run.
-        epoch: epoch number.
-        count: number of items.
-
-    Returns:
-        int64[count], a permutation of 0..count-1.
-    """
+    """Returns the order in which one epoch visits its items: int64[count], a permutation of 0..count-1."""
     return _keyed_generator(b"order", seed, epoch, count).permutation(count).astype(np.int64)
 
 

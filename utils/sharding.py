@@ -48,11 +48,7 @@ class ShardedEpochs:
         return full if self.drop_remainder else -(-self.num_images // self.images_per_step)
 
     def own_items(self, epoch: int, start_step: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        """Returns what this worker trains on from `start_step` of an epoch on.
-
-        Args:
-            epoch: from 1.
-            start_step: first step wanted, from 0.
+        """Returns what this worker trains on from `start_step` (the first is 0) of an epoch (the first is 1) on.
 
         Returns:
             int64[steps, accumulate_steps * batch_size], positions 0..num_images-1 of the images in the training set,
@@ -90,12 +86,8 @@ class BatchSource(ABC):
 
     @abstractmethod
     def batches(self, epoch: int, start_step: int = 0) -> Iterator[tuple[np.ndarray, ...]]:
-        """Yields the arrays of the worker's own images of each step, from `start_step` of an epoch on.
+        """Yields the arrays of the worker's own images of each step; epochs and steps as in `ShardedEpochs.own_items`.
 
         They must follow from (epoch, step) alone, or resuming is not exact. If the iterator has a `close` method, the
         loop calls it when it stops early.
-
-        Args:
-            epoch: from 1.
-            start_step: first step wanted, from 0.
         """

@@ -10,7 +10,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import nn
 
-from utils.model_utils.errors import BadStateError, BadValueError
+from utils.model_utils.errors import BadStateError, BadValueError, first_line
 
 
 class Model:
@@ -31,21 +31,17 @@ class Model:
             ms.set_device(device_target, 0 if device_target == "CPU" else device_id)
         except (RuntimeError, ValueError) as error:
             raise BadStateError(
-                f"device {device_target} {device_id} cannot be used ({_first_line(error)}): choose another with "
+                f"device {device_target} {device_id} cannot be used ({first_line(error)}): choose another with "
                 "--device_target and --device_id"
             ) from error
         try:
             self._network = nn.GraphCell(ms.load(str(Path(file).absolute())))
         except (RuntimeError, ValueError, TypeError) as error:
             raise BadValueError(
-                f"'{file}' is no MindIR that can be loaded ({_first_line(error)}): export the model again"
+                f"'{file}' is no MindIR that can be loaded ({first_line(error)}): export the model again"
             ) from error
 
     def run(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Returns the outputs in the model's order for inputs in the model's order."""
         outputs = self._network(*map(ms.Tensor, arrays))
         return [each.asnumpy() for each in (outputs if isinstance(outputs, tuple | list) else (outputs,))]
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -12,10 +12,10 @@ import mindspore as ms
 import numpy as np
 from mindspore import nn
 
-from utils.exporting.check import compare_outputs, run_model
+from utils.exporting.check import compare_outputs, run_model, run_network
 from utils.exporting.description import TensorDescription
 from utils.exporting.files import export_folder, exported_file, plain_name, put_in_place, strip_ending
-from utils.model_utils.errors import BadStateError, BadValueError
+from utils.model_utils.errors import BadStateError, BadValueError, first_line
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,6 @@ def export_network(
     *,
     output_names: Sequence[str],
     reference: nn.Cell | None = None,
-    limit: float = MAX_RELATIVE_DIFFERENCE,
     sample: Callable[[int], Sequence[np.ndarray]] | None = None,
 ) -> ExportedModel:
     """Exports a network and checks what was written, before it takes the place of an older file.
@@ -85,7 +84,6 @@ def export_network(
         file_format: "MINDIR", "AIR" or "ONNX", as `choose_format` returns it.
         output_names: name of each output.
         reference: network to compare the file with, where `network` was made of other operators for the export.
-        limit: largest difference to the network's outputs, as a share of an output's largest absolute value.
         sample: makes the inputs to compare with, for a number of images; None draws normal numbers for each input.
 
     Returns:
@@ -107,10 +105,12 @@ def export_network(
         outputs, difference = _check(
             reference, sample or partial(normal_numbers, inputs), inputs[0].shape[0], file, file_format, output_names
         )
-        if difference is not None and not difference <= limit:  # a difference that is not a number is one, too
+        # A difference that is not a number is one, too.
+        if difference is not None and not difference <= MAX_RELATIVE_DIFFERENCE:
             raise BadStateError(
                 f"the exported {file_format} gives other outputs than the network (largest difference {difference:.3g} "
-                f"of an output's largest value, allowed are {limit:g}): it was removed; try another format"
+                f"of an output's largest value, allowed are {MAX_RELATIVE_DIFFERENCE:g}): it was removed; try another "
+                "format"
             )
         num_bytes = sum(part.stat().st_size for part in folder.rglob("*") if part.is_file())
         return ExportedModel(put_in_place(folder, path, file_format), file_format, outputs, num_bytes, difference)
@@ -157,8 +157,7 @@ def _blamed(error: Exception) -> str:
     """Returns what of a network stands in the way, from MindSpore's own words."""
     found = _BLAMED_OPERATOR.search(str(error))
     operator = next((name for name in found.groups() if name), "") if found else ""
-    first_line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    return f"it has no way to say the operator {operator}" if operator else first_line
+    return f"it has no way to say the operator {operator}" if operator else first_line(error)
 
 
 def _check(
@@ -174,29 +173,18 @@ def _check(
     differences: list[float] = []
     for batch_size in CHECK_BATCH_SIZES if num_images is None else (num_images,):
         arrays = sample(batch_size)
-        expected = _run_network(network, arrays)
-        descriptions = _describe(expected, output_names, num_images)
+        expected = run_network(network, arrays)
+        descriptions = tuple(
+            TensorDescription(name, str(output.dtype), (num_images, *output.shape[1:]))
+            for name, output in zip(output_names, expected, strict=True)
+        )
         found = run_model(file, file_format, arrays)
         if found is not None:
             differences.append(compare_outputs(found, expected))
-    return descriptions, max(differences, key=lambda value: (np.isnan(value), value)) if differences else None
+    return descriptions, float(np.max(differences)) if differences else None
 
 
 def normal_numbers(inputs: Sequence[TensorDescription], batch_size: int) -> list[np.ndarray]:
     """Draws normal numbers for each input, always the same, as normalised pictures are."""
     draws = np.random.default_rng(0)
     return [draws.standard_normal((batch_size, *each.shape[1:])).astype(each.dtype) for each in inputs]
-
-
-def _run_network(network: nn.Cell, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-    outputs = network(*map(ms.Tensor, arrays))
-    return [each.asnumpy() for each in (outputs if isinstance(outputs, tuple) else (outputs,))]
-
-
-def _describe(
-    outputs: Sequence[np.ndarray], names: Sequence[str], batch_size: int | None
-) -> tuple[TensorDescription, ...]:
-    return tuple(
-        TensorDescription(name, str(output.dtype), (batch_size, *output.shape[1:]))
-        for name, output in zip(names, outputs, strict=True)
-    )

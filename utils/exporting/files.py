@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from utils.model_utils.errors import BadStateError
+from utils.model_utils.errors import BadStateError, os_errors_as
 from utils.model_utils.files import make_writable_folder
 
 ENDINGS = {"MINDIR": ".mindir", "AIR": ".air", "ONNX": ".onnx"}
@@ -53,13 +53,10 @@ def export_folder(path: Path) -> Iterator[Path]:
     Raises:
         BadStateError: the folder cannot be made.
     """
-    try:
+    advice = ": choose a file name in a folder that you may write to"
+    with os_errors_as(BadStateError, f"'{path}' cannot be written", advice):
         path.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.export-", dir=path.parent))
-    except OSError as error:
-        raise BadStateError(
-            f"'{path}' cannot be written ({error.strerror}): choose a file name in a folder that you may write to"
-        ) from error
     try:
         yield folder
     finally:
@@ -97,7 +94,7 @@ def put_in_place(folder: Path, path: Path, file_format: str) -> Path:
     ending = source.name.removeprefix(plain_name(path))
     target = path.with_name(f"{path.name}{ending}")
     mode = 0o644 & ~_umask()
-    try:
+    with os_errors_as(BadStateError, f"'{target}' cannot be written", ": remove what is in its place"):
         source.chmod(mode)
         parameters = folder / f"{plain_name(path)}{SPLIT_PARAMETERS}"
         if file_format == "MINDIR":
@@ -106,8 +103,6 @@ def put_in_place(folder: Path, path: Path, file_format: str) -> Path:
         if file_format == "MINDIR":  # a whole and a split file of one name would be two models
             other = ENDINGS["MINDIR"] if ending == SPLIT_GRAPH else SPLIT_GRAPH
             path.with_name(f"{path.name}{other}").unlink(missing_ok=True)
-    except OSError as error:
-        raise BadStateError(f"'{target}' cannot be written ({error.strerror}): remove what is in its place") from error
     return target
 
 

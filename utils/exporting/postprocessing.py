@@ -15,16 +15,7 @@ MAX_NAMED = 3  # keeps the sentence on a line; the log of the inference has all
 
 @dataclass(frozen=True)
 class PostprocessArguments:
-    """What a user has typed.
-
-    Attributes:
-        anno_path: the annotations.
-        result_path: folder of the result files.
-        mindir_path: the model; None for the one that the results name.
-        dataset_path: the images; None where it was not given.
-        eval_split: split of a data set in the layout of Cityscapes.
-        run_dir: takes what the command writes.
-    """
+    """What a user has typed; `read_arguments` explains each in the help. A path that was not given is None."""
 
     anno_path: Path
     result_path: Path

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.exporting.description import ModelDescription, TensorDescription
-from utils.model_utils.errors import BadValueError, MissingPathError
+from utils.model_utils.errors import BadValueError, MissingPathError, os_errors_as
 
 RESULT_FOLDER = "result_Files"
 RUN_AGAIN = "run the inference again"
@@ -86,12 +86,9 @@ class ResultFiles:
 
     def _array(self, path: Path, output: TensorDescription) -> np.ndarray:
         dtype = np.dtype(output.dtype).newbyteorder("<")
-        try:
+        advice = f", but '{self.index}' lists it: {RUN_AGAIN}"
+        with os_errors_as(MissingPathError, f"result file '{path}' cannot be read", advice):
             data = path.read_bytes()
-        except OSError as error:
-            raise MissingPathError(
-                f"result file '{path}' cannot be read ({error.strerror}), but '{self.index}' lists it: {RUN_AGAIN}"
-            ) from error
         wanted = math.prod(output.shape) * dtype.itemsize
         if len(data) != wanted:
             raise BadValueError(
@@ -110,13 +107,10 @@ def read_result_files(folder: Path) -> ResultFiles:
         BadValueError: it was not written by a run, or lists no image.
     """
     index = folder.with_name(f"{folder.name}.json")
+    advice = ": it is written when an inference has ended well; run it in this folder, or give --result_path"
     try:
-        values = json.loads(index.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise MissingPathError(
-            f"'{index}' cannot be read ({error.strerror}): it is written when an inference has ended well; run it in "
-            "this folder, or give --result_path"
-        ) from error
+        with os_errors_as(MissingPathError, f"'{index}' cannot be read", advice):
+            values = json.loads(index.read_text(encoding="utf-8"))
     except ValueError as error:
         raise BadValueError(f"'{index}' is no JSON ({error}): {RUN_AGAIN}") from error
     try:

@@ -43,12 +43,7 @@ def main() -> None:
 
 
 def make_table(server_id: str, device_ids: Sequence[int], addresses: Sequence[str]) -> RankTable:
-    """Returns the table of one server, template 1.0.
-
-    Args:
-        server_id: its address.
-        device_ids: physical numbers of its devices, in the order of the ranks.
-        addresses: of the devices.
+    """Returns the table of one server, template 1.0; physical numbers and addresses of devices are in ranks' order.
 
     Raises:
         BadValueError: two devices have one address, or addresses are of different families.

@@ -43,7 +43,7 @@ class MsrunPlan:
 
     def environment(self) -> dict[str, str]:
         """Returns the variables that msrun's processes need; Ascend's runtime reads a list up to its first space."""
-        return {VISIBLE_DEVICES: ",".join(map(str, self.device_ids))}
+        return {VISIBLE_DEVICES: joined(self.device_ids)}
 
 
 def plan_msrun(table: RankTable, own_address: str | None = None) -> MsrunPlan:
@@ -66,8 +66,8 @@ def plan_msrun(table: RankTable, own_address: str | None = None) -> MsrunPlan:
         logger.warning(
             "%s: ranks follow the devices %s, but Ascend's runtime takes them in ascending order only: ranks follow %s",
             own.place,
-            _joined(by_rank),
-            _joined(sorted(by_rank)),
+            joined(by_rank),
+            joined(sorted(by_rank)),
         )
     return MsrunPlan(
         worker_num=table.device_count,
@@ -83,7 +83,7 @@ def format_plan(table: RankTable, plan: MsrunPlan) -> str:
     lines = []
     for index, server in enumerate(table.servers_by_rank):
         first, last = server.first_rank, server.first_rank + len(server.devices) - 1
-        devices = _joined(sorted(device.device_id for device in server.devices))
+        devices = joined(sorted(device.device_id for device in server.devices))
         mark = " (this host)" if index == plan.node_rank else ""
         lines.append(f"server {index}: {server.server_id}, devices {devices}, ranks {first}-{last}{mark}")
     variables = [f"{name}={value}" for name, value in plan.environment().items()]
@@ -102,7 +102,7 @@ def _check_numbering(servers: Sequence[Server]) -> None:
         ranks = sorted(device.rank_id for device in server.devices)
         if ranks != list(range(index * count, (index + 1) * count)):
             raise BadValueError(
-                f"{server.place} has the ranks {_joined(ranks)}, but msrun gives a server consecutive ones: number the "
+                f"{server.place} has the ranks {joined(ranks)}, but msrun gives a server consecutive ones: number the "
                 "devices server by server, as merge_hccl.py does"
             )
 
@@ -145,5 +145,6 @@ def _tells_own(own_address: str | None) -> Callable[[str], bool]:
     return lambda name: (normal_address(name) or name) == wanted
 
 
-def _joined(numbers: Sequence[int]) -> str:
+def joined(numbers: Sequence[int]) -> str:
+    """Returns e.g. "0,1,2"."""
     return ",".join(map(str, numbers))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from utils.model_utils.device_adapter import available_cores
-from utils.model_utils.errors import BadStateError
+from utils.model_utils.errors import BadStateError, os_errors_as
 from utils.model_utils.files import cache_folder
 from utils.model_utils.host_lock import host_lock
 
@@ -75,13 +75,7 @@ def cached_program(root: Path, suite: str) -> Path:
 
 
 def build(root: Path, suite: str, program: Path, run: Run) -> int:
-    """Builds the program of a suite and puts it in its place; waits for others who do.
-
-    Args:
-        root: of the repository.
-        suite: its name.
-        program: as `cached_program` gives it.
-        run: runs one command.
+    """Builds the program of a suite and puts it where `cached_program` says; waits for others who do.
 
     Returns:
         The exit code of the command that failed, else 0.
@@ -90,14 +84,11 @@ def build(root: Path, suite: str, program: Path, run: Run) -> int:
         BadStateError: the cache cannot be written, or the time for waiting is over.
     """
     folder = program.parent
-    try:
+    advice = ": set XDG_CACHE_HOME to a folder that you may write to"
+    with os_errors_as(BadStateError, f"'{folder}' cannot be written", advice):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with host_lock(folder / "build.lock", f"builds '{program}'", LOCK_SECONDS):
             return 0 if program.is_file() else _build(root, suite, program, run)  # another process may have been faster
-    except OSError as error:
-        raise BadStateError(
-            f"'{folder}' cannot be written ({error.strerror}): set XDG_CACHE_HOME to a folder that you may write to"
-        ) from error
 
 
 def _build(root: Path, suite: str, program: Path, run: Run) -> int:

@@ -20,10 +20,10 @@ if not __package__:
 from utils.launch.job import prepare_job, run_job  # noqa: E402
 from utils.launch.job_devices import DEVICE_NUM, RANK_TABLE_FILE, choose_devices  # noqa: E402
 from utils.launch.job_plan import JobPlan, format_plan, make_plan  # noqa: E402
-from utils.launch.launcher_options import Launcher, is_set, read_launcher, startup_seconds  # noqa: E402
+from utils.launch.launcher_options import is_set, read_launcher, startup_seconds  # noqa: E402
 from utils.launch.processes.logged_process import LoggedProcess  # noqa: E402
 from utils.launch.processes.ports import read_port  # noqa: E402
-from utils.launch.user_arguments import read_arguments  # noqa: E402
+from utils.launch.user_arguments import Launcher, read_arguments  # noqa: E402
 from utils.model_utils.command import run_command  # noqa: E402
 from utils.model_utils.errors import BadValueError  # noqa: E402
 
@@ -56,14 +56,7 @@ def plan_job(launcher: Launcher, given: Sequence[str], options: dict[str, str]) 
     Raises:
         UserError: it cannot be started.
     """
-    arguments = read_arguments(
-        given,
-        launcher.positionals,
-        program=launcher.program,
-        suite_dir=ROOT / launcher.command.parent,
-        takes_device=False,
-        leading=launcher.leading,
-    )
+    arguments = read_arguments(given, launcher, ROOT / launcher.command.parent)
     leading = dict(zip(launcher.leading, arguments.leading, strict=True))
     port = read_port(options[MASTER_PORT]) if MASTER_PORT in options else None
     devices = choose_devices(

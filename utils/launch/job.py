@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 
 from utils.launch.job_devices import RANK_TABLE_FILE, check_present
 from utils.launch.job_plan import JobPlan, Rank
-from utils.launch.processes.logged_process import FORWARDED, POLL_SECONDS, LogFile, shell_code, show
+from utils.launch.processes.logged_process import FORWARDED, POLL_SECONDS, LogFile, shell_code, show, start_apart
 from utils.launch.processes.ports import check_free
 from utils.launch.processes.process_search import JOB_VARIABLE, is_running, marked, parent, using, variable
 from utils.launch.processes.scheduler import SCHEDULER_SECONDS
@@ -115,23 +115,15 @@ class _Job:
         """Starts msrun, which starts the others."""
         plan = self._plan
         inherited = {name: text for name, text in os.environ.items() if name != RANK_TABLE_FILE}  # the plan says which
+        environment = {**inherited, **plan.environment, JOB_VARIABLE: self._mark}
+        advice = "check the folder and that msrun can be run"
         try:
             for rank in plan.ranks:
                 plan.first_log(rank).unlink(missing_ok=True)  # of an earlier run, with its process
                 rank.log.open("ab").close()
-            with self._output.path.open("ab") as output:
-                self._msrun = subprocess.Popen(
-                    plan.msrun_command(),
-                    env={**inherited, **plan.environment, JOB_VARIABLE: self._mark},
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
         except OSError as error:
-            raise BadStateError(
-                f"'{error.filename}' cannot be used ({error.strerror}); check the folder and that msrun can be run"
-            ) from error
+            raise BadStateError(f"'{error.filename}' cannot be used ({error.strerror}); {advice}") from error
+        self._msrun = start_apart(plan.msrun_command(), self._output.path, environment, advice)
 
     def ask_to_stop(self, number: int, _frame: types.FrameType | None) -> None:
         """Handles a signal."""

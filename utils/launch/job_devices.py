@@ -3,11 +3,10 @@
 import logging
 import os
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils.hccl_tools.msrun_plan import LOCAL_ADDRESS, MsrunPlan, plan_msrun
+from utils.hccl_tools.msrun_plan import LOCAL_ADDRESS, MsrunPlan, joined, plan_msrun
 from utils.hccl_tools.table_arguments import WAIT_SECONDS
 from utils.hccl_tools.tables.table_file import load_table
 from utils.model_utils.device_adapter import available_cores
@@ -105,8 +104,8 @@ def check_present(devices: JobDevices, root: Path = Path("/dev")) -> None:
     missing = [number for number in devices.device_ids if number not in present]
     if missing:
         raise BadStateError(
-            f"{len(devices.device_ids)} {devices.target} devices were asked for ({_joined(devices.device_ids)}), but "
-            f"this machine has {len(present)} ({_joined(present) or 'none'}): ask for those that are there, or install "
+            f"{len(devices.device_ids)} {devices.target} devices were asked for ({joined(devices.device_ids)}), but "
+            f"this machine has {len(present)} ({joined(present) or 'none'}): ask for those that are there, or install "
             "the driver of the others"
         )
 
@@ -125,7 +124,3 @@ def _read_count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_WORKERS):
         raise BadValueError(f"{DEVICE_NUM} is '{text}', wanted a number of devices from 1 to {MAX_WORKERS}")
     return int(text)
-
-
-def _joined(numbers: Sequence[int]) -> str:
-    return ",".join(map(str, numbers))

@@ -21,7 +21,7 @@ if not __package__:
 
 from utils.launch.launcher_options import is_set, read_launcher, startup_seconds  # noqa: E402
 from utils.launch.processes.logged_process import LoggedProcess  # noqa: E402
-from utils.launch.user_arguments import CommandArguments, read_arguments  # noqa: E402
+from utils.launch.user_arguments import read_arguments  # noqa: E402
 from utils.model_utils.command import run_command  # noqa: E402
 from utils.model_utils.files import make_writable_folder  # noqa: E402
 
@@ -34,29 +34,17 @@ def main(argv: Sequence[str]) -> int:
     if "--help" in given or "-h" in given:
         print(launcher.usage)
         return 0
-    suite_dir = ROOT / launcher.command.parent
-    arguments = read_arguments(
-        given, launcher.positionals, program=launcher.program, suite_dir=suite_dir, takes_device=launcher.takes_device
-    )
+    arguments = read_arguments(given, launcher, ROOT / launcher.command.parent)
     device = [f"--device_target={launcher.device_target}"] if launcher.device_target else []
     folder = arguments.run_dir or Path.cwd() / launcher.folder.replace("{}", str(arguments.device_id))
     make_writable_folder(folder)
     command = [sys.executable, str(ROOT / launcher.command), f"--run_dir={folder}", *device, *arguments.settings]
     in_foreground, seconds = is_set("FOREGROUND"), startup_seconds(STARTUP_SECONDS)
     print(shlex.join(command), flush=True)
-    process = LoggedProcess(command, folder / launcher.log, one_process(arguments))
+    alone = {"DEVICE_NUM": "1", "RANK_ID": "0", "RANK_SIZE": "1"}
+    environment = {"DEVICE_ID": str(arguments.device_id), **alone, "PYTHONUNBUFFERED": "1"}
+    process = LoggedProcess(command, folder / launcher.log, environment)
     return process.follow() if in_foreground else process.leave(seconds)
-
-
-def one_process(arguments: CommandArguments) -> dict[str, str]:
-    """Returns the variables that tell a command it is alone on one device."""
-    return {
-        "DEVICE_ID": str(arguments.device_id),
-        "DEVICE_NUM": "1",
-        "RANK_ID": "0",
-        "RANK_SIZE": "1",
-        "PYTHONUNBUFFERED": "1",
-    }
 
 
 if __name__ == "__main__":

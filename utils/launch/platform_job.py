@@ -11,9 +11,10 @@ from utils.hccl_tools.msrun_plan import LOCAL_ADDRESS
 from utils.hccl_tools.tables.table_file import load_table
 from utils.launch.job_devices import RANK_TABLE_FILE
 from utils.launch.job_plan import CLUSTER_SECONDS, PORT_OF_SEVERAL_HOSTS, WORKER
+from utils.launch.processes.logged_process import start_apart
 from utils.launch.processes.ports import check_free, read_port
 from utils.launch.processes.scheduler import HOST_VARIABLE, PORT_VARIABLE, SCHEDULER_SECONDS, wait_for_scheduler
-from utils.model_utils.errors import BadStateError, BadValueError
+from utils.model_utils.errors import BadValueError
 from utils.model_utils.files import make_writable_folder
 from utils.model_utils.local_adapter import ROLE_VARIABLE, SCHEDULER_ROLE, get_device_num, get_rank_id
 
@@ -25,8 +26,7 @@ TABLE_SECONDS = 600.0  # a platform completes the table when the last container 
 def join_platform_job(folder: Path) -> None:
     """Makes this process the worker RANK_ID of RANK_SIZE; the one of rank 0 starts the scheduler too.
 
-    Args:
-        folder: run folder; the scheduler's log is in its msrun/.
+    The scheduler's log is in msrun/ of the run folder.
 
     Raises:
         UserError: the rank table cannot be used or has another number of devices, or the scheduler cannot be started
@@ -70,18 +70,9 @@ def _start_scheduler(folder: Path) -> None:
     """Starts the scheduler, which this process waits for at its own end."""
     make_writable_folder(folder)
     environment = {**os.environ, ROLE_VARIABLE: SCHEDULER_ROLE, "RANK_ID": "0"}
-    try:
-        with (folder / "scheduler.log").open("ab") as log:
-            scheduler = subprocess.Popen(
-                [sys.executable, str(WORKER), "{}"],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for the workers, which it keeps together
-            )
-    except OSError as error:
-        raise BadStateError(f"'{error.filename}' cannot be used ({error.strerror}); check the run folder") from error
+    # Apart, since Ctrl-C is for the workers, which it keeps together.
+    command = [sys.executable, str(WORKER), "{}"]
+    scheduler = start_apart(command, folder / "scheduler.log", environment, "check the run folder")
     atexit.register(_end_scheduler, scheduler)
 
 

@@ -31,10 +31,6 @@ def start_or_join(config: RuntimeKeys, script: str) -> None:
     A process that a launcher or msrun has started goes on; msrun's scheduler keeps the others together and exits with
     them. One that a platform has started, once for each card and without msrun, joins the others.
 
-    Args:
-        config: configuration of the command.
-        script: file of the command.
-
     Raises:
         BadStateError: the process is one of several without `run_distribute`, or the job cannot be started.
         BadValueError: it is not known how many processes are wanted, or `device_num` is not the number of those that

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from utils.model_utils.errors import BadValueError, MissingPathError
@@ -67,6 +68,43 @@ class Positional:
 
 
 @dataclass(frozen=True)
+class Launcher:
+    """What a launcher of a suite starts.
+
+    Attributes:
+        program: file name of the launcher.
+        command: entry script, relative to the repository's root.
+        folder: name of the run folder; {} stands for the device.
+        log: name of the log file in it.
+        positionals: what it takes after DEVICE_ID, required ones first.
+        device_target: device that its name stands for; "" for one that takes a DEVICE_ID instead.
+        leading: names of the arguments that stand for several devices, in DEVICE_ID's place.
+        is_quiet: shows no output of the command.
+    """
+
+    program: str
+    command: Path
+    folder: str
+    log: str
+    positionals: tuple[Positional, ...]
+    device_target: str = ""
+    leading: tuple[str, ...] = ()
+    is_quiet: bool = False
+
+    @property
+    def takes_device(self) -> bool:
+        """Whether the first argument is DEVICE_ID."""
+        return not self.device_target and not self.leading
+
+    @property
+    def usage(self) -> str:
+        """How it is called, e.g. `usage: run_eval.sh DEVICE_ID DATASET [ANN_FILE] [--key=value]...`."""
+        names = [f"[{item.name}]" if item.is_optional else item.name for item in self.positionals]
+        first = [DEVICE_ID] if self.takes_device else self.leading
+        return " ".join(["usage:", self.program, *first, *names, "[--key=value]..."])
+
+
+@dataclass(frozen=True)
 class CommandArguments:
     """What a user has asked for.
 
@@ -83,34 +121,14 @@ class CommandArguments:
     leading: tuple[str, ...] = ()
 
 
-def usage(
-    program: str, positionals: Sequence[Positional], takes_device: bool = True, leading: Sequence[str] = ()
-) -> str:
-    """Returns e.g. `usage: run_eval.sh DEVICE_ID DATASET [ANN_FILE] [--key=value]...`."""
-    names = [f"[{item.name}]" if item.is_optional else item.name for item in positionals]
-    first = [DEVICE_ID] if takes_device else leading
-    return " ".join(["usage:", program, *first, *names, "[--key=value]..."])
-
-
-def read_arguments(
-    given: Sequence[str],
-    positionals: Sequence[Positional],
-    *,
-    program: str,
-    suite_dir: Path,
-    takes_device: bool = True,
-    leading: Sequence[str] = (),
-) -> CommandArguments:
+def read_arguments(given: Sequence[str], launcher: Launcher, suite_dir: Path) -> CommandArguments:
     """Checks what a user has typed and names the keys that it stands for.
 
     Args:
         given: the positional arguments, then any `--key=value`; from the first `--` on they are passed on.
-        positionals: what the launcher takes after DEVICE_ID, optional ones last.
-        program: file name of the launcher, for the usage line.
+        launcher: what it takes. Without a first argument DEVICE_ID the environment's counts, 0 where it is not set.
         suite_dir: folder of the suite: of configuration files that a word picks, and the second place where others are
             looked up.
-        takes_device: the first argument is DEVICE_ID; else the environment's DEVICE_ID counts, 0 where it is not set.
-        leading: names of arguments in DEVICE_ID's place, handed back as they were typed.
 
     Raises:
         BadValueError: too few or too many arguments, a word that picks nothing, or a device number that is none.
@@ -118,25 +136,24 @@ def read_arguments(
     """
     count = next((index for index, text in enumerate(given) if text.startswith("--")), len(given))
     values, extra = list(given[:count]), list(given[count:])
-    num_leading = int(takes_device) or len(leading)
-    needed = num_leading + sum(not item.is_optional for item in positionals)
-    most = num_leading + len(positionals)
-    how = usage(program, positionals, takes_device, leading)
+    num_leading = int(launcher.takes_device) or len(launcher.leading)
+    needed = num_leading + sum(not item.is_optional for item in launcher.positionals)
+    most = num_leading + len(launcher.positionals)
     if not needed <= len(values) <= most:
         wanted = f"{needed}" if needed == most else f"{needed} to {most}"
-        raise BadValueError(f"{len(values)} arguments, wanted {wanted}; {how}")
-    device_id = device_number(values[0]) if takes_device else 0 if leading else get_device_id()
+        raise BadValueError(f"{len(values)} arguments, wanted {wanted}; {launcher.usage}")
+    device_id = device_number(values[0]) if launcher.takes_device else 0 if launcher.leading else get_device_id()
     settings = []
-    for item, text in zip(positionals, values[num_leading:], strict=False):
+    for item, text in zip(launcher.positionals, values[num_leading:], strict=False):
         if text == "" and not item.may_be_empty:
-            raise BadValueError(f"{item.name} is empty; {how}")
+            raise BadValueError(f"{item.name} is empty; {launcher.usage}")
         settings += item.settings(text, suite_dir)
     chosen = [text.removeprefix(RUN_DIR) for text in extra if text.startswith(RUN_DIR)]
     return CommandArguments(
         device_id=device_id,
         run_dir=Path(os.path.abspath(chosen[-1])) if chosen and chosen[-1] else None,
         settings=(*settings, *(text for text in extra if not text.startswith(RUN_DIR))),
-        leading=() if takes_device else tuple(values[:num_leading]),
+        leading=() if launcher.takes_device else tuple(values[:num_leading]),
     )
 
 
@@ -161,29 +178,21 @@ def _path(_name: str, text: str, _suite_dir: Path) -> str:
     return os.path.realpath(text)
 
 
-def _file(name: str, text: str, _suite_dir: Path) -> str:
-    return os.path.realpath(existing_path(name, text, "file"))
-
-
-def _folder(name: str, text: str, _suite_dir: Path) -> str:
-    return os.path.realpath(existing_path(name, text, "folder"))
-
-
-def _file_or_folder(name: str, text: str, _suite_dir: Path) -> str:
-    return os.path.realpath(existing_path(name, text, "file or folder"))
+def _existing(kind: str, name: str, text: str, _suite_dir: Path) -> str:
+    return os.path.realpath(existing_path(name, text, kind))
 
 
 def _config(name: str, text: str, suite_dir: Path) -> str:
     """A YAML file, looked up where the launcher was called, then in the suite's folder."""
     in_suite = suite_dir / text
     is_of_suite = not os.path.exists(text) and os.path.isfile(in_suite)
-    return str(in_suite) if is_of_suite else _file(name, text, suite_dir)
+    return str(in_suite) if is_of_suite else _existing("file", name, text, suite_dir)
 
 
 def _pattern(name: str, text: str, suite_dir: Path) -> str:
     """A file, or a name in which {} stands for the split: then its folder must be there."""
     if "{}" not in text:
-        return _file(name, text, suite_dir)
+        return _existing("file", name, text, suite_dir)
     path = Path(os.path.abspath(text))
     if not path.parent.is_dir() and "{}" not in str(path.parent):
         raise MissingPathError(f"{name} '{text}': there is no folder '{path.parent}'; correct the path")
@@ -206,9 +215,9 @@ def existing_path(name: str, text: str, kind: str) -> Path:
 KINDS: dict[str, Callable[[str, str, Path], str]] = {
     "text": _text,
     "path": _path,
-    "file": _file,
-    "folder": _folder,
-    "file_or_folder": _file_or_folder,
+    "file": partial(_existing, "file"),
+    "folder": partial(_existing, "folder"),
+    "file_or_folder": partial(_existing, "file or folder"),
     "config": _config,
     "pattern": _pattern,
 }

@@ -5,7 +5,7 @@ import functools
 import logging
 import os
 
-from utils.model_utils.errors import BadStateError
+from utils.model_utils.errors import BadStateError, first_line
 from utils.model_utils.local_adapter import (
     DEVICE_ID_VARIABLE,
     ROLE_VARIABLE,
@@ -83,20 +83,16 @@ def set_up_device(
     target: str = AUTO,
     device_id: int | None = None,
     *,
-    mode: str = "graph",
     seed: int | None = None,
-    deterministic: bool = False,
     is_distributed: bool = False,
 ) -> DeviceInfo:
-    """Sets MindSpore's device, execution mode and seed for this process, once, before the first operator.
+    """Sets MindSpore's device, graph mode and seed for this process, once, before the first operator.
 
     Args:
         target: as for `choose_device`.
         device_id: number of the device; None takes DEVICE_ID from the environment, else 0. A CPU has no number: there
             it only tells processes apart.
-        mode: "graph" or "pynative".
         seed: of MindSpore's global generators; None leaves them alone.
-        deterministic: asks an accelerator for bit-equal repetition, at some cost in speed; a CPU always repeats.
         is_distributed: joins the other processes of the job that it was started in (see utils/launch), if any.
 
     Raises:
@@ -118,12 +114,10 @@ def set_up_device(
         ms.set_device(info.target, info.device_id if info.target in ACCELERATORS else 0)
     except RuntimeError as error:
         raise BadStateError(
-            f"this process cannot use {info.target} {info.device_id} ({_first_line(error)}): choose the device once, "
+            f"this process cannot use {info.target} {info.device_id} ({first_line(error)}): choose the device once, "
             "in a process that has not used another"
         ) from error
-    ms.set_context(mode={"graph": ms.GRAPH_MODE, "pynative": ms.PYNATIVE_MODE}[mode])
-    if deterministic and info.target in ACCELERATORS:
-        ms.set_deterministic(True)
+    ms.set_context(mode=ms.GRAPH_MODE)
     if seed is not None:
         ms.set_seed(seed)
     if is_distributed:
@@ -143,7 +137,7 @@ def _join_workers(rank_size: int) -> Workers:
         communication.init()
     except RuntimeError as error:
         raise BadStateError(
-            f"the {rank_size} processes of the job have not found each other ({_first_line(error)}): see the others' "
+            f"the {rank_size} processes of the job have not found each other ({first_line(error)}): see the others' "
             "logs for why, then start the job again"
         ) from error
     return Workers(communication.get_rank(), communication.get_group_size())
@@ -158,10 +152,6 @@ def _check_device_id(info: DeviceInfo, source: str) -> None:
             f"device {info.device_id} was asked for ({source}), but this machine has {count} {info.target} devices, "
             f"numbered 0 to {count - 1}: choose one of them"
         )
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def available_cores() -> int:

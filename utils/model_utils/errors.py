@@ -4,6 +4,9 @@ Entry scripts print these without a traceback (see command.py); any other except
 traceback.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class UserError(Exception):
     """Base of the errors that are shown to the user as one sentence."""
@@ -23,3 +26,28 @@ class MissingPathError(UserError, FileNotFoundError):
 
 class BadStateError(UserError, RuntimeError):
     """The machine or a folder is in a state in which the command cannot go on."""
+
+
+@contextmanager
+def os_errors_as(kind: type[UserError], what: str, advice: str) -> Iterator[None]:
+    """Says what the system refuses in one sentence: what, the system's reason in brackets, advice.
+
+    Args:
+        kind: error of the sentence.
+        what: e.g. "'result.json' cannot be written".
+        advice: what to do about it, with the punctuation before it, e.g. ": free some space".
+
+    Raises:
+        UserError: of this kind; one that the block itself raises passes.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except OSError as error:
+        raise kind(f"{what} ({error.strerror or error}){advice}") from error
+
+
+def first_line(error: Exception) -> str:
+    """Returns the first line of a library's message, the error's name where it has none."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from utils.model_utils.errors import BadStateError, MissingPathError
+from utils.model_utils.errors import BadStateError, MissingPathError, os_errors_as
 
 
 def make_writable_folder(path: Path, flag: str = "--run_dir") -> None:
@@ -22,12 +22,9 @@ def make_writable_folder(path: Path, flag: str = "--run_dir") -> None:
         raise MissingPathError(
             f"run folder '{path}' cannot be made: '{in_the_way}' is a file; remove it or choose another {flag}"
         )
-    try:
+    advice = f"; choose another {flag} or make its parent writable"
+    with os_errors_as(BadStateError, f"run folder '{path}' cannot be made", advice):
         path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadStateError(
-            f"run folder '{path}' cannot be made ({error.strerror}); choose another {flag} or make its parent writable"
-        ) from error
     if not os.access(path, os.W_OK | os.X_OK):
         raise BadStateError(f"run folder '{path}' is not writable; choose another {flag} or change its permissions")
 
@@ -35,7 +32,7 @@ def make_writable_folder(path: Path, flag: str = "--run_dir") -> None:
 def write_bytes(path: Path, content: bytes) -> None:
     """Writes to a temporary name in the same folder, which is made where it is missing, and renames."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name[-200:]}.{os.getpid()}.tmp")  # a name has at most 255 bytes
     try:
         temporary.write_bytes(content)
         os.replace(temporary, path)

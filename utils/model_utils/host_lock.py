@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from utils.model_utils.errors import BadStateError
+from utils.model_utils.errors import BadStateError, os_errors_as
 
 logger = logging.getLogger(__name__)
 
@@ -30,12 +30,9 @@ def host_lock(path: Path, doing: str, wait_seconds: float) -> Iterator[None]:
     Raises:
         BadStateError: the time is over, and the owner is named; or the file cannot be locked.
     """
-    try:
+    advice = ": make its folder writable, or choose another"
+    with os_errors_as(BadStateError, f"lock '{path}' cannot be made", advice):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise BadStateError(
-            f"lock '{path}' cannot be made ({error.strerror}): make its folder writable, or choose another"
-        ) from None
     try:
         _wait(descriptor, path, doing, wait_seconds)
         owner = {"host": socket.gethostname(), "pid": os.getpid(), "doing": doing}
@@ -74,10 +71,9 @@ def _wait(descriptor: int, path: Path, doing: str, wait_seconds: float) -> None:
 
 
 def _try(descriptor: int, path: Path) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        raise BadStateError(f"'{path}' cannot be locked ({error.strerror}): choose a folder on a local disk") from None
+    with os_errors_as(BadStateError, f"'{path}' cannot be locked", ": choose a folder on a local disk"):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
     return True

@@ -162,11 +162,6 @@ def open_results(config: ModelArtsKeys, folder: Path, storage: Storage | None = 
 
     Without `enable_modelarts`, and where `train_url` is empty or a path, it copies nothing.
 
-    Args:
-        config: the configuration.
-        folder: the folder of the run.
-        storage: the object storage; None connects where one is needed.
-
     Raises:
         UserError: as for `connect`.
     """
@@ -179,12 +174,9 @@ def open_results(config: ModelArtsKeys, folder: Path, storage: Storage | None = 
 def open_job(config: ModelArtsKeys, key: str = "run_dir") -> Iterator[Path]:
     """Brings the inputs of a command in and yields the folder for what it writes, whose content goes to `train_url`.
 
-    It is sent at the end, also where the command fails. Without `enable_modelarts` there is nothing but the folder.
+    It is sent at the end, also where the command fails. Without `enable_modelarts` there is nothing but the folder of
+    `key`.
     To be opened before anything that the inputs may hold is looked for.
-
-    Args:
-        config: the configuration.
-        key: key that names the folder outside of a job.
 
     Raises:
         UserError: as for `sync_in` and `open_results`, or the results have not arrived.

@@ -19,7 +19,7 @@ if not __package__:
     sys.path[0] = str(ROOT)  # in place of this folder
 
 from utils.model_utils.command import run_command  # noqa: E402
-from utils.model_utils.errors import BadStateError, BadValueError  # noqa: E402
+from utils.model_utils.errors import BadStateError, BadValueError, os_errors_as  # noqa: E402
 
 SUITES = ("faster_rcnn", "nas_fpn", "segformer")
 SUITE_FOLDERS = ("config", "src", "tools")
@@ -69,15 +69,13 @@ def bundle(suite: str, output: Path) -> tuple[int, int]:
     if output.is_file() or (output.is_dir() and any(output.iterdir())):
         raise BadStateError(f"'{output}' is there already: remove it, or choose another folder with -o")
     unfinished = output.with_name(f".{output.name}.{os.getpid()}.tmp")
+    advice = ": free some space, or choose another folder with -o"
     try:
-        for path, content in contents.items():
-            (unfinished / path).parent.mkdir(parents=True, exist_ok=True)
-            (unfinished / path).write_bytes(content)
-        os.replace(unfinished, output)
-    except OSError as error:
-        raise BadStateError(
-            f"'{output}' cannot be written ({error.strerror}): free some space, or choose another folder with -o"
-        ) from None
+        with os_errors_as(BadStateError, f"'{output}' cannot be written", advice):
+            for path, content in contents.items():
+                (unfinished / path).parent.mkdir(parents=True, exist_ok=True)
+                (unfinished / path).write_bytes(content)
+            os.replace(unfinished, output)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return len(contents), sum(map(len, contents.values()))

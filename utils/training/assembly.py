@@ -31,16 +31,9 @@ def build_step(
     undecayed: Sequence[str] = (),
     lr_scales: Mapping[str, float] | None = None,
 ) -> TrainStep:
-    """Puts optimizer and update around a network with its loss.
+    """Puts optimizer and update around a network with its loss; see `TrainStep` and `build_optimizer`.
 
-    Args:
-        config: the configuration.
-        network_with_loss: see `TrainStep`.
-        columns: names of the arrays of a batch.
-        workers: the workers of the job.
-        loss_scaler: instead of the one of `loss_scale` and `loss_scale_mode`.
-        undecayed: see `build_optimizer`.
-        lr_scales: likewise.
+    A `loss_scaler` takes the place of the one of the keys `loss_scale` and `loss_scale_mode`.
     """
     optimizer = build_optimizer(
         config.optimizer,
@@ -119,13 +112,6 @@ def effective_lr(config: TrainingKeys, images_per_step: int) -> float:
 
 
 def log_plan(config: TrainingKeys, num_images: int, class_names: Sequence[str], images_per_step: int) -> None:
-    """Says what is trained on, and how.
-
-    Args:
-        config: the configuration.
-        num_images: images of the split.
-        class_names: name of each class index.
-        images_per_step: images of an optimizer step, over all workers.
-    """
+    """Says what is trained on, and how; `images_per_step` counts the images of all workers."""
     logger.info("%d images, %d classes: %s", num_images, len(class_names), ", ".join(class_names))
     logger.info("highest learning rate %g, %d images in a step", effective_lr(config, images_per_step), images_per_step)

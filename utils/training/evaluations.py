@@ -83,7 +83,7 @@ class Evaluations:
         if is_best:
             self.best = evaluation
         self.last = evaluation
-        self._metrics_log.add_evaluation(evaluation)
+        self._metrics_log.add(evaluation)
         logger.info("%s", format_evaluation_line(evaluation, self.best, best_metric))
         return is_best
 

@@ -73,6 +73,8 @@ class Trainer:
             num_workers=step.workers.count,
         )
         self._saver = RunSaver(self._state, step, output)
+        self._timer = StepTimer(source.images_per_step, plan.epochs * source.steps_per_epoch)
+        self._stop_requests = StopRequests()
         self._bad_steps = 0
 
     def fit(self) -> TrainResult:
@@ -95,11 +97,8 @@ class Trainer:
         seconds, steps = time.perf_counter() - started, self._state.global_step - first_step
         logger.info("trained %d steps in %s, peak memory %.2f GB", steps, format_duration(seconds), _peak_memory_gb())
         if self._workers.count > 1:
-            logger.info(
-                "the %d workers end with equal weights (%s)",
-                self._workers.count,
-                check_equal(self._workers, self._saver.parameters()),
-            )
+            weights = check_equal(self._workers, self._step.parameters())
+            logger.info("the %d workers end with equal weights (%s)", self._workers.count, weights)
         best_path = self._output.checkpoints.best_path
         return TrainResult(
             best=self._evaluations.best,
@@ -116,13 +115,13 @@ class Trainer:
             self._begin_anew(beginning)
         else:
             self._go_on(beginning.continued)
-        share_parameters(self._workers, self._saver.parameters())
+        share_parameters(self._workers, self._step.parameters())
 
     def _go_on(self, found: Checkpoint) -> None:
         """Goes to where a checkpoint stopped."""
         take_position(found, self._state)
         if self._workers.is_main:
-            restore_parameters(found, self._saver.parameters())
+            restore_parameters(found, self._step.parameters())
         restore_loss_scale(found, self._step)
         self._evaluations.best = EvaluationRecord(**found.best) if found.best else None
         self._saver.last_path = found.path
@@ -150,11 +149,10 @@ class Trainer:
     def _train(self) -> None:
         """Runs the epochs that are left."""
         total = self._plan.epochs * self._source.steps_per_epoch
-        timer = StepTimer(self._source.images_per_step, total)
         try:
-            with StopRequests() as stop, ProgressBar(total, self._state.global_step) as bar:
+            with self._stop_requests, ProgressBar(total, self._state.global_step) as bar:
                 while self._state.epoch <= self._plan.epochs:
-                    self._run_epoch(timer, bar, stop)
+                    self._run_epoch(bar)
                     self._state.epoch += 1
                     self._state.step_in_epoch, self._state.epoch_done = 0, False
         finally:
@@ -163,37 +161,30 @@ class Trainer:
             if self._workers.is_main:
                 self._report.curves.draw()
 
-    def _run_epoch(self, timer: StepTimer, bar: ProgressBar, stop: StopRequests) -> None:
+    def _run_epoch(self, bar: ProgressBar) -> None:
         state = self._state
         meter = EpochMeter()
         batches = self._source.batches(state.epoch, state.step_in_epoch)
         try:
             while state.step_in_epoch < self._source.steps_per_epoch:
-                self._make_step(batches, timer, meter, bar, stop)
+                self._make_step(batches, meter, bar)
         finally:
             if hasattr(batches, "close"):
                 batches.close()
         if meter.steps:
             images = self._source.images_per_step
             self._report.add_epoch(meter.record(state.epoch, self._plan.epochs, state.global_step, images))
-        self._finish_epoch(stop)
+        self._finish_epoch()
         if self._workers.is_main:
             self._report.curves.draw_if_due()
 
-    def _make_step(
-        self,
-        batches: Iterator[tuple[np.ndarray, ...]],
-        timer: StepTimer,
-        meter: EpochMeter,
-        bar: ProgressBar,
-        stop: StopRequests,
-    ) -> None:
-        state = self._state
+    def _make_step(self, batches: Iterator[tuple[np.ndarray, ...]], meter: EpochMeter, bar: ProgressBar) -> None:
+        state, stop, timer = self._state, self._stop_requests, self._timer
         timer.begin()
-        batch = self._next_batch(batches, stop)
+        batch = self._next_batch(batches)
         timer.got_batch()
         learning_rate = float(self._plan.learning_rates[state.global_step])
-        self._step.set_learning_rate(learning_rate)
+        self._step.optimizer.set_learning_rate(learning_rate)
         output = self._step(*batch, wants_stop=stop.is_pending)
         state.step_in_epoch += 1
         state.global_step += 1
@@ -212,16 +203,16 @@ class Trainer:
             **vars(times),
         )
         meter.add(record)
-        bar.update(record)
+        bar.show_step(record)
         self._report.add_step(record)
         self._check_finite(record)
         # Alone, a signal that came during this step counts too; several workers have to have agreed on it.
         if output.wants_stop if self._workers.count > 1 else stop.is_pending:
             self._saver.save()
             self._workers.wait()  # where one ends, the job's starter may end the others: not before all is written
-            self._stop(stop, is_saved=True)
+            self._stop(is_saved=True)
 
-    def _next_batch(self, batches: Iterator[tuple[np.ndarray, ...]], stop: StopRequests) -> tuple[np.ndarray, ...]:
+    def _next_batch(self, batches: Iterator[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
         try:
             return next(batches)
         except StopIteration as error:
@@ -231,11 +222,11 @@ class Trainer:
             ) from error
         except Exception:
             # Ctrl-C reaches the loader's processes too, and they may fail before this step is asked to stop.
-            if stop.is_pending:
-                self._stop(stop, is_saved=False)
+            if self._stop_requests.is_pending:
+                self._stop(is_saved=False)
             raise
 
-    def _stop(self, stop: StopRequests, is_saved: bool) -> None:
+    def _stop(self, is_saved: bool) -> None:
         """Ends the run; if nothing is saved yet, this worker is not in step with the others."""
         if self._state.global_step and not is_saved:
             self._saver.write()
@@ -246,7 +237,7 @@ class Trainer:
                 self._state.step_in_epoch,
                 self._saver.last_path,
             )
-        raise stop.exception()
+        raise self._stop_requests.exception()
 
     def _check_finite(self, record: StepRecord) -> None:
         self._bad_steps = 0 if record.is_finite else self._bad_steps + 1
@@ -261,7 +252,7 @@ class Trainer:
             "warm-up or clip the gradients, and check the data"
         )
 
-    def _finish_epoch(self, stop: StopRequests) -> None:
+    def _finish_epoch(self) -> None:
         state, saves = self._state, self._plan.saves(self._state.epoch)
         if state.epoch_done:
             return
@@ -270,11 +261,11 @@ class Trainer:
             if saves:
                 self._saver.save()  # an evaluation may take long, and fail
             try:
-                with stop.immediately():
+                with self._stop_requests.immediately():
                     is_best = self._evaluations.run(self._step, state.epoch, state.global_step)
             except BaseException:
-                if stop.is_pending:
-                    self._stop(stop, is_saved=saves)
+                if self._stop_requests.is_pending:
+                    self._stop(is_saved=saves)
                 raise
         state.epoch_done = True
         if is_best:

@@ -68,15 +68,7 @@ class TrainingPlan:
 
 @dataclass(frozen=True)
 class RunIdentity:
-    """What the checkpoints of a run store of it; see `TrainingState`.
-
-    Attributes:
-        suite: name of the suite.
-        seed: seed of the run.
-        config_text: effective configuration.
-        class_names: name of each class index.
-        category_ids: the data set's own id of each class index.
-    """
+    """What the checkpoints of a run store of it; see `TrainingState`, which has fields of the same names."""
 
     suite: str = ""
     seed: int = 0

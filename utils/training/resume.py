@@ -11,14 +11,10 @@ logger = logging.getLogger(__name__)
 
 
 def take_position(found: Checkpoint, wanted: TrainingState) -> None:
-    """Sets epoch, step and best metric of `wanted` from a checkpoint's state.
+    """Sets epoch, step and best metric of `wanted`, the state of this run, from a checkpoint's.
 
     The place in an epoch is kept in images: with other images in a step, by other workers or another batch size, the
     run goes on with the first step that begins at or before that place.
-
-    Args:
-        found: the checkpoint.
-        wanted: the state of this run at its beginning; changed in place.
 
     Raises:
         BadValueError: if the checkpoint stopped in the middle of an epoch of other images.
@@ -80,19 +76,15 @@ def _is_of_other_images(found: TrainingState, wanted: TrainingState) -> bool:
 def take_over(checkpoint: Checkpoint, step: TrainStep, first_epoch: int) -> None:
     """Begins a new run with all that a checkpoint holds for it: weights, optimizer state, averages, loss scale.
 
-    A file of weights only, or of another network or optimizer, changes nothing; the log says so.
-
-    Args:
-        checkpoint: of an earlier run.
-        step: of the new run.
-        first_epoch: first epoch of the new run, for a word of warning where the checkpoint is from elsewhere.
+    A file of weights only, or of another network or optimizer, changes nothing; the log says so, and where the
+    checkpoint is not from the end of the epoch before `first_epoch`.
     """
     path = checkpoint.path
     if not checkpoint.has_training_state:
         logger.info("%s holds weights only: the optimizer starts anew", path)
         return
     try:
-        restore_parameters(checkpoint, [*step.weight_parameters(), *step.extra_parameters()])
+        restore_parameters(checkpoint, step.parameters())
     except BadValueError as error:
         logger.warning("the optimizer starts anew, only weights are taken: %s", error)
         return

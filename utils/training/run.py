@@ -45,12 +45,7 @@ class Run:
         return self.device.workers
 
     def output(self, checkpoints: CheckpointFolder, lines: LineFormats | None = None) -> RunOutput:
-        """Returns where the run leaves what it makes.
-
-        Args:
-            checkpoints: where checkpoints are kept.
-            lines: the suite's documented log lines, if it has any.
-        """
+        """Returns where the run leaves what it makes; see `RunOutput`."""
         return RunOutput(self.folder, checkpoints, lines, self.on_saved, self.profiler)
 
 

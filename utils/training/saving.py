@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import mindspore as ms
-
 from utils.training.agreement import check_equal
 from utils.training.checkpoints.checkpoint import TrainingState
 from utils.training.plan import RunOutput
@@ -27,10 +25,6 @@ class RunSaver:
         self._state, self._step, self._output = state, step, output
         self.last_path: Path | None = None
 
-    def parameters(self) -> list[ms.Parameter]:
-        """Returns the parameters that a checkpoint holds."""
-        return [*self._step.weight_parameters(), *self._step.extra_parameters()]
-
     def save(self) -> None:
         """Writes a checkpoint; all workers come here after the same step.
 
@@ -38,7 +32,7 @@ class RunSaver:
             BadStateError: it cannot be written, or the workers' parameters differ.
         """
         if self._step.workers.count > 1:
-            check_equal(self._step.workers, self.parameters())
+            check_equal(self._step.workers, self._step.parameters())
         self.write()
 
     def write(self) -> None:
@@ -62,6 +56,6 @@ class RunSaver:
 
     def _fill(self) -> None:
         """Puts the present parameters into the state; the arrays are views of their memory where that can be."""
-        self._state.arrays = {parameter.name: parameter.asnumpy() for parameter in self.parameters()}
+        self._state.arrays = {parameter.name: parameter.asnumpy() for parameter in self._step.parameters()}
         self._state.loss_scale = self._step.loss_scaler.scale
         self._state.loss_scale_good_steps = self._step.loss_scaler.good_steps

@@ -9,7 +9,7 @@ from pathlib import Path
 from utils.hccl_tools.tables.consistency import check_tables
 from utils.hccl_tools.tables.json_entries import HOW_TO_FIX
 from utils.hccl_tools.tables.rank_table import INITIALIZING, RankTable, parse_table
-from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
+from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, os_errors_as
 from utils.model_utils.files import write_bytes
 
 MODELARTS_FILE = "jobstart_hccl.json"
@@ -60,13 +60,9 @@ def write_table(path: Path, table: RankTable) -> None:
     Raises:
         BadStateError: the folder or the disk does not take it.
     """
-    try:
+    advice = ": run the command in a folder that can be written and has room"
+    with os_errors_as(BadStateError, f"'{path}' cannot be written", advice):
         write_bytes(path, json.dumps(table.as_document(), indent=4).encode())
-    except OSError as error:
-        raise BadStateError(
-            f"'{path}' cannot be written ({error.strerror}): run the command in a folder that can be written and has "
-            "room"
-        ) from error
 
 
 def _read_once(file: Path, is_being_written: bool) -> tuple[object, str]:
@@ -95,11 +91,10 @@ def _read_text(file: Path) -> str:
         kind = "is not a regular file" if os.path.exists(file) else "does not exist"
         raise MissingPathError(f"rank table '{file}' {kind}; make one with hccl_tools.py")
     try:
-        return file.read_text(encoding="utf-8-sig")
+        with os_errors_as(BadStateError, f"rank table '{file}' cannot be read", ": change its permissions"):
+            return file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadValueError(f"'{file}' is not UTF-8 text, wanted a rank table as hccl_tools.py makes") from error
-    except OSError as error:
-        raise BadStateError(f"rank table '{file}' cannot be read ({error.strerror}): change its permissions") from error
 
 
 class _RepeatedKeyError(Exception):

@@ -74,33 +74,8 @@ class LoggedProcess:
     def __init__(self, command: Sequence[str], log: Path, environment: Mapping[str, str]) -> None:
         self.log = log
         self._output = LogFile(log)
-        try:
-            with log.open("ab") as output:
-                self._process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    env={**os.environ, **environment},
-                    start_new_session=True,
-                )
-        except OSError as error:
-            raise BadStateError(
-                f"'{error.filename or log}' cannot be used ({error.strerror}); check the log file's folder and the "
-                "interpreter"
-            ) from error
-
-    @property
-    def pid(self) -> int:
-        """Number of the process."""
-        return self._process.pid
-
-    def code_within(self, seconds: float) -> int | None:
-        """Returns the exit code if the process ends within so many seconds, else None."""
-        try:
-            return shell_code(self._process.wait(timeout=seconds))
-        except subprocess.TimeoutExpired:
-            return None
+        advice = "check the log file's folder and the interpreter"
+        self._process = start_apart(command, log, {**os.environ, **environment}, advice)
 
     def last_lines(self) -> str:
         """Returns the last lines that the process has written."""
@@ -111,10 +86,11 @@ class LoggedProcess:
 
         Where the process ends meanwhile, its last lines are shown and the exit code is its own.
         """
-        code = self.code_within(seconds)
-        log = shlex.quote(str(self.log))
-        if code is None:
-            print(f"running as process {self.pid}; follow it with: tail -f {log}; stop it with: kill {self.pid}")
+        pid, log = self._process.pid, shlex.quote(str(self.log))
+        try:
+            code = shell_code(self._process.wait(timeout=seconds))
+        except subprocess.TimeoutExpired:
+            print(f"running as process {pid}; follow it with: tail -f {log}; stop it with: kill {pid}")
             return 0
         print(self.last_lines(), file=sys.stderr if code else sys.stdout)
         print(f"ended with exit code {code}; log: {log}", file=sys.stderr if code else sys.stdout)
@@ -138,6 +114,26 @@ class LoggedProcess:
     def _forward(self, signal_number: int, _frame: types.FrameType | None) -> None:
         if self._process.poll() is None:
             self._process.send_signal(FORWARDED[signal.Signals(signal_number)])
+
+
+def start_apart(command: Sequence[str], log: Path, environment: Mapping[str, str], advice: str) -> subprocess.Popen:
+    """Starts a process of its own session, without input and with all its output at the end of a log file.
+
+    Raises:
+        BadStateError: the log cannot be written or the program not be started; the sentence ends with the advice.
+    """
+    try:
+        with log.open("ab") as output:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise BadStateError(f"'{error.filename or log}' cannot be used ({error.strerror}); {advice}") from error
 
 
 def show(content: bytes) -> None:

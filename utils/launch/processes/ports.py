@@ -2,7 +2,7 @@
 
 import socket
 
-from utils.model_utils.errors import BadStateError, BadValueError
+from utils.model_utils.errors import BadStateError, BadValueError, os_errors_as
 
 LOWEST, HIGHEST = 1024, 65535  # what msrun takes
 
@@ -31,13 +31,10 @@ def check_free(address: str, port: int) -> None:
     Raises:
         BadStateError: another process does, or the address is none of this host's.
     """
-    try:
+    what = f"port {port} of {address} cannot be listened on"
+    advice = ": end the process that has it, or choose another one on every host with --master_port=PORT"
+    with os_errors_as(BadStateError, what, advice):
         family, kind, protocol, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port in TIME_WAIT is free for a listener
             probe.bind(place)
-    except OSError as error:
-        raise BadStateError(
-            f"port {port} of {address} cannot be listened on ({error.strerror}): end the process that has it, or "
-            "choose another one on every host with --master_port=PORT"
-        ) from error

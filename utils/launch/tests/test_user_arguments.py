@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.launch.user_arguments import Positional, read_arguments, usage
+from utils.launch.user_arguments import Launcher, Positional, read_arguments
 from utils.model_utils.errors import UserError
 
 POSITIONALS = (
@@ -36,9 +36,13 @@ def place(tmp_path, monkeypatch):
     return here
 
 
+def launcher(positionals, device_target=""):
+    return Launcher("run.sh", Path("suite/train.py"), "LOG{}", "train.log", positionals, device_target)
+
+
 def read(*given):
     suite_dir = Path.cwd().parent / "suite"
-    return read_arguments(given, POSITIONALS, program="run.sh", suite_dir=suite_dir)
+    return read_arguments(given, launcher(POSITIONALS), suite_dir)
 
 
 def test_positions_become_keys_and_paths_absolute(place):
@@ -73,7 +77,8 @@ def test_arguments_behind_the_first_flag_are_passed_on(place):
 
 
 def test_usage_names_what_may_be_left_out():
-    assert usage("run.sh", POSITIONALS[:2]) == "usage: run.sh DEVICE_ID CONFIG_FILE [CKPT_PATH] [--key=value]..."
+    usage = launcher(POSITIONALS[:2]).usage
+    assert usage == "usage: run.sh DEVICE_ID CONFIG_FILE [CKPT_PATH] [--key=value]..."
 
 
 @pytest.mark.parametrize(
@@ -100,7 +105,7 @@ def test_what_cannot_be_used_is_a_sentence(given, sentence, place):
 
 def read_without_device(*given):
     suite_dir = Path.cwd().parent / "suite"
-    return read_arguments(given, WITHOUT_DEVICE, program="run.sh", suite_dir=suite_dir, takes_device=False)
+    return read_arguments(given, launcher(WITHOUT_DEVICE, "CPU"), suite_dir)
 
 
 def test_a_word_picks_a_configuration_of_the_suite_and_a_flag_behind_comes_later(place):

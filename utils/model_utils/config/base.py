@@ -4,9 +4,10 @@ A schema is a pydantic class per suite. Here is also what a message needs to kno
 """
 
 import dataclasses
+import itertools
 import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
@@ -160,6 +161,7 @@ class FieldKind:
         choices: the allowed values, empty for any.
         is_optional: whether null is allowed.
         path_rule: set where the text is a path.
+        limits: pydantic's, of the value or of the items.
     """
 
     scalar: type
@@ -168,6 +170,7 @@ class FieldKind:
     choices: tuple[object, ...] = ()
     is_optional: bool = False
     path_rule: PathRule | None = None
+    limits: tuple[object, ...] = ()
 
 
 def says_true(value: object) -> bool:
@@ -183,7 +186,8 @@ def field_kind(field: FieldInfo) -> FieldKind:
 def _kind_of(annotation: object, metadata: list[object]) -> FieldKind:
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Annotated:
-        return _kind_of(arguments[0], [*metadata, *arguments[1:]])
+        extras = [extra.metadata if isinstance(extra, FieldInfo) else [extra] for extra in arguments[1:]]
+        return _kind_of(arguments[0], [*metadata, *itertools.chain(*extras)])
     if origin in (typing.Union, types.UnionType):
         inner = next(argument for argument in arguments if argument is not types.NoneType)
         return dataclasses.replace(_kind_of(inner, metadata), is_optional=types.NoneType in arguments)
@@ -191,9 +195,10 @@ def _kind_of(annotation: object, metadata: list[object]) -> FieldKind:
         return FieldKind(type(arguments[0]), choices=arguments)
     if origin is tuple:
         items = _kind_of(arguments[0], [])
-        return FieldKind(items.scalar, is_list=True, length=None if Ellipsis in arguments else len(arguments))
+        length = None if Ellipsis in arguments else len(arguments)
+        return FieldKind(items.scalar, is_list=True, length=length, limits=items.limits)
     path_rule = next((item for item in metadata if isinstance(item, PathRule)), None)
-    return FieldKind(typing.cast(type, annotation), path_rule=path_rule)
+    return FieldKind(typing.cast(type, annotation), path_rule=path_rule, limits=tuple(metadata))
 
 
 SINGULAR = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
@@ -207,32 +212,21 @@ def describe_wanted(field: FieldInfo) -> str:
         words = f"one of {', '.join(str(choice) for choice in kind.choices)}"
     elif kind.is_list:
         words = f"a list of {kind.length or ''} {PLURAL[kind.scalar]}".replace("  ", " ")
-        item_bounds = _describe_bounds(_item_metadata(field))
+        item_bounds = _describe_bounds(kind.limits)
         words += f", each {item_bounds}" if item_bounds else ""
     elif kind.path_rule:
         words = "a path" + "".join(f" or {word}" for word in kind.path_rule.keep_words)
-    elif any(getattr(item, "min_length", None) for item in field.metadata):
+    elif any(getattr(item, "min_length", None) for item in kind.limits):
         words = "text that is not empty"
     else:
-        words = f"{SINGULAR[kind.scalar]} {_describe_bounds(field.metadata)}".rstrip()
+        words = f"{SINGULAR[kind.scalar]} {_describe_bounds(kind.limits)}".rstrip()
     return words + (", or null" if kind.is_optional else "")
 
 
-def _item_metadata(field: FieldInfo) -> list[object]:
-    annotation = field.annotation
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        annotation = next(item for item in typing.get_args(annotation) if item is not types.NoneType)
-    item = typing.get_args(annotation)[0]
-    found: list[object] = []
-    for extra in typing.get_args(item)[1:] if typing.get_origin(item) is Annotated else ():
-        found += extra.metadata if isinstance(extra, FieldInfo) else [extra]
-    return found
-
-
-def _describe_bounds(metadata: list[object]) -> str:
+def _describe_bounds(limits: Sequence[object]) -> str:
     bounds = {
         name: getattr(item, name)
-        for item in metadata
+        for item in limits
         for name in ("ge", "gt", "le", "lt", "multiple_of")
         if getattr(item, name, None) is not None
     }

@@ -33,11 +33,7 @@ def split_arguments(schema: type[Config], argv: Sequence[str], right_name: Calla
     """Takes a command line apart; values stay text.
 
     A true/false key may stand alone (`--overwrite`). A value that begins with two hyphens needs the form with `=`.
-
-    Args:
-        schema: the keys.
-        argv: arguments without the program's name.
-        right_name: turns an alias into its key.
+    `right_name` turns an alias into its key.
     """
     texts: list[tuple[str, str]] = []
     problems: list[str] = []

@@ -2,7 +2,6 @@
 
 import textwrap
 from collections.abc import Mapping
-from pathlib import Path
 
 from utils.model_utils.config.base import Config, describe_wanted, group_of
 
@@ -33,13 +32,8 @@ def format_help(
 ) -> str:
     """Returns the help text.
 
-    Args:
-        schema: the keys.
-        defaults: values of the YAML file; other keys show their schema default.
-        aliases: other names and the keys that they stand for.
-        program: file name of the command, e.g. "train.py".
-        description: what the command does.
-        config_note: which YAML file the defaults come from, or why it could not be read.
+    Keys that are not among the `defaults` of the YAML file show their schema default; `aliases` are other names with
+    the keys that they stand for; `config_note` says which file was read, or why it could not be.
     """
     parts = [
         f"usage: python {program} [--config_path=FILE] [--key=value | --key value] ...",
@@ -74,12 +68,3 @@ def _list_names(title: str, names: list[str]) -> str:
         return ""
     body = textwrap.fill(", ".join(names), WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
     return f"{title}\n{body}"
-
-
-def config_file_note(path: Path, problem: str) -> str:
-    """Returns the line of the help that says where its defaults come from."""
-    return (
-        f"The defaults below are those of the schema: {problem}"
-        if problem
-        else f"The defaults below are those of {path}."
-    )

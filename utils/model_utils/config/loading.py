@@ -34,7 +34,7 @@ from utils.model_utils.config.command_line import (
     split_arguments,
     value_of_text,
 )
-from utils.model_utils.config.help_text import config_file_note, format_help, show_value
+from utils.model_utils.config.help_text import format_help, show_value
 from utils.model_utils.config.yaml_files import YamlEntry, dump_values, read_yaml_layers
 from utils.model_utils.errors import BadValueError, MissingPathError, UserError
 
@@ -274,15 +274,14 @@ def _help_text(
     schema: type[Config], arguments: Arguments, suite_dir: Path, default_file: str, program: str, description: str
 ) -> str:
     values: dict[str, object] = {}
-    path, problem = suite_dir / default_file, ""
     try:
         path = find_config_file(arguments.config_path, suite_dir, default_file)
         for layer in read_yaml_layers(path):
             values |= {right_name(schema, name): entry.value for name, entry in layer.items()}
+        note = f"The defaults below are those of {path}."
     except UserError as error:
-        problem = str(error)
+        note = f"The defaults below are those of the schema: {error}"
     aliases = {name: key for name, key in ALIASES.items() if right_name(schema, name) != name}
-    note = config_file_note(path, problem)
     return format_help(schema, values, aliases, program=program, description=description, config_note=note)
 
 

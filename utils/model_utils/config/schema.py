@@ -18,11 +18,7 @@ from utils.model_utils.storage.object_storage import is_object_url
 def with_default(schema: type[Config], key: str, default: object, description: str = "") -> object:
     """Returns the field `key` of a group with another default, for the body of a suite's schema.
 
-    Args:
-        schema: the group.
-        key: name of the field.
-        default: its value where none is given.
-        description: what the help says of it; empty for what the group says.
+    The help says `description` of it, or, where that is empty, what the group says.
     """
     field = copy.copy(schema.model_fields[key])
     field.default = default

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import yaml
 
-from utils.model_utils.errors import BadValueError, MissingPathError
+from utils.model_utils.errors import BadValueError, MissingPathError, os_errors_as
 
 BASE_KEY = "__BASE__"
 MAX_FILE_BYTES = 1 << 20  # the largest here has 4 kB; whoever names a checkpoint by mistake is told at once
@@ -145,11 +145,9 @@ def _read_text(path: Path, wanted_by: Path | None) -> str:
         raise MissingPathError(
             f"{path}{because} does not exist or is no ordinary file: correct the name of the YAML file"
         )
-    try:
+    with os_errors_as(MissingPathError, f"{path}{because} cannot be read", ": change its permissions"):
         size = path.stat().st_size
         content = path.read_bytes() if size <= MAX_FILE_BYTES else b""
-    except OSError as error:
-        raise MissingPathError(f"{path}{because} cannot be read ({error.strerror}): change its permissions") from error
     if size > MAX_FILE_BYTES:
         raise BadValueError(f"{path} has {size} bytes, a configuration has at most {MAX_FILE_BYTES}: name a YAML file")
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from utils.model_utils.errors import BadStateError, MissingPathError
-from utils.model_utils.storage.object_storage import Entry, ObjectUrl
+from utils.model_utils.storage.object_storage import Entry, ObjectUrl, StorageClient
 from utils.model_utils.storage.retries import TransientError
 
 DENIED = (
@@ -86,7 +86,7 @@ def failure(url: ObjectUrl, code: str, status: int | None = None) -> Exception:
     return TransientError(shown)
 
 
-class Boto3Client:
+class Boto3Client(StorageClient):
     """S3 through boto3.
 
     Args:
@@ -102,10 +102,6 @@ class Boto3Client:
         """Returns the bytes of an object."""
         with _boto3_failures(url):
             return int(self._client.head_object(Bucket=url.bucket, Key=url.key)["ContentLength"])
-
-    def exists(self, url: ObjectUrl) -> bool:
-        """Returns whether there is an object of this key."""
-        return _exists(self, url)
 
     def entries(self, url: ObjectUrl) -> list[Entry]:
         """Returns all objects beneath a folder."""
@@ -149,7 +145,7 @@ def _boto3_failures(url: ObjectUrl) -> Iterator[None]:
         raise failure(url, type(error).__name__) from None
 
 
-class ObsSdkClient:
+class ObsSdkClient(StorageClient):
     """OBS through Huawei's esdk-obs-python.
 
     Args:
@@ -165,10 +161,6 @@ class ObsSdkClient:
         """Returns the bytes of an object."""
         answer = self._ask(url, lambda: self._client.getObjectMetadata(url.bucket, url.key))
         return int(dict(answer.header)["content-length"])
-
-    def exists(self, url: ObjectUrl) -> bool:
-        """Returns whether there is an object of this key."""
-        return _exists(self, url)
 
     def entries(self, url: ObjectUrl) -> list[Entry]:
         """Returns all objects beneath a folder."""
@@ -215,7 +207,7 @@ class ObsSdkClient:
         return answer
 
 
-class MoxingClient:
+class MoxingClient(StorageClient):
     """OBS through the file API of ModelArts' moxing.
 
     It needs `copy`, `exists` and `list_directory`, and takes `is_directory`, `get_size` and `remove` where they are.
@@ -292,16 +284,6 @@ class MoxingClient:
             if not code and isinstance(error, OSError):
                 _raise_network_or_local(error)
             raise failure(url, code or type(error).__name__) from None
-
-
-def _exists(client: Boto3Client | ObsSdkClient, url: ObjectUrl) -> bool:
-    if not url.key:
-        return False
-    try:
-        client.size(url)
-    except MissingPathError:
-        return False
-    return True
 
 
 def _raise_network_or_local(error: OSError) -> None:

@@ -12,7 +12,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from utils.model_utils.errors import BadStateError, MissingPathError, UserError
+from utils.model_utils.errors import BadStateError, MissingPathError, UserError, os_errors_as
 from utils.model_utils.files import write_bytes
 from utils.model_utils.host_lock import host_lock
 from utils.model_utils.storage.object_storage import Entry, ObjectUrl, Storage
@@ -232,13 +232,9 @@ class InputFolder:
             logger.info("unpacked %d files into '%s'", len(paths), self._folder)
 
     def _make(self) -> None:
-        try:
+        what = f"folder '{self._folder}' for {self._key} cannot be made or written"
+        with os_errors_as(BadStateError, what, ": choose another with --data_path or --load_path"):
             self._state.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise BadStateError(
-                f"folder '{self._folder}' for {self._key} cannot be made or written ({error.strerror}): choose another "
-                "with --data_path or --load_path"
-            ) from None
 
     def _read_record(self) -> Record:
         try:

@@ -110,6 +110,13 @@ class StorageClient(Protocol):
 
     def exists(self, url: ObjectUrl) -> bool:
         """Returns whether there is an object of exactly this key."""
+        if not url.key:
+            return False
+        try:
+            self.size(url)
+        except MissingPathError:
+            return False
+        return True
 
     def entries(self, url: ObjectUrl) -> list[Entry]:
         """Returns all objects beneath a folder, at any depth."""

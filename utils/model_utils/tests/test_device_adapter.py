@@ -24,7 +24,7 @@ def machine(monkeypatch):
     def say(**counts):
         monkeypatch.setattr(ms.hal, "is_available", lambda name: counts.get(name, 0) > 0)
         monkeypatch.setattr(ms.hal, "device_count", lambda name: counts[name])
-        for name in ("set_device", "set_context", "set_seed", "set_deterministic"):
+        for name in ("set_device", "set_context", "set_seed"):
             monkeypatch.setattr(ms, name, lambda *given, _name=name, **named: calls.append((_name, given, named)))
         return calls
 
@@ -61,12 +61,11 @@ def test_device_id_of_the_environment_counts_and_the_key_wins(machine, monkeypat
     monkeypatch.setenv("RANK_ID", "1")
     monkeypatch.setenv("RANK_SIZE", "2")
     assert set_up_device("Ascend") == DeviceInfo("Ascend", 5, rank=1, rank_size=2)
-    assert set_up_device("Ascend", 2, seed=4, deterministic=True).device_id == 2
+    assert set_up_device("Ascend", 2, seed=4).device_id == 2
     assert [call[:2] for call in calls if call[0] == "set_device"] == [
         ("set_device", ("Ascend", 5)), ("set_device", ("Ascend", 2)),
     ]  # fmt: skip
     assert ("set_seed", (4,), {}) in calls
-    assert ("set_deterministic", (True,), {}) in calls
 
 
 def test_a_device_number_beyond_the_machine_is_refused(machine, monkeypatch):

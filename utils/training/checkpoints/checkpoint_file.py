@@ -16,7 +16,7 @@ import numpy as np
 from google.protobuf.message import DecodeError
 from mindspore.train.checkpoint_pb2 import Checkpoint
 
-from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
+from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, os_errors_as
 
 TEMPORARY_MARK = ".tmp-"
 STATE_NAME = "training_state"  # the entry that only this engine writes
@@ -62,22 +62,22 @@ def write_checkpoint_file(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         BadStateError: if the file cannot be written, e.g. because the disk is full; the file that was there stays.
     """
     temporary = path.with_name(f".{path.name}{TEMPORARY_MARK}{os.getpid()}")
+    advice = (
+        "; free some space or make its folder writable, then go on with --resume=auto: earlier checkpoints are "
+        "untouched"
+    )
     try:
-        with temporary.open("wb") as file:
-            checksum = 0
-            for block in _encoded(arrays):
-                file.write(block)
-                checksum = zlib.crc32(block, checksum)
-            file.write(_TRAILER_NAME + checksum.to_bytes(_CHECKSUM_BYTES, "big"))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        _force_folder(path.parent)
-    except OSError as error:
-        raise BadStateError(
-            f"checkpoint '{path}' cannot be written ({error.strerror or error}); free some space or make its folder "
-            "writable, then go on with --resume=auto: earlier checkpoints are untouched"
-        ) from error
+        with os_errors_as(BadStateError, f"checkpoint '{path}' cannot be written", advice):
+            with temporary.open("wb") as file:
+                checksum = 0
+                for block in _encoded(arrays):
+                    file.write(block)
+                    checksum = zlib.crc32(block, checksum)
+                file.write(_TRAILER_NAME + checksum.to_bytes(_CHECKSUM_BYTES, "big"))
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+            _force_folder(path.parent)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -146,7 +146,7 @@ def _checked_content(path: Path) -> tuple[bytes, bool]:
         raise MissingPathError(f"checkpoint '{path}' is a folder; give the .ckpt file itself")
     if not path.exists():
         raise MissingPathError(f"checkpoint '{path}' does not exist; check the path")
-    try:
+    with os_errors_as(MissingPathError, f"checkpoint '{path}' cannot be read", "; check its permissions"):
         size = path.stat().st_size
         if size > _MAX_FILE_BYTES:
             raise BadValueError(f"'{path}' has {size} bytes, more than a MindSpore checkpoint can have (2 GiB)")
@@ -154,10 +154,6 @@ def _checked_content(path: Path) -> tuple[bytes, bool]:
             start = file.read(16)
             _refuse_foreign(path, start)
             content = start + file.read()
-    except OSError as error:
-        raise MissingPathError(
-            f"checkpoint '{path}' cannot be read ({error.strerror}); check its permissions"
-        ) from error
     return _without_trailer(path, content)
 
 

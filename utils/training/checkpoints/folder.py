@@ -4,7 +4,7 @@ import logging
 import re
 from pathlib import Path
 
-from utils.model_utils.errors import BadStateError, BadValueError, UserError
+from utils.model_utils.errors import BadStateError, BadValueError, UserError, os_errors_as
 from utils.training.checkpoints.checkpoint import Checkpoint, TrainingState, load_resumable, save_checkpoint
 from utils.training.checkpoints.checkpoint_file import TEMPORARY_MARK
 
@@ -76,11 +76,7 @@ class CheckpointFolder:
         Raises:
             BadStateError: if the folder cannot be made.
         """
-        try:
+        with os_errors_as(BadStateError, f"checkpoint folder '{self.path}' cannot be made", "; choose another"):
             self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise BadStateError(
-                f"checkpoint folder '{self.path}' cannot be made ({error.strerror}); choose another"
-            ) from error
         for path in self.path.glob(f".*{TEMPORARY_MARK}*"):
             path.unlink(missing_ok=True)

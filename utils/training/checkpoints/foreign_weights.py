@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from safetensors import SafetensorError, deserialize
 
-from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
+from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, os_errors_as
 
 if TYPE_CHECKING:
     import torch
@@ -94,11 +94,11 @@ def _first_bytes(path: Path) -> bytes:
         raise MissingPathError(f"weights '{path}' is a folder; give the file itself")
     if not path.exists():
         raise MissingPathError(f"weights '{path}' does not exist; check the path")
-    try:
-        with path.open("rb") as file:
-            start = file.read(32)
-    except OSError as error:
-        raise MissingPathError(f"weights '{path}' cannot be read ({error.strerror}); check its permissions") from error
+    with (
+        os_errors_as(MissingPathError, f"weights '{path}' cannot be read", "; check its permissions"),
+        path.open("rb") as file,
+    ):
+        start = file.read(32)
     if not start:
         raise BadValueError(f"weights '{path}' is empty; copy or download it again")
     return start

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import mindspore as ms
-import numpy as np
 from mindspore import nn
 
 from utils.model_utils.errors import BadValueError
@@ -60,8 +59,9 @@ def load_weights(network: nn.Cell, checkpoint: Checkpoint, allowed: Allowed = ST
     missing = (*allowed.missing, *allowed.parts.get(checkpoint.part, ()))
     arrays = checkpoint.weights()
     parameters = {parameter.name: parameter for parameter in network.get_parameters()}
-    matching = match(shapes_of(arrays), _parameter_shapes(parameters))
-    _check(checkpoint, matching, matching.without(missing, allowed.misshaped), arrays, parameters)
+    stored, wanted = shapes_of(arrays), shapes_of(parameters)
+    matching = match(stored, wanted)
+    _check(checkpoint, matching, matching.without(missing, allowed.misshaped), stored, wanted)
     for name in matching.loaded:
         dtype = ms.dtype_to_nptype(parameters[name].dtype)
         parameters[name].set_data(ms.Tensor(arrays[name].astype(dtype)))
@@ -76,16 +76,12 @@ def load_weights(network: nn.Cell, checkpoint: Checkpoint, allowed: Allowed = ST
 
 
 def _check(
-    checkpoint: Checkpoint,
-    matching: Matching,
-    rest: Matching,
-    arrays: Mapping[str, np.ndarray],
-    parameters: Mapping[str, ms.Parameter],
+    checkpoint: Checkpoint, matching: Matching, rest: Matching, stored: Mapping[str, Shape], wanted: Mapping[str, Shape]
 ) -> None:
     """Refuses weights of which nothing fits, or of which a `rest` does not fit that is not allowed to."""
     if matching.loaded and rest.fits:
         return
-    problem = describe(rest if matching.loaded else matching, shapes_of(arrays), _parameter_shapes(parameters))
+    problem = describe(rest if matching.loaded else matching, stored, wanted)
     path = checkpoint.path
     if not matching.loaded:
         raise BadValueError(f"'{path}' fits no parameter of the network: {problem}; it belongs to another network")
@@ -104,7 +100,7 @@ def restore_parameters(checkpoint: Checkpoint, parameters: Sequence[ms.Parameter
         BadValueError: if the checkpoint does not fit them exactly.
     """
     named = {parameter.name: parameter for parameter in parameters}
-    stored, wanted = checkpoint.shapes, _parameter_shapes(named)
+    stored, wanted = checkpoint.shapes, shapes_of(named)
     matching = match(stored, wanted)
     if not matching.fits:
         raise BadValueError(
@@ -114,7 +110,3 @@ def restore_parameters(checkpoint: Checkpoint, parameters: Sequence[ms.Parameter
         )
     for name, parameter in named.items():
         parameter.set_data(ms.Tensor(checkpoint.arrays[name].copy()))
-
-
-def _parameter_shapes(parameters: Mapping[str, ms.Parameter]) -> dict[str, Shape]:
-    return {name: tuple(parameter.shape) for name, parameter in parameters.items()}

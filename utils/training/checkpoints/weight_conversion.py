@@ -5,15 +5,14 @@ What a suite gives is a table: for every parameter of its network the names that
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from utils.model_utils.errors import BadValueError
-from utils.training.checkpoints.weight_matching import Shape
+from utils.training.checkpoints.weight_matching import Shape, first_of
 
-_SHOWN = 3  # names of each kind in a sentence
 # Own names of a batch norm's values in MindSpore, and PyTorch's.
 _NORM_VALUES = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
 
@@ -58,10 +57,7 @@ def convolution_sources(own: str, foreign: str, has_bias: bool = False) -> dict[
 def batch_norm_sources(own: str, foreign: str, folded_bias: str = "") -> dict[str, Source]:
     """Returns the sources of a batch norm's four values.
 
-    Args:
-        own: name of the norm here.
-        foreign: name of the norm in the file.
-        folded_bias: bias of the convolution before it, which the file may have and the network has not.
+    `folded_bias` names the bias of the convolution before it, which the file may have and the network has not.
     """
     return {
         f"{own}.{here}": Source((f"{foreign}.{there}",), folded_bias if here == "moving_mean" else "")
@@ -128,12 +124,7 @@ def _problems(
         (misshaped, "of another shape"),
         (differing, "different from the copy that they share their weights with"),
     )
-    return [f"{len(names)} tensors {kind} ({_first(names)})" for names, kind in kinds if names]
-
-
-def _first(names: Sequence[str]) -> str:
-    more = f"; and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return "; ".join(names[:_SHOWN]) + more
+    return [f"{len(names)} tensors {kind} ({first_of(names)})" for names, kind in kinds if names]
 
 
 def format_conversion(conversion: Conversion, notes: Iterable[str] = ()) -> str:

@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import mindspore as ms
+    import numpy as np
 
 Shape = tuple[int, ...]
 _SHOWN = 3  # names of each kind in a sentence
@@ -59,19 +62,13 @@ def match(file_shapes: Mapping[str, Shape], network_shapes: Mapping[str, Shape])
 
 def describe(matching: Matching, file_shapes: Mapping[str, Shape], network_shapes: Mapping[str, Shape]) -> str:
     """Describes what does not fit: counts, and of each kind the first three names with their shapes."""
-    parts = []
-    if matching.missing:
-        shown = [f"{name} {network_shapes[name]}" for name in matching.missing[:_SHOWN]]
-        parts.append(f"{len(matching.missing)} missing from the file ({_listed(shown, len(matching.missing))})")
-    if matching.unused:
-        shown = [f"{name} {file_shapes[name]}" for name in matching.unused[:_SHOWN]]
-        parts.append(f"{len(matching.unused)} unused ({_listed(shown, len(matching.unused))})")
-    if matching.misshaped:
-        shown = [
-            f"{name} {here} in the file, {there} in the network" for name, here, there in matching.misshaped[:_SHOWN]
-        ]
-        parts.append(f"{len(matching.misshaped)} of another shape ({_listed(shown, len(matching.misshaped))})")
-    return ", ".join(parts)
+    misshaped = matching.misshaped
+    kinds = (
+        ([f"{name} {network_shapes[name]}" for name in matching.missing], "missing from the file"),
+        ([f"{name} {file_shapes[name]}" for name in matching.unused], "unused"),
+        ([f"{name} {own} in the file, {wanted} in the network" for name, own, wanted in misshaped], "of another shape"),
+    )
+    return ", ".join(f"{len(names)} {kind} ({first_of(names)})" for names, kind in kinds if names)
 
 
 def differs_in_class_count_only(matching: Matching) -> bool:
@@ -82,10 +79,12 @@ def differs_in_class_count_only(matching: Matching) -> bool:
     return all(len(here) == len(there) > 0 and here[1:] == there[1:] and here[0] != there[0] for _, here, there in rows)
 
 
-def shapes_of(arrays: Mapping[str, np.ndarray]) -> dict[str, Shape]:
+def shapes_of(arrays: Mapping[str, "np.ndarray | ms.Parameter"]) -> dict[str, Shape]:
     """Returns name to shape."""
     return {name: tuple(array.shape) for name, array in arrays.items()}
 
 
-def _listed(shown: list[str], count: int) -> str:
-    return "; ".join(shown) + (f"; and {count - len(shown)} more" if count > len(shown) else "")
+def first_of(names: Sequence[str]) -> str:
+    """Returns the first three, and how many more there are."""
+    more = f"; and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return "; ".join(names[:_SHOWN]) + more

@@ -1,14 +1,15 @@
 """curves.png: losses, learning rate, metrics and times of a run, drawn from metrics.jsonl."""
 
+import io
 import logging
 import math
-import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from utils.model_utils.files import write_bytes
 from utils.training.record.metrics_log import in_one_count, read_metrics
 
 if TYPE_CHECKING:
@@ -51,11 +52,7 @@ class CurvePicture:
 
 
 def draw_curves(metrics_path: Path, picture_path: Path) -> None:
-    """Draws the picture of a metrics file; without rows it does nothing.
-
-    Args:
-        metrics_path: metrics.jsonl of a run.
-        picture_path: the PNG file, replaced when the new one is complete.
+    """Draws the picture of a metrics file, a PNG; without rows it does nothing.
 
     Raises:
         OSError: if the picture cannot be written.
@@ -79,9 +76,9 @@ def draw_curves(metrics_path: Path, picture_path: Path) -> None:
     _draw_times(times, steps)
     for axes in (losses, metrics, rate, times):
         _dress(axes, steps[-1]["global_step"])
-    temporary = picture_path.with_name(f".{picture_path.name}.tmp")
-    figure.savefig(temporary, format="png")
-    os.replace(temporary, picture_path)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png")
+    write_bytes(picture_path, picture.getvalue())
 
 
 def smooth(

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
-from utils.model_utils.errors import BadStateError
+from utils.model_utils.errors import BadStateError, os_errors_as
 
 _OURS = "_set_up_by_training"
 
@@ -80,13 +80,9 @@ def _is_standard_error(path: Path) -> bool:
 
 
 def _file_handler(log_file: Path, rank: int) -> logging.Handler:
-    try:
+    advice = "; make its folder writable or choose another run folder"
+    with os_errors_as(BadStateError, f"log file '{log_file}' cannot be written", advice):
         handler = logging.FileHandler(log_file, encoding="utf-8")
-    except OSError as error:
-        raise BadStateError(
-            f"log file '{log_file}' cannot be written ({error.strerror}); make its folder writable or choose another "
-            "run folder"
-        ) from error
     handler.setFormatter(
         logging.Formatter(f"%(asctime)s [rank {rank}] %(levelname)s %(name)s: %(message)s", datefmt="%Y-%m-%d %H:%M:%S")
     )

@@ -5,15 +5,18 @@ Every row has `kind` ("step", "epoch" or "evaluation"), `epoch` and `global_step
 
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from utils.model_utils.errors import BadStateError
+from utils.model_utils.errors import BadStateError, os_errors_as
+from utils.model_utils.files import write_bytes
 from utils.training.record.records import EpochRecord, EvaluationRecord, StepRecord
 
 _REQUIRED = {"kind", "epoch", "global_step"}
+_KINDS = {StepRecord: "step", EpochRecord: "epoch", EvaluationRecord: "evaluation"}
+_LEFT_OUT = {"epochs", "seconds_left"}
+_ROUNDED = {"data_ms", "step_ms", "images_per_second", "seconds"}  # to microseconds
 _OF_STEPS = {"step", "steps_per_epoch"}
 
 Value: TypeAlias = str | int | float | bool | None | Mapping[str, "Value"]
@@ -39,63 +42,15 @@ class MetricsLog:
         if not self._writes:
             return
         line = json.dumps(_without_non_finite(row), ensure_ascii=False, allow_nan=False) + "\n"
-        try:
-            with self.path.open("ab") as file:
-                file.write(line.encode())
-        except OSError as error:
-            raise BadStateError(
-                f"'{self.path}' cannot be written ({error.strerror}); free some space or make it writable, then go on "
-                "with --resume=auto"
-            ) from error
+        advice = "; free some space or make it writable, then go on with --resume=auto"
+        with os_errors_as(BadStateError, f"'{self.path}' cannot be written", advice), self.path.open("ab") as file:
+            file.write(line.encode())
 
-    def add_step(self, record: StepRecord) -> None:
-        """Appends the row of a step."""
-        self.append(
-            {
-                "kind": "step",
-                "epoch": record.epoch,
-                "step": record.step,
-                "global_step": record.global_step,
-                "steps_per_epoch": record.steps_per_epoch,
-                "losses": dict(record.losses),
-                "learning_rate": record.learning_rate,
-                "grad_norm": record.grad_norm,
-                "loss_scale": record.loss_scale,
-                "is_finite": record.is_finite,
-                "data_ms": round(record.data_ms, 3),
-                "step_ms": round(record.step_ms, 3),
-                "images_per_second": round(record.images_per_second, 3),
-            }
-        )
-
-    def add_epoch(self, record: EpochRecord) -> None:
-        """Appends the row of an epoch."""
-        self.append(
-            {
-                "kind": "epoch",
-                "epoch": record.epoch,
-                "global_step": record.global_step,
-                "steps": record.steps,
-                "losses": dict(record.losses),
-                "learning_rate": record.learning_rate,
-                "seconds": round(record.seconds, 3),
-                "data_ms": round(record.data_ms, 3),
-                "step_ms": round(record.step_ms, 3),
-                "images_per_second": round(record.images_per_second, 3),
-            }
-        )
-
-    def add_evaluation(self, evaluation: EvaluationRecord) -> None:
-        """Appends the row of an evaluation."""
-        self.append(
-            {
-                "kind": "evaluation",
-                "epoch": evaluation.epoch,
-                "global_step": evaluation.global_step,
-                "metrics": dict(evaluation.metrics),
-                "seconds": round(evaluation.seconds, 3),
-            }
-        )
+    def add(self, record: StepRecord | EpochRecord | EvaluationRecord) -> None:
+        """Appends the row of a step, an epoch or an evaluation."""
+        values = {name: value for name, value in vars(record).items() if name not in _LEFT_OUT}
+        rounded = {name: round(value, 3) for name, value in values.items() if name in _ROUNDED}
+        self.append({"kind": _KINDS[type(record)], **values, **rounded})
 
     def cut(self, epochs_done: float, keep_evaluation: bool) -> None:
         """Removes what a resumed run will write again.
@@ -115,9 +70,7 @@ class MetricsLog:
         ]
         if not rows and not self.path.exists():
             return
-        temporary = self.path.with_name(f".{self.path.name}.tmp")
-        temporary.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-        os.replace(temporary, self.path)
+        write_bytes(self.path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
 
 
 def read_metrics(path: Path) -> Sequence[dict]:

@@ -1,11 +1,10 @@
 """A profile of a few training steps: MindSpore's, beside the time that each waited for data."""
 
-import csv
-import io
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from utils.model_utils.errors import first_line
 from utils.model_utils.files import write_bytes
 from utils.training.record.records import StepRecord
 
@@ -73,7 +72,7 @@ class StepProfiler:
             self._profile = _new_profile(self._folder, self._target)
             self._profile.start()
         except Exception as error:  # its own kinds too: it refuses a folder with a quote in its name
-            self._give_up(next(iter(str(error).strip().splitlines()), type(error).__name__))
+            self._give_up(first_line(error))
 
     def _end(self) -> bool:
         """Ends MindSpore's profile and returns whether it is there."""
@@ -81,7 +80,7 @@ class StepProfiler:
         try:
             ending.stop()
         except Exception as error:
-            self._give_up(next(iter(str(error).strip().splitlines()), type(error).__name__))
+            self._give_up(first_line(error))
             return False
         if not any(path.is_dir() for path in self._folder.iterdir()):  # MindSpore logs its faults and returns
             self._give_up("it wrote nothing")
@@ -111,8 +110,5 @@ def _new_profile(folder: Path, target: str) -> "profile":
 
 def _as_table(records: list[StepRecord]) -> str:
     """Returns the steps as CSV: global step, milliseconds of waiting for the batch, milliseconds of the step."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("global_step", "data_ms", "step_ms"))
-    writer.writerows((record.global_step, f"{record.data_ms:.3f}", f"{record.step_ms:.3f}") for record in records)
-    return text.getvalue()
+    rows = [f"{record.global_step},{record.data_ms:.3f},{record.step_ms:.3f}" for record in records]
+    return "\n".join(["global_step,data_ms,step_ms", *rows, ""])

@@ -2,13 +2,16 @@
 
 import sys
 
+from rich import progress
+from rich.console import Console
+
 from utils.training.record.lines import format_duration
 from utils.training.record.records import StepRecord
 
 _BAR_UPDATES_PER_SECOND = 4  # as often as one can read it; steps may be faster
 
 
-class ProgressBar:
+class ProgressBar(progress.Progress):
     """A bar over the steps of the whole run, drawn on standard error if that is a terminal; otherwise it draws nothing.
 
     Args:
@@ -17,13 +20,7 @@ class ProgressBar:
     """
 
     def __init__(self, total_steps: int, done_steps: int) -> None:
-        self._progress = None
-        if not sys.stderr.isatty():
-            return
-        from rich import progress
-        from rich.console import Console
-
-        self._progress = progress.Progress(
+        super().__init__(
             progress.TextColumn("epoch {task.fields[epoch]}"),
             progress.BarColumn(),
             progress.TaskProgressColumn(),
@@ -33,25 +30,15 @@ class ProgressBar:
             console=Console(stderr=True),
             refresh_per_second=_BAR_UPDATES_PER_SECOND,
             transient=True,
+            disable=not sys.stderr.isatty(),
         )
-        self._task = self._progress.add_task(
+        self._task = self.add_task(
             "train", total=total_steps, completed=done_steps, epoch="-", loss="-", speed="-", left="-"
         )
 
-    def __enter__(self) -> "ProgressBar":
-        if self._progress is not None:
-            self._progress.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        if self._progress is not None:
-            self._progress.stop()
-
-    def update(self, record: StepRecord) -> None:
+    def show_step(self, record: StepRecord) -> None:
         """Shows one more step."""
-        if self._progress is None:
-            return
-        self._progress.update(
+        self.update(
             self._task,
             completed=record.global_step,
             epoch=f"{record.epoch}/{record.epochs}",

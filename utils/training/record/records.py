@@ -1,4 +1,4 @@
-"""What a run records: steps, epochs, evaluations and its result."""
+"""What a run records: steps, epochs, evaluations and its result. The rows of metrics.jsonl keep the order of fields."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ class StepRecord:
         epoch: epoch number, from 1.
         epochs: number of epochs of the run.
         step: step number in the epoch, from 1.
-        steps_per_epoch: optimizer steps of an epoch.
         global_step: optimizer steps made since the run began, this one included.
+        steps_per_epoch: optimizer steps of an epoch.
         losses: loss name to value, the total first.
         learning_rate: learning rate of the step.
         grad_norm: global norm of the gradients before clipping.
@@ -30,8 +30,8 @@ class StepRecord:
     epoch: int
     epochs: int
     step: int
-    steps_per_epoch: int
     global_step: int
+    steps_per_epoch: int
     losses: Mapping[str, float]
     learning_rate: float
     grad_norm: float
@@ -50,11 +50,11 @@ class EpochRecord:
     Attributes:
         epoch: epoch number, from 1.
         epochs: number of epochs of the run.
-        steps: steps made by this process in this epoch.
         global_step: optimizer steps made since the run began.
-        seconds: wall time of these steps, data included.
+        steps: steps made by this process in this epoch.
         losses: loss name to its mean over the finite ones of these steps.
         learning_rate: learning rate of the last step.
+        seconds: wall time of these steps, data included.
         data_ms: mean milliseconds waited for a batch.
         step_ms: mean milliseconds of a step.
         images_per_second: images / seconds.
@@ -62,11 +62,11 @@ class EpochRecord:
 
     epoch: int
     epochs: int
-    steps: int
     global_step: int
-    seconds: float
+    steps: int
     losses: Mapping[str, float]
     learning_rate: float
+    seconds: float
     data_ms: float
     step_ms: float
     images_per_second: float

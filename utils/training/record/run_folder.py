@@ -1,13 +1,12 @@
 """The folder that a run owns: configuration, log, metrics, curves, checkpoints and pictures."""
 
 import logging
-import os
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from utils.model_utils.errors import BadStateError
-from utils.model_utils.files import make_writable_folder
+from utils.model_utils.errors import BadStateError, os_errors_as
+from utils.model_utils.files import make_writable_folder, write_bytes
 from utils.training.record.metrics_log import MetricsLog
 
 logger = logging.getLogger(__name__)
@@ -85,15 +84,9 @@ class RunFolder:
         """
         if not self.writes:
             return
-        temporary = self.config_path.with_name(f".{self.config_path.name}.tmp")
-        try:
-            temporary.write_text(text, encoding="utf-8")
-            os.replace(temporary, self.config_path)
-        except OSError as error:
-            raise BadStateError(
-                f"'{self.config_path}' cannot be written ({error.strerror}); free some space or choose another run "
-                "folder"
-            ) from error
+        advice = "; free some space or choose another run folder"
+        with os_errors_as(BadStateError, f"'{self.config_path}' cannot be written", advice):
+            write_bytes(self.config_path, text.encode())
 
     def holds_run(self) -> bool:
         """Whether the folder has checkpoints or metrics."""
@@ -101,16 +94,14 @@ class RunFolder:
         return (metrics.is_file() and metrics.stat().st_size > 0) or any(self._checkpoint_files())
 
     def _take_lock(self) -> None:
-        try:
-            self._lock.acquire()
-        except Timeout as error:
-            raise BadStateError(
-                f"another process is training in '{self.path}'; wait for it, stop it, or choose another --run_dir"
-            ) from error
-        except OSError as error:
-            raise BadStateError(
-                f"run folder '{self.path}' cannot be locked ({error.strerror}); choose another --run_dir"
-            ) from error
+        advice = "; choose another --run_dir"
+        with os_errors_as(BadStateError, f"run folder '{self.path}' cannot be locked", advice):
+            try:
+                self._lock.acquire()
+            except Timeout as error:
+                raise BadStateError(
+                    f"another process is training in '{self.path}'; wait for it, stop it, or choose another --run_dir"
+                ) from error
 
     def _settle(self, resume: bool, overwrite: bool) -> None:
         if not self.holds_run() or resume:

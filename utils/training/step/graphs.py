@@ -8,10 +8,9 @@ from collections.abc import Iterable, Iterator
 import mindspore as ms
 from mindspore import nn, ops
 
-from utils.cpu_kernels.choice import chosen_library
 from utils.cpu_kernels.updates import average_kernel
 from utils.training.checkpoints.checkpoint_file import EMA_PREFIX
-from utils.training.step.optimizer import AdamW, Sgd
+from utils.training.step.optimizer import AdamW, Sgd, library_for
 
 _STATISTICS = ("moving_mean", "moving_variance")  # attributes of the batch normalisation cells
 _CLIP_EPSILON = 1e-6  # as in torch.nn.utils.clip_grad_norm_
@@ -69,7 +68,7 @@ class UpdateGraph(nn.Cell):
         self.kept_statistics = self.statistics.clone("kept")
         self.has_statistics = len(self.statistics) > 0
         self.clip_norm, self.ema_decay = clip_norm, ema_decay
-        library = chosen_library() if all(item.dtype == ms.float32 for item in self.weights) else None
+        library = library_for(self.weights)
         self.kernel = average_kernel(library) if library else None
         self.map = ops.HyperMap()
         self.gradient_of = ms.value_and_grad(self.scaled_loss, None, optimizer.parameters, has_aux=True)

@@ -9,7 +9,7 @@ sees what the host writes into a parameter (a learning rate, loaded weights) onc
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import mindspore as ms
@@ -99,28 +99,50 @@ def _update_one_by_adamw_in_place(
     return kernel(parameter, first, second, gradient, settings, own_settings)  # one operator in place of seven
 
 
-class Sgd(nn.Cell):
-    """Stochastic gradient descent with momentum and L2 decay in the gradient: `torch.optim.SGD` without dampening.
+class Optimizer(nn.Cell):
+    """What the optimizers have in common.
 
     Args:
         parameters: the parameters to update, in the order in which `construct` gets their gradients.
         scales: for each parameter, what the learning rate is multiplied with.
         decays: for each parameter, its weight decay.
-        momentum: momentum factor; 0 for none.
+        make_kernel: makes the operator that updates a float32 parameter in place, where a library is chosen.
+    """
+
+    def __init__(
+        self,
+        parameters: list[ms.Parameter],
+        scales: tuple[float, ...],
+        decays: tuple[float, ...],
+        make_kernel: Callable[[Path], ops.Custom],
+    ) -> None:
+        super().__init__(auto_prefix=False)
+        self.parameters = ms.ParameterTuple(parameters)
+        self.learning_rate = _zero("learning_rate")
+        self.scales, self.decays = scales, decays
+        library = library_for(parameters)
+        self.kernel = make_kernel(library) if library else None
+        # Each parameter's float32[2] for the kernels: factor of the learning rate, weight decay.
+        self.own_settings = tuple(ms.Tensor(pair, ms.float32) for pair in zip(scales, decays, strict=True))
+        self.map = ops.HyperMap()
+
+    def set_learning_rate(self, value: float) -> None:
+        """Sets the rate of the next step, without recompiling; a parameter's own rate is value * its scale."""
+        self.learning_rate.set_data(ms.Tensor(np.float32(value)))
+
+
+class Sgd(Optimizer):
+    """Stochastic gradient descent with momentum and L2 decay in the gradient: `torch.optim.SGD` without dampening.
+
+    A `momentum` of 0 is none.
     """
 
     def __init__(
         self, parameters: list[ms.Parameter], scales: tuple[float, ...], decays: tuple[float, ...], momentum: float
     ) -> None:
-        super().__init__(auto_prefix=False)
-        self.parameters = ms.ParameterTuple(parameters)
+        super().__init__(parameters, scales, decays, sgd_kernel)
         self.moments = self.parameters.clone(f"{STATE_PREFIX}.momentum", init="zeros")
-        self.learning_rate = _scalar("learning_rate", 0.0)
-        self.scales, self.decays, self.momentum = scales, decays, momentum
-        library = _library_for(parameters)
-        self.kernel = sgd_kernel(library) if library else None
-        self.own_settings = _own_settings(scales, decays)
-        self.map = ops.HyperMap()
+        self.momentum = momentum
 
     def construct(self, gradients: tuple[ms.Tensor, ...], factor: ms.Tensor, is_finite: ms.Tensor) -> ms.Tensor:
         """Updates every parameter in place with its float32 gradient * factor, or none where `is_finite` is false."""
@@ -147,29 +169,17 @@ class Sgd(nn.Cell):
         return list(self.moments)
 
 
-class AdamW(nn.Cell):
-    """Adam with decoupled weight decay and bias correction, as `torch.optim.AdamW`.
-
-    Args:
-        parameters: the parameters to update, in the order in which `construct` gets their gradients.
-        scales: for each parameter, what the learning rate is multiplied with.
-        decays: for each parameter, its weight decay.
-    """
+class AdamW(Optimizer):
+    """Adam with decoupled weight decay and bias correction, as `torch.optim.AdamW`."""
 
     def __init__(self, parameters: list[ms.Parameter], scales: tuple[float, ...], decays: tuple[float, ...]) -> None:
-        super().__init__(auto_prefix=False)
-        self.parameters = ms.ParameterTuple(parameters)
+        super().__init__(parameters, scales, decays, adamw_kernel)
         self.first_moments = self.parameters.clone(f"{STATE_PREFIX}.first_moment", init="zeros")
         self.second_moments = self.parameters.clone(f"{STATE_PREFIX}.second_moment", init="zeros")
-        self.learning_rate = _scalar("learning_rate", 0.0)
-        self.updates = _scalar(f"{STATE_PREFIX}.updates", 0.0)
-        self.scales, self.decays, self.betas, self.epsilon = scales, decays, BETAS, EPSILON
-        library = _library_for(parameters)
-        self.kernel = adamw_kernel(library) if library else None
-        self.own_settings = _own_settings(scales, decays)
+        self.updates = _zero(f"{STATE_PREFIX}.updates")
+        self.betas, self.epsilon = BETAS, EPSILON
         # Of the float32 values, with which the operator computes: 1 - float32(0.999) is 1.3e-5 off, relatively.
         self.log_betas = tuple(math.log(np.float32(beta)) for beta in BETAS)
-        self.map = ops.HyperMap()
 
     def construct(self, gradients: tuple[ms.Tensor, ...], factor: ms.Tensor, is_finite: ms.Tensor) -> ms.Tensor:
         """Updates every parameter in place with its float32 gradient * factor, or none where `is_finite` is false."""
@@ -224,7 +234,7 @@ def build_optimizer(
     undecayed: Sequence[str] = (),
     lr_scales: Mapping[str, float] | None = None,
 ) -> Sgd | AdamW:
-    """Builds an optimizer whose learning rate is given by `set_learning_rate` before each step.
+    """Builds an optimizer whose learning rate is given by its `set_learning_rate` before each step.
 
     Args:
         name: "sgd" or "adamw".
@@ -255,23 +265,13 @@ def build_optimizer(
     raise BadValueError(f"optimizer '{name}' is unknown; use sgd or adamw")
 
 
-def set_learning_rate(optimizer: Sgd | AdamW, value: float) -> None:
-    """Sets the learning rate of the next step, without recompiling; a parameter's own rate is value * its scale."""
-    optimizer.learning_rate.set_data(ms.Tensor(np.float32(value)))
-
-
-def _scalar(name: str, value: float) -> ms.Parameter:
-    return ms.Parameter(ms.Tensor(value, ms.float32), name=name, requires_grad=False)
-
-
-def _library_for(parameters: list[ms.Parameter]) -> Path | None:
+def library_for(parameters: Sequence[ms.Parameter]) -> Path | None:
     """Returns the library whose kernels are to update these parameters, None for MindSpore's operators."""
     return chosen_library() if all(item.dtype == ms.float32 for item in parameters) else None
 
 
-def _own_settings(scales: tuple[float, ...], decays: tuple[float, ...]) -> tuple[ms.Tensor, ...]:
-    """Returns each parameter's float32[2] for the kernels: factor of the learning rate, weight decay."""
-    return tuple(ms.Tensor(pair, ms.float32) for pair in zip(scales, decays, strict=True))
+def _zero(name: str) -> ms.Parameter:
+    return ms.Parameter(ms.Tensor(0.0, ms.float32), name=name, requires_grad=False)
 
 
 def _is_undecayed(parameter: ms.Parameter, parts: Sequence[str]) -> bool:

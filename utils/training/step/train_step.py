@@ -16,7 +16,6 @@ from utils.model_utils.errors import BadValueError
 from utils.model_utils.workers import ALONE, Workers
 from utils.training.step.graphs import BufferUpdate, MicroStep, UpdateGraph, WholeStep
 from utils.training.step.optimizer import AdamW, Sgd
-from utils.training.step.optimizer import set_learning_rate as set_optimizer_learning_rate
 from utils.training.step.precision import LossScaler
 from utils.training.step.shared_graphs import SharedBufferUpdate, SharedStep, SharedSums
 
@@ -154,17 +153,9 @@ class TrainStep:
             losses=named, is_finite=bool(is_finite), grad_norm=grad_norm, loss_scale=scale, wants_stop=stops > 0
         )
 
-    def set_learning_rate(self, value: float) -> None:
-        """Sets the learning rate of the next step."""
-        set_optimizer_learning_rate(self.optimizer, value)
-
-    def weight_parameters(self) -> list[ms.Parameter]:
-        """Returns the network's parameters, moving statistics included."""
-        return list(self._graph.weights)
-
-    def extra_parameters(self) -> list[ms.Parameter]:
-        """Returns what else a checkpoint must hold: the optimizer's state and the averaged weights (prefix "ema.")."""
-        return [*self.optimizer.state_parameters(), *self._graph.averages]
+    def parameters(self) -> list[ms.Parameter]:
+        """Returns what a checkpoint holds: all of the network, the optimizer's state, the averages (prefix "ema.")."""
+        return [*self._graph.weights, *self.optimizer.state_parameters(), *self._graph.averages]
 
     def reset_averages(self) -> None:
         """Lets the averaged weights start from the present weights; call it after loading pretrained weights."""

@@ -148,9 +148,9 @@ def test_the_first_step_does_not_count_for_the_time_left(monkeypatch):
 
 def test_metrics_come_back_and_what_is_not_finite_is_null(tmp_path):
     metrics = MetricsLog(tmp_path / "metrics.jsonl")
-    metrics.add_step(step_record(losses={"loss": math.nan, "box": 0.5}))
-    metrics.add_epoch(epoch_record())
-    metrics.add_evaluation(EvaluationRecord(2, 1832, {"AP": 0.5}))
+    metrics.add(step_record(losses={"loss": math.nan, "box": 0.5}))
+    metrics.add(epoch_record())
+    metrics.add(EvaluationRecord(2, 1832, {"AP": 0.5}))
     rows = read_metrics(metrics.path)
     assert [row["kind"] for row in rows] == ["step", "epoch", "evaluation"]
     assert rows[0]["losses"] == {"loss": None, "box": 0.5}
@@ -222,14 +222,14 @@ def test_smoothing_is_a_centred_mean_that_leaves_gaps_out():
 def test_the_curves_are_a_picture_of_some_colours(tmp_path):
     metrics = MetricsLog(tmp_path / "metrics.jsonl")
     for step in range(1, 30):
-        metrics.add_step(
+        metrics.add(
             step_record(
                 global_step=step,
                 is_finite=step != 7,
                 losses={"loss": math.nan if step == 7 else 100.0 / step**2, "box": 0.5},
             )
         )
-    metrics.add_evaluation(EvaluationRecord(1, 15, {"AP": math.nan, "AP50": 0.5}))
+    metrics.add(EvaluationRecord(1, 15, {"AP": math.nan, "AP50": 0.5}))
     draw_curves(metrics.path, tmp_path / "curves.png")
     picture = cv2.imread(str(tmp_path / "curves.png"))
     assert picture.shape == (825, 1320, 3)
@@ -241,8 +241,8 @@ def test_no_rows_no_picture_and_a_failure_is_only_a_warning(tmp_path, caplog):
     metrics = MetricsLog(tmp_path / "metrics.jsonl")
     draw_curves(metrics.path, tmp_path / "curves.png")
     assert not (tmp_path / "curves.png").exists()
-    metrics.add_step(step_record())
-    CurvePicture(metrics.path, tmp_path / "missing" / "curves.png").draw()
+    metrics.add(step_record())
+    CurvePicture(metrics.path, metrics.path / "curves.png").draw()  # beneath a file
     assert "could not be drawn" in caplog.text
 
 
@@ -294,7 +294,7 @@ def test_a_log_file_that_cannot_be_written_is_a_sentence(root_logger, tmp_path):
 
 def test_without_a_terminal_there_is_no_bar(capsys):
     with ProgressBar(10, 0) as bar:
-        bar.update(step_record())
+        bar.show_step(step_record())
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "")
 
@@ -304,7 +304,7 @@ def test_on_a_terminal_the_bar_shows_epoch_loss_speed_and_time_left(monkeypatch,
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "100")
     with ProgressBar(2000, 0) as bar:
-        bar.update(step_record())
+        bar.show_step(step_record())
     shown = capsys.readouterr().err
     for part in ("epoch 2/12", "loss 0.8123", "9.2 img/s", "eta 1:02:03"):
         assert part in shown

@@ -68,7 +68,7 @@ def test_evaluation_sees_the_averaged_weights_and_training_goes_on_with_the_othe
 
     def evaluate(epoch):
         assert not step.network.training
-        seen.update({parameter.name: parameter.asnumpy().copy() for parameter in step.weight_parameters()})
+        seen.update({parameter.name: parameter.asnumpy().copy() for parameter in step.network.get_parameters()})
         return {"AP": 0.5}
 
     trainer, run, _ = tiny_trainer(tmp_path, epochs=1, step=step, evaluate=evaluate, best_metric="AP")

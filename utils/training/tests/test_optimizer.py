@@ -6,7 +6,7 @@ import pytest
 from mindspore import nn
 
 from utils.cpu_kernels.choice import chosen_library, stock_operators
-from utils.training.step.optimizer import build_optimizer, set_learning_rate
+from utils.training.step.optimizer import build_optimizer
 
 SHAPES = {"backbone.conv.weight": (4, 3, 3, 3), "backbone.norm.gamma": (4,), "head.weight": (5, 4), "head.bias": (5,)}
 RATES = (0.01, 0.005, 0.02, 0.001, 0.01)
@@ -32,7 +32,7 @@ def run_ours(name, steps, **options):
     optimizer = build_optimizer(name, parameters, weight_decay=DECAY, lr_scales={"head": 10.0}, **options)
     apply = Apply(optimizer)
     for step in range(steps):
-        set_learning_rate(optimizer, RATES[step])
+        optimizer.set_learning_rate(RATES[step])
         gradients = [ms.Tensor(values) for values in make_parameters(step + 1).values()]
         apply(ms.Tensor(1.0, ms.float32), ms.Tensor(True), *gradients)
     return {parameter.name: parameter.asnumpy() for parameter in parameters}
@@ -132,7 +132,7 @@ def test_a_step_that_is_not_finite_changes_nothing(operators, name):
     with operators():
         parameters = [ms.Parameter(ms.Tensor(values), name=key) for key, values in make_parameters().items()]
         optimizer = build_optimizer(name, parameters, weight_decay=DECAY)
-    set_learning_rate(optimizer, 0.1)
+    optimizer.set_learning_rate(0.1)
     kept = [*parameters, *optimizer.state_parameters()]
     before = [item.asnumpy().copy() for item in kept]
     bad = [ms.Tensor(np.full(shape, np.nan, np.float32)) for shape in SHAPES.values()]

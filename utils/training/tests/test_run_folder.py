@@ -114,7 +114,7 @@ def test_a_configuration_that_cannot_be_written_is_a_sentence(tmp_path, monkeypa
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with RunFolder(tmp_path) as run:
-        monkeypatch.setattr(Path, "write_text", full)
+        monkeypatch.setattr(Path, "write_bytes", full)
         with pytest.raises(BadStateError, match=r"config.yaml' cannot be written \(No space left on device\)"):
             run.write_config("a: 1")
 

@@ -51,7 +51,7 @@ def linear_step(weights=(1.0, 1.0), learning_rate=1.0, **options):
     network = Linear(list(weights))
     optimizer = build_optimizer("sgd", network.get_parameters(), momentum=0.0, no_decay_norm_bias=False)
     step = TrainStep(network, optimizer, **options)
-    step.set_learning_rate(learning_rate)
+    step.optimizer.set_learning_rate(learning_rate)
     return network, step
 
 
@@ -73,7 +73,7 @@ def test_a_step_moves_the_weight_by_rate_times_gradient_and_names_its_losses():
 def test_the_learning_rate_changes_without_another_compilation():
     network, step = linear_step(learning_rate=0.5)
     for rate in (0.5, 0.25, 0.125):
-        step.set_learning_rate(rate)
+        step.optimizer.set_learning_rate(rate)
         step(batch([1, 1]))
     np.testing.assert_array_equal(network.weight.asnumpy(), [0.125, 0.125])
 
@@ -122,10 +122,10 @@ def test_a_step_that_is_not_finite_changes_nothing(name, count):
     step = TrainStep(
         network, optimizer, loss_scaler=LossScaler(8.0, dynamic=True), ema_decay=0.9, accumulate_steps=count
     )
-    step.set_learning_rate(0.1)
+    step.optimizer.set_learning_rate(0.1)
     images = np.random.default_rng(0).normal(size=(4, 1, 6, 6)).astype(np.float32)
     assert step(images).is_finite
-    parameters = step.weight_parameters() + step.extra_parameters()
+    parameters = step.parameters()
     before = {parameter.name: parameter.asnumpy().copy() for parameter in parameters}
     images[3, 0, 2, 2] = np.inf
     output = step(images)

@@ -168,8 +168,7 @@ def tiny_trainer(
 
 
 def final_state(step):
-    parameters = [*step.weight_parameters(), *step.extra_parameters()]
-    state = {parameter.name: parameter.asnumpy().copy() for parameter in parameters}
+    state = {parameter.name: parameter.asnumpy().copy() for parameter in step.parameters()}
     scaler = step.loss_scaler
     return {**state, "loss_scale": np.float64(scaler.scale), "good_steps": np.int64(scaler.good_steps)}
 

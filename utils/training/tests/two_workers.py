@@ -74,12 +74,12 @@ def make_step(workers, *, optimizer_name, has_frozen_norm=True, **options):
         workers=workers,
         **options,
     )
-    step.set_learning_rate(0.1)
+    step.optimizer.set_learning_rate(0.1)
     return step
 
 
 def parameters_of(step):
-    return [*step.weight_parameters(), *step.extra_parameters()]
+    return step.parameters()
 
 
 def state_of(step):
@@ -188,7 +188,7 @@ class Job:
     def differ(self, step):
         """Lets worker 1 begin with another weight."""
         if self.workers.rank == 1:
-            weight = step.weight_parameters()[0]
+            weight = step.parameters()[0]
             weight.set_data(ms.Tensor(weight.asnumpy() + np.float32(1e-7)))
         try:
             check_equal(self.workers, parameters_of(step))
