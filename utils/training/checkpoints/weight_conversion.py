@@ -15,7 +15,7 @@ from utils.training.checkpoints.weight_matching import Shape
 
 _SHOWN = 3  # names of each kind in a sentence
 # Own names of a batch norm's values in MindSpore, and PyTorch's.
-_NORM_VALUES = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
+NORM_VALUES = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def batch_norm_sources(own: str, foreign: str, folded_bias: str = "") -> dict[st
     """
     return {
         f"{own}.{here}": Source((f"{foreign}.{there}",), folded_bias if here == "moving_mean" else "")
-        for here, there in _NORM_VALUES.items()
+        for here, there in NORM_VALUES.items()
     }
 
 
