@@ -30,7 +30,7 @@ from utils.training.step.train_step import TrainStep
 from .config import FasterRcnnConfig
 from .dataset import ExpandSettings, TrainingSample
 from .detect import detections_of, image_metas
-from .FasterRcnn.bbox_assign_sample import RpnRule
+from .FasterRcnn.bbox_assign_sample import RpnRule, SamplingRule
 from .FasterRcnn.bbox_assign_sample_stage2 import RoiSampler
 from .FasterRcnn.detection_selector import DetectionRule
 from .FasterRcnn.faster_rcnn_res2net import FasterRcnnRes2net
@@ -191,17 +191,17 @@ def build_inference(config: FasterRcnnConfig, network: FasterRcnnRes2net) -> Fas
 
 def build_sampler(config: FasterRcnnConfig, num_classes: int) -> RoiSampler:
     """Builds the assignment and sampling of proposals."""
-    return RoiSampler(
-        config.num_expected_neg_stage2,
-        config.num_expected_pos_stage2,
+    rule = SamplingRule(
+        num_samples=config.num_expected_neg_stage2,
+        num_positives=config.num_expected_pos_stage2,
         pos_iou=config.pos_iou_thr_stage2,
         neg_iou=config.neg_iou_thr_stage2,
         min_pos_iou=config.min_pos_iou_stage2,
-        target_stds=config.rcnn_target_stds,
-        target_means=config.rcnn_target_means,
         crowd_ignore_ioa=config.crowd_ignore_ioa,
-        num_classes=num_classes,
+        target_means=config.rcnn_target_means,
+        target_stds=config.rcnn_target_stds,
     )
+    return RoiSampler(rule, num_classes)
 
 
 def build_train_step(

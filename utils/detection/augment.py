@@ -127,10 +127,8 @@ def random_window(
         uint8[h, w, 3], a view of `image`; float32[K, 4], the boxes that remain, clipped; int64[K], which they are.
     """
     spots = draws.uniform(size=2)
-    top, left = (
-        int(place * (max(0, side - limit) + 1))
-        for place, side, limit in zip(places, image.shape[:2], target, strict=True)
-    )
+    margins = (max(0, side - limit) for side, limit in zip(image.shape[:2], target, strict=True))
+    top, left = (int(spot * (margin + 1)) for spot, margin in zip(spots, margins, strict=True))
     window = image[top : top + target[0], left : left + target[1]]
     moved = boxes - np.array([left, top, left, top], np.float32)
     boxes, kept = keep_visible(moved, window.shape[:2], is_crowd)

@@ -43,6 +43,18 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def write_file(path: Path, content: bytes, advice: str = "check the folder and the disk") -> None:
+    """Writes a file of results as `write_bytes` does.
+
+    Raises:
+        BadStateError: it cannot be written, e.g. because the disk is full; the sentence ends with `advice`.
+    """
+    try:
+        write_bytes(path, content)
+    except OSError as error:
+        raise BadStateError(f"'{path}' cannot be written ({error.strerror}): {advice}") from error
+
+
 def cache_folder(room: str) -> Path:
     """Returns where a room of utils keeps what it has built for this user: a folder of this name in the user's cache.
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.model_utils.errors import BadStateError
-from utils.model_utils.files import write_bytes
+from utils.model_utils.files import write_file
 
 from .metrics import ConfusionMatrix
 
@@ -118,9 +117,4 @@ def write_result(path: Path, content: bytes) -> None:
     Raises:
         BadStateError: it cannot be written, e.g. because the disk is full.
     """
-    try:
-        write_bytes(path, content)
-    except OSError as error:
-        raise BadStateError(
-            f"'{path}' cannot be written ({error.strerror}): check the folder and the disk, or choose another --run_dir"
-        ) from error
+    write_file(path, content, "check the folder and the disk, or choose another --run_dir")
