@@ -101,8 +101,8 @@ def _check_images(dataset: DetectionDataset) -> list[CheckedImage]:
         shown = "; ".join(problems[:MAX_EXAMPLES])
         more = f"; and {len(problems) - MAX_EXAMPLES} more" if len(problems) > MAX_EXAMPLES else ""
         raise BadValueError(
-            f"{len(problems)} of {len(found)} images of '{dataset.source}' cannot be used: {shown}{more}; repair them, or "
-            "remove them from the annotations"
+            f"{len(problems)} of {len(found)} images of '{dataset.source}' cannot be used: {shown}{more}; repair them, "
+            "or remove them from the annotations"
         )
     return found
 

@@ -32,7 +32,7 @@ def damaged(dataset):
 def test_bad_images_are_refused_before_anything_is_written(damaged, folder):
     sentence = (
         r"5 of 23 images of '.*annotations\.json' cannot be used: image '.*bild ü 0\.png' is empty .*; "
-        r"image '.*1\.png' .* damaged .*; image '.*2\.png' is not an image .*; and 2 more; repair them, or set skip_b"
+        r"image '.*1\.png' .* damaged .*; image '.*2\.png' is not an image .*; and 2 more; repair them, or remove them"
     )
     with pytest.raises(BadValueError, match=sentence):
         write(damaged, folder)
