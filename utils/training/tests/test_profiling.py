@@ -14,8 +14,9 @@ from utils.training.record.records import StepRecord
 
 
 class StandIn:
-    def __init__(self, fails_at=""):
+    def __init__(self, folder, fails_at=""):
         self.calls, self.fails_at = [], fails_at
+        (folder / "of MindSpore").mkdir(parents=True)
 
     def __getattr__(self, name):
         def call():
@@ -55,7 +56,7 @@ def run(profiler, steps):
     ("steps", "profiled"), [(1, []), (2, []), (4, [3, 4]), (7, [3, 4, 5, 6, 7]), (12, [3, 4, 5, 6, 7])]
 )
 def test_the_first_steps_compile_and_five_others_are_profiled(steps, profiled, tmp_path, monkeypatch):
-    stand_in = StandIn()
+    stand_in = StandIn(tmp_path / "profile")
     monkeypatch.setattr(profiling, "_new_profile", lambda *_: stand_in)
     run(StepProfiler(tmp_path / "profile", "CPU"), steps)
     assert stand_in.calls == (["start", "stop"] if steps >= 2 else [])
@@ -71,7 +72,7 @@ def test_the_first_steps_compile_and_five_others_are_profiled(steps, profiled, t
 @pytest.mark.parametrize("fails_at", ["start", "stop"])
 def test_a_profiler_that_fails_is_a_line_in_the_log_and_the_run_goes_on(fails_at, tmp_path, monkeypatch, caplog):
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr(profiling, "_new_profile", lambda *_: StandIn(fails_at))
+    monkeypatch.setattr(profiling, "_new_profile", lambda *_: StandIn(tmp_path, fails_at))
     run(StepProfiler(tmp_path, "CPU"), 7)
     assert [line.message for line in caplog.records] == [
         "MindSpore's profiler does not work here (no such device): steps.csv has the times of the steps, nothing has "
@@ -90,3 +91,10 @@ def test_mindspore_names_the_operators_of_the_profiled_steps(tmp_path):
     with table.open(newline="") as file:
         occurrences = {row["op_type"]: int(row["op_occurrences"]) for row in csv.DictReader(file)}
     assert occurrences["MatMul"] == 5
+
+
+def test_a_folder_whose_name_mindspores_profiler_refuses_is_a_line_in_the_log_too(tmp_path, caplog):
+    folder = tmp_path / "a \"quoted\" 'name'"
+    run(StepProfiler(folder, "CPU"), 7)
+    assert "MindSpore's profiler does not work here (it wrote nothing)" in caplog.text
+    assert [path.name for path in folder.iterdir()] == ["steps.csv"]
