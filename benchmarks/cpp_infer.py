@@ -39,49 +39,25 @@ TIMES = {
 }
 
 
-@dataclass(frozen=True)
-class Subject:
-    """How the commands of a suite are called.
-
-    Attributes:
-        config: arguments of all of them.
-        export: arguments of export.py, beside the checkpoint's.
-        export_checkpoint: its key for the checkpoint.
-        infer_checkpoint: infer.py's.
-        pictures: infer.py's key for the pictures.
-        model: file that export.py leaves.
-        num_classes: argument of `build_network`, where it takes one.
-    """
-
-    config: tuple[str, ...]
-    export: tuple[str, ...]
-    export_checkpoint: str
-    infer_checkpoint: str
-    pictures: str
-    model: str
-    num_classes: tuple[int, ...] = ()
-
-
-DETECTOR = Subject(
-    ("--device_target=CPU",),
-    ("--file_format=MINDIR", "--file_name=model"),
-    "checkpoint_path",
-    "checkpoint_path",
-    "image_path",
-    "model.mindir",
-    (80,),
-)
+# How the commands of the detectors are called, and where segformer's have other names.
+CONFIG = "--device_target=CPU"
+DETECTOR = {
+    "config": [CONFIG],
+    "export": ["--file_format=MINDIR", "--file_name=model", "--checkpoint_path={checkpoint}"],
+    "infer": ["--checkpoint_path={checkpoint}", "--image_path={pictures}"],
+    "model": "model.mindir",
+    "num_classes": [80],
+}
 SUBJECTS = {
     "nas_fpn": DETECTOR,
     "faster_rcnn": DETECTOR,
-    "segformer": Subject(
-        ("--device_target=CPU", "--config_path=config/segformer.b0.512x1024.city.yaml"),
-        ("--export_format=MINDIR",),
-        "export_ckpt_path",
-        "infer_ckpt_path",
-        "data_path",
-        "segformer.b0.512x1024.city.mindir",
-    ),
+    "segformer": {
+        "config": [CONFIG, "--config_path=config/segformer.b0.512x1024.city.yaml"],
+        "export": ["--export_format=MINDIR", "--export_ckpt_path={checkpoint}"],
+        "infer": ["--infer_ckpt_path={checkpoint}", "--data_path={pictures}"],
+        "model": "segformer.b0.512x1024.city.mindir",
+        "num_classes": [],
+    },
 }
 
 
@@ -111,18 +87,9 @@ def main() -> None:
 
 def compare(suite: str, counts: tuple[int, int], folder: Path) -> None:
     """Measures and prints."""
-    subject, checkpoint = SUBJECTS[suite], folder / "random.ckpt"
-    write_checkpoint(suite, subject, checkpoint)
-    run(
-        [
-            script(suite, "export.py"),
-            *subject.config,
-            *subject.export,
-            f"--{subject.export_checkpoint}={checkpoint}",
-            f"--run_dir={folder}",
-        ],
-        folder,
-    )
+    checkpoint, model = folder / "random.ckpt", folder / SUBJECTS[suite]["model"]
+    write_checkpoint(suite, checkpoint)
+    command(suite, "export", folder, [f"--run_dir={folder}"], checkpoint=checkpoint)
     program = cached_program(ROOT, suite)
     if build(ROOT, suite, program, lambda command: subprocess.run(command, stdout=sys.stderr, check=False).returncode):
         raise BadStateError("the C++ program cannot be built: see above")
@@ -131,25 +98,15 @@ def compare(suite: str, counts: tuple[int, int], folder: Path) -> None:
     python, cpp = [], []
     for count in counts:  # in turns, so that a busy machine slows both
         pictures = folder / str(count)
-        python.append(
-            run(
-                [
-                    script(suite, "infer.py"),
-                    *subject.config,
-                    f"--{subject.infer_checkpoint}={checkpoint}",
-                    f"--{subject.pictures}={pictures}",
-                    f"--infer_output_path={folder / 'out'}",
-                ],
-                folder,
-            )
-        )
-        cpp.append(run([str(program), f"--mindir_path={folder / subject.model}", f"--dataset_path={pictures}"], folder))
+        places = {"checkpoint": checkpoint, "pictures": pictures}
+        python.append(command(suite, "infer", folder, [f"--infer_output_path={folder / 'out'}"], **places))
+        cpp.append(run([str(program), f"--mindir_path={model}", f"--dataset_path={pictures}"], folder))
     times = (folder / "time_Result" / "test_perform_static.txt").read_text()
     print(f"{suite}, {counts[1] - counts[0]} pictures of {PICTURE_SIZE[0]} x {PICTURE_SIZE[1]}")
     rows = {
         "infer.py": difference(*python, counts),
         "C++": difference(*cpp, counts),
-        "file alone": network_alone(folder / subject.model),
+        "file alone": network_alone(model),
     }
     for name, each in rows.items():
         print(f"{name:10} {each.seconds:7.3f} s an image, {each.processor_seconds:7.3f} processor seconds")
@@ -157,18 +114,21 @@ def compare(suite: str, counts: tuple[int, int], folder: Path) -> None:
         print(f"{title:16}{named_time(times, name):9.2f} ms")
 
 
-def script(suite: str, name: str) -> str:
-    """Returns the path of a command."""
-    return str(ROOT / suite / name)
+def command(suite: str, name: str, folder: Path, arguments: Sequence[str], **places: Path) -> Cost:
+    """Runs a command of a suite to its end; `places` are what its own arguments name."""
+    subject = SUBJECTS[suite]
+    own = [argument.format(**places) for argument in subject[name]]
+    return run([sys.executable, str(ROOT / suite / f"{name}.py"), *subject["config"], *own, *arguments], folder)
 
 
-def write_checkpoint(suite: str, subject: Subject, path: Path) -> None:
+def write_checkpoint(suite: str, path: Path) -> None:
     """Writes the weights that a training begins with."""
     from utils.training.checkpoints.checkpoint import TrainingState, save_checkpoint
 
+    subject = SUBJECTS[suite]
     load = importlib.import_module(f"{suite}.src.config").load
     suite_build = importlib.import_module(f"{suite}.src.build")
-    network = suite_build.build_network(load(list(subject.config)), *subject.num_classes)
+    network = suite_build.build_network(load(subject["config"]), *subject["num_classes"])
     arrays = {parameter.name: parameter.asnumpy() for parameter in network.get_parameters()}
     save_checkpoint(path, TrainingState(arrays=arrays, suite=suite))
 
@@ -184,12 +144,11 @@ def draw_pictures(folder: Path, count: int) -> None:
 
 
 def run(command: Sequence[str], folder: Path) -> Cost:
-    """Runs a program, or a Python script, to its end.
+    """Runs a program to its end.
 
     Raises:
         BadStateError: it fails.
     """
-    command = [sys.executable, *command] if command[0].endswith(".py") else list(command)
     start = time.perf_counter()
     process = subprocess.Popen(command, cwd=folder, stdout=sys.stderr)
     _, status, usage = os.wait4(process.pid, 0)

@@ -10,7 +10,6 @@ compared with less work. Stem and first stage are frozen on both sides, batch no
 """
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,50 +17,12 @@ import numpy as np
 # This file has the name of a suite: the repository must stand on the path instead of this folder.
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from benchmarks.side_by_side import OURS, REFERENCE, Work, run_benchmark
+from benchmarks.side_by_side import OURS, REFERENCE, Work, Workload, run_benchmark, torch_forward, torch_step
 
 NUM_CLASSES, NUM_BOXES = 80, 8
 STRIDES, ANCHORS_PER_CELL, NUM_SAMPLES = (4, 8, 16, 32, 64), 3, 256
 LEARNING_RATE, MOMENTUM, WEIGHT_DECAY = 0.01, 0.9, 1e-4
-
-
-@dataclass(frozen=True)
-class Workload:
-    """What is measured: a mode and the size of the input."""
-
-    mode: str
-    height: int
-    width: int
-    batch: int = 1
-
-    def __str__(self) -> str:
-        return f"{self.mode} {self.height}x{self.width}, batch {self.batch}"
-
-    def images(self) -> np.ndarray:
-        """Returns float32[N, 3, H, W], the same at each call."""
-        shape = (self.batch, 3, self.height, self.width)
-        return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
-
-    def boxes(self) -> np.ndarray:
-        """Returns float32[NUM_BOXES, 4], xyxy pixels, of every image."""
-        corners = np.random.default_rng(1).uniform(0, [self.width, self.height], (NUM_BOXES, 2, 2))
-        return np.concatenate([corners.min(1), corners.max(1) + 1], axis=1).astype(np.float32)
-
-    def arguments(self) -> list[str]:
-        """Returns the command line of our configuration."""
-        return [
-            f"--img_height={self.height}",
-            f"--img_width={self.width}",
-            f"--num_classes={NUM_CLASSES}",
-            f"--batch_size={self.batch}",
-            f"--momentum={MOMENTUM}",
-            f"--weight_decay={WEIGHT_DECAY}",
-            "--loss_scale=1",
-        ]
-
-
-SIZES = ((384, 640),)
-WORKLOADS = tuple(Workload(mode, *size) for size in SIZES for mode in ("dense", "inference", "train"))
+WORKLOADS = tuple(Workload(mode, 384, 640) for mode in ("dense", "inference", "train"))
 
 
 def mindspore_work(workload: Workload) -> Work:
@@ -73,7 +34,17 @@ def mindspore_work(workload: Workload) -> Work:
     from faster_rcnn.src.config import load
 
     set_up_device("CPU")
-    config = load(workload.arguments())
+    config = load(
+        [
+            f"--img_height={workload.height}",
+            f"--img_width={workload.width}",
+            f"--num_classes={NUM_CLASSES}",
+            f"--batch_size={workload.batch}",
+            f"--momentum={MOMENTUM}",
+            f"--weight_decay={WEIGHT_DECAY}",
+            "--loss_scale=1",
+        ]
+    )
     network = build.build_network(config, NUM_CLASSES)
     images = workload.images()
     if workload.mode == "train":
@@ -94,7 +65,9 @@ def training_batch(workload: Workload, config: object) -> tuple[np.ndarray, ...]
     from faster_rcnn.src import build
     from faster_rcnn.src.FasterRcnn.bbox_assign_sample import assign_and_sample
 
-    content, boxes, num_gts = (workload.height, workload.width), workload.boxes(), config.num_gts
+    content, num_gts = (workload.height, workload.width), config.num_gts
+    corners = np.random.default_rng(1).uniform(0, [workload.width, workload.height], (NUM_BOXES, 2, 2))
+    boxes = np.concatenate([corners.min(1), corners.max(1) + 1], axis=1).astype(np.float32)
     draws = np.random.default_rng(2)
     is_crowd = np.zeros(NUM_BOXES, bool)
     sample = assign_and_sample(
@@ -126,13 +99,7 @@ def torch_work(workload: Workload) -> Work:
     network = ReferenceNetwork(num_classes=NUM_CLASSES).eval()  # frozen statistics
     images = torch.from_numpy(workload.images())
     if workload.mode != "train":
-
-        @torch.no_grad()
-        def forward() -> None:
-            for part in network(images)[1:]:
-                part.numpy()
-
-        return forward
+        return torch_forward(lambda: network(images)[1:])
     for part in (network.backbone.stem, network.backbone.layer1, network.roi_head):
         part.requires_grad_(False)
     learned = [weight for weight in network.parameters() if weight.requires_grad]
@@ -144,16 +111,12 @@ def torch_work(workload: Workload) -> Work:
     labels = torch.zeros(workload.batch, NUM_SAMPLES)
     labels[:, :NUM_BOXES] = 1
 
-    def step() -> None:
-        optimizer.zero_grad()
+    def loss_of() -> torch.Tensor:
         _, objectness, deltas = network(images)
         loss = torch.nn.functional.binary_cross_entropy_with_logits(objectness[:, chosen], labels)
-        loss = loss + deltas[:, chosen[:NUM_BOXES]].abs().sum() / NUM_SAMPLES
-        loss.backward()
-        optimizer.step()
-        loss.item()
+        return loss + deltas[:, chosen[:NUM_BOXES]].abs().sum() / NUM_SAMPLES
 
-    return step
+    return torch_step(optimizer, loss_of)
 
 
 WORKS = {REFERENCE: torch_work, OURS: mindspore_work}

@@ -8,7 +8,6 @@ operators; both sides get images and anchor targets from the host and update 59,
 """
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,44 +15,13 @@ import numpy as np
 # This file has the name of a suite: the repository must stand on the path instead of this folder.
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from benchmarks.side_by_side import OURS, REFERENCE, Work, run_benchmark
+from benchmarks.side_by_side import OURS, REFERENCE, Work, Workload, run_benchmark, torch_forward, torch_step
 
-NUM_CLASSES, LAYERS, CHANNELS, STACKS, TOWER_CONVS = 80, (3, 4, 6, 3), 256, 7, 4
+NUM_CLASSES, LAYERS, STACKS, TOWER_CONVS = 80, (3, 4, 6, 3), 7, 4
 ANCHORS_PER_CELL = 9
 ALPHA, GAMMA = 0.25, 2.0
 LEARNING_RATE, MOMENTUM, WEIGHT_DECAY = 0.01, 0.9, 1e-4
-
-
-@dataclass(frozen=True)
-class Workload:
-    """What is measured: a mode and the size of the input."""
-
-    mode: str
-    size: int
-    batch: int = 1
-
-    def __str__(self) -> str:
-        return f"{self.mode} {self.size}x{self.size}, batch {self.batch}"
-
-    @property
-    def num_anchors(self) -> int:
-        """Anchors of P3 to P7."""
-        return ANCHORS_PER_CELL * sum((self.size // stride) ** 2 for stride in (8, 16, 32, 64, 128))
-
-    def images(self) -> np.ndarray:
-        """Returns float32[N, 3, H, W], the same at each call."""
-        return np.random.default_rng(0).standard_normal((self.batch, 3, self.size, self.size)).astype(np.float32)
-
-    def targets(self) -> tuple[np.ndarray, np.ndarray]:
-        """Returns classes int32[N, A], one anchor in 1000 positive, and target deltas float32[N, A, 4]."""
-        generator = np.random.default_rng(1)
-        classes = generator.integers(0, NUM_CLASSES, (self.batch, self.num_anchors))
-        is_positive = generator.random(classes.shape) < 0.001
-        deltas = generator.standard_normal((self.batch, self.num_anchors, 4)).astype(np.float32)
-        return np.where(is_positive, classes, NUM_CLASSES).astype(np.int32), deltas
-
-
-WORKLOADS = tuple(Workload(mode, size) for size in (640, 384) for mode in ("forward", "train"))
+WORKLOADS = tuple(Workload(mode, size, size) for size in (640, 384) for mode in ("forward", "train"))
 
 
 def mindspore_work(workload: Workload) -> Work:
@@ -61,41 +29,47 @@ def mindspore_work(workload: Workload) -> Work:
     from utils.model_utils.device_adapter import set_up_device  # isort: skip  (before mindspore: sets a variable)
     import mindspore as ms
 
-    from nas_fpn.src.loss import RetinaNetLoss
-    from nas_fpn.src.retinanet_nasfpn import RetinaNetTraining
-    from utils.training.step.optimizer import build_optimizer
-    from utils.training.step.train_step import TrainStep
+    from nas_fpn.src import build
 
     set_up_device("CPU")
-    network = detector()
+    config = configuration(workload)
+    network = build.build_network(config, NUM_CLASSES)
     images = workload.images()
     if workload.mode == "forward":
         network.set_train(False)
         return lambda: [part.asnumpy() for part in network(ms.Tensor(images))]
-    loss = RetinaNetLoss(NUM_CLASSES, alpha=ALPHA, gamma=GAMMA, box_beta=0.0, box_weight=1.0)
-    optimizer = build_optimizer(
-        "sgd", network.get_parameters(), momentum=MOMENTUM, weight_decay=WEIGHT_DECAY, no_decay_norm_bias=False
-    )
-    step = TrainStep(RetinaNetTraining(network, loss), optimizer)
+    step = build.build_train_step(config, network, NUM_CLASSES, "O0")
     step.optimizer.set_learning_rate(LEARNING_RATE)
-    classes, deltas = workload.targets()
+    classes, deltas = targets(workload)
     return lambda: step(images, classes, deltas)
 
 
-def detector() -> object:
-    """Returns this repository's network with random weights."""
-    from nas_fpn.src.nasfpn import NasFpn
-    from nas_fpn.src.resnet import ResNet
-    from nas_fpn.src.retinahead import RetinaHead
-    from nas_fpn.src.retinanet_nasfpn import RetinaNetNasFpn
-    from utils.detection.layers import TRAINED, NormSettings
+def configuration(workload: Workload) -> object:
+    """Returns this repository's configuration."""
+    from nas_fpn.src.config import load
 
-    norm = NormSettings(TRAINED, is_fused=False)
-    return RetinaNetNasFpn(
-        ResNet(LAYERS, 64, norm),
-        NasFpn((512, 1024, 2048), CHANNELS, STACKS, norm),
-        RetinaHead(CHANNELS, CHANNELS, TOWER_CONVS, ANCHORS_PER_CELL, NUM_CLASSES, norm),
+    return load(
+        [
+            f"--img_shape=[{workload.height},{workload.width}]",
+            f"--batch_size={workload.batch}",
+            f"--alpha={ALPHA}",
+            f"--gamma={GAMMA}",
+            "--box_loss=l1",
+            f"--momentum={MOMENTUM}",
+            f"--weight_decay={WEIGHT_DECAY}",
+            "--loss_scale=1",
+        ]
     )
+
+
+def targets(workload: Workload) -> tuple[np.ndarray, np.ndarray]:
+    """Returns classes int32[N, A], one anchor in 1000 positive, and target deltas float32[N, A, 4]."""
+    draws = np.random.default_rng(1)
+    num_anchors = ANCHORS_PER_CELL * sum((workload.height // stride) ** 2 for stride in (8, 16, 32, 64, 128))
+    classes = draws.integers(0, NUM_CLASSES, (workload.batch, num_anchors))
+    is_positive = draws.random(classes.shape) < 0.001
+    deltas = draws.standard_normal((workload.batch, num_anchors, 4)).astype(np.float32)
+    return np.where(is_positive, classes, NUM_CLASSES).astype(np.int32), deltas
 
 
 def torch_work(workload: Workload) -> Work:
@@ -103,31 +77,21 @@ def torch_work(workload: Workload) -> Work:
     from utils.model_utils.device_adapter import set_up_device  # isort: skip  (before mindspore: sets a variable)
     import torch
 
+    from nas_fpn.src import build
     from nas_fpn.tests.torch_reference import ReferenceNetwork
 
     set_up_device("CPU")
-    weights = {parameter.name: parameter.asnumpy() for parameter in detector().get_parameters()}
+    network = build.build_network(configuration(workload), NUM_CLASSES)
+    weights = {parameter.name: parameter.asnumpy() for parameter in network.get_parameters()}
     is_training = workload.mode == "train"
     network = ReferenceNetwork(weights, LAYERS, STACKS, TOWER_CONVS, NUM_CLASSES, is_training)
     images = torch.from_numpy(workload.images())
     if not is_training:
-
-        @torch.no_grad()
-        def forward() -> None:
-            for part in network(images):
-                part.numpy()
-
-        return forward
+        return torch_forward(lambda: network(images))
     learned = [weight for weight in network.weights.values() if weight.requires_grad]
     optimizer = torch.optim.SGD(learned, lr=LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
-    classes, deltas = (torch.from_numpy(part) for part in workload.targets())
-
-    def step() -> None:
-        optimizer.zero_grad()
-        torch_loss(*network(images), classes.long(), deltas).backward()
-        optimizer.step()
-
-    return step
+    classes, deltas = (torch.from_numpy(part) for part in targets(workload))
+    return torch_step(optimizer, lambda: torch_loss(*network(images), classes.long(), deltas))
 
 
 def torch_loss(logits: object, deltas: object, classes: object, target_deltas: object) -> object:

@@ -17,12 +17,38 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
 
 WARM_UP = 2
 REFERENCE, OURS = "PyTorch", "MindSpore"
 
 Work = Callable[[], object]
-MakeWork = Callable[[object], Work]  # from a workload, in the process that will run it
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What is measured: a mode and the size of the input."""
+
+    mode: str
+    height: int
+    width: int
+    batch: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.mode} {self.height}x{self.width}, batch {self.batch}"
+
+    def images(self) -> np.ndarray:
+        """Returns float32[N, 3, H, W], the same at each call."""
+        shape = (self.batch, 3, self.height, self.width)
+        return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+
+
+MakeWork = Callable[[Workload], Work]  # in the process that will run it
 
 
 @dataclass(frozen=True)
@@ -42,13 +68,13 @@ class Measurement:
     peak_bytes: int
 
 
-def run_benchmark(description: str, works: Mapping[str, MakeWork], workloads: Sequence[object]) -> None:
+def run_benchmark(description: str, works: Mapping[str, MakeWork], workloads: Sequence[Workload]) -> None:
     """Reads the command line and prints a table with a line for each workload, or where MindSpore's time goes.
 
     Args:
         description: for `--help`.
         works: for "PyTorch" and "MindSpore", what makes the call to measure; functions at the top of a module.
-        workloads: what is measured; `str()` of each is its name.
+        workloads: what is measured.
     """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=2)
@@ -79,13 +105,38 @@ def format_line(name: str, reference: Measurement, ours: Measurement) -> str:
     return f"{line}{reference.peak_bytes / 1e9:10.2f}{ours.peak_bytes / 1e9:11.2f}"
 
 
+def torch_forward(call: Callable[[], Sequence]) -> Work:
+    """Returns a forward pass in PyTorch, whose outputs, tensors, go to the host."""
+    import torch
+
+    @torch.no_grad()
+    def forward() -> None:
+        for part in call():
+            part.numpy()
+
+    return forward
+
+
+def torch_step(optimizer: "torch.optim.Optimizer", loss_of: Callable[[], "torch.Tensor"]) -> Work:
+    """Returns a training step in PyTorch."""
+
+    def step() -> None:
+        optimizer.zero_grad()
+        loss = loss_of()
+        loss.backward()
+        optimizer.step()
+        loss.item()
+
+    return step
+
+
 def use_cores(count: int) -> None:
     """Lets this process run on `count` cores only, with as many threads, before a framework is imported."""
     os.environ["OMP_NUM_THREADS"] = str(count)
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
 
 
-def serve(make_work: MakeWork, workload: object, threads: int, connection: Connection) -> None:
+def serve(make_work: MakeWork, workload: Workload, threads: int, connection: Connection) -> None:
     """Warms up, then runs once per message and answers with the seconds and the processor's seconds.
 
     A message of None ends it, answered with the peak memory in bytes.
@@ -105,7 +156,7 @@ def serve(make_work: MakeWork, workload: object, threads: int, connection: Conne
     connection.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 
-def compare(works: Mapping[str, MakeWork], workload: object, threads: int, rounds: int) -> dict[str, Measurement]:
+def compare(works: Mapping[str, MakeWork], workload: Workload, threads: int, rounds: int) -> dict[str, Measurement]:
     """Returns the measurement of each framework."""
     context = multiprocessing.get_context("spawn")
     servers, firsts = {}, {}

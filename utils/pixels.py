@@ -11,7 +11,7 @@ BRIGHTNESS_LEVELS = 80.0  # grey levels that a strength of 1 may add or take: SS
 
 def photometric_distortion(
     image: np.ndarray,
-    rng: np.random.Generator,
+    draws: np.random.Generator,
     *,
     brightness: float = 32.0,
     contrast: tuple[float, float] = (0.5, 1.5),
@@ -22,7 +22,7 @@ def photometric_distortion(
 
     Args:
         image: uint8[H, W, 3], RGB.
-        rng: source of the draws (always the same number of them).
+        draws: source of the draws (always the same number of them).
         brightness: largest offset up or down, in 0-255.
         contrast: smallest and largest factor about black.
         saturation: smallest and largest factor.
@@ -31,11 +31,11 @@ def photometric_distortion(
     Returns:
         uint8[H, W, 3]. The steps go through 8-bit tables, so hue and saturation are rounded to 1/256 of their range.
     """
-    is_on = rng.uniform(size=4) < 0.5
-    offset = rng.uniform(-brightness, brightness) if is_on[0] else _skip(rng)
-    gain = rng.uniform(*contrast) if is_on[1] else 1.0 + _skip(rng)
-    factor = rng.uniform(*saturation) if is_on[2] else 1.0 + _skip(rng)
-    turn = rng.uniform(-hue, hue) if is_on[3] else _skip(rng)
+    is_on = draws.uniform(size=4) < 0.5
+    offset = draws.uniform(-brightness, brightness) if is_on[0] else _skip(draws)
+    gain = draws.uniform(*contrast) if is_on[1] else 1.0 + _skip(draws)
+    factor = draws.uniform(*saturation) if is_on[2] else 1.0 + _skip(draws)
+    turn = draws.uniform(-hue, hue) if is_on[3] else _skip(draws)
     levels = np.arange(256, dtype=np.float32)
     if offset != 0 or gain != 1:
         image = cv2.LUT(image, _to_levels((levels + offset) * gain))
@@ -48,13 +48,13 @@ def photometric_distortion(
 
 
 def jitter_colours(
-    image: np.ndarray, rng: np.random.Generator, *, brightness: float, contrast: float, saturation: float, hue: float
+    image: np.ndarray, draws: np.random.Generator, *, brightness: float, contrast: float, saturation: float, hue: float
 ) -> np.ndarray:
     """Changes colours as `photometric_distortion` does, by strengths of which 0 is no change.
 
     Args:
         image: uint8[H, W, 3], RGB.
-        rng: source of the draws (always the same number of them).
+        draws: source of the draws (always the same number of them).
         brightness: share of 80 grey levels; SSD's 32 is a strength of 0.4.
         contrast: largest change of the factor 1.
         saturation: largest change of the factor 1.
@@ -65,7 +65,7 @@ def jitter_colours(
     """
     return photometric_distortion(
         image,
-        rng,
+        draws,
         brightness=brightness * BRIGHTNESS_LEVELS,
         contrast=(1 - contrast, 1 + contrast),
         saturation=(1 - saturation, 1 + saturation),
@@ -109,7 +109,7 @@ def _to_levels(values: np.ndarray) -> np.ndarray:
     return np.clip(np.round(values), 0, 255).astype(np.uint8)
 
 
-def _skip(rng: np.random.Generator) -> float:
+def _skip(draws: np.random.Generator) -> float:
     """Uses up one draw, so that the number of draws does not depend on what was drawn; returns 0."""
-    rng.uniform()
+    draws.uniform()
     return 0.0

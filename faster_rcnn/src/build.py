@@ -21,9 +21,8 @@ from utils.exporting.export import ExportedModel
 from utils.model_utils.config.base import COMMAND_LINE
 from utils.model_utils.errors import BadValueError
 from utils.model_utils.workers import ALONE, Workers
-from utils.training.assembly import build_step, effective_lr, shard_epochs
+from utils.training.assembly import build_step, effective_lr
 from utils.training.checkpoints.checkpoint import Checkpoint, load_checkpoint
-from utils.training.checkpoints.loading import Allowed, load_weights
 from utils.training.schedules import WarmUp, cosine_schedule, step_schedule
 from utils.training.step.precision import apply_amp
 from utils.training.step.train_step import TrainStep
@@ -31,7 +30,7 @@ from utils.training.step.train_step import TrainStep
 from .config import FasterRcnnConfig
 from .dataset import ExpandSettings, TrainingSample
 from .detect import detections_of, image_metas
-from .FasterRcnn.bbox_assign_sample import RpnRule
+from .FasterRcnn.bbox_assign_sample import RpnRule, SamplingRule
 from .FasterRcnn.bbox_assign_sample_stage2 import RoiSampler
 from .FasterRcnn.detection_selector import DetectionRule
 from .FasterRcnn.faster_rcnn_res2net import FasterRcnnRes2net
@@ -192,17 +191,17 @@ def build_inference(config: FasterRcnnConfig, network: FasterRcnnRes2net) -> Fas
 
 def build_sampler(config: FasterRcnnConfig, num_classes: int) -> RoiSampler:
     """Builds the assignment and sampling of proposals."""
-    return RoiSampler(
-        config.num_expected_neg_stage2,
-        config.num_expected_pos_stage2,
+    rule = SamplingRule(
+        num_samples=config.num_expected_neg_stage2,
+        num_positives=config.num_expected_pos_stage2,
         pos_iou=config.pos_iou_thr_stage2,
         neg_iou=config.neg_iou_thr_stage2,
         min_pos_iou=config.min_pos_iou_stage2,
-        target_stds=config.rcnn_target_stds,
-        target_means=config.rcnn_target_means,
         crowd_ignore_ioa=config.crowd_ignore_ioa,
-        num_classes=num_classes,
+        target_means=config.rcnn_target_means,
+        target_stds=config.rcnn_target_stds,
     )
+    return RoiSampler(rule, num_classes)
 
 
 def build_train_step(
@@ -237,15 +236,15 @@ def build_train_step(
     return build_step(config, with_loss, TrainingSample.COLUMNS, workers)
 
 
-def load_pretrained(config: FasterRcnnConfig, network: FasterRcnnRes2net, checkpoint: Checkpoint) -> None:
-    """Loads a detector or a converted backbone, without the class outputs if `filter_weight` says so."""
-    class_outputs = ("rcnn.classify", "rcnn.regress") if config.filter_weight else ()
-    allowed = Allowed(
-        missing=(*config.allow_missing, *class_outputs),
-        misshaped=(*config.allow_mismatch, *class_outputs),
-        parts={"backbone": ("neck.", "rpn.", "rcnn.")},
+def load_pretrained(config: FasterRcnnConfig, network: FasterRcnnRes2net, pretrained: Checkpoint | None) -> None:
+    """Loads the weights that a training begins with; see `builders.load_pretrained`."""
+    builders.load_pretrained(
+        config,
+        network,
+        pretrained,
+        class_outputs=("rcnn.classify", "rcnn.regress"),
+        beside_backbone=("neck.", "rpn.", "rcnn."),
     )
-    load_weights(network, checkpoint, allowed)
 
 
 def build_schedule(config: FasterRcnnConfig, steps_per_epoch: int, images_per_step: int) -> np.ndarray:
@@ -286,15 +285,7 @@ def build_training_source(config: FasterRcnnConfig, split: Split, workers: Worke
         num_priorities=config.rpn_proposal_max_num + config.num_gts,
         seed=config.seed,
     )
-    rows = split.training_rows(config.keep_empty_images)
-    return builders.training_source(
-        split,
-        rows,
-        shard_epochs(config, len(rows), workers),
-        sample,
-        num_parallel_workers=config.num_parallel_workers,
-        python_multiprocessing=config.python_multiprocessing,
-    )
+    return builders.training_source(config, split, sample, workers)
 
 
 def build_detector(config: FasterRcnnConfig, network: FasterRcnnRes2net) -> NetworkDetector:
@@ -306,26 +297,14 @@ def build_evaluator(
     config: FasterRcnnConfig, network: FasterRcnnRes2net, split: Split, workers: Workers = ALONE
 ) -> DetectionEvaluator:
     """Builds what evaluates the detector on a split, each worker its share."""
-    return builders.evaluator(
-        build_detector(config, network),
-        split,
-        input_settings(config),
-        batch_size=config.test_batch_size,
-        num_parallel_workers=config.num_parallel_workers,
-        picture_min_score=config.picture_min_score,
-        workers=workers,
-    )
+    detector = build_detector(config, network)
+    return builders.evaluator(config, detector, split, input_settings(config), config.test_batch_size, workers)
 
 
 def build_picture_detector(config: FasterRcnnConfig, network: FasterRcnnRes2net, num_pictures: int) -> PictureDetector:
     """Builds what detects in image files."""
-    return builders.picture_detector(
-        build_detector(config, network),
-        input_settings(config),
-        num_pictures=num_pictures,
-        batch_size=config.test_batch_size,
-        num_parallel_workers=config.num_parallel_workers,
-    )
+    detector = build_detector(config, network)
+    return builders.picture_detector(config, detector, num_pictures, input_settings(config), config.test_batch_size)
 
 
 def load_detector(config: FasterRcnnConfig, checkpoint: Path) -> tuple[FasterRcnnConfig, FasterRcnnRes2net, ClassTable]:
@@ -341,13 +320,8 @@ def load_detector(config: FasterRcnnConfig, checkpoint: Path) -> tuple[FasterRcn
     """
     stored = load_checkpoint(checkpoint, SUITE)
     config = with_stored_network(config, stored)
-    network, classes = builders.load_detector(
-        stored,
-        stored.length("rcnn.classify.bias") - 1,
-        partial(build_network, config),
-        num_classes=config.num_classes,
-        coco_classes=config.coco_classes,
-    )
+    count = stored.length("rcnn.classify.bias") - 1
+    network, classes = builders.load_detector(config, stored, count, partial(build_network, config))
     return config, network, classes
 
 
@@ -389,10 +363,9 @@ def describe_model(config: FasterRcnnConfig, classes: ClassTable, model: Exporte
 
 def open_configured_split(config: FasterRcnnConfig, is_training: bool) -> Split:
     """Opens the training or the evaluation split, making its MindRecord files where they are missing."""
-    values = builders.values_of(builders.SplitValues, config)
-    return builders.open_detection_split(values, MINDRECORD_FOLDER, is_training=is_training)
+    return builders.open_detection_split(config, MINDRECORD_FOLDER, is_training=is_training)
 
 
 def num_classes(config: FasterRcnnConfig, split: Split) -> int:
     """Returns the number of foreground classes of a split after checking `num_classes` against it."""
-    return builders.count_classes(config.num_classes, split)
+    return builders.count_classes(config, split)

@@ -1,20 +1,18 @@
 """The conversion command: weights of PyTorch or MindSpore in, a checkpoint of this suite and a report out."""
 
-import os
+from dataclasses import replace
 from pathlib import Path
 
 from utils.detection.data.coco_names import COCO_CATEGORY_IDS, COCO_CLASSES
 from utils.model_utils.config.loading import dump_config, require
-from utils.model_utils.errors import BadStateError, BadValueError
-from utils.model_utils.files import make_writable_folder
-from utils.training.checkpoints.checkpoint import TrainingState, save_checkpoint
-from utils.training.checkpoints.weight_conversion import convert_weights, format_conversion
+from utils.model_utils.errors import BadValueError
+from utils.training.checkpoints.conversion_command import choose_output, write_converted
 from utils.training.record.logging_setup import set_up_logging
 
 from . import build
 from .config import FasterRcnnConfig
 from .variants import RES2NET_LAYERS
-from .weight_files import Content, read_weights, recognise
+from .weight_files import Res2NetContent, read_weights, recognise
 
 ADVICE = (
     "give the keys of its network: res2net_width, fpn_out_channels, rpn_feat_channels, rcnn_fc_out_channels, "
@@ -30,40 +28,28 @@ def convert(config: FasterRcnnConfig) -> Path:
     """
     set_up_logging()
     source = require(config, "checkpoint_path", "file")
-    output = Path(config.output) if config.output else _default_output(source, Path(config.run_dir))
-    _check_output(source, output, config.overwrite)
+    output = choose_output(config.output, source, Path(config.run_dir), config.overwrite)
     weights, stored_pool = read_weights(source, build.SUITE)
     content = recognise(config, weights, stored_pool)
     config = with_content(config, weights.path, content)
-    network = build.build_network(config, content.num_classes or 1)
-    conversion = convert_weights(
-        weights.arrays,
-        content.sources,
-        {item.name: tuple(item.shape) for item in network.get_parameters()},
-        content.dropped,
-        file=str(source),
-        advice=ADVICE,
-    )
-    make_writable_folder(output.parent, "--output")
     names = class_names(config, content.num_classes)
-    save_checkpoint(
+    report = write_converted(
         output,
-        TrainingState(
-            conversion.arrays,
-            suite=build.SUITE,
-            part=content.part,
-            config_text=dump_config(config),
-            class_names=list(names),
-            category_ids=list(COCO_CATEGORY_IDS) if names == COCO_CLASSES else [],
-        ),
+        weights,
+        replace(content, notes=(*_notes(config, content), *content.notes)),
+        build.build_network(config, content.num_classes or 1),
+        suite=build.SUITE,
+        config_text=dump_config(config),
+        advice=ADVICE,
+        class_names=names,
+        category_ids=COCO_CATEGORY_IDS if names == COCO_CLASSES else (),
     )
-    print(f"{source.name}: {content.title}" + (f", from its '{weights.wrapper}'" if weights.wrapper else ""))
-    print(format_conversion(conversion, (*_notes(config, content), *content.notes)))
+    print(report)
     print(_next_step(config, content, output))
     return output
 
 
-def with_content(config: FasterRcnnConfig, path: Path, content: Content) -> FasterRcnnConfig:
+def with_content(config: FasterRcnnConfig, path: Path, content: Res2NetContent) -> FasterRcnnConfig:
     """Returns the configuration of the network that the file is of.
 
     Raises:
@@ -100,7 +86,7 @@ def class_names(config: FasterRcnnConfig, num_classes: int | None) -> tuple[str,
     return COCO_CLASSES if num_classes == len(COCO_CLASSES) else ()
 
 
-def _notes(config: FasterRcnnConfig, content: Content) -> list[str]:
+def _notes(config: FasterRcnnConfig, content: Res2NetContent) -> list[str]:
     pool = "average-pools" if content.pools_stage1 else "passes on"
     depth = "" if config.res2net_layers else f"{config.backbone}, "
     notes = [
@@ -116,24 +102,9 @@ def _notes(config: FasterRcnnConfig, content: Content) -> list[str]:
     return notes
 
 
-def _next_step(config: FasterRcnnConfig, content: Content, output: Path) -> str:
+def _next_step(config: FasterRcnnConfig, content: Res2NetContent, output: Path) -> str:
     keys = f"--res2net_layers={list(content.layers)}" if config.res2net_layers else f"--backbone={config.backbone}"
     if content.part:
         return f"written: {output} (the {content.part}: train.py {keys} --pre_trained={output})"
     keys += f" --num_classes={content.num_classes}"
     return f"written: {output} (the whole detector: eval.py {keys} --checkpoint_path={output})"
-
-
-def _default_output(source: Path, folder: Path) -> Path:
-    output = folder / f"{source.stem}.ckpt"
-    is_source = output.exists() and os.path.samefile(source, output)
-    return folder / f"{source.stem}_converted.ckpt" if is_source else output
-
-
-def _check_output(source: Path, output: Path, overwrite: bool) -> None:
-    if output.is_dir():
-        raise BadStateError(f"output '{output}' is a folder; give the name of a file, e.g. --output={output}/net.ckpt")
-    if output.exists() and os.path.samefile(source, output):
-        raise BadStateError(f"output '{output}' is the file that is read; choose another --output")
-    if output.exists() and not overwrite:
-        raise BadStateError(f"output '{output}' is there already; choose another --output, or --overwrite=True")

@@ -38,16 +38,8 @@ def augment(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Scales an image to the input, changes its colours, flips, expands and crops it at random.
 
-    Args:
-        image: uint8[H, W, 3] RGB.
-        boxes: float32[N, 4], xyxy pixels.
-        is_crowd: bool[N].
-        inputs: size that the result does not exceed, and the colour around an expanded image.
-        settings: strengths and probabilities.
-        draws: source of all draws, whose number does not depend on what is drawn.
-
-    Returns:
-        uint8[h, w, 3]; float32[K, 4], the boxes that remain; int64[K], which they are.
+    Arguments and results are those of `DetectionSample.augment`; the number of draws does not depend on what is
+    drawn.
     """
     size = scaled_size(image.shape[:2], inputs.size, draws.uniform(*settings.scale_range), keep_ratio=inputs.keep_ratio)
     is_flipped, is_expanded = draws.uniform(size=2) < (settings.flip_ratio, EXPAND_PROBABILITY)
@@ -86,23 +78,19 @@ class TrainingSample(DetectionSample):
     num_priorities: int = field(kw_only=True)
 
     def augment(
-        self, image: np.ndarray, boxes: np.ndarray, is_crowd: np.ndarray, rng: np.random.Generator
+        self, image: np.ndarray, boxes: np.ndarray, is_crowd: np.ndarray, draws: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Changes an image as `augment` does."""
-        return augment(image, boxes, is_crowd, self.inputs, self.augmentation, rng)
+        return augment(image, boxes, is_crowd, self.inputs, self.augmentation, draws)
 
     def __call__(self, encoded: np.ndarray, annotation: np.ndarray, image_id: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Prepares a row.
-
-        Args:
-            encoded: uint8[bytes], the image file.
-            annotation: float32[N, 6], as MindRecord holds it.
-            image_id: int64 scalar.
+        """Prepares a row, as `RowSample` has it.
 
         Returns:
             In the order of `COLUMNS`: float32[3, H, W] image; float32[2] height and width of its content, the
             rest is padding; float32[G, 4] boxes, xyxy pixels of the input, zero in empty slots; int32[G] classes, -1
-            there; bool[G] crowd flags; int32[S], int32[S], float32[S, 4] the sample of anchors as `assign_and_sample`
+            there; bool[G] crowd flags; int32[S], int32[S], float32[S, 4] the sample of anchors as
+            `assign_and_sample`
             gives it; float32[num_priorities] in [0, 1).
         """
         number = int(image_id)
@@ -133,10 +121,6 @@ class TrainingSample(DetectionSample):
         """Takes images out of the losses of a batch: neither of the two stages samples anything of them.
 
         Without content an image has no proposals, and without boxes nothing else that could be drawn.
-
-        Args:
-            arrays: as `__call__` returns them, each with a leading axis of the images.
-            is_filler: bool[N], which images.
         """
         nothing = {"content": 0, "gt_boxes": 0, "gt_labels": -1, "gt_is_crowd": False, "rpn_label": EMPTY}
         changed = []

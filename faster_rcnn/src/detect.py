@@ -28,12 +28,6 @@ def image_metas(
 
 
 def detections_of(boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray, **_place: object) -> Detections:
-    """Leaves the empty slots out, whose score is 0; a `Select`, whose places the network has looked at itself.
-
-    Args:
-        boxes: float32[D, 4], xyxy pixels of the original image.
-        scores: float32[D].
-        labels: int32[D], class index from 0.
-    """
+    """Leaves the empty slots out, whose score is 0; a `Select`, whose places the network has looked at itself."""
     is_found = scores > 0
     return Detections(boxes[is_found], scores[is_found], labels[is_found])

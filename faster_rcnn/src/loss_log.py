@@ -7,15 +7,9 @@ from utils.model_utils.errors import BadStateError
 from utils.model_utils.files import make_writable_folder
 from utils.training.record.records import EpochRecord, StepRecord
 
-LOSS_ORDER = (
-    "rpn_loss",
-    "rcnn_loss",
-    "rpn_cls_loss",
-    "rpn_reg_loss",
-    "rcnn_cls_loss",
-    "rcnn_reg_loss",
-    "total_loss",
-)
+from .network_define import FasterRcnnTraining
+
+LOSS_ORDER = (*FasterRcnnTraining.loss_names[1:], FasterRcnnTraining.loss_names[0])  # the total comes last
 
 
 class LossLog:

@@ -67,19 +67,7 @@ class FasterRcnnTraining(nn.Cell):
     ) -> tuple[ms.Tensor, ...]:
         """Computes the losses of a batch, or with several workers this one's share in them.
 
-        Args:
-            images: float32[N, 3, H, W].
-            content: float32[N, 2], height and width of each image without its padding.
-            gt_boxes: float32[N, G, 4], xyxy pixels.
-            gt_labels: int32[N, G], class index from 0, -1 in empty slots.
-            gt_is_crowd: bool[N, G].
-            rpn_index: int32[N, S], see `RpnSample`.
-            rpn_label: int32[N, S], likewise.
-            rpn_deltas: float32[N, S, 4], likewise.
-            priority: float32[N, P + G], see `RoiSampler`.
-
-        Returns:
-            The float32 scalars that `loss_names` names.
+        Takes a batch of what `TrainingSample` makes and returns the float32 scalars that `loss_names` names.
         """
         pyramid, objectness, deltas = self.network(images)
         proposals, is_valid = self.proposal_generator(objectness, deltas, content)
@@ -120,13 +108,10 @@ class FasterRcnnInference(nn.Cell):
 
         Args:
             images: float32[N, 3, H, W].
-            image_metas: float32[N, 4]: original height and width, input pixels for an original one vertically and
-                horizontally.
+            image_metas: float32[N, 4], see `image_metas` of detect.py.
 
         Returns:
-            float32[N, D, 4]: boxes, xyxy pixels of the original, within it, best first;
-            float32[N, D]: probabilities, 0 in empty slots; and
-            int32[N, D]: class indices.
+            Boxes, probabilities and classes, see `DetectionSelector`.
         """
         pyramid, objectness, deltas = self.network(images)
         content = ops.floor(image_metas[:, :2] * image_metas[:, 2:] + 0.5)  # as the resized images were rounded

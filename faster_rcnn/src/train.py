@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from utils.detection.data.splits import Split
-from utils.detection.data.training_source import warn_of_cut_boxes, warn_of_random_weights
+from utils.detection.data.training_source import warn_of_cut_boxes
 from utils.model_utils.config.loading import dump_config
 from utils.model_utils.device_adapter import resolve_amp_level
 from utils.model_utils.workers import Workers
@@ -17,7 +17,6 @@ from utils.training.run import Run, open_run
 
 from . import build
 from .config import FasterRcnnConfig
-from .FasterRcnn.faster_rcnn_res2net import FasterRcnnRes2net
 from .loss_log import LossLog
 
 logger = logging.getLogger(__name__)
@@ -50,7 +49,7 @@ def _build_trainer(config: FasterRcnnConfig, run: Run) -> Trainer:
     source = build.build_training_source(config, split, workers)
     network = build.build_network(config, num_classes)
     if workers.is_main and not is_continued:  # the others get the weights of worker 0
-        _load_first_weights(config, network, beginning.pretrained)
+        build.load_pretrained(config, network, beginning.pretrained)
     amp_level = resolve_amp_level(config.amp_level, run.device.target)
     step = build.build_train_step(config, network, num_classes, amp_level, workers)
     _log_plan(config, split, source.images_per_step, source.steps_per_epoch)
@@ -77,14 +76,6 @@ def _with_earlier_network(
         config = build.with_stored_network(config, checkpoint, takes_backbone=False)
     pool = workers.broadcast(config.res2net_stage1_pool)
     return config if pool == config.res2net_stage1_pool else config.model_copy(update={"res2net_stage1_pool": pool})
-
-
-def _load_first_weights(config: FasterRcnnConfig, network: FasterRcnnRes2net, pretrained: Checkpoint | None) -> None:
-    """Loads `pre_trained`; without it says which keys are meant for pretrained weights."""
-    if pretrained is not None:
-        build.load_pretrained(config, network, pretrained)
-    else:
-        warn_of_random_weights(config.frozen_stages, config.norm_statistics == "frozen")
 
 
 def _log_plan(config: FasterRcnnConfig, split: Split, images_per_step: int, steps_per_epoch: int) -> None:

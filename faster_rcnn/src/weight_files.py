@@ -1,18 +1,17 @@
 """Reads a file of weights, of PyTorch or MindSpore, and tells from names and shapes what it holds."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from utils.model_utils.config.base import COMMAND_LINE
 from utils.model_utils.errors import BadValueError
 from utils.training.checkpoints.checkpoint import load_checkpoint
+from utils.training.checkpoints.conversion_command import COUNTERS, Content
 from utils.training.checkpoints.foreign_weights import ForeignWeights, read_foreign_weights, refuse_not_finite
-from utils.training.checkpoints.weight_conversion import Source
 
 from .config import FasterRcnnConfig
 from .stored_network import stored_stage1_pool
-from .weight_names import BACKBONE, COUNTERS, MMDETECTION, NAMINGS, SCALES, BackboneNaming, detector_sources
+from .weight_names import MMDETECTION, NAMINGS, SCALES, Res2NetNaming, detector_sources
 
 DETECTOR_STARTS = ("neck.lateral_convs.", "neck.fpn_convs.", "rpn_head.", "roi_head.")
 CLASS_OUTPUTS, BOX_OUTPUTS = "roi_head.bbox_head.fc_cls.bias", "roi_head.bbox_head.fc_reg.bias"
@@ -24,29 +23,17 @@ _MINDSPORE_START = b"\n"  # a .ckpt is a list of protobuf's field 1
 _SAFETENSORS_MARK = slice(8, 9)  # "{" after the length of its header
 
 
-@dataclass(frozen=True)
-class Content:
+@dataclass(frozen=True, kw_only=True)
+class Res2NetContent(Content):
     """What a file turned out to hold.
 
     Attributes:
-        title: for the report.
-        part: the part of the network that it fills, "" for all of it.
         layers: blocks of the backbone's stages.
         pools_stage1: what `res2net_stage1_pool` has to be for these weights.
-        sources: own parameter name to its source.
-        dropped: names without a place here, as `convert_weights` takes them.
-        num_classes: foreground classes; None without a head.
-        notes: further lines of the report.
     """
 
-    title: str
-    part: str
     layers: tuple[int, ...]
     pools_stage1: bool
-    sources: Mapping[str, Source]
-    dropped: Mapping[str, str]
-    num_classes: int | None = None
-    notes: tuple[str, ...] = ()
 
 
 def read_weights(path: Path, suite: str) -> tuple[ForeignWeights, bool | None]:
@@ -80,7 +67,7 @@ def _first_bytes(path: Path) -> bytes:
         return b""
 
 
-def recognise(config: FasterRcnnConfig, weights: ForeignWeights, stored_pool: bool | None) -> Content:
+def recognise(config: FasterRcnnConfig, weights: ForeignWeights, stored_pool: bool | None) -> Res2NetContent:
     """Tells what a file holds from its names and shapes.
 
     Args:
@@ -94,27 +81,30 @@ def recognise(config: FasterRcnnConfig, weights: ForeignWeights, stored_pool: bo
     names = weights.arrays
     is_detector = any(name.startswith(DETECTOR_STARTS) for name in names)
     naming, prefix = find_naming(weights, (MMDETECTION,) if is_detector else NAMINGS)
-    layers = naming.layers_in(prefix, names)
+    layers = naming.blocks_in(prefix, names)
     check_blocks(config, weights, naming, prefix)
     if is_detector:
-        return Content(
-            "MMDetection's Faster R-CNN with Res2Net",
-            "",
-            layers,
-            False,
-            detector_sources(layers),
-            COUNTERS,
-            count_classes(config, weights),
-            (UNCHANGED_ORDER,),
+        return Res2NetContent(
+            title="MMDetection's Faster R-CNN with Res2Net",
+            layers=layers,
+            pools_stage1=False,
+            sources=detector_sources(layers),
+            dropped=COUNTERS,
+            num_classes=count_classes(config, weights),
+            notes=(UNCHANGED_ORDER,),
         )
     known = (stored_pool, naming.pools_stage1, config.res2net_stage1_pool, False)
-    pools_stage1 = next(value for value in known if value is not None)
-    return Content(
-        naming.title, BACKBONE, layers, pools_stage1, naming.sources(prefix, layers), naming.dropped, notes=naming.notes
+    return Res2NetContent(
+        title=naming.title,
+        layers=layers,
+        pools_stage1=next(value for value in known if value is not None),
+        sources=naming.sources(prefix, layers),
+        dropped=naming.dropped,
+        notes=naming.notes,
     )
 
 
-def find_naming(weights: ForeignWeights, namings: tuple[BackboneNaming, ...]) -> tuple[BackboneNaming, str]:
+def find_naming(weights: ForeignWeights, namings: tuple[Res2NetNaming, ...]) -> tuple[Res2NetNaming, str]:
     """Returns whose names the backbone of a file has, and what stands before them.
 
     Raises:
@@ -137,7 +127,7 @@ def find_naming(weights: ForeignWeights, namings: tuple[BackboneNaming, ...]) ->
     )
 
 
-def check_blocks(config: FasterRcnnConfig, weights: ForeignWeights, naming: BackboneNaming, prefix: str) -> None:
+def check_blocks(config: FasterRcnnConfig, weights: ForeignWeights, naming: Res2NetNaming, prefix: str) -> None:
     """Refuses blocks of another make, which would otherwise be hundreds of tensors that do not fit.
 
     Raises:

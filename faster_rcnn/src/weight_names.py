@@ -3,22 +3,14 @@
 MMDetection's names are those of v2 and v3 (`Res2Net`, `FPN`, `RPNHead`, `Shared2FCBBoxHead`).
 """
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from utils.training.checkpoints.weight_conversion import Source, convolution_sources
-
-from .variants import NUM_STAGES
+from utils.training.checkpoints.conversion_command import COUNTERS, NUM_STAGES, Naming
+from utils.training.checkpoints.weight_conversion import NORM_VALUES, Source, convolution_sources
 
 SCALES = 4  # splits of a block, of which one has no convolution
-BACKBONE = "backbone"
-
-# The four values of a batch norm: MindSpore's names, ours too, to PyTorch's.
-_PYTORCH_NORM = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
-_MINDSPORE_NORM = {name: name for name in _PYTORCH_NORM}
-
-COUNTERS = {r".*\.num_batches_tracked": "num_batches_tracked, PyTorch's counters of steps"}
+MINDSPORE_NORM = {name: name for name in NORM_VALUES}
 TRAINING_REST = {
     r"(moments|accum|stat|moment1|moment2|adam_m|adam_v|optimizer)\..*|(global_step|epoch_num|step_num|learning_rate|"
     r"momentum|weight_decay|loss_scale|beta1_power|beta2_power|current_iterator_step|"
@@ -28,15 +20,12 @@ TRAINING_REST = {
 Pair = tuple[str, str]  # names of a convolution and of the batch norm behind it
 
 
-@dataclass(frozen=True)
-class BackboneNaming:
-    """One way to name the weights of a Res2Net v1b; `{stage}` counts from 0, `{number}` from 1.
+@dataclass(frozen=True, kw_only=True)
+class Res2NetNaming(Naming):
+    """One way to name the weights of a Res2Net v1b.
 
     Attributes:
-        title: whose it is, for the report.
-        prefixes: what may stand before all its names.
         stem: the three convolutions of the stem.
-        block: a block.
         reduce: first 1x1 convolution of a block.
         split: 3x3 convolution of split `{index}`.
         expand: last 1x1 convolution.
@@ -45,12 +34,9 @@ class BackboneNaming:
         norm_values: own name of each value of a batch norm to its name there.
         pools_stage1: whether the networks of these weights average-pool the last split of stage 1's first block; None
             where the names do not tell.
-        dropped: names that may be in a file and have no place in the network, as `convert_weights` takes them.
         notes: what the report has to say about such weights.
     """
 
-    title: str
-    prefixes: tuple[str, ...]
     stem: tuple[Pair, Pair, Pair]
     block: str = "layer{number}.{block}"
     reduce: Pair = ("conv1", "bn1")
@@ -58,24 +44,14 @@ class BackboneNaming:
     expand: Pair = ("conv3", "bn3")
     first_shortcuts: tuple[Pair, ...] = (("downsample.1", "downsample.2"),)
     shortcuts: tuple[Pair, ...] = (("downsample.1", "downsample.2"),)
-    norm_values: Mapping[str, str] = field(default_factory=lambda: _PYTORCH_NORM)
+    norm_values: Mapping[str, str] = field(default_factory=lambda: NORM_VALUES)
     pools_stage1: bool | None = True
-    dropped: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
-    def prefix_in(self, names: Iterable[str]) -> str | None:
-        """Returns what stands before the names in a file, None where they are not in it."""
-        present = set(names)
-        return next((prefix for prefix in self.prefixes if f"{prefix}{self.stem[0][0]}.weight" in present), None)
-
-    def layers_in(self, prefix: str, names: Iterable[str]) -> tuple[int, ...]:
-        """Returns the number of blocks of each stage that a file has."""
-        counts = []
-        for stage in range(NUM_STAGES):
-            start, end = self.block.format(stage=stage, number=stage + 1, block="#").split("#")
-            pattern = re.compile(rf"{re.escape(prefix + start)}(\d+){re.escape(end)}\.")
-            counts.append(len({found[1] for name in names if (found := pattern.match(name))}))
-        return tuple(counts)
+    @property
+    def first(self) -> str:
+        """The first convolution of the stem."""
+        return self.stem[0][0]
 
     def split_name(self, prefix: str, index: int) -> str:
         """Returns the name of the weight of a 3x3 convolution of the first block."""
@@ -110,26 +86,26 @@ class BackboneNaming:
         return sources
 
 
-TIMM = BackboneNaming(
+TIMM = Res2NetNaming(
     title="a Res2Net v1b with the names of timm and of its authors",
     prefixes=("", "backbone."),
     stem=(("conv1.0", "conv1.1"), ("conv1.3", "conv1.4"), ("conv1.6", "bn1")),
     dropped={**COUNTERS, r"fc\.(weight|bias)": "fc.*, the classifier"},
 )
-MMDETECTION = BackboneNaming(
+MMDETECTION = Res2NetNaming(
     title="a Res2Net v1b with MMDetection's names",
     prefixes=("backbone.", ""),
     stem=(("stem.0", "stem.1"), ("stem.3", "stem.4"), ("stem.6", "stem.7")),
     pools_stage1=False,
     dropped={**COUNTERS, r"(head\.)?fc\.(weight|bias)": "fc.*, the classifier"},
 )
-MINDSPORE = BackboneNaming(
+MINDSPORE = Res2NetNaming(
     title="a Res2Net of MindSpore's model zoo",
     prefixes=("", "backbone."),
     stem=(("conv1_0", "bn1_0"), ("conv1_1", "bn1_1"), ("conv1_2", "bn1")),
     first_shortcuts=(("down_sample_layer.0", "down_sample_layer.1"), ("conv_down_sample", "bn_down_sample")),
     shortcuts=(("down_sample_layer.1", "down_sample_layer.2"), ("conv_down_sample", "bn_down_sample")),
-    norm_values=_MINDSPORE_NORM,
+    norm_values=MINDSPORE_NORM,
     dropped={
         **TRAINING_REST,
         r"end_point\.(weight|bias)": "end_point.*, the classifier",
@@ -140,7 +116,7 @@ MINDSPORE = BackboneNaming(
         "PyTorch's: the weights are a start for training, their features are not the same",
     ),
 )
-OWN = BackboneNaming(
+OWN = Res2NetNaming(
     title="a checkpoint with this suite's own names",
     prefixes=("backbone.", ""),
     stem=(("stem.0.conv", "stem.0.norm"), ("stem.1.conv", "stem.1.norm"), ("stem.2.conv", "stem.2.norm")),
@@ -150,7 +126,7 @@ OWN = BackboneNaming(
     expand=("expand.conv", "expand.norm"),
     first_shortcuts=(("shortcut.conv", "shortcut.norm"),),
     shortcuts=(("shortcut.conv", "shortcut.norm"),),
-    norm_values=_MINDSPORE_NORM,
+    norm_values=MINDSPORE_NORM,
     pools_stage1=None,
     dropped={**TRAINING_REST, r"(neck|rpn|rcnn)\..*": "neck, RPN and RoI head: the backbone alone is taken"},
 )

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from faster_rcnn.src.FasterRcnn.bbox_assign_sample import SamplingRule
 from faster_rcnn.src.FasterRcnn.bbox_assign_sample_stage2 import RoiSampler
 from faster_rcnn.tests.two_stage_reference import area, encode, intersection, iou
 from utils.detection.tests.in_graph import InGraph
@@ -20,12 +21,14 @@ SAMPLERS = {
 }
 
 
+def _sampler(num_samples, num_positives, num_classes, pos_iou=0.5, neg_iou=0.5, min_pos_iou=0.5, **others):
+    rule = SamplingRule(num_samples, num_positives, pos_iou, neg_iou, min_pos_iou, target_stds=STDS, **others)
+    return RoiSampler(rule, num_classes)
+
+
 @pytest.fixture(scope="module")
 def samplers():
-    return {
-        name: InGraph(RoiSampler(SAMPLES, POSITIVES, num_classes=CLASSES, **thresholds))
-        for name, thresholds in SAMPLERS.items()
-    }
+    return {name: InGraph(_sampler(SAMPLES, POSITIVES, CLASSES, **thresholds)) for name, thresholds in SAMPLERS.items()}
 
 
 def _inputs(proposals, gts, labels, crowds=(), seed=0, count=PROPOSALS, slots=SLOTS):
@@ -83,13 +86,13 @@ def test_an_image_of_crowds_only(samplers):
 
 
 def test_one_class():
-    sampler = InGraph(RoiSampler(6, 3, num_classes=1))
+    sampler = InGraph(_sampler(6, 3, 1))
     _, labels, _ = sampler.run(*_inputs([[0, 0, 10, 9], [40, 40, 50, 50]], [[0, 0, 10, 10]], [0]))
     assert labels[0].tolist() == [0, 0, 1, -1, -1, -1]
 
 
 def test_more_slots_than_candidates():
-    sampler = InGraph(RoiSampler(40, 30, num_classes=2))
+    sampler = InGraph(_sampler(40, 30, 2))
     rois, labels, _ = sampler.run(*_inputs([[0, 0, 10, 9], [40, 40, 50, 50]], [[0, 0, 10, 10]], [1]))
     assert labels[0].tolist() == [1, 1, 2] + [-1] * 37
     assert rois.shape == (1, 40, 4)

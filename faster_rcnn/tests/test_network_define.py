@@ -6,7 +6,7 @@ import pytest
 from mindspore import nn, ops
 
 from faster_rcnn.src.dataset import ExpandSettings, TrainingSample
-from faster_rcnn.src.FasterRcnn.bbox_assign_sample import RpnRule, assign_and_sample
+from faster_rcnn.src.FasterRcnn.bbox_assign_sample import RpnRule, SamplingRule, assign_and_sample
 from faster_rcnn.src.FasterRcnn.bbox_assign_sample_stage2 import RoiSampler
 from faster_rcnn.src.FasterRcnn.detection_selector import DetectionRule
 from faster_rcnn.src.FasterRcnn.faster_rcnn_res2net import FasterRcnnRes2net
@@ -70,7 +70,7 @@ def step(network):
     training = FasterRcnnTraining(
         network,
         _proposal_generator(),
-        RoiSampler(16, 4, num_classes=CLASSES),
+        RoiSampler(SamplingRule(16, 4, 0.5, 0.5, 0.5, target_stds=(0.1, 0.1, 0.2, 0.2)), CLASSES),
         RoiExtractor(),
         RpnLoss(),
         RcnnLoss(CLASSES),

@@ -23,9 +23,8 @@ from utils.exporting.description import ModelDescription, TensorDescription
 from utils.exporting.export import ExportedModel, input_shape
 from utils.model_utils.errors import BadValueError
 from utils.model_utils.workers import ALONE, Workers
-from utils.training.assembly import build_step, effective_lr, shard_epochs
+from utils.training.assembly import build_step, effective_lr
 from utils.training.checkpoints.checkpoint import Checkpoint, load_checkpoint
-from utils.training.checkpoints.loading import Allowed, load_weights
 from utils.training.schedules import WarmUp, cosine_schedule, step_schedule
 from utils.training.step.precision import apply_amp
 from utils.training.step.train_step import TrainStep
@@ -116,15 +115,11 @@ def _check_statistics(config: NasFpnConfig) -> None:
         )
 
 
-def load_pretrained(config: NasFpnConfig, network: RetinaNetNasFpn, checkpoint: Checkpoint) -> None:
-    """Loads a detector or a converted backbone, without the class outputs if `filter_weight` says so."""
-    class_outputs = ("head.classify",) if config.filter_weight else ()
-    allowed = Allowed(
-        missing=(*config.allow_missing, *class_outputs),
-        misshaped=(*config.allow_mismatch, *class_outputs),
-        parts={"backbone": ("neck.", "head.")},
+def load_pretrained(config: NasFpnConfig, network: RetinaNetNasFpn, pretrained: Checkpoint | None) -> None:
+    """Loads the weights that a training begins with; see `builders.load_pretrained`."""
+    builders.load_pretrained(
+        config, network, pretrained, class_outputs=("head.classify",), beside_backbone=("neck.", "head.")
     )
-    load_weights(network, checkpoint, allowed)
 
 
 def build_schedule(config: NasFpnConfig, steps_per_epoch: int, images_per_step: int) -> np.ndarray:
@@ -172,15 +167,7 @@ def build_training_source(config: NasFpnConfig, split: Split, workers: Workers =
         num_gts=config.num_gts,
         seed=config.seed,
     )
-    rows = split.training_rows(config.keep_empty_images)
-    return builders.training_source(
-        split,
-        rows,
-        shard_epochs(config, len(rows), workers),
-        sample,
-        num_parallel_workers=config.num_parallel_workers,
-        python_multiprocessing=config.python_multiprocessing,
-    )
+    return builders.training_source(config, split, sample, workers)
 
 
 def build_selection_rule(config: NasFpnConfig) -> SelectionRule:
@@ -204,15 +191,8 @@ def build_evaluator(
     config: NasFpnConfig, network: RetinaNetNasFpn, split: Split, workers: Workers = ALONE
 ) -> DetectionEvaluator:
     """Builds what evaluates the detector on a split, each worker its share."""
-    return builders.evaluator(
-        build_detector(config, network),
-        split,
-        input_settings(config),
-        batch_size=EVALUATION_BATCH_SIZE,
-        num_parallel_workers=config.num_parallel_workers,
-        picture_min_score=config.picture_min_score,
-        workers=workers,
-    )
+    detector = build_detector(config, network)
+    return builders.evaluator(config, detector, split, input_settings(config), EVALUATION_BATCH_SIZE, workers)
 
 
 def load_detector(config: NasFpnConfig, checkpoint: Path) -> tuple[RetinaNetNasFpn, ClassTable]:
@@ -230,24 +210,13 @@ def load_detector(config: NasFpnConfig, checkpoint: Path) -> tuple[RetinaNetNasF
             f"'{checkpoint}' has {anchors} anchors per cell and {count} classes beside unused ones, the configuration "
             f"has {config.anchors_per_cell} anchors: give the --config_path that it was trained with"
         )
-    return builders.load_detector(
-        stored,
-        count,
-        partial(build_network, config),
-        num_classes=config.num_classes,
-        coco_classes=config.coco_classes,
-    )
+    return builders.load_detector(config, stored, count, partial(build_network, config))
 
 
 def build_picture_detector(config: NasFpnConfig, network: RetinaNetNasFpn, num_pictures: int) -> PictureDetector:
     """Builds what detects in image files."""
-    return builders.picture_detector(
-        build_detector(config, network),
-        input_settings(config),
-        num_pictures=num_pictures,
-        batch_size=EVALUATION_BATCH_SIZE,
-        num_parallel_workers=config.num_parallel_workers,
-    )
+    detector = build_detector(config, network)
+    return builders.picture_detector(config, detector, num_pictures, input_settings(config), EVALUATION_BATCH_SIZE)
 
 
 def build_export(config: NasFpnConfig, network: RetinaNetNasFpn, num_classes: int) -> RetinaNetInference:
@@ -283,10 +252,9 @@ def open_configured_split(
         form: form of the annotations instead of the key `dataset`.
         prefix: name of the MindRecord files instead of the configured one.
     """
-    values = builders.values_of(builders.SplitValues, config)
-    return builders.open_detection_split(values, MINDRECORD_FOLDER, is_training=is_training, form=form, prefix=prefix)
+    return builders.open_detection_split(config, MINDRECORD_FOLDER, is_training=is_training, form=form, prefix=prefix)
 
 
 def num_classes(config: NasFpnConfig, split: Split) -> int:
     """Returns the number of foreground classes of a split after checking `num_classes` against it."""
-    return builders.count_classes(config.num_classes, split)
+    return builders.count_classes(config, split)

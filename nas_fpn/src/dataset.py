@@ -25,25 +25,20 @@ class TrainingSample(DetectionSample):
     rule: AssignmentRule = field(kw_only=True)
 
     def augment(
-        self, image: np.ndarray, boxes: np.ndarray, is_crowd: np.ndarray, rng: np.random.Generator
+        self, image: np.ndarray, boxes: np.ndarray, is_crowd: np.ndarray, draws: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Scales, crops, flips and changes the colours of an image at random."""
         image, boxes, kept = random_scale_and_crop(
-            image, boxes, self.inputs.size, rng, scale_range=self.augmentation.scale_range, is_crowd=is_crowd
+            image, boxes, self.inputs.size, draws, scale_range=self.augmentation.scale_range, is_crowd=is_crowd
         )
-        if rng.uniform() < self.augmentation.flip_ratio:
+        if draws.uniform() < self.augmentation.flip_ratio:
             image, boxes = flip_horizontal(image, boxes)
-        return self.augmentation.change_colours(image, rng), boxes, kept
+        return self.augmentation.change_colours(image, draws), boxes, kept
 
     def __call__(
         self, encoded: np.ndarray, annotation: np.ndarray, image_id: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Prepares a row.
-
-        Args:
-            encoded: uint8[bytes], the image file.
-            annotation: float32[N, 6], as MindRecord holds it.
-            image_id: int64 scalar.
+        """Prepares a row, as `RowSample` has it.
 
         Returns:
             float32[3, H, W] image, int32[A] classes and float32[A, 4] deltas as `assign_anchors` gives them.

@@ -5,7 +5,7 @@ Two features are merged in one of two ways (paper, section 3.2, figure 5), after
 
 from mindspore import Tensor, nn, ops
 
-from utils.detection.layers import ConvNorm, NormSettings
+from utils.detection.layers import ConvNorm, NormSettings, repeat_pixels
 
 from .init_params import pyramid_init
 from .variants import LEVELS
@@ -54,12 +54,7 @@ class ResizeToLevel(nn.Cell):
 
     def construct(self, feature: Tensor) -> Tensor:
         """float32[N, C, H, W] -> float32[N, C, H * up / down, W * up / down]."""
-        if self.up == 1:
-            return self.pool(feature)
-        batch, channels, height, width = feature.shape
-        feature = feature.reshape(batch, channels, height, 1, width, 1)
-        feature = ops.broadcast_to(feature, (batch, channels, height, self.up, width, self.up))
-        return feature.reshape(batch, channels, height * self.up, width * self.up)
+        return self.pool(feature) if self.up == 1 else repeat_pixels(feature, self.up)
 
 
 class SumMerge(nn.Cell):

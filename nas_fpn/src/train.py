@@ -2,20 +2,16 @@
 
 import logging
 
-from utils.detection.data.splits import Split
-from utils.detection.data.training_source import warn_of_cut_boxes, warn_of_random_weights
-from utils.detection.layers import FROZEN
+from utils.detection.data.training_source import warn_of_cut_boxes
 from utils.model_utils.device_adapter import resolve_amp_level
 from utils.training.assembly import identify_run, keep_checkpoints, log_plan, plan_evaluation, plan_training
 from utils.training.beginning import find_beginning
-from utils.training.checkpoints.checkpoint import Checkpoint
 from utils.training.loop import Trainer
 from utils.training.record.records import EpochRecord, StepRecord, TrainResult
 from utils.training.run import Run, open_run
 
 from . import build
 from .config import NasFpnConfig
-from .retinanet_nasfpn import RetinaNetNasFpn
 
 logger = logging.getLogger(__name__)
 
@@ -68,10 +64,11 @@ def _build_trainer(config: NasFpnConfig, run: Run) -> Trainer:
     source = build.build_training_source(config, split, run.workers)
     network = build.build_network(config, num_classes)
     if beginning.continued is None and run.workers.is_main:  # the others get the weights of worker 0
-        _load_first_weights(config, network, beginning.pretrained)
+        build.load_pretrained(config, network, beginning.pretrained)
     amp_level = resolve_amp_level(config.amp_level, run.device.target)
     step = build.build_train_step(config, network, num_classes, amp_level, run.workers)
-    _log_plan(config, split, source.images_per_step)
+    log_plan(config, split.records.num_images, split.records.class_names, source.images_per_step)
+    warn_of_cut_boxes(split.records, config.num_gts)
     evaluate = None
     if config.run_eval:
         evaluation_split = build.open_configured_split(config, is_training=False)
@@ -86,17 +83,3 @@ def _build_trainer(config: NasFpnConfig, run: Run) -> Trainer:
         evaluation=plan_evaluation(config, evaluate, "mAP"),
         beginning=beginning,
     )
-
-
-def _load_first_weights(config: NasFpnConfig, network: RetinaNetNasFpn, pretrained: Checkpoint | None) -> None:
-    """Loads `pre_trained`; without it says which keys are meant for pretrained weights."""
-    if pretrained is not None:
-        build.load_pretrained(config, network, pretrained)
-    else:
-        warn_of_random_weights(config.frozen_stages, config.norm_statistics == FROZEN)
-
-
-def _log_plan(config: NasFpnConfig, split: Split, images_per_step: int) -> None:
-    records = split.records
-    log_plan(config, records.num_images, records.class_names, images_per_step)
-    warn_of_cut_boxes(records, config.num_gts)

@@ -3,9 +3,9 @@
 MMDetection's names are those of mmdet v2 and v3 (`ResNet`, `NASFPN` with the merge cells of mmcv, `RetinaSepBNHead`).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
+from utils.training.checkpoints.conversion_command import COUNTERS, Content
 from utils.training.checkpoints.weight_conversion import Source, batch_norm_sources, convolution_sources
 
 from .variants import LEVELS
@@ -13,42 +13,27 @@ from .variants import LEVELS
 # MMDetection's names of the seven merging cells, in the order of `nasfpn.NAS_FPN_CELLS`. Its cells gp_43_5 and gp_54_7
 # have no convolution: sum_55_5 and sum_77_7 add the unconsumed input to them and have it.
 MMDETECTION_CELLS = ("gp_64_4", "sum_44_4", "sum_43_3", "sum_34_4", "sum_55_5", "sum_77_7", "gp_75_6")
-
-COUNTERS = {r".*\.num_batches_tracked": "num_batches_tracked, PyTorch's counters of steps"}
 CLASSIFIER = {r"fc\.(weight|bias)": "fc.*, the classifier of the ResNet"}
-BACKBONE = "backbone"
+UNCHANGED_ORDER = (
+    "order: anchors of a cell (ratio by ratio, sizes growing), classes within an anchor and (dx, dy, dw, dh) are "
+    "MMDetection's here too: nothing is permuted"
+)
 
 
-@dataclass(frozen=True)
-class WeightTable:
-    """How one kind of file maps to the network.
-
-    Attributes:
-        title: what the file is, for the report.
-        part: the part of the network that it fills, "" for all of it.
-        sources: own parameter name to its source.
-        dropped: as `convert_weights` takes it.
-    """
-
-    title: str
-    part: str
-    sources: Mapping[str, Source]
-    dropped: Mapping[str, str]
-
-
-def resnet_table(layers: Sequence[int]) -> WeightTable:
-    """Returns the table of a ResNet with bottleneck blocks, `layers` of them in each stage."""
+def resnet_content(layers: Sequence[int]) -> Content:
+    """Returns what a file of a ResNet with bottleneck blocks holds, `layers` of them in each stage."""
     title = "a ResNet with the names of torchvision and timm"
-    return WeightTable(title, BACKBONE, _resnet_sources(layers, ""), COUNTERS | CLASSIFIER)
+    return Content(title=title, sources=_resnet_sources(layers, ""), dropped=COUNTERS | CLASSIFIER)
 
 
-def mmdetection_table(layers: Sequence[int], stack_times: int, num_convs: int) -> WeightTable:
-    """Returns the table of the whole detector.
+def mmdetection_content(layers: Sequence[int], stack_times: int, num_convs: int, num_classes: int) -> Content:
+    """Returns what a file of the whole detector holds.
 
     Args:
         layers: blocks in each stage of the ResNet.
         stack_times: stacks of the pyramid.
         num_convs: convolutions in each tower of the head.
+        num_classes: foreground classes.
     """
     sources = {
         **_resnet_sources(layers, "backbone."),
@@ -58,7 +43,13 @@ def mmdetection_table(layers: Sequence[int], stack_times: int, num_convs: int) -
         **convolution_sources("head.classify", "bbox_head.retina_cls", has_bias=True),
         **convolution_sources("head.regress", "bbox_head.retina_reg", has_bias=True),
     }
-    return WeightTable("MMDetection's RetinaNet with NAS-FPN", "", sources, COUNTERS)
+    return Content(
+        title="MMDetection's RetinaNet with NAS-FPN",
+        sources=sources,
+        dropped=COUNTERS,
+        num_classes=num_classes,
+        notes=(f"classes: {num_classes}", UNCHANGED_ORDER),
+    )
 
 
 def _resnet_sources(layers: Sequence[int], prefix: str) -> dict[str, Source]:

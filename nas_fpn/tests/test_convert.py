@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 from nas_fpn.src import build  # noqa: E402  (nothing here runs without torch)
 from nas_fpn.src.config import load  # noqa: E402
 from nas_fpn.src.convert import convert  # noqa: E402
-from nas_fpn.src.weight_names import mmdetection_table  # noqa: E402
+from nas_fpn.src.weight_names import mmdetection_content  # noqa: E402
 from nas_fpn.tests import torch_mmdet  # noqa: E402
 from nas_fpn.tests.conversion import (  # noqa: E402
     TINY,
@@ -90,7 +90,9 @@ def test_its_gradients_agree(tiny):
 
 
 def sources_of(config):
-    return mmdetection_table(config.resnet_layers, config.nasfpn_stack_times, config.head_stacked_convs).sources
+    return mmdetection_content(
+        config.resnet_layers, config.nasfpn_stack_times, config.head_stacked_convs, num_classes=1
+    ).sources
 
 
 def test_final_detections_agree(tmp_path):

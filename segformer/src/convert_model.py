@@ -1,25 +1,22 @@
 """Makes a checkpoint of this suite from a SegFormer or a Mix Transformer of PyTorch, and says what became of it."""
 
 import json
-import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from utils.model_utils.config.loading import dump_config
-from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
+from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.files import make_writable_folder
-from utils.training.checkpoints.checkpoint import TrainingState, save_checkpoint
+from utils.training.checkpoints.conversion_command import COUNTERS, Content, check_output, write_converted
 from utils.training.checkpoints.foreign_weights import read_foreign_weights
-from utils.training.checkpoints.weight_conversion import Source, convert_weights, format_conversion
 
 from .build import SUITE, build_network
 from .config import SegformerConfig
 from .variants import ATTENTION_HEADS, MIT_VARIANTS, MLP_RATIO, PATCH_KERNELS, PATCH_STRIDES, REDUCTIONS
 from .weight_names import (
     ANY_HEAD,
-    COUNTERS,
     ENCODERS,
     HEAD_NAMINGS,
     MMSEGMENTATION_HEAD_MARK,
@@ -28,7 +25,6 @@ from .weight_names import (
     in_single_layers,
 )
 
-BACKBONE = "backbone"  # the part of the network that a checkpoint without head says it is of
 # Names of the weights in a folder of transformers, in the order in which they are looked for.
 FOLDER_FILES = ("model.safetensors", "pytorch_model.bin")
 # What config.json of such a folder must say, where it says anything; sizes are read from the weights themselves.
@@ -43,24 +39,16 @@ _FIXED_SETTINGS = {
 }
 
 
-@dataclass(frozen=True)
-class Content:
+@dataclass(frozen=True, kw_only=True)
+class SegformerContent(Content):
     """What a file turned out to hold.
 
     Attributes:
-        title: for the report.
         backbone: published size, "mit_b0" to "mit_b5".
-        sources: own parameter name to its source.
-        dropped: names without a place here, as `convert_weights` takes them.
-        num_classes: classes of the head; None without a head.
-        decoder_channels: width of the head; None likewise.
+        decoder_channels: width of the head; None without a head.
     """
 
-    title: str
     backbone: str
-    sources: dict[str, Source]
-    dropped: dict[str, str]
-    num_classes: int | None = None
     decoder_channels: int | None = None
 
 
@@ -76,34 +64,23 @@ def convert(source: Path, output: Path, *, backbone_only: bool = False, overwrit
     Raises:
         UserError: the source cannot be read or does not fit, or the output is in the way.
     """
-    _check_output(source, output, overwrite)
-    file = find_weights(source)
-    weights = read_foreign_weights(file)
-    arrays = in_single_layers(weights.arrays)
-    content = recognise(file, arrays, backbone_only)
-    config = SegformerConfig(
-        backbone=content.backbone,
-        **(
-            {}
-            if content.num_classes is None
-            else {"class_num": content.num_classes, "decoder_channels": content.decoder_channels}
-        ),
-    )
-    network = build_network(config)
-    conversion = convert_weights(
-        arrays,
-        content.sources,
-        {item.name: tuple(item.shape) for item in network.get_parameters()},
-        content.dropped,
-        file=str(file),
+    make_writable_folder(output.parent, "--ms_model_path")
+    check_output(source, output, overwrite, "--ms_model_path", "--overwrite")
+    weights = read_foreign_weights(find_weights(source))
+    weights = replace(weights, arrays=in_single_layers(weights.arrays))
+    content = recognise(weights.path, weights.arrays, backbone_only)
+    head = {"class_num": content.num_classes, "decoder_channels": content.decoder_channels}
+    config = SegformerConfig(backbone=content.backbone, **({} if content.part else head))
+    report = write_converted(
+        output,
+        weights,
+        content,
+        build_network(config),
+        suite=SUITE,
+        config_text=dump_config(config),
         advice="choose a whole file of a SegFormer, or convert its encoder alone with --backbone_only",
     )
-    part = BACKBONE if content.num_classes is None else ""
-    save_checkpoint(output, TrainingState(conversion.arrays, suite=SUITE, part=part, config_text=dump_config(config)))
-    wrapper = f", from its '{weights.wrapper}'" if weights.wrapper else ""
-    return "\n".join(
-        [f"{file.name}: {content.title}{wrapper}", format_conversion(conversion), _next_step(output, content)]
-    )
+    return f"{report}\n{_next_step(output, content)}"
 
 
 def find_weights(source: Path) -> Path:
@@ -147,7 +124,7 @@ def _check_settings(path: Path) -> None:
             )
 
 
-def recognise(file: Path, arrays: dict[str, np.ndarray], backbone_only: bool = False) -> Content:
+def recognise(file: Path, arrays: dict[str, np.ndarray], backbone_only: bool = False) -> SegformerContent:
     """Tells what a file holds from its names and shapes.
 
     Args:
@@ -159,17 +136,26 @@ def recognise(file: Path, arrays: dict[str, np.ndarray], backbone_only: bool = F
         BadValueError: it is of another network, of no published size, or has a head that does not fit here.
     """
     naming, prefix = _find_encoder(file, arrays)
-    backbone = _find_size(file, naming.widths(prefix, arrays), naming.depths(prefix, arrays))
+    backbone = _find_size(file, naming.widths(prefix, arrays), naming.blocks_in(prefix, arrays))
     sources = naming.sources(prefix, MIT_VARIANTS[backbone].depths)
     dropped = COUNTERS | dict(naming.dropped)
     head = _find_head(file, arrays, backbone_only)
     title = f"{backbone.replace('mit_', 'MiT-').upper().replace('MIT', 'MiT')} in {naming.title}"
     if head is None:
-        return Content(f"encoder of {title}", backbone, sources, dropped | (ANY_HEAD if backbone_only else {}))
+        return SegformerContent(
+            title=f"encoder of {title}",
+            backbone=backbone,
+            sources=sources,
+            dropped=dropped | (ANY_HEAD if backbone_only else {}),
+        )
     num_classes, decoder_channels = (_rows(file, arrays, f"{layer}.weight") for layer in (head.classifier, head.fuse))
-    title = f"SegFormer with {title}, {num_classes} classes, head of {decoder_channels} channels"
-    return Content(
-        title, backbone, sources | head.sources(), dropped | dict(head.dropped), num_classes, decoder_channels
+    return SegformerContent(
+        title=f"SegFormer with {title}, {num_classes} classes, head of {decoder_channels} channels",
+        backbone=backbone,
+        sources=sources | head.sources(),
+        dropped=dropped | dict(head.dropped),
+        num_classes=num_classes,
+        decoder_channels=decoder_channels,
     )
 
 
@@ -217,19 +203,7 @@ def _rows(file: Path, arrays: dict[str, np.ndarray], name: str) -> int:
     return arrays[name].shape[0]
 
 
-def _check_output(source: Path, output: Path, overwrite: bool) -> None:
-    make_writable_folder(output.parent, "--ms_model_path")
-    if output.is_dir():
-        raise BadStateError(
-            f"output '{output}' is a folder; give the name of a file, e.g. --ms_model_path={output}/mit_b0.ckpt"
-        )
-    if output.exists() and source.exists() and os.path.samefile(source, output):
-        raise BadStateError(f"--ms_model_path is the file '{source}' that is read; choose another name for the output")
-    if output.exists() and not overwrite:
-        raise BadStateError(f"output '{output}' is there already; choose another --ms_model_path, or --overwrite")
-
-
-def _next_step(output: Path, content: Content) -> str:
+def _next_step(output: Path, content: SegformerContent) -> str:
     if content.num_classes is None:
         return (
             f"written: {output} (the encoder: train.py --backbone={content.backbone} --pretrained_ckpt_path={output})"

@@ -1,6 +1,5 @@
 """The evaluation command: checkpoint in, IoU of each class and their mean out."""
 
-import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,15 +15,8 @@ from . import build
 from .config import SegformerConfig
 from .labels.classes import CITYSCAPES_CLASS_NAMES
 from .results.drawing import confusion_picture
-from .results.evaluation import Evaluator, format_total
-from .results.report import (
-    SegmentationEvaluation,
-    format_accuracy,
-    format_manner,
-    format_result,
-    result_of,
-    write_result,
-)
+from .results.evaluation import format_total
+from .results.report import write_and_print, write_result
 
 logger = logging.getLogger(__name__)
 
@@ -53,10 +45,9 @@ def evaluate(config: SegformerConfig) -> None:
         evaluator = build.build_evaluator(config, network, pairs, class_names)
         predictions = folder / "predictions" if config.save_predictions else None
         evaluation = evaluator.evaluate(folder / "pictures", config.num_pictures, predictions)
-        _write_results(evaluator, evaluation, checkpoint, folder)
-        print(format_result(evaluation.matrix, evaluator.class_names, checkpoint.name))
-        print(format_accuracy(evaluation.matrix, evaluator.class_names))
-        print(format_manner(evaluation, evaluator.predictor.describe()))
+        write_result(folder / "confusion_matrix.png", confusion_picture(evaluation.matrix, evaluator.class_names))
+        how = evaluator.predictor.describe()
+        write_and_print(evaluation, evaluator.class_names, how, checkpoint, folder, name=checkpoint.name)
         print(format_total(evaluation.seconds))
 
 
@@ -77,9 +68,3 @@ def _write_config(folder: Path, text: str) -> None:
     """Writes the effective configuration; that of a training run in the same folder is left alone."""
     name = "eval_config.yaml" if (folder / "metrics.jsonl").exists() else "config.yaml"
     write_result(folder / name, text.encode())
-
-
-def _write_results(evaluator: Evaluator, evaluation: SegmentationEvaluation, checkpoint: Path, folder: Path) -> None:
-    content = result_of(evaluation, evaluator.class_names, evaluator.predictor.describe(), checkpoint)
-    write_result(folder / "result.json", json.dumps(content, indent=2, ensure_ascii=False).encode())
-    write_result(folder / "confusion_matrix.png", confusion_picture(evaluation.matrix, evaluator.class_names))

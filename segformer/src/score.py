@@ -3,7 +3,6 @@
 Needs no MindSpore.
 """
 
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -22,14 +21,7 @@ from .dataset import LABEL_ENDING, label_name
 from .labels.files import check_values, read_label
 from .results.metrics import ConfusionMatrix
 from .results.planes import cut_planes, highest_plane, resize
-from .results.report import (
-    SegmentationEvaluation,
-    format_accuracy,
-    format_manner,
-    format_result,
-    result_of,
-    write_result,
-)
+from .results.report import SegmentationEvaluation, write_and_print
 
 SUITE = "segformer"
 
@@ -47,16 +39,18 @@ def score(arguments: PostprocessArguments) -> None:
     start = time.monotonic()
     matrix = _count(results, labels, description)
     evaluation = SegmentationEvaluation(matrix, len(results.images), time.monotonic() - start, num_input_sizes=1)
-    names, how = (
+    preprocessing, skipped = description.preprocessing, len(results.skipped)
+    how = f"whole image in {preprocessing.height}x{preprocessing.width}"
+    write_and_print(
+        evaluation,
         description.class_names,
-        f"whole image in {description.preprocessing.height}x{description.preprocessing.width}",
+        how,
+        results.model,
+        arguments.run_dir,
+        name=description.file,
+        num_skipped=skipped,
     )
-    content = result_of(evaluation, names, how, results.model) | {"num_skipped": len(results.skipped)}
-    write_result(arguments.run_dir / "result.json", json.dumps(content, indent=2, ensure_ascii=False).encode())
-    print(format_result(matrix, names, description.file))
-    print(format_accuracy(matrix, names))
-    print(format_manner(evaluation, how))
-    if results.skipped:
+    if skipped:
         print(f"{format_skipped(results)}; they do not count")
 
 

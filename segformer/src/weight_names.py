@@ -10,43 +10,52 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from utils.training.checkpoints.conversion_command import NUM_STAGES, Naming
 from utils.training.checkpoints.weight_conversion import Source, batch_norm_sources, convolution_sources
 
-NUM_STAGES = 4
-
-COUNTERS = {r".*\.num_batches_tracked": "num_batches_tracked, PyTorch's counters of steps"}
 _NORMS = ("attention_norm", "attention.reduction_norm", "mlp_norm")
 
+_REDUCTION = "attention.sequence_reduction"  # in transformers 5
+# Own name of each part of a block, and those of the four namings of the encoder, in the order of `ENCODERS`.
+_PARTS = (
+    ("attention_norm", "norm1", "norm1", "layer_norm_1", "layernorm_before"),
+    ("attention.query", "attn.q", "attn.attn.in_proj[query]", "attention.self.query", "attention.q_proj"),
+    ("attention.key", "attn.kv[key]", "attn.attn.in_proj[key]", "attention.self.key", "attention.k_proj"),
+    ("attention.value", "attn.kv[value]", "attn.attn.in_proj[value]", "attention.self.value", "attention.v_proj"),
+    ("attention.reduction", "attn.sr", "attn.sr", "attention.self.sr", f"{_REDUCTION}.sequence_reduction"),
+    ("attention.reduction_norm", "attn.norm", "attn.norm", "attention.self.layer_norm", f"{_REDUCTION}.layer_norm"),
+    ("attention.output", "attn.proj", "attn.attn.out_proj", "attention.output.dense", "attention.o_proj"),
+    ("mlp_norm", "norm2", "norm2", "layer_norm_2", "layernorm_after"),
+    ("mlp.expand", "mlp.fc1", "ffn.layers.0", "mlp.dense1", "mlp.fc1"),
+    ("mlp.position", "mlp.dwconv.dwconv", "ffn.layers.1", "mlp.dwconv.dwconv", "mlp.dwconv.dwconv"),
+    ("mlp.contract", "mlp.fc2", "ffn.layers.4", "mlp.dense2", "mlp.fc2"),
+)
+_OWN, *_OF_NAMINGS = zip(*_PARTS, strict=True)
+RELEASE_PARTS, MMSEGMENTATION_PARTS, TRANSFORMERS_PARTS, MODULES_PARTS = (
+    dict(zip(_OWN, names, strict=True)) for names in _OF_NAMINGS
+)
 
-@dataclass(frozen=True)
-class EncoderNaming:
-    """One way to name the encoder's weights; `{stage}` counts from 0, `{number}` from 1.
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderNaming(Naming):
+    """One way to name the encoder's weights.
 
     Attributes:
-        title: whose it is, for the report.
-        prefixes: what may stand before all its names.
         patch_conv: convolution of a patch embedding.
         patch_norm: norm after it.
         stage_norm: norm at the end of a stage.
-        block: a block.
         parts: own name inside a block to the name there.
-        dropped: further names that may be in a file, as `convert_weights` takes them.
     """
 
-    title: str
-    prefixes: tuple[str, ...]
     patch_conv: str
     patch_norm: str
     stage_norm: str
-    block: str
     parts: Mapping[str, str]
-    dropped: Mapping[str, str]
 
-    def prefix_in(self, names: Iterable[str]) -> str | None:
-        """Returns what stands before the names in a file, None where they are not in it."""
-        mark = self.patch_conv.format(stage=0, number=1) + ".weight"
-        present = set(names)
-        return next((prefix for prefix in self.prefixes if prefix + mark in present), None)
+    @property
+    def first(self) -> str:
+        """The first patch embedding."""
+        return self.patch_conv.format(stage=0, number=1)
 
     def sources(self, prefix: str, depths: Sequence[int]) -> dict[str, Source]:
         """Returns the source of every parameter of the encoder, `depths` blocks in its stages."""
@@ -81,15 +90,6 @@ class EncoderNaming:
             prefix + self.patch_conv.format(stage=stage, number=stage + 1) + ".weight" for stage in range(NUM_STAGES)
         ]
         return tuple(arrays[name].shape[0] for name in names if name in arrays and arrays[name].ndim)
-
-    def depths(self, prefix: str, names: Iterable[str]) -> tuple[int, ...]:
-        """Returns the number of blocks of the stages that a file has."""
-        counts = []
-        for stage in range(NUM_STAGES):
-            start = re.escape(prefix + self.block.format(stage=stage, number=stage + 1, block="#")).replace(r"\#", "#")
-            pattern = re.compile(start.replace("#", r"(\d+)") + r"\.")
-            counts.append(len({found[1] for name in names if (found := pattern.match(name))}))
-        return tuple(counts)
 
 
 @dataclass(frozen=True)
@@ -135,19 +135,7 @@ RELEASE = EncoderNaming(
     patch_norm="patch_embed{number}.norm",
     stage_norm="norm{number}",
     block="block{number}.{block}",
-    parts={
-        "attention_norm": "norm1",
-        "attention.query": "attn.q",
-        "attention.key": "attn.kv[key]",
-        "attention.value": "attn.kv[value]",
-        "attention.reduction": "attn.sr",
-        "attention.reduction_norm": "attn.norm",
-        "attention.output": "attn.proj",
-        "mlp_norm": "norm2",
-        "mlp.expand": "mlp.fc1",
-        "mlp.position": "mlp.dwconv.dwconv",
-        "mlp.contract": "mlp.fc2",
-    },
+    parts=RELEASE_PARTS,
     dropped={r"head\.(weight|bias)": "head.*, the classifier of ImageNet"},
 )
 MMSEGMENTATION = EncoderNaming(
@@ -157,20 +145,7 @@ MMSEGMENTATION = EncoderNaming(
     patch_norm="layers.{stage}.0.norm",
     stage_norm="layers.{stage}.2",
     block="layers.{stage}.1.{block}",
-    parts={
-        "attention_norm": "norm1",
-        "attention.query": "attn.attn.in_proj[query]",
-        "attention.key": "attn.attn.in_proj[key]",
-        "attention.value": "attn.attn.in_proj[value]",
-        "attention.reduction": "attn.sr",
-        "attention.reduction_norm": "attn.norm",
-        "attention.output": "attn.attn.out_proj",
-        "mlp_norm": "norm2",
-        "mlp.expand": "ffn.layers.0",
-        "mlp.position": "ffn.layers.1",
-        "mlp.contract": "ffn.layers.4",
-    },
-    dropped={},
+    parts=MMSEGMENTATION_PARTS,
 )
 TRANSFORMERS = EncoderNaming(
     title="transformers' names",
@@ -179,19 +154,7 @@ TRANSFORMERS = EncoderNaming(
     patch_norm="encoder.patch_embeddings.{stage}.layer_norm",
     stage_norm="encoder.layer_norm.{stage}",
     block="encoder.block.{stage}.{block}",
-    parts={
-        "attention_norm": "layer_norm_1",
-        "attention.query": "attention.self.query",
-        "attention.key": "attention.self.key",
-        "attention.value": "attention.self.value",
-        "attention.reduction": "attention.self.sr",
-        "attention.reduction_norm": "attention.self.layer_norm",
-        "attention.output": "attention.output.dense",
-        "mlp_norm": "layer_norm_2",
-        "mlp.expand": "mlp.dense1",
-        "mlp.position": "mlp.dwconv.dwconv",
-        "mlp.contract": "mlp.dense2",
-    },
+    parts=TRANSFORMERS_PARTS,
     dropped={r"classifier\.(weight|bias)": "classifier.*, that of ImageNet"},
 )
 TRANSFORMERS_MODULES = EncoderNaming(
@@ -201,19 +164,7 @@ TRANSFORMERS_MODULES = EncoderNaming(
     patch_norm="stages.{stage}.patch_embeddings.layer_norm",
     stage_norm="stages.{stage}.layer_norm",
     block="stages.{stage}.blocks.{block}",
-    parts={
-        "attention_norm": "layernorm_before",
-        "attention.query": "attention.q_proj",
-        "attention.key": "attention.k_proj",
-        "attention.value": "attention.v_proj",
-        "attention.reduction": "attention.sequence_reduction.sequence_reduction",
-        "attention.reduction_norm": "attention.sequence_reduction.layer_norm",
-        "attention.output": "attention.o_proj",
-        "mlp_norm": "layernorm_after",
-        "mlp.expand": "mlp.fc1",
-        "mlp.position": "mlp.dwconv.dwconv",
-        "mlp.contract": "mlp.fc2",
-    },
+    parts=MODULES_PARTS,
     dropped=TRANSFORMERS.dropped,
 )
 ENCODERS = (RELEASE, MMSEGMENTATION, TRANSFORMERS, TRANSFORMERS_MODULES)

@@ -42,16 +42,7 @@ class TokenAttention(nn.Cell):
         self.kernel = chosen_kernel(_attention_kernel)
 
     def construct(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Attends from every query to every key.
-
-        Args:
-            query: float32[N, L, C].
-            key: float32[N, S, C].
-            value: float32[N, S, C].
-
-        Returns:
-            float32[N, L, C].
-        """
+        """Attends from every query float32[N, L, C] to every key float32[N, S, C] -> float32[N, L, C]."""
         q, k, v = self.split(query), self.split(key), self.split(value)  # [N, L or S, heads, width]
         if self.kernel is not None and fits_kernel(query):
             return self.kernel(q, k, v, self.settings)[0].reshape(query.shape)

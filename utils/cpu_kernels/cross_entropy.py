@@ -37,12 +37,7 @@ class SoftmaxCrossEntropy(nn.Cell):
     def construct(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Computes -ln softmax(logits)[label].
 
-        Args:
-            logits: float32[N, C, h, w].
-            labels: int32[N, H, W].
-
-        Returns:
-            float32[N, H, W], 0 where the label is not in [0, C).
+        Logits float32[N, C, h, w], labels int32[N, H, W] -> float32[N, H, W], 0 where the label is not in [0, C).
         """
         if self.kernel is not None and fits_kernel(logits) and labels.dtype == ms.int32:
             return self.kernel(logits, labels)[0]

@@ -57,16 +57,9 @@ class SigmoidFocalLoss(nn.Cell):
 
 
 def sigmoid_focal_terms(logits: Tensor, targets: Tensor, alpha: float, gamma: float) -> Tensor:
-    """Computes the sigmoid focal loss of each element with MindSpore's operators.
+    """Computes the loss of each element with MindSpore's operators; `alpha` and `gamma` as for `SigmoidFocalLoss`.
 
-    Args:
-        logits: float32[...].
-        targets: float32[...], 1 where the class is present, else 0.
-        alpha: weight of present classes; the others get 1 - alpha.
-        gamma: focusing exponent.
-
-    Returns:
-        float32[...], not negative.
+    Logits float32[...], targets float32[...], 1 where the class is present, else 0 -> float32[...], not negative.
     """
     signed = logits * (1.0 - 2.0 * targets)  # -x for a present class, x for an absent one
     magnitude = ops.abs(signed)

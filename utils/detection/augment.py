@@ -54,36 +54,16 @@ class AugmentSettings:
     saturation: float = 0.0
     hue: float = 0.0
 
-    def change_colours(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def change_colours(self, image: np.ndarray, draws: np.random.Generator) -> np.ndarray:
         """Changes the colours of uint8[H, W, 3] RGB by the four strengths."""
         return jitter_colours(
             image,
-            rng,
+            draws,
             brightness=self.brightness,
             contrast=self.contrast,
             saturation=self.saturation,
             hue=self.hue,
         )
-
-
-def resize_keep_ratio(
-    image: np.ndarray, boxes: np.ndarray, target: tuple[int, int]
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """Scales an image until it just fits into `target`, keeping its ratio of sides.
-
-    Args:
-        image: uint8[H, W, 3].
-        boxes: float32[N, 4], xyxy, pixels of `image`.
-        target: (height, width) to fit into.
-
-    Returns:
-        uint8[h, w, 3] with h and w at most the target's and one of them equal to it; the boxes in its pixels; the
-        scale, by which detections are divided to return to `image`. Rounding h and w to whole pixels moves a border by
-        at most half a pixel against the scale.
-    """
-    scale = fit_scale(image.shape[:2], target)
-    resized = _resize(image, scale, target)
-    return resized, boxes * np.float32(scale), scale
 
 
 def fit_scale(size: tuple[int, int], target: tuple[int, int]) -> float:
@@ -96,11 +76,7 @@ def scaled_size(
 ) -> tuple[int, int]:
     """Returns the (height, width) of an image that is fitted into `target`, or stretched over it, times a factor.
 
-    Args:
-        size: (height, width) of the image.
-        target: (height, width) that the result has at a factor of 1, on one side at least.
-        factor: multiple of that, positive.
-        keep_ratio: fit; the ratio of sides changes by rounding alone. Otherwise stretch: both sides are the target's.
+    With `keep_ratio` the ratio of sides changes by rounding alone; otherwise both sides are the target's.
     """
     scale = fit_scale(size, target)
     sides = tuple(side * scale for side in size) if keep_ratio else target
@@ -108,16 +84,7 @@ def scaled_size(
 
 
 def stretch(image: np.ndarray, boxes: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Scales an image to (height, width) `size`, each side by its own factor.
-
-    Args:
-        image: uint8[H, W, 3].
-        boxes: float32[N, 4], xyxy, pixels of `image`.
-        size: (height, width) wanted.
-
-    Returns:
-        uint8[height, width, 3] and the boxes in its pixels.
-    """
+    """Scales an image, and its boxes with it, to (height, width) `size`, each side by its own factor."""
     down, across = size[0] / image.shape[0], size[1] / image.shape[1]
     resized = cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR)
     return resized, boxes * np.array([across, down, across, down], np.float32)
@@ -127,53 +94,41 @@ def random_scale_and_crop(
     image: np.ndarray,
     boxes: np.ndarray,
     target: tuple[int, int],
-    rng: np.random.Generator,
+    draws: np.random.Generator,
     *,
     scale_range: tuple[float, float] = (0.8, 1.2),
     is_crowd: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Scales by a random multiple of the fitting scale, then cuts a random window where the result exceeds `target`.
+    """Scales an image by a random multiple, in `scale_range`, of the scale at which it just fits into `target`.
 
-    Args:
-        image: uint8[H, W, 3].
-        boxes: float32[N, 4], xyxy, pixels of `image`.
-        target: (height, width) that the result does not exceed; it may be smaller.
-        rng: source of the draws (one for the scale, two for the window, always).
-        scale_range: smallest and largest multiple of the scale at which the whole image just fits.
-        is_crowd: bool[N]; a crowd stays as long as any of it is in the window, another box only if its centre is.
+    Where the result exceeds `target`, (height, width), a window is cut as `random_window` does. Three draws, always.
 
     Returns:
         uint8[h, w, 3]; float32[K, 4], the boxes that remain, clipped; int64[K], which they are.
     """
-    scale = fit_scale(image.shape[:2], target) * rng.uniform(*scale_range)
+    scale = fit_scale(image.shape[:2], target) * draws.uniform(*scale_range)
     height, width = (max(1, round(side * scale)) for side in image.shape[:2])
     scaled = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
-    return random_window(scaled, boxes * np.float32(scale), target, rng, is_crowd)
+    return random_window(scaled, boxes * np.float32(scale), target, draws, is_crowd)
 
 
 def random_window(
     image: np.ndarray,
     boxes: np.ndarray,
     target: tuple[int, int],
-    rng: np.random.Generator,
+    draws: np.random.Generator,
     is_crowd: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Cuts a random window out of an image that exceeds `target`; one that does not is returned whole.
+    """Cuts a random window out of an image that exceeds `target`, (height, width); one that does not stays whole.
 
-    Args:
-        image: uint8[H, W, 3].
-        boxes: float32[N, 4], xyxy, pixels of `image`.
-        target: (height, width) that the result does not exceed.
-        rng: source of the draws (two, always).
-        is_crowd: bool[N], see `keep_visible`.
+    Two draws, always. For bool[N] `is_crowd` see `keep_visible`.
 
     Returns:
         uint8[h, w, 3], a view of `image`; float32[K, 4], the boxes that remain, clipped; int64[K], which they are.
     """
-    draws = rng.uniform(size=2)
-    top, left = (
-        int(draw * (max(0, side - limit) + 1)) for draw, side, limit in zip(draws, image.shape[:2], target, strict=True)
-    )
+    spots = draws.uniform(size=2)
+    margins = (max(0, side - limit) for side, limit in zip(image.shape[:2], target, strict=True))
+    top, left = (int(spot * (margin + 1)) for spot, margin in zip(spots, margins, strict=True))
     window = image[top : top + target[0], left : left + target[1]]
     moved = boxes - np.array([left, top, left, top], np.float32)
     boxes, kept = keep_visible(moved, window.shape[:2], is_crowd)
@@ -183,15 +138,13 @@ def random_window(
 def keep_visible(
     boxes: np.ndarray, size: tuple[int, int], is_crowd: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Drops boxes whose centre lies outside an image and clips the rest.
+    """Drops boxes whose centre lies outside an image of (height, width) `size` and clips the rest.
 
-    Args:
-        boxes: float32[N, 4], xyxy, pixels of the image, possibly outside it.
-        size: (height, width) of the image.
-        is_crowd: bool[N]; a crowd is kept while any of it is visible.
+    A crowd, where bool[N] `is_crowd` says so, is kept while any of it is visible.
 
     Returns:
-        float32[K, 4] clipped boxes with sides of at least a pixel, and int64[K], which they are. A box that was thinner
+        float32[K, 4] clipped boxes with sides of at least a pixel, and int64[K], which they are. A box that was
+        thinner
         before is kept unless the border cut it, or rounding left it without area.
     """
     height, width = size
@@ -207,15 +160,7 @@ def keep_visible(
 
 
 def flip_horizontal(image: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mirrors an image and its boxes left to right.
-
-    Args:
-        image: uint8[H, W, 3].
-        boxes: float32[N, 4], xyxy, pixels of `image`.
-
-    Returns:
-        The mirrored image and boxes, in the same order.
-    """
+    """Mirrors an image and its boxes, which stay in their order, left to right."""
     flipped = boxes.copy()
     flipped[:, 0::2] = image.shape[1] - boxes[:, 2::-2]  # x1, x2 -> W - x2, W - x1
     return cv2.flip(image, 1), flipped
@@ -225,44 +170,37 @@ def expand(
     image: np.ndarray,
     boxes: np.ndarray,
     size: tuple[int, int],
-    rng: np.random.Generator,
+    draws: np.random.Generator,
     *,
     fill: tuple[float, float, float] = (0.0, 0.0, 0.0),
 ) -> tuple[np.ndarray, np.ndarray]:
     """Places an image at a random spot of a larger canvas, so that its objects become small ones (SSD, section 2.2).
 
     The canvas is given in pixels: whoever shrinks the image first and then places it on a canvas of the final size
-    never makes one of 16 times the pixels of a large photograph.
+    never makes one of 16 times the pixels of a large photograph. Two draws, always.
 
     Args:
-        image: uint8[h, w, 3], RGB.
-        boxes: float32[N, 4], xyxy, pixels of `image`.
+        image: uint8[h, w, 3].
+        boxes: float32[N, 4], pixels of `image`.
         size: (height, width) of the canvas, at least those of the image.
-        rng: source of the draws (two, always).
+        draws: source of the draws.
         fill: colour of the canvas, RGB, 0-255, rounded to whole levels.
-
-    Returns:
-        uint8[height, width, 3] and the boxes in its pixels.
     """
     below, right = size[0] - image.shape[0], size[1] - image.shape[1]
     if below < 0 or right < 0:
         raise ValueError(f"an image of {image.shape[:2]} does not fit on a canvas of {size}; shrink it first")
-    draws = rng.uniform(size=2)
+    spots = draws.uniform(size=2)
     if below == right == 0:
         return image, boxes
-    top, left = int(draws[0] * (below + 1)), int(draws[1] * (right + 1))
+    top, left = int(spots[0] * (below + 1)), int(spots[1] * (right + 1))
     canvas = cv2.copyMakeBorder(image, top, below - top, left, right - left, cv2.BORDER_CONSTANT, value=fill)
     return canvas, boxes + np.array([left, top, left, top], np.float32)
 
 
 def pad_boxes(boxes: np.ndarray, labels: np.ndarray, is_crowd: np.ndarray, num_gts: int) -> PaddedBoxes:
-    """Brings the boxes of an image to a fixed number of rows; of more than that the largest are kept, in their order.
+    """Brings boxes, int32[N] labels and bool[N] crowd flags of an image to `num_gts` rows.
 
-    Args:
-        boxes: float32[N, 4], xyxy.
-        labels: int32[N].
-        is_crowd: bool[N].
-        num_gts: rows wanted, M.
+    Of more than that the largest are kept, in their order.
     """
     if len(boxes) > num_gts:
         kept = np.sort(np.argsort(-box_area(boxes), kind="stable")[:num_gts])
@@ -276,10 +214,3 @@ def pad_boxes(boxes: np.ndarray, labels: np.ndarray, is_crowd: np.ndarray, num_g
     )
     padded.boxes[:count], padded.labels[:count], padded.is_crowd[:count] = boxes, labels, is_crowd
     return padded
-
-
-def _resize(image: np.ndarray, scale: float, target: tuple[int, int]) -> np.ndarray:
-    height, width = (
-        min(limit, max(1, round(side * scale))) for side, limit in zip(image.shape[:2], target, strict=True)
-    )
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)

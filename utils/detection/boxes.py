@@ -9,39 +9,19 @@ def as_boxes(boxes: np.ndarray | list) -> np.ndarray:
 
 
 def xywh_to_xyxy(boxes_xywh: np.ndarray) -> np.ndarray:
-    """Converts COCO's (left, top, width, height) to (x1, y1, x2, y2).
-
-    Args:
-        boxes_xywh: float[N, 4], absolute pixels.
-
-    Returns:
-        float[N, 4] of the same dtype, absolute pixels.
-    """
+    """Converts COCO's (left, top, width, height), float[N, 4] pixels, to (x1, y1, x2, y2) of the same dtype."""
     return np.concatenate([boxes_xywh[..., :2], boxes_xywh[..., :2] + boxes_xywh[..., 2:]], axis=-1)
 
 
 def xyxy_to_xywh(boxes: np.ndarray) -> np.ndarray:
-    """Converts (x1, y1, x2, y2) to COCO's (left, top, width, height). Inverse of `xywh_to_xyxy`.
-
-    Args:
-        boxes: float[N, 4], absolute pixels.
-
-    Returns:
-        float[N, 4] of the same dtype, absolute pixels.
-    """
+    """Converts (x1, y1, x2, y2) to COCO's (left, top, width, height). Inverse of `xywh_to_xyxy`."""
     return np.concatenate([boxes[..., :2], boxes[..., 2:] - boxes[..., :2]], axis=-1)
 
 
 def clip_boxes(boxes: np.ndarray, height: float | np.ndarray, width: float | np.ndarray) -> np.ndarray:
-    """Moves corners that lie outside an image to its border.
+    """Moves corners of float[N, 4] that lie outside an image to its border.
 
-    Args:
-        boxes: float[N, 4], xyxy, absolute pixels.
-        height: height of the image in pixels, or [N] for boxes of several images.
-        width: width of the image in pixels, or [N].
-
-    Returns:
-        float[N, 4] of the same dtype; a box wholly outside comes back with zero width or height.
+    Height and width are numbers, or [N] for boxes of several images; a box wholly outside gets zero width or height.
     """
     limit = np.stack([width, height, width, height], axis=-1).astype(boxes.dtype)
     return np.clip(boxes, 0, limit)

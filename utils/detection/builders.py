@@ -1,130 +1,83 @@
 """What the build.py of both detectors make alike: splits, batches, evaluators, picture detectors, descriptions.
 
-A build.py, which alone sees the configuration, passes named values; where they are many, `values_of` takes them out of
-it by their names.
+Each `config` is the configuration of a detector, which has the keys of utils.detection.keys.
 """
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-import numpy as np
 from mindspore import nn
 
 from utils.cpu_kernels.choice import stock_operators
 from utils.detection.data.class_names import ClassTable, resolve_classes
 from utils.detection.data.splits import Split, open_split, split_paths
-from utils.detection.data.training_source import MindRecordSource, RowSample
+from utils.detection.data.training_source import MindRecordSource, RowSample, warn_of_random_weights
 from utils.detection.detections import Detector
 from utils.detection.inputs import InputSettings
-from utils.detection.keys import match_num_classes
+from utils.detection.keys import DetectionDataKeys, RecordKeys, match_num_classes
+from utils.detection.layers import FROZEN
 from utils.detection.results.evaluation import DetectionEvaluator
 from utils.detection.results.picture_detector import PictureDetector
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
 from utils.exporting.export import ExportedModel, share_weights
+from utils.model_utils.config.base import Config
 from utils.model_utils.device_adapter import clamp_workers
 from utils.model_utils.workers import ALONE, Workers
-from utils.sharding import ShardedEpochs
+from utils.training.assembly import shard_epochs
 from utils.training.checkpoints.checkpoint import Checkpoint
-from utils.training.checkpoints.loading import load_weights
+from utils.training.checkpoints.loading import Allowed, load_weights
 
 Network = TypeVar("Network", bound=nn.Cell)
 Inference = TypeVar("Inference", bound=nn.Cell)
-Values = TypeVar("Values")
-
-
-@dataclasses.dataclass(frozen=True)
-class SplitValues:
-    """The values of the keys that say where the data lies; each key's own description is in `DetectionDataKeys`."""
-
-    dataset: str
-    train_data_type: str
-    val_data_type: str
-    coco_root: str | None
-    instance_set: str
-    anno_path: str
-    image_dir: str
-    mindrecord_dir: str | None
-    prefix: str
-    eval_prefix: str
-    coco_classes: tuple[str, ...] | None
-
-
-def values_of(kind: type[Values], config: object) -> Values:
-    """Returns a frozen dataclass whose fields are the keys of the same names."""
-    return kind(**{field.name: getattr(config, field.name) for field in dataclasses.fields(kind)})
 
 
 def open_detection_split(
-    values: SplitValues, default_folder: str, *, is_training: bool, form: str | None = None, prefix: str | None = None
+    config: RecordKeys, default_folder: str, *, is_training: bool, form: str | None = None, prefix: str | None = None
 ) -> Split:
     """Opens the training or the evaluation split, making its MindRecord files where they are missing.
 
     Args:
-        values: where the data lies.
+        config: the configuration.
         default_folder: name of the MindRecord files' folder where `mindrecord_dir` is not given.
         is_training: which split.
         form: form of the annotations instead of `dataset`.
         prefix: name of the MindRecord files instead of the configured one.
     """
     paths = split_paths(
-        form=form or values.dataset,
-        split=values.train_data_type if is_training else values.val_data_type,
-        coco_root=values.coco_root,
-        instance_set=values.instance_set,
-        anno_path=values.anno_path,
-        image_dir=values.image_dir,
-        mindrecord_dir=values.mindrecord_dir,
+        form=form or config.dataset,
+        split=config.train_data_type if is_training else config.val_data_type,
+        coco_root=config.coco_root,
+        instance_set=config.instance_set,
+        anno_path=config.anno_path,
+        image_dir=config.image_dir,
+        mindrecord_dir=config.mindrecord_dir,
         default_folder=default_folder,
-        prefix=prefix or (values.prefix if is_training else values.eval_prefix),
+        prefix=prefix or (config.prefix if is_training else config.eval_prefix),
     )
-    return open_split(paths, values.coco_classes)
+    return open_split(paths, config.coco_classes)
 
 
-def count_classes(configured: int | None, split: Split) -> int:
+def count_classes(config: DetectionDataKeys, split: Split) -> int:
     """Returns the number of foreground classes of a split after checking `num_classes` against it."""
     source = split.annotation_file or split.records.files[0]
-    return match_num_classes(configured, split.records.class_names, str(source))
+    return match_num_classes(config.num_classes, split.records.class_names, str(source))
 
 
-def training_source(
-    split: Split,
-    rows: np.ndarray,
-    epochs: ShardedEpochs,
-    sample: RowSample,
-    *,
-    num_parallel_workers: int,
-    python_multiprocessing: bool,
-) -> MindRecordSource:
-    """Builds the batches that a worker of a run trains on.
-
-    Args:
-        split: the training split.
-        rows: int64[N], which of its images are trained on.
-        epochs: of these N images.
-        sample: prepares an image.
-        num_parallel_workers: the key of this name.
-        python_multiprocessing: the key of this name.
-    """
+def training_source(config: Config, split: Split, sample: RowSample, workers: Workers = ALONE) -> MindRecordSource:
+    """Builds the batches that a worker of a run trains on; `sample` prepares an image."""
+    rows = split.training_rows(config.keep_empty_images)
     return MindRecordSource(
         records=split.records,
         rows=rows,
-        epochs=epochs,
+        epochs=shard_epochs(config, len(rows), workers),
         sample=sample,
-        num_loaders=clamp_workers(num_parallel_workers),
-        multiprocessing=python_multiprocessing,
+        num_loaders=clamp_workers(config.num_parallel_workers),
+        multiprocessing=config.python_multiprocessing,
     )
 
 
 def evaluator(
-    detector: Detector,
-    split: Split,
-    inputs: InputSettings,
-    *,
-    batch_size: int,
-    num_parallel_workers: int,
-    picture_min_score: float,
-    workers: Workers = ALONE,
+    config: Config, detector: Detector, split: Split, inputs: InputSettings, batch_size: int, workers: Workers = ALONE
 ) -> DetectionEvaluator:
     """Builds what evaluates a detector on a split, each worker its share."""
     return DetectionEvaluator(
@@ -133,35 +86,58 @@ def evaluator(
         ground_truth=split.ground_truth,
         inputs=inputs,
         batch_size=min(batch_size, split.records.num_images),
-        num_loaders=clamp_workers(num_parallel_workers),
-        picture_min_score=picture_min_score,
+        num_loaders=clamp_workers(config.num_parallel_workers),
+        picture_min_score=config.picture_min_score,
         workers=workers,
     )
 
 
 def picture_detector(
-    detector: Detector, inputs: InputSettings, *, num_pictures: int, batch_size: int, num_parallel_workers: int
+    config: DetectionDataKeys, detector: Detector, num_pictures: int, inputs: InputSettings, batch_size: int
 ) -> PictureDetector:
     """Builds what detects in image files."""
-    return PictureDetector(detector, inputs, min(batch_size, num_pictures), clamp_workers(num_parallel_workers))
+    return PictureDetector(detector, inputs, min(batch_size, num_pictures), clamp_workers(config.num_parallel_workers))
+
+
+def load_pretrained(
+    config: Config,
+    network: nn.Cell,
+    pretrained: Checkpoint | None,
+    *,
+    class_outputs: tuple[str, ...],
+    beside_backbone: tuple[str, ...],
+) -> None:
+    """Loads `pre_trained`, a detector or a backbone; without it says which keys are meant for pretrained weights.
+
+    Args:
+        config: the configuration.
+        network: the detector.
+        pretrained: the checkpoint.
+        class_outputs: beginnings of the names that `filter_weight` leaves out.
+        beside_backbone: beginnings of the names that a backbone does not have.
+    """
+    if pretrained is None:
+        warn_of_random_weights(config.frozen_stages, config.norm_statistics == FROZEN)
+        return
+    left_out = class_outputs if config.filter_weight else ()
+    allowed = Allowed(
+        missing=(*config.allow_missing, *left_out),
+        misshaped=(*config.allow_mismatch, *left_out),
+        parts={"backbone": beside_backbone},
+    )
+    load_weights(network, pretrained, allowed)
 
 
 def load_detector(
-    stored: Checkpoint,
-    count: int,
-    make_network: Callable[[int], Network],
-    *,
-    num_classes: int | None,
-    coco_classes: tuple[str, ...] | None,
+    config: DetectionDataKeys, stored: Checkpoint, count: int, make_network: Callable[[int], Network]
 ) -> tuple[Network, ClassTable]:
     """Builds the detector of a checkpoint and loads its weights.
 
     Args:
+        config: the configuration.
         stored: the checkpoint.
         count: foreground classes that its class outputs are of.
         make_network: builds the detector for a number of classes.
-        num_classes: the key of this name.
-        coco_classes: the key of this name.
 
     Raises:
         BadValueError: `num_classes` or `coco_classes` contradicts it.
@@ -171,9 +147,9 @@ def load_detector(
         stored.path,
         stored_names=stored.class_names,
         stored_ids=stored.category_ids,
-        configured_names=coco_classes,
+        configured_names=config.coco_classes,
     )
-    network = make_network(match_num_classes(num_classes, classes.names, str(stored.path)))
+    network = make_network(match_num_classes(config.num_classes, classes.names, str(stored.path)))
     load_weights(network, stored)
     return network, classes
 

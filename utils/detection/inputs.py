@@ -7,7 +7,7 @@ from itertools import islice
 import cv2
 import numpy as np
 
-from utils.detection.augment import resize_keep_ratio
+from utils.detection.augment import fit_scale, scaled_size
 from utils.detection.data.mindrecord import open_mindrecord
 from utils.detection.data.mindrecord_info import MindRecordInfo
 from utils.images import decode_ordinary
@@ -47,11 +47,11 @@ def resize_image(image: np.ndarray, inputs: InputSettings) -> tuple[np.ndarray, 
         uint8[h, w, 3] with h and w at most the input's, and the input pixels for one pixel of the image, vertically and
         horizontally; with `keep_ratio` both are the same.
     """
+    size = scaled_size(image.shape[:2], inputs.size, keep_ratio=inputs.keep_ratio)
+    resized = cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR)
     if inputs.keep_ratio:
-        resized, _, scale = resize_keep_ratio(image, np.zeros((0, 4), np.float32), inputs.size)
-        return resized, (scale, scale)
-    stretched = cv2.resize(image, inputs.size[::-1], interpolation=cv2.INTER_LINEAR)
-    return stretched, (inputs.height / image.shape[0], inputs.width / image.shape[1])
+        return resized, (fit_scale(image.shape[:2], inputs.size),) * 2
+    return resized, (inputs.height / image.shape[0], inputs.width / image.shape[1])
 
 
 def fit_image(image: np.ndarray, inputs: InputSettings) -> tuple[np.ndarray, tuple[float, float]]:

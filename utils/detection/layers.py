@@ -119,3 +119,11 @@ def freeze(cells: list[nn.Cell]) -> None:
         for _, part in cell.cells_and_names():
             if isinstance(part, ConvolutionNorm):
                 part.fix_statistics()
+
+
+def repeat_pixels(feature: Tensor, factor: int) -> Tensor:
+    """Repeats every row and column: float32[N, C, H, W] -> float32[N, C, H * factor, W * factor]."""
+    batch, channels, height, width = feature.shape
+    feature = feature.reshape(batch, channels, height, 1, width, 1)
+    feature = ops.broadcast_to(feature, (batch, channels, height, factor, width, factor))
+    return feature.reshape(batch, channels, height * factor, width * factor)

@@ -36,15 +36,9 @@ class DetectionSample:
     epoch: int = 1
 
     def augment(
-        self, image: np.ndarray, boxes: np.ndarray, is_crowd: np.ndarray, rng: np.random.Generator
+        self, image: np.ndarray, boxes: np.ndarray, is_crowd: np.ndarray, draws: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Changes an image at random.
-
-        Args:
-            image: uint8[H, W, 3] RGB.
-            boxes: float32[N, 4], xyxy pixels.
-            is_crowd: bool[N].
-            rng: source of all draws.
+        """Changes uint8[H, W, 3] RGB, its boxes float32[N, 4] xyxy and bool[N] crowd flags at random.
 
         Returns:
             uint8[h, w, 3], no larger than the input; float32[K, 4], the boxes that remain; int64[K], which they are.
@@ -54,13 +48,7 @@ class DetectionSample:
     def prepare(
         self, encoded: np.ndarray, annotation: np.ndarray, image_id: int, *stream: int
     ) -> tuple[np.ndarray, PaddedBoxes]:
-        """Reads a row and augments it.
-
-        Args:
-            encoded: uint8[bytes], the image file.
-            annotation: float32[N, 6], as MindRecord holds it.
-            image_id: number of the image.
-            stream: see `draws`.
+        """Reads a row, as `RowSample` has it, and augments it; for `stream` see `draws`.
 
         Returns:
             uint8[h, w, 3] RGB, and its boxes.

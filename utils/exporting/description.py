@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from utils.exporting.files import description_path
-from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, os_errors_as
-from utils.model_utils.files import write_bytes
+from utils.model_utils.errors import BadValueError, MissingPathError
+from utils.model_utils.files import write_file
 
 FORMAT_VERSION = 1  # rises where a program that is older would misread the file
 
@@ -111,8 +111,7 @@ def write_description(folder: Path, description: ModelDescription) -> Path:
     """
     path = description_path(folder / description.file)
     text = json.dumps(dataclasses.asdict(description), indent=2, ensure_ascii=False)
-    with os_errors_as(BadStateError, f"'{path}' cannot be written", ": check the folder and the disk"):
-        write_bytes(path, f"{text}\n".encode())
+    write_file(path, f"{text}\n".encode())
     return path
 
 

@@ -40,6 +40,16 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def write_file(path: Path, content: bytes, advice: str = "check the folder and the disk") -> None:
+    """Writes a file of results as `write_bytes` does.
+
+    Raises:
+        BadStateError: it cannot be written, e.g. because the disk is full; the sentence ends with `advice`.
+    """
+    with os_errors_as(BadStateError, f"'{path}' cannot be written", f": {advice}"):
+        write_bytes(path, content)
+
+
 def cache_folder(room: str) -> Path:
     """Returns where a room of utils keeps what it has built for this user: a folder of this name in the user's cache.
 

@@ -21,18 +21,18 @@ _BLOCKS_AT_ONCE = 128  # blocks that are compared at once: their intermediates, 
 
 
 @dataclass(frozen=True)
-class RpnRule:
-    """What the RPN learns from.
+class SamplingRule:
+    """What a stage learns from; its candidates are anchors or proposals. The defaults are those of the RPN.
 
     Attributes:
         num_samples: slots of an image.
         num_positives: at most so many of them are positive.
         pos_iou: lowest IoU of an ordinary positive.
-        neg_iou: IoU below which an anchor is background; in between it is ignored.
-        min_pos_iou: the anchors with the highest IoU of a box are positive for it from this IoU on.
-        allowed_border: anchors that reach further than so many pixels out of the image's content are ignored; negative
-            for no such limit.
-        crowd_ignore_ioa: share of an anchor inside a crowd region from which on it is no background; above 1 for never.
+        neg_iou: IoU below which a candidate is background; in between it is ignored.
+        min_pos_iou: the candidates with the highest IoU of a box are positive for it from this IoU on; of several such
+            boxes the last gets the candidate.
+        crowd_ignore_ioa: share of a candidate inside a crowd region from which on it is no background; above 1 for
+            never.
         target_means: taken off the four regression targets.
         target_stds: divide the four regression targets.
     """
@@ -42,10 +42,21 @@ class RpnRule:
     pos_iou: float = 0.7
     neg_iou: float = 0.3
     min_pos_iou: float = 0.3
-    allowed_border: float = -1
     crowd_ignore_ioa: float = 0.5
     target_means: Sequence[float] = (0.0, 0.0, 0.0, 0.0)
     target_stds: Sequence[float] = (1.0, 1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class RpnRule(SamplingRule):
+    """What the RPN learns from.
+
+    Attributes:
+        allowed_border: anchors that reach further than so many pixels out of the image's content are ignored; negative
+            for no such limit.
+    """
+
+    allowed_border: float = -1
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,11 @@
 """Which proposals the RoI head learns from, and what: assignment and sampling inside the graph, all images at once."""
 
-from collections.abc import Sequence
-
 import mindspore as ms
 from mindspore import nn, ops
 
 from utils.detection.box_coder import BoxCoder
 
-from .bbox_assign_sample import EMPTY
+from .bbox_assign_sample import EMPTY, SamplingRule
 from .graph_tools import box_area, filled, int_range, rows_of, where
 
 _SMALLEST_AREA = 1e-6  # stands in for that of empty slots
@@ -21,37 +19,17 @@ class RoiSampler(nn.Cell):
     The draw comes from the host as random priorities: what has a higher one is taken first.
 
     Args:
-        num_samples: slots of an image.
-        num_positives: at most so many of them are positive.
-        pos_iou: lowest IoU of a positive.
-        neg_iou: IoU below which a proposal is background; in between it is ignored.
-        min_pos_iou: below `pos_iou`: the proposals with the highest IoU of a box are positive for it from this IoU on
-            (of several such boxes the last gets the proposal). Otherwise it changes nothing.
-        target_stds: divide the four regression targets.
-        target_means: taken off the four regression targets.
-        crowd_ignore_ioa: share of a proposal inside a crowd region from which on it is no background; above 1: never.
+        rule: thresholds and counts. With `min_pos_iou` not below `pos_iou` the former changes nothing.
         num_classes: foreground classes; also the label of background.
     """
 
-    def __init__(
-        self,
-        num_samples: int = 512,
-        num_positives: int = 128,
-        *,
-        pos_iou: float = 0.5,
-        neg_iou: float = 0.5,
-        min_pos_iou: float = 0.5,
-        target_stds: Sequence[float] = (0.1, 0.1, 0.2, 0.2),
-        target_means: Sequence[float] = (0.0,) * 4,
-        crowd_ignore_ioa: float = 0.5,
-        num_classes: int,
-    ) -> None:
+    def __init__(self, rule: SamplingRule, num_classes: int) -> None:
         super().__init__()
-        self.num_samples, self.num_positives = num_samples, min(num_positives, num_samples)
-        self.pos_iou, self.neg_iou, self.min_pos_iou = pos_iou, neg_iou, min_pos_iou
-        self.crowd_ignore_ioa = crowd_ignore_ioa
+        self.num_samples, self.num_positives = rule.num_samples, min(rule.num_positives, rule.num_samples)
+        self.pos_iou, self.neg_iou, self.min_pos_iou = rule.pos_iou, rule.neg_iou, rule.min_pos_iou
+        self.crowd_ignore_ioa = rule.crowd_ignore_ioa
         self.num_classes = num_classes
-        self.coder = BoxCoder(target_means, target_stds)
+        self.coder = BoxCoder(rule.target_means, rule.target_stds)
         self.best, self.top = ops.ArgMaxWithValue(axis=-1), ops.TopK(sorted=True)
         self.halves = ops.Split(1, 2)
 

@@ -64,8 +64,7 @@ class DetectionSelector(nn.Cell):
             is_valid: bool[N, P], which slots of the rois are not empty.
             logits: float32[N * P, C + 1], background last.
             deltas: float32[N * P, C, 4].
-            image_metas: float32[N, 4]: original height and width, input pixels for an original one vertically and
-                horizontally.
+            image_metas: float32[N, 4], see `image_metas` of detect.py.
 
         Returns:
             float32[N, D, 4]: boxes, xyxy pixels of the original, within it, best first;

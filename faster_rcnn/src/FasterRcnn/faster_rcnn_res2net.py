@@ -20,14 +20,7 @@ class FasterRcnnRes2net(nn.Cell):
         self.rcnn = rcnn
 
     def construct(self, images: ms.Tensor) -> tuple[tuple[ms.Tensor, ...], ms.Tensor, ms.Tensor]:
-        """Computes what depends on the images alone.
-
-        Args:
-            images: float32[N, 3, H, W], H and W multiples of 32.
-
-        Returns:
-            P2 to P6; objectness logits float32[N, A]; deltas float32[N, A, 4].
-        """
+        """Images float32[N, 3, H, W], multiples of 32 -> P2 to P6, logits float32[N, A], deltas float32[N, A, 4]."""
         pyramid = self.neck(self.backbone(images))
         objectness, deltas = self.rpn(pyramid)
         features = ()

@@ -1,9 +1,10 @@
 """Feature pyramid (Lin et al. 2017): laterals, top-down additions, 3x3 outputs, one coarser level by subsampling."""
 
-from mindspore import Tensor, nn, ops
+from mindspore import Tensor, nn
 from mindspore.common.initializer import XavierUniform
 
 from utils.cpu_kernels.convolution import Convolution
+from utils.detection.layers import repeat_pixels
 
 
 class FpnNeck(nn.Cell):
@@ -28,7 +29,7 @@ class FpnNeck(nn.Cell):
         merged = (self.laterals[last](features[last]),)
         for step in range(last):
             index = last - 1 - step
-            merged = (self.laterals[index](features[index]) + _twice_as_large(merged[0]), *merged)
+            merged = (self.laterals[index](features[index]) + repeat_pixels(merged[0], 2), *merged)
         pyramid = ()
         for index in range(len(self.outputs)):
             pyramid = (*pyramid, self.outputs[index](merged[index]))
@@ -39,11 +40,3 @@ class FpnNeck(nn.Cell):
 
 def _convolution(in_channels: int, out_channels: int, kernel: int) -> Convolution:
     return Convolution(in_channels, out_channels, kernel, has_bias=True, weight_init=XavierUniform(), bias_init="zeros")
-
-
-def _twice_as_large(feature: Tensor) -> Tensor:
-    """Repeats every row and column: float32[N, C, H, W] -> float32[N, C, 2H, 2W]."""
-    batch, channels, height, width = feature.shape
-    feature = feature.reshape(batch, channels, height, 1, width, 1)
-    feature = ops.broadcast_to(feature, (batch, channels, height, 2, width, 2))
-    return feature.reshape(batch, channels, height * 2, width * 2)

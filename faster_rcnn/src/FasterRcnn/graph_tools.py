@@ -54,15 +54,7 @@ def where(condition: ms.Tensor, boxes: ms.Tensor) -> ms.Tensor:
 
 
 def clip_boxes(boxes: ms.Tensor, size: ms.Tensor) -> ms.Tensor:
-    """Moves what lies outside an image to its border.
-
-    Args:
-        boxes: float32[N, K, 4], xyxy pixels.
-        size: float32[N, 2], height and width in pixels.
-
-    Returns:
-        float32[N, K, 4].
-    """
+    """Moves what of float32[N, K, 4], xyxy, lies outside images of float32[N, 2] (height, width) to the border."""
     height, width = halves(size)
     limit = ops.expand_dims(ops.concat((width, height, width, height), 1), 1)  # [N, 1, 4]
     return ops.minimum(ops.maximum(boxes, 0.0), ops.broadcast_to(limit, boxes.shape))

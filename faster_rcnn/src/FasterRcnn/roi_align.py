@@ -48,11 +48,7 @@ class RoiExtractor(nn.Cell):
     def level(self, rois: ms.Tensor) -> ms.Tensor:
         """Computes floor(log2(sqrt(w * h) / finest_scale + 1e-6)), clamped to the levels, without a logarithm.
 
-        Args:
-            rois: float32[N, R, 4], xyxy pixels.
-
-        Returns:
-            int32[N, R], index of the level.
+        float32[N, R, 4], xyxy pixels -> int32[N, R], index of the level.
         """
         size = ops.sqrt(box_area(rois)) / self.finest_scale + 1e-6
         level = filled(size.shape, 0, ms.int32)

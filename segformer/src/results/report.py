@@ -1,5 +1,6 @@
 """What an evaluation found, how the page words it, and what result.json holds; without MindSpore."""
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.model_utils.errors import BadStateError
-from utils.model_utils.files import write_bytes
+from utils.model_utils.files import write_file
 
 from .metrics import ConfusionMatrix
 
@@ -79,15 +79,36 @@ def format_manner(evaluation: SegmentationEvaluation, how: str) -> str:
     )
 
 
-def result_of(evaluation: SegmentationEvaluation, class_names: Sequence[str], how: str, checkpoint: Path) -> dict:
-    """Returns what result.json holds; null stands for what is not defined, e.g. the IoU of an absent class.
+def write_and_print(
+    evaluation: SegmentationEvaluation,
+    class_names: Sequence[str],
+    how: str,
+    weights: Path,
+    folder: Path,
+    *,
+    name: str,
+    **counts: int,
+) -> None:
+    """Leaves result.json in a folder and prints the page's block, the accuracies, and what was evaluated and how.
 
     Args:
         evaluation: what was found.
         class_names: name of each class.
         how: how images were predicted, e.g. "whole image in 512x1024".
-        checkpoint: file of the weights.
+        weights: file of the weights.
+        folder: takes the file.
+        name: of the weights, as it is printed.
+        counts: more to tell there, by name.
     """
+    content = result_of(evaluation, class_names, how, weights) | counts
+    write_result(folder / "result.json", json.dumps(content, indent=2, ensure_ascii=False).encode())
+    print(format_result(evaluation.matrix, class_names, name))
+    print(format_accuracy(evaluation.matrix, class_names))
+    print(format_manner(evaluation, how))
+
+
+def result_of(evaluation: SegmentationEvaluation, class_names: Sequence[str], how: str, checkpoint: Path) -> dict:
+    """Returns what result.json holds; null stands for what is not defined, e.g. the IoU of an absent class."""
     matrix = evaluation.matrix
     iou, accuracy = (_by_name(class_names, values) for values in (matrix.iou(), matrix.class_accuracy()))
     return {
@@ -118,9 +139,4 @@ def write_result(path: Path, content: bytes) -> None:
     Raises:
         BadStateError: it cannot be written, e.g. because the disk is full.
     """
-    try:
-        write_bytes(path, content)
-    except OSError as error:
-        raise BadStateError(
-            f"'{path}' cannot be written ({error.strerror}): check the folder and the disk, or choose another --run_dir"
-        ) from error
+    write_file(path, content, "check the folder and the disk, or choose another --run_dir")

@@ -48,7 +48,6 @@ def ensure_mindrecord(
     prefix: str,
     shards: int = 8,
     options: Mapping[str, object] | None = None,
-    skip_bad_images: bool = False,
     timeout_s: float = LOCK_TIMEOUT_S,
 ) -> MindRecordInfo:
     """Returns the MindRecord files of a split, making them where they are missing, damaged or of other annotations.
@@ -64,7 +63,6 @@ def ensure_mindrecord(
         prefix: file name without the number of the shard, e.g. "FasterRcnn.mindrecord".
         shards: number of files; an existing set may have another.
         options: whatever else changes what is stored; JSON values.
-        skip_bad_images: leave out images that cannot be decoded, instead of refusing the split.
         timeout_s: how long to wait for another process that is writing.
 
     Raises:
@@ -75,7 +73,7 @@ def ensure_mindrecord(
     folder = Path(folder)
     if not Path(annotation_file).exists():
         return _use_without_annotations(folder, prefix, annotation_file, class_names)
-    options = {**(options or {}), "skip_bad_images": skip_bad_images}
+    options = {**(options or {}), "skip_bad_images": False}  # no image ever is; in the fingerprint of earlier sets
     parts = fingerprint_parts(annotation_file, class_names, options)
     info = find_mindrecord(folder, prefix, fingerprint_of(parts))
     if info is not None:
@@ -85,7 +83,7 @@ def ensure_mindrecord(
         if not reason:  # another process made them while this one waited
             return read_mindrecord_info(folder, prefix)
         logger.info("making MindRecord files '%s': %s", folder / prefix, reason)
-        return write_set(load_dataset(), folder, prefix, shards, parts, skip_bad_images)
+        return write_set(load_dataset(), folder, prefix, shards, parts)
 
 
 def open_mindrecord(

@@ -162,22 +162,6 @@ def explain_difference(stored: Mapping[str, object], wanted: Mapping[str, object
     return f"{' and '.join(changed)} changed" if changed else "nothing changed"
 
 
-def describe_cut_boxes(box_counts: Mapping[int, int], num_gts: int) -> str | None:
-    """Returns the sentence for the log that says how many images lose boxes to a limit, None where none do.
-
-    Args:
-        box_counts: number of images for each number of boxes, `MindRecordInfo.box_counts`.
-        num_gts: most boxes of an image that training looks at.
-    """
-    num_cut = sum(images for boxes, images in box_counts.items() if boxes > num_gts)
-    if not num_cut:
-        return None
-    return (
-        f"{num_cut} of {sum(box_counts.values())} images have more than {num_gts} boxes (num_gts), up to "
-        f"{max(box_counts)}; the largest {num_gts} of each are kept"
-    )
-
-
 def set_file_pattern(prefix: str) -> re.Pattern[str]:
     """Returns the pattern of the names of shards and indices of any set with this prefix."""
     return re.compile(rf"{re.escape(prefix)}\d{{0,3}}(\.db)?")

@@ -63,22 +63,17 @@ class CheckedImage:
 
 
 def write_set(
-    dataset: DetectionDataset,
-    folder: Path,
-    prefix: str,
-    shards: int,
-    parts: Mapping[str, object],
-    skip_bad_images: bool,
+    dataset: DetectionDataset, folder: Path, prefix: str, shards: int, parts: Mapping[str, object]
 ) -> MindRecordInfo:
     """Checks the images, writes the set into a hidden folder and moves it to its place. The caller holds the lock."""
-    records, checked = _check_images(dataset, skip_bad_images)
+    checked = _check_images(dataset)
     total_bytes = sum(image.num_bytes for image in checked)
     _check_disk(folder, total_bytes)
     building = folder / BUILD_DIR_NAME.format(prefix=prefix)
     shutil.rmtree(building, ignore_errors=True)  # of a process that died
     try:
         building.mkdir()
-        _write_files(building / prefix, dataset, records, checked, max(1, min(shards, len(records))), parts)
+        _write_files(building / prefix, dataset, checked, max(1, min(shards, len(checked))), parts)
         info = read_mindrecord_info(building, prefix)
         _move_into_place(building, folder, prefix)
     except OSError as error:
@@ -97,20 +92,19 @@ def write_set(
     return read_mindrecord_info(folder, prefix)
 
 
-def _check_images(dataset: DetectionDataset, skip_bad_images: bool) -> tuple[list[ImageRecord], list[CheckedImage]]:
-    """Decodes every image once; returns the usable records with what was found."""
+def _check_images(dataset: DetectionDataset) -> list[CheckedImage]:
+    """Decodes every image once and returns what was found, unless an image cannot be used."""
     with ThreadPoolExecutor(min(MAX_CHECK_THREADS, available_cores())) as pool:
         found = list(track(pool.map(_check_image, dataset.records), len(dataset.records), "checking images"))
     problems = [image.problem for image in found if image.problem]
     if problems:
         shown = "; ".join(problems[:MAX_EXAMPLES])
         more = f"; and {len(problems) - MAX_EXAMPLES} more" if len(problems) > MAX_EXAMPLES else ""
-        summary = f"{len(problems)} of {len(found)} images of '{dataset.source}' cannot be used: {shown}{more}"
-        if not skip_bad_images or len(problems) == len(found):
-            raise BadValueError(f"{summary}; repair them, or set skip_bad_images to leave them out")
-        logger.warning("%s; they are left out", summary)
-    usable = [(record, image) for record, image in zip(dataset.records, found, strict=True) if not image.problem]
-    return [record for record, _ in usable], [image for _, image in usable]
+        raise BadValueError(
+            f"{len(problems)} of {len(found)} images of '{dataset.source}' cannot be used: {shown}{more}; repair them, "
+            "or remove them from the annotations"
+        )
+    return found
 
 
 def _check_image(record: ImageRecord) -> CheckedImage:
@@ -151,7 +145,6 @@ def _check_disk(folder: Path, total_bytes: int) -> None:
 def _write_files(
     target: Path,
     dataset: DetectionDataset,
-    records: Sequence[ImageRecord],
     checked: Sequence[CheckedImage],
     shards: int,
     parts: Mapping[str, object],
@@ -163,14 +156,14 @@ def _write_files(
     writer = mr.FileWriter(str(target), shards)
     writer.set_header_size(HEADER_BYTES)
     writer.set_page_size(_page_bytes([image.num_bytes for image in checked], shards))
-    writer.add_schema(SCHEMA, json.dumps(_describe(dataset, records, parts)))
+    writer.add_schema(SCHEMA, json.dumps(_describe(dataset, parts)))
     writer.add_index(["record_index", "image_id"])
     chunk: list[dict] = []
     try:
-        rows = enumerate(zip(records, checked, strict=True))
-        for index, (record, image) in track(rows, len(records), "writing MindRecord"):
+        rows = enumerate(zip(dataset.records, checked, strict=True))
+        for index, (record, image) in track(rows, len(checked), "writing MindRecord"):
             chunk.append(_make_row(index, record, image.is_ordinary, dataset.image_dir))
-            if len(chunk) == WRITE_CHUNK or index == len(records) - 1:
+            if len(chunk) == WRITE_CHUNK or index == len(checked) - 1:
                 writer.write_raw_data(chunk)
                 chunk = []
         writer.commit()
@@ -179,20 +172,18 @@ def _write_files(
         raise BadStateError(f"MindRecord files '{target}*' cannot be written ({first_line}); check the disk") from error
 
 
-def _describe(
-    dataset: DetectionDataset, records: Sequence[ImageRecord], parts: Mapping[str, object]
-) -> dict[str, object]:
+def _describe(dataset: DetectionDataset, parts: Mapping[str, object]) -> dict[str, object]:
     """Returns the facts that are stored in every shard; `build` tells shards of two builds apart."""
     return {
         "kind": KIND,
         "format": FORMAT_VERSION,
         "build": uuid.uuid4().hex,
-        "num_images": len(records),
+        "num_images": len(dataset.records),
         "class_names": dataset.class_names,
         "category_ids": dataset.category_ids,
         "fingerprint": fingerprint_of(parts),
         "made_from": parts,
-        "box_counts": Counter(len(record.boxes) for record in records),
+        "box_counts": Counter(len(record.boxes) for record in dataset.records),
     }
 
 

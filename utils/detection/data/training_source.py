@@ -8,7 +8,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 
 from utils.detection.data.mindrecord import open_mindrecord
-from utils.detection.data.mindrecord_info import MindRecordInfo, describe_cut_boxes
+from utils.detection.data.mindrecord_info import MindRecordInfo
 from utils.sharding import BatchSource
 
 ROW_COLUMNS = ("image", "annotation", "image_id")
@@ -108,6 +108,13 @@ def warn_of_random_weights(frozen_stages: int, has_frozen_norms: bool) -> None:
 
 def warn_of_cut_boxes(records: MindRecordInfo, num_gts: int) -> None:
     """Says how many images lose boxes to `num_gts`, where any do."""
-    cut = describe_cut_boxes(records.box_counts, num_gts)
-    if cut:
-        logger.warning("%s", cut)
+    num_cut = sum(images for boxes, images in records.box_counts.items() if boxes > num_gts)
+    if num_cut:
+        logger.warning(
+            "%d of %d images have more than %d boxes (num_gts), up to %d; the largest %d of each are kept",
+            num_cut,
+            sum(records.box_counts.values()),
+            num_gts,
+            max(records.box_counts),
+            num_gts,
+        )

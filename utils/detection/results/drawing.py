@@ -18,7 +18,6 @@ PALETTE = (
     (222, 49, 143), (120, 170, 20), (94, 96, 206), (166, 98, 55), (0, 128, 128),
 )  # fmt: skip
 GOLDEN_RATIO = 0.618034
-GROUND_TRUTH_COLOR = (255, 255, 255)
 HALO_COLOR = (0, 0, 0, 90)  # a soft dark rim sets a line off from a ground of its own colour
 MAX_ENLARGED_SIDE = 4096
 MIN_SIDE = 320  # smaller pictures are enlarged by a whole factor, or no text would fit
@@ -44,11 +43,10 @@ def draw_detections(
     image: np.ndarray,
     boxes: np.ndarray,
     labels: np.ndarray,
-    scores: np.ndarray | None,
+    scores: np.ndarray,
     class_names: Sequence[str],
     *,
     min_score: float = DEFAULT_MIN_SCORE,
-    ground_truth: np.ndarray | None = None,
 ) -> np.ndarray:
     """Draws boxes with the names of their classes onto a copy of an image.
 
@@ -56,10 +54,9 @@ def draw_detections(
         image: uint8[H, W, 3], RGB.
         boxes: float32[N, 4], xyxy, pixels of `image`.
         labels: int[N], class index from 0.
-        scores: float[N] in [0, 1], shown behind the names; None draws all boxes without numbers.
+        scores: float[N] in [0, 1], shown behind the names.
         class_names: name of each class index, any script.
         min_score: boxes with a lower score are left out.
-        ground_truth: float32[M, 4], xyxy; drawn as dashed white boxes below the others.
 
     Returns:
         uint8[H', W', 3], RGB; H' and W' are H and W, or a whole multiple of them where the image is tiny.
@@ -67,32 +64,22 @@ def draw_detections(
     factor = max(1, min(-(-MIN_SIDE // min(image.shape[:2])), MAX_ENLARGED_SIDE // max(image.shape[:2])))
     canvas = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC) if factor > 1 else image
     boxes, labels = as_boxes(boxes) * factor, np.asarray(labels, np.int64).reshape(-1)
-    is_shown = np.isfinite(boxes).all(axis=1)
-    if scores is not None:
-        scores = np.asarray(scores, np.float64).reshape(-1)
-        is_shown &= scores >= min_score
+    scores = np.asarray(scores, np.float64).reshape(-1)
+    is_shown = np.isfinite(boxes).all(axis=1) & (scores >= min_score)
     # large boxes first, so that small ones and their labels end up on top
     shown = [index for index in np.argsort(-box_area(boxes), kind="stable").tolist() if is_shown[index]]
     colors = [class_color(int(labels[index])) for index in shown]
-    texts = [_name(class_names, int(labels[index])) for index in shown]
-    if scores is not None:
-        texts = [f"{text} {scores[index]:.2f}" for text, index in zip(texts, shown, strict=True)]
-    truth = None if ground_truth is None else as_boxes(ground_truth) * factor
-    return _draw_labels(_draw_boxes(canvas, boxes[shown], colors, truth), boxes[shown], texts, colors)
+    texts = [f"{_name(class_names, int(labels[index]))} {scores[index]:.2f}" for index in shown]
+    return _draw_labels(_draw_boxes(canvas, boxes[shown], colors), boxes[shown], texts, colors)
 
 
-def _draw_boxes(
-    canvas: np.ndarray, boxes: np.ndarray, colors: Sequence[Color], ground_truth: np.ndarray | None
-) -> np.ndarray:
+def _draw_boxes(canvas: np.ndarray, boxes: np.ndarray, colors: Sequence[Color]) -> np.ndarray:
     """Draws the outlines on a larger transparent layer and averages that down onto the picture."""
     height, width = canvas.shape[:2]
     zoom = SUPERSAMPLING if height * width <= MAX_SUPERSAMPLED_PIXELS else 1
     layer = Image.new("RGBA", (width * zoom, height * zoom))
     pen = ImageDraw.Draw(layer)
     thick = round(max(1.2, min(height, width) * LINE_SHARE) * zoom)
-    if ground_truth is not None:
-        for box in (clip_boxes(ground_truth, height, width) * zoom).tolist():
-            _dashed_rectangle(pen, box, thick)
     for box, color in zip((clip_boxes(boxes, height, width) * zoom).tolist(), colors, strict=True):
         x1, y1, x2, y2 = box
         _outline(pen, (x1 - 1, y1 - 1, x2 + 1, y2 + 1), HALO_COLOR, thick + 2)
@@ -105,19 +92,6 @@ def _draw_boxes(
 def _outline(pen: ImageDraw.ImageDraw, box: Sequence[float], color: tuple[int, ...], thick: int) -> None:
     x1, y1, x2, y2 = (round(value) for value in box)
     pen.rectangle((x1, y1, max(x1, x2 - 1), max(y1, y2 - 1)), outline=color, width=thick)
-
-
-def _dashed_rectangle(pen: ImageDraw.ImageDraw, box: Sequence[float], thick: int) -> None:
-    """Draws white dashes on a dark outline, visible on any ground."""
-    x1, y1, x2, y2 = box
-    _outline(pen, (x1 - thick / 2, y1 - thick / 2, x2 + thick / 2, y2 + thick / 2), (0, 0, 0, 110), thick * 2)
-    dash = 5 * thick
-    for start in np.arange(x1, x2, 2 * dash).tolist():
-        for y in (y1, y2 - thick):
-            pen.rectangle((start, y, min(start + dash, x2), y + thick - 1), fill=(*GROUND_TRUTH_COLOR, 255))
-    for start in np.arange(y1, y2, 2 * dash).tolist():
-        for x in (x1, x2 - thick):
-            pen.rectangle((x, start, x + thick - 1, min(start + dash, y2)), fill=(*GROUND_TRUTH_COLOR, 255))
 
 
 def _draw_labels(canvas: np.ndarray, boxes: np.ndarray, texts: Sequence[str], colors: Sequence[Color]) -> np.ndarray:

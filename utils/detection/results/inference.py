@@ -16,8 +16,8 @@ from utils.detection.results.drawing import draw_detections
 from utils.detection.results.picture_detector import Picture, PictureDetector
 from utils.image_search import ImageFile, find_image_files, image_numbers, result_names
 from utils.images import write_image
-from utils.model_utils.errors import BadStateError, BadValueError
-from utils.model_utils.files import make_writable_folder, write_bytes
+from utils.model_utils.errors import BadValueError
+from utils.model_utils.files import make_writable_folder, write_file
 from utils.progress import track
 
 logger = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ def run(
         write_image(folder / names[picture.index], _draw(picture, found, classes, picture_min_score))
     if not num_images:
         raise BadValueError(f"none of the {len(files)} pictures can be read (each is named above): replace them")
-    _write_detections(folder / DETECTIONS_FILE, rows)
+    write_file(folder / DETECTIONS_FILE, json.dumps(rows, ensure_ascii=False).encode())
     seconds = time.perf_counter() - started
     return InferenceSummary(num_images, len(files) - num_images, len(rows), seconds, clock.network)
 
@@ -137,10 +137,3 @@ def _rows(found: Detections, image_id: int, file_name: str, classes: ClassTable)
 
 def _draw(picture: Picture, found: Detections, classes: ClassTable, min_score: float) -> np.ndarray:
     return draw_detections(picture.image, found.boxes, found.labels, found.scores, classes.names, min_score=min_score)
-
-
-def _write_detections(path: Path, rows: list[dict]) -> None:
-    try:
-        write_bytes(path, json.dumps(rows, ensure_ascii=False).encode())
-    except OSError as error:
-        raise BadStateError(f"'{path}' cannot be written ({error.strerror}): check the folder and the disk") from error

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from utils.detection.results.coco_metrics import CocoResult
-from utils.model_utils.files import write_bytes
+from utils.model_utils.files import write_file
 
 PREDICTIONS_FILE = "predictions.json"
 RESULT_FILE = "result.json"
@@ -18,7 +18,7 @@ def metrics_of(result: CocoResult) -> dict[str, float]:
 def write_predictions(detections: list[dict], folder: Path) -> Path:
     """Writes everything found to `predictions.json` in COCO result format and returns its path."""
     path = folder / PREDICTIONS_FILE
-    write_bytes(path, json.dumps(detections).encode())
+    write_file(path, json.dumps(detections).encode())
     return path
 
 
@@ -39,5 +39,5 @@ def write_result(result: CocoResult, folder: Path, **counts: int) -> Path:
         "per_class": {row.name: row.average_precision for row in result.per_class},
     }
     path = folder / RESULT_FILE
-    write_bytes(path, json.dumps(content, indent=2).encode())
+    write_file(path, json.dumps(content, indent=2).encode())
     return path

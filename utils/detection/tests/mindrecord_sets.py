@@ -25,11 +25,11 @@ def make_record(folder: Path, index: int, name: str | None = None) -> ImageRecor
     return ImageRecord(100 + index, path, HEIGHT, WIDTH, boxes, labels, labels == 1)
 
 
-def write(dataset: DetectionDataset, folder: Path, *, shards: int = 8, skip_bad_images: bool = False) -> MindRecordInfo:
+def write(dataset: DetectionDataset, folder: Path, *, shards: int = 8) -> MindRecordInfo:
     """Writes the files in place of those that are there, whether these fit or not."""
-    parts = fingerprint_parts(dataset.source, dataset.class_names, {"skip_bad_images": skip_bad_images})
+    parts = fingerprint_parts(dataset.source, dataset.class_names, {"skip_bad_images": False})
     with mr._locked(folder, PREFIX, timeout_s=60):
-        return write_set(dataset, folder, PREFIX, shards, parts, skip_bad_images)
+        return write_set(dataset, folder, PREFIX, shards, parts)
 
 
 def read(info, indices, columns=("image_id", "image", "annotation", "height", "width", "file_name"), num_loaders=1):

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from utils.detection.data import mindrecord as mr
-from utils.detection.data.mindrecord_info import describe_cut_boxes, read_mindrecord_info
+from utils.detection.data.mindrecord_info import read_mindrecord_info
 from utils.detection.tests.mindrecord_sets import HEIGHT, PREFIX, WIDTH, names_in, read, replace_records, write
 from utils.images import EXIF_ORIENTATION, decode_ordinary, encode_jpeg, encode_png, write_image
 
@@ -55,14 +55,6 @@ def test_facts_are_stored_inside(dataset, folder):
     assert (info.num_images, info.class_names, info.category_ids) == (23, ("cat", "dog"), (3, 70))
     assert dict(info.box_counts) == {0: 8, 1: 8, 2: 7}  # 23 images with index % 3 boxes
     assert names_in(folder) == [f"{PREFIX}0", f"{PREFIX}0.db", f"{PREFIX}1", f"{PREFIX}1.db"]
-
-
-def test_cut_boxes_are_counted():
-    counts = {0: 5, 3: 2, 9: 4}
-    assert describe_cut_boxes(counts, 9) is None
-    assert describe_cut_boxes(counts, 2) == (
-        "6 of 11 images have more than 2 boxes (num_gts), up to 9; the largest 2 of each are kept"
-    )
 
 
 def test_odd_images_are_stored_so_that_the_fast_decoder_reads_them(dataset, folder):

@@ -24,7 +24,6 @@ def test_a_fitting_set_is_used_again(ensure):
     [
         ({"options": {"min_side": 3}}, "the options changed since the old ones were made"),
         ({"class_names": ("dog", "cat")}, "the class names changed"),
-        ({"skip_bad_images": True}, "the options changed"),
         ({}, "the annotation file changed"),
     ],
 )

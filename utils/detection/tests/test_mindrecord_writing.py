@@ -32,32 +32,17 @@ def damaged(dataset):
 def test_bad_images_are_refused_before_anything_is_written(damaged, folder):
     sentence = (
         r"5 of 23 images of '.*annotations\.json' cannot be used: image '.*bild ü 0\.png' is empty .*; "
-        r"image '.*1\.png' .* damaged .*; image '.*2\.png' is not an image .*; and 2 more; repair them, or set skip_b"
+        r"image '.*1\.png' .* damaged .*; image '.*2\.png' is not an image .*; and 2 more; repair them, or remove them"
     )
     with pytest.raises(BadValueError, match=sentence):
         write(damaged, folder)
     assert names_in(folder) == []
 
 
-def test_bad_images_are_left_out_where_asked(damaged, folder, caplog):
-    caplog.set_level(logging.WARNING)
-    info = write(damaged, folder, skip_bad_images=True)
-    assert info.image_ids.tolist() == [100 + index for index in range(5, 23)]
-    assert caplog.text.count("5 of 23 images") == 1
-    assert [int(row["image_id"]) for row in read(info, [17, 0], ["image_id"])] == [122, 105]
-
-
 def test_size_that_differs_from_the_annotation_is_named(dataset, folder):
     write_image(dataset.records[0].file_path, np.zeros((WIDTH, HEIGHT, 3), np.uint8))
     with pytest.raises(BadValueError, match=r"bild ü 0\.png' is 32 x 24 \(height x width\) but annotated as 24 x 32"):
         write(dataset, folder)
-
-
-def test_all_images_bad_is_refused_even_when_skipping(dataset, folder):
-    for record in dataset.records:
-        record.file_path.write_bytes(b"")
-    with pytest.raises(BadValueError, match="23 of 23 images"):
-        write(dataset, folder, skip_bad_images=True)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError("No space left on device\nC++ stack")])

@@ -14,7 +14,7 @@ from utils.model_utils.errors import BadValueError
 from utils.training.checkpoints.weight_matching import Shape, first_of
 
 # Own names of a batch norm's values in MindSpore, and PyTorch's.
-_NORM_VALUES = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
+NORM_VALUES = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def batch_norm_sources(own: str, foreign: str, folded_bias: str = "") -> dict[st
     """
     return {
         f"{own}.{here}": Source((f"{foreign}.{there}",), folded_bias if here == "moving_mean" else "")
-        for here, there in _NORM_VALUES.items()
+        for here, there in NORM_VALUES.items()
     }
 
 
