@@ -61,7 +61,7 @@ def mindspore_work(workload: Workload) -> Work:
 
 
 def training_batch(workload: Workload, config: object) -> tuple[np.ndarray, ...]:
-    """Returns what a training step takes beside the images, as the data workers make it."""
+    """Returns what a training step takes beside the images, as the loaders make it."""
     from faster_rcnn.src import build
     from faster_rcnn.src.FasterRcnn.bbox_assign_sample import assign_and_sample
 

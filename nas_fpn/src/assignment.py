@@ -1,4 +1,4 @@
-"""Which anchor learns which object: RetinaNet's IoU assignment, in NumPy, in the workers that prepare the pictures.
+"""Which anchor learns which object: RetinaNet's IoU assignment, in NumPy, in the loaders that prepare the pictures.
 
 On the host only the boxes that an image has are compared, where a static graph would compare all padded slots of the
 whole batch (16 images x 128 slots x 76,725 anchors are 628 MB for each intermediate), and the network's graph stays

@@ -1,4 +1,4 @@
-"""From the configuration to objects: the one place in src that knows key names."""
+"""Turns the configuration into objects; the commands themselves read only the keys that are theirs."""
 
 from dataclasses import asdict
 from functools import partial

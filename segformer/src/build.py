@@ -8,7 +8,7 @@ from utils.cpu_kernels.choice import stock_operators
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
 from utils.exporting.export import ExportedModel, input_shape, share_weights
 from utils.exporting.onnx_operators import replace_for_onnx
-from utils.model_utils.device_adapter import clamp_workers
+from utils.model_utils.device_adapter import clamp_loaders
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.workers import ALONE, Workers
 from utils.training.assembly import build_step, effective_lr, shard_epochs
@@ -25,7 +25,7 @@ from .labels.classes import CITYSCAPES_CLASS_NAMES, CITYSCAPES_IDS, class_names,
 from .labels.files import ImagePair
 from .loss import SegmentationLoss
 from .mix_transformer import MixTransformer, drop_path_rates
-from .results.evaluation import Evaluator
+from .results.evaluation import SegmentationEvaluator
 from .results.files import Outputs
 from .results.inference import Predictor
 from .segformer import Segformer, SegformerInference, SegformerTraining
@@ -85,17 +85,17 @@ def build_evaluator(
     pairs: tuple[ImagePair, ...],
     names: tuple[str, ...] | None = None,
     workers: Workers = ALONE,
-) -> Evaluator:
+) -> SegmentationEvaluator:
     """Builds what evaluates the network on images and labels, each worker its share.
 
     `names` are those of the checkpoint where it has any.
     """
-    return Evaluator(
+    return SegmentationEvaluator(
         predictor=build_predictor(config, network),
         pairs=pairs,
         class_names=names or names_of_classes(config),
         ignore_label=config.dataset_ignore_label,
-        num_loaders=clamp_workers(config.dataset_eval_num_parallel_workers),
+        num_loaders=clamp_loaders(config.dataset_eval_num_parallel_workers),
         log_interval=config.eval_log_interval,
         workers=workers,
     )
@@ -316,5 +316,5 @@ def build_training_source(
         path_drop_rates=rates,
         channels=size.decoder_channels,
         channel_drop_rate=config.head_dropout,
-        num_loaders=clamp_workers(config.dataset_num_parallel_workers),
+        num_loaders=clamp_loaders(config.dataset_num_parallel_workers),
     )

@@ -38,10 +38,10 @@ class DataKeys(Config):
         255, ge=0, le=255, description="label of pixels that are neither learned from nor evaluated"
     )
     dataset_num_parallel_workers: int = Field(
-        4, ge=1, description="workers that read and augment training images, at most one per core"
+        4, ge=1, description="loaders that read and augment training images, at most one per core"
     )
     dataset_eval_num_parallel_workers: int = Field(
-        4, ge=1, description="workers that read evaluation images, at most one per core"
+        4, ge=1, description="loaders that read evaluation images, at most one per core"
     )
 
     @classmethod
@@ -104,8 +104,8 @@ class NetworkKeys(Config):
         0.1,
         ge=0,
         lt=1,
-        description="probability that the last block of the encoder is skipped in training, "
-        "rising evenly from 0 at the first",
+        description="probability that the last block of the encoder is skipped in training, rising evenly from 0 at "
+        "the first",
     )
     head_dropout: float = Field(
         0.1, ge=0, lt=1, description="probability that a channel of the head is dropped in training"

@@ -16,7 +16,7 @@ from utils.training.run import Run, open_run
 
 from . import build
 from .config import SegformerConfig
-from .results.evaluation import Evaluator, metrics_of
+from .results.evaluation import SegmentationEvaluator, metrics_of
 from .results.report import format_result
 from .segformer import Segformer
 
@@ -54,7 +54,7 @@ def checkpoint_name(backbone: str, epoch: int | str) -> str:
     return f"segformer_{backbone}_{epoch}.ckpt"
 
 
-def evaluate_epoch(evaluator: Evaluator, backbone: str, epoch: int) -> Mapping[str, float]:
+def evaluate_epoch(evaluator: SegmentationEvaluator, backbone: str, epoch: int) -> Mapping[str, float]:
     """Evaluates after an epoch and logs the block of the page, with the name of the epoch's checkpoint.
 
     Returns:

@@ -18,7 +18,13 @@ from segformer.src.config import load
 from segformer.src.dataset import find_pairs
 from segformer.src.evaluate import evaluate, refuse_other_classes
 from segformer.src.labels.classes import CITYSCAPES_CLASS_NAMES, id_table, palette
-from segformer.src.results.evaluation import Evaluator, format_progress, format_size, format_total, metrics_of
+from segformer.src.results.evaluation import (
+    SegmentationEvaluator,
+    format_progress,
+    format_size,
+    format_total,
+    metrics_of,
+)
 from segformer.src.results.metrics import ConfusionMatrix
 from segformer.src.results.report import (
     SegmentationEvaluation,
@@ -115,7 +121,7 @@ def test_metrics_for_the_training_loop():
 def test_every_image_is_scored_at_the_size_of_its_label(tmp_path, caplog):
     pairs = find_pairs(write_city(tmp_path, {"val": 5}, height=40, width=56), "val")
     caplog.set_level("INFO")
-    evaluator = Evaluator(FromColours(), pairs, CITYSCAPES_CLASS_NAMES, log_interval=2)
+    evaluator = SegmentationEvaluator(FromColours(), pairs, CITYSCAPES_CLASS_NAMES, log_interval=2)
     evaluation = evaluator.evaluate(tmp_path / "pictures", 3)
     assert evaluation.num_images == 5
     assert evaluation.matrix.counts.sum() == 5 * 40 * 56
@@ -135,13 +141,13 @@ def test_every_image_is_scored_at_the_size_of_its_label(tmp_path, caplog):
 
 def test_workers_share_the_images_and_each_gets_the_numbers_of_all(tmp_path, caplog):
     pairs = find_pairs(write_city(tmp_path, {"val": 7}), "val")
-    alone = Evaluator(FromColours(), pairs, CITYSCAPES_CLASS_NAMES).evaluate().matrix.counts
+    alone = SegmentationEvaluator(FromColours(), pairs, CITYSCAPES_CLASS_NAMES).evaluate().matrix.counts
     caplog.set_level("INFO")
     caplog.clear()
 
     def work(workers):
         predictor = FromColours(workers.rank)
-        evaluator = Evaluator(predictor, pairs, CITYSCAPES_CLASS_NAMES, log_interval=4, workers=workers)
+        evaluator = SegmentationEvaluator(predictor, pairs, CITYSCAPES_CLASS_NAMES, log_interval=4, workers=workers)
         return evaluator.evaluate(), predictor.num_predicted
 
     evaluations, shares = zip(*run_workers(3, work), strict=True)
@@ -160,7 +166,7 @@ def test_workers_share_the_images_and_each_gets_the_numbers_of_all(tmp_path, cap
 def test_no_threads_and_no_pictures_are_left(tmp_path):
     pairs = find_pairs(write_city(tmp_path, {"val": 2}), "val")
     before = threading.active_count()
-    Evaluator(FromColours(), pairs, CITYSCAPES_CLASS_NAMES).evaluate()
+    SegmentationEvaluator(FromColours(), pairs, CITYSCAPES_CLASS_NAMES).evaluate()
     assert threading.active_count() == before
     assert {path.name for path in tmp_path.iterdir()} == {"leftImg8bit", "gtFine"}
 
@@ -170,7 +176,9 @@ def test_predictions_are_what_the_server_takes(tmp_path):
     data = write_city(tmp_path / "data", {"val": 3}, kinds=("trainIds", "ids"))
     pairs = find_pairs(data, "val")
     folder = tmp_path / "predictions"
-    matrix = Evaluator(FromColours(), pairs, CITYSCAPES_CLASS_NAMES).evaluate(prediction_folder=folder).matrix
+    matrix = (
+        SegmentationEvaluator(FromColours(), pairs, CITYSCAPES_CLASS_NAMES).evaluate(prediction_folder=folder).matrix
+    )
     settings = evalPixelLevelSemanticLabeling.args
     settings.evalInstLevelScore, settings.quiet, settings.JSONOutput = False, True, False
     settings.predictionPath, settings.predictionWalk = str(folder), None
@@ -189,14 +197,16 @@ def test_a_prediction_that_cannot_be_written_is_a_sentence(tmp_path):
     pairs = find_pairs(write_city(tmp_path, {"val": 1}), "val")
     (tmp_path / "predictions").write_text("a file")
     with pytest.raises(BadStateError, match="cannot be written .*--run_dir"):
-        Evaluator(FromColours(), pairs, CITYSCAPES_CLASS_NAMES).evaluate(prediction_folder=tmp_path / "predictions")
+        SegmentationEvaluator(FromColours(), pairs, CITYSCAPES_CLASS_NAMES).evaluate(
+            prediction_folder=tmp_path / "predictions"
+        )
 
 
 def test_a_label_of_raw_ids_is_refused_by_name(tmp_path):
     data = write_city(tmp_path, {"val": 1})
     write_png(label_path(data, "val", 0), np.full((48, 96), 26, np.uint8))
     with pytest.raises(BadValueError, match="labelTrainIds.png"):
-        Evaluator(FromColours(), find_pairs(data, "val"), CITYSCAPES_CLASS_NAMES).evaluate()
+        SegmentationEvaluator(FromColours(), find_pairs(data, "val"), CITYSCAPES_CLASS_NAMES).evaluate()
 
 
 def test_other_classes_have_no_label_ids():

@@ -21,7 +21,7 @@ from utils.detection.results.picture_detector import PictureDetector
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
 from utils.exporting.export import ExportedModel, share_weights
 from utils.model_utils.config.base import Config
-from utils.model_utils.device_adapter import clamp_workers
+from utils.model_utils.device_adapter import clamp_loaders
 from utils.model_utils.workers import ALONE, Workers
 from utils.training.assembly import shard_epochs
 from utils.training.checkpoints.checkpoint import Checkpoint
@@ -71,7 +71,7 @@ def training_source(config: Config, split: Split, sample: RowSample, workers: Wo
         rows=rows,
         epochs=shard_epochs(config, len(rows), workers),
         sample=sample,
-        num_loaders=clamp_workers(config.num_parallel_workers),
+        num_loaders=clamp_loaders(config.num_parallel_workers),
         multiprocessing=config.python_multiprocessing,
     )
 
@@ -86,7 +86,7 @@ def evaluator(
         ground_truth=split.ground_truth,
         inputs=inputs,
         batch_size=min(batch_size, split.records.num_images),
-        num_loaders=clamp_workers(config.num_parallel_workers),
+        num_loaders=clamp_loaders(config.num_parallel_workers),
         picture_min_score=config.picture_min_score,
         workers=workers,
     )
@@ -96,7 +96,7 @@ def picture_detector(
     config: DetectionDataKeys, detector: Detector, num_pictures: int, inputs: InputSettings, batch_size: int
 ) -> PictureDetector:
     """Builds what detects in image files."""
-    return PictureDetector(detector, inputs, min(batch_size, num_pictures), clamp_workers(config.num_parallel_workers))
+    return PictureDetector(detector, inputs, min(batch_size, num_pictures), clamp_loaders(config.num_parallel_workers))
 
 
 def load_pretrained(

@@ -1,4 +1,4 @@
-"""Chooses the device and sets it up; clamps workers to the cores. The only place that asks which device there is."""
+"""Chooses the device and sets it up; clamps loaders to the cores. The only place that asks which device there is."""
 
 import dataclasses
 import functools
@@ -162,15 +162,15 @@ def available_cores() -> int:
     return present
 
 
-def clamp_workers(requested: int) -> int:
-    """Returns how many workers to start: at least 1, at most one per core (MindSpore refuses more)."""
+def clamp_loaders(requested: int) -> int:
+    """Returns how many loaders, threads or processes that read, to start: at least 1, at most one per core (MindSpore refuses more)."""
     cores = available_cores()
-    workers = max(1, min(requested, cores))
-    if workers != requested:
-        _log_clamped(requested, workers, cores)
-    return workers
+    loaders = max(1, min(requested, cores))
+    if loaders != requested:
+        _log_clamped(requested, loaders, cores)
+    return loaders
 
 
 @functools.cache
-def _log_clamped(requested: int, workers: int, cores: int) -> None:
-    logger.info("%d workers of the %d asked for: this process may use %d cores", workers, requested, cores)
+def _log_clamped(requested: int, loaders: int, cores: int) -> None:
+    logger.info("%d workers of the %d asked for: this process may use %d cores", loaders, requested, cores)

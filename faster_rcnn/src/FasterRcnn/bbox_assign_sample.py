@@ -1,4 +1,4 @@
-"""Which anchors the RPN learns from, and what: assignment and sampling in NumPy, in the workers that prepare images.
+"""Which anchors the RPN learns from, and what: assignment and sampling in NumPy, in the loaders that prepare images.
 
 On the host only the boxes that an image has are compared, where a static graph would compare all padded slots of the
 whole batch (2 images x 128 slots x 245,520 anchors are 251 MB for each intermediate), and the graph stays small.

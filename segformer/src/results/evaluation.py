@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluator:
+class SegmentationEvaluator:
     """Evaluates a network on a split as often as it is asked to; one image is held at a time, few are read ahead.
 
     Several workers share the images; all of them have to ask, and get the numbers of the whole split.

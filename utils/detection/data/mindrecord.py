@@ -27,7 +27,7 @@ from utils.detection.data.mindrecord_info import (
 )
 from utils.detection.data.mindrecord_writer import write_set
 from utils.detection.data.record_types import DetectionDataset, drop_background
-from utils.model_utils.device_adapter import clamp_workers
+from utils.model_utils.device_adapter import clamp_loaders
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def open_mindrecord(
             [str(path) for path in info.files],
             columns_list=list(columns),
             sampler=ds.SubsetSampler(info.rows[indices[start : start + info.num_images]].tolist()),
-            num_parallel_workers=clamp_workers(num_loaders),
+            num_parallel_workers=clamp_loaders(num_loaders),
         )
         for start in range(0, len(indices), info.num_images)
     ]

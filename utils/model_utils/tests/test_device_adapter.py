@@ -9,7 +9,7 @@ import pytest
 from mindspore import communication
 
 from utils.model_utils import device_adapter
-from utils.model_utils.device_adapter import DeviceInfo, choose_device, clamp_workers, resolve_amp_level, set_up_device
+from utils.model_utils.device_adapter import DeviceInfo, choose_device, clamp_loaders, resolve_amp_level, set_up_device
 from utils.model_utils.errors import BadStateError, BadValueError
 from utils.model_utils.workers import ALONE, Workers
 
@@ -156,7 +156,7 @@ def test_workers_are_clamped_to_the_cores_and_said_once(monkeypatch, caplog):
     caplog.set_level(logging.INFO)
     device_adapter._log_clamped.cache_clear()
     monkeypatch.setattr(device_adapter, "available_cores", lambda: 4)
-    assert [clamp_workers(requested) for requested in (1, 4, 5, 5, 0)] == [1, 4, 4, 4, 1]
+    assert [clamp_loaders(requested) for requested in (1, 4, 5, 5, 0)] == [1, 4, 4, 4, 1]
     assert [record.message for record in caplog.records] == [
         "4 workers of the 5 asked for: this process may use 4 cores",
         "1 workers of the 0 asked for: this process may use 4 cores",
