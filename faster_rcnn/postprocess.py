@@ -4,7 +4,7 @@ python postprocess.py --anno_path=FILE [--result_path=./result_Files] [--mindir_
 """
 
 from src.score import score
-from utils.exporting.postprocessing import read_arguments
+from utils.exporting.postprocess_command import read_arguments
 from utils.model_utils.command import run_command
 
 PROGRAM = "postprocess.py"

@@ -4,7 +4,7 @@ python postprocess.py --anno_path=FOLDER [--result_path=./result_Files] [--mindi
 """
 
 from src.score import score
-from utils.exporting.postprocessing import read_arguments
+from utils.exporting.postprocess_command import read_arguments
 from utils.model_utils.command import run_command
 
 PROGRAM = "postprocess.py"

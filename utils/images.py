@@ -24,6 +24,8 @@ from utils.model_utils.files import write_bytes
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM", "JPEG2000")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".jp2")
 EXIF_ORIENTATION = 0x0112  # number of the tag
+JPEG_QUALITY = 92  # artefacts around edges are not seen; above, files grow much faster than they look better (by eye)
+PNG_LEVEL = 4  # of 9: higher ones take several times as long for a few percent
 PNG_BIT_DEPTH_OFFSET = 24  # after signature (8), length and name of IHDR (8), width and height (8)
 EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "La", "RGBa", "HSV")
 # What Pillow's readers raise on broken content; each is the file's fault, not the program's.
@@ -154,14 +156,14 @@ def read_header(data: bytes, name: str) -> ImageHeader:
     )
 
 
-def encode_jpeg(image: np.ndarray, quality: int = 92) -> bytes:
-    """Returns uint8[H, W, 3] RGB as the bytes of a JPEG file; `quality` from 1 to 95."""
-    return _encode(image, "JPEG", quality=quality, subsampling=0)
+def encode_jpeg(image: np.ndarray) -> bytes:
+    """Returns uint8[H, W, 3] RGB as the bytes of a JPEG file."""
+    return _encode(image, "JPEG", quality=JPEG_QUALITY, subsampling=0)
 
 
-def encode_png(image: np.ndarray, compress_level: int = 4) -> bytes:
-    """Returns uint8[H, W, 3] RGB as the bytes of a PNG file, without loss; `compress_level` from 0 to 9."""
-    return _encode(image, "PNG", compress_level=compress_level)
+def encode_png(image: np.ndarray) -> bytes:
+    """Returns uint8[H, W, 3] RGB as the bytes of a PNG file, without loss."""
+    return _encode(image, "PNG", compress_level=PNG_LEVEL)
 
 
 def write_image(path: str | os.PathLike, image: np.ndarray) -> None:

@@ -12,7 +12,7 @@ from utils.pixels import to_input
 
 from .FasterRcnn.bbox_assign_sample import EMPTY, RpnRule, assign_and_sample
 
-EXPAND_PROBABILITY = 0.5
+EXPAND_PROBABILITY = 0.5  # every second image, as MMDetection's Expand does
 _AUGMENT, _SAMPLE_RPN, _SAMPLE_ROIS = range(3)  # streams of draws: one more in one of them moves no other
 
 

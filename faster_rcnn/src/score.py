@@ -4,7 +4,7 @@ from utils.detection.detections import Select
 from utils.detection.results.coco_metrics import format_result_block
 from utils.detection.results.result_scoring import score_run
 from utils.exporting.description import ModelDescription
-from utils.exporting.postprocessing import PostprocessArguments
+from utils.exporting.postprocess_command import PostprocessArguments
 from utils.training.record.logging_setup import set_up_logging
 
 from .detect import detections_of

@@ -5,6 +5,7 @@ import math
 from mindspore.common.initializer import Initializer, Normal, XavierUniform
 
 HEAD_STANDARD_DEVIATION = 0.01
+PRIOR_PROBABILITY = 0.01  # the paper's pi
 
 
 def pyramid_init() -> Initializer:
@@ -21,12 +22,6 @@ def head_init() -> Initializer:
     return Normal(sigma=HEAD_STANDARD_DEVIATION)
 
 
-def focal_prior_bias(prior_probability: float = 0.01) -> float:
-    """Returns the bias that makes every anchor foreground with `prior_probability` (Lin et al. 2017, section 4.1).
-
-    Raises:
-        ValueError: the probability is not inside (0, 1).
-    """
-    if not 0.0 < prior_probability < 1.0:
-        raise ValueError(f"prior_probability is {prior_probability}, wanted a number between 0 and 1")
-    return -math.log((1.0 - prior_probability) / prior_probability)
+def focal_prior_bias() -> float:
+    """Returns the bias that makes every anchor foreground with `PRIOR_PROBABILITY` (Lin et al. 2017, section 4.1)."""
+    return -math.log((1.0 - PRIOR_PROBABILITY) / PRIOR_PROBABILITY)

@@ -7,7 +7,7 @@ from utils.detection.results.coco_metrics import format_map_line, format_result_
 from utils.detection.results.result_scoring import score_run
 from utils.detection.suppression import SelectionRule, select_detections
 from utils.exporting.description import ModelDescription
-from utils.exporting.postprocessing import PostprocessArguments, threshold
+from utils.exporting.postprocess_command import PostprocessArguments, threshold
 from utils.training.record.logging_setup import set_up_logging
 
 SUITE = "nas_fpn"

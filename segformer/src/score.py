@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from utils.exporting.description import ModelDescription, Preprocessing
-from utils.exporting.postprocessing import PostprocessArguments, format_skipped, open_results, threshold
+from utils.exporting.postprocess_command import PostprocessArguments, format_skipped, open_results, threshold
 from utils.exporting.result_files import ResultFiles, ResultImage
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.files import make_writable_folder

@@ -8,7 +8,7 @@ import pytest
 from segformer.src.score import classes_of, find_labels, score
 from segformer.tests.tiny_city import image_path, label_path, write_city, write_png
 from utils.exporting.description import Preprocessing
-from utils.exporting.postprocessing import read_arguments
+from utils.exporting.postprocess_command import read_arguments
 from utils.exporting.tests.written_results import describe, write_results
 from utils.model_utils.errors import BadValueError, MissingPathError
 

@@ -163,7 +163,7 @@ def available_cores() -> int:
 
 
 def clamp_loaders(requested: int) -> int:
-    """Returns how many loaders, threads or processes that read, to start: at least 1, at most one per core (MindSpore refuses more)."""
+    """Returns how many loaders to start: at least 1, at most one per core (MindSpore refuses more)."""
     cores = available_cores()
     loaders = max(1, min(requested, cores))
     if loaders != requested:

@@ -13,6 +13,7 @@ from utils.sample_data.geometry import SHAPES, leaves
 from utils.sample_data.object_files import FOLDER, Node, check_keys, colours, load
 
 SPOILT = (TypeError, ValueError, IndexError, KeyError, NameError, ArithmeticError, AttributeError)
+# By eye: crowns look round and lit from above, and snow lies more on top.
 DARKEST, RISE, VARIETY = 0.58, 0.55, 0.06  # brightness of leaves: below, what the top has more, standard deviation
 SNOWED, SNOWED_RISE, COVER = 0.25, 0.5, 0.75  # chance of snow on leaves: below, more at the top; share of white
 

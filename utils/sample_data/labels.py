@@ -10,8 +10,8 @@ from utils.sample_data.files import table
 
 CITYSCAPES_IDS: dict[str, tuple[int, bool]] = {name: tuple(row) for name, row in table("classes")["cityscapes"].items()}
 COCO_CATEGORIES: dict[str, tuple[int, str]] = {name: tuple(row) for name, row in table("classes")["coco"].items()}
-LEAST_VISIBLE = 0.2  # share of the silhouette
-LEAST_SIDE = 1 / 64  # of the picture's height: 8 pixels at 512
+LEAST_VISIBLE = 0.2  # share of the silhouette; less cannot be recognised by its picture
+LEAST_SIDE = 1 / 64  # of the picture's height: 8 pixels at 512, as little as a person can make out (taste)
 
 
 @dataclass(frozen=True)

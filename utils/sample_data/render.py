@@ -14,6 +14,7 @@ from utils.sample_data.labels import paint_indices
 from utils.sample_data.scene import Scene, draw_scene
 
 SPLITS = ("train", "val")
+# By eye on pictures of 512 x 1024: shadows and mirrors are seen and what lies in them still has its colour.
 MIRRORING = 0.38  # share of the mirrored colour on wet ground
 CAST, TOUCH = 105, 150  # of 255: how dark the sun's shadows and those right under objects are
 SHADED = 0.2  # least strength of the sun that casts shadows

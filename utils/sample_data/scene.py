@@ -10,6 +10,7 @@ from utils.sample_data.drawing.light import Light
 from utils.sample_data.drawing.parts import Item
 from utils.sample_data.files import town
 
+# By eye on the finished pictures: crowded streets in which nearly each target can be recognised.
 MOST_COVERED = 0.45  # share of a target's frame that one other target may cover
 LEAST_IN_PICTURE = 0.5  # share of a target's frame that must be inside of the picture
 LEAST_SIDE = 0.02  # of the picture's height: how wide and high a target's frame must be

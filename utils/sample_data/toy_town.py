@@ -69,8 +69,8 @@ class Options:
                 raise BadValueError(f"--{name} is {getattr(self, name)}, but must be {SIDES[0]} to {SIDES[1]} pixels")
         if not NARROWEST <= self.width / self.height <= WIDEST:
             raise BadValueError(
-                f"--width {self.width} and --height {self.height} give a picture "
-                f"{self.width / self.height:.2f} times as wide as high, but {NARROWEST} to {WIDEST} can be drawn"
+                f"--width {self.width} and --height {self.height} give a picture {self.width / self.height:.2f} "
+                f"times as wide as high, but {NARROWEST} to {WIDEST} can be drawn"
             )
         unknown = [name for name in self.layouts if name not in LAYOUTS]
         if unknown or not self.layouts:

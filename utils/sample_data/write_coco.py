@@ -11,7 +11,7 @@ from utils.sample_data.render import SPLITS
 
 FIRST_IDS = {"train": 1, "val": 500_001}  # image ids never meet
 MOST_TARGETS = 1000  # annotation id = image id * MOST_TARGETS + running number
-JPEG_QUALITY = 92
+JPEG_QUALITY = 92  # no artefacts to be seen around edges (by eye)
 
 
 def folder_names() -> list[str]:

@@ -5,7 +5,7 @@ from mindspore.common.initializer import Normal
 
 from utils.cpu_kernels.convolution import Convolution
 
-STANDARD_DEVIATION = 0.01
+STANDARD_DEVIATION = 0.01  # of a Gaussian around 0 (Ren et al. 2015, section 3.1.3)
 
 
 class Rpn(nn.Cell):

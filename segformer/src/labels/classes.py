@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from cityscapesscripts.helpers.labels import labels
 
-IGNORE_LABEL = 255
+IGNORE_LABEL = 255  # Cityscapes' own, the largest that a file of one byte a pixel holds
 _SCORED = tuple(sorted((label for label in labels if 0 <= label.trainId < IGNORE_LABEL), key=lambda one: one.trainId))
 
 CITYSCAPES_CLASS_NAMES: tuple[str, ...] = tuple(label.name for label in _SCORED)

@@ -13,10 +13,10 @@ from .metrics import ConfusionMatrix
 
 OPACITY = 0.6  # classes are told apart and the picture is still seen
 PANEL_WIDTH = 640  # three panels in a row fit on a screen of 1920 pixels
-GAP = 6  # pixels between panels
-GROUND = 24  # grey of the ground behind panels, as on a contact sheet
-LEGEND_TEXT = 20  # pixels
-TEXT_COLOUR = (235, 235, 235)
+GAP = 6  # pixels between panels; enough to tell where one ends (taste)
+GROUND = 24  # dark grey behind panels, as on a contact sheet: it does not compete with the pictures
+LEGEND_TEXT = 20  # pixels; names read well beside panels of 640 (taste)
+TEXT_COLOUR = (235, 235, 235)  # nearly white: pure white glares on the dark ground
 MAX_NAMED_CLASSES = 40  # a matrix of more has no numbers in its cells
 
 
@@ -34,9 +34,9 @@ def encode_palette_png(classes: np.ndarray, colours: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def overlay(image: np.ndarray, classes: np.ndarray, colours: np.ndarray, opacity: float = OPACITY) -> np.ndarray:
-    """Lays the colours of the classes uint8[H, W] over a picture uint8[H, W, 3]; 1 hides it."""
-    return cv2.addWeighted(colorize(classes, colours), opacity, image, 1 - opacity, 0)
+def overlay(image: np.ndarray, classes: np.ndarray, colours: np.ndarray) -> np.ndarray:
+    """Lays the colours of the classes uint8[H, W] over a picture uint8[H, W, 3]."""
+    return cv2.addWeighted(colorize(classes, colours), OPACITY, image, 1 - OPACITY, 0)
 
 
 def comparison(image: np.ndarray, label: np.ndarray, prediction: np.ndarray, colours: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from utils.model_utils.files import write_file
 
 from .metrics import ConfusionMatrix
 
-RULE = "=" * 63
+RULE = "=" * 63  # as long as the documented output has it
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@
 #include "tasks.h"
 #include "vectors.h"
 
-#define TAPS 9
+#define TAPS 9          // weights of a channel, 3 x 3
 #define MOST_BANDS 32   // of rows of one map, a task each; not by threads, as the weight's gradient is summed over them
 #define LEAST_BAND 2    // the backward pass computes two more rows of slopes than a band has
 

@@ -106,7 +106,8 @@ def open_mindrecord(
     indices = np.asarray(indices, np.int64)
     if not len(indices):
         raise ValueError("no indices: wanted those of the images to read")
-    passes = [  # a sampler may not name more rows than the files have
+    # A sampler may not name more rows than the files have.
+    passes = [
         ds.MindDataset(
             [str(path) for path in info.files],
             columns_list=list(columns),
@@ -200,7 +201,7 @@ def _acquire(lock: filelock.BaseFileLock, target: Path, timeout_s: float) -> Non
         return
     logger.info("another process is writing '%s'; waiting for it, at most %.0f s", target, timeout_s)
     try:
-        lock.acquire(timeout=timeout_s, poll_interval=0.5)
+        lock.acquire(timeout=timeout_s, poll_interval=0.5)  # nobody notices half a second after a wait of minutes
     except filelock.Timeout as error:
         raise BadStateError(
             f"another process has been writing MindRecord files '{target}*' for more than {timeout_s:.0f} s; "

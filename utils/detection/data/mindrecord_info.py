@@ -19,8 +19,8 @@ import numpy as np
 from utils.model_utils.errors import BadStateError, MissingPathError
 
 KIND = "detection records"
-FORMAT_VERSION = 1
-LENGTH_BYTES = 8
+FORMAT_VERSION = 1  # goes up when what stands in a row changes: sets of another are refused
+LENGTH_BYTES = 8  # a MindRecord file begins with the length of its header, a 64-bit number
 MAX_HEADER_BYTES = 128 * 2**20  # the most that MindRecord writes
 HEADER_KEYS = ("header_size", "page", "page_size", "schema", "shard_addresses")
 

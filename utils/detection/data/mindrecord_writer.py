@@ -40,7 +40,7 @@ NO_BOX_ROW = np.array([[0, 0, 0, 0, -1, 0]], np.float32)
 HEADER_BYTES = 2**20  # holds the page table of more than 100 GB per shard
 # 32 MB is MindRecord's own size and 256 MB the highest that it takes; 1 MB is enough for a few small images.
 MIN_PAGE_BYTES, USUAL_PAGE_BYTES, MAX_PAGE_BYTES = 2**20, 2**25, 2**28
-WRITE_CHUNK = 32  # images in memory while they are written
+WRITE_CHUNK = 32  # images in memory while they are written: a few MB of COCO's photographs
 BUILD_DIR_NAME = ".{prefix}.building"
 MAX_CHECK_THREADS = 8  # each holds a decoded image, up to hundreds of megabytes of one photograph
 

@@ -17,16 +17,16 @@ PALETTE = (
     (230, 57, 70), (29, 132, 232), (255, 183, 3), (22, 160, 105), (155, 81, 224), (255, 112, 32), (0, 178, 202),
     (222, 49, 143), (120, 170, 20), (94, 96, 206), (166, 98, 55), (0, 128, 128),
 )  # fmt: skip
-GOLDEN_RATIO = 0.618034
-HALO_COLOR = (0, 0, 0, 90)  # a soft dark rim sets a line off from a ground of its own colour
-MAX_ENLARGED_SIDE = 4096
-MIN_SIDE = 320  # smaller pictures are enlarged by a whole factor, or no text would fit
+GOLDEN_RATIO = 0.618034  # of the circle of hues: any number of steps leaves them spread
+HALO_COLOR = (0, 0, 0, 90)  # a dark rim sets a line off from a ground of its own colour; a third of black looks soft
+MAX_ENLARGED_SIDE = 4096  # the longer side of a narrow strip stays a size that viewers open at once
+MIN_SIDE = 320  # smaller ones are enlarged by a whole factor, or no text would fit: room for some forty of the smallest letters
 SUPERSAMPLING = 2  # Pillow draws lines without anti-aliasing: drawn twice as large and averaged
-MAX_SUPERSAMPLED_PIXELS = 4_000_000  # a larger picture has pixels enough for smooth lines
-TEXT_SHARE = 1 / 36  # height of the text as a share of the shorter side
-MIN_TEXT, MAX_TEXT = 11, 28
-LINE_SHARE = 1 / 240
-DEFAULT_MIN_SCORE = 0.3
+MAX_SUPERSAMPLED_PIXELS = 4_000_000  # some 2300 x 1700; a larger picture has pixels enough for smooth lines
+TEXT_SHARE = 1 / 36  # of the shorter side, as high as a text: 13 pixels of COCO's 480, which read well (taste)
+MIN_TEXT, MAX_TEXT = 11, 28  # pixels: below, bold letters run together; above, labels hide the objects
+LINE_SHARE = 1 / 240  # of the shorter side: a line of 2 pixels on COCO's 480 (taste)
+DEFAULT_MIN_SCORE = 0.3  # MMDetection's value for pictures; below are mostly duplicates and guesses
 
 Color = tuple[int, int, int]
 

@@ -12,7 +12,7 @@ from utils.detection.detections import Select
 from utils.detection.results.coco_metrics import CocoResult, detections_to_coco, evaluate_coco, format_per_class_table
 from utils.detection.results.result_json import write_predictions, write_result
 from utils.exporting.description import ModelDescription
-from utils.exporting.postprocessing import PostprocessArguments, format_skipped, named, open_results
+from utils.exporting.postprocess_command import PostprocessArguments, format_skipped, named, open_results
 from utils.exporting.result_files import ResultFiles, ResultImage
 from utils.model_utils.errors import BadValueError
 from utils.model_utils.files import make_writable_folder

@@ -8,7 +8,7 @@ import pytest
 from utils.detection.detections import Detections
 from utils.detection.results.result_scoring import format_score, open_annotations, score_results, score_run
 from utils.detection.tests.tiny_coco import write_coco, write_txt
-from utils.exporting.postprocessing import read_arguments
+from utils.exporting.postprocess_command import read_arguments
 from utils.exporting.result_files import read_result_files
 from utils.exporting.tests.written_results import describe, write_results
 from utils.model_utils.errors import BadValueError

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from utils.exporting.description import Preprocessing
-from utils.exporting.postprocessing import format_skipped, open_results, read_arguments, threshold
+from utils.exporting.postprocess_command import format_skipped, open_results, read_arguments, threshold
 from utils.exporting.result_files import read_result_files
 from utils.exporting.tests.written_results import describe, write_results
 from utils.model_utils.errors import BadValueError, MissingPathError

@@ -28,9 +28,10 @@ class Retries:
         sleep: makes the pause.
     """
 
+    # Pauses of 1, 2, 4, 8 and 16 s: half a minute in all outlasts a busy server and a cut connection.
     attempts: int = 6
     first_seconds: float = 1.0
-    longest_seconds: float = 30.0
+    longest_seconds: float = 30.0  # where more attempts are asked for: minutes of silence would look like a hang
     sleep: Callable[[float], None] = time.sleep
 
     def run(self, action: Callable[[], Result], what: str) -> Result:

@@ -8,7 +8,7 @@ from utils.sample_data.drawing.parts import Colour
 from utils.sample_data.drawing.textures import clouds
 
 COARSE = 4  # canvas pixels per pixel in which clouds are worked out
-STARS, DROPS = 90, 420
+STARS, DROPS = 90, 420  # in a picture: a clear night and steady rain that leave objects visible (taste)
 MOON, CRATERS = 34, ((-9, -8, 9), (10, 6, 7), (-4, 14, 5))  # radius; (x, y, radius) of spots; pixels of 2048 columns
 FLAKES = ((420, 0.0011, 0.6), (110, 0.0022, 1.2), (22, 0.005, 2.6))  # count, radius / width, blur in pixels of 1024
 

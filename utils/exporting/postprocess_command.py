@@ -1,4 +1,4 @@
-"""What the commands postprocess.py have in common: their arguments, and the results and description that they name."""
+"""The command line of the commands postprocess.py, and the results and description that it names."""
 
 import argparse
 from collections.abc import Sequence
