@@ -46,11 +46,11 @@ def assert_equal_metrics(result, expected, tolerance):
 
 def segment_in_python(model, images, folder):
     """Leaves in a folder what the C++ program would, of the tensors that eval.py makes of these images."""
-    scaled_size = SEGFORMER.part("base_dataset").scaled_size
+    fitted_size = SEGFORMER.part("base_dataset").fitted_size
     rule, results, network = read_description(model).preprocessing, [], nn.GraphCell(ms.load(str(model)))
     for file in SEGFORMER.part("dataset").find_images(images, "val"):
         image = read_image(file)
-        size = scaled_size(image.shape[:2], (rule.height, rule.width))
+        size = fitted_size(image.shape[:2], (rule.height, rule.width))
         resized = SEGFORMER.part("results.planes").resize(image, size)
         planes = to_input(resized, (rule.height, rule.width), rule.mean, rule.std)
         scale = size[0] / image.shape[0]

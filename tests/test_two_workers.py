@@ -192,7 +192,7 @@ def test_only_the_first_worker_leaves_a_run(suite, job):
     if suite is FASTER_RCNN:
         assert names >= {"log0", "log1", "loss_0.log", "loss_1.log", "ckpt_0"}
         assert "ckpt_1" not in names
-        lines = suite.part("loss_log").format_losses
+        lines = suite.part("loss_log").format_loss_line
         wanted = [lines(row["epoch"], row["step"], row["losses"]) for row in rows_of(first, "step")]
         assert len(wanted) == 2 * job.steps
         assert all((first / f"loss_{rank}.log").read_text().splitlines() == wanted for rank in (0, 1))

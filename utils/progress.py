@@ -8,7 +8,7 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
-PLAIN_INTERVAL_S = 10.0  # a log is not flooded, and one who watches it is not left in doubt
+PLAIN_INTERVAL_SECONDS = 10.0  # a log is not flooded, and one who watches it is not left in doubt
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +35,6 @@ def _track_in_log(items: Iterable[Item], total: int, what: str) -> Iterator[Item
     for count, item in enumerate(items, start=1):
         yield item
         now = time.monotonic()
-        if now - last >= PLAIN_INTERVAL_S:
+        if now - last >= PLAIN_INTERVAL_SECONDS:
             last = now
             logger.info("%s: %d of %d, %.0f s left", what, count, total, (now - start) / count * (total - count))

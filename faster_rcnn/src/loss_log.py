@@ -30,7 +30,7 @@ class LossLog:
 
     def step_lines(self, record: StepRecord) -> list[str]:
         """Returns the line of a step, after writing it to the file."""
-        line = format_losses(record.epoch, record.step, record.losses)
+        line = format_loss_line(record.epoch, record.step, record.losses)
         self._write(f"{line}\n", "a")
         return [line]
 
@@ -48,6 +48,6 @@ class LossLog:
             ) from error
 
 
-def format_losses(epoch: int, step: int, losses: Mapping[str, float]) -> str:
+def format_loss_line(epoch: int, step: int, losses: Mapping[str, float]) -> str:
     """Returns e.g. `epoch: 1 step: 7393, rpn_loss: 0.12054, ..., total_loss: 0.52655`."""
     return ", ".join([f"epoch: {epoch} step: {step}", *(f"{name}: {losses[name]:.5f}" for name in LOSS_ORDER)])

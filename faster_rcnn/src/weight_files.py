@@ -90,7 +90,7 @@ def recognise(config: FasterRcnnConfig, weights: ForeignWeights, stored_pool: bo
             pools_stage1=False,
             sources=detector_sources(layers),
             dropped=COUNTERS,
-            num_classes=count_classes(config, weights),
+            num_classes=count_weight_classes(config, weights),
             notes=(UNCHANGED_ORDER,),
         )
     known = (stored_pool, naming.pools_stage1, config.res2net_stage1_pool, False)
@@ -156,7 +156,7 @@ def check_blocks(config: FasterRcnnConfig, weights: ForeignWeights, naming: Res2
         )
 
 
-def count_classes(config: FasterRcnnConfig, weights: ForeignWeights) -> int:
+def count_weight_classes(config: FasterRcnnConfig, weights: ForeignWeights) -> int:
     """Returns the number of foreground classes of a detector's file.
 
     Raises:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from utils.training.checkpoints.conversion_command import COUNTERS, NUM_STAGES, Naming
-from utils.training.checkpoints.weight_conversion import NORM_VALUES, Source, convolution_sources
+from utils.training.checkpoints.weight_conversion import NORM_VALUES, WeightSource, convolution_sources
 
 SCALES = 4  # splits of a block, of which one has no convolution
 MINDSPORE_NORM = {name: name for name in NORM_VALUES}
@@ -57,7 +57,7 @@ class Res2NetNaming(Naming):
         """Returns the name of the weight of a 3x3 convolution of the first block."""
         return f"{prefix}{self.block.format(stage=0, number=1, block=0)}.{self.split[0].format(index=index)}.weight"
 
-    def sources(self, prefix: str, layers: Sequence[int]) -> dict[str, Source]:
+    def sources(self, prefix: str, layers: Sequence[int]) -> dict[str, WeightSource]:
         """Returns the source of every parameter of the backbone, `layers` blocks in its stages."""
         sources = {}
         for index, pair in enumerate(self.stem):
@@ -71,18 +71,18 @@ class Res2NetNaming(Naming):
             sources |= self._conv_norm(f"backbone.stages.{stage}.0.shortcut", foreign, shortcuts)
         return sources
 
-    def _block_sources(self, own: str, foreign: str) -> dict[str, Source]:
+    def _block_sources(self, own: str, foreign: str) -> dict[str, WeightSource]:
         sources = self._conv_norm(f"{own}.reduce", foreign, (self.reduce,))
         for index in range(SCALES - 1):
             conv, norm = (name.format(index=index) for name in self.split)
             sources |= self._conv_norm(f"{own}.splits.{index}", foreign, ((conv, norm),))
         return sources | self._conv_norm(f"{own}.expand", foreign, (self.expand,))
 
-    def _conv_norm(self, own: str, prefix: str, pairs: Sequence[Pair]) -> dict[str, Source]:
+    def _conv_norm(self, own: str, prefix: str, pairs: Sequence[Pair]) -> dict[str, WeightSource]:
         """Returns the sources of a `ConvNorm`."""
-        sources = {f"{own}.conv.weight": Source(tuple(f"{prefix}{conv}.weight" for conv, _ in pairs))}
+        sources = {f"{own}.conv.weight": WeightSource(tuple(f"{prefix}{conv}.weight" for conv, _ in pairs))}
         for here, there in self.norm_values.items():
-            sources[f"{own}.norm.{here}"] = Source(tuple(f"{prefix}{norm}.{there}" for _, norm in pairs))
+            sources[f"{own}.norm.{here}"] = WeightSource(tuple(f"{prefix}{norm}.{there}" for _, norm in pairs))
         return sources
 
 
@@ -133,7 +133,7 @@ OWN = Res2NetNaming(
 NAMINGS = (TIMM, MMDETECTION, MINDSPORE, OWN)
 
 
-def detector_sources(layers: Sequence[int]) -> dict[str, Source]:
+def detector_sources(layers: Sequence[int]) -> dict[str, WeightSource]:
     """Returns the source of every parameter of the whole detector in MMDetection's file."""
     pairs = {
         "rpn.conv": "rpn_head.rpn_conv",

@@ -38,7 +38,7 @@ def _graph_mode():
 @pytest.fixture(scope="module")
 def network(_graph_mode):
     ms.set_seed(3)
-    backbone = Res2Net((1, 1, 1, 1), 8, 4, 2, norm=NormSettings("frozen"), frozen_stages=1)
+    backbone = Res2Net((1, 1, 1, 1), 8, 4, norm=NormSettings("frozen"), frozen_stages=1)
     return FasterRcnnRes2net(backbone, FpnNeck(backbone.out_channels, 8), Rpn(8, 8, 3), Rcnn(8, 7, 16, num_classes=2))
 
 

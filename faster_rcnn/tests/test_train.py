@@ -5,7 +5,7 @@ import pytest
 
 from faster_rcnn.src import build
 from faster_rcnn.src.config import load
-from faster_rcnn.src.loss_log import format_losses
+from faster_rcnn.src.loss_log import format_loss_line
 from faster_rcnn.tests.tiny_detector import TINY_NETWORK as TINY
 from utils.model_utils.errors import BadValueError
 from utils.training.checkpoints.checkpoint import TrainingState, load_checkpoint, save_checkpoint
@@ -36,7 +36,7 @@ def test_the_line_is_that_of_the_page():
         "rcnn_cls_loss": 0.25854,
         "rcnn_reg_loss": 0.14746,
     }
-    assert format_losses(1, 7393, losses) == (
+    assert format_loss_line(1, 7393, losses) == (
         "epoch: 1 step: 7393, rpn_loss: 0.12054, rcnn_loss: 0.40601, rpn_cls_loss: 0.04025, rpn_reg_loss: 0.08032, "
         "rcnn_cls_loss: 0.25854, rcnn_reg_loss: 0.14746, total_loss: 0.52655"
     )

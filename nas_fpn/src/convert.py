@@ -33,13 +33,7 @@ def convert(config: NasFpnConfig) -> Path:
     network = build.build_network(config, content.num_classes or 1)
     print(
         write_converted(
-            output,
-            weights,
-            content,
-            network,
-            suite=build.SUITE,
-            config_text=dump_config(config),
-            advice=ADVICE,
+            output, weights, content, network, suite=build.SUITE, config_text=dump_config(config), advice=ADVICE
         )
     )
     use = f"--pre_trained={output} of train.py" if content.part else f"--checkpoint_path={output} or --pre_trained"
@@ -62,7 +56,10 @@ def recognise(config: NasFpnConfig, weights: ForeignWeights) -> Content:
                 "weights give other outputs: set --nasfpn_attention=mmdetection, or leave --config_path out"
             )
         return mmdetection_content(
-            config.resnet_layers, config.nasfpn_stack_times, config.head_stacked_convs, count_classes(config, weights)
+            config.resnet_layers,
+            config.nasfpn_stack_times,
+            config.head_stacked_convs,
+            count_weight_classes(config, weights),
         )
     if "conv1.weight" in names and any(name.startswith("layer1.") for name in names):
         return resnet_content(config.resnet_layers)
@@ -73,7 +70,7 @@ def recognise(config: NasFpnConfig, weights: ForeignWeights) -> Content:
     )
 
 
-def count_classes(config: NasFpnConfig, weights: ForeignWeights) -> int:
+def count_weight_classes(config: NasFpnConfig, weights: ForeignWeights) -> int:
     """Returns the number of foreground classes of a detector's file after checking `num_classes` against it.
 
     Raises:

@@ -6,7 +6,7 @@ MMDetection's names are those of mmdet v2 and v3 (`ResNet`, `NASFPN` with the me
 from collections.abc import Sequence
 
 from utils.training.checkpoints.conversion_command import COUNTERS, Content
-from utils.training.checkpoints.weight_conversion import Source, batch_norm_sources, convolution_sources
+from utils.training.checkpoints.weight_conversion import WeightSource, batch_norm_sources, convolution_sources
 
 from .variants import LEVELS
 
@@ -52,7 +52,7 @@ def mmdetection_content(layers: Sequence[int], stack_times: int, num_convs: int,
     )
 
 
-def _resnet_sources(layers: Sequence[int], prefix: str) -> dict[str, Source]:
+def _resnet_sources(layers: Sequence[int], prefix: str) -> dict[str, WeightSource]:
     sources = _conv_norm("backbone.stem", f"{prefix}conv1", f"{prefix}bn1")
     for stage, num_blocks in enumerate(layers):
         for block in range(num_blocks):
@@ -64,7 +64,7 @@ def _resnet_sources(layers: Sequence[int], prefix: str) -> dict[str, Source]:
     return sources
 
 
-def _neck_sources(stack_times: int) -> dict[str, Source]:
+def _neck_sources(stack_times: int) -> dict[str, WeightSource]:
     pairs = [(f"neck.laterals.{index}", f"neck.lateral_convs.{index}") for index in range(3)]
     pairs += [(f"neck.downsamples.{index}", f"neck.extra_downsamples.{index}.0") for index in range(2)]
     for stack in range(stack_times):
@@ -79,18 +79,18 @@ def _neck_sources(stack_times: int) -> dict[str, Source]:
     }
 
 
-def _tower_sources(own: str, foreign: str, num_convs: int) -> dict[str, Source]:
+def _tower_sources(own: str, foreign: str, num_convs: int) -> dict[str, WeightSource]:
     """Returns the sources of a tower; the file repeats the convolutions, which are one, for each level."""
     sources = {}
     for index in range(num_convs):
         layers = [f"bbox_head.{foreign}.{level}.{index}" for level in range(len(LEVELS))]
-        sources[f"head.{own}.convs.{index}.weight"] = Source(tuple(f"{layer}.conv.weight" for layer in layers))
+        sources[f"head.{own}.convs.{index}.weight"] = WeightSource(tuple(f"{layer}.conv.weight" for layer in layers))
         for level, layer in enumerate(layers):
             sources |= batch_norm_sources(f"head.{own}.norms.{level}.{index}", f"{layer}.bn", f"{layer}.conv.bias")
     return sources
 
 
-def _conv_norm(own: str, conv: str, norm: str) -> dict[str, Source]:
+def _conv_norm(own: str, conv: str, norm: str) -> dict[str, WeightSource]:
     """Returns the sources of a `ConvNorm`; the bias that mmcv's merge cells have before their norm is folded."""
     return {
         **convolution_sources(f"{own}.conv", conv),

@@ -44,7 +44,7 @@ class AugmentSettings:
     ignore_label: int = 255
 
 
-def scaled_size(size: tuple[int, int], base_size: tuple[int, int], ratio: float = 1.0) -> tuple[int, int]:
+def fitted_size(size: tuple[int, int], base_size: tuple[int, int], ratio: float = 1.0) -> tuple[int, int]:
     """Returns the (height, width) at which an image just fits into `base_size` * `ratio`, its ratio of sides kept.
 
     As in MMSegmentation the long side is held against the long side of the base, so that an upright image fits into the
@@ -124,7 +124,7 @@ def augment(
     Returns:
         uint8[h, w, 3] and uint8[h, w], at most `crop_size`.
     """
-    size = scaled_size(label.shape, settings.base_size, draws.uniform(*settings.scale_range))
+    size = fitted_size(label.shape, settings.base_size, draws.uniform(*settings.scale_range))
     is_flipped = draws.uniform() < settings.flip_ratio
     label = resize_label(label, size)
     window = choose_crop(label, settings.crop_size, settings.cat_max_ratio, settings.ignore_label, draws)

@@ -16,7 +16,7 @@ from .config import SegformerConfig
 from .labels.classes import CITYSCAPES_CLASS_NAMES
 from .results.drawing import confusion_picture
 from .results.evaluation import format_total
-from .results.report import write_and_print, write_result
+from .results.report import write_and_print, write_run_file
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def evaluate(config: SegformerConfig) -> None:
         evaluator = build.build_evaluator(config, network, pairs, class_names)
         predictions = folder / "predictions" if config.save_predictions else None
         evaluation = evaluator.evaluate(folder / "pictures", config.num_pictures, predictions)
-        write_result(folder / "confusion_matrix.png", confusion_picture(evaluation.matrix, evaluator.class_names))
+        write_run_file(folder / "confusion_matrix.png", confusion_picture(evaluation.matrix, evaluator.class_names))
         how = evaluator.predictor.describe()
         write_and_print(evaluation, evaluator.class_names, how, checkpoint, folder, name=checkpoint.name)
         print(format_total(evaluation.seconds))
@@ -67,4 +67,4 @@ def refuse_other_classes(class_names: Sequence[str]) -> None:
 def _write_config(folder: Path, text: str) -> None:
     """Writes the effective configuration; that of a training run in the same folder is left alone."""
     name = "eval_config.yaml" if (folder / "metrics.jsonl").exists() else "config.yaml"
-    write_result(folder / name, text.encode())
+    write_run_file(folder / name, text.encode())

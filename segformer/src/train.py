@@ -16,7 +16,7 @@ from utils.training.run import Run, open_run
 
 from . import build
 from .config import SegformerConfig
-from .results.evaluation import SegmentationEvaluator, metrics_of
+from .results.evaluation import SegmentationEvaluator, segmentation_metrics
 from .results.report import format_result
 from .segformer import Segformer
 
@@ -64,7 +64,7 @@ def evaluate_epoch(evaluator: SegmentationEvaluator, backbone: str, epoch: int) 
     block = format_result(evaluation.matrix, evaluator.class_names, checkpoint_name(backbone, epoch))
     for line in block.splitlines() if evaluator.workers.is_main else ():
         logger.info("%s", line)
-    return metrics_of(evaluation)
+    return segmentation_metrics(evaluation)
 
 
 def train(config: SegformerConfig) -> TrainResult:

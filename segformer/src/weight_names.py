@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from utils.training.checkpoints.conversion_command import NUM_STAGES, Naming
-from utils.training.checkpoints.weight_conversion import Source, batch_norm_sources, convolution_sources
+from utils.training.checkpoints.weight_conversion import WeightSource, batch_norm_sources, convolution_sources
 
 _NORMS = ("attention_norm", "attention.reduction_norm", "mlp_norm")
 
@@ -57,7 +57,7 @@ class EncoderNaming(Naming):
         """The first patch embedding."""
         return self.patch_conv.format(stage=0, number=1)
 
-    def sources(self, prefix: str, depths: Sequence[int]) -> dict[str, Source]:
+    def sources(self, prefix: str, depths: Sequence[int]) -> dict[str, WeightSource]:
         """Returns the source of every parameter of the encoder, `depths` blocks in its stages."""
         sources = {}
         for stage, depth in enumerate(depths):
@@ -75,7 +75,7 @@ class EncoderNaming(Naming):
             sources |= _norm_sources(f"{own}.norm", prefix + self.stage_norm.format(**at))
         return sources
 
-    def _block_sources(self, own: str, foreign: str, reduces: bool) -> dict[str, Source]:
+    def _block_sources(self, own: str, foreign: str, reduces: bool) -> dict[str, WeightSource]:
         sources = {}
         for part, name in self.parts.items():
             if part in _NORMS and (reduces or part != "attention.reduction_norm"):
@@ -114,7 +114,7 @@ class HeadNaming:
         """Whether a file has it."""
         return self.projection.format(level=0, number=1) + ".weight" in set(names)
 
-    def sources(self) -> dict[str, Source]:
+    def sources(self) -> dict[str, WeightSource]:
         """Returns the source of every parameter of the head."""
         sources = {}
         for level in range(NUM_STAGES):
@@ -216,5 +216,5 @@ def in_single_layers(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return single
 
 
-def _norm_sources(own: str, foreign: str) -> dict[str, Source]:
-    return {f"{own}.gamma": Source((f"{foreign}.weight",)), f"{own}.beta": Source((f"{foreign}.bias",))}
+def _norm_sources(own: str, foreign: str) -> dict[str, WeightSource]:
+    return {f"{own}.gamma": WeightSource((f"{foreign}.weight",)), f"{own}.beta": WeightSource((f"{foreign}.bias",))}

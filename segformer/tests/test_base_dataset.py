@@ -11,12 +11,12 @@ from segformer.src.base_dataset import (
     AugmentSettings,
     augment,
     choose_crop,
+    fitted_size,
     is_varied,
     pad_label,
     prepare,
     resize_image,
     resize_label,
-    scaled_size,
 )
 from utils.randomness import generator
 
@@ -63,8 +63,8 @@ def _blocks(height, width, side=16, seed=0):
         ((1, 9000), (512, 1024), 0.5, (1, 512)),
     ],
 )
-def test_scaled_size_is_mmsegmentations_rule(size, base, ratio, wanted):
-    assert scaled_size(size, base, ratio) == wanted
+def test_fitted_size_is_mmsegmentations_rule(size, base, ratio, wanted):
+    assert fitted_size(size, base, ratio) == wanted
 
 
 def test_label_is_scaled_at_pixel_centres():

@@ -23,7 +23,7 @@ from segformer.src.results.evaluation import (
     format_progress,
     format_size,
     format_total,
-    metrics_of,
+    segmentation_metrics,
 )
 from segformer.src.results.metrics import ConfusionMatrix
 from segformer.src.results.report import (
@@ -111,7 +111,7 @@ def test_the_result_file_has_no_nan():
 
 
 def test_metrics_for_the_training_loop():
-    assert metrics_of(SegmentationEvaluation(_matrix(), 1, 1.0, 1)) == {
+    assert segmentation_metrics(SegmentationEvaluation(_matrix(), 1, 1.0, 1)) == {
         "mIoU": 0.775,
         "mean_accuracy": 0.875,
         "pixel_accuracy": 0.875,

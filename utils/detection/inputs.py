@@ -40,7 +40,7 @@ class InputSettings:
         return self.height, self.width
 
 
-def resize_image(image: np.ndarray, inputs: InputSettings) -> tuple[np.ndarray, tuple[float, float]]:
+def resize_to_input(image: np.ndarray, inputs: InputSettings) -> tuple[np.ndarray, tuple[float, float]]:
     """Scales uint8[H, W, 3] to fit the input.
 
     Returns:
@@ -58,9 +58,9 @@ def fit_image(image: np.ndarray, inputs: InputSettings) -> tuple[np.ndarray, tup
     """Scales uint8[H, W, 3] RGB to fit the input and normalises it.
 
     Returns:
-        float32[3, height, width], and the scales as `resize_image` gives them.
+        float32[3, height, width], and the scales as `resize_to_input` gives them.
     """
-    resized, scales = resize_image(image, inputs)
+    resized, scales = resize_to_input(image, inputs)
     return to_input(resized, inputs.size, inputs.mean, inputs.std), scales
 
 

@@ -8,9 +8,7 @@ from typing import NoReturn
 
 from utils.exporting.description import ModelDescription, read_description
 from utils.exporting.result_files import RESULT_FOLDER, ResultFiles, check_outputs, read_result_files
-from utils.model_utils.errors import BadValueError
-
-MAX_NAMED = 3  # keeps the sentence on a line; the log of the inference has all
+from utils.model_utils.errors import MAX_EXAMPLES, BadValueError
 
 
 @dataclass(frozen=True)
@@ -91,4 +89,4 @@ def format_skipped(results: ResultFiles) -> str:
 
 def named(names: Sequence[str]) -> str:
     """Returns the first few names, and dots where there are more."""
-    return ", ".join(names[:MAX_NAMED]) + (", ..." if len(names) > MAX_NAMED else "")
+    return ", ".join(names[:MAX_EXAMPLES]) + (", ..." if len(names) > MAX_EXAMPLES else "")

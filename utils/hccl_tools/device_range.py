@@ -4,9 +4,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from utils.hccl_tools.tables.rank_table import MAX_DEVICES_PER_SERVER
 from utils.model_utils.errors import BadValueError
 
-CARDS, MOST_CARDS = 8, 16  # of an Ascend 910 server, and of the largest, A2 and A3
+CARDS = 8  # of an Ascend 910 server
 GROUP = 4  # of an 8-card host: two groups of four, linked inside each and across only as a whole
 
 _RANGE = re.compile(r"\s*\[\s*([0-9]{1,4})\s*,\s*([0-9]{1,4})\s*\)\s*")
@@ -42,8 +43,8 @@ def choose_devices(device_num: str, visible_devices: str | None) -> DeviceChoice
     """
     first, end = _parse_range(device_num)
     if visible_devices is None:
-        visible = tuple(range(CARDS if end <= CARDS else MOST_CARDS))
-        what = f"a host has at most {MOST_CARDS} devices"
+        visible = tuple(range(CARDS if end <= CARDS else MAX_DEVICES_PER_SERVER))
+        what = f"a host has at most {MAX_DEVICES_PER_SERVER} devices"
     else:
         visible = _parse_visible(visible_devices)
         what = f"--visible_devices lists {len(visible)}, counted from 0"
@@ -54,7 +55,8 @@ def choose_devices(device_num: str, visible_devices: str | None) -> DeviceChoice
     if not is_large and (_crosses(choice.logical_ids) or _crosses(choice.physical_ids)):
         raise BadValueError(
             f"device num [{first},{end}) must be in the same group of [0,{GROUP}) or [{GROUP},{CARDS}), or be "
-            f"[0,{CARDS}){_mapping(choice)}; for a host of {MOST_CARDS} cards list them all in --visible_devices"
+            f"[0,{CARDS}){_mapping(choice)}; for a host of {MAX_DEVICES_PER_SERVER} cards "
+            "list them all in --visible_devices"
         )
     return choice
 
@@ -79,9 +81,9 @@ def _parse_range(text: str) -> tuple[int, int]:
 def _parse_visible(text: str) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",")]
     numbers = [int(part) for part in parts if re.fullmatch(r"[0-9]{1,4}", part)]
-    if len(numbers) != len(parts) or max(numbers) >= MOST_CARDS:
+    if len(numbers) != len(parts) or max(numbers) >= MAX_DEVICES_PER_SERVER:
         raise BadValueError(
-            f"--visible_devices is '{text}', wanted numbers of devices from 0 to {MOST_CARDS - 1} with "
+            f"--visible_devices is '{text}', wanted numbers of devices from 0 to {MAX_DEVICES_PER_SERVER - 1} with "
             'commas, like "4,5,6,7"'
         )
     if len(set(numbers)) != len(numbers):

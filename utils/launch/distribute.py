@@ -18,7 +18,7 @@ if not __package__:
     sys.path[0] = str(ROOT)  # in place of this folder
 
 from utils.launch.job import prepare_job, run_job  # noqa: E402
-from utils.launch.job_devices import DEVICE_NUM, RANK_TABLE_FILE, choose_devices  # noqa: E402
+from utils.launch.job_devices import DEVICE_NUM, RANK_TABLE_FILE, choose_job_devices  # noqa: E402
 from utils.launch.job_plan import JobPlan, format_plan, make_plan  # noqa: E402
 from utils.launch.launcher_options import is_set, read_launcher, startup_seconds  # noqa: E402
 from utils.launch.processes.logged_process import LoggedProcess  # noqa: E402
@@ -59,7 +59,7 @@ def plan_job(launcher: Launcher, given: Sequence[str], options: dict[str, str]) 
     arguments = read_arguments(given, launcher, ROOT / launcher.command.parent)
     leading = dict(zip(launcher.leading, arguments.leading, strict=True))
     port = read_port(options[MASTER_PORT]) if MASTER_PORT in options else None
-    devices = choose_devices(
+    devices = choose_job_devices(
         leading.get(DEVICE_NUM),
         leading.get(RANK_TABLE_FILE),
         launcher.device_target,

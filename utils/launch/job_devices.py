@@ -46,7 +46,7 @@ class JobDevices(MsrunPlan):
         return self.worker_num // self.local_worker_num
 
 
-def choose_devices(
+def choose_job_devices(
     device_num: str | None,
     table: str | None,
     target: str = "",

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from utils.launch.job import prepare_job, run_job
-from utils.launch.job_devices import ASCEND, CPU, RANK_TABLE_FILE, JobDevices, choose_devices
+from utils.launch.job_devices import ASCEND, CPU, RANK_TABLE_FILE, JobDevices, choose_job_devices
 from utils.launch.job_plan import format_plan, make_plan
 from utils.launch.platform_job import join_platform_job
 from utils.launch.processes.scheduler import end_without_scheduler, serve
@@ -82,7 +82,7 @@ def _devices(config: RuntimeKeys) -> JobDevices:
     """Returns the devices of a job that starts itself: those of RANK_TABLE_FILE, else of this machine."""
     table = os.environ.get(RANK_TABLE_FILE)
     if table and config.device_target in (AUTO, ASCEND):
-        return choose_devices(None if config.device_num is None else str(config.device_num), table)
+        return choose_job_devices(None if config.device_num is None else str(config.device_num), table)
     target = choose_device(config.device_target)
     count = config.device_num
     if count is None and target == CPU:

@@ -7,6 +7,8 @@ traceback.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+MAX_EXAMPLES = 3  # a sentence names so many of what is wrong: enough to see what they share, and it stays on a line
+
 
 class UserError(Exception):
     """Base of the errors that are shown to the user as one sentence."""

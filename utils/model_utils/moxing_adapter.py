@@ -157,7 +157,7 @@ def sync_in(config: ModelArtsKeys, storage: Storage | None = None, wait_seconds:
             )
 
 
-def open_results(config: ModelArtsKeys, folder: Path, storage: Storage | None = None) -> ResultUploader:
+def open_uploader(config: ModelArtsKeys, folder: Path, storage: Storage | None = None) -> ResultUploader:
     """Returns what copies the folder of a run to `train_url` while it is open; to be opened by rank 0 alone.
 
     Without `enable_modelarts`, and where `train_url` is empty or a path, it copies nothing.
@@ -179,14 +179,14 @@ def open_job(config: ModelArtsKeys, key: str = "run_dir") -> Iterator[Path]:
     To be opened before anything that the inputs may hold is looked for.
 
     Raises:
-        UserError: as for `sync_in` and `open_results`, or the results have not arrived.
+        UserError: as for `sync_in` and `open_uploader`, or the results have not arrived.
     """
     sync_in(config)
     folder = config.results_folder(key)
     if get_rank_id() > 0:  # ModelArts starts a command once for each device
         yield folder
         return
-    with open_results(config, folder):
+    with open_uploader(config, folder):
         yield folder
 
 

@@ -29,7 +29,7 @@ def write_json(path: Path, content: dict) -> None:
     write_bytes(path, json.dumps(content, separators=(",", ":")).encode())
 
 
-def write_image(path: Path, image: np.ndarray, options: list[int]) -> None:
+def write_encoded(path: Path, image: np.ndarray, options: list[int]) -> None:
     """Writes uint8[H, W, 3] (RGB) or uint8 / uint16[H, W] by the file's suffix; `options` are for cv2.imencode."""
     pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
     done, encoded = cv2.imencode(path.suffix, pixels, options)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from utils.sample_data.drawing.canvas import Outline
-from utils.sample_data.files import write_image, write_json
+from utils.sample_data.files import write_encoded, write_json
 from utils.sample_data.labels import instance_ids, label_ids
 
 CITIES = {"train": "toytown", "val": "toyville"}
@@ -29,9 +29,9 @@ def write_picture(
     city = CITIES[split]
     stem = f"{city}_{index:06d}_{FRAME}"
     labels = root / "gtFine" / split / city
-    write_image(root / "leftImg8bit" / split / city / f"{stem}_leftImg8bit.png", image, FAST_PNG)
-    write_image(labels / f"{stem}_gtFine_labelIds.png", label_ids(outlines, indices), FAST_PNG)
-    write_image(labels / f"{stem}_gtFine_instanceIds.png", instance_ids(outlines, indices), FAST_PNG)
+    write_encoded(root / "leftImg8bit" / split / city / f"{stem}_leftImg8bit.png", image, FAST_PNG)
+    write_encoded(labels / f"{stem}_gtFine_labelIds.png", label_ids(outlines, indices), FAST_PNG)
+    write_encoded(labels / f"{stem}_gtFine_instanceIds.png", instance_ids(outlines, indices), FAST_PNG)
     objects = [{"label": outline.item.label, "polygon": outline.polygon.tolist()} for outline in outlines]
     write_json(
         labels / f"{stem}_gtFine_polygons.json",

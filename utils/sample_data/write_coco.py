@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from utils.sample_data.files import write_image, write_json
+from utils.sample_data.files import write_encoded, write_json
 from utils.sample_data.labels import COCO_CATEGORIES, Target
 from utils.sample_data.render import SPLITS
 
@@ -28,7 +28,7 @@ def write_picture(root: Path, split: str, index: int, image: np.ndarray, targets
     height, width = image.shape[:2]
     image_id = FIRST_IDS[split] + index
     name = f"{image_id:012d}.jpg"
-    write_image(root / f"{split}2017" / name, image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    write_encoded(root / f"{split}2017" / name, image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     annotations = [
         _annotation(target, image_id * MOST_TARGETS + number, image_id, height, width)
         for number, target in enumerate(targets)

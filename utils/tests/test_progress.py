@@ -7,7 +7,7 @@ from utils import progress
 
 def test_progress_without_a_terminal_writes_plain_lines(caplog, monkeypatch):
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr(progress, "PLAIN_INTERVAL_S", 0.0)
+    monkeypatch.setattr(progress, "PLAIN_INTERVAL_SECONDS", 0.0)
     assert list(progress.track(iter("abc"), 3, "checking images")) == ["a", "b", "c"]
     assert "checking images: 2 of 3, 0 s left" in caplog.text
 

@@ -10,7 +10,7 @@ from utils.model_utils.config.loading import dump_config
 from utils.model_utils.config.schema import ModelArtsKeys, TrainingKeys
 from utils.model_utils.device_adapter import DeviceInfo, set_up_device
 from utils.model_utils.local_adapter import get_device_num, get_rank_id
-from utils.model_utils.moxing_adapter import open_results, sync_in
+from utils.model_utils.moxing_adapter import open_uploader, sync_in
 from utils.model_utils.storage.result_uploader import ResultUploader
 from utils.model_utils.workers import Workers
 from utils.training.checkpoints.folder import CheckpointFolder
@@ -81,7 +81,7 @@ def open_run(config: TrainingKeys, checkpoints: str | None = None) -> Iterator[R
         device = set_up_device(
             config.device_target, config.device_id, seed=config.seed, is_distributed=config.run_distribute
         )
-        with _open_results(config, folder) as results:
+        with _open_uploader(config, folder) as results:
             yield Run(folder, device, results.checkpoint_saved, _profiler(config, folder, device))
 
 
@@ -91,7 +91,7 @@ def _profiler(config: TrainingKeys, folder: RunFolder, device: DeviceInfo) -> St
     return StepProfiler(folder.path / PROFILE_FOLDER, device.target)
 
 
-def _open_results(config: TrainingKeys, folder: RunFolder) -> ResultUploader:
+def _open_uploader(config: TrainingKeys, folder: RunFolder) -> ResultUploader:
     if folder.writes and isinstance(config, ModelArtsKeys):
-        return open_results(config, folder.path)
+        return open_uploader(config, folder.path)
     return ResultUploader(folder.path, None, None)

@@ -7,7 +7,7 @@ from mindspore import Tensor, nn, ops
 
 from utils.detection.layers import ConvNorm, NormSettings, PaddedPool, freeze
 
-from ..variants import EXPANSION
+from ..variants import BLOCK_SPLITS, EXPANSION
 
 
 class Res2NetBlock(nn.Cell):
@@ -74,7 +74,6 @@ class Res2Net(nn.Cell):
         layers: blocks in each of the four stages, a value of `RES2NET_LAYERS`.
         width: channels of the stem; stage s = 0..3 puts out `width * 4 * 2**s`.
         base_width: channels of a split in the first stage, doubled in each further one.
-        scales: splits of a block.
         norm: batch norm settings.
         frozen_stages: 0 trains everything, 1 freezes the stem and stage 1, and so on up to 4.
         stage1_pool: whether stage 1's first block average-pools its last split, as timm's ImageNet weights were
@@ -86,7 +85,6 @@ class Res2Net(nn.Cell):
         layers: tuple[int, int, int, int],
         width: int = 64,
         base_width: int = 26,
-        scales: int = 4,
         *,
         norm: NormSettings,
         frozen_stages: int = 1,
@@ -109,7 +107,7 @@ class Res2Net(nn.Cell):
                         in_channels,
                         out_channels,
                         base_width * 2**stage,
-                        scales,
+                        BLOCK_SPLITS,
                         norm,
                         is_first=block == 0,
                         stride=stride,

@@ -30,7 +30,7 @@ from .files import is_finished_label, read_label
 
 POLYGONS_ENDING = "_gtFine_polygons.json"
 IDS_ENDING = "_gtFine_labelIds.png"
-_LEFTOVER_AGE_S = 60.0  # a file is under its temporary name for milliseconds, on a slow disk for seconds
+_LEFTOVER_SECONDS = 60.0  # a file is under its temporary name for milliseconds, on a slow disk for seconds
 # What reading an annotation raises on wrong content; each is the file's fault, not the program's.
 _CONTENT_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError,
                    MemoryError)  # fmt: skip
@@ -253,5 +253,5 @@ def _is_leftover(path: Path) -> bool:
     if not (path.name.startswith(".") and f"{LABEL_ENDING}." in path.name and path.suffix == ".tmp"):
         return False
     with contextlib.suppress(OSError):
-        return time.time() - path.stat().st_mtime > _LEFTOVER_AGE_S
+        return time.time() - path.stat().st_mtime > _LEFTOVER_SECONDS
     return False

@@ -18,7 +18,7 @@ from ..labels.files import ImagePair
 from .drawing import comparison, overview
 from .inference import Predictor
 from .metrics import ConfusionMatrix
-from .report import SegmentationEvaluation, write_result
+from .report import SegmentationEvaluation, write_run_file
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ def write_prediction(folder: Path, pair: ImagePair, prediction: np.ndarray) -> P
         BadStateError: it cannot be written.
     """
     path = folder / f"{pair.label.name.removesuffix(LABEL_ENDING)}_pred_labelIds.png"
-    write_result(path, cv2.imencode(".png", id_table()[prediction])[1].tobytes())
+    write_run_file(path, cv2.imencode(".png", id_table()[prediction])[1].tobytes())
     return path
 
 
@@ -131,7 +131,7 @@ def _draw(folder: Path, number: int, item: EvaluationImage, prediction: np.ndarr
     return picture
 
 
-def metrics_of(evaluation: SegmentationEvaluation) -> dict[str, float]:
+def segmentation_metrics(evaluation: SegmentationEvaluation) -> dict[str, float]:
     """Returns the numbers that the training loop logs, plots and chooses the best checkpoint by."""
     matrix = evaluation.matrix
     return {

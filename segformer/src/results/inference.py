@@ -13,7 +13,7 @@ import numpy as np
 
 from utils.pixels import to_input
 
-from ..base_dataset import scaled_size
+from ..base_dataset import fitted_size
 from .planes import Size, cut_planes, highest_plane, resize
 
 MIN_SIDE = 32  # below that, the coarsest features of the encoder have no pixel left
@@ -96,7 +96,7 @@ class Predictor:
         """Yields the logits of one class after the other at the image's size, float32[H, W]."""
         size = image.shape[:2]
         padded = _times(turned_like(self._base_size or size, size), scale)
-        view = resize(image, scaled_size(size, self._base_size or size, scale))
+        view = resize(image, fitted_size(size, self._base_size or size, scale))
         if is_mirrored:
             view = cv2.flip(view, 1)
         planes = self._slide(view) if self._mode == "slide" else self._run(view, padded)

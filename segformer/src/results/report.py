@@ -101,7 +101,7 @@ def write_and_print(
         counts: more to tell there, by name.
     """
     content = result_of(evaluation, class_names, how, weights) | counts
-    write_result(folder / "result.json", json.dumps(content, indent=2, ensure_ascii=False).encode())
+    write_run_file(folder / "result.json", json.dumps(content, indent=2, ensure_ascii=False).encode())
     print(format_result(evaluation.matrix, class_names, name))
     print(format_accuracy(evaluation.matrix, class_names))
     print(format_manner(evaluation, how))
@@ -133,7 +133,7 @@ def _number(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
 
 
-def write_result(path: Path, content: bytes) -> None:
+def write_run_file(path: Path, content: bytes) -> None:
     """Writes a file of a run folder, under a temporary name first.
 
     Raises:

@@ -30,9 +30,6 @@ def load_coco(
     annotation_file: Path | str,
     image_dir: Path | str,
     class_names: Sequence[str] | None = None,
-    *,
-    require_images: bool = True,
-    allow_empty: bool = False,
 ) -> DetectionDataset:
     """Loads one split of a data set in COCO's format.
 
@@ -41,8 +38,6 @@ def load_coco(
         image_dir: folder that the file names in it are relative to.
         class_names: names to use, in the order of the class indices; annotations of other categories are left out.
             None takes all categories in the order of their ids.
-        require_images: every image file must be there.
-        allow_empty: a split without any box is fine (evaluation), not an error (training).
 
     Raises:
         MissingPathError: the file, the folder or images are missing.
@@ -53,11 +48,10 @@ def load_coco(
     images, image_ids, sizes = _read_images(content["images"], source)
     names, category_ids = _select_categories(content["categories"], class_names, source)
     table = _read_annotations(content, image_ids, category_ids, source)
-    if require_images:
-        check_files_exist(image_dir, [image["file_name"] for image in images], source)
+    check_files_exist(image_dir, [image["file_name"] for image in images], source)
     paths = [image_dir / image["file_name"] for image in images]
     records, repairs = make_records(image_ids, paths, sizes, table)
-    return finish_dataset(DetectionDataset(records, names, category_ids, source, image_dir, repairs), allow_empty)
+    return finish_dataset(DetectionDataset(records, names, category_ids, source, image_dir, repairs), allow_empty=False)
 
 
 def read_coco_json(source: Path) -> dict:

@@ -33,7 +33,7 @@ from utils.model_utils.errors import BadStateError, BadValueError, MissingPathEr
 if TYPE_CHECKING:
     from mindspore.dataset import Dataset
 
-LOCK_TIMEOUT_S = 7200.0  # two hours: the writer reads and copies every image of the split, 118,287 in COCO's training
+LOCK_SECONDS = 7200.0  # two hours: the writer reads and copies every image of the split, 118,287 in COCO's training
 FORBIDDEN_IN_PREFIX = set("\\/:*?\"<>|`&';")
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def ensure_mindrecord(
     prefix: str,
     shards: int = 8,
     options: Mapping[str, object] | None = None,
-    timeout_s: float = LOCK_TIMEOUT_S,
+    timeout_s: float = LOCK_SECONDS,
 ) -> MindRecordInfo:
     """Returns the MindRecord files of a split, making them where they are missing, damaged or of other annotations.
 

@@ -21,10 +21,10 @@ from utils.detection.data.mindrecord_info import (
     read_mindrecord_info,
     set_file_pattern,
 )
-from utils.detection.data.record_types import MAX_EXAMPLES, DetectionDataset, ImageRecord, relative_name
+from utils.detection.data.record_types import DetectionDataset, ImageRecord, relative_name
 from utils.images import decode_image, decode_ordinary, encode_png, read_bytes, read_header
 from utils.model_utils.device_adapter import available_cores
-from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
+from utils.model_utils.errors import MAX_EXAMPLES, BadStateError, BadValueError, MissingPathError
 from utils.progress import track
 
 SCHEMA = {

@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from utils.detection.boxes import box_area, clip_boxes, xyxy_to_xywh
-from utils.model_utils.errors import BadValueError, MissingPathError
+from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, MissingPathError
 
 ROUNDING_PIXELS = 1.0  # annotators round outwards; a corner that far outside is clipped without a word
-MAX_EXAMPLES = 3  # a message names so many of what is wrong: enough to see what they share
 
 logger = logging.getLogger(__name__)
 

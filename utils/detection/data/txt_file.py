@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from utils.detection.data.record_types import (
-    MAX_EXAMPLES,
     BoxTable,
     DetectionDataset,
     check_class_names,
@@ -19,7 +18,7 @@ from utils.detection.data.record_types import (
     make_records,
 )
 from utils.images import IMAGE_SUFFIXES, read_bytes, read_header
-from utils.model_utils.errors import BadValueError, MissingPathError
+from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, MissingPathError
 
 FIELDS = "xmin,ymin,xmax,ymax,class,is_crowd"
 NUM_FIELDS = 6

@@ -13,8 +13,7 @@ from pycocotools.cocoeval import COCOeval
 
 from utils.detection.boxes import as_boxes, xyxy_to_xywh
 from utils.detection.data.coco_file import read_ground_truth
-from utils.detection.data.record_types import MAX_EXAMPLES
-from utils.model_utils.errors import BadValueError
+from utils.model_utils.errors import MAX_EXAMPLES, BadValueError
 
 # (title, abbreviation, IoU, area, maximum of detections per image) of the twelve numbers, in their order.
 STAT_ROWS = (
@@ -99,7 +98,6 @@ def evaluate_coco(
     ground_truth: dict | Path | str,
     detections: list[dict],
     image_ids: Sequence[int] | None = None,
-    label: str = "bbox",
     *,
     category_ids: Sequence[int] | None = None,
 ) -> CocoResult:
@@ -109,7 +107,6 @@ def evaluate_coco(
         ground_truth: an annotation file, or its content (`to_coco_ground_truth`).
         detections: COCO's result format, `detections_to_coco`; boxes xywh. May be empty: every AP is 0 then.
         image_ids: images to evaluate on; None takes all of the ground truth.
-        label: what is compared, "bbox" or "segm".
         category_ids: categories to evaluate on; None takes all of the ground truth.
 
     Raises:
@@ -131,7 +128,7 @@ def evaluate_coco(
     elif not detections:
         logger.warning("there are no detections on the %d images of %s, so every AP is 0", len(selected), name)
     with contextlib.redirect_stdout(io.StringIO()):
-        evaluator = _run_pycocotools(content, detections, selected, label, category_ids)
+        evaluator = _run_pycocotools(content, detections, selected, category_ids)
     return CocoResult(
         stats=np.asarray(evaluator.stats, np.float64),
         names=STAT_NAMES,
@@ -244,7 +241,7 @@ def _check_detections(detections: list[dict], content: dict, name: str) -> None:
 
 
 def _run_pycocotools(
-    content: dict, detections: list[dict], image_ids: list[int], kind: str, category_ids: Sequence[int] | None
+    content: dict, detections: list[dict], image_ids: list[int], category_ids: Sequence[int] | None
 ) -> COCOeval:
     truth = COCO()
     truth.dataset = content
@@ -255,7 +252,7 @@ def _run_pycocotools(
         found = COCO()
         found.dataset = {"images": content["images"], "categories": content["categories"], "annotations": []}
         found.createIndex()
-    evaluator = COCOeval(truth, found, kind)
+    evaluator = COCOeval(truth, found, "bbox")
     evaluator.params.imgIds = image_ids
     if category_ids is not None:
         evaluator.params.catIds = sorted(category_ids)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from utils.detection.inputs import InputSettings, evaluation_batches, fit_image, resize_image
+from utils.detection.inputs import InputSettings, evaluation_batches, fit_image, resize_to_input
 from utils.detection.tests.tiny_coco import write_coco
 from utils.detection.tests.tiny_splits import open_coco
 
@@ -27,14 +27,14 @@ def test_fit_image_scales_and_pads_with_the_mean():
 
 def test_without_keep_ratio_the_image_fills_the_input():
     """64 x 32 into 128 x 96: twice as high, three times as wide."""
-    image, scales = resize_image(np.full((64, 32, 3), 255, np.uint8), InputSettings(128, 96, MEAN, STD, False))
+    image, scales = resize_to_input(np.full((64, 32, 3), 255, np.uint8), InputSettings(128, 96, MEAN, STD, False))
     assert image.shape == (128, 96, 3)
     assert scales == (2.0, 3.0)
 
 
 @pytest.mark.parametrize("keep_ratio", [True, False])
 def test_one_pixel_fits(keep_ratio):
-    image, scales = resize_image(np.zeros((1, 1, 3), np.uint8), InputSettings(64, 64, MEAN, STD, keep_ratio))
+    image, scales = resize_to_input(np.zeros((1, 1, 3), np.uint8), InputSettings(64, 64, MEAN, STD, keep_ratio))
     assert image.shape == (64, 64, 3)
     assert scales == (64.0, 64.0)
 

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from utils.launch import job
-from utils.launch.job_devices import choose_devices
+from utils.launch.job_devices import choose_job_devices
 from utils.launch.job_plan import make_plan
 
 pytestmark = pytest.mark.end_to_end
@@ -20,7 +20,7 @@ def plan(place, monkeypatch):
     monkeypatch.setattr(sys, "executable", str(place.tree / "bin" / "python"))
     monkeypatch.setenv("PYTHONPATH", str(place.tree / "stand_in"))
     command = [sys.executable, str(place.tree / "suite" / "train.py")]
-    plan = make_plan(choose_devices("2", "cpu"), command, place.here, folder="LOG{}", log="log.txt")
+    plan = make_plan(choose_job_devices("2", "cpu"), command, place.here, folder="LOG{}", log="log.txt")
     for rank in plan.ranks:
         (rank.folder / "msrun").mkdir(parents=True)
     return plan

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from utils.hccl_tools.msrun_plan import VISIBLE_DEVICES
-from utils.launch.job_devices import JobDevices, check_present, choose_devices
+from utils.launch.job_devices import JobDevices, check_present, choose_job_devices
 from utils.launch.job_plan import core_blocks, format_plan, make_plan
 from utils.launch.processes.logged_process import LogFile
 from utils.launch.processes.ports import check_free, free_port, read_port
@@ -44,7 +44,7 @@ def test_a_table_of_two_hosts_gives_each_its_ranks_devices_and_the_first_as_mast
     monkeypatch.delenv("HCCL_CONNECT_TIMEOUT", raising=False)
     table = write_table(tmp_path / "table.json")
     for number, host in enumerate(DEVICES_OF_HOSTS):
-        plan = plan_of(choose_devices("4", table, own_address=host))
+        plan = plan_of(choose_job_devices("4", table, own_address=host))
         assert plan.devices == JobDevices(
             4, 2, number, "10.0.0.1", DEVICES_OF_HOSTS[host], "Ascend", (tmp_path / "table.json").resolve()
         )
@@ -69,7 +69,7 @@ def test_msrun_is_told_the_place_of_the_host_and_to_wait_for_the_end(tmp_path, m
     (tmp_path / "msrun").touch(mode=0o755)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     (tmp_path / "python").touch(mode=0o755)
-    devices = choose_devices("4", write_table(tmp_path / "table.json"), own_address="10.0.0.2")
+    devices = choose_job_devices("4", write_table(tmp_path / "table.json"), own_address="10.0.0.2")
     plan = plan_of(devices, master_port=9000)
     command = plan.msrun_command()
     assert command[0] == str(tmp_path / "msrun")
@@ -94,23 +94,23 @@ def test_without_msrun_or_python_one_sentence_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python3"))
     (tmp_path / "python3").touch(mode=0o755)
     with pytest.raises(BadStateError, match=f"'msrun', with which .* is not in '{tmp_path}': name the Python of an"):
-        plan_of(choose_devices("2", "cpu")).msrun_command()
+        plan_of(choose_job_devices("2", "cpu")).msrun_command()
     (tmp_path / "msrun").touch(mode=0o755)
-    assert plan_of(choose_devices("2", "cpu")).msrun_command()[-3] == "python3"
+    assert plan_of(choose_job_devices("2", "cpu")).msrun_command()[-3] == "python3"
 
 
 def test_a_cpu_has_no_table_and_no_ascend_variables(monkeypatch):
     monkeypatch.delenv("RANK_TABLE_FILE", raising=False)
     for word, target in (("cpu", "CPU"), ("CPU", "CPU"), ("gpu", "GPU")):
-        plan = plan_of(choose_devices("3", word))
+        plan = plan_of(choose_job_devices("3", word))
         assert plan.devices == JobDevices(3, 3, 0, "127.0.0.1", (0, 1, 2), target, None)
         assert set(plan.environment) == {"PATH", "DEVICE_NUM", "RANK_SIZE", "PYTHONUNBUFFERED"}
 
 
 def test_the_number_may_come_from_the_table_and_the_device_from_the_launchers_name(tmp_path):
     table = write_table(tmp_path / "table.json", {"127.0.0.1": (2, 3)})
-    assert choose_devices(None, table, "Ascend").device_ids == (2, 3)
-    assert choose_devices("2", None, "GPU").target == "GPU"
+    assert choose_job_devices(None, table, "Ascend").device_ids == (2, 3)
+    assert choose_job_devices("2", None, "GPU").target == "GPU"
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_table_or_number_that_does_not_fit_is_one_sentence(number, table, erro
     write_table(tmp_path / "table.json", {"127.0.0.1": (0, 1)})
     write_table(tmp_path / "others.json", {"203.0.113.1": (0, 1), "203.0.113.2": (0, 1)})
     with pytest.raises(error, match=sentence):
-        choose_devices(number, table if table == "cpu" else str(tmp_path / table))
+        choose_job_devices(number, table if table == "cpu" else str(tmp_path / table))
 
 
 def devices_of(target, *numbers):
@@ -158,7 +158,7 @@ def test_devices_that_are_not_there_are_named(tmp_path, monkeypatch):
 
 def test_more_processes_than_cores_are_warned_of_and_not_bound(caplog):
     count = len(os.sched_getaffinity(0)) + 1
-    devices = choose_devices(str(count), "cpu")
+    devices = choose_job_devices(str(count), "cpu")
     check_present(devices)
     assert f"{count} processes on {count - 1} cores" in caplog.text
     assert all(rank.cores == () for rank in plan_of(devices).ranks)

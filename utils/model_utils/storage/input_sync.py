@@ -24,7 +24,7 @@ STATE_FOLDER = ".modelarts_sync"
 
 
 @dataclass
-class Record:
+class SyncRecord:
     """What an earlier copy into the folder came to.
 
     Attributes:
@@ -113,7 +113,7 @@ class InputFolder:
             finally:
                 self._write_record(record)
 
-    def _copy_changed(self, url: ObjectUrl, storage: Storage, record: Record) -> None:
+    def _copy_changed(self, url: ObjectUrl, storage: Storage, record: SyncRecord) -> None:
         base, entries = self._find(url, storage)
         self._link_items([], record)  # what is copied must not be written through a link of an earlier job
         is_recent = record.finished > self._begun
@@ -168,17 +168,17 @@ class InputFolder:
             raise MissingPathError(f"{self._key} '{url}' holds nothing: correct --{self._key}, or upload it first")
         return url, entries
 
-    def _is_here(self, entry: Entry, record: Record) -> bool:
+    def _is_here(self, entry: Entry, record: SyncRecord) -> bool:
         size, version = record.files.get(entry.path, (-1, ""))
         path = self._folder / entry.path
         return (
             version == entry.version and entry.size in (None, size) and path.is_file() and path.stat().st_size == size
         )
 
-    def _note(self, entry: Entry, record: Record) -> None:
+    def _note(self, entry: Entry, record: SyncRecord) -> None:
         record.files[entry.path] = ((self._folder / entry.path).stat().st_size, entry.version)
 
-    def _link_items(self, items: list[Path], record: Record) -> None:
+    def _link_items(self, items: list[Path], record: SyncRecord) -> None:
         wanted = {item.name: str(item.resolve()) for item in items if item.name != STATE_FOLDER}
         for name, target in record.links.items():
             place = self._folder / name
@@ -208,7 +208,7 @@ class InputFolder:
             path for path in self._folder.iterdir() if path.is_file() and path.name.lower().endswith(SUFFIXES)
         )
 
-    def _unpack(self, name: str | None, record: Record) -> None:
+    def _unpack(self, name: str | None, record: SyncRecord) -> None:
         archives = self._archives(name)
         if len(archives) > 1:
             logger.warning(
@@ -236,14 +236,14 @@ class InputFolder:
         with os_errors_as(BadStateError, what, ": choose another with --data_path or --load_path"):
             self._state.mkdir(parents=True, exist_ok=True)
 
-    def _read_record(self) -> Record:
+    def _read_record(self) -> SyncRecord:
         try:
             values = json.loads((self._state / "record.json").read_text(encoding="utf-8"))
-            return Record(**values)
+            return SyncRecord(**values)
         except (OSError, ValueError, TypeError):
-            return Record()
+            return SyncRecord()
 
-    def _write_record(self, record: Record) -> None:
+    def _write_record(self, record: SyncRecord) -> None:
         try:
             write_bytes(self._state / "record.json", json.dumps(asdict(record)).encode())
         except OSError as error:

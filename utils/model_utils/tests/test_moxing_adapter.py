@@ -12,7 +12,7 @@ import pytest
 from utils.model_utils import moxing_adapter
 from utils.model_utils.config.schema import ModelArtsKeys
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, UserError
-from utils.model_utils.moxing_adapter import open_results, sync_in
+from utils.model_utils.moxing_adapter import open_uploader, sync_in
 from utils.model_utils.storage import input_sync
 from utils.model_utils.storage.retries import Retries
 from utils.model_utils.tests.object_server import ACCESS_KEY, SECRET_KEY, Faults, misbehaving
@@ -148,7 +148,7 @@ def test_local_places_are_used_where_they_are(job, tmp_path, caplog):
     (tmp_path / "cache/train/result").write_bytes(b"r")
     assert (tmp_path / "out/result").read_bytes() == b"r"
     assert "data_url" in caplog.text and "is used where it is" in caplog.text
-    with open_results(config, tmp_path / "cache/train") as results:
+    with open_uploader(config, tmp_path / "cache/train") as results:
         results.checkpoint_saved(tmp_path / "elsewhere.ckpt")
 
 
@@ -278,7 +278,7 @@ def test_moxing_is_taken_first_and_brings_data_in_and_results_out(stand_in, job,
     assert files_in(tmp_path / "cache/data") == {"deep/1.jpg": b"1"}
     assert files_in(tmp_path / "cache/load") == {"net.ckpt": b"weights"}
     (tmp_path / "run").mkdir()
-    with open_results(config, tmp_path / "run"):
+    with open_uploader(config, tmp_path / "run"):
         (tmp_path / "run/log.txt").write_bytes(b"log")
     assert files_in(stand_in / "out") == {"log.txt": b"log"}
 

@@ -15,7 +15,7 @@ from utils.model_utils.errors import BadStateError
 from utils.model_utils.files import make_writable_folder
 from utils.training.checkpoints.checkpoint import TrainingState, save_checkpoint
 from utils.training.checkpoints.foreign_weights import ForeignWeights
-from utils.training.checkpoints.weight_conversion import Source, convert_weights, format_conversion
+from utils.training.checkpoints.weight_conversion import WeightSource, convert_weights, format_conversion
 
 NUM_STAGES = 4  # of every backbone
 BACKBONE = "backbone"  # the part of the network that a checkpoint without head says it is of
@@ -35,7 +35,7 @@ class Content:
     """
 
     title: str
-    sources: Mapping[str, Source]
+    sources: Mapping[str, WeightSource]
     dropped: Mapping[str, str]
     num_classes: int | None = None
     notes: tuple[str, ...] = ()

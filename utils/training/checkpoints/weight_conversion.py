@@ -18,7 +18,7 @@ NORM_VALUES = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean",
 
 
 @dataclass(frozen=True)
-class Source:
+class WeightSource:
     """Where the values of one parameter stand in the foreign file.
 
     Attributes:
@@ -48,26 +48,26 @@ class Conversion:
     dropped: Mapping[str, int] = field(default_factory=dict)
 
 
-def convolution_sources(own: str, foreign: str, has_bias: bool = False) -> dict[str, Source]:
+def convolution_sources(own: str, foreign: str, has_bias: bool = False) -> dict[str, WeightSource]:
     """Returns the sources of a convolution's or dense layer's weight and bias."""
     parts = ("weight", "bias") if has_bias else ("weight",)
-    return {f"{own}.{part}": Source((f"{foreign}.{part}",)) for part in parts}
+    return {f"{own}.{part}": WeightSource((f"{foreign}.{part}",)) for part in parts}
 
 
-def batch_norm_sources(own: str, foreign: str, folded_bias: str = "") -> dict[str, Source]:
+def batch_norm_sources(own: str, foreign: str, folded_bias: str = "") -> dict[str, WeightSource]:
     """Returns the sources of a batch norm's four values.
 
     `folded_bias` names the bias of the convolution before it, which the file may have and the network has not.
     """
     return {
-        f"{own}.{here}": Source((f"{foreign}.{there}",), folded_bias if here == "moving_mean" else "")
+        f"{own}.{here}": WeightSource((f"{foreign}.{there}",), folded_bias if here == "moving_mean" else "")
         for here, there in NORM_VALUES.items()
     }
 
 
 def convert_weights(
     arrays: Mapping[str, np.ndarray],
-    sources: Mapping[str, Source],
+    sources: Mapping[str, WeightSource],
     shapes: Mapping[str, Shape],
     dropped: Mapping[str, str],
     *,
@@ -105,7 +105,7 @@ def convert_weights(
 
 
 def _problems(
-    arrays: Mapping[str, np.ndarray], sources: Mapping[str, Source], shapes: Mapping[str, Shape], wanted: set[str]
+    arrays: Mapping[str, np.ndarray], sources: Mapping[str, WeightSource], shapes: Mapping[str, Shape], wanted: set[str]
 ) -> list[str]:
     """Returns a phrase for each kind of misfit, empty when all fits; `wanted` are the names that have to be used."""
     missing = [source.names[0] for source in sources.values() if not any(name in arrays for name in source.names)]

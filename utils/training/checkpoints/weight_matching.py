@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from utils.model_utils.errors import MAX_EXAMPLES
+
 if TYPE_CHECKING:
     import mindspore as ms
     import numpy as np
 
 Shape = tuple[int, ...]
-_SHOWN = 3  # names of each kind in a sentence
 # Weights and biases whose shape depends on the number of classes: 4 at most here; room for heads of several levels.
 _MAX_HEAD_PARAMETERS = 12
 
@@ -86,5 +87,5 @@ def shapes_of(arrays: Mapping[str, "np.ndarray | ms.Parameter"]) -> dict[str, Sh
 
 def first_of(names: Sequence[str]) -> str:
     """Returns the first three, and how many more there are."""
-    more = f"; and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return "; ".join(names[:_SHOWN]) + more
+    more = f"; and {len(names) - MAX_EXAMPLES} more" if len(names) > MAX_EXAMPLES else ""
+    return "; ".join(names[:MAX_EXAMPLES]) + more

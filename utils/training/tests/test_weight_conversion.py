@@ -5,7 +5,7 @@ import pytest
 
 from utils.model_utils.errors import BadValueError
 from utils.training.checkpoints.weight_conversion import (
-    Source,
+    WeightSource,
     batch_norm_sources,
     convert_weights,
     convolution_sources,
@@ -13,7 +13,7 @@ from utils.training.checkpoints.weight_conversion import (
 )
 
 SOURCES = {
-    "net.conv.weight": Source(("a.conv.weight", "b.conv.weight")),
+    "net.conv.weight": WeightSource(("a.conv.weight", "b.conv.weight")),
     **batch_norm_sources("net.norm", "a.bn", folded_bias="a.conv.bias"),
 }
 SHAPES = {
@@ -94,4 +94,4 @@ def test_the_report_adds_up():
 
 def test_convolution_sources_with_and_without_bias():
     assert set(convolution_sources("x", "y")) == {"x.weight"}
-    assert convolution_sources("x", "y", has_bias=True)["x.bias"] == Source(("y.bias",))
+    assert convolution_sources("x", "y", has_bias=True)["x.bias"] == WeightSource(("y.bias",))
