@@ -18,11 +18,13 @@ train_on() {
   launch "${TRAINING[@]}" --device_target="$1" --folder=train --log=log -- "${@:2}"
 }
 
-train_on_several() { # DEVICES names the first argument of the user; {} in FOLDER and LOG is the rank
+# DEVICES names the first argument of the user; {} in FOLDER and LOG is the rank.
+train_on_several() {
   distribute "${TRAINING[@]}" --device_target="$1" --devices="$2" --folder="$3" --log="$4" -- "${@:5}"
 }
 
-evaluate_on() { # the annotations are instance_set for COCO's form and anno_path for lines of text
+# The annotations are instance_set for COCO's form and anno_path for lines of text.
+evaluate_on() {
   launch --command=faster_rcnn/eval.py --folder=eval --log=log --device_target="$1" \
     --needs=VALIDATION_JSON_FILE:pattern:instance_set+anno_path --needs=CHECKPOINT_PATH:file:checkpoint_path \
     --needs=BACKBONE:"$BACKBONES":backbone --needs=COCO_ROOT:folder:coco_root \

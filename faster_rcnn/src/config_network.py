@@ -9,7 +9,7 @@ from utils.detection.anchors import anchors_per_level, level_sizes
 from utils.detection.keys import nearest_multiples
 from utils.model_utils.config.base import Config, Contradiction, InactiveKey, Positive, PositiveNumber
 
-from .variants import EXPANSION, FINEST_STRIDE, NUM_STAGES, RES2NET_LAYERS, SIZE_MULTIPLE
+from .variants import EXPANSION, FINEST_STRIDE, NUM_STAGES, RCNN_TARGET_STDS, RES2NET_LAYERS, ROI_STRIDES, SIZE_MULTIPLE
 
 FourNumbers = tuple[float, float, float, float]
 FourPositiveNumbers = tuple[PositiveNumber, PositiveNumber, PositiveNumber, PositiveNumber]
@@ -73,7 +73,7 @@ class NetworkKeys(Config):
         0, ge=0, description="samples per side of a cell of that grid; 0: as many as the cell has pixels of the level"
     )
     roi_align_featmap_strides: tuple[Positive, ...] = Field(
-        (4, 8, 16, 32),
+        ROI_STRIDES,
         min_length=1,
         description="strides of the levels that RoIs are pooled from, the first of anchor_strides",
     )
@@ -127,7 +127,7 @@ class NetworkKeys(Config):
             yield Contradiction(
                 ("roi_align_featmap_strides", "anchor_strides"),
                 f"roi_align_featmap_strides is {list(pooled)}, wanted the first of the strides {list(strides)}, "
-                "e.g. [4, 8, 16, 32]",
+                f"e.g. {list(ROI_STRIDES)}",
             )
 
     @classmethod
@@ -252,7 +252,7 @@ class RcnnKeys(Config):
         (0.0, 0.0, 0.0, 0.0), description="taken off the proposals' deltas of x, y, width and height"
     )
     rcnn_target_stds: FourPositiveNumbers = Field(
-        (0.1, 0.1, 0.2, 0.2), description="divide the proposals' deltas of x, y, width and height"
+        RCNN_TARGET_STDS, description="divide the proposals' deltas of x, y, width and height"
     )
     rcnn_reg_loss: Literal["smooth_l1", "l1"] = Field("smooth_l1", description="loss of the proposals' deltas")
     rcnn_reg_beta: float = Field(

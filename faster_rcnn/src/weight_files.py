@@ -11,7 +11,8 @@ from utils.training.checkpoints.foreign_weights import ForeignWeights, read_fore
 
 from .config import FasterRcnnConfig
 from .stored_network import stored_stage1_pool
-from .weight_names import MMDETECTION, NAMINGS, SCALES, Res2NetNaming, detector_sources
+from .variants import SCALES
+from .weight_names import MMDETECTION, NAMINGS, Res2NetNaming, detector_sources
 
 DETECTOR_STARTS = ("neck.lateral_convs.", "neck.fpn_convs.", "rpn_head.", "roi_head.")
 CLASS_OUTPUTS, BOX_OUTPUTS = "roi_head.bbox_head.fc_cls.bias", "roi_head.bbox_head.fc_reg.bias"

@@ -6,10 +6,11 @@ MMDetection's names are those of v2 and v3 (`Res2Net`, `FPN`, `RPNHead`, `Shared
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from utils.training.checkpoints.conversion_command import COUNTERS, NUM_STAGES, Naming
+from utils.training.checkpoints.conversion_command import COUNTERS, Naming
 from utils.training.checkpoints.weight_conversion import NORM_VALUES, WeightSource, convolution_sources
 
-SCALES = 4  # splits of a block, of which one has no convolution
+from .variants import NUM_STAGES, SCALES
+
 MINDSPORE_NORM = {name: name for name in NORM_VALUES}
 TRAINING_REST = {
     r"(moments|accum|stat|moment1|moment2|adam_m|adam_v|optimizer)\..*|(global_step|epoch_num|step_num|learning_rate|"

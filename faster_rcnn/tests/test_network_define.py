@@ -18,6 +18,7 @@ from faster_rcnn.src.FasterRcnn.res2net import Res2Net
 from faster_rcnn.src.FasterRcnn.roi_align import RoiExtractor
 from faster_rcnn.src.FasterRcnn.rpn import Rpn
 from faster_rcnn.src.network_define import FasterRcnnInference, FasterRcnnTraining
+from faster_rcnn.src.variants import RCNN_TARGET_STDS, ROI_STRIDES
 from utils.detection.anchors import anchors_per_level, make_anchors
 from utils.detection.inputs import InputSettings
 from utils.detection.layers import NormSettings
@@ -70,8 +71,8 @@ def step(network):
     training = FasterRcnnTraining(
         network,
         _proposal_generator(),
-        RoiSampler(SamplingRule(16, 4, 0.5, 0.5, 0.5, target_stds=(0.1, 0.1, 0.2, 0.2)), CLASSES),
-        RoiExtractor(),
+        RoiSampler(SamplingRule(16, 4, 0.5, 0.5, 0.5, target_stds=RCNN_TARGET_STDS), CLASSES),
+        RoiExtractor(ROI_STRIDES, 56, 7, 0),
         RpnLoss(),
         RcnnLoss(CLASSES),
     )
@@ -177,7 +178,9 @@ def test_an_image_without_targets_adds_nothing(step):
 def test_detections_lie_within_the_originals_and_images_of_a_batch_do_not_mix(network):
     """Originals of 96 x 144 and 40 x 60 pixels, the second one enlarged by 1.6 and padded on no side."""
     rule = DetectionRule(min_score=0.01, candidates=60, max_boxes=12)
-    inference = FasterRcnnInference(network, _proposal_generator(), RoiExtractor(), rule).set_train(False)
+    inference = FasterRcnnInference(
+        network, _proposal_generator(), RoiExtractor(ROI_STRIDES, 56, 7, 0), rule
+    ).set_train(False)
     images = np.random.default_rng(5).normal(size=(2, 3, HEIGHT, WIDTH)).astype(np.float32)
     metas = np.asarray([[96, 144, 64 / 96, 64 / 96], [40, 60, 1.6, 1.6]], np.float32)
     boxes, scores, labels = (output.asnumpy() for output in inference(ms.Tensor(images), ms.Tensor(metas)))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from faster_rcnn.src.FasterRcnn.roi_align import RoiExtractor
+from faster_rcnn.src.variants import ROI_STRIDES
 from utils.detection.tests.in_graph import InGraph
 
 SIDES = (1, 55, 111, 112, 113, 223, 224, 447, 448, 500)
@@ -21,8 +22,8 @@ def _pyramid():
     ]
 
 
-def _pooled(rois, **settings):
-    extractor = RoiExtractor(**settings)
+def _pooled(rois, strides=ROI_STRIDES, finest_scale=56, roi_size=7):
+    extractor = RoiExtractor(strides, finest_scale, roi_size, sampling_ratio=0)
 
     def extract(rois, *pyramid):
         return extractor(pyramid, rois)

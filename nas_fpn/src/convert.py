@@ -55,11 +55,9 @@ def recognise(config: NasFpnConfig, weights: ForeignWeights) -> Content:
                 f"'{weights.path}' is of MMDetection and nasfpn_attention is {config.nasfpn_attention}, with which its "
                 "weights give other outputs: set --nasfpn_attention=mmdetection, or leave --config_path out"
             )
+        num_classes = count_weight_classes(config, weights)
         return mmdetection_content(
-            config.resnet_layers,
-            config.nasfpn_stack_times,
-            config.head_stacked_convs,
-            count_weight_classes(config, weights),
+            config.resnet_layers, config.nasfpn_stack_times, config.head_stacked_convs, num_classes
         )
     if "conv1.weight" in names and any(name.startswith("layer1.") for name in names):
         return resnet_content(config.resnet_layers)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+NUM_STAGES = 4
 ATTENTION_HEADS = (1, 2, 5, 8)
 REDUCTIONS = (8, 4, 2, 1)  # of the sides of keys and values
 MLP_RATIO = 4  # hidden channels of a block for one of its own, in every stage

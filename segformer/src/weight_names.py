@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from utils.training.checkpoints.conversion_command import NUM_STAGES, Naming
+from utils.training.checkpoints.conversion_command import Naming
 from utils.training.checkpoints.weight_conversion import WeightSource, batch_norm_sources, convolution_sources
+
+from .variants import NUM_STAGES
 
 _NORMS = ("attention_norm", "attention.reduction_norm", "mlp_norm")
 

@@ -11,6 +11,7 @@ from mindspore import nn, ops
 from utils.cpu_kernels.nms import Nms
 from utils.detection.box_coder import BoxCoder
 
+from ..variants import RCNN_TARGET_STDS
 from .graph_tools import clip_boxes, filled, has_sides_above, rows_of
 
 
@@ -32,7 +33,7 @@ class DetectionRule:
     candidates: int = 2000
     max_boxes: int = 100
     target_means: Sequence[float] = (0.0, 0.0, 0.0, 0.0)
-    target_stds: Sequence[float] = (0.1, 0.1, 0.2, 0.2)
+    target_stds: Sequence[float] = RCNN_TARGET_STDS
 
 
 class DetectionSelector(nn.Cell):

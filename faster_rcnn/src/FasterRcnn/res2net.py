@@ -7,7 +7,7 @@ from mindspore import Tensor, nn, ops
 
 from utils.detection.layers import ConvNorm, NormSettings, PaddedPool, freeze
 
-from ..variants import BLOCK_SPLITS, EXPANSION
+from ..variants import EXPANSION, SCALES
 
 
 class Res2NetBlock(nn.Cell):
@@ -107,7 +107,7 @@ class Res2Net(nn.Cell):
                         in_channels,
                         out_channels,
                         base_width * 2**stage,
-                        BLOCK_SPLITS,
+                        SCALES,
                         norm,
                         is_first=block == 0,
                         stride=stride,

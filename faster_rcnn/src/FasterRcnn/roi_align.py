@@ -21,10 +21,10 @@ class RoiExtractor(nn.Cell):
 
     def __init__(
         self,
-        strides: tuple[int, ...] = (4, 8, 16, 32),
-        finest_scale: float = 56,
-        roi_size: int = 7,
-        sampling_ratio: int = 0,
+        strides: tuple[int, ...],
+        finest_scale: float,
+        roi_size: int,
+        sampling_ratio: int,
     ) -> None:
         super().__init__()
         self.num_levels = len(strides)
