@@ -71,7 +71,7 @@ class StepProfiler:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._profile = _new_profile(self._folder, self._target)
             self._profile.start()
-        except Exception as error:  # its own kinds too: it refuses a folder with a quote in its name
+        except Exception as error:  # the profiler has exceptions of its own
             self._give_up(first_line(error))
 
     def _end(self) -> bool:
@@ -101,11 +101,10 @@ def _new_profile(folder: Path, target: str) -> "profile":
     from mindspore.profiler import ProfilerActivity, profile, tensorboard_trace_handler
 
     device = {"Ascend": [ProfilerActivity.NPU], "GPU": [ProfilerActivity.GPU]}.get(target, [])
-    return profile(
-        activities=[ProfilerActivity.CPU, *device],
-        start_profile=False,
-        on_trace_ready=tensorboard_trace_handler(str(folder)),
-    )
+    handler = tensorboard_trace_handler(str(folder))
+    if handler is None:  # MindSpore 2.10 logs why and returns None; the profile would then go into ./data
+        raise ValueError(f"it refuses the folder '{folder}'")
+    return profile(activities=[ProfilerActivity.CPU, *device], start_profile=False, on_trace_ready=handler)
 
 
 def _as_table(records: list[StepRecord]) -> str:
