@@ -6,9 +6,9 @@
 namespace cpp_infer {
 namespace {
 
-constexpr int kMostDevices = 1023;  // Far above the 16 of the largest server, and refuses a mistyped number.
+constexpr int kMostDevices = 1023;   // Far above the 16 of the largest server, and refuses a mistyped number.
 constexpr int kLargestBatch = 4096;  // More would not fit into memory at any useful size of picture.
-constexpr int kMostThreads = 256;  // More than the cores of the servers that are meant; refuses a mistyped number.
+constexpr int kMostThreads = 256;    // More than the cores of the servers that are meant; refuses a mistyped number.
 
 void RequireFile(const std::filesystem::path& path, const std::string& flag) {
   std::error_code ignored;  // What cannot be looked at is no file either.

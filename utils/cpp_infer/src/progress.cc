@@ -6,8 +6,8 @@
 namespace cpp_infer {
 namespace {
 
-constexpr std::chrono::milliseconds kTerminalPause{200};  // Five times a second looks alive and costs nothing.
-constexpr std::chrono::seconds kLogPause{10};  // As progress.py: a log is not flooded, and one who watches it is not left in doubt.
+constexpr std::chrono::milliseconds kTerminalPause{200};  // Looks alive and costs nothing.
+constexpr std::chrono::seconds kLogPause{10};             // As progress.py: does not flood a log.
 
 }  // namespace
 

@@ -48,7 +48,7 @@ def ensure_mindrecord(
     prefix: str,
     shards: int = 8,
     options: Mapping[str, object] | None = None,
-    timeout_s: float = LOCK_SECONDS,
+    timeout_seconds: float = LOCK_SECONDS,
 ) -> MindRecordInfo:
     """Returns the MindRecord files of a split, making them where they are missing, damaged or of other annotations.
 
@@ -63,7 +63,7 @@ def ensure_mindrecord(
         prefix: file name without the number of the shard, e.g. "FasterRcnn.mindrecord".
         shards: number of files; an existing set may have another.
         options: whatever else changes what is stored; JSON values.
-        timeout_s: how long to wait for another process that is writing.
+        timeout_seconds: how long to wait for another process that is writing.
 
     Raises:
         MissingPathError: a path is missing.
@@ -78,7 +78,7 @@ def ensure_mindrecord(
     info = find_mindrecord(folder, prefix, fingerprint_of(parts))
     if info is not None:
         return info
-    with _locked(folder, prefix, timeout_s):
+    with _locked(folder, prefix, timeout_seconds):
         reason = _why_not_usable(folder, prefix, parts)
         if not reason:  # another process made them while this one waited
             return read_mindrecord_info(folder, prefix)
@@ -172,7 +172,7 @@ def _why_not_usable(folder: Path, prefix: str, parts: Mapping[str, object]) -> s
 
 
 @contextlib.contextmanager
-def _locked(folder: Path, prefix: str, timeout_s: float) -> Iterator[None]:
+def _locked(folder: Path, prefix: str, timeout_seconds: float) -> Iterator[None]:
     """Holds the right to write this set; the operating system takes it back when the process dies."""
     if set(prefix) & FORBIDDEN_IN_PREFIX or prefix != prefix.strip() or not prefix:
         raise BadValueError(
@@ -181,7 +181,7 @@ def _locked(folder: Path, prefix: str, timeout_s: float) -> Iterator[None]:
     lock = filelock.FileLock(folder / f".{prefix}.lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _acquire(lock, folder / prefix, timeout_s)
+        _acquire(lock, folder / prefix, timeout_seconds)
     except (FileExistsError, NotADirectoryError) as error:
         raise MissingPathError(f"mindrecord_dir '{folder}' is a file, wanted a folder; choose another path") from error
     except OSError as error:
@@ -195,15 +195,15 @@ def _locked(folder: Path, prefix: str, timeout_s: float) -> Iterator[None]:
         lock.release()
 
 
-def _acquire(lock: filelock.BaseFileLock, target: Path, timeout_s: float) -> None:
+def _acquire(lock: filelock.BaseFileLock, target: Path, timeout_seconds: float) -> None:
     with contextlib.suppress(filelock.Timeout):
         lock.acquire(timeout=0)
         return
-    logger.info("another process is writing '%s'; waiting for it, at most %.0f s", target, timeout_s)
+    logger.info("another process is writing '%s'; waiting for it, at most %.0f s", target, timeout_seconds)
     try:
-        lock.acquire(timeout=timeout_s, poll_interval=0.5)  # nobody notices half a second after a wait of minutes
+        lock.acquire(timeout=timeout_seconds, poll_interval=0.5)  # nobody notices half a second after a wait of minutes
     except filelock.Timeout as error:
         raise BadStateError(
-            f"another process has been writing MindRecord files '{target}*' for more than {timeout_s:.0f} s; "
+            f"another process has been writing MindRecord files '{target}*' for more than {timeout_seconds:.0f} s; "
             "wait for it or end it, then start again"
         ) from error

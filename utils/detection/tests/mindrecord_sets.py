@@ -28,7 +28,7 @@ def make_record(folder: Path, index: int, name: str | None = None) -> ImageRecor
 def write(dataset: DetectionDataset, folder: Path, *, shards: int = 8) -> MindRecordInfo:
     """Writes the files in place of those that are there, whether these fit or not."""
     parts = fingerprint_parts(dataset.source, dataset.class_names, {"skip_bad_images": False})
-    with mr._locked(folder, PREFIX, timeout_s=60):
+    with mr._locked(folder, PREFIX, timeout_seconds=60):
         return write_set(dataset, folder, PREFIX, shards, parts)
 
 

@@ -87,10 +87,10 @@ def test_waiting_for_another_writer_has_a_limit(ensure, folder, caplog):
         with pytest.raises(
             BadStateError, match="another process has been writing MindRecord files .* for more than 1 s"
         ):
-            ensure(timeout_s=1)
+            ensure(timeout_seconds=1)
         assert time.monotonic() - start < 5
     assert "another process is writing" in caplog.text
-    assert ensure(timeout_s=1).num_images == 23
+    assert ensure(timeout_seconds=1).num_images == 23
 
 
 def write_forever(arguments, started):
@@ -99,18 +99,18 @@ def write_forever(arguments, started):
         write(*arguments)
 
 
-@pytest.mark.parametrize("delay_s", [0.0, 0.03, 0.1])
-def test_a_killed_writer_blocks_nobody_and_leaves_no_half_set(ensure, dataset, folder, delay_s):
+@pytest.mark.parametrize("delay_seconds", [0.0, 0.03, 0.1])
+def test_a_killed_writer_blocks_nobody_and_leaves_no_half_set(ensure, dataset, folder, delay_seconds):
     """SIGKILL at some moment of writing or moving; the next process makes or finds a whole set at once."""
     context = multiprocessing.get_context("fork")
     started = context.Event()
     process = context.Process(target=write_forever, args=((dataset, folder), started))
     process.start()
     assert started.wait(30)
-    time.sleep(delay_s)
+    time.sleep(delay_seconds)
     process.kill()
     process.join(30)
-    info = ensure(timeout_s=5)
+    info = ensure(timeout_seconds=5)
     assert sorted(int(row["image_id"]) for row in read(info, range(23), ["image_id"])) == list(range(100, 123))
     assert not (folder / writer_module.BUILD_DIR_NAME.format(prefix=PREFIX)).exists() or not ensure.loads
 
