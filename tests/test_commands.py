@@ -210,6 +210,15 @@ def test_what_the_command_cannot_use_is_a_sentence(suite, script, changed, error
     assert not [path for name in ("detections.json", "result.json") for path in faulty.rglob(name)]
 
 
+@pytest.mark.parametrize("suite", DETECTORS, ids=str)
+def test_for_a_checkpoint_that_is_refused_no_mindrecord_files_are_made(suite, data, checkpoint, faulty):
+    records = faulty / "records"
+    places = (f"--coco_root={data}", f"--mindrecord_dir={records}", f"--run_dir={faulty / 'out'}")
+    with pytest.raises(BadValueError, match=r"truncated\.ckpt"):
+        suite.call("eval.py", f"--checkpoint_path={faulty / 'truncated.ckpt'}", *places)
+    assert not records.exists()
+
+
 # Other ways in
 
 

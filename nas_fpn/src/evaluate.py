@@ -28,9 +28,10 @@ def evaluate(config: NasFpnConfig) -> None:
         checkpoint = require(config, "checkpoint_path", "file")
         make_writable_folder(folder)
         set_up_device(config.device_target, config.device_id, seed=config.seed)
+        # Before the split, so that no MindRecord files are made for a checkpoint that is refused.
+        network, classes = build.load_detector(config, checkpoint)
         split = build.open_configured_split(config, is_training=False)
         build.num_classes(config, split)
-        network, classes = build.load_detector(config, checkpoint)
         check_same_classes(classes, split.records, checkpoint)
         evaluator = build.build_evaluator(config, network, split)
         evaluation = evaluate_and_write(evaluator, folder, config.num_pictures)
