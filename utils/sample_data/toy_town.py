@@ -99,8 +99,10 @@ def make_toy_town(root: Path, options: Options, workers: int = 2) -> bool:
     if root.exists() and not root.is_dir():
         raise MissingPathError(f"'{root}' is a file, but a folder is needed for the data set; give another name")
     try:
-        if _finished_options(root) == asdict(options) | {"layouts": list(options.layouts)}:
+        if (finished := _finished_options(root)) == asdict(options) | {"layouts": list(options.layouts)}:
             return False
+        if finished:
+            print(f"toy_town: '{root}' was drawn with other options, or by another version: it is drawn anew")
         root.mkdir(parents=True, exist_ok=True)
         if not (root / MARKER).exists() and any(path.name != LOCK for path in root.iterdir()):
             raise BadStateError(f"'{root}' holds files that toy_town did not write; give an empty or new folder")

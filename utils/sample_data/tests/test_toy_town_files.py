@@ -114,12 +114,13 @@ def test_other_options_replace_the_pictures_and_leave_other_files_alone(tmp_path
     assert not list((tmp_path / "gtFine").rglob("*.json"))
 
 
-def test_a_folder_that_an_older_painter_finished_is_drawn_anew(tmp_path):
+def test_a_folder_that_an_older_painter_finished_is_drawn_anew(tmp_path, capsys):
     options = replace(SMALL, train=1, val=0)
     make_toy_town(tmp_path, options, workers=1)
     assert json.loads((tmp_path / MARKER).read_text())["options"]["version"] == options.version
     (tmp_path / MARKER).write_text(json.dumps({"options": asdict(replace(options, version=3)), "finished": True}))
     assert make_toy_town(tmp_path, options, workers=1) and not make_toy_town(tmp_path, options, workers=1)
+    assert capsys.readouterr().out.count("by another version: it is drawn anew") == 1
 
 
 def test_a_split_without_pictures_still_has_its_annotation_file(tmp_path):
