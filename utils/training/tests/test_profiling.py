@@ -81,6 +81,13 @@ def test_a_profiler_that_fails_is_a_line_in_the_log_and_the_run_goes_on(fails_at
     ]
 
 
+def test_a_profiler_that_ends_without_a_profile_is_said(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(profiling, "_new_profile", lambda *_: StandIn(tmp_path / "elsewhere"))
+    run(StepProfiler(tmp_path / "profile", "CPU"), 7)
+    assert "MindSpore's profiler does not work here (it wrote nothing)" in caplog.text
+    assert [path.name for path in (tmp_path / "profile").iterdir()] == ["steps.csv"]
+
+
 def test_mindspore_names_the_operators_of_the_profiled_steps(tmp_path):
     net = nn.Dense(4, 3)
     profiler = StepProfiler(tmp_path, "CPU")
