@@ -1,23 +1,12 @@
-"""The key groups of the detectors, where a job's data lies, and the number of classes."""
+"""Keys of the detectors: where a job's data lies, and the number of classes."""
 
 import pytest
 
 from utils.detection import keys
 from utils.detection.keys import match_num_classes
-from utils.model_utils.config.base import Config, describe_wanted, group_of
 from utils.model_utils.config.loading import load_config
 from utils.model_utils.config.schema import ModelArtsKeys, TrainingKeys
 from utils.model_utils.errors import BadValueError
-
-
-@pytest.mark.parametrize("group", [keys.RecordKeys, keys.StepScheduleKeys, keys.AugmentationKeys, keys.ResultKeys])
-def test_every_key_is_described_and_its_default_is_valid(group):
-    for key, field in group.model_fields.items():
-        assert field.description, key
-        assert describe_wanted(field)
-        assert group_of(group, key) != Config.GROUP
-    defaults = group().model_dump()
-    assert group(**defaults).model_dump() == defaults
 
 
 def test_number_of_classes_is_taken_from_the_data_set_or_checked(caplog):

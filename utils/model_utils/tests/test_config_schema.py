@@ -1,19 +1,19 @@
-"""The key groups of every suite."""
+"""The key groups of every suite, and those of both detectors."""
 
 from pathlib import Path
 
 import pytest
 
+from utils.detection import keys
 from utils.model_utils.config import schema
 from utils.model_utils.config.base import Config, describe_wanted, group_of
 from utils.model_utils.config.loading import load_config
 
-GROUPS = [
-    schema.RuntimeKeys, schema.ModelArtsKeys, schema.TrainingKeys, schema.PictureKeys,
-]  # fmt: skip
+GROUPS = [schema.RuntimeKeys, schema.ModelArtsKeys, schema.TrainingKeys, schema.PictureKeys]
+OF_DETECTORS = [keys.RecordKeys, keys.StepScheduleKeys, keys.AugmentationKeys, keys.ResultKeys]
 
 
-@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("group", [*GROUPS, *OF_DETECTORS])
 def test_every_key_is_described_and_its_default_is_valid(group):
     for key, field in group.model_fields.items():
         assert field.description, key
