@@ -9,6 +9,7 @@ import numpy as np
 
 from utils.detection.boxes import xywh_to_xyxy
 from utils.detection.data.coco_names import COCO_CLASSES
+from utils.detection.data.ground_truth import annotation_rows, with_annotation_rows
 from utils.detection.data.record_types import (
     BoxTable,
     DetectionDataset,
@@ -30,6 +31,8 @@ def load_coco(
     annotation_file: Path | str,
     image_dir: Path | str,
     class_names: Sequence[str] | None = None,
+    *,
+    for_training: bool = True,
 ) -> DetectionDataset:
     """Loads one split of a data set in COCO's format.
 
@@ -38,24 +41,34 @@ def load_coco(
         image_dir: folder that the file names in it are relative to.
         class_names: names to use, in the order of the class indices; annotations of other categories are left out.
             None takes all categories in the order of their ids.
+        for_training: refuse a split in which nothing can be learned. For an evaluation the boxes may be missing, and
+            the file may lack classes or list none at all, as COCO's image_info files do.
 
     Raises:
         MissingPathError: the file, the folder or images are missing.
         BadValueError: the content is not what the format asks for; file and entry are named.
     """
     source, image_dir = Path(annotation_file), Path(image_dir)
-    content = read_coco_json(source)
+    content = read_coco_json(source) if for_training else read_ground_truth(source)
     images, image_ids, sizes = _read_images(content["images"], source)
+    if not for_training:
+        class_names = _listed_names(content["categories"], class_names, source)
     names, category_ids = _select_categories(content["categories"], class_names, source)
     table = _read_annotations(content, image_ids, category_ids, source)
     check_files_exist(image_dir, [image["file_name"] for image in images], source)
     paths = [image_dir / image["file_name"] for image in images]
     records, repairs = make_records(image_ids, paths, sizes, table)
-    return finish_dataset(DetectionDataset(records, names, category_ids, source, image_dir, repairs), allow_empty=False)
+    records = with_annotation_rows(records, annotation_rows(content["annotations"], category_ids))
+    dataset = DetectionDataset(records, names, category_ids, source, image_dir, repairs)
+    return finish_dataset(dataset, allow_empty=not for_training)
 
 
-def read_coco_json(source: Path) -> dict:
+def read_coco_json(source: Path, needed: Sequence[str] = SECTIONS) -> dict:
     """Reads an annotation file and checks its outline.
+
+    Args:
+        source: the file.
+        needed: sections that it must have; others are empty lists where they are missing.
 
     Returns:
         The JSON object; "images", "annotations" and "categories" are lists of objects.
@@ -84,21 +97,23 @@ def read_coco_json(source: Path) -> dict:
         raise BadValueError(
             f"annotation file '{source}' holds a {type(content).__name__}, wanted an object with {SECTIONS}"
         )
+    content = {**{section: [] for section in SECTIONS if section not in needed}, **content}
     for section in SECTIONS:
         _check_section(content, section, source)
     return content
 
 
 def read_ground_truth(source: Path) -> dict:
-    """Reads an annotation file and checks what an evaluation needs of it.
+    """Reads an annotation file and checks what an evaluation needs of it; without boxes or categories it has none.
 
     Raises:
         MissingPathError: no such file, or it cannot be read.
         BadValueError: the content is not what the format asks for; file and entry are named.
     """
-    content = read_coco_json(source)
+    content = read_coco_json(source, needed=("images",))
     _read_images(content["images"], source)
-    _select_categories(content["categories"], None, source)
+    has_classes = content["categories"] or content["annotations"]
+    _select_categories(content["categories"], None if has_classes else (), source)
     _check_annotations(content["annotations"], source)
     return content
 
@@ -154,12 +169,29 @@ def _select_categories(
         names = tuple(category["name"] for category in sorted(categories, key=lambda category: category["id"]))
     else:
         names = tuple(class_names) if "background" in by_name else drop_background(class_names)
+    if class_names == ():
+        return (), ()
     check_class_names(names, source)
     check_class_names([category["name"] for category in categories if category["name"] in set(names)] or names, source)
     unknown = [name for name in names if name not in by_name]
     if unknown:
         raise BadValueError(_unknown_names_sentence(unknown, names, list(by_name)[::-1], source))
     return names, tuple(by_name[name] for name in names)
+
+
+def _listed_names(categories: list[dict], class_names: Sequence[str] | None, source: Path) -> tuple[str, ...] | None:
+    """Returns those of the names that a file lists; a file without categories has none, None stands for all."""
+    if not categories:
+        return ()
+    if class_names is None:
+        return None
+    listed = {category.get("name") for category in categories}
+    wanted = class_names if "background" in listed else drop_background(class_names)
+    names = tuple(name for name in wanted if name in listed)
+    left_out = sorted(map(str, listed - set(names)))
+    if left_out:
+        logger.info("%s: categories that coco_classes does not list are left out: %s", source, ", ".join(left_out))
+    return names or tuple(class_names)  # none of them: the sentence about unknown names
 
 
 def _unknown_names_sentence(unknown: list[str], names: tuple[str, ...], known: list[str], source: Path) -> str:
