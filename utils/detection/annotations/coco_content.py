@@ -11,12 +11,12 @@ from utils.model_utils.errors import BadValueError, MissingPathError
 SECTIONS = ("images", "annotations", "categories")
 
 
-def read_coco_content(source: Path, *, may_lack_annotations: bool) -> tuple[dict, BoxRepairs]:
+def read_coco_content(source: Path, *, for_training: bool) -> tuple[dict, BoxRepairs]:
     """Reads an annotation file for training and evaluation alike.
 
     Args:
         source: `instances_*.json`, or `image_info_*.json`, which has no annotations.
-        may_lack_annotations: whether a file without annotations is one with an empty list of them.
+        for_training: annotations and categories have to be there; to evaluate, their lists may be missing or empty.
 
     Returns:
         The JSON object. Of "images" every one has an own "id" of 64 bits, "height" and "width" in pixels and a
@@ -34,11 +34,11 @@ def read_coco_content(source: Path, *, may_lack_annotations: bool) -> tuple[dict
         raise BadValueError(
             f"annotation file '{source}' holds a {type(content).__name__}, wanted an object with {SECTIONS}"
         )
-    if may_lack_annotations and content.get("annotations") is None:
-        content["annotations"] = []
+    if not for_training:
+        content |= {section: [] for section in SECTIONS[1:] if content.get(section) is None}
     for section in SECTIONS:
         _check_section(content, section, source)
-    if not content["categories"]:
+    if not content["categories"] and (for_training or content["annotations"]):
         raise BadValueError(f"'{source}' needs at least one class name, got none; list its classes in 'categories'")
     images = plain_images(content["images"], source)
     categories = [{**category, "id": category_id_of(category, source)} for category in content["categories"]]

@@ -30,7 +30,7 @@ def load_coco(
     image_dir: Path | str,
     class_names: Sequence[str | int] | None = None,
     *,
-    allow_empty: bool = False,
+    for_training: bool = True,
 ) -> DetectionDataset:
     """Loads one split of a data set in COCO's format.
 
@@ -39,17 +39,17 @@ def load_coco(
         image_dir: folder that the file names in it are relative to.
         class_names: names or category ids to use, in the order of the class indices; annotations of other categories
             are left out. None takes all categories in the order of their ids, but for a root without boxes.
-        allow_empty: a split without any box, or a file without annotations, is fine (evaluation), not an error
-            (training).
+        for_training: refuse a split in which nothing can be learned. For an evaluation the boxes may be missing, and
+            the file may lack some of the classes, or list none at all, as COCO's image_info files do.
 
     Raises:
         MissingPathError: the file, the folder or images are missing.
         BadValueError: the content is not what the format asks for; file and entry are named.
     """
     source, image_dir = Path(annotation_file), Path(image_dir)
-    content, dropped = read_coco_content(source, may_lack_annotations=allow_empty)
+    content, dropped = read_coco_content(source, for_training=for_training)
     images = content["images"]
-    names, category_ids = _select_categories(content["categories"], class_names, source)
+    names, category_ids = _select_categories(content["categories"], class_names, source, may_lack=not for_training)
     image_ids = [image["id"] for image in images]
     sizes = np.array([(image["height"], image["width"]) for image in images], np.int64).reshape(-1, 2)
     table = _box_table(content["annotations"], image_ids, category_ids, source)
@@ -57,7 +57,7 @@ def load_coco(
     paths = [image_dir / image["file_name"] for image in images]
     records, repairs = make_records(image_ids, paths, sizes, table)
     dataset = DetectionDataset(records, names, category_ids, source, image_dir, dropped.plus(repairs))
-    return finish_dataset(dataset, allow_empty)
+    return finish_dataset(dataset, allow_empty=not for_training)
 
 
 def read_ground_truth(source: Path) -> dict:
@@ -70,7 +70,7 @@ def read_ground_truth(source: Path) -> dict:
         MissingPathError: no such file, or it cannot be read.
         BadValueError: the content is not what the format asks for; file and entry are named.
     """
-    content, dropped = read_coco_content(source, may_lack_annotations=True)
+    content, dropped = read_coco_content(source, for_training=False)
     if dropped.dropped:
         warn_once(
             f"{source}: {dropped.dropped} boxes are left out, {dropped.empty} with a negative width or height and "
@@ -80,7 +80,7 @@ def read_ground_truth(source: Path) -> dict:
 
 
 def _select_categories(
-    categories: list[dict], wanted: Sequence[str | int] | None, source: Path
+    categories: list[dict], wanted: Sequence[str | int] | None, source: Path, *, may_lack: bool
 ) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Returns the names and ids of the classes in the order of their indices.
 
@@ -88,7 +88,10 @@ def _select_categories(
         categories: as `read_coco_content` gives them.
         wanted: names and ids, None for all but a root.
         source: the file, for messages.
+        may_lack: whether some of `wanted`, or all of a file without categories, may be missing.
     """
+    if may_lack and not categories:
+        return (), ()
     categories = sorted(categories, key=lambda category: category["id"])
     if wanted is None:
         _refuse_twins(categories, {category["twin_of"] for category in categories if "twin_of" in category}, source)
@@ -108,6 +111,8 @@ def _select_categories(
     check_class_names(names, source)
     id_of = {category["name"]: category["id"] for category in categories}
     unknown = [name for name in names if name not in id_of]
+    if may_lack and len(unknown) < len(names):
+        names, unknown = tuple(name for name in names if name in id_of), []
     if unknown:
         raise BadValueError(_unknown_names_sentence(unknown, names, list(id_of), source))
     return names, tuple(id_of[name] for name in names)

@@ -194,7 +194,7 @@ def test_a_file_without_annotations_can_be_evaluated_and_not_trained_on(write):
     del content["annotations"]
     path.write_text(json.dumps(content))
     assert read_ground_truth(path)["annotations"] == []
-    assert [len(record.boxes) for record in load_coco(path, path.parent, allow_empty=True).records] == [0, 0]
+    assert [len(record.boxes) for record in load_coco(path, path.parent, for_training=False).records] == [0, 0]
     with pytest.raises(BadValueError, match="has no 'annotations', only"):
         load_coco(path, path.parent)
 
