@@ -51,7 +51,7 @@ def resolve_classes(
         BadValueError: `coco_classes` has names that the checkpoint does not have, or, where it has none, another number
             of them.
     """
-    names = tuple(configured_names or ())
+    names = tuple(name for name in configured_names or () if isinstance(name, str))  # ids are those of the data
     has_names = len(stored_names) == num_classes
     unknown = [name for name in names if name not in stored_names]
     if names and len(names) != num_classes and (not has_names or (unknown and not allow_unknown)):

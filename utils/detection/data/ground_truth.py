@@ -9,26 +9,28 @@ from dataclasses import replace
 
 import numpy as np
 
+from utils.detection.annotations.repairs import BoxRepairs
 from utils.detection.boxes import xywh_to_xyxy, xyxy_to_xywh
-from utils.detection.data.record_types import BoxRepairs, DetectionDataset, ImageRecord, relative_name, repair_boxes
+from utils.detection.data.record_types import DetectionDataset, ImageRecord, relative_name, repair_boxes
 
 NUM_FIELDS = 7  # left, top, width, height, area, class index, is_crowd
 IMAGE_FIELDS = ("id", "height", "width", "file_name")
 ANNOTATION_FIELDS = ("image_id", "category_id", "bbox", "area", "iscrowd")
+CATEGORY_FIELDS = ("id", "name", "is_root")  # the last in few, see `plain_categories`
 
 
 def annotation_rows(annotations: Sequence[dict], category_ids: Sequence[int]) -> dict[int, np.ndarray]:
     """Returns the annotations of each image as numbers, in the order of the file.
 
     Args:
-        annotations: COCO's, with finite boxes; one without `area` has that of its box, without `iscrowd` it is 0.
+        annotations: COCO's in their plain form, see `read_coco_content`.
         category_ids: id of each class index; annotations of other categories are left out.
 
     Returns:
         For each image id float64[N, 7]: left, top, width, height, area, class index, is_crowd.
     """
     labels = {category: label for label, category in enumerate(category_ids)}
-    chosen = [each for each in map(complete_annotation, annotations) if each["category_id"] in labels]
+    chosen = [each for each in annotations if each["category_id"] in labels]
     rows = [[*each["bbox"], each["area"], labels[each["category_id"]], each["iscrowd"]] for each in chosen]
     return _by_image(np.array(rows, np.float64), np.array([each["image_id"] for each in chosen]))
 
@@ -98,21 +100,15 @@ def to_coco_ground_truth(dataset: DetectionDataset) -> dict:
 
 
 def what_counts(content: dict) -> dict:
-    """Returns what an evaluation needs of a COCO file, without segments, captions and links, which are most of it."""
+    """Returns what an evaluation needs of `read_ground_truth`, without segments and links, which are most of it."""
     return {
         "images": [{key: image[key] for key in IMAGE_FIELDS} for image in content["images"]],
         "annotations": [
             {"id": number, **{key: each[key] for key in ANNOTATION_FIELDS}}
-            for number, each in enumerate(map(complete_annotation, content.get("annotations") or ()), start=1)
+            for number, each in enumerate(content["annotations"], start=1)
         ],
-        "categories": [{"id": each["id"], "name": each["name"]} for each in content.get("categories") or ()],
+        "categories": [{key: each[key] for key in CATEGORY_FIELDS if key in each} for each in content["categories"]],
     }
-
-
-def complete_annotation(annotation: dict) -> dict:
-    """Returns an annotation with the fields that may be missing: `iscrowd` 0, and the area of its box."""
-    width, height = annotation["bbox"][2:]
-    return {"iscrowd": 0, "area": width * height, **annotation}
 
 
 def repaired(content: dict) -> tuple[dict, BoxRepairs] | None:

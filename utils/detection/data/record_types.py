@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.detection.annotations.repairs import BoxRepairs
 from utils.detection.boxes import clip_boxes
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, MissingPathError
 
@@ -40,39 +41,6 @@ class ImageRecord:
     labels: np.ndarray
     is_crowd: np.ndarray
     as_annotated: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class BoxRepairs:
-    """How many boxes of a data set were changed or left out, and which first.
-
-    Attributes:
-        clipped: reached more than a pixel outside their image and were cut at its border.
-        outside: lay wholly outside their image and were dropped.
-        empty: had no positive width and height and were dropped.
-        not_finite: had NaN or infinite coordinates and were dropped.
-        examples: the first few, as a sentence names them.
-    """
-
-    clipped: int = 0
-    outside: int = 0
-    empty: int = 0
-    not_finite: int = 0
-    examples: tuple[str, ...] = ()
-
-    @property
-    def dropped(self) -> int:
-        """Number of boxes that are left out."""
-        return self.outside + self.empty + self.not_finite
-
-    def __str__(self) -> str:
-        """Returns the sentence for the log, "" where nothing was repaired."""
-        if not self.clipped + self.dropped:
-            return ""
-        return (
-            f"{self.clipped} boxes clipped at the image border, {self.dropped} dropped ({self.empty} without area, "
-            f"{self.outside} outside the image, {self.not_finite} not finite); first: {', '.join(self.examples)}"
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +142,7 @@ def make_records(
 def drop_background(class_names: Sequence[str]) -> tuple[str, ...]:
     """Returns the names without a leading 'background', which older configurations list as class 0."""
     names = tuple(class_names)
-    if names and names[0].lower() in ("background", "__background__"):
+    if names and str(names[0]).lower() in ("background", "__background__"):
         logger.info("class names start with '%s', which is not an object class; it is left out", names[0])
         return names[1:]
     return names

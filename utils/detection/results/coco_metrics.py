@@ -13,7 +13,6 @@ from pycocotools.cocoeval import COCOeval
 
 from utils.detection.boxes import as_boxes, xyxy_to_xywh
 from utils.detection.data.coco_file import read_ground_truth
-from utils.detection.data.ground_truth import complete_annotation
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError
 
 # (title, abbreviation, IoU, area, maximum of detections per image) of the twelve numbers, in their order.
@@ -211,8 +210,11 @@ def _complete(content: dict) -> dict:
     Annotations are numbered from 1, because pycocotools takes a match with id 0 for no match; a missing `iscrowd` is 0
     and a missing `area` that of the box.
     """
-    completed = map(complete_annotation, content["annotations"])
-    return {**content, "annotations": [{**each, "id": number} for number, each in enumerate(completed, start=1)]}
+    annotations = []
+    for index, annotation in enumerate(content["annotations"], start=1):
+        width, height = annotation["bbox"][2:]
+        annotations.append({"iscrowd": 0, "area": width * height, **annotation, "id": index})
+    return {**content, "annotations": annotations}
 
 
 def _check_images(selected: list[int], detections: list[dict], known_ids: set[int], name: str) -> None:

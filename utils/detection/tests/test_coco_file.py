@@ -153,7 +153,10 @@ def repeat(section):
             set_path("annotations", 1, "image_id", value=55),
             "annotation 2 in .* has image_id 55, but the file has no such image",
         ),
-        (repeat("images"), "image id 7 occurs more than once"),
+        (
+            lambda content: content["images"].append({**content["images"][0], "file_name": "c.png"}),
+            "image id 7 occurs more than once .*, for 'a.png' of 100 x 200 and for 'c.png' of 100 x 200",
+        ),
         (repeat("categories"), "category id 90 occurs more than once"),
         (set_path("categories", 1, "name", value="dog"), "class name 'dog' occurs more than once"),
         (set_path("images", 0, "id", value="7"), "image '7' in .* has id '7', wanted a whole number"),
