@@ -7,6 +7,7 @@ from pathlib import Path
 
 from utils.detection.data.coco_names import COCO_CATEGORY_IDS, COCO_CLASSES
 from utils.detection.data.mindrecord_info import MindRecordInfo
+from utils.detection.data.record_types import names_of_ids
 from utils.model_utils.errors import BadValueError
 
 logger = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ def resolve_classes(
     *,
     stored_names: Sequence[str],
     stored_ids: Sequence[int],
-    configured_names: Sequence[str] | None,
+    configured_names: Sequence[str | int] | None,
 ) -> ClassTable:
     """Returns the classes of a checkpoint.
 
@@ -40,12 +41,12 @@ def resolve_classes(
         source: the checkpoint, for messages.
         stored_names: names that the checkpoint carries; empty in files that have none.
         stored_ids: category ids that it carries, likewise.
-        configured_names: the key `coco_classes`.
+        configured_names: the key `coco_classes`; ids stand for the checkpoint's names.
 
     Raises:
         BadValueError: `coco_classes` has another number of names, or others than the checkpoint.
     """
-    names = tuple(configured_names or ())
+    names = _without_ids(configured_names or (), source, stored_names, stored_ids)
     if names and len(names) != num_classes:
         raise BadValueError(
             f"coco_classes has {len(names)} names and '{source}' {num_classes} classes: list the names that it was "
@@ -93,6 +94,20 @@ def check_same_classes(classes: ClassTable, records: MindRecordInfo, checkpoint:
             f"'{checkpoint}' has the classes of {annotations} in another order: list them in coco_classes as it has "
             f"them, {', '.join(classes.names)}, and give another mindrecord_dir"
         )
+
+
+def _without_ids(
+    wanted: Sequence[str | int], source: Path, stored_names: Sequence[str], stored_ids: Sequence[int]
+) -> tuple[str, ...]:
+    known = stored_names if len(stored_names) == len(stored_ids) else ()
+    names = names_of_ids(wanted, known, stored_ids[: len(known)])
+    unknown = [entry for entry in names if type(entry) is int]
+    if unknown:
+        raise BadValueError(
+            f"coco_classes has the category id {unknown[0]}, for which '{source}' has no name: list the names that it "
+            "was trained with, or set coco_classes to null"
+        )
+    return names
 
 
 def _ids_of(names: tuple[str, ...]) -> tuple[int, ...]:

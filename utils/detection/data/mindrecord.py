@@ -26,7 +26,7 @@ from utils.detection.data.mindrecord_info import (
     read_mindrecord_info,
 )
 from utils.detection.data.mindrecord_writer import write_set
-from utils.detection.data.record_types import DetectionDataset, drop_background
+from utils.detection.data.record_types import DetectionDataset, drop_background, names_of_ids
 from utils.model_utils.device_adapter import clamp_loaders
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 
@@ -43,7 +43,7 @@ def ensure_mindrecord(
     load_dataset: Callable[[], DetectionDataset],
     *,
     annotation_file: Path | str,
-    class_names: Sequence[str] | None,
+    class_names: Sequence[str | int] | None,
     folder: Path | str,
     prefix: str,
     shards: int = 8,
@@ -58,7 +58,7 @@ def ensure_mindrecord(
     Args:
         load_dataset: loads the split; called only where files have to be made.
         annotation_file: the file that `load_dataset` reads; its content is part of the fingerprint.
-        class_names: the names that `load_dataset` asks for, None for all.
+        class_names: the names and ids that `load_dataset` asks for, None for all.
         folder: where the files lie or are to lie; made if missing.
         prefix: file name without the number of the shard, e.g. "FasterRcnn.mindrecord".
         shards: number of files; an existing set may have another.
@@ -133,7 +133,7 @@ def unpack_annotation(annotation: np.ndarray) -> tuple[np.ndarray, np.ndarray, n
 
 
 def _use_without_annotations(
-    folder: Path, prefix: str, annotation_file: Path | str, class_names: Sequence[str] | None
+    folder: Path, prefix: str, annotation_file: Path | str, class_names: Sequence[str | int] | None
 ) -> MindRecordInfo:
     """Returns the set that is there although it cannot be compared with its source."""
     try:
@@ -143,7 +143,8 @@ def _use_without_annotations(
             f"annotation file '{annotation_file}' does not exist and there are no MindRecord files "
             f"'{folder / prefix}*' to use instead; check the data set path"
         ) from error
-    if class_names is not None and drop_background(class_names) != info.class_names:
+    asked = None if class_names is None else names_of_ids(class_names, info.class_names, info.category_ids)
+    if asked is not None and drop_background(asked) != info.class_names:
         raise BadValueError(
             f"MindRecord files '{folder / prefix}*' have the classes {list(info.class_names)[:5]}, wanted "
             f"{list(class_names)[:5]}; make them again where '{annotation_file}' is"

@@ -135,7 +135,7 @@ def _nothing_to_read_from(form: str) -> str:
     )
 
 
-def open_split(paths: SplitPaths, class_names: Sequence[str] | None, num_shards: int = 8) -> Split:
+def open_split(paths: SplitPaths, class_names: Sequence[str | int] | None, num_shards: int = 8) -> Split:
     """Opens a split, making its MindRecord files where they are missing or were made from something else.
 
     Raises:
@@ -156,7 +156,7 @@ def open_split(paths: SplitPaths, class_names: Sequence[str] | None, num_shards:
     return Split(records, paths.annotation_file if is_coco_file else None)
 
 
-def _loader(paths: SplitPaths, class_names: Sequence[str] | None) -> Callable[[], DetectionDataset]:
+def _loader(paths: SplitPaths, class_names: Sequence[str | int] | None) -> Callable[[], DetectionDataset]:
     def load() -> DetectionDataset:
         if paths.form == "coco":
             return load_coco(paths.annotation_file, paths.image_dir, class_names)
