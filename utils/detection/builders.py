@@ -17,6 +17,7 @@ from utils.detection.inputs import InputSettings
 from utils.detection.keys import DetectionDataKeys, RecordKeys, match_num_classes
 from utils.detection.layers import FROZEN
 from utils.detection.results.evaluation import DetectionEvaluator
+from utils.detection.results.evaluation_split import EvaluationSplit, prepare_evaluation
 from utils.detection.results.picture_detector import PictureDetector
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
 from utils.exporting.export import ExportedModel, share_weights
@@ -54,7 +55,19 @@ def open_detection_split(
         default_folder=default_folder,
         prefix=prefix or (config.prefix if is_training else config.eval_prefix),
     )
-    return open_split(paths, config.coco_classes)
+    return open_split(paths, config.coco_classes, for_training=is_training)
+
+
+def prepared_evaluation(config: DetectionDataKeys, split: Split, classes: ClassTable, model: str) -> EvaluationSplit:
+    """Matches the classes of an evaluation split with the detector's; see `prepare_evaluation`.
+
+    Args:
+        config: the configuration.
+        split: the evaluation split.
+        classes: of the detector.
+        model: where they come from, for messages.
+    """
+    return prepare_evaluation(split, classes, model=model, ignore_unknown=config.ignore_unknown_classes)
 
 
 def count_classes(config: DetectionDataKeys, split: Split) -> int:
@@ -77,13 +90,17 @@ def training_source(config: Config, split: Split, sample: RowSample, workers: Wo
 
 
 def evaluator(
-    config: Config, detector: Detector, split: Split, inputs: InputSettings, batch_size: int, workers: Workers = ALONE
+    config: Config,
+    detector: Detector,
+    split: EvaluationSplit,
+    inputs: InputSettings,
+    batch_size: int,
+    workers: Workers = ALONE,
 ) -> DetectionEvaluator:
     """Builds what evaluates a detector on a split, each worker its share."""
     return DetectionEvaluator(
         detector=detector,
-        records=split.records,
-        ground_truth=split.ground_truth,
+        split=split,
         inputs=inputs,
         batch_size=min(batch_size, split.records.num_images),
         num_loaders=clamp_loaders(config.num_parallel_workers),
@@ -148,6 +165,7 @@ def load_detector(
         stored_names=stored.class_names,
         stored_ids=stored.category_ids,
         configured_names=config.coco_classes,
+        allow_unknown=config.ignore_unknown_classes,
     )
     network = make_network(match_num_classes(config.num_classes, classes.names, str(stored.path)))
     load_weights(network, stored)

@@ -53,6 +53,11 @@ class DetectionDataKeys(Config):
     num_classes: int | None = Field(
         None, ge=1, description="number of foreground classes; null takes that of the data set"
     )
+    ignore_unknown_classes: bool = Field(
+        False,
+        description="leave classes of the evaluation split that training does not have out of the metric; "
+        "otherwise they are refused",
+    )
     num_gts: int = Field(128, ge=1, description="most boxes of one image that training looks at")
     num_parallel_workers: int = Field(
         8, ge=1, description="threads or processes that read and augment images, at most one per core"

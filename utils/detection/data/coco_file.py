@@ -10,6 +10,7 @@ from utils.detection.annotations.coco_content import read_coco_content
 from utils.detection.annotations.repairs import warn_once
 from utils.detection.boxes import xywh_to_xyxy
 from utils.detection.data.coco_names import COCO_CLASSES
+from utils.detection.data.ground_truth import annotation_rows, with_annotation_rows
 from utils.detection.data.record_types import (
     BoxTable,
     DetectionDataset,
@@ -57,6 +58,7 @@ def load_coco(
     check_files_exist(image_dir, [image["file_name"] for image in images], source)
     paths = [image_dir / image["file_name"] for image in images]
     records, repairs = make_records(image_ids, paths, sizes, table)
+    records = with_annotation_rows(records, annotation_rows(content["annotations"], category_ids))
     dataset = DetectionDataset(records, names, category_ids, source, image_dir, dropped.plus(repairs))
     return finish_dataset(dataset, allow_empty=not for_training)
 

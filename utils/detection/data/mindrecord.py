@@ -2,8 +2,9 @@
 
 A row holds `image` (the bytes of an ordinary JPEG or PNG, read with `utils.images.decode_ordinary`), `image_id`,
 `annotation` float32[N, 6] (x1, y1, x2, y2, label, is_crowd; an image without boxes has one row with label -1, because
-MindRecord reads an empty array back as a scalar), `height`, `width`, `file_name` and `record_index`, the position of
-the image in the annotation file.
+MindRecord reads an empty array back as a scalar), `as_annotated` float64[N, 7] (the file's own annotations, see
+`ground_truth.py`, likewise; sets of earlier versions lack it), `height`, `width`, `file_name` and `record_index`, the
+position of the image in the annotation file.
 """
 
 import contextlib
@@ -48,6 +49,7 @@ def ensure_mindrecord(
     prefix: str,
     shards: int = 8,
     options: Mapping[str, object] | None = None,
+    may_lack_classes: bool = False,
     timeout_seconds: float = LOCK_SECONDS,
 ) -> MindRecordInfo:
     """Returns the MindRecord files of a split, making them where they are missing, damaged or of other annotations.
@@ -63,6 +65,7 @@ def ensure_mindrecord(
         prefix: file name without the number of the shard, e.g. "FasterRcnn.mindrecord".
         shards: number of files; an existing set may have another.
         options: whatever else changes what is stored; JSON values.
+        may_lack_classes: a set without some of `class_names` is fine.
         timeout_seconds: how long to wait for another process that is writing.
 
     Raises:
@@ -72,7 +75,7 @@ def ensure_mindrecord(
     """
     folder = Path(folder)
     if not Path(annotation_file).exists():
-        return _use_without_annotations(folder, prefix, annotation_file, class_names)
+        return _use_without_annotations(folder, prefix, annotation_file, class_names, may_lack_classes)
     options = {**(options or {}), "skip_bad_images": False}  # no image ever is; in the fingerprint of earlier sets
     parts = fingerprint_parts(annotation_file, class_names, options)
     info = find_mindrecord(folder, prefix, fingerprint_of(parts))
@@ -132,8 +135,17 @@ def unpack_annotation(annotation: np.ndarray) -> tuple[np.ndarray, np.ndarray, n
     return rows[:, :4].copy(), rows[:, 4].astype(np.int32), rows[:, 5] > 0
 
 
+def unpack_as_annotated(rows: np.ndarray) -> np.ndarray:
+    """Returns the column `as_annotated`, float64[N, 7], without the row that stands for none."""
+    return rows[rows[:, 5] >= 0]
+
+
 def _use_without_annotations(
-    folder: Path, prefix: str, annotation_file: Path | str, class_names: Sequence[str | int] | None
+    folder: Path,
+    prefix: str,
+    annotation_file: Path | str,
+    class_names: Sequence[str | int] | None,
+    may_lack_classes: bool,
 ) -> MindRecordInfo:
     """Returns the set that is there although it cannot be compared with its source."""
     try:
@@ -143,11 +155,12 @@ def _use_without_annotations(
             f"annotation file '{annotation_file}' does not exist and there are no MindRecord files "
             f"'{folder / prefix}*' to use instead; check the data set path"
         ) from error
-    asked = None if class_names is None else names_of_ids(class_names, info.class_names, info.category_ids)
-    if asked is not None and drop_background(asked) != info.class_names:
+    asked = info.class_names if class_names is None else class_names
+    wanted = drop_background(names_of_ids(asked, info.class_names, info.category_ids))
+    if wanted != info.class_names and not (may_lack_classes and set(wanted) >= set(info.class_names)):
         raise BadValueError(
             f"MindRecord files '{folder / prefix}*' have the classes {list(info.class_names)[:5]}, wanted "
-            f"{list(class_names)[:5]}; make them again where '{annotation_file}' is"
+            f"{list(wanted)[:5]}; make them again where '{annotation_file}' is"
         )
     logger.info(
         "annotation file '%s' is not here; MindRecord files '%s*' are used as they are",

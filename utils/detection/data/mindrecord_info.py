@@ -43,6 +43,8 @@ class MindRecordInfo:
         image_ids: int64[num_images], the annotation file's image ids, in its order.
         rows: int64[num_images], where each of these images lies in the files; MindRecord deals rows out to shards.
         box_counts: number of images for each number of boxes.
+        num_objects: boxes that are not crowds; None in older sets, which have at least one.
+        columns: names of what stands in a row.
     """
 
     files: tuple[Path, ...]
@@ -54,6 +56,8 @@ class MindRecordInfo:
     image_ids: np.ndarray
     rows: np.ndarray
     box_counts: Mapping[int, int]
+    num_objects: int | None = None
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -138,6 +142,8 @@ def read_mindrecord_info(folder: Path | str, prefix: str) -> MindRecordInfo:
         image_ids=rows[order, 1],
         rows=order,
         box_counts={int(boxes): images for boxes, images in description["box_counts"].items()},
+        num_objects=description.get("num_objects"),
+        columns=tuple(header["schema"][0]["schema"]),
     )
 
 

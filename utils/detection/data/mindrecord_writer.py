@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.detection.data.ground_truth import rows_of_record
 from utils.detection.data.mindrecord_info import (
     FORMAT_VERSION,
     KIND,
@@ -30,6 +31,7 @@ from utils.progress import track
 SCHEMA = {
     "image": {"type": "bytes"},
     "annotation": {"type": "float32", "shape": [-1, 6]},
+    "as_annotated": {"type": "float64", "shape": [-1, 7]},
     "image_id": {"type": "int64"},
     "record_index": {"type": "int64"},
     "height": {"type": "int32"},
@@ -37,6 +39,7 @@ SCHEMA = {
     "file_name": {"type": "string"},
 }
 NO_BOX_ROW = np.array([[0, 0, 0, 0, -1, 0]], np.float32)
+NO_ANNOTATION_ROW = np.array([[0, 0, 0, 0, 0, -1, 0]], np.float64)
 HEADER_BYTES = 2**20  # holds the page table of more than 100 GB per shard
 # 32 MB is MindRecord's own size and 256 MB the highest that it takes; 1 MB is enough for a few small images.
 MIN_PAGE_BYTES, USUAL_PAGE_BYTES, MAX_PAGE_BYTES = 2**20, 2**25, 2**28
@@ -184,6 +187,7 @@ def _describe(dataset: DetectionDataset, parts: Mapping[str, object]) -> dict[st
         "fingerprint": fingerprint_of(parts),
         "made_from": parts,
         "box_counts": Counter(len(record.boxes) for record in dataset.records),
+        "num_objects": sum(int((~record.is_crowd).sum()) for record in dataset.records),
     }
 
 
@@ -198,9 +202,11 @@ def _make_row(index: int, record: ImageRecord, is_ordinary: bool, image_dir: Pat
     if not is_ordinary:
         data = encode_png(decode_image(data, str(record.file_path), (record.height, record.width)))
     annotation = np.column_stack([record.boxes, record.labels, record.is_crowd]).astype(np.float32)
+    as_annotated = rows_of_record(record)
     return {
         "image": data,
         "annotation": annotation if len(annotation) else NO_BOX_ROW,
+        "as_annotated": as_annotated if len(as_annotated) else NO_ANNOTATION_ROW,
         "image_id": record.image_id,
         "record_index": index,
         "height": record.height,

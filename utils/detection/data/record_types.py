@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.detection.annotations.repairs import BoxRepairs
-from utils.detection.boxes import box_area, clip_boxes, xyxy_to_xywh
+from utils.detection.boxes import clip_boxes
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, MissingPathError
 
 ROUNDING_PIXELS = 1.0  # annotators round outwards; a corner that far outside is clipped without a word
@@ -29,6 +29,8 @@ class ImageRecord:
         boxes: float32[N, 4], xyxy, absolute pixels, inside the image, with positive sides; N may be 0.
         labels: int32[N], class index from 0.
         is_crowd: bool[N], the box covers a group that is neither to be found nor background.
+        as_annotated: the file's own annotations, which an evaluation counts: float64[M, 7], see `ground_truth.py`; None
+            where they are not known.
     """
 
     image_id: int
@@ -38,6 +40,7 @@ class ImageRecord:
     boxes: np.ndarray
     labels: np.ndarray
     is_crowd: np.ndarray
+    as_annotated: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,52 +235,9 @@ def finish_dataset(dataset: DetectionDataset, allow_empty: bool) -> DetectionDat
     return dataset
 
 
-def to_coco_ground_truth(dataset: DetectionDataset) -> dict:
-    """Returns the data set in COCO's annotation format, so that every source is evaluated by the same code.
-
-    The areas are those of the boxes (a COCO file has those of the segments, which shifts AP of small, medium and large
-    a little).
-    """
-    records = dataset.records
-    return {
-        "images": [
-            {
-                "id": record.image_id,
-                "height": record.height,
-                "width": record.width,
-                "file_name": relative_name(record.file_path, dataset.image_dir),
-            }
-            for record in records
-        ],
-        "annotations": _coco_annotations(records, np.asarray(dataset.category_ids, np.int64)),
-        "categories": [
-            {"id": category_id, "name": name}
-            for category_id, name in zip(dataset.category_ids, dataset.class_names, strict=True)
-        ],
-    }
-
-
 def relative_name(path: Path, folder: Path) -> str:
     """Returns `path` relative to `folder` with forward slashes, or its last part where it lies elsewhere."""
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
-
-
-def _coco_annotations(records: Sequence[ImageRecord], category_ids: np.ndarray) -> list[dict]:
-    boxes = np.concatenate([record.boxes for record in records]) if records else np.zeros((0, 4), np.float32)
-    image_ids = np.repeat([record.image_id for record in records], [len(record.boxes) for record in records])
-    labels = np.concatenate([record.labels for record in records]) if records else np.zeros(0, np.int32)
-    is_crowd = np.concatenate([record.is_crowd for record in records]) if records else np.zeros(0, bool)
-    columns = (
-        image_ids.tolist(),
-        category_ids[labels].tolist(),
-        xyxy_to_xywh(boxes).tolist(),
-        box_area(boxes).tolist(),
-        is_crowd.astype(int).tolist(),
-    )
-    return [
-        {"id": index, "image_id": image_id, "category_id": category_id, "bbox": box, "area": area, "iscrowd": crowd}
-        for index, (image_id, category_id, box, area, crowd) in enumerate(zip(*columns, strict=True), start=1)
-    ]
 
 
 def _shorten(names: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.detection.data.ground_truth import corner_rows, with_annotation_rows
 from utils.detection.data.record_types import (
     BoxTable,
     DetectionDataset,
@@ -71,7 +72,10 @@ def load_txt(
     _refuse_repeated(lines, source)
     check_files_exist(image_dir, [line.file_name for line in lines], source)
     paths = [image_dir / line.file_name for line in lines]
-    records, repairs = make_records(range(1, len(lines) + 1), paths, _read_sizes(paths, source), _box_table(lines))
+    table = _box_table(lines)
+    records, repairs = make_records(range(1, len(lines) + 1), paths, _read_sizes(paths, source), table)
+    rows = corner_rows(table.boxes, table.labels, table.is_crowd, table.image_index + 1)
+    records = with_annotation_rows(records, rows)
     category_ids = tuple(range(1, len(names) + 1))
     return finish_dataset(DetectionDataset(records, names, category_ids, source, image_dir, repairs), allow_empty)
 

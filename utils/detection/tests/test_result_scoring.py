@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from utils.detection.detections import Detections
-from utils.detection.results.result_scoring import format_score, open_annotations, score_results, score_run
+from utils.detection.results.result_scoring import format_score, match_model, open_annotations, score_results, score_run
 from utils.detection.tests.tiny_coco import write_coco, write_txt
 from utils.exporting.postprocess_command import read_arguments
 from utils.exporting.result_files import read_result_files
@@ -41,7 +41,9 @@ def scored(tmp_path, truth, files, skipped=(), category_ids=CATEGORIES, size=SIZ
     images = [(file, size, SCALES, found_box(truth) if "002" in file else OUTPUTS) for file in files]
     results = read_result_files(write_results(tmp_path, "net.mindir", images, skipped))
     description = describe(tmp_path / "net.mindir", OUTPUTS, class_names=names, category_ids=category_ids)
-    score = score_results(results, description, open_annotations(truth, None, ()), truth, take_all)
+    annotations = open_annotations(truth, None, ())
+    match = match_model(description, annotations, truth)
+    score = score_results(results, match, annotations, truth, take_all)
     return score, format_score(score, results, truth)
 
 
@@ -84,8 +86,10 @@ def test_images_are_known_by_path_or_by_a_name_that_is_the_only_one(tmp_path, tr
     [
         ({"files": ["x.jpg"]}, r"has none of the 1 images with results: they are x\.jpg, there 000\.jpg"),
         ({"files": ["002.jpg"], "size": (128, 96)}, "'002.jpg' is 128 x 96 .height x width., but .* has 96 x 128"),
-        ({"files": ["002.jpg"], "category_ids": (3, 9)}, "'red' with category id 9, which .* its ids are 3, 7"),
-        ({"files": ["002.jpg"], "names": ("red", "blue")}, "category id 3 is 'red' for 'net.mindir' and 'blue' in"),
+        (
+            {"files": ["002.jpg"], "names": ("green", "red")},
+            "has 'blue', which 'net.mindir' does not have: it lists 'blue', 'red', 'net.mindir' has 'green', 'red'",
+        ),
     ],
 )
 def test_results_of_other_images_or_classes_are_a_sentence(tmp_path, truth, options, sentence):

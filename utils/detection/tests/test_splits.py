@@ -32,10 +32,10 @@ def test_images_without_boxes_can_be_left_out(split):
 
 def test_ground_truth_from_mindrecord_equals_the_file(split, tiny_coco, tmp_path):
     without = open_split(paths_of(None, folder=tmp_path / "records"), None)
-    assert split.ground_truth == tiny_coco / "annotations" / "instances_train2017.json"
-    rebuilt = without.ground_truth
-    boxes = {(row["image_id"], row["category_id"], *row["bbox"]) for row in rebuilt["annotations"]}
-    assert len(boxes) == 6
+    of_file, rebuilt = split.ground_truth, without.ground_truth
+    assert of_file["annotations"] == rebuilt["annotations"]
+    assert of_file["images"] == rebuilt["images"]
+    assert len(rebuilt["annotations"]) == 6
     assert {category["id"] for category in rebuilt["categories"]} == {3, 7}
 
 
