@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, StrictInt
 
 from utils.model_utils.config.base import Config, Contradiction, InactiveKey, PathText, Positive, says_true
 from utils.model_utils.config.schema import PictureKeys, TrainingKeys
@@ -46,8 +46,9 @@ class DetectionDataKeys(Config):
     mindrecord_dir: PathText | None = Field(
         None, description="folder of the MindRecord files, made where they are missing"
     )
-    coco_classes: tuple[str, ...] | None = Field(
-        None, description="class names without background; null takes those of the data set"
+    coco_classes: tuple[str | StrictInt, ...] | None = Field(
+        None,
+        description="class names without background, or category ids of a COCO JSON; null takes those of the data set",
     )
     num_classes: int | None = Field(
         None, ge=1, description="number of foreground classes; null takes that of the data set"
@@ -105,7 +106,7 @@ class DetectionDataKeys(Config):
                 f"num_classes is {self.num_classes} and coco_classes has {len(names)} names: "
                 f"set num_classes to {len(names)}, or to null",
             )
-        repeated = sorted({name for name in names if names.count(name) > 1})
+        repeated = sorted({name for name in names if names.count(name) > 1}, key=str)
         if repeated or not names:
             fault = f"names {repeated} more than once" if repeated else "is empty"
             yield Contradiction(

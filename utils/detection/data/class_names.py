@@ -34,7 +34,7 @@ def resolve_classes(
     *,
     stored_names: Sequence[str],
     stored_ids: Sequence[int],
-    configured_names: Sequence[str] | None,
+    configured_names: Sequence[str | int] | None,
     allow_unknown: bool = False,
 ) -> ClassTable:
     """Returns the classes of a checkpoint; its own names count, `coco_classes` may have some of them in any order.
@@ -44,14 +44,14 @@ def resolve_classes(
         source: the checkpoint, for messages.
         stored_names: names that the checkpoint carries; empty in files that have none.
         stored_ids: category ids that it carries, likewise.
-        configured_names: the key `coco_classes`.
+        configured_names: the key `coco_classes`; its ids are those of data and say nothing about a checkpoint.
         allow_unknown: `coco_classes` may have names that the checkpoint does not have: they are those of data.
 
     Raises:
         BadValueError: `coco_classes` has names that the checkpoint does not have, or, where it has none, another number
             of them.
     """
-    names = tuple(name for name in configured_names or () if isinstance(name, str))  # ids are those of the data
+    names = tuple(name for name in configured_names or () if isinstance(name, str))
     has_names = len(stored_names) == num_classes
     unknown = [name for name in names if name not in stored_names]
     if names and len(names) != num_classes and (not has_names or (unknown and not allow_unknown)):

@@ -19,6 +19,7 @@ from utils.detection.data.record_types import (
     drop_background,
     finish_dataset,
     make_records,
+    names_of_ids,
     near_names,
 )
 from utils.model_utils.errors import BadValueError
@@ -107,9 +108,9 @@ def _select_categories(
         names = tuple(category["name"] for category in categories if "is_root" not in category)
     else:
         _refuse_twins(categories, set(wanted).difference(category["name"] for category in categories), source)
-        name_of = {category["id"]: category["name"] for category in categories}
-        asked = tuple(name_of.get(entry, entry) if type(entry) is int else entry for entry in wanted)
-        names = asked if "background" in name_of.values() else drop_background(asked)
+        known = [category["name"] for category in categories]
+        asked = names_of_ids(wanted, known, [category["id"] for category in categories])
+        names = asked if "background" in known else drop_background(asked)
     check_class_names(names, source)
     id_of = {category["name"]: category["id"] for category in categories}
     unknown = [name for name in names if name not in id_of]

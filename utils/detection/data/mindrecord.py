@@ -27,7 +27,7 @@ from utils.detection.data.mindrecord_info import (
     read_mindrecord_info,
 )
 from utils.detection.data.mindrecord_writer import write_set
-from utils.detection.data.record_types import DetectionDataset, drop_background
+from utils.detection.data.record_types import DetectionDataset, drop_background, names_of_ids
 from utils.model_utils.device_adapter import clamp_loaders
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 
@@ -44,7 +44,7 @@ def ensure_mindrecord(
     load_dataset: Callable[[], DetectionDataset],
     *,
     annotation_file: Path | str,
-    class_names: Sequence[str] | None,
+    class_names: Sequence[str | int] | None,
     folder: Path | str,
     prefix: str,
     shards: int = 8,
@@ -60,7 +60,7 @@ def ensure_mindrecord(
     Args:
         load_dataset: loads the split; called only where files have to be made.
         annotation_file: the file that `load_dataset` reads; its content is part of the fingerprint.
-        class_names: the names that `load_dataset` asks for, None for all.
+        class_names: the names and ids that `load_dataset` asks for, None for all.
         folder: where the files lie or are to lie; made if missing.
         prefix: file name without the number of the shard, e.g. "FasterRcnn.mindrecord".
         shards: number of files; an existing set may have another.
@@ -141,7 +141,11 @@ def unpack_as_annotated(rows: np.ndarray) -> np.ndarray:
 
 
 def _use_without_annotations(
-    folder: Path, prefix: str, annotation_file: Path | str, class_names: Sequence[str] | None, may_lack_classes: bool
+    folder: Path,
+    prefix: str,
+    annotation_file: Path | str,
+    class_names: Sequence[str | int] | None,
+    may_lack_classes: bool,
 ) -> MindRecordInfo:
     """Returns the set that is there although it cannot be compared with its source."""
     try:
@@ -151,7 +155,8 @@ def _use_without_annotations(
             f"annotation file '{annotation_file}' does not exist and there are no MindRecord files "
             f"'{folder / prefix}*' to use instead; check the data set path"
         ) from error
-    wanted = info.class_names if class_names is None else drop_background(class_names)
+    asked = info.class_names if class_names is None else class_names
+    wanted = drop_background(names_of_ids(asked, info.class_names, info.category_ids))
     if wanted != info.class_names and not (may_lack_classes and set(wanted) >= set(info.class_names)):
         raise BadValueError(
             f"MindRecord files '{folder / prefix}*' have the classes {list(info.class_names)[:5]}, wanted "

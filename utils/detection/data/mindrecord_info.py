@@ -76,13 +76,13 @@ class ShardFacts:
 
 
 def fingerprint_parts(
-    annotation_file: Path | str, class_names: Sequence[str] | None, options: Mapping[str, object]
+    annotation_file: Path | str, class_names: Sequence[str | int] | None, options: Mapping[str, object]
 ) -> dict[str, object]:
     """Returns what decides the content of a set of MindRecord files.
 
     Args:
         annotation_file: its content is hashed; where it lies does not matter.
-        class_names: the names asked for, None for all of the file.
+        class_names: the names and ids asked for, None for all of the file.
         options: whatever else changes what is stored; JSON values.
 
     Raises:

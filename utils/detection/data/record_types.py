@@ -139,7 +139,19 @@ def make_records(
     return records, repairs
 
 
-def drop_background(class_names: Sequence[str]) -> tuple[str, ...]:
+def names_of_ids(wanted: Sequence[str | int], names: Sequence[str], ids: Sequence[int]) -> tuple[str | int, ...]:
+    """Returns `wanted` with each category id replaced by its name; ids that are not known stay.
+
+    Args:
+        wanted: names and ids.
+        names: known names.
+        ids: id of each of them.
+    """
+    name_of = dict(zip(ids, names, strict=True))
+    return tuple(name_of.get(entry, entry) if type(entry) is int else entry for entry in wanted)
+
+
+def drop_background(class_names: Sequence[str | int]) -> tuple[str | int, ...]:
     """Returns the names without a leading 'background', which older configurations list as class 0."""
     names = tuple(class_names)
     if names and str(names[0]).lower() in ("background", "__background__"):

@@ -163,7 +163,7 @@ def _nothing_to_read_from(form: str) -> str:
 
 
 def open_split(
-    paths: SplitPaths, class_names: Sequence[str] | None, num_shards: int = 8, *, for_training: bool = True
+    paths: SplitPaths, class_names: Sequence[str | int] | None, num_shards: int = 8, *, for_training: bool = True
 ) -> Split:
     """Opens a split, making its MindRecord files where they are missing or were made from something else.
 
@@ -192,7 +192,9 @@ def open_split(
     return Split(records, paths.annotation_file if is_coco_file else None)
 
 
-def _loader(paths: SplitPaths, class_names: Sequence[str] | None, for_training: bool) -> Callable[[], DetectionDataset]:
+def _loader(
+    paths: SplitPaths, class_names: Sequence[str | int] | None, for_training: bool
+) -> Callable[[], DetectionDataset]:
     def load() -> DetectionDataset:
         if paths.form == "coco":
             return load_coco(paths.annotation_file, paths.image_dir, class_names, for_training=for_training)

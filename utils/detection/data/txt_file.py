@@ -41,7 +41,7 @@ class TxtLine:
 
 
 def load_txt(
-    list_file: Path | str, image_dir: Path | str, class_names: Sequence[str], *, allow_empty: bool = False
+    list_file: Path | str, image_dir: Path | str, class_names: Sequence[str | int], *, allow_empty: bool = False
 ) -> DetectionDataset:
     """Loads one split of a data set in the documented TXT format.
 
@@ -61,6 +61,12 @@ def load_txt(
     """
     source, image_dir = Path(list_file), Path(image_dir)
     names = drop_background(class_names)
+    ids = [entry for entry in names if type(entry) is int]
+    if ids:
+        raise BadValueError(
+            f"coco_classes has the category id {ids[0]}, but '{source}' counts classes from 1 into coco_classes and "
+            f"has no other ids: list names (a name of digits in quotes, '{ids[0]}')"
+        )
     check_class_names(names, source)
     lines = [parse_line(text, number, source, len(names)) for number, text in _numbered_lines(source)]
     _refuse_repeated(lines, source)
