@@ -33,7 +33,7 @@ def truth(tmp_path):
 def found_box(truth):
     """The outputs that find the box of category 3, and nothing else."""
     boxes = [row["bbox"] for row in json.loads(truth.read_text())["annotations"] if row["category_id"] == 3]
-    ((x, y, width, height),) = boxes
+    x, y, width, height = boxes[0]
     return np.float32([[x, y, x + width, y + height], [0, 0, 1, 1]]), np.float32([0.9, 0])
 
 
@@ -123,9 +123,8 @@ def test_an_exported_model_without_names_is_matched_by_number(tmp_path, truth):
 def test_images_without_annotations_have_their_detections_counted(tmp_path, truth, capsys, missing):
     content = json.loads(truth.read_text())
     truth.write_text(json.dumps({key: value for key, value in content.items() if key not in missing}))
-    images = [
-        (f"00{number}.jpg", SIZE, SCALES, (np.ones((2, 4), np.float32), np.float32([0.9, 0]))) for number in (0, 1)
-    ]
+    outputs = (np.ones((2, 4), np.float32), np.float32([0.9, 0]))
+    images = [(f"00{number}.jpg", SIZE, SCALES, outputs) for number in (0, 1)]
     folder = write_results(tmp_path, "net.mindir", images)
     describe(tmp_path / "net.mindir", OUTPUTS, class_names=("blue", "red"), category_ids=CATEGORIES)
     arguments = [f"--ann_file={truth}", f"--result_path={folder}", f"--run_dir={tmp_path / 'out'}"]
