@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 from functools import cached_property
 
-from utils.detection.data.class_names import ClassTable
+from utils.detection.data.class_names import ClassTable, list_names
 from utils.detection.data.mindrecord_info import MindRecordInfo
 from utils.detection.data.splits import Split
 from utils.detection.results.class_match import ClassMatch, match_classes
@@ -59,6 +59,7 @@ def prepare_evaluation(
         BadValueError: the split has other classes than the detector, or its files do not belong together.
     """
     records, ground_truth = split.records, split.ground_truth
+    _say_what_is_left_out(split, ground_truth)
     match = match_classes(
         trained,
         split.classes,
@@ -76,3 +77,14 @@ def prepare_evaluation(
             records.num_images,
         )
     return prepared
+
+
+def _say_what_is_left_out(split: Split, ground_truth: dict) -> None:
+    """Names the categories of the annotations that the MindRecord files were made without."""
+    left_out = [
+        category["name"]
+        for category in ground_truth["categories"]
+        if category["id"] not in split.records.category_ids and not category.get("is_root")
+    ]
+    if left_out:
+        logger.info("%s: classes that coco_classes does not list do not count: %s", split.name, list_names(left_out))

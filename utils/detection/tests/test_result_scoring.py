@@ -33,7 +33,7 @@ def truth(tmp_path):
 def found_box(truth):
     """The outputs that find the box of category 3, and nothing else."""
     boxes = [row["bbox"] for row in json.loads(truth.read_text())["annotations"] if row["category_id"] == 3]
-    ((x, y, width, height),) = boxes
+    x, y, width, height = boxes[0]
     return np.float32([[x, y, x + width, y + height], [0, 0, 1, 1]]), np.float32([0.9, 0])
 
 
@@ -79,6 +79,76 @@ def test_images_are_known_by_path_or_by_a_name_that_is_the_only_one(tmp_path, tr
     assert score.num_unannotated == 0
     score, _ = scored(tmp_path, truth, ["000.jpg", "002.jpg"])
     assert score.num_unannotated == 1  # which of the two it is nobody knows
+
+
+def test_detections_of_a_file_count_for_each_of_its_ids(tmp_path, truth):
+    """Image 102 is listed again as 500, with the same box of category 3: found twice, so nothing is missed."""
+    content = json.loads(truth.read_text())
+    content["images"].append({**content["images"][2], "id": 500})
+    (blue,) = [row for row in content["annotations"] if row["category_id"] == 3]
+    content["annotations"].append({**blue, "id": 90, "image_id": 500})
+    truth.write_text(json.dumps(content))
+    score, text = scored(tmp_path, truth, ["000.jpg", "001.jpg", "002.jpg"])
+    assert [row["image_id"] for row in score.detections] == [102, 500]
+    assert {row.name: row.average_precision for row in score.result.per_class}["blue"] == pytest.approx(1.0)
+    assert (score.result.num_images, score.num_absent) == (4, 0)
+    score, _ = scored(tmp_path, truth, ["000.jpg", "001.jpg"], [("002.jpg", "cut off")])
+    assert (score.result.num_images, score.num_skipped) == (4, 1)
+    assert {row.name: row.average_precision for row in score.result.per_class}["blue"] == 0
+
+
+@pytest.mark.parametrize("ids", [(3, 7), (7, 3), (1, 2)])
+def test_ids_of_the_model_do_not_matter_where_the_names_are_the_same(tmp_path, truth, ids):
+    score, _ = scored(tmp_path, truth, ["000.jpg", "001.jpg", "002.jpg"], category_ids=ids)
+    by_name = {row.name: row.average_precision for row in score.result.per_class}
+    assert by_name == {"blue": pytest.approx(1.0), "red": 0.0}
+    assert [row["category_id"] for row in score.detections] == [3]
+
+
+def test_a_model_with_more_classes_than_the_annotations_is_scored(tmp_path, truth):
+    content = json.loads(truth.read_text())
+    content["annotations"] = [row for row in content["annotations"] if row["category_id"] == 3]
+    content["categories"] = [row for row in content["categories"] if row["id"] == 3]
+    truth.write_text(json.dumps(content))
+    score, _ = scored(tmp_path, truth, ["002.jpg"], names=("blue", "red", "green"), category_ids=(1, 3, 2))
+    assert {row.name: row.average_precision for row in score.result.per_class} == {"blue": pytest.approx(1.0)}
+
+
+def test_an_exported_model_without_names_is_matched_by_number(tmp_path, truth):
+    score, _ = scored(tmp_path, truth, ["002.jpg"], names=("class_0", "class_1"), category_ids=(1, 2))
+    assert [row["category_id"] for row in score.detections] == [3]
+
+
+@pytest.mark.parametrize("missing", [("annotations",), ("annotations", "categories")])
+def test_images_without_annotations_have_their_detections_counted(tmp_path, truth, capsys, missing):
+    content = json.loads(truth.read_text())
+    truth.write_text(json.dumps({key: value for key, value in content.items() if key not in missing}))
+    outputs = (np.ones((2, 4), np.float32), np.float32([0.9, 0]))
+    images = [(f"00{number}.jpg", SIZE, SCALES, outputs) for number in (0, 1)]
+    folder = write_results(tmp_path, "net.mindir", images)
+    describe(tmp_path / "net.mindir", OUTPUTS, class_names=("blue", "red"), category_ids=CATEGORIES)
+    arguments = [f"--ann_file={truth}", f"--result_path={folder}", f"--run_dir={tmp_path / 'out'}"]
+    score_run(read_arguments("postprocess.py", "", arguments), "nas_fpn", lambda _: take_all)
+    values = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert (values["mAP"], values["per_class"]) == (-1, {"blue": -1, "red": -1})
+    assert len(json.loads((tmp_path / "out" / "predictions.json").read_text())) == 2
+    assert "no boxes to find, so AP is not defined (-1)" in capsys.readouterr().out
+
+
+def test_a_key_leaves_classes_of_the_annotations_out(tmp_path, truth):
+    folder = write_results(tmp_path, "net.mindir", [("002.jpg", SIZE, SCALES, found_box(truth))])
+    describe(tmp_path / "net.mindir", OUTPUTS, class_names=("blue",), category_ids=(1,))
+    arguments = [f"--ann_file={truth}", f"--result_path={folder}", f"--run_dir={tmp_path / 'out'}"]
+
+    def score(*more):
+        return score_run(read_arguments("postprocess.py", "", [*arguments, *more]), "nas_fpn", lambda _: take_all)
+
+    with pytest.raises(BadValueError, match="has 'red', which 'net.mindir' does not have"):
+        score()
+    for more in (["--ignore_unknown_classes"], ["--ignore_unknown_classes=True"]):
+        assert {row.name: row.average_precision for row in score(*more).per_class} == {"blue": pytest.approx(1.0)}
+    with pytest.raises(BadValueError, match="'maybe' is neither True nor False"):
+        score("--ignore_unknown_classes=maybe")
 
 
 @pytest.mark.parametrize(
