@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from utils.detection.data.splits import Split
-from utils.detection.data.training_source import warn_of_cut_boxes
+from utils.detection.data.training_source import warn_of_cut_boxes, warn_of_same_data
 from utils.detection.results.evaluation_split import best_metric
 from utils.model_utils.config.loading import dump_config
 from utils.model_utils.device_adapter import resolve_amp_level
@@ -50,6 +50,7 @@ def _build_trainer(config: FasterRcnnConfig, run: Run) -> Trainer:
     evaluation_split = None
     if config.run_eval:  # before the network is built: whatever does not fit is said at once
         evaluation_split = build.open_evaluation_split(config, split.classes, split.name)
+        warn_of_same_data(split.records, evaluation_split.records)
     source = build.build_training_source(config, split, workers)
     network = build.build_network(config, num_classes)
     if workers.is_main and not is_continued:  # the others get the weights of worker 0

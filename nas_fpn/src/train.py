@@ -2,7 +2,7 @@
 
 import logging
 
-from utils.detection.data.training_source import warn_of_cut_boxes
+from utils.detection.data.training_source import warn_of_cut_boxes, warn_of_same_data
 from utils.detection.results.evaluation_split import best_metric
 from utils.model_utils.device_adapter import resolve_amp_level
 from utils.training.assembly import identify_run, keep_checkpoints, log_plan, plan_evaluation, plan_training
@@ -65,6 +65,7 @@ def _build_trainer(config: NasFpnConfig, run: Run) -> Trainer:
     evaluation_split = None
     if config.run_eval:  # before the network is built: whatever does not fit is said at once
         evaluation_split = build.open_evaluation_split(config, split.classes, split.name)
+        warn_of_same_data(split.records, evaluation_split.records)
     source = build.build_training_source(config, split, run.workers)
     network = build.build_network(config, num_classes)
     if beginning.continued is None and run.workers.is_main:  # the others get the weights of worker 0

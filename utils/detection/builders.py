@@ -55,7 +55,7 @@ def open_detection_split(
         default_folder=default_folder,
         prefix=prefix or (config.prefix if is_training else config.eval_prefix),
     )
-    return open_split(paths, config.coco_classes, for_training=is_training)
+    return open_split(paths, config.coco_classes, for_training=is_training, skip_bad_images=config.skip_bad_images)
 
 
 def prepared_evaluation(config: DetectionDataKeys, split: Split, classes: ClassTable, model: str) -> EvaluationSplit:

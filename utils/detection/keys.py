@@ -39,7 +39,11 @@ class DetectionDataKeys(Config):
         min_length=1,
         description="annotation file, relative to coco_root; {} stands for the split",
     )
-    image_dir: PathText = Field("", description="folder of the images where dataset is other")
+    image_dir: PathText = Field(
+        "",
+        description="folder of the images, {} stands for the split; empty: the split's folder in coco_root, or that of "
+        "anno_path where dataset is other",
+    )
     anno_path: PathText = Field(
         "", description="annotations where dataset is other, one line an image; in postprocess.py the COCO JSON"
     )
@@ -57,6 +61,11 @@ class DetectionDataKeys(Config):
         False,
         description="leave classes of the evaluation split that training does not have out of the metric; "
         "otherwise they are refused",
+    )
+    skip_bad_images: bool = Field(
+        False,
+        description="leave out images that are missing, unreadable or of another size than annotated; otherwise they "
+        "are refused",
     )
     num_gts: int = Field(128, ge=1, description="most boxes of one image that training looks at")
     num_parallel_workers: int = Field(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.detection.annotations.box_forms import check_sizes_form
 from utils.detection.annotations.coco_content import read_coco_content
 from utils.detection.annotations.repairs import warn_once
 from utils.detection.boxes import xywh_to_xyxy
@@ -33,6 +34,7 @@ def load_coco(
     class_names: Sequence[str | int] | None = None,
     *,
     for_training: bool = True,
+    skip_bad_images: bool = False,
 ) -> DetectionDataset:
     """Loads one split of a data set in COCO's format.
 
@@ -43,6 +45,7 @@ def load_coco(
             are left out. None takes all categories in the order of their ids, but for a root without boxes.
         for_training: refuse a split in which nothing can be learned. For an evaluation the boxes may be missing, and
             the file may lack some of the classes, or list none at all, as COCO's image_info files do.
+        skip_bad_images: image files may be missing.
 
     Raises:
         MissingPathError: the file, the folder or images are missing.
@@ -54,9 +57,10 @@ def load_coco(
     names, category_ids = _select_categories(content["categories"], class_names, source, may_lack=not for_training)
     image_ids = [image["id"] for image in images]
     sizes = np.array([(image["height"], image["width"]) for image in images], np.int64).reshape(-1, 2)
-    table = _box_table(content["annotations"], image_ids, category_ids, source)
-    check_files_exist(image_dir, [image["file_name"] for image in images], source)
-    paths = [image_dir / image["file_name"] for image in images]
+    table = _box_table(content["annotations"], image_ids, sizes, category_ids, source)
+    file_names = [image["file_name"] for image in images]
+    check_files_exist(image_dir, file_names, source, skip_bad_images)
+    paths = [image_dir / name for name in file_names]
     records, repairs = make_records(image_ids, paths, sizes, table)
     records = with_annotation_rows(records, annotation_rows(content["annotations"], category_ids))
     dataset = DetectionDataset(records, names, category_ids, source, image_dir, dropped.plus(repairs))
@@ -74,6 +78,9 @@ def read_ground_truth(source: Path) -> dict:
         BadValueError: the content is not what the format asks for; file and entry are named.
     """
     content, dropped = read_coco_content(source, for_training=False)
+    size_of = {image["id"]: (image["height"], image["width"]) for image in content["images"]}
+    sizes = [size_of[annotation["image_id"]] for annotation in content["annotations"]]
+    check_sizes_form(_boxes_xywh(content["annotations"]), np.array(sizes, np.int64).reshape(-1, 2), source)
     if dropped.dropped:
         warn_once(
             f"{source}: {dropped.dropped} boxes are left out, {dropped.empty} with a negative width or height and "
@@ -149,7 +156,7 @@ def _unknown_names_sentence(
 
 
 def _box_table(
-    annotations: list[dict], image_ids: Sequence[int], category_ids: Sequence[int], source: Path
+    annotations: list[dict], image_ids: Sequence[int], sizes: np.ndarray, category_ids: Sequence[int], source: Path
 ) -> BoxTable:
     """Reads all boxes into columns; those of categories that were not selected are left out."""
     image_index = _positions([annotation["image_id"] for annotation in annotations], image_ids)
@@ -159,7 +166,8 @@ def _box_table(
         logger.info(
             "%s: %d boxes of classes that are not asked for are left out", source, len(annotations) - len(selected)
         )
-    boxes_xywh = np.array([annotation["bbox"] for annotation in annotations], np.float64).reshape(-1, 4)
+    boxes_xywh = _boxes_xywh(annotations)
+    check_sizes_form(boxes_xywh, sizes[image_index], source)
     is_crowd = np.array([annotation["iscrowd"] for annotation in annotations], bool)
     return BoxTable(
         image_index=image_index[selected],
@@ -168,6 +176,10 @@ def _box_table(
         is_crowd=is_crowd[selected],
         names=[f"annotation {annotations[index].get('id', index)}" for index in selected],
     )
+
+
+def _boxes_xywh(annotations: list[dict]) -> np.ndarray:
+    return np.array([annotation["bbox"] for annotation in annotations], np.float64).reshape(-1, 4)
 
 
 def _listed(names: list[str]) -> str:

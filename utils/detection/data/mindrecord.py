@@ -50,6 +50,7 @@ def ensure_mindrecord(
     shards: int = 8,
     options: Mapping[str, object] | None = None,
     may_lack_classes: bool = False,
+    skip_bad_images: bool = False,
     timeout_seconds: float = LOCK_SECONDS,
 ) -> MindRecordInfo:
     """Returns the MindRecord files of a split, making them where they are missing, damaged or of other annotations.
@@ -66,6 +67,7 @@ def ensure_mindrecord(
         shards: number of files; an existing set may have another.
         options: whatever else changes what is stored; JSON values.
         may_lack_classes: a set without some of `class_names` is fine.
+        skip_bad_images: leave images out that cannot be used, instead of refusing them.
         timeout_seconds: how long to wait for another process that is writing.
 
     Raises:
@@ -76,7 +78,7 @@ def ensure_mindrecord(
     folder = Path(folder)
     if not Path(annotation_file).exists():
         return _use_without_annotations(folder, prefix, annotation_file, class_names, may_lack_classes)
-    options = {**(options or {}), "skip_bad_images": False}  # no image ever is; in the fingerprint of earlier sets
+    options = {**(options or {}), "skip_bad_images": skip_bad_images}
     parts = fingerprint_parts(annotation_file, class_names, options)
     info = find_mindrecord(folder, prefix, fingerprint_of(parts))
     if info is not None:
@@ -86,7 +88,7 @@ def ensure_mindrecord(
         if not reason:  # another process made them while this one waited
             return read_mindrecord_info(folder, prefix)
         logger.info("making MindRecord files '%s': %s", folder / prefix, reason)
-        return write_set(load_dataset(), folder, prefix, shards, parts)
+        return write_set(load_dataset(), folder, prefix, shards, parts, skip_bad_images=skip_bad_images)
 
 
 def open_mindrecord(

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.detection.data.record_types import LeftOutImage
 from utils.model_utils.errors import BadStateError, MissingPathError
 
 KIND = "detection records"
@@ -45,6 +46,8 @@ class MindRecordInfo:
         box_counts: number of images for each number of boxes.
         num_objects: boxes that are not crowds; None in older sets, which have at least one.
         columns: names of what stands in a row.
+        class_counts: boxes of each class index that are not crowds; None in older sets.
+        left_out: images of the annotations that could not be used and have no row.
     """
 
     files: tuple[Path, ...]
@@ -58,6 +61,8 @@ class MindRecordInfo:
     box_counts: Mapping[int, int]
     num_objects: int | None = None
     columns: tuple[str, ...] = ()
+    class_counts: tuple[int, ...] | None = None
+    left_out: tuple[LeftOutImage, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -144,6 +149,8 @@ def read_mindrecord_info(folder: Path | str, prefix: str) -> MindRecordInfo:
         box_counts={int(boxes): images for boxes, images in description["box_counts"].items()},
         num_objects=description.get("num_objects"),
         columns=tuple(header["schema"][0]["schema"]),
+        class_counts=tuple(description["class_counts"]) if "class_counts" in description else None,
+        left_out=tuple(LeftOutImage(**image) for image in description.get("left_out", ())),
     )
 
 

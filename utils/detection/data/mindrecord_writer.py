@@ -2,13 +2,14 @@
 
 import json
 import logging
+import math
 import os
 import shutil
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from utils.detection.data.mindrecord_info import (
     read_mindrecord_info,
     set_file_pattern,
 )
-from utils.detection.data.record_types import DetectionDataset, ImageRecord, relative_name
+from utils.detection.data.record_types import SKIP_ADVICE, DetectionDataset, ImageRecord, LeftOutImage, relative_name
 from utils.images import decode_image, decode_ordinary, encode_png, read_bytes, read_header
 from utils.model_utils.device_adapter import available_cores
 from utils.model_utils.errors import MAX_EXAMPLES, BadStateError, BadValueError, MissingPathError
@@ -66,10 +67,18 @@ class CheckedImage:
 
 
 def write_set(
-    dataset: DetectionDataset, folder: Path, prefix: str, shards: int, parts: Mapping[str, object]
+    dataset: DetectionDataset,
+    folder: Path,
+    prefix: str,
+    shards: int,
+    parts: Mapping[str, object],
+    *,
+    skip_bad_images: bool = False,
 ) -> MindRecordInfo:
     """Checks the images, writes the set into a hidden folder and moves it to its place. The caller holds the lock."""
-    checked = _check_images(dataset)
+    checked = _check_images(dataset, skip_bad_images=skip_bad_images)
+    dataset = _without_bad_images(dataset, [image.problem for image in checked])
+    checked = [image for image in checked if not image.problem]
     total_bytes = sum(image.num_bytes for image in checked)
     _check_disk(folder, total_bytes)
     building = folder / BUILD_DIR_NAME.format(prefix=prefix)
@@ -95,19 +104,37 @@ def write_set(
     return read_mindrecord_info(folder, prefix)
 
 
-def _check_images(dataset: DetectionDataset) -> list[CheckedImage]:
-    """Decodes every image once and returns what was found, unless an image cannot be used."""
+def _check_images(dataset: DetectionDataset, *, skip_bad_images: bool) -> list[CheckedImage]:
+    """Decodes every image once and returns what was found; an image that cannot be used is an error, unless skipped."""
     with ThreadPoolExecutor(min(MAX_CHECK_THREADS, available_cores())) as pool:
         found = list(track(pool.map(_check_image, dataset.records), len(dataset.records), "checking images"))
     problems = [image.problem for image in found if image.problem]
-    if problems:
+    if problems and not (skip_bad_images and len(problems) < len(found)):
         shown = "; ".join(problems[:MAX_EXAMPLES])
         more = f"; and {len(problems) - MAX_EXAMPLES} more" if len(problems) > MAX_EXAMPLES else ""
         raise BadValueError(
             f"{len(problems)} of {len(found)} images of '{dataset.source}' cannot be used: {shown}{more}; repair them, "
-            "or remove them from the annotations"
+            f"or remove them from the annotations{'' if skip_bad_images else SKIP_ADVICE}"
         )
     return found
+
+
+def _without_bad_images(dataset: DetectionDataset, problems: Sequence[str]) -> DetectionDataset:
+    """Returns the data set without the images that have a problem."""
+    bad = [(record, problem) for record, problem in zip(dataset.records, problems, strict=True) if problem]
+    left_out = tuple(
+        LeftOutImage(
+            record.image_id,
+            record.height,
+            record.width,
+            relative_name(record.file_path, dataset.image_dir),
+            rows_of_record(record).tolist(),
+            problem,
+        )
+        for record, problem in bad
+    )
+    kept = tuple(record for record, problem in zip(dataset.records, problems, strict=True) if not problem)
+    return replace(dataset, records=kept, left_out=(*dataset.left_out, *left_out))
 
 
 def _check_image(record: ImageRecord) -> CheckedImage:
@@ -157,9 +184,10 @@ def _write_files(
     from mindspore.mindrecord.common.exceptions import MindRecordException
 
     writer = mr.FileWriter(str(target), shards)
-    writer.set_header_size(HEADER_BYTES)
+    description = json.dumps(_describe(dataset, parts))
+    writer.set_header_size(_header_bytes(description))
     writer.set_page_size(_page_bytes([image.num_bytes for image in checked], shards))
-    writer.add_schema(SCHEMA, json.dumps(_describe(dataset, parts)))
+    writer.add_schema(SCHEMA, description)
     writer.add_index(["record_index", "image_id"])
     chunk: list[dict] = []
     try:
@@ -177,6 +205,7 @@ def _write_files(
 
 def _describe(dataset: DetectionDataset, parts: Mapping[str, object]) -> dict[str, object]:
     """Returns the facts that are stored in every shard; `build` tells shards of two builds apart."""
+    class_counts = _class_counts(dataset)
     return {
         "kind": KIND,
         "format": FORMAT_VERSION,
@@ -187,8 +216,21 @@ def _describe(dataset: DetectionDataset, parts: Mapping[str, object]) -> dict[st
         "fingerprint": fingerprint_of(parts),
         "made_from": parts,
         "box_counts": Counter(len(record.boxes) for record in dataset.records),
-        "num_objects": sum(int((~record.is_crowd).sum()) for record in dataset.records),
+        "num_objects": sum(class_counts),
+        "class_counts": class_counts,
+        "left_out": [asdict(image) for image in dataset.left_out],
     }
+
+
+def _class_counts(dataset: DetectionDataset) -> list[int]:
+    """Returns how many boxes each class index has that are not crowds."""
+    labels = [record.labels[~record.is_crowd] for record in dataset.records]
+    return np.bincount(np.concatenate([np.zeros(0, np.int64), *labels]), minlength=len(dataset.class_names)).tolist()
+
+
+def _header_bytes(description: str) -> int:
+    """Returns a size, a power of two, that holds the page table and the description, written as JSON once more."""
+    return HEADER_BYTES * 2 ** math.ceil(math.log2(1 + 2 * len(description) / HEADER_BYTES))
 
 
 def _page_bytes(sizes: Sequence[int], shards: int) -> int:

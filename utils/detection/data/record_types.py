@@ -12,6 +12,7 @@ from utils.detection.annotations.repairs import BoxRepairs
 from utils.detection.boxes import clip_boxes
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, MissingPathError
 
+SKIP_ADVICE = ", or leave such images out with --skip_bad_images=True"
 ROUNDING_PIXELS = 1.0  # annotators round outwards; a corner that far outside is clipped without a word
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,27 @@ class ImageRecord:
     as_annotated: np.ndarray | None = None
 
 
+@dataclass(frozen=True)
+class LeftOutImage:
+    """An image that cannot be used: it is not trained on, and an evaluation counts it as one in which nothing is found.
+
+    Attributes:
+        image_id: as in `ImageRecord`.
+        height: annotated height in pixels; where the file alone could say it, one that holds all boxes.
+        width: annotated width, likewise.
+        file_name: relative to the folder of the images.
+        as_annotated: its annotations, rows of 7 numbers, see `ground_truth.py`.
+        reason: why it cannot be used, a sentence.
+    """
+
+    image_id: int
+    height: int
+    width: int
+    file_name: str
+    as_annotated: Sequence[Sequence[float]]
+    reason: str
+
+
 @dataclass(frozen=True, eq=False)
 class DetectionDataset:
     """The records of one split.
@@ -54,6 +76,7 @@ class DetectionDataset:
         source: the annotation file.
         image_dir: folder that file names are relative to.
         repairs: what was done to boxes.
+        left_out: images that cannot be used and were to be skipped; they have no record.
     """
 
     records: tuple[ImageRecord, ...]
@@ -62,6 +85,7 @@ class DetectionDataset:
     source: Path
     image_dir: Path
     repairs: BoxRepairs = field(default_factory=BoxRepairs)
+    left_out: tuple[LeftOutImage, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,8 +208,16 @@ def near_names(name: str, known: Sequence[str]) -> str:
     return f"known names are {shown}{' ...' if len(known) > 10 else ''}"
 
 
-def check_files_exist(image_dir: Path, file_names: Sequence[str], source: Path) -> None:
+def check_files_exist(
+    image_dir: Path, file_names: Sequence[str], source: Path, skip_bad_images: bool | None = False
+) -> None:
     """Refuses a data set whose image files are not all there.
+
+    Args:
+        image_dir: folder of the images.
+        file_names: paths relative to it.
+        source: the annotations, for messages.
+        skip_bad_images: some files may be missing, not all; None where there is no key of this name to advise.
 
     Raises:
         MissingPathError: the folder or files are missing; the first three and the count are named.
@@ -195,11 +227,11 @@ def check_files_exist(image_dir: Path, file_names: Sequence[str], source: Path) 
         raise MissingPathError(f"image folder '{image_dir}' of '{source}' {kind}; check the data set path")
     present = {entry.name for entry in image_dir.iterdir()}
     missing = [name for name in file_names if not (name in present or (image_dir / name).is_file())]
-    if missing:
+    if missing and (not skip_bad_images or len(missing) == len(file_names)):
         shown = ", ".join(repr(name) for name in missing[:MAX_EXAMPLES])
         raise MissingPathError(
             f"{len(missing)} of {len(file_names)} images of '{source}' are not in '{image_dir}', first {shown}; "
-            "check the data set path or copy the files there"
+            f"check the data set path or copy the files there{SKIP_ADVICE if skip_bad_images is False else ''}"
         )
 
 

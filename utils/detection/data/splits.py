@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.detection.data.class_names import ClassTable
+from utils.detection.data.class_names import ClassTable, list_names
 from utils.detection.data.coco_file import load_coco, read_ground_truth
-from utils.detection.data.ground_truth import to_coco_ground_truth, what_counts
+from utils.detection.data.ground_truth import NUM_FIELDS, to_coco_ground_truth, what_counts
 from utils.detection.data.mindrecord import (
     ensure_mindrecord,
     open_mindrecord,
@@ -17,9 +17,9 @@ from utils.detection.data.mindrecord import (
     unpack_as_annotated,
 )
 from utils.detection.data.mindrecord_info import MindRecordInfo, read_mindrecord_info
-from utils.detection.data.record_types import DetectionDataset, ImageRecord
+from utils.detection.data.record_types import DetectionDataset, ImageRecord, LeftOutImage
 from utils.detection.data.txt_file import load_txt
-from utils.model_utils.errors import BadValueError, MissingPathError
+from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, MissingPathError
 
 logger = logging.getLogger(__name__)
 
@@ -124,7 +124,8 @@ def split_paths(
         coco_root: folder of a COCO data set, if any.
         instance_set: its annotation file, relative to it or absolute.
         anno_path: lines of text, where the form is "other".
-        image_dir: folder of their images; empty for the folder of the annotations.
+        image_dir: folder of the images; empty for the folder of the lines of text, or for the one in `coco_root` that
+            has the name of the split.
         mindrecord_dir: folder of the MindRecord files, if it is given.
         default_folder: name of the folder that is taken where it is not: in `coco_root`, or beside the lines of text.
         prefix: name of the MindRecord files without the number of the shard.
@@ -141,13 +142,19 @@ def split_paths(
         root = annotations and (coco_root or annotations.parent)
     else:
         annotations = Path(coco_root or "", instance_set.replace("{}", split))
-        images = Path(coco_root, split) if coco_root else None
+        images = _coco_images(coco_root, split, image_dir)
         annotations = annotations if coco_root or annotations.is_absolute() else None
-        root = coco_root
+        root = coco_root or (image_dir and annotations and annotations.parent)
     folder = mindrecord_dir or (root and Path(root, default_folder))
     if not folder:
         raise BadValueError(_nothing_to_read_from(form))
     return SplitPaths(form, annotations, images, Path(folder), prefix)
+
+
+def _coco_images(coco_root: str | None, split: str, image_dir: str) -> Path | None:
+    if not image_dir:
+        return Path(coco_root, split) if coco_root else None
+    return Path(image_dir.replace("{}", split))
 
 
 def _nothing_to_read_from(form: str) -> str:
@@ -163,7 +170,12 @@ def _nothing_to_read_from(form: str) -> str:
 
 
 def open_split(
-    paths: SplitPaths, class_names: Sequence[str | int] | None, num_shards: int = 8, *, for_training: bool = True
+    paths: SplitPaths,
+    class_names: Sequence[str | int] | None,
+    num_shards: int = 8,
+    *,
+    for_training: bool = True,
+    skip_bad_images: bool = False,
 ) -> Split:
     """Opens a split, making its MindRecord files where they are missing or were made from something else.
 
@@ -172,6 +184,7 @@ def open_split(
         class_names: names to use, None for all of the annotations.
         num_shards: number of files to make.
         for_training: refuse a split in which nothing can be learned, and one that lacks a class of `class_names`.
+        skip_bad_images: leave images out that cannot be used, instead of refusing them.
 
     Raises:
         As `ensure_mindrecord`.
@@ -179,7 +192,7 @@ def open_split(
     if paths.annotation_file is None or paths.image_dir is None:
         return Split(read_mindrecord_info(paths.mindrecord_dir, paths.prefix), paths.annotation_file)
     records = ensure_mindrecord(
-        _loader(paths, class_names, for_training),
+        _loader(paths, class_names, for_training, skip_bad_images),
         annotation_file=paths.annotation_file,
         class_names=class_names,
         folder=paths.mindrecord_dir,
@@ -187,27 +200,61 @@ def open_split(
         shards=num_shards,
         options={"form": paths.form},
         may_lack_classes=not for_training,
+        skip_bad_images=skip_bad_images,
     )
     is_coco_file = paths.form == "coco" and paths.annotation_file.is_file()
+    _say_what_is_missing(records, paths.annotation_file)
     return Split(records, paths.annotation_file if is_coco_file else None)
 
 
+def _say_what_is_missing(records: MindRecordInfo, source: Path) -> None:
+    """Names the images that were left out, and the classes without a box."""
+    if records.left_out:
+        logger.warning(
+            "%s: %d of %d images cannot be used and are left out (skip_bad_images): %s%s; an evaluation counts them as "
+            "images in which nothing is found; once they are repaired, delete '%s' ... to have them taken",
+            source,
+            len(records.left_out),
+            len(records.left_out) + records.num_images,
+            "; ".join(image.reason for image in records.left_out[:MAX_EXAMPLES]),
+            "; ..." if len(records.left_out) > MAX_EXAMPLES else "",
+            records.files[0],
+        )
+    counts = records.class_counts or ()
+    absent = [name for name, count in zip(records.class_names, counts, strict=False) if not count]
+    if absent and any(counts):
+        logger.warning("%s: %d of %d classes have no box: %s", source, len(absent), len(counts), list_names(absent))
+
+
 def _loader(
-    paths: SplitPaths, class_names: Sequence[str | int] | None, for_training: bool
+    paths: SplitPaths, class_names: Sequence[str | int] | None, for_training: bool, skip_bad_images: bool
 ) -> Callable[[], DetectionDataset]:
     def load() -> DetectionDataset:
         if paths.form == "coco":
-            return load_coco(paths.annotation_file, paths.image_dir, class_names, for_training=for_training)
+            return load_coco(
+                paths.annotation_file,
+                paths.image_dir,
+                class_names,
+                for_training=for_training,
+                skip_bad_images=skip_bad_images,
+            )
         if not class_names:
             raise BadValueError("dataset is 'other' and coco_classes is not set: list the class names in the YAML file")
-        return load_txt(paths.annotation_file, paths.image_dir, class_names, allow_empty=not for_training)
+        return load_txt(
+            paths.annotation_file,
+            paths.image_dir,
+            class_names,
+            allow_empty=not for_training,
+            skip_bad_images=skip_bad_images,
+        )
 
     return load
 
 
 def _check_same_split(annotation_file: Path, content: dict, records: MindRecordInfo) -> None:
     """Refuses annotations of another split before the network has run on all of its images."""
-    listed, stored = {image["id"] for image in content["images"]}, set(records.image_ids.tolist())
+    listed = {image["id"] for image in content["images"]}
+    stored = {*records.image_ids.tolist(), *(image.image_id for image in records.left_out)}
     names = {category["id"]: category["name"] for category in content["categories"]}
     if listed != stored or not names.keys() >= set(records.category_ids):
         raise BadValueError(
@@ -254,6 +301,7 @@ def _dataset_of(records: MindRecordInfo) -> DetectionDataset:
         )
         for image_id, row in zip(records.image_ids.tolist(), rows, strict=True)
     )
+    images += tuple(_record_of(image, folder) for image in records.left_out)
     return DetectionDataset(
         records=images,
         class_names=records.class_names,
@@ -261,3 +309,10 @@ def _dataset_of(records: MindRecordInfo) -> DetectionDataset:
         source=records.files[0],
         image_dir=folder,
     )
+
+
+def _record_of(image: LeftOutImage, folder: Path) -> ImageRecord:
+    """Returns an image that was left out as one without boxes to train on, with its annotations."""
+    nothing = np.zeros((0, 4), np.float32), np.zeros(0, np.int32), np.zeros(0, bool)
+    rows = np.array(image.as_annotated, np.float64).reshape(-1, NUM_FIELDS)
+    return ImageRecord(image.image_id, folder / image.file_name, image.height, image.width, *nothing, as_annotated=rows)

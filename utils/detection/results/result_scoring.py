@@ -85,7 +85,7 @@ def open_annotations(path: Path, image_dir: Path | None, class_names: Sequence[s
             f"the sizes of the images that '{path}' lists are needed: give their folder with "
             "--dataset_path, or annotations in COCO's form, a .json file"
         )
-    return to_coco_ground_truth(load_txt(path, image_dir, class_names, allow_empty=True))
+    return to_coco_ground_truth(load_txt(path, image_dir, class_names, allow_empty=True, skip_bad_images=None))
 
 
 def match_model(
