@@ -65,6 +65,7 @@ def test_an_evaluation_refuses_a_class_that_the_checkpoint_does_not_have(suite, 
     change(data, rename_blue, "val2017")
     with pytest.raises(BadValueError, match=r"has 'dog', which '.*\.ckpt' does not have"):
         evaluated(suite, data, checkpoint, tmp_path / "refused")
+    assert not list((tmp_path / "refused" / "records").glob("*.mindrecord*.db"))  # not even made of its pictures
 
 
 def train(suite, data, run, *arguments):
