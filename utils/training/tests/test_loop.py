@@ -160,6 +160,19 @@ def test_a_metric_that_is_not_a_number_is_never_the_best(tmp_path):
     assert (result.best, result.best_checkpoint) == (None, None)
 
 
+def test_a_resumed_run_without_a_best_metric_says_what_it_finds(tmp_path, caplog):
+    """The checkpoint that it goes on from was chosen by a metric that is not defined any more."""
+    caplog.set_level("INFO")
+    trainer, run, _ = tiny_trainer(tmp_path, epochs=1, evaluate=lambda epoch: {"AP": 0.5}, best_metric="AP")
+    with run:
+        trainer.fit()
+    trainer, run, _ = tiny_trainer(tmp_path, epochs=2, evaluate=lambda epoch: {"AP": -1.0})
+    with run:
+        result = trainer.fit()
+    assert (result.best.metrics, result.last.metrics) == ({"AP": 0.5}, {"AP": -1.0})
+    assert "evaluation epoch 2: AP -1.0000 in" in caplog.text
+
+
 def test_a_source_that_ends_early_is_a_fault_of_ours(tmp_path):
     class Short(TinySource):
         def batches(self, epoch, start_step):
