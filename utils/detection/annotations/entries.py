@@ -95,7 +95,7 @@ def plain_annotations(
     dropped = BoxRepairs(
         empty=int(is_negative.sum()),
         not_finite=int((~is_finite).sum()),
-        examples=tuple(annotation_name(annotations, index) for index in np.flatnonzero(is_dropped)[:MAX_EXAMPLES]),
+        examples=tuple(_name(annotations, index) for index in np.flatnonzero(is_dropped)[:MAX_EXAMPLES]),
     )
     if dropped.dropped:
         annotations = [annotations[index] for index in np.flatnonzero(~is_dropped)]
@@ -122,9 +122,9 @@ def require_id(entry: dict, name: str) -> int:
     return number
 
 
-def annotation_name(annotations: Sequence[dict], index: int) -> str:
-    """Returns what an annotation is called in messages: by its id, else by its number."""
-    identity = annotations[index].get("id")
+def annotation_name(annotation: dict, index: int) -> str:
+    """Returns what an annotation is called in messages: by its id, else by its place in the file, from 0."""
+    identity = annotation.get("id")
     return f"annotation number {index + 1}" if identity is None else f"annotation {short(identity)}"
 
 
@@ -168,10 +168,13 @@ def _plain_boxes(annotations: list[dict], source: Path) -> np.ndarray:
     boxes = [annotation.get("bbox") for annotation in annotations]
     if not {*map(type, boxes)} <= {list} or not {*map(len, boxes)} <= {4}:
         _refuse_box(annotations, boxes, source)
-    values = list(chain.from_iterable(boxes))
-    if not {*map(type, values)} <= NUMBERS:
+    if not {*map(type, chain.from_iterable(boxes))} <= NUMBERS:
         _refuse_box(annotations, boxes, source)
-    return _as_floats(values).reshape(-1, 4)
+    try:
+        values = np.fromiter(chain.from_iterable(boxes), np.float64, 4 * len(boxes))
+    except OverflowError:
+        values = np.array([_as_float(value) for value in chain.from_iterable(boxes)], np.float64)
+    return values.reshape(-1, 4)
 
 
 def _refuse_box(annotations: list[dict], boxes: list, source: Path) -> None:
@@ -180,7 +183,7 @@ def _refuse_box(annotations: list[dict], boxes: list, source: Path) -> None:
 
     index = next(index for index, box in enumerate(boxes) if not is_box(box))
     raise BadValueError(
-        f"{annotation_name(annotations, index)} in '{source}' has bbox {short(boxes[index])}, wanted four numbers [left, top, "
+        f"{_name(annotations, index)} in '{source}' has bbox {short(boxes[index])}, wanted four numbers [left, top, "
         "width, height]; repair the file"
     )
 
@@ -194,14 +197,14 @@ def _refer(annotations: list[dict], key: str, what: str, known: Sequence[int], s
     ids = [annotation.get(key) for annotation in annotations]
     if not {*map(type, ids)} <= {int}:
         for index, annotation in enumerate(annotations):
-            annotation[key] = _require_whole(annotation, key, f"{annotation_name(annotations, index)} in '{source}'")
+            annotation[key] = _require_whole(annotation, key, f"{_name(annotations, index)} in '{source}'")
         ids = [annotation[key] for annotation in annotations]
     position = {entry_id: index for index, entry_id in enumerate(known)}
     positions = np.array([position.get(each, -1) for each in ids], np.int64)
     unknown = np.flatnonzero(positions < 0)
     if len(unknown):
         raise BadValueError(
-            f"{annotation_name(annotations, unknown[0])} in '{source}' has {key} {short(ids[unknown[0]])}, but the file has no "
+            f"{_name(annotations, unknown[0])} in '{source}' has {key} {short(ids[unknown[0]])}, but the file has no "
             f"such {what} ({len(unknown)} annotations like it); add the {what} or remove the annotations"
         )
     return positions
@@ -217,7 +220,7 @@ def _fill_areas(annotations: list[dict], box_areas: np.ndarray, source: Path) ->
     for index, value in enumerate(values):
         if value is not None and (type(value) not in NUMBERS or not 0 <= _as_float(value) < math.inf):
             raise BadValueError(
-                f"{annotation_name(annotations, index)} in '{source}' has area {short(value)}, wanted a number of pixels that is "
+                f"{_name(annotations, index)} in '{source}' has area {short(value)}, wanted a number of pixels that is "
                 "not negative, or none, which stands for width x height of its box; repair the file"
             )
         annotations[index]["area"] = float(box_areas[index] if value is None else value)
@@ -232,11 +235,15 @@ def _fill_crowds(annotations: list[dict], source: Path) -> np.ndarray:
     for index, value in enumerate(values):
         if value is not None and value not in (0, 1):
             raise BadValueError(
-                f"{annotation_name(annotations, index)} in '{source}' has iscrowd {short(value)}, wanted 0 or 1, or none, which "
+                f"{_name(annotations, index)} in '{source}' has iscrowd {short(value)}, wanted 0 or 1, or none, which "
                 "stands for 0; repair the file"
             )
         annotations[index]["iscrowd"] = int(value or 0)
     return np.array([annotation["iscrowd"] for annotation in annotations], bool)
+
+
+def _name(annotations: Sequence[dict], index: int) -> str:
+    return annotation_name(annotations[index], index)
 
 
 def _require_whole(entry: dict, key: str, name: str) -> int:

@@ -163,7 +163,7 @@ def _box_table(content: dict, columns: AnnotationColumns, labels: np.ndarray, so
         boxes=xywh_to_xyxy(columns.boxes_xywh)[selected],
         labels=labels[selected].astype(np.int32),
         is_crowd=columns.is_crowd[selected],
-        names=[annotation_name(content["annotations"], index) for index in selected],
+        names=[annotation_name(content["annotations"][index], index) for index in selected],
     )
 
 
