@@ -5,7 +5,6 @@ change nothing.
 """
 
 import os
-import shlex
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,11 +21,11 @@ from utils.randomness import generator
 from utils.sharding import BatchSource
 
 from .base_dataset import AugmentSettings, prepare
-from .labels.files import CONVERTER, PNG_END, ImagePair, check_labels, check_values, is_png, read_label, size_error
+from .labels.files import PNG_END, ImagePair, check_labels, check_values, is_png, read_label, size_error
+from .labels.sources import LABEL_ENDING, how_to_get
 
 IMAGE_ENDINGS = tuple(f"_leftimg8bit{suffix}" for suffix in (".png", ".jpg", ".jpeg"))  # in any case
 _IMAGE_MARK = "_leftImg8bit"
-LABEL_ENDING = "_gtFine_labelTrainIds.png"
 _AUGMENT_STREAM, _PATH_STREAM, _CHANNEL_STREAM = range(3)
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 
@@ -70,7 +69,7 @@ def find_pairs(root: Path, split: str) -> tuple[ImagePair, ...]:
     if missing:
         raise MissingPathError(
             f"{len(missing)} of the {len(pairs)} images in '{root / 'leftImg8bit' / split}' have no label, first "
-            f"'{missing[0].label}'; make the labels with: python {CONVERTER} {shlex.quote(str(root))}"
+            f"'{missing[0].label}'; {how_to_get(root, [pair.label for pair in missing])}"
         )
     first_with: dict[Path, Path] = {}
     for pair in pairs:
@@ -82,10 +81,12 @@ def find_pairs(root: Path, split: str) -> tuple[ImagePair, ...]:
     return pairs
 
 
-def open_pairs(root: Path, split: str, num_classes: int, ignore_label: int) -> tuple[ImagePair, ...]:
+def open_pairs(
+    root: Path, split: str, num_classes: int, ignore_label: int, names: Sequence[str] = ()
+) -> tuple[ImagePair, ...]:
     """Finds the pairs of a split and checks their labels; see `find_pairs` and `check_labels`."""
     pairs = find_pairs(root, split)
-    check_labels(pairs, num_classes, ignore_label)
+    check_labels(pairs, num_classes, ignore_label, names)
     return pairs
 
 
