@@ -32,7 +32,7 @@ def export(config: SegformerConfig) -> None:
         path = export_path(folder, model_name(config, checkpoint))
         device = set_up_device(config.device_target, config.device_id, seed=config.seed)
         file_format = choose_format(config.export_format, device.target)
-        network, names = build.load_network(config, checkpoint)
+        network, names, _ = build.load_network(config, checkpoint)
         model = export_network(
             build.build_export(config, network, file_format),
             [build.input_description(config)],

@@ -4,6 +4,7 @@ import io
 import logging
 import os
 import struct
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,6 +160,18 @@ def check_labels(
 def evenly_spread(pairs: Sequence[ImagePair], count: int) -> list[ImagePair]:
     """Returns at most `count` of the pairs, evenly spread over them, the first and the last among them."""
     return [pairs[index] for index in np.unique(np.linspace(0, len(pairs) - 1, min(count, len(pairs)), dtype=int))]
+
+
+def usual_size(pairs: Sequence[ImagePair], sample: int = 64) -> tuple[tuple[int, int], int]:
+    """Returns (height, width) of most of the labels looked at, which are evenly spread, and how many sizes these have.
+
+    Raises:
+        UserError: a label cannot be read, or is of the wrong kind.
+    """
+    sizes = Counter(
+        label_header(_head(pair.label, "label", ""), pair.label).size for pair in evenly_spread(pairs, sample)
+    )
+    return sizes.most_common(1)[0][0], len(sizes)
 
 
 def format_absent_classes(counts: np.ndarray, num_labels: int, names: Sequence[str], ignore_label: int) -> str:
