@@ -34,6 +34,8 @@ TRAINING_LINES = {
         r"===> class: class_3, IoU: ",
         r"===> mIoU: 0\.\d+, ckpt: segformer_mit_b0_12\.ckpt",
         r"img/s",
+        r"training: pictures of 48x96 are fitted into 64x128 \(1\.3\)$",
+        r"evaluation: pictures of 48x96 are fitted into 64x128 \(1\.3\)$",
     ),
 }
 AVERAGE = r"^ Average .* @\[ IoU=.+ \| area=.+ \| maxDets=.+ \] = -?\d\.\d{3}$"
