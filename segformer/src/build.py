@@ -1,6 +1,7 @@
 """Makes the parts of the suite from the configuration; the only file of `src` that passes its values on."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +22,9 @@ from utils.training.step.train_step import TrainStep
 
 from .base_dataset import AugmentSettings
 from .config import SegformerConfig
-from .dataset import CityscapesSource, open_pairs
+from .dataset import CityscapesSource, open_pairs, usual_size
 from .labels.classes import CITYSCAPES_CLASS_NAMES, CITYSCAPES_IDS, class_names, palette
-from .labels.files import ImagePair, usual_size
+from .labels.files import ImagePair
 from .loss import SegmentationLoss
 from .mix_transformer import MixTransformer, drop_path_rates
 from .picture_scale import PictureScale, format_difference, scale_of_training
@@ -310,20 +311,20 @@ def choose_outputs(config: SegformerConfig) -> Outputs:
 
 
 def log_scales(
-    config: SegformerConfig, pairs: tuple[ImagePair, ...], *, is_training: bool, trained: PictureScale | None = None
+    config: SegformerConfig, images: Sequence[Path], command: str, trained: PictureScale | None = None
 ) -> None:
-    """Says at what size the network sees most pictures of a split; warns where evaluation and training do not fit.
+    """Says at what size the network sees most images; warns where that does not fit what it was trained with.
 
     Args:
         config: the configuration.
-        pairs: of the split.
-        is_training: whether this is the training split.
-        trained: for the evaluation split, the scale in training where it is known.
+        images: that it sees.
+        command: what it sees them for: "training", "evaluation" or "inference".
+        trained: the scale in training, where it is known.
     """
-    size, num_sizes = usual_size(pairs)
-    scale = scale_in_training(config) if is_training else scale_in_evaluation(config)
-    logger.info("%s: %s", "training" if is_training else "evaluation", scale.describe(size, num_sizes))
-    difference = format_difference(size, scale, trained) if trained else ""
+    size, num_sizes = usual_size(images)
+    scale = scale_in_training(config) if command == "training" else scale_in_evaluation(config)
+    logger.info("%s: %s", command, scale.describe(size, num_sizes))
+    difference = format_difference(size, scale, trained, command) if trained else ""
     if difference:
         logger.warning("%s", difference)
 

@@ -4,8 +4,9 @@ What is drawn for an image is a function of (seed, epoch, index of the image) al
 change nothing.
 """
 
+import contextlib
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,12 +17,22 @@ import cv2
 import numpy as np
 
 from utils.images import decode_image, read_bytes, read_header
-from utils.model_utils.errors import BadValueError, MissingPathError
+from utils.model_utils.errors import BadValueError, MissingPathError, UserError
 from utils.randomness import generator
 from utils.sharding import BatchSource
 
 from .base_dataset import AugmentSettings, prepare
-from .labels.files import PNG_END, ImagePair, check_labels, check_values, is_png, read_label, size_error
+from .labels.files import (
+    PNG_END,
+    ImagePair,
+    check_labels,
+    check_values,
+    evenly_spread,
+    image_header,
+    is_png,
+    read_label,
+    size_error,
+)
 from .labels.sources import LABEL_ENDING, how_to_get
 
 IMAGE_ENDINGS = tuple(f"_leftimg8bit{suffix}" for suffix in (".png", ".jpg", ".jpeg"))  # in any case
@@ -127,6 +138,25 @@ def read_pair(pair: ImagePair, num_classes: int, ignore_label: int) -> tuple[np.
     if image.shape[:2] != label.shape:
         raise size_error(pair, image.shape[:2], label.shape)
     return image, label
+
+
+def usual_size(images: Sequence[Path], sample: int = 64) -> tuple[tuple[int, int], int]:
+    """Returns (height, width) of most of the images looked at, which are evenly spread, and how many sizes these have.
+
+    Only their first bytes are read; those that cannot be read are left out, and are named where they are decoded.
+
+    Raises:
+        UserError: none of them can be read.
+    """
+    sizes: Counter[tuple[int, int]] = Counter()
+    chosen = evenly_spread(images, sample)
+    for path in chosen:
+        with contextlib.suppress(UserError):
+            header = image_header(path)
+            sizes[header.height, header.width] += 1
+    if not sizes:
+        image_header(chosen[0])  # says why
+    return sizes.most_common(1)[0][0], len(sizes)
 
 
 @dataclass(frozen=True, eq=False)

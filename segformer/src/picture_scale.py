@@ -60,13 +60,14 @@ def scale_of_training(state: TrainingState) -> PictureScale | None:
         return None
 
 
-def format_difference(size: Size, evaluation: PictureScale, training: PictureScale) -> str:
+def format_difference(size: Size, evaluation: PictureScale, training: PictureScale, command: str = "evaluation") -> str:
     """Returns what to do where evaluation shows the network objects of sizes that it has not learnt from.
 
     Args:
         size: height and width of most pictures.
         evaluation: what it does with them.
         training: what training did, or does.
+        command: what it is called: inference is evaluation without labels.
 
     Returns:
         The sentence; empty where the scales of both overlap.
@@ -82,7 +83,7 @@ def format_difference(size: Size, evaluation: PictureScale, training: PictureSca
     else:
         advice = "give --eval_scales=[1.0]"
     return (
-        f"evaluation shows the network pictures of {_text(size)} at {_range(low, high)} of their size, training at "
+        f"{command} shows the network pictures of {_text(size)} at {_range(low, high)} of their size, training at "
         f"{_range(lowest, highest)}, so that it has not learnt from objects of such a size: {advice}"
     )
 

@@ -92,12 +92,12 @@ def _build_trainer(config: SegformerConfig, run: Run) -> Trainer:
     step = build.build_train_step(config, network, resolve_amp_level(config.amp_level, run.device.target), workers)
     class_names = build.names_of_classes(config)
     log_plan(config, len(pairs), class_names, source.images_per_step)
-    build.log_scales(config, pairs, is_training=True)
+    build.log_scales(config, [pair.image for pair in pairs], "training")
     evaluate = None
     if config.run_eval:
         evaluation_pairs = build.open_split(config, is_training=False)
-        trained = build.scale_in_training(config)
-        build.log_scales(config, evaluation_pairs, is_training=False, trained=trained)
+        images = [pair.image for pair in evaluation_pairs]
+        build.log_scales(config, images, "evaluation", build.scale_in_training(config))
         evaluator = build.build_evaluator(config, network, evaluation_pairs, class_names, workers)
         evaluate = partial(evaluate_epoch, evaluator, config.backbone)
     return Trainer(

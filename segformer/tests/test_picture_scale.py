@@ -4,14 +4,15 @@ import logging
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from segformer.src import build
 from segformer.src.config import load
-from segformer.src.dataset import open_pairs
-from segformer.src.labels.files import usual_size
+from segformer.src.dataset import open_pairs, usual_size
 from segformer.src.picture_scale import PictureScale, format_difference, scale_of_training
 from segformer.tests.tiny_city import image_path, label_path, write_city, write_png
 from utils.model_utils.config.loading import dump_config
+from utils.model_utils.errors import UserError
 from utils.training.checkpoints.checkpoint import TrainingState
 
 CUSTOM = ("--config_path=config/custom.yaml", "--class_num=4")
@@ -71,37 +72,57 @@ def test_another_scale_than_in_training_is_a_warning(evaluation, size, words):
 
 
 @pytest.fixture()
-def pairs(tmp_path):
+def images(tmp_path):
     """Four pictures of 48 x 96 and one of 32 x 32."""
     city = write_city(tmp_path / "city")
     write_png(image_path(city, "train", 0), np.zeros((32, 32, 3), np.uint8))
     write_png(label_path(city, "train", 0), np.zeros((32, 32), np.uint8))
-    return open_pairs(city, "train", 4, 255)
+    return [pair.image for pair in open_pairs(city, "train", 4, 255)]
 
 
-def test_the_size_of_most_pictures_counts(pairs, caplog):
-    assert usual_size(pairs) == ((48, 96), 2)
+def test_the_size_of_most_pictures_counts(images, caplog):
+    assert usual_size(images) == ((48, 96), 2)
     with caplog.at_level(logging.INFO):
-        build.log_scales(load(CUSTOM), pairs, is_training=True)
-        build.log_scales(load([*CUSTOM, "--eval_scales=[0.5,1.0]"]), pairs, is_training=False)
+        build.log_scales(load(CUSTOM), images, "training")
+        build.log_scales(load([*CUSTOM, "--eval_scales=[0.5,1.0]"]), images, "evaluation")
     assert caplog.messages[-2:] == [
         "training: pictures of 48x96 (and of 1 other size) are fitted into 256x512 (5.3), times 0.75 to 1.5",
         "evaluation: pictures of 48x96 (and of 1 other size) are fitted into 256x512 (5.3), times 0.5 to 1",
     ]
 
 
-def test_a_checkpoint_says_how_it_was_trained(pairs, caplog):
+def test_a_checkpoint_says_how_it_was_trained(images, caplog):
     """Evaluated by windows, whose pictures of 48 x 96 are not 5.3 times as large."""
     state = TrainingState(arrays={}, steps_per_epoch=2, config_text=dump_config(load(CUSTOM)))
     trained = scale_of_training(state)
     assert trained == TRAINED
     config = load([*CUSTOM, "--eval_mode=slide"], program="eval.py")
-    build.log_scales(config, pairs, is_training=False, trained=trained)
+    build.log_scales(config, images, "inference", trained)
     assert [record.levelname for record in caplog.records][-1] == "WARNING"
+    assert caplog.messages[-1].startswith("inference shows the network pictures of 48x96")
     assert "at 1 of their size, training at 4 to 8" in caplog.messages[-1]
     caplog.clear()
-    build.log_scales(load(CUSTOM), pairs, is_training=False, trained=trained)
+    build.log_scales(load(CUSTOM), images, "evaluation", trained)
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_images_that_cannot_be_read_are_left_out_of_the_sizes(images):
+    for path in images[:4]:
+        path.write_bytes(b"no picture")
+    assert usual_size(images) == ((48, 96), 1)
+    images[4].unlink()
+    with pytest.raises(UserError, match="is not an image"):
+        usual_size(images)
+
+
+def test_a_turned_photograph_counts_as_it_is_shown(images):
+    """EXIF 6: stored as 48 x 96, shown as 96 x 48."""
+    picture = Image.open(images[1])
+    exif = picture.getexif()
+    exif[0x0112] = 6
+    path = images[1].with_suffix(".jpg")
+    picture.save(path, exif=exif)
+    assert usual_size([path]) == ((96, 48), 1)
 
 
 @pytest.mark.parametrize("changes", [{"steps_per_epoch": 0}, {"config_text": ""}, {"config_text": "[1"}])

@@ -4,10 +4,10 @@ import io
 import logging
 import os
 import struct
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -26,6 +26,7 @@ _HEAD_BYTES = 1 << 17  # a JPEG states its size after its EXIF data, which has a
 _COLOUR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey and alpha", 6: "RGBA"}
 _GREY, _PALETTE = 0, 3
 
+Item = TypeVar("Item")
 logger = logging.getLogger(__name__)
 
 
@@ -157,21 +158,9 @@ def check_labels(
         logger.warning("%s", absent)
 
 
-def evenly_spread(pairs: Sequence[ImagePair], count: int) -> list[ImagePair]:
-    """Returns at most `count` of the pairs, evenly spread over them, the first and the last among them."""
-    return [pairs[index] for index in np.unique(np.linspace(0, len(pairs) - 1, min(count, len(pairs)), dtype=int))]
-
-
-def usual_size(pairs: Sequence[ImagePair], sample: int = 64) -> tuple[tuple[int, int], int]:
-    """Returns (height, width) of most of the labels looked at, which are evenly spread, and how many sizes these have.
-
-    Raises:
-        UserError: a label cannot be read, or is of the wrong kind.
-    """
-    sizes = Counter(
-        label_header(_head(pair.label, "label", ""), pair.label).size for pair in evenly_spread(pairs, sample)
-    )
-    return sizes.most_common(1)[0][0], len(sizes)
+def evenly_spread(items: Sequence[Item], count: int) -> list[Item]:
+    """Returns at most `count` of the items, evenly spread over them, the first and the last among them."""
+    return [items[index] for index in np.unique(np.linspace(0, len(items) - 1, min(count, len(items)), dtype=int))]
 
 
 def format_absent_classes(counts: np.ndarray, num_labels: int, names: Sequence[str], ignore_label: int) -> str:
