@@ -8,7 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from utils.detection.data.coco_file import load_coco, read_ground_truth
-from utils.detection.data.mindrecord import ensure_mindrecord, open_mindrecord, unpack_annotation
+from utils.detection.data.mindrecord import (
+    ensure_mindrecord,
+    open_mindrecord,
+    unpack_annotation,
+    warn_of_changed_images,
+)
 from utils.detection.data.mindrecord_info import MindRecordInfo, read_mindrecord_info
 from utils.detection.data.record_types import DetectionDataset, ImageRecord, to_coco_ground_truth
 from utils.detection.data.txt_file import load_txt
@@ -152,6 +157,7 @@ def open_split(paths: SplitPaths, class_names: Sequence[str] | None, num_shards:
         shards=num_shards,
         options={"form": paths.form},
     )
+    warn_of_changed_images(records, paths.image_dir)
     is_coco_file = paths.form == "coco" and paths.annotation_file.is_file()
     return Split(records, paths.annotation_file if is_coco_file else None)
 
