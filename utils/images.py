@@ -5,7 +5,9 @@ stored under a transparent pixel stays), a palette is looked up, CMYK goes throu
 keeps the scale 65535 to 255.
 """
 
+import functools
 import io
+import logging
 import os
 import struct
 import zlib
@@ -31,6 +33,11 @@ EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YC
 # What Pillow's readers raise on broken content; each is the file's fault, not the program's.
 DECODER_ERRORS = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, AttributeError, OverflowError,
                   RuntimeError, struct.error, zlib.error)  # fmt: skip
+
+
+FAINT = 2**12  # values of a 12-bit camera, which fill a sixteenth of 16 bits
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -237,6 +244,8 @@ def _to_rgb(image: Image.Image, name: str) -> np.ndarray:
     """Converts any decoded picture to uint8[H, W, 3]."""
     if image.mode.startswith("I;16"):
         values = np.asarray(image).astype(np.uint32)
+        if 0 < values.max() < FAINT:
+            _warn_of_faint_image(name, int(values.max()))
         return np.repeat(((values + 128) // 257).astype(np.uint8)[..., None], 3, axis=-1)  # 65535 / 255 = 257
     if image.mode not in EIGHT_BIT_MODES:
         raise BadValueError(
@@ -244,3 +253,22 @@ def _to_rgb(image: Image.Image, name: str) -> np.ndarray:
             "channel"
         )
     return np.array(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+def _warn_of_faint_image(name: str, highest: int) -> None:
+    """Says, of the first such image of the process, that it is nearly black once 65535 is 255."""
+    said = _faint_images()
+    if not said:
+        said.append(name)
+        logger.warning(
+            "image '%s' has 16 bits and no value above %d, so that it is nearly black at 8 bits (0 to %d of 255): "
+            "scale the values of such images to the full range; others like it are not named",
+            name,
+            highest,
+            (highest + 128) // 257,
+        )
+
+
+@functools.cache
+def _faint_images() -> list[str]:
+    return []

@@ -9,7 +9,14 @@ from utils.detection.results.evaluation_split import best_metric
 from utils.model_utils.config.loading import dump_config
 from utils.model_utils.device_adapter import resolve_amp_level
 from utils.model_utils.workers import Workers
-from utils.training.assembly import identify_run, keep_checkpoints, log_plan, plan_evaluation, plan_training
+from utils.training.assembly import (
+    identify_run,
+    keep_checkpoints,
+    log_plan,
+    plan_evaluation,
+    plan_training,
+    warn_of_long_warm_up,
+)
 from utils.training.beginning import find_beginning
 from utils.training.checkpoints.checkpoint import Checkpoint
 from utils.training.loop import Trainer
@@ -87,10 +94,4 @@ def _log_plan(config: FasterRcnnConfig, split: Split, images_per_step: int, step
     records = split.records
     log_plan(config, records.num_images, records.class_names, images_per_step)
     warn_of_cut_boxes(records, config.num_gts)
-    num_steps = config.epoch_size * steps_per_epoch
-    if config.warmup_step >= num_steps > 0:
-        logger.warning(
-            "warmup_step is %d and the run has %d steps: the learning rate never reaches lr; lower --warmup_step",
-            config.warmup_step,
-            num_steps,
-        )
+    warn_of_long_warm_up("warmup_step", config.warmup_step, config.epoch_size * steps_per_epoch)

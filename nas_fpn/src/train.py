@@ -5,7 +5,14 @@ import logging
 from utils.detection.data.training_source import warn_of_cut_boxes, warn_of_same_data
 from utils.detection.results.evaluation_split import best_metric
 from utils.model_utils.device_adapter import resolve_amp_level
-from utils.training.assembly import identify_run, keep_checkpoints, log_plan, plan_evaluation, plan_training
+from utils.training.assembly import (
+    identify_run,
+    keep_checkpoints,
+    log_plan,
+    plan_evaluation,
+    plan_training,
+    warn_of_long_warm_up,
+)
 from utils.training.beginning import find_beginning
 from utils.training.loop import Trainer
 from utils.training.record.records import EpochRecord, StepRecord, TrainResult
@@ -74,6 +81,8 @@ def _build_trainer(config: NasFpnConfig, run: Run) -> Trainer:
     step = build.build_train_step(config, network, num_classes, amp_level, run.workers)
     log_plan(config, split.records.num_images, split.records.class_names, source.images_per_step)
     warn_of_cut_boxes(split.records, config.num_gts)
+    if config.lr_schedule != "five_stage":  # whose warm-ups are epochs, which the configuration checks
+        warn_of_long_warm_up("warmup_steps", config.warmup_steps, config.epoch_size * source.steps_per_epoch)
     evaluate = None
     if evaluation_split is not None:
         evaluate = build.build_evaluator(config, network, evaluation_split, run.workers).metrics

@@ -127,6 +127,17 @@ BROKEN = {
 }
 
 
+def test_ids_of_another_numbering_are_said(tmp_path, caplog):
+    """As CVAT exports a user's own classes: 0, 1, 2, 3 are none of the 19 for Cityscapes."""
+    root = write_city(tmp_path / "city", {"train": 3, "val": 1}, kinds=("ids",))
+    for index in range(2):
+        write_png(label_path(root, "train", index, "labelIds.png"), draw_pair(48, 96, index)[1])
+    assert convert_labels(root, 1).from_ids == 4
+    (message,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert message.startswith("2 of the 4 labels made from labelIds have no pixel of Cityscapes' 19 classes, first of ")
+    assert str(label_path(root, "train", 0, "labelIds.png")) in message
+
+
 def test_broken_annotations_are_named_and_the_others_converted(tmp_path):
     root = write_city(tmp_path / "city", {"train": len(BROKEN) + 2}, kinds=("polygons",))
     for index, (content, _) in enumerate(BROKEN.values()):

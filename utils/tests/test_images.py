@@ -80,6 +80,20 @@ def test_sixteen_bits_are_scaled_to_eight():
     assert decoded(Image.fromarray(values))[0, :, 1].tolist() == [0, 255, 100]
 
 
+@pytest.mark.parametrize(("highest", "level"), [(4095, 16), (255, 1), (4096, 16), (0, 0)])
+def test_twelve_bits_in_sixteen_are_said_once(highest, level, caplog):
+    """4095 / 257 is 15.9 of 255: such a picture is nearly black. One without light, or above 12 bits, is meant so."""
+    images._faint_images().clear()
+    values = np.array([[0, highest]], np.uint16)
+    for name in ("first.png", "second.png"):
+        assert images.decode_image(encoded(Image.fromarray(values)), name)[0, 1].tolist() == [level] * 3
+    said = [message for message in caplog.messages if "16 bits" in message]
+    assert len(said) == (0 < highest < 4096)
+    if said:
+        assert said[0].startswith(f"image 'first.png' has 16 bits and no value above {highest}, so that it is nearly ")
+        assert f"(0 to {level} of 255)" in said[0]
+
+
 def test_float_pixels_have_no_defined_range():
     data = encoded(Image.fromarray(np.zeros((2, 2), np.float32)), "TIFF")
     with pytest.raises(BadValueError, match="'depth.tif' has pixels of mode 'F', whose range is not defined; save it"):

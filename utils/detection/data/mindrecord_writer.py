@@ -59,11 +59,14 @@ class CheckedImage:
         num_bytes: at most so many bytes are stored; 0 where there is a problem.
         is_ordinary: the file's own bytes are stored, not a copy as PNG.
         problem: why the image cannot be used, "" where it can.
+        lies: its EXIF orientation would set it upright and is not applied, since its annotated size is that of the
+            stored pixels.
     """
 
     num_bytes: int
     is_ordinary: bool
     problem: str = ""
+    lies: bool = False
 
 
 def write_set(
@@ -116,6 +119,7 @@ def _check_images(dataset: DetectionDataset, *, skip_bad_images: bool) -> list[C
             f"{len(problems)} of {len(found)} images of '{dataset.source}' cannot be used: {shown}{more}; repair them, "
             f"or remove them from the annotations{'' if skip_bad_images else SKIP_ADVICE}"
         )
+    _warn_of_lying_images([record for record, image in zip(dataset.records, found, strict=True) if image.lies], dataset)
     return found
 
 
@@ -137,6 +141,19 @@ def _without_bad_images(dataset: DetectionDataset, problems: Sequence[str]) -> D
     return replace(dataset, records=kept, left_out=(*dataset.left_out, *left_out))
 
 
+def _warn_of_lying_images(lying: Sequence[ImageRecord], dataset: DetectionDataset) -> None:
+    """Says which images are taken unturned: some programs write the stored size to boxes drawn on the upright image."""
+    if lying:
+        logger.warning(
+            "%d of %d images have an EXIF orientation that is not applied, first '%s', because '%s' has the size of "
+            "their stored pixels; if boxes were drawn on the upright images, exchange their height and width there",
+            len(lying),
+            len(dataset.records),
+            lying[0].file_path,
+            dataset.source,
+        )
+
+
 def _check_image(record: ImageRecord) -> CheckedImage:
     name = str(record.file_path)
     try:
@@ -152,7 +169,8 @@ def _check_image(record: ImageRecord) -> CheckedImage:
     num_bytes = len(data) if is_ordinary else pixels.size + 2**16  # a PNG is hardly larger than its pixels
     if num_bytes > MAX_PAGE_BYTES * 3 // 4:
         return CheckedImage(0, False, f"image '{name}' needs {num_bytes / 1e6:.0f} MB, more than a page holds")
-    return CheckedImage(num_bytes, is_ordinary)
+    lies = header.is_rotated and (header.height, header.width) != (record.height, record.width)
+    return CheckedImage(num_bytes, is_ordinary, lies=lies)
 
 
 def _is_read_fast(data: bytes, pixels: np.ndarray) -> bool:

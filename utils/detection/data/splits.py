@@ -16,6 +16,7 @@ from utils.detection.data.mindrecord import (
     open_mindrecord,
     unpack_annotation,
     unpack_as_annotated,
+    warn_of_changed_images,
 )
 from utils.detection.data.mindrecord_info import MindRecordInfo, read_mindrecord_info
 from utils.detection.data.record_types import DetectionDataset, ImageRecord, LeftOutImage
@@ -209,6 +210,7 @@ def open_split(
         may_lack_classes=not for_training,
         skip_bad_images=skip_bad_images,
     )
+    warn_of_changed_images(records, paths.image_dir)
     is_coco_file = paths.form == "coco" and paths.annotation_file.is_file()
     _say_what_is_missing(records, paths.annotation_file)
     return Split(records, paths.annotation_file if is_coco_file else None)

@@ -13,6 +13,7 @@ from pycocotools.cocoeval import COCOeval
 
 from utils.detection.boxes import as_boxes, xyxy_to_xywh
 from utils.detection.data.coco_file import read_ground_truth
+from utils.detection.results.detection_limit import warn_of_limit
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError
 
 # (title, abbreviation, IoU, area, maximum of detections per image) of the twelve numbers, in their order.
@@ -131,6 +132,7 @@ def evaluate_coco(
         logger.warning("%s has no boxes to find on the %d images, so AP is not defined (-1)", name, len(selected))
     elif not detections:
         logger.warning("there are no detections on the %d images of %s, so every AP is 0", len(selected), name)
+    warn_of_limit(content["annotations"], selected, category_ids or [each["id"] for each in content["categories"]])
     with contextlib.redirect_stdout(io.StringIO()):
         evaluator = _run_pycocotools(content, detections, selected, category_ids)
     return CocoResult(

@@ -35,6 +35,7 @@ class InferenceSummary:
         num_detections: boxes above the score threshold.
         seconds: spent reading, in the network, selecting, drawing and writing; not compiling.
         network_seconds: in the network alone.
+        num_full: pictures in which more would have been drawn, had more boxes been kept.
     """
 
     num_images: int
@@ -42,6 +43,24 @@ class InferenceSummary:
     num_detections: int
     seconds: float
     network_seconds: float
+    num_full: int = 0
+
+
+@dataclass(frozen=True)
+class BoxLimit:
+    """How many boxes of a picture are kept.
+
+    Attributes:
+        key: that sets it.
+        count: its value.
+    """
+
+    key: str
+    count: int
+
+    def is_reached(self, found: Detections, min_score: float) -> bool:
+        """Whether the weakest of as many boxes as are kept is still one to be drawn."""
+        return len(found.scores) >= self.count and found.scores.min() >= min_score
 
 
 def find_pictures(image_path: Path, folder: Path) -> list[ImageFile]:
@@ -63,7 +82,12 @@ def find_pictures(image_path: Path, folder: Path) -> list[ImageFile]:
 
 
 def run(
-    detector: PictureDetector, files: Sequence[ImageFile], folder: Path, classes: ClassTable, picture_min_score: float
+    detector: PictureDetector,
+    files: Sequence[ImageFile],
+    folder: Path,
+    classes: ClassTable,
+    picture_min_score: float,
+    limit: BoxLimit,
 ) -> InferenceSummary:
     """Detects in files, draws, and writes everything found in COCO's result format.
 
@@ -74,6 +98,7 @@ def run(
             beside COCO's fields, and `image_id` as `image_numbers` gives it.
         classes: names and ids for what is written.
         picture_min_score: boxes below this score are not drawn.
+        limit: boxes that the detector keeps of a picture.
 
     Raises:
         BadValueError: none of the pictures can be read.
@@ -84,26 +109,35 @@ def run(
     logger.info("network compiled in %.1f s", time.perf_counter() - started)
     numbers, names = image_numbers(files), result_names(files, ".jpg")
     rows: list[dict] = []
-    num_images, clock, started = 0, DetectionClock(skip_first=False), time.perf_counter()
+    num_images, num_full, clock, started = 0, 0, DetectionClock(skip_first=False), time.perf_counter()
     for picture, found in track(detector.detect([file.path for file in files], clock), len(files), "detecting"):
         if picture is None or found is None:
             continue
         num_images += 1
+        num_full += limit.is_reached(found, picture_min_score)
         rows += _rows(found, numbers[picture.index], str(files[picture.index].name), classes)
         write_image(folder / names[picture.index], _draw(picture, found, classes, picture_min_score))
     if not num_images:
         raise BadValueError(f"none of the {len(files)} pictures can be read (each is named above): replace them")
     write_file(folder / DETECTIONS_FILE, json.dumps(rows, ensure_ascii=False).encode())
     seconds = time.perf_counter() - started
-    return InferenceSummary(num_images, len(files) - num_images, len(rows), seconds, clock.network)
+    return InferenceSummary(num_images, len(files) - num_images, len(rows), seconds, clock.network, num_full)
 
 
 def infer_pictures(
-    detector: PictureDetector, files: Sequence[ImageFile], folder: Path, classes: ClassTable, picture_min_score: float
+    detector: PictureDetector,
+    files: Sequence[ImageFile],
+    folder: Path,
+    classes: ClassTable,
+    picture_min_score: float,
+    limit: BoxLimit,
 ) -> None:
     """Detects in files as `run` does, and says on what, how fast and where the results are."""
     logger.info("%d pictures, %d classes: %s", len(files), len(classes.names), ", ".join(classes.names))
-    print(format_summary(run(detector, files, folder, classes, picture_min_score)))
+    summary = run(detector, files, folder, classes, picture_min_score, limit)
+    if summary.num_full:
+        logger.warning("%s", format_full(summary, limit, picture_min_score))
+    print(format_summary(summary))
     print(f"pictures and {DETECTIONS_FILE} are in {folder}")
 
 
@@ -117,6 +151,14 @@ def format_summary(summary: InferenceSummary) -> str:
     if summary.num_unreadable:
         text += f"; {summary.num_unreadable} file{'s' * (summary.num_unreadable > 1)} could not be read"
     return text
+
+
+def format_full(summary: InferenceSummary, limit: BoxLimit, min_score: float) -> str:
+    """Returns e.g. `in 2 of 3 pictures all 100 boxes that are kept have a score of 0.4 or more, so ...`."""
+    return (
+        f"in {summary.num_full} of {summary.num_images} pictures all {limit.count} boxes that are kept have a score of "
+        f"{min_score:g} or more, so that others may be missing: raise --{limit.key}"
+    )
 
 
 def _refuse_overwriting(files: Sequence[ImageFile], folder: Path) -> None:

@@ -86,11 +86,14 @@ def _check(
     if not matching.loaded:
         raise BadValueError(f"'{path}' fits no parameter of the network: {problem}; it belongs to another network")
     if differs_in_class_count_only(rest):
+        layers = ",".join(sorted({f"{name.rpartition('.')[0]}." for name, _, _ in rest.misshaped}))
         raise BadValueError(
-            f"'{path}' was trained with another number of classes: {problem}; set num_classes as it was, or let these "
-            "layers start anew by allowing them not to fit"
+            f"'{path}' was trained with another number of classes: {problem}; set the number of classes as it was, or "
+            f"begin a training from it with --allow_mismatch=[{layers}], whose class outputs start anew"
         )
-    raise BadValueError(f"'{path}' does not fit the network: {problem}; check backbone, depth, width and num_classes")
+    raise BadValueError(
+        f"'{path}' does not fit the network: {problem}; check backbone, depth, width and the number of classes"
+    )
 
 
 def restore_parameters(checkpoint: Checkpoint, parameters: Sequence[ms.Parameter]) -> None:
