@@ -25,7 +25,7 @@ class LossLog:
 
     def __init__(self, path: Path, continues: bool) -> None:
         self.path = path
-        make_writable_folder(path.parent)
+        make_writable_folder(path.parent, "--run_dir")
         self._write("", "a" if continues else "w")
 
     def step_lines(self, record: StepRecord) -> list[str]:

@@ -22,7 +22,17 @@ from utils.randomness import generator
 from utils.sharding import BatchSource
 
 from .base_dataset import AugmentSettings, prepare
-from .labels.files import CONVERTER, PNG_END, ImagePair, check_labels, check_values, is_png, read_label, size_error
+from .labels.files import (
+    CONVERTER,
+    PNG_END,
+    SET_KEYS,
+    ImagePair,
+    check_labels,
+    check_values,
+    is_png,
+    read_label,
+    size_error,
+)
 
 IMAGE_ENDINGS = tuple(f"_leftimg8bit{suffix}" for suffix in (".png", ".jpg", ".jpeg"))  # in any case
 _IMAGE_MARK = "_leftImg8bit"
@@ -121,7 +131,7 @@ def read_pair(pair: ImagePair, num_classes: int, ignore_label: int) -> tuple[np.
         BadValueError: a file is damaged, the sizes differ, or the label has values that are no classes.
     """
     label = read_label(pair.label)
-    check_values(label, pair.label, num_classes, ignore_label)
+    check_values(label, pair.label, num_classes, ignore_label, SET_KEYS)
     image = read_image(pair.image, label.shape)
     if image.shape[:2] != label.shape:
         raise size_error(pair, image.shape[:2], label.shape)

@@ -23,7 +23,7 @@ def export(config: SegformerConfig) -> None:
     set_up_logging()
     with open_job(config) as folder:
         checkpoint = require(config, "export_ckpt_path", "file")
-        make_writable_folder(folder)
+        make_writable_folder(folder, "--run_dir")
         device = set_up_device(config.device_target, config.device_id, seed=config.seed)
         file_format = choose_format(config.export_format, device.target)
         network, names = build.load_network(config, checkpoint)

@@ -6,7 +6,7 @@ from pathlib import Path
 from utils.model_utils.errors import BadStateError, MissingPathError, os_errors_as
 
 
-def make_writable_folder(path: Path, flag: str = "--run_dir") -> None:
+def make_writable_folder(path: Path, flag: str) -> None:
     """Makes a folder where it is missing and checks that files can be written into it.
 
     Args:

@@ -167,7 +167,7 @@ def _unknown_names_sentence(unknown: list[str], names: tuple[str, ...], known: l
         shown = ", ".join(repr(name) for name in known[:10]) + (" ..." if len(known) > 10 else "")
         return (
             f"coco_classes are COCO's 80 names but '{source}' has {len(known)} categories ({shown}); "
-            "list the data set's own names in coco_classes"
+            "list the data set's own instead"
         )
     return f"class name '{unknown[0]}' is not a category of '{source}'; {near_names(unknown[0], known)}"
 

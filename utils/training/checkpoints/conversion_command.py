@@ -115,6 +115,7 @@ def write_converted(
     content: Content,
     network: nn.Cell,
     *,
+    flag: str,
     suite: str,
     config_text: str,
     advice: str,
@@ -128,6 +129,7 @@ def write_converted(
         weights: the file.
         content: what it holds.
         network: built as it says.
+        flag: argument that chooses the checkpoint, for messages.
         suite: name of the suite.
         config_text: of the configuration of the network.
         advice: what to do about a file that does not fit, for messages.
@@ -142,7 +144,7 @@ def write_converted(
     conversion = convert_weights(
         weights.arrays, content.sources, shapes, content.dropped, file=str(weights.path), advice=advice
     )
-    make_writable_folder(output.parent, "--output")
+    make_writable_folder(output.parent, flag)
     state = TrainingState(
         conversion.arrays,
         suite=suite,

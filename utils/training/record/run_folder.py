@@ -58,7 +58,7 @@ class RunFolder:
         self._lock = FileLock(self.path / _LOCK_NAME, timeout=0)
         if not writes:
             return
-        make_writable_folder(self.path)
+        make_writable_folder(self.path, "--run_dir")
         self._take_lock()
         try:
             self._settle(resume, overwrite)
