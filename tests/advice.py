@@ -18,16 +18,17 @@ HOLE = "{}"  # what stands in a message for a value
 # Files that are named but lie in no checkout, each with the source that writes or defines its name.
 WRITTEN = {
     "config.yaml": "utils/training/record/run_folder.py",
-    "metrics.jsonl": "utils/training/record/metrics_log.py",
+    "metrics.jsonl": "utils/training/record/run_folder.py",
     "jobstart_hccl.json": "utils/hccl_tools/tables/table_file.py",
-    "scheduler.log": "utils/launch/job_plan.py",
-    "build.lock": "utils/cpu_kernels/library.py",
-    "result_Files.json": "utils/exporting/result_files.py",
-    "detections.json": "utils/detection/results/inference.py",
-    "predictions.json": "utils/detection/results/evaluation.py",
+    "result_Files.json": "utils/cpp_infer/src/result_files.cc",
+    "predictions.json": "utils/detection/results/result_json.py",
     "result.json": "utils/detection/results/result_json.py",
+    "build.log": "utils/launch/infer_310.py",
+    "infer.log": "utils/launch/infer_310.py",
+    "acc.log": "utils/launch/infer_310.py",
+    "loss_0.log": "faster_rcnn/src/train.py",
 }
-STARTERS = ("utils/launch/", "utils/tools/")  # what they say is about the commands of every suite
+STARTERS = ("utils/launch/", "utils/tools/", "utils/cpp_infer/")  # what they say is about the commands of every suite
 LAUNCHER = "a launcher's"  # --flag: of those that start several processes
 CONFIG = "config_path"  # what every command has that reads a suite's keys
 ANY_KEY = ("key", "name")  # stand for the name of one
@@ -192,7 +193,7 @@ class Sources:
 
     def entries(self) -> list[str]:
         """Returns the files that can be run."""
-        return [path for path, module in self.modules.items() if "__name__ == '__main__'" in ast.unparse(module.tree)]
+        return [path for path, module in self.modules.items() if any(map(_starts_main, module.tree.body))]
 
     @cache  # noqa: B019  (one object in a process)
     def _next(self, path: str, name: str) -> tuple[tuple[str, str], ...]:
@@ -247,6 +248,10 @@ class Sources:
         return frozenset().union(*added)
 
 
+def _starts_main(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'"
+
+
 def _flags_added(call: ast.Call, home: ast.AST) -> set[str]:
     """Returns the flags of an `add_argument`; one with a hole stands for all words of the function around it."""
     if any(isinstance(argument, ast.JoinedStr) for argument in call.args):
@@ -295,7 +300,7 @@ def flags_in(text: str) -> list[tuple[str, str]]:
     for match in _FLAG.finditer(text):
         if match[1] in ANY_KEY:
             continue
-        before = re.split(r"[,;:`()](?!\w)|\.\s", text[: match.start()])[-1]
+        before = re.split(r"[,;:`()](?!\w)|\.\s(?=[A-Z])", text[: match.start()])[-1]
         scripts = _SCRIPT.findall(before)
         if not any(re.search(rf"\b{program}\b", before) for program in FOREIGN):
             found.append((match[1], scripts[-1] if scripts else ""))
@@ -311,25 +316,27 @@ def keys_in(text: str) -> list[str]:
 
 def files_in(text: str) -> list[str]:
     """Returns the files that a text names in full."""
-    return _FILE.findall(text)
+    return _FILE.findall(re.sub(r"e\.g\. \S+/instances_\S+|\w+_RANK\.", "", text))  # an example out of COCO; a number
 
 
 def shell_messages(path: str, text: str) -> list[Message]:
     """Returns the comments of a shell script and what it prints."""
     found = []
     for number, line in enumerate(text.splitlines(), 1):
-        said = re.search(r"\b(?:echo|printf|die|environment_die)\b.*", line)
+        printed = re.search(r"\b(?:echo|printf|die|environment_die)\b.*", line)
         comment = re.match(r"\s*# (?!shellcheck)(.*)", line)
-        texts = [comment[1]] if comment else re.findall(r'"([^"]*)"', said[0]) if said else []
-        found += [Message(path, number, re.sub(r"\$\{[^}]*\}|\$\([^)]*\)|\$\w+", HOLE, each)) for each in texts]
+        texts = [comment[1]] if comment else re.findall(r'"([^"]*)"', printed[0]) if printed else []
+        said = [each for each in texts if comment or " " in each]
+        found += [Message(path, number, re.sub(r"\$\{[^}]*\}|\$\([^)]*\)|\$\w+", HOLE, each)) for each in said]
     return found
 
 
 def cpp_messages(path: str, text: str) -> list[Message]:
     """Returns the string literals of a C++ file, those of one expression joined, a hole for each value between them."""
+    literal, between = r'"(?:[^"\\\n]|\\.)*"', r"\s*(?:\+\s*[\w.:()\->]+\s*)?\+?\s*"
     found = []
-    for match in re.finditer(r'"(?:[^"\\\n]|\\.)*"(?:\s*(?:\+\s*[\w.:()\->]+\s*\+\s*)?"(?:[^"\\\n]|\\.)*")*', text):
-        parts = re.findall(r'"((?:[^"\\\n]|\\.)*)"(\s*\+)?', match[0])
-        said = "".join(part + (HOLE if hole else "") for part, hole in parts)
-        found.append(Message(path, text.count("\n", 0, match.start()) + 1, said))
+    for match in re.finditer(f"{literal}(?:{between}{literal})*", text):
+        said = re.sub(f'"({between})"', lambda gap: HOLE if re.search(r"\w", gap[1]) else "", match[0])
+        if " " in said:
+            found.append(Message(path, text.count("\n", 0, match.start()) + 1, said.strip('"')))
     return found
