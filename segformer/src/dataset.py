@@ -87,7 +87,8 @@ def find_pairs(root: Path, split: str) -> tuple[ImagePair, ...]:
         other = first_with.setdefault(pair.label, pair.image)
         if other != pair.image:
             raise BadValueError(
-                f"images '{other}' and '{pair.image}' share the label '{pair.label}'; remove one of them"
+                f"images '{other}' and '{pair.image}' share the label '{pair.label}'; move one of them "
+                "out of the data set"
             )
     return pairs
 

@@ -77,9 +77,7 @@ def read_coco_json(source: Path) -> dict:
             f"annotation file '{source}' is not UTF-8 text ({error.reason}); save it as UTF-8 JSON"
         ) from error
     except (json.JSONDecodeError, RecursionError) as error:
-        raise BadValueError(
-            f"annotation file '{source}' is not valid JSON ({error}); repair or download it again"
-        ) from error
+        raise BadValueError(f"annotation file '{source}' is not valid JSON ({error}); repair the file") from error
     if not isinstance(content, dict):
         raise BadValueError(
             f"annotation file '{source}' holds a {type(content).__name__}, wanted an object with {SECTIONS}"

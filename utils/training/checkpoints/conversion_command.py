@@ -106,7 +106,9 @@ def check_output(source: Path, output: Path, overwrite: bool, flag: str, overwri
     if output.exists() and source.exists() and os.path.samefile(source, output):
         raise BadStateError(f"output '{output}' is the file that is read; choose another {flag}")
     if output.exists() and not overwrite:
-        raise BadStateError(f"output '{output}' is there already; choose another {flag}, or {overwrite_flag}")
+        raise BadStateError(
+            f"output '{output}' is there already; choose another {flag}, or replace it with {overwrite_flag}"
+        )
 
 
 def write_converted(
