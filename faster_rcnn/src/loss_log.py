@@ -44,7 +44,8 @@ class LossLog:
                 file.write(text)
         except OSError as error:
             raise BadStateError(
-                f"'{self.path}' cannot be written ({error.strerror}); free some space or choose another --run_dir"
+                f"'{self.path}' cannot be written ({error.strerror}); free some space or make it writable, "
+                "then go on with --resume=auto"
             ) from error
 
 

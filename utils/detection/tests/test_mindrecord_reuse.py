@@ -10,6 +10,7 @@ import pytest
 
 from utils.detection.data.mindrecord_info import find_mindrecord, read_mindrecord_info
 from utils.detection.tests.mindrecord_sets import PREFIX, cut, names_in, read, shard
+from utils.images import decode_ordinary
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 
 
@@ -142,6 +143,18 @@ def test_what_a_damaged_set_advises_works(ensure, folder, tmp_path, caplog):
     shutil.rmtree(folder)
     shutil.copytree(tmp_path / "copy", folder)  # or it is copied again
     assert ensure(annotation_file="nowhere.json").num_images == 23
+
+
+def test_what_a_damaged_row_advises_works(ensure, folder, tmp_path):
+    """The files are as long as they should be, so that only who reads the row sees it."""
+    info = ensure()
+    for path in info.files:
+        path.write_bytes(path.read_bytes().replace(b"\x89PNG", b"\0\0\0\0"))
+    (row,) = read(ensure(), [4])
+    with pytest.raises(BadValueError, match="cannot be decoded, .*, or have others made in another mindrecord_dir$"):
+        decode_ordinary(row["image"], "image 104")
+    (row,) = read(ensure(folder=tmp_path / "another"), [4])
+    assert decode_ordinary(row["image"], "image 104").shape == (24, 32, 3)
 
 
 def test_a_renamed_set_can_get_its_old_name_back(ensure, folder):
