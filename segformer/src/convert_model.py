@@ -209,7 +209,9 @@ def _next_step(output: Path, content: SegformerContent) -> str:
         return (
             f"written: {output} (the encoder: train.py --backbone={content.backbone} --pretrained_ckpt_path={output})"
         )
-    use = f"eval.py --backbone={content.backbone} --class_num={content.num_classes} --eval_ckpt_path={output}"
-    if content.decoder_channels != MIT_VARIANTS[content.backbone].decoder_channels:
-        use += f" --decoder_channels={content.decoder_channels}"
-    return f"written: {output} (the whole network: {use})"
+    backbone, width = content.backbone, content.decoder_channels
+    head = f" --decoder_channels={width}" if width != MIT_VARIANTS[backbone].decoder_channels else ""
+    return (
+        f"written: {output} (the whole network: eval.py --backbone={backbone} --class_num={content.num_classes}{head} "
+        f"--eval_ckpt_path={output})"
+    )
