@@ -84,7 +84,7 @@ class Command:
         """Says whether a message of the command `asking` means this one by the name of a script."""
         if script == LAUNCHER:
             return self.path == "utils/launch/distribute.py"
-        return f"/{self.path}".endswith(f"/{script}") and self.suite in ("", asking.suite or self.suite)
+        return f"/{self.path}".endswith(f"/{script.lstrip('/')}") and self.suite in ("", asking.suite or self.suite)
 
 
 @dataclass
@@ -316,7 +316,9 @@ def keys_in(text: str) -> list[str]:
 
 def files_in(text: str) -> list[str]:
     """Returns the files that a text names in full."""
-    return _FILE.findall(re.sub(r"e\.g\. \S+/instances_\S+|\w+_RANK\.", "", text))  # an example out of COCO; a number
+    return _FILE.findall(
+        re.sub(r"e\.g\. \S+/instances_\S+|\w+_RANK\.|(?<=python ){}/", "", text)
+    )  # an example out of COCO; a number; a suite
 
 
 def shell_messages(path: str, text: str) -> list[Message]:

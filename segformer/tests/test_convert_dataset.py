@@ -21,9 +21,7 @@ from segformer.src.labels.conversion import (
     format_report,
     label_from_polygons,
 )
-from segformer.src.labels.files import check_values, read_label
 from segformer.tests.tiny_city import draw_pair, label_path, write_city, write_png
-from utils.model_utils.errors import BadValueError
 
 pytestmark = pytest.mark.end_to_end
 
@@ -154,27 +152,6 @@ def test_what_is_said_of_broken_polygons_works(tmp_path):
     assert "move it away so that its labelIds file is taken" in _run(root, "--nproc=1", check=False).stderr
     polygons.rename(tmp_path / polygons.name)
     assert "made 1 labels (1 of them from labelIds)" in _run(root, "--nproc=1").stdout
-
-
-@pytest.mark.parametrize("has_ids", [True, False])
-def test_what_is_said_of_ids_in_the_place_of_train_ids_works(has_ids, tmp_path):
-    """Even where that file is all that there is."""
-    root = write_city(tmp_path / "city", {"train": 1}, kinds=("ids",))
-    ids = label_path(root, "train", 0, "labelIds.png")
-    write_png(ids, np.full((48, 64), 26, np.uint8))  # cars
-    label = ids.with_name(ids.name.replace("labelIds", "labelTrainIds"))
-    _run(root, "--nproc=1")
-    wanted = label.read_bytes()
-    label.write_bytes(ids.read_bytes())
-    if not has_ids:
-        ids.unlink()
-    with pytest.raises(BadValueError, match="these look like the ids of a labelIds file; ") as got:
-        check_values(read_label(label), label, 19, 255, "")
-    assert ("move it away" if has_ids else f"rename it to '{ids.name}'") in str(got.value)
-    label.rename(tmp_path / "away.png" if has_ids else ids)
-    _run(root, "--nproc=1")
-    assert label.read_bytes() == wanted
-    check_values(read_label(label), label, 19, 255, "")
 
 
 def test_broken_label_ids_are_named(tmp_path):

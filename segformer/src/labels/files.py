@@ -91,10 +91,8 @@ def check_values(label: np.ndarray, path: Path, num_classes: int, ignore_label: 
     found = ", ".join(str(value) for value in wrong[:6]) + (", ..." if len(wrong) > 6 else "")
     wanted = f"wanted 0 to {num_classes - 1} and {ignore_label}"
     if num_classes == len(CITYSCAPES_CLASS_NAMES) and values[values != ignore_label].max() <= LARGEST_ID:
-        ids = path.with_name(path.name.replace("labelTrainIds", "labelIds"))
-        rename = "move it away" if ids.exists() else f"rename it to '{ids.name}'"  # it may be all that there is
         raise BadValueError(
-            f"label '{path}' holds {found}, {wanted}: these look like the ids of a labelIds file; {rename} and make "
+            f"label '{path}' holds {found}, {wanted}: these look like the ids of a labelIds file; delete it and make "
             f"train ids with {CONVERTER}"
         )
     raise BadValueError(f"label '{path}' holds {found}, {wanted}: {fix}")
