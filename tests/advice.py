@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import PurePosixPath
 
-SUITES = ("faster_rcnn", "nas_fpn", "segformer")
+from utils.tools.bundle import SUITES
+
 HOLE = "{}"  # what stands in a message for a value
 
 # Files that are named but lie in no checkout, each with the source that writes or defines its name.
