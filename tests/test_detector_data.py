@@ -61,13 +61,18 @@ def made_files(folder):
 # Boxes
 
 
-@pytest.mark.parametrize("is_training", [True, False])
+def remove_images(content):
+    content.update(images=[], annotations=[])
+
+
 @pytest.mark.parametrize(
-    ("edit", "sentence"),
+    ("edit", "sentence", "is_training"),
     [
-        (edited_coco.remove_all, "has no boxes of the classes blue, red in its"),
-        (edited_coco.make_crowds, "has only crowd boxes"),
-        (lambda content: content.update(images=[], annotations=[]), "lists no images"),
+        (edited_coco.remove_all, "has no boxes of the classes blue, red in its", True),
+        (edited_coco.make_crowds, "has only crowd boxes", True),
+        (remove_images, "lists no images", True),
+        (remove_images, "lists no images", False),
+        (lambda content: content.pop("annotations"), "has no 'annotations'", True),
     ],
 )
 @for_detectors
@@ -76,6 +81,17 @@ def test_a_split_without_a_usable_box_is_refused_and_leaves_nothing(suite, edit,
     with pytest.raises(BadValueError, match=sentence):
         open_split(suite, data, f"--mindrecord_dir={tmp_path / 'records'}", is_training=is_training)
     assert made_files(tmp_path / "records") == []
+
+
+@pytest.mark.parametrize("edit", [edited_coco.remove_all, edited_coco.make_crowds])
+@for_detectors
+def test_files_of_an_evaluation_without_boxes_are_not_trained_on(suite, edit, data):
+    """Training and evaluation on one file under one name share the MindRecord files."""
+    change(data, edit)
+    one = (f"--prefix={RECORDS[suite.name][1]}", f"--eval_prefix={RECORDS[suite.name][1]}", "--val_data_type=train2017")
+    assert open_split(suite, data, *one, is_training=False).records.num_objects == 0
+    with pytest.raises(BadValueError, match="have no box to find in 6 images, so there is nothing to learn"):
+        open_split(suite, data, *one).training_rows(keep_empty=True)
 
 
 @pytest.mark.parametrize(

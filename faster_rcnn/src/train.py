@@ -4,7 +4,8 @@ import logging
 from pathlib import Path
 
 from utils.detection.data.splits import Split
-from utils.detection.data.training_source import warn_of_cut_boxes
+from utils.detection.data.training_source import warn_of_cut_boxes, warn_of_same_data
+from utils.detection.results.evaluation_split import best_metric
 from utils.model_utils.config.loading import dump_config
 from utils.model_utils.device_adapter import resolve_amp_level
 from utils.model_utils.workers import Workers
@@ -43,20 +44,24 @@ def _build_trainer(config: FasterRcnnConfig, run: Run) -> Trainer:
     beginning = find_beginning(config, checkpoints, build.SUITE, workers, takes_optimizer=not config.filter_weight)
     config = _with_earlier_network(config, beginning.checkpoint, workers)
     run.folder.write_config(dump_config(config))
-    is_continued = beginning.continued is not None
-    lines = LossLog(run.folder.path / f"loss_{workers.rank}.log", continues=is_continued)
+    continued = beginning.continued
+    goes_on_after = continued and (continued.epoch, continued.step_in_epoch)
+    lines = LossLog(run.folder.path / f"loss_{workers.rank}.log", goes_on_after)
     split = build.open_configured_split(config, is_training=True)
     num_classes = build.num_classes(config, split)
+    evaluation_split = None
+    if config.run_eval:  # before the network is built: whatever does not fit is said at once
+        evaluation_split = build.open_evaluation_split(config, split.classes, split.name)
+        warn_of_same_data(split.records, evaluation_split.records)
     source = build.build_training_source(config, split, workers)
     network = build.build_network(config, num_classes)
-    if workers.is_main and not is_continued:  # the others get the weights of worker 0
+    if workers.is_main and continued is None:  # the others get the weights of worker 0
         build.load_pretrained(config, network, beginning.pretrained)
     amp_level = resolve_amp_level(config.amp_level, run.device.target)
     step = build.build_train_step(config, network, num_classes, amp_level, workers)
     _log_plan(config, split, source.images_per_step, source.steps_per_epoch)
     evaluate = None
-    if config.run_eval:
-        evaluation_split = build.open_configured_split(config, is_training=False)
+    if evaluation_split is not None:
         evaluate = build.build_evaluator(config, network, evaluation_split, workers).metrics
     return Trainer(
         step,
@@ -64,7 +69,7 @@ def _build_trainer(config: FasterRcnnConfig, run: Run) -> Trainer:
         plan=plan_training(config, build.build_schedule(config, source.steps_per_epoch, source.images_per_step)),
         output=run.output(checkpoints, lines),
         identity=identify_run(config, build.SUITE, split.records.class_names, split.records.category_ids),
-        evaluation=plan_evaluation(config, evaluate, "mAP"),
+        evaluation=plan_evaluation(config, evaluate, best_metric(evaluation_split)),
         beginning=beginning,
     )
 

@@ -10,13 +10,15 @@ from mindspore import nn
 
 from utils.cpu_kernels.choice import stock_operators
 from utils.detection.data.class_names import ClassTable, resolve_classes
-from utils.detection.data.splits import Split, open_split, split_paths
+from utils.detection.data.splits import CheckClasses, Split, open_split, split_paths
 from utils.detection.data.training_source import MindRecordSource, RowSample, warn_of_random_weights
 from utils.detection.detections import Detector
 from utils.detection.inputs import InputSettings
 from utils.detection.keys import DetectionDataKeys, RecordKeys, match_num_classes
 from utils.detection.layers import FROZEN
+from utils.detection.results.class_match import refuse_unknown
 from utils.detection.results.evaluation import DetectionEvaluator
+from utils.detection.results.evaluation_split import EvaluationSplit, prepare_evaluation
 from utils.detection.results.picture_detector import PictureDetector
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
 from utils.exporting.export import ExportedModel, share_weights
@@ -32,7 +34,13 @@ Inference = TypeVar("Inference", bound=nn.Cell)
 
 
 def open_detection_split(
-    config: RecordKeys, default_folder: str, *, is_training: bool, form: str | None = None, prefix: str | None = None
+    config: RecordKeys,
+    default_folder: str,
+    *,
+    is_training: bool,
+    form: str | None = None,
+    prefix: str | None = None,
+    check_classes: CheckClasses | None = None,
 ) -> Split:
     """Opens the training or the evaluation split, making its MindRecord files where they are missing.
 
@@ -42,6 +50,7 @@ def open_detection_split(
         is_training: which split.
         form: form of the annotations instead of `dataset`.
         prefix: name of the MindRecord files instead of the configured one.
+        check_classes: see `open_split`.
     """
     paths = split_paths(
         form=form or config.dataset,
@@ -54,7 +63,31 @@ def open_detection_split(
         default_folder=default_folder,
         prefix=prefix or (config.prefix if is_training else config.eval_prefix),
     )
-    return open_split(paths, config.coco_classes)
+    return open_split(
+        paths,
+        config.coco_classes,
+        for_training=is_training,
+        skip_bad_images=config.skip_bad_images,
+        check_classes=check_classes,
+    )
+
+
+def open_evaluation_split(config: RecordKeys, default_folder: str, classes: ClassTable, model: str) -> EvaluationSplit:
+    """Opens the evaluation split and matches its classes with those of the detector; see `prepare_evaluation`.
+
+    Args:
+        config: the configuration.
+        default_folder: name of the MindRecord files' folder where `mindrecord_dir` is not given.
+        classes: of the detector.
+        model: where they come from, for messages.
+    """
+    ignore = config.ignore_unknown_classes
+
+    def check(listed: ClassTable, source: str) -> None:
+        refuse_unknown(classes, listed, model=model, source=source, ignore_unknown=ignore)
+
+    split = open_detection_split(config, default_folder, is_training=False, check_classes=check)
+    return prepare_evaluation(split, classes, model=model, ignore_unknown=ignore)
 
 
 def count_classes(config: DetectionDataKeys, split: Split) -> int:
@@ -77,13 +110,17 @@ def training_source(config: Config, split: Split, sample: RowSample, workers: Wo
 
 
 def evaluator(
-    config: Config, detector: Detector, split: Split, inputs: InputSettings, batch_size: int, workers: Workers = ALONE
+    config: Config,
+    detector: Detector,
+    split: EvaluationSplit,
+    inputs: InputSettings,
+    batch_size: int,
+    workers: Workers = ALONE,
 ) -> DetectionEvaluator:
     """Builds what evaluates a detector on a split, each worker its share."""
     return DetectionEvaluator(
         detector=detector,
-        records=split.records,
-        ground_truth=split.ground_truth,
+        split=split,
         inputs=inputs,
         batch_size=min(batch_size, split.records.num_images),
         num_loaders=clamp_loaders(config.num_parallel_workers),
@@ -148,6 +185,7 @@ def load_detector(
         stored_names=stored.class_names,
         stored_ids=stored.category_ids,
         configured_names=config.coco_classes,
+        allow_unknown=config.ignore_unknown_classes,
     )
     network = make_network(match_num_classes(config.num_classes, classes.names, str(stored.path)))
     load_weights(network, stored)

@@ -2,8 +2,9 @@
 
 A row holds `image` (the bytes of an ordinary JPEG or PNG, read with `utils.images.decode_ordinary`), `image_id`,
 `annotation` float32[N, 6] (x1, y1, x2, y2, label, is_crowd; an image without boxes has one row with label -1, because
-MindRecord reads an empty array back as a scalar), `height`, `width`, `file_name` and `record_index`, the position of
-the image in the annotation file.
+MindRecord reads an empty array back as a scalar), `as_annotated` float64[N, 7] (the file's own annotations, see
+`ground_truth.py`, likewise; sets of earlier versions lack it), `height`, `width`, `file_name` and `record_index`, the
+position of the image in the annotation file.
 """
 
 import contextlib
@@ -27,7 +28,7 @@ from utils.detection.data.mindrecord_info import (
     refuse_foreign,
 )
 from utils.detection.data.mindrecord_writer import write_set
-from utils.detection.data.record_types import DetectionDataset, drop_background
+from utils.detection.data.record_types import DetectionDataset, drop_background, names_of_ids
 from utils.model_utils.device_adapter import clamp_loaders
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 
@@ -44,11 +45,13 @@ def ensure_mindrecord(
     load_dataset: Callable[[], DetectionDataset],
     *,
     annotation_file: Path | str,
-    class_names: Sequence[str] | None,
+    class_names: Sequence[str | int] | None,
     folder: Path | str,
     prefix: str,
     shards: int = 8,
     options: Mapping[str, object] | None = None,
+    may_lack_classes: bool = False,
+    skip_bad_images: bool = False,
     timeout_seconds: float = LOCK_SECONDS,
 ) -> MindRecordInfo:
     """Returns the MindRecord files of a split, making them where they are missing, damaged or of other annotations.
@@ -59,11 +62,13 @@ def ensure_mindrecord(
     Args:
         load_dataset: loads the split; called only where files have to be made.
         annotation_file: the file that `load_dataset` reads; its content is part of the fingerprint.
-        class_names: the names that `load_dataset` asks for, None for all.
+        class_names: the names and ids that `load_dataset` asks for, None for all.
         folder: where the files lie or are to lie; made if missing.
         prefix: file name without the number of the shard, e.g. "FasterRcnn.mindrecord".
         shards: number of files; an existing set may have another.
         options: whatever else changes what is stored; JSON values.
+        may_lack_classes: a set without some of `class_names` is fine.
+        skip_bad_images: leave images out that cannot be used, instead of refusing them.
         timeout_seconds: how long to wait for another process that is writing.
 
     Raises:
@@ -73,8 +78,8 @@ def ensure_mindrecord(
     """
     folder = Path(folder)
     if not Path(annotation_file).exists():
-        return _use_without_annotations(folder, prefix, annotation_file, class_names)
-    options = {**(options or {}), "skip_bad_images": False}  # no image ever is; in the fingerprint of earlier sets
+        return _use_without_annotations(folder, prefix, annotation_file, class_names, may_lack_classes)
+    options = {**(options or {}), "skip_bad_images": skip_bad_images}
     parts = fingerprint_parts(annotation_file, class_names, options)
     info = find_mindrecord(folder, prefix, fingerprint_of(parts))
     if info is not None:
@@ -84,7 +89,7 @@ def ensure_mindrecord(
         if not reason:  # another process made them while this one waited
             return read_mindrecord_info(folder, prefix)
         logger.info("making MindRecord files '%s': %s", folder / prefix, reason)
-        return write_set(load_dataset(), folder, prefix, shards, parts)
+        return write_set(load_dataset(), folder, prefix, shards, parts, skip_bad_images=skip_bad_images)
 
 
 def open_mindrecord(
@@ -133,8 +138,17 @@ def unpack_annotation(annotation: np.ndarray) -> tuple[np.ndarray, np.ndarray, n
     return rows[:, :4].copy(), rows[:, 4].astype(np.int32), rows[:, 5] > 0
 
 
+def unpack_as_annotated(rows: np.ndarray) -> np.ndarray:
+    """Returns the column `as_annotated`, float64[N, 7], without the row that stands for none."""
+    return rows[rows[:, 5] >= 0]
+
+
 def _use_without_annotations(
-    folder: Path, prefix: str, annotation_file: Path | str, class_names: Sequence[str] | None
+    folder: Path,
+    prefix: str,
+    annotation_file: Path | str,
+    class_names: Sequence[str | int] | None,
+    may_lack_classes: bool,
 ) -> MindRecordInfo:
     """Returns the set that is there although it cannot be compared with its source."""
     try:
@@ -144,10 +158,12 @@ def _use_without_annotations(
             f"annotation file '{annotation_file}' does not exist and there are no MindRecord files "
             f"'{folder / prefix}*' to use instead; check the data set path"
         ) from error
-    if class_names is not None and drop_background(class_names) != info.class_names:
+    asked = info.class_names if class_names is None else class_names
+    wanted = drop_background(names_of_ids(asked, info.class_names, info.category_ids))
+    if wanted != info.class_names and not (may_lack_classes and set(wanted) >= set(info.class_names)):
         raise BadValueError(
             f"MindRecord files '{folder / prefix}*' have the classes {list(info.class_names)[:5]}, wanted "
-            f"{list(class_names)[:5]}; make them again where '{annotation_file}' is"
+            f"{list(wanted)[:5]}; make them again where '{annotation_file}' is"
         )
     logger.info(
         "annotation file '%s' is not here; MindRecord files '%s*' are used as they are",

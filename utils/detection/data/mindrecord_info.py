@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.detection.data.record_types import LeftOutImage
 from utils.model_utils.errors import BadStateError, MissingPathError
 
 KIND = "detection records"
@@ -58,6 +59,10 @@ class MindRecordInfo:
         image_ids: int64[num_images], the annotation file's image ids, in its order.
         rows: int64[num_images], where each of these images lies in the files; MindRecord deals rows out to shards.
         box_counts: number of images for each number of boxes.
+        num_objects: boxes that are not crowds; None in older sets, which have at least one.
+        columns: names of what stands in a row.
+        class_counts: boxes of each class index that are not crowds; None in older sets.
+        left_out: images of the annotations that could not be used and have no row.
     """
 
     files: tuple[Path, ...]
@@ -69,6 +74,10 @@ class MindRecordInfo:
     image_ids: np.ndarray
     rows: np.ndarray
     box_counts: Mapping[int, int]
+    num_objects: int | None = None
+    columns: tuple[str, ...] = ()
+    class_counts: tuple[int, ...] | None = None
+    left_out: tuple[LeftOutImage, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,13 +96,13 @@ class ShardFacts:
 
 
 def fingerprint_parts(
-    annotation_file: Path | str, class_names: Sequence[str] | None, options: Mapping[str, object]
+    annotation_file: Path | str, class_names: Sequence[str | int] | None, options: Mapping[str, object]
 ) -> dict[str, object]:
     """Returns what decides the content of a set of MindRecord files.
 
     Args:
         annotation_file: its content is hashed; where it lies does not matter.
-        class_names: the names asked for, None for all of the file.
+        class_names: the names and ids asked for, None for all of the file.
         options: whatever else changes what is stored; JSON values.
 
     Raises:
@@ -149,6 +158,10 @@ def read_mindrecord_info(folder: Path | str, prefix: str) -> MindRecordInfo:
         image_ids=rows[order, 1],
         rows=order,
         box_counts={int(boxes): images for boxes, images in description["box_counts"].items()},
+        num_objects=description.get("num_objects"),
+        columns=tuple(header["schema"][0]["schema"]),
+        class_counts=tuple(description["class_counts"]) if "class_counts" in description else None,
+        left_out=tuple(LeftOutImage(**image) for image in description.get("left_out", ())),
     )
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from utils.contact_sheet import contact_sheet
-from utils.detection.data.mindrecord_info import MindRecordInfo
 from utils.detection.detections import DetectionClock, Detections, Detector
 from utils.detection.inputs import EvaluationBatch, InputSettings, evaluation_batches
-from utils.detection.results.coco_metrics import CocoResult, detections_to_coco, evaluate_coco
+from utils.detection.results.coco_metrics import CocoResult, detections_to_coco
 from utils.detection.results.drawing import draw_detections
+from utils.detection.results.evaluation_split import EvaluationSplit
 from utils.detection.results.result_json import metrics_of, write_predictions, write_result
 from utils.images import decode_image, write_image
 from utils.model_utils.workers import ALONE, Workers
@@ -47,8 +47,7 @@ class DetectionEvaluator:
 
     Attributes:
         detector: what finds the objects; it may share its weights with a training network.
-        records: MindRecord files of the split.
-        ground_truth: COCO annotations of the split, as a file or as its content.
+        split: what it is evaluated on.
         inputs: what the network takes.
         batch_size: images in a call of the detector.
         num_loaders: threads that prepare images.
@@ -57,8 +56,7 @@ class DetectionEvaluator:
     """
 
     detector: Detector
-    records: MindRecordInfo
-    ground_truth: Path | dict
+    split: EvaluationSplit
     inputs: InputSettings
     batch_size: int
     num_loaders: int
@@ -73,16 +71,17 @@ class DetectionEvaluator:
             num_pictures: how many of the first images of this worker's share are drawn.
         """
         self.detector.begin()
+        classes = self.split.match.classes
         clock = DetectionClock()
         found_in_share: list[list[dict]] = []
         pictures: list[np.ndarray] = []
-        share = self.workers.share(range(self.records.num_images))
+        share = self.workers.share(range(self.split.records.num_images))
         for batch in track(self._batches(share), -(-len(share) // self.batch_size), "evaluating"):
             found_in_batch = self.detector.detect(batch.images, scales=batch.scales, sizes=batch.sizes, clock=clock)
             for index, found in enumerate(found_in_batch):
                 found_in_share.append(
                     detections_to_coco(
-                        batch.image_ids[index], found.boxes, found.scores, found.labels, self.records.category_ids
+                        batch.image_ids[index], found.boxes, found.scores, found.labels, classes.category_ids
                     )
                 )
                 if len(pictures) < num_pictures:
@@ -92,7 +91,7 @@ class DetectionEvaluator:
         detections = self._of_all_images(found_in_share)
         result = None
         if self.workers.is_main:
-            result = evaluate_coco(self.ground_truth, detections, category_ids=self.records.category_ids)
+            result = self.split.score(detections)
         return DetectionEvaluation(self.workers.broadcast(result), detections, clock.network, clock.selection)
 
     def metrics(self, _epoch: int) -> Mapping[str, float]:
@@ -100,7 +99,7 @@ class DetectionEvaluator:
         return metrics_of(self.evaluate().result)
 
     def _batches(self, positions: Sequence[int]) -> Iterator[EvaluationBatch]:
-        return evaluation_batches(self.records, self.inputs, self.batch_size, self.num_loaders, positions)
+        return evaluation_batches(self.split.records, self.inputs, self.batch_size, self.num_loaders, positions)
 
     def _of_all_images(self, found_in_share: list[list[dict]]) -> list[dict]:
         """Puts the shares of all workers, a list for each image, together in the order of the images."""
@@ -108,15 +107,14 @@ class DetectionEvaluator:
         count = self.workers.count
         return list(
             chain.from_iterable(
-                shares[position % count][position // count] for position in range(self.records.num_images)
+                shares[position % count][position // count] for position in range(self.split.records.num_images)
             )
         )
 
     def _draw(self, batch: EvaluationBatch, index: int, found: Detections) -> np.ndarray:
         image = decode_image(batch.encoded[index], f"image {batch.image_ids[index]}")
-        return draw_detections(
-            image, found.boxes, found.labels, found.scores, self.records.class_names, min_score=self.picture_min_score
-        )
+        names = self.split.match.classes.names
+        return draw_detections(image, found.boxes, found.labels, found.scores, names, min_score=self.picture_min_score)
 
 
 def evaluate_and_write(evaluator: DetectionEvaluator, folder: Path, num_pictures: int) -> DetectionEvaluation:

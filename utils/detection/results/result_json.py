@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from utils.detection.results.coco_metrics import CocoResult
+from utils.detection.results.coco_metrics import UNDEFINED, CocoResult
 from utils.model_utils.files import write_file
 
 PREDICTIONS_FILE = "predictions.json"
@@ -25,6 +25,8 @@ def write_predictions(detections: list[dict], folder: Path) -> Path:
 def write_result(result: CocoResult, folder: Path, **counts: int) -> Path:
     """Writes mAP, AP50, AP75, COCO's twelve, the counts and AP by class to result.json and returns its path.
 
+    What is not defined, because there is no box to find, is -1 everywhere, as COCO prints it.
+
     Args:
         result: the COCO metrics.
         folder: takes the file.
@@ -36,7 +38,9 @@ def write_result(result: CocoResult, folder: Path, **counts: int) -> Path:
         "num_images": result.num_images,
         "num_detections": result.num_detections,
         **counts,
-        "per_class": {row.name: row.average_precision for row in result.per_class},
+        "per_class": {
+            row.name: UNDEFINED if row.average_precision is None else row.average_precision for row in result.per_class
+        },
     }
     path = folder / RESULT_FILE
     write_file(path, json.dumps(content, indent=2).encode())

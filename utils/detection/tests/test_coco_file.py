@@ -10,7 +10,7 @@ import pytest
 from utils.detection.data import coco_file
 from utils.detection.data.coco_file import load_coco
 from utils.detection.data.coco_names import COCO_CLASSES
-from utils.detection.data.record_types import to_coco_ground_truth
+from utils.detection.data.ground_truth import to_coco_ground_truth
 from utils.images import write_image
 from utils.model_utils.errors import BadValueError, MissingPathError
 
@@ -153,7 +153,10 @@ def repeat(section):
             set_path("annotations", 1, "image_id", value=55),
             "annotation 2 in .* has image_id 55, but the file has no such image",
         ),
-        (repeat("images"), "image id 7 occurs more than once"),
+        (
+            lambda content: content["images"].append({**content["images"][0], "file_name": "c.png"}),
+            "image id 7 occurs more than once .*, for 'a.png' of 100 x 200 and for 'c.png' of 100 x 200",
+        ),
         (repeat("categories"), "category id 90 occurs more than once"),
         (set_path("categories", 1, "name", value="dog"), "class name 'dog' occurs more than once"),
         (set_path("images", 0, "id", value="7"), "image '7' in .* has id '7', wanted a whole number"),

@@ -6,6 +6,7 @@ import pytest
 
 from utils.detection.inputs import InputSettings
 from utils.detection.results.evaluation import DetectionEvaluator
+from utils.detection.results.evaluation_split import prepare_evaluation
 from utils.detection.results.result_json import metrics_of, write_predictions, write_result
 from utils.detection.tests.known_boxes import KnowsTheBoxes
 from utils.detection.tests.tiny_coco import write_coco
@@ -40,8 +41,7 @@ def evaluator_of(split, leave_out=(), workers=ALONE):
 
     return DetectionEvaluator(
         detector=KnowsTheBoxes(boxes_of),
-        records=split.records,
-        ground_truth=split.ground_truth,
+        split=prepare_evaluation(split, split.classes, model="a test"),
         inputs=INPUTS,
         batch_size=2,
         num_loaders=1,
