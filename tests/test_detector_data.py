@@ -367,7 +367,7 @@ def test_files_of_another_program_are_refused_and_stay(suite, data):
     writer.write_raw_data([{"image": b"1", "label": b"1"}])
     writer.commit()
     before = made_files(folder)
-    with pytest.raises(UserError, match=r"was written by another program .*; move it away"):
+    with pytest.raises(UserError, match=r"was written by another program .*; choose another mindrecord_dir"):
         open_split(suite, data)
     assert made_files(folder) == before
 

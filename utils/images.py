@@ -113,7 +113,7 @@ def decode_image(data: bytes, name: str, expected_size: tuple[int, int] | None =
     except Image.DecompressionBombError as error:
         raise _too_large(name) from error
     except DECODER_ERRORS as error:
-        raise BadValueError(f"image '{name}' is truncated or damaged ({error}); replace or remove the file") from error
+        raise BadValueError(f"image '{name}' is truncated or damaged ({error}); replace the file") from error
     return _to_rgb(image, name)
 
 
@@ -134,7 +134,8 @@ def decode_ordinary(data: bytes | np.ndarray, name: str) -> np.ndarray:
     image = cv2.imdecode(buffer, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION) if buffer.size else None
     if image is None:
         raise BadValueError(
-            f"image '{name}' cannot be decoded, {buffer.size} bytes are empty or damaged; make the file again"
+            f"image '{name}' of the MindRecord files cannot be decoded, {buffer.size} bytes are empty or damaged; copy "
+            "the files again, or have others made in another mindrecord_dir"
         )
     return image
 
@@ -204,7 +205,7 @@ def _encode(image: np.ndarray, file_format: str, **options: int) -> bytes:
 def _open(data: bytes, name: str) -> Image.Image:
     """Parses the header; the pixels are still to be read."""
     if not data:
-        raise BadValueError(f"image '{name}' is empty (0 bytes); replace or remove the file")
+        raise BadValueError(f"image '{name}' is empty (0 bytes); replace the file")
     try:
         return Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError as error:
@@ -212,10 +213,10 @@ def _open(data: bytes, name: str) -> Image.Image:
     except Image.UnidentifiedImageError as error:
         raise BadValueError(
             f"image '{name}' is not an image of a known format ({', '.join(FORMATS)}), its first bytes are "
-            f"{data[:8]!r}; replace or remove the file"
+            f"{data[:8]!r}; replace the file"
         ) from error
     except DECODER_ERRORS as error:
-        raise BadValueError(f"image '{name}' has a damaged header ({error}); replace or remove the file") from error
+        raise BadValueError(f"image '{name}' has a damaged header ({error}); replace the file") from error
 
 
 def _too_large(name: str) -> BadValueError:

@@ -38,6 +38,7 @@ def convert(config: FasterRcnnConfig) -> Path:
         weights,
         replace(content, notes=(*_notes(config, content), *content.notes)),
         build.build_network(config, content.num_classes or 1),
+        flag="--output",
         suite=build.SUITE,
         config_text=dump_config(config),
         advice=ADVICE,

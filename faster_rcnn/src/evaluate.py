@@ -22,7 +22,7 @@ def evaluate(config: FasterRcnnConfig) -> None:
     set_up_logging()
     with open_job(config) as folder:
         checkpoint = require(config, "checkpoint_path", "file")
-        make_writable_folder(folder)
+        make_writable_folder(folder, "--run_dir")
         set_up_device(config.device_target, config.device_id, seed=config.seed)
         # Before the split, so that no MindRecord files are made for a checkpoint that is refused.
         config, network, classes = build.load_detector(config, checkpoint)

@@ -28,7 +28,7 @@ class LossLog:
 
     def __init__(self, path: Path, goes_on_after: tuple[int, int] | None = None) -> None:
         self.path, self._goes_on_after = path, goes_on_after
-        make_writable_folder(path.parent)
+        make_writable_folder(path.parent, "--run_dir")
         self._write("", "a" if goes_on_after else "w")
 
     def step_lines(self, record: StepRecord) -> list[str]:
@@ -58,9 +58,8 @@ class LossLog:
             file.write(text)
 
     def _writing(self) -> AbstractContextManager[None]:
-        return os_errors_as(
-            BadStateError, f"'{self.path}' cannot be written", "; free some space or choose another --run_dir"
-        )
+        advice = "; free some space or make it writable, then go on with --resume=auto"
+        return os_errors_as(BadStateError, f"'{self.path}' cannot be written", advice)
 
 
 def lines_until(lines: Sequence[str], last: tuple[int, int]) -> Sequence[str]:

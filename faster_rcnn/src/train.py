@@ -40,7 +40,8 @@ def train(config: FasterRcnnConfig) -> TrainResult:
     Raises:
         UserError: a path, the data, a checkpoint or the run folder cannot be used, or the loss is not finite.
     """
-    with open_run(config, str(Path(config.save_checkpoint_path, CHECKPOINT_FOLDER))) as run:
+    folder = str(Path(config.save_checkpoint_path, CHECKPOINT_FOLDER))
+    with open_run(config, folder, (CHECKPOINT_PATTERN, BEST_CHECKPOINT)) as run:
         return _build_trainer(config, run).fit()
 
 

@@ -60,7 +60,7 @@ def train(config: NasFpnConfig) -> TrainResult:
     Raises:
         UserError: a path, the data, a checkpoint or the run folder cannot be used, or the loss is not finite.
     """
-    with open_run(config) as run:
+    with open_run(config, names=(CHECKPOINT_PATTERN, BEST_CHECKPOINT)) as run:
         return _build_trainer(config, run).fit()
 
 

@@ -1,6 +1,7 @@
 """Makes the parts of the suite from the configuration; the only file of `src` that passes its values on."""
 
 import logging
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from utils.training.step.precision import LossScaler, apply_amp
 from utils.training.step.train_step import TrainStep
 
 from .base_dataset import AugmentSettings
-from .config import SegformerConfig
+from .config import SUITE_DIR, SegformerConfig
 from .dataset import CityscapesSource, open_pairs, usual_size
 from .labels.classes import CITYSCAPES_CLASS_NAMES, CITYSCAPES_IDS, class_names, palette
 from .labels.files import ImagePair
@@ -238,8 +239,8 @@ def find_pretrained(config: SegformerConfig) -> Path | None:
     state = f"'{config.pre_trained}' is no file" if config.pre_trained else "is not set"
     raise MissingPathError(
         f"pretrained_ckpt_path {state} ({config.origin('pre_trained')}) and load_ckpt is true: make it with `python "
-        "tools/convert_model.py --pt_model_path=FILE --ms_model_path=FILE`, or begin with random weights by "
-        "--load_ckpt=False"
+        f"{shlex.quote(str(SUITE_DIR))}/tools/convert_model.py --pt_model_path=FILE --ms_model_path=FILE`, or begin "
+        "with random weights by --load_ckpt=False"
     )
 
 

@@ -24,6 +24,7 @@ from utils.sharding import BatchSource
 from .base_dataset import AugmentSettings, prepare
 from .labels.files import (
     PNG_END,
+    SET_KEYS,
     ImagePair,
     check_labels,
     check_values,
@@ -87,7 +88,8 @@ def find_pairs(root: Path, split: str) -> tuple[ImagePair, ...]:
         other = first_with.setdefault(pair.label, pair.image)
         if other != pair.image:
             raise BadValueError(
-                f"images '{other}' and '{pair.image}' share the label '{pair.label}'; remove one of them"
+                f"images '{other}' and '{pair.image}' share the label '{pair.label}'; move one of them "
+                "out of the data set"
             )
     return pairs
 
@@ -133,7 +135,7 @@ def read_pair(pair: ImagePair, num_classes: int, ignore_label: int) -> tuple[np.
         BadValueError: a file is damaged, the sizes differ, or the label has values that are no classes.
     """
     label = read_label(pair.label)
-    check_values(label, pair.label, num_classes, ignore_label)
+    check_values(label, pair.label, num_classes, ignore_label, SET_KEYS)
     image = read_image(pair.image, label.shape)
     if image.shape[:2] != label.shape:
         raise size_error(pair, image.shape[:2], label.shape)

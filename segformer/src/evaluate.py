@@ -35,7 +35,7 @@ def evaluate(config: SegformerConfig) -> None:
         logger.info("%s", note)
     with open_job(config) as folder:
         checkpoint = require(config, "eval_ckpt_path", "file")
-        make_writable_folder(folder)
+        make_writable_folder(folder, "--run_dir")
         _write_config(folder, dump_config(config))
         pairs = build.open_split(config, is_training=False)
         set_up_device(config.device_target, config.device_id, seed=config.seed)

@@ -28,7 +28,7 @@ def export(config: SegformerConfig) -> None:
     set_up_logging()
     with open_job(config) as folder:
         checkpoint = require(config, "export_ckpt_path", "file")
-        make_writable_folder(folder)
+        make_writable_folder(folder, "--run_dir")
         path = export_path(folder, model_name(config, checkpoint))
         device = set_up_device(config.device_target, config.device_id, seed=config.seed)
         file_format = choose_format(config.export_format, device.target)

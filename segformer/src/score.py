@@ -34,7 +34,7 @@ def score(arguments: PostprocessArguments) -> None:
         UserError: results, description or labels cannot be used, or do not belong together.
     """
     set_up_logging()
-    make_writable_folder(arguments.run_dir)
+    make_writable_folder(arguments.run_dir, "--run_dir")
     results, description = open_results(arguments, SUITE)
     labels = find_labels(arguments.anno_path, arguments.eval_split, [image.file for image in results.images])
     start = time.monotonic()
@@ -116,7 +116,7 @@ def _count(results: ResultFiles, labels: Sequence[Path], description: ModelDescr
     pairs = zip(results.images, labels, strict=True)
     for image, path in track(pairs, len(labels), "scoring"):
         label = read_label(path)
-        check_values(label, path, num_classes, ignore_label)
+        check_values(label, path, num_classes, ignore_label, "give labels of the classes of this model")
         _check_size(image, label.shape, path)
         matrix.add(classes_of(*results.arrays(image), description.preprocessing, label.shape), label)
     return matrix

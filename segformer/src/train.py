@@ -75,7 +75,8 @@ def train(config: SegformerConfig) -> TrainResult:
     Raises:
         UserError: a path, the data, a checkpoint or the run folder cannot be used, or the loss is not finite.
     """
-    with open_run(config) as run:
+    any_size = [checkpoint_name("mit_b?", word) for word in ("{epoch}", "best")]
+    with open_run(config, names=any_size) as run:
         return _build_trainer(config, run).fit()
 
 

@@ -155,6 +155,16 @@ def test_broken_annotations_are_named_and_the_others_converted(tmp_path):
     assert not list(root.rglob("*.tmp"))
 
 
+def test_what_is_said_of_broken_polygons_works(tmp_path):
+    """Moved away, they leave the labelIds file to be taken."""
+    root = write_city(tmp_path / "city", {"train": 1}, kinds=("polygons", "ids"))
+    polygons = label_path(root, "train", 0, "polygons.json")
+    polygons.write_text("{")
+    assert "move it away so that its labelIds file is taken" in _run(root, "--nproc=1", check=False).stderr
+    polygons.rename(tmp_path / polygons.name)
+    assert "made 1 labels (1 of them from labelIds)" in _run(root, "--nproc=1").stdout
+
+
 def test_broken_label_ids_are_named(tmp_path):
     root = write_city(tmp_path / "city", {"train": 3}, kinds=("ids",))
     write_png(label_path(root, "train", 0, "labelIds.png"), np.full((8, 8), 99, np.uint8))

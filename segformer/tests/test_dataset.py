@@ -1,6 +1,7 @@
 """Pairs, their checks, and what training and evaluation read from a tiny Cityscapes."""
 
 import logging
+import shlex
 import shutil
 
 import cv2
@@ -10,6 +11,7 @@ from PIL import Image
 
 from segformer.src import dataset
 from segformer.src.base_dataset import AugmentSettings
+from segformer.src.config import SUITE_DIR
 from segformer.src.dataset import (
     CityscapesSource,
     evaluation_images,
@@ -98,7 +100,10 @@ def test_a_root_whose_name_holds_leftimg8bit_works(tmp_path):
     ("kinds", "advice"),
     [
         ((), "; put a grey PNG file of its class numbers there for each"),
-        (("ids", "polygons"), "; make the labels with: python tools/convert_dataset.py '{}'"),  # the path has a space
+        (
+            ("ids", "polygons"),
+            "; make the labels with: python {}/tools/convert_dataset.py '{}'",
+        ),  # the path has a space
     ],
 )
 def test_missing_labels_are_counted_and_the_converter_named_where_it_can_make_them(tmp_path, kinds, advice):
@@ -109,7 +114,7 @@ def test_missing_labels_are_counted_and_the_converter_named_where_it_can_make_th
         find_pairs(city, "train")
     assert str(caught.value).startswith("2 of the 5 images")
     assert str(label_path(city, "train", 0)) in str(caught.value)
-    assert str(caught.value).endswith(advice.format(city))
+    assert str(caught.value).endswith(advice.format(shlex.quote(str(SUITE_DIR)), city))
 
 
 @pytest.mark.parametrize(

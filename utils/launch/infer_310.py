@@ -91,7 +91,7 @@ def main(argv: Sequence[str]) -> int:
         print(f"usage: {launcher.program} {ARGUMENTS}\nkeys: {', '.join((*OPTIONS, *OWN_OPTIONS))}")
         return 0
     request = read_arguments(given, launcher)
-    make_writable_folder(request.folder)
+    make_writable_folder(request.folder, "--run_dir")
     check_disk(request, check_model(request.model, launcher.suite))
     for name in (BUILD_LOG, INFER_LOG, SCORE_LOG):
         (request.folder / name).unlink(missing_ok=True)  # of an earlier run

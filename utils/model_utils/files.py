@@ -6,7 +6,7 @@ from pathlib import Path
 from utils.model_utils.errors import BadStateError, MissingPathError, os_errors_as
 
 
-def make_writable_folder(path: Path, flag: str = "--run_dir") -> None:
+def make_writable_folder(path: Path, flag: str) -> None:
     """Makes a folder where it is missing and checks that files can be written into it.
 
     Args:
@@ -19,9 +19,7 @@ def make_writable_folder(path: Path, flag: str = "--run_dir") -> None:
     """
     in_the_way = next((item for item in (path, *path.parents) if item.exists()), path)
     if in_the_way.exists() and not in_the_way.is_dir():
-        raise MissingPathError(
-            f"run folder '{path}' cannot be made: '{in_the_way}' is a file; remove it or choose another {flag}"
-        )
+        raise MissingPathError(f"run folder '{path}' cannot be made: '{in_the_way}' is a file; choose another {flag}")
     advice = f"; choose another {flag} or make its parent writable"
     with os_errors_as(BadStateError, f"run folder '{path}' cannot be made", advice):
         path.mkdir(parents=True, exist_ok=True)

@@ -149,7 +149,7 @@ def test_fast_decoder_gives_the_same_pixels(shared_data):
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        (b"", r"'photo\.jpg' is empty \(0 bytes\); replace or remove the file"),
+        (b"", r"'photo\.jpg' is empty \(0 bytes\); replace the file"),
         (
             b"GIF, says the file, but no",
             r"'photo\.jpg' is not an image of a known format .* its first bytes are b'GIF, say",
@@ -176,7 +176,7 @@ def test_very_large_images_get_a_sentence(monkeypatch):
 
 @pytest.mark.parametrize("data", [b"", b"not an image"])
 def test_fast_decoder_refuses_damage(data):
-    with pytest.raises(BadValueError, match=r"'row 3' cannot be decoded"):
+    with pytest.raises(BadValueError, match=r"'row 3' of the MindRecord files cannot be decoded"):
         images.decode_ordinary(data, "row 3")
 
 

@@ -1,7 +1,7 @@
 """How every run begins: its data, its log, its folder with the effective configuration, its device, its workers."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +50,7 @@ class Run:
 
 
 @contextmanager
-def open_run(config: TrainingKeys, checkpoints: str | None = None) -> Iterator[Run]:
+def open_run(config: TrainingKeys, checkpoints: str | None = None, names: Sequence[str] = ("*.ckpt",)) -> Iterator[Run]:
     """Brings a job's data in, makes or takes over the run folder and locks it, takes the device, joins the workers.
 
     The log and the configuration are in the folder; in a job on ModelArts what is in the folder goes to `train_url`.
@@ -58,6 +58,7 @@ def open_run(config: TrainingKeys, checkpoints: str | None = None) -> Iterator[R
     Args:
         config: the configuration of a training, with `ModelArtsKeys` where the suite has them.
         checkpoints: folder of the checkpoints, relative to the run folder, instead of `save_checkpoint_path`.
+        names: of the checkpoints, see `RunFolder`.
 
     Raises:
         UserError: the data, the run folder, the device or the object storage cannot be used.
@@ -71,6 +72,8 @@ def open_run(config: TrainingKeys, checkpoints: str | None = None) -> Iterator[R
         resume=bool(config.resume),
         overwrite=config.overwrite,
         checkpoints=checkpoints or config.save_checkpoint_path,
+        names=names,
+        needed=config.pre_trained or "",
         writes=rank == 0,
     ) as folder:
         if folder.writes:

@@ -58,8 +58,8 @@ class ConversionReport:
         """Raises BadValueError if a file could not be converted."""
         if self.failed:
             raise BadValueError(
-                f"{self.failed} annotations, named above, could not be converted; mend or remove them and give the "
-                "command again: it goes on with what is missing"
+                f"{self.failed} annotations, named above, could not be converted; mend them, or move them away, and "
+                "give the command again: it goes on with what is missing"
             )
 
 
@@ -186,8 +186,8 @@ def label_from_polygons(path: Path) -> np.ndarray:
         ) from error
     except _CONTENT_ERRORS as error:
         raise BadValueError(
-            f"annotation '{path}' is broken ({type(error).__name__}: {error}); get the file anew, or remove it so that "
-            "its labelIds file is taken"
+            f"annotation '{path}' is broken ({type(error).__name__}: {error}); get the file anew, or move it away so "
+            "that its labelIds file is taken"
         ) from error
     except SystemExit as error:  # this is how cityscapesscripts answers to a class that it does not know
         reason = said.getvalue().partition("\n")[0].removeprefix("ERROR: ")

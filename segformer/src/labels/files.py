@@ -19,6 +19,7 @@ from utils.model_utils.errors import BadValueError, MissingPathError
 from .classes import CITYSCAPES_CLASS_NAMES, LARGEST_ID, class_names
 from .sources import how_to_make_train_ids, how_to_replace, how_to_rewrite
 
+SET_KEYS = "set class_num to the number of classes, or dataset_ignore_label to the value of pixels without a class"
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _PNG_HEAD_BYTES = 26  # signature, length and name of IHDR, width, height, bit depth, colour type
@@ -83,7 +84,7 @@ def read_label(path: Path, fix: str = "") -> np.ndarray:
         ) from error
 
 
-def check_values(label: np.ndarray, path: Path, num_classes: int, ignore_label: int) -> np.ndarray:
+def check_values(label: np.ndarray, path: Path, num_classes: int, ignore_label: int, fix: str) -> np.ndarray:
     """Checks that a label holds only classes and `ignore_label`.
 
     Args:
@@ -91,6 +92,7 @@ def check_values(label: np.ndarray, path: Path, num_classes: int, ignore_label: 
         path: its file, for the sentence.
         num_classes: classes are 0..num_classes-1.
         ignore_label: the one other value that may be there.
+        fix: what the sentence advises where they are of other classes.
 
     Returns:
         int64[256], how many pixels have each value.
@@ -110,10 +112,7 @@ def check_values(label: np.ndarray, path: Path, num_classes: int, ignore_label: 
             f"label '{path}' holds {found}, {wanted}: these look like the ids of a labelIds file; "
             f"{how_to_make_train_ids(path)}"
         )
-    raise BadValueError(
-        f"label '{path}' holds {found}, {wanted}: set class_num to the number of classes, or dataset_ignore_label to "
-        "the value of pixels without a class"
-    )
+    raise BadValueError(f"label '{path}' holds {found}, {wanted}: {fix}")
 
 
 def check_labels(
@@ -139,7 +138,7 @@ def check_labels(
     totals = np.zeros(256, np.int64)
     empty = []
     for pair in chosen:
-        counts = check_values(read_label(pair.label), pair.label, num_classes, ignore_label)
+        counts = check_values(read_label(pair.label), pair.label, num_classes, ignore_label, SET_KEYS)
         totals += counts
         if counts.sum() == counts[ignore_label]:
             empty.append(pair.label)

@@ -7,6 +7,8 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..config import SUITE_DIR
+
 CONVERTER = "tools/convert_dataset.py"
 LABEL_ENDING = "_gtFine_labelTrainIds.png"
 POLYGONS_ENDING = "_gtFine_polygons.json"
@@ -28,8 +30,8 @@ def conversion_root(label: Path) -> Path | None:
 
 
 def conversion_command(root: Path) -> str:
-    """Returns the command that makes the labels of a data set, as one types it."""
-    return f"python {CONVERTER} {shlex.quote(str(root))}"
+    """Returns the command that makes the labels of a data set, as one types it in any folder."""
+    return f"python {shlex.quote(str(SUITE_DIR))}/{CONVERTER} {shlex.quote(str(root))}"
 
 
 def how_to_replace(label: Path) -> str:

@@ -46,7 +46,7 @@ void RefuseEqualStems(const std::vector<ImageFile>& files) {
     const auto [found, is_new] = name_of_stem.emplace(file.stem, file.name);
     if (!is_new) {
       throw UserError("'" + found->second + "' and '" + file.name + "' would have the same result files, '" +
-                      file.stem + "_0.bin': rename one of them");
+                      file.stem + "_0.bin': rename one of them, in its annotations too");
     }
   }
 }

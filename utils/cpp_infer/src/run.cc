@@ -23,7 +23,7 @@ void CheckDescription(const ModelDescription& description, const Options& option
   }
   if (description.file_format != "MINDIR") {
     throw UserError("'" + path + "' describes a file of format " + description.file_format +
-                    ": export the model with --file_format=MINDIR");
+                    ": export the model with export.py --file_format=MINDIR");
   }
   if (!options.is_description_given && description.file != options.model.filename()) {
     throw UserError("'" + path + "' describes '" + description.file + "': export the model again, or give --config");

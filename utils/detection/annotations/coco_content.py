@@ -67,9 +67,7 @@ def _read_json(source: Path) -> object:
             f"annotation file '{source}' is not UTF-8 text ({error.reason}); save it as UTF-8 JSON"
         ) from error
     except (ValueError, RecursionError) as error:  # broken JSON, or a number of thousands of digits
-        raise BadValueError(
-            f"annotation file '{source}' is not valid JSON ({error}); repair or download it again"
-        ) from error
+        raise BadValueError(f"annotation file '{source}' is not valid JSON ({error}); repair the file") from error
 
 
 def _check_section(content: dict, section: str, source: Path) -> None:

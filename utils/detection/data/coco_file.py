@@ -146,7 +146,7 @@ def _unknown_names_sentence(
     if set(names) == set(COCO_CLASSES):
         return (
             f"coco_classes are COCO's 80 names but '{source}' has {len(known)} categories ({_listed(known)}); "
-            "list the data set's own names in coco_classes"
+            "list the data set's own instead"
         )
     if type(unknown[0]) is int:
         return f"category id {unknown[0]} of coco_classes is not in '{source}', whose categories are {_listed(known)}"

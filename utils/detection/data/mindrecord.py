@@ -18,13 +18,14 @@ import filelock
 import numpy as np
 
 from utils.detection.data.mindrecord_info import (
-    ForeignMindRecordError,
     MindRecordInfo,
+    UnusableSetError,
     explain_difference,
     find_mindrecord,
     fingerprint_of,
     fingerprint_parts,
     read_mindrecord_info,
+    refuse_foreign,
 )
 from utils.detection.data.mindrecord_writer import write_set
 from utils.detection.data.record_types import DetectionDataset, drop_background, names_of_ids
@@ -217,13 +218,12 @@ def _use_without_annotations(
 def _why_not_usable(folder: Path, prefix: str, parts: Mapping[str, object]) -> str:
     """Returns why a set must be made, "" where the one that is there fits."""
     try:
+        refuse_foreign(folder, prefix)
         info = read_mindrecord_info(folder, prefix)
-    except ForeignMindRecordError:
-        raise
     except MissingPathError:
         return "there are none yet"
-    except BadStateError as error:
-        return str(error)
+    except UnusableSetError as error:
+        return error.fault
     if info.fingerprint == fingerprint_of(parts):
         return ""
     return f"{explain_difference(info.made_from, parts)} since the old ones were made"

@@ -191,7 +191,7 @@ def check_class_names(class_names: Sequence[str], source: Path) -> None:
         BadValueError: see above.
     """
     if not class_names:
-        raise BadValueError(f"'{source}' needs at least one class name, got none; set coco_classes")
+        raise BadValueError(f"'{source}' needs at least one class name, got none; name its classes")
     repeated = sorted({name for name in class_names if list(class_names).count(name) > 1})
     if repeated:
         raise BadValueError(

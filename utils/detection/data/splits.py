@@ -221,13 +221,13 @@ def _say_what_is_missing(records: MindRecordInfo, source: Path) -> None:
     if records.left_out:
         logger.warning(
             "%s: %d of %d images cannot be used and are left out (skip_bad_images): %s%s; an evaluation counts them as "
-            "images in which nothing is found; once they are repaired, delete '%s' ... to have them taken",
+            "images in which nothing is found; once they are repaired, choose another mindrecord_dir to have "
+            "them taken",
             source,
             len(records.left_out),
             len(records.left_out) + records.num_images,
             "; ".join(image.reason for image in records.left_out[:MAX_EXAMPLES]),
             "; ..." if len(records.left_out) > MAX_EXAMPLES else "",
-            records.files[0],
         )
     counts = records.class_counts or ()
     absent = [name for name, count in zip(records.class_names, counts, strict=False) if not count]

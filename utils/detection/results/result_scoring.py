@@ -55,7 +55,7 @@ def score_run(
     Raises:
         UserError: results, description or annotations cannot be used, or do not belong together.
     """
-    make_writable_folder(arguments.run_dir)
+    make_writable_folder(arguments.run_dir, "--run_dir")
     results, description = open_results(arguments, suite)
     annotations = open_annotations(arguments.anno_path, arguments.dataset_path, description.class_names)
     match = match_model(description, annotations, arguments.anno_path, arguments.ignore_unknown_classes)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -49,6 +50,17 @@ def test_bad_images_are_left_out_counted_and_named_each_time(data, caplog):
         assert "004.jpg' is 64 x 64 (height x width) but annotated as 96 x 128" in line
     assert [image.image_id for image in records.left_out] == list(BAD)
     assert records.class_counts == (1, 1)
+
+
+def test_what_is_said_of_repaired_images_works(data, tmp_path, caplog):
+    """The set may be all that there is of them elsewhere, so that nothing is said of deleting it."""
+    open_skipping(data)
+    assert "once they are repaired, choose another mindrecord_dir to have them taken" in caplog.text
+    for name in ("001", "002", "004"):
+        Image.new("RGB", (128, 96)).save(data / "train2017" / f"{name}.jpg")
+    assert open_skipping(data).records.num_images == 3
+    paths = replace(paths_of(data), mindrecord_dir=tmp_path / "another")
+    assert open_split(paths, None, num_shards=2, skip_bad_images=True).records.num_images == 6
 
 
 def test_without_the_key_they_are_refused_and_the_key_is_named(data):

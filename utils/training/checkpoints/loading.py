@@ -61,7 +61,7 @@ def load_weights(network: nn.Cell, checkpoint: Checkpoint, allowed: Allowed = ST
     parameters = {parameter.name: parameter for parameter in network.get_parameters()}
     stored, wanted = shapes_of(arrays), shapes_of(parameters)
     matching = match(stored, wanted)
-    _check(checkpoint, matching, matching.without(missing, allowed.misshaped), stored, wanted)
+    _check(checkpoint, matching, matching.without(missing, allowed.misshaped), stored, wanted, allowed)
     for name in matching.loaded:
         dtype = ms.dtype_to_nptype(parameters[name].dtype)
         parameters[name].set_data(ms.Tensor(arrays[name].astype(dtype)))
@@ -76,7 +76,12 @@ def load_weights(network: nn.Cell, checkpoint: Checkpoint, allowed: Allowed = ST
 
 
 def _check(
-    checkpoint: Checkpoint, matching: Matching, rest: Matching, stored: Mapping[str, Shape], wanted: Mapping[str, Shape]
+    checkpoint: Checkpoint,
+    matching: Matching,
+    rest: Matching,
+    stored: Mapping[str, Shape],
+    wanted: Mapping[str, Shape],
+    allowed: Allowed,
 ) -> None:
     """Refuses weights of which nothing fits, or of which a `rest` does not fit that is not allowed to."""
     if matching.loaded and rest.fits:
@@ -86,10 +91,10 @@ def _check(
     if not matching.loaded:
         raise BadValueError(f"'{path}' fits no parameter of the network: {problem}; it belongs to another network")
     if differs_in_class_count_only(rest):
-        layers = ",".join(sorted({f"{name.rpartition('.')[0]}." for name, _, _ in rest.misshaped}))
+        layers = ",".join(name for name, _, _ in rest.misshaped)
+        anew = "" if allowed is STRICTLY else f", or let these layers start anew with --allow_mismatch=[{layers}]"
         raise BadValueError(
-            f"'{path}' was trained with another number of classes: {problem}; set the number of classes as it was, or "
-            f"begin a training from it with --allow_mismatch=[{layers}], whose class outputs start anew"
+            f"'{path}' was trained with another number of classes: {problem}; take as many classes as it has{anew}"
         )
     raise BadValueError(
         f"'{path}' does not fit the network: {problem}; check backbone, depth, width and the number of classes"

@@ -1,6 +1,9 @@
 """The folder that a run owns: configuration, log, metrics, curves, checkpoints and pictures."""
 
 import logging
+import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -22,6 +25,8 @@ class RunFolder:
         resume: go on with the run that the folder holds, if any.
         overwrite: remove the checkpoints, metrics and curves of the run that the folder holds, if any.
         checkpoints: folder of the checkpoints, relative to `path`, as the suite's page names it.
+        names: glob patterns of their names, with {epoch} and {step} for numbers; other files are no part of a run.
+        needed: a file that the new run begins with: a run that it is a part of is not removed.
         writes: whether this process is the one of its job that writes; another one neither makes nor locks anything.
 
     Attributes:
@@ -36,7 +41,7 @@ class RunFolder:
     Raises:
         MissingPathError: if the path is a file.
         BadStateError: if the folder cannot be written, another process trains in it, or it holds a run and neither
-            `resume` nor `overwrite` is set.
+            `resume` nor `overwrite` is set, or `overwrite` would remove what is needed.
     """
 
     def __init__(
@@ -46,6 +51,8 @@ class RunFolder:
         resume: bool = False,
         overwrite: bool = False,
         checkpoints: str = "checkpoints",
+        names: Sequence[str] = ("*.ckpt",),
+        needed: str = "",
         writes: bool = True,
     ) -> None:
         self.path = Path(path)
@@ -53,12 +60,14 @@ class RunFolder:
         self.log_path = self.path / "train.log"
         self.curves_path = self.path / "curves.png"
         self.checkpoints_path = self.path / checkpoints
+        self._names = [re.sub(r"\{\w+\}", "[0-9]*", name) for name in names]
+        self._needed = needed
         self.metrics = MetricsLog(self.path / "metrics.jsonl", writes=writes)
         self.writes = writes
         self._lock = FileLock(self.path / _LOCK_NAME, timeout=0)
         if not writes:
             return
-        make_writable_folder(self.path)
+        make_writable_folder(self.path, "--run_dir")
         self._take_lock()
         try:
             self._settle(resume, overwrite)
@@ -108,12 +117,18 @@ class RunFolder:
             return
         if not overwrite:
             raise BadStateError(
-                f"'{self.path}' already holds a run; continue it with --resume=auto, discard it with --overwrite=True, "
-                "or choose another --run_dir"
+                f"'{self.path}' already holds a run; continue it with --resume=auto, choose another --run_dir, or "
+                "discard it, checkpoints included, with --overwrite=True"
+            )
+        is_there = os.path.exists(self._needed)
+        if is_there and any(path.samefile(self._needed) for path in self._checkpoint_files()):
+            raise BadStateError(
+                f"pre_trained '{self._needed}' is a checkpoint of the run in '{self.path}', which --overwrite=True "
+                "removes; copy it to another folder first, or choose another --run_dir"
             )
         for path in [*self._checkpoint_files(), self.metrics.path, self.curves_path]:
             path.unlink(missing_ok=True)
         logger.info("removed the earlier run in %s", self.path)
 
     def _checkpoint_files(self) -> list[Path]:
-        return sorted(self.checkpoints_path.glob("*.ckpt"))
+        return sorted({path for name in self._names for path in self.checkpoints_path.glob(name)})
