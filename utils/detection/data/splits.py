@@ -203,22 +203,23 @@ def open_split(
         skip_bad_images=skip_bad_images,
     )
     is_coco_file = paths.form == "coco" and paths.annotation_file.is_file()
-    _say_what_is_missing(records, paths.annotation_file)
+    _say_what_is_missing(records, paths)
     return Split(records, paths.annotation_file if is_coco_file else None)
 
 
-def _say_what_is_missing(records: MindRecordInfo, source: Path) -> None:
+def _say_what_is_missing(records: MindRecordInfo, paths: SplitPaths) -> None:
     """Names the images that were left out, and the classes without a box."""
+    source = paths.annotation_file
     if records.left_out:
         logger.warning(
-            "%s: %d of %d images cannot be used and are left out (skip_bad_images): %s%s; an evaluation counts them as "
-            "images in which nothing is found; once they are repaired, delete '%s' ... to have them taken",
+            "%s: %d of %d images cannot be used and are left out (skip_bad_images), an evaluation counts them as ones "
+            "in which nothing is found; once they are repaired, delete '%s*' to have them taken: %s%s",
             source,
             len(records.left_out),
             len(records.left_out) + records.num_images,
+            paths.mindrecord_dir / paths.prefix,
             "; ".join(image.reason for image in records.left_out[:MAX_EXAMPLES]),
             "; ..." if len(records.left_out) > MAX_EXAMPLES else "",
-            records.files[0],
         )
     counts = records.class_counts or ()
     absent = [name for name, count in zip(records.class_names, counts, strict=False) if not count]
