@@ -375,8 +375,7 @@ def open_evaluation_split(config: FasterRcnnConfig, classes: ClassTable, model: 
         classes: of the detector.
         model: where they come from, for messages.
     """
-    split = open_configured_split(config, is_training=False)
-    return builders.prepared_evaluation(config, split, classes, model)
+    return builders.open_evaluation_split(config, MINDRECORD_FOLDER, classes, model)
 
 
 def num_classes(config: FasterRcnnConfig, split: Split) -> int:

@@ -10,12 +10,13 @@ from mindspore import nn
 
 from utils.cpu_kernels.choice import stock_operators
 from utils.detection.data.class_names import ClassTable, resolve_classes
-from utils.detection.data.splits import Split, open_split, split_paths
+from utils.detection.data.splits import CheckClasses, Split, open_split, split_paths
 from utils.detection.data.training_source import MindRecordSource, RowSample, warn_of_random_weights
 from utils.detection.detections import Detector
 from utils.detection.inputs import InputSettings
 from utils.detection.keys import DetectionDataKeys, RecordKeys, match_num_classes
 from utils.detection.layers import FROZEN
+from utils.detection.results.class_match import refuse_unknown
 from utils.detection.results.evaluation import DetectionEvaluator
 from utils.detection.results.evaluation_split import EvaluationSplit, prepare_evaluation
 from utils.detection.results.picture_detector import PictureDetector
@@ -33,7 +34,13 @@ Inference = TypeVar("Inference", bound=nn.Cell)
 
 
 def open_detection_split(
-    config: RecordKeys, default_folder: str, *, is_training: bool, form: str | None = None, prefix: str | None = None
+    config: RecordKeys,
+    default_folder: str,
+    *,
+    is_training: bool,
+    form: str | None = None,
+    prefix: str | None = None,
+    check_classes: CheckClasses | None = None,
 ) -> Split:
     """Opens the training or the evaluation split, making its MindRecord files where they are missing.
 
@@ -43,6 +50,7 @@ def open_detection_split(
         is_training: which split.
         form: form of the annotations instead of `dataset`.
         prefix: name of the MindRecord files instead of the configured one.
+        check_classes: see `open_split`.
     """
     paths = split_paths(
         form=form or config.dataset,
@@ -55,19 +63,31 @@ def open_detection_split(
         default_folder=default_folder,
         prefix=prefix or (config.prefix if is_training else config.eval_prefix),
     )
-    return open_split(paths, config.coco_classes, for_training=is_training, skip_bad_images=config.skip_bad_images)
+    return open_split(
+        paths,
+        config.coco_classes,
+        for_training=is_training,
+        skip_bad_images=config.skip_bad_images,
+        check_classes=check_classes,
+    )
 
 
-def prepared_evaluation(config: DetectionDataKeys, split: Split, classes: ClassTable, model: str) -> EvaluationSplit:
-    """Matches the classes of an evaluation split with the detector's; see `prepare_evaluation`.
+def open_evaluation_split(config: RecordKeys, default_folder: str, classes: ClassTable, model: str) -> EvaluationSplit:
+    """Opens the evaluation split and matches its classes with those of the detector; see `prepare_evaluation`.
 
     Args:
         config: the configuration.
-        split: the evaluation split.
+        default_folder: name of the MindRecord files' folder where `mindrecord_dir` is not given.
         classes: of the detector.
         model: where they come from, for messages.
     """
-    return prepare_evaluation(split, classes, model=model, ignore_unknown=config.ignore_unknown_classes)
+    ignore = config.ignore_unknown_classes
+
+    def check(listed: ClassTable, source: str) -> None:
+        refuse_unknown(classes, listed, model=model, source=source, ignore_unknown=ignore)
+
+    split = open_detection_split(config, default_folder, is_training=False, check_classes=check)
+    return prepare_evaluation(split, classes, model=model, ignore_unknown=ignore)
 
 
 def count_classes(config: DetectionDataKeys, split: Split) -> int:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from utils.detection.data.mindrecord_info import MindRecordInfo, read_mindrecord
 from utils.detection.data.record_types import DetectionDataset, ImageRecord, LeftOutImage
 from utils.detection.data.txt_file import load_txt
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, MissingPathError
+
+CheckClasses: TypeAlias = Callable[[ClassTable, str], None]
 
 logger = logging.getLogger(__name__)
 
@@ -176,6 +179,7 @@ def open_split(
     *,
     for_training: bool = True,
     skip_bad_images: bool = False,
+    check_classes: CheckClasses | None = None,
 ) -> Split:
     """Opens a split, making its MindRecord files where they are missing or were made from something else.
 
@@ -185,14 +189,17 @@ def open_split(
         num_shards: number of files to make.
         for_training: refuse a split in which nothing can be learned, and one that lacks a class of `class_names`.
         skip_bad_images: leave images out that cannot be used, instead of refusing them.
+        check_classes: called with the classes of the annotations and their name before files are made of them, which
+            can take long; it may refuse them.
 
     Raises:
         As `ensure_mindrecord`.
     """
     if paths.annotation_file is None or paths.image_dir is None:
         return Split(read_mindrecord_info(paths.mindrecord_dir, paths.prefix), paths.annotation_file)
+    load = _loader(paths, class_names, for_training, skip_bad_images)
     records = ensure_mindrecord(
-        _loader(paths, class_names, for_training, skip_bad_images),
+        _checked(load, check_classes) if check_classes is not None else load,
         annotation_file=paths.annotation_file,
         class_names=class_names,
         folder=paths.mindrecord_dir,
@@ -250,6 +257,15 @@ def _loader(
         )
 
     return load
+
+
+def _checked(load: Callable[[], DetectionDataset], check_classes: CheckClasses) -> Callable[[], DetectionDataset]:
+    def load_and_check() -> DetectionDataset:
+        dataset = load()
+        check_classes(ClassTable(dataset.class_names, dataset.category_ids), f"'{dataset.source}'")
+        return dataset
+
+    return load_and_check
 
 
 def _check_same_split(annotation_file: Path, content: dict, records: MindRecordInfo) -> None:

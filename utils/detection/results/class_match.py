@@ -51,15 +51,14 @@ def match_classes(
         BadValueError: the split has a class that the detector does not have, or the detector has no names and another
             number of classes.
     """
+    refuse_unknown(trained, listed, model=model, source=source, ignore_unknown=ignore_unknown)
     if not listed.names:
         logger.info("%s lists no categories: the classes are those of %s, with their ids there", source, model)
         return ClassMatch(trained, tuple(sorted(trained.category_ids)), ())
     id_of = dict(zip(listed.names, listed.category_ids, strict=True))
-    if not trained.is_named and not set(listed.names) <= set(trained.names):
+    if _is_by_number(trained, listed):
         id_of = _by_number(trained, listed, model, source)
     unknown = [name for name in id_of if name not in trained.names]
-    if unknown and (not ignore_unknown or len(unknown) == len(id_of)):
-        raise BadValueError(_unknown_sentence(unknown, trained, listed, model, source))
     if unknown:
         logger.warning(
             "%s has %d classes that %s does not have: %s; they are left out of the metric (ignore_unknown_classes)",
@@ -78,13 +77,28 @@ def match_classes(
     )
 
 
+def refuse_unknown(
+    trained: ClassTable, listed: ClassTable, *, model: str, source: str, ignore_unknown: bool = False
+) -> None:
+    """Refuses a split whose classes cannot be matched; the arguments and errors are those of `match_classes`."""
+    if _is_by_number(trained, listed):
+        if len(trained.names) != len(listed.names):
+            raise BadValueError(
+                f"{model} has no class names and {len(trained.names)} classes, {source} has {len(listed.names)}, "
+                f"{list_names(listed.names)}: list the names that it was trained with in coco_classes"
+            )
+        return
+    unknown = [name for name in listed.names if name not in trained.names]
+    if unknown and (not ignore_unknown or len(unknown) == len(listed.names)):
+        raise BadValueError(_unknown_sentence(unknown, trained, listed, model, source))
+
+
+def _is_by_number(trained: ClassTable, listed: ClassTable) -> bool:
+    return not trained.is_named and not set(listed.names) <= set(trained.names)
+
+
 def _by_number(trained: ClassTable, listed: ClassTable, model: str, source: str) -> dict[str, int]:
     """Returns the split's ids, in ascending order, for the made-up names of the detector."""
-    if len(trained.names) != len(listed.names):
-        raise BadValueError(
-            f"{model} has no class names and {len(trained.names)} classes, {source} has {len(listed.names)}, "
-            f"{list_names(listed.names)}: list the names that it was trained with in coco_classes"
-        )
     by_id = sorted(zip(listed.category_ids, listed.names, strict=True))
     logger.warning(
         "%s has no class names: its %d classes are taken for those of %s in the order of their ids, %s",
