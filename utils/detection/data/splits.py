@@ -220,9 +220,9 @@ def _say_what_is_missing(records: MindRecordInfo, source: Path) -> None:
     """Names the images that were left out, and the classes without a box."""
     if records.left_out:
         logger.warning(
-            "%s: %d of %d images cannot be used and are left out (skip_bad_images): %s%s; an evaluation counts them as "
-            "images in which nothing is found; once they are repaired, choose another mindrecord_dir to have "
-            "them taken",
+            "%s: %d of %d images cannot be used and are left out (skip_bad_images), an evaluation counts them as ones "
+            "in which nothing is found; once they are repaired, choose another mindrecord_dir to have them taken: "
+            "%s%s",
             source,
             len(records.left_out),
             len(records.left_out) + records.num_images,
