@@ -3,15 +3,17 @@
 import json
 from pathlib import Path
 
+import numpy as np
+
+from utils.detection.annotations.box_forms import check_sizes_form
 from utils.detection.annotations.categories import category_id_of, plain_categories
-from utils.detection.annotations.entries import plain_annotations, plain_images
-from utils.detection.annotations.repairs import BoxRepairs
+from utils.detection.annotations.entries import AnnotationColumns, plain_annotations, plain_images
 from utils.model_utils.errors import BadValueError, MissingPathError
 
 SECTIONS = ("images", "annotations", "categories")
 
 
-def read_coco_content(source: Path, *, for_training: bool) -> tuple[dict, BoxRepairs]:
+def read_coco_content(source: Path, *, for_training: bool) -> tuple[dict, AnnotationColumns]:
     """Reads an annotation file for training and evaluation alike.
 
     Args:
@@ -22,8 +24,8 @@ def read_coco_content(source: Path, *, for_training: bool) -> tuple[dict, BoxRep
         The JSON object. Of "images" every one has an own "id" of 64 bits, "height" and "width" in pixels and a
         "file_name"; of "annotations" every one has a "bbox" of four finite numbers, xywh with sides that are not
         negative, an "area" that is not negative, "iscrowd" 0 or 1, and an "image_id" and a "category_id" that the file
-        has; of "categories" every one has an own "id" of 64 bits and a "name" that no other has. And how many boxes
-        were dropped.
+        has; of "categories" every one has an own "id" of 64 bits and a "name" that no other has. And the annotations
+        as columns.
 
     Raises:
         MissingPathError: no such file, or it cannot be read.
@@ -42,11 +44,13 @@ def read_coco_content(source: Path, *, for_training: bool) -> tuple[dict, BoxRep
         raise BadValueError(f"'{source}' needs at least one class name, got none; list its classes in 'categories'")
     images = plain_images(content["images"], source)
     categories = [{**category, "id": category_id_of(category, source)} for category in content["categories"]]
-    ids_of_images, ids_of_categories = ({entry["id"] for entry in entries} for entries in (images, categories))
-    annotations, dropped = plain_annotations(content["annotations"], ids_of_images, ids_of_categories, source)
-    used = {annotation["category_id"] for annotation in annotations}
+    ids_of_images, ids_of_categories = ([entry["id"] for entry in entries] for entries in (images, categories))
+    annotations, columns = plain_annotations(content["annotations"], ids_of_images, ids_of_categories, source)
+    sizes = np.array([(image["height"], image["width"]) for image in images], np.int64).reshape(-1, 2)
+    check_sizes_form(columns.boxes_xywh, sizes[columns.image_index], source)
+    used = {ids_of_categories[index] for index in np.unique(columns.category_index)}
     content.update(images=images, annotations=annotations, categories=plain_categories(categories, used, source))
-    return content, dropped
+    return content, columns
 
 
 def _read_json(source: Path) -> object:

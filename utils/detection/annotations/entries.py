@@ -5,7 +5,8 @@ one way (640.0 for 640, true for 1) is taken; a box that cannot be one is droppe
 """
 
 import math
-from collections.abc import Collection
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -46,9 +47,30 @@ def plain_images(images: list[dict], source: Path) -> list[dict]:
     return list(plain.values())
 
 
+@dataclass(frozen=True, eq=False)
+class AnnotationColumns:
+    """All annotations of a file as columns.
+
+    Attributes:
+        boxes_xywh: float64[N, 4], pixels, finite, with sides that are not negative.
+        areas: float64[N], pixels squared.
+        is_crowd: bool[N].
+        image_index: int64[N], position of the image in the list of images.
+        category_index: int64[N], position of the category in the list of categories.
+        dropped: annotations that have no place here, as their boxes cannot be ones.
+    """
+
+    boxes_xywh: np.ndarray
+    areas: np.ndarray
+    is_crowd: np.ndarray
+    image_index: np.ndarray
+    category_index: np.ndarray
+    dropped: BoxRepairs
+
+
 def plain_annotations(
-    annotations: list[dict], image_ids: Collection[int], category_ids: Collection[int], source: Path
-) -> tuple[list[dict], BoxRepairs]:
+    annotations: list[dict], image_ids: Sequence[int], category_ids: Sequence[int], source: Path
+) -> tuple[list[dict], AnnotationColumns]:
     """Puts annotations into the plain form, in place, and drops those whose boxes cannot be ones.
 
     Dropped are boxes with coordinates that are not finite, and with negative sides. Boxes without area and outside
@@ -56,14 +78,15 @@ def plain_annotations(
 
     Returns:
         The annotations that are left: "image_id" and "category_id" are known ids, "bbox" four finite numbers, "area"
-        one that is not negative, "iscrowd" 0 or 1; and the counts of the others, as `not_finite` and `empty`.
+        one that is not negative, "iscrowd" 0 or 1; and the same as columns. Dropped ones count as `not_finite` and
+        `empty`.
 
     Raises:
         BadValueError: a field that cannot be used, or an id that the file does not have.
     """
     boxes = _plain_boxes(annotations, source)
-    _refer(annotations, "image_id", "image", image_ids, source)
-    _refer(annotations, "category_id", "category", category_ids, source)
+    image_index = _refer(annotations, "image_id", "image", image_ids, source)
+    category_index = _refer(annotations, "category_id", "category", category_ids, source)
     with np.errstate(over="ignore", invalid="ignore"):
         corners, areas = boxes[:, :2] + boxes[:, 2:], boxes[:, 2] * boxes[:, 3]
     is_finite = np.isfinite(boxes).all(axis=1) & np.isfinite(corners).all(axis=1) & np.isfinite(areas)
@@ -76,10 +99,15 @@ def plain_annotations(
     )
     if dropped.dropped:
         annotations = [annotations[index] for index in np.flatnonzero(~is_dropped)]
-        areas = areas[~is_dropped]
-    _fill_areas(annotations, areas, source)
-    _fill_crowds(annotations, source)
-    return annotations, dropped
+    columns = AnnotationColumns(
+        boxes_xywh=boxes[~is_dropped],
+        areas=_fill_areas(annotations, areas[~is_dropped], source),
+        is_crowd=_fill_crowds(annotations, source),
+        image_index=image_index[~is_dropped],
+        category_index=category_index[~is_dropped],
+        dropped=dropped,
+    )
+    return annotations, columns
 
 
 def require_id(entry: dict, name: str) -> int:
@@ -92,6 +120,12 @@ def require_id(entry: dict, name: str) -> int:
     if not SMALLEST_ID <= number <= LARGEST_ID:
         raise BadValueError(f"{name} has an id that 64 bits do not hold; number the entries anew")
     return number
+
+
+def annotation_name(annotation: dict, index: int) -> str:
+    """Returns what an annotation is called in messages: by its id, else by its place in the file, from 0."""
+    identity = annotation.get("id")
+    return f"annotation number {index + 1}" if identity is None else f"annotation {short(identity)}"
 
 
 def short(value: object) -> str:
@@ -134,10 +168,13 @@ def _plain_boxes(annotations: list[dict], source: Path) -> np.ndarray:
     boxes = [annotation.get("bbox") for annotation in annotations]
     if not {*map(type, boxes)} <= {list} or not {*map(len, boxes)} <= {4}:
         _refuse_box(annotations, boxes, source)
-    values = list(chain.from_iterable(boxes))
-    if not {*map(type, values)} <= NUMBERS:
+    if not {*map(type, chain.from_iterable(boxes))} <= NUMBERS:
         _refuse_box(annotations, boxes, source)
-    return _as_floats(values).reshape(-1, 4)
+    try:
+        values = np.fromiter(chain.from_iterable(boxes), np.float64, 4 * len(boxes))
+    except OverflowError:
+        values = np.array([_as_float(value) for value in chain.from_iterable(boxes)], np.float64)
+    return values.reshape(-1, 4)
 
 
 def _refuse_box(annotations: list[dict], boxes: list, source: Path) -> None:
@@ -151,27 +188,35 @@ def _refuse_box(annotations: list[dict], boxes: list, source: Path) -> None:
     )
 
 
-def _refer(annotations: list[dict], key: str, what: str, known: Collection[int], source: Path) -> None:
-    """Makes whole numbers of the ids that annotations refer to, and refuses those that the file does not have."""
-    if not {type(annotation.get(key)) for annotation in annotations} <= {int}:
+def _refer(annotations: list[dict], key: str, what: str, known: Sequence[int], source: Path) -> np.ndarray:
+    """Makes whole numbers of the ids that annotations refer to, and refuses those that the file does not have.
+
+    Returns:
+        int64[N], where each of them stands in `known`.
+    """
+    ids = [annotation.get(key) for annotation in annotations]
+    if not {*map(type, ids)} <= {int}:
         for index, annotation in enumerate(annotations):
             annotation[key] = _require_whole(annotation, key, f"{_name(annotations, index)} in '{source}'")
-    unknown = {annotation[key] for annotation in annotations}.difference(known)
-    if unknown:
-        like_it = [index for index, annotation in enumerate(annotations) if annotation[key] in unknown]
+        ids = [annotation[key] for annotation in annotations]
+    position = {entry_id: index for index, entry_id in enumerate(known)}
+    positions = np.array([position.get(each, -1) for each in ids], np.int64)
+    unknown = np.flatnonzero(positions < 0)
+    if len(unknown):
         raise BadValueError(
-            f"{_name(annotations, like_it[0])} in '{source}' has {key} {short(annotations[like_it[0]][key])}, but the "
-            f"file has no such {what} ({len(like_it)} annotations like it); add the {what} or remove the annotations"
+            f"{_name(annotations, unknown[0])} in '{source}' has {key} {short(ids[unknown[0]])}, but the file has no "
+            f"such {what} ({len(unknown)} annotations like it); add the {what} or remove the annotations"
         )
+    return positions
 
 
-def _fill_areas(annotations: list[dict], box_areas: np.ndarray, source: Path) -> None:
-    """Gives annotations without an area that of their box, and refuses those with one that is no area."""
+def _fill_areas(annotations: list[dict], box_areas: np.ndarray, source: Path) -> np.ndarray:
+    """Gives annotations without an area that of their box, refuses those with one that is no area; returns all."""
     values = [annotation.get("area") for annotation in annotations]
     if {*map(type, values)} <= NUMBERS:
         areas = _as_floats(values)
         if (np.isfinite(areas) & (areas >= 0)).all():
-            return
+            return areas
     for index, value in enumerate(values):
         if value is not None and (type(value) not in NUMBERS or not 0 <= _as_float(value) < math.inf):
             raise BadValueError(
@@ -179,13 +224,14 @@ def _fill_areas(annotations: list[dict], box_areas: np.ndarray, source: Path) ->
                 "not negative, or none, which stands for width x height of its box; repair the file"
             )
         annotations[index]["area"] = float(box_areas[index] if value is None else value)
+    return np.array([annotation["area"] for annotation in annotations], np.float64)
 
 
-def _fill_crowds(annotations: list[dict], source: Path) -> None:
-    """Makes 0 or 1 of every "iscrowd"."""
+def _fill_crowds(annotations: list[dict], source: Path) -> np.ndarray:
+    """Makes 0 or 1 of every "iscrowd", and returns all."""
     values = [annotation.get("iscrowd") for annotation in annotations]
     if {*map(type, values)} <= {int} and {*values} <= {0, 1}:
-        return
+        return np.array(values, bool)
     for index, value in enumerate(values):
         if value is not None and value not in (0, 1):
             raise BadValueError(
@@ -193,11 +239,11 @@ def _fill_crowds(annotations: list[dict], source: Path) -> None:
                 "stands for 0; repair the file"
             )
         annotations[index]["iscrowd"] = int(value or 0)
+    return np.array([annotation["iscrowd"] for annotation in annotations], bool)
 
 
-def _name(annotations: list[dict], index: int) -> str:
-    identity = annotations[index].get("id")
-    return f"annotation number {index + 1}" if identity is None else f"annotation {short(identity)}"
+def _name(annotations: Sequence[dict], index: int) -> str:
+    return annotation_name(annotations[index], index)
 
 
 def _require_whole(entry: dict, key: str, name: str) -> int:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.detection.annotations.box_forms import check_sizes_form
 from utils.detection.annotations.coco_content import read_coco_content
+from utils.detection.annotations.entries import AnnotationColumns, annotation_name
 from utils.detection.annotations.repairs import warn_once
 from utils.detection.boxes import xywh_to_xyxy
 from utils.detection.data.coco_names import COCO_CLASSES
@@ -52,18 +52,18 @@ def load_coco(
         BadValueError: the content is not what the format asks for; file and entry are named.
     """
     source, image_dir = Path(annotation_file), Path(image_dir)
-    content, dropped = read_coco_content(source, for_training=for_training)
+    content, columns = read_coco_content(source, for_training=for_training)
     images = content["images"]
     names, category_ids = _select_categories(content["categories"], class_names, source, may_lack=not for_training)
     image_ids = [image["id"] for image in images]
     sizes = np.array([(image["height"], image["width"]) for image in images], np.int64).reshape(-1, 2)
-    table = _box_table(content["annotations"], image_ids, sizes, category_ids, source)
     file_names = [image["file_name"] for image in images]
     check_files_exist(image_dir, file_names, source, skip_bad_images)
     paths = [image_dir / name for name in file_names]
-    records, repairs = make_records(image_ids, paths, sizes, table)
-    records = with_annotation_rows(records, annotation_rows(content["annotations"], category_ids))
-    dataset = DetectionDataset(records, names, category_ids, source, image_dir, dropped.plus(repairs))
+    labels = _positions([category["id"] for category in content["categories"]], category_ids)[columns.category_index]
+    records, repairs = make_records(image_ids, paths, sizes, _box_table(content, columns, labels, source))
+    records = with_annotation_rows(records, annotation_rows(columns, labels, np.array(image_ids, np.int64)))
+    dataset = DetectionDataset(records, names, category_ids, source, image_dir, columns.dropped.plus(repairs))
     return finish_dataset(dataset, allow_empty=not for_training)
 
 
@@ -77,10 +77,8 @@ def read_ground_truth(source: Path) -> dict:
         MissingPathError: no such file, or it cannot be read.
         BadValueError: the content is not what the format asks for; file and entry are named.
     """
-    content, dropped = read_coco_content(source, for_training=False)
-    size_of = {image["id"]: (image["height"], image["width"]) for image in content["images"]}
-    sizes = [size_of[annotation["image_id"]] for annotation in content["annotations"]]
-    check_sizes_form(_boxes_xywh(content["annotations"]), np.array(sizes, np.int64).reshape(-1, 2), source)
+    content, columns = read_coco_content(source, for_training=False)
+    dropped = columns.dropped
     if dropped.dropped:
         warn_once(
             f"{source}: {dropped.dropped} boxes are left out, {dropped.empty} with a negative width or height and "
@@ -155,31 +153,18 @@ def _unknown_names_sentence(
     return f"class name '{unknown[0]}' is not a category of '{source}'; {near_names(unknown[0], known)}"
 
 
-def _box_table(
-    annotations: list[dict], image_ids: Sequence[int], sizes: np.ndarray, category_ids: Sequence[int], source: Path
-) -> BoxTable:
-    """Reads all boxes into columns; those of categories that were not selected are left out."""
-    image_index = _positions([annotation["image_id"] for annotation in annotations], image_ids)
-    labels = _positions([annotation["category_id"] for annotation in annotations], category_ids)
+def _box_table(content: dict, columns: AnnotationColumns, labels: np.ndarray, source: Path) -> BoxTable:
+    """Returns the boxes with their class indices, int64[N]; those of categories that were not selected, -1, go."""
     selected = np.flatnonzero(labels >= 0)
-    if len(selected) < len(annotations):
-        logger.info(
-            "%s: %d boxes of classes that are not asked for are left out", source, len(annotations) - len(selected)
-        )
-    boxes_xywh = _boxes_xywh(annotations)
-    check_sizes_form(boxes_xywh, sizes[image_index], source)
-    is_crowd = np.array([annotation["iscrowd"] for annotation in annotations], bool)
+    if len(selected) < len(labels):
+        logger.info("%s: %d boxes of classes that are not asked for are left out", source, len(labels) - len(selected))
     return BoxTable(
-        image_index=image_index[selected],
-        boxes=xywh_to_xyxy(boxes_xywh)[selected],
+        image_index=columns.image_index[selected],
+        boxes=xywh_to_xyxy(columns.boxes_xywh)[selected],
         labels=labels[selected].astype(np.int32),
-        is_crowd=is_crowd[selected],
-        names=[f"annotation {annotations[index].get('id', index)}" for index in selected],
+        is_crowd=columns.is_crowd[selected],
+        names=[annotation_name(content["annotations"][index], index) for index in selected],
     )
-
-
-def _boxes_xywh(annotations: list[dict]) -> np.ndarray:
-    return np.array([annotation["bbox"] for annotation in annotations], np.float64).reshape(-1, 4)
 
 
 def _listed(names: list[str]) -> str:

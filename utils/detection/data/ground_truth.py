@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from utils.detection.annotations.entries import AnnotationColumns
 from utils.detection.annotations.repairs import BoxRepairs
 from utils.detection.boxes import xywh_to_xyxy, xyxy_to_xywh
 from utils.detection.data.record_types import DetectionDataset, ImageRecord, relative_name, repair_boxes
@@ -19,20 +20,19 @@ ANNOTATION_FIELDS = ("image_id", "category_id", "bbox", "area", "iscrowd")
 CATEGORY_FIELDS = ("id", "name", "is_root")  # the last in few, see `plain_categories`
 
 
-def annotation_rows(annotations: Sequence[dict], category_ids: Sequence[int]) -> dict[int, np.ndarray]:
+def annotation_rows(columns: AnnotationColumns, labels: np.ndarray, image_ids: np.ndarray) -> dict[int, np.ndarray]:
     """Returns the annotations of each image as numbers, in the order of the file.
 
     Args:
-        annotations: COCO's in their plain form, see `read_coco_content`.
-        category_ids: id of each class index; annotations of other categories are left out.
+        columns: those of a COCO file.
+        labels: int64[N], class index of each; those of other categories, -1, are left out.
+        image_ids: int64[I], id of each image.
 
     Returns:
         For each image id float64[N, 7]: left, top, width, height, area, class index, is_crowd.
     """
-    labels = {category: label for label, category in enumerate(category_ids)}
-    chosen = [each for each in annotations if each["category_id"] in labels]
-    rows = [[*each["bbox"], each["area"], labels[each["category_id"]], each["iscrowd"]] for each in chosen]
-    return _by_image(np.array(rows, np.float64), np.array([each["image_id"] for each in chosen]))
+    rows = np.column_stack([columns.boxes_xywh, columns.areas, labels, columns.is_crowd])
+    return _by_image(rows[labels >= 0], image_ids[columns.image_index[labels >= 0]])
 
 
 def corner_rows(boxes: np.ndarray, labels: np.ndarray, is_crowd: np.ndarray, image_ids: np.ndarray) -> dict:
