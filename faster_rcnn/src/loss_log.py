@@ -1,14 +1,17 @@
 """The lines of the page: in the log, and by themselves in loss_<rank>.log."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from utils.model_utils.errors import BadStateError
-from utils.model_utils.files import make_writable_folder
+from utils.model_utils.errors import BadStateError, os_errors_as
+from utils.model_utils.files import make_writable_folder, write_bytes
 from utils.training.record.records import EpochRecord, StepRecord
 
 from .network_define import FasterRcnnTraining
 
+_POSITION = re.compile(r"epoch: (\d+) step: (\d+), .*\n")
 LOSS_ORDER = (*FasterRcnnTraining.loss_names[1:], FasterRcnnTraining.loss_names[0])  # the total comes last
 
 
@@ -17,19 +20,20 @@ class LossLog:
 
     Args:
         path: the file; its folder is made where it is missing.
-        continues: append to what an earlier part of the run has written; otherwise the file begins anew.
+        goes_on_after: append to what the run has written up to this step, (epoch, step); None begins the file anew.
 
     Raises:
         BadStateError: it cannot be written.
     """
 
-    def __init__(self, path: Path, continues: bool) -> None:
-        self.path = path
+    def __init__(self, path: Path, goes_on_after: tuple[int, int] | None = None) -> None:
+        self.path, self._goes_on_after = path, goes_on_after
         make_writable_folder(path.parent)
-        self._write("", "a" if continues else "w")
+        self._write("", "a" if goes_on_after else "w")
 
     def step_lines(self, record: StepRecord) -> list[str]:
         """Returns the line of a step, after writing it to the file."""
+        self._cut_what_is_repeated()
         line = format_loss_line(record.epoch, record.step, record.losses)
         self._write(f"{line}\n", "a")
         return [line]
@@ -38,14 +42,37 @@ class LossLog:
         """Returns nothing: the page has no line for an epoch."""
         return []
 
+    def _cut_what_is_repeated(self) -> None:
+        """Removes the lines of steps after the checkpoint, once: with the first step, when the run does go on."""
+        last, self._goes_on_after = self._goes_on_after, None
+        if last is None:
+            return
+        with self._writing():
+            lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+            kept = lines_until(lines, last)
+            if len(kept) < len(lines):
+                write_bytes(self.path, "".join(kept).encode())
+
     def _write(self, text: str, mode: str) -> None:
-        try:
-            with self.path.open(mode, encoding="utf-8") as file:
-                file.write(text)
-        except OSError as error:
-            raise BadStateError(
-                f"'{self.path}' cannot be written ({error.strerror}); free some space or choose another --run_dir"
-            ) from error
+        with self._writing(), self.path.open(mode, encoding="utf-8") as file:
+            file.write(text)
+
+    def _writing(self) -> AbstractContextManager[None]:
+        return os_errors_as(
+            BadStateError, f"'{self.path}' cannot be written", "; free some space or choose another --run_dir"
+        )
+
+
+def lines_until(lines: Sequence[str], last: tuple[int, int]) -> Sequence[str]:
+    """Returns lines without those at their end that come after (epoch, step) `last`, or that a crash cut short.
+
+    It goes backwards, since the steps of earlier lines may be of another batch size and count otherwise.
+    """
+    for count in range(len(lines), 0, -1):
+        found = _POSITION.fullmatch(lines[count - 1])
+        if found and (int(found[1]), int(found[2])) <= last:
+            return lines[:count]
+    return []
 
 
 def format_loss_line(epoch: int, step: int, losses: Mapping[str, float]) -> str:

@@ -43,8 +43,9 @@ def _build_trainer(config: FasterRcnnConfig, run: Run) -> Trainer:
     beginning = find_beginning(config, checkpoints, build.SUITE, workers, takes_optimizer=not config.filter_weight)
     config = _with_earlier_network(config, beginning.checkpoint, workers)
     run.folder.write_config(dump_config(config))
-    is_continued = beginning.continued is not None
-    lines = LossLog(run.folder.path / f"loss_{workers.rank}.log", continues=is_continued)
+    continued = beginning.continued
+    goes_on_after = continued and (continued.epoch, continued.step_in_epoch)
+    lines = LossLog(run.folder.path / f"loss_{workers.rank}.log", goes_on_after)
     split = build.open_configured_split(config, is_training=True)
     num_classes = build.num_classes(config, split)
     evaluation_split = None
@@ -53,7 +54,7 @@ def _build_trainer(config: FasterRcnnConfig, run: Run) -> Trainer:
         warn_of_same_data(split.records, evaluation_split.records)
     source = build.build_training_source(config, split, workers)
     network = build.build_network(config, num_classes)
-    if workers.is_main and not is_continued:  # the others get the weights of worker 0
+    if workers.is_main and continued is None:  # the others get the weights of worker 0
         build.load_pretrained(config, network, beginning.pretrained)
     amp_level = resolve_amp_level(config.amp_level, run.device.target)
     step = build.build_train_step(config, network, num_classes, amp_level, workers)

@@ -1,5 +1,7 @@
 """Makes the parts of the suite from the configuration; the only file of `src` that passes its values on."""
 
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,17 +22,20 @@ from utils.training.step.train_step import TrainStep
 
 from .base_dataset import AugmentSettings
 from .config import SegformerConfig
-from .dataset import CityscapesSource, open_pairs
+from .dataset import CityscapesSource, open_pairs, usual_size
 from .labels.classes import CITYSCAPES_CLASS_NAMES, CITYSCAPES_IDS, class_names, palette
 from .labels.files import ImagePair
 from .loss import SegmentationLoss
 from .mix_transformer import MixTransformer, drop_path_rates
+from .picture_scale import PictureScale, format_difference, scale_of_training
 from .results.evaluation import SegmentationEvaluator
 from .results.files import Outputs
 from .results.inference import Predictor
 from .segformer import Segformer, SegformerInference, SegformerTraining
 from .segformer_head import SegformerHead
 from .variants import MIT_VARIANTS, MitVariant
+
+logger = logging.getLogger(__name__)
 
 SUITE = "segformer"
 OUTPUT_NAMES = ("logits",)  # of SegformerInference
@@ -77,6 +82,17 @@ def build_predictor(config: SegformerConfig, network: Segformer) -> Predictor:
         flip=config.eval_flip,
         scales=config.eval_scales,
     )
+
+
+def scale_in_training(config: SegformerConfig) -> PictureScale:
+    """Returns at what sizes training shows the network its pictures."""
+    return PictureScale(config.base_size, config.scale_range)
+
+
+def scale_in_evaluation(config: SegformerConfig) -> PictureScale:
+    """Returns at what sizes evaluation does."""
+    base_size = None if config.eval_mode == "slide" else config.base_size
+    return PictureScale(base_size, (min(config.eval_scales), max(config.eval_scales)))
 
 
 def build_evaluator(
@@ -144,11 +160,12 @@ def _loss_scaler(config: SegformerConfig, amp_level: str) -> LossScaler:
     return LossScaler(config.loss_scale, config.loss_scale_mode != "static", growth_interval=1000)
 
 
-def load_network(config: SegformerConfig, checkpoint: Path) -> tuple[Segformer, tuple[str, ...]]:
+def load_network(config: SegformerConfig, checkpoint: Path) -> tuple[Segformer, tuple[str, ...], PictureScale | None]:
     """Builds the network of a checkpoint, which says how many classes it has, and loads its weights.
 
     Returns:
-        The network and the names of its classes: those of the checkpoint where it has them.
+        The network; the names of its classes, those of the checkpoint where it has them; and at what sizes it was
+        shown pictures in training, where that is known.
 
     Raises:
         MissingPathError: there is no such file.
@@ -163,7 +180,8 @@ def load_network(config: SegformerConfig, checkpoint: Path) -> tuple[Segformer, 
         )
     network = build_network(config)
     load_weights(network, stored)
-    return network, stored.class_names if len(stored.class_names) == num_classes else names_of_classes(config)
+    names = stored.class_names if len(stored.class_names) == num_classes else names_of_classes(config)
+    return network, names, scale_of_training(stored)
 
 
 def build_export(config: SegformerConfig, network: Segformer, file_format: str) -> SegformerInference:
@@ -257,7 +275,9 @@ def build_schedule(config: SegformerConfig, steps_per_epoch: int, images_per_ste
 def open_split(config: SegformerConfig, is_training: bool) -> tuple[ImagePair, ...]:
     """Finds and checks images and labels of the training or the evaluation split."""
     split = config.train_split if is_training else config.eval_split
-    return open_pairs(Path(config.data_path), split, config.class_num, config.dataset_ignore_label)
+    return open_pairs(
+        Path(config.data_path), split, config.class_num, config.dataset_ignore_label, names_of_classes(config)
+    )
 
 
 def names_of_classes(config: SegformerConfig) -> tuple[str, ...]:
@@ -288,6 +308,25 @@ def choose_outputs(config: SegformerConfig) -> Outputs:
             "infer_save_overlap_img and infer_copy_original_img to true"
         )
     return outputs
+
+
+def log_scales(
+    config: SegformerConfig, images: Sequence[Path], command: str, trained: PictureScale | None = None
+) -> None:
+    """Says at what size the network sees most images; warns where that does not fit what it was trained with.
+
+    Args:
+        config: the configuration.
+        images: that it sees.
+        command: what it sees them for: "training", "evaluation" or "inference".
+        trained: the scale in training, where it is known.
+    """
+    size, num_sizes = usual_size(images)
+    scale = scale_in_training(config) if command == "training" else scale_in_evaluation(config)
+    logger.info("%s: %s", command, scale.describe(size, num_sizes))
+    difference = format_difference(size, scale, trained, command) if trained else ""
+    if difference:
+        logger.warning("%s", difference)
 
 
 def build_training_source(

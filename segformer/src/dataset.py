@@ -4,9 +4,9 @@ What is drawn for an image is a function of (seed, epoch, index of the image) al
 change nothing.
 """
 
+import contextlib
 import os
-import shlex
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,16 +17,26 @@ import cv2
 import numpy as np
 
 from utils.images import decode_image, read_bytes, read_header
-from utils.model_utils.errors import BadValueError, MissingPathError
+from utils.model_utils.errors import BadValueError, MissingPathError, UserError
 from utils.randomness import generator
 from utils.sharding import BatchSource
 
 from .base_dataset import AugmentSettings, prepare
-from .labels.files import CONVERTER, PNG_END, ImagePair, check_labels, check_values, is_png, read_label, size_error
+from .labels.files import (
+    PNG_END,
+    ImagePair,
+    check_labels,
+    check_values,
+    evenly_spread,
+    image_header,
+    is_png,
+    read_label,
+    size_error,
+)
+from .labels.sources import LABEL_ENDING, how_to_get
 
 IMAGE_ENDINGS = tuple(f"_leftimg8bit{suffix}" for suffix in (".png", ".jpg", ".jpeg"))  # in any case
 _IMAGE_MARK = "_leftImg8bit"
-LABEL_ENDING = "_gtFine_labelTrainIds.png"
 _AUGMENT_STREAM, _PATH_STREAM, _CHANNEL_STREAM = range(3)
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 
@@ -70,7 +80,7 @@ def find_pairs(root: Path, split: str) -> tuple[ImagePair, ...]:
     if missing:
         raise MissingPathError(
             f"{len(missing)} of the {len(pairs)} images in '{root / 'leftImg8bit' / split}' have no label, first "
-            f"'{missing[0].label}'; make the labels with: python {CONVERTER} {shlex.quote(str(root))}"
+            f"'{missing[0].label}'; {how_to_get(root, [pair.label for pair in missing])}"
         )
     first_with: dict[Path, Path] = {}
     for pair in pairs:
@@ -82,10 +92,12 @@ def find_pairs(root: Path, split: str) -> tuple[ImagePair, ...]:
     return pairs
 
 
-def open_pairs(root: Path, split: str, num_classes: int, ignore_label: int) -> tuple[ImagePair, ...]:
+def open_pairs(
+    root: Path, split: str, num_classes: int, ignore_label: int, names: Sequence[str] = ()
+) -> tuple[ImagePair, ...]:
     """Finds the pairs of a split and checks their labels; see `find_pairs` and `check_labels`."""
     pairs = find_pairs(root, split)
-    check_labels(pairs, num_classes, ignore_label)
+    check_labels(pairs, num_classes, ignore_label, names)
     return pairs
 
 
@@ -126,6 +138,25 @@ def read_pair(pair: ImagePair, num_classes: int, ignore_label: int) -> tuple[np.
     if image.shape[:2] != label.shape:
         raise size_error(pair, image.shape[:2], label.shape)
     return image, label
+
+
+def usual_size(images: Sequence[Path], sample: int = 64) -> tuple[tuple[int, int], int]:
+    """Returns (height, width) of most of the images looked at, which are evenly spread, and how many sizes these have.
+
+    Only their first bytes are read; those that cannot be read are left out, and are named where they are decoded.
+
+    Raises:
+        UserError: none of them can be read.
+    """
+    sizes: Counter[tuple[int, int]] = Counter()
+    chosen = evenly_spread(images, sample)
+    for path in chosen:
+        with contextlib.suppress(UserError):
+            header = image_header(path)
+            sizes[header.height, header.width] += 1
+    if not sizes:
+        image_header(chosen[0])  # says why
+    return sizes.most_common(1)[0][0], len(sizes)
 
 
 @dataclass(frozen=True, eq=False)

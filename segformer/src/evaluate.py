@@ -39,7 +39,8 @@ def evaluate(config: SegformerConfig) -> None:
         _write_config(folder, dump_config(config))
         pairs = build.open_split(config, is_training=False)
         set_up_device(config.device_target, config.device_id, seed=config.seed)
-        network, class_names = build.load_network(config, checkpoint)
+        network, class_names, trained = build.load_network(config, checkpoint)
+        build.log_scales(config, [pair.image for pair in pairs], "evaluation", trained)
         if config.save_predictions:
             refuse_other_classes(class_names)
         evaluator = build.build_evaluator(config, network, pairs, class_names)

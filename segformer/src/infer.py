@@ -58,9 +58,10 @@ def infer(config: SegformerConfig) -> None:
         refuse_overwriting(files, bases, outputs, folder)
         make_writable_folder(folder, "--infer_output_path")
         set_up_device(config.device_target, config.device_id, seed=config.seed)
-        network, _ = build.load_network(config, checkpoint)
+        network, _, trained = build.load_network(config, checkpoint)
         predictor, colours = build.build_predictor(config, network), build.colours_of_classes(config)
         logger.info("%s", format_start(len(files), folder))
+        build.log_scales(config, [file.path for file in files], "inference", trained)
         done = run(
             predictor, files, bases, folder, outputs=outputs, colours=colours, log_interval=config.infer_log_interval
         )

@@ -17,8 +17,9 @@ from utils.model_utils.files import make_writable_folder
 from utils.progress import track
 from utils.training.record.logging_setup import set_up_logging
 
-from .dataset import LABEL_ENDING, label_name
+from .dataset import label_name
 from .labels.files import check_values, read_label
+from .labels.sources import IDS_ENDING, LABEL_ENDING, POLYGONS_ENDING, conversion_command
 from .results.metrics import ConfusionMatrix
 from .results.planes import cut_planes, highest_plane, resize
 from .results.report import SegmentationEvaluation, write_and_print
@@ -78,10 +79,18 @@ def find_labels(path: Path, split: str, files: Sequence[str]) -> list[Path]:
     missing = [name for name in names if name not in present]
     if missing:
         raise MissingPathError(
-            f"{len(missing)} of the {len(files)} images have no label in '{folder}', first {missing[0]}; make labels "
-            "with tools/convert_dataset.py, or give the folder that holds them"
+            f"{len(missing)} of the {len(files)} images have no label in '{folder}', first {missing[0]}; "
+            f"{_how_to_get(path, folder)}"
         )
     return [_choose(present[name], PurePosixPath(file).parent.name) for name, file in zip(names, files, strict=True)]
+
+
+def _how_to_get(path: Path, folder: Path) -> str:
+    is_convertible = folder != path and any(
+        True for ending in (POLYGONS_ENDING, IDS_ENDING) for _ in folder.rglob(f"*{ending}")
+    )
+    give = "give the folder that holds them"
+    return f"make labels with: {conversion_command(path)}, or {give}" if is_convertible else give
 
 
 def classes_of(logits: np.ndarray, preprocessing: Preprocessing, size: tuple[int, int]) -> np.ndarray:

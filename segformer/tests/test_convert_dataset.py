@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 import pytest
 
-from segformer.src.dataset import LABEL_ENDING
 from segformer.src.labels.conversion import (
     ConversionReport,
     convert_labels,
@@ -21,6 +20,7 @@ from segformer.src.labels.conversion import (
     format_report,
     label_from_polygons,
 )
+from segformer.src.labels.sources import LABEL_ENDING
 from segformer.tests.tiny_city import draw_pair, label_path, write_city, write_png
 
 pytestmark = pytest.mark.end_to_end

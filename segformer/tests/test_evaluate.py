@@ -97,6 +97,20 @@ def test_accuracies_and_absent_classes_are_said():
     assert format_absent(matrix, NAMES) == "===> mIoU is over all 3 classes"
 
 
+def test_a_class_that_is_predicted_but_not_labelled_is_said():
+    """Building takes a quarter of road's pixels: it has IoU 0 and counts, mIoU (6/8 + 1 + 0) / 3."""
+    matrix = ConfusionMatrix(3)
+    matrix.counts[:] = [[6, 0, 2], [0, 8, 0], [0, 0, 0]]
+    assert format_absent(matrix, NAMES) == (
+        "===> mIoU is over all 3 classes; in none of the labels but predicted, so with IoU 0: building"
+    )
+    assert matrix.mean_iou() == pytest.approx(1.75 / 3)
+    matrix.counts[0] = 0
+    assert format_absent(matrix, NAMES) == (
+        "===> mIoU is over 1 of 3 classes; neither labelled nor predicted, so left out: road, building"
+    )
+
+
 def test_the_manner_is_said():
     text = format_manner(SegmentationEvaluation(_matrix(), 500, 1.0, 2), "whole image in 512x1024")
     assert text.startswith("evaluated 500 images, whole image in 512x1024;")

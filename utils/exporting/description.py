@@ -79,7 +79,7 @@ class ModelDescription:
         file_format: "MINDIR", "AIR" or "ONNX".
         inputs: in the model's order: `images`; then, for a model that gives boxes in the picture's own pixels,
             `image_metas` float32[N, 4]: height and width of the picture, and how many pixels of the input one pixel of
-            it became, vertically and horizontally.
+            it became, vertically and horizontally: rows and columns after resizing, by those before.
         outputs: in the model's order.
         preprocessing: from a picture to the input.
         class_names: name of each class index.

@@ -24,12 +24,10 @@ from utils.model_utils.errors import BadStateError, BadValueError, MissingPathEr
 from utils.model_utils.files import write_bytes
 from utils.progress import track
 
-from ..dataset import LABEL_ENDING
 from .classes import LARGEST_ID, train_id_table
 from .files import is_finished_label, read_label
+from .sources import FOLDER, IDS_ENDING, LABEL_ENDING, POLYGONS_ENDING
 
-POLYGONS_ENDING = "_gtFine_polygons.json"
-IDS_ENDING = "_gtFine_labelIds.png"
 _LEFTOVER_SECONDS = 60.0  # a file is under its temporary name for milliseconds, on a slow disk for seconds
 # What reading an annotation raises on wrong content; each is the file's fault, not the program's.
 _CONTENT_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError,
@@ -120,7 +118,7 @@ def find_annotations(root: Path) -> list[Path]:
     Raises:
         MissingPathError: there is no folder gtFine, or it holds no annotations.
     """
-    folder = Path(root) / "gtFine"
+    folder = Path(root) / FOLDER
     if not folder.is_dir():
         raise MissingPathError(
             f"'{folder}' is not a folder; give the folder that holds gtFine, as in: convert_dataset.py data/cityscapes"

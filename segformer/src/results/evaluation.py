@@ -12,9 +12,10 @@ import numpy as np
 from utils.images import write_image
 from utils.model_utils.workers import ALONE, Workers
 
-from ..dataset import LABEL_ENDING, EvaluationImage, evaluation_images
+from ..dataset import EvaluationImage, evaluation_images
 from ..labels.classes import id_table, palette
 from ..labels.files import ImagePair
+from ..labels.sources import LABEL_ENDING
 from .drawing import comparison, overview
 from .inference import Predictor
 from .metrics import ConfusionMatrix

@@ -59,15 +59,17 @@ def format_accuracy(matrix: ConfusionMatrix, class_names: Sequence[str]) -> str:
 
 
 def format_absent(matrix: ConfusionMatrix, class_names: Sequence[str]) -> str:
-    """Returns which classes the mean IoU is over."""
-    absent = [name for name, is_absent in zip(class_names, matrix.is_absent(), strict=True) if is_absent]
+    """Returns which classes the mean IoU is over, and which are in none of the labels."""
+    names, is_absent = np.array(class_names, object), matrix.is_absent()
+    absent, mistaken = names[is_absent], names[matrix.is_unlabelled() & ~is_absent]
     total = len(class_names)
-    if not absent:
-        return f"===> mIoU is over all {total} classes"
-    return (
-        f"===> mIoU is over {total - len(absent)} of {total} classes; neither labelled nor predicted, so left out: "
-        f"{', '.join(absent)}"
-    )
+    counted = f"{total - len(absent)} of" if len(absent) else "all"
+    parts = [f"===> mIoU is over {counted} {total} classes"]
+    if len(absent):
+        parts.append(f"neither labelled nor predicted, so left out: {', '.join(absent)}")
+    if len(mistaken):
+        parts.append(f"in none of the labels but predicted, so with IoU 0: {', '.join(mistaken)}")
+    return "; ".join(parts)
 
 
 def format_manner(evaluation: SegmentationEvaluation, how: str) -> str:

@@ -96,6 +96,17 @@ def test_evaluations_come_every_n_epochs_from_the_start_epoch_and_at_the_end(tmp
     assert file_names(run.checkpoints_path) == ["tiny-4_4.ckpt", "tiny-6_4.ckpt"]
 
 
+def test_a_metric_that_falls_below_half_of_its_best_is_said_once_with_the_remedy(tmp_path, caplog):
+    """0.01 after 0.04 is chance at the beginning; 0.21 after 0.4 is more than half of it, 0.1 and 0.05 are not."""
+    values = iter((0.04, 0.01, 0.4, 0.21, 0.1, 0.05))
+    trainer, run, _ = tiny_trainer(tmp_path, epochs=6, evaluate=lambda epoch: {"AP": next(values)}, best_metric="AP")
+    with run:
+        trainer.fit()
+    (said,) = [record.getMessage() for record in caplog.records if "less than half" in record.getMessage()]
+    assert said.startswith("AP fell to 0.1000, less than half of the best, 0.4000 at epoch 3: ")
+    assert "lower --lr" in said
+
+
 def test_a_loss_that_is_not_finite_stops_the_run_and_names_step_and_parts(tmp_path):
     trainer, run, _ = tiny_trainer(tmp_path, source=TinySource(poisoned_step=2), scaler=LossScaler(8.0))
     with run, pytest.raises(BadStateError) as caught:
