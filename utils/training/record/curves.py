@@ -1,7 +1,5 @@
 """curves.png: losses, learning rate, metrics and times of a run, drawn from metrics.jsonl."""
 
-import io
-import logging
 import math
 import statistics
 import time
@@ -9,13 +7,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from utils.drawing_guard import guard_drawing
+from utils.figures import draw_figure
 from utils.model_utils.files import write_bytes
 from utils.training.record.metrics_log import in_one_count, read_metrics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-logger = logging.getLogger(__name__)
+    from matplotlib.figure import Figure
 
 _SECONDS_BETWEEN_DRAWINGS = 10.0  # drawing takes about half a second, an epoch of few images less
 _COLOURS = ("#1f4e79", "#c0504d", "#2e8b57", "#8064a2", "#d98e04", "#3fa7c4", "#7f7f7f", "#b0508f")
@@ -44,10 +43,8 @@ class CurvePicture:
 
     def draw(self) -> None:
         """Draws."""
-        try:
+        with guard_drawing(f"the curves in '{self._picture_path}'"):
             draw_curves(self._metrics_path, self._picture_path)
-        except (OSError, ImportError) as error:
-            logger.warning("the curves in %s could not be drawn: %s", self._picture_path, error)
         self._drawn_at = time.monotonic()
 
 
@@ -63,11 +60,11 @@ def draw_curves(metrics_path: Path, picture_path: Path) -> None:
     evaluations = [row for row in rows if row["kind"] == "evaluation"]
     if not steps:
         return
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    picture = draw_figure(lambda figure: _fill(figure, steps, evaluations), width=12, height=7.5, dpi=110)
+    write_bytes(picture_path, picture)
 
-    figure = Figure(figsize=(12, 7.5), dpi=110, layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
+
+def _fill(figure: "Figure", steps: Sequence[dict], evaluations: Sequence[dict]) -> None:
     figure.get_layout_engine().set(hspace=0.06, wspace=0.04)
     losses, metrics, rate, times = figure.subplots(2, 2).flatten()
     _draw_losses(losses, steps)
@@ -76,9 +73,6 @@ def draw_curves(metrics_path: Path, picture_path: Path) -> None:
     _draw_times(times, steps)
     for axes in (losses, metrics, rate, times):
         _dress(axes, steps[-1]["global_step"])
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
-    write_bytes(picture_path, picture.getvalue())
 
 
 def smooth(
