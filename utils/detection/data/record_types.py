@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.detection.boxes import box_area, clip_boxes, xyxy_to_xywh
+from utils.model_utils import near_paths
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, MissingPathError
 
 ROUNDING_PIXELS = 1.0  # annotators round outwards; a corner that far outside is clipped without a word
@@ -214,8 +215,9 @@ def check_files_exist(image_dir: Path, file_names: Sequence[str], source: Path) 
     missing = [name for name in file_names if not (name in present or (image_dir / name).is_file())]
     if missing:
         shown = ", ".join(repr(name) for name in missing[:MAX_EXAMPLES])
+        near = near_paths.near_names(image_dir, missing)
         raise MissingPathError(
-            f"{len(missing)} of {len(file_names)} images of '{source}' are not in '{image_dir}', first {shown}; "
+            f"{len(missing)} of {len(file_names)} images of '{source}' are not in '{image_dir}', first {shown}{near}; "
             "check the data set path or copy the files there"
         )
 
