@@ -4,6 +4,7 @@ Each `config` is the configuration of a detector, which has the keys of utils.de
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 from mindspore import nn
@@ -17,6 +18,7 @@ from utils.detection.inputs import InputSettings
 from utils.detection.keys import DetectionDataKeys, RecordKeys, match_num_classes
 from utils.detection.layers import FROZEN
 from utils.detection.results.evaluation import DetectionEvaluator
+from utils.detection.results.operating_point import stored_min_score
 from utils.detection.results.picture_detector import PictureDetector
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
 from utils.exporting.export import ExportedModel, share_weights
@@ -151,7 +153,7 @@ def load_detector(
     )
     network = make_network(match_num_classes(config.num_classes, classes.names, str(stored.path)))
     load_weights(network, stored)
-    return network, classes
+    return network, replace(classes, picture_min_score=stored_min_score(stored.best))
 
 
 def portable(

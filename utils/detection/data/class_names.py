@@ -19,10 +19,12 @@ class ClassTable:
     Attributes:
         names: name of each class index.
         category_ids: id of each class index in COCO result files.
+        picture_min_score: score from which the detector's boxes are worth drawing; None where its checkpoint has none.
     """
 
     names: tuple[str, ...]
     category_ids: tuple[int, ...]
+    picture_min_score: float | None = None
 
 
 def resolve_classes(
