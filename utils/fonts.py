@@ -101,7 +101,6 @@ def _needed(text: str) -> set[int]:
     return {ord(char) for char in text if char != " "}
 
 
-@functools.cache
 def _letters(path: Path) -> frozenset[int]:
     """Returns the code points that a font has; none where it cannot be read."""
     try:

@@ -11,8 +11,10 @@ MOST_ENTRIES = 20_000  # looked at below a folder: a fraction of a second; more 
 def near_path(path: Path) -> str:
     """Returns how the sentence of an error goes on after a path where nothing is; "" where nothing is like it.
 
-    It begins with a comma, e.g. `, but 'photos/IMG_1.JPG' is there`.
+    E.g. `, but 'photos/IMG_1.JPG' is there`. Of a link it says what is missing.
     """
+    if path.is_symlink():
+        return f": it is a link to '{os.readlink(path)}', which is missing"
     if not path.parent.is_dir():
         return ""
     found = _Entries(path.parent).like(path.name)
@@ -48,7 +50,8 @@ class _Entries:
     def like(self, name: str) -> str:
         """Returns the path like `name`: in another case, else in another folder, else of another kind; "" for none."""
         pure = PurePosixPath(name.replace("\\", "/").lower())
-        return self._by_path.get(str(pure)) or self._by_name.get(pure.name) or self._by_stem.get(pure.stem) or ""
+        found = self._by_path.get(str(pure)) or self._by_name.get(pure.name) or self._by_stem.get(pure.stem) or ""
+        return "" if found == name else found  # a link to nothing is listed too
 
 
 def _walk(folder: Path) -> Iterator[str]:

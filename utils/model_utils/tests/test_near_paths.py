@@ -28,6 +28,12 @@ def test_nothing_like_it_says_nothing(name, folder):
     assert near_path(folder / name) == ""
 
 
+def test_a_link_to_nothing_is_said_to_be_one(folder):
+    (folder / "x.jpg").symlink_to(folder / "gone.jpg")
+    assert near_path(folder / "x.jpg") == f": it is a link to '{folder / 'gone.jpg'}', which is missing"
+    assert near_names(folder, ["x.jpg"]) == ""
+
+
 def test_of_many_names_those_that_are_there_otherwise_are_counted(folder):
     missing = ["train/IMG_1.jpg", "images\\b.png", "no.jpg"]
     assert near_names(folder, missing) == (

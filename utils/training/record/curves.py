@@ -21,6 +21,7 @@ _COLOURS = ("#1f4e79", "#c0504d", "#2e8b57", "#8064a2", "#d98e04", "#3fa7c4", "#
 _GRID = "#e4e4e4"
 _INK = "#404040"
 _MAX_METRIC_LINES = 6  # more lines, and a legend of more, would hide each other
+_NO_QUALITY = "_threshold"  # a score that another metric is of; higher is not better
 _SMOOTHED_SHARE = 40  # the smoothing window is a 40th of the points: the noise goes, the course of a run stays
 
 
@@ -121,7 +122,8 @@ def _draw_metrics(axes: "Axes", evaluations: Sequence[dict]) -> None:
         axes.text(0.5, 0.5, "no evaluation yet", transform=axes.transAxes, ha="center", va="center", color="#909090")
         return
     positions = [row["global_step"] for row in evaluations]
-    for index, name in enumerate(list(evaluations[-1]["metrics"])[:_MAX_METRIC_LINES]):
+    names = [name for name in evaluations[-1]["metrics"] if not name.endswith(_NO_QUALITY)]
+    for index, name in enumerate(names[:_MAX_METRIC_LINES]):
         values = [row["metrics"].get(name) for row in evaluations]
         values = [math.nan if value is None else value for value in values]
         axes.plot(
