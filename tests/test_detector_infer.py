@@ -76,7 +76,9 @@ def test_every_picture_is_drawn_and_broken_ones_are_named(toy, inferred):
     assert "broken.jpg' is truncated" in inferred.stderr
     assert "empty.png' is empty" in inferred.stderr
     assert "2 classes: blue, red" in inferred.stderr
-    assert re.search(r"^boxes from score [\d.e-]+ are drawn, that of the best F1 in the training's", inferred.stderr, re.M)
+    assert re.search(
+        r"^boxes from score [\d.e-]+ are drawn, that of the best F1 in the training's", inferred.stderr, re.M
+    )
     drawn = {path.relative_to(toy.here / "out").as_posix() for path in (toy.here / "out").rglob("*.jpg")}
     split = {f"{number:03d}.jpg" for number in range(12)}
     odd = {"wide.jpg", "high grey.jpg", "turned.jpg", "sixteen.jpg"}

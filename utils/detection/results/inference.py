@@ -1,5 +1,6 @@
 """Detects in image files, draws what was found and writes it down; the commands infer.py stand on it."""
 
+import errno
 import logging
 import time
 from collections.abc import Sequence
@@ -96,7 +97,7 @@ def run(
         pictures.add(picture, found)
     if not num_images:
         raise BadValueError(f"none of the {len(files)} pictures can be read (each is named above): replace them")
-    write_file(folder / DETECTIONS_FILE, json_bytes(rows))
+    _write_detections(folder / DETECTIONS_FILE, rows, pictures)
     pictures.check()
     return InferenceSummary(
         num_images,
@@ -168,6 +169,18 @@ def _rows(found: Detections, image_id: int, file_name: str, classes: ClassTable)
     return [{**row, "file_name": file_name} for row in rows]
 
 
+def _write_detections(path: Path, rows: list[dict], pictures: "_PictureWriter") -> None:
+    """Writes all detections; where the pictures have filled the disk, the last ones make room."""
+    while True:
+        try:
+            write_file(path, json_bytes(rows))
+            return
+        except BadStateError as error:
+            is_full = getattr(error.__cause__, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+            if not (is_full and pictures.make_room(error)):
+                raise
+
+
 class _PictureWriter:
     """Draws and writes the pictures; what goes wrong with one waits until the detections are written.
 
@@ -185,6 +198,7 @@ class _PictureWriter:
         self._paths = [folder / name for name in result_names(files, ".jpg")]
         self._class_names, self._min_score = classes.names, min_score
         self._error: BadStateError | None = None
+        self._written: list[Path] = []
         self.num_with_boxes = 0
 
     def add(self, picture: Picture, found: Detections) -> None:
@@ -199,14 +213,24 @@ class _PictureWriter:
             self.num_with_boxes += bool(is_drawn(found.scores, self._min_score).any())
             try:
                 write_image(path, drawn)
+                self._written.append(path)
             except BadStateError as error:
                 self._error = error
 
+    def make_room(self, error: BadStateError) -> bool:
+        """Removes the last picture that was written, for what `error` says has no room; False where there is none."""
+        if not self._written:
+            return False
+        self._written.pop().unlink(missing_ok=True)
+        self._error = self._error or error
+        return True
+
     def check(self) -> None:
-        """Raises the error of the first picture that could not be written.
+        """Raises the first error about what could not be written.
 
         Raises:
             BadStateError: there is one.
         """
         if self._error is not None:
-            raise self._error
+            count = f"{len(self._written)} of {len(self._paths)} pictures are"
+            raise BadStateError(f"{self._error}; {DETECTIONS_FILE} is written, and {count}") from self._error

@@ -1,5 +1,6 @@
 """Inference around a detector that knows the boxes: what is read, drawn, written and counted."""
 
+import errno
 import json
 import os
 
@@ -108,8 +109,25 @@ def test_a_picture_that_cannot_be_written_is_an_error_once_the_detections_are_wr
     out = tmp_path / "out"
     (out / "1.jpg").mkdir(parents=True)  # as a full disk, at the second picture
     (out / "1.jpg" / "file").touch()
-    with pytest.raises(BadStateError, match=r"1\.jpg' cannot be written .* check the folder and the disk"):
+    wanted = r"1\.jpg' cannot be written .* the disk; detections\.json is written, and 1 of 4 pictures are"
+    with pytest.raises(BadStateError, match=wanted):
         finds_the_same(pictures, out)
+    assert len(json.loads((out / "detections.json").read_text())) == 3
+
+
+def test_pictures_that_have_filled_the_disk_make_room_for_the_detections(pictures, tmp_path, monkeypatch):
+    """The disk has room for the detections once two of the three pictures are gone."""
+    out = tmp_path / "out"
+
+    def write(path, content):
+        if len(list(out.glob("*.jpg"))) > 1:
+            raise BadStateError(f"'{path}' cannot be written") from OSError(errno.ENOSPC, "No space left on device")
+        path.write_bytes(content)
+
+    monkeypatch.setattr("utils.detection.results.inference.write_file", write)
+    with pytest.raises(BadStateError, match=r"detections\.json is written, and 1 of 4 pictures are"):
+        finds_the_same(pictures, out)
+    assert sorted(path.name for path in out.iterdir()) == ["0.jpg", "detections.json"]
     assert len(json.loads((out / "detections.json").read_text())) == 3
 
 
