@@ -18,8 +18,8 @@ from utils.detection.inputs import InputSettings
 from utils.detection.keys import DetectionDataKeys, RecordKeys, match_num_classes
 from utils.detection.layers import FROZEN
 from utils.detection.results.evaluation import DetectionEvaluator
-from utils.detection.results.operating_point import stored_min_score
 from utils.detection.results.picture_detector import PictureDetector
+from utils.detection.results.pictures.operating_point import stored_min_score
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
 from utils.exporting.export import ExportedModel, share_weights
 from utils.model_utils.config.base import Config

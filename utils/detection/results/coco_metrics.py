@@ -13,7 +13,7 @@ from pycocotools.cocoeval import COCOeval
 
 from utils.detection.boxes import as_boxes, xyxy_to_xywh
 from utils.detection.data.coco_file import read_ground_truth
-from utils.detection.results.operating_point import OperatingPoint, best_operating_point
+from utils.detection.results.pictures.operating_point import OperatingPoint, best_operating_point
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError
 
 # (title, abbreviation, IoU, area, maximum of detections per image) of the twelve numbers, in their order.

@@ -10,8 +10,8 @@ from utils.detection.data.mindrecord_info import MindRecordInfo
 from utils.detection.detections import DetectionClock, Detector
 from utils.detection.inputs import EvaluationBatch, InputSettings, evaluation_batches
 from utils.detection.results.coco_metrics import CocoResult, detections_to_coco, evaluate_coco
-from utils.detection.results.evaluation_pictures import EvaluationPicture, draw_pictures
-from utils.detection.results.operating_point import choose_min_score
+from utils.detection.results.pictures.evaluation_pictures import EvaluationPicture, draw_pictures
+from utils.detection.results.pictures.operating_point import choose_min_score
 from utils.detection.results.result_json import metrics_of, write_predictions, write_result
 from utils.model_utils.workers import ALONE, Workers
 from utils.progress import track

@@ -10,9 +10,9 @@ from pathlib import Path
 from utils.detection.data.class_names import ClassTable
 from utils.detection.detections import DetectionClock, Detections
 from utils.detection.results.coco_metrics import detections_to_coco
-from utils.detection.results.drawing import draw_detections, is_drawn
-from utils.detection.results.operating_point import choose_stored_min_score
 from utils.detection.results.picture_detector import Picture, PictureDetector
+from utils.detection.results.pictures.drawing import draw_detections, is_drawn
+from utils.detection.results.pictures.operating_point import choose_stored_min_score
 from utils.drawing_guard import guard_drawing
 from utils.image_search import ImageFile, find_image_files, image_numbers, result_names
 from utils.images import write_image

@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 
 from utils.detection.results.coco_metrics import CocoResult
-from utils.detection.results.operating_point import THRESHOLD_METRIC
+from utils.detection.results.pictures.operating_point import THRESHOLD_METRIC
 from utils.model_utils.files import write_file
 
 PREDICTIONS_FILE = "predictions.json"

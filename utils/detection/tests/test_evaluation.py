@@ -114,7 +114,7 @@ def test_numbers_are_there_whatever_happens_to_the_pictures(split, tmp_path, cap
 
     (tmp_path / "pictures").touch()  # a file where the folder is to be
     evaluate_and_write(evaluator_of(split), tmp_path, 2)
-    monkeypatch.setattr("utils.detection.results.evaluation_pictures.draw_detections", no_font)
+    monkeypatch.setattr("utils.detection.results.pictures.evaluation_pictures.draw_detections", no_font)
     evaluate_and_write(evaluator_of(split), tmp_path, 2)
     warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert len(warnings) == 2

@@ -9,7 +9,6 @@ import pytest
 
 from utils.detection.data.class_names import ClassTable
 from utils.detection.inputs import InputSettings
-from utils.detection.results.drawing import draw_detections
 from utils.detection.results.inference import (
     InferenceSummary,
     find_pictures,
@@ -19,6 +18,7 @@ from utils.detection.results.inference import (
     run,
 )
 from utils.detection.results.picture_detector import PictureDetector
+from utils.detection.results.pictures.drawing import draw_detections
 from utils.detection.tests.known_boxes import KnowsTheBoxes
 from utils.images import read_image, write_image
 from utils.model_utils.errors import BadStateError, BadValueError

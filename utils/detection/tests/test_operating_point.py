@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from utils.detection.results.coco_metrics import evaluate_coco
-from utils.detection.results.operating_point import (
+from utils.detection.results.pictures.operating_point import (
     OperatingPoint,
     best_f1,
     choose_min_score,

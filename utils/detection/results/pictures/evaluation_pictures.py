@@ -9,7 +9,7 @@ import numpy as np
 
 from utils.contact_sheet import contact_sheet
 from utils.detection.detections import Detections
-from utils.detection.results.drawing import draw_detections, is_drawn
+from utils.detection.results.pictures.drawing import draw_detections, is_drawn
 from utils.drawing_guard import guard_drawing
 from utils.images import decode_image, write_image
 
