@@ -20,10 +20,12 @@ from PIL import Image, ImageOps
 
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, os_errors_as
 from utils.model_utils.files import write_bytes
+from utils.model_utils.near_paths import near_path
 
 # Pillow could call outside programs for others (EPS); these are decoded inside the process. MPO (two JPEGs) is a JPEG
 # here.
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM", "JPEG2000")
+# In any case, what every command takes for a picture; utils/cpp_infer/src/paths.cc has the same.
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".jp2")
 EXIF_ORIENTATION = 0x0112  # number of the tag
 JPEG_QUALITY = 92  # artefacts around edges are not seen; above, files grow much faster than they look better (by eye)
@@ -70,7 +72,10 @@ def read_bytes(path: str | os.PathLike) -> bytes:
     try:
         return Path(path).read_bytes()
     except FileNotFoundError as error:
-        raise MissingPathError(f"image '{path}' does not exist; check the image folder and the file name") from error
+        near = near_path(Path(path))
+        raise MissingPathError(
+            f"image '{path}' does not exist{near}; check the image folder and the file name"
+        ) from error
     except IsADirectoryError as error:
         raise MissingPathError(f"'{path}' is a folder where an image file is wanted") from error
     except OSError as error:

@@ -16,8 +16,10 @@ from typing import ClassVar, TypeVar
 import cv2
 import numpy as np
 
-from utils.images import decode_image, read_bytes, read_header
+from utils.image_search import log_passed_over
+from utils.images import IMAGE_SUFFIXES, decode_image, read_bytes, read_header
 from utils.model_utils.errors import BadValueError, MissingPathError, UserError
+from utils.model_utils.near_paths import near_path
 from utils.randomness import generator
 from utils.sharding import BatchSource
 
@@ -36,7 +38,7 @@ from .labels.files import (
 )
 from .labels.sources import LABEL_ENDING, how_to_get
 
-IMAGE_ENDINGS = tuple(f"_leftimg8bit{suffix}" for suffix in (".png", ".jpg", ".jpeg"))  # in any case
+IMAGE_ENDINGS = tuple(f"_leftimg8bit{suffix}" for suffix in IMAGE_SUFFIXES)  # in any case
 _IMAGE_MARK = "_leftImg8bit"
 _AUGMENT_STREAM, _PATH_STREAM, _CHANNEL_STREAM = range(3)
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
@@ -54,17 +56,20 @@ def find_images(root: Path, split: str) -> tuple[Path, ...]:
     folder = Path(root) / "leftImg8bit" / split
     if not folder.is_dir():
         raise MissingPathError(_missing_folder(Path(root), folder))
-    images = sorted(
-        Path(where) / name
-        for where, _, names in os.walk(folder, followlinks=True)
-        for name in names
-        if name.lower().endswith(IMAGE_ENDINGS) and not name.startswith(".")
-    )
+    files = sorted(Path(where) / name for where, _, names in os.walk(folder, followlinks=True) for name in names)
+    images = [file for file in files if is_image_name(file.name)]
     if not images:
         raise MissingPathError(
-            f"'{folder}' holds no image; wanted files like {split}/<city>/<name>{_IMAGE_MARK}.png (or .jpg, .jpeg)"
+            f"'{folder}' holds no image (other files: {len(files)}); wanted files like "
+            f"{split}/<city>/<name>{_IMAGE_MARK}.png (or {', '.join(IMAGE_SUFFIXES)})"
         )
+    log_passed_over([file for file in files if not is_image_name(file.name)], folder)
     return tuple(images)
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file in leftImg8bit is an image by its name."""
+    return name.lower().endswith(IMAGE_ENDINGS) and not name.startswith(".")
 
 
 def find_pairs(root: Path, split: str) -> tuple[ImagePair, ...]:
@@ -81,7 +86,7 @@ def find_pairs(root: Path, split: str) -> tuple[ImagePair, ...]:
     if missing:
         raise MissingPathError(
             f"{len(missing)} of the {len(pairs)} images in '{root / 'leftImg8bit' / split}' have no label, first "
-            f"'{missing[0].label}'; {how_to_get(root, [pair.label for pair in missing])}"
+            f"'{missing[0].label}'{near_path(missing[0].label)}; {how_to_get(root, [pair.label for pair in missing])}"
         )
     first_with: dict[Path, Path] = {}
     for pair in pairs:

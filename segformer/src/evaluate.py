@@ -14,8 +14,7 @@ from utils.training.record.logging_setup import set_up_logging
 from . import build
 from .config import SegformerConfig
 from .labels.classes import CITYSCAPES_CLASS_NAMES
-from .results.drawing import confusion_picture
-from .results.evaluation import format_total
+from .results.evaluation import format_total, write_pictures
 from .results.report import write_and_print, write_run_file
 
 logger = logging.getLogger(__name__)
@@ -45,10 +44,10 @@ def evaluate(config: SegformerConfig) -> None:
             refuse_other_classes(class_names)
         evaluator = build.build_evaluator(config, network, pairs, class_names)
         predictions = folder / "predictions" if config.save_predictions else None
-        evaluation = evaluator.evaluate(folder / "pictures", config.num_pictures, predictions)
-        write_run_file(folder / "confusion_matrix.png", confusion_picture(evaluation.matrix, evaluator.class_names))
+        evaluation = evaluator.evaluate(config.num_pictures, predictions)
         how = evaluator.predictor.describe()
         write_and_print(evaluation, evaluator.class_names, how, checkpoint, folder, name=checkpoint.name)
+        write_pictures(evaluation, evaluator.class_names, folder)
         print(format_total(evaluation.seconds))
 
 

@@ -24,7 +24,6 @@ from .results.inference import Predictor
 
 logger = logging.getLogger(__name__)
 
-SUFFIXES = (".jpg", ".jpeg", ".png")
 READING_THREADS = 1  # the next image is read while the network works on one; more would take its cores
 
 
@@ -89,7 +88,7 @@ def find_inputs(path: Path, split: str, output: Path) -> tuple[ImageFile, ...]:
         MissingPathError: there is nothing, or no image.
     """
     if not (path / "leftImg8bit").is_dir():
-        return find_image_files(path, flag="--data_path", suffixes=SUFFIXES, leave_out=output)
+        return find_image_files(path, flag="--data_path", leave_out=output)
     found = find_images(path, split)
     return tuple(ImageFile(file, PurePosixPath(file.relative_to(path / "leftImg8bit").as_posix())) for file in found)
 

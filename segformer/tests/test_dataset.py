@@ -117,6 +117,30 @@ def test_missing_labels_are_counted_and_the_converter_named_where_it_can_make_th
     assert str(caught.value).endswith(advice.format(shlex.quote(str(SUITE_DIR)), city))
 
 
+def test_images_may_be_of_every_kind_that_the_other_suites_take(city, caplog):
+    """... and what is no image by its name is counted."""
+    caplog.set_level("INFO")
+    first, second = image_path(city, "train", 0), image_path(city, "train", 1)
+    for path, suffix in ((first, ".webp"), (second, ".TIF")):
+        Image.open(path).save(path.with_suffix(suffix), lossless=True)
+        path.unlink()
+    (first.parent / "notes.txt").touch()
+    pairs = find_pairs(city, "train")
+    assert sorted(pair.image.suffix for pair in pairs) == [".TIF", ".png", ".png", ".png", ".webp"]
+    image, label = read_pair(pairs[0], 19, 255)
+    assert image.shape[:2] == label.shape
+    folder = city / "leftImg8bit" / "train"
+    wanted = f"passed over in {folder}, no pictures by their names: 1, namely aachen/notes.txt"
+    assert wanted in caplog.messages
+
+
+def test_a_label_in_another_case_is_named(city):
+    label = label_path(city, "train", 0)
+    label.rename(label.with_suffix(".PNG"))
+    with pytest.raises(MissingPathError, match=r"labelTrainIds\.png', but '.*labelTrainIds\.PNG' is there; make"):
+        find_pairs(city, "train")
+
+
 @pytest.mark.parametrize(
     ("break_it", "words"),
     [

@@ -4,6 +4,7 @@ Each `config` is the configuration of a detector, which has the keys of utils.de
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 from mindspore import nn
@@ -20,6 +21,7 @@ from utils.detection.results.class_match import refuse_unknown
 from utils.detection.results.evaluation import DetectionEvaluator
 from utils.detection.results.evaluation_split import EvaluationSplit, prepare_evaluation
 from utils.detection.results.picture_detector import PictureDetector
+from utils.detection.results.pictures.operating_point import stored_min_score
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
 from utils.exporting.export import ExportedModel, share_weights
 from utils.model_utils.config.base import Config
@@ -189,7 +191,7 @@ def load_detector(
     )
     network = make_network(match_num_classes(config.num_classes, classes.names, str(stored.path)))
     load_weights(network, stored)
-    return network, classes
+    return network, replace(classes, picture_min_score=stored_min_score(stored.best))
 
 
 def portable(

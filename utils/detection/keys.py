@@ -190,7 +190,13 @@ class ResultKeys(Config):
         "", description="file that convert_checkpoint.py writes; empty: the read one's name with .ckpt, in run_dir"
     )
     num_pictures: int = Field(16, ge=0, description="pictures with drawn boxes that eval.py writes")
-    picture_min_score: float = Field(0.4, ge=0, le=1, description="boxes below this score are not drawn on pictures")
+    picture_min_score: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="boxes below this score are not drawn on pictures; null: the score of the best F1, which eval.py "
+        "finds and a checkpoint of a training with run_eval stores, else 0.4",
+    )
     image_path: PathText = Field("", description="picture or folder of pictures for infer.py")
     infer_output_path: PathText = Field("infer_result", description="folder for what infer.py writes")
     file_name: str = Field("detector", min_length=1, description="name of the exported file in run_dir, without ending")

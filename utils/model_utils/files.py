@@ -1,5 +1,6 @@
 """Folders and files of results: checked before the work, and never seen half written."""
 
+import json
 import os
 from pathlib import Path
 
@@ -46,6 +47,15 @@ def write_file(path: Path, content: bytes, advice: str = "check the folder and t
     """
     with os_errors_as(BadStateError, f"'{path}' cannot be written", f": {advice}"):
         write_bytes(path, content)
+
+
+def json_bytes(value: object, indent: int | None = None) -> bytes:
+    """Returns JSON as UTF-8, letters as they are.
+
+    A file name that is no UTF-8 reaches Python as half a surrogate pair, which UTF-8 does not have; it becomes JSON's
+    own escape of it and is read back the same.
+    """
+    return json.dumps(value, ensure_ascii=False, indent=indent).encode("utf-8", "backslashreplace")
 
 
 def cache_folder(room: str) -> Path:

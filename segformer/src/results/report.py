@@ -1,6 +1,5 @@
 """What an evaluation found, how the page words it, and what result.json holds; without MindSpore."""
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.model_utils.files import write_file
+from utils.model_utils.files import json_bytes, write_file
 
 from .metrics import ConfusionMatrix
 
@@ -24,12 +23,14 @@ class SegmentationEvaluation:
         num_images: images that were evaluated.
         seconds: how long it took.
         num_input_sizes: different sizes that the network was compiled for.
+        pictures: file name and uint8[H, W, 3] RGB of each picture that was asked for.
     """
 
     matrix: ConfusionMatrix
     num_images: int
     seconds: float
     num_input_sizes: int
+    pictures: tuple[tuple[str, np.ndarray], ...] = ()
 
 
 def format_result(matrix: ConfusionMatrix, class_names: Sequence[str], checkpoint: str) -> str:
@@ -103,7 +104,7 @@ def write_and_print(
         counts: more to tell there, by name.
     """
     content = result_of(evaluation, class_names, how, weights) | counts
-    write_run_file(folder / "result.json", json.dumps(content, indent=2, ensure_ascii=False).encode())
+    write_run_file(folder / "result.json", json_bytes(content, indent=2))
     print(format_result(evaluation.matrix, class_names, name))
     print(format_accuracy(evaluation.matrix, class_names))
     print(format_manner(evaluation, how))

@@ -21,11 +21,13 @@ class ClassTable:
         names: name of each class index.
         category_ids: id of each class index in COCO result files.
         is_named: the names are known; False where a checkpoint has none, so that they were made up.
+        picture_min_score: score from which the detector's boxes are worth drawing; None where its checkpoint has none.
     """
 
     names: tuple[str, ...]
     category_ids: tuple[int, ...]
     is_named: bool = True
+    picture_min_score: float | None = None
 
 
 def resolve_classes(

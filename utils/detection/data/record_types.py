@@ -10,6 +10,7 @@ import numpy as np
 
 from utils.detection.annotations.repairs import BoxRepairs
 from utils.detection.boxes import clip_boxes
+from utils.model_utils import near_paths
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, MissingPathError
 
 SKIP_ADVICE = ", or leave such images out with --skip_bad_images=True"
@@ -229,8 +230,9 @@ def check_files_exist(
     missing = [name for name in file_names if not (name in present or (image_dir / name).is_file())]
     if missing and (not skip_bad_images or len(missing) == len(file_names)):
         shown = ", ".join(repr(name) for name in missing[:MAX_EXAMPLES])
+        near = near_paths.near_names(image_dir, missing)
         raise MissingPathError(
-            f"{len(missing)} of {len(file_names)} images of '{source}' are not in '{image_dir}', first {shown}; "
+            f"{len(missing)} of {len(file_names)} images of '{source}' are not in '{image_dir}', first {shown}{near}; "
             f"check the data set path or copy the files there{SKIP_ADVICE if skip_bad_images is False else ''}"
         )
 

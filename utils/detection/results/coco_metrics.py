@@ -14,6 +14,7 @@ from pycocotools.cocoeval import COCOeval
 from utils.detection.boxes import as_boxes, xyxy_to_xywh
 from utils.detection.data.coco_file import read_ground_truth
 from utils.detection.results.detection_limit import warn_of_limit
+from utils.detection.results.pictures.operating_point import OperatingPoint, best_operating_point
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError
 
 # (title, abbreviation, IoU, area, maximum of detections per image) of the twelve numbers, in their order.
@@ -65,6 +66,7 @@ class CocoResult:
         per_class: one entry per category, in the order of their ids.
         num_images: images evaluated.
         num_detections: detections on those images.
+        operating_point: score of the best F1; None where no detection is right.
     """
 
     stats: np.ndarray
@@ -72,6 +74,7 @@ class CocoResult:
     per_class: tuple[ClassResult, ...]
     num_images: int
     num_detections: int
+    operating_point: OperatingPoint | None = None
 
 
 def detections_to_coco(
@@ -141,6 +144,7 @@ def evaluate_coco(
         per_class=_per_class(evaluator, content),
         num_images=len(selected),
         num_detections=len(detections),
+        operating_point=best_operating_point(evaluator),
     )
 
 

@@ -236,6 +236,9 @@ def test_missing_images_are_counted_and_named(tmp_path):
     source.write_text(json.dumps(CONTENT))
     with pytest.raises(MissingPathError, match=r"2 of 2 images of .* are not in '.*', first 'a\.png', 'b c/ü\.png'"):
         load_coco(source, tmp_path)
+    (tmp_path / "A.PNG").touch()
+    with pytest.raises(MissingPathError, match=r"but 1 of them .* another name, e\.g\. 'A\.PNG' for 'a\.png'; "):
+        load_coco(source, tmp_path)
     write_image(tmp_path / "a.png", np.zeros((100, 200, 3), np.uint8))
     write_image(tmp_path / "b c" / "ü.png", np.zeros((50, 60, 3), np.uint8))
     assert len(load_coco(source, tmp_path).records) == 2

@@ -1,6 +1,8 @@
 """Inference around a detector that knows the boxes: what is read, drawn, written and counted."""
 
+import errno
 import json
+import os
 
 import numpy as np
 import pytest
@@ -11,14 +13,17 @@ from utils.detection.results.inference import (
     BoxLimit,
     InferenceSummary,
     find_pictures,
+    format_bare,
     format_full,
     format_summary,
+    infer_pictures,
     run,
 )
 from utils.detection.results.picture_detector import PictureDetector
+from utils.detection.results.pictures.drawing import draw_detections
 from utils.detection.tests.known_boxes import KnowsTheBoxes
 from utils.images import read_image, write_image
-from utils.model_utils.errors import BadValueError
+from utils.model_utils.errors import BadStateError, BadValueError
 
 INPUTS = InputSettings(64, 64, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 CLASSES = ClassTable(("red", "blue"), (7, 3))
@@ -66,6 +71,79 @@ def test_pictures_that_cannot_be_read_at_all_are_a_sentence(pictures, tmp_path):
             LIMIT,
         )
     assert not list(tmp_path.rglob("detections.json"))
+
+
+def finds_the_same(pictures, out, min_score=None, classes=CLASSES):
+    """Every picture gets a box of score 0.9."""
+    detector = detector_of(lambda _size: ([[5, 6, 15, 26]], [1]))
+    infer_pictures(detector, find_pictures(pictures, out), out, classes, min_score)
+
+
+def test_boxes_are_drawn_from_the_score_that_the_checkpoint_stores(pictures, tmp_path, caplog):
+    caplog.set_level("INFO")
+    finds_the_same(pictures, tmp_path / "a", classes=ClassTable(("red", "blue"), (7, 3), picture_min_score=0.85))
+    assert any(line.startswith("boxes from score 0.85 are drawn") for line in caplog.messages)
+    assert np.abs(read_image(tmp_path / "a" / "0.jpg").astype(int) - 90).max() > 60
+
+
+def test_bare_pictures_say_what_to_set(pictures, tmp_path, caplog):
+    finds_the_same(pictures, tmp_path / "a", min_score=0.95)
+    wanted = (
+        "no picture has a box: of 3 detections none reaches score 0.95, the highest is 0.9; set "
+        "--picture_min_score=0.45 to see them"
+    )
+    assert wanted in caplog.messages
+    assert format_bare(InferenceSummary(6, 0, 0, 3.0, 1.5), 0.4) == "nothing was found on 6 pictures, so none has a box"
+
+
+def test_a_picture_that_cannot_be_drawn_is_named_and_the_others_are_drawn(pictures, tmp_path, caplog, monkeypatch):
+    def fails_once(image, *arguments, **options):
+        if image.shape[1] == 51:
+            raise OSError("cannot open resource")
+        return draw_detections(image, *arguments, **options)
+
+    monkeypatch.setattr("utils.detection.results.inference.draw_detections", fails_once)
+    finds_the_same(pictures, tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0.jpg", "2.jpg", "detections.json"]
+    (line,) = [line for line in caplog.messages if "could not be drawn" in line]
+    assert f"the picture '{tmp_path / 'out' / '1.jpg'}' could not be drawn" in line
+
+
+def test_a_picture_that_cannot_be_written_is_an_error_once_the_detections_are_written(pictures, tmp_path):
+    out = tmp_path / "out"
+    (out / "1.jpg").mkdir(parents=True)  # as a full disk, at the second picture
+    (out / "1.jpg" / "file").touch()
+    wanted = r"1\.jpg' cannot be written .* the disk; detections\.json is written, and 1 of 4 pictures are"
+    with pytest.raises(BadStateError, match=wanted):
+        finds_the_same(pictures, out)
+    assert len(json.loads((out / "detections.json").read_text())) == 3
+
+
+def test_pictures_that_have_filled_the_disk_make_room_for_the_detections(pictures, tmp_path, monkeypatch):
+    """The disk has room for the detections once two of the three pictures are gone."""
+    out = tmp_path / "out"
+
+    def write(path, content):
+        if len(list(out.glob("*.jpg"))) > 1:
+            raise BadStateError(f"'{path}' cannot be written") from OSError(errno.ENOSPC, "No space left on device")
+        path.write_bytes(content)
+
+    monkeypatch.setattr("utils.detection.results.inference.write_file", write)
+    with pytest.raises(BadStateError, match=r"detections\.json is written, and 1 of 4 pictures are"):
+        finds_the_same(pictures, out)
+    assert sorted(path.name for path in out.iterdir()) == ["0.jpg", "detections.json"]
+    assert len(json.loads((out / "detections.json").read_text())) == 3
+
+
+def test_a_file_name_that_is_no_utf8_does_not_cost_the_detections(pictures, tmp_path):
+    odd = os.fsdecode(b"caf\xe9.png")
+    try:
+        (pictures / "0.png").rename(pictures / odd)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    finds_the_same(pictures, tmp_path / "out")
+    rows = json.loads((tmp_path / "out" / "detections.json").read_bytes())
+    assert odd in [row["file_name"] for row in rows]
 
 
 def test_a_result_does_not_take_the_place_of_a_picture(pictures, tmp_path):
