@@ -34,7 +34,8 @@ def is_picture_name(name: str) -> bool:
 def find_image_files(path: Path, *, flag: str, leave_out: Path | None = None) -> tuple[ImageFile, ...]:
     """Returns a picture, or those of a folder and its sub-folders, sorted by folder and name.
 
-    What else the folder holds is counted in the log: other files, links to folders, folders that cannot be looked into.
+    Links to folders are followed, each folder once. What else there is is counted in the log: other files, and folders
+    that cannot be looked into.
 
     Args:
         path: a file, of any suffix, or a folder.
@@ -50,16 +51,15 @@ def find_image_files(path: Path, *, flag: str, leave_out: Path | None = None) ->
         raise MissingPathError(
             f"'{path}' does not exist{near_path(path)}: give a picture or a folder of pictures with {flag}"
         )
-    excluded = leave_out.resolve() if leave_out and leave_out.resolve() != path.resolve() else None
+    seen = {path.resolve()} | ({leave_out.resolve()} if leave_out else set())
     found: list[Path] = []
     others: list[Path] = []
 
     def pass_over(error: OSError) -> None:
         others.append(Path(error.filename))
 
-    for folder, subfolders, files in os.walk(path, onerror=pass_over):
-        subfolders[:] = sorted(name for name in subfolders if Path(folder, name).resolve() != excluded)
-        others += [Path(folder, name) for name in subfolders if Path(folder, name).is_symlink()]
+    for folder, subfolders, files in os.walk(path, onerror=pass_over, followlinks=True):
+        subfolders[:] = _unseen(Path(folder), sorted(subfolders), seen)
         for name in sorted(files):
             (found if is_picture_name(name) else others).append(Path(folder, name))
     if not found:
@@ -69,6 +69,17 @@ def find_image_files(path: Path, *, flag: str, leave_out: Path | None = None) ->
         )
     log_passed_over(others, path)
     return tuple(ImageFile(file, PurePosixPath(file.relative_to(path).as_posix())) for file in found)
+
+
+def _unseen(folder: Path, names: Sequence[str], seen: set[Path]) -> list[str]:
+    """Returns the sub-folders that were not searched yet, by whatever link, and notes them."""
+    unseen = []
+    for name in names:
+        place = (folder / name).resolve()
+        if place not in seen:
+            seen.add(place)
+            unseen.append(name)
+    return unseen
 
 
 def log_passed_over(others: Sequence[Path], folder: Path) -> None:

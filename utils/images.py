@@ -113,6 +113,7 @@ def decode_image(data: bytes, name: str, expected_size: tuple[int, int] | None =
     image = _open(data, name)
     try:
         image.load()
+        _warn_of_more_pictures(image, name)
         if _applies_orientation(image, expected_size):
             image = ImageOps.exif_transpose(image)
     except Image.DecompressionBombError as error:
@@ -277,4 +278,21 @@ def _warn_of_faint_image(name: str, highest: int) -> None:
 
 @functools.cache
 def _faint_images() -> list[str]:
+    return []
+
+
+def _warn_of_more_pictures(image: Image.Image, name: str) -> None:
+    """Says, of the first such file of the process, that a TIFF, GIF, PNG or WebP file has more pictures than the first.
+
+    An MPO file, a photograph of a phone, has others too, but they are the same picture at another size or depth.
+    """
+    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1 and not _files_of_several():
+        _files_of_several().append(name)
+        logger.warning(
+            "image '%s' has %d pictures, of which the first is read; others like it are not named", name, image.n_frames
+        )
+
+
+@functools.cache
+def _files_of_several() -> list[str]:
     return []

@@ -277,7 +277,12 @@ def open_split(config: SegformerConfig, is_training: bool) -> tuple[ImagePair, .
     """Finds and checks images and labels of the training or the evaluation split."""
     split = config.train_split if is_training else config.eval_split
     return open_pairs(
-        Path(config.data_path), split, config.class_num, config.dataset_ignore_label, names_of_classes(config)
+        Path(config.data_path),
+        split,
+        config.class_num,
+        config.dataset_ignore_label,
+        names_of_classes(config),
+        for_training=is_training,
     )
 
 

@@ -100,11 +100,17 @@ def find_pairs(root: Path, split: str) -> tuple[ImagePair, ...]:
 
 
 def open_pairs(
-    root: Path, split: str, num_classes: int, ignore_label: int, names: Sequence[str] = ()
+    root: Path,
+    split: str,
+    num_classes: int,
+    ignore_label: int,
+    names: Sequence[str] = (),
+    *,
+    for_training: bool = False,
 ) -> tuple[ImagePair, ...]:
     """Finds the pairs of a split and checks their labels; see `find_pairs` and `check_labels`."""
     pairs = find_pairs(root, split)
-    check_labels(pairs, num_classes, ignore_label, names)
+    check_labels(pairs, num_classes, ignore_label, names, for_training=for_training)
     return pairs
 
 

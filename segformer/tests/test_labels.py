@@ -198,3 +198,11 @@ def test_postprocess_names_the_converter_only_where_it_can_help(tmp_path, kinds,
         find_labels(city, "val", ["aachen/aachen_000000_000019_leftImg8bit.png"])
     assert ("convert_dataset" in str(caught.value)) is names_it
     assert str(caught.value).endswith("give the folder that holds them")
+
+
+def test_labels_without_any_class_are_nothing_to_learn_but_may_be_evaluated(city, caplog):
+    rewrite(city, lambda label: np.full_like(label, 255))
+    with pytest.raises(BadValueError, match="none of the 5 labels looked at has a pixel with a class, first '"):
+        open_pairs(city, "train", 4, 255, for_training=True)
+    assert len(open_pairs(city, "train", 4, 255)) == 5
+    assert "5 of 5 labels looked at have no pixel with a class" in caplog.text

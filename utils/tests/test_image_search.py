@@ -29,17 +29,25 @@ def test_a_folder_is_walked_sorted_and_other_files_are_left_out(tmp_path):
 
 
 def test_every_kind_of_picture_that_training_reads_is_taken_and_the_rest_is_counted(tmp_path, caplog):
-    """Each kind in both cases; links to folders and hidden files are counted among the rest."""
+    """Each kind in both cases; a folder that a link leads to once more is searched once."""
     caplog.set_level("INFO")
     names = [f"{number:02d}{suffix}" for number, suffix in enumerate(IMAGE_SUFFIXES)]
     touch(tmp_path, *names, *(f"upper/{name.upper()}" for name in names))
     touch(tmp_path, "notes.txt", ".DS_Store", "sub/._a.jpg")
-    (tmp_path / "link").symlink_to(tmp_path / "upper", target_is_directory=True)
+    (tmp_path / "vpper").symlink_to(tmp_path / "upper", target_is_directory=True)
     found = find_image_files(tmp_path, flag="--f")
     assert [str(each.name) for each in found] == names + [f"upper/{name.upper()}" for name in names]
     (line,) = caplog.messages
-    begin = f"passed over in {tmp_path}, no pictures by their names: 4, namely link, .DS_Store, notes.txt, ..."
+    begin = f"passed over in {tmp_path}, no pictures by their names: 3, namely .DS_Store, notes.txt, sub/._a.jpg"
     assert line == begin
+
+
+def test_links_to_folders_are_followed_and_circles_end(tmp_path):
+    touch(tmp_path, "here/a.jpg", "elsewhere/b.jpg", "elsewhere/deep/c.jpg")
+    (tmp_path / "here" / "linked").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (tmp_path / "elsewhere" / "deep" / "back").symlink_to(tmp_path / "here", target_is_directory=True)
+    found = find_image_files(tmp_path / "here", flag="--f")
+    assert [str(each.name) for each in found] == ["a.jpg", "linked/b.jpg", "linked/deep/c.jpg"]
 
 
 def test_a_missing_path_names_what_is_there_instead(tmp_path):

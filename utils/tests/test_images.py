@@ -94,6 +94,16 @@ def test_twelve_bits_in_sixteen_are_said_once(highest, level, caplog):
         assert f"(0 to {level} of 255)" in said[0]
 
 
+def test_of_several_pictures_in_a_file_the_first_is_read_and_that_is_said_once(tmp_path, caplog):
+    first, second = Image.new("RGB", (8, 6), (10, 20, 30)), Image.new("RGB", (8, 6), (200, 0, 0))
+    images._files_of_several.cache_clear()
+    for name in ("pages.tif", "more.tif"):
+        first.save(tmp_path / name, save_all=True, append_images=[second])
+        assert images.read_image(tmp_path / name)[0, 0].tolist() == [10, 20, 30]
+    (line,) = caplog.messages
+    assert line.startswith(f"image '{tmp_path / 'pages.tif'}' has 2 pictures, of which the first is read")
+
+
 def test_float_pixels_have_no_defined_range():
     data = encoded(Image.fromarray(np.zeros((2, 2), np.float32)), "TIFF")
     with pytest.raises(BadValueError, match="'depth.tif' has pixels of mode 'F', whose range is not defined; save it"):

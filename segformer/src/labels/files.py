@@ -116,7 +116,13 @@ def check_values(label: np.ndarray, path: Path, num_classes: int, ignore_label: 
 
 
 def check_labels(
-    pairs: Sequence[ImagePair], num_classes: int, ignore_label: int, names: Sequence[str] = (), sample: int = 64
+    pairs: Sequence[ImagePair],
+    num_classes: int,
+    ignore_label: int,
+    names: Sequence[str] = (),
+    *,
+    sample: int = 64,
+    for_training: bool = False,
 ) -> None:
     """Checks size and kind of all labels by their headers, and the values of some, evenly spread over the split.
 
@@ -129,9 +135,11 @@ def check_labels(
         names: of the classes, if they have any.
         sample: how many labels are decoded at most. (Training looks at the values of each label that it reads.)
 
+        for_training: refuse a split in which nothing can be learned.
+
     Raises:
         MissingPathError: a file cannot be read.
-        BadValueError: a label is of the wrong kind or size, or has values that are no classes.
+        BadValueError: a label is of the wrong kind or size, has values that are no classes, or none looked at has one.
     """
     num_palettes = sum(_check_size(pair).has_palette for pair in pairs)
     chosen = evenly_spread(pairs, sample)
@@ -145,9 +153,14 @@ def check_labels(
     logger.info("%d pairs of image and label; sizes of all and values of %d labels checked", len(pairs), len(chosen))
     if num_palettes:
         logger.info("%d labels have a palette: its indexes are taken as the class numbers", num_palettes)
+    if for_training and len(empty) == len(chosen):
+        raise BadValueError(
+            f"none of the {len(chosen)} labels looked at has a pixel with a class, first '{empty[0]}': there is "
+            f"{ignore_label} alone, which is dataset_ignore_label, and nothing to learn; give other labels"
+        )
     if empty:
         logger.warning(
-            "%d of %d labels looked at have no pixel with a class, first '%s': nothing is learnt from them",
+            "%d of %d labels looked at have no pixel with a class, first '%s': they count for nothing",
             len(empty),
             len(chosen),
             empty[0],

@@ -8,6 +8,7 @@ from utils.detection.annotations.entries import require_id, short
 from utils.model_utils.errors import BadValueError
 
 NO_GROUP = (None, "", "none")  # what stands for no supercategory; Roboflow's root has "none"
+NO_OBJECT = ("background", "__background__")  # what people call a category 0 that they put before their classes
 
 
 def category_id_of(category: dict, source: Path) -> int:
@@ -23,7 +24,7 @@ def plain_categories(categories: list[dict], used: Collection[int], source: Path
     """Returns categories whose names are all different, wherever the file is read.
 
     Twins, which share a name, get their id behind it, "cat (3)", and their own name as "twin_of". A root has "is_root":
-    the category with id 0 and no box that stands for the group of all others, as Roboflow writes it.
+    the category with id 0 and no box that stands for the group of all others, as Roboflow writes it, or for background.
 
     Args:
         categories: each with a whole number as "id".
@@ -61,13 +62,16 @@ def plain_categories(categories: list[dict], used: Collection[int], source: Path
 
 
 def _is_root(category: dict, categories: list[dict], used: Collection[int]) -> bool:
-    """Returns whether a category is only the group of the others: it has their supercategory as its name, or none."""
+    """Returns whether a category is no class: the group of the others (see `plain_categories`), or background."""
     others = [each.get("supercategory") for each in categories if each is not category]
     own = category.get("supercategory")
-    if category["id"] != 0 or category["id"] in used or not others or own == category["name"]:
+    if category["id"] != 0 or category["id"] in used or not others:
         return False
-    return all(group == category["name"] for group in others) or (
-        own == "none" and not any(group in NO_GROUP for group in others)
+    if category["name"].lower() in NO_OBJECT:
+        return True
+    return own != category["name"] and (
+        all(group == category["name"] for group in others)
+        or (own == "none" and not any(group in NO_GROUP for group in others))
     )
 
 

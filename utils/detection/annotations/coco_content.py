@@ -8,6 +8,7 @@ import numpy as np
 from utils.detection.annotations.box_forms import check_sizes_form
 from utils.detection.annotations.categories import category_id_of, plain_categories
 from utils.detection.annotations.entries import AnnotationColumns, plain_annotations, plain_images
+from utils.detection.annotations.repairs import warn_once
 from utils.model_utils.errors import BadValueError, MissingPathError
 
 SECTIONS = ("images", "annotations", "categories")
@@ -46,11 +47,22 @@ def read_coco_content(source: Path, *, for_training: bool) -> tuple[dict, Annota
     categories = [{**category, "id": category_id_of(category, source)} for category in content["categories"]]
     ids_of_images, ids_of_categories = ([entry["id"] for entry in entries] for entries in (images, categories))
     annotations, columns = plain_annotations(content["annotations"], ids_of_images, ids_of_categories, source)
+    _warn_of_ignored(annotations, source)
     sizes = np.array([(image["height"], image["width"]) for image in images], np.int64).reshape(-1, 2)
     check_sizes_form(columns.boxes_xywh, sizes[columns.image_index], source)
     used = {ids_of_categories[index] for index in np.unique(columns.category_index)}
     content.update(images=images, annotations=annotations, categories=plain_categories(categories, used, source))
     return content, columns
+
+
+def _warn_of_ignored(annotations: list[dict], source: Path) -> None:
+    """Says what becomes of "ignore", which other programs write for difficult objects: pycocotools passes over it."""
+    count = sum(bool(each.get("ignore")) and not each["iscrowd"] for each in annotations)
+    if count:
+        warn_once(
+            f"{source}: {count} annotations have 'ignore' and count as any other, as in COCO's tool; set 'iscrowd' to "
+            "1 for regions that are to be passed over"
+        )
 
 
 def _read_json(source: Path) -> object:

@@ -105,8 +105,8 @@ def _select_categories(
         _refuse_twins(categories, {category["twin_of"] for category in categories if "twin_of" in category}, source)
         for root in (category for category in categories if "is_root" in category):
             logger.info(
-                "%s: category 0, %r, has no box and is the group of the others: it is left out; list it in "
-                "coco_classes to keep it",
+                "%s: category 0, %r, has no box and is background or the group of the others: it is left out; list it "
+                "in coco_classes to keep it",
                 source,
                 root["name"],
             )

@@ -95,8 +95,15 @@ def test_roboflows_root_is_left_out_with_a_line(write, caplog):
     caplog.set_level(logging.INFO)
     path = write(ROBOFLOW, [1, 2])
     assert classes_of(path) == ({"cat": 1, "dog": 2}, {"cat": 0, "dog": 10})
-    assert f"{path}: category 0, 'animals', has no box and is the group of the others: it is left out" in caplog.text
+    assert f"{path}: category 0, 'animals', has no box and is background or the group of the others" in caplog.text
     assert [category["id"] for category in read_ground_truth(path)["categories"]] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("name", ["Background", "__background__"])
+def test_a_background_without_boxes_is_no_class(write, name):
+    categories = [{"id": 0, "name": name, "supercategory": name}, {"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}]
+    assert classes_of(write(categories, [1, 2])) == ({"cat": 1, "dog": 2}, {"cat": 0, "dog": 10})
+    assert set(classes_of(write(categories, [0, 2]))[0]) == {name, "cat", "dog"}
 
 
 def test_a_root_that_is_called_like_a_class_is_no_twin(write):

@@ -280,3 +280,17 @@ def test_real_files_load(shared_data):
         (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13),
         90,
     )
+
+
+def test_annotations_with_ignore_count_and_that_is_said(tmp_path, caplog):
+    write_image(tmp_path / "a.png", np.zeros((48, 64, 3), np.uint8))
+    boxes = [
+        {"id": each, "image_id": 1, "category_id": 1, "bbox": [5, 5, 9, 9], "ignore": each % 2} for each in range(4)
+    ]
+    boxes[3]["iscrowd"] = 1
+    image = {"id": 1, "file_name": "a.png", "height": 48, "width": 64}
+    path = tmp_path / "ignore.json"
+    path.write_text(json.dumps({"images": [image], "annotations": boxes, "categories": [{"id": 1, "name": "a"}]}))
+    (record,) = load_coco(path, tmp_path).records
+    assert len(record.boxes) == 4
+    assert f"{path}: 1 annotations have 'ignore' and count as any other" in caplog.text
