@@ -67,5 +67,5 @@ def test_a_new_run_begins_the_file_anew(tmp_path):
 
 def test_a_file_that_cannot_be_written_is_a_sentence(tmp_path):
     (tmp_path / "loss_0.log").mkdir()
-    with pytest.raises(UserError, match=r"loss_0\.log' cannot be written .*choose another --run_dir"):
+    with pytest.raises(UserError, match=r"loss_0\.log' cannot be written .*then go on with --resume=auto"):
         LossLog(tmp_path / "loss_0.log")
