@@ -149,7 +149,10 @@ def _unknown_names_sentence(
             "list the data set's own instead"
         )
     if type(unknown[0]) is int:
-        return f"category id {unknown[0]} of coco_classes is not in '{source}', whose categories are {_listed(known)}"
+        return (
+            f"category id {unknown[0]} of coco_classes is not in '{source}', whose categories are {_listed(known)}: "
+            "list names, whose ids may differ from split to split; categories that share a name need their own first"
+        )
     return f"class name '{unknown[0]}' is not a category of '{source}'; {near_names(unknown[0], known)}"
 
 

@@ -197,7 +197,9 @@ def open_split(
         As `ensure_mindrecord`.
     """
     if paths.annotation_file is None or paths.image_dir is None:
-        return Split(read_mindrecord_info(paths.mindrecord_dir, paths.prefix), paths.annotation_file)
+        records = read_mindrecord_info(paths.mindrecord_dir, paths.prefix)
+        _say_what_is_missing(records, records.files[0])
+        return Split(records, paths.annotation_file)
     load = _loader(paths, class_names, for_training, skip_bad_images)
     records = ensure_mindrecord(
         _checked(load, check_classes) if check_classes is not None else load,
@@ -210,6 +212,8 @@ def open_split(
         may_lack_classes=not for_training,
         skip_bad_images=skip_bad_images,
     )
+    if not paths.image_dir.is_dir():
+        logger.info("image folder '%s' is not there: the images are those of '%s'", paths.image_dir, records.files[0])
     warn_of_changed_images(records, paths.image_dir)
     is_coco_file = paths.form == "coco" and paths.annotation_file.is_file()
     _say_what_is_missing(records, paths.annotation_file)

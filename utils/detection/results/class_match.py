@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from utils.detection.data.class_names import ClassTable, list_names
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError
@@ -52,6 +52,7 @@ def match_classes(
             number of classes.
     """
     refuse_unknown(trained, listed, model=model, source=source, ignore_unknown=ignore_unknown)
+    listed = _as_twins(trained, listed)
     if not listed.names:
         logger.info("%s lists no categories: the classes are those of %s, with their ids there", source, model)
         return ClassMatch(trained, tuple(sorted(trained.category_ids)), ())
@@ -88,9 +89,18 @@ def refuse_unknown(
                 f"{list_names(listed.names)}: list the names that it was trained with in coco_classes"
             )
         return
-    unknown = [name for name in listed.names if name not in trained.names]
+    unknown = [name for name in _as_twins(trained, listed).names if name not in trained.names]
     if unknown and (not ignore_unknown or len(unknown) == len(listed.names)):
         raise BadValueError(_unknown_sentence(unknown, trained, listed, model, source))
+
+
+def _as_twins(trained: ClassTable, listed: ClassTable) -> ClassTable:
+    """Returns a split's classes; one of the twins of training, alone in the split, gets its name there, "cat (3)"."""
+    names = [
+        twin if name not in trained.names and (twin := f"{name} ({number})") in trained.names else name
+        for name, number in zip(listed.names, listed.category_ids, strict=True)
+    ]
+    return replace(listed, names=tuple(names))
 
 
 def _is_by_number(trained: ClassTable, listed: ClassTable) -> bool:
@@ -101,7 +111,8 @@ def _by_number(trained: ClassTable, listed: ClassTable, model: str, source: str)
     """Returns the split's ids, in ascending order, for the made-up names of the detector."""
     by_id = sorted(zip(listed.category_ids, listed.names, strict=True))
     logger.warning(
-        "%s has no class names: its %d classes are taken for those of %s in the order of their ids, %s",
+        "%s has no class names: its %d classes are taken for those of %s in the order of their ids, %s; where it was "
+        "trained with another order, list that in coco_classes",
         model,
         len(by_id),
         source,

@@ -165,7 +165,10 @@ def format_score(score: ResultScore, results: ResultFiles, source: Path) -> str:
     if results.skipped:
         lines.append(f"{format_skipped(results)}; counted as images in which nothing was found: {score.num_skipped}")
     if score.num_absent:
-        lines.append(f"annotated images that were not given to the model, and do not count: {score.num_absent}")
+        lines.append(
+            f"annotated images that were not given to the model, and do not count: {score.num_absent} (eval.py would "
+            "count them as images in which nothing is found)"
+        )
     if score.num_unannotated:
         lines.append(f"images that are not in the annotations, and do not count: {score.num_unannotated}")
     return "\n".join(lines)

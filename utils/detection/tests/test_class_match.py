@@ -90,3 +90,12 @@ def test_long_lists_are_cut():
     names = tuple(f"name {number}" for number in range(80))
     with pytest.raises(BadValueError, match=r"'name 9' \.\.\. \(80 names\)"):
         match(names, tuple(range(80)))
+
+
+def test_a_twin_that_is_alone_in_the_split_is_found_by_its_id():
+    """Training had cat 1 and cat 4; the split has cat 4 alone, so that its name says nothing of an id there."""
+    twins = ClassTable(("cat (1)", "cat (4)", "dog"), (1, 4, 7))
+    found = match(("cat", "dog"), (4, 7), twins)
+    assert (found.classes.names, found.scored_ids, found.unscored_ids) == (twins.names, (4, 7), (1,))
+    with pytest.raises(BadValueError, match="'val.json' has 'cat', which 'a.ckpt' does not have"):
+        match(("cat", "dog"), (5, 7), twins)
