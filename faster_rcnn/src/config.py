@@ -125,9 +125,12 @@ def load(argv: Sequence[str] | None = None, program: str = "train.py") -> Faster
         default_file=DEFAULT_FILE,
         program=program,
         description=DESCRIPTIONS.get(program, DESCRIPTIONS["train.py"]),
+        checkpoint_key=CHECKPOINT_KEYS.get(program, ""),
     )
 
 
+# Where the commands that build the network of a checkpoint find it.
+CHECKPOINT_KEYS = dict.fromkeys(("eval.py", "infer.py", "export.py"), "checkpoint_path")
 DESCRIPTIONS = {
     "train.py": "Trains Faster R-CNN with Res2Net and a feature pyramid on a COCO or text data set.",
     "eval.py": "Evaluates a checkpoint with the COCO metrics.",

@@ -21,14 +21,14 @@ def evaluate(config: FasterRcnnConfig) -> None:
     """
     set_up_logging()
     with open_job(config) as folder:
-        checkpoint = require(config, "checkpoint_path", "file")
+        config, stored = build.open_checkpoint(config, require(config, "checkpoint_path", "file"))
         make_writable_folder(folder)
         set_up_device(config.device_target, config.device_id, seed=config.seed)
         # Before the split, so that no MindRecord files are made for a checkpoint that is refused.
-        config, network, classes = build.load_detector(config, checkpoint)
+        network, classes = build.load_detector(config, stored)
         split = build.open_configured_split(config, is_training=False)
         build.num_classes(config, split)
-        check_same_classes(classes, split.records, checkpoint)
+        check_same_classes(classes, split.records, stored.path)
         evaluator = build.build_evaluator(config, network, split)
         evaluation = evaluate_and_write(evaluator, folder, config.num_pictures)
         print(format_per_class_table(evaluation.result))

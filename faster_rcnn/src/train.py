@@ -49,7 +49,7 @@ def _build_trainer(config: FasterRcnnConfig, run: Run) -> Trainer:
     source = build.build_training_source(config, split, workers)
     network = build.build_network(config, num_classes)
     if workers.is_main and not is_continued:  # the others get the weights of worker 0
-        build.load_pretrained(config, network, beginning.pretrained)
+        build.load_pretrained(config, network, beginning.pretrained, split.records.class_names)
     amp_level = resolve_amp_level(config.amp_level, run.device.target)
     step = build.build_train_step(config, network, num_classes, amp_level, workers)
     _log_plan(config, split, source.images_per_step, source.steps_per_epoch)
@@ -73,7 +73,7 @@ def _with_earlier_network(
 ) -> FasterRcnnConfig:
     """Returns the configuration of the network whose weights the run begins with; worker 0 alone has them."""
     if checkpoint is not None and workers.is_main:
-        config = build.with_stored_network(config, checkpoint, takes_backbone=False)
+        config = build.with_stored_network(config, checkpoint)
     pool = workers.broadcast(config.res2net_stage1_pool)
     return config if pool == config.res2net_stage1_pool else config.model_copy(update={"res2net_stage1_pool": pool})
 

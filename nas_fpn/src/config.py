@@ -22,6 +22,20 @@ class NetworkKeys(Config):
     """ResNet, NAS-FPN and the RetinaNet head."""
 
     GROUP = "Network"
+    FIXED_BY_WEIGHTS = (
+        "resnet_layers",
+        "resnet_width",
+        "norm_eps",
+        "nasfpn_out_channel",
+        "nasfpn_stack_times",
+        "nasfpn_attention",
+        "head_stacked_convs",
+        "head_channels",
+        "unused_class_outputs",
+        "anchor_base_scale",
+        "anchor_scales_per_octave",
+        "anchor_ratios",
+    )
     img_shape: tuple[Positive, Positive] = Field(
         (640, 640), description="height and width of the network's input in pixels, each a multiple of 128"
     )
@@ -307,9 +321,12 @@ def load(argv: Sequence[str] | None = None, program: str = "train.py") -> NasFpn
         default_file=DEFAULT_FILE,
         program=program,
         description=DESCRIPTIONS.get(program, DESCRIPTIONS["train.py"]),
+        checkpoint_key=CHECKPOINT_KEYS.get(program, ""),
     )
 
 
+# Where the commands that build the network of a checkpoint find it.
+CHECKPOINT_KEYS = dict.fromkeys(("eval.py", "infer.py", "export.py"), "checkpoint_path")
 DESCRIPTIONS = {
     "train.py": "Trains RetinaNet with ResNet and NAS-FPN on a COCO data set.",
     "eval.py": "Evaluates a checkpoint with the COCO metrics.",

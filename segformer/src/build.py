@@ -13,7 +13,9 @@ from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.workers import ALONE, Workers
 from utils.training.assembly import build_step, effective_lr, shard_epochs
 from utils.training.checkpoints.checkpoint import Checkpoint, load_checkpoint
-from utils.training.checkpoints.loading import Allowed, load_weights
+from utils.training.checkpoints.class_outputs import ClassOutputs
+from utils.training.checkpoints.loading import Allowed, Classes, load_weights
+from utils.training.checkpoints.stored_keys import configure_as_stored
 from utils.training.schedules import WarmUp, constant_schedule, cosine_schedule, poly_schedule
 from utils.training.step.precision import LossScaler, apply_amp
 from utils.training.step.train_step import TrainStep
@@ -144,26 +146,35 @@ def _loss_scaler(config: SegformerConfig, amp_level: str) -> LossScaler:
     return LossScaler(config.loss_scale, config.loss_scale_mode != "static", growth_interval=1000)
 
 
-def load_network(config: SegformerConfig, checkpoint: Path) -> tuple[Segformer, tuple[str, ...]]:
-    """Builds the network of a checkpoint, which says how many classes it has, and loads its weights.
+def open_checkpoint(config: SegformerConfig, path: Path) -> tuple[SegformerConfig, Checkpoint]:
+    """Reads a checkpoint, which says what network and classes its weights are of.
 
     Returns:
-        The network and the names of its classes: those of the checkpoint where it has them.
+        The configuration of its network, and the checkpoint.
 
     Raises:
         MissingPathError: there is no such file.
-        BadValueError: it is no checkpoint of this network, or it has not `class_num` classes.
+        BadValueError: it is no checkpoint of this suite, or a value on the command line does not fit it.
     """
-    stored = load_checkpoint(checkpoint, SUITE)
-    num_classes = stored.length("head.classifier.bias")
-    if config.class_num != num_classes:
-        raise BadValueError(
-            f"'{checkpoint}' has {num_classes} classes and class_num is {config.class_num} "
-            f"({config.origin('class_num')}): give --class_num={num_classes}"
-        )
+    stored = load_checkpoint(path, SUITE)
+    class_num = stored.length("head.classifier.bias")
+    seen: dict[str, object] = {"class_num": class_num}
+    if len(stored.class_names) == class_num:
+        seen["class_names"] = stored.class_names
+    elif not stored.config_text and len(config.class_names or ()) != class_num:
+        seen["class_names"] = None
+    return configure_as_stored(config, stored, seen), stored
+
+
+def load_network(config: SegformerConfig, stored: Checkpoint) -> Segformer:
+    """Builds the network of a checkpoint and loads its weights; see `open_checkpoint`.
+
+    Raises:
+        BadValueError: it is no checkpoint of this network.
+    """
     network = build_network(config)
     load_weights(network, stored)
-    return network, stored.class_names if len(stored.class_names) == num_classes else names_of_classes(config)
+    return network
 
 
 def build_export(config: SegformerConfig, network: Segformer, file_format: str) -> SegformerInference:
@@ -230,7 +241,7 @@ def load_pretrained(config: SegformerConfig, network: Segformer, checkpoint: Che
     allowed = Allowed(
         missing=("head.", *config.allow_missing), misshaped=config.allow_mismatch, parts={"backbone": ("head.",)}
     )
-    load_weights(network, checkpoint, allowed)
+    load_weights(network, checkpoint, allowed, Classes(names_of_classes(config), (ClassOutputs("head.classifier."),)))
 
 
 def build_schedule(config: SegformerConfig, steps_per_epoch: int, images_per_step: int) -> np.ndarray:

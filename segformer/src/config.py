@@ -23,6 +23,7 @@ class DataKeys(Config):
     """A data set in the layout of Cityscapes."""
 
     GROUP = "Data"
+    FIXED_BY_WEIGHTS = ("class_num", "class_names")
     data_path: PathText = Field(
         "./data/cityscapes/", description="folder of the data set; for infer.py also an image or any folder of images"
     )
@@ -86,6 +87,7 @@ class NetworkKeys(Config):
     """Mix Transformer and the all-MLP head."""
 
     GROUP = "Network"
+    FIXED_BY_WEIGHTS = ("backbone", "backbone_widths", "backbone_depths", "decoder_channels")
     backbone: Literal["mit_b0", "mit_b1", "mit_b2", "mit_b3", "mit_b4", "mit_b5"] = Field(
         "mit_b0", description="size of the encoder"
     )
@@ -201,6 +203,7 @@ class EvaluationKeys(Config):
     """How a network is applied to images, in training and in eval.py."""
 
     GROUP = "Evaluation"
+    OWN_TO_A_COMMAND = ("eval_ckpt_path",)
     eval_ckpt_path: PathText = Field("", description="checkpoint that eval.py reads")
     eval_log_interval: int = Field(100, ge=1, description="images between lines of an evaluation")
     eval_mode: Literal["whole", "slide"] = Field(
@@ -234,6 +237,7 @@ class ResultKeys(Config):
     """Inference and export."""
 
     GROUP = "Inference and export"
+    OWN_TO_A_COMMAND = ("infer_ckpt_path", "infer_output_path", "export_ckpt_path", "export_format")
     infer_ckpt_path: PathText = Field("", description="checkpoint that infer.py reads")
     infer_output_path: PathText = Field("./infer_result/", description="folder for what infer.py writes")
     infer_copy_original_img: bool = Field(True, description="copy each image into infer_output_path")
@@ -296,9 +300,16 @@ def load(argv: Sequence[str] | None = None, program: str = "train.py") -> Segfor
         default_file=DEFAULT_FILE,
         program=program,
         description=DESCRIPTIONS.get(program, DESCRIPTIONS["train.py"]),
+        checkpoint_key=CHECKPOINT_KEYS.get(program, ""),
     )
 
 
+# Where the commands that build the network of a checkpoint find it.
+CHECKPOINT_KEYS = {
+    "eval.py": "eval_ckpt_path",
+    "infer.py": "infer_ckpt_path",
+    "export.py": "export_ckpt_path",
+}
 DESCRIPTIONS = {
     "train.py": "Trains SegFormer on a data set in the layout of Cityscapes.",
     "eval.py": "Evaluates a checkpoint: IoU of each class and their mean.",

@@ -35,13 +35,15 @@ def evaluate(config: SegformerConfig) -> None:
         logger.info("%s", note)
     with open_job(config) as folder:
         checkpoint = require(config, "eval_ckpt_path", "file")
+        config, stored = build.open_checkpoint(config, checkpoint)
+        class_names = build.names_of_classes(config)
+        if config.save_predictions:
+            refuse_other_classes(class_names)
         make_writable_folder(folder)
         _write_config(folder, dump_config(config))
         pairs = build.open_split(config, is_training=False)
         set_up_device(config.device_target, config.device_id, seed=config.seed)
-        network, class_names = build.load_network(config, checkpoint)
-        if config.save_predictions:
-            refuse_other_classes(class_names)
+        network = build.load_network(config, stored)
         evaluator = build.build_evaluator(config, network, pairs, class_names)
         predictions = folder / "predictions" if config.save_predictions else None
         evaluation = evaluator.evaluate(folder / "pictures", config.num_pictures, predictions)

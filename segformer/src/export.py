@@ -22,11 +22,11 @@ def export(config: SegformerConfig) -> None:
     """
     set_up_logging()
     with open_job(config) as folder:
-        checkpoint = require(config, "export_ckpt_path", "file")
+        config, stored = build.open_checkpoint(config, require(config, "export_ckpt_path", "file"))
         make_writable_folder(folder)
         device = set_up_device(config.device_target, config.device_id, seed=config.seed)
         file_format = choose_format(config.export_format, device.target)
-        network, names = build.load_network(config, checkpoint)
+        network = build.load_network(config, stored)
         model = export_network(
             build.build_export(config, network, file_format),
             [build.input_description(config)],
@@ -35,6 +35,6 @@ def export(config: SegformerConfig) -> None:
             output_names=build.OUTPUT_NAMES,
             reference=build.build_inference(config, network),
         )
-        description = write_description(folder, build.describe_model(config, names, model))
+        description = write_description(folder, build.describe_model(config, build.names_of_classes(config), model))
         print(format_exported(model))
         print(f"described in {description}")

@@ -51,14 +51,14 @@ def infer(config: SegformerConfig) -> None:
     """
     set_up_logging()
     with open_job(config, "infer_output_path") as folder:
-        checkpoint = require(config, "infer_ckpt_path", "file")
+        config, stored = build.open_checkpoint(config, require(config, "infer_ckpt_path", "file"))
         files = find_inputs(require(config, "data_path"), config.eval_split, folder)
         outputs = build.choose_outputs(config)
         bases = result_bases(files, outputs)
         refuse_overwriting(files, bases, outputs, folder)
         make_writable_folder(folder, "--infer_output_path")
         set_up_device(config.device_target, config.device_id, seed=config.seed)
-        network, _ = build.load_network(config, checkpoint)
+        network = build.load_network(config, stored)
         predictor, colours = build.build_predictor(config, network), build.colours_of_classes(config)
         logger.info("%s", format_start(len(files), folder))
         done = run(

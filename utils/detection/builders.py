@@ -25,10 +25,12 @@ from utils.model_utils.device_adapter import clamp_loaders
 from utils.model_utils.workers import ALONE, Workers
 from utils.training.assembly import shard_epochs
 from utils.training.checkpoints.checkpoint import Checkpoint
-from utils.training.checkpoints.loading import Allowed, load_weights
+from utils.training.checkpoints.loading import ALL_OUTPUTS, Allowed, Classes, load_weights
+from utils.training.checkpoints.stored_keys import configure_as_stored, stored_keys
 
 Network = TypeVar("Network", bound=nn.Cell)
 Inference = TypeVar("Inference", bound=nn.Cell)
+Configuration = TypeVar("Configuration", bound=Config)
 
 
 def open_detection_split(
@@ -104,7 +106,7 @@ def load_pretrained(
     network: nn.Cell,
     pretrained: Checkpoint | None,
     *,
-    class_outputs: tuple[str, ...],
+    classes: Classes,
     beside_backbone: tuple[str, ...],
 ) -> None:
     """Loads `pre_trained`, a detector or a backbone; without it says which keys are meant for pretrained weights.
@@ -113,19 +115,35 @@ def load_pretrained(
         config: the configuration.
         network: the detector.
         pretrained: the checkpoint.
-        class_outputs: beginnings of the names that `filter_weight` leaves out.
+        classes: of the detector; outputs of classes that the weights have by name too are kept, unless `filter_weight`
+            leaves all of them out.
         beside_backbone: beginnings of the names that a backbone does not have.
     """
     if pretrained is None:
         warn_of_random_weights(config.frozen_stages, config.norm_statistics == FROZEN)
         return
-    left_out = class_outputs if config.filter_weight else ()
+    left_out = tuple(each.layer for each in classes.outputs) if config.filter_weight else ()
     allowed = Allowed(
         missing=(*config.allow_missing, *left_out),
         misshaped=(*config.allow_mismatch, *left_out),
         parts={"backbone": beside_backbone},
     )
-    load_weights(network, pretrained, allowed)
+    load_weights(network, pretrained, allowed, ALL_OUTPUTS if config.filter_weight else classes)
+
+
+def configure_detector(
+    config: Configuration, stored: Checkpoint, seen: Mapping[str, object] | None = None
+) -> Configuration:
+    """Returns the configuration of a checkpoint's detector; see `configure_as_stored`.
+
+    A YAML file's class names do not count where the checkpoint has its own. Those of its configuration do, for its
+    data set is made with them.
+    """
+    seen = dict(seen or {})
+    names = stored_keys(stored).get("coco_classes")
+    if stored.class_names and tuple(names or ()) != tuple(stored.class_names):
+        seen |= {"num_classes": None, "coco_classes": None}
+    return configure_as_stored(config, stored, seen)
 
 
 def load_detector(

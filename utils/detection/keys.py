@@ -22,6 +22,7 @@ class DetectionDataKeys(Config):
     """Boxes in COCO form or in the documented TXT form, and their MindRecord files."""
 
     GROUP = "Data"
+    FIXED_BY_WEIGHTS = ("num_classes", "coco_classes")
     dataset: Literal["coco", "other"] = Field(
         "coco", description="form of the annotations: COCO JSON, or lines of text in anno_path"
     )
@@ -168,6 +169,15 @@ class ResultKeys(Config):
     """Evaluation, inference and export."""
 
     GROUP = "Evaluation, inference and export"
+    OWN_TO_A_COMMAND = (
+        "checkpoint_path",
+        "output",
+        "image_path",
+        "infer_output_path",
+        "file_name",
+        "file_format",
+        "result_path",
+    )
     checkpoint_path: PathText = Field(
         "", description="checkpoint that eval.py, infer.py and export.py read; weights that convert_checkpoint.py reads"
     )

@@ -139,7 +139,7 @@ class Trainer:
         self._step.reset_averages()
         if beginning.takes_optimizer:
             if self._workers.is_main:
-                take_over(beginning.pretrained, self._step, beginning.first_epoch)
+                take_over(beginning.pretrained, self._step, beginning.first_epoch, self._state)
             scaler = self._step.loss_scaler
             scaler.scale, scaler.good_steps = self._workers.broadcast((scaler.scale, scaler.good_steps))
         self._state.epoch = beginning.first_epoch

@@ -4,7 +4,6 @@ A suite describes its keys in a schema, a `Config` of base.py with the shared gr
 `load_config`. Nothing here imports MindSpore, so that `--help` answers at once.
 """
 
-import dataclasses
 import difflib
 import logging
 import os
@@ -17,10 +16,13 @@ from pydantic import ValidationError
 
 from utils.model_utils.config.base import (
     COMMAND_LINE,
+    CONTRADICTIONS_LATER,
     SCHEMA_DEFAULT,
     Config,
     ContradictionsError,
+    Given,
     Origin,
+    Sources,
     WrongKindError,
     describe_wanted,
     field_kind,
@@ -63,15 +65,6 @@ ALIASES = {
 Schema = TypeVar("Schema", bound=Config)
 
 
-@dataclasses.dataclass(frozen=True)
-class Given:
-    """A value as given: under which name and where."""
-
-    name: str
-    value: object
-    origin: Origin
-
-
 def load_config(
     schema: type[Schema],
     argv: Sequence[str] | None = None,
@@ -80,6 +73,7 @@ def load_config(
     default_file: str,
     program: str,
     description: str,
+    checkpoint_key: str = "",
 ) -> Schema:
     """Builds the frozen configuration of a command, or prints its help and exits with code 0.
 
@@ -90,6 +84,8 @@ def load_config(
         default_file: YAML file that counts where `--config_path` is not given, relative to `suite_dir`.
         program: file name of the command, for the help.
         description: what the command does, for the help.
+        checkpoint_key: key of the checkpoint that the command reads, if any. Where it is set, keys that contradict each
+            other are refused later, by `with_stored`: the checkpoint may have other values for them.
 
     Raises:
         BadValueError: unknown keys, wrong values, contradictions; all of them in one message, a sentence each.
@@ -102,19 +98,20 @@ def load_config(
     problems = list(arguments.problems)
     notes: list[str] = []
     file = find_config_file(arguments.config_path, suite_dir, default_file)
-    layers = read_yaml_layers(file)
-    given: dict[str, Given] = {}
-    for layer in [*map(_given_in_yaml, layers), _given_in_arguments(schema, arguments)]:
-        given |= _rename_aliases(schema, layer, problems)
+    named = [*map(_given_in_yaml, read_yaml_layers(file)), _given_in_arguments(schema, arguments)]
+    layers = tuple(_rename_aliases(schema, layer, problems) for layer in named)
+    given = merge(layers)
     warnings = _refuse_unknown(schema, given, problems)
     inactive = {key: given.pop(key) for key in schema.inactive_keys() if key in given}
-    config = _build(schema, given, suite_dir, problems, notes)
+    has_checkpoint = checkpoint_key in given and bool(given[checkpoint_key].value)
+    config = build(schema, given, suite_dir, problems, notes, contradictions_later=has_checkpoint)
     if config is not None:
         notes += _check_inactive(config, inactive, problems)
     if problems or config is None:
-        raise BadValueError(_join_problems(problems))
+        raise BadValueError(join_problems(problems))
     config._notes = (*warnings, *notes)
     config._config_name = file.name.removesuffix(".yaml")
+    config._sources = Sources(layers, bool(arguments.config_path), suite_dir)
     for note in config.notes():
         logger.log(logging.WARNING if note in warnings else logging.INFO, "%s", note)
     return config
@@ -194,9 +191,26 @@ def _refuse_unknown(schema: type[Config], given: dict[str, Given], problems: lis
     return warnings
 
 
-def _build(
-    schema: type[Schema], given: Mapping[str, Given], suite_dir: Path, problems: list[str], notes: list[str]
+def merge(layers: Iterable[Mapping[str, Given]]) -> dict[str, Given]:
+    """Returns for each key the value of the last layer that has it."""
+    return {key: item for layer in layers for key, item in layer.items()}
+
+
+def build(
+    schema: type[Schema],
+    given: Mapping[str, Given],
+    suite_dir: Path,
+    problems: list[str],
+    notes: list[str],
+    *,
+    contradictions_later: bool = False,
 ) -> Schema | None:
+    """Builds a configuration of the values given by key; appends to `problems` and `notes`.
+
+    Returns:
+        None where it cannot be built; then there are problems. With `contradictions_later` keys that contradict each
+        other are none.
+    """
     values: dict[str, object] = {}
     for key, field in schema.model_fields.items():
         kind, item = field_kind(field), given.get(key)
@@ -207,7 +221,8 @@ def _build(
             values[key] = absolute_path(field.default, kind, os.getcwd())
     origins = {key: item.origin for key, item in given.items()}
     try:
-        config = schema.model_validate(schema.normalise(values, notes))
+        context = CONTRADICTIONS_LATER if contradictions_later else None
+        config = schema.model_validate(schema.normalise(values, notes), context=context)
     except ValidationError as error:
         problems += _describe_errors(schema, error, values, origins)
         return None
@@ -251,7 +266,7 @@ def _check_inactive(config: Config, inactive: Mapping[str, Given], problems: lis
     for key, item in inactive.items():
         rule = config.inactive_keys()[key]
         derived = rule.derived(config) if rule.derived else None
-        if rule.derived and _as_lists(item.value) != _as_lists(derived):
+        if rule.derived and as_lists(item.value) != as_lists(derived):
             problems.append(
                 f"{item.origin}: {key} is {show_value(item.value)}, but {show_value(derived)} {rule.reason}: remove "
                 "this key"
@@ -260,11 +275,13 @@ def _check_inactive(config: Config, inactive: Mapping[str, Given], problems: lis
     return [f"keys without effect: {', '.join(words)}"] if words else []
 
 
-def _as_lists(value: object) -> object:
-    return [_as_lists(item) for item in value] if isinstance(value, list | tuple) else value
+def as_lists(value: object) -> object:
+    """Returns a value in which lists stand for tuples, for a comparison."""
+    return [as_lists(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _join_problems(problems: Sequence[str]) -> str:
+def join_problems(problems: Sequence[str]) -> str:
+    """Returns the sentences as one message."""
     if len(problems) == 1:
         return problems[0]
     return f"{len(problems)} faults in the configuration\n  " + "\n  ".join(problems)

@@ -30,6 +30,15 @@ class RuntimeKeys(Config):
     """Where and how the process runs."""
 
     GROUP = "Device and run folder"
+    OWN_TO_A_COMMAND = (
+        "device_target",
+        "device_id",
+        "run_distribute",
+        "device_num",
+        "run_dir",
+        "overwrite",
+        "enable_profiling",
+    )
     device_target: Literal["auto", "Ascend", "GPU", "CPU"] = Field(
         "auto", description="device; auto takes an accelerator if there is one, else the CPU"
     )
@@ -70,6 +79,16 @@ class ModelArtsKeys(RuntimeKeys):
     """What a job on ModelArts gets from the platform."""
 
     GROUP = "ModelArts"
+    OWN_TO_A_COMMAND = (
+        "enable_modelarts",
+        "data_url",
+        "train_url",
+        "checkpoint_url",
+        "output_path",
+        "load_path",
+        "need_modelarts_dataset_unzip",
+        "modelarts_dataset_unzip_name",
+    )
     enable_modelarts: bool = Field(
         False, description="the job runs on ModelArts: copy data in and results out, bear with unknown arguments"
     )
@@ -107,6 +126,7 @@ class TrainingKeys(RuntimeKeys):
     """Optimizer, loss scale, checkpoints and the rhythm of a run."""
 
     GROUP = "Training"
+    OWN_TO_A_COMMAND = ("resume", "pre_trained", "pre_trained_epoch_size")
     epoch_size: int = Field(12, ge=1, description="passes over the training images")
     batch_size: int = Field(2, ge=1, description="images per step and device")
     lr: float = Field(0.01, gt=0, description="highest learning rate")
