@@ -301,12 +301,12 @@ def open_checkpoint(config: FasterRcnnConfig, path: Path) -> tuple[FasterRcnnCon
         BadValueError: it is no checkpoint of this suite, or a value on the command line does not fit it.
     """
     stored = load_checkpoint(path, SUITE)
-    config = builders.configure_detector(config, stored, {} if stored.config_text else keys_of_weights(stored))
+    config = builders.configure_detector(config, stored, keys_of_weights(stored))
     return with_stored_network(config, stored), stored
 
 
 def load_detector(config: FasterRcnnConfig, stored: Checkpoint) -> tuple[FasterRcnnRes2net, ClassTable]:
-    """Builds the detector of a checkpoint and loads its weights; see `open_checkpoint`.
+    """Builds the detector of a checkpoint and takes the weights out of it; see `open_checkpoint`.
 
     Raises:
         BadValueError: it is no checkpoint of this network, or `num_classes` or `coco_classes` contradicts it.

@@ -37,6 +37,7 @@ class NetworkKeys(Config):
         "roi_align_finest_scale",
         "rcnn_fc_out_channels",
     )
+    COURSE_OF_TRAINING = ("img_height", "img_width", "frozen_stages", "norm_statistics", "norm_momentum")
     img_height: int = Field(768, ge=1, description="height of the network's input in pixels, a multiple of 32")
     img_width: int = Field(1280, ge=1, description="width of the network's input in pixels, a multiple of 32")
     backbone: Literal["res2net_50", "res2net_101", "res2net_152"] = Field(
@@ -185,6 +186,23 @@ class RpnKeys(Config):
 
     GROUP = "Region proposals"
     FIXED_BY_WEIGHTS = ("rpn_target_means", "rpn_target_stds")
+    COURSE_OF_TRAINING = (
+        "pos_iou_thr",
+        "neg_iou_thr",
+        "min_pos_iou",
+        "num_expected_pos",
+        "num_expected_neg",
+        "rpn_allowed_border",
+        "crowd_ignore_ioa",
+        "rpn_reg_loss",
+        "rpn_reg_beta",
+        "rpn_loss_cls_weight",
+        "rpn_loss_reg_weight",
+        "rpn_proposal_nms_pre",
+        "rpn_proposal_max_num",
+        "rpn_proposal_nms_thr",
+        "rpn_proposal_min_bbox_size",
+    )
     pos_iou_thr: float = Field(0.7, gt=0, le=1, description="IoU from which an anchor takes a ground-truth box")
     neg_iou_thr: float = Field(
         0.3, ge=0, le=1, description="IoU below which an anchor is background; between it and pos_iou_thr it is ignored"
@@ -259,6 +277,17 @@ class RcnnKeys(Config):
 
     GROUP = "RoI head"
     FIXED_BY_WEIGHTS = ("rcnn_target_means", "rcnn_target_stds")
+    COURSE_OF_TRAINING = (
+        "pos_iou_thr_stage2",
+        "neg_iou_thr_stage2",
+        "min_pos_iou_stage2",
+        "num_expected_pos_stage2",
+        "num_expected_neg_stage2",
+        "rcnn_reg_loss",
+        "rcnn_reg_beta",
+        "rcnn_loss_cls_weight",
+        "rcnn_loss_reg_weight",
+    )
     pos_iou_thr_stage2: float = Field(0.5, gt=0, le=1, description="IoU from which a proposal takes a box")
     neg_iou_thr_stage2: float = Field(0.5, ge=0, le=1, description="IoU below which a proposal is background")
     min_pos_iou_stage2: float = Field(

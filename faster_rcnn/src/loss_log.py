@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from utils.model_utils.errors import BadStateError
-from utils.model_utils.files import make_writable_folder
+from utils.model_utils.errors import BadStateError, os_errors_as
 from utils.training.record.records import EpochRecord, StepRecord
 
 from .network_define import FasterRcnnTraining
@@ -16,36 +15,32 @@ class LossLog:
     """Gives the training loop the page's line of a step and writes it to a file of its own.
 
     Args:
-        path: the file; its folder is made where it is missing.
+        path: the file; it and its folder are made with the first line.
         continues: append to what an earlier part of the run has written; otherwise the file begins anew.
-
-    Raises:
-        BadStateError: it cannot be written.
     """
 
     def __init__(self, path: Path, continues: bool) -> None:
         self.path = path
-        make_writable_folder(path.parent)
-        self._write("", "a" if continues else "w")
+        self._mode = "a" if continues else "w"
 
     def step_lines(self, record: StepRecord) -> list[str]:
-        """Returns the line of a step, after writing it to the file."""
+        """Returns the line of a step, after writing it to the file.
+
+        Raises:
+            BadStateError: it cannot be written.
+        """
         line = format_loss_line(record.epoch, record.step, record.losses)
-        self._write(f"{line}\n", "a")
+        advice = "; free some space or choose another --run_dir"
+        with os_errors_as(BadStateError, f"'{self.path}' cannot be written", advice):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open(self._mode, encoding="utf-8") as file:
+                file.write(f"{line}\n")
+        self._mode = "a"
         return [line]
 
     def epoch_lines(self, _record: EpochRecord) -> list[str]:
         """Returns nothing: the page has no line for an epoch."""
         return []
-
-    def _write(self, text: str, mode: str) -> None:
-        try:
-            with self.path.open(mode, encoding="utf-8") as file:
-                file.write(text)
-        except OSError as error:
-            raise BadStateError(
-                f"'{self.path}' cannot be written ({error.strerror}); free some space or choose another --run_dir"
-            ) from error
 
 
 def format_loss_line(epoch: int, step: int, losses: Mapping[str, float]) -> str:

@@ -40,7 +40,9 @@ def stored_stage1_pool(checkpoint: Checkpoint) -> bool | None:
 
 
 def keys_of_weights(checkpoint: Checkpoint) -> dict[str, object]:
-    """Returns the keys of the backbone as the names of the weights say them, for files that say no more."""
+    """Returns the keys of the backbone as the names of the weights say them, where a checkpoint says nothing else."""
+    if "backbone" in stored_keys(checkpoint):
+        return {}
     backbone = stored_backbone(checkpoint)
     if backbone is None:
         return {"res2net_layers": stored_layers(checkpoint)}

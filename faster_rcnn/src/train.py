@@ -5,7 +5,6 @@ from pathlib import Path
 
 from utils.detection.data.splits import Split
 from utils.detection.data.training_source import warn_of_cut_boxes
-from utils.model_utils.config.loading import dump_config
 from utils.model_utils.device_adapter import resolve_amp_level
 from utils.model_utils.workers import Workers
 from utils.training.assembly import identify_run, keep_checkpoints, log_plan, plan_evaluation, plan_training
@@ -41,7 +40,6 @@ def _build_trainer(config: FasterRcnnConfig, run: Run) -> Trainer:
     checkpoints = keep_checkpoints(config, run, CHECKPOINT_PATTERN, BEST_CHECKPOINT)
     beginning = find_beginning(config, checkpoints, build.SUITE, workers, takes_optimizer=not config.filter_weight)
     config = _with_earlier_network(config, beginning.checkpoint, workers)
-    run.folder.write_config(dump_config(config))
     is_continued = beginning.continued is not None
     lines = LossLog(run.folder.path / f"loss_{workers.rank}.log", continues=is_continued)
     split = build.open_configured_split(config, is_training=True)

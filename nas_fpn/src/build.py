@@ -216,7 +216,7 @@ def open_checkpoint(config: NasFpnConfig, path: Path) -> tuple[NasFpnConfig, Che
 
 
 def load_detector(config: NasFpnConfig, stored: Checkpoint) -> tuple[RetinaNetNasFpn, ClassTable]:
-    """Builds the detector of a checkpoint and loads its weights; see `open_checkpoint`.
+    """Builds the detector of a checkpoint and takes the weights out of it; see `open_checkpoint`.
 
     Raises:
         BadValueError: it is no checkpoint of this network, or `num_classes` or `coco_classes` contradicts it.

@@ -7,7 +7,7 @@ from utils.detection.results.coco_metrics import format_nas_fpn_result, format_p
 from utils.detection.results.evaluation import evaluate_and_write
 from utils.model_utils.config.loading import require
 from utils.model_utils.device_adapter import set_up_device
-from utils.model_utils.files import make_writable_folder
+from utils.model_utils.files import check_writable_folder
 from utils.model_utils.moxing_adapter import open_job
 from utils.training.record.logging_setup import set_up_logging
 
@@ -26,7 +26,7 @@ def evaluate(config: NasFpnConfig) -> None:
     set_up_logging()
     with open_job(config) as folder:
         config, stored = build.open_checkpoint(config, require(config, "checkpoint_path", "file"))
-        make_writable_folder(folder)
+        check_writable_folder(folder)
         set_up_device(config.device_target, config.device_id, seed=config.seed)
         # Before the split, so that no MindRecord files are made for a checkpoint that is refused.
         network, classes = build.load_detector(config, stored)

@@ -23,7 +23,7 @@ from utils.training.step.train_step import TrainStep
 from .base_dataset import AugmentSettings
 from .config import SegformerConfig
 from .dataset import CityscapesSource, open_pairs
-from .labels.classes import CITYSCAPES_CLASS_NAMES, CITYSCAPES_IDS, class_names, palette
+from .labels.classes import CITYSCAPES_CLASS_NAMES, CITYSCAPES_IDS, class_names, numbered_names, palette
 from .labels.files import ImagePair
 from .loss import SegmentationLoss
 from .mix_transformer import MixTransformer, drop_path_rates
@@ -158,22 +158,21 @@ def open_checkpoint(config: SegformerConfig, path: Path) -> tuple[SegformerConfi
     """
     stored = load_checkpoint(path, SUITE)
     class_num = stored.length("head.classifier.bias")
-    seen: dict[str, object] = {"class_num": class_num}
-    if len(stored.class_names) == class_num:
-        seen["class_names"] = stored.class_names
-    elif not stored.config_text and len(config.class_names or ()) != class_num:
-        seen["class_names"] = None
-    return configure_as_stored(config, stored, seen), stored
+    names = tuple(stored.class_names)
+    if len(names) != class_num or names == numbered_names(class_num):  # it does not say: another's names may fit
+        names = config.class_names if len(config.class_names or ()) == class_num else None
+    return configure_as_stored(config, stored, {"class_num": class_num, "class_names": names}), stored
 
 
 def load_network(config: SegformerConfig, stored: Checkpoint) -> Segformer:
-    """Builds the network of a checkpoint and loads its weights; see `open_checkpoint`.
+    """Builds the network of a checkpoint and takes the weights out of it; see `open_checkpoint`.
 
     Raises:
         BadValueError: it is no checkpoint of this network.
     """
     network = build_network(config)
     load_weights(network, stored)
+    stored.release()
     return network
 
 

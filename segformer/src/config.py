@@ -24,6 +24,8 @@ class DataKeys(Config):
 
     GROUP = "Data"
     FIXED_BY_WEIGHTS = ("class_num", "class_names")
+    OWN_TO_A_COMMAND = ("dataset_num_parallel_workers", "dataset_eval_num_parallel_workers")
+    COURSE_OF_TRAINING = ("dataset_ignore_label",)
     data_path: PathText = Field(
         "./data/cityscapes/", description="folder of the data set; for infer.py also an image or any folder of images"
     )
@@ -88,6 +90,7 @@ class NetworkKeys(Config):
 
     GROUP = "Network"
     FIXED_BY_WEIGHTS = ("backbone", "backbone_widths", "backbone_depths", "decoder_channels")
+    COURSE_OF_TRAINING = ("drop_path_rate", "head_dropout", "norm_statistics")
     backbone: Literal["mit_b0", "mit_b1", "mit_b2", "mit_b3", "mit_b4", "mit_b5"] = Field(
         "mit_b0", description="size of the encoder"
     )
@@ -134,6 +137,7 @@ class LossKeys(Config):
     """Cross entropy and what may be added to it."""
 
     GROUP = "Loss"
+    COURSE_OF_TRAINING = ("class_weights", "ohem_threshold", "ohem_min_kept")
     class_weights: tuple[PositiveNumber, ...] | None = Field(
         None, description="weight of each class in the loss, class_num numbers; null: all the same"
     )
@@ -155,6 +159,14 @@ class ScheduleKeys(TrainingKeys):
     """Learning rate over the run and over the network."""
 
     GROUP = "Learning rate schedule"
+    COURSE_OF_TRAINING = (
+        "lr_schedule",
+        "warmup_steps",
+        "warmup_ratio",
+        "poly_power",
+        "lr_end_rate",
+        "head_lr_factor",
+    )
     lr_schedule: Literal["constant", "poly", "cosine"] = Field(
         "constant", description="course of the rate after the warm-up: constant, (1 - progress) ** poly_power, cosine"
     )
@@ -184,6 +196,7 @@ class ScheduleKeys(TrainingKeys):
 class AugmentationKeys(PictureKeys):
     """Sizes of images and what training does to them."""
 
+    COURSE_OF_TRAINING = ("base_size", "crop_size", "cat_max_ratio", "photometric_distortion")
     base_size: tuple[Side, Side] = Field(
         (512, 1024), description="height and width that every image is first resized to"
     )

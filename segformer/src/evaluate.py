@@ -7,7 +7,7 @@ from pathlib import Path
 from utils.model_utils.config.loading import dump_config, require
 from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.errors import BadValueError
-from utils.model_utils.files import make_writable_folder
+from utils.model_utils.files import check_writable_folder
 from utils.model_utils.moxing_adapter import open_job
 from utils.training.record.logging_setup import set_up_logging
 
@@ -39,12 +39,12 @@ def evaluate(config: SegformerConfig) -> None:
         class_names = build.names_of_classes(config)
         if config.save_predictions:
             refuse_other_classes(class_names)
-        make_writable_folder(folder)
-        _write_config(folder, dump_config(config))
+        check_writable_folder(folder)
         pairs = build.open_split(config, is_training=False)
         set_up_device(config.device_target, config.device_id, seed=config.seed)
         network = build.load_network(config, stored)
         evaluator = build.build_evaluator(config, network, pairs, class_names)
+        _write_config(folder, dump_config(config))
         predictions = folder / "predictions" if config.save_predictions else None
         evaluation = evaluator.evaluate(folder / "pictures", config.num_pictures, predictions)
         write_run_file(folder / "confusion_matrix.png", confusion_picture(evaluation.matrix, evaluator.class_names))

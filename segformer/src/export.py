@@ -4,7 +4,7 @@ from utils.exporting.description import write_description
 from utils.exporting.export import choose_format, export_network, format_exported
 from utils.model_utils.config.loading import require
 from utils.model_utils.device_adapter import set_up_device
-from utils.model_utils.files import make_writable_folder
+from utils.model_utils.files import check_writable_folder
 from utils.model_utils.moxing_adapter import open_job
 from utils.training.record.logging_setup import set_up_logging
 
@@ -23,7 +23,7 @@ def export(config: SegformerConfig) -> None:
     set_up_logging()
     with open_job(config) as folder:
         config, stored = build.open_checkpoint(config, require(config, "export_ckpt_path", "file"))
-        make_writable_folder(folder)
+        check_writable_folder(folder)
         device = set_up_device(config.device_target, config.device_id, seed=config.seed)
         file_format = choose_format(config.export_format, device.target)
         network = build.load_network(config, stored)

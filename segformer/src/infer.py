@@ -12,7 +12,7 @@ from utils.image_search import ImageFile, find_image_files
 from utils.model_utils.config.loading import require
 from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.errors import BadValueError, UserError
-from utils.model_utils.files import make_writable_folder
+from utils.model_utils.files import check_writable_folder
 from utils.model_utils.moxing_adapter import open_job
 from utils.training.record.logging_setup import set_up_logging
 
@@ -56,7 +56,7 @@ def infer(config: SegformerConfig) -> None:
         outputs = build.choose_outputs(config)
         bases = result_bases(files, outputs)
         refuse_overwriting(files, bases, outputs, folder)
-        make_writable_folder(folder, "--infer_output_path")
+        check_writable_folder(folder, "--infer_output_path")
         set_up_device(config.device_target, config.device_id, seed=config.seed)
         network = build.load_network(config, stored)
         predictor, colours = build.build_predictor(config, network), build.colours_of_classes(config)

@@ -136,24 +136,28 @@ def configure_detector(
 ) -> Configuration:
     """Returns the configuration of a checkpoint's detector; see `configure_as_stored`.
 
-    A YAML file's class names do not count where the checkpoint has its own. Those of its configuration do, for its
-    data set is made with them.
+    Its weights say how many classes there are. `coco_classes`, by which the data set is asked for its classes, is that
+    of the training; a YAML file's counts where it names the checkpoint's classes, or where that names none.
+
+    Args:
+        config: of the command.
+        stored: the checkpoint.
+        seen: keys that its weights show.
     """
-    seen = dict(seen or {})
-    names = stored_keys(stored).get("coco_classes")
-    if stored.class_names and tuple(names or ()) != tuple(stored.class_names):
-        seen |= {"num_classes": None, "coco_classes": None}
-    return configure_as_stored(config, stored, seen)
+    own = tuple(stored_keys(stored).get("coco_classes") or ())
+    given, known = tuple(config.coco_classes or ()), tuple(stored.class_names)
+    names = next((each for each in (own, given) if each and known in ((), each)), None)
+    return configure_as_stored(config, stored, {**(seen or {}), "num_classes": None, "coco_classes": names})
 
 
 def load_detector(
     config: DetectionDataKeys, stored: Checkpoint, count: int, make_network: Callable[[int], Network]
 ) -> tuple[Network, ClassTable]:
-    """Builds the detector of a checkpoint and loads its weights.
+    """Builds the detector of a checkpoint and takes the weights out of it.
 
     Args:
         config: the configuration.
-        stored: the checkpoint.
+        stored: the checkpoint; its arrays are gone afterwards.
         count: foreground classes that its class outputs are of.
         make_network: builds the detector for a number of classes.
 
@@ -169,6 +173,7 @@ def load_detector(
     )
     network = make_network(match_num_classes(config.num_classes, classes.names, str(stored.path)))
     load_weights(network, stored)
+    stored.release()
     return network, classes
 
 

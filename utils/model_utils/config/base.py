@@ -92,14 +92,23 @@ class Config(BaseModel):
     """Base of every schema: frozen, unknown keys forbidden, true and false are no numbers, choices in any case.
 
     Subclasses set `GROUP`, the heading of their keys in the help, and extend `contradictions`, `inactive_keys`, `notes`
-    and `normalise` where they have something to add; each calls super() so that mixins combine. `FIXED_BY_WEIGHTS` and
-    `OWN_TO_A_COMMAND` of all classes of a schema count together.
+    and `normalise` where they have something to add; each calls super() so that mixins combine. The lists of keys of
+    all classes of a schema count together:
+
+    - `FIXED_BY_WEIGHTS` say what network the weights of a checkpoint are of: there the checkpoint decides.
+    - `OWN_TO_A_COMMAND` a command never takes from a checkpoint: its place, its device, what it reads.
+    - `NEVER_REPEATED` are not stored: whoever trains again from what a run has stored does it in another place.
+    - `PLACES_OF_DATA` belong together: where one of them is given, none is the checkpoint's.
+    - `COURSE_OF_TRAINING` change what a run learns: one that goes on with another value says so.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
     GROUP: ClassVar[str] = "Other keys"
     FIXED_BY_WEIGHTS: ClassVar[tuple[str, ...]] = ()
     OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = ()
+    NEVER_REPEATED: ClassVar[tuple[str, ...]] = ()
+    PLACES_OF_DATA: ClassVar[tuple[str, ...]] = ()
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ()
     _origins: dict[str, Origin] = PrivateAttr(default_factory=dict)
     _notes: tuple[str, ...] = PrivateAttr(default=())
     _config_name: str = PrivateAttr(default="")
@@ -111,14 +120,9 @@ class Config(BaseModel):
         return {}
 
     @classmethod
-    def fixed_by_weights(cls) -> frozenset[str]:
-        """Returns the keys that say what network the weights of a checkpoint are of: there the checkpoint decides."""
-        return frozenset(itertools.chain.from_iterable(vars(each).get("FIXED_BY_WEIGHTS", ()) for each in cls.__mro__))
-
-    @classmethod
-    def own_to_a_command(cls) -> frozenset[str]:
-        """Returns the keys that a command never takes from a checkpoint: its place, its device, what it reads."""
-        return frozenset(itertools.chain.from_iterable(vars(each).get("OWN_TO_A_COMMAND", ()) for each in cls.__mro__))
+    def keys_in(cls, name: str) -> frozenset[str]:
+        """Returns the keys in the lists of this name of all classes of the schema, e.g. of "FIXED_BY_WEIGHTS"."""
+        return frozenset(itertools.chain.from_iterable(vars(each).get(name, ()) for each in cls.__mro__))
 
     @classmethod
     def normalise(cls, values: dict[str, object], notes: list[str]) -> dict[str, object]:

@@ -39,6 +39,7 @@ from utils.model_utils.config.command_line import (
 from utils.model_utils.config.help_text import format_help, show_value
 from utils.model_utils.config.yaml_files import YamlEntry, dump_values, read_yaml_layers
 from utils.model_utils.errors import BadValueError, MissingPathError, UserError
+from utils.model_utils.files import STORED_MARK
 
 logger = logging.getLogger(__name__)
 
@@ -211,14 +212,7 @@ def build(
         None where it cannot be built; then there are problems. With `contradictions_later` keys that contradict each
         other are none.
     """
-    values: dict[str, object] = {}
-    for key, field in schema.model_fields.items():
-        kind, item = field_kind(field), given.get(key)
-        if item is not None:
-            folder = os.getcwd() if item.origin.where == COMMAND_LINE else str(suite_dir)
-            values[key] = absolute_path(clear_value(item.value, kind), kind, folder)
-        elif kind.path_rule and field.default:
-            values[key] = absolute_path(field.default, kind, os.getcwd())
+    values = _plain_values(schema, given, suite_dir)
     origins = {key: item.origin for key, item in given.items()}
     try:
         context = CONTRADICTIONS_LATER if contradictions_later else None
@@ -228,6 +222,29 @@ def build(
         return None
     config._origins.update(origins)
     return config
+
+
+def find_faults(schema: type[Config], given: Mapping[str, Given], suite_dir: Path) -> list[tuple[str, ...]]:
+    """Returns the keys of each value that cannot be; where there is none, the keys of each contradiction."""
+    values = schema.normalise(_plain_values(schema, given, suite_dir), [])
+    try:
+        config = schema.model_validate(values, context=CONTRADICTIONS_LATER)
+    except ValidationError as error:
+        return [(str(detail["loc"][0]),) for detail in error.errors(include_url=False)]
+    return [item.keys for item in config.contradictions()]
+
+
+def _plain_values(schema: type[Config], given: Mapping[str, Given], suite_dir: Path) -> dict[str, object]:
+    """Returns the values as the schema takes them, paths absolute."""
+    values: dict[str, object] = {}
+    for key, field in schema.model_fields.items():
+        kind, item = field_kind(field), given.get(key)
+        if item is not None:
+            folder = os.getcwd() if item.origin.where == COMMAND_LINE else str(suite_dir)
+            values[key] = absolute_path(clear_value(item.value, kind), kind, folder)
+        elif kind.path_rule and field.default:
+            values[key] = absolute_path(field.default, kind, os.getcwd())
+    return values
 
 
 def _describe_errors(
@@ -303,9 +320,17 @@ def _help_text(
 
 
 def dump_config(config: Config) -> str:
-    """Returns YAML text of the effective configuration, which `load_config` reads back to an equal one."""
-    values = {key: list(value) if isinstance(value, tuple) else value for key, value in config.model_dump().items()}
-    return f"# Effective configuration ({type(config).__name__}): every key, paths absolute.\n" + dump_values(values)
+    """Returns YAML text of the effective configuration, which `load_config` reads back to an equal one.
+
+    It repeats a run, but neither its place nor the permission to take the place of another
+    (`Config.NEVER_REPEATED`).
+    """
+    values = {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in config.model_dump(exclude=set(config.keys_in("NEVER_REPEATED"))).items()
+    }
+    left_out = f" but {', '.join(sorted(config.keys_in('NEVER_REPEATED')))}" if config.keys_in("NEVER_REPEATED") else ""
+    return f"{STORED_MARK} ({type(config).__name__}): every key{left_out}, paths absolute.\n" + dump_values(values)
 
 
 def require(config: Config, key: str, kind: Literal["file", "folder"] | None = None) -> Path:

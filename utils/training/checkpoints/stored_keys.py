@@ -1,13 +1,17 @@
 """What a checkpoint says of the configuration that it was made with, for the command that builds its network."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Collection, Mapping
 from typing import TypeVar
 
 from utils.model_utils.config.base import Config
+from utils.model_utils.config.help_text import show_value
+from utils.model_utils.config.loading import as_lists, right_name
 from utils.model_utils.config.stored import with_stored
 from utils.model_utils.config.yaml_files import parse_value
-from utils.model_utils.errors import BadValueError
 from utils.training.checkpoints.checkpoint import Checkpoint
+
+logger = logging.getLogger(__name__)
 
 Schema = TypeVar("Schema", bound=Config)
 
@@ -21,23 +25,34 @@ def configure_as_stored(config: Schema, checkpoint: Checkpoint, seen: Mapping[st
         seen: keys that follow from its weights and class names; they count before its configuration.
 
     Raises:
-        BadValueError: its configuration cannot be read, or a value on the command line does not fit the weights.
+        BadValueError: a value on the command line does not fit the weights, or keys contradict each other.
     """
     return with_stored(config, {**stored_keys(checkpoint), **seen}, str(checkpoint.path))
 
 
-def stored_keys(checkpoint: Checkpoint) -> dict[str, object]:
-    """Returns the configuration of a checkpoint, by key; empty where it has none.
+def format_changes(config: Config, checkpoint: Checkpoint, keys: Collection[str]) -> list[str]:
+    """Returns e.g. ["lr: 0.01 -> 0.001"], for each key that the checkpoint has with another value, in their order."""
+    schema = type(config)
+    stored = {right_name(schema, key): value for key, value in stored_keys(checkpoint).items()}
+    return [
+        f"{key}: {show_value(stored[key])} -> {show_value(value)}"
+        for key, value in config
+        if key in keys and key in stored and as_lists(stored[key]) != as_lists(value)
+    ]
 
-    Raises:
-        BadValueError: it is no YAML mapping.
-    """
+
+def stored_keys(checkpoint: Checkpoint) -> dict[str, object]:
+    """Returns the configuration of a checkpoint, by key; empty where it has none, or one that is no YAML mapping."""
     try:
         values = parse_value(checkpoint.config_text)
-    except ValueError as error:
-        values = error
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise BadValueError(f"'{checkpoint.path}' is damaged: its configuration cannot be read; choose another file")
-    return values
+    except ValueError:
+        values = checkpoint.config_text
+    if isinstance(values, dict):
+        return {str(key): value for key, value in values.items()}
+    if values is not None:
+        logger.warning(
+            "'%s': the configuration in it cannot be read; its weights can: if they do not fit, give the --config_path "
+            "that they were trained with",
+            checkpoint.path,
+        )
+    return {}
