@@ -15,7 +15,7 @@ from utils.training.assembly import build_step, effective_lr, shard_epochs
 from utils.training.checkpoints.checkpoint import Checkpoint, load_checkpoint
 from utils.training.checkpoints.class_outputs import ClassOutputs
 from utils.training.checkpoints.loading import Allowed, Classes, load_weights
-from utils.training.checkpoints.stored_keys import configure_as_stored
+from utils.training.checkpoints.stored_keys import configure_as_stored, naming_other_network
 from utils.training.schedules import WarmUp, constant_schedule, cosine_schedule, poly_schedule
 from utils.training.step.precision import LossScaler, apply_amp
 from utils.training.step.train_step import TrainStep
@@ -240,7 +240,9 @@ def load_pretrained(config: SegformerConfig, network: Segformer, checkpoint: Che
     allowed = Allowed(
         missing=("head.", *config.allow_missing), misshaped=config.allow_mismatch, parts={"backbone": ("head.",)}
     )
-    load_weights(network, checkpoint, allowed, Classes(names_of_classes(config), (ClassOutputs("head.classifier."),)))
+    classes = Classes(names_of_classes(config), (ClassOutputs("head.classifier."),))
+    with naming_other_network(config, checkpoint):
+        load_weights(network, checkpoint, allowed, classes)
 
 
 def build_schedule(config: SegformerConfig, steps_per_epoch: int, images_per_step: int) -> np.ndarray:

@@ -26,7 +26,7 @@ from utils.model_utils.workers import ALONE, Workers
 from utils.training.assembly import shard_epochs
 from utils.training.checkpoints.checkpoint import Checkpoint
 from utils.training.checkpoints.loading import ALL_OUTPUTS, Allowed, Classes, load_weights
-from utils.training.checkpoints.stored_keys import configure_as_stored, stored_keys
+from utils.training.checkpoints.stored_keys import configure_as_stored, naming_other_network, stored_keys
 
 Network = TypeVar("Network", bound=nn.Cell)
 Inference = TypeVar("Inference", bound=nn.Cell)
@@ -128,7 +128,8 @@ def load_pretrained(
         misshaped=(*config.allow_mismatch, *left_out),
         parts={"backbone": beside_backbone},
     )
-    load_weights(network, pretrained, allowed, ALL_OUTPUTS if config.filter_weight else classes)
+    with naming_other_network(config, pretrained):
+        load_weights(network, pretrained, allowed, ALL_OUTPUTS if config.filter_weight else classes)
 
 
 def configure_detector(

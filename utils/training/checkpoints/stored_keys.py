@@ -1,7 +1,8 @@
 """What a checkpoint says of the configuration that it was made with, for the command that builds its network."""
 
+import contextlib
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TypeVar
 
 from utils.model_utils.config.base import Config
@@ -9,6 +10,7 @@ from utils.model_utils.config.help_text import show_value
 from utils.model_utils.config.loading import as_lists, right_name
 from utils.model_utils.config.stored import with_stored
 from utils.model_utils.config.yaml_files import parse_value
+from utils.model_utils.errors import BadValueError
 from utils.training.checkpoints.checkpoint import Checkpoint
 
 logger = logging.getLogger(__name__)
@@ -39,6 +41,22 @@ def format_changes(config: Config, checkpoint: Checkpoint, keys: Collection[str]
         for key, value in config
         if key in keys and key in stored and as_lists(stored[key]) != as_lists(value)
     ]
+
+
+@contextlib.contextmanager
+def naming_other_network(config: Config, checkpoint: Checkpoint) -> Iterator[None]:
+    """Adds to the sentence that weights do not fit which keys of the network have another value in the checkpoint.
+
+    Raises:
+        BadValueError: instead of the one that was raised.
+    """
+    try:
+        yield
+    except BadValueError as error:
+        others = format_changes(config, checkpoint, type(config).keys_in("FIXED_BY_WEIGHTS"))
+        if not others:
+            raise
+        raise BadValueError(f"{error}; from its network to the one of this run: {', '.join(others)}") from error
 
 
 def stored_keys(checkpoint: Checkpoint) -> dict[str, object]:
