@@ -10,6 +10,7 @@ import numpy as np
 
 from utils.image_search import ImageFile, find_image_files
 from utils.model_utils.config.loading import require
+from utils.model_utils.config.stored import naming_checkpoint
 from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.errors import BadValueError, UserError
 from utils.model_utils.files import check_writable_folder
@@ -52,7 +53,8 @@ def infer(config: SegformerConfig) -> None:
     set_up_logging()
     with open_job(config, "infer_output_path") as folder:
         config, stored = build.open_checkpoint(config, require(config, "infer_ckpt_path", "file"))
-        files = find_inputs(require(config, "data_path"), config.eval_split, folder)
+        with naming_checkpoint(config, ("data_path",)):
+            files = find_inputs(require(config, "data_path"), config.eval_split, folder)
         outputs = build.choose_outputs(config)
         bases = result_bases(files, outputs)
         refuse_overwriting(files, bases, outputs, folder)

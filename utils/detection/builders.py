@@ -10,7 +10,7 @@ from mindspore import nn
 
 from utils.cpu_kernels.choice import stock_operators
 from utils.detection.data.class_names import ClassTable, resolve_classes
-from utils.detection.data.splits import Split, open_split, split_paths
+from utils.detection.data.splits import Split, SplitPaths, open_split, split_paths
 from utils.detection.data.training_source import MindRecordSource, RowSample, warn_of_random_weights
 from utils.detection.detections import Detector
 from utils.detection.inputs import InputSettings
@@ -21,6 +21,7 @@ from utils.detection.results.picture_detector import PictureDetector
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
 from utils.exporting.export import ExportedModel, share_weights
 from utils.model_utils.config.base import Config
+from utils.model_utils.config.stored import naming_checkpoint
 from utils.model_utils.device_adapter import clamp_loaders
 from utils.model_utils.workers import ALONE, Workers
 from utils.training.assembly import shard_epochs
@@ -45,7 +46,14 @@ def open_detection_split(
         form: form of the annotations instead of `dataset`.
         prefix: name of the MindRecord files instead of the configured one.
     """
-    paths = split_paths(
+    with naming_checkpoint(config, DetectionDataKeys.PLACES_OF_DATA):
+        return open_split(_split_paths(config, default_folder, is_training, form, prefix), config.coco_classes)
+
+
+def _split_paths(
+    config: RecordKeys, default_folder: str, is_training: bool, form: str | None, prefix: str | None
+) -> SplitPaths:
+    return split_paths(
         form=form or config.dataset,
         split=config.train_data_type if is_training else config.val_data_type,
         coco_root=config.coco_root,
@@ -56,7 +64,6 @@ def open_detection_split(
         default_folder=default_folder,
         prefix=prefix or (config.prefix if is_training else config.eval_prefix),
     )
-    return open_split(paths, config.coco_classes)
 
 
 def count_classes(config: DetectionDataKeys, split: Split) -> int:

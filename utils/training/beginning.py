@@ -72,7 +72,8 @@ def find_beginning(
     """
     continued = find_continued(config.resume, checkpoints, suite, workers)
     if continued is not None:
-        log_changed_course(config, continued)
+        if workers.is_main:
+            log_changed_course(config, continued)
         return Beginning(continued)
     path = find_pretrained(config)
     return Beginning(

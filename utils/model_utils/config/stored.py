@@ -1,17 +1,19 @@
 """Takes into a configuration what a checkpoint says of the network and of the training that its weights are of."""
 
+import contextlib
 import logging
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from utils.model_utils.config.base import COMMAND_LINE, Config, Given, Origin, Sources, field_kind
 from utils.model_utils.config.help_text import show_value
 from utils.model_utils.config.loading import as_lists, build, find_faults, join_problems, merge, right_name
-from utils.model_utils.errors import BadValueError
+from utils.model_utils.errors import BadValueError, MissingPathError
 
 logger = logging.getLogger(__name__)
 
+CHECKPOINT = "checkpoint"  # first word of the origin of its values
 MAX_SHOWN = 6  # keys in a line of the log
 MAX_CHARACTERS = 40  # of a value there: lists of class names are long
 
@@ -40,7 +42,7 @@ def with_stored(config: Schema, stored: Mapping[str, object], name: str) -> Sche
     """
     schema, sources = type(config), config._sources
     *files, command_line = sources.layers
-    taken = _take(config, stored, Origin(f"checkpoint '{name}'"))
+    taken = _take(config, stored, Origin(f"{CHECKPOINT} '{name}'"))
     fixed = {key: item for key, item in taken.items() if key in schema.keys_in("FIXED_BY_WEIGHTS")}
     places = {key: item for key, item in taken.items() if key in schema.keys_in("PLACES_OF_DATA")}
     if _given_places(schema, sources):
@@ -51,14 +53,35 @@ def with_stored(config: Schema, stored: Mapping[str, object], name: str) -> Sche
     given = {key: item for key, item in given.items() if key in schema.model_fields}
     given = _without_faults(schema, given, sources, taken, fixed)
     problems: list[str] = []
-    built = build(schema, given, sources.suite_dir, problems, [])
-    if built is not None:
-        problems += _refuse_others(built, command_line, fixed, name)
-    if problems or built is None:
+    loose = build(schema, given, sources.suite_dir, problems, [], contradictions_later=True)
+    if loose is not None:
+        problems += _refuse_others(loose, command_line, fixed, name)
+    built = None if problems else build(schema, given, sources.suite_dir, problems, [])
+    if built is None:
         raise BadValueError(join_problems(problems))
     built._notes, built._config_name, built._sources = config._notes, config._config_name, sources
     _log_changes(config, built, fixed, name)
     return built
+
+
+@contextlib.contextmanager
+def naming_checkpoint(config: Config, keys: Iterable[str]) -> Iterator[None]:
+    """Adds to the sentence about a path that is not here that a checkpoint has named it, and the way out.
+
+    Args:
+        config: of the command.
+        keys: of the paths.
+
+    Raises:
+        MissingPathError: instead of the one that was raised.
+    """
+    try:
+        yield
+    except MissingPathError as error:
+        named = [key for key in keys if getattr(config, key) and config.origin(key).where.startswith(CHECKPOINT)]
+        if not named:
+            raise
+        raise MissingPathError(f"{error}; it is named in the {config.origin(named[0])}: give --{named[0]}") from error
 
 
 def _take(config: Config, stored: Mapping[str, object], origin: Origin) -> dict[str, Given]:

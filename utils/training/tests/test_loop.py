@@ -160,6 +160,15 @@ def test_a_metric_that_is_not_a_number_is_never_the_best(tmp_path):
     assert (result.best, result.best_checkpoint) == (None, None)
 
 
+def test_of_equal_evaluations_the_later_is_the_best(tmp_path):
+    """It has learned for longer; where nothing is found yet, all are 0."""
+    trainer, run, _ = tiny_trainer(tmp_path, evaluate=lambda epoch: {"AP": 0.0}, best_metric="AP")
+    with run:
+        result = trainer.fit()
+    assert result.best.epoch == 2
+    assert load_checkpoint(result.best_checkpoint).epoch == 2
+
+
 def test_a_source_that_ends_early_is_a_fault_of_ours(tmp_path):
     class Short(TinySource):
         def batches(self, epoch, start_step):
