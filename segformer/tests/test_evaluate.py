@@ -321,6 +321,7 @@ def test_bad_paths_are_refused_before_the_device_is_used(data, checkpoint, tmp_p
     ):
         with pytest.raises(UserError, match=words):
             evaluate(load([*TINY, *arguments]))
+        assert not (tmp_path / "run").exists()
 
 
 def test_a_checkpoint_that_does_not_fit_is_refused(checkpoint, tmp_path):
