@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from utils.model_utils.config.loading import dump_config
 from utils.model_utils.config.schema import ModelArtsKeys, TrainingKeys
 from utils.model_utils.device_adapter import DeviceInfo, set_up_device
 from utils.model_utils.local_adapter import get_device_num, get_rank_id
@@ -53,7 +54,8 @@ def open_run(config: TrainingKeys, checkpoints: str | None = None) -> Iterator[R
     """Brings a job's data in, looks at the run folder, takes the device, joins the workers.
 
     The trainer makes and locks the folder (`RunFolder.begin`), when all that the run needs is known to be good: the log
-    and the configuration are in it then. In a job on ModelArts what is in the folder goes to `train_url`.
+    and the configuration are in it then. In a job on ModelArts, where these are in it at once, what is in the folder
+    goes to `train_url`.
 
     Args:
         config: the configuration of a training, with `ModelArtsKeys` where the suite has them.
@@ -74,7 +76,11 @@ def open_run(config: TrainingKeys, checkpoints: str | None = None) -> Iterator[R
         writes=rank == 0,
         on_begin=lambda: set_up_logging(folder.log_path, rank_count=get_device_num()),
     ) as folder:
-        if folder.writes:
+        if folder.writes and getattr(config, "enable_modelarts", False):
+            # The machine goes with the job: what is known of one that fails has to be sent.
+            folder.write_config(dump_config(config))
+            set_up_logging(folder.log_path, rank_count=get_device_num())
+        elif folder.writes:
             hold_messages()
         for note in config.notes():
             logger.info("%s", note)

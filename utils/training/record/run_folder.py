@@ -102,11 +102,19 @@ class RunFolder:
             for path in [*self._checkpoint_files(), self.metrics.path, self.curves_path]:
                 path.unlink(missing_ok=True)
             logger.info("removed the earlier run in %s", self.path)
-        advice = "; free some space or choose another run folder"
-        with os_errors_as(BadStateError, f"'{self.config_path}' cannot be written", advice):
-            write_bytes(self.config_path, config_text.encode())
+        self.write_config(config_text)
         if self._on_begin is not None:
             self._on_begin()
+
+    def write_config(self, text: str) -> None:
+        """Writes the effective configuration.
+
+        Raises:
+            BadStateError: it cannot be written.
+        """
+        advice = "; free some space or choose another run folder"
+        with os_errors_as(BadStateError, f"'{self.config_path}' cannot be written", advice):
+            write_bytes(self.config_path, text.encode())
 
     def holds_run(self) -> bool:
         """Whether the folder has checkpoints or metrics."""
