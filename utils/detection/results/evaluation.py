@@ -92,8 +92,6 @@ class DetectionEvaluator:
         detections = self._of_all_images(found_in_share)
         result = None
         if self.workers.is_main:
-            if not detections:
-                logger.warning("no detections yet: nothing in %d images scores high enough", self.records.num_images)
             result = evaluate_coco(self.ground_truth, detections, category_ids=self.records.category_ids)
         return DetectionEvaluation(self.workers.broadcast(result), detections, clock.network, clock.selection)
 
