@@ -22,7 +22,7 @@ FLOORS = (
     ("utils/cpp_infer", "utils/cpu_kernels", "utils/hccl_tools/tables", "utils/sample_data", "utils/tools"),
     ("utils/exporting", "utils/hccl_tools", "utils/launch/processes", "utils/training/checkpoints"),
     ("utils/launch", "utils/training/record", "utils/training/step"),
-    ("utils/training", "utils/detection/boxes"),
+    ("utils/training", "utils/detection/annotations", "utils/detection/boxes"),
     ("utils/detection/data",),
     ("utils/detection",),
     ("utils/detection/results",),

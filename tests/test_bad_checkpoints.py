@@ -2,6 +2,7 @@
 
 import functools
 import pickle
+import re
 from pathlib import Path
 
 import numpy as np
@@ -121,7 +122,10 @@ def test_a_detector_without_weights_is_refused(suite, make, network, tmp_path):
 @pytest.mark.parametrize(
     ("suite", "changes", "num_classes", "sentence"),
     [
-        *((suite, [], 3, "was trained with another number of classes: .*set num_classes") for suite in DETECTORS),
+        *(
+            (suite, [], 3, "was trained with another number of classes: .*take as many classes as it has$")
+            for suite in DETECTORS
+        ),
         (
             NAS_FPN,
             ["--resnet_layers=[2,1,1,1]"],
@@ -159,6 +163,25 @@ def test_classes_that_are_not_those_of_the_checkpoint_are_refused(suite, argumen
     path = save(tmp_path / "net.ckpt", weights_of(network), suite, **facts)
     with pytest.raises(BadValueError, match=sentence):
         suite.load_network(path, *arguments)
+
+
+@for_suites
+def test_the_advice_on_another_number_of_classes_works(suite, network, tmp_path):
+    """The layers that the sentence names keep their random values, the others come from the file."""
+    path = save(tmp_path / "net.ckpt", {name: values + 1 for name, values in weights_of(network).items()}, suite)
+    arguments = (f"--pre_trained={path}", *(["--class_num=5"] if suite is SEGFORMER else []))
+    names = () if suite is SEGFORMER else ("abcde",)
+    load_pretrained = suite.part("build").load_pretrained
+    other = build_network(suite, *arguments, num_classes=5)
+    with pytest.raises(BadValueError, match="another number of classes") as refused:
+        load_pretrained(suite.load(*arguments), other, load_checkpoint(path), *names)
+    (advised,) = re.findall(r"--allow_mismatch=\S+", str(refused.value))
+    load_pretrained(suite.load(*arguments, advised), other, load_checkpoint(path), *names)
+    left_out = tuple(advised.partition("=")[2].strip("[]").split(","))
+    for name, values in weights_of(other).items():
+        if not name.startswith(left_out):
+            np.testing.assert_array_equal(values, weights_of(network)[name] + 1)
+    assert len(left_out) in (2, 4)
 
 
 @for_detectors

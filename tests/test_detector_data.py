@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from tests.suites import FASTER_RCNN, NAS_FPN, for_detectors
+from utils.detection.data.mindrecord_info import fingerprint_of
 from utils.detection.tests import edited_coco
 from utils.detection.tests.edited_coco import annotations_of, change
 from utils.detection.tests.tiny_coco import write_coco, write_txt
@@ -61,13 +62,18 @@ def made_files(folder):
 # Boxes
 
 
-@pytest.mark.parametrize("is_training", [True, False])
+def remove_images(content):
+    content.update(images=[], annotations=[])
+
+
 @pytest.mark.parametrize(
-    ("edit", "sentence"),
+    ("edit", "sentence", "is_training"),
     [
-        (edited_coco.remove_all, "has no boxes of the classes blue, red in its"),
-        (edited_coco.make_crowds, "has only crowd boxes"),
-        (lambda content: content.update(images=[], annotations=[]), "lists no images"),
+        (edited_coco.remove_all, "has no boxes of the classes blue, red in its", True),
+        (edited_coco.make_crowds, "has only crowd boxes", True),
+        (remove_images, "lists no images", True),
+        (remove_images, "lists no images", False),
+        (lambda content: content.pop("annotations"), "has no 'annotations'", True),
     ],
 )
 @for_detectors
@@ -76,6 +82,17 @@ def test_a_split_without_a_usable_box_is_refused_and_leaves_nothing(suite, edit,
     with pytest.raises(BadValueError, match=sentence):
         open_split(suite, data, f"--mindrecord_dir={tmp_path / 'records'}", is_training=is_training)
     assert made_files(tmp_path / "records") == []
+
+
+@pytest.mark.parametrize("edit", [edited_coco.remove_all, edited_coco.make_crowds])
+@for_detectors
+def test_files_of_an_evaluation_without_boxes_are_not_trained_on(suite, edit, data):
+    """Training and evaluation on one file under one name share the MindRecord files."""
+    change(data, edit)
+    one = (f"--prefix={RECORDS[suite.name][1]}", f"--eval_prefix={RECORDS[suite.name][1]}", "--val_data_type=train2017")
+    assert open_split(suite, data, *one, is_training=False).records.num_objects == 0
+    with pytest.raises(BadValueError, match="have no box to find in 6 images, so there is nothing to learn"):
+        open_split(suite, data, *one).training_rows(keep_empty=True)
 
 
 @pytest.mark.parametrize(
@@ -351,7 +368,7 @@ def test_files_of_another_program_are_refused_and_stay(suite, data):
     writer.write_raw_data([{"image": b"1", "label": b"1"}])
     writer.commit()
     before = made_files(folder)
-    with pytest.raises(UserError, match=r"was written by another program .*; move it away"):
+    with pytest.raises(UserError, match=r"was written by another program .*; choose another mindrecord_dir"):
         open_split(suite, data)
     assert made_files(folder) == before
 
@@ -379,3 +396,66 @@ def test_annotations_of_another_split_are_refused_before_the_evaluation(suite, e
     arguments = (f"--mindrecord_dir={records}", f"--instance_set={annotations_of(data)}")
     with pytest.raises(BadValueError, match=sentence):
         assert open_split(suite, None, *arguments).ground_truth
+
+
+# What is left out, and what is said
+
+
+def add_root(content):
+    """Puts Roboflow's category 0 above the others."""
+    for category in content["categories"]:
+        category["supercategory"] = "things"
+    content["categories"].insert(0, {"id": 0, "name": "things", "supercategory": "none"})
+
+
+@for_detectors
+def test_category_ids_stand_for_classes(suite, data):
+    change(data, lambda content: content["categories"][1].update(name="red"))
+    with pytest.raises(BadValueError, match=r"class name 'red' occurs more than once .* such as \[3, 7\]"):
+        open_split(suite, data)
+    records = open_split(suite, data, "--coco_classes=[7, 3]").records
+    assert dict(zip(records.class_names, records.category_ids, strict=True)) == {"red (7)": 7, "red (3)": 3}
+
+
+@for_detectors
+def test_a_set_that_has_the_root_as_a_class_goes_on_with_it(suite, data):
+    """Sets of earlier versions have it, and are not made anew: their fingerprint says nothing of it."""
+    change(data, add_root)
+    earlier = open_split(suite, data, "--coco_classes=[things, blue, red]").records
+    for path in earlier.files:  # as if coco_classes had been null
+        replaced = {earlier.fingerprint: fingerprint_of({**earlier.made_from, "class_names": None})}
+        for old, new in replaced.items():
+            path.write_bytes(path.read_bytes().replace(old.encode(), new.encode()))
+    again = open_split(suite, data).records
+    assert again.class_names == ("things", "blue", "red")
+    assert [path.stat().st_ino for path in again.files] == [path.stat().st_ino for path in earlier.files]
+
+
+@pytest.mark.end_to_end
+@for_detectors
+def test_a_training_says_what_it_leaves_out(suite, data):
+    """The root, a class without a box, a picture that is missing; and that it is evaluated on what it learns."""
+    change(data, add_root)
+    change(data, lambda content: content["categories"].append({"id": 9, "name": "green", "supercategory": "things"}))
+    (data / "train2017").rename(data / "pictures of train2017")
+    (data / "pictures of train2017" / "001.jpg").unlink()
+    arguments = (
+        *suite.tiny.TINY_NETWORK,
+        *SIZE[suite.name],
+        f"--coco_root={data}",
+        f"--image_dir={data}/pictures of {{}}",
+        "--val_data_type=train2017",
+        "--skip_bad_images=true",
+        "--epoch_size=1",
+        "--batch_size=2",
+        "--run_eval=true",
+        f"--run_dir={data / 'run'}",
+    )
+    said = suite.succeed("train.py", *arguments, cwd=data)
+    log = said.stdout + said.stderr
+    assert "5 images, 3 classes: blue, red, green" in log
+    assert "category 0, 'things', has no box and is the group of the others: it is left out" in log
+    assert "1 of 3 classes have no box: 'green'" in log
+    assert "1 of 6 images cannot be used and are left out (skip_bad_images)" in log
+    assert "001.jpg' does not exist" in log
+    assert log.count("training and evaluation have the same annotations") == 1

@@ -26,6 +26,9 @@ def write_pictures(folder):
     plain.convert("RGBA").save(folder / "alpha.png")
     plain.convert("CMYK").save(folder / "sub" / "cmyk.JPG")
     plain.save(folder / "alpha.bmp")
+    plain.save(folder / "new.webp", lossless=True)
+    plain.save(folder / "old.gif")
+    plain.save(folder / "scan.TIF")
     Image.fromarray((np.arange(96 * 128, dtype=np.uint16) * 5).reshape(96, 128)).save(folder / "sixteen.png")
     colours = Image.fromarray(np.random.default_rng(1).integers(0, 255, (40, 300, 3), np.uint8))
     colours.save(folder / "wide.png")
@@ -69,14 +72,18 @@ def corners_of(rows):
 
 @for_detectors
 def test_every_picture_is_drawn_and_broken_ones_are_named(toy, inferred):
-    assert re.search(r"^20 images, \d+ detections, .* per image .*; 2 files could not be read$", inferred.stdout, re.M)
+    assert re.search(r"^23 images, \d+ detections, .* per image .*; 2 files could not be read$", inferred.stdout, re.M)
     assert "broken.jpg' is truncated" in inferred.stderr
     assert "empty.png' is empty" in inferred.stderr
     assert "2 classes: blue, red" in inferred.stderr
+    assert re.search(
+        r"^boxes from score [\d.e-]+ are drawn, that of the best F1 in the training's", inferred.stderr, re.M
+    )
     drawn = {path.relative_to(toy.here / "out").as_posix() for path in (toy.here / "out").rglob("*.jpg")}
     split = {f"{number:03d}.jpg" for number in range(12)}
     odd = {"wide.jpg", "high grey.jpg", "turned.jpg", "sixteen.jpg"}
-    assert drawn == split | odd | {"alpha.jpg", "alpha.png.jpg", "sub/001.jpg", "sub/cmyk.jpg"}
+    kinds = {"new.jpg", "old.jpg", "scan.jpg"}
+    assert drawn == split | odd | kinds | {"alpha.jpg", "alpha.png.jpg", "sub/001.jpg", "sub/cmyk.jpg"}
     height, width, _ = read_image(toy.here / "out" / "turned.jpg").shape
     assert height > width
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from mindspore import nn
 
-from tests.suites import FASTER_RCNN, NAS_FPN, SEGFORMER, SUITES, for_suites, taken_device
+from tests.suites import FASTER_RCNN, NAS_FPN, SEGFORMER, SUITES, files_of, for_suites, taken_device
 from utils.exporting.check import compare_outputs, run_model
 from utils.exporting.description import read_description
+from utils.model_utils.config.loading import dump_config
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 
 pytestmark = pytest.mark.end_to_end
@@ -31,6 +32,7 @@ OUTPUTS = {
     ],
     "segformer": [("logits", "float32", [1, 4, 64, 128])],
 }
+NAMES = {NAS_FPN: "retinanet_nasfpn", FASTER_RCNN: "faster_rcnn"}
 POSTPROCESSING = {
     "nas_fpn": {
         "min_score": 0.05,
@@ -171,6 +173,24 @@ def test_cityscapes_classes_have_their_own_ids(suite, tmp_path):
     description = read_description(tmp_path / "out" / f"{name}.mindir")
     assert description.class_names == SEGFORMER.part("labels.classes").CITYSCAPES_CLASS_NAMES
     assert description.category_ids[:3] == (7, 8, 11)  # road, sidewalk, building
+
+
+@for_suites
+def test_the_configuration_of_a_run_names_no_file(suite, checkpoint, tmp_path):
+    """RUN/config.yaml is called so in every run: the name is the suite's, or the checkpoint's; a given one counts."""
+    stored = tmp_path / "config.yaml"
+    stored.write_text(dump_config(suite.load()))
+    given = f"--{suite.checkpoints['export.py']}={checkpoint}"
+    if suite is not SEGFORMER:
+        assert suite.load(f"--config_path={stored}", given).file_name == NAMES[suite]
+        return
+    suite.call("export.py", f"--config_path={stored}", f"--run_dir={tmp_path / 'out'}", given)
+    assert files_of(tmp_path / "out") == {f"{checkpoint.stem}.json", f"{checkpoint.stem}.mindir"}
+    config = suite.load(f"--config_path={stored}", given, "--file_name=town")
+    assert suite.part("export").model_name(config, checkpoint) == "town"
+    (tmp_path / "eval_config.yaml").write_text(stored.read_text())
+    config = suite.load(f"--config_path={tmp_path / 'eval_config.yaml'}")
+    assert suite.part("export").model_name(config, checkpoint) == checkpoint.stem
 
 
 DETECTOR_FAULTS = [

@@ -258,7 +258,7 @@ def test_eval_py_finds_of_the_checkpoint_of_two_workers_what_they_found(suite, j
     assert row["metrics"] == pytest.approx({name: result[name] for name in row["metrics"]}, abs=1e-9)
     assert result["num_images"] == (3 if suite is SEGFORMER else 5)
     if suite is not SEGFORMER:
-        assert set(row["metrics"]) == {"mAP", "AP50", "AP75"}
+        assert set(row["metrics"]) >= {"mAP", "AP50", "AP75"}
         assert result["num_detections"] > 100
     if suite is FASTER_RCNN:
         assert result["AP50"] > 0

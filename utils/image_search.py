@@ -1,13 +1,16 @@
 """Finds the pictures that a command is pointed at, and names for what it makes of them."""
 
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from utils.model_utils.errors import MissingPathError
+from utils.images import IMAGE_SUFFIXES
+from utils.model_utils.errors import MAX_EXAMPLES, MissingPathError
+from utils.model_utils.near_paths import near_path
 
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -23,15 +26,20 @@ class ImageFile:
     name: PurePosixPath
 
 
-def find_image_files(
-    path: Path, *, flag: str, suffixes: Sequence[str] = PICTURE_SUFFIXES, leave_out: Path | None = None
-) -> tuple[ImageFile, ...]:
+def is_picture_name(name: str) -> bool:
+    """Whether a file is a picture by its name, which may have its suffix in any case; hidden files are none."""
+    return name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith(".")
+
+
+def find_image_files(path: Path, *, flag: str, leave_out: Path | None = None) -> tuple[ImageFile, ...]:
     """Returns a picture, or those of a folder and its sub-folders, sorted by folder and name.
+
+    Links to folders are followed, each folder once. What else there is is counted in the log: other files, and folders
+    that cannot be looked into.
 
     Args:
         path: a file, of any suffix, or a folder.
         flag: argument that chooses it, for messages.
-        suffixes: of pictures in a folder, in lower case; files may have them in any case.
         leave_out: folder whose files do not count: that of the results, where it lies inside.
 
     Raises:
@@ -40,17 +48,46 @@ def find_image_files(
     if path.is_file():
         return (ImageFile(path, PurePosixPath(path.name)),)
     if not path.is_dir():
-        raise MissingPathError(f"'{path}' does not exist: give a picture or a folder of pictures with {flag}")
-    excluded = leave_out.resolve() if leave_out and leave_out.resolve() != path.resolve() else None
-    found = []
-    for folder, subfolders, files in os.walk(path):
-        subfolders[:] = sorted(name for name in subfolders if Path(folder, name).resolve() != excluded)
-        found += [Path(folder, name) for name in sorted(files) if name.lower().endswith(tuple(suffixes))]
+        raise MissingPathError(
+            f"'{path}' does not exist{near_path(path)}: give a picture or a folder of pictures with {flag}"
+        )
+    seen = {path.resolve()} | ({leave_out.resolve()} if leave_out else set())
+    found: list[Path] = []
+    others: list[Path] = []
+
+    def pass_over(error: OSError) -> None:
+        others.append(Path(error.filename))
+
+    for folder, subfolders, files in os.walk(path, onerror=pass_over, followlinks=True):
+        subfolders[:] = _unseen(Path(folder), sorted(subfolders), seen)
+        for name in sorted(files):
+            (found if is_picture_name(name) else others).append(Path(folder, name))
     if not found:
         raise MissingPathError(
-            f"no picture ({', '.join(suffixes)}) is in '{path}' or its sub-folders: give another with {flag}"
+            f"no picture ({', '.join(IMAGE_SUFFIXES)}) is in '{path}' or its sub-folders (other files: "
+            f"{len(others)}): give another with {flag}"
         )
+    log_passed_over(others, path)
     return tuple(ImageFile(file, PurePosixPath(file.relative_to(path).as_posix())) for file in found)
+
+
+def _unseen(folder: Path, names: Sequence[str], seen: set[Path]) -> list[str]:
+    """Returns the sub-folders that were not searched yet, by whatever link, and notes them."""
+    unseen = []
+    for name in names:
+        place = (folder / name).resolve()
+        if place not in seen:
+            seen.add(place)
+            unseen.append(name)
+    return unseen
+
+
+def log_passed_over(others: Sequence[Path], folder: Path) -> None:
+    """Counts in the log what a folder holds beside the pictures that are taken, and names the first."""
+    if others:
+        shown = ", ".join(str(path.relative_to(folder)) for path in others[:MAX_EXAMPLES])
+        shown += ", ..." if len(others) > MAX_EXAMPLES else ""
+        logger.info("passed over in %s, no pictures by their names: %d, namely %s", folder, len(others), shown)
 
 
 def result_names(files: Sequence[ImageFile], suffix: str) -> list[PurePosixPath]:

@@ -5,7 +5,9 @@ stored under a transparent pixel stays), a palette is looked up, CMYK goes throu
 keeps the scale 65535 to 255.
 """
 
+import functools
 import io
+import logging
 import os
 import struct
 import zlib
@@ -18,10 +20,12 @@ from PIL import Image, ImageOps
 
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, os_errors_as
 from utils.model_utils.files import write_bytes
+from utils.model_utils.near_paths import near_path
 
 # Pillow could call outside programs for others (EPS); these are decoded inside the process. MPO (two JPEGs) is a JPEG
 # here.
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM", "JPEG2000")
+# In any case, what every command takes for a picture; utils/cpp_infer/src/paths.cc has the same.
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".jp2")
 EXIF_ORIENTATION = 0x0112  # number of the tag
 JPEG_QUALITY = 92  # artefacts around edges are not seen; above, files grow much faster than they look better (by eye)
@@ -31,6 +35,11 @@ EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YC
 # What Pillow's readers raise on broken content; each is the file's fault, not the program's.
 DECODER_ERRORS = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, AttributeError, OverflowError,
                   RuntimeError, struct.error, zlib.error)  # fmt: skip
+
+
+FAINT = 2**12  # values of a 12-bit camera, which fill a sixteenth of 16 bits
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -63,7 +72,10 @@ def read_bytes(path: str | os.PathLike) -> bytes:
     try:
         return Path(path).read_bytes()
     except FileNotFoundError as error:
-        raise MissingPathError(f"image '{path}' does not exist; check the image folder and the file name") from error
+        near = near_path(Path(path))
+        raise MissingPathError(
+            f"image '{path}' does not exist{near}; check the image folder and the file name"
+        ) from error
     except IsADirectoryError as error:
         raise MissingPathError(f"'{path}' is a folder where an image file is wanted") from error
     except OSError as error:
@@ -101,12 +113,13 @@ def decode_image(data: bytes, name: str, expected_size: tuple[int, int] | None =
     image = _open(data, name)
     try:
         image.load()
+        _warn_of_more_pictures(image, name)
         if _applies_orientation(image, expected_size):
             image = ImageOps.exif_transpose(image)
     except Image.DecompressionBombError as error:
         raise _too_large(name) from error
     except DECODER_ERRORS as error:
-        raise BadValueError(f"image '{name}' is truncated or damaged ({error}); replace or remove the file") from error
+        raise BadValueError(f"image '{name}' is truncated or damaged ({error}); replace the file") from error
     return _to_rgb(image, name)
 
 
@@ -127,7 +140,8 @@ def decode_ordinary(data: bytes | np.ndarray, name: str) -> np.ndarray:
     image = cv2.imdecode(buffer, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION) if buffer.size else None
     if image is None:
         raise BadValueError(
-            f"image '{name}' cannot be decoded, {buffer.size} bytes are empty or damaged; make the file again"
+            f"image '{name}' of the MindRecord files cannot be decoded, {buffer.size} bytes are empty or damaged; copy "
+            "the files again, or have others made in another mindrecord_dir"
         )
     return image
 
@@ -197,7 +211,7 @@ def _encode(image: np.ndarray, file_format: str, **options: int) -> bytes:
 def _open(data: bytes, name: str) -> Image.Image:
     """Parses the header; the pixels are still to be read."""
     if not data:
-        raise BadValueError(f"image '{name}' is empty (0 bytes); replace or remove the file")
+        raise BadValueError(f"image '{name}' is empty (0 bytes); replace the file")
     try:
         return Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError as error:
@@ -205,10 +219,10 @@ def _open(data: bytes, name: str) -> Image.Image:
     except Image.UnidentifiedImageError as error:
         raise BadValueError(
             f"image '{name}' is not an image of a known format ({', '.join(FORMATS)}), its first bytes are "
-            f"{data[:8]!r}; replace or remove the file"
+            f"{data[:8]!r}; replace the file"
         ) from error
     except DECODER_ERRORS as error:
-        raise BadValueError(f"image '{name}' has a damaged header ({error}); replace or remove the file") from error
+        raise BadValueError(f"image '{name}' has a damaged header ({error}); replace the file") from error
 
 
 def _too_large(name: str) -> BadValueError:
@@ -237,6 +251,8 @@ def _to_rgb(image: Image.Image, name: str) -> np.ndarray:
     """Converts any decoded picture to uint8[H, W, 3]."""
     if image.mode.startswith("I;16"):
         values = np.asarray(image).astype(np.uint32)
+        if 0 < values.max() < FAINT:
+            _warn_of_faint_image(name, int(values.max()))
         return np.repeat(((values + 128) // 257).astype(np.uint8)[..., None], 3, axis=-1)  # 65535 / 255 = 257
     if image.mode not in EIGHT_BIT_MODES:
         raise BadValueError(
@@ -244,3 +260,39 @@ def _to_rgb(image: Image.Image, name: str) -> np.ndarray:
             "channel"
         )
     return np.array(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+def _warn_of_faint_image(name: str, highest: int) -> None:
+    """Says, of the first such image of the process, that it is nearly black once 65535 is 255."""
+    said = _faint_images()
+    if not said:
+        said.append(name)
+        logger.warning(
+            "image '%s' has 16 bits and no value above %d, so that it is nearly black at 8 bits (0 to %d of 255): "
+            "scale the values of such images to the full range; others like it are not named",
+            name,
+            highest,
+            (highest + 128) // 257,
+        )
+
+
+@functools.cache
+def _faint_images() -> list[str]:
+    return []
+
+
+def _warn_of_more_pictures(image: Image.Image, name: str) -> None:
+    """Says, of the first such file of the process, that a TIFF, GIF, PNG or WebP file has more pictures than the first.
+
+    An MPO file, a photograph of a phone, has others too, but they are the same picture at another size or depth.
+    """
+    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1 and not _files_of_several():
+        _files_of_several().append(name)
+        logger.warning(
+            "image '%s' has %d pictures, of which the first is read; others like it are not named", name, image.n_frames
+        )
+
+
+@functools.cache
+def _files_of_several() -> list[str]:
+    return []

@@ -15,6 +15,7 @@ from utils.detection.inputs import InputSettings
 from utils.detection.layers import NormSettings
 from utils.detection.network_detector import NetworkDetector
 from utils.detection.results.evaluation import DetectionEvaluator
+from utils.detection.results.evaluation_split import EvaluationSplit
 from utils.detection.results.picture_detector import PictureDetector
 from utils.exporting.description import ModelDescription, TensorDescription
 from utils.exporting.export import ExportedModel
@@ -277,7 +278,7 @@ def build_detector(config: FasterRcnnConfig, network: FasterRcnnRes2net) -> Netw
 
 
 def build_evaluator(
-    config: FasterRcnnConfig, network: FasterRcnnRes2net, split: Split, workers: Workers = ALONE
+    config: FasterRcnnConfig, network: FasterRcnnRes2net, split: EvaluationSplit, workers: Workers = ALONE
 ) -> DetectionEvaluator:
     """Builds what evaluates the detector on a split, each worker its share."""
     detector = build_detector(config, network)
@@ -354,6 +355,17 @@ def describe_model(config: FasterRcnnConfig, classes: ClassTable, model: Exporte
 def open_configured_split(config: FasterRcnnConfig, is_training: bool) -> Split:
     """Opens the training or the evaluation split, making its MindRecord files where they are missing."""
     return builders.open_detection_split(config, MINDRECORD_FOLDER, is_training=is_training)
+
+
+def open_evaluation_split(config: FasterRcnnConfig, classes: ClassTable, model: str) -> EvaluationSplit:
+    """Opens the evaluation split and matches its classes with those of the detector.
+
+    Args:
+        config: the configuration.
+        classes: of the detector.
+        model: where they come from, for messages.
+    """
+    return builders.open_evaluation_split(config, MINDRECORD_FOLDER, classes, model)
 
 
 def num_classes(config: FasterRcnnConfig, split: Split) -> int:

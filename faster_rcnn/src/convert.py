@@ -38,6 +38,7 @@ def convert(config: FasterRcnnConfig) -> Path:
         weights,
         replace(content, notes=(*_notes(config, content), *content.notes)),
         build.build_network(config, content.num_classes or 1),
+        flag="--output",
         suite=build.SUITE,
         config_text=dump_config(config),
         advice=ADVICE,
@@ -78,10 +79,19 @@ def with_content(config: FasterRcnnConfig, path: Path, content: Res2NetContent) 
 
 
 def class_names(config: FasterRcnnConfig, num_classes: int | None) -> tuple[str, ...]:
-    """Returns the names of the classes of a detector: the configured ones, COCO's where it has as many, else none."""
+    """Returns the names of the classes of a detector: the configured ones, COCO's where it has as many, else none.
+
+    Raises:
+        BadValueError: `coco_classes` has a category id; there is no annotation file that it could be looked up in.
+    """
     if num_classes is None:
         return ()
     if config.coco_classes:
+        ids = [entry for entry in config.coco_classes if type(entry) is int]
+        if ids:
+            raise BadValueError(
+                f"coco_classes has the category id {ids[0]}, wanted the names of the classes: list names"
+            )
         return tuple(config.coco_classes)
     return COCO_CLASSES if num_classes == len(COCO_CLASSES) else ()
 

@@ -1,7 +1,7 @@
 """The evaluation command: checkpoint in, COCO metrics out."""
 
-from utils.detection.data.class_names import check_same_classes
-from utils.detection.results.coco_metrics import format_per_class_table, format_result_block
+from utils.detection.results.coco_metrics import format_result_block
+from utils.detection.results.detection_counts import format_tables
 from utils.detection.results.evaluation import evaluate_and_write
 from utils.model_utils.config.loading import require
 from utils.model_utils.device_adapter import set_up_device
@@ -22,14 +22,12 @@ def evaluate(config: FasterRcnnConfig) -> None:
     set_up_logging()
     with open_job(config) as folder:
         config, stored = build.open_checkpoint(config, require(config, "checkpoint_path", "file"))
-        check_writable_folder(folder)
+        check_writable_folder(folder, "--run_dir")
         set_up_device(config.device_target, config.device_id, seed=config.seed)
         # Before the split, so that no MindRecord files are made for a checkpoint that is refused.
         network, classes = build.load_detector(config, stored)
-        split = build.open_configured_split(config, is_training=False)
-        build.num_classes(config, split)
-        check_same_classes(classes, split.records, stored.path)
+        split = build.open_evaluation_split(config, classes, f"'{stored.path}'")
         evaluator = build.build_evaluator(config, network, split)
         evaluation = evaluate_and_write(evaluator, folder, config.num_pictures)
-        print(format_per_class_table(evaluation.result))
+        print(format_tables(evaluation.result, evaluation.detections))
         print(format_result_block(evaluation.result))

@@ -1,6 +1,6 @@
 """The inference command: pictures and a checkpoint in; pictures with boxes and detections.json out."""
 
-from utils.detection.results.inference import find_pictures, infer_pictures
+from utils.detection.results.inference import BoxLimit, find_pictures, infer_pictures
 from utils.model_utils.config.loading import require
 from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.moxing_adapter import open_job
@@ -23,4 +23,5 @@ def infer(config: FasterRcnnConfig) -> None:
         set_up_device(config.device_target, config.device_id, seed=config.seed)
         network, classes = build.load_detector(config, stored)
         detector = build.build_picture_detector(config, network, len(files))
-        infer_pictures(detector, files, folder, classes, config.picture_min_score)
+        limit = BoxLimit("test_max_per_img", config.test_max_per_img)
+        infer_pictures(detector, files, folder, classes, config.picture_min_score, limit)

@@ -1,13 +1,16 @@
 """The lines of the page: in the log, and by themselves in loss_<rank>.log."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from utils.model_utils.errors import BadStateError, os_errors_as
+from utils.model_utils.files import write_bytes
 from utils.training.record.records import EpochRecord, StepRecord
 
 from .network_define import FasterRcnnTraining
 
+_POSITION = re.compile(r"epoch: (\d+) step: (\d+), .*\n")
 LOSS_ORDER = (*FasterRcnnTraining.loss_names[1:], FasterRcnnTraining.loss_names[0])  # the total comes last
 
 
@@ -16,12 +19,12 @@ class LossLog:
 
     Args:
         path: the file; it and its folder are made with the first line.
-        continues: append to what an earlier part of the run has written; otherwise the file begins anew.
+        goes_on_after: append to what the run has written up to this step, (epoch, step); None begins the file anew.
     """
 
-    def __init__(self, path: Path, continues: bool) -> None:
-        self.path = path
-        self._mode = "a" if continues else "w"
+    def __init__(self, path: Path, goes_on_after: tuple[int, int] | None = None) -> None:
+        self.path, self._goes_on_after = path, goes_on_after
+        self._is_begun = False
 
     def step_lines(self, record: StepRecord) -> list[str]:
         """Returns the line of a step, after writing it to the file.
@@ -30,17 +33,40 @@ class LossLog:
             BadStateError: it cannot be written.
         """
         line = format_loss_line(record.epoch, record.step, record.losses)
-        advice = "; free some space or choose another --run_dir"
+        advice = "; free some space or make it writable, then go on with --resume=auto"
         with os_errors_as(BadStateError, f"'{self.path}' cannot be written", advice):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open(self._mode, encoding="utf-8") as file:
+            if not self._is_begun:
+                self._begin()
+            with self.path.open("a", encoding="utf-8") as file:
                 file.write(f"{line}\n")
-        self._mode = "a"
+        self._is_begun = True
         return [line]
 
     def epoch_lines(self, _record: EpochRecord) -> list[str]:
         """Returns nothing: the page has no line for an epoch."""
         return []
+
+    def _begin(self) -> None:
+        """Makes the file; of a run that goes on it removes the lines of steps after the checkpoint."""
+        kept: Sequence[str] = ()
+        if self._goes_on_after is not None and self.path.exists():
+            lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+            kept = lines_until(lines, self._goes_on_after)
+            if len(kept) == len(lines):
+                return
+        write_bytes(self.path, "".join(kept).encode())
+
+
+def lines_until(lines: Sequence[str], last: tuple[int, int]) -> Sequence[str]:
+    """Returns lines without those at their end that come after (epoch, step) `last`, or that a crash cut short.
+
+    It goes backwards, since the steps of earlier lines may be of another batch size and count otherwise.
+    """
+    for count in range(len(lines), 0, -1):
+        found = _POSITION.fullmatch(lines[count - 1])
+        if found and (int(found[1]), int(found[2])) <= last:
+            return lines[:count]
+    return []
 
 
 def format_loss_line(epoch: int, step: int, losses: Mapping[str, float]) -> str:

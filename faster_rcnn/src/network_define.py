@@ -114,7 +114,18 @@ class FasterRcnnInference(nn.Cell):
             Boxes, probabilities and classes, see `DetectionSelector`.
         """
         pyramid, objectness, deltas = self.network(images)
-        content = ops.floor(image_metas[:, :2] * image_metas[:, 2:] + 0.5)  # as the resized images were rounded
-        rois, is_valid = self.proposal_generator(objectness, deltas, content)
+        rois, is_valid = self.proposal_generator(objectness, deltas, content_sizes(image_metas))
         logits, roi_deltas = self.network.classify(self.extractor(pyramid, rois))
         return self.selector(rois, is_valid, logits, roi_deltas, image_metas)
+
+
+def content_sizes(image_metas: ms.Tensor) -> ms.Tensor:
+    """Returns height and width of each resized image without its padding, float32[N, 2].
+
+    The scales are resized size / original size (`resize_to_input`, and Preprocess of the C++ program), so that the
+    products are whole numbers but for float32's rounding, however the resize rounds its halves.
+
+    Args:
+        image_metas: float32[N, 4], see `image_metas` of detect.py.
+    """
+    return ops.floor(image_metas[:, :2] * image_metas[:, 2:] + 0.5)

@@ -1,11 +1,13 @@
 """What a checkpoint of this suite says of the network that its weights belong to."""
 
 import re
+import shlex
 
 from utils.model_utils.errors import BadValueError
 from utils.training.checkpoints.checkpoint import Checkpoint
 from utils.training.checkpoints.stored_keys import stored_keys
 
+from .config import SUITE_DIR
 from .variants import NUM_STAGES, RES2NET_LAYERS
 
 _BLOCK = re.compile(r"backbone\.stages\.(\d+)\.(\d+)\.")
@@ -22,7 +24,8 @@ def stored_layers(checkpoint: Checkpoint) -> tuple[int, int, int, int]:
     if not all(counts):
         raise BadValueError(
             f"'{checkpoint.path}' has no weights of a Res2Net of this suite (backbone.stages. ...): choose another "
-            f"file, or make a checkpoint of it with: python convert_checkpoint.py --ckpt_file={checkpoint.path}"
+            f"file, or make a checkpoint of it with: python {shlex.quote(str(SUITE_DIR))}/convert_checkpoint.py "
+            f"--ckpt_file={shlex.quote(str(checkpoint.path))}"
         )
     return counts
 

@@ -4,10 +4,18 @@ import logging
 from pathlib import Path
 
 from utils.detection.data.splits import Split
-from utils.detection.data.training_source import warn_of_cut_boxes
+from utils.detection.data.training_source import warn_of_cut_boxes, warn_of_same_data
+from utils.detection.results.evaluation_split import best_metric
 from utils.model_utils.device_adapter import resolve_amp_level
 from utils.model_utils.workers import Workers
-from utils.training.assembly import identify_run, keep_checkpoints, log_plan, plan_evaluation, plan_training
+from utils.training.assembly import (
+    identify_run,
+    keep_checkpoints,
+    log_plan,
+    plan_evaluation,
+    plan_training,
+    warn_of_long_warm_up,
+)
 from utils.training.beginning import find_beginning
 from utils.training.checkpoints.checkpoint import Checkpoint
 from utils.training.loop import Trainer
@@ -31,7 +39,8 @@ def train(config: FasterRcnnConfig) -> TrainResult:
     Raises:
         UserError: a path, the data, a checkpoint or the run folder cannot be used, or the loss is not finite.
     """
-    with open_run(config, str(Path(config.save_checkpoint_path, CHECKPOINT_FOLDER))) as run:
+    folder = str(Path(config.save_checkpoint_path, CHECKPOINT_FOLDER))
+    with open_run(config, folder, (CHECKPOINT_PATTERN, BEST_CHECKPOINT)) as run:
         return _build_trainer(config, run).fit()
 
 
@@ -40,20 +49,24 @@ def _build_trainer(config: FasterRcnnConfig, run: Run) -> Trainer:
     checkpoints = keep_checkpoints(config, run, CHECKPOINT_PATTERN, BEST_CHECKPOINT)
     beginning = find_beginning(config, checkpoints, build.SUITE, workers, takes_optimizer=not config.filter_weight)
     config = _with_earlier_network(config, beginning.checkpoint, workers)
-    is_continued = beginning.continued is not None
-    lines = LossLog(run.folder.path / f"loss_{workers.rank}.log", continues=is_continued)
+    continued = beginning.continued
+    goes_on_after = continued and (continued.epoch, continued.step_in_epoch)
+    lines = LossLog(run.folder.path / f"loss_{workers.rank}.log", goes_on_after)
     split = build.open_configured_split(config, is_training=True)
     num_classes = build.num_classes(config, split)
+    evaluation_split = None
+    if config.run_eval:  # before the network is built: whatever does not fit is said at once
+        evaluation_split = build.open_evaluation_split(config, split.classes, split.name)
+        warn_of_same_data(split.records, evaluation_split.records)
     source = build.build_training_source(config, split, workers)
     network = build.build_network(config, num_classes)
-    if workers.is_main and not is_continued:  # the others get the weights of worker 0
+    if workers.is_main and continued is None:  # the others get the weights of worker 0
         build.load_pretrained(config, network, beginning.pretrained, split.records.class_names)
     amp_level = resolve_amp_level(config.amp_level, run.device.target)
     step = build.build_train_step(config, network, num_classes, amp_level, workers)
     _log_plan(config, split, source.images_per_step, source.steps_per_epoch)
     evaluate = None
-    if config.run_eval:
-        evaluation_split = build.open_configured_split(config, is_training=False)
+    if evaluation_split is not None:
         evaluate = build.build_evaluator(config, network, evaluation_split, workers).metrics
     return Trainer(
         step,
@@ -61,7 +74,7 @@ def _build_trainer(config: FasterRcnnConfig, run: Run) -> Trainer:
         plan=plan_training(config, build.build_schedule(config, source.steps_per_epoch, source.images_per_step)),
         output=run.output(checkpoints, lines),
         identity=identify_run(config, build.SUITE, split.records.class_names, split.records.category_ids),
-        evaluation=plan_evaluation(config, evaluate, "mAP"),
+        evaluation=plan_evaluation(config, evaluate, best_metric(evaluation_split)),
         beginning=beginning,
     )
 
@@ -80,10 +93,4 @@ def _log_plan(config: FasterRcnnConfig, split: Split, images_per_step: int, step
     records = split.records
     log_plan(config, records.num_images, records.class_names, images_per_step)
     warn_of_cut_boxes(records, config.num_gts)
-    num_steps = config.epoch_size * steps_per_epoch
-    if config.warmup_step >= num_steps > 0:
-        logger.warning(
-            "warmup_step is %d and the run has %d steps: the learning rate never reaches lr; lower --warmup_step",
-            config.warmup_step,
-            num_steps,
-        )
+    warn_of_long_warm_up("warmup_step", config.warmup_step, config.epoch_size * steps_per_epoch)

@@ -2,11 +2,15 @@
 
 import mindspore as ms
 import numpy as np
+import pytest
 from mindspore import nn, ops
 
 from faster_rcnn.src.detect import detections_of, image_metas
+from faster_rcnn.src.network_define import content_sizes
 from utils.detection.detections import DetectionClock
+from utils.detection.inputs import InputSettings, resize_to_input
 from utils.detection.network_detector import NetworkDetector
+from utils.exporting.description import Preprocessing
 
 
 class _Echo(nn.Cell):
@@ -35,6 +39,23 @@ def test_metas_by_hand():
 
 def test_metas_without_an_image_to_ask_for():
     assert image_metas(images_with(0), (), ()).tolist() == [[32, 64, 1, 1]]
+
+
+@pytest.mark.parametrize(("height", "width"), [(768, 1280), (800, 1333), (128, 128)])
+@pytest.mark.parametrize("keep_ratio", [True, False])
+def test_the_network_knows_how_many_rows_and_columns_a_picture_has_become(height, width, keep_ratio, monkeypatch):
+    """Every picture of up to 130 rows and 512 columns, whose halves are many, and 4000 of other sizes."""
+    monkeypatch.setattr("cv2.resize", lambda _, size, interpolation: np.broadcast_to(pixel, (size[1], size[0], 3)))
+    draws = np.random.default_rng(0)
+    sizes = [(101, 512), *((rows, 512) for rows in range(1, 131)), *map(tuple, draws.integers(1, 9000, (4000, 2)))]
+    inputs = InputSettings(height, width, (0, 0, 0), (1, 1, 1), keep_ratio)
+    rule = Preprocessing("RGB", "keep_ratio" if keep_ratio else "stretch", height, width, (0,), (1,), "bottom_right")
+    pixel = np.zeros((1, 1, 3), np.uint8)
+    resized = [resize_to_input(np.broadcast_to(pixel, (*map(int, size), 3)), inputs) for size in sizes]
+    contents = [image.shape[:2] for image, _ in resized]
+    assert contents == [rule.resized_size(*map(int, size)) for size in sizes]
+    metas = image_metas(np.zeros((len(sizes), 3, 1, 1), np.float32), [scales for _, scales in resized], sizes)
+    np.testing.assert_array_equal(content_sizes(ms.Tensor(metas)).asnumpy(), contents)
 
 
 def test_empty_slots_and_images_that_nobody_asks_for_are_left_out():

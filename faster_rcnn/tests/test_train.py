@@ -1,5 +1,8 @@
 """The line of a step, and what becomes of pretrained weights and of checkpoints of other networks."""
 
+import shlex
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -111,7 +114,12 @@ def test_another_depth_is_taken_from_the_checkpoint_or_refused(tmp_path):
 
 
 def test_weights_of_no_network_of_this_suite_are_sent_to_the_converter(config, tmp_path):
-    path = tmp_path / "imagenet.ckpt"
+    path = tmp_path / "weights of ImageNet.ckpt"
     save_checkpoint(path, TrainingState(arrays={"conv1_0.weight": np.zeros((2, 3, 3, 3), np.float32)}))
-    with pytest.raises(BadValueError, match="python convert_checkpoint.py --ckpt_file="):
+    with pytest.raises(
+        BadValueError, match="make a checkpoint of it with: python /.*/convert_checkpoint.py --ck"
+    ) as got:
         build.with_stored_network(config, load_checkpoint(path))
+    _, script, argument = shlex.split(str(got.value).partition("with: ")[2])
+    assert Path(script).is_file()
+    assert argument == f"--ckpt_file={path}"

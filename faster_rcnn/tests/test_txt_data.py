@@ -13,6 +13,7 @@ from faster_rcnn.tests.tiny_detector import TINY_NETWORK as TINY
 from utils.detection.data.mindrecord import open_mindrecord, unpack_annotation
 from utils.detection.data.splits import Split
 from utils.detection.results.coco_metrics import CocoResult, detections_to_coco, evaluate_coco
+from utils.detection.results.evaluation_split import prepare_evaluation
 from utils.detection.tests.edited_coco import change
 from utils.detection.tests.tiny_coco import CATEGORIES, write_txt
 
@@ -93,7 +94,7 @@ def test_the_same_detections_have_the_same_ap(splits):
 
 def test_the_ground_truth_of_the_list_is_that_of_the_json(splits):
     coco, txt = splits
-    content, listed = json.loads(coco.ground_truth.read_text()), txt.ground_truth
+    content, listed = json.loads(coco.annotation_file.read_text()), txt.ground_truth
     category = dict(zip(coco.records.category_ids, txt.records.category_ids, strict=True))
     image = dict(zip(coco.records.image_ids.tolist(), txt.records.image_ids.tolist(), strict=True))
     assert sorted(
@@ -111,9 +112,10 @@ def test_the_network_finds_the_same_in_both(splits):
     ms.set_context(mode=ms.GRAPH_MODE)
     ms.set_seed(1)
     config = load([*TINY, "--test_score_thr=0.01", "--rpn_nms_pre=50", "--rpn_max_num=20", "--test_max_per_img=10"])
-    evaluator = build.build_evaluator(config, build.build_network(config, num_classes=2), coco)
+    coco_split, txt_split = (prepare_evaluation(split, coco.classes, model="tiny") for split in splits)
+    evaluator = build.build_evaluator(config, build.build_network(config, num_classes=2), coco_split)
     of_coco = evaluator.evaluate()
-    of_txt = replace(evaluator, records=txt.records, ground_truth=txt.ground_truth).evaluate()
+    of_txt = replace(evaluator, split=txt_split).evaluate()
     assert len(of_coco.detections) > 10
     category = dict(zip(coco.records.category_ids, txt.records.category_ids, strict=True))
     image = dict(zip(coco.records.image_ids.tolist(), txt.records.image_ids.tolist(), strict=True))

@@ -54,6 +54,7 @@ TOY_TRAINING = (
     "--num_expected_pos_stage2=16",
     "--batch_size=4",
     f"--epoch_size={TOY_EPOCHS}",
+    "--lr=0.004",  # has to learn in 32 steps
     "--warmup_step=10",
     "--log_interval=1",
     "--ema_decay=0",

@@ -18,6 +18,7 @@ from utils.detection.inputs import InputSettings
 from utils.detection.layers import TRAINED, NormSettings
 from utils.detection.network_detector import NetworkDetector
 from utils.detection.results.evaluation import DetectionEvaluator
+from utils.detection.results.evaluation_split import EvaluationSplit
 from utils.detection.results.picture_detector import PictureDetector
 from utils.detection.suppression import SelectionRule, select_detections
 from utils.exporting.description import ModelDescription, TensorDescription
@@ -194,7 +195,7 @@ def build_detector(config: NasFpnConfig, network: RetinaNetNasFpn) -> NetworkDet
 
 
 def build_evaluator(
-    config: NasFpnConfig, network: RetinaNetNasFpn, split: Split, workers: Workers = ALONE
+    config: NasFpnConfig, network: RetinaNetNasFpn, split: EvaluationSplit, workers: Workers = ALONE
 ) -> DetectionEvaluator:
     """Builds what evaluates the detector on a split, each worker its share."""
     detector = build_detector(config, network)
@@ -271,6 +272,17 @@ def open_configured_split(
         prefix: name of the MindRecord files instead of the configured one.
     """
     return builders.open_detection_split(config, MINDRECORD_FOLDER, is_training=is_training, form=form, prefix=prefix)
+
+
+def open_evaluation_split(config: NasFpnConfig, classes: ClassTable, model: str) -> EvaluationSplit:
+    """Opens the evaluation split and matches its classes with those of the detector.
+
+    Args:
+        config: the configuration.
+        classes: of the detector.
+        model: where they come from, for messages.
+    """
+    return builders.open_evaluation_split(config, MINDRECORD_FOLDER, classes, model)
 
 
 def num_classes(config: NasFpnConfig, split: Split) -> int:

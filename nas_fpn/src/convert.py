@@ -33,7 +33,14 @@ def convert(config: NasFpnConfig) -> Path:
     network = build.build_network(config, content.num_classes or 1)
     print(
         write_converted(
-            output, weights, content, network, suite=build.SUITE, config_text=dump_config(config), advice=ADVICE
+            output,
+            weights,
+            content,
+            network,
+            flag="--output",
+            suite=build.SUITE,
+            config_text=dump_config(config),
+            advice=ADVICE,
         )
     )
     use = f"--pre_trained={output} of train.py" if content.part else f"--checkpoint_path={output} or --pre_trained"

@@ -2,8 +2,8 @@
 
 import logging
 
-from utils.detection.data.class_names import check_same_classes
-from utils.detection.results.coco_metrics import format_nas_fpn_result, format_per_class_table
+from utils.detection.results.coco_metrics import format_nas_fpn_result
+from utils.detection.results.detection_counts import format_tables
 from utils.detection.results.evaluation import evaluate_and_write
 from utils.model_utils.config.loading import require
 from utils.model_utils.device_adapter import set_up_device
@@ -26,18 +26,16 @@ def evaluate(config: NasFpnConfig) -> None:
     set_up_logging()
     with open_job(config) as folder:
         config, stored = build.open_checkpoint(config, require(config, "checkpoint_path", "file"))
-        check_writable_folder(folder)
+        check_writable_folder(folder, "--run_dir")
         set_up_device(config.device_target, config.device_id, seed=config.seed)
         # Before the split, so that no MindRecord files are made for a checkpoint that is refused.
         network, classes = build.load_detector(config, stored)
-        split = build.open_configured_split(config, is_training=False)
-        build.num_classes(config, split)
-        check_same_classes(classes, split.records, stored.path)
+        split = build.open_evaluation_split(config, classes, f"'{stored.path}'")
         evaluator = build.build_evaluator(config, network, split)
         evaluation = evaluate_and_write(evaluator, folder, config.num_pictures)
         logger.info(
             "post-processing took %.1f %% of the network's time",
             100 * evaluation.selection_seconds / max(evaluation.network_seconds, 1e-9),
         )
-        print(format_per_class_table(evaluation.result))
+        print(format_tables(evaluation.result, evaluation.detections))
         print(format_nas_fpn_result(evaluation.result))

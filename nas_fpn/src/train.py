@@ -2,9 +2,17 @@
 
 import logging
 
-from utils.detection.data.training_source import warn_of_cut_boxes
+from utils.detection.data.training_source import warn_of_cut_boxes, warn_of_same_data
+from utils.detection.results.evaluation_split import best_metric
 from utils.model_utils.device_adapter import resolve_amp_level
-from utils.training.assembly import identify_run, keep_checkpoints, log_plan, plan_evaluation, plan_training
+from utils.training.assembly import (
+    identify_run,
+    keep_checkpoints,
+    log_plan,
+    plan_evaluation,
+    plan_training,
+    warn_of_long_warm_up,
+)
 from utils.training.beginning import find_beginning
 from utils.training.loop import Trainer
 from utils.training.record.records import EpochRecord, StepRecord, TrainResult
@@ -52,7 +60,7 @@ def train(config: NasFpnConfig) -> TrainResult:
     Raises:
         UserError: a path, the data, a checkpoint or the run folder cannot be used, or the loss is not finite.
     """
-    with open_run(config) as run:
+    with open_run(config, names=(CHECKPOINT_PATTERN, BEST_CHECKPOINT)) as run:
         return _build_trainer(config, run).fit()
 
 
@@ -61,6 +69,10 @@ def _build_trainer(config: NasFpnConfig, run: Run) -> Trainer:
     beginning = find_beginning(config, checkpoints, build.SUITE, run.workers, takes_optimizer=not config.filter_weight)
     split = build.open_configured_split(config, is_training=True)
     num_classes = build.num_classes(config, split)
+    evaluation_split = None
+    if config.run_eval:  # before the network is built: whatever does not fit is said at once
+        evaluation_split = build.open_evaluation_split(config, split.classes, split.name)
+        warn_of_same_data(split.records, evaluation_split.records)
     source = build.build_training_source(config, split, run.workers)
     network = build.build_network(config, num_classes)
     if beginning.continued is None and run.workers.is_main:  # the others get the weights of worker 0
@@ -69,9 +81,10 @@ def _build_trainer(config: NasFpnConfig, run: Run) -> Trainer:
     step = build.build_train_step(config, network, num_classes, amp_level, run.workers)
     log_plan(config, split.records.num_images, split.records.class_names, source.images_per_step)
     warn_of_cut_boxes(split.records, config.num_gts)
+    if config.lr_schedule != "five_stage":  # whose warm-ups are epochs, which the configuration checks
+        warn_of_long_warm_up("warmup_steps", config.warmup_steps, config.epoch_size * source.steps_per_epoch)
     evaluate = None
-    if config.run_eval:
-        evaluation_split = build.open_configured_split(config, is_training=False)
+    if evaluation_split is not None:
         evaluate = build.build_evaluator(config, network, evaluation_split, run.workers).metrics
     rates = build.build_schedule(config, source.steps_per_epoch, source.images_per_step)
     return Trainer(
@@ -80,6 +93,6 @@ def _build_trainer(config: NasFpnConfig, run: Run) -> Trainer:
         plan=plan_training(config, rates),
         output=run.output(checkpoints, LogLines()),
         identity=identify_run(config, build.SUITE, split.records.class_names, split.records.category_ids),
-        evaluation=plan_evaluation(config, evaluate, "mAP"),
+        evaluation=plan_evaluation(config, evaluate, best_metric(evaluation_split)),
         beginning=beginning,
     )

@@ -1,5 +1,8 @@
 """Makes the parts of the suite from the configuration; the only file of `src` that passes its values on."""
 
+import logging
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,18 +25,21 @@ from utils.training.step.precision import LossScaler, apply_amp
 from utils.training.step.train_step import TrainStep
 
 from .base_dataset import AugmentSettings
-from .config import SegformerConfig
-from .dataset import CityscapesSource, open_pairs
+from .config import SUITE_DIR, SegformerConfig
+from .dataset import CityscapesSource, open_pairs, usual_size
 from .labels.classes import CITYSCAPES_CLASS_NAMES, CITYSCAPES_IDS, class_names, numbered_names, palette
 from .labels.files import ImagePair
 from .loss import SegmentationLoss
 from .mix_transformer import MixTransformer, drop_path_rates
+from .picture_scale import PictureScale, format_difference
 from .results.evaluation import SegmentationEvaluator
 from .results.files import Outputs
 from .results.inference import Predictor
 from .segformer import Segformer, SegformerInference, SegformerTraining
 from .segformer_head import SegformerHead
 from .variants import MIT_VARIANTS, MitVariant
+
+logger = logging.getLogger(__name__)
 
 SUITE = "segformer"
 OUTPUT_NAMES = ("logits",)  # of SegformerInference
@@ -80,6 +86,17 @@ def build_predictor(config: SegformerConfig, network: Segformer) -> Predictor:
         flip=config.eval_flip,
         scales=config.eval_scales,
     )
+
+
+def scale_in_training(config: SegformerConfig) -> PictureScale:
+    """Returns at what sizes training shows the network its pictures."""
+    return PictureScale(config.base_size, config.scale_range)
+
+
+def scale_in_evaluation(config: SegformerConfig) -> PictureScale:
+    """Returns at what sizes evaluation does."""
+    base_size = None if config.eval_mode == "slide" else config.base_size
+    return PictureScale(base_size, (min(config.eval_scales), max(config.eval_scales)))
 
 
 def build_evaluator(
@@ -231,8 +248,8 @@ def find_pretrained(config: SegformerConfig) -> Path | None:
     state = f"'{config.pre_trained}' is no file" if config.pre_trained else "is not set"
     raise MissingPathError(
         f"pretrained_ckpt_path {state} ({config.origin('pre_trained')}) and load_ckpt is true: make it with `python "
-        "tools/convert_model.py --pt_model_path=FILE --ms_model_path=FILE`, or begin with random weights by "
-        "--load_ckpt=False"
+        f"{shlex.quote(str(SUITE_DIR))}/tools/convert_model.py --pt_model_path=FILE --ms_model_path=FILE`, or begin "
+        "with random weights by --load_ckpt=False"
     )
 
 
@@ -271,7 +288,14 @@ def open_split(config: SegformerConfig, is_training: bool) -> tuple[ImagePair, .
     """Finds and checks images and labels of the training or the evaluation split."""
     split = config.train_split if is_training else config.eval_split
     with naming_checkpoint(config, ("data_path",)):
-        return open_pairs(Path(config.data_path), split, config.class_num, config.dataset_ignore_label)
+        return open_pairs(
+            Path(config.data_path),
+            split,
+            config.class_num,
+            config.dataset_ignore_label,
+            names_of_classes(config),
+            for_training=is_training,
+        )
 
 
 def names_of_classes(config: SegformerConfig) -> tuple[str, ...]:
@@ -302,6 +326,25 @@ def choose_outputs(config: SegformerConfig) -> Outputs:
             "infer_save_overlap_img and infer_copy_original_img to true"
         )
     return outputs
+
+
+def log_scales(
+    config: SegformerConfig, images: Sequence[Path], command: str, trained: PictureScale | None = None
+) -> None:
+    """Says at what size the network sees most images; warns where that does not fit what it was trained with.
+
+    Args:
+        config: the configuration.
+        images: that it sees.
+        command: what it sees them for: "training", "evaluation" or "inference".
+        trained: the scale in training, where it is known.
+    """
+    size, num_sizes = usual_size(images)
+    scale = scale_in_training(config) if command == "training" else scale_in_evaluation(config)
+    logger.info("%s: %s", command, scale.describe(size, num_sizes))
+    difference = format_difference(size, scale, trained, command) if trained else ""
+    if difference:
+        logger.warning("%s", difference)
 
 
 def build_training_source(

@@ -250,7 +250,7 @@ class ResultKeys(Config):
     """Inference and export."""
 
     GROUP = "Inference and export"
-    OWN_TO_A_COMMAND = ("infer_ckpt_path", "infer_output_path", "export_ckpt_path", "export_format")
+    OWN_TO_A_COMMAND = ("infer_ckpt_path", "infer_output_path", "export_ckpt_path", "file_name", "export_format")
     infer_ckpt_path: PathText = Field("", description="checkpoint that infer.py reads")
     infer_output_path: PathText = Field("./infer_result/", description="folder for what infer.py writes")
     infer_copy_original_img: bool = Field(True, description="copy each image into infer_output_path")
@@ -259,6 +259,12 @@ class ResultKeys(Config):
     infer_save_overlap_img: bool = Field(True, description="write the colours laid over the image")
     infer_log_interval: int = Field(100, ge=1, description="images between lines of infer.py")
     export_ckpt_path: PathText = Field("", description="checkpoint that export.py reads")
+    file_name: str | None = Field(
+        None,
+        min_length=1,
+        description="name of the exported file in run_dir, without ending; null: that of the configuration file, with "
+        "the config.yaml of a run that of the checkpoint",
+    )
     export_format: Literal["auto", "AIR", "MINDIR", "ONNX"] = Field(
         "auto", description="form of the export; auto is AIR on Ascend, else MINDIR"
     )

@@ -76,6 +76,7 @@ def convert(source: Path, output: Path, *, backbone_only: bool = False, overwrit
         weights,
         content,
         build_network(config),
+        flag="--ms_model_path",
         suite=SUITE,
         config_text=dump_config(config),
         advice="choose a whole file of a SegFormer, or convert its encoder alone with --backbone_only",
@@ -208,7 +209,9 @@ def _next_step(output: Path, content: SegformerContent) -> str:
         return (
             f"written: {output} (the encoder: train.py --backbone={content.backbone} --pretrained_ckpt_path={output})"
         )
-    use = f"--backbone={content.backbone} --class_num={content.num_classes}"
-    if content.decoder_channels != MIT_VARIANTS[content.backbone].decoder_channels:
-        use += f" --decoder_channels={content.decoder_channels}"
-    return f"written: {output} (the whole network: eval.py {use} --eval_ckpt_path={output})"
+    backbone, width = content.backbone, content.decoder_channels
+    head = f" --decoder_channels={width}" if width != MIT_VARIANTS[backbone].decoder_channels else ""
+    return (
+        f"written: {output} (the whole network: eval.py --backbone={backbone} --class_num={content.num_classes}{head} "
+        f"--eval_ckpt_path={output})"
+    )

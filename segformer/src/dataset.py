@@ -4,9 +4,9 @@ What is drawn for an image is a function of (seed, epoch, index of the image) al
 change nothing.
 """
 
+import contextlib
 import os
-import shlex
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,17 +16,30 @@ from typing import ClassVar, TypeVar
 import cv2
 import numpy as np
 
-from utils.images import decode_image, read_bytes, read_header
-from utils.model_utils.errors import BadValueError, MissingPathError
+from utils.image_search import log_passed_over
+from utils.images import IMAGE_SUFFIXES, decode_image, read_bytes, read_header
+from utils.model_utils.errors import BadValueError, MissingPathError, UserError
+from utils.model_utils.near_paths import near_path
 from utils.randomness import generator
 from utils.sharding import BatchSource
 
 from .base_dataset import AugmentSettings, prepare
-from .labels.files import CONVERTER, PNG_END, ImagePair, check_labels, check_values, is_png, read_label, size_error
+from .labels.files import (
+    PNG_END,
+    SET_KEYS,
+    ImagePair,
+    check_labels,
+    check_values,
+    evenly_spread,
+    image_header,
+    is_png,
+    read_label,
+    size_error,
+)
+from .labels.sources import LABEL_ENDING, how_to_get
 
-IMAGE_ENDINGS = tuple(f"_leftimg8bit{suffix}" for suffix in (".png", ".jpg", ".jpeg"))  # in any case
+IMAGE_ENDINGS = tuple(f"_leftimg8bit{suffix}" for suffix in IMAGE_SUFFIXES)  # in any case
 _IMAGE_MARK = "_leftImg8bit"
-LABEL_ENDING = "_gtFine_labelTrainIds.png"
 _AUGMENT_STREAM, _PATH_STREAM, _CHANNEL_STREAM = range(3)
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 
@@ -43,17 +56,20 @@ def find_images(root: Path, split: str) -> tuple[Path, ...]:
     folder = Path(root) / "leftImg8bit" / split
     if not folder.is_dir():
         raise MissingPathError(_missing_folder(Path(root), folder))
-    images = sorted(
-        Path(where) / name
-        for where, _, names in os.walk(folder, followlinks=True)
-        for name in names
-        if name.lower().endswith(IMAGE_ENDINGS) and not name.startswith(".")
-    )
+    files = sorted(Path(where) / name for where, _, names in os.walk(folder, followlinks=True) for name in names)
+    images = [file for file in files if is_image_name(file.name)]
     if not images:
         raise MissingPathError(
-            f"'{folder}' holds no image; wanted files like {split}/<city>/<name>{_IMAGE_MARK}.png (or .jpg, .jpeg)"
+            f"'{folder}' holds no image (other files: {len(files)}); wanted files like "
+            f"{split}/<city>/<name>{_IMAGE_MARK}.png (or {', '.join(IMAGE_SUFFIXES)})"
         )
+    log_passed_over([file for file in files if not is_image_name(file.name)], folder)
     return tuple(images)
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file in leftImg8bit is an image by its name."""
+    return name.lower().endswith(IMAGE_ENDINGS) and not name.startswith(".")
 
 
 def find_pairs(root: Path, split: str) -> tuple[ImagePair, ...]:
@@ -70,22 +86,31 @@ def find_pairs(root: Path, split: str) -> tuple[ImagePair, ...]:
     if missing:
         raise MissingPathError(
             f"{len(missing)} of the {len(pairs)} images in '{root / 'leftImg8bit' / split}' have no label, first "
-            f"'{missing[0].label}'; make the labels with: python {CONVERTER} {shlex.quote(str(root))}"
+            f"'{missing[0].label}'{near_path(missing[0].label)}; {how_to_get(root, [pair.label for pair in missing])}"
         )
     first_with: dict[Path, Path] = {}
     for pair in pairs:
         other = first_with.setdefault(pair.label, pair.image)
         if other != pair.image:
             raise BadValueError(
-                f"images '{other}' and '{pair.image}' share the label '{pair.label}'; remove one of them"
+                f"images '{other}' and '{pair.image}' share the label '{pair.label}'; move one of them "
+                "out of the data set"
             )
     return pairs
 
 
-def open_pairs(root: Path, split: str, num_classes: int, ignore_label: int) -> tuple[ImagePair, ...]:
+def open_pairs(
+    root: Path,
+    split: str,
+    num_classes: int,
+    ignore_label: int,
+    names: Sequence[str] = (),
+    *,
+    for_training: bool = False,
+) -> tuple[ImagePair, ...]:
     """Finds the pairs of a split and checks their labels; see `find_pairs` and `check_labels`."""
     pairs = find_pairs(root, split)
-    check_labels(pairs, num_classes, ignore_label)
+    check_labels(pairs, num_classes, ignore_label, names, for_training=for_training)
     return pairs
 
 
@@ -121,11 +146,30 @@ def read_pair(pair: ImagePair, num_classes: int, ignore_label: int) -> tuple[np.
         BadValueError: a file is damaged, the sizes differ, or the label has values that are no classes.
     """
     label = read_label(pair.label)
-    check_values(label, pair.label, num_classes, ignore_label)
+    check_values(label, pair.label, num_classes, ignore_label, SET_KEYS)
     image = read_image(pair.image, label.shape)
     if image.shape[:2] != label.shape:
         raise size_error(pair, image.shape[:2], label.shape)
     return image, label
+
+
+def usual_size(images: Sequence[Path], sample: int = 64) -> tuple[tuple[int, int], int]:
+    """Returns (height, width) of most of the images looked at, which are evenly spread, and how many sizes these have.
+
+    Only their first bytes are read; those that cannot be read are left out, and are named where they are decoded.
+
+    Raises:
+        UserError: none of them can be read.
+    """
+    sizes: Counter[tuple[int, int]] = Counter()
+    chosen = evenly_spread(images, sample)
+    for path in chosen:
+        with contextlib.suppress(UserError):
+            header = image_header(path)
+            sizes[header.height, header.width] += 1
+    if not sizes:
+        image_header(chosen[0])  # says why
+    return sizes.most_common(1)[0][0], len(sizes)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,8 +14,8 @@ from utils.training.record.logging_setup import set_up_logging
 from . import build
 from .config import SegformerConfig
 from .labels.classes import CITYSCAPES_CLASS_NAMES
-from .results.drawing import confusion_picture
-from .results.evaluation import format_total
+from .picture_scale import scale_of_training
+from .results.evaluation import format_total, write_pictures
 from .results.report import write_and_print, write_run_file
 
 logger = logging.getLogger(__name__)
@@ -39,17 +39,18 @@ def evaluate(config: SegformerConfig) -> None:
         class_names = build.names_of_classes(config)
         if config.save_predictions:
             refuse_other_classes(class_names)
-        check_writable_folder(folder)
+        check_writable_folder(folder, "--run_dir")
         pairs = build.open_split(config, is_training=False)
+        build.log_scales(config, [pair.image for pair in pairs], "evaluation", scale_of_training(stored))
         set_up_device(config.device_target, config.device_id, seed=config.seed)
         network = build.load_network(config, stored)
         evaluator = build.build_evaluator(config, network, pairs, class_names)
         _write_config(folder, dump_config(config))
         predictions = folder / "predictions" if config.save_predictions else None
-        evaluation = evaluator.evaluate(folder / "pictures", config.num_pictures, predictions)
-        write_run_file(folder / "confusion_matrix.png", confusion_picture(evaluation.matrix, evaluator.class_names))
+        evaluation = evaluator.evaluate(config.num_pictures, predictions)
         how = evaluator.predictor.describe()
         write_and_print(evaluation, evaluator.class_names, how, checkpoint, folder, name=checkpoint.name)
+        write_pictures(evaluation, evaluator.class_names, folder)
         print(format_total(evaluation.seconds))
 
 

@@ -1,7 +1,10 @@
 """The export command: checkpoint in; model file, compared with the network, and its description out."""
 
+from pathlib import Path
+
 from utils.exporting.description import write_description
 from utils.exporting.export import choose_format, export_network, format_exported
+from utils.exporting.files import export_path
 from utils.model_utils.config.loading import require
 from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.files import check_writable_folder
@@ -11,9 +14,11 @@ from utils.training.record.logging_setup import set_up_logging
 from . import build
 from .config import SegformerConfig
 
+STORED_CONFIGS = ("config", "eval_config")  # of every run and every evaluation: they tell no model from another
+
 
 def export(config: SegformerConfig) -> None:
-    """Exports `export_ckpt_path` as `export_format` to `run_dir`, under the name of the configuration file.
+    """Exports `export_ckpt_path` as `export_format` to `run_dir`, under the name that `model_name` gives it.
 
     config/segformer.b1.1024x1024.city.yaml gives segformer.b1.1024x1024.city.mindir, and a .json that describes it.
 
@@ -22,19 +27,29 @@ def export(config: SegformerConfig) -> None:
     """
     set_up_logging()
     with open_job(config) as folder:
-        config, stored = build.open_checkpoint(config, require(config, "export_ckpt_path", "file"))
-        check_writable_folder(folder)
+        checkpoint = require(config, "export_ckpt_path", "file")
+        config, stored = build.open_checkpoint(config, checkpoint)
+        check_writable_folder(folder, "--run_dir")
+        path = export_path(folder, model_name(config, checkpoint))
         device = set_up_device(config.device_target, config.device_id, seed=config.seed)
         file_format = choose_format(config.export_format, device.target)
         network = build.load_network(config, stored)
         model = export_network(
             build.build_export(config, network, file_format),
             [build.input_description(config)],
-            folder / config.config_name,
+            path,
             file_format,
             output_names=build.OUTPUT_NAMES,
             reference=build.build_inference(config, network),
         )
-        description = write_description(folder, build.describe_model(config, build.names_of_classes(config), model))
+        names = build.names_of_classes(config)
+        description = write_description(model.file.parent, build.describe_model(config, names, model))
         print(format_exported(model))
         print(f"described in {description}")
+
+
+def model_name(config: SegformerConfig, checkpoint: Path) -> str:
+    """Returns `file_name` where it is set, else the configuration file's name, or the checkpoint's for a stored one."""
+    if config.file_name:
+        return config.file_name
+    return checkpoint.stem if config.config_name in STORED_CONFIGS else config.config_name

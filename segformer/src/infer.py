@@ -20,12 +20,12 @@ from utils.training.record.logging_setup import set_up_logging
 from . import build
 from .config import SegformerConfig
 from .dataset import find_images, map_ahead, read_image
+from .picture_scale import scale_of_training
 from .results.files import Outputs, refuse_overwriting, result_bases, write_results
 from .results.inference import Predictor
 
 logger = logging.getLogger(__name__)
 
-SUFFIXES = (".jpg", ".jpeg", ".png")
 READING_THREADS = 1  # the next image is read while the network works on one; more would take its cores
 
 
@@ -63,6 +63,7 @@ def infer(config: SegformerConfig) -> None:
         network = build.load_network(config, stored)
         predictor, colours = build.build_predictor(config, network), build.colours_of_classes(config)
         logger.info("%s", format_start(len(files), folder))
+        build.log_scales(config, [file.path for file in files], "inference", scale_of_training(stored))
         done = run(
             predictor, files, bases, folder, outputs=outputs, colours=colours, log_interval=config.infer_log_interval
         )
@@ -90,7 +91,7 @@ def find_inputs(path: Path, split: str, output: Path) -> tuple[ImageFile, ...]:
         MissingPathError: there is nothing, or no image.
     """
     if not (path / "leftImg8bit").is_dir():
-        return find_image_files(path, flag="--data_path", suffixes=SUFFIXES, leave_out=output)
+        return find_image_files(path, flag="--data_path", leave_out=output)
     found = find_images(path, split)
     return tuple(ImageFile(file, PurePosixPath(file.relative_to(path / "leftImg8bit").as_posix())) for file in found)
 

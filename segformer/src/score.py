@@ -17,8 +17,9 @@ from utils.model_utils.files import check_writable_folder
 from utils.progress import track
 from utils.training.record.logging_setup import set_up_logging
 
-from .dataset import LABEL_ENDING, label_name
+from .dataset import label_name
 from .labels.files import check_values, read_label
+from .labels.sources import IDS_ENDING, LABEL_ENDING, POLYGONS_ENDING, conversion_command
 from .results.metrics import ConfusionMatrix
 from .results.planes import cut_planes, highest_plane, resize
 from .results.report import SegmentationEvaluation, write_and_print
@@ -33,7 +34,7 @@ def score(arguments: PostprocessArguments) -> None:
         UserError: results, description or labels cannot be used, or do not belong together.
     """
     set_up_logging()
-    check_writable_folder(arguments.run_dir)
+    check_writable_folder(arguments.run_dir, "--run_dir")
     results, description = open_results(arguments, SUITE)
     labels = find_labels(arguments.anno_path, arguments.eval_split, [image.file for image in results.images])
     start = time.monotonic()
@@ -78,10 +79,18 @@ def find_labels(path: Path, split: str, files: Sequence[str]) -> list[Path]:
     missing = [name for name in names if name not in present]
     if missing:
         raise MissingPathError(
-            f"{len(missing)} of the {len(files)} images have no label in '{folder}', first {missing[0]}; make labels "
-            "with tools/convert_dataset.py, or give the folder that holds them"
+            f"{len(missing)} of the {len(files)} images have no label in '{folder}', first {missing[0]}; "
+            f"{_how_to_get(path, folder)}"
         )
     return [_choose(present[name], PurePosixPath(file).parent.name) for name, file in zip(names, files, strict=True)]
+
+
+def _how_to_get(path: Path, folder: Path) -> str:
+    is_convertible = folder != path and any(
+        True for ending in (POLYGONS_ENDING, IDS_ENDING) for _ in folder.rglob(f"*{ending}")
+    )
+    give = "give the folder that holds them"
+    return f"make labels with: {conversion_command(path)}, or {give}" if is_convertible else give
 
 
 def classes_of(logits: np.ndarray, preprocessing: Preprocessing, size: tuple[int, int]) -> np.ndarray:
@@ -107,7 +116,7 @@ def _count(results: ResultFiles, labels: Sequence[Path], description: ModelDescr
     pairs = zip(results.images, labels, strict=True)
     for image, path in track(pairs, len(labels), "scoring"):
         label = read_label(path)
-        check_values(label, path, num_classes, ignore_label)
+        check_values(label, path, num_classes, ignore_label, "give labels of the classes of this model")
         _check_size(image, label.shape, path)
         matrix.add(classes_of(*results.arrays(image), description.preprocessing, label.shape), label)
     return matrix

@@ -17,7 +17,7 @@ from utils.training.run import Run, open_run
 from . import build
 from .config import SegformerConfig
 from .results.evaluation import SegmentationEvaluator, segmentation_metrics
-from .results.report import format_result
+from .results.report import format_absent, format_result
 from .segformer import Segformer
 
 logger = logging.getLogger(__name__)
@@ -61,8 +61,10 @@ def evaluate_epoch(evaluator: SegmentationEvaluator, backbone: str, epoch: int) 
         mIoU, mean accuracy and pixel accuracy.
     """
     evaluation = evaluator.evaluate()
-    block = format_result(evaluation.matrix, evaluator.class_names, checkpoint_name(backbone, epoch))
-    for line in block.splitlines() if evaluator.workers.is_main else ():
+    block = format_result(evaluation.matrix, evaluator.class_names, checkpoint_name(backbone, epoch)).splitlines()
+    if evaluation.matrix.is_unlabelled().any():
+        block.append(format_absent(evaluation.matrix, evaluator.class_names))
+    for line in block if evaluator.workers.is_main else ():
         logger.info("%s", line)
     return segmentation_metrics(evaluation)
 
@@ -73,7 +75,8 @@ def train(config: SegformerConfig) -> TrainResult:
     Raises:
         UserError: a path, the data, a checkpoint or the run folder cannot be used, or the loss is not finite.
     """
-    with open_run(config) as run:
+    any_size = [checkpoint_name("mit_b?", word) for word in ("{epoch}", "best")]
+    with open_run(config, names=any_size) as run:
         return _build_trainer(config, run).fit()
 
 
@@ -90,9 +93,12 @@ def _build_trainer(config: SegformerConfig, run: Run) -> Trainer:
     step = build.build_train_step(config, network, resolve_amp_level(config.amp_level, run.device.target), workers)
     class_names = build.names_of_classes(config)
     log_plan(config, len(pairs), class_names, source.images_per_step)
+    build.log_scales(config, [pair.image for pair in pairs], "training")
     evaluate = None
     if config.run_eval:
         evaluation_pairs = build.open_split(config, is_training=False)
+        images = [pair.image for pair in evaluation_pairs]
+        build.log_scales(config, images, "evaluation", build.scale_in_training(config))
         evaluator = build.build_evaluator(config, network, evaluation_pairs, class_names, workers)
         evaluate = partial(evaluate_epoch, evaluator, config.backbone)
     return Trainer(

@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 import pytest
 
-from segformer.src.dataset import LABEL_ENDING
 from segformer.src.labels.conversion import (
     ConversionReport,
     convert_labels,
@@ -21,6 +20,7 @@ from segformer.src.labels.conversion import (
     format_report,
     label_from_polygons,
 )
+from segformer.src.labels.sources import LABEL_ENDING
 from segformer.tests.tiny_city import draw_pair, label_path, write_city, write_png
 
 pytestmark = pytest.mark.end_to_end
@@ -127,6 +127,17 @@ BROKEN = {
 }
 
 
+def test_ids_of_another_numbering_are_said(tmp_path, caplog):
+    """As CVAT exports a user's own classes: 0, 1, 2, 3 are none of the 19 for Cityscapes."""
+    root = write_city(tmp_path / "city", {"train": 3, "val": 1}, kinds=("ids",))
+    for index in range(2):
+        write_png(label_path(root, "train", index, "labelIds.png"), draw_pair(48, 96, index)[1])
+    assert convert_labels(root, 1).from_ids == 4
+    (message,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert message.startswith("2 of the 4 labels made from labelIds have no pixel of Cityscapes' 19 classes, first of ")
+    assert str(label_path(root, "train", 0, "labelIds.png")) in message
+
+
 def test_broken_annotations_are_named_and_the_others_converted(tmp_path):
     root = write_city(tmp_path / "city", {"train": len(BROKEN) + 2}, kinds=("polygons",))
     for index, (content, _) in enumerate(BROKEN.values()):
@@ -142,6 +153,16 @@ def test_broken_annotations_are_named_and_the_others_converted(tmp_path):
     assert f"{len(BROKEN)} failed" in done.stdout
     assert sorted(_labels(root)) == sorted(label_path(root, "train", index).name for index in (8, 9))
     assert not list(root.rglob("*.tmp"))
+
+
+def test_what_is_said_of_broken_polygons_works(tmp_path):
+    """Moved away, they leave the labelIds file to be taken."""
+    root = write_city(tmp_path / "city", {"train": 1}, kinds=("polygons", "ids"))
+    polygons = label_path(root, "train", 0, "polygons.json")
+    polygons.write_text("{")
+    assert "move it away so that its labelIds file is taken" in _run(root, "--nproc=1", check=False).stderr
+    polygons.rename(tmp_path / polygons.name)
+    assert "made 1 labels (1 of them from labelIds)" in _run(root, "--nproc=1").stdout
 
 
 def test_broken_label_ids_are_named(tmp_path):

@@ -1,6 +1,7 @@
 """Pairs, their checks, and what training and evaluation read from a tiny Cityscapes."""
 
 import logging
+import shlex
 import shutil
 
 import cv2
@@ -10,6 +11,7 @@ from PIL import Image
 
 from segformer.src import dataset
 from segformer.src.base_dataset import AugmentSettings
+from segformer.src.config import SUITE_DIR
 from segformer.src.dataset import (
     CityscapesSource,
     evaluation_images,
@@ -94,14 +96,49 @@ def test_a_root_whose_name_holds_leftimg8bit_works(tmp_path):
     assert find_pairs(root, "val")[0].label == label_path(root, "val", 0)
 
 
-def test_missing_labels_are_counted_and_the_converter_named(city):
+@pytest.mark.parametrize(
+    ("kinds", "advice"),
+    [
+        ((), "; put a grey PNG file of its class numbers there for each"),
+        (
+            ("ids", "polygons"),
+            "; make the labels with: python {}/tools/convert_dataset.py '{}'",
+        ),  # the path has a space
+    ],
+)
+def test_missing_labels_are_counted_and_the_converter_named_where_it_can_make_them(tmp_path, kinds, advice):
+    city = write_city(tmp_path / "a city", kinds=("trainIds", *kinds))
     for index in (0, 3):
         label_path(city, "train", index).unlink()
     with pytest.raises(MissingPathError) as caught:
         find_pairs(city, "train")
     assert str(caught.value).startswith("2 of the 5 images")
     assert str(label_path(city, "train", 0)) in str(caught.value)
-    assert f"python tools/convert_dataset.py '{city}'" in str(caught.value)  # quoted, as the path has a space
+    assert str(caught.value).endswith(advice.format(shlex.quote(str(SUITE_DIR)), city))
+
+
+def test_images_may_be_of_every_kind_that_the_other_suites_take(city, caplog):
+    """... and what is no image by its name is counted."""
+    caplog.set_level("INFO")
+    first, second = image_path(city, "train", 0), image_path(city, "train", 1)
+    for path, suffix in ((first, ".webp"), (second, ".TIF")):
+        Image.open(path).save(path.with_suffix(suffix), lossless=True)
+        path.unlink()
+    (first.parent / "notes.txt").touch()
+    pairs = find_pairs(city, "train")
+    assert sorted(pair.image.suffix for pair in pairs) == [".TIF", ".png", ".png", ".png", ".webp"]
+    image, label = read_pair(pairs[0], 19, 255)
+    assert image.shape[:2] == label.shape
+    folder = city / "leftImg8bit" / "train"
+    wanted = f"passed over in {folder}, no pictures by their names: 1, namely aachen/notes.txt"
+    assert wanted in caplog.messages
+
+
+def test_a_label_in_another_case_is_named(city):
+    label = label_path(city, "train", 0)
+    label.rename(label.with_suffix(".PNG"))
+    with pytest.raises(MissingPathError, match=r"labelTrainIds\.png', but '.*labelTrainIds\.PNG' is there; make"):
+        find_pairs(city, "train")
 
 
 @pytest.mark.parametrize(
@@ -126,12 +163,6 @@ def test_a_folder_that_cannot_be_used_is_a_sentence(city, break_it, words):
 # checks of labels
 
 
-def _write_palette(path, label):
-    picture = Image.fromarray(label, mode="P")
-    picture.putpalette(palette().reshape(-1).tolist())
-    picture.save(path)
-
-
 def _truncate(path, _label):
     path.write_bytes(path.read_bytes()[:-40])
 
@@ -140,10 +171,9 @@ WRONG_LABELS = {
     "size": (lambda path, label: write_png(path, label[:-1]), "has 47x96 pixels .* 48x96; they must be equal"),
     "labelIds": (lambda path, label: write_png(path, id_table()[label + 8]), "like the ids of a labelIds file"),
     "too many classes": (lambda path, label: write_png(path, label + 60), "set class_num to the number of classes"),
-    "palette": (_write_palette, "is a palette PNG file with 8 bits, wanted a grey one"),
     "RGB": (lambda path, label: write_png(path, palette()[label]), "is a RGB PNG file with 8 bits, wanted a grey one"),
     "16 bit": (lambda path, label: write_png(path, label.astype(np.uint16)), "is a grey PNG file with 16 bits"),
-    "truncated": (_truncate, "truncated or damaged .* delete it and make it again"),
+    "truncated": (_truncate, "truncated or damaged .* make it again from your annotation"),
     "empty": (lambda path, label: path.write_bytes(b""), "is empty"),
     "text": (lambda path, label: path.write_text("a label"), "is no PNG file"),
 }

@@ -24,6 +24,7 @@ from segformer.src.results.evaluation import (
     format_size,
     format_total,
     segmentation_metrics,
+    write_pictures,
 )
 from segformer.src.results.metrics import ConfusionMatrix
 from segformer.src.results.report import (
@@ -97,6 +98,20 @@ def test_accuracies_and_absent_classes_are_said():
     assert format_absent(matrix, NAMES) == "===> mIoU is over all 3 classes"
 
 
+def test_a_class_that_is_predicted_but_not_labelled_is_said():
+    """Building takes a quarter of road's pixels: it has IoU 0 and counts, mIoU (6/8 + 1 + 0) / 3."""
+    matrix = ConfusionMatrix(3)
+    matrix.counts[:] = [[6, 0, 2], [0, 8, 0], [0, 0, 0]]
+    assert format_absent(matrix, NAMES) == (
+        "===> mIoU is over all 3 classes; in none of the labels but predicted, so with IoU 0: building"
+    )
+    assert matrix.mean_iou() == pytest.approx(1.75 / 3)
+    matrix.counts[0] = 0
+    assert format_absent(matrix, NAMES) == (
+        "===> mIoU is over 1 of 3 classes; neither labelled nor predicted, so left out: road, building"
+    )
+
+
 def test_the_manner_is_said():
     text = format_manner(SegmentationEvaluation(_matrix(), 500, 1.0, 2), "whole image in 512x1024")
     assert text.startswith("evaluated 500 images, whole image in 512x1024;")
@@ -122,7 +137,8 @@ def test_every_image_is_scored_at_the_size_of_its_label(tmp_path, caplog):
     pairs = find_pairs(write_city(tmp_path, {"val": 5}, height=40, width=56), "val")
     caplog.set_level("INFO")
     evaluator = SegmentationEvaluator(FromColours(), pairs, CITYSCAPES_CLASS_NAMES, log_interval=2)
-    evaluation = evaluator.evaluate(tmp_path / "pictures", 3)
+    evaluation = evaluator.evaluate(3)
+    write_pictures(evaluation, CITYSCAPES_CLASS_NAMES, tmp_path)
     assert evaluation.num_images == 5
     assert evaluation.matrix.counts.sum() == 5 * 40 * 56
     assert (evaluation.matrix.counts[0, 0], evaluation.matrix.iou()[1]) == (evaluation.matrix.counts[0].sum(), 0)
@@ -137,6 +153,33 @@ def test_every_image_is_scored_at_the_size_of_its_label(tmp_path, caplog):
     assert names[-1] == "overview.jpg"
     panels = cv2.imread(str(tmp_path / "pictures" / names[0]))
     assert panels.shape == (40, 3 * 56 + 12, 3)
+
+
+def test_numbers_do_not_wait_for_pictures_that_cannot_be_written(tmp_path, caplog):
+    pairs = find_pairs(write_city(tmp_path, {"val": 1}), "val")
+    evaluation = SegmentationEvaluator(FromColours(), pairs, CITYSCAPES_CLASS_NAMES).evaluate(1)
+    (tmp_path / "pictures").touch()  # a file where the folder is to be
+    (tmp_path / "confusion_matrix.png").mkdir()
+    (tmp_path / "confusion_matrix.png" / "file").touch()
+    write_pictures(evaluation, CITYSCAPES_CLASS_NAMES, tmp_path)
+    warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert [line.split(" could not be drawn")[0] for line in warnings] == [
+        f"the confusion matrix in '{tmp_path / 'confusion_matrix.png'}'",
+        f"the pictures in '{tmp_path / 'pictures'}'",
+    ]
+
+
+@pytest.mark.parametrize("name", ["$_$", r"\frac{a}{", "赤血球", "หมา", "", "\x00\ud800", "x" * 500])
+def test_any_class_name_is_drawn(name, tmp_path, caplog):
+    """No formula, no letter and no length ends it; a name that is all right is drawn beside it."""
+    matrix = ConfusionMatrix(2, 255)
+    matrix.counts = np.array([[3, 1], [1, 5]])
+    picture = np.zeros((20, 400, 3), np.uint8)
+    evaluation = SegmentationEvaluation(matrix, 1, 1.0, 1, (("000.jpg", picture),))
+    write_pictures(evaluation, ("road", name), tmp_path)
+    assert not [line for line in caplog.messages if "could not be drawn" in line]
+    assert cv2.imread(str(tmp_path / "confusion_matrix.png")).shape[0] > 500
+    assert cv2.imread(str(tmp_path / "pictures" / "overview.jpg")).shape[1] > 400
 
 
 def test_workers_share_the_images_and_each_gets_the_numbers_of_all(tmp_path, caplog):

@@ -98,9 +98,10 @@ def test_of_a_data_set_only_the_images_of_the_split_are_taken(tmp_path):
 
 
 def test_suffixes_in_any_case_and_results_of_earlier_runs_are_no_input(tmp_path):
-    for name in ("a.jpg", "b.JPEG", "c.PNG", "d.txt", "out/e.png"):
+    names = ["a.jpg", "b.JPEG", "c.PNG", "d.webp", "e.TIF", "f.gif", "g.bmp"]
+    for name in (*names, "h.txt", "out/e.png"):
         write_png(tmp_path / name, np.zeros((4, 4), np.uint8))
-    assert [str(file.name) for file in find_inputs(tmp_path, "val", tmp_path / "out")] == ["a.jpg", "b.JPEG", "c.PNG"]
+    assert [str(file.name) for file in find_inputs(tmp_path, "val", tmp_path / "out")] == names
     with pytest.raises(MissingPathError, match="--data_path"):
         find_inputs(tmp_path / "none", "val", tmp_path / "out")
 

@@ -3,24 +3,28 @@
 Each `config` is the configuration of a detector, which has the keys of utils.detection.keys.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from mindspore import nn
 
 from utils.cpu_kernels.choice import stock_operators
 from utils.detection.data.class_names import ClassTable, resolve_classes
-from utils.detection.data.splits import Split, SplitPaths, open_split, split_paths
+from utils.detection.data.splits import CheckClasses, Split, SplitPaths, open_split, split_paths
 from utils.detection.data.training_source import MindRecordSource, RowSample, warn_of_random_weights
 from utils.detection.detections import Detector
 from utils.detection.inputs import InputSettings
 from utils.detection.keys import DetectionDataKeys, RecordKeys, match_num_classes
 from utils.detection.layers import FROZEN
+from utils.detection.results.class_match import refuse_unknown
 from utils.detection.results.evaluation import DetectionEvaluator
+from utils.detection.results.evaluation_split import EvaluationSplit, prepare_evaluation
 from utils.detection.results.picture_detector import PictureDetector
+from utils.detection.results.pictures.operating_point import stored_min_score
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
 from utils.exporting.export import ExportedModel, share_weights
-from utils.model_utils.config.base import Config
+from utils.model_utils.config.base import COMMAND_LINE, Config
 from utils.model_utils.config.stored import naming_checkpoint
 from utils.model_utils.device_adapter import clamp_loaders
 from utils.model_utils.workers import ALONE, Workers
@@ -35,7 +39,13 @@ Configuration = TypeVar("Configuration", bound=Config)
 
 
 def open_detection_split(
-    config: RecordKeys, default_folder: str, *, is_training: bool, form: str | None = None, prefix: str | None = None
+    config: RecordKeys,
+    default_folder: str,
+    *,
+    is_training: bool,
+    form: str | None = None,
+    prefix: str | None = None,
+    check_classes: CheckClasses | None = None,
 ) -> Split:
     """Opens the training or the evaluation split, making its MindRecord files where they are missing.
 
@@ -45,9 +55,16 @@ def open_detection_split(
         is_training: which split.
         form: form of the annotations instead of `dataset`.
         prefix: name of the MindRecord files instead of the configured one.
+        check_classes: see `open_split`.
     """
     with naming_checkpoint(config, DetectionDataKeys.PLACES_OF_DATA):
-        return open_split(_split_paths(config, default_folder, is_training, form, prefix), config.coco_classes)
+        return open_split(
+            _split_paths(config, default_folder, is_training, form, prefix),
+            config.coco_classes,
+            for_training=is_training,
+            skip_bad_images=config.skip_bad_images,
+            check_classes=check_classes,
+        )
 
 
 def _split_paths(
@@ -64,6 +81,24 @@ def _split_paths(
         default_folder=default_folder,
         prefix=prefix or (config.prefix if is_training else config.eval_prefix),
     )
+
+
+def open_evaluation_split(config: RecordKeys, default_folder: str, classes: ClassTable, model: str) -> EvaluationSplit:
+    """Opens the evaluation split and matches its classes with those of the detector; see `prepare_evaluation`.
+
+    Args:
+        config: the configuration.
+        default_folder: name of the MindRecord files' folder where `mindrecord_dir` is not given.
+        classes: of the detector.
+        model: where they come from, for messages.
+    """
+    ignore = config.ignore_unknown_classes
+
+    def check(listed: ClassTable, source: str) -> None:
+        refuse_unknown(classes, listed, model=model, source=source, ignore_unknown=ignore)
+
+    split = open_detection_split(config, default_folder, is_training=False, check_classes=check)
+    return prepare_evaluation(split, classes, model=model, ignore_unknown=ignore)
 
 
 def count_classes(config: DetectionDataKeys, split: Split) -> int:
@@ -86,13 +121,17 @@ def training_source(config: Config, split: Split, sample: RowSample, workers: Wo
 
 
 def evaluator(
-    config: Config, detector: Detector, split: Split, inputs: InputSettings, batch_size: int, workers: Workers = ALONE
+    config: Config,
+    detector: Detector,
+    split: EvaluationSplit,
+    inputs: InputSettings,
+    batch_size: int,
+    workers: Workers = ALONE,
 ) -> DetectionEvaluator:
     """Builds what evaluates a detector on a split, each worker its share."""
     return DetectionEvaluator(
         detector=detector,
-        records=split.records,
-        ground_truth=split.ground_truth,
+        split=split,
         inputs=inputs,
         batch_size=min(batch_size, split.records.num_images),
         num_loaders=clamp_loaders(config.num_parallel_workers),
@@ -144,18 +183,29 @@ def configure_detector(
 ) -> Configuration:
     """Returns the configuration of a checkpoint's detector; see `configure_as_stored`.
 
-    Its weights say how many classes there are. `coco_classes`, by which the data set is asked for its classes, is that
-    of the training; a YAML file's counts where it names the checkpoint's classes, or where that names none.
+    Its weights say how many classes there are. `coco_classes` says which categories of a data set are wanted: as typed;
+    as a YAML file says, where the checkpoint has all of these names; else as the training asked its own data.
 
     Args:
         config: of the command.
         stored: the checkpoint.
         seen: keys that its weights show.
     """
-    own = tuple(stored_keys(stored).get("coco_classes") or ())
-    given, known = tuple(config.coco_classes or ()), tuple(stored.class_names)
-    names = next((each for each in (own, given) if each and known in ((), each)), None)
+    names, known = config.coco_classes, set(stored.class_names)
+    if config.origin("coco_classes").where != COMMAND_LINE:
+        is_known = {name for name in names or () if isinstance(name, str)} <= known
+        if not names or not known or not is_known:
+            names = _classes_of_training(stored) or (None if known else names)
     return configure_as_stored(config, stored, {**(seen or {}), "num_classes": None, "coco_classes": names})
+
+
+def _classes_of_training(stored: Checkpoint) -> Sequence[str | int] | None:
+    """Returns `coco_classes` of a checkpoint's training; None where its classes are not those."""
+    own, known = stored_keys(stored).get("coco_classes"), tuple(stored.class_names)
+    if not isinstance(own, list | tuple) or not known:
+        return own or None
+    numbered = dict(zip(stored.category_ids, known, strict=False))
+    return own if tuple(numbered.get(entry, entry) for entry in own) == known else None
 
 
 def load_detector(
@@ -178,11 +228,12 @@ def load_detector(
         stored_names=stored.class_names,
         stored_ids=stored.category_ids,
         configured_names=config.coco_classes,
+        allow_unknown=config.ignore_unknown_classes,
     )
     network = make_network(match_num_classes(config.num_classes, classes.names, str(stored.path)))
     load_weights(network, stored)
     stored.release()
-    return network, classes
+    return network, replace(classes, picture_min_score=stored_min_score(stored.best))
 
 
 def portable(

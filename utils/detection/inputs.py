@@ -7,7 +7,7 @@ from itertools import islice
 import cv2
 import numpy as np
 
-from utils.detection.augment import fit_scale, scaled_size
+from utils.detection.augment import scaled_size
 from utils.detection.data.mindrecord import open_mindrecord
 from utils.detection.data.mindrecord_info import MindRecordInfo
 from utils.images import decode_ordinary
@@ -45,13 +45,12 @@ def resize_to_input(image: np.ndarray, inputs: InputSettings) -> tuple[np.ndarra
 
     Returns:
         uint8[h, w, 3] with h and w at most the input's, and the input pixels for one pixel of the image, vertically and
-        horizontally; with `keep_ratio` both are the same.
+        horizontally: h / H and w / W, which with `keep_ratio` differ by the rounding of h and w (as MMDetection's
+        scale_factor does). So whoever is told image size and scales knows h and w.
     """
     size = scaled_size(image.shape[:2], inputs.size, keep_ratio=inputs.keep_ratio)
     resized = cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR)
-    if inputs.keep_ratio:
-        return resized, (fit_scale(image.shape[:2], inputs.size),) * 2
-    return resized, (inputs.height / image.shape[0], inputs.width / image.shape[1])
+    return resized, (size[0] / image.shape[0], size[1] / image.shape[1])
 
 
 def fit_image(image: np.ndarray, inputs: InputSettings) -> tuple[np.ndarray, tuple[float, float]]:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, StrictInt
 
 from utils.model_utils.config.base import Config, Contradiction, InactiveKey, PathText, Positive, says_true
 from utils.model_utils.config.schema import PictureKeys, TrainingKeys
@@ -43,18 +43,33 @@ class DetectionDataKeys(Config):
         min_length=1,
         description="annotation file, relative to coco_root; {} stands for the split",
     )
-    image_dir: PathText = Field("", description="folder of the images where dataset is other")
+    image_dir: PathText = Field(
+        "",
+        description="folder of the images, {} stands for the split; empty: the split's folder in coco_root, or that of "
+        "anno_path where dataset is other",
+    )
     anno_path: PathText = Field(
         "", description="annotations where dataset is other, one line an image; in postprocess.py the COCO JSON"
     )
     mindrecord_dir: PathText | None = Field(
         None, description="folder of the MindRecord files, made where they are missing"
     )
-    coco_classes: tuple[str, ...] | None = Field(
-        None, description="class names without background; null takes those of the data set"
+    coco_classes: tuple[str | StrictInt, ...] | None = Field(
+        None,
+        description="class names without background, or category ids of a COCO JSON; null takes those of the data set",
     )
     num_classes: int | None = Field(
         None, ge=1, description="number of foreground classes; null takes that of the data set"
+    )
+    ignore_unknown_classes: bool = Field(
+        False,
+        description="leave classes of the evaluation split that training does not have out of the metric; "
+        "otherwise they are refused",
+    )
+    skip_bad_images: bool = Field(
+        False,
+        description="leave out images that are missing, unreadable or of another size than annotated; otherwise they "
+        "are refused",
     )
     num_gts: int = Field(128, ge=1, description="most boxes of one image that training looks at")
     num_parallel_workers: int = Field(
@@ -104,7 +119,7 @@ class DetectionDataKeys(Config):
                 f"num_classes is {self.num_classes} and coco_classes has {len(names)} names: "
                 f"set num_classes to {len(names)}, or to null",
             )
-        repeated = sorted({name for name in names if names.count(name) > 1})
+        repeated = sorted({name for name in names if names.count(name) > 1}, key=str)
         if repeated or not names:
             fault = f"names {repeated} more than once" if repeated else "is empty"
             yield Contradiction(
@@ -190,7 +205,13 @@ class ResultKeys(Config):
         "", description="file that convert_checkpoint.py writes; empty: the read one's name with .ckpt, in run_dir"
     )
     num_pictures: int = Field(16, ge=0, description="pictures with drawn boxes that eval.py writes")
-    picture_min_score: float = Field(0.4, ge=0, le=1, description="boxes below this score are not drawn on pictures")
+    picture_min_score: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="boxes below this score are not drawn on pictures; null: the score of the best F1, which eval.py "
+        "finds and a checkpoint of a training with run_eval stores, else 0.4",
+    )
     image_path: PathText = Field("", description="picture or folder of pictures for infer.py")
     infer_output_path: PathText = Field("infer_result", description="folder for what infer.py writes")
     file_name: str = Field("detector", min_length=1, description="name of the exported file in run_dir, without ending")

@@ -8,7 +8,7 @@ from typing import Literal
 
 from utils.exporting.files import description_path
 from utils.model_utils.errors import BadValueError, MissingPathError
-from utils.model_utils.files import write_file
+from utils.model_utils.files import json_bytes, write_file
 
 FORMAT_VERSION = 1  # rises where a program that is older would misread the file
 
@@ -79,7 +79,7 @@ class ModelDescription:
         file_format: "MINDIR", "AIR" or "ONNX".
         inputs: in the model's order: `images`; then, for a model that gives boxes in the picture's own pixels,
             `image_metas` float32[N, 4]: height and width of the picture, and how many pixels of the input one pixel of
-            it became, vertically and horizontally.
+            it became, vertically and horizontally: rows and columns after resizing, by those before.
         outputs: in the model's order.
         preprocessing: from a picture to the input.
         class_names: name of each class index.
@@ -110,8 +110,7 @@ def write_description(folder: Path, description: ModelDescription) -> Path:
         BadStateError: it cannot be written.
     """
     path = description_path(folder / description.file)
-    text = json.dumps(dataclasses.asdict(description), indent=2, ensure_ascii=False)
-    write_file(path, f"{text}\n".encode())
+    write_file(path, json_bytes(dataclasses.asdict(description), indent=2) + b"\n")
     return path
 
 

@@ -94,7 +94,11 @@ def put_in_place(folder: Path, path: Path, file_format: str) -> Path:
     ending = source.name.removeprefix(plain_name(path))
     target = path.with_name(f"{path.name}{ending}")
     mode = 0o644 & ~_umask()
-    with os_errors_as(BadStateError, f"'{target}' cannot be written", ": remove what is in its place"):
+    with os_errors_as(
+        BadStateError,
+        f"'{target}' cannot be written",
+        ": move away what is in its place",
+    ):
         source.chmod(mode)
         parameters = folder / f"{plain_name(path)}{SPLIT_PARAMETERS}"
         if file_format == "MINDIR":

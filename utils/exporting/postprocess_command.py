@@ -21,6 +21,7 @@ class PostprocessArguments:
     dataset_path: Path | None
     eval_split: str
     run_dir: Path
+    ignore_unknown_classes: bool = False
 
 
 class _Parser(argparse.ArgumentParser):
@@ -47,7 +48,21 @@ def read_arguments(program: str, description: str, argv: Sequence[str] | None = 
     parser.add_argument("--dataset_path", type=Path, help="the images; needed for annotations in lines of text")
     parser.add_argument("--eval_split", default="val", help="split of a Cityscapes folder (%(default)s)")
     parser.add_argument("--run_dir", type=Path, default=Path(), help="folder for what is written (%(default)s)")
+    parser.add_argument(
+        "--ignore_unknown_classes",
+        type=_truth,
+        nargs="?",
+        const=True,
+        default=False,
+        help="detectors: leave classes of the annotations that the model does not have out of the metric (%(default)s)",
+    )
     return PostprocessArguments(**vars(parser.parse_args(argv)))
+
+
+def _truth(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise argparse.ArgumentTypeError(f"'{text}' is neither True nor False")
+    return text.lower() == "true"
 
 
 def open_results(arguments: PostprocessArguments, suite: str) -> tuple[ResultFiles, ModelDescription]:

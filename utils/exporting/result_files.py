@@ -27,7 +27,7 @@ class ResultImage:
         stem: what its result files' names begin with.
         height: of the picture as a viewer shows it, pixels.
         width: likewise.
-        scale_y: pixels of the input for one pixel of the picture, vertically.
+        scale_y: pixels of the input for one pixel of the picture, vertically (rows after resizing / rows before).
         scale_x: horizontally.
     """
 

@@ -46,12 +46,13 @@ class MsrunPlan:
         return {VISIBLE_DEVICES: joined(self.device_ids)}
 
 
-def plan_msrun(table: RankTable, own_address: str | None = None) -> MsrunPlan:
+def plan_msrun(table: RankTable, own_address: str | None = None, flag: str = "a launcher's --own_address") -> MsrunPlan:
     """Returns how msrun starts this host's part of a table.
 
     Args:
         table: a sound table.
         own_address: address or name of this host in the table; None finds it among the host's own.
+        flag: argument that gives it, for messages.
 
     Raises:
         BadValueError: msrun cannot number the ranks as the table does.
@@ -59,7 +60,7 @@ def plan_msrun(table: RankTable, own_address: str | None = None) -> MsrunPlan:
     """
     servers = table.servers_by_rank
     _check_numbering(servers)
-    node_rank, is_found = _find_own(servers, own_address)
+    node_rank, is_found = _find_own(servers, own_address, flag)
     own = servers[node_rank]
     by_rank = [device.device_id for device in sorted(own.devices, key=lambda device: device.rank_id)]
     if by_rank != sorted(by_rank):
@@ -103,18 +104,18 @@ def _check_numbering(servers: Sequence[Server]) -> None:
         if ranks != list(range(index * count, (index + 1) * count)):
             raise BadValueError(
                 f"{server.place} has the ranks {joined(ranks)}, but msrun gives a server consecutive ones: number the "
-                "devices server by server, as merge_hccl.py does"
+                "devices server by server, as utils/hccl_tools/merge_hccl.py does"
             )
 
 
-def _find_own(servers: Sequence[Server], own_address: str | None) -> tuple[int, bool]:
+def _find_own(servers: Sequence[Server], own_address: str | None, flag: str) -> tuple[int, bool]:
     """Returns the number of this host, and whether one of its addresses or names is in the table."""
     if len(servers) > 1:
         shared = next((server for server in servers if is_loopback(server.server_id)), None)
         if shared is not None:
             raise BadValueError(
                 f'{shared.place}.server_id is "{shared.server_id}", which every host has for itself; make the table '
-                "of that host anew with hccl_tools.py --server_ip"
+                "of that host anew with utils/hccl_tools/hccl_tools.py --server_ip"
             )
     found = [index for index, server in enumerate(servers) if any(map(_tells_own(own_address), server.names))]
     if not found and own_address is None:  # only now, a name may take seconds to resolve
@@ -133,8 +134,7 @@ def _find_own(servers: Sequence[Server], own_address: str | None) -> tuple[int, 
     ids = ", ".join(server.server_id for server in servers)
     what = "is not in the rank table" if not found else "has the addresses of several servers of the rank table"
     raise BadStateError(
-        f"{who} {what}, whose servers are {ids}: name the one that it is with --own_address, or use the table of this "
-        "job"
+        f"{who} {what}, whose servers are {ids}: name the one that it is with {flag}, or use the table of this job"
     )
 
 

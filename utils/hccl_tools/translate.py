@@ -22,7 +22,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     table = load_table(arguments.file, arguments.wait_seconds)
-    print(format_plan(table, plan_msrun(table, arguments.own_address)))
+    print(format_plan(table, plan_msrun(table, arguments.own_address, "--own_address")))
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def plan_job(launcher: Launcher, given: Sequence[str], options: dict[str, str]) 
     """
     arguments = read_arguments(given, launcher, ROOT / launcher.command.parent)
     leading = dict(zip(launcher.leading, arguments.leading, strict=True))
-    port = read_port(options[MASTER_PORT]) if MASTER_PORT in options else None
+    port = read_port(options[MASTER_PORT], MASTER_PORT) if MASTER_PORT in options else None
     devices = choose_job_devices(
         leading.get(DEVICE_NUM),
         leading.get(RANK_TABLE_FILE),

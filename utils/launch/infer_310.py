@@ -37,6 +37,8 @@ from utils.model_utils.files import make_writable_folder, write_bytes  # noqa: E
 ARGUMENTS = "MINDIR_PATH DATA_PATH ANNO_PATH [DEVICE_ID] [--key=value]..."
 OPTIONS = ("on_bad_image", "engine", "device_target", "batch_size", "num_threads")  # of the C++ program
 SPLIT_OPTION, RUN_DIR_OPTION = "eval_split", "run_dir"
+IGNORE_OPTION = "ignore_unknown_classes"  # of postprocess.py
+OWN_OPTIONS = (SPLIT_OPTION, RUN_DIR_OPTION, IGNORE_OPTION)
 BUILD_LOG, INFER_LOG, SCORE_LOG = "build.log", "infer.log", "acc.log"
 
 
@@ -69,6 +71,7 @@ class Request:
         split: of a data set in the layout of Cityscapes.
         folder: takes results and logs.
         options: of the C++ program.
+        scoring: further arguments of postprocess.py.
     """
 
     model: Path
@@ -78,16 +81,17 @@ class Request:
     split: str
     folder: Path
     options: dict[str, str] = field(default_factory=dict)
+    scoring: tuple[str, ...] = ()
 
 
 def main(argv: Sequence[str]) -> int:
     """Builds, infers, scores; returns the exit code of the launcher."""
     launcher, given = read_launcher(argv)
     if "--help" in given or "-h" in given:
-        print(f"usage: {launcher.program} {ARGUMENTS}\nkeys: {', '.join((*OPTIONS, SPLIT_OPTION, RUN_DIR_OPTION))}")
+        print(f"usage: {launcher.program} {ARGUMENTS}\nkeys: {', '.join((*OPTIONS, *OWN_OPTIONS))}")
         return 0
     request = read_arguments(given, launcher)
-    make_writable_folder(request.folder)
+    make_writable_folder(request.folder, "--run_dir")
     check_disk(request, check_model(request.model, launcher.suite))
     for name in (BUILD_LOG, INFER_LOG, SCORE_LOG):
         (request.folder / name).unlink(missing_ok=True)  # of an earlier run
@@ -121,6 +125,7 @@ def read_arguments(given: Sequence[str], launcher: Launcher310) -> Request:
     options = _read_options(given[count:])
     split = options.pop(SPLIT_OPTION, "val")
     folder = Path(options.pop(RUN_DIR_OPTION, ".")).absolute()
+    scoring = tuple(f"--{name}={options.pop(name)}" for name in (IGNORE_OPTION,) if name in options)
     images = existing_path("DATA_PATH", given[1], "file or folder")
     subfolder = images / launcher.images.replace("{}", split)
     return Request(
@@ -131,6 +136,7 @@ def read_arguments(given: Sequence[str], launcher: Launcher310) -> Request:
         split=split,
         folder=folder,
         options=options,
+        scoring=scoring,
     )
 
 
@@ -207,6 +213,7 @@ def score_stage(request: Request, launcher: Launcher310) -> int:
         f"--mindir_path={request.model}",
         f"--dataset_path={images}",
         f"--eval_split={request.split}",
+        *request.scoring,
     ]
     log = request.folder / SCORE_LOG
     code = _finish(command, log, "post-processing", is_shown=False)
@@ -226,7 +233,7 @@ def _finish(command: Sequence[str], log: Path, what: str, *, is_shown: bool) -> 
 
 
 def _read_options(texts: Sequence[str]) -> dict[str, str]:
-    known = (*OPTIONS, SPLIT_OPTION, RUN_DIR_OPTION)
+    known = (*OPTIONS, *OWN_OPTIONS)
     options = {}
     for text in texts:
         name, has_value, value = text.removeprefix("--").partition("=")

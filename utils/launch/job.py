@@ -44,10 +44,10 @@ def prepare_job(plan: JobPlan) -> None:
     check_no_other_run(plan)
     check_present(plan.devices)
     if plan.devices.node_rank == 0:
-        check_free(plan.devices.master_addr, plan.master_port)
+        check_free(plan.devices.master_addr, plan.master_port, "a launcher's --master_port")
     plan.msrun_command()  # says now what is missing
     for folder in (*(rank.folder for rank in plan.ranks), plan.folder):
-        make_writable_folder(folder)
+        make_writable_folder(folder, "--run_dir")
 
 
 def check_no_other_run(plan: JobPlan) -> None:

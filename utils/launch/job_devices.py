@@ -73,7 +73,7 @@ def choose_job_devices(
         if count is None:
             raise BadValueError(
                 f"{RANK_TABLE_FILE} is '{table}', wanted the path of a rank table, which tells the number of devices; "
-                "make one with hccl_tools.py"
+                "make one with utils/hccl_tools/hccl_tools.py"
             )
         return JobDevices.of_this_host(target or NO_TABLE[(table or "").lower()], count)
     path = Path(os.path.realpath(table))
@@ -81,7 +81,7 @@ def choose_job_devices(
     if count is not None and count != plan.worker_num:
         raise BadValueError(
             f"{DEVICE_NUM} is {count}, but rank table '{table}' has {plan.worker_num} devices: give {plan.worker_num}, "
-            "or make a table of the devices wanted with hccl_tools.py"
+            "or make a table of the devices wanted with utils/hccl_tools/hccl_tools.py"
         )
     return JobDevices(**vars(plan), target=target or ASCEND, rank_table=path)
 

@@ -37,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = read_arguments(given, launcher, ROOT / launcher.command.parent)
     device = [f"--device_target={launcher.device_target}"] if launcher.device_target else []
     folder = arguments.run_dir or Path.cwd() / launcher.folder.replace("{}", str(arguments.device_id))
-    make_writable_folder(folder)
+    make_writable_folder(folder, "--run_dir")
     command = [sys.executable, str(ROOT / launcher.command), f"--run_dir={folder}", *device, *arguments.settings]
     in_foreground, seconds = is_set("FOREGROUND"), startup_seconds(STARTUP_SECONDS)
     print(shlex.join(command), flush=True)

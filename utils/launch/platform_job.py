@@ -44,7 +44,7 @@ def join_platform_job(folder: Path) -> None:
         }
     )
     if rank == 0:
-        check_free(host, port)
+        check_free(host, port, PORT_VARIABLE)
         _start_scheduler(folder / "msrun")
     os.environ[HOST_VARIABLE] = wait_for_scheduler(host, port, CLUSTER_SECONDS)
     os.environ.update({ROLE_VARIABLE: WORKER_ROLE, "MS_NODE_ID": str(rank)})
@@ -68,7 +68,7 @@ def _first_host(count: int) -> str:
 
 def _start_scheduler(folder: Path) -> None:
     """Starts the scheduler, which this process waits for at its own end."""
-    make_writable_folder(folder)
+    make_writable_folder(folder, "--run_dir")
     environment = {**os.environ, ROLE_VARIABLE: SCHEDULER_ROLE, "RANK_ID": "0"}
     # Apart, since Ctrl-C is for the workers, which it keeps together.
     command = [sys.executable, str(WORKER), "{}"]

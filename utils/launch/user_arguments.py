@@ -8,6 +8,7 @@ from pathlib import Path
 
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.local_adapter import get_device_id
+from utils.model_utils.near_paths import near_path
 
 DEVICE_ID = "DEVICE_ID"
 RUN_DIR = "--run_dir="
@@ -209,7 +210,7 @@ def existing_path(name: str, text: str, kind: str) -> Path:
     """
     is_kind = {"file": os.path.isfile, "folder": os.path.isdir}.get(kind, os.path.exists)
     if not is_kind(text):
-        state = f"is no {kind}" if os.path.exists(text) else "does not exist"
+        state = f"is no {kind}" if os.path.exists(text) else f"does not exist{near_path(Path(text))}"
         raise MissingPathError(f"{name} '{text}' {state}, wanted a {kind}: correct the path")
     return Path(text).absolute()
 

@@ -1,5 +1,6 @@
 """How every command ends: exit code 0, or one sentence on standard error and another code."""
 
+import io
 import logging
 import os
 import select
@@ -40,6 +41,7 @@ def run_command(main: Callable[[], int | None], name: str) -> None:
     ignored, and SIGTERM alone ends the command. Where the reader of the output has gone (`--help | head`), the code is
     141. Any other exception is a fault of the program and keeps its traceback (code 1).
     """
+    write_any_letter()
     keep_interrupts_ignored()
     signal.signal(signal.SIGTERM, _raise_terminated)
     try:
@@ -57,6 +59,13 @@ def run_command(main: Callable[[], int | None], name: str) -> None:
     except Terminated:
         code = _fail(f"{name}: terminated", EXIT_TERMINATED)
     sys.exit(code)
+
+
+def write_any_letter() -> None:
+    """Lets standard output and standard error take any text: letters that their encoding lacks are written escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _has_lost_its_reader() -> bool:

@@ -1,6 +1,7 @@
 """Folders and files of results: checked before the work, and never seen half written."""
 
 import contextlib
+import json
 import os
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from utils.model_utils.errors import BadStateError, MissingPathError, os_errors_
 STORED_MARK = "# Effective configuration"  # first words of the configuration that a command leaves
 
 
-def make_writable_folder(path: Path, flag: str = "--run_dir") -> None:
+def make_writable_folder(path: Path, flag: str) -> None:
     """Makes a folder where it is missing and checks that files can be written into it.
 
     Args:
@@ -22,9 +23,7 @@ def make_writable_folder(path: Path, flag: str = "--run_dir") -> None:
     """
     in_the_way = next((item for item in (path, *path.parents) if item.exists()), path)
     if in_the_way.exists() and not in_the_way.is_dir():
-        raise MissingPathError(
-            f"run folder '{path}' cannot be made: '{in_the_way}' is a file; remove it or choose another {flag}"
-        )
+        raise MissingPathError(f"run folder '{path}' cannot be made: '{in_the_way}' is a file; choose another {flag}")
     advice = f"; choose another {flag} or make its parent writable"
     with os_errors_as(BadStateError, f"run folder '{path}' cannot be made", advice):
         path.mkdir(parents=True, exist_ok=True)
@@ -32,7 +31,7 @@ def make_writable_folder(path: Path, flag: str = "--run_dir") -> None:
         raise BadStateError(f"run folder '{path}' is not writable; choose another {flag} or change its permissions")
 
 
-def check_writable_folder(path: Path, flag: str = "--run_dir") -> None:
+def check_writable_folder(path: Path, flag: str) -> None:
     """Finds out whether files can be written into a folder before there are any: a missing one stays missing.
 
     Args:
@@ -71,6 +70,15 @@ def write_file(path: Path, content: bytes, advice: str = "check the folder and t
     """
     with os_errors_as(BadStateError, f"'{path}' cannot be written", f": {advice}"):
         write_bytes(path, content)
+
+
+def json_bytes(value: object, indent: int | None = None) -> bytes:
+    """Returns JSON as UTF-8, letters as they are.
+
+    A file name that is no UTF-8 reaches Python as half a surrogate pair, which UTF-8 does not have; it becomes JSON's
+    own escape of it and is read back the same.
+    """
+    return json.dumps(value, ensure_ascii=False, indent=indent).encode("utf-8", "backslashreplace")
 
 
 def cache_folder(room: str) -> Path:

@@ -211,12 +211,12 @@ def _use_as_output(place: Path, output: Path) -> None:
         logger.debug("another process has made '%s'", output)
     except OSError as error:
         raise BadStateError(
-            f"output_path '{output}' cannot lead to train_url '{place}' ({error.strerror}): empty it, or set "
+            f"output_path '{output}' cannot lead to train_url '{place}' ({error.strerror}): choose another, or set "
             f"--output_path='{place}'"
         ) from None
     if not output.exists() or not output.samefile(place):
         raise BadStateError(
-            f"output_path '{output}' is not train_url '{place}': remove it, or set --output_path='{place}'"
+            f"output_path '{output}' is not train_url '{place}': choose another, or set --output_path='{place}'"
         )
     logger.info("train_url '%s' is a path of this machine: results are written there", place)
 

@@ -80,6 +80,30 @@ def test_sixteen_bits_are_scaled_to_eight():
     assert decoded(Image.fromarray(values))[0, :, 1].tolist() == [0, 255, 100]
 
 
+@pytest.mark.parametrize(("highest", "level"), [(4095, 16), (255, 1), (4096, 16), (0, 0)])
+def test_twelve_bits_in_sixteen_are_said_once(highest, level, caplog):
+    """4095 / 257 is 15.9 of 255: such a picture is nearly black. One without light, or above 12 bits, is meant so."""
+    images._faint_images().clear()
+    values = np.array([[0, highest]], np.uint16)
+    for name in ("first.png", "second.png"):
+        assert images.decode_image(encoded(Image.fromarray(values)), name)[0, 1].tolist() == [level] * 3
+    said = [message for message in caplog.messages if "16 bits" in message]
+    assert len(said) == (0 < highest < 4096)
+    if said:
+        assert said[0].startswith(f"image 'first.png' has 16 bits and no value above {highest}, so that it is nearly ")
+        assert f"(0 to {level} of 255)" in said[0]
+
+
+def test_of_several_pictures_in_a_file_the_first_is_read_and_that_is_said_once(tmp_path, caplog):
+    first, second = Image.new("RGB", (8, 6), (10, 20, 30)), Image.new("RGB", (8, 6), (200, 0, 0))
+    images._files_of_several.cache_clear()
+    for name in ("pages.tif", "more.tif"):
+        first.save(tmp_path / name, save_all=True, append_images=[second])
+        assert images.read_image(tmp_path / name)[0, 0].tolist() == [10, 20, 30]
+    (line,) = caplog.messages
+    assert line.startswith(f"image '{tmp_path / 'pages.tif'}' has 2 pictures, of which the first is read")
+
+
 def test_float_pixels_have_no_defined_range():
     data = encoded(Image.fromarray(np.zeros((2, 2), np.float32)), "TIFF")
     with pytest.raises(BadValueError, match="'depth.tif' has pixels of mode 'F', whose range is not defined; save it"):
@@ -135,7 +159,7 @@ def test_fast_decoder_gives_the_same_pixels(shared_data):
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        (b"", r"'photo\.jpg' is empty \(0 bytes\); replace or remove the file"),
+        (b"", r"'photo\.jpg' is empty \(0 bytes\); replace the file"),
         (
             b"GIF, says the file, but no",
             r"'photo\.jpg' is not an image of a known format .* its first bytes are b'GIF, say",
@@ -162,7 +186,7 @@ def test_very_large_images_get_a_sentence(monkeypatch):
 
 @pytest.mark.parametrize("data", [b"", b"not an image"])
 def test_fast_decoder_refuses_damage(data):
-    with pytest.raises(BadValueError, match=r"'row 3' cannot be decoded"):
+    with pytest.raises(BadValueError, match=r"'row 3' of the MindRecord files cannot be decoded"):
         images.decode_ordinary(data, "row 3")
 
 

@@ -70,7 +70,7 @@ def bundle(suite: str, output: Path) -> tuple[int, int]:
     contents[Path(REQUIREMENTS)] = _without_mindspore((ROOT / REQUIREMENTS).read_text(encoding="utf-8")).encode()
     output = output.absolute()
     if output.is_file() or (output.is_dir() and any(output.iterdir())):
-        raise BadStateError(f"'{output}' is there already: remove it, or choose another folder with -o")
+        raise BadStateError(f"'{output}' is there already: choose another folder with -o")
     unfinished = output.with_name(f".{output.name}.{os.getpid()}.tmp")
     advice = ": free some space, or choose another folder with -o"
     try:

@@ -115,3 +115,21 @@ def log_plan(config: TrainingKeys, num_images: int, class_names: Sequence[str], 
     """Says what is trained on, and how; `images_per_step` counts the images of all workers."""
     logger.info("%d images, %d classes: %s", num_images, len(class_names), ", ".join(class_names))
     logger.info("highest learning rate %g, %d images in a step", effective_lr(config, images_per_step), images_per_step)
+
+
+def warn_of_long_warm_up(key: str, warm_up_steps: int, num_steps: int) -> None:
+    """Says when a run ends before its rate has risen to `lr`, as it does on a data set of a few images.
+
+    Args:
+        key: that sets the warm-up.
+        warm_up_steps: its value.
+        num_steps: of the whole run.
+    """
+    if warm_up_steps >= num_steps > 0:
+        logger.warning(
+            "%s is %d and the run has %d steps: the learning rate never reaches lr; lower --%s or raise --epoch_size",
+            key,
+            warm_up_steps,
+            num_steps,
+            key,
+        )

@@ -48,6 +48,10 @@ class EvaluationPlan:
 
 NO_EVALUATION = EvaluationPlan()
 
+# Below half of the best a run has lost what it had learned: evaluations of one epoch to the next differ by less. Under
+# the floor the numbers are those of a network that has not learned yet, and chance halves them.
+COLLAPSED_SHARE, LEARNED = 0.5, 0.05
+
 
 class Evaluations:
     """The evaluations of a run.
@@ -65,6 +69,7 @@ class Evaluations:
         self._plan, self._metrics_log = plan, metrics_log
         self.best: EvaluationRecord | None = None
         self.last: EvaluationRecord | None = None
+        self._has_warned = False
 
     def run(self, step: TrainStep, epoch: int, global_step: int) -> bool:
         """Evaluates the averaged weights, where there are any, and returns whether this is the best so far.
@@ -86,7 +91,26 @@ class Evaluations:
         self.last = evaluation
         self._metrics_log.add(evaluation)
         logger.info("%s", format_evaluation_line(evaluation, self.best, best_metric))
+        if best_metric:
+            self._warn_of_collapse(metrics[best_metric])
         return is_best
+
+    def _warn_of_collapse(self, value: float) -> None:
+        """Says once in a run, and how to mend it, that the metric has fallen far below its best."""
+        if self._has_warned or self.best is None:
+            return
+        name, best = self._plan.best_metric, self.best.metrics[self._plan.best_metric]
+        if best >= LEARNED and value < best * COLLAPSED_SHARE:
+            self._has_warned = True
+            logger.warning(
+                "%s fell to %.4f, less than half of the best, %.4f at epoch %d: the learning rate is probably too high "
+                "for this data; if the next evaluations stay low, train again with a lower --lr, a quarter of it for a "
+                "start (the best checkpoint is kept)",
+                name,
+                value,
+                best,
+                self.best.epoch,
+            )
 
 
 def _is_better(value: float, best: EvaluationRecord | None, name: str) -> bool:

@@ -1,7 +1,7 @@
 """How every run begins: its data, its log, its folder with the effective configuration, its device, its workers."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +50,7 @@ class Run:
 
 
 @contextmanager
-def open_run(config: TrainingKeys, checkpoints: str | None = None) -> Iterator[Run]:
+def open_run(config: TrainingKeys, checkpoints: str | None = None, names: Sequence[str] = ("*.ckpt",)) -> Iterator[Run]:
     """Brings a job's data in, looks at the run folder, takes the device, joins the workers.
 
     The trainer makes and locks the folder (`RunFolder.begin`), when all that the run needs is known to be good: the log
@@ -60,6 +60,7 @@ def open_run(config: TrainingKeys, checkpoints: str | None = None) -> Iterator[R
     Args:
         config: the configuration of a training, with `ModelArtsKeys` where the suite has them.
         checkpoints: folder of the checkpoints, relative to the run folder, instead of `save_checkpoint_path`.
+        names: of the checkpoints, see `RunFolder`.
 
     Raises:
         UserError: the data, the run folder, the device or the object storage cannot be used.
@@ -73,6 +74,8 @@ def open_run(config: TrainingKeys, checkpoints: str | None = None) -> Iterator[R
         resume=bool(config.resume),
         overwrite=config.overwrite and not _says_a_run_itself(config, "overwrite"),
         checkpoints=checkpoints or config.save_checkpoint_path,
+        names=names,
+        needed=config.pre_trained or "",
         writes=rank == 0,
         on_begin=lambda: set_up_logging(folder.log_path, rank_count=get_device_num()),
     ) as folder:

@@ -24,12 +24,10 @@ from utils.model_utils.errors import BadStateError, BadValueError, MissingPathEr
 from utils.model_utils.files import write_bytes
 from utils.progress import track
 
-from ..dataset import LABEL_ENDING
-from .classes import LARGEST_ID, train_id_table
+from .classes import CITYSCAPES_CLASS_NAMES, LARGEST_ID, train_id_table
 from .files import is_finished_label, read_label
+from .sources import FOLDER, IDS_ENDING, LABEL_ENDING, POLYGONS_ENDING
 
-POLYGONS_ENDING = "_gtFine_polygons.json"
-IDS_ENDING = "_gtFine_labelIds.png"
 _LEFTOVER_SECONDS = 60.0  # a file is under its temporary name for milliseconds, on a slow disk for seconds
 # What reading an annotation raises on wrong content; each is the file's fault, not the program's.
 _CONTENT_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError,
@@ -60,9 +58,22 @@ class ConversionReport:
         """Raises BadValueError if a file could not be converted."""
         if self.failed:
             raise BadValueError(
-                f"{self.failed} annotations, named above, could not be converted; mend or remove them and give the "
-                "command again: it goes on with what is missing"
+                f"{self.failed} annotations, named above, could not be converted; mend them, or move them away, and "
+                "give the command again: it goes on with what is missing"
             )
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What came of one annotation.
+
+    Attributes:
+        fault: what is wrong with it, "" where a label was made.
+        has_class: whether a pixel of the label has a class.
+    """
+
+    fault: str = ""
+    has_class: bool = True
 
 
 def format_report(report: ConversionReport) -> str:
@@ -98,11 +109,15 @@ def convert_labels(root: Path, processes: int) -> ConversionReport:
         "%d labels to make with %d process(es), %d are there already", len(jobs), processes, len(sources) - len(jobs)
     )
     made = {POLYGONS_ENDING: 0, IDS_ENDING: 0}
-    for source, fault in zip(jobs, track(_run(jobs, processes), len(jobs), "making labels"), strict=True):
-        if fault:
-            logger.warning("%s", fault)
-        else:
-            made[_ending(source)] += 1
+    void: list[Path] = []
+    for source, outcome in zip(jobs, track(_run(jobs, processes), len(jobs), "making labels"), strict=True):
+        if outcome.fault:
+            logger.warning("%s", outcome.fault)
+            continue
+        made[_ending(source)] += 1
+        if _ending(source) == IDS_ENDING and not outcome.has_class:
+            void.append(source)
+    _warn_of_other_ids(void, made[IDS_ENDING])
     return ConversionReport(
         from_polygons=made[POLYGONS_ENDING],
         from_ids=made[IDS_ENDING],
@@ -120,7 +135,7 @@ def find_annotations(root: Path) -> list[Path]:
     Raises:
         MissingPathError: there is no folder gtFine, or it holds no annotations.
     """
-    folder = Path(root) / "gtFine"
+    folder = Path(root) / FOLDER
     if not folder.is_dir():
         raise MissingPathError(
             f"'{folder}' is not a folder; give the folder that holds gtFine, as in: convert_dataset.py data/cityscapes"
@@ -171,8 +186,8 @@ def label_from_polygons(path: Path) -> np.ndarray:
         ) from error
     except _CONTENT_ERRORS as error:
         raise BadValueError(
-            f"annotation '{path}' is broken ({type(error).__name__}: {error}); get the file anew, or remove it so that "
-            "its labelIds file is taken"
+            f"annotation '{path}' is broken ({type(error).__name__}: {error}); get the file anew, or move it away so "
+            "that its labelIds file is taken"
         ) from error
     except SystemExit as error:  # this is how cityscapesscripts answers to a class that it does not know
         reason = said.getvalue().partition("\n")[0].removeprefix("ERROR: ")
@@ -195,12 +210,26 @@ def label_from_ids(path: Path) -> np.ndarray:
     return cv2.LUT(ids, train_id_table())
 
 
-def _convert(source: Path) -> str | None:
-    """Makes one label. Returns None, or what is wrong with the annotation."""
+def _warn_of_other_ids(void: Sequence[Path], count: int) -> None:
+    """Says which labelIds files have none of the classes: annotation tools number a user's own classes from 0 or 1."""
+    if void:
+        logger.warning(
+            "%d of the %d labels made from labelIds have no pixel of Cityscapes' %d classes, first of '%s'; its test "
+            "split has none. Files that number other classes are no labelIds: save those as *%s, with classes from 0",
+            len(void),
+            count,
+            len(CITYSCAPES_CLASS_NAMES),
+            void[0],
+            LABEL_ENDING,
+        )
+
+
+def _convert(source: Path) -> _Outcome:
+    """Makes one label."""
     try:
         label = label_from_polygons(source) if _ending(source) == POLYGONS_ENDING else label_from_ids(source)
     except UserError as error:
-        return str(error)
+        return _Outcome(fault=str(error))
     target = target_of(source)
     try:
         write_bytes(target, cv2.imencode(".png", label)[1].tobytes())
@@ -209,10 +238,10 @@ def _convert(source: Path) -> str | None:
             f"label '{target}' cannot be written ({error.strerror}); check the folder's permissions and the disk, and "
             "give the command again: it goes on with what is missing"
         ) from error
-    return None
+    return _Outcome(has_class=bool((label < len(CITYSCAPES_CLASS_NAMES)).any()))
 
 
-def _run(jobs: Sequence[Path], processes: int) -> Iterator[str | None]:
+def _run(jobs: Sequence[Path], processes: int) -> Iterator[_Outcome]:
     """Makes the labels here or in a pool; answers come in the order of the jobs."""
     if processes == 1:
         yield from map(_convert, jobs)

@@ -1,4 +1,4 @@
-"""Label files: grey 8-bit PNG files of train ids, checked so that a wrong one is a sentence that names it."""
+"""Label files: PNG files whose levels or palette indexes are train ids; a wrong one is a sentence that names it."""
 
 import io
 import logging
@@ -7,6 +7,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -15,16 +16,18 @@ from PIL import Image
 from utils.images import DECODER_ERRORS, ImageHeader, read_bytes, read_header
 from utils.model_utils.errors import BadValueError, MissingPathError
 
-from .classes import CITYSCAPES_CLASS_NAMES, LARGEST_ID
+from .classes import CITYSCAPES_CLASS_NAMES, LARGEST_ID, class_names
+from .sources import how_to_make_train_ids, how_to_replace, how_to_rewrite
 
-CONVERTER = "tools/convert_dataset.py"
-MAKE_AGAIN = f"delete it and make it again with {CONVERTER}"
+SET_KEYS = "set class_num to the number of classes, or dataset_ignore_label to the value of pixels without a class"
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _PNG_HEAD_BYTES = 26  # signature, length and name of IHDR, width, height, bit depth, colour type
 _HEAD_BYTES = 1 << 17  # a JPEG states its size after its EXIF data, which has at most 64 KiB
 _COLOUR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey and alpha", 6: "RGBA"}
+_GREY, _PALETTE = 0, 3
 
+Item = TypeVar("Item")
 logger = logging.getLogger(__name__)
 
 
@@ -41,32 +44,47 @@ class ImagePair:
     label: Path
 
 
-def read_label(path: Path, fix: str = MAKE_AGAIN) -> np.ndarray:
-    """Reads a label.
+@dataclass(frozen=True)
+class LabelHeader:
+    """What the first bytes of a label say.
+
+    Attributes:
+        size: height and width.
+        has_palette: the class numbers are the indexes of a palette, as VOC and LabelMe write them.
+    """
+
+    size: tuple[int, int]
+    has_palette: bool
+
+
+def read_label(path: Path, fix: str = "") -> np.ndarray:
+    """Reads a label: the levels of a grey file, or the indexes of one with a palette.
 
     Args:
         path: of the file.
-        fix: what the sentences advise.
+        fix: what the sentences advise; empty for what fits the file and its folder.
 
     Returns:
         uint8[H, W], train ids.
 
     Raises:
         MissingPathError: there is no such file, or it cannot be read.
-        BadValueError: it is no grey 8-bit PNG file, or damaged.
+        BadValueError: it is no PNG file of that kind, or damaged.
     """
     try:
         data = path.read_bytes()
     except OSError as error:
         raise _unreadable(path, "label", fix, error) from error
-    label_size(data, path, fix)
+    label_header(data, path, fix)
     try:
         return np.array(Image.open(io.BytesIO(data), formats=("PNG",)))
     except DECODER_ERRORS as error:
-        raise BadValueError(f"label '{path}' is truncated or damaged ({error}); {fix}") from error
+        raise BadValueError(
+            f"label '{path}' is truncated or damaged ({error}); {fix or how_to_replace(path)}"
+        ) from error
 
 
-def check_values(label: np.ndarray, path: Path, num_classes: int, ignore_label: int) -> np.ndarray:
+def check_values(label: np.ndarray, path: Path, num_classes: int, ignore_label: int, fix: str) -> np.ndarray:
     """Checks that a label holds only classes and `ignore_label`.
 
     Args:
@@ -74,6 +92,7 @@ def check_values(label: np.ndarray, path: Path, num_classes: int, ignore_label: 
         path: its file, for the sentence.
         num_classes: classes are 0..num_classes-1.
         ignore_label: the one other value that may be there.
+        fix: what the sentence advises where they are of other classes.
 
     Returns:
         int64[256], how many pixels have each value.
@@ -90,46 +109,102 @@ def check_values(label: np.ndarray, path: Path, num_classes: int, ignore_label: 
     wanted = f"wanted 0 to {num_classes - 1} and {ignore_label}"
     if num_classes == len(CITYSCAPES_CLASS_NAMES) and values[values != ignore_label].max() <= LARGEST_ID:
         raise BadValueError(
-            f"label '{path}' holds {found}, {wanted}: these look like the ids of a labelIds file; delete it and make "
-            f"train ids with {CONVERTER}"
+            f"label '{path}' holds {found}, {wanted}: these look like the ids of a labelIds file; "
+            f"{how_to_make_train_ids(path)}"
         )
-    raise BadValueError(
-        f"label '{path}' holds {found}, {wanted}: set class_num to the number of classes, or dataset_ignore_label to "
-        "the value of pixels without a class"
-    )
+    raise BadValueError(f"label '{path}' holds {found}, {wanted}: {fix}")
 
 
-def check_labels(pairs: Sequence[ImagePair], num_classes: int, ignore_label: int, sample: int = 64) -> None:
+def check_labels(
+    pairs: Sequence[ImagePair],
+    num_classes: int,
+    ignore_label: int,
+    names: Sequence[str] = (),
+    *,
+    sample: int = 64,
+    for_training: bool = False,
+) -> None:
     """Checks size and kind of all labels by their headers, and the values of some, evenly spread over the split.
+
+    Says what training would not fail at, but cannot be meant: labels without a class, classes without a pixel.
 
     Args:
         pairs: of a split.
         num_classes: classes are 0..num_classes-1.
         ignore_label: value of pixels without a class.
+        names: of the classes, if they have any.
         sample: how many labels are decoded at most. (Training looks at the values of each label that it reads.)
+
+        for_training: refuse a split in which nothing can be learned.
 
     Raises:
         MissingPathError: a file cannot be read.
-        BadValueError: a label is of the wrong kind or size, or has values that are no classes.
+        BadValueError: a label is of the wrong kind or size, has values that are no classes, or none looked at has one.
     """
-    for pair in pairs:
-        _check_size(pair)
-    chosen = [pairs[index] for index in np.unique(np.linspace(0, len(pairs) - 1, min(sample, len(pairs)), dtype=int))]
+    num_palettes = sum(_check_size(pair).has_palette for pair in pairs)
+    chosen = evenly_spread(pairs, sample)
     totals = np.zeros(256, np.int64)
     empty = []
     for pair in chosen:
-        counts = check_values(read_label(pair.label), pair.label, num_classes, ignore_label)
+        counts = check_values(read_label(pair.label), pair.label, num_classes, ignore_label, SET_KEYS)
         totals += counts
         if counts.sum() == counts[ignore_label]:
             empty.append(pair.label)
     logger.info("%d pairs of image and label; sizes of all and values of %d labels checked", len(pairs), len(chosen))
+    if num_palettes:
+        logger.info("%d labels have a palette: its indexes are taken as the class numbers", num_palettes)
+    if for_training and len(empty) == len(chosen):
+        raise BadValueError(
+            f"none of the {len(chosen)} labels looked at has a pixel with a class, first '{empty[0]}': there is "
+            f"{ignore_label} alone, which is dataset_ignore_label, and nothing to learn; give other labels"
+        )
     if empty:
         logger.warning(
-            "%d of %d labels looked at have no pixel with a class, first '%s': nothing is learnt from them",
+            "%d of %d labels looked at have no pixel with a class, first '%s': they count for nothing",
             len(empty),
             len(chosen),
             empty[0],
         )
+    absent = format_absent_classes(totals, len(chosen), class_names(num_classes, names), ignore_label)
+    if absent:
+        logger.warning("%s", absent)
+
+
+def evenly_spread(items: Sequence[Item], count: int) -> list[Item]:
+    """Returns at most `count` of the items, evenly spread over them, the first and the last among them."""
+    return [items[index] for index in np.unique(np.linspace(0, len(items) - 1, min(count, len(items)), dtype=int))]
+
+
+def format_absent_classes(counts: np.ndarray, num_labels: int, names: Sequence[str], ignore_label: int) -> str:
+    """Returns which classes no label has a pixel of, e.g. `none of the 64 labels looked at has a pixel of wall (1)`.
+
+    Where the labels hold the ignore label too, as masks of 0 and 255 do, it is named with what becomes of its pixels:
+    such a mask has one class, and a network that knows only this one scores 1.0.
+
+    Args:
+        counts: int64[256], pixels of each value in these labels.
+        num_labels: how many were looked at.
+        names: of the classes.
+        ignore_label: value of pixels without a class.
+
+    Returns:
+        The sentence; empty where every class has a pixel.
+    """
+    absent = np.flatnonzero(counts[: len(names)] == 0)
+    if not absent.size:
+        return ""
+    named = ", ".join(f"{names[index]} ({index})" for index in absent)
+    sentence = f"none of the {num_labels} labels looked at has a pixel of {named}"
+    if not counts[ignore_label]:
+        return f"{sentence}: it cannot be learnt or scored from these" if absent.size == 1 else sentence
+    held = np.flatnonzero(counts).tolist()
+    values = f"{', '.join(map(str, held[:-1]))} and {held[-1]}" if len(held) > 1 else f"{held[0]} alone"
+    share = counts[ignore_label] / counts.sum()
+    return (
+        f"{sentence}: they hold {values}, and {ignore_label} is dataset_ignore_label, whose pixels ({share:.0%}) are "
+        f"neither learnt from nor scored; where {ignore_label} stands for a class, write its number, e.g. {absent[0]}, "
+        "into the label files in its place"
+    )
 
 
 def image_header(path: Path) -> ImageHeader:
@@ -157,12 +232,13 @@ def is_png(data: bytes) -> bool:
     return data.startswith(_PNG_SIGNATURE) and data[12:16] == b"IHDR" and len(data) >= _PNG_HEAD_BYTES
 
 
-def _check_size(pair: ImagePair) -> None:
+def _check_size(pair: ImagePair) -> LabelHeader:
     header = image_header(pair.image)
-    size = label_size(_head(pair.label, "label", MAKE_AGAIN), pair.label, MAKE_AGAIN)
-    if size == (header.height, header.width) or (header.is_rotated and size == (header.width, header.height)):
-        return
-    raise size_error(pair, (header.height, header.width), size)
+    label = label_header(_head(pair.label, "label", ""), pair.label)
+    sizes = [(header.height, header.width), *([(header.width, header.height)] if header.is_rotated else [])]
+    if label.size not in sizes:
+        raise size_error(pair, sizes[0], label.size)
+    return label
 
 
 def size_error(pair: ImagePair, image_size: tuple[int, int], label_shape: tuple[int, int]) -> BadValueError:
@@ -175,32 +251,34 @@ def size_error(pair: ImagePair, image_size: tuple[int, int], label_shape: tuple[
 
 
 def is_finished_label(path: Path) -> bool:
-    """Tells whether a file begins and ends as a label does; its pixels are not decoded."""
+    """Tells whether a file begins and ends as a PNG file does, of whatever kind; its pixels are not decoded."""
     try:
         with path.open("rb") as file:
-            label_size(file.read(_PNG_HEAD_BYTES), path, MAKE_AGAIN)
+            begins = is_png(file.read(_PNG_HEAD_BYTES))
             file.seek(-len(PNG_END), os.SEEK_END)
-            return file.read() == PNG_END
-    except (OSError, BadValueError):
+            return begins and file.read() == PNG_END
+    except OSError:
         return False
 
 
-def label_size(data: bytes, path: Path, fix: str) -> tuple[int, int]:
-    """Returns (height, width) from the first bytes of a label.
+def label_header(data: bytes, path: Path, fix: str = "") -> LabelHeader:
+    """Reads the first bytes of a label.
 
     Raises:
-        BadValueError: it is no grey 8-bit PNG file; the sentence ends with `fix`.
+        BadValueError: it is no PNG file with a palette, or with 8 bits of grey; the sentence ends with `fix`, or with
+            what fits the file.
     """
     if not is_png(data):
         content = "is empty (0 bytes)" if not data else "is no PNG file"
-        raise BadValueError(f"label '{path}' {content}; {fix}")
+        raise BadValueError(f"label '{path}' {content}; {fix or how_to_replace(path)}")
     width, height, depth, colour_type = struct.unpack(">IIBB", data[16:_PNG_HEAD_BYTES])
-    if (depth, colour_type) != (8, 0):
-        kind = f"a {_COLOUR_TYPES.get(colour_type, 'damaged')} PNG file with {depth} bits"
-        raise BadValueError(
-            f"label '{path}' is {kind}, wanted a grey one with 8 bits whose levels are the class numbers; {fix}"
-        )
-    return height, width
+    if colour_type == _PALETTE or (depth, colour_type) == (8, _GREY):
+        return LabelHeader((height, width), colour_type == _PALETTE)
+    colour = _COLOUR_TYPES.get(colour_type, "damaged")
+    raise BadValueError(
+        f"label '{path}' is a {colour} PNG file with {depth} bits, wanted a grey one with 8 bits whose levels are the "
+        f"class numbers, or one with a palette whose indexes are; {fix or how_to_rewrite(path, colour)}"
+    )
 
 
 def _head(path: Path, what: str, fix: str) -> bytes:
@@ -214,5 +292,6 @@ def _head(path: Path, what: str, fix: str) -> bytes:
 
 def _unreadable(path: Path, what: str, fix: str, error: OSError) -> MissingPathError:
     return MissingPathError(
-        f"{what} '{path}' cannot be read ({error.strerror}); check the folder and its permissions, or {fix}"
+        f"{what} '{path}' cannot be read ({error.strerror}); check the folder and its permissions, or "
+        f"{fix or how_to_replace(path)}"
     )

@@ -2,14 +2,20 @@
 
 import io
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from utils.contact_sheet import contact_sheet
+from utils.figures import draw_figure
+from utils.fonts import Lettering, base_font, letter_names, load_font
 
 from .metrics import ConfusionMatrix
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 OPACITY = 0.6  # classes are told apart and the picture is still seen
 PANEL_WIDTH = 640  # three panels in a row fit on a screen of 1920 pixels
@@ -62,44 +68,47 @@ def comparison(image: np.ndarray, label: np.ndarray, prediction: np.ndarray, col
     return np.hstack([small, gap, overlay(small, true, colours), gap, overlay(small, predicted, colours)])
 
 
-def overview(rows: Sequence[np.ndarray], class_names: Sequence[str], colours: np.ndarray) -> np.ndarray:
+def overview(
+    rows: Sequence[np.ndarray], class_names: Sequence[str], is_shown: np.ndarray, colours: np.ndarray
+) -> np.ndarray:
     """Puts pictures of `comparison` under each other, above a legend of the classes.
 
     Args:
         rows: uint8[H, W, 3] each.
-        class_names: name of each class; an empty one is left out of the legend.
+        class_names: name of each class.
+        is_shown: bool[C], which classes stand in the legend.
         colours: uint8[256, 3].
     """
     sheet = contact_sheet(rows, columns=1, cell_width=max(row.shape[1] for row in rows), gap=GAP)
-    return np.vstack([_titles(sheet.shape[1]), sheet, _legend(class_names, colours, sheet.shape[1])])
+    return np.vstack([_titles(sheet.shape[1]), sheet, _legend(class_names, is_shown, colours, sheet.shape[1])])
 
 
 def _titles(width: int) -> np.ndarray:
     """Draws what each panel of a row shows, above it."""
-    picture = Image.new("RGB", (width, LEGEND_TEXT + GAP), (GROUND,) * 3)
-    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(LEGEND_TEXT)
+    picture = Image.new("RGB", (width, LEGEND_TEXT + 2 * GAP), (GROUND,) * 3)
+    pen, font = ImageDraw.Draw(picture), load_font(base_font(), LEGEND_TEXT)
     for number, text in enumerate(("image", "truth", "prediction")):
-        pen.text((GAP + number * width // 3, GAP), text, font=font, fill=TEXT_COLOUR)
+        pen.text((GAP + number * width // 3, LEGEND_TEXT + GAP // 2), text, font=font, fill=TEXT_COLOUR, anchor="ls")
     return np.array(picture)
 
 
-def _legend(class_names: Sequence[str], colours: np.ndarray, width: int) -> np.ndarray:
-    """Draws a patch and a name for each class, in as many lines as `width` pixels need."""
-    font = ImageFont.load_default(LEGEND_TEXT)
+def _legend(class_names: Sequence[str], is_shown: np.ndarray, colours: np.ndarray, width: int) -> np.ndarray:
+    """Draws a patch and a name for each class that is shown, in as many lines as `width` pixels need."""
     line, places, left, top = LEGEND_TEXT + 10, [], GAP, 0
-    for index, name in enumerate(class_names):
-        if not name:
+    for index, name in enumerate(letter_names(class_names)):
+        if not is_shown[index]:
             continue
-        length = line + round(font.getlength(name)) + LEGEND_TEXT
+        font = load_font(name.font, LEGEND_TEXT)
+        length = line + round(font.getlength(name.text)) + LEGEND_TEXT
         if left + length > width and left > GAP:
             left, top = GAP, top + line
-        places.append((left, top, index, name))
+        places.append((left, top, index, name.text, font))
         left += length
     picture = Image.new("RGB", (width, top + line + GAP), (GROUND,) * 3)
     pen = ImageDraw.Draw(picture)
-    for left, top, index, name in places:
+    for left, top, index, text, font in places:
         pen.rectangle((left, top + 4, left + LEGEND_TEXT, top + 4 + LEGEND_TEXT), fill=tuple(colours[index].tolist()))
-        pen.text((left + line, top + 2), name, font=font, fill=TEXT_COLOUR)
+        pen.text((left + line, top + LEGEND_TEXT), text, font=font, fill=TEXT_COLOUR, anchor="ls")
     return np.array(picture)
 
 
@@ -108,21 +117,33 @@ def confusion_picture(matrix: ConfusionMatrix, class_names: Sequence[str]) -> by
 
     Classes that are absent from labels and predictions are left out.
     """
-    from matplotlib.figure import Figure  # not pyplot: no display and no global state
-
     shown = np.flatnonzero(~matrix.is_absent())
     counts = matrix.counts[np.ix_(shown, shown)]
     percent = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    names = [class_names[index] for index in shown]
-    side = 3 + 0.42 * max(len(names), 6)
-    figure = Figure(figsize=(side + 0.8, side), layout="constrained")
+    letterings = letter_names(class_names)
+    names = [letterings[index] for index in shown]
+    longest = max((len(name.text) for name in names), default=0)
+    # 3 inches hold names of ten letters, title and scale; a letter more takes about 0.08 inches
+    side = 3 + 0.42 * max(len(names), 6) + 0.08 * max(longest - 10, 0)
+    title = f"Percent of each true class (mean IoU {matrix.mean_iou():.4f})"
+    return draw_figure(lambda figure: _fill(figure, percent, names, title), width=side + 0.8, height=side, dpi=110)
+
+
+def _fill(figure: "Figure", percent: np.ndarray, names: Sequence[Lettering], title: str) -> None:
+    """Draws a matrix float64[C, C] in percent, with the names of its classes at both sides."""
+    figure.get_layout_engine().set(h_pad=0.15)  # inches; long names push the title over the edge otherwise
     axes = figure.add_subplot()
     shades = axes.imshow(percent, cmap="Blues", vmin=0, vmax=100)
-    axes.set_xticks(range(len(names)), names, rotation=90)
-    axes.set_yticks(range(len(names)), names)
+    texts = [name.text for name in names]
+    axes.set_xticks(range(len(names)), texts, rotation=90)
+    axes.set_yticks(range(len(names)), texts)
+    for label, name in zip([*axes.get_xticklabels(), *axes.get_yticklabels()], [*names, *names], strict=True):
+        label.set_parse_math(False)  # a name with two dollar signs is no formula
+        if name.font != base_font():
+            label.set_font(name.font)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
-    axes.set_title(f"Percent of each true class (mean IoU {matrix.mean_iou():.4f})")
+    axes.set_title(title)
     figure.colorbar(shades, ax=axes, shrink=0.7)
     if len(names) <= MAX_NAMED_CLASSES:
         for row, column in np.argwhere(percent >= 0.5):
@@ -135,6 +156,3 @@ def confusion_picture(matrix: ConfusionMatrix, class_names: Sequence[str]) -> by
                 fontsize=8,
                 color="white" if percent[row, column] > 55 else "black",
             )
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    return buffer.getvalue()

@@ -9,13 +9,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from utils.drawing_guard import guard_drawing
 from utils.images import write_image
+from utils.model_utils.files import write_bytes
 from utils.model_utils.workers import ALONE, Workers
 
-from ..dataset import LABEL_ENDING, EvaluationImage, evaluation_images
+from ..dataset import evaluation_images
 from ..labels.classes import id_table, palette
 from ..labels.files import ImagePair
-from .drawing import comparison, overview
+from ..labels.sources import LABEL_ENDING
+from .drawing import comparison, confusion_picture, overview
 from .inference import Predictor
 from .metrics import ConfusionMatrix
 from .report import SegmentationEvaluation, write_run_file
@@ -47,14 +50,11 @@ class SegmentationEvaluator:
     log_interval: int = 100
     workers: Workers = ALONE
 
-    def evaluate(
-        self, picture_folder: Path | None = None, num_pictures: int = 0, prediction_folder: Path | None = None
-    ) -> SegmentationEvaluation:
+    def evaluate(self, num_pictures: int = 0, prediction_folder: Path | None = None) -> SegmentationEvaluation:
         """Runs the whole split; predictions are scored at the size of the label.
 
         Args:
-            picture_folder: where pictures of image, truth and prediction go, beside an `overview.jpg` of them.
-            num_pictures: how many of the first images of this worker's share are drawn.
+            num_pictures: of how many of the first images of this worker's share image, truth and prediction are drawn.
             prediction_folder: where each prediction goes as a PNG of Cityscapes' label ids, named as its server wants.
 
         Raises:
@@ -63,22 +63,22 @@ class SegmentationEvaluator:
         progress = _Progress(len(self.pairs), self.log_interval, self.workers)
         matrix = ConfusionMatrix(len(self.class_names), self.ignore_label)
         colours = palette(len(self.class_names))
-        pictures: list[np.ndarray] = []
+        pictures: list[tuple[str, np.ndarray]] = []
         share = self.workers.share(self.pairs)
         for item in evaluation_images(share, len(self.class_names), self.ignore_label, self.num_loaders):
             prediction = self.predictor.predict(item.image)
             matrix.add(prediction, item.label)
             if prediction_folder is not None:
                 write_prediction(prediction_folder, item.pair, prediction)
-            if picture_folder is not None and len(pictures) < num_pictures:
-                pictures.append(_draw(picture_folder, len(pictures), item, prediction, colours))
+            if len(pictures) < num_pictures:
+                with guard_drawing(f"the picture of '{item.pair.image}'"):
+                    picture = comparison(item.image, item.label, prediction, colours)
+                    pictures.append((f"{len(pictures):03d}_{item.pair.image.stem}.jpg", picture))
             progress.add_image()
-        if picture_folder is not None and pictures:
-            names = ["" if absent else name for absent, name in zip(matrix.is_absent(), self.class_names, strict=True)]
-            write_image(picture_folder / "overview.jpg", overview(pictures, names, colours))
         counts, input_sizes = zip(*self.workers.gather((matrix.counts, self.predictor.input_sizes)), strict=True)
         matrix.counts = np.sum(counts, axis=0)
-        return SegmentationEvaluation(matrix, len(self.pairs), progress.seconds(), len(set().union(*input_sizes)))
+        num_sizes = len(set().union(*input_sizes))
+        return SegmentationEvaluation(matrix, len(self.pairs), progress.seconds(), num_sizes, tuple(pictures))
 
 
 class _Progress:
@@ -125,10 +125,27 @@ def write_prediction(folder: Path, pair: ImagePair, prediction: np.ndarray) -> P
     return path
 
 
-def _draw(folder: Path, number: int, item: EvaluationImage, prediction: np.ndarray, colours: np.ndarray) -> np.ndarray:
-    picture = comparison(item.image, item.label, prediction, colours)
-    write_image(folder / f"{number:03d}_{item.pair.image.stem}.jpg", picture)
-    return picture
+def write_pictures(evaluation: SegmentationEvaluation, class_names: Sequence[str], folder: Path) -> None:
+    """Writes the pictures of an evaluation, an `overview.jpg` of them, and the confusion matrix beside their folder.
+
+    What cannot be drawn or written is said, and no more: call it when the numbers are written.
+
+    Args:
+        evaluation: has the pictures.
+        class_names: name of each class.
+        folder: of the evaluation; the pictures go into `pictures` in it.
+    """
+    confusion = folder / "confusion_matrix.png"
+    with guard_drawing(f"the confusion matrix in '{confusion}'"):
+        write_bytes(confusion, confusion_picture(evaluation.matrix, class_names))
+    if not evaluation.pictures:
+        return
+    with guard_drawing(f"the pictures in '{folder / 'pictures'}'"):
+        for name, picture in evaluation.pictures:
+            write_image(folder / "pictures" / name, picture)
+        rows, is_shown = [picture for _, picture in evaluation.pictures], ~evaluation.matrix.is_absent()
+        sheet = overview(rows, class_names, is_shown, palette(len(class_names)))
+        write_image(folder / "pictures" / "overview.jpg", sheet)
 
 
 def segmentation_metrics(evaluation: SegmentationEvaluation) -> dict[str, float]:

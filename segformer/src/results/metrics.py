@@ -71,6 +71,10 @@ class ConfusionMatrix:
         """Returns the share of all labelled pixels that was predicted right; nan where there are none."""
         return float(_ratio(np.trace(self.counts), self.counts.sum()))
 
+    def is_unlabelled(self) -> np.ndarray:
+        """Returns bool[C]: no pixel is labelled as the class."""
+        return self.counts.sum(axis=1) == 0
+
     def is_absent(self) -> np.ndarray:
         """Returns bool[C]: the class is neither labelled nor predicted anywhere."""
         return self.counts.sum(axis=0) + self.counts.sum(axis=1) == 0

@@ -1,6 +1,5 @@
 """What an evaluation found, how the page words it, and what result.json holds; without MindSpore."""
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.model_utils.files import write_file
+from utils.model_utils.files import json_bytes, write_file
 
 from .metrics import ConfusionMatrix
 
@@ -24,12 +23,14 @@ class SegmentationEvaluation:
         num_images: images that were evaluated.
         seconds: how long it took.
         num_input_sizes: different sizes that the network was compiled for.
+        pictures: file name and uint8[H, W, 3] RGB of each picture that was asked for.
     """
 
     matrix: ConfusionMatrix
     num_images: int
     seconds: float
     num_input_sizes: int
+    pictures: tuple[tuple[str, np.ndarray], ...] = ()
 
 
 def format_result(matrix: ConfusionMatrix, class_names: Sequence[str], checkpoint: str) -> str:
@@ -59,15 +60,17 @@ def format_accuracy(matrix: ConfusionMatrix, class_names: Sequence[str]) -> str:
 
 
 def format_absent(matrix: ConfusionMatrix, class_names: Sequence[str]) -> str:
-    """Returns which classes the mean IoU is over."""
-    absent = [name for name, is_absent in zip(class_names, matrix.is_absent(), strict=True) if is_absent]
+    """Returns which classes the mean IoU is over, and which are in none of the labels."""
+    names, is_absent = np.array(class_names, object), matrix.is_absent()
+    absent, mistaken = names[is_absent], names[matrix.is_unlabelled() & ~is_absent]
     total = len(class_names)
-    if not absent:
-        return f"===> mIoU is over all {total} classes"
-    return (
-        f"===> mIoU is over {total - len(absent)} of {total} classes; neither labelled nor predicted, so left out: "
-        f"{', '.join(absent)}"
-    )
+    counted = f"{total - len(absent)} of" if len(absent) else "all"
+    parts = [f"===> mIoU is over {counted} {total} classes"]
+    if len(absent):
+        parts.append(f"neither labelled nor predicted, so left out: {', '.join(absent)}")
+    if len(mistaken):
+        parts.append(f"in none of the labels but predicted, so with IoU 0: {', '.join(mistaken)}")
+    return "; ".join(parts)
 
 
 def format_manner(evaluation: SegmentationEvaluation, how: str) -> str:
@@ -101,7 +104,7 @@ def write_and_print(
         counts: more to tell there, by name.
     """
     content = result_of(evaluation, class_names, how, weights) | counts
-    write_run_file(folder / "result.json", json.dumps(content, indent=2, ensure_ascii=False).encode())
+    write_run_file(folder / "result.json", json_bytes(content, indent=2))
     print(format_result(evaluation.matrix, class_names, name))
     print(format_accuracy(evaluation.matrix, class_names))
     print(format_manner(evaluation, how))

@@ -13,8 +13,9 @@ from .dataset import CLASS_NAMES
 
 def train(config: HalvesConfig) -> TrainResult:
     """Trains as configured."""
-    with open_run(config) as run:
-        checkpoints = keep_checkpoints(config, run, "halves-{epoch}_{step}.ckpt", "halves_best.ckpt")
+    names = ("halves-{epoch}_{step}.ckpt", "halves_best.ckpt")
+    with open_run(config, names=names) as run:
+        checkpoints = keep_checkpoints(config, run, *names)
         source = build.build_training_source(config, run.workers)
         log_plan(config, config.num_images, CLASS_NAMES, source.images_per_step)
         trainer = Trainer(

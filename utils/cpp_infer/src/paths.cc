@@ -18,7 +18,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array kSuffixes = {".jpg", ".jpeg", ".png", ".bmp"};  // As utils/image_files.py has them.
+// As utils/images.py has them.
+constexpr std::array kSuffixes = {".jpg",  ".jpeg", ".jpe", ".png", ".bmp", ".tif",
+                                  ".tiff", ".webp", ".gif", ".ppm", ".jp2"};
 
 bool IsImageName(const fs::path& path) {
   std::string suffix = path.extension().string();
@@ -26,6 +28,14 @@ bool IsImageName(const fs::path& path) {
                  [](unsigned char letter) { return std::tolower(letter); });
   const bool is_hidden = path.filename().string().rfind('.', 0) == 0;
   return !is_hidden && std::find(kSuffixes.begin(), kSuffixes.end(), suffix) != kSuffixes.end();
+}
+
+std::string SuffixList() {
+  std::string list;
+  for (const char* suffix : kSuffixes) {
+    list += (list.empty() ? "" : ", ") + std::string(suffix);
+  }
+  return list;
 }
 
 std::vector<ImageFile> ListFolder(const fs::path& folder) {
@@ -46,7 +56,7 @@ void RefuseEqualStems(const std::vector<ImageFile>& files) {
     const auto [found, is_new] = name_of_stem.emplace(file.stem, file.name);
     if (!is_new) {
       throw UserError("'" + found->second + "' and '" + file.name + "' would have the same result files, '" +
-                      file.stem + "_0.bin': rename one of them");
+                      file.stem + "_0.bin': rename one of them, in its annotations too");
     }
   }
 }
@@ -64,7 +74,7 @@ std::vector<ImageFile> FindImages(const fs::path& dataset) {
   try {
     std::vector<ImageFile> files = ListFolder(dataset);
     if (files.empty()) {
-      throw UserError("no image (.jpg, .jpeg, .png, .bmp) is in '" + dataset.string() +
+      throw UserError("no image (" + SuffixList() + ") is in '" + dataset.string() +
                       "' or its sub-folders: give another folder with --dataset_path");
     }
     RefuseEqualStems(files);
@@ -73,6 +83,15 @@ std::vector<ImageFile> FindImages(const fs::path& dataset) {
     throw UserError("'" + error.path1().string() + "' cannot be listed (" + error.code().message() +
                     "): change its permissions");
   }
+}
+
+std::size_t CountOtherFiles(const fs::path& dataset) {
+  std::error_code ignored;  // What cannot be listed is told by FindImages.
+  std::size_t count = 0;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(dataset, ignored)) {
+    count += entry.is_directory(ignored) || IsImageName(entry.path()) ? 0 : 1;
+  }
+  return count;
 }
 
 std::string StemOf(const fs::path& file) {

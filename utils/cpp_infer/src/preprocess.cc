@@ -59,11 +59,11 @@ ImageInput Preprocess(const cv::Mat& picture, const Preprocessing& rules) {
   ImageInput input;
   input.height = picture.rows;
   input.width = picture.cols;
-  const bool keeps_ratio = rules.resize == ResizeRule::kKeepRatio;
-  input.scale_y = keeps_ratio ? FitScale(picture.size(), rules) : static_cast<double>(rules.height) / picture.rows;
-  input.scale_x = keeps_ratio ? input.scale_y : static_cast<double>(rules.width) / picture.cols;
+  const cv::Size size = ScaledSize(picture.size(), rules);
+  input.scale_y = static_cast<double>(size.height) / picture.rows;
+  input.scale_x = static_cast<double>(size.width) / picture.cols;
   cv::Mat resized;
-  cv::resize(picture, resized, ScaledSize(picture.size(), rules), 0, 0, cv::INTER_LINEAR);
+  cv::resize(picture, resized, size, 0, 0, cv::INTER_LINEAR);
   const std::size_t plane_size = static_cast<std::size_t>(rules.height) * rules.width;
   input.pixels.assign(kNumChannels * plane_size, rules.padding_value);
   for (int channel = 0; channel < kNumChannels; ++channel) {

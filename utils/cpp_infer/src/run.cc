@@ -23,7 +23,7 @@ void CheckDescription(const ModelDescription& description, const Options& option
   }
   if (description.file_format != "MINDIR") {
     throw UserError("'" + path + "' describes a file of format " + description.file_format +
-                    ": export the model with --file_format=MINDIR");
+                    ": export the model with export.py --file_format=MINDIR");
   }
   if (!options.is_description_given && description.file != options.model.filename()) {
     throw UserError("'" + path + "' describes '" + description.file + "': export the model again, or give --config");
@@ -43,7 +43,8 @@ void RunModel(const Options& options, const Program& program, const Interrupts& 
       MakeEngine({options.engine, options.model, options.device_target, options.device_id, options.python});
   Progress progress(std::cerr, isatty(STDERR_FILENO) == 1, files.size());
   progress.Say("model '" + options.model.string() + "' loaded, engine " + engine->Name() + ", " +
-               std::to_string(files.size()) + " images");
+               std::to_string(files.size()) +
+               " images, other files passed over: " + std::to_string(CountOtherFiles(options.dataset)));
   const Timings timings = Infer(options, description, files, *engine, results, progress, interrupts);
   if (results.num_images() == 0) {
     throw UserError("none of the " + std::to_string(files.size()) + " images in '" + options.dataset.string() +

@@ -26,10 +26,14 @@ std::vector<std::string> NamesIn(const std::filesystem::path& folder) {
 
 TEST(FindImages, ListsAFolderAndItsSubFoldersSorted) {
   const TemporaryFolder folder;
-  for (const std::string name : {"b.jpg", "a.PNG", "sub folder/c.jpeg", "notes.txt", ".hidden.jpg", "d.bmp"}) {
+  for (const std::string name :
+       {"b.jpg", "a.PNG", "sub folder/c.jpeg", "notes.txt", ".hidden.jpg", "d.bmp", "e.WebP", "f.tiff"}) {
     MakeFile(folder / name);
   }
-  EXPECT_EQ(NamesIn(folder.path()), (std::vector<std::string>{"a.PNG", "b.jpg", "d.bmp", "sub folder/c.jpeg"}));
+  const std::vector<std::string> wanted = {"a.PNG", "b.jpg", "d.bmp", "e.WebP", "f.tiff", "sub folder/c.jpeg"};
+  EXPECT_EQ(NamesIn(folder.path()), wanted);
+  EXPECT_EQ(CountOtherFiles(folder.path()), 2U);
+  EXPECT_EQ(CountOtherFiles(folder / "a.PNG"), 0U);
 }
 
 TEST(FindImages, TakesOneFileOfAnySuffix) {
@@ -45,7 +49,7 @@ TEST(FindImages, RefusesTwoFilesOfOneStem) {
   MakeFile(folder / "a.jpg");
   MakeFile(folder / "a.small.png");
   EXPECT_EQ(MessageOf<UserError>([&] { (void)FindImages(folder.path()); }),
-            "'a.jpg' and 'a.small.png' would have the same result files, 'a_0.bin': rename one of them");
+            "'a.jpg' and 'a.small.png' would have the same result files, 'a_0.bin': rename one of them, in its annotations too");
 }
 
 TEST(FindImages, RefusesAFolderWithoutImagesAndWhatIsNotThere) {

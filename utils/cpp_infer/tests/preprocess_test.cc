@@ -70,8 +70,9 @@ TEST(Preprocess, InterpolatesBetweenPixelCentres) {
 TEST(Preprocess, GivesTheScaleOfEachAxis) {
   const cv::Mat picture(10, 40, CV_8UC3);
   Preprocessing rules = Rules(5, 10);
-  EXPECT_EQ(Preprocess(picture, rules).scale_y, 0.25);
+  EXPECT_EQ(Preprocess(picture, rules).scale_y, 0.2);  // 2.5 rows are 2
   EXPECT_EQ(Preprocess(picture, rules).scale_x, 0.25);
+  EXPECT_EQ(Preprocess(cv::Mat(1, 400, CV_8UC3), rules).scale_y, 1);  // 0.025 rows are 1
   rules.resize = ResizeRule::kStretch;
   EXPECT_EQ(Preprocess(picture, rules).scale_y, 0.5);
   EXPECT_EQ(Preprocess(picture, rules).scale_x, 0.25);

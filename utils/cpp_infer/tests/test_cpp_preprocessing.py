@@ -53,7 +53,8 @@ def python_input(file, rules, name):
     scale = min(HEIGHT / image.shape[0], WIDTH / image.shape[1])
     height, width = (max(1, int(side * scale + 0.5)) for side in image.shape[:2])
     resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
-    return to_input(resized, inputs.size, inputs.mean, inputs.std), (scale, scale)
+    scales = height / image.shape[0], width / image.shape[1]
+    return to_input(resized, inputs.size, inputs.mean, inputs.std), scales
 
 
 @pytest.mark.parametrize("name", RULES)

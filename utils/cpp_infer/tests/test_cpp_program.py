@@ -131,7 +131,7 @@ def test_outputs_are_those_of_the_network_and_bad_images_are_left_out(run, model
         "height": 33,
         "width": 10,
         "scale_y": 16 / 33,
-        "scale_x": 16 / 33,
+        "scale_x": 5 / 10,  # 4.8 columns are 5
     }
     assert "cut.jpg' is truncated; it is left out" in done.stderr
     assert done.stdout.startswith("3 images done, 2 left out\n")

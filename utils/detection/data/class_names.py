@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from utils.detection.data.coco_names import COCO_CATEGORY_IDS, COCO_CLASSES
-from utils.detection.data.mindrecord_info import MindRecordInfo
 from utils.model_utils.errors import BadValueError
+
+MAX_NAMES = 10  # of a list in a sentence: own classes are seldom more, and COCO's 80 would hide the sentence
 
 logger = logging.getLogger(__name__)
 
@@ -19,10 +20,14 @@ class ClassTable:
     Attributes:
         names: name of each class index.
         category_ids: id of each class index in COCO result files.
+        is_named: the names are known; False where a checkpoint has none, so that they were made up.
+        picture_min_score: score from which the detector's boxes are worth drawing; None where its checkpoint has none.
     """
 
     names: tuple[str, ...]
     category_ids: tuple[int, ...]
+    is_named: bool = True
+    picture_min_score: float | None = None
 
 
 def resolve_classes(
@@ -31,68 +36,61 @@ def resolve_classes(
     *,
     stored_names: Sequence[str],
     stored_ids: Sequence[int],
-    configured_names: Sequence[str] | None,
+    configured_names: Sequence[str | int] | None,
+    allow_unknown: bool = False,
 ) -> ClassTable:
-    """Returns the classes of a checkpoint.
+    """Returns the classes of a checkpoint; its own names count, `coco_classes` may have some of them in any order.
 
     Args:
         num_classes: foreground classes of the checkpoint's network.
         source: the checkpoint, for messages.
         stored_names: names that the checkpoint carries; empty in files that have none.
         stored_ids: category ids that it carries, likewise.
-        configured_names: the key `coco_classes`.
+        configured_names: the key `coco_classes`; its ids are those of data and say nothing about a checkpoint.
+        allow_unknown: `coco_classes` may have names that the checkpoint does not have: they are those of data.
 
     Raises:
-        BadValueError: `coco_classes` has another number of names, or others than the checkpoint.
+        BadValueError: `coco_classes` has names that the checkpoint does not have, or, where it has none, another number
+            of them.
     """
-    names = tuple(configured_names or ())
-    if names and len(names) != num_classes:
+    names = tuple(name for name in configured_names or () if isinstance(name, str))
+    has_names = len(stored_names) == num_classes
+    unknown = [name for name in names if name not in stored_names]
+    if names and len(names) != num_classes and (not has_names or (unknown and not allow_unknown)):
         raise BadValueError(
             f"coco_classes has {len(names)} names and '{source}' {num_classes} classes: list the names that it was "
             "trained with, or set coco_classes to null"
         )
-    if len(stored_names) == num_classes:
+    if has_names:
         stored = tuple(stored_names)
-        if names and names != stored:
+        if unknown and not allow_unknown:
             raise BadValueError(
-                f"coco_classes begins {list(names[:3])} and '{source}' was trained with {list(stored[:3])} and so on: "
-                "set coco_classes to null, or to the same names in the same order"
+                f"coco_classes has {list_names(unknown)}, which '{source}' was not trained with: set coco_classes to "
+                f"null, or to names of {list_names(stored)}"
             )
         ids = tuple(stored_ids) if len(stored_ids) == num_classes else _ids_of(stored)
         return ClassTable(stored, ids)
     if not names:
         is_coco = num_classes == len(COCO_CLASSES)
-        names = COCO_CLASSES if is_coco else tuple(f"class_{index}" for index in range(num_classes))
+        names = COCO_CLASSES if is_coco else numbered_names(num_classes)
         logger.warning(
             "'%s' carries no class names: %s are used; set coco_classes for others",
             source,
             "COCO's" if is_coco else f"class_0 to class_{num_classes - 1}",
         )
+        return ClassTable(names, _ids_of(names), is_named=False)
     return ClassTable(names, _ids_of(names))
 
 
-def check_same_classes(classes: ClassTable, records: MindRecordInfo, checkpoint: Path) -> None:
-    """Refuses to evaluate a detector on data of other classes.
+def numbered_names(count: int) -> tuple[str, ...]:
+    """Returns the names that stand in for unknown ones: class_0, class_1, ..."""
+    return tuple(f"class_{index}" for index in range(count))
 
-    Args:
-        classes: those of the detector.
-        records: the data.
-        checkpoint: where the detector comes from, for messages.
 
-    Raises:
-        BadValueError: their number or, where both have the same names, their order differs.
-    """
-    names, annotations = tuple(records.class_names), records.files[0]
-    if len(names) != len(classes.names):
-        raise BadValueError(
-            f"'{checkpoint}' detects {len(classes.names)} classes and {annotations} has {len(names)} "
-            f"({', '.join(names[:3])} ...): evaluate it on the data set that it was trained on"
-        )
-    if names != classes.names and sorted(names) == sorted(classes.names):
-        raise BadValueError(
-            f"'{checkpoint}' has the classes of {annotations} in another order: list them in coco_classes as it has "
-            f"them, {', '.join(classes.names)}, and give another mindrecord_dir"
-        )
+def list_names(names: Sequence[str]) -> str:
+    """Returns e.g. `'ant', 'bee'`; of a long list the first ten and how many there are."""
+    shown = ", ".join(repr(name) for name in names[:MAX_NAMES])
+    return f"{shown} ... ({len(names)} names)" if len(names) > MAX_NAMES else shown
 
 
 def _ids_of(names: tuple[str, ...]) -> tuple[int, ...]:

@@ -2,8 +2,9 @@
 
 A row holds `image` (the bytes of an ordinary JPEG or PNG, read with `utils.images.decode_ordinary`), `image_id`,
 `annotation` float32[N, 6] (x1, y1, x2, y2, label, is_crowd; an image without boxes has one row with label -1, because
-MindRecord reads an empty array back as a scalar), `height`, `width`, `file_name` and `record_index`, the position of
-the image in the annotation file.
+MindRecord reads an empty array back as a scalar), `as_annotated` float64[N, 7] (the file's own annotations, see
+`ground_truth.py`, likewise; sets of earlier versions lack it), `height`, `width`, `file_name` and `record_index`, the
+position of the image in the annotation file.
 """
 
 import contextlib
@@ -17,16 +18,18 @@ import filelock
 import numpy as np
 
 from utils.detection.data.mindrecord_info import (
-    ForeignMindRecordError,
     MindRecordInfo,
+    UnusableSetError,
     explain_difference,
     find_mindrecord,
     fingerprint_of,
     fingerprint_parts,
     read_mindrecord_info,
+    refuse_foreign,
 )
 from utils.detection.data.mindrecord_writer import write_set
-from utils.detection.data.record_types import DetectionDataset, drop_background
+from utils.detection.data.record_types import DetectionDataset, drop_background, names_of_ids
+from utils.images import decode_image, decode_ordinary, read_bytes
 from utils.model_utils.device_adapter import clamp_loaders
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from mindspore.dataset import Dataset
 
 LOCK_SECONDS = 7200.0  # two hours: the writer reads and copies every image of the split, 118,287 in COCO's training
+LOOKED_AT = 8  # images that are compared with their files, a few hundredths of a second; new exports change all of them
 FORBIDDEN_IN_PREFIX = set("\\/:*?\"<>|`&';")
 
 logger = logging.getLogger(__name__)
@@ -43,11 +47,13 @@ def ensure_mindrecord(
     load_dataset: Callable[[], DetectionDataset],
     *,
     annotation_file: Path | str,
-    class_names: Sequence[str] | None,
+    class_names: Sequence[str | int] | None,
     folder: Path | str,
     prefix: str,
     shards: int = 8,
     options: Mapping[str, object] | None = None,
+    may_lack_classes: bool = False,
+    skip_bad_images: bool = False,
     timeout_seconds: float = LOCK_SECONDS,
 ) -> MindRecordInfo:
     """Returns the MindRecord files of a split, making them where they are missing, damaged or of other annotations.
@@ -58,11 +64,13 @@ def ensure_mindrecord(
     Args:
         load_dataset: loads the split; called only where files have to be made.
         annotation_file: the file that `load_dataset` reads; its content is part of the fingerprint.
-        class_names: the names that `load_dataset` asks for, None for all.
+        class_names: the names and ids that `load_dataset` asks for, None for all.
         folder: where the files lie or are to lie; made if missing.
         prefix: file name without the number of the shard, e.g. "FasterRcnn.mindrecord".
         shards: number of files; an existing set may have another.
         options: whatever else changes what is stored; JSON values.
+        may_lack_classes: a set without some of `class_names` is fine.
+        skip_bad_images: leave images out that cannot be used, instead of refusing them.
         timeout_seconds: how long to wait for another process that is writing.
 
     Raises:
@@ -72,8 +80,8 @@ def ensure_mindrecord(
     """
     folder = Path(folder)
     if not Path(annotation_file).exists():
-        return _use_without_annotations(folder, prefix, annotation_file, class_names)
-    options = {**(options or {}), "skip_bad_images": False}  # no image ever is; in the fingerprint of earlier sets
+        return _use_without_annotations(folder, prefix, annotation_file, class_names, may_lack_classes)
+    options = {**(options or {}), "skip_bad_images": skip_bad_images}
     parts = fingerprint_parts(annotation_file, class_names, options)
     info = find_mindrecord(folder, prefix, fingerprint_of(parts))
     if info is not None:
@@ -83,7 +91,7 @@ def ensure_mindrecord(
         if not reason:  # another process made them while this one waited
             return read_mindrecord_info(folder, prefix)
         logger.info("making MindRecord files '%s': %s", folder / prefix, reason)
-        return write_set(load_dataset(), folder, prefix, shards, parts)
+        return write_set(load_dataset(), folder, prefix, shards, parts, skip_bad_images=skip_bad_images)
 
 
 def open_mindrecord(
@@ -119,6 +127,46 @@ def open_mindrecord(
     return functools.reduce(ds.MindDataset.concat, passes)
 
 
+def warn_of_changed_images(info: MindRecordInfo, image_dir: Path) -> None:
+    """Says when image files are not what the set holds: its fingerprint is of the annotations alone.
+
+    Args:
+        info: a set that was made before.
+        image_dir: folder of the images; those that are not there are not looked at.
+    """
+    chosen = np.unique(np.linspace(0, info.num_images - 1, LOOKED_AT).astype(int))
+    rows = open_mindrecord(info, chosen, ("image", "file_name", "height", "width"))
+    changed = [
+        str(row["file_name"])
+        for row in rows.create_dict_iterator(num_epochs=1, output_numpy=True)
+        if _has_changed(row, image_dir / str(row["file_name"]))
+    ]
+    if changed:
+        logger.warning(
+            "%d of %d images looked at are not what MindRecord files '%s' hold, first '%s': they have changed since "
+            "these were made; delete these files to have them made again",
+            len(changed),
+            len(chosen),
+            str(info.files[0]).removesuffix("0") + "*",
+            image_dir / changed[0],
+        )
+
+
+def _has_changed(row: Mapping[str, np.ndarray], path: Path) -> bool:
+    """Compares a file with its row: their bytes, else their pixels, as an odd file is stored anew."""
+    if not path.is_file():
+        return False
+    stored = row["image"].tobytes()
+    try:
+        data = read_bytes(path)
+        if data == stored:
+            return False
+        size = int(row["height"]), int(row["width"])
+        return not np.array_equal(decode_image(data, str(path), size), decode_ordinary(stored, path.name))
+    except (BadValueError, MissingPathError):
+        return True
+
+
 def unpack_annotation(annotation: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Takes the column `annotation` apart.
 
@@ -132,8 +180,17 @@ def unpack_annotation(annotation: np.ndarray) -> tuple[np.ndarray, np.ndarray, n
     return rows[:, :4].copy(), rows[:, 4].astype(np.int32), rows[:, 5] > 0
 
 
+def unpack_as_annotated(rows: np.ndarray) -> np.ndarray:
+    """Returns the column `as_annotated`, float64[N, 7], without the row that stands for none."""
+    return rows[rows[:, 5] >= 0]
+
+
 def _use_without_annotations(
-    folder: Path, prefix: str, annotation_file: Path | str, class_names: Sequence[str] | None
+    folder: Path,
+    prefix: str,
+    annotation_file: Path | str,
+    class_names: Sequence[str | int] | None,
+    may_lack_classes: bool,
 ) -> MindRecordInfo:
     """Returns the set that is there although it cannot be compared with its source."""
     try:
@@ -143,10 +200,12 @@ def _use_without_annotations(
             f"annotation file '{annotation_file}' does not exist and there are no MindRecord files "
             f"'{folder / prefix}*' to use instead; check the data set path"
         ) from error
-    if class_names is not None and drop_background(class_names) != info.class_names:
+    asked = info.class_names if class_names is None else class_names
+    wanted = drop_background(names_of_ids(asked, info.class_names, info.category_ids))
+    if wanted != info.class_names and not (may_lack_classes and set(wanted) >= set(info.class_names)):
         raise BadValueError(
             f"MindRecord files '{folder / prefix}*' have the classes {list(info.class_names)[:5]}, wanted "
-            f"{list(class_names)[:5]}; make them again where '{annotation_file}' is"
+            f"{list(wanted)[:5]}; make them again where '{annotation_file}' is"
         )
     logger.info(
         "annotation file '%s' is not here; MindRecord files '%s*' are used as they are",
@@ -159,13 +218,12 @@ def _use_without_annotations(
 def _why_not_usable(folder: Path, prefix: str, parts: Mapping[str, object]) -> str:
     """Returns why a set must be made, "" where the one that is there fits."""
     try:
+        refuse_foreign(folder, prefix)
         info = read_mindrecord_info(folder, prefix)
-    except ForeignMindRecordError:
-        raise
     except MissingPathError:
         return "there are none yet"
-    except BadStateError as error:
-        return str(error)
+    except UnusableSetError as error:
+        return error.fault
     if info.fingerprint == fingerprint_of(parts):
         return ""
     return f"{explain_difference(info.made_from, parts)} since the old ones were made"

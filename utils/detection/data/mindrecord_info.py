@@ -10,12 +10,13 @@ import json
 import re
 import sqlite3
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from utils.detection.data.record_types import LeftOutImage
 from utils.model_utils.errors import BadStateError, MissingPathError
 
 KIND = "detection records"
@@ -23,6 +24,21 @@ FORMAT_VERSION = 1  # goes up when what stands in a row changes: sets of another
 LENGTH_BYTES = 8  # a MindRecord file begins with the length of its header, a 64-bit number
 MAX_HEADER_BYTES = 128 * 2**20  # the most that MindRecord writes
 HEADER_KEYS = ("header_size", "page", "page_size", "schema", "shard_addresses")
+
+# Never "delete it": the set may be all that its user has.
+MAKE_AGAIN = "copy the set again, or give its annotations and images too (coco_root or anno_path): it is made anew then"
+
+
+class UnusableSetError(BadStateError):
+    """A set that is not whole; where its annotations are, another is made in its place.
+
+    Attributes:
+        fault: what is wrong, without advice.
+    """
+
+    def __init__(self, fault: str, advice: str = MAKE_AGAIN) -> None:
+        super().__init__(f"{fault}; {advice}")
+        self.fault = fault
 
 
 class ForeignMindRecordError(BadStateError):
@@ -43,6 +59,10 @@ class MindRecordInfo:
         image_ids: int64[num_images], the annotation file's image ids, in its order.
         rows: int64[num_images], where each of these images lies in the files; MindRecord deals rows out to shards.
         box_counts: number of images for each number of boxes.
+        num_objects: boxes that are not crowds; None in older sets, which have at least one.
+        columns: names of what stands in a row.
+        class_counts: boxes of each class index that are not crowds; None in older sets.
+        left_out: images of the annotations that could not be used and have no row.
     """
 
     files: tuple[Path, ...]
@@ -54,6 +74,10 @@ class MindRecordInfo:
     image_ids: np.ndarray
     rows: np.ndarray
     box_counts: Mapping[int, int]
+    num_objects: int | None = None
+    columns: tuple[str, ...] = ()
+    class_counts: tuple[int, ...] | None = None
+    left_out: tuple[LeftOutImage, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,13 +96,13 @@ class ShardFacts:
 
 
 def fingerprint_parts(
-    annotation_file: Path | str, class_names: Sequence[str] | None, options: Mapping[str, object]
+    annotation_file: Path | str, class_names: Sequence[str | int] | None, options: Mapping[str, object]
 ) -> dict[str, object]:
     """Returns what decides the content of a set of MindRecord files.
 
     Args:
         annotation_file: its content is hashed; where it lies does not matter.
-        class_names: the names asked for, None for all of the file.
+        class_names: the names and ids asked for, None for all of the file.
         options: whatever else changes what is stored; JSON values.
 
     Raises:
@@ -118,16 +142,12 @@ def read_mindrecord_info(folder: Path | str, prefix: str) -> MindRecordInfo:
     description = parse_description(first, header)
     names = header["shard_addresses"]
     if first.name not in names:
-        raise BadStateError(
-            f"MindRecord file '{first}' was renamed from '{names[0]}'; give it its old name or delete it"
-        )
+        raise UnusableSetError(f"MindRecord file '{first}' was renamed from '{names[0]}'", "give it its old name")
     shards = [_read_shard(folder / name, first, header["schema"][0]["desc"]) for name in names]
     rows = np.array([row for shard in shards for row in shard.rows], np.int64).reshape(-1, 2)
     order = np.argsort(rows[:, 0], kind="stable")
     if not np.array_equal(rows[order, 0], np.arange(description["num_images"])):
-        raise BadStateError(
-            f"MindRecord files '{first}' ... hold {len(rows)} of {description['num_images']} images; delete them"
-        )
+        raise UnusableSetError(f"MindRecord files '{first}' ... hold {len(rows)} of {description['num_images']} images")
     return MindRecordInfo(
         files=tuple(folder / name for name in names),
         num_images=len(rows),
@@ -138,6 +158,10 @@ def read_mindrecord_info(folder: Path | str, prefix: str) -> MindRecordInfo:
         image_ids=rows[order, 1],
         rows=order,
         box_counts={int(boxes): images for boxes, images in description["box_counts"].items()},
+        num_objects=description.get("num_objects"),
+        columns=tuple(header["schema"][0]["schema"]),
+        class_counts=tuple(description["class_counts"]) if "class_counts" in description else None,
+        left_out=tuple(LeftOutImage(**image) for image in description.get("left_out", ())),
     )
 
 
@@ -160,6 +184,19 @@ def explain_difference(stored: Mapping[str, object], wanted: Mapping[str, object
     }
     changed = [word for key, word in words.items() if stored.get(key) != wanted.get(key)]
     return f"{' and '.join(changed)} changed" if changed else "nothing changed"
+
+
+def refuse_foreign(folder: Path, prefix: str) -> None:
+    """Refuses a folder where another program's shards stand in the place of a set, be it the first of them or a later.
+
+    Raises:
+        ForeignMindRecordError: there are some.
+    """
+    pattern = set_file_pattern(prefix)
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if pattern.fullmatch(path.name) and path.suffix != ".db" and path.is_file():
+            with suppress(UnusableSetError):
+                parse_description(path, read_shard_header(path))
 
 
 def set_file_pattern(prefix: str) -> re.Pattern[str]:
@@ -202,11 +239,11 @@ def parse_description(path: Path, header: Mapping) -> dict:
         fields = sorted(header["schema"][0].get("schema", {}))
         raise ForeignMindRecordError(
             f"MindRecord file '{path}' was written by another program (its columns are {fields}); "
-            "move it away or choose another mindrecord_dir"
+            "choose another mindrecord_dir"
         )
     if description.get("format") != FORMAT_VERSION:
-        raise BadStateError(
-            f"MindRecord file '{path}' has format {description.get('format')}, wanted {FORMAT_VERSION}; make it again"
+        raise UnusableSetError(
+            f"MindRecord file '{path}' has format {description.get('format')}, wanted {FORMAT_VERSION}"
         )
     return description
 
@@ -217,19 +254,20 @@ def _first_shard(folder: Path, prefix: str) -> Path:
     if first is not None:
         return first
     if any(Path(f"{path}.db").is_file() for path in candidates):
-        raise BadStateError(f"'{folder}' has the index of '{prefix}' but not its data; make the MindRecord files again")
+        raise UnusableSetError(f"'{folder}' has the index of '{prefix}' but not its data")
     raise MissingPathError(
-        f"there are no MindRecord files '{folder / prefix}*'; run create_data.py or train.py to make them"
+        f"there are no MindRecord files '{folder / prefix}*'; give the data that they are made of too, with "
+        "coco_root or anno_path"
     )
 
 
 def _read_shard(path: Path, first: Path, description: str) -> ShardFacts:
     """Reads one shard and checks that it is whole and of the same set as the first."""
     if not path.is_file():
-        raise BadStateError(f"MindRecord file '{path}' of the set of '{first.name}' is missing; make the files again")
+        raise UnusableSetError(f"MindRecord file '{path}' of the set of '{first.name}' is missing")
     header = read_shard_header(path)
     if header["schema"][0]["desc"] != description:
-        raise BadStateError(f"MindRecord file '{path}' is of another set than '{first.name}'; make the files again")
+        raise UnusableSetError(f"MindRecord file '{path}' is of another set than '{first.name}'")
     expected, found = _expected_bytes(header), path.stat().st_size
     if found < expected:
         raise _damaged(path, f"it has {found} of {expected} bytes")
@@ -251,7 +289,7 @@ def _expected_bytes(header: Mapping) -> int:
 def _read_index(path: Path) -> tuple[tuple[int, int], ...]:
     """Returns (record index, image id) of each row of a shard."""
     if not path.is_file():
-        raise BadStateError(f"MindRecord index '{path}' is missing; make the files again")
+        raise UnusableSetError(f"MindRecord index '{path}' is missing")
     try:
         # immutable: no lock file is made, so a read-only folder is fine
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
@@ -260,7 +298,5 @@ def _read_index(path: Path) -> tuple[tuple[int, int], ...]:
         raise _damaged(path, f"its index cannot be read: {error}") from error
 
 
-def _damaged(path: Path, how: str) -> BadStateError:
-    return BadStateError(
-        f"MindRecord file '{path}' is truncated or damaged ({how}); delete it and make the files again"
-    )
+def _damaged(path: Path, how: str) -> UnusableSetError:
+    return UnusableSetError(f"MindRecord file '{path}' is truncated or damaged ({how})")

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.detection.boxes import box_area, clip_boxes, xyxy_to_xywh
+from utils.detection.annotations.repairs import BoxRepairs
+from utils.detection.boxes import clip_boxes
+from utils.model_utils import near_paths
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, MissingPathError
 
+SKIP_ADVICE = ", or leave such images out with --skip_bad_images=True"
 ROUNDING_PIXELS = 1.0  # annotators round outwards; a corner that far outside is clipped without a word
 
 logger = logging.getLogger(__name__)
@@ -28,6 +31,8 @@ class ImageRecord:
         boxes: float32[N, 4], xyxy, absolute pixels, inside the image, with positive sides; N may be 0.
         labels: int32[N], class index from 0.
         is_crowd: bool[N], the box covers a group that is neither to be found nor background.
+        as_annotated: the file's own annotations, which an evaluation counts: float64[M, 7], see `ground_truth.py`; None
+            where they are not known.
     """
 
     image_id: int
@@ -37,39 +42,28 @@ class ImageRecord:
     boxes: np.ndarray
     labels: np.ndarray
     is_crowd: np.ndarray
+    as_annotated: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
-class BoxRepairs:
-    """How many boxes of a data set were changed or left out, and which first.
+class LeftOutImage:
+    """An image that cannot be used: it is not trained on, and an evaluation counts it as one in which nothing is found.
 
     Attributes:
-        clipped: reached more than a pixel outside their image and were cut at its border.
-        outside: lay wholly outside their image and were dropped.
-        empty: had no positive width and height and were dropped.
-        not_finite: had NaN or infinite coordinates and were dropped.
-        examples: the first few, as a sentence names them.
+        image_id: as in `ImageRecord`.
+        height: annotated height in pixels; where the file alone could say it, one that holds all boxes.
+        width: annotated width, likewise.
+        file_name: relative to the folder of the images.
+        as_annotated: its annotations, rows of 7 numbers, see `ground_truth.py`.
+        reason: why it cannot be used, a sentence.
     """
 
-    clipped: int = 0
-    outside: int = 0
-    empty: int = 0
-    not_finite: int = 0
-    examples: tuple[str, ...] = ()
-
-    @property
-    def dropped(self) -> int:
-        """Number of boxes that are left out."""
-        return self.outside + self.empty + self.not_finite
-
-    def __str__(self) -> str:
-        """Returns the sentence for the log, "" where nothing was repaired."""
-        if not self.clipped + self.dropped:
-            return ""
-        return (
-            f"{self.clipped} boxes clipped at the image border, {self.dropped} dropped ({self.empty} without area, "
-            f"{self.outside} outside the image, {self.not_finite} not finite); first: {', '.join(self.examples)}"
-        )
+    image_id: int
+    height: int
+    width: int
+    file_name: str
+    as_annotated: Sequence[Sequence[float]]
+    reason: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +77,7 @@ class DetectionDataset:
         source: the annotation file.
         image_dir: folder that file names are relative to.
         repairs: what was done to boxes.
+        left_out: images that cannot be used and were to be skipped; they have no record.
     """
 
     records: tuple[ImageRecord, ...]
@@ -91,6 +86,7 @@ class DetectionDataset:
     source: Path
     image_dir: Path
     repairs: BoxRepairs = field(default_factory=BoxRepairs)
+    left_out: tuple[LeftOutImage, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,10 +164,22 @@ def make_records(
     return records, repairs
 
 
-def drop_background(class_names: Sequence[str]) -> tuple[str, ...]:
+def names_of_ids(wanted: Sequence[str | int], names: Sequence[str], ids: Sequence[int]) -> tuple[str | int, ...]:
+    """Returns `wanted` with each category id replaced by its name; ids that are not known stay.
+
+    Args:
+        wanted: names and ids.
+        names: known names.
+        ids: id of each of them.
+    """
+    name_of = dict(zip(ids, names, strict=True))
+    return tuple(name_of.get(entry, entry) if type(entry) is int else entry for entry in wanted)
+
+
+def drop_background(class_names: Sequence[str | int]) -> tuple[str | int, ...]:
     """Returns the names without a leading 'background', which older configurations list as class 0."""
     names = tuple(class_names)
-    if names and names[0].lower() in ("background", "__background__"):
+    if names and str(names[0]).lower() in ("background", "__background__"):
         logger.info("class names start with '%s', which is not an object class; it is left out", names[0])
         return names[1:]
     return names
@@ -184,7 +192,7 @@ def check_class_names(class_names: Sequence[str], source: Path) -> None:
         BadValueError: see above.
     """
     if not class_names:
-        raise BadValueError(f"'{source}' needs at least one class name, got none; set coco_classes")
+        raise BadValueError(f"'{source}' needs at least one class name, got none; name its classes")
     repeated = sorted({name for name in class_names if list(class_names).count(name) > 1})
     if repeated:
         raise BadValueError(
@@ -201,8 +209,16 @@ def near_names(name: str, known: Sequence[str]) -> str:
     return f"known names are {shown}{' ...' if len(known) > 10 else ''}"
 
 
-def check_files_exist(image_dir: Path, file_names: Sequence[str], source: Path) -> None:
+def check_files_exist(
+    image_dir: Path, file_names: Sequence[str], source: Path, skip_bad_images: bool | None = False
+) -> None:
     """Refuses a data set whose image files are not all there.
+
+    Args:
+        image_dir: folder of the images.
+        file_names: paths relative to it.
+        source: the annotations, for messages.
+        skip_bad_images: some files may be missing, not all; None where there is no key of this name to advise.
 
     Raises:
         MissingPathError: the folder or files are missing; the first three and the count are named.
@@ -212,11 +228,12 @@ def check_files_exist(image_dir: Path, file_names: Sequence[str], source: Path) 
         raise MissingPathError(f"image folder '{image_dir}' of '{source}' {kind}; check the data set path")
     present = {entry.name for entry in image_dir.iterdir()}
     missing = [name for name in file_names if not (name in present or (image_dir / name).is_file())]
-    if missing:
+    if missing and (not skip_bad_images or len(missing) == len(file_names)):
         shown = ", ".join(repr(name) for name in missing[:MAX_EXAMPLES])
+        near = near_paths.near_names(image_dir, missing)
         raise MissingPathError(
-            f"{len(missing)} of {len(file_names)} images of '{source}' are not in '{image_dir}', first {shown}; "
-            "check the data set path or copy the files there"
+            f"{len(missing)} of {len(file_names)} images of '{source}' are not in '{image_dir}', first {shown}{near}; "
+            f"check the data set path or copy the files there{SKIP_ADVICE if skip_bad_images is False else ''}"
         )
 
 
@@ -252,52 +269,9 @@ def finish_dataset(dataset: DetectionDataset, allow_empty: bool) -> DetectionDat
     return dataset
 
 
-def to_coco_ground_truth(dataset: DetectionDataset) -> dict:
-    """Returns the data set in COCO's annotation format, so that every source is evaluated by the same code.
-
-    The areas are those of the boxes (a COCO file has those of the segments, which shifts AP of small, medium and large
-    a little).
-    """
-    records = dataset.records
-    return {
-        "images": [
-            {
-                "id": record.image_id,
-                "height": record.height,
-                "width": record.width,
-                "file_name": relative_name(record.file_path, dataset.image_dir),
-            }
-            for record in records
-        ],
-        "annotations": _coco_annotations(records, np.asarray(dataset.category_ids, np.int64)),
-        "categories": [
-            {"id": category_id, "name": name}
-            for category_id, name in zip(dataset.category_ids, dataset.class_names, strict=True)
-        ],
-    }
-
-
 def relative_name(path: Path, folder: Path) -> str:
     """Returns `path` relative to `folder` with forward slashes, or its last part where it lies elsewhere."""
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
-
-
-def _coco_annotations(records: Sequence[ImageRecord], category_ids: np.ndarray) -> list[dict]:
-    boxes = np.concatenate([record.boxes for record in records]) if records else np.zeros((0, 4), np.float32)
-    image_ids = np.repeat([record.image_id for record in records], [len(record.boxes) for record in records])
-    labels = np.concatenate([record.labels for record in records]) if records else np.zeros(0, np.int32)
-    is_crowd = np.concatenate([record.is_crowd for record in records]) if records else np.zeros(0, bool)
-    columns = (
-        image_ids.tolist(),
-        category_ids[labels].tolist(),
-        xyxy_to_xywh(boxes).tolist(),
-        box_area(boxes).tolist(),
-        is_crowd.astype(int).tolist(),
-    )
-    return [
-        {"id": index, "image_id": image_id, "category_id": category_id, "bbox": box, "area": area, "iscrowd": crowd}
-        for index, (image_id, category_id, box, area, crowd) in enumerate(zip(*columns, strict=True), start=1)
-    ]
 
 
 def _shorten(names: Sequence[str]) -> str:

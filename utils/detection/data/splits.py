@@ -4,15 +4,26 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
+from utils.detection.data.class_names import ClassTable, list_names
 from utils.detection.data.coco_file import load_coco, read_ground_truth
-from utils.detection.data.mindrecord import ensure_mindrecord, open_mindrecord, unpack_annotation
+from utils.detection.data.ground_truth import NUM_FIELDS, to_coco_ground_truth, what_counts
+from utils.detection.data.mindrecord import (
+    ensure_mindrecord,
+    open_mindrecord,
+    unpack_annotation,
+    unpack_as_annotated,
+    warn_of_changed_images,
+)
 from utils.detection.data.mindrecord_info import MindRecordInfo, read_mindrecord_info
-from utils.detection.data.record_types import DetectionDataset, ImageRecord, to_coco_ground_truth
+from utils.detection.data.record_types import DetectionDataset, ImageRecord, LeftOutImage
 from utils.detection.data.txt_file import load_txt
-from utils.model_utils.errors import BadValueError, MissingPathError
+from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, MissingPathError
+
+CheckClasses: TypeAlias = Callable[[ClassTable, str], None]
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +60,18 @@ class Split:
     annotation_file: Path | None
 
     @property
-    def ground_truth(self) -> Path | dict:
-        """COCO annotations to evaluate with: the file itself, else what the MindRecord files hold.
+    def name(self) -> str:
+        """What the split is called in messages: its annotations."""
+        return f"'{self.annotation_file or self.records.files[0]}'"
+
+    @property
+    def classes(self) -> ClassTable:
+        """The classes of the split, with its own category ids."""
+        return ClassTable(self.records.class_names, self.records.category_ids)
+
+    @property
+    def ground_truth(self) -> dict:
+        """COCO annotations to evaluate with: those of the file, which MindRecord files hold too where it is not here.
 
         Raises:
             MissingPathError: there is no such file.
@@ -63,11 +84,21 @@ class Split:
                 f"annotation file '{self.annotation_file}' does not exist: correct --instance_set, in which {{}} "
                 "stands for the split; for what the MindRecord files hold, leave instance_set and coco_root out"
             )
-        _check_same_split(self.annotation_file, self.records)
-        return self.annotation_file
+        content = what_counts(read_ground_truth(self.annotation_file))
+        _check_same_split(self.annotation_file, content, self.records)
+        return content
 
     def training_rows(self, keep_empty: bool) -> np.ndarray:
-        """Returns int64[N], the images to train on, without those that have no box unless `keep_empty`."""
+        """Returns int64[N], the images to train on, without those that have no box unless `keep_empty`.
+
+        Raises:
+            BadValueError: there is no box that is not a crowd.
+        """
+        if self.records.num_objects == 0:
+            raise BadValueError(
+                f"MindRecord files '{self.records.files[0]}' have no box to find in {self.records.num_images} images, "
+                "so there is nothing to learn: they were made for an evaluation; give another prefix or mindrecord_dir"
+            )
         rows = np.arange(self.records.num_images)
         num_empty = self.records.box_counts.get(0, 0)
         if keep_empty or not num_empty:
@@ -97,7 +128,8 @@ def split_paths(
         coco_root: folder of a COCO data set, if any.
         instance_set: its annotation file, relative to it or absolute.
         anno_path: lines of text, where the form is "other".
-        image_dir: folder of their images; empty for the folder of the annotations.
+        image_dir: folder of the images; empty for the folder of the lines of text, or for the one in `coco_root` that
+            has the name of the split.
         mindrecord_dir: folder of the MindRecord files, if it is given.
         default_folder: name of the folder that is taken where it is not: in `coco_root`, or beside the lines of text.
         prefix: name of the MindRecord files without the number of the shard.
@@ -114,13 +146,19 @@ def split_paths(
         root = annotations and (coco_root or annotations.parent)
     else:
         annotations = Path(coco_root or "", instance_set.replace("{}", split))
-        images = Path(coco_root, split) if coco_root else None
+        images = _coco_images(coco_root, split, image_dir)
         annotations = annotations if coco_root or annotations.is_absolute() else None
-        root = coco_root
+        root = coco_root or (image_dir and annotations and annotations.parent)
     folder = mindrecord_dir or (root and Path(root, default_folder))
     if not folder:
         raise BadValueError(_nothing_to_read_from(form))
     return SplitPaths(form, annotations, images, Path(folder), prefix)
+
+
+def _coco_images(coco_root: str | None, split: str, image_dir: str) -> Path | None:
+    if not image_dir:
+        return Path(coco_root, split) if coco_root else None
+    return Path(image_dir.replace("{}", split))
 
 
 def _nothing_to_read_from(form: str) -> str:
@@ -135,51 +173,121 @@ def _nothing_to_read_from(form: str) -> str:
     )
 
 
-def open_split(paths: SplitPaths, class_names: Sequence[str] | None, num_shards: int = 8) -> Split:
+def open_split(
+    paths: SplitPaths,
+    class_names: Sequence[str | int] | None,
+    num_shards: int = 8,
+    *,
+    for_training: bool = True,
+    skip_bad_images: bool = False,
+    check_classes: CheckClasses | None = None,
+) -> Split:
     """Opens a split, making its MindRecord files where they are missing or were made from something else.
+
+    Args:
+        paths: where it lies.
+        class_names: names to use, None for all of the annotations.
+        num_shards: number of files to make.
+        for_training: refuse a split in which nothing can be learned, and one that lacks a class of `class_names`.
+        skip_bad_images: leave images out that cannot be used, instead of refusing them.
+        check_classes: called with the classes of the annotations and their name before files are made of them, which
+            can take long; it may refuse them.
 
     Raises:
         As `ensure_mindrecord`.
     """
     if paths.annotation_file is None or paths.image_dir is None:
         return Split(read_mindrecord_info(paths.mindrecord_dir, paths.prefix), paths.annotation_file)
+    load = _loader(paths, class_names, for_training, skip_bad_images)
     records = ensure_mindrecord(
-        _loader(paths, class_names),
+        _checked(load, check_classes) if check_classes is not None else load,
         annotation_file=paths.annotation_file,
         class_names=class_names,
         folder=paths.mindrecord_dir,
         prefix=paths.prefix,
         shards=num_shards,
         options={"form": paths.form},
+        may_lack_classes=not for_training,
+        skip_bad_images=skip_bad_images,
     )
+    warn_of_changed_images(records, paths.image_dir)
     is_coco_file = paths.form == "coco" and paths.annotation_file.is_file()
+    _say_what_is_missing(records, paths.annotation_file)
     return Split(records, paths.annotation_file if is_coco_file else None)
 
 
-def _loader(paths: SplitPaths, class_names: Sequence[str] | None) -> Callable[[], DetectionDataset]:
+def _say_what_is_missing(records: MindRecordInfo, source: Path) -> None:
+    """Names the images that were left out, and the classes without a box."""
+    if records.left_out:
+        logger.warning(
+            "%s: %d of %d images cannot be used and are left out (skip_bad_images), an evaluation counts them as ones "
+            "in which nothing is found; once they are repaired, choose another mindrecord_dir to have them taken: "
+            "%s%s",
+            source,
+            len(records.left_out),
+            len(records.left_out) + records.num_images,
+            "; ".join(image.reason for image in records.left_out[:MAX_EXAMPLES]),
+            "; ..." if len(records.left_out) > MAX_EXAMPLES else "",
+        )
+    counts = records.class_counts or ()
+    absent = [name for name, count in zip(records.class_names, counts, strict=False) if not count]
+    if absent and any(counts):
+        logger.warning("%s: %d of %d classes have no box: %s", source, len(absent), len(counts), list_names(absent))
+
+
+def _loader(
+    paths: SplitPaths, class_names: Sequence[str | int] | None, for_training: bool, skip_bad_images: bool
+) -> Callable[[], DetectionDataset]:
     def load() -> DetectionDataset:
         if paths.form == "coco":
-            return load_coco(paths.annotation_file, paths.image_dir, class_names)
+            return load_coco(
+                paths.annotation_file,
+                paths.image_dir,
+                class_names,
+                for_training=for_training,
+                skip_bad_images=skip_bad_images,
+            )
         if not class_names:
             raise BadValueError("dataset is 'other' and coco_classes is not set: list the class names in the YAML file")
-        return load_txt(paths.annotation_file, paths.image_dir, class_names)
+        return load_txt(
+            paths.annotation_file,
+            paths.image_dir,
+            class_names,
+            allow_empty=not for_training,
+            skip_bad_images=skip_bad_images,
+        )
 
     return load
 
 
-def _check_same_split(annotation_file: Path, records: MindRecordInfo) -> None:
+def _checked(load: Callable[[], DetectionDataset], check_classes: CheckClasses) -> Callable[[], DetectionDataset]:
+    def load_and_check() -> DetectionDataset:
+        dataset = load()
+        check_classes(ClassTable(dataset.class_names, dataset.category_ids), f"'{dataset.source}'")
+        return dataset
+
+    return load_and_check
+
+
+def _check_same_split(annotation_file: Path, content: dict, records: MindRecordInfo) -> None:
     """Refuses annotations of another split before the network has run on all of its images."""
-    content = read_ground_truth(annotation_file)
-    listed, stored = {image["id"] for image in content["images"]}, set(records.image_ids.tolist())
-    known = {category["id"] for category in content["categories"]}
-    if listed == stored and known.issuperset(records.category_ids):
-        return
-    raise BadValueError(
-        f"annotation file '{annotation_file}' has {len(listed)} images and category ids {sorted(known)[:8]}, "
-        f"MindRecord file '{records.files[0]}' is of {len(stored)} images, {len(listed & stored)} of them the same, "
-        f"and category ids {sorted(records.category_ids)[:8]}: give the annotations of that split, or choose its "
-        "mindrecord_dir"
-    )
+    listed = {image["id"] for image in content["images"]}
+    stored = {*records.image_ids.tolist(), *(image.image_id for image in records.left_out)}
+    names = {category["id"]: category["name"] for category in content["categories"]}
+    if listed != stored or not names.keys() >= set(records.category_ids):
+        raise BadValueError(
+            f"annotation file '{annotation_file}' has {len(listed)} images and category ids {sorted(names)[:8]}, "
+            f"MindRecord file '{records.files[0]}' is of {len(stored)} images, {len(listed & stored)} of them the "
+            f"same, and category ids {sorted(records.category_ids)[:8]}: give the annotations of that split, or choose "
+            "its mindrecord_dir"
+        )
+    for number, name in zip(records.category_ids, records.class_names, strict=True):
+        if names[number] != name and name in names.values():
+            raise BadValueError(
+                f"category id {number} is '{names[number]}' in annotation file '{annotation_file}' and '{name}' in "
+                f"MindRecord file '{records.files[0]}': give the annotations that it was made from, or choose another "
+                "mindrecord_dir"
+            )
 
 
 def _column(records: MindRecordInfo, column: str) -> list[np.ndarray]:
@@ -189,16 +297,40 @@ def _column(records: MindRecordInfo, column: str) -> list[np.ndarray]:
 
 def _dataset_of(records: MindRecordInfo) -> DetectionDataset:
     """Returns what the MindRecord files hold, in their order, without the images' own paths."""
-    sizes = zip(_column(records, "height"), _column(records, "width"), strict=True)
-    rows = zip(records.image_ids.tolist(), sizes, _column(records, "annotation"), strict=True)
+    has_annotations = "as_annotated" in records.columns
+    if not has_annotations:
+        logger.info(
+            "MindRecord files '%s' ... were made by an earlier version, which stored repaired boxes alone: these are "
+            "evaluated; with the annotation file, or files made anew, the number is that of the file itself",
+            records.files[0],
+        )
+    columns = ["height", "width", "file_name", "annotation", *(["as_annotated"] if has_annotations else [])]
+    dataset = open_mindrecord(records, range(records.num_images), columns)
+    rows = dataset.create_dict_iterator(num_epochs=1, output_numpy=True)
+    folder = records.files[0].parent
     images = tuple(
-        ImageRecord(image_id, Path(str(image_id)), int(height), int(width), *unpack_annotation(annotation))
-        for image_id, (height, width), annotation in rows
+        ImageRecord(
+            image_id,
+            folder / str(row["file_name"]),
+            int(row["height"]),
+            int(row["width"]),
+            *unpack_annotation(row["annotation"]),
+            as_annotated=unpack_as_annotated(row["as_annotated"]) if has_annotations else None,
+        )
+        for image_id, row in zip(records.image_ids.tolist(), rows, strict=True)
     )
+    images += tuple(_record_of(image, folder) for image in records.left_out)
     return DetectionDataset(
         records=images,
         class_names=records.class_names,
         category_ids=records.category_ids,
         source=records.files[0],
-        image_dir=records.files[0].parent,
+        image_dir=folder,
     )
+
+
+def _record_of(image: LeftOutImage, folder: Path) -> ImageRecord:
+    """Returns an image that was left out as one without boxes to train on, with its annotations."""
+    nothing = np.zeros((0, 4), np.float32), np.zeros(0, np.int32), np.zeros(0, bool)
+    rows = np.array(image.as_annotated, np.float64).reshape(-1, NUM_FIELDS)
+    return ImageRecord(image.image_id, folder / image.file_name, image.height, image.width, *nothing, as_annotated=rows)

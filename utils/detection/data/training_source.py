@@ -106,6 +106,17 @@ def warn_of_random_weights(frozen_stages: int, has_frozen_norms: bool) -> None:
         )
 
 
+def warn_of_same_data(training: MindRecordInfo, evaluation: MindRecordInfo) -> None:
+    """Says that a run is evaluated on what it learns, where both splits were made from the same annotations."""
+    content = training.made_from.get("annotations")
+    if content is not None and content == evaluation.made_from.get("annotations"):
+        logger.warning(
+            "training and evaluation have the same annotations ('%s' ...): the metric shows what was learned by heart; "
+            "set --val_data_type to another split, and put {} into instance_set or anno_path where its name belongs",
+            evaluation.files[0],
+        )
+
+
 def warn_of_cut_boxes(records: MindRecordInfo, num_gts: int) -> None:
     """Says how many images lose boxes to `num_gts`, where any do."""
     num_cut = sum(images for boxes, images in records.box_counts.items() if boxes > num_gts)

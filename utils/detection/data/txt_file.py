@@ -1,5 +1,6 @@
 """The documented TXT data set: one image per line, `path x1,y1,x2,y2,class,is_crowd ...`, separated by spaces."""
 
+import math
 import os
 import re
 from collections.abc import Sequence
@@ -8,7 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.detection.annotations.box_forms import check_corners_form
+from utils.detection.data.ground_truth import corner_rows, with_annotation_rows
 from utils.detection.data.record_types import (
+    SKIP_ADVICE,
     BoxTable,
     DetectionDataset,
     check_class_names,
@@ -40,7 +44,12 @@ class TxtLine:
 
 
 def load_txt(
-    list_file: Path | str, image_dir: Path | str, class_names: Sequence[str], *, allow_empty: bool = False
+    list_file: Path | str,
+    image_dir: Path | str,
+    class_names: Sequence[str | int],
+    *,
+    allow_empty: bool = False,
+    skip_bad_images: bool | None = False,
 ) -> DetectionDataset:
     """Loads one split of a data set in the documented TXT format.
 
@@ -50,6 +59,7 @@ def load_txt(
         image_dir: folder that the paths in it are relative to. Image sizes are read from the files' headers.
         class_names: names of the classes; ids in the file count from 1 into them.
         allow_empty: a split without any box is fine (evaluation), not an error (training).
+        skip_bad_images: image files may be missing or unreadable; None where there is no key of this name to advise.
 
     Returns:
         Records with image ids that count the images from 1, and category ids equal to the file's class ids.
@@ -60,12 +70,23 @@ def load_txt(
     """
     source, image_dir = Path(list_file), Path(image_dir)
     names = drop_background(class_names)
+    ids = [entry for entry in names if type(entry) is int]
+    if ids:
+        raise BadValueError(
+            f"coco_classes has the category id {ids[0]}, but '{source}' counts classes from 1 into coco_classes and "
+            f"has no other ids: list names (a name of digits in quotes, '{ids[0]}')"
+        )
     check_class_names(names, source)
     lines = [parse_line(text, number, source, len(names)) for number, text in _numbered_lines(source)]
     _refuse_repeated(lines, source)
-    check_files_exist(image_dir, [line.file_name for line in lines], source)
+    check_files_exist(image_dir, [line.file_name for line in lines], source, skip_bad_images)
     paths = [image_dir / line.file_name for line in lines]
-    records, repairs = make_records(range(1, len(lines) + 1), paths, _read_sizes(paths, source), _box_table(lines))
+    table = _box_table(lines)
+    sizes = _read_sizes(paths, lines, source, skip_bad_images=skip_bad_images)
+    check_corners_form(table.boxes, sizes[table.image_index], source)
+    records, repairs = make_records(range(1, len(lines) + 1), paths, sizes, table)
+    rows = corner_rows(table.boxes, table.labels, table.is_crowd, table.image_index + 1)
+    records = with_annotation_rows(records, rows)
     category_ids = tuple(range(1, len(names) + 1))
     return finish_dataset(DetectionDataset(records, names, category_ids, source, image_dir, repairs), allow_empty)
 
@@ -142,19 +163,33 @@ def _refuse_repeated(lines: Sequence[TxtLine], source: Path) -> None:
             )
 
 
-def _read_sizes(paths: Sequence[Path], source: Path) -> np.ndarray:
-    """Returns int64[I, 2], (height, width) from the headers of the files, as they are to be viewed."""
+def _read_sizes(
+    paths: Sequence[Path], lines: Sequence[TxtLine], source: Path, *, skip_bad_images: bool | None
+) -> np.ndarray:
+    """Returns int64[I, 2], (height, width) from the headers of the files, as they are to be viewed.
+
+    The size of an image that is skipped later is one that holds its boxes.
+    """
     sizes, problems = [], []
-    for path in paths:
+    for path, line in zip(paths, lines, strict=True):
         try:
             header = read_header(read_bytes(path), str(path))
             sizes.append((header.height, header.width))
         except (BadValueError, MissingPathError) as error:
             problems.append(str(error))
-    if problems:
+            sizes.append(_extent(line.boxes))
+    if problems and not skip_bad_images:
         more = f" ({len(problems)} images like it)" if len(problems) > 1 else ""
-        raise BadValueError(f"'{source}' cannot be loaded: {'; '.join(problems[:MAX_EXAMPLES])}{more}")
+        advice = f": repair them{SKIP_ADVICE}" if skip_bad_images is False else ""
+        raise BadValueError(f"'{source}' cannot be loaded: {'; '.join(problems[:MAX_EXAMPLES])}{more}{advice}")
     return np.array(sizes, np.int64).reshape(-1, 2)
+
+
+def _extent(boxes: Sequence[tuple[float, ...]]) -> tuple[int, int]:
+    """Returns the smallest (height, width) of at least 1 that holds the corners of all boxes."""
+    corners = np.array([box[:4] for box in boxes], np.float64).reshape(-1, 2)
+    width, height = np.where(np.isfinite(corners), corners, 0).max(axis=0, initial=1)
+    return math.ceil(height), math.ceil(width)
 
 
 def _box_table(lines: Sequence[TxtLine]) -> BoxTable:

@@ -3,7 +3,7 @@
 import contextlib
 import io
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from pycocotools.cocoeval import COCOeval
 
 from utils.detection.boxes import as_boxes, xyxy_to_xywh
 from utils.detection.data.coco_file import read_ground_truth
+from utils.detection.results.detection_limit import warn_of_limit
+from utils.detection.results.pictures.operating_point import OperatingPoint, best_operating_point
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError
 
 # (title, abbreviation, IoU, area, maximum of detections per image) of the twelve numbers, in their order.
@@ -64,6 +66,7 @@ class CocoResult:
         per_class: one entry per category, in the order of their ids.
         num_images: images evaluated.
         num_detections: detections on those images.
+        operating_point: score of the best F1; None where no detection is right.
     """
 
     stats: np.ndarray
@@ -71,6 +74,7 @@ class CocoResult:
     per_class: tuple[ClassResult, ...]
     num_images: int
     num_detections: int
+    operating_point: OperatingPoint | None = None
 
 
 def detections_to_coco(
@@ -100,6 +104,7 @@ def evaluate_coco(
     image_ids: Sequence[int] | None = None,
     *,
     category_ids: Sequence[int] | None = None,
+    unscored_ids: Sequence[int] = (),
 ) -> CocoResult:
     """Evaluates detections as COCO does, crowds included.
 
@@ -108,6 +113,7 @@ def evaluate_coco(
         detections: COCO's result format, `detections_to_coco`; boxes xywh. May be empty: every AP is 0 then.
         image_ids: images to evaluate on; None takes all of the ground truth.
         category_ids: categories to evaluate on; None takes all of the ground truth.
+        unscored_ids: category ids of detections that are left out.
 
     Raises:
         MissingPathError: there is no such annotation file.
@@ -119,14 +125,17 @@ def evaluate_coco(
     content = _complete(read_ground_truth(Path(ground_truth)) if is_file else ground_truth)
     known_ids = {image["id"] for image in content["images"]}
     selected = sorted(known_ids if image_ids is None else set(image_ids))
+    unscored = set(unscored_ids)
+    detections = [detection for detection in detections if detection["category_id"] not in unscored]
     _check_images(selected, detections, known_ids, name)
     _check_detections(detections, content, name)
     chosen = set(selected)
     detections = [detection for detection in detections if detection["image_id"] in chosen]
-    if all(annotation["iscrowd"] for annotation in content["annotations"] if annotation["image_id"] in chosen):
+    if not has_objects(content, category_ids, chosen):
         logger.warning("%s has no boxes to find on the %d images, so AP is not defined (-1)", name, len(selected))
     elif not detections:
         logger.warning("there are no detections on the %d images of %s, so every AP is 0", len(selected), name)
+    warn_of_limit(content["annotations"], selected, category_ids or [each["id"] for each in content["categories"]])
     with contextlib.redirect_stdout(io.StringIO()):
         evaluator = _run_pycocotools(content, detections, selected, category_ids)
     return CocoResult(
@@ -135,6 +144,25 @@ def evaluate_coco(
         per_class=_per_class(evaluator, content),
         num_images=len(selected),
         num_detections=len(detections),
+        operating_point=best_operating_point(evaluator),
+    )
+
+
+def has_objects(
+    content: dict, category_ids: Sequence[int] | None = None, image_ids: Collection[int] | None = None
+) -> bool:
+    """Returns whether a ground truth has a box to find, without which AP is not defined.
+
+    Args:
+        content: of an annotation file.
+        category_ids: categories that count; None for all.
+        image_ids: images that count; None for all.
+    """
+    return any(
+        not annotation.get("iscrowd", 0)
+        and (category_ids is None or annotation["category_id"] in category_ids)
+        and (image_ids is None or annotation["image_id"] in image_ids)
+        for annotation in content["annotations"]
     )
 
 
@@ -170,7 +198,7 @@ def format_per_class_table(result: CocoResult) -> str:
         )
         for row in result.per_class
     ]
-    means = (_format_share(max(result.stats[0], 0.0)), _format_share(max(result.stats[1], 0.0)))
+    means = [_format_share(None if value == UNDEFINED else value) for value in result.stats[:2]]
     rows.append(("mean", *means, str(sum(row.num_ground_truth for row in result.per_class))))
     table = [("class", "AP", "AP50", "boxes"), *rows]
     widths = [max(len(row[column]) for row in table) for column in range(4)]

@@ -1,23 +1,23 @@
 """Detects in image files, draws what was found and writes it down; the commands infer.py stand on it."""
 
-import json
+import errno
 import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from utils.detection.data.class_names import ClassTable
 from utils.detection.detections import DetectionClock, Detections
 from utils.detection.results.coco_metrics import detections_to_coco
-from utils.detection.results.drawing import draw_detections
 from utils.detection.results.picture_detector import Picture, PictureDetector
+from utils.detection.results.pictures.drawing import draw_detections, is_drawn
+from utils.detection.results.pictures.operating_point import choose_stored_min_score
+from utils.drawing_guard import guard_drawing
 from utils.image_search import ImageFile, find_image_files, image_numbers, result_names
 from utils.images import write_image
-from utils.model_utils.errors import BadValueError
-from utils.model_utils.files import check_writable_folder, write_file
+from utils.model_utils.errors import BadStateError, BadValueError
+from utils.model_utils.files import check_writable_folder, json_bytes, write_file
 from utils.progress import track
 
 logger = logging.getLogger(__name__)
@@ -32,9 +32,12 @@ class InferenceSummary:
     Attributes:
         num_images: pictures that were read.
         num_unreadable: files that were left out.
-        num_detections: boxes above the score threshold.
+        num_detections: boxes above the detector's own score threshold.
         seconds: spent reading, in the network, selecting, drawing and writing; not compiling.
         network_seconds: in the network alone.
+        num_full: pictures in which more would have been drawn, had more boxes been kept.
+        num_with_boxes: pictures with a box that is drawn.
+        highest_score: of all boxes; 0 without any.
     """
 
     num_images: int
@@ -42,6 +45,26 @@ class InferenceSummary:
     num_detections: int
     seconds: float
     network_seconds: float
+    num_full: int = 0
+    num_with_boxes: int = 0
+    highest_score: float = 0.0
+
+
+@dataclass(frozen=True)
+class BoxLimit:
+    """How many boxes of a picture are kept.
+
+    Attributes:
+        key: that sets it.
+        count: its value.
+    """
+
+    key: str
+    count: int
+
+    def is_reached(self, found: Detections, min_score: float) -> bool:
+        """Whether the weakest of as many boxes as are kept is still one to be drawn."""
+        return len(found.scores) >= self.count and found.scores.min() >= min_score
 
 
 def find_pictures(image_path: Path, folder: Path) -> list[ImageFile]:
@@ -63,7 +86,12 @@ def find_pictures(image_path: Path, folder: Path) -> list[ImageFile]:
 
 
 def run(
-    detector: PictureDetector, files: Sequence[ImageFile], folder: Path, classes: ClassTable, picture_min_score: float
+    detector: PictureDetector,
+    files: Sequence[ImageFile],
+    folder: Path,
+    classes: ClassTable,
+    min_score: float,
+    limit: BoxLimit,
 ) -> InferenceSummary:
     """Detects in files, draws, and writes everything found in COCO's result format.
 
@@ -73,38 +101,74 @@ def run(
         folder: takes a JPEG for each picture, in its sub-folder, and detections.json. Each row there has `file_name`
             beside COCO's fields, and `image_id` as `image_numbers` gives it.
         classes: names and ids for what is written.
-        picture_min_score: boxes below this score are not drawn.
+        min_score: boxes below this score are not drawn.
+        limit: boxes that the detector keeps of a picture.
 
     Raises:
         BadValueError: none of the pictures can be read.
-        BadStateError: a result cannot be written.
+        BadStateError: a result cannot be written. Where it is a picture, detections.json has all detections.
     """
     started = time.perf_counter()
     detector.compile()
     logger.info("network compiled in %.1f s", time.perf_counter() - started)
-    numbers, names = image_numbers(files), result_names(files, ".jpg")
+    numbers, pictures = image_numbers(files), _PictureWriter(files, folder, classes, min_score)
     rows: list[dict] = []
-    num_images, clock, started = 0, DetectionClock(skip_first=False), time.perf_counter()
+    num_images, num_full, clock, started = 0, 0, DetectionClock(skip_first=False), time.perf_counter()
     for picture, found in track(detector.detect([file.path for file in files], clock), len(files), "detecting"):
         if picture is None or found is None:
             continue
         num_images += 1
+        num_full += limit.is_reached(found, min_score)
         rows += _rows(found, numbers[picture.index], str(files[picture.index].name), classes)
-        write_image(folder / names[picture.index], _draw(picture, found, classes, picture_min_score))
+        pictures.add(picture, found)
     if not num_images:
         raise BadValueError(f"none of the {len(files)} pictures can be read (each is named above): replace them")
-    write_file(folder / DETECTIONS_FILE, json.dumps(rows, ensure_ascii=False).encode())
-    seconds = time.perf_counter() - started
-    return InferenceSummary(num_images, len(files) - num_images, len(rows), seconds, clock.network)
+    _write_detections(folder / DETECTIONS_FILE, rows, pictures)
+    pictures.check()
+    return InferenceSummary(
+        num_images,
+        num_unreadable=len(files) - num_images,
+        num_detections=len(rows),
+        seconds=time.perf_counter() - started,
+        network_seconds=clock.network,
+        num_full=num_full,
+        num_with_boxes=pictures.num_with_boxes,
+        highest_score=max((row["score"] for row in rows), default=0.0),
+    )
 
 
 def infer_pictures(
-    detector: PictureDetector, files: Sequence[ImageFile], folder: Path, classes: ClassTable, picture_min_score: float
+    detector: PictureDetector,
+    files: Sequence[ImageFile],
+    folder: Path,
+    classes: ClassTable,
+    picture_min_score: float | None,
+    limit: BoxLimit,
 ) -> None:
-    """Detects in files as `run` does, and says on what, how fast and where the results are."""
+    """Detects in files as `run` does, and says on what, how fast and where the results are.
+
+    Boxes are drawn from `picture_min_score`; where that is None, from the score that the checkpoint stores.
+    """
     logger.info("%d pictures, %d classes: %s", len(files), len(classes.names), ", ".join(classes.names))
-    print(format_summary(run(detector, files, folder, classes, picture_min_score)))
+    min_score, why = choose_stored_min_score(picture_min_score, classes.picture_min_score)
+    logger.info("%s", why)
+    summary = run(detector, files, folder, classes, min_score, limit)
+    if summary.num_full:
+        logger.warning("%s", format_full(summary, limit, min_score))
+    if not summary.num_with_boxes:
+        logger.warning("%s", format_bare(summary, min_score))
+    print(format_summary(summary))
     print(f"pictures and {DETECTIONS_FILE} are in {folder}")
+
+
+def format_bare(summary: InferenceSummary, min_score: float) -> str:
+    """Returns why no picture has a box, and what to set."""
+    if not summary.num_detections:
+        return f"nothing was found on {summary.num_images} pictures, so none has a box"
+    return (
+        f"no picture has a box: of {summary.num_detections} detections none reaches score {min_score:.3g}, the highest "
+        f"is {summary.highest_score:.3g}; set --picture_min_score={summary.highest_score / 2:.2g} to see them"
+    )
 
 
 def format_summary(summary: InferenceSummary) -> str:
@@ -117,6 +181,14 @@ def format_summary(summary: InferenceSummary) -> str:
     if summary.num_unreadable:
         text += f"; {summary.num_unreadable} file{'s' * (summary.num_unreadable > 1)} could not be read"
     return text
+
+
+def format_full(summary: InferenceSummary, limit: BoxLimit, min_score: float) -> str:
+    """Returns e.g. `in 2 of 3 pictures all 100 boxes that are kept have a score of 0.4 or more, so ...`."""
+    return (
+        f"in {summary.num_full} of {summary.num_images} pictures all {limit.count} boxes that are kept have a score of "
+        f"{min_score:g} or more, so that others may be missing: raise --{limit.key}"
+    )
 
 
 def _refuse_overwriting(files: Sequence[ImageFile], folder: Path) -> None:
@@ -135,5 +207,68 @@ def _rows(found: Detections, image_id: int, file_name: str, classes: ClassTable)
     return [{**row, "file_name": file_name} for row in rows]
 
 
-def _draw(picture: Picture, found: Detections, classes: ClassTable, min_score: float) -> np.ndarray:
-    return draw_detections(picture.image, found.boxes, found.labels, found.scores, classes.names, min_score=min_score)
+def _write_detections(path: Path, rows: list[dict], pictures: "_PictureWriter") -> None:
+    """Writes all detections; where the pictures have filled the disk, the last ones make room."""
+    while True:
+        try:
+            write_file(path, json_bytes(rows))
+            return
+        except BadStateError as error:
+            is_full = getattr(error.__cause__, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+            if not (is_full and pictures.make_room(error)):
+                raise
+
+
+class _PictureWriter:
+    """Draws and writes the pictures; what goes wrong with one waits until the detections are written.
+
+    Args:
+        files: the pictures.
+        folder: takes them.
+        classes: names of the boxes.
+        min_score: boxes below this score are not drawn.
+
+    Attributes:
+        num_with_boxes: pictures with a box that is drawn.
+    """
+
+    def __init__(self, files: Sequence[ImageFile], folder: Path, classes: ClassTable, min_score: float) -> None:
+        self._paths = [folder / name for name in result_names(files, ".jpg")]
+        self._class_names, self._min_score = classes.names, min_score
+        self._error: BadStateError | None = None
+        self._written: list[Path] = []
+        self.num_with_boxes = 0
+
+    def add(self, picture: Picture, found: Detections) -> None:
+        """Draws and writes a picture, unless an earlier one could not be written."""
+        if self._error is not None:
+            return
+        path, names = self._paths[picture.index], self._class_names
+        with guard_drawing(f"the picture '{path}'"):
+            drawn = draw_detections(
+                picture.image, found.boxes, found.labels, found.scores, names, min_score=self._min_score
+            )
+            self.num_with_boxes += bool(is_drawn(found.scores, self._min_score).any())
+            try:
+                write_image(path, drawn)
+                self._written.append(path)
+            except BadStateError as error:
+                self._error = error
+
+    def make_room(self, error: BadStateError) -> bool:
+        """Removes the last picture that was written, for what `error` says has no room; False where there is none."""
+        if not self._written:
+            return False
+        self._written.pop().unlink(missing_ok=True)
+        self._error = self._error or error
+        return True
+
+    def check(self) -> None:
+        """Raises the first error about what could not be written.
+
+        Raises:
+            BadStateError: there is one.
+        """
+        if self._error is not None:
+            count = f"{len(self._written)} of {len(self._paths)} pictures are"
+            raise BadStateError(f"{self._error}; {DETECTIONS_FILE} is written, and {count}") from self._error

@@ -1,9 +1,11 @@
 """What an evaluation leaves as JSON: everything found, and the metrics."""
 
 import json
+import math
 from pathlib import Path
 
-from utils.detection.results.coco_metrics import CocoResult
+from utils.detection.results.coco_metrics import UNDEFINED, CocoResult
+from utils.detection.results.pictures.operating_point import THRESHOLD_METRIC
 from utils.model_utils.files import write_file
 
 PREDICTIONS_FILE = "predictions.json"
@@ -11,8 +13,18 @@ RESULT_FILE = "result.json"
 
 
 def metrics_of(result: CocoResult) -> dict[str, float]:
-    """Returns the numbers that the training loop logs, plots and chooses the best checkpoint by."""
-    return {"mAP": float(result.stats[0]), "AP50": float(result.stats[1]), "AP75": float(result.stats[2])}
+    """Returns the numbers that the training loop logs, plots, stores and chooses the best checkpoint by.
+
+    F1 is the best one, 0 where no detection is right; its threshold, the score that it begins with, is NaN then.
+    """
+    point = result.operating_point
+    return {
+        "mAP": float(result.stats[0]),
+        "AP50": float(result.stats[1]),
+        "AP75": float(result.stats[2]),
+        "F1": point.f1 if point else 0.0,
+        THRESHOLD_METRIC: point.min_score if point else math.nan,
+    }
 
 
 def write_predictions(detections: list[dict], folder: Path) -> Path:
@@ -23,7 +35,9 @@ def write_predictions(detections: list[dict], folder: Path) -> Path:
 
 
 def write_result(result: CocoResult, folder: Path, **counts: int) -> Path:
-    """Writes mAP, AP50, AP75, COCO's twelve, the counts and AP by class to result.json and returns its path.
+    """Writes the numbers of a run, COCO's twelve, the counts and AP by class to result.json and returns its path.
+
+    What is not defined, because there is no box to find, is -1 everywhere, as COCO prints it.
 
     Args:
         result: the COCO metrics.
@@ -31,12 +45,14 @@ def write_result(result: CocoResult, folder: Path, **counts: int) -> Path:
         counts: more to tell, by name.
     """
     content = {
-        **metrics_of(result),
+        **{name: None if math.isnan(value) else value for name, value in metrics_of(result).items()},
         **dict(zip(result.names, (float(value) for value in result.stats), strict=True)),
         "num_images": result.num_images,
         "num_detections": result.num_detections,
         **counts,
-        "per_class": {row.name: row.average_precision for row in result.per_class},
+        "per_class": {
+            row.name: UNDEFINED if row.average_precision is None else row.average_precision for row in result.per_class
+        },
     }
     path = folder / RESULT_FILE
     write_file(path, json.dumps(content, indent=2).encode())

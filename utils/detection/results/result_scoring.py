@@ -1,15 +1,19 @@
 """Scores the result files of a detector's exported model, as eval.py scores the detector itself; without MindSpore."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from utils.detection.data.class_names import ClassTable, numbered_names
 from utils.detection.data.coco_file import read_ground_truth
-from utils.detection.data.record_types import to_coco_ground_truth
+from utils.detection.data.ground_truth import to_coco_ground_truth, what_counts
 from utils.detection.data.txt_file import load_txt
 from utils.detection.detections import Select
-from utils.detection.results.coco_metrics import CocoResult, detections_to_coco, evaluate_coco, format_per_class_table
+from utils.detection.results.class_match import ClassMatch, match_classes
+from utils.detection.results.coco_metrics import CocoResult, detections_to_coco
+from utils.detection.results.detection_counts import format_tables
+from utils.detection.results.official_score import score_detections
 from utils.detection.results.result_json import write_predictions, write_result
 from utils.exporting.description import ModelDescription
 from utils.exporting.postprocess_command import PostprocessArguments, format_skipped, named, open_results
@@ -51,14 +55,15 @@ def score_run(
     Raises:
         UserError: results, description or annotations cannot be used, or do not belong together.
     """
-    check_writable_folder(arguments.run_dir)
+    check_writable_folder(arguments.run_dir, "--run_dir")
     results, description = open_results(arguments, suite)
     annotations = open_annotations(arguments.anno_path, arguments.dataset_path, description.class_names)
-    score = score_results(results, description, annotations, arguments.anno_path, selection(description))
+    match = match_model(description, annotations, arguments.anno_path, arguments.ignore_unknown_classes)
+    score = score_results(results, match, annotations, arguments.anno_path, selection(description))
     write_predictions(score.detections, arguments.run_dir)
     write_result(score.result, arguments.run_dir, num_skipped=score.num_skipped)
     print(format_score(score, results, arguments.anno_path))
-    print(format_per_class_table(score.result))
+    print(format_tables(score.result, score.detections))
     return score.result
 
 
@@ -74,34 +79,59 @@ def open_annotations(path: Path, image_dir: Path | None, class_names: Sequence[s
         UserError: they cannot be read.
     """
     if path.suffix.lower() == ".json":
-        return read_ground_truth(path)
+        return what_counts(read_ground_truth(path))
     if image_dir is None:
         raise BadValueError(
             f"the sizes of the images that '{path}' lists are needed: give their folder with "
             "--dataset_path, or annotations in COCO's form, a .json file"
         )
-    return to_coco_ground_truth(load_txt(path, image_dir, class_names, allow_empty=True))
+    return to_coco_ground_truth(load_txt(path, image_dir, class_names, allow_empty=True, skip_bad_images=None))
+
+
+def match_model(
+    description: ModelDescription, annotations: dict, source: Path, ignore_unknown: bool = False
+) -> ClassMatch:
+    """Finds the category of each class of a model; see `match_classes`.
+
+    Args:
+        description: of the model.
+        annotations: as `open_annotations` gives them.
+        source: their file, for messages.
+        ignore_unknown: leave categories that the model does not have out of the metric.
+    """
+    names = tuple(description.class_names)
+    listed = [each for each in annotations["categories"] if not each.get("is_root") or each["name"] in names]
+    categories = sorted(listed, key=lambda category: category["id"])
+    listed = ClassTable(
+        tuple(category["name"] for category in categories), tuple(category["id"] for category in categories)
+    )
+    return match_classes(
+        ClassTable(names, tuple(description.category_ids), is_named=names != numbered_names(len(names))),
+        listed,
+        model=f"'{description.file}'",
+        source=f"'{source}'",
+        ignore_unknown=ignore_unknown,
+    )
 
 
 def score_results(
-    results: ResultFiles, description: ModelDescription, annotations: dict, source: Path, select: Select
+    results: ResultFiles, match: ClassMatch, annotations: dict, source: Path, select: Select
 ) -> ResultScore:
     """Selects the detections of every image with results and evaluates them.
 
     Args:
         results: of a run.
-        description: of the model.
+        match: the model's classes in the annotations.
         annotations: as `open_annotations` gives them.
         source: their file, for messages.
         select: makes the detections.
 
     Raises:
         MissingPathError: a result file is missing.
-        BadValueError: a result file is damaged, or the annotations are of other images or classes.
+        BadValueError: a result file is damaged, or the annotations are of other images.
     """
-    _check_classes(annotations, description, source)
-    entry_of = _match([image.file for image in results.images] + [each.file for each in results.skipped], annotations)
-    annotated = [image for image in results.images if image.file in entry_of]
+    entries_of = _match([image.file for image in results.images] + [each.file for each in results.skipped], annotations)
+    annotated = [image for image in results.images if image.file in entries_of]
     if not annotated:
         raise BadValueError(
             f"'{source}' has none of the {len(results.images)} images with results: they are "
@@ -110,17 +140,20 @@ def score_results(
         )
     detections: list[dict] = []
     for image in track(annotated, len(annotated), "selecting detections"):
-        entry = entry_of[image.file]
-        _check_size(image, entry, source)
+        entries = entries_of[image.file]
+        for entry in entries:
+            _check_size(image, entry, source)
         scales = (image.scale_y, image.scale_x)
         found = select(*results.arrays(image), scales=scales, height=image.height, width=image.width)
-        detections += detections_to_coco(entry["id"], found.boxes, found.scores, found.labels, description.category_ids)
-    chosen = {entry["id"] for entry in entry_of.values()}
-    result = evaluate_coco(annotations, detections, sorted(chosen), category_ids=description.category_ids)
+        for entry in entries:  # a picture that is listed under two ids counts twice, as it does in eval.py
+            ids = match.classes.category_ids
+            detections += detections_to_coco(entry["id"], found.boxes, found.scores, found.labels, ids)
+    chosen = {entry["id"] for entries in entries_of.values() for entry in entries}
+    result = score_detections(annotations, detections, match, sorted(chosen))
     return ResultScore(
         result,
         detections,
-        num_skipped=len(entry_of) - len(annotated),
+        num_skipped=len(entries_of) - len(annotated),
         num_unannotated=len(results.images) - len(annotated),
         num_absent=len(annotations["images"]) - len(chosen),
     )
@@ -138,30 +171,17 @@ def format_score(score: ResultScore, results: ResultFiles, source: Path) -> str:
     return "\n".join(lines)
 
 
-def _match(files: Sequence[str], annotations: dict) -> dict[str, dict]:
-    """Finds the entry of each image: by its path, else by its file name where that is the only one of this name."""
-    by_path = {str(PurePosixPath(image["file_name"])): image for image in annotations["images"]}
+def _match(files: Sequence[str], annotations: dict) -> dict[str, list[dict]]:
+    """Finds the entries of each image: by its path, else by its file name where one path alone has this name."""
+    by_path: dict[str, list[dict]] = defaultdict(list)
+    for image in annotations["images"]:
+        by_path[str(PurePosixPath(image["file_name"]))].append(image)
     how_often = Counter(PurePosixPath(path).name for path in by_path)
     by_name = {
-        PurePosixPath(path).name: image for path, image in by_path.items() if how_often[PurePosixPath(path).name] == 1
+        PurePosixPath(path).name: images for path, images in by_path.items() if how_often[PurePosixPath(path).name] == 1
     }
     found = {file: by_path.get(file) or by_name.get(PurePosixPath(file).name) for file in files}
-    return {file: entry for file, entry in found.items() if entry is not None}
-
-
-def _check_classes(annotations: dict, description: ModelDescription, source: Path) -> None:
-    names = {category["id"]: category["name"] for category in annotations["categories"]}
-    for class_name, category_id in zip(description.class_names, description.category_ids, strict=True):
-        if category_id not in names:
-            raise BadValueError(
-                f"'{description.file}' finds '{class_name}' with category id {category_id}, which '{source}' does not "
-                f"have; its ids are {named([str(each) for each in sorted(names)])}: give annotations of these classes"
-            )
-        if set(description.class_names) == set(names.values()) and names[category_id] != class_name:
-            raise BadValueError(
-                f"category id {category_id} is '{class_name}' for '{description.file}' and '{names[category_id]}' in "
-                f"'{source}': give the annotations of the data set that it was trained on"
-            )
+    return {file: entries for file, entries in found.items() if entries}
 
 
 def _check_size(image: ResultImage, entry: dict, source: Path) -> None:

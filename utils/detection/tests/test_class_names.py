@@ -11,8 +11,9 @@ from utils.detection.data.coco_names import COCO_CATEGORY_IDS, COCO_CLASSES
 from utils.model_utils.errors import BadValueError
 
 
-def resolve(count, stored=(), ids=(), configured=None):
-    return resolve_classes(count, Path("a.ckpt"), stored_names=stored, stored_ids=ids, configured_names=configured)
+def resolve(count, stored=(), ids=(), configured=None, **options):
+    names = {"stored_names": stored, "stored_ids": ids, "configured_names": configured}
+    return resolve_classes(count, Path("a.ckpt"), **names, **options)
 
 
 def test_the_checkpoints_own_come_first():
@@ -21,9 +22,17 @@ def test_the_checkpoints_own_come_first():
     assert resolve(2, ("red", "blue"), (7, 3), ("red", "blue")) == classes
 
 
-def test_other_names_or_another_order_than_the_checkpoints_are_refused():
-    with pytest.raises(BadValueError, match="same order"):
-        resolve(2, ("red", "blue"), (7, 3), ("blue", "red"))
+def test_the_checkpoints_names_count_whatever_some_of_them_are_asked_for_in_which_order():
+    for configured in [("blue", "red"), ("blue",)]:
+        assert resolve(2, ("red", "blue"), (7, 3), configured).names == ("red", "blue")
+
+
+def test_names_that_the_checkpoint_does_not_have_are_refused():
+    with pytest.raises(BadValueError, match=r"has 'green', which 'a\.ckpt' was not trained with: .* 'red', 'blue'"):
+        resolve(2, ("red", "blue"), (7, 3), ("blue", "green"))
+    with pytest.raises(BadValueError, match=r"3 names and 'a\.ckpt' 2 classes"):
+        resolve(2, ("red", "blue"), (7, 3), ("blue", "red", "green"))
+    assert resolve(2, ("red", "blue"), (7, 3), ("blue", "green"), allow_unknown=True).names == ("red", "blue")
 
 
 def test_configured_names_serve_a_checkpoint_without():

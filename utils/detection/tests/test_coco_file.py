@@ -10,7 +10,7 @@ import pytest
 from utils.detection.data import coco_file
 from utils.detection.data.coco_file import load_coco
 from utils.detection.data.coco_names import COCO_CLASSES
-from utils.detection.data.record_types import to_coco_ground_truth
+from utils.detection.data.ground_truth import to_coco_ground_truth
 from utils.images import write_image
 from utils.model_utils.errors import BadValueError, MissingPathError
 
@@ -153,7 +153,10 @@ def repeat(section):
             set_path("annotations", 1, "image_id", value=55),
             "annotation 2 in .* has image_id 55, but the file has no such image",
         ),
-        (repeat("images"), "image id 7 occurs more than once"),
+        (
+            lambda content: content["images"].append({**content["images"][0], "file_name": "c.png"}),
+            "image id 7 occurs more than once .*, for 'a.png' of 100 x 200 and for 'c.png' of 100 x 200",
+        ),
         (repeat("categories"), "category id 90 occurs more than once"),
         (set_path("categories", 1, "name", value="dog"), "class name 'dog' occurs more than once"),
         (set_path("images", 0, "id", value="7"), "image '7' in .* has id '7', wanted a whole number"),
@@ -233,6 +236,9 @@ def test_missing_images_are_counted_and_named(tmp_path):
     source.write_text(json.dumps(CONTENT))
     with pytest.raises(MissingPathError, match=r"2 of 2 images of .* are not in '.*', first 'a\.png', 'b c/ü\.png'"):
         load_coco(source, tmp_path)
+    (tmp_path / "A.PNG").touch()
+    with pytest.raises(MissingPathError, match=r"but 1 of them .* another name, e\.g\. 'A\.PNG' for 'a\.png'; "):
+        load_coco(source, tmp_path)
     write_image(tmp_path / "a.png", np.zeros((100, 200, 3), np.uint8))
     write_image(tmp_path / "b c" / "ü.png", np.zeros((50, 60, 3), np.uint8))
     assert len(load_coco(source, tmp_path).records) == 2
@@ -274,3 +280,17 @@ def test_real_files_load(shared_data):
         (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13),
         90,
     )
+
+
+def test_annotations_with_ignore_count_and_that_is_said(tmp_path, caplog):
+    write_image(tmp_path / "a.png", np.zeros((48, 64, 3), np.uint8))
+    boxes = [
+        {"id": each, "image_id": 1, "category_id": 1, "bbox": [5, 5, 9, 9], "ignore": each % 2} for each in range(4)
+    ]
+    boxes[3]["iscrowd"] = 1
+    image = {"id": 1, "file_name": "a.png", "height": 48, "width": 64}
+    path = tmp_path / "ignore.json"
+    path.write_text(json.dumps({"images": [image], "annotations": boxes, "categories": [{"id": 1, "name": "a"}]}))
+    (record,) = load_coco(path, tmp_path).records
+    assert len(record.boxes) == 4
+    assert f"{path}: 1 annotations have 'ignore' and count as any other" in caplog.text

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from utils.detection.results import drawing
+from utils.detection.results.pictures import drawing
 
 GREY = np.full((480, 640, 3), 128, np.uint8)
 

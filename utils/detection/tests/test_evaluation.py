@@ -1,12 +1,15 @@
 """Evaluation around a detector that knows the boxes: COCO numbers, files and times."""
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from utils.detection.inputs import InputSettings
-from utils.detection.results.evaluation import DetectionEvaluator
-from utils.detection.results.result_json import metrics_of, write_predictions, write_result
+from utils.detection.results.evaluation import DetectionEvaluator, evaluate_and_write
+from utils.detection.results.evaluation_split import prepare_evaluation
+from utils.detection.results.result_json import metrics_of
 from utils.detection.tests.known_boxes import KnowsTheBoxes
 from utils.detection.tests.tiny_coco import write_coco
 from utils.detection.tests.tiny_splits import open_coco
@@ -40,19 +43,19 @@ def evaluator_of(split, leave_out=(), workers=ALONE):
 
     return DetectionEvaluator(
         detector=KnowsTheBoxes(boxes_of),
-        records=split.records,
-        ground_truth=split.ground_truth,
+        split=prepare_evaluation(split, split.classes, model="a test"),
         inputs=INPUTS,
         batch_size=2,
         num_loaders=1,
-        picture_min_score=0.4,
+        picture_min_score=None,
         workers=workers,
     )
 
 
 def test_a_detector_that_finds_every_box_has_an_ap_of_one(split):
     evaluation = evaluator_of(split).evaluate()
-    assert metrics_of(evaluation.result) == pytest.approx({"mAP": 1.0, "AP50": 1.0, "AP75": 1.0})
+    wanted = {"mAP": 1.0, "AP50": 1.0, "AP75": 1.0, "F1": 1.0, "F1_threshold": np.float32(0.9)}
+    assert metrics_of(evaluation.result) == pytest.approx(wanted)
     assert [row.average_precision for row in evaluation.result.per_class] == pytest.approx([1.0, 1.0])
     assert evaluation.result.num_images == 3
     assert {row["category_id"] for row in evaluation.detections} == {7, 3}
@@ -75,18 +78,57 @@ def test_every_batch_has_one_shape_and_the_first_is_not_timed(split):
     assert (evaluation.network_seconds, evaluation.selection_seconds) == (0.5, 0.25)
 
 
-def test_pictures_predictions_and_result_are_written(split, tmp_path):
-    evaluation = evaluator_of(split).evaluate(tmp_path / "pictures", 2)
+def test_pictures_predictions_and_result_are_written(split, tmp_path, caplog):
+    """The detector scores every box 0.9: that is the best F1. The first image has no box."""
+    caplog.set_level("INFO")
+    evaluation = evaluate_and_write(evaluator_of(split), tmp_path, 2)
+    assert "boxes from score 0.9 (best F1 1.000) are drawn" in caplog.messages
+    assert f"2 pictures are in {tmp_path / 'pictures'}, 1 of them with detections" in caplog.messages
     assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == ["000.jpg", "001.jpg", "overview.jpg"]
     height, width, _ = read_image(tmp_path / "pictures" / "001.jpg").shape
     assert width * 96 == height * 128
-    rows = json.loads(write_predictions(evaluation.detections, tmp_path).read_text())
+    rows = json.loads((tmp_path / "predictions.json").read_text())
     assert len(rows) == 3
     assert set(rows[0]) == {"image_id", "category_id", "bbox", "score"}
-    result = json.loads(write_result(evaluation.result, tmp_path).read_text())
+    result = json.loads((tmp_path / "result.json").read_text())
     assert result["mAP"] == result["AP"] == pytest.approx(1.0)
     assert result["per_class"] == pytest.approx({"red": 1.0, "blue": 1.0})
     assert (result["num_images"], result["num_detections"]) == (3, 3)
+    assert (result["F1"], result["F1_threshold"]) == (1.0, pytest.approx(0.9))
+    assert len(evaluation.pictures) == 2
+
+
+@pytest.mark.parametrize("score", [0.95, 0.5])
+def test_a_score_that_is_set_counts_instead(split, tmp_path, caplog, score):
+    caplog.set_level("INFO")
+    evaluate_and_write(replace(evaluator_of(split), picture_min_score=score), tmp_path, 3)
+    wanted = f"boxes from score {score} (picture_min_score) are drawn; the best F1 1.000 is from score 0.9"
+    assert wanted in caplog.messages
+    with_boxes = 0 if score > 0.9 else 2
+    assert f"3 pictures are in {tmp_path / 'pictures'}, {with_boxes} of them with detections" in caplog.messages
+
+
+def test_numbers_are_there_whatever_happens_to_the_pictures(split, tmp_path, caplog, monkeypatch):
+    def no_font(*_arguments, **_options):
+        raise OSError("cannot open resource")
+
+    (tmp_path / "pictures").touch()  # a file where the folder is to be
+    evaluate_and_write(evaluator_of(split), tmp_path, 2)
+    monkeypatch.setattr("utils.detection.results.pictures.evaluation_pictures.draw_detections", no_font)
+    evaluate_and_write(evaluator_of(split), tmp_path, 2)
+    warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == 2
+    assert all(line.startswith(f"the pictures in '{tmp_path / 'pictures'}' could not be drawn") for line in warnings)
+    assert json.loads((tmp_path / "result.json").read_text())["mAP"] == pytest.approx(1.0)
+    assert len(json.loads((tmp_path / "predictions.json").read_text())) == 3
+
+
+def test_without_a_right_detection_there_is_no_threshold(split, tmp_path, caplog):
+    caplog.set_level("INFO")
+    evaluate_and_write(evaluator_of(split, leave_out=(1, 2, 3)), tmp_path, 1)
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert (result["F1"], result["F1_threshold"]) == (0.0, None)
+    assert any(line.startswith("boxes from score 0.4 are drawn: no detection is right") for line in caplog.messages)
 
 
 @pytest.mark.parametrize("count", [2, 4])

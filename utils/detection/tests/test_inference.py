@@ -1,20 +1,33 @@
 """Inference around a detector that knows the boxes: what is read, drawn, written and counted."""
 
+import errno
 import json
+import os
 
 import numpy as np
 import pytest
 
 from utils.detection.data.class_names import ClassTable
 from utils.detection.inputs import InputSettings
-from utils.detection.results.inference import InferenceSummary, find_pictures, format_summary, run
+from utils.detection.results.inference import (
+    BoxLimit,
+    InferenceSummary,
+    find_pictures,
+    format_bare,
+    format_full,
+    format_summary,
+    infer_pictures,
+    run,
+)
 from utils.detection.results.picture_detector import PictureDetector
+from utils.detection.results.pictures.drawing import draw_detections
 from utils.detection.tests.known_boxes import KnowsTheBoxes
 from utils.images import read_image, write_image
-from utils.model_utils.errors import BadValueError
+from utils.model_utils.errors import BadStateError, BadValueError
 
 INPUTS = InputSettings(64, 64, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 CLASSES = ClassTable(("red", "blue"), (7, 3))
+LIMIT = BoxLimit("max_boxes", 100)
 
 
 def detector_of(boxes_of, batch_size=2):
@@ -36,7 +49,7 @@ def test_what_is_found_is_drawn_and_written_with_the_category_ids(pictures, tmp_
     out = tmp_path / "out"
     files = find_pictures(pictures, out)
     detector = detector_of(lambda size: ([[5, 6, 15, 26]], [1]) if size[1] == 51 else ([], []))
-    summary = run(detector, files, out, CLASSES, 0.4)
+    summary = run(detector, files, out, CLASSES, 0.4, LIMIT)
     rows = json.loads((out / "detections.json").read_text())
     assert [(row["file_name"], row["category_id"], row["bbox"]) for row in rows] == [("1.png", 3, [5, 6, 10, 20])]
     assert sorted(path.name for path in out.glob("*.jpg")) == ["0.jpg", "1.jpg", "2.jpg"]
@@ -55,8 +68,82 @@ def test_pictures_that_cannot_be_read_at_all_are_a_sentence(pictures, tmp_path):
             tmp_path / "out",
             CLASSES,
             0.4,
+            LIMIT,
         )
     assert not list(tmp_path.rglob("detections.json"))
+
+
+def finds_the_same(pictures, out, min_score=None, classes=CLASSES):
+    """Every picture gets a box of score 0.9."""
+    detector = detector_of(lambda _size: ([[5, 6, 15, 26]], [1]))
+    infer_pictures(detector, find_pictures(pictures, out), out, classes, min_score)
+
+
+def test_boxes_are_drawn_from_the_score_that_the_checkpoint_stores(pictures, tmp_path, caplog):
+    caplog.set_level("INFO")
+    finds_the_same(pictures, tmp_path / "a", classes=ClassTable(("red", "blue"), (7, 3), picture_min_score=0.85))
+    assert any(line.startswith("boxes from score 0.85 are drawn") for line in caplog.messages)
+    assert np.abs(read_image(tmp_path / "a" / "0.jpg").astype(int) - 90).max() > 60
+
+
+def test_bare_pictures_say_what_to_set(pictures, tmp_path, caplog):
+    finds_the_same(pictures, tmp_path / "a", min_score=0.95)
+    wanted = (
+        "no picture has a box: of 3 detections none reaches score 0.95, the highest is 0.9; set "
+        "--picture_min_score=0.45 to see them"
+    )
+    assert wanted in caplog.messages
+    assert format_bare(InferenceSummary(6, 0, 0, 3.0, 1.5), 0.4) == "nothing was found on 6 pictures, so none has a box"
+
+
+def test_a_picture_that_cannot_be_drawn_is_named_and_the_others_are_drawn(pictures, tmp_path, caplog, monkeypatch):
+    def fails_once(image, *arguments, **options):
+        if image.shape[1] == 51:
+            raise OSError("cannot open resource")
+        return draw_detections(image, *arguments, **options)
+
+    monkeypatch.setattr("utils.detection.results.inference.draw_detections", fails_once)
+    finds_the_same(pictures, tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0.jpg", "2.jpg", "detections.json"]
+    (line,) = [line for line in caplog.messages if "could not be drawn" in line]
+    assert f"the picture '{tmp_path / 'out' / '1.jpg'}' could not be drawn" in line
+
+
+def test_a_picture_that_cannot_be_written_is_an_error_once_the_detections_are_written(pictures, tmp_path):
+    out = tmp_path / "out"
+    (out / "1.jpg").mkdir(parents=True)  # as a full disk, at the second picture
+    (out / "1.jpg" / "file").touch()
+    wanted = r"1\.jpg' cannot be written .* the disk; detections\.json is written, and 1 of 4 pictures are"
+    with pytest.raises(BadStateError, match=wanted):
+        finds_the_same(pictures, out)
+    assert len(json.loads((out / "detections.json").read_text())) == 3
+
+
+def test_pictures_that_have_filled_the_disk_make_room_for_the_detections(pictures, tmp_path, monkeypatch):
+    """The disk has room for the detections once two of the three pictures are gone."""
+    out = tmp_path / "out"
+
+    def write(path, content):
+        if len(list(out.glob("*.jpg"))) > 1:
+            raise BadStateError(f"'{path}' cannot be written") from OSError(errno.ENOSPC, "No space left on device")
+        path.write_bytes(content)
+
+    monkeypatch.setattr("utils.detection.results.inference.write_file", write)
+    with pytest.raises(BadStateError, match=r"detections\.json is written, and 1 of 4 pictures are"):
+        finds_the_same(pictures, out)
+    assert sorted(path.name for path in out.iterdir()) == ["0.jpg", "detections.json"]
+    assert len(json.loads((out / "detections.json").read_text())) == 3
+
+
+def test_a_file_name_that_is_no_utf8_does_not_cost_the_detections(pictures, tmp_path):
+    odd = os.fsdecode(b"caf\xe9.png")
+    try:
+        (pictures / "0.png").rename(pictures / odd)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    finds_the_same(pictures, tmp_path / "out")
+    rows = json.loads((tmp_path / "out" / "detections.json").read_bytes())
+    assert odd in [row["file_name"] for row in rows]
 
 
 def test_a_result_does_not_take_the_place_of_a_picture(pictures, tmp_path):
@@ -71,3 +158,19 @@ def test_the_summary_counts_and_times():
         "6 images, 12 detections, 0.500 s per image (network 0.250 s)"
     )
     assert format_summary(InferenceSummary(6, 1, 0, 3.0, 1.5)).endswith("; 1 file could not be read")
+
+
+@pytest.mark.parametrize(("limit", "min_score", "full"), [(2, 0.4, 1), (3, 0.4, 0), (2, 1.0, 0), (1, 0.4, 2)])
+def test_pictures_with_as_many_boxes_as_are_kept_are_counted(limit, min_score, full, pictures, tmp_path):
+    """Widths 50, 51 and 52 have 0, 1 and 2 boxes; only those that would be drawn are missed."""
+    boxes = [[5, 6, 15, 26], [20, 6, 30, 26]]
+    detector = detector_of(lambda size: (boxes[: size[1] - 50], [0, 1][: size[1] - 50]))
+    files = find_pictures(pictures, tmp_path / "out")
+    assert run(detector, files, tmp_path / "out", CLASSES, min_score, BoxLimit("x", limit)).num_full == full
+
+
+def test_full_pictures_are_said_with_the_key():
+    assert format_full(InferenceSummary(6, 0, 200, 3.0, 1.5, 2), LIMIT, 0.4) == (
+        "in 2 of 6 pictures all 100 boxes that are kept have a score of 0.4 or more, so that others may be missing: "
+        "raise --max_boxes"
+    )

@@ -39,6 +39,16 @@ def test_one_pixel_fits(keep_ratio):
     assert scales == (64.0, 64.0)
 
 
+@pytest.mark.parametrize(
+    ("size", "content"), [((101, 512), (252, 1280)), ((103, 512), (258, 1280)), ((1, 9600), (1, 1280))]
+)
+def test_the_scales_are_those_that_rounding_left(size, content):
+    """Into 768 x 1280: 252.5 and 257.5 rows become even numbers, 0.13 rows become one."""
+    image, scales = resize_to_input(np.zeros((*size, 3), np.uint8), InputSettings(768, 1280, MEAN, STD))
+    assert image.shape[:2] == content
+    assert scales == (content[0] / size[0], content[1] / size[1])
+
+
 def test_evaluation_reads_every_image_once_with_a_full_last_batch(records):
     batches = list(evaluation_batches(records, INPUTS, 4, 1))
     assert [batch.image_ids for batch in batches] == [(100, 101, 102, 103), (104, 105)]

@@ -76,6 +76,21 @@ def test_odd_images_are_stored_so_that_the_fast_decoder_reads_them(dataset, fold
     assert turned.shape == (HEIGHT, WIDTH, 3)
 
 
+def test_images_that_are_taken_unturned_are_counted(dataset, folder, caplog):
+    """Annotated at the stored size, 6 and 8 stay as they are, with a line; 3 turns by 180 degrees, 1 has nothing."""
+    records = {}
+    for index, orientation in enumerate((6, 8, 3, 1)):
+        exif = Image.Exif()
+        exif[EXIF_ORIENTATION] = orientation
+        path = dataset.image_dir / f"turned{orientation}.png"
+        Image.new("RGB", (WIDTH, HEIGHT), (9, 9, 9)).save(path, exif=exif)
+        records[f"r{index}"] = dataclasses.replace(dataset.records[index], file_path=path)
+    write(replace_records(dataset, **records), folder)
+    (said,) = [message for message in caplog.messages if "EXIF" in message]
+    assert said.startswith("2 of 23 images have an EXIF orientation that is not applied, first '")
+    assert "turned6.png" in said
+
+
 def test_ordinary_files_are_stored_byte_for_byte(dataset, folder):
     content = encode_jpeg(np.zeros((HEIGHT, WIDTH, 3), np.uint8))
     (dataset.image_dir / "plain.jpg").write_bytes(content)

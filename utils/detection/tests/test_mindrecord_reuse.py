@@ -6,10 +6,14 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from utils.detection.data import mindrecord as mr
 from utils.detection.data.mindrecord_info import find_mindrecord, read_mindrecord_info
-from utils.detection.tests.mindrecord_sets import PREFIX, cut, names_in, read, shard
+from utils.detection.tests.mindrecord_sets import HEIGHT, PREFIX, WIDTH, cut, names_in, read, shard
+from utils.images import EXIF_ORIENTATION, decode_ordinary, write_image
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 
 
@@ -36,6 +40,25 @@ def test_a_set_made_from_something_else_is_made_again(ensure, dataset, caplog, c
     assert len(ensure.loads) == 2
     assert caplog.text.count("making MindRecord files") == 2
     assert reason in caplog.text
+
+
+def test_images_that_are_not_what_the_set_holds_are_said(ensure, dataset, caplog):
+    """Of 23 images 8 are looked at: 0, 3, 6, 9, 12, 15, 18 and 22. An odd file equals its copy; a lost one is none."""
+    turned = Image.Exif()
+    turned[EXIF_ORIENTATION] = 3
+    odd, gone, changed, damaged, unseen = (dataset.records[index].file_path for index in (0, 3, 6, 9, 10))
+    Image.new("RGBA", (WIDTH, HEIGHT), (1, 2, 3, 4)).save(odd, exif=turned)
+    info = ensure()
+    mr.warn_of_changed_images(info, dataset.image_dir)
+    assert "looked at" not in caplog.text
+    gone.unlink()
+    for path in (changed, unseen):
+        write_image(path, np.full((HEIGHT, WIDTH, 3), 99, np.uint8))
+    damaged.write_bytes(b"")
+    mr.warn_of_changed_images(info, dataset.image_dir)
+    (said,) = [message for message in caplog.messages if "looked at" in message]
+    assert said.startswith(f"2 of 8 images looked at are not what MindRecord files '{info.files[0].parent / PREFIX}*' ")
+    assert f"first '{changed}'" in said
 
 
 def test_fewer_shards_leave_nothing_of_the_old_set(ensure, folder):
@@ -108,12 +131,63 @@ def test_files_of_another_program_are_never_replaced(ensure, folder):
     writer.commit()
     before = names_in(folder)
     sentence = (
-        r"'.*boxes\.mindrecord0' was written by another program \(its columns are \['image', 'label'\]\); move it away"
+        r"'.*boxes\.mindrecord0' was written by another program \(its columns are \['image', 'label'\]\); "
+        "choose another mindrecord_dir"
     )
     with pytest.raises(BadStateError, match=sentence):
         ensure()
     assert names_in(folder) == before
     assert not ensure.loads
+    for name in (shard(folder, 0), Path(f"{shard(folder, 0)}.db")):  # its first shard alone is moved away
+        name.rename(folder.parent / name.name)
+    with pytest.raises(BadStateError, match=r"'.*boxes\.mindrecord1' was written by another program"):
+        ensure()
+    assert names_in(folder) == before[2:]
+
+
+def test_what_a_damaged_set_advises_works(ensure, folder, tmp_path, caplog):
+    """It may be all that its user has: nothing is said of deleting, and nothing is lost."""
+    ensure()
+    shutil.copytree(folder, tmp_path / "copy")
+    cut(shard(folder, 1), 1000)
+    before = names_in(folder)
+    for _ in range(2):
+        with pytest.raises(
+            BadStateError, match="is truncated or damaged .*; copy the set again, or give its ann"
+        ) as got:
+            ensure(annotation_file="nowhere.json")
+        assert "delete" not in str(got.value)
+        assert names_in(folder) == before
+    caplog.set_level(logging.INFO)
+    assert ensure().num_images == 23  # its annotations are given
+    assert "is truncated or damaged" in caplog.text
+    assert "copy the set again" not in caplog.text
+    shutil.rmtree(folder)
+    shutil.copytree(tmp_path / "copy", folder)  # or it is copied again
+    assert ensure(annotation_file="nowhere.json").num_images == 23
+
+
+def test_what_a_damaged_row_advises_works(ensure, folder, tmp_path):
+    """The files are as long as they should be, so that only who reads the row sees it."""
+    info = ensure()
+    for path in info.files:
+        path.write_bytes(path.read_bytes().replace(b"\x89PNG", b"\0\0\0\0"))
+    (row,) = read(ensure(), [4])
+    with pytest.raises(BadValueError, match="cannot be decoded, .*, or have others made in another mindrecord_dir$"):
+        decode_ordinary(row["image"], "image 104")
+    (row,) = read(ensure(folder=tmp_path / "another"), [4])
+    assert decode_ordinary(row["image"], "image 104").shape == (24, 32, 3)
+
+
+def test_a_renamed_set_can_get_its_old_name_back(ensure, folder):
+    ensure()
+    for name in names_in(folder):
+        (folder / name).rename(folder / name.replace("boxes", "others"))
+    with pytest.raises(BadStateError, match="was renamed from 'boxes.mindrecord0'; give it its old name$"):
+        read_mindrecord_info(folder, PREFIX.replace("boxes", "others"))
+    for name in names_in(folder):
+        (folder / name).rename(folder / name.replace("others", "boxes"))
+    assert read_mindrecord_info(folder, PREFIX).num_images == 23
 
 
 def test_a_whole_set_serves_without_its_annotations(ensure, dataset, caplog):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from utils.detection.detections import Detections
-from utils.detection.results.result_scoring import format_score, open_annotations, score_results, score_run
+from utils.detection.results.result_scoring import format_score, match_model, open_annotations, score_results, score_run
 from utils.detection.tests.tiny_coco import write_coco, write_txt
 from utils.exporting.postprocess_command import read_arguments
 from utils.exporting.result_files import read_result_files
@@ -33,7 +33,7 @@ def truth(tmp_path):
 def found_box(truth):
     """The outputs that find the box of category 3, and nothing else."""
     boxes = [row["bbox"] for row in json.loads(truth.read_text())["annotations"] if row["category_id"] == 3]
-    ((x, y, width, height),) = boxes
+    x, y, width, height = boxes[0]
     return np.float32([[x, y, x + width, y + height], [0, 0, 1, 1]]), np.float32([0.9, 0])
 
 
@@ -41,7 +41,9 @@ def scored(tmp_path, truth, files, skipped=(), category_ids=CATEGORIES, size=SIZ
     images = [(file, size, SCALES, found_box(truth) if "002" in file else OUTPUTS) for file in files]
     results = read_result_files(write_results(tmp_path, "net.mindir", images, skipped))
     description = describe(tmp_path / "net.mindir", OUTPUTS, class_names=names, category_ids=category_ids)
-    score = score_results(results, description, open_annotations(truth, None, ()), truth, take_all)
+    annotations = open_annotations(truth, None, ())
+    match = match_model(description, annotations, truth)
+    score = score_results(results, match, annotations, truth, take_all)
     return score, format_score(score, results, truth)
 
 
@@ -79,13 +81,85 @@ def test_images_are_known_by_path_or_by_a_name_that_is_the_only_one(tmp_path, tr
     assert score.num_unannotated == 1  # which of the two it is nobody knows
 
 
+def test_detections_of_a_file_count_for_each_of_its_ids(tmp_path, truth):
+    """Image 102 is listed again as 500, with the same box of category 3: found twice, so nothing is missed."""
+    content = json.loads(truth.read_text())
+    content["images"].append({**content["images"][2], "id": 500})
+    (blue,) = [row for row in content["annotations"] if row["category_id"] == 3]
+    content["annotations"].append({**blue, "id": 90, "image_id": 500})
+    truth.write_text(json.dumps(content))
+    score, text = scored(tmp_path, truth, ["000.jpg", "001.jpg", "002.jpg"])
+    assert [row["image_id"] for row in score.detections] == [102, 500]
+    assert {row.name: row.average_precision for row in score.result.per_class}["blue"] == pytest.approx(1.0)
+    assert (score.result.num_images, score.num_absent) == (4, 0)
+    score, _ = scored(tmp_path, truth, ["000.jpg", "001.jpg"], [("002.jpg", "cut off")])
+    assert (score.result.num_images, score.num_skipped) == (4, 1)
+    assert {row.name: row.average_precision for row in score.result.per_class}["blue"] == 0
+
+
+@pytest.mark.parametrize("ids", [(3, 7), (7, 3), (1, 2)])
+def test_ids_of_the_model_do_not_matter_where_the_names_are_the_same(tmp_path, truth, ids):
+    score, _ = scored(tmp_path, truth, ["000.jpg", "001.jpg", "002.jpg"], category_ids=ids)
+    by_name = {row.name: row.average_precision for row in score.result.per_class}
+    assert by_name == {"blue": pytest.approx(1.0), "red": 0.0}
+    assert [row["category_id"] for row in score.detections] == [3]
+
+
+def test_a_model_with_more_classes_than_the_annotations_is_scored(tmp_path, truth):
+    content = json.loads(truth.read_text())
+    content["annotations"] = [row for row in content["annotations"] if row["category_id"] == 3]
+    content["categories"] = [row for row in content["categories"] if row["id"] == 3]
+    truth.write_text(json.dumps(content))
+    score, _ = scored(tmp_path, truth, ["002.jpg"], names=("blue", "red", "green"), category_ids=(1, 3, 2))
+    assert {row.name: row.average_precision for row in score.result.per_class} == {"blue": pytest.approx(1.0)}
+
+
+def test_an_exported_model_without_names_is_matched_by_number(tmp_path, truth):
+    score, _ = scored(tmp_path, truth, ["002.jpg"], names=("class_0", "class_1"), category_ids=(1, 2))
+    assert [row["category_id"] for row in score.detections] == [3]
+
+
+@pytest.mark.parametrize("missing", [("annotations",), ("annotations", "categories")])
+def test_images_without_annotations_have_their_detections_counted(tmp_path, truth, capsys, missing):
+    content = json.loads(truth.read_text())
+    truth.write_text(json.dumps({key: value for key, value in content.items() if key not in missing}))
+    outputs = (np.ones((2, 4), np.float32), np.float32([0.9, 0]))
+    images = [(f"00{number}.jpg", SIZE, SCALES, outputs) for number in (0, 1)]
+    folder = write_results(tmp_path, "net.mindir", images)
+    describe(tmp_path / "net.mindir", OUTPUTS, class_names=("blue", "red"), category_ids=CATEGORIES)
+    arguments = [f"--ann_file={truth}", f"--result_path={folder}", f"--run_dir={tmp_path / 'out'}"]
+    score_run(read_arguments("postprocess.py", "", arguments), "nas_fpn", lambda _: take_all)
+    values = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert (values["mAP"], values["per_class"]) == (-1, {"blue": -1, "red": -1})
+    assert len(json.loads((tmp_path / "out" / "predictions.json").read_text())) == 2
+    assert "no boxes to find, so AP is not defined (-1)" in capsys.readouterr().out
+
+
+def test_a_key_leaves_classes_of_the_annotations_out(tmp_path, truth):
+    folder = write_results(tmp_path, "net.mindir", [("002.jpg", SIZE, SCALES, found_box(truth))])
+    describe(tmp_path / "net.mindir", OUTPUTS, class_names=("blue",), category_ids=(1,))
+    arguments = [f"--ann_file={truth}", f"--result_path={folder}", f"--run_dir={tmp_path / 'out'}"]
+
+    def score(*more):
+        return score_run(read_arguments("postprocess.py", "", [*arguments, *more]), "nas_fpn", lambda _: take_all)
+
+    with pytest.raises(BadValueError, match="has 'red', which 'net.mindir' does not have"):
+        score()
+    for more in (["--ignore_unknown_classes"], ["--ignore_unknown_classes=True"]):
+        assert {row.name: row.average_precision for row in score(*more).per_class} == {"blue": pytest.approx(1.0)}
+    with pytest.raises(BadValueError, match="'maybe' is neither True nor False"):
+        score("--ignore_unknown_classes=maybe")
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
         ({"files": ["x.jpg"]}, r"has none of the 1 images with results: they are x\.jpg, there 000\.jpg"),
         ({"files": ["002.jpg"], "size": (128, 96)}, "'002.jpg' is 128 x 96 .height x width., but .* has 96 x 128"),
-        ({"files": ["002.jpg"], "category_ids": (3, 9)}, "'red' with category id 9, which .* its ids are 3, 7"),
-        ({"files": ["002.jpg"], "names": ("red", "blue")}, "category id 3 is 'red' for 'net.mindir' and 'blue' in"),
+        (
+            {"files": ["002.jpg"], "names": ("green", "red")},
+            "has 'blue', which 'net.mindir' does not have: it lists 'blue', 'red', 'net.mindir' has 'green', 'red'",
+        ),
     ],
 )
 def test_results_of_other_images_or_classes_are_a_sentence(tmp_path, truth, options, sentence):

@@ -1,11 +1,13 @@
 """Where a split lies, and what can be read from it, on a tiny COCO data set."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from utils.detection.data.splits import open_split
-from utils.detection.tests.tiny_coco import write_coco
+from utils.detection.data.training_source import warn_of_same_data
+from utils.detection.tests.tiny_coco import SPLITS, write_coco
 from utils.detection.tests.tiny_splits import paths_of
 from utils.model_utils.errors import BadValueError, MissingPathError
 
@@ -32,10 +34,10 @@ def test_images_without_boxes_can_be_left_out(split):
 
 def test_ground_truth_from_mindrecord_equals_the_file(split, tiny_coco, tmp_path):
     without = open_split(paths_of(None, folder=tmp_path / "records"), None)
-    assert split.ground_truth == tiny_coco / "annotations" / "instances_train2017.json"
-    rebuilt = without.ground_truth
-    boxes = {(row["image_id"], row["category_id"], *row["bbox"]) for row in rebuilt["annotations"]}
-    assert len(boxes) == 6
+    of_file, rebuilt = split.ground_truth, without.ground_truth
+    assert of_file["annotations"] == rebuilt["annotations"]
+    assert of_file["images"] == rebuilt["images"]
+    assert len(rebuilt["annotations"]) == 6
     assert {category["id"] for category in rebuilt["categories"]} == {3, 7}
 
 
@@ -69,3 +71,32 @@ def test_txt_data_needs_class_names(tmp_path):
     assert paths.image_dir == tmp_path
     with pytest.raises(BadValueError, match="coco_classes"):
         open_split(paths, None)
+
+
+def test_the_folder_of_the_images_counts_with_coco_data_too(tiny_coco, tmp_path):
+    """{} stands for the split; relative paths are those of the working directory, as with lines of text."""
+    (tiny_coco / "train2017").rename(tmp_path / "photos of train2017")
+    paths = paths_of(tiny_coco, folder=tmp_path / "records", image_dir=str(tmp_path / "photos of {}"))
+    assert paths.image_dir == tmp_path / "photos of train2017"
+    assert open_split(paths, None).records.num_images == 6
+    with pytest.raises(MissingPathError, match=r"image folder '.*train2017' of .* does not exist"):
+        open_split(paths_of(tiny_coco, folder=tmp_path / "others"), None)
+
+
+def test_an_annotation_file_and_a_folder_of_images_need_no_root(tiny_coco):
+    annotations = str(tiny_coco / "annotations" / "instances_{}.json")
+    paths = paths_of(None, instance_set=annotations, image_dir=str(tiny_coco / "{}"))
+    assert paths.mindrecord_dir == tiny_coco / "annotations" / "RECORDS"
+    assert open_split(paths, None).records.num_images == 6
+
+
+def test_training_and_evaluating_on_the_same_annotations_is_said(tiny_coco, caplog):
+    """Their content counts: a copy under the name of the other split is the same."""
+    training, evaluation = (open_split(paths_of(tiny_coco, split), None).records for split in SPLITS)
+    warn_of_same_data(training, evaluation)
+    assert "the same annotations" not in caplog.text
+    annotations = tiny_coco / "annotations"
+    (annotations / "instances_val2017.json").write_bytes((annotations / "instances_train2017.json").read_bytes())
+    shutil.copytree(tiny_coco / "train2017", tiny_coco / "val2017", dirs_exist_ok=True)
+    warn_of_same_data(training, open_split(paths_of(tiny_coco, "val2017"), None).records)
+    assert caplog.text.count("training and evaluation have the same annotations") == 1

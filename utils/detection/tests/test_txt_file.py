@@ -108,7 +108,7 @@ def test_missing_things(load, tmp_path):
         load("a.jpg 1,2,3,4,1,0\nc.jpg")
     with pytest.raises(MissingPathError, match="annotation list '.*none.txt' does not exist"):
         load_txt(tmp_path / "none.txt", tmp_path, NAMES)
-    with pytest.raises(BadValueError, match="needs at least one class name, got none; set coco_classes"):
+    with pytest.raises(BadValueError, match="needs at least one class name, got none; name its classes"):
         load("a.jpg", ())
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from utils.hccl_tools.tables.addresses import normal_address
 from utils.model_utils.errors import BadValueError
 
-HOW_TO_FIX = "correct the file or make it anew with hccl_tools.py"
+HOW_TO_FIX = "correct the file or make it anew with utils/hccl_tools/hccl_tools.py"
 
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
 

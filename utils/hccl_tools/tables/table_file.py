@@ -13,6 +13,7 @@ from utils.model_utils.errors import BadStateError, BadValueError, MissingPathEr
 from utils.model_utils.files import write_bytes
 
 MODELARTS_FILE = "jobstart_hccl.json"
+WANTED = "a rank table as utils/hccl_tools/hccl_tools.py makes"
 POLL_SECONDS = 0.5  # a platform takes seconds to finish a table
 
 logger = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ def load_table(path: Path, wait_seconds: float = 0.0) -> RankTable:
         if left <= 0:
             raise BadStateError(
                 f"{pending} after {wait_seconds:g} seconds, wanted a completed rank table: see why the platform has "
-                "not finished it, or wait longer (check.py FILE --wait_seconds SECONDS)"
+                "not finished it, or wait longer (utils/hccl_tools/check.py FILE --wait_seconds SECONDS)"
             )
         if not is_told:
             logger.warning("%s: waiting up to %g seconds for the platform to complete it", pending, wait_seconds)
@@ -76,7 +77,7 @@ def _read_once(file: Path, is_being_written: bool) -> tuple[object, str]:
         if is_being_written:
             return None, f"'{file}' is not complete JSON"
         reason = error if isinstance(error, json.JSONDecodeError) else "it is nested too deeply"
-        raise BadValueError(f"'{file}' is not JSON ({reason}), wanted a rank table as hccl_tools.py makes") from error
+        raise BadValueError(f"'{file}' is not JSON ({reason}), wanted {WANTED}") from error
     except _RepeatedKeyError as error:
         raise BadValueError(
             f"{file}: key {json.dumps(str(error))} stands twice in one object, wanted it once; {HOW_TO_FIX}"
@@ -89,12 +90,12 @@ def _read_once(file: Path, is_being_written: bool) -> tuple[object, str]:
 def _read_text(file: Path) -> str:
     if not os.path.isfile(file):
         kind = "is not a regular file" if os.path.exists(file) else "does not exist"
-        raise MissingPathError(f"rank table '{file}' {kind}; make one with hccl_tools.py")
+        raise MissingPathError(f"rank table '{file}' {kind}; make one with utils/hccl_tools/hccl_tools.py")
     try:
         with os_errors_as(BadStateError, f"rank table '{file}' cannot be read", ": change its permissions"):
             return file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise BadValueError(f"'{file}' is not UTF-8 text, wanted a rank table as hccl_tools.py makes") from error
+        raise BadValueError(f"'{file}' is not UTF-8 text, wanted {WANTED}") from error
 
 
 class _RepeatedKeyError(Exception):

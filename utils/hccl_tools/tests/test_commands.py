@@ -254,7 +254,9 @@ def test_check_can_be_interrupted_while_it_waits(here):
 
 
 def test_check_of_an_impossible_path_is_a_sentence(here):
-    assert "does not exist; make one with hccl_tools.py" in sentence_of(run(here, "check.py", "x" * 300))
+    assert "does not exist; make one with utils/hccl_tools/hccl_tools.py" in sentence_of(
+        run(here, "check.py", "x" * 300)
+    )
 
 
 @pytest.mark.parametrize("seconds", ["-1", "nan", "inf", "soon"])

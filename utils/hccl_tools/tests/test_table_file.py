@@ -91,7 +91,7 @@ def test_a_broken_file_is_refused_without_waiting(tmp_path, monkeypatch, content
 
 
 def test_a_missing_file_is_refused_without_waiting(tmp_path):
-    with pytest.raises(MissingPathError, match=r"t.json' does not exist; make one with hccl_tools.py"):
+    with pytest.raises(MissingPathError, match=r"t.json' does not exist; make one with utils/hccl_tools/hccl_tools.py"):
         load_table(tmp_path / "t.json", LONG)
     with pytest.raises(MissingPathError, match="'/dev/null' is not a regular file"):
         load_table(type(tmp_path)("/dev/null"), LONG)

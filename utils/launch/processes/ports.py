@@ -7,7 +7,7 @@ from utils.model_utils.errors import BadStateError, BadValueError, os_errors_as
 LOWEST, HIGHEST = 1024, 65535  # what msrun takes
 
 
-def read_port(text: str, source: str = "--master_port") -> int:
+def read_port(text: str, source: str) -> int:
     """Returns the number that a text is, which was given in `source`.
 
     Raises:
@@ -25,14 +25,19 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def check_free(address: str, port: int) -> None:
+def check_free(address: str, port: int, other: str) -> None:
     """Checks that the scheduler can listen on a port of this host.
+
+    Args:
+        address: of this host.
+        port: to listen on.
+        other: how another one is chosen, for the message.
 
     Raises:
         BadStateError: another process does, or the address is none of this host's.
     """
     what = f"port {port} of {address} cannot be listened on"
-    advice = ": end the process that has it, or choose another one on every host with --master_port=PORT"
+    advice = f": end the process that has it, or choose another one on every host with {other}=PORT"
     with os_errors_as(BadStateError, what, advice):
         family, kind, protocol, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:

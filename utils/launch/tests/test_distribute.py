@@ -209,7 +209,7 @@ def test_a_taken_port_is_one_sentence(place):
     assert finished.returncode == 2
     assert finished.stderr == (
         f"both.sh: error: port {port} of 127.0.0.1 cannot be listened on (Address already in use): end the process "
-        "that has it, or choose another one on every host with --master_port=PORT\n"
+        "that has it, or choose another one on every host with a launcher's --master_port=PORT\n"
     )
 
 

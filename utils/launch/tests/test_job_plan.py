@@ -123,7 +123,12 @@ def test_the_number_may_come_from_the_table_and_the_device_from_the_launchers_na
             "DEVICE_NUM is 8, but rank table '.*table.json' has 2 devices: give 2, or make a table of the devices "
             "wanted",
         ),
-        ("2", "absent.json", MissingPathError, "absent.json' does not exist; make one with hccl_tools.py"),
+        (
+            "2",
+            "absent.json",
+            MissingPathError,
+            "absent.json' does not exist; make one with utils/hccl_tools/hccl_tools.py",
+        ),
         ("-1", "table.json", BadValueError, "DEVICE_NUM is '-1', wanted a number of devices from 1 to 4096"),
         ("²", "cpu", BadValueError, "DEVICE_NUM is '²'"),
         (None, "cpu", BadValueError, "RANK_TABLE_FILE is 'cpu', wanted the path of a rank table"),
@@ -171,15 +176,15 @@ def test_cores_are_shared_out_in_equal_blocks_of_neighbours():
 
 
 def test_a_free_port_can_be_listened_on_and_a_foreign_address_cannot():
-    check_free("127.0.0.1", free_port())
+    check_free("127.0.0.1", free_port(), "--port")
     with pytest.raises(BadStateError, match="port 9000 of 203.0.113.1 cannot be listened on"):
-        check_free("203.0.113.1", 9000)
+        check_free("203.0.113.1", 9000, "--port")
 
 
 @pytest.mark.parametrize("text", ["", "80", "65536", "http", "-8118", "8118.0"])
 def test_what_is_no_port_is_refused(text):
     with pytest.raises(UserError, match=f"--master_port is '{text}', wanted a port from 1024 to 65535"):
-        read_port(text)
+        read_port(text, "--master_port")
 
 
 def test_the_last_lines_are_those_of_this_run(tmp_path):

@@ -239,7 +239,7 @@ def test_the_environment_of_the_repository_counts_before_the_path(tree, here, tm
         (("zero", "records"), {}, "DEVICE_ID is 'zero'"),
         (("0", "records"), {"FOREGROUND": "yes"}, "FOREGROUND is 'yes', wanted 1 or 0"),
         (("0", "records"), {"STARTUP_SECONDS": "soon"}, "STARTUP_SECONDS is 'soon', wanted a number of seconds"),
-        (("0", "records", "--run_dir=net.ckpt"), {}, "is a file; remove it or choose another --run_dir"),
+        (("0", "records", "--run_dir=net.ckpt"), {}, "is a file; choose another --run_dir"),
     ],
 )
 def test_what_cannot_be_started_is_one_sentence_and_leaves_nothing(arguments, variables, sentence, tree, here):

@@ -40,6 +40,7 @@ from utils.model_utils.config.help_text import format_help, show_value
 from utils.model_utils.config.yaml_files import YamlEntry, dump_values, read_yaml_layers
 from utils.model_utils.errors import BadValueError, MissingPathError, UserError
 from utils.model_utils.files import STORED_MARK
+from utils.model_utils.near_paths import near_path
 
 logger = logging.getLogger(__name__)
 
@@ -354,7 +355,7 @@ def require(config: Config, key: str, kind: Literal["file", "folder"] | None = N
         return path
     is_there = os.path.isfile(path) if kind == "file" else os.path.isdir(path)
     if not is_there:
-        state = "is no " + kind if os.path.exists(path) else "does not exist"
+        state = "is no " + kind if os.path.exists(path) else f"does not exist{near_path(path)}"
         raise MissingPathError(f"{key} '{path}' ({config.origin(key)}) {state}, wanted a {kind}: correct --{key}")
     if not os.access(path, os.R_OK):
         raise MissingPathError(f"{key} '{path}' ({config.origin(key)}) cannot be read: change its permissions")

@@ -67,7 +67,11 @@ class RuntimeKeys(Config):
     run_dir: PathText = Field(
         ".", description="folder that takes everything a run writes; the working directory by default"
     )
-    overwrite: bool = Field(False, description="start a new run in a folder that already holds one")
+    overwrite: bool = Field(
+        False,
+        description="start a new run in a folder that already holds one, whose checkpoints, metrics and curves are "
+        "removed",
+    )
     enable_profiling: bool = Field(
         False, description="training writes MindSpore's profile of its first steps into profile/ of run_dir"
     )

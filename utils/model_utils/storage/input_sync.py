@@ -190,7 +190,8 @@ class InputFolder:
             is_there = place.is_symlink() and os.readlink(place) == target
             if not is_there and os.path.lexists(place):
                 raise BadStateError(
-                    f"'{place}' is in the way of {self._key} '{target}': remove it, or choose another folder"
+                    f"'{place}' is in the way of {self._key} '{target}': move it away, or "
+                    "choose another folder with --data_path or --load_path"
                 )
             if not is_there:
                 place.symlink_to(target)

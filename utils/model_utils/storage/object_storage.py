@@ -164,8 +164,7 @@ class Storage:
             path = PurePosixPath(entry.path)
             if path.is_absolute() or ".." in path.parts or str(path) != entry.path or "\0" in entry.path:
                 raise BadValueError(
-                    f"'{url}' holds a key '{entry.path}' that is no path of a file beneath it: rename or remove this "
-                    "object"
+                    f"'{url}' holds a key '{entry.path}' that is no path of a file beneath it: rename this object"
                 )
         return sorted(entries, key=lambda entry: entry.path)
 

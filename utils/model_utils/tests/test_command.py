@@ -4,10 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 from utils.model_utils.signals import taken_signals
 from utils.tests.processes import finish
 
+ROOT = Path(__file__).resolve().parents[3]
 CLOSED = """
 import sys
 from utils.model_utils.command import run_command
@@ -28,6 +32,37 @@ def test_a_reader_that_goes_away_is_no_fault_of_the_program():
     process.stdout.close()
     assert process.wait(30) == 141
     assert process.stderr.read() == ""
+
+
+SAYS = """
+import logging, sys
+from pathlib import Path
+from utils.model_utils.command import run_command
+from utils.training.record.logging_setup import set_up_logging
+
+def main():
+    set_up_logging(Path(sys.argv[1]))
+    print("赤血球 0.5")
+    logging.getLogger("a").info("class %s", "血小板")
+
+run_command(main, "train.py")
+"""
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"PYTHONIOENCODING": "ascii"}, {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}],
+    ids=str,
+)
+def test_letters_that_the_output_cannot_take_are_written_escaped(variables, tmp_path):
+    """The log file is UTF-8 in any case."""
+    log, script = tmp_path / "train.log", tmp_path / "script.py"
+    script.write_text(SAYS, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+    done = subprocess.run([sys.executable, script, log], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "\\u8d64\\u8840\\u7403 0.5\n"), done.stderr
+    assert done.stderr == "class \\u8840\\u5c0f\\u677f\n"
+    assert "class 血小板" in log.read_text(encoding="utf-8")
 
 
 def test_signals_are_taken_for_a_while_but_not_those_that_are_ignored():

@@ -166,6 +166,23 @@ def test_a_local_place_that_is_its_folder_is_left_alone(job, tmp_path):
     assert not (tmp_path / "o").is_symlink()
 
 
+def test_what_is_in_the_way_of_a_link_is_moved_away_or_another_folder_taken(job, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/a.json").write_bytes(b"new")
+    own = tmp_path / "cache/data/a.json"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"own")
+    sentence = "a.json' is in the way of data_url .*: move it away, or choose another folder with --data_path or"
+    with pytest.raises(BadStateError, match=sentence):
+        sync_in(job(data_url=str(tmp_path / "mine")))
+    assert own.read_bytes() == b"own"
+    sync_in(job(data_url=str(tmp_path / "mine"), data_path=str(tmp_path / "other")))
+    assert (tmp_path / "other/a.json").read_bytes() == b"new"
+    own.rename(tmp_path / "away.json")
+    sync_in(job(data_url=str(tmp_path / "mine")))
+    assert own.read_bytes() == b"new"
+
+
 def test_what_is_copied_later_is_not_written_through_a_link(bucket, storage, job, tmp_path):
     (tmp_path / "mine/images").mkdir(parents=True)
     bucket.write("d/images/1.jpg", b"1")
@@ -186,6 +203,8 @@ def test_places_that_cannot_be_used_are_named(bucket, storage, job, tmp_path):
     (tmp_path / "cache/train/old").write_bytes(b"")
     with pytest.raises(BadStateError, match="output_path .* cannot lead to train_url"):
         sync_in(job(train_url=str(tmp_path / "out")))
+    assert (tmp_path / "cache/train/old").is_file()
+    sync_in(job(train_url=str(tmp_path / "out"), output_path=str(tmp_path / "out")))  # as the sentence says
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(BadStateError, match="for data_url cannot be made"):
         sync_in(job(data_url=f"s3://{bucket.name}/d", data_path=str(tmp_path / "file")), storage)

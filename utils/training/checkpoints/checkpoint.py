@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.model_utils.errors import BadValueError
+from utils.model_utils.files import json_bytes
 from utils.training.checkpoints.checkpoint_file import (
     EMA_PREFIX,
     STATE_NAME,
@@ -153,15 +154,15 @@ class Checkpoint(TrainingState):
         return len(self.arrays[parameter])
 
 
-def save_checkpoint(path: Path, state: TrainingState) -> None:
-    """Writes a checkpoint: to a temporary name, forced to the disk, then renamed.
+def save_checkpoint(path: Path, state: TrainingState, go_on: str = "") -> None:
+    """Writes a checkpoint: to a temporary name, forced to the disk, then renamed; `go_on` as for the file.
 
     Raises:
         BadStateError: if it cannot be written, e.g. because the disk is full.
     """
     values = {name: getattr(state, name) for name in _STORED}
-    text = np.frombuffer(json.dumps(values, ensure_ascii=False).encode(), np.uint8)
-    write_checkpoint_file(Path(path), {STATE_NAME: text, **state.arrays})
+    text = np.frombuffer(json_bytes(values), np.uint8)
+    write_checkpoint_file(Path(path), {STATE_NAME: text, **state.arrays}, go_on)
 
 
 def load_checkpoint(path: Path, suite: str = "") -> Checkpoint:

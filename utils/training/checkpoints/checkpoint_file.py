@@ -51,21 +51,19 @@ _FOREIGN_STARTS = (
 )
 
 
-def write_checkpoint_file(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+def write_checkpoint_file(path: Path, arrays: Mapping[str, np.ndarray], go_on: str = "") -> None:
     """Writes arrays to a temporary file beside `path`, forces it to the disk and renames it.
 
     Args:
         path: the checkpoint file; an existing one is replaced only when the new one is complete.
         arrays: parameter name to array, of the types that MindSpore stores.
+        go_on: what to do once there is room, as the end of the sentence that says that it cannot be written.
 
     Raises:
         BadStateError: if the file cannot be written, e.g. because the disk is full; the file that was there stays.
     """
     temporary = path.with_name(f".{path.name}{TEMPORARY_MARK}{os.getpid()}")
-    advice = (
-        "; free some space or make its folder writable, then go on with --resume=auto: earlier checkpoints are "
-        "untouched"
-    )
+    advice = f"; free some space or make its folder writable{go_on}"
     try:
         with os_errors_as(BadStateError, f"checkpoint '{path}' cannot be written", advice):
             with temporary.open("wb") as file:

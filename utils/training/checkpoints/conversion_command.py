@@ -106,7 +106,9 @@ def check_output(source: Path, output: Path, overwrite: bool, flag: str, overwri
     if output.exists() and source.exists() and os.path.samefile(source, output):
         raise BadStateError(f"output '{output}' is the file that is read; choose another {flag}")
     if output.exists() and not overwrite:
-        raise BadStateError(f"output '{output}' is there already; choose another {flag}, or {overwrite_flag}")
+        raise BadStateError(
+            f"output '{output}' is there already; choose another {flag}, or replace it with {overwrite_flag}"
+        )
 
 
 def write_converted(
@@ -115,6 +117,7 @@ def write_converted(
     content: Content,
     network: nn.Cell,
     *,
+    flag: str,
     suite: str,
     config_text: str,
     advice: str,
@@ -128,6 +131,7 @@ def write_converted(
         weights: the file.
         content: what it holds.
         network: built as it says.
+        flag: argument that chooses the checkpoint, for messages.
         suite: name of the suite.
         config_text: of the configuration of the network.
         advice: what to do about a file that does not fit, for messages.
@@ -142,7 +146,7 @@ def write_converted(
     conversion = convert_weights(
         weights.arrays, content.sources, shapes, content.dropped, file=str(weights.path), advice=advice
     )
-    make_writable_folder(output.parent, "--output")
+    make_writable_folder(output.parent, flag)
     state = TrainingState(
         conversion.arrays,
         suite=suite,

@@ -8,6 +8,8 @@ from utils.model_utils.errors import BadStateError, BadValueError, UserError, os
 from utils.training.checkpoints.checkpoint import Checkpoint, TrainingState, load_resumable, save_checkpoint
 from utils.training.checkpoints.checkpoint_file import TEMPORARY_MARK
 
+GO_ON = ", then go on with --resume=auto: earlier checkpoints are untouched"
+
 logger = logging.getLogger(__name__)
 
 
@@ -41,7 +43,7 @@ class CheckpointFolder:
     def save(self, state: TrainingState) -> Path:
         """Writes the checkpoint of the state's epoch and step and removes the oldest ones; returns the file."""
         path = self.path / self._pattern.format(epoch=state.epoch, step=state.step_in_epoch)
-        save_checkpoint(path, state)
+        save_checkpoint(path, state, GO_ON)
         if self.keep_last:
             for old in self.files()[self.keep_last :]:
                 old.unlink(missing_ok=True)
@@ -49,7 +51,7 @@ class CheckpointFolder:
 
     def save_best(self, state: TrainingState) -> Path:
         """Writes the best checkpoint; returns the file."""
-        save_checkpoint(self.best_path, state)
+        save_checkpoint(self.best_path, state, GO_ON)
         return self.best_path
 
     def files(self) -> list[Path]:

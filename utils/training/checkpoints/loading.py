@@ -82,7 +82,7 @@ def load_weights(
     arrays = _with_classes(checkpoint, parameters, classes)
     stored, wanted = shapes_of(arrays), shapes_of(parameters)
     matching = match(stored, wanted)
-    _check(checkpoint, matching, matching.without(missing, allowed.misshaped), stored, wanted)
+    _check(checkpoint, matching, matching.without(missing, allowed.misshaped), stored, wanted, allowed)
     for name in matching.loaded:
         dtype = ms.dtype_to_nptype(parameters[name].dtype)
         parameters[name].set_data(ms.Tensor(arrays[name].astype(dtype)))
@@ -109,7 +109,12 @@ def _with_classes(
 
 
 def _check(
-    checkpoint: Checkpoint, matching: Matching, rest: Matching, stored: Mapping[str, Shape], wanted: Mapping[str, Shape]
+    checkpoint: Checkpoint,
+    matching: Matching,
+    rest: Matching,
+    stored: Mapping[str, Shape],
+    wanted: Mapping[str, Shape],
+    allowed: Allowed,
 ) -> None:
     """Refuses weights of which nothing fits, or of which a `rest` does not fit that is not allowed to."""
     if matching.loaded and rest.fits:
@@ -119,11 +124,14 @@ def _check(
     if not matching.loaded:
         raise BadValueError(f"'{path}' fits no parameter of the network: {problem}; it belongs to another network")
     if differs_in_class_count_only(rest):
+        layers = ",".join(name for name, _, _ in rest.misshaped)
+        anew = "" if allowed is STRICTLY else f", or let these layers start anew with --allow_mismatch=[{layers}]"
         raise BadValueError(
-            f"'{path}' was trained with another number of classes: {problem}; set num_classes as it was, or let these "
-            "layers start anew by allowing them not to fit"
+            f"'{path}' was trained with another number of classes: {problem}; take as many classes as it has{anew}"
         )
-    raise BadValueError(f"'{path}' does not fit the network: {problem}; check backbone, depth, width and num_classes")
+    raise BadValueError(
+        f"'{path}' does not fit the network: {problem}; check backbone, depth, width and the number of classes"
+    )
 
 
 def restore_parameters(checkpoint: Checkpoint, parameters: Sequence[ms.Parameter]) -> None:

@@ -1,7 +1,5 @@
 """curves.png: losses, learning rate, metrics and times of a run, drawn from metrics.jsonl."""
 
-import io
-import logging
 import math
 import statistics
 import time
@@ -9,19 +7,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from utils.drawing_guard import guard_drawing
+from utils.figures import draw_figure
 from utils.model_utils.files import write_bytes
 from utils.training.record.metrics_log import in_one_count, read_metrics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-logger = logging.getLogger(__name__)
+    from matplotlib.figure import Figure
 
 _SECONDS_BETWEEN_DRAWINGS = 10.0  # drawing takes about half a second, an epoch of few images less
 _COLOURS = ("#1f4e79", "#c0504d", "#2e8b57", "#8064a2", "#d98e04", "#3fa7c4", "#7f7f7f", "#b0508f")
 _GRID = "#e4e4e4"
 _INK = "#404040"
 _MAX_METRIC_LINES = 6  # more lines, and a legend of more, would hide each other
+_NO_QUALITY = "_threshold"  # a score that another metric is of; higher is not better
 _SMOOTHED_SHARE = 40  # the smoothing window is a 40th of the points: the noise goes, the course of a run stays
 
 
@@ -44,10 +44,8 @@ class CurvePicture:
 
     def draw(self) -> None:
         """Draws."""
-        try:
+        with guard_drawing(f"the curves in '{self._picture_path}'"):
             draw_curves(self._metrics_path, self._picture_path)
-        except (OSError, ImportError) as error:
-            logger.warning("the curves in %s could not be drawn: %s", self._picture_path, error)
         self._drawn_at = time.monotonic()
 
 
@@ -63,11 +61,11 @@ def draw_curves(metrics_path: Path, picture_path: Path) -> None:
     evaluations = [row for row in rows if row["kind"] == "evaluation"]
     if not steps:
         return
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    picture = draw_figure(lambda figure: _fill(figure, steps, evaluations), width=12, height=7.5, dpi=110)
+    write_bytes(picture_path, picture)
 
-    figure = Figure(figsize=(12, 7.5), dpi=110, layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
+
+def _fill(figure: "Figure", steps: Sequence[dict], evaluations: Sequence[dict]) -> None:
     figure.get_layout_engine().set(hspace=0.06, wspace=0.04)
     losses, metrics, rate, times = figure.subplots(2, 2).flatten()
     _draw_losses(losses, steps)
@@ -76,9 +74,6 @@ def draw_curves(metrics_path: Path, picture_path: Path) -> None:
     _draw_times(times, steps)
     for axes in (losses, metrics, rate, times):
         _dress(axes, steps[-1]["global_step"])
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
-    write_bytes(picture_path, picture.getvalue())
 
 
 def smooth(
@@ -127,7 +122,8 @@ def _draw_metrics(axes: "Axes", evaluations: Sequence[dict]) -> None:
         axes.text(0.5, 0.5, "no evaluation yet", transform=axes.transAxes, ha="center", va="center", color="#909090")
         return
     positions = [row["global_step"] for row in evaluations]
-    for index, name in enumerate(list(evaluations[-1]["metrics"])[:_MAX_METRIC_LINES]):
+    names = [name for name in evaluations[-1]["metrics"] if not name.endswith(_NO_QUALITY)]
+    for index, name in enumerate(names[:_MAX_METRIC_LINES]):
         values = [row["metrics"].get(name) for row in evaluations]
         values = [math.nan if value is None else value for value in values]
         axes.plot(

@@ -52,6 +52,6 @@ def format_evaluation_line(evaluation: EvaluationRecord, best: EvaluationRecord 
     """Formats the line of an evaluation; `best` is the best one so far by `best_metric`."""
     values = " ".join(f"{name} {value:.4f}" for name, value in evaluation.metrics.items())
     line = f"evaluation epoch {evaluation.epoch}: {values} in {evaluation.seconds:.1f} s"
-    if best is None:
+    if best is None or not best_metric:
         return line
     return f"{line} (best {best_metric} {best.metrics[best_metric]:.4f} at epoch {best.epoch})"

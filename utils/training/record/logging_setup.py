@@ -102,7 +102,7 @@ def _is_standard_error(path: Path) -> bool:
 def _file_handler(log_file: Path, rank: int) -> logging.Handler:
     advice = "; make its folder writable or choose another run folder"
     with os_errors_as(BadStateError, f"log file '{log_file}' cannot be written", advice):
-        handler = logging.FileHandler(log_file, encoding="utf-8")
+        handler = logging.FileHandler(log_file, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(
         logging.Formatter(f"%(asctime)s [rank {rank}] %(levelname)s %(name)s: %(message)s", datefmt="%Y-%m-%d %H:%M:%S")
     )

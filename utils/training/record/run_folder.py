@@ -1,7 +1,9 @@
 """The folder that a run owns: configuration, log, metrics, curves, checkpoints and pictures."""
 
 import logging
-from collections.abc import Callable
+import os
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -26,6 +28,8 @@ class RunFolder:
         resume: go on with the run that the folder holds, if any.
         overwrite: remove the checkpoints, metrics and curves of the run that the folder holds, if any.
         checkpoints: folder of the checkpoints, relative to `path`, as the suite's page names it.
+        names: glob patterns of their names, with {epoch} and {step} for numbers; other files are no part of a run.
+        needed: a file that the new run begins with: a run that it is a part of is not removed.
         writes: whether this process is the one of its job that writes; another one neither makes nor locks anything.
         on_begin: called when the folder is there and nothing but this run writes into it.
 
@@ -41,7 +45,7 @@ class RunFolder:
     Raises:
         MissingPathError: if the path is a file.
         BadStateError: if the folder cannot be written, another process trains in it, or it holds a run and neither
-            `resume` nor `overwrite` is set.
+            `resume` nor `overwrite` is set, or `overwrite` would remove what is needed.
     """
 
     def __init__(
@@ -51,6 +55,8 @@ class RunFolder:
         resume: bool = False,
         overwrite: bool = False,
         checkpoints: str = "checkpoints",
+        names: Sequence[str] = ("*.ckpt",),
+        needed: str = "",
         writes: bool = True,
         on_begin: Callable[[], None] | None = None,
     ) -> None:
@@ -59,13 +65,15 @@ class RunFolder:
         self.log_path = self.path / "train.log"
         self.curves_path = self.path / "curves.png"
         self.checkpoints_path = self.path / checkpoints
+        self._names = [re.sub(r"\{\w+\}", "[0-9]*", name) for name in names]
+        self._needed = needed
         self.metrics = MetricsLog(self.path / "metrics.jsonl", writes=writes)
         self.writes = writes
         self._resume, self._overwrite, self._on_begin = resume, overwrite, on_begin
         self._lock = FileLock(self.path / LOCK_NAME, timeout=0)
         if not writes:
             return
-        check_writable_folder(self.path)
+        check_writable_folder(self.path, "--run_dir")
         try:
             if Path(self._lock.lock_file).exists():  # of an earlier run, or of one that trains there now
                 self._take_lock()
@@ -95,7 +103,7 @@ class RunFolder:
         """
         if not self.writes:
             return
-        make_writable_folder(self.path)
+        make_writable_folder(self.path, "--run_dir")
         self._take_lock()
         self._refuse_run()
         if self.holds_run() and not self._resume:
@@ -134,11 +142,19 @@ class RunFolder:
                 ) from error
 
     def _refuse_run(self) -> None:
-        if self.holds_run() and not (self._resume or self._overwrite):
+        if self._resume or not self.holds_run():
+            return
+        if not self._overwrite:
             raise BadStateError(
-                f"'{self.path}' already holds a run; continue it with --resume=auto, discard it with --overwrite=True, "
-                "or choose another --run_dir"
+                f"'{self.path}' already holds a run; continue it with --resume=auto, choose another --run_dir, or "
+                "discard it, checkpoints included, with --overwrite=True"
+            )
+        is_there = os.path.exists(self._needed)
+        if is_there and any(path.samefile(self._needed) for path in self._checkpoint_files()):
+            raise BadStateError(
+                f"pre_trained '{self._needed}' is a checkpoint of the run in '{self.path}', which --overwrite=True "
+                "removes; copy it to another folder first, or choose another --run_dir"
             )
 
     def _checkpoint_files(self) -> list[Path]:
-        return sorted(self.checkpoints_path.glob("*.ckpt"))
+        return sorted({path for name in self._names for path in self.checkpoints_path.glob(name)})

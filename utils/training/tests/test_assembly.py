@@ -56,3 +56,10 @@ def test_the_plan_says_data_rate_and_batch(base, rate, tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         assembly.log_plan(config, 11, ("red", "blue"), 16)
     assert caplog.messages == ["11 images, 2 classes: red, blue", f"highest learning rate {rate}, 16 images in a step"]
+
+
+@pytest.mark.parametrize(("steps", "says"), [(0, False), (1, False), (9, False), (10, True), (100, True)])
+def test_a_warm_up_as_long_as_the_run_is_said(steps, says, caplog):
+    assembly.warn_of_long_warm_up("warmup_step", steps, 10)
+    sentence = f"warmup_step is {steps} and the run has 10 steps: the learning rate never reaches lr; lower"
+    assert [message.startswith(sentence) for message in caplog.messages] == [True] * says

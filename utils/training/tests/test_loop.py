@@ -96,6 +96,17 @@ def test_evaluations_come_every_n_epochs_from_the_start_epoch_and_at_the_end(tmp
     assert file_names(run.checkpoints_path) == ["tiny-4_4.ckpt", "tiny-6_4.ckpt"]
 
 
+def test_a_metric_that_falls_below_half_of_its_best_is_said_once_with_the_remedy(tmp_path, caplog):
+    """0.01 after 0.04 is chance at the beginning; 0.21 after 0.4 is more than half of it, 0.1 and 0.05 are not."""
+    values = iter((0.04, 0.01, 0.4, 0.21, 0.1, 0.05))
+    trainer, run, _ = tiny_trainer(tmp_path, epochs=6, evaluate=lambda epoch: {"AP": next(values)}, best_metric="AP")
+    with run:
+        trainer.fit()
+    (said,) = [record.getMessage() for record in caplog.records if "less than half" in record.getMessage()]
+    assert said.startswith("AP fell to 0.1000, less than half of the best, 0.4000 at epoch 3: ")
+    assert "lower --lr" in said
+
+
 def test_a_loss_that_is_not_finite_stops_the_run_and_names_step_and_parts(tmp_path):
     trainer, run, _ = tiny_trainer(tmp_path, source=TinySource(poisoned_step=2), scaler=LossScaler(8.0))
     with run, pytest.raises(BadStateError) as caught:
@@ -167,6 +178,19 @@ def test_of_equal_evaluations_the_later_is_the_best(tmp_path):
         result = trainer.fit()
     assert result.best.epoch == 2
     assert load_checkpoint(result.best_checkpoint).epoch == 2
+
+
+def test_a_resumed_run_without_a_best_metric_says_what_it_finds(tmp_path, caplog):
+    """The checkpoint that it goes on from was chosen by a metric that is not defined any more."""
+    caplog.set_level("INFO")
+    trainer, run, _ = tiny_trainer(tmp_path, epochs=1, evaluate=lambda epoch: {"AP": 0.5}, best_metric="AP")
+    with run:
+        trainer.fit()
+    trainer, run, _ = tiny_trainer(tmp_path, epochs=2, evaluate=lambda epoch: {"AP": -1.0})
+    with run:
+        result = trainer.fit()
+    assert (result.best.metrics, result.last.metrics) == ({"AP": 0.5}, {"AP": -1.0})
+    assert "evaluation epoch 2: AP -1.0000 in" in caplog.text
 
 
 def test_a_source_that_ends_early_is_a_fault_of_ours(tmp_path):

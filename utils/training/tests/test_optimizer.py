@@ -6,7 +6,7 @@ import pytest
 from mindspore import nn
 
 from utils.cpu_kernels.choice import chosen_library, stock_operators
-from utils.training.step.optimizer import build_optimizer
+from utils.training.step.optimizer import BETAS, EPSILON, bias_corrections, build_optimizer
 
 SHAPES = {"backbone.conv.weight": (4, 3, 3, 3), "backbone.norm.gamma": (4,), "head.weight": (5, 4), "head.bias": (5,)}
 RATES = (0.01, 0.005, 0.02, 0.001, 0.01)
@@ -66,6 +66,68 @@ def test_five_steps_with_groups_equal_torch(name, ours, theirs):
     expected = run_torch(name, 5, **theirs)
     for key, values in run_ours(name, 5, **ours).items():
         np.testing.assert_allclose(values, expected[key], rtol=1e-6, atol=1e-6, err_msg=key)
+
+
+def adamw_update(moments, gradient, number, betas=BETAS):
+    """Returns the moments after update `number`, and by what it changes a weight at rate 1, in float64."""
+    moments = [
+        beta * moment + (1 - beta) * gradient**power for beta, moment, power in zip(betas, moments, (1, 2), strict=True)
+    ]
+    first, second = (moment / (1 - beta**number) for beta, moment in zip(betas, moments, strict=True))
+    return moments, -first / (np.sqrt(second) + EPSILON)
+
+
+@pytest.fixture(params=[contextlib.nullcontext, stock_operators])
+def adamw_updates(request):
+    """Returns a function from float64[64] gradients to what the next update changes weights by, and the optimizer."""
+    with request.param():
+        weight = ms.Parameter(ms.Tensor(np.zeros(64, np.float32)), name="weight")
+        optimizer = build_optimizer("adamw", [weight])
+    apply = Apply(optimizer)
+    optimizer.set_learning_rate(1.0)
+
+    def update(gradient):
+        weight.set_data(ms.Tensor(np.zeros(64, np.float32)))  # nothing to round the update to
+        apply(ms.Tensor(1.0, ms.float32), ms.Tensor(True), ms.Tensor(np.float32(gradient)))
+        return weight.asnumpy()
+
+    return update, optimizer
+
+
+def test_updates_of_adamw_equal_those_in_float64(adamw_updates):
+    """Algorithm 1 of Kingma and Ba; each update by itself, since 1e-6 of a weight would hide 1e-5 of an update."""
+    update, _ = adamw_updates
+    draws, moments = np.random.default_rng(4), (0.0, 0.0)
+    for number in range(1, 11):
+        gradient = draws.uniform(0.5, 2, 64)
+        moments, expected = adamw_update(moments, gradient, number)
+        np.testing.assert_allclose(update(gradient), expected, rtol=1e-6, err_msg=str(number))
+
+
+@pytest.mark.parametrize("number", [2, 3, 1000, 16700, 30000])
+def test_a_resumed_run_has_the_corrections_of_its_updates(adamw_updates, number):
+    """The betas are those that float32 holds: so are those of the run that the state is from."""
+    update, optimizer = adamw_updates
+    draws = np.random.default_rng(number)
+    moments = draws.uniform(0.5, 2, (2, 64)).astype(np.float32)
+    for item, values in zip(optimizer.state_parameters(), (*moments, np.float32(number - 1)), strict=True):
+        item.set_data(ms.Tensor(values))
+    gradient = draws.uniform(0.5, 2, 64)
+    betas = [np.float64(np.float32(beta)) for beta in BETAS]
+    _, expected = adamw_update(moments.astype(np.float64), gradient, number, betas)
+    np.testing.assert_allclose(update(gradient), expected, rtol=5e-7)
+
+
+def test_bias_corrections_are_rounded_once():
+    """float32(0.999) is 0.999000013, so sqrt(1 - beta2^2) = sqrt(0.001998974) = 0.0447099."""
+    corrections = bias_corrections(BETAS)
+    assert corrections.dtype == np.float32
+    exact = [1 - np.float64(np.float32(beta)) ** np.array([1, 2, 3, 10, 1000, 10000]) for beta in BETAS]
+    expected = np.stack([exact[0], np.sqrt(exact[1])], axis=1)
+    np.testing.assert_allclose(corrections[[1, 2, 3, 10, 1000, 10000]], expected, rtol=6e-8)
+    assert corrections[2, 1] == pytest.approx(0.0447099, abs=5e-8)
+    assert corrections[-1].tolist() == [1, 1]
+    assert corrections[-1000, 1] < 1  # no longer than it has to be
 
 
 def test_norms_and_biases_are_decayed_when_not_excepted():

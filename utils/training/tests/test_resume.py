@@ -1,5 +1,6 @@
 """A run that is stopped and resumed ends bit for bit where an uninterrupted one ends."""
 
+import errno
 import os
 import random
 import shutil
@@ -14,7 +15,7 @@ import pytest
 from tiny_training import STEPS_PER_EPOCH, TinySource, final_state, tiny_step, tiny_trainer
 
 from utils.model_utils.command import Terminated
-from utils.model_utils.errors import BadValueError
+from utils.model_utils.errors import BadStateError, BadValueError
 from utils.tests.processes import LIMIT_SECONDS
 from utils.training.checkpoints.checkpoint import Checkpoint
 from utils.training.checkpoints.checkpoint_file import write_checkpoint_file
@@ -111,6 +112,27 @@ def test_after_a_crash_the_steps_since_the_checkpoint_are_made_and_logged_once_m
     assert_equal_states(actual, whole[1])
     rows = [row for row in read_metrics(tmp_path / "metrics.jsonl") if row["kind"] == "step"]
     assert [row["global_step"] for row in rows] == list(range(1, 2 * STEPS_PER_EPOCH + 1))
+
+
+def test_what_a_full_disk_advises_works(whole, tmp_path, monkeypatch):
+    """The second checkpoint does not fit: once there is room, --resume=auto goes on from the first."""
+    written, force = [], os.fsync
+
+    def full_from_the_second_on(descriptor):
+        written.append(descriptor)
+        if len(written) > 2:  # the file of the first checkpoint, and its folder
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        force(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full_from_the_second_on)
+        with pytest.raises(
+            BadStateError, match="free some space .* then go on with --resume=auto: earlier checkpoints"
+        ):
+            run_to_end(tmp_path)
+    assert len(list(tmp_path.rglob("*.ckpt"))) == 1
+    _, actual = run_to_end(tmp_path)
+    assert_equal_states(actual, whole[1])
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,23 @@ def test_a_suite_may_name_the_folder_of_the_checkpoints(tmp_path):
         assert run.folder.checkpoints_path == tmp_path / "a run" / "ckpt_0"
 
 
+def test_overwriting_removes_neither_other_weights_nor_those_that_the_run_begins_with(tmp_path):
+    folder = tmp_path / "a run" / "ckpt"
+    folder.mkdir(parents=True)
+    for name in ("net-1_4.ckpt", "net_best.ckpt", "pretrained.ckpt"):
+        (folder / name).write_bytes(b"weights")
+    names = ("net-{epoch}_{step}.ckpt", "net_best.ckpt")
+    with pytest.raises(BadStateError, match="already holds a run"), open_run(configure(tmp_path), names=names):
+        pass
+    begun = configure(tmp_path, "--overwrite=True", f"--pre_trained={folder / 'net_best.ckpt'}")
+    with pytest.raises(BadStateError, match="which --overwrite=True removes; copy it"), open_run(begun, names=names):
+        pass
+    assert len(list(folder.iterdir())) == 3
+    with open_run(configure(tmp_path, "--overwrite=True"), names=names) as run:
+        run.folder.begin("")
+        assert [path.name for path in folder.iterdir()] == ["pretrained.ckpt"]
+
+
 def test_only_the_first_worker_writes(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("RANK_SIZE", "2")
     monkeypatch.setenv("RANK_ID", "1")

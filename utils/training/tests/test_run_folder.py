@@ -52,8 +52,8 @@ def test_a_run_that_does_not_begin_leaves_the_earlier_one_as_it_is(tmp_path):
 def test_a_folder_with_a_run_is_refused_with_the_three_ways_out(tmp_path):
     with pytest.raises(
         BadStateError,
-        match=r"already holds a run; continue it with --resume=auto, discard it with "
-        r"--overwrite=True, or choose another --run_dir",
+        match=r"already holds a run; continue it with --resume=auto, choose another --run_dir, or discard it, "
+        r"checkpoints included, with --overwrite=True$",
     ):
         RunFolder(with_run(tmp_path))
     with RunFolder(tmp_path, resume=True) as run:  # the refusal has let go of the lock
@@ -68,6 +68,34 @@ def test_overwriting_removes_the_run_but_not_what_else_lies_there(checkpoints, t
         run.begin("")
         assert not run.holds_run()
     assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_weights_that_lie_among_the_checkpoints_are_no_part_of_the_run(tmp_path):
+    """A pretrained file in the run folder makes no run of it, and is not removed with one."""
+    (tmp_path / "pretrained.ckpt").write_text("mine")
+    own = {"checkpoints": ".", "names": ("net-{epoch}_{step}.ckpt", "net_best.ckpt")}
+    with RunFolder(tmp_path, **own) as run:
+        assert not run.holds_run()
+    with_run(tmp_path, "net-1_4.ckpt")
+    for name in ("net-12_40.ckpt", "net_best.ckpt"):
+        (tmp_path / name).write_bytes(b"x")
+    with RunFolder(tmp_path, **own, overwrite=True) as run:
+        run.begin("")
+        assert not run.holds_run()
+    assert [path.name for path in tmp_path.glob("*.ckpt")] == ["pretrained.ckpt"]
+
+
+def test_what_the_new_run_begins_with_is_not_removed(tmp_path):
+    best = with_run(tmp_path / "run") / "checkpoints" / "net-1_4.ckpt"
+    sentence = f"pre_trained '{best}' is a checkpoint of the run .*; copy it to another folder first, or choose"
+    with pytest.raises(BadStateError, match=sentence):
+        RunFolder(tmp_path / "run", overwrite=True, needed=str(best))
+    RunFolder(tmp_path / "run", resume=True, overwrite=True, needed=str(best)).close()  # removes nothing
+    best.rename(tmp_path / "copy.ckpt")  # as the sentence says
+    with RunFolder(tmp_path / "run", overwrite=True, needed=str(tmp_path / "copy.ckpt")) as run:
+        run.begin("")
+        assert not run.holds_run()
+    assert (tmp_path / "copy.ckpt").read_bytes() == b"x"
 
 
 def test_checkpoints_elsewhere_in_the_folder_are_not_the_runs(tmp_path):
@@ -114,7 +142,7 @@ def test_a_second_process_is_refused_and_a_killed_one_is_no_obstacle(tmp_path):
 @pytest.mark.parametrize("inside", ["", "below"])
 def test_a_file_in_the_way_is_named(inside, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(MissingPathError, match="file' is a file; remove it or choose another --run_dir"):
+    with pytest.raises(MissingPathError, match="file' is a file; choose another --run_dir"):
         RunFolder(tmp_path / "file" / inside)
 
 

@@ -12,7 +12,7 @@ struct ImageInput {
   std::vector<float> pixels;  // [3, height, width] of the input.
   int height = 0;             // Of the picture, after its EXIF orientation.
   int width = 0;
-  double scale_y = 1;  // Pixels of the input for one of the picture.
+  double scale_y = 1;  // Pixels of the input for one of the picture: resized rows / its rows.
   double scale_x = 1;
 };
 

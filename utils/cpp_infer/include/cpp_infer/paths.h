@@ -20,6 +20,9 @@ struct ImageFile {
 // Throws UserError where there is none, or where two have one stem and so the same result files.
 std::vector<ImageFile> FindImages(const std::filesystem::path& dataset);
 
+// Returns how many files FindImages passes over in a folder; 0 for an image.
+std::size_t CountOtherFiles(const std::filesystem::path& dataset);
+
 // Returns a file name up to its first dot.
 std::string StemOf(const std::filesystem::path& file);
 

@@ -1,16 +1,14 @@
 """Pictures of detections: thin boxes in a fixed colour per class, with labels that stay legible and in the picture."""
 
 import colorsys
-import functools
-import importlib.util
 from collections.abc import Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from utils.detection.boxes import as_boxes, box_area, clip_boxes, pairwise_intersection
+from utils.fonts import Lettering, base_font, letter_names, load_font
 
 # Told apart on photographs by hue and lightness; class k has entry k. Later classes turn the hue by the golden ratio.
 PALETTE = (
@@ -65,12 +63,18 @@ def draw_detections(
     canvas = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC) if factor > 1 else image
     boxes, labels = as_boxes(boxes) * factor, np.asarray(labels, np.int64).reshape(-1)
     scores = np.asarray(scores, np.float64).reshape(-1)
-    is_shown = np.isfinite(boxes).all(axis=1) & (scores >= min_score)
+    is_shown = np.isfinite(boxes).all(axis=1) & is_drawn(scores, min_score)
     # large boxes first, so that small ones and their labels end up on top
     shown = [index for index in np.argsort(-box_area(boxes), kind="stable").tolist() if is_shown[index]]
     colors = [class_color(int(labels[index])) for index in shown]
-    texts = [f"{_name(class_names, int(labels[index]))} {scores[index]:.2f}" for index in shown]
+    names = letter_names(class_names)
+    texts = [(_name(names, int(labels[index])), f" {scores[index]:.2f}") for index in shown]
     return _draw_labels(_draw_boxes(canvas, boxes[shown], colors), boxes[shown], texts, colors)
+
+
+def is_drawn(scores: np.ndarray, min_score: float) -> np.ndarray:
+    """Returns bool[N]: which of float[N] scores `draw_detections` draws the boxes of."""
+    return np.asarray(scores, np.float64).reshape(-1) >= min_score
 
 
 def _draw_boxes(canvas: np.ndarray, boxes: np.ndarray, colors: Sequence[Color]) -> np.ndarray:
@@ -94,22 +98,31 @@ def _outline(pen: ImageDraw.ImageDraw, box: Sequence[float], color: tuple[int, .
     pen.rectangle((x1, y1, max(x1, x2 - 1), max(y1, y2 - 1)), outline=color, width=thick)
 
 
-def _draw_labels(canvas: np.ndarray, boxes: np.ndarray, texts: Sequence[str], colors: Sequence[Color]) -> np.ndarray:
-    """Writes each text on a tag in its class's colour, where it covers the least of the tags placed before."""
+def _draw_labels(
+    canvas: np.ndarray, boxes: np.ndarray, texts: Sequence[tuple[Lettering, str]], colors: Sequence[Color]
+) -> np.ndarray:
+    """Writes name and score on a tag in the class's colour, where it covers the least of the tags placed before.
+
+    Digits are written in the base font: that of the name may have none.
+    """
     height, width = canvas.shape[:2]
-    size = float(np.clip(min(height, width) * TEXT_SHARE, MIN_TEXT, MAX_TEXT))
-    font, pad = _font(round(size)), max(2, round(size * 0.22))
-    ascent, descent = font.getmetrics()
+    size = round(float(np.clip(min(height, width) * TEXT_SHARE, MIN_TEXT, MAX_TEXT)))
+    digits, pad = load_font(base_font(), size), max(2, round(size * 0.22))
     picture = Image.fromarray(canvas)
     pen = ImageDraw.Draw(picture, "RGBA")
     placed = np.zeros((0, 4), np.float32)
-    for box, text, color in zip(boxes, texts, colors, strict=True):
-        text = _shorten(text, font, width - 2 * pad)
-        tag_size = (font.getlength(text) + 2 * pad, ascent + descent + pad)
+    for box, (name, score), color in zip(boxes, texts, colors, strict=True):
+        font = load_font(name.font, size)
+        ascent, descent = np.maximum(font.getmetrics(), digits.getmetrics()).tolist()
+        text = _shorten(name.text, font, width - 2 * pad - digits.getlength(score))
+        name_width = font.getlength(text)
+        tag_size = (name_width + digits.getlength(score) + 2 * pad, ascent + descent + pad)
         tag = _place_tag(box, tag_size, placed, (height, width))
         placed = np.concatenate([placed, tag[None]])
         pen.rounded_rectangle(tuple(tag.tolist()), radius=pad, fill=(*color, 225))
-        pen.text((tag[0] + pad, tag[1] + pad / 2), text, font=font, fill=_text_color(color))
+        left, base = float(tag[0]) + pad, float(tag[1]) + pad / 2 + ascent
+        pen.text((left, base), text, font=font, fill=_text_color(color), anchor="ls")
+        pen.text((left + name_width, base), score, font=digits, fill=_text_color(color), anchor="ls")
     return np.array(picture)
 
 
@@ -150,21 +163,5 @@ def _shorten(text: str, font: ImageFont.FreeTypeFont, max_width: float) -> str:
     return f"{text[: max(fitting, default=0)]}…"
 
 
-def _name(class_names: Sequence[str], label: int) -> str:
-    """Returns the name of a class on one line; one without printable characters becomes '?'."""
-    name = class_names[label] if 0 <= label < len(class_names) else f"class {label}"
-    return " ".join("".join(char if char.isprintable() else " " for char in name).split()) or "?"
-
-
-@functools.cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    """Returns DejaVu Sans Bold, which matplotlib ships, else Pillow's own font.
-
-    It has Latin, Greek, Cyrillic and Arabic letters; others, such as Chinese, show as boxes.
-    """
-    spec = importlib.util.find_spec("matplotlib")
-    if spec is not None and spec.origin:
-        path = Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans-Bold.ttf"
-        if path.is_file():
-            return ImageFont.truetype(str(path), size)
-    return ImageFont.load_default(size)
+def _name(names: Sequence[Lettering], label: int) -> Lettering:
+    return names[label] if 0 <= label < len(names) else Lettering(f"class {label}", base_font())

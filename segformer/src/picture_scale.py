@@ -1,0 +1,96 @@
+"""How large the network sees a data set's pictures, in training and in evaluation, and whether these fit together."""
+
+from dataclasses import dataclass
+
+import yaml
+
+from utils.training.checkpoints.checkpoint import TrainingState
+
+from .base_dataset import fitted_size
+
+Size = tuple[int, int]
+TOLERANCE = 1.02  # sides are rounded to pixels, and scales given with two digits
+
+
+@dataclass(frozen=True)
+class PictureScale:
+    """What is done to the size of pictures before the network sees them.
+
+    Attributes:
+        base_size: height and width that they are fitted into; None takes them as they are.
+        factors: lowest and highest factor on that.
+    """
+
+    base_size: Size | None
+    factors: tuple[float, float] = (1.0, 1.0)
+
+    def fit(self, size: Size) -> float:
+        """Returns the scale of a picture of (height, width) without a factor."""
+        if self.base_size is None:
+            return 1.0
+        side = max(range(2), key=lambda axis: size[axis])
+        return fitted_size(size, self.base_size)[side] / size[side]
+
+    def limits(self, size: Size) -> tuple[float, float]:
+        """Returns the lowest and the highest scale of a picture of (height, width)."""
+        return self.fit(size) * self.factors[0], self.fit(size) * self.factors[1]
+
+    def describe(self, size: Size, num_sizes: int = 1) -> str:
+        """Returns e.g. `pictures of 360x480 are fitted into 256x512 (0.71), times 0.75 to 1.5`.
+
+        Args:
+            size: height and width of most pictures.
+            num_sizes: how many sizes there are.
+        """
+        others = f" (and of {num_sizes - 1} other size{'s' * (num_sizes > 2)})" if num_sizes > 1 else ""
+        how = f"fitted into {_text(self.base_size)} ({self.fit(size):.2g})" if self.base_size else "taken as they are"
+        low, high = self.factors
+        factors = "" if (low, high) == (1, 1) else f", times {low:g}" + (f" to {high:g}" if high > low else "")
+        return f"pictures of {_text(size)}{others} are {how}{factors}"
+
+
+def scale_of_training(state: TrainingState) -> PictureScale | None:
+    """Returns how a checkpoint's training saw pictures; None where it does not say, as converted weights do not."""
+    if not state.steps_per_epoch:
+        return None
+    try:
+        keys = yaml.safe_load(state.config_text)
+        return PictureScale(tuple(keys["base_size"]), tuple(keys["scale_range"]))
+    except (yaml.YAMLError, KeyError, TypeError):  # of an older version, or of another program
+        return None
+
+
+def format_difference(size: Size, evaluation: PictureScale, training: PictureScale, command: str = "evaluation") -> str:
+    """Returns what to do where evaluation shows the network objects of sizes that it has not learnt from.
+
+    Args:
+        size: height and width of most pictures.
+        evaluation: what it does with them.
+        training: what training did, or does.
+        command: what it is called: inference is evaluation without labels.
+
+    Returns:
+        The sentence; empty where the scales of both overlap.
+    """
+    (low, high), (lowest, highest) = evaluation.limits(size), training.limits(size)
+    if low <= highest * TOLERANCE and high >= lowest / TOLERANCE:
+        return ""
+    base = f"--base_size=[{training.base_size[0]},{training.base_size[1]}]"
+    if evaluation.base_size is None:
+        advice = f"give --eval_mode=whole {base}, or train with a base_size near the size of the pictures"
+    elif evaluation.base_size != training.base_size:
+        advice = f"give {base}, as in training"
+    else:
+        advice = "give --eval_scales=[1.0]"
+    return (
+        f"{command} shows the network pictures of {_text(size)} at {_range(low, high)} of their size, training at "
+        f"{_range(lowest, highest)}, so that it has not learnt from objects of such a size: {advice}"
+    )
+
+
+def _range(low: float, high: float) -> str:
+    return f"{low:.2g}" if low == high else f"{low:.2g} to {high:.2g}"
+
+
+def _text(size: Size) -> str:
+    return f"{size[0]}x{size[1]}"

@@ -1,0 +1,111 @@
+"""Boxes that cannot be meant: fractions of the picture where pixels belong, corners where sizes belong, or the reverse.
+
+Such boxes are numbers like others, so each file is looked at as a whole: what most of its boxes say.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from utils.detection.annotations.repairs import warn_once
+from utils.model_utils.errors import BadValueError
+
+MOST, NEARLY_ALL = 0.5, 0.99  # shares of the boxes; a wrong form spoils every box, a few may have other faults
+SOME = 0.25  # share that leaves the picture; where it is less, nothing is wrong with the form: of right boxes none does
+FEWEST = 10  # boxes that are enough to refuse a file for its form; fewer may be so by chance
+ROUNDING_PIXELS = 1.0  # annotators round outwards
+FRACTION_SLACK = 0.01  # of fractions that were computed and rounded
+
+
+def check_sizes_form(boxes_xywh: np.ndarray, sizes: np.ndarray, source: Path) -> None:
+    """Refuses or warns of boxes that are not left, top, width and height in pixels.
+
+    Args:
+        boxes_xywh: float64[N, 4], as annotated.
+        sizes: int[N, 2], (height, width) of each box's image.
+        source: their file, for messages.
+
+    Raises:
+        BadValueError: all are fractions of the picture, or all can only be corners.
+    """
+    boxes, sizes = _usable(boxes_xywh, sizes)
+    _check_fractions(boxes, boxes[:, 2:], sizes, source, "left and width by the width of the picture, top and height")
+    is_box = (boxes[:, 2:] > 0).all(axis=1)
+    starts, ends, sizes = boxes[is_box, :2], boxes[is_box, 2:], sizes[is_box]
+    leaves, fits = _leaves(starts + ends, sizes), (ends > starts).all(axis=1) & ~_leaves(ends, sizes)
+    count, total = int(leaves.sum()), len(leaves)
+    if not total or count < SOME * total:
+        return
+    as_corners = fits.mean() >= NEARLY_ALL
+    sentence = f"{count} of {total} boxes of '{source}' leave their picture"
+    if as_corners and count > MOST * total and total >= FEWEST:
+        raise BadValueError(
+            f"{sentence}, and all fit as corners [x1, y1, x2, y2]; wanted [left, top, width, height]: subtract left "
+            "from the third number and top from the fourth"
+        )
+    if as_corners:
+        warn_once(f"{sentence}, and all would fit as corners [x1, y1, x2, y2]: wanted are [left, top, width, height]")
+    elif count > MOST * total:
+        warn_once(f"{sentence}: are they in pixels of these pictures, as [left, top, width, height]?")
+
+
+def check_corners_form(boxes: np.ndarray, sizes: np.ndarray, source: Path) -> None:
+    """Refuses or warns of boxes that are not corners in pixels.
+
+    Args:
+        boxes: float64[N, 4], xyxy, as annotated.
+        sizes: int[N, 2], (height, width) of each box's image.
+        source: their file, for messages.
+
+    Raises:
+        BadValueError: all are fractions of the picture, or all can only be left, top, width and height.
+    """
+    boxes, sizes = _usable(boxes, sizes)
+    _check_fractions(boxes, boxes[:, 2:] - boxes[:, :2], sizes, source, "x by the width of the picture, y")
+    starts, ends = boxes[:, :2], boxes[:, 2:]
+    is_reversed, leaves = (ends < starts).any(axis=1), _leaves(ends, sizes)
+    fits = (ends > 0).all(axis=1) & ~_leaves(starts + ends, sizes)
+    count, total = int(is_reversed.sum()), len(boxes)
+    if not total:
+        return
+    as_sizes = fits.mean() >= NEARLY_ALL
+    sentence = f"{count} of {total} boxes of '{source}' end before they begin"
+    if count > MOST * total and as_sizes and total >= FEWEST:
+        raise BadValueError(
+            f"{sentence}, and all fit as left, top, width and height; wanted are corners xmin,ymin,xmax,ymax: add xmin "
+            "to the third number and ymin to the fourth"
+        )
+    if count > SOME * total:
+        warn_once(f"{sentence}: are they corners xmin,ymin,xmax,ymax, or left, top, width and height?")
+    elif leaves.sum() > MOST * total:
+        warn_once(
+            f"{int(leaves.sum())} of {total} boxes of '{source}' leave their picture: are they in pixels of these "
+            "pictures, as corners xmin,ymin,xmax,ymax?"
+        )
+
+
+def _usable(boxes: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the boxes with finite numbers and their sizes as (width, height)."""
+    is_finite = np.isfinite(boxes).all(axis=1)
+    return boxes[is_finite], sizes[is_finite][:, ::-1]
+
+
+def _leaves(ends: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    return (ends > sizes + ROUNDING_PIXELS).any(axis=1)
+
+
+def _check_fractions(boxes: np.ndarray, sides: np.ndarray, sizes: np.ndarray, source: Path, factors: str) -> None:
+    is_fraction = (boxes >= -FRACTION_SLACK).all(axis=1) & (boxes <= 1 + FRACTION_SLACK).all(axis=1)
+    has_pixels = (sizes > 1).all(axis=1)
+    if len(boxes) and (is_fraction & has_pixels).all() and (boxes % 1 != 0).any():
+        raise BadValueError(
+            f"all {len(boxes)} boxes of '{source}' have numbers from 0 to 1, fractions of the picture; wanted pixels: "
+            f"multiply {factors} by its height"
+        )
+    is_box = (sides > 0).all(axis=1)
+    is_tiny = is_box & (sides < 1).all(axis=1) & has_pixels
+    if is_tiny.sum() > MOST * is_box.sum():
+        warn_once(
+            f"{int(is_tiny.sum())} of {int(is_box.sum())} boxes of '{source}' are smaller than a pixel: are they "
+            "fractions of the picture? wanted are pixels"
+        )

@@ -1,0 +1,90 @@
+"""A split that a detector is evaluated on: its images, what counts there, and whose class each category is."""
+
+import logging
+from dataclasses import dataclass
+from functools import cached_property
+
+from utils.detection.data.class_names import ClassTable, list_names
+from utils.detection.data.mindrecord_info import MindRecordInfo
+from utils.detection.data.splits import Split
+from utils.detection.results.class_match import ClassMatch, match_classes
+from utils.detection.results.coco_metrics import CocoResult, has_objects
+from utils.detection.results.official_score import score_detections
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluationSplit:
+    """A split, opened and checked.
+
+    Attributes:
+        records: MindRecord files of its images.
+        ground_truth: its annotations in COCO's form.
+        match: its categories and the detector's classes.
+    """
+
+    records: MindRecordInfo
+    ground_truth: dict
+    match: ClassMatch
+
+    @cached_property
+    def has_objects(self) -> bool:
+        """Whether there is a box to find; without one AP is not defined."""
+        return has_objects(self.ground_truth, self.match.scored_ids)
+
+    def score(self, detections: list[dict]) -> CocoResult:
+        """Evaluates detections, in COCO's result format with the ids of `match`."""
+        return score_detections(self.ground_truth, detections, self.match)
+
+
+def best_metric(split: EvaluationSplit | None) -> str:
+    """Returns the metric that chooses the best checkpoint; "" where it is not defined, or nothing is evaluated."""
+    return "mAP" if split is not None and split.has_objects else ""
+
+
+def prepare_evaluation(
+    split: Split, trained: ClassTable, *, model: str, ignore_unknown: bool = False
+) -> EvaluationSplit:
+    """Matches the classes of a split and reads its annotations, so that whatever does not fit is said at once.
+
+    Args:
+        split: the split.
+        trained: classes of the detector.
+        model: where they come from, for messages.
+        ignore_unknown: leave classes of the split that the detector does not have out of the metric.
+
+    Raises:
+        MissingPathError: the annotation file is missing.
+        BadValueError: the split has other classes than the detector, or its files do not belong together.
+    """
+    records, ground_truth = split.records, split.ground_truth
+    _say_what_is_left_out(split, ground_truth)
+    match = match_classes(
+        trained,
+        split.classes,
+        model=model,
+        source=split.name,
+        ignore_unknown=ignore_unknown,
+        taken_ids=[category["id"] for category in ground_truth["categories"]],
+    )
+    prepared = EvaluationSplit(records, ground_truth, match)
+    if not prepared.has_objects:
+        logger.warning(
+            "%s has no boxes to find in its %d images: AP is not defined there (-1) and cannot choose a best "
+            "checkpoint; detections are counted",
+            split.name,
+            records.num_images,
+        )
+    return prepared
+
+
+def _say_what_is_left_out(split: Split, ground_truth: dict) -> None:
+    """Names the categories of the annotations that the MindRecord files were made without."""
+    left_out = [
+        category["name"]
+        for category in ground_truth["categories"]
+        if category["id"] not in split.records.category_ids and not category.get("is_root")
+    ]
+    if left_out:
+        logger.info("%s: classes that coco_classes does not list do not count: %s", split.name, list_names(left_out))

@@ -1,0 +1,1 @@
+"""Pictures of detections: how boxes are drawn, from which score, and the sheets of an evaluation."""

@@ -1,0 +1,61 @@
+"""The pictures of an evaluation: its first images with the boxes that were found, and a sheet of them all."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from utils.contact_sheet import contact_sheet
+from utils.detection.detections import Detections
+from utils.detection.results.pictures.drawing import draw_detections, is_drawn
+from utils.drawing_guard import guard_drawing
+from utils.images import decode_image, write_image
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluationPicture:
+    """What is needed to draw an image; it is kept encoded until the score to draw from is known.
+
+    Attributes:
+        image_id: the annotation file's id.
+        encoded: the image file.
+        found: the detections, boxes xyxy in pixels of the image.
+    """
+
+    image_id: int
+    encoded: bytes
+    found: Detections
+
+
+def draw_pictures(
+    pictures: Sequence[EvaluationPicture], class_names: Sequence[str], min_score: float, folder: Path
+) -> None:
+    """Draws images and writes them, numbered, beside an `overview.jpg` of them.
+
+    What cannot be drawn or written is said, and no more: call it when the numbers are written.
+
+    Args:
+        pictures: at least one.
+        class_names: name of each class index.
+        min_score: boxes with a lower score are left out.
+        folder: takes the files.
+    """
+    with guard_drawing(f"the pictures in '{folder}'"):
+        drawn: list[np.ndarray] = []
+        for picture in pictures:
+            image = decode_image(picture.encoded, f"image {picture.image_id}")
+            found = picture.found
+            drawn.append(
+                draw_detections(image, found.boxes, found.labels, found.scores, class_names, min_score=min_score)
+            )
+            write_image(folder / f"{len(drawn) - 1:03d}.jpg", drawn[-1])
+        write_image(folder / "overview.jpg", contact_sheet(drawn, columns=min(4, len(drawn))))
+        with_boxes = sum(bool(is_drawn(picture.found.scores, min_score).any()) for picture in pictures)
+        if with_boxes == len(pictures):
+            logger.info("%d pictures with detections are in %s", with_boxes, folder)
+        else:
+            logger.info("%d pictures are in %s, %d of them with detections", len(pictures), folder, with_boxes)
