@@ -149,7 +149,7 @@ OF_EVAL = [
     ("--coco_root={tmp}/absent", MissingPathError, "is not a folder"),
     ("--coco_root=null", BadValueError, "--coco_root=FOLDER"),
     ("--run_dir={tmp}/other.ckpt", MissingPathError, "is a file"),
-    ("--checkpoint_path={tmp}/three.ckpt", BadValueError, "3 classes"),
+    ("--checkpoint_path={tmp}/three.ckpt", BadValueError, "'blue'"),
 ]
 OF_INFER = [
     ("--image_path=", MissingPathError, "--image_path"),
@@ -160,7 +160,7 @@ OF_INFER = [
     ("--checkpoint_path={tmp}/other.ckpt", BadValueError, "a checkpoint of segformer"),
     ("--infer_output_path={tmp}/other.ckpt", MissingPathError, "is a file"),
     ("--infer_output_path={pictures}", BadValueError, "would be overwritten"),
-    ("--coco_classes=[blue, red]", BadValueError, "same order"),
+    ("--coco_classes=[blue, pink]", BadValueError, "coco_classes has 'pink', which .* was not trained with"),
 ]
 FAULTS = [
     *((suite, script, *fault) for suite in DETECTORS for script in ("eval.py", "infer.py") for fault in OF_BOTH),
@@ -181,7 +181,7 @@ def _others(tmp_path_factory):
     def write(suite):
         folder = tmp_path_factory.mktemp("others")
         suite.tiny.write_checkpoint(folder / "other.ckpt", suite="segformer")
-        names = {"class_names": ("red", "green", "blue"), "category_ids": (1, 2, 3), "num_classes": 3}
+        names = {"class_names": ("red", "green", "pink"), "category_ids": (1, 2, 3), "num_classes": 3}
         suite.tiny.write_checkpoint(folder / "three.ckpt", **names)
         return folder
 
@@ -265,5 +265,5 @@ def test_a_txt_data_set_gives_the_metrics_of_the_coco_one(toy, tmp_path):
     assert found["num_images"] == 12
     assert found["num_detections"] > 0
     assert len(list((tmp_path / "txt" / "pictures").glob("0*.jpg"))) == 2
-    with pytest.raises(BadValueError, match="to the same names in the same order"):
-        evaluate_toy(toy, tmp_path / "other", *write_txt(toy.data), f"--mindrecord_dir={tmp_path / 'other records'}")
+    otherwise = evaluate_toy(toy, tmp_path / "other", *write_txt(toy.data), f"--mindrecord_dir={tmp_path / 'others'}")
+    assert otherwise["mAP"] == expected["mAP"]  # its classes are in another order

@@ -137,7 +137,7 @@ def test_images_may_be_of_every_kind_that_the_other_suites_take(city, caplog):
 def test_a_label_in_another_case_is_named(city):
     label = label_path(city, "train", 0)
     label.rename(label.with_suffix(".PNG"))
-    with pytest.raises(MissingPathError, match=r"labelTrainIds\.png', but '.*labelTrainIds\.PNG' is there; make"):
+    with pytest.raises(MissingPathError, match=r"labelTrainIds\.png', but '.*labelTrainIds\.PNG' is there; put a"):
         find_pairs(city, "train")
 
 

@@ -49,7 +49,8 @@ TEST(FindImages, RefusesTwoFilesOfOneStem) {
   MakeFile(folder / "a.jpg");
   MakeFile(folder / "a.small.png");
   EXPECT_EQ(MessageOf<UserError>([&] { (void)FindImages(folder.path()); }),
-            "'a.jpg' and 'a.small.png' would have the same result files, 'a_0.bin': rename one of them, in its annotations too");
+            "'a.jpg' and 'a.small.png' would have the same result files, 'a_0.bin': rename one of them, in its "
+            "annotations too");
 }
 
 TEST(FindImages, RefusesAFolderWithoutImagesAndWhatIsNotThere) {

@@ -76,7 +76,7 @@ def test_pictures_that_cannot_be_read_at_all_are_a_sentence(pictures, tmp_path):
 def finds_the_same(pictures, out, min_score=None, classes=CLASSES):
     """Every picture gets a box of score 0.9."""
     detector = detector_of(lambda _size: ([[5, 6, 15, 26]], [1]))
-    infer_pictures(detector, find_pictures(pictures, out), out, classes, min_score)
+    infer_pictures(detector, find_pictures(pictures, out), out, classes, min_score, LIMIT)
 
 
 def test_boxes_are_drawn_from_the_score_that_the_checkpoint_stores(pictures, tmp_path, caplog):
