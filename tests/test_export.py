@@ -179,7 +179,7 @@ def test_cityscapes_classes_have_their_own_ids(suite, tmp_path):
 
 @for_suites
 def test_the_configuration_of_a_run_names_no_file(suite, checkpoint, tmp_path):
-    """RUN/config.yaml is called so in every run: the name is the suite's, or the checkpoint's; a given one counts."""
+    """RUN/config.yaml is called so in every run, the default file for all: the suite or the checkpoint names it."""
     stored = tmp_path / "config.yaml"
     stored.write_text(dump_config(suite.load()))
     given = f"--{suite.checkpoints['export.py']}={checkpoint}"
@@ -190,6 +190,7 @@ def test_the_configuration_of_a_run_names_no_file(suite, checkpoint, tmp_path):
     assert files_of(tmp_path / "out") == {f"{checkpoint.stem}.json", f"{checkpoint.stem}.mindir"}
     config = suite.load(f"--config_path={stored}", given, "--file_name=town")
     assert suite.part("export").model_name(config, checkpoint) == "town"
+    assert suite.part("export").model_name(suite.load(given), checkpoint) == checkpoint.stem
     (tmp_path / "eval_config.yaml").write_text(stored.read_text())
     config = suite.load(f"--config_path={tmp_path / 'eval_config.yaml'}")
     assert suite.part("export").model_name(config, checkpoint) == checkpoint.stem

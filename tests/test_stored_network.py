@@ -67,14 +67,18 @@ def test_the_launcher_evaluates_a_network_of_ones_own(toy):
     words = {"CHECKPOINT": str(toy.checkpoint()), "config/custom.yaml": ""}
     folder = toy.here / "evaluated alone"
     typed = [words.get(word, word) for word in launcher]
+    with_all = toy.evaluated
+    before = {path: path.stat().st_ino for path in toy.here.rglob("*.mindrecord[0-9]")}
     toy.suite.launch(*typed, "--device_target=CPU", f"--run_dir={folder}", cwd=toy.here)
-    found, expected = (json.loads((each / "result.json").read_text()) for each in (folder, toy.evaluated))
+    assert {path: path.stat().st_ino for path in toy.here.rglob("*.mindrecord[0-9]")} == before  # none is made anew
+    assert bool(before) == (toy.suite is not SEGFORMER)
+    found, expected = (json.loads((each / "result.json").read_text()) for each in (folder, with_all))
     seconds = {name for name in expected if "second" in name or "time" in name}
     assert {name: found[name] for name in found if name not in seconds} == {
         name: expected[name] for name in expected if name not in seconds
     }
     if toy.suite is not SEGFORMER:
-        assert (folder / "predictions.json").read_bytes() == (toy.evaluated / "predictions.json").read_bytes()
+        assert (folder / "predictions.json").read_bytes() == (with_all / "predictions.json").read_bytes()
 
 
 @for_suites
@@ -138,6 +142,43 @@ def test_names_of_a_file_do_not_count_before_those_of_the_checkpoint(suite, own,
         config, stored = build.open_checkpoint(config, own)
         _, classes = build.load_detector(config, stored)
         assert (config.coco_classes, classes.names, classes.category_ids) == (names, ("red", "blue"), (7, 3))
+
+
+@pytest.mark.parametrize(
+    ("trained", "in_yaml", "typed", "wanted"),
+    [
+        (None, None, None, None),  # all categories, as the MindRecord files of the training's own evaluation were made
+        ("[red, blue]", None, None, ("red", "blue")),
+        ("[7, 3]", None, None, (7, 3)),
+        ("[red, blue]", "[blue, red]", None, ("blue", "red")),  # the numbers of a text file may stand for other names
+        (None, "[blue]", None, ("blue",)),
+        ("[red, blue]", "[cat, dog]", None, ("red", "blue")),
+        ("[cat, dog]", None, None, None),  # MindRecord files with other classes than the key were trained on
+        ("[red, blue]", "[red, blue]", "[blue]", ("blue",)),
+        ("[7, 3]", "[blue]", "[4, 2]", (4, 2)),  # ids of other data
+        ("[red, blue]", "[blue]", "null", None),
+    ],
+)
+@for_detectors
+def test_which_categories_of_a_data_set_are_wanted(suite, trained, in_yaml, typed, wanted, tmp_path):
+    """The detector's classes stay red and blue; 7 and 3 are their ids."""
+    text = dump_config(suite.load(f"--coco_classes={trained or 'null'}"))
+    own = suite.tiny.write_checkpoint(tmp_path / "own.ckpt", config_text=text)
+    (tmp_path / "data.yaml").write_text(f"coco_classes: {in_yaml or 'null'}\n")
+    arguments = [f"--config_path={tmp_path / 'data.yaml'}"] if in_yaml else []
+    arguments += [f"--coco_classes={typed}"] if typed else []
+    config, stored = suite.part("build").open_checkpoint(load(suite, "eval.py", own, *arguments), own)
+    _, classes = suite.part("build").load_detector(config, stored)
+    assert (config.coco_classes, classes.names, classes.category_ids) == (wanted, ("red", "blue"), (7, 3))
+
+
+@for_detectors
+def test_typed_names_that_a_checkpoint_does_not_have_are_refused_with_both(suite, own):
+    sentence = "coco_classes has 'dog', which '.*own.ckpt' was not trained with: .* of 'red', 'blue'"
+    with pytest.raises(BadValueError, match=sentence):
+        build_of(suite, own, "--coco_classes=[blue, dog]")
+    config, _ = build_of(suite, own, "--coco_classes=[blue, dog]", "--ignore_unknown_classes=True")
+    assert config.coco_classes == ("blue", "dog")
 
 
 @pytest.mark.parametrize("suite", [SEGFORMER], ids=str)

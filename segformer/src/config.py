@@ -263,7 +263,7 @@ class ResultKeys(Config):
         None,
         min_length=1,
         description="name of the exported file in run_dir, without ending; null: that of the configuration file, with "
-        "the config.yaml of a run that of the checkpoint",
+        "the config.yaml of a run, or without a file, that of the checkpoint",
     )
     export_format: Literal["auto", "AIR", "MINDIR", "ONNX"] = Field(
         "auto", description="form of the export; auto is AIR on Ascend, else MINDIR"

@@ -12,9 +12,10 @@ from utils.model_utils.moxing_adapter import open_job
 from utils.training.record.logging_setup import set_up_logging
 
 from . import build
-from .config import SegformerConfig
+from .config import DEFAULT_FILE, SegformerConfig
 
-STORED_CONFIGS = ("config", "eval_config")  # of every run and every evaluation: they tell no model from another
+# Of every run, of every evaluation, and of all who give none: they tell no model from another.
+COMMON_CONFIGS = ("config", "eval_config", Path(DEFAULT_FILE).stem)
 
 
 def export(config: SegformerConfig) -> None:
@@ -49,7 +50,7 @@ def export(config: SegformerConfig) -> None:
 
 
 def model_name(config: SegformerConfig, checkpoint: Path) -> str:
-    """Returns `file_name` where it is set, else the configuration file's name, or the checkpoint's for a stored one."""
+    """Returns `file_name` where it is set, else the configuration file's name, or the checkpoint's for a common one."""
     if config.file_name:
         return config.file_name
-    return checkpoint.stem if config.config_name in STORED_CONFIGS else config.config_name
+    return checkpoint.stem if config.config_name in COMMON_CONFIGS else config.config_name
