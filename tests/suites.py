@@ -102,8 +102,9 @@ class Suite:
         from mindspore import nn
 
         build = self.part("build")
-        load = getattr(build, "load_detector", None) or build.load_network
-        return next(part for part in load(self.load(*arguments), checkpoint) if isinstance(part, nn.Cell))
+        config, stored = build.open_checkpoint(self.load(*arguments), checkpoint)
+        loaded = (getattr(build, "load_detector", None) or build.load_network)(config, stored)
+        return loaded if isinstance(loaded, nn.Cell) else loaded[0]
 
 
 @contextlib.contextmanager

@@ -84,6 +84,7 @@ def test_what_train_cannot_use_is_a_sentence(suite, arguments, words, data, chec
         suite.call("train.py", *common, *given)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["truncated.ckpt"]  # in the working directory, in run_dir
 
 
 @pytest.mark.parametrize(
@@ -207,6 +208,7 @@ def test_what_the_command_cannot_use_is_a_sentence(suite, script, changed, error
     results = [f"--run_dir={faulty / 'out'}", f"--infer_output_path={faulty / 'out'}"]
     with pytest.raises(error, match=sentence):
         suite.call(script, *common, *results, changed.format(tmp=faulty, pictures=pictures))
+    assert not (faulty / "out").exists()
     assert not [path for name in ("detections.json", "result.json") for path in faulty.rglob(name)]
 
 

@@ -2,12 +2,13 @@
 
 import json
 import re
+import subprocess
 
 import cv2
 import numpy as np
 import pytest
 
-from tests.suites import FASTER_RCNN, NAS_FPN, SEGFORMER, SUITES, files_of, for_detectors, for_suites, rows_of
+from tests.suites import FASTER_RCNN, NAS_FPN, ROOT, SEGFORMER, SUITES, files_of, for_detectors, for_suites, rows_of
 from utils.training.checkpoints.checkpoint import load_checkpoint
 
 pytestmark = pytest.mark.end_to_end
@@ -63,6 +64,20 @@ def test_a_run_is_where_the_page_says(toy):
         assert found(pattern, toy.log), pattern
     steps = [(row["epoch"], row["step"]) for row in rows_of(toy.run, "step")]
     assert steps == [(epoch, step) for epoch in range(1, toy.epochs + 1) for step in range(1, toy.steps + 1)]
+
+
+@for_suites
+def test_what_a_run_leaves_in_a_suites_folder_is_ignored_by_git(toy):
+    """Where no run_dir is given, in the suite's folder; a launcher's folder is ignored as a whole."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("no checkout of git")
+    launchers = {toy.suite.train[2], toy.suite.evaluate[2]}
+    left = files_of(toy.run) | files_of(toy.evaluated) | files_of(toy.exported.parent) | {".run.lock"}
+    paths = {f"{toy.suite}/{name}" for name in left - launchers}
+    paths |= {f"{toy.suite}/{folder}/log" for folder in (toy.suite.train[1], toy.suite.evaluate[1])}
+    command = ["git", "check-ignore", "--no-index", "-z", "--stdin"]
+    found = subprocess.run(command, input="\0".join(paths), cwd=ROOT, capture_output=True, text=True, check=True)
+    assert paths - set(found.stdout.split("\0")) == set()
 
 
 @for_suites

@@ -23,10 +23,11 @@ train_on_several() {
   distribute "${TRAINING[@]}" --device_target="$1" --devices="$2" --folder="$3" --log="$4" -- "${@:5}"
 }
 
-# The annotations are instance_set for COCO's form and anno_path for lines of text.
+# The annotations are instance_set for COCO's form and anno_path for lines of text. No YAML file is picked by the
+# backbone: the checkpoint says what it was trained with, and a file that is given would count before it.
 evaluate_on() {
   launch --command=faster_rcnn/eval.py --folder=eval --log=log --device_target="$1" \
     --needs=VALIDATION_JSON_FILE:pattern:instance_set+anno_path --needs=CHECKPOINT_PATH:file:checkpoint_path \
-    --needs=BACKBONE:"$BACKBONES":backbone --needs=COCO_ROOT:folder:coco_root \
+    --needs='BACKBONE:res2net_50=,res2net_101=,res2net_152=?:backbone' --needs=COCO_ROOT:folder:coco_root \
     --takes=MINDRECORD_DIR:path:mindrecord_dir -- "${@:2}"
 }

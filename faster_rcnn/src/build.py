@@ -1,6 +1,6 @@
 """Turns the configuration into objects; the commands themselves read only the keys that are theirs."""
 
-import logging
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,11 +19,12 @@ from utils.detection.results.evaluation_split import EvaluationSplit
 from utils.detection.results.picture_detector import PictureDetector
 from utils.exporting.description import ModelDescription, TensorDescription
 from utils.exporting.export import ExportedModel
-from utils.model_utils.config.base import COMMAND_LINE
 from utils.model_utils.errors import BadValueError
 from utils.model_utils.workers import ALONE, Workers
 from utils.training.assembly import build_step, effective_lr
 from utils.training.checkpoints.checkpoint import Checkpoint, load_checkpoint
+from utils.training.checkpoints.class_outputs import ClassOutputs
+from utils.training.checkpoints.loading import Classes
 from utils.training.schedules import WarmUp, cosine_schedule, step_schedule
 from utils.training.step.precision import apply_amp
 from utils.training.step.train_step import TrainStep
@@ -44,60 +45,40 @@ from .FasterRcnn.roi_align import RoiExtractor
 from .FasterRcnn.rpn import Rpn
 from .lr_schedule import long_cosine_schedule
 from .network_define import FasterRcnnInference, FasterRcnnTraining
-from .stored_network import stored_layers, stored_stage1_pool
-from .variants import RES2NET_LAYERS
+from .stored_network import keys_of_weights, stored_backbone, stored_layers, stored_stage1_pool
 
 SUITE = "faster_rcnn"
 MINDRECORD_FOLDER = "FASTERRCNN_MINDRECORD"
 OUTPUT_NAMES = ("boxes", "scores", "labels")  # of FasterRcnnInference
+CLASS_OUTPUTS = (ClassOutputs("rcnn.classify.", extra=1), ClassOutputs("rcnn.regress.", values=4))
 
-logger = logging.getLogger(__name__)
 
-
-def with_stored_network(
-    config: FasterRcnnConfig, checkpoint: Checkpoint, *, takes_backbone: bool = True
-) -> FasterRcnnConfig:
-    """Returns the configuration of the network that a checkpoint is of.
+def with_stored_network(config: FasterRcnnConfig, checkpoint: Checkpoint) -> FasterRcnnConfig:
+    """Returns the configuration of a network that takes a checkpoint's weights; its depth has to be the configured one.
 
     `res2net_stage1_pool` is taken from the checkpoint where it says it.
-
-    Args:
-        config: the configuration.
-        checkpoint: of this suite.
-        takes_backbone: take `backbone` from the checkpoint too, unless the command line or `res2net_layers` says
-            another one; otherwise another depth is refused.
 
     Raises:
         BadValueError: it has no network of this suite, or another one than the keys say.
     """
-    update: dict[str, object] = {}
-    if stored_layers(checkpoint) != config.layers:
-        update["backbone"] = _stored_backbone(config, checkpoint, takes_backbone)
-    pool = stored_stage1_pool(checkpoint)
-    if pool is not None:
-        if config.res2net_stage1_pool not in (None, pool):
-            raise BadValueError(
-                f"res2net_stage1_pool is {str(config.res2net_stage1_pool).lower()} and '{checkpoint.path}' is of a "
-                f"network with {str(pool).lower()}: leave the key out"
-            )
-        update["res2net_stage1_pool"] = pool
-    return config.model_copy(update=update)
-
-
-def _stored_backbone(config: FasterRcnnConfig, checkpoint: Checkpoint, takes_backbone: bool) -> str:
-    """Returns the backbone of a checkpoint whose depth is not the configured one, or refuses it."""
     layers = stored_layers(checkpoint)
-    backbone = next((name for name, each in RES2NET_LAYERS.items() if each == layers), None)
-    is_asked_for = config.res2net_layers is not None or config.origin("backbone").where == COMMAND_LINE
-    if backbone is not None and takes_backbone and not is_asked_for:
-        logger.info("%s, as in '%s', instead of %s", backbone, checkpoint.path, config.backbone)
-        return backbone
-    wanted = config.backbone if config.res2net_layers is None else f"res2net_layers {list(config.layers)}"
-    way_out = f"--backbone={backbone}" if backbone else "the --config_path that it was trained with"
-    raise BadValueError(
-        f"'{checkpoint.path}' is of {backbone or 'a Res2Net'} with {list(layers)} blocks in its stages, the "
-        f"configuration has {wanted}: give {way_out}, or another checkpoint"
-    )
+    if layers != config.layers:
+        backbone = stored_backbone(checkpoint)
+        wanted = config.backbone if config.res2net_layers is None else f"res2net_layers {list(config.layers)}"
+        way_out = f"--backbone={backbone}" if backbone else "the --config_path that it was trained with"
+        raise BadValueError(
+            f"'{checkpoint.path}' is of {backbone or 'a Res2Net'} with {list(layers)} blocks in its stages, the "
+            f"configuration has {wanted}: give {way_out}, or another checkpoint"
+        )
+    pool = stored_stage1_pool(checkpoint)
+    if pool is None:
+        return config
+    if config.res2net_stage1_pool not in (None, pool):
+        raise BadValueError(
+            f"res2net_stage1_pool is {str(config.res2net_stage1_pool).lower()} and '{checkpoint.path}' is of a "
+            f"network with {str(pool).lower()}: leave the key out"
+        )
+    return config.model_copy(update={"res2net_stage1_pool": pool})
 
 
 def build_network(config: FasterRcnnConfig, num_classes: int) -> FasterRcnnRes2net:
@@ -237,13 +218,15 @@ def build_train_step(
     return build_step(config, with_loss, TrainingSample.COLUMNS, workers)
 
 
-def load_pretrained(config: FasterRcnnConfig, network: FasterRcnnRes2net, pretrained: Checkpoint | None) -> None:
+def load_pretrained(
+    config: FasterRcnnConfig, network: FasterRcnnRes2net, pretrained: Checkpoint | None, class_names: Sequence[str]
+) -> None:
     """Loads the weights that a training begins with; see `builders.load_pretrained`."""
     builders.load_pretrained(
         config,
         network,
         pretrained,
-        class_outputs=("rcnn.classify", "rcnn.regress"),
+        classes=Classes(class_names, CLASS_OUTPUTS),
         beside_backbone=("neck.", "rpn.", "rcnn."),
     )
 
@@ -308,30 +291,37 @@ def build_picture_detector(config: FasterRcnnConfig, network: FasterRcnnRes2net,
     return builders.picture_detector(config, detector, num_pictures, input_settings(config), config.test_batch_size)
 
 
-def load_detector(config: FasterRcnnConfig, checkpoint: Path) -> tuple[FasterRcnnConfig, FasterRcnnRes2net, ClassTable]:
-    """Builds the detector of a checkpoint, which says what network and classes it is of, and loads its weights.
+def open_checkpoint(config: FasterRcnnConfig, path: Path) -> tuple[FasterRcnnConfig, Checkpoint]:
+    """Reads a checkpoint, which says what network and classes its weights are of.
 
     Returns:
-        The configuration of its network, the detector and its classes.
+        The configuration of its network, and the checkpoint.
 
     Raises:
         MissingPathError: there is no such file.
-        BadValueError: it is no checkpoint of this network, or `num_classes`, `coco_classes` or `backbone` contradicts
-            it.
+        BadValueError: it is no checkpoint of this suite, or a value on the command line does not fit it.
     """
-    stored = load_checkpoint(checkpoint, SUITE)
-    config = with_stored_network(config, stored)
+    stored = load_checkpoint(path, SUITE)
+    config = builders.configure_detector(config, stored, keys_of_weights(stored))
+    return with_stored_network(config, stored), stored
+
+
+def load_detector(config: FasterRcnnConfig, stored: Checkpoint) -> tuple[FasterRcnnRes2net, ClassTable]:
+    """Builds the detector of a checkpoint and takes the weights out of it; see `open_checkpoint`.
+
+    Raises:
+        BadValueError: it is no checkpoint of this network, or `num_classes` or `coco_classes` contradicts it.
+    """
     count = stored.length("rcnn.classify.bias") - 1
-    network, classes = builders.load_detector(config, stored, count, partial(build_network, config))
-    return config, network, classes
+    return builders.load_detector(config, stored, count, partial(build_network, config))
 
 
 def build_export(config: FasterRcnnConfig, network: FasterRcnnRes2net, num_classes: int) -> FasterRcnnInference:
     """Builds the detector of MindSpore's own operators, the only ones a file can hold, with `network`'s weights.
 
     Args:
-        config: from `load_detector`.
-        network: likewise.
+        config: from `open_checkpoint`.
+        network: from `load_detector`.
         num_classes: of it.
     """
     return builders.portable(network, partial(build_network, config, num_classes), partial(build_inference, config))

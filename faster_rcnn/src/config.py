@@ -21,6 +21,7 @@ DEFAULT_FILE = "default_config.yaml"
 class ScheduleKeys(keys.StepScheduleKeys):
     """Learning rate over the run."""
 
+    COURSE_OF_TRAINING = ("warmup_step", "warmup_ratio", "lr_end_rate")
     lr_schedule: Literal["long_cosine", "cosine", "step"] = Field(
         "long_cosine",
         description="after the warm-up: long_cosine, half a cosine that would end an epoch after the run, as the "
@@ -42,6 +43,7 @@ class ScheduleKeys(keys.StepScheduleKeys):
 class AugmentationKeys(keys.AugmentationKeys):
     """What training does to the pictures."""
 
+    COURSE_OF_TRAINING = ("keep_ratio", "expand_ratio")
     keep_empty_images: bool = with_default(
         keys.AugmentationKeys,
         "keep_empty_images",
@@ -125,9 +127,12 @@ def load(argv: Sequence[str] | None = None, program: str = "train.py") -> Faster
         default_file=DEFAULT_FILE,
         program=program,
         description=DESCRIPTIONS.get(program, DESCRIPTIONS["train.py"]),
+        checkpoint_key=CHECKPOINT_KEYS.get(program, ""),
     )
 
 
+# Where the commands that build the network of a checkpoint find it.
+CHECKPOINT_KEYS = dict.fromkeys(("eval.py", "infer.py", "export.py"), "checkpoint_path")
 DESCRIPTIONS = {
     "train.py": "Trains Faster R-CNN with Res2Net and a feature pyramid on a COCO or text data set.",
     "eval.py": "Evaluates a checkpoint with the COCO metrics.",

@@ -19,6 +19,25 @@ class NetworkKeys(Config):
     """Input, Res2Net, feature pyramid and the two heads."""
 
     GROUP = "Network"
+    FIXED_BY_WEIGHTS = (
+        "backbone",
+        "res2net_layers",
+        "res2net_width",
+        "res2net_base_width",
+        "res2net_stage1_pool",
+        "norm_eps",
+        "fpn_out_channels",
+        "fpn_num_outs",
+        "anchor_scales",
+        "anchor_ratios",
+        "anchor_strides",
+        "rpn_feat_channels",
+        "roi_size",
+        "roi_align_featmap_strides",
+        "roi_align_finest_scale",
+        "rcnn_fc_out_channels",
+    )
+    COURSE_OF_TRAINING = ("img_height", "img_width", "frozen_stages", "norm_statistics", "norm_momentum")
     img_height: int = Field(768, ge=1, description="height of the network's input in pixels, a multiple of 32")
     img_width: int = Field(1280, ge=1, description="width of the network's input in pixels, a multiple of 32")
     backbone: Literal["res2net_50", "res2net_101", "res2net_152"] = Field(
@@ -166,6 +185,24 @@ class RpnKeys(Config):
     """First stage: assignment, sampling, loss and proposals."""
 
     GROUP = "Region proposals"
+    FIXED_BY_WEIGHTS = ("rpn_target_means", "rpn_target_stds")
+    COURSE_OF_TRAINING = (
+        "pos_iou_thr",
+        "neg_iou_thr",
+        "min_pos_iou",
+        "num_expected_pos",
+        "num_expected_neg",
+        "rpn_allowed_border",
+        "crowd_ignore_ioa",
+        "rpn_reg_loss",
+        "rpn_reg_beta",
+        "rpn_loss_cls_weight",
+        "rpn_loss_reg_weight",
+        "rpn_proposal_nms_pre",
+        "rpn_proposal_max_num",
+        "rpn_proposal_nms_thr",
+        "rpn_proposal_min_bbox_size",
+    )
     pos_iou_thr: float = Field(0.7, gt=0, le=1, description="IoU from which an anchor takes a ground-truth box")
     neg_iou_thr: float = Field(
         0.3, ge=0, le=1, description="IoU below which an anchor is background; between it and pos_iou_thr it is ignored"
@@ -239,6 +276,18 @@ class RcnnKeys(Config):
     """Second stage: assignment and sampling of the proposals, loss."""
 
     GROUP = "RoI head"
+    FIXED_BY_WEIGHTS = ("rcnn_target_means", "rcnn_target_stds")
+    COURSE_OF_TRAINING = (
+        "pos_iou_thr_stage2",
+        "neg_iou_thr_stage2",
+        "min_pos_iou_stage2",
+        "num_expected_pos_stage2",
+        "num_expected_neg_stage2",
+        "rcnn_reg_loss",
+        "rcnn_reg_beta",
+        "rcnn_loss_cls_weight",
+        "rcnn_loss_reg_weight",
+    )
     pos_iou_thr_stage2: float = Field(0.5, gt=0, le=1, description="IoU from which a proposal takes a box")
     neg_iou_thr_stage2: float = Field(0.5, ge=0, le=1, description="IoU below which a proposal is background")
     min_pos_iou_stage2: float = Field(

@@ -5,7 +5,7 @@ from utils.detection.results.detection_counts import format_tables
 from utils.detection.results.evaluation import evaluate_and_write
 from utils.model_utils.config.loading import require
 from utils.model_utils.device_adapter import set_up_device
-from utils.model_utils.files import make_writable_folder
+from utils.model_utils.files import check_writable_folder
 from utils.model_utils.moxing_adapter import open_job
 from utils.training.record.logging_setup import set_up_logging
 
@@ -21,12 +21,12 @@ def evaluate(config: FasterRcnnConfig) -> None:
     """
     set_up_logging()
     with open_job(config) as folder:
-        checkpoint = require(config, "checkpoint_path", "file")
-        make_writable_folder(folder, "--run_dir")
+        config, stored = build.open_checkpoint(config, require(config, "checkpoint_path", "file"))
+        check_writable_folder(folder, "--run_dir")
         set_up_device(config.device_target, config.device_id, seed=config.seed)
         # Before the split, so that no MindRecord files are made for a checkpoint that is refused.
-        config, network, classes = build.load_detector(config, checkpoint)
-        split = build.open_evaluation_split(config, classes, f"'{checkpoint}'")
+        network, classes = build.load_detector(config, stored)
+        split = build.open_evaluation_split(config, classes, f"'{stored.path}'")
         evaluator = build.build_evaluator(config, network, split)
         evaluation = evaluate_and_write(evaluator, folder, config.num_pictures)
         print(format_tables(evaluation.result, evaluation.detections))

@@ -36,11 +36,11 @@ def export(config: FasterRcnnConfig) -> None:
     """
     set_up_logging()
     with open_job(config) as folder:
-        checkpoint = require(config, "checkpoint_path", "file")
+        config, stored = build.open_checkpoint(config, require(config, "checkpoint_path", "file"))
         path = export_path(folder, config.file_name)
         device = set_up_device(config.device_target, config.device_id, seed=config.seed)
         file_format = choose_format(config.file_format, device.target)
-        config, network, classes = build.load_detector(config, checkpoint)
+        network, classes = build.load_detector(config, stored)
         if config.roi_sampling_ratio == 0:
             logger.info(
                 "regions are pooled with %d x %d samples in a cell, since MindSpore's operator cannot take as "

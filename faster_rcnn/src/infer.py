@@ -18,10 +18,10 @@ def infer(config: FasterRcnnConfig) -> None:
     """
     set_up_logging()
     with open_job(config, "infer_output_path") as folder:
-        checkpoint = require(config, "checkpoint_path", "file")
+        config, stored = build.open_checkpoint(config, require(config, "checkpoint_path", "file"))
         files = find_pictures(require(config, "image_path"), folder)
         set_up_device(config.device_target, config.device_id, seed=config.seed)
-        config, network, classes = build.load_detector(config, checkpoint)
+        network, classes = build.load_detector(config, stored)
         detector = build.build_picture_detector(config, network, len(files))
         limit = BoxLimit("test_max_per_img", config.test_max_per_img)
         infer_pictures(detector, files, folder, classes, config.picture_min_score, limit)

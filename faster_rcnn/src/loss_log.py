@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 from utils.model_utils.errors import BadStateError, os_errors_as
-from utils.model_utils.files import make_writable_folder, write_bytes
+from utils.model_utils.files import write_bytes
 from utils.training.record.records import EpochRecord, StepRecord
 
 from .network_define import FasterRcnnTraining
@@ -19,47 +18,43 @@ class LossLog:
     """Gives the training loop the page's line of a step and writes it to a file of its own.
 
     Args:
-        path: the file; its folder is made where it is missing.
+        path: the file; it and its folder are made with the first line.
         goes_on_after: append to what the run has written up to this step, (epoch, step); None begins the file anew.
-
-    Raises:
-        BadStateError: it cannot be written.
     """
 
     def __init__(self, path: Path, goes_on_after: tuple[int, int] | None = None) -> None:
         self.path, self._goes_on_after = path, goes_on_after
-        make_writable_folder(path.parent, "--run_dir")
-        self._write("", "a" if goes_on_after else "w")
+        self._is_begun = False
 
     def step_lines(self, record: StepRecord) -> list[str]:
-        """Returns the line of a step, after writing it to the file."""
-        self._cut_what_is_repeated()
+        """Returns the line of a step, after writing it to the file.
+
+        Raises:
+            BadStateError: it cannot be written.
+        """
         line = format_loss_line(record.epoch, record.step, record.losses)
-        self._write(f"{line}\n", "a")
+        advice = "; free some space or make it writable, then go on with --resume=auto"
+        with os_errors_as(BadStateError, f"'{self.path}' cannot be written", advice):
+            if not self._is_begun:
+                self._begin()
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(f"{line}\n")
+        self._is_begun = True
         return [line]
 
     def epoch_lines(self, _record: EpochRecord) -> list[str]:
         """Returns nothing: the page has no line for an epoch."""
         return []
 
-    def _cut_what_is_repeated(self) -> None:
-        """Removes the lines of steps after the checkpoint, once: with the first step, when the run does go on."""
-        last, self._goes_on_after = self._goes_on_after, None
-        if last is None:
-            return
-        with self._writing():
+    def _begin(self) -> None:
+        """Makes the file; of a run that goes on it removes the lines of steps after the checkpoint."""
+        kept: Sequence[str] = ()
+        if self._goes_on_after is not None and self.path.exists():
             lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
-            kept = lines_until(lines, last)
-            if len(kept) < len(lines):
-                write_bytes(self.path, "".join(kept).encode())
-
-    def _write(self, text: str, mode: str) -> None:
-        with self._writing(), self.path.open(mode, encoding="utf-8") as file:
-            file.write(text)
-
-    def _writing(self) -> AbstractContextManager[None]:
-        advice = "; free some space or make it writable, then go on with --resume=auto"
-        return os_errors_as(BadStateError, f"'{self.path}' cannot be written", advice)
+            kept = lines_until(lines, self._goes_on_after)
+            if len(kept) == len(lines):
+                return
+        write_bytes(self.path, "".join(kept).encode())
 
 
 def lines_until(lines: Sequence[str], last: tuple[int, int]) -> Sequence[str]:

@@ -3,13 +3,12 @@
 import re
 import shlex
 
-import yaml
-
 from utils.model_utils.errors import BadValueError
 from utils.training.checkpoints.checkpoint import Checkpoint
+from utils.training.checkpoints.stored_keys import stored_keys
 
 from .config import SUITE_DIR
-from .variants import NUM_STAGES
+from .variants import NUM_STAGES, RES2NET_LAYERS
 
 _BLOCK = re.compile(r"backbone\.stages\.(\d+)\.(\d+)\.")
 
@@ -31,11 +30,23 @@ def stored_layers(checkpoint: Checkpoint) -> tuple[int, int, int, int]:
     return counts
 
 
+def stored_backbone(checkpoint: Checkpoint) -> str | None:
+    """Returns the backbone with the blocks of a checkpoint, None where there is none of a name."""
+    layers = stored_layers(checkpoint)
+    return next((name for name, each in RES2NET_LAYERS.items() if each == layers), None)
+
+
 def stored_stage1_pool(checkpoint: Checkpoint) -> bool | None:
     """Returns `res2net_stage1_pool` of the configuration that a checkpoint holds; None where it does not say."""
-    try:
-        values = yaml.safe_load(checkpoint.config_text)
-    except yaml.YAMLError:
-        return None
-    value = values.get("res2net_stage1_pool") if isinstance(values, dict) else None
+    value = stored_keys(checkpoint).get("res2net_stage1_pool")
     return value if isinstance(value, bool) else None
+
+
+def keys_of_weights(checkpoint: Checkpoint) -> dict[str, object]:
+    """Returns the keys of the backbone as the names of the weights say them, where a checkpoint says nothing else."""
+    if "backbone" in stored_keys(checkpoint):
+        return {}
+    backbone = stored_backbone(checkpoint)
+    if backbone is None:
+        return {"res2net_layers": stored_layers(checkpoint)}
+    return {"backbone": backbone, "res2net_layers": None}

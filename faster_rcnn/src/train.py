@@ -6,7 +6,6 @@ from pathlib import Path
 from utils.detection.data.splits import Split
 from utils.detection.data.training_source import warn_of_cut_boxes, warn_of_same_data
 from utils.detection.results.evaluation_split import best_metric
-from utils.model_utils.config.loading import dump_config
 from utils.model_utils.device_adapter import resolve_amp_level
 from utils.model_utils.workers import Workers
 from utils.training.assembly import (
@@ -50,7 +49,6 @@ def _build_trainer(config: FasterRcnnConfig, run: Run) -> Trainer:
     checkpoints = keep_checkpoints(config, run, CHECKPOINT_PATTERN, BEST_CHECKPOINT)
     beginning = find_beginning(config, checkpoints, build.SUITE, workers, takes_optimizer=not config.filter_weight)
     config = _with_earlier_network(config, beginning.checkpoint, workers)
-    run.folder.write_config(dump_config(config))
     continued = beginning.continued
     goes_on_after = continued and (continued.epoch, continued.step_in_epoch)
     lines = LossLog(run.folder.path / f"loss_{workers.rank}.log", goes_on_after)
@@ -63,7 +61,7 @@ def _build_trainer(config: FasterRcnnConfig, run: Run) -> Trainer:
     source = build.build_training_source(config, split, workers)
     network = build.build_network(config, num_classes)
     if workers.is_main and continued is None:  # the others get the weights of worker 0
-        build.load_pretrained(config, network, beginning.pretrained)
+        build.load_pretrained(config, network, beginning.pretrained, split.records.class_names)
     amp_level = resolve_amp_level(config.amp_level, run.device.target)
     step = build.build_train_step(config, network, num_classes, amp_level, workers)
     _log_plan(config, split, source.images_per_step, source.steps_per_epoch)
@@ -86,7 +84,7 @@ def _with_earlier_network(
 ) -> FasterRcnnConfig:
     """Returns the configuration of the network whose weights the run begins with; worker 0 alone has them."""
     if checkpoint is not None and workers.is_main:
-        config = build.with_stored_network(config, checkpoint, takes_backbone=False)
+        config = build.with_stored_network(config, checkpoint)
     pool = workers.broadcast(config.res2net_stage1_pool)
     return config if pool == config.res2net_stage1_pool else config.model_copy(update={"res2net_stage1_pool": pool})
 

@@ -125,7 +125,8 @@ def noise(count=2):
 
 def loaded(checkpoint, *arguments):
     """The configuration that fits a whole converted checkpoint, and the detector with its weights."""
-    config, network, _ = build.load_detector(load([*arguments, "--num_classes=null"]), checkpoint)
+    config, stored = build.open_checkpoint(load([*arguments, "--num_classes=null"]), checkpoint)
+    network, _ = build.load_detector(config, stored)
     return config, network.set_train(False)
 
 

@@ -61,11 +61,23 @@ def test_nothing_is_cut_before_the_first_step(tmp_path):
 def test_a_new_run_begins_the_file_anew(tmp_path):
     path = tmp_path / "loss_0.log"
     path.write_text(line(1, 9))
-    LossLog(path)
-    assert path.read_text() == ""
+    log = LossLog(path)
+    assert path.read_text() == line(1, 9)  # the run has not begun
+    for step in (1, 2):
+        log.step_lines(record(1, step))
+    assert path.read_text() == line(1, 1) + line(1, 2)
+
+
+def test_the_file_and_its_folder_are_made_with_the_first_line(tmp_path):
+    """Also those of a run that goes on in another folder."""
+    for name, done in (("new", None), ("old", (1, 3))):
+        log = LossLog(tmp_path / name / "loss_0.log", done)
+        assert not (tmp_path / name).exists()
+        log.step_lines(record(1, 4))
+        assert (tmp_path / name / "loss_0.log").read_text() == line(1, 4)
 
 
 def test_a_file_that_cannot_be_written_is_a_sentence(tmp_path):
     (tmp_path / "loss_0.log").mkdir()
     with pytest.raises(UserError, match=r"loss_0\.log' cannot be written .*then go on with --resume=auto"):
-        LossLog(tmp_path / "loss_0.log")
+        LossLog(tmp_path / "loss_0.log").step_lines(record(1, 1))

@@ -50,10 +50,10 @@ def test_a_backbone_by_key_keeps_its_weights_and_says_how_stage_1_pools(config, 
     path = _write(config, tmp_path / "backbone.ckpt", part="backbone", config_text=stored)
     config = load([*TINY, "--res2net_layers=[1,1,2,1]", f"--pre_trained={path}"])
     checkpoint = load_checkpoint(path)
-    config = build.with_stored_network(config, checkpoint, takes_backbone=False)
+    config = build.with_stored_network(config, checkpoint)
     assert config.res2net_stage1_pool is True
     network = build.build_network(config, 5)
-    build.load_pretrained(config, network, checkpoint)
+    build.load_pretrained(config, network, checkpoint, "abcde")
     arrays = checkpoint.arrays
     weights = {parameter.name: parameter.asnumpy() for parameter in network.get_parameters()}
     assert {name for name in weights if name.startswith("backbone.")} == set(arrays)
@@ -66,9 +66,9 @@ def test_a_detector_by_key_wants_its_classes_or_leaves_them_out(config, tmp_path
     arguments = [*TINY, "--res2net_layers=[1,1,2,1]", f"--pre_trained={path}"]
     network, checkpoint = build.build_network(config, 5), load_checkpoint(path)
     with pytest.raises(BadValueError, match="was trained with another number of classes"):
-        build.load_pretrained(load(arguments), network, checkpoint)
+        build.load_pretrained(load(arguments), network, checkpoint, "abcde")
     first = network.rcnn.classify.weight.asnumpy().copy()
-    build.load_pretrained(load([*arguments, "--filter_weight=true"]), network, checkpoint)
+    build.load_pretrained(load([*arguments, "--filter_weight=true"]), network, checkpoint, "abcde")
     np.testing.assert_array_equal(network.rcnn.classify.weight.asnumpy(), first)
     expected = checkpoint.arrays["rcnn.shared.1.weight"]
     np.testing.assert_array_equal(network.rcnn.shared[1].weight.asnumpy(), expected)
@@ -83,28 +83,32 @@ def test_a_detector_is_built_as_its_checkpoint_says(config, tmp_path):
         category_ids=[4, 9, 2],
         config_text="res2net_stage1_pool: true\n",
     )
-    stored, network, classes = build.load_detector(config, path)
+    stored, checkpoint = build.open_checkpoint(config, path)
+    network, classes = build.load_detector(stored, checkpoint)
+    assert not checkpoint.arrays  # nothing of the file stays beside the network
     assert (classes.names, classes.category_ids) == (("a", "b", "c"), (4, 9, 2))
     assert network.rcnn.num_classes == 3
     assert stored.res2net_stage1_pool is True
     opposite = load([*TINY, "--res2net_layers=[1,1,2,1]", "--res2net_stage1_pool=false"])
-    with pytest.raises(BadValueError, match="res2net_stage1_pool is false and .* is of a network with true"):
-        build.load_detector(opposite, path)
+    with pytest.raises(BadValueError, match="res2net_stage1_pool is false, but the weights of .* are .* with true"):
+        build.open_checkpoint(opposite, path)
     with pytest.raises(BadValueError, match="num_classes is 5 and .* has 3 classes"):
-        build.load_detector(load([*TINY, "--res2net_layers=[1,1,2,1]", "--num_classes=5"]), path)
+        build.load_detector(
+            *build.open_checkpoint(load([*TINY, "--res2net_layers=[1,1,2,1]", "--num_classes=5"]), path)
+        )
 
 
 def test_another_depth_is_taken_from_the_checkpoint_or_refused(tmp_path):
     small = [item for item in TINY if "layers" not in item]
     path = _write(load([*small, "--res2net_layers=null", "--backbone=res2net_101"]), tmp_path / "deep.ckpt")
-    checkpoint = load_checkpoint(path)
     plain = load([*small, "--res2net_layers=null"])
     assert plain.backbone == "res2net_50"
-    assert build.with_stored_network(plain, checkpoint).layers == (3, 4, 23, 3)
+    assert build.open_checkpoint(plain, path)[0].layers == (3, 4, 23, 3)
+    with pytest.raises(BadValueError, match="backbone is 'res2net_50', but the weights of .* with 'res2net_101'"):
+        build.open_checkpoint(load([*small, "--res2net_layers=null", "--backbone=res2net_50"]), path)
+    checkpoint = load_checkpoint(path)
     with pytest.raises(BadValueError, match=r"res2net_101 with \[3, 4, 23, 3\] blocks .* --backbone=res2net_101"):
-        build.with_stored_network(plain, checkpoint, takes_backbone=False)
-    with pytest.raises(BadValueError, match="the configuration has res2net_50: give --backbone=res2net_101"):
-        build.with_stored_network(load([*small, "--res2net_layers=null", "--backbone=res2net_50"]), checkpoint)
+        build.with_stored_network(plain, checkpoint)
     with pytest.raises(BadValueError, match=r"the configuration has res2net_layers \[2, 2, 2, 2\]"):
         build.with_stored_network(load(small), checkpoint)
 

@@ -1,5 +1,6 @@
 """Turns the configuration into objects; the commands themselves read only the keys that are theirs."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,8 @@ from utils.model_utils.errors import BadValueError
 from utils.model_utils.workers import ALONE, Workers
 from utils.training.assembly import build_step, effective_lr
 from utils.training.checkpoints.checkpoint import Checkpoint, load_checkpoint
+from utils.training.checkpoints.class_outputs import ClassOutputs
+from utils.training.checkpoints.loading import Classes
 from utils.training.schedules import WarmUp, cosine_schedule, step_schedule
 from utils.training.step.precision import apply_amp
 from utils.training.step.train_step import TrainStep
@@ -116,10 +119,13 @@ def _check_statistics(config: NasFpnConfig) -> None:
         )
 
 
-def load_pretrained(config: NasFpnConfig, network: RetinaNetNasFpn, pretrained: Checkpoint | None) -> None:
+def load_pretrained(
+    config: NasFpnConfig, network: RetinaNetNasFpn, pretrained: Checkpoint | None, class_names: Sequence[str]
+) -> None:
     """Loads the weights that a training begins with; see `builders.load_pretrained`."""
+    outputs = ClassOutputs("head.classify.", groups=config.anchors_per_cell, extra=config.unused_class_outputs)
     builders.load_pretrained(
-        config, network, pretrained, class_outputs=("head.classify",), beside_backbone=("neck.", "head.")
+        config, network, pretrained, classes=Classes(class_names, (outputs,)), beside_backbone=("neck.", "head.")
     )
 
 
@@ -196,19 +202,31 @@ def build_evaluator(
     return builders.evaluator(config, detector, split, input_settings(config), EVALUATION_BATCH_SIZE, workers)
 
 
-def load_detector(config: NasFpnConfig, checkpoint: Path) -> tuple[RetinaNetNasFpn, ClassTable]:
-    """Builds the detector of a checkpoint, which says how many classes it has, and loads its weights.
+def open_checkpoint(config: NasFpnConfig, path: Path) -> tuple[NasFpnConfig, Checkpoint]:
+    """Reads a checkpoint, which says what network and classes its weights are of.
+
+    Returns:
+        The configuration of its network, and the checkpoint.
 
     Raises:
         MissingPathError: there is no such file.
+        BadValueError: it is no checkpoint of this suite, or a value on the command line does not fit it.
+    """
+    stored = load_checkpoint(path, SUITE)
+    return builders.configure_detector(config, stored), stored
+
+
+def load_detector(config: NasFpnConfig, stored: Checkpoint) -> tuple[RetinaNetNasFpn, ClassTable]:
+    """Builds the detector of a checkpoint and takes the weights out of it; see `open_checkpoint`.
+
+    Raises:
         BadValueError: it is no checkpoint of this network, or `num_classes` or `coco_classes` contradicts it.
     """
-    stored = load_checkpoint(checkpoint, SUITE)
     anchors = stored.length("head.regress.bias") // 4
     count = stored.length("head.classify.bias") // max(anchors, 1) - config.unused_class_outputs
     if anchors != config.anchors_per_cell or count < 1:
         raise BadValueError(
-            f"'{checkpoint}' has {anchors} anchors per cell and {count} classes beside unused ones, the configuration "
+            f"'{stored.path}' has {anchors} anchors per cell and {count} classes beside unused ones, the configuration "
             f"has {config.anchors_per_cell} anchors: give the --config_path that it was trained with"
         )
     return builders.load_detector(config, stored, count, partial(build_network, config))

@@ -22,6 +22,21 @@ class NetworkKeys(Config):
     """ResNet, NAS-FPN and the RetinaNet head."""
 
     GROUP = "Network"
+    FIXED_BY_WEIGHTS = (
+        "resnet_layers",
+        "resnet_width",
+        "norm_eps",
+        "nasfpn_out_channel",
+        "nasfpn_stack_times",
+        "nasfpn_attention",
+        "head_stacked_convs",
+        "head_channels",
+        "unused_class_outputs",
+        "anchor_base_scale",
+        "anchor_scales_per_octave",
+        "anchor_ratios",
+    )
+    COURSE_OF_TRAINING = ("img_shape", "frozen_stages", "norm_statistics", "norm_momentum")
     img_shape: tuple[Positive, Positive] = Field(
         (640, 640), description="height and width of the network's input in pixels, each a multiple of 128"
     )
@@ -149,6 +164,16 @@ class LossKeys(Config):
     """Assignment and losses."""
 
     GROUP = "Assignment and loss"
+    COURSE_OF_TRAINING = (
+        "match_threshold",
+        "neg_iou_threshold",
+        "crowd_ignore_ioa",
+        "gamma",
+        "alpha",
+        "box_loss",
+        "box_loss_beta",
+        "box_loss_weight",
+    )
     match_threshold: float = Field(0.5, gt=0, le=1, description="IoU from which an anchor takes a ground-truth box")
     neg_iou_threshold: float | None = Field(
         None,
@@ -183,6 +208,17 @@ class LossKeys(Config):
 class ScheduleKeys(keys.StepScheduleKeys):
     """Learning rate over the run."""
 
+    COURSE_OF_TRAINING = (
+        "lr_init",
+        "lr_end_rate",
+        "warmup_epochs1",
+        "warmup_epochs2",
+        "warmup_epochs3",
+        "warmup_epochs4",
+        "warmup_epochs5",
+        "warmup_steps",
+        "warmup_ratio",
+    )
     lr_schedule: Literal["five_stage", "cosine", "step"] = Field(
         "five_stage",
         description="five_stage: the page's five warm-up stages, then a cosine; cosine; step: drops at lr_steps",
@@ -235,6 +271,7 @@ class ScheduleKeys(keys.StepScheduleKeys):
 class AugmentationKeys(keys.AugmentationKeys):
     """What training does to the pictures."""
 
+    COURSE_OF_TRAINING = ("crop",)
     keep_empty_images: bool = with_default(
         keys.AugmentationKeys,
         "keep_empty_images",
@@ -307,9 +344,12 @@ def load(argv: Sequence[str] | None = None, program: str = "train.py") -> NasFpn
         default_file=DEFAULT_FILE,
         program=program,
         description=DESCRIPTIONS.get(program, DESCRIPTIONS["train.py"]),
+        checkpoint_key=CHECKPOINT_KEYS.get(program, ""),
     )
 
 
+# Where the commands that build the network of a checkpoint find it.
+CHECKPOINT_KEYS = dict.fromkeys(("eval.py", "infer.py", "export.py"), "checkpoint_path")
 DESCRIPTIONS = {
     "train.py": "Trains RetinaNet with ResNet and NAS-FPN on a COCO data set.",
     "eval.py": "Evaluates a checkpoint with the COCO metrics.",

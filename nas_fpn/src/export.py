@@ -20,11 +20,11 @@ def export(config: NasFpnConfig) -> None:
     """
     set_up_logging()
     with open_job(config) as folder:
-        checkpoint = require(config, "checkpoint_path", "file")
+        config, stored = build.open_checkpoint(config, require(config, "checkpoint_path", "file"))
         path = export_path(folder, config.file_name)
         device = set_up_device(config.device_target, config.device_id, seed=config.seed)
         file_format = choose_format(config.file_format, device.target)
-        network, classes = build.load_detector(config, checkpoint)
+        network, classes = build.load_detector(config, stored)
         model = export_network(
             build.build_export(config, network, len(classes.names)),
             [build.input_description(config)],

@@ -76,7 +76,7 @@ def _build_trainer(config: NasFpnConfig, run: Run) -> Trainer:
     source = build.build_training_source(config, split, run.workers)
     network = build.build_network(config, num_classes)
     if beginning.continued is None and run.workers.is_main:  # the others get the weights of worker 0
-        build.load_pretrained(config, network, beginning.pretrained)
+        build.load_pretrained(config, network, beginning.pretrained, split.records.class_names)
     amp_level = resolve_amp_level(config.amp_level, run.device.target)
     step = build.build_train_step(config, network, num_classes, amp_level, run.workers)
     log_plan(config, split.records.num_images, split.records.class_names, source.images_per_step)

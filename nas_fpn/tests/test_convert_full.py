@@ -51,7 +51,9 @@ def test_a_resnet_of_torchvision_gives_its_features(backbone):
     assert "dropped: 2 tensors: fc.*" in report
     config = load([SIZE, f"--pre_trained={output}"])
     network = build.build_network(config, 2)
-    build.load_pretrained(config, network, load_checkpoint(output))  # neck and head may be missing without being named
+    build.load_pretrained(
+        config, network, load_checkpoint(output), ["a", "b"]
+    )  # neck and head may be missing without being named
     images = np.random.default_rng(4).standard_normal((1, 3, 128, 128)).astype(np.float32)
     with torch.no_grad():
         expected = reference(torch.tensor(images))

@@ -63,7 +63,7 @@ def test_the_detections_are_the_networks(root, alone):
     """The first box is that of the network's highest score, decoded by hand: the picture fills the input's width."""
     row = next(row for row in alone if row["image_id"] == 139)
     config = load(TINY_NETWORK)
-    network, _ = build.load_detector(config, root / "tiny.ckpt")
+    network, _ = build.load_detector(*build.open_checkpoint(config, root / "tiny.ckpt"))
     image = np.zeros((128, 128, 3), np.float32)
     image[:96] = np.asarray(Image.open(root / "in" / "000000000139.jpg"))
     image[:96] = (image[:96] - config.img_norm_mean) / config.img_norm_std

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Segments pictures: run_infer.sh DEVICE_ID CONFIG_FILE CKPT_PATH DATASET_PATH [OUTPUT_PATH] [--key=value]...
-#   CONFIG_FILE   YAML file; a relative name is looked up here, then in the suite's folder
+#   CONFIG_FILE   YAML file; a relative name is looked up here, then in the suite's folder; '' for what CKPT_PATH stores
 #   CKPT_PATH     checkpoint to use
 #   DATASET_PATH  a picture, a folder of pictures, or a Cityscapes folder
 #   OUTPUT_PATH   folder for the results; infer_result in the working directory by default
@@ -13,5 +13,5 @@ set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/../../utils/launch/launcher.sh"
 
 launch --command=segformer/infer.py --folder='run_infer_device{}' --log=infer.log \
-  --needs=CONFIG_FILE:config:config_path --needs=CKPT_PATH:file:infer_ckpt_path \
+  --needs='CONFIG_FILE:config?:config_path' --needs=CKPT_PATH:file:infer_ckpt_path \
   --needs=DATASET_PATH:file_or_folder:data_path --takes=OUTPUT_PATH:path:infer_output_path -- "$@"

@@ -11,12 +11,15 @@ from utils.cpu_kernels.choice import stock_operators
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
 from utils.exporting.export import ExportedModel, input_shape, share_weights
 from utils.exporting.onnx_operators import replace_for_onnx
+from utils.model_utils.config.stored import naming_checkpoint
 from utils.model_utils.device_adapter import clamp_loaders
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.workers import ALONE, Workers
 from utils.training.assembly import build_step, effective_lr, shard_epochs
 from utils.training.checkpoints.checkpoint import Checkpoint, load_checkpoint
-from utils.training.checkpoints.loading import Allowed, load_weights
+from utils.training.checkpoints.class_outputs import ClassOutputs
+from utils.training.checkpoints.loading import Allowed, Classes, load_weights
+from utils.training.checkpoints.stored_keys import configure_as_stored, naming_other_network
 from utils.training.schedules import WarmUp, constant_schedule, cosine_schedule, poly_schedule
 from utils.training.step.precision import LossScaler, apply_amp
 from utils.training.step.train_step import TrainStep
@@ -24,11 +27,11 @@ from utils.training.step.train_step import TrainStep
 from .base_dataset import AugmentSettings
 from .config import SUITE_DIR, SegformerConfig
 from .dataset import CityscapesSource, open_pairs, usual_size
-from .labels.classes import CITYSCAPES_CLASS_NAMES, CITYSCAPES_IDS, class_names, palette
+from .labels.classes import CITYSCAPES_CLASS_NAMES, CITYSCAPES_IDS, class_names, numbered_names, palette
 from .labels.files import ImagePair
 from .loss import SegmentationLoss
 from .mix_transformer import MixTransformer, drop_path_rates
-from .picture_scale import PictureScale, format_difference, scale_of_training
+from .picture_scale import PictureScale, format_difference
 from .results.evaluation import SegmentationEvaluator
 from .results.files import Outputs
 from .results.inference import Predictor
@@ -161,28 +164,34 @@ def _loss_scaler(config: SegformerConfig, amp_level: str) -> LossScaler:
     return LossScaler(config.loss_scale, config.loss_scale_mode != "static", growth_interval=1000)
 
 
-def load_network(config: SegformerConfig, checkpoint: Path) -> tuple[Segformer, tuple[str, ...], PictureScale | None]:
-    """Builds the network of a checkpoint, which says how many classes it has, and loads its weights.
+def open_checkpoint(config: SegformerConfig, path: Path) -> tuple[SegformerConfig, Checkpoint]:
+    """Reads a checkpoint, which says what network and classes its weights are of.
 
     Returns:
-        The network; the names of its classes, those of the checkpoint where it has them; and at what sizes it was
-        shown pictures in training, where that is known.
+        The configuration of its network, and the checkpoint.
 
     Raises:
         MissingPathError: there is no such file.
-        BadValueError: it is no checkpoint of this network, or it has not `class_num` classes.
+        BadValueError: it is no checkpoint of this suite, or a value on the command line does not fit it.
     """
-    stored = load_checkpoint(checkpoint, SUITE)
-    num_classes = stored.length("head.classifier.bias")
-    if config.class_num != num_classes:
-        raise BadValueError(
-            f"'{checkpoint}' has {num_classes} classes and class_num is {config.class_num} "
-            f"({config.origin('class_num')}): give --class_num={num_classes}"
-        )
+    stored = load_checkpoint(path, SUITE)
+    class_num = stored.length("head.classifier.bias")
+    names = tuple(stored.class_names)
+    if len(names) != class_num or names == numbered_names(class_num):  # it does not say: another's names may fit
+        names = config.class_names if len(config.class_names or ()) == class_num else None
+    return configure_as_stored(config, stored, {"class_num": class_num, "class_names": names}), stored
+
+
+def load_network(config: SegformerConfig, stored: Checkpoint) -> Segformer:
+    """Builds the network of a checkpoint and takes the weights out of it; see `open_checkpoint`.
+
+    Raises:
+        BadValueError: it is no checkpoint of this network.
+    """
     network = build_network(config)
     load_weights(network, stored)
-    names = stored.class_names if len(stored.class_names) == num_classes else names_of_classes(config)
-    return network, names, scale_of_training(stored)
+    stored.release()
+    return network
 
 
 def build_export(config: SegformerConfig, network: Segformer, file_format: str) -> SegformerInference:
@@ -249,7 +258,9 @@ def load_pretrained(config: SegformerConfig, network: Segformer, checkpoint: Che
     allowed = Allowed(
         missing=("head.", *config.allow_missing), misshaped=config.allow_mismatch, parts={"backbone": ("head.",)}
     )
-    load_weights(network, checkpoint, allowed)
+    classes = Classes(names_of_classes(config), (ClassOutputs("head.classifier."),))
+    with naming_other_network(config, checkpoint):
+        load_weights(network, checkpoint, allowed, classes)
 
 
 def build_schedule(config: SegformerConfig, steps_per_epoch: int, images_per_step: int) -> np.ndarray:
@@ -276,14 +287,15 @@ def build_schedule(config: SegformerConfig, steps_per_epoch: int, images_per_ste
 def open_split(config: SegformerConfig, is_training: bool) -> tuple[ImagePair, ...]:
     """Finds and checks images and labels of the training or the evaluation split."""
     split = config.train_split if is_training else config.eval_split
-    return open_pairs(
-        Path(config.data_path),
-        split,
-        config.class_num,
-        config.dataset_ignore_label,
-        names_of_classes(config),
-        for_training=is_training,
-    )
+    with naming_checkpoint(config, ("data_path",)):
+        return open_pairs(
+            Path(config.data_path),
+            split,
+            config.class_num,
+            config.dataset_ignore_label,
+            names_of_classes(config),
+            for_training=is_training,
+        )
 
 
 def names_of_classes(config: SegformerConfig) -> tuple[str, ...]:

@@ -23,6 +23,9 @@ class DataKeys(Config):
     """A data set in the layout of Cityscapes."""
 
     GROUP = "Data"
+    FIXED_BY_WEIGHTS = ("class_num", "class_names")
+    OWN_TO_A_COMMAND = ("dataset_num_parallel_workers", "dataset_eval_num_parallel_workers")
+    COURSE_OF_TRAINING = ("dataset_ignore_label",)
     data_path: PathText = Field(
         "./data/cityscapes/", description="folder of the data set; for infer.py also an image or any folder of images"
     )
@@ -86,6 +89,8 @@ class NetworkKeys(Config):
     """Mix Transformer and the all-MLP head."""
 
     GROUP = "Network"
+    FIXED_BY_WEIGHTS = ("backbone", "backbone_widths", "backbone_depths", "decoder_channels")
+    COURSE_OF_TRAINING = ("drop_path_rate", "head_dropout", "norm_statistics")
     backbone: Literal["mit_b0", "mit_b1", "mit_b2", "mit_b3", "mit_b4", "mit_b5"] = Field(
         "mit_b0", description="size of the encoder"
     )
@@ -132,6 +137,7 @@ class LossKeys(Config):
     """Cross entropy and what may be added to it."""
 
     GROUP = "Loss"
+    COURSE_OF_TRAINING = ("class_weights", "ohem_threshold", "ohem_min_kept")
     class_weights: tuple[PositiveNumber, ...] | None = Field(
         None, description="weight of each class in the loss, class_num numbers; null: all the same"
     )
@@ -153,6 +159,14 @@ class ScheduleKeys(TrainingKeys):
     """Learning rate over the run and over the network."""
 
     GROUP = "Learning rate schedule"
+    COURSE_OF_TRAINING = (
+        "lr_schedule",
+        "warmup_steps",
+        "warmup_ratio",
+        "poly_power",
+        "lr_end_rate",
+        "head_lr_factor",
+    )
     lr_schedule: Literal["constant", "poly", "cosine"] = Field(
         "constant", description="course of the rate after the warm-up: constant, (1 - progress) ** poly_power, cosine"
     )
@@ -182,6 +196,7 @@ class ScheduleKeys(TrainingKeys):
 class AugmentationKeys(PictureKeys):
     """Sizes of images and what training does to them."""
 
+    COURSE_OF_TRAINING = ("base_size", "crop_size", "cat_max_ratio", "photometric_distortion")
     base_size: tuple[Side, Side] = Field(
         (512, 1024), description="height and width that every image is first resized to"
     )
@@ -201,6 +216,7 @@ class EvaluationKeys(Config):
     """How a network is applied to images, in training and in eval.py."""
 
     GROUP = "Evaluation"
+    OWN_TO_A_COMMAND = ("eval_ckpt_path",)
     eval_ckpt_path: PathText = Field("", description="checkpoint that eval.py reads")
     eval_log_interval: int = Field(100, ge=1, description="images between lines of an evaluation")
     eval_mode: Literal["whole", "slide"] = Field(
@@ -234,6 +250,7 @@ class ResultKeys(Config):
     """Inference and export."""
 
     GROUP = "Inference and export"
+    OWN_TO_A_COMMAND = ("infer_ckpt_path", "infer_output_path", "export_ckpt_path", "file_name", "export_format")
     infer_ckpt_path: PathText = Field("", description="checkpoint that infer.py reads")
     infer_output_path: PathText = Field("./infer_result/", description="folder for what infer.py writes")
     infer_copy_original_img: bool = Field(True, description="copy each image into infer_output_path")
@@ -246,7 +263,7 @@ class ResultKeys(Config):
         None,
         min_length=1,
         description="name of the exported file in run_dir, without ending; null: that of the configuration file, with "
-        "the config.yaml of a run that of the checkpoint",
+        "the config.yaml of a run, or without a file, that of the checkpoint",
     )
     export_format: Literal["auto", "AIR", "MINDIR", "ONNX"] = Field(
         "auto", description="form of the export; auto is AIR on Ascend, else MINDIR"
@@ -302,9 +319,16 @@ def load(argv: Sequence[str] | None = None, program: str = "train.py") -> Segfor
         default_file=DEFAULT_FILE,
         program=program,
         description=DESCRIPTIONS.get(program, DESCRIPTIONS["train.py"]),
+        checkpoint_key=CHECKPOINT_KEYS.get(program, ""),
     )
 
 
+# Where the commands that build the network of a checkpoint find it.
+CHECKPOINT_KEYS = {
+    "eval.py": "eval_ckpt_path",
+    "infer.py": "infer_ckpt_path",
+    "export.py": "export_ckpt_path",
+}
 DESCRIPTIONS = {
     "train.py": "Trains SegFormer on a data set in the layout of Cityscapes.",
     "eval.py": "Evaluates a checkpoint: IoU of each class and their mean.",

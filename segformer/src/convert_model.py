@@ -8,7 +8,7 @@ import numpy as np
 
 from utils.model_utils.config.loading import dump_config
 from utils.model_utils.errors import BadValueError, MissingPathError
-from utils.model_utils.files import make_writable_folder
+from utils.model_utils.files import check_writable_folder
 from utils.training.checkpoints.conversion_command import COUNTERS, Content, check_output, write_converted
 from utils.training.checkpoints.foreign_weights import read_foreign_weights
 
@@ -64,7 +64,7 @@ def convert(source: Path, output: Path, *, backbone_only: bool = False, overwrit
     Raises:
         UserError: the source cannot be read or does not fit, or the output is in the way.
     """
-    make_writable_folder(output.parent, "--ms_model_path")
+    check_writable_folder(output.parent, "--ms_model_path")
     check_output(source, output, overwrite, "--ms_model_path", "--overwrite")
     weights = read_foreign_weights(find_weights(source))
     weights = replace(weights, arrays=in_single_layers(weights.arrays))

@@ -7,13 +7,14 @@ from pathlib import Path
 from utils.model_utils.config.loading import dump_config, require
 from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.errors import BadValueError
-from utils.model_utils.files import make_writable_folder
+from utils.model_utils.files import check_writable_folder
 from utils.model_utils.moxing_adapter import open_job
 from utils.training.record.logging_setup import set_up_logging
 
 from . import build
 from .config import SegformerConfig
 from .labels.classes import CITYSCAPES_CLASS_NAMES
+from .picture_scale import scale_of_training
 from .results.evaluation import format_total, write_pictures
 from .results.report import write_and_print, write_run_file
 
@@ -34,15 +35,17 @@ def evaluate(config: SegformerConfig) -> None:
         logger.info("%s", note)
     with open_job(config) as folder:
         checkpoint = require(config, "eval_ckpt_path", "file")
-        make_writable_folder(folder, "--run_dir")
-        _write_config(folder, dump_config(config))
-        pairs = build.open_split(config, is_training=False)
-        set_up_device(config.device_target, config.device_id, seed=config.seed)
-        network, class_names, trained = build.load_network(config, checkpoint)
-        build.log_scales(config, [pair.image for pair in pairs], "evaluation", trained)
+        config, stored = build.open_checkpoint(config, checkpoint)
+        class_names = build.names_of_classes(config)
         if config.save_predictions:
             refuse_other_classes(class_names)
+        check_writable_folder(folder, "--run_dir")
+        pairs = build.open_split(config, is_training=False)
+        build.log_scales(config, [pair.image for pair in pairs], "evaluation", scale_of_training(stored))
+        set_up_device(config.device_target, config.device_id, seed=config.seed)
+        network = build.load_network(config, stored)
         evaluator = build.build_evaluator(config, network, pairs, class_names)
+        _write_config(folder, dump_config(config))
         predictions = folder / "predictions" if config.save_predictions else None
         evaluation = evaluator.evaluate(config.num_pictures, predictions)
         how = evaluator.predictor.describe()

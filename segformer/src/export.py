@@ -7,14 +7,15 @@ from utils.exporting.export import choose_format, export_network, format_exporte
 from utils.exporting.files import export_path
 from utils.model_utils.config.loading import require
 from utils.model_utils.device_adapter import set_up_device
-from utils.model_utils.files import make_writable_folder
+from utils.model_utils.files import check_writable_folder
 from utils.model_utils.moxing_adapter import open_job
 from utils.training.record.logging_setup import set_up_logging
 
 from . import build
-from .config import SegformerConfig
+from .config import DEFAULT_FILE, SegformerConfig
 
-STORED_CONFIGS = ("config", "eval_config")  # of every run and every evaluation: they tell no model from another
+# Of every run, of every evaluation, and of all who give none: they tell no model from another.
+COMMON_CONFIGS = ("config", "eval_config", Path(DEFAULT_FILE).stem)
 
 
 def export(config: SegformerConfig) -> None:
@@ -28,11 +29,12 @@ def export(config: SegformerConfig) -> None:
     set_up_logging()
     with open_job(config) as folder:
         checkpoint = require(config, "export_ckpt_path", "file")
-        make_writable_folder(folder, "--run_dir")
+        config, stored = build.open_checkpoint(config, checkpoint)
+        check_writable_folder(folder, "--run_dir")
         path = export_path(folder, model_name(config, checkpoint))
         device = set_up_device(config.device_target, config.device_id, seed=config.seed)
         file_format = choose_format(config.export_format, device.target)
-        network, names, _ = build.load_network(config, checkpoint)
+        network = build.load_network(config, stored)
         model = export_network(
             build.build_export(config, network, file_format),
             [build.input_description(config)],
@@ -41,13 +43,14 @@ def export(config: SegformerConfig) -> None:
             output_names=build.OUTPUT_NAMES,
             reference=build.build_inference(config, network),
         )
+        names = build.names_of_classes(config)
         description = write_description(model.file.parent, build.describe_model(config, names, model))
         print(format_exported(model))
         print(f"described in {description}")
 
 
 def model_name(config: SegformerConfig, checkpoint: Path) -> str:
-    """Returns `file_name` where it is set, else the configuration file's name, or the checkpoint's for a stored one."""
+    """Returns `file_name` where it is set, else the configuration file's name, or the checkpoint's for a common one."""
     if config.file_name:
         return config.file_name
-    return checkpoint.stem if config.config_name in STORED_CONFIGS else config.config_name
+    return checkpoint.stem if config.config_name in COMMON_CONFIGS else config.config_name

@@ -10,15 +10,17 @@ import numpy as np
 
 from utils.image_search import ImageFile, find_image_files
 from utils.model_utils.config.loading import require
+from utils.model_utils.config.stored import naming_checkpoint
 from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.errors import BadValueError, UserError
-from utils.model_utils.files import make_writable_folder
+from utils.model_utils.files import check_writable_folder
 from utils.model_utils.moxing_adapter import open_job
 from utils.training.record.logging_setup import set_up_logging
 
 from . import build
 from .config import SegformerConfig
 from .dataset import find_images, map_ahead, read_image
+from .picture_scale import scale_of_training
 from .results.files import Outputs, refuse_overwriting, result_bases, write_results
 from .results.inference import Predictor
 
@@ -50,17 +52,18 @@ def infer(config: SegformerConfig) -> None:
     """
     set_up_logging()
     with open_job(config, "infer_output_path") as folder:
-        checkpoint = require(config, "infer_ckpt_path", "file")
-        files = find_inputs(require(config, "data_path"), config.eval_split, folder)
+        config, stored = build.open_checkpoint(config, require(config, "infer_ckpt_path", "file"))
+        with naming_checkpoint(config, ("data_path",)):
+            files = find_inputs(require(config, "data_path"), config.eval_split, folder)
         outputs = build.choose_outputs(config)
         bases = result_bases(files, outputs)
         refuse_overwriting(files, bases, outputs, folder)
-        make_writable_folder(folder, "--infer_output_path")
+        check_writable_folder(folder, "--infer_output_path")
         set_up_device(config.device_target, config.device_id, seed=config.seed)
-        network, _, trained = build.load_network(config, checkpoint)
+        network = build.load_network(config, stored)
         predictor, colours = build.build_predictor(config, network), build.colours_of_classes(config)
         logger.info("%s", format_start(len(files), folder))
-        build.log_scales(config, [file.path for file in files], "inference", trained)
+        build.log_scales(config, [file.path for file in files], "inference", scale_of_training(stored))
         done = run(
             predictor, files, bases, folder, outputs=outputs, colours=colours, log_interval=config.infer_log_interval
         )

@@ -13,7 +13,7 @@ from utils.exporting.description import ModelDescription, Preprocessing
 from utils.exporting.postprocess_command import PostprocessArguments, format_skipped, open_results, threshold
 from utils.exporting.result_files import ResultFiles, ResultImage
 from utils.model_utils.errors import BadValueError, MissingPathError
-from utils.model_utils.files import make_writable_folder
+from utils.model_utils.files import check_writable_folder
 from utils.progress import track
 from utils.training.record.logging_setup import set_up_logging
 
@@ -34,7 +34,7 @@ def score(arguments: PostprocessArguments) -> None:
         UserError: results, description or labels cannot be used, or do not belong together.
     """
     set_up_logging()
-    make_writable_folder(arguments.run_dir, "--run_dir")
+    check_writable_folder(arguments.run_dir, "--run_dir")
     results, description = open_results(arguments, SUITE)
     labels = find_labels(arguments.anno_path, arguments.eval_split, [image.file for image in results.images])
     start = time.monotonic()

@@ -364,19 +364,32 @@ def test_bad_paths_are_refused_before_the_device_is_used(data, checkpoint, tmp_p
     ):
         with pytest.raises(UserError, match=words):
             evaluate(load([*TINY, *arguments]))
+        assert not (tmp_path / "run").exists()
 
 
 def test_a_checkpoint_that_does_not_fit_is_refused(checkpoint, tmp_path):
     truncated = tmp_path / "truncated.ckpt"
     truncated.write_bytes(checkpoint.read_bytes()[:3000])
     with pytest.raises(BadValueError, match="truncated.ckpt"):
-        build.load_network(load(list(TINY)), truncated)
-    with pytest.raises(BadValueError, match="has 4 classes and class_num is 7 .*give --class_num=4"):
-        build.load_network(load([*TINY, "--class_num=7"]), checkpoint)
+        build.open_checkpoint(load(list(TINY)), truncated)
+    with pytest.raises(BadValueError, match="class_num is 7, but the weights of .* with 4: leave --class_num out"):
+        build.open_checkpoint(load([*TINY, "--class_num=7"]), checkpoint)
     with pytest.raises(BadValueError, match="backbone.stages"):
-        build.load_network(load([*TINY, "--backbone_depths=[2,1,1,1]"]), checkpoint)
+        build.load_network(*build.open_checkpoint(load([*TINY, "--backbone_depths=[2,1,1,1]"]), checkpoint))
 
 
 def test_the_names_of_a_checkpoint_are_used(tmp_path):
+    """Where it has only numbers, those of the configuration are, if there are as many."""
+
+    def names(path, *arguments):
+        return build.names_of_classes(build.open_checkpoint(load([*TINY, *arguments]), path)[0])
+
     named = write_checkpoint(tmp_path / "named.ckpt", class_names=("a", "b", "c", "d"))
-    assert build.load_network(load(list(TINY)), named)[1] == ("a", "b", "c", "d")
+    assert names(named) == ("a", "b", "c", "d")
+    with pytest.raises(
+        BadValueError, match=r"class_names is \['e', .*, but the weights of .* with \['a', 'b', 'c', 'd'\]"
+    ):
+        names(named, "--class_names=[e,f,g,h]")
+    numbered = write_checkpoint(tmp_path / "numbered.ckpt", class_names=[f"class_{index}" for index in range(4)])
+    assert names(numbered, "--class_names=[e,f,g,h]") == ("e", "f", "g", "h")
+    assert names(numbered) == ("class_0", "class_1", "class_2", "class_3")

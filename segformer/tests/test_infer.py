@@ -205,8 +205,7 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path):
 
 
 def test_bad_arguments_are_refused_before_the_device_is_used(tmp_path):
-    checkpoint = tmp_path / "a.ckpt"
-    checkpoint.write_bytes(b"not looked at yet")
+    checkpoint = write_checkpoint(tmp_path / "a.ckpt")
     write_png(tmp_path / "x.png", np.zeros((8, 8), np.uint8))
     good = (f"--infer_ckpt_path={checkpoint}", f"--data_path={tmp_path}", f"--infer_output_path={tmp_path / 'out'}")
     for words, argument in (

@@ -3,7 +3,7 @@
 Each `config` is the configuration of a detector, which has the keys of utils.detection.keys.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ from mindspore import nn
 
 from utils.cpu_kernels.choice import stock_operators
 from utils.detection.data.class_names import ClassTable, resolve_classes
-from utils.detection.data.splits import CheckClasses, Split, open_split, split_paths
+from utils.detection.data.splits import CheckClasses, Split, SplitPaths, open_split, split_paths
 from utils.detection.data.training_source import MindRecordSource, RowSample, warn_of_random_weights
 from utils.detection.detections import Detector
 from utils.detection.inputs import InputSettings
@@ -24,15 +24,18 @@ from utils.detection.results.picture_detector import PictureDetector
 from utils.detection.results.pictures.operating_point import stored_min_score
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
 from utils.exporting.export import ExportedModel, share_weights
-from utils.model_utils.config.base import Config
+from utils.model_utils.config.base import COMMAND_LINE, Config
+from utils.model_utils.config.stored import naming_checkpoint
 from utils.model_utils.device_adapter import clamp_loaders
 from utils.model_utils.workers import ALONE, Workers
 from utils.training.assembly import shard_epochs
 from utils.training.checkpoints.checkpoint import Checkpoint
-from utils.training.checkpoints.loading import Allowed, load_weights
+from utils.training.checkpoints.loading import ALL_OUTPUTS, Allowed, Classes, load_weights
+from utils.training.checkpoints.stored_keys import configure_as_stored, naming_other_network, stored_keys
 
 Network = TypeVar("Network", bound=nn.Cell)
 Inference = TypeVar("Inference", bound=nn.Cell)
+Configuration = TypeVar("Configuration", bound=Config)
 
 
 def open_detection_split(
@@ -54,7 +57,20 @@ def open_detection_split(
         prefix: name of the MindRecord files instead of the configured one.
         check_classes: see `open_split`.
     """
-    paths = split_paths(
+    with naming_checkpoint(config, DetectionDataKeys.PLACES_OF_DATA):
+        return open_split(
+            _split_paths(config, default_folder, is_training, form, prefix),
+            config.coco_classes,
+            for_training=is_training,
+            skip_bad_images=config.skip_bad_images,
+            check_classes=check_classes,
+        )
+
+
+def _split_paths(
+    config: RecordKeys, default_folder: str, is_training: bool, form: str | None, prefix: str | None
+) -> SplitPaths:
+    return split_paths(
         form=form or config.dataset,
         split=config.train_data_type if is_training else config.val_data_type,
         coco_root=config.coco_root,
@@ -64,13 +80,6 @@ def open_detection_split(
         mindrecord_dir=config.mindrecord_dir,
         default_folder=default_folder,
         prefix=prefix or (config.prefix if is_training else config.eval_prefix),
-    )
-    return open_split(
-        paths,
-        config.coco_classes,
-        for_training=is_training,
-        skip_bad_images=config.skip_bad_images,
-        check_classes=check_classes,
     )
 
 
@@ -143,7 +152,7 @@ def load_pretrained(
     network: nn.Cell,
     pretrained: Checkpoint | None,
     *,
-    class_outputs: tuple[str, ...],
+    classes: Classes,
     beside_backbone: tuple[str, ...],
 ) -> None:
     """Loads `pre_trained`, a detector or a backbone; without it says which keys are meant for pretrained weights.
@@ -152,29 +161,61 @@ def load_pretrained(
         config: the configuration.
         network: the detector.
         pretrained: the checkpoint.
-        class_outputs: beginnings of the names that `filter_weight` leaves out.
+        classes: of the detector; outputs of classes that the weights have by name too are kept, unless `filter_weight`
+            leaves all of them out.
         beside_backbone: beginnings of the names that a backbone does not have.
     """
     if pretrained is None:
         warn_of_random_weights(config.frozen_stages, config.norm_statistics == FROZEN)
         return
-    left_out = class_outputs if config.filter_weight else ()
+    left_out = tuple(each.layer for each in classes.outputs) if config.filter_weight else ()
     allowed = Allowed(
         missing=(*config.allow_missing, *left_out),
         misshaped=(*config.allow_mismatch, *left_out),
         parts={"backbone": beside_backbone},
     )
-    load_weights(network, pretrained, allowed)
+    with naming_other_network(config, pretrained):
+        load_weights(network, pretrained, allowed, ALL_OUTPUTS if config.filter_weight else classes)
+
+
+def configure_detector(
+    config: Configuration, stored: Checkpoint, seen: Mapping[str, object] | None = None
+) -> Configuration:
+    """Returns the configuration of a checkpoint's detector; see `configure_as_stored`.
+
+    Its weights say how many classes there are. `coco_classes` says which categories of a data set are wanted: as typed;
+    as a YAML file says, where the checkpoint has all of these names; else as the training asked its own data.
+
+    Args:
+        config: of the command.
+        stored: the checkpoint.
+        seen: keys that its weights show.
+    """
+    names, known = config.coco_classes, set(stored.class_names)
+    if config.origin("coco_classes").where != COMMAND_LINE:
+        is_known = {name for name in names or () if isinstance(name, str)} <= known
+        if not names or not known or not is_known:
+            names = _classes_of_training(stored) or (None if known else names)
+    return configure_as_stored(config, stored, {**(seen or {}), "num_classes": None, "coco_classes": names})
+
+
+def _classes_of_training(stored: Checkpoint) -> Sequence[str | int] | None:
+    """Returns `coco_classes` of a checkpoint's training; None where its classes are not those."""
+    own, known = stored_keys(stored).get("coco_classes"), tuple(stored.class_names)
+    if not isinstance(own, list | tuple) or not known:
+        return own or None
+    numbered = dict(zip(stored.category_ids, known, strict=False))
+    return own if tuple(numbered.get(entry, entry) for entry in own) == known else None
 
 
 def load_detector(
     config: DetectionDataKeys, stored: Checkpoint, count: int, make_network: Callable[[int], Network]
 ) -> tuple[Network, ClassTable]:
-    """Builds the detector of a checkpoint and loads its weights.
+    """Builds the detector of a checkpoint and takes the weights out of it.
 
     Args:
         config: the configuration.
-        stored: the checkpoint.
+        stored: the checkpoint; its arrays are gone afterwards.
         count: foreground classes that its class outputs are of.
         make_network: builds the detector for a number of classes.
 
@@ -191,6 +232,7 @@ def load_detector(
     )
     network = make_network(match_num_classes(config.num_classes, classes.names, str(stored.path)))
     load_weights(network, stored)
+    stored.release()
     return network, replace(classes, picture_min_score=stored_min_score(stored.best))
 
 

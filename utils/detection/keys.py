@@ -22,6 +22,10 @@ class DetectionDataKeys(Config):
     """Boxes in COCO form or in the documented TXT form, and their MindRecord files."""
 
     GROUP = "Data"
+    FIXED_BY_WEIGHTS = ("num_classes", "coco_classes")
+    OWN_TO_A_COMMAND = ("num_parallel_workers", "python_multiprocessing")
+    PLACES_OF_DATA = ("coco_root", "image_dir", "anno_path", "mindrecord_dir")
+    COURSE_OF_TRAINING = ("num_gts",)
     dataset: Literal["coco", "other"] = Field(
         "coco", description="form of the annotations: COCO JSON, or lines of text in anno_path"
     )
@@ -147,6 +151,7 @@ class StepScheduleKeys(DetectorTrainingKeys):
     """A learning rate that drops at some epochs; the other schedules are the suites' own."""
 
     GROUP = "Learning rate schedule"
+    COURSE_OF_TRAINING = ("lr_schedule", "lr_steps", "lr_decay")
     lr_schedule: Literal["cosine", "step"] = Field("cosine", description="course of the rate after the warm-up")
     lr_steps: tuple[Positive, ...] = Field(
         (), description="epochs after which the schedule step drops the rate, ascending"
@@ -170,6 +175,7 @@ class StepScheduleKeys(DetectorTrainingKeys):
 class AugmentationKeys(PictureKeys):
     """What training does to the pictures."""
 
+    COURSE_OF_TRAINING = ("keep_empty_images", "brightness", "contrast", "saturation", "hue")
     keep_empty_images: bool = Field(True, description="train on images without a box as well")
     brightness: float = Field(0.0, ge=0, le=1, description="strength of the random change of brightness")
     contrast: float = Field(0.0, ge=0, le=1, description="strength of the random change of contrast")
@@ -183,6 +189,15 @@ class ResultKeys(Config):
     """Evaluation, inference and export."""
 
     GROUP = "Evaluation, inference and export"
+    OWN_TO_A_COMMAND = (
+        "checkpoint_path",
+        "output",
+        "image_path",
+        "infer_output_path",
+        "file_name",
+        "file_format",
+        "result_path",
+    )
     checkpoint_path: PathText = Field(
         "", description="checkpoint that eval.py, infer.py and export.py read; weights that convert_checkpoint.py reads"
     )

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from utils.model_utils.errors import BadStateError, os_errors_as
-from utils.model_utils.files import make_writable_folder
+from utils.model_utils.files import check_writable_folder
 
 ENDINGS = {"MINDIR": ".mindir", "AIR": ".air", "ONNX": ".onnx"}
 SPLIT_GRAPH, SPLIT_PARAMETERS = "_graph.mindir", "_variables"  # MindSpore's names above 1 GiB of parameters
@@ -23,13 +23,13 @@ def strip_ending(path: Path, file_format: str) -> Path:
 
 
 def export_path(folder: Path, file_name: str) -> Path:
-    """Returns where the key `file_name` puts a model, in `folder` unless it is absolute, and makes that folder.
+    """Returns where the key `file_name` puts a model, in `folder` unless it is absolute.
 
     Raises:
         BadStateError: the folder cannot be written.
     """
     path = Path(folder, file_name).expanduser()
-    make_writable_folder(path.parent, "--file_name")
+    check_writable_folder(path.parent, "--file_name")
     return path
 
 

@@ -24,7 +24,7 @@ class Positional:
         keys: keys of the command's configuration that take it.
         is_optional: may be left out, or be '' to give one behind it.
         may_be_empty: has to be given, but '' stands for none.
-        configs: configuration file of the suite that each word picks.
+        configs: configuration file of the suite that each word picks, "" where it picks none.
     """
 
     name: str
@@ -38,17 +38,18 @@ class Positional:
     def parse(cls, text: str, is_optional: bool) -> "Positional":
         """Reads `NAME:KIND:KEY`.
 
-        `KIND?` allows ''; `WORD=CONFIG,...` in place of KIND lists words and the file that each picks; `KEY+KEY` are
-        two keys.
+        `KIND?` allows ''; `WORD=CONFIG,...` in place of KIND lists words and the file that each picks, if any;
+        `KEY+KEY` are two keys.
         """
-        name, kind, keys = text.split(":")
+        name, wanted, keys = text.split(":")
+        kind = wanted.removesuffix("?")
         configs = dict(pair.split("=") for pair in kind.split(",")) if "=" in kind else {}
         return cls(
             name,
-            "word" if configs else kind.removesuffix("?"),
+            "word" if configs else kind,
             tuple(keys.split("+")),
             is_optional,
-            may_be_empty=is_optional or kind.endswith("?"),
+            may_be_empty=is_optional or wanted.endswith("?"),
             configs=configs,
         )
 
@@ -65,7 +66,8 @@ class Positional:
             return [f"--{key}={value}" for key in self.keys]
         if text not in self.configs:
             raise BadValueError(f"{self.name} is '{text}', wanted one of {', '.join(self.configs)}")
-        return [f"--config_path={suite_dir / self.configs[text]}", *(f"--{key}={text}" for key in self.keys)]
+        config = self.configs[text]
+        return [*([f"--config_path={suite_dir / config}"] if config else []), *(f"--{key}={text}" for key in self.keys)]
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,13 @@
 """Folders and files of results: checked before the work, and never seen half written."""
 
+import contextlib
 import json
 import os
 from pathlib import Path
 
 from utils.model_utils.errors import BadStateError, MissingPathError, os_errors_as
+
+STORED_MARK = "# Effective configuration"  # first words of the configuration that a command leaves
 
 
 def make_writable_folder(path: Path, flag: str) -> None:
@@ -26,6 +29,26 @@ def make_writable_folder(path: Path, flag: str) -> None:
         path.mkdir(parents=True, exist_ok=True)
     if not os.access(path, os.W_OK | os.X_OK):
         raise BadStateError(f"run folder '{path}' is not writable; choose another {flag} or change its permissions")
+
+
+def check_writable_folder(path: Path, flag: str) -> None:
+    """Finds out whether files can be written into a folder before there are any: a missing one stays missing.
+
+    Args:
+        path: the folder.
+        flag: argument that chooses it, for the message.
+
+    Raises:
+        MissingPathError: a file is in the way.
+        BadStateError: it could not be made, or is not writable.
+    """
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    try:
+        make_writable_folder(path, flag)
+    finally:
+        for folder in missing:
+            with contextlib.suppress(OSError):  # not made, or another process has put something there
+                folder.rmdir()
 
 
 def write_bytes(path: Path, content: bytes) -> None:

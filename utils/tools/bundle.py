@@ -3,7 +3,8 @@
 bundle.py SUITE [-o FOLDER]
 
 The folder holds the commands, `src` and the YAML files of the suite with `utils` beside them, and requirements.txt
-without MindSpore, which the platform's images bring for their devices. Launchers, tests and the 310 harness stay here.
+without MindSpore, which the platform's images bring for their devices. Launchers, tests, the 310 harness and what runs
+have left in the suite's folder stay here.
 """
 
 import argparse
@@ -20,12 +21,14 @@ if not __package__:
 
 from utils.model_utils.command import run_command  # noqa: E402
 from utils.model_utils.errors import BadStateError, BadValueError, os_errors_as  # noqa: E402
+from utils.model_utils.files import STORED_MARK  # noqa: E402
 
 SUITES = ("faster_rcnn", "nas_fpn", "segformer")
 SUITE_FOLDERS = ("config", "src", "tools")
 SUITE_FILES = ("*.py", "*.yaml", "README*.md")
 SHARED_FILES = ("LICENSE", "NOTICE")
 REQUIREMENTS = "requirements.txt"
+SOURCES = (".py", ".c", ".h", ".md", ".sh", ".yaml")
 LEFT_OUT = ("tests", "cpp_infer", "sample_data")  # of utils
 
 
@@ -85,7 +88,8 @@ def _sources(suite: str) -> Iterator[tuple[Path, Path]]:
     """Yields for each file its path in the folder and in the repository."""
     for pattern in SUITE_FILES:
         for path in (ROOT / suite).glob(pattern):
-            yield Path(path.name), Path(suite, path.name)
+            if not _is_of_a_run(path):
+                yield Path(path.name), Path(suite, path.name)
     for folder in SUITE_FOLDERS:
         for path in _files_beneath(ROOT / suite / folder):
             yield path.relative_to(ROOT / suite), path.relative_to(ROOT)
@@ -97,14 +101,23 @@ def _sources(suite: str) -> Iterator[tuple[Path, Path]]:
 
 
 def _files_beneath(folder: Path) -> list[Path]:
-    """Returns the files of a folder but caches and hidden ones."""
+    """Returns the sources in a folder: no caches, no hidden files, nothing that a run has left."""
     return [
         path
         for path in folder.rglob("*")
         if path.is_file()
-        and path.suffix != ".pyc"
+        and path.suffix in SOURCES
+        and not _is_of_a_run(path)
         and not any(part.startswith(".") or part == "__pycache__" for part in path.relative_to(folder).parts)
     ]
+
+
+def _is_of_a_run(path: Path) -> bool:
+    """Whether a file is the configuration that a run has left, with the paths of whoever ran it."""
+    if path.suffix != ".yaml" or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(STORED_MARK)) == STORED_MARK.encode()
 
 
 def _without_mindspore(requirements: str) -> str:

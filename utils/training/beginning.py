@@ -9,6 +9,7 @@ from utils.model_utils.config.schema import TrainingKeys
 from utils.model_utils.workers import ALONE, Workers
 from utils.training.checkpoints.checkpoint import Checkpoint, load_checkpoint, load_resumable
 from utils.training.checkpoints.folder import CheckpointFolder
+from utils.training.checkpoints.stored_keys import format_changes
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +72,8 @@ def find_beginning(
     """
     continued = find_continued(config.resume, checkpoints, suite, workers)
     if continued is not None:
+        if workers.is_main:
+            log_changed_course(config, continued)
         return Beginning(continued)
     path = find_pretrained(config)
     return Beginning(
@@ -78,6 +81,13 @@ def find_beginning(
         takes_optimizer=takes_optimizer and path is not None and config.pre_trained_epoch_size > 0,
         first_epoch=config.pre_trained_epoch_size + 1,
     )
+
+
+def log_changed_course(config: TrainingKeys, continued: Checkpoint) -> None:
+    """Says which keys that change what the run learns have another value than the checkpoint was made with."""
+    changes = format_changes(config, continued, type(config).keys_in("COURSE_OF_TRAINING"))
+    if changes:
+        logger.warning("resuming %s with another configuration: %s", continued.path, ", ".join(changes))
 
 
 def find_continued(

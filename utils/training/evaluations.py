@@ -24,7 +24,8 @@ class EvaluationPlan:
             and what worker 0 returns counts.
         interval: epochs between evaluations; the last epoch is always evaluated.
         start_epoch: the first epoch that may be evaluated.
-        best_metric: name of the metric, higher is better, by which the best evaluation is chosen; "" for none.
+        best_metric: name of the metric, higher is better, by which the best evaluation is chosen; of equal ones the
+            later, which has learned more; "" for none.
 
     Raises:
         BadValueError: the interval is out of range.
@@ -113,4 +114,4 @@ class Evaluations:
 
 
 def _is_better(value: float, best: EvaluationRecord | None, name: str) -> bool:
-    return not math.isnan(value) and (best is None or value > best.metrics[name])
+    return not math.isnan(value) and (best is None or value >= best.metrics[name])

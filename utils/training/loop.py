@@ -89,8 +89,6 @@ class Trainer:
             KeyboardInterrupt, Terminated: after Ctrl-C and SIGTERM, when a checkpoint of the present step is written.
         """
         started = time.perf_counter()
-        if self._workers.is_main:
-            self._output.checkpoints.prepare()
         self._begin()
         first_step = self._state.global_step
         self._train()
@@ -122,6 +120,7 @@ class Trainer:
         take_position(found, self._state)
         if self._workers.is_main:
             restore_parameters(found, self._step.parameters())
+        self._take_folder()
         restore_loss_scale(found, self._step)
         self._evaluations.best = EvaluationRecord(**found.best) if found.best else None
         self._saver.last_path = found.path
@@ -139,12 +138,19 @@ class Trainer:
         self._step.reset_averages()
         if beginning.takes_optimizer:
             if self._workers.is_main:
-                take_over(beginning.pretrained, self._step, beginning.first_epoch)
+                take_over(beginning.pretrained, self._step, beginning.first_epoch, self._state)
             scaler = self._step.loss_scaler
             scaler.scale, scaler.good_steps = self._workers.broadcast((scaler.scale, scaler.good_steps))
+        self._take_folder()
         self._state.epoch = beginning.first_epoch
         self._state.global_step = (beginning.first_epoch - 1) * self._source.steps_per_epoch
         self._output.folder.metrics.cut(0, keep_evaluation=False)
+
+    def _take_folder(self) -> None:
+        """Makes the folder of the run, now that all that the run needs is there."""
+        if self._workers.is_main:
+            self._output.folder.begin(self._state.config_text)
+            self._output.checkpoints.prepare()
 
     def _train(self) -> None:
         """Runs the epochs that are left."""

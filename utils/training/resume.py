@@ -17,8 +17,13 @@ def take_position(found: Checkpoint, wanted: TrainingState) -> None:
     run goes on with the first step that begins at or before that place.
 
     Raises:
-        BadValueError: if the checkpoint stopped in the middle of an epoch of other images.
+        BadValueError: if the checkpoint is of other classes, or stopped in the middle of an epoch of other images.
     """
+    if _has_other_classes(found, wanted):
+        raise BadValueError(
+            f"'{found.path}' was trained with the classes {list(found.class_names)}, this run has "
+            f"{list(wanted.class_names)}: resume with the same data, or load it as pretrained weights in a new run"
+        )
     if found.seed != wanted.seed:
         logger.warning(
             "resuming %s with seed %d, it was made with seed %d: order and augmentation of the data change",
@@ -64,6 +69,11 @@ def format_changes(found: TrainingState, wanted: TrainingState) -> str:
     )
 
 
+def _has_other_classes(found: TrainingState, wanted: TrainingState) -> bool:
+    """Whether both say their classes, and these are others or in another order."""
+    return bool(found.class_names and wanted.class_names) and tuple(found.class_names) != tuple(wanted.class_names)
+
+
 def _is_of_other_images(found: TrainingState, wanted: TrainingState) -> bool:
     """Whether the training set must be another: the images of whole epochs, give or take a step, are not the same."""
     (least, most), (other_least, other_most) = (
@@ -73,15 +83,21 @@ def _is_of_other_images(found: TrainingState, wanted: TrainingState) -> bool:
     return most <= other_least + 1 or other_most <= least + 1
 
 
-def take_over(checkpoint: Checkpoint, step: TrainStep, first_epoch: int) -> None:
+def take_over(checkpoint: Checkpoint, step: TrainStep, first_epoch: int, wanted: TrainingState) -> None:
     """Begins a new run with all that a checkpoint holds for it: weights, optimizer state, averages, loss scale.
 
-    A file of weights only, or of another network or optimizer, changes nothing; the log says so, and where the
-    checkpoint is not from the end of the epoch before `first_epoch`.
+    A file of weights only, or of other classes than `wanted`, the state of this run, or of another network or
+    optimizer, changes nothing; the log says so, and where the checkpoint is not from the end of the epoch before
+    `first_epoch`.
     """
     path = checkpoint.path
     if not checkpoint.has_training_state:
         logger.info("%s holds weights only: the optimizer starts anew", path)
+        return
+    if _has_other_classes(checkpoint, wanted):
+        logger.warning(
+            "the optimizer starts anew, only weights are taken: %s has the classes %s", path, checkpoint.class_names
+        )
         return
     try:
         restore_parameters(checkpoint, step.parameters())

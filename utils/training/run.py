@@ -15,10 +15,10 @@ from utils.model_utils.storage.result_uploader import ResultUploader
 from utils.model_utils.workers import Workers
 from utils.training.checkpoints.folder import CheckpointFolder
 from utils.training.plan import RunOutput
-from utils.training.record.logging_setup import set_up_logging
+from utils.training.record.logging_setup import hold_messages, set_up_logging
 from utils.training.record.profiling import PROFILE_FOLDER, StepProfiler
 from utils.training.record.records import LineFormats
-from utils.training.record.run_folder import RunFolder
+from utils.training.record.run_folder import CONFIG_NAME, RunFolder
 
 logger = logging.getLogger(__name__)
 
@@ -51,9 +51,11 @@ class Run:
 
 @contextmanager
 def open_run(config: TrainingKeys, checkpoints: str | None = None, names: Sequence[str] = ("*.ckpt",)) -> Iterator[Run]:
-    """Brings a job's data in, makes or takes over the run folder and locks it, takes the device, joins the workers.
+    """Brings a job's data in, looks at the run folder, takes the device, joins the workers.
 
-    The log and the configuration are in the folder; in a job on ModelArts what is in the folder goes to `train_url`.
+    The trainer makes and locks the folder (`RunFolder.begin`), when all that the run needs is known to be good: the log
+    and the configuration are in it then. In a job on ModelArts, where these are in it at once, what is in the folder
+    goes to `train_url`.
 
     Args:
         config: the configuration of a training, with `ModelArtsKeys` where the suite has them.
@@ -70,22 +72,32 @@ def open_run(config: TrainingKeys, checkpoints: str | None = None, names: Sequen
     with RunFolder(
         config.results_folder(),
         resume=bool(config.resume),
-        overwrite=config.overwrite,
+        overwrite=config.overwrite and not _says_a_run_itself(config, "overwrite"),
         checkpoints=checkpoints or config.save_checkpoint_path,
         names=names,
         needed=config.pre_trained or "",
         writes=rank == 0,
+        on_begin=lambda: set_up_logging(folder.log_path, rank_count=get_device_num()),
     ) as folder:
-        if folder.writes:
+        if folder.writes and getattr(config, "enable_modelarts", False):
+            # The machine goes with the job: what is known of one that fails has to be sent.
+            folder.write_config(dump_config(config))
             set_up_logging(folder.log_path, rank_count=get_device_num())
+        elif folder.writes:
+            hold_messages()
         for note in config.notes():
             logger.info("%s", note)
-        folder.write_config(dump_config(config))
         device = set_up_device(
             config.device_target, config.device_id, seed=config.seed, is_distributed=config.run_distribute
         )
         with _open_uploader(config, folder) as results:
             yield Run(folder, device, results.checkpoint_saved, _profiler(config, folder, device))
+
+
+def _says_a_run_itself(config: TrainingKeys, key: str) -> bool:
+    """Whether a key is from the configuration that a run in the very folder has left, as older versions wrote it."""
+    written = config.results_folder() / CONFIG_NAME
+    return written.is_file() and Path(config.origin(key).where).resolve() == written.resolve()
 
 
 def _profiler(config: TrainingKeys, folder: RunFolder, device: DeviceInfo) -> StepProfiler | None:

@@ -29,6 +29,11 @@ def class_names(num_classes: int, names: Sequence[str] | None = None) -> tuple[s
         return tuple(names)
     if num_classes == len(CITYSCAPES_CLASS_NAMES):
         return CITYSCAPES_CLASS_NAMES
+    return numbered_names(num_classes)
+
+
+def numbered_names(num_classes: int) -> tuple[str, ...]:
+    """Returns class_0, class_1, ...: the names of classes that have none."""
     return tuple(f"class_{index}" for index in range(num_classes))
 
 

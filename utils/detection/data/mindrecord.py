@@ -249,6 +249,11 @@ def _locked(folder: Path, prefix: str, timeout_seconds: float) -> Iterator[None]
         ) from error
     try:
         yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # nothing was made, so nothing stays; the folder does where it is in use
+            Path(lock.lock_file).unlink(missing_ok=True)
+            folder.rmdir()
+        raise
     finally:
         lock.release()
 

@@ -17,7 +17,7 @@ from utils.drawing_guard import guard_drawing
 from utils.image_search import ImageFile, find_image_files, image_numbers, result_names
 from utils.images import write_image
 from utils.model_utils.errors import BadStateError, BadValueError
-from utils.model_utils.files import json_bytes, make_writable_folder, write_file
+from utils.model_utils.files import check_writable_folder, json_bytes, write_file
 from utils.progress import track
 
 logger = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class BoxLimit:
 
 
 def find_pictures(image_path: Path, folder: Path) -> list[ImageFile]:
-    """Returns the pictures to detect in and makes the folder of the results.
+    """Returns the pictures to detect in, having looked at the folder of the results.
 
     Args:
         image_path: a picture or a folder of them, the key `image_path`.
@@ -81,7 +81,7 @@ def find_pictures(image_path: Path, folder: Path) -> list[ImageFile]:
     """
     files = find_image_files(image_path, flag="--image_path", leave_out=folder)
     _refuse_overwriting(files, folder)
-    make_writable_folder(folder, "--infer_output_path")
+    check_writable_folder(folder, "--infer_output_path")
     return files
 
 

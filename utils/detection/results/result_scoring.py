@@ -19,7 +19,7 @@ from utils.exporting.description import ModelDescription
 from utils.exporting.postprocess_command import PostprocessArguments, format_skipped, named, open_results
 from utils.exporting.result_files import ResultFiles, ResultImage
 from utils.model_utils.errors import BadValueError
-from utils.model_utils.files import make_writable_folder
+from utils.model_utils.files import check_writable_folder
 from utils.progress import track
 
 
@@ -55,7 +55,7 @@ def score_run(
     Raises:
         UserError: results, description or annotations cannot be used, or do not belong together.
     """
-    make_writable_folder(arguments.run_dir, "--run_dir")
+    check_writable_folder(arguments.run_dir, "--run_dir")
     results, description = open_results(arguments, suite)
     annotations = open_annotations(arguments.anno_path, arguments.dataset_path, description.class_names)
     match = match_model(description, annotations, arguments.anno_path, arguments.ignore_unknown_classes)

@@ -94,6 +94,13 @@ segformer/scripts/run_eval.sh 1 config/b0.yaml net.ckpt '-city scapes'
   run_eval_device1/eval.log eval.py --config_path=SUITE/config/b0.yaml --eval_ckpt_path=HERE/net.ckpt
   '--data_path=HERE/-city scapes'
 
+segformer/scripts/run_eval.sh 1 '' net.ckpt '-city scapes'
+  run_eval_device1/eval.log eval.py --eval_ckpt_path=HERE/net.ckpt '--data_path=HERE/-city scapes'
+
+faster_rcnn/scripts/run_eval_cpu.sh annotations/{}.json net.ckpt '' '-city scapes'
+  eval/log eval.py --device_target=CPU --instance_set=HERE/annotations/{}.json --anno_path=HERE/annotations/{}.json
+  --checkpoint_path=HERE/net.ckpt '--coco_root=HERE/-city scapes'
+
 segformer/scripts/run_infer.sh 1 config/b0.yaml net.ckpt '-city scapes' out
   run_infer_device1/infer.log infer.py --config_path=SUITE/config/b0.yaml --infer_ckpt_path=HERE/net.ckpt
   '--data_path=HERE/-city scapes' --infer_output_path=HERE/out
@@ -110,8 +117,7 @@ faster_rcnn/scripts/run_standalone_train_NAME.sh '' res2net_50 '-city scapes'
 
 faster_rcnn/scripts/run_eval_NAME.sh annotations/{}.json net.ckpt res2net_152 '-city scapes'
   eval/log eval.py --device_target=TARGET --instance_set=HERE/annotations/{}.json --anno_path=HERE/annotations/{}.json
-  --checkpoint_path=HERE/net.ckpt --config_path=SUITE/default_config_152.yaml --backbone=res2net_152
-  '--coco_root=HERE/-city scapes'
+  --checkpoint_path=HERE/net.ckpt --backbone=res2net_152 '--coco_root=HERE/-city scapes'
 """
 TARGETS = {"ascend": "Ascend", "gpu": "GPU", "cpu": "CPU"}
 CALLS = OF_ONE_DEVICE + "".join(

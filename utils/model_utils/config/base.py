@@ -7,7 +7,8 @@ import dataclasses
 import itertools
 import types
 import typing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
@@ -15,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 COMMAND_LINE = "command line"
 SCHEMA_DEFAULT = "schema default"
+CONTRADICTIONS_LATER = "contradictions later"  # context of a validation before a checkpoint has had its say
 TRUE_WORDS = ("true", "t", "yes", "y", "on", "1")
 
 
@@ -47,6 +49,30 @@ class Origin:
 
 
 @dataclasses.dataclass(frozen=True)
+class Given:
+    """A value as given: under which name and where."""
+
+    name: str
+    value: object
+    origin: Origin
+
+
+@dataclasses.dataclass(frozen=True)
+class Sources:
+    """What a configuration was made from, so that it can be made again with what a checkpoint says.
+
+    Args:
+        layers: values by key in the order in which they count: those of the YAML files, then those of the command line.
+        has_file: whether the YAML file was named on the command line.
+        suite_dir: where relative paths in YAML files start.
+    """
+
+    layers: tuple[Mapping[str, Given], ...] = ({},)
+    has_file: bool = False
+    suite_dir: Path = Path()
+
+
+@dataclasses.dataclass(frozen=True)
 class Contradiction:
     """Two or more keys whose values cannot hold together; `sentence` names them, their values and the way out."""
 
@@ -66,19 +92,37 @@ class Config(BaseModel):
     """Base of every schema: frozen, unknown keys forbidden, true and false are no numbers, choices in any case.
 
     Subclasses set `GROUP`, the heading of their keys in the help, and extend `contradictions`, `inactive_keys`, `notes`
-    and `normalise` where they have something to add; each calls super() so that mixins combine.
+    and `normalise` where they have something to add; each calls super() so that mixins combine. The lists of keys of
+    all classes of a schema count together:
+
+    - `FIXED_BY_WEIGHTS` say what network the weights of a checkpoint are of: there the checkpoint decides.
+    - `OWN_TO_A_COMMAND` a command never takes from a checkpoint: its place, its device, what it reads.
+    - `NEVER_REPEATED` are not stored: whoever trains again from what a run has stored does it in another place.
+    - `PLACES_OF_DATA` belong together: where one of them is given, none is the checkpoint's.
+    - `COURSE_OF_TRAINING` change what a run learns: one that goes on with another value says so.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
     GROUP: ClassVar[str] = "Other keys"
+    FIXED_BY_WEIGHTS: ClassVar[tuple[str, ...]] = ()
+    OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = ()
+    NEVER_REPEATED: ClassVar[tuple[str, ...]] = ()
+    PLACES_OF_DATA: ClassVar[tuple[str, ...]] = ()
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ()
     _origins: dict[str, Origin] = PrivateAttr(default_factory=dict)
     _notes: tuple[str, ...] = PrivateAttr(default=())
     _config_name: str = PrivateAttr(default="")
+    _sources: Sources = PrivateAttr(default_factory=Sources)
 
     @classmethod
     def inactive_keys(cls) -> dict[str, "InactiveKey"]:
         """Returns the keys that are accepted and have no effect."""
         return {}
+
+    @classmethod
+    def keys_in(cls, name: str) -> frozenset[str]:
+        """Returns the keys in the lists of this name of all classes of the schema, e.g. of "FIXED_BY_WEIGHTS"."""
+        return frozenset(itertools.chain.from_iterable(vars(each).get(name, ()) for each in cls.__mro__))
 
     @classmethod
     def normalise(cls, values: dict[str, object], notes: list[str]) -> dict[str, object]:
@@ -119,8 +163,8 @@ class Config(BaseModel):
         return value
 
     @model_validator(mode="after")
-    def _refuse_contradictions(self) -> typing.Self:
-        found = list(self.contradictions())
+    def _refuse_contradictions(self, info: ValidationInfo) -> typing.Self:
+        found = [] if info.context == CONTRADICTIONS_LATER else list(self.contradictions())
         if found:
             raise ContradictionsError(found)
         return self

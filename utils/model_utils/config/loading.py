@@ -4,7 +4,6 @@ A suite describes its keys in a schema, a `Config` of base.py with the shared gr
 `load_config`. Nothing here imports MindSpore, so that `--help` answers at once.
 """
 
-import dataclasses
 import difflib
 import logging
 import os
@@ -17,10 +16,13 @@ from pydantic import ValidationError
 
 from utils.model_utils.config.base import (
     COMMAND_LINE,
+    CONTRADICTIONS_LATER,
     SCHEMA_DEFAULT,
     Config,
     ContradictionsError,
+    Given,
     Origin,
+    Sources,
     WrongKindError,
     describe_wanted,
     field_kind,
@@ -37,6 +39,7 @@ from utils.model_utils.config.command_line import (
 from utils.model_utils.config.help_text import format_help, show_value
 from utils.model_utils.config.yaml_files import YamlEntry, dump_values, read_yaml_layers
 from utils.model_utils.errors import BadValueError, MissingPathError, UserError
+from utils.model_utils.files import STORED_MARK
 from utils.model_utils.near_paths import near_path
 
 logger = logging.getLogger(__name__)
@@ -64,15 +67,6 @@ ALIASES = {
 Schema = TypeVar("Schema", bound=Config)
 
 
-@dataclasses.dataclass(frozen=True)
-class Given:
-    """A value as given: under which name and where."""
-
-    name: str
-    value: object
-    origin: Origin
-
-
 def load_config(
     schema: type[Schema],
     argv: Sequence[str] | None = None,
@@ -81,6 +75,7 @@ def load_config(
     default_file: str,
     program: str,
     description: str,
+    checkpoint_key: str = "",
 ) -> Schema:
     """Builds the frozen configuration of a command, or prints its help and exits with code 0.
 
@@ -91,6 +86,8 @@ def load_config(
         default_file: YAML file that counts where `--config_path` is not given, relative to `suite_dir`.
         program: file name of the command, for the help.
         description: what the command does, for the help.
+        checkpoint_key: key of the checkpoint that the command reads, if any. Where it is set, keys that contradict each
+            other are refused later, by `with_stored`: the checkpoint may have other values for them.
 
     Raises:
         BadValueError: unknown keys, wrong values, contradictions; all of them in one message, a sentence each.
@@ -103,19 +100,20 @@ def load_config(
     problems = list(arguments.problems)
     notes: list[str] = []
     file = find_config_file(arguments.config_path, suite_dir, default_file)
-    layers = read_yaml_layers(file)
-    given: dict[str, Given] = {}
-    for layer in [*map(_given_in_yaml, layers), _given_in_arguments(schema, arguments)]:
-        given |= _rename_aliases(schema, layer, problems)
+    named = [*map(_given_in_yaml, read_yaml_layers(file)), _given_in_arguments(schema, arguments)]
+    layers = tuple(_rename_aliases(schema, layer, problems) for layer in named)
+    given = merge(layers)
     warnings = _refuse_unknown(schema, given, problems)
     inactive = {key: given.pop(key) for key in schema.inactive_keys() if key in given}
-    config = _build(schema, given, suite_dir, problems, notes)
+    has_checkpoint = checkpoint_key in given and bool(given[checkpoint_key].value)
+    config = build(schema, given, suite_dir, problems, notes, contradictions_later=has_checkpoint)
     if config is not None:
         notes += _check_inactive(config, inactive, problems)
     if problems or config is None:
-        raise BadValueError(_join_problems(problems))
+        raise BadValueError(join_problems(problems))
     config._notes = (*warnings, *notes)
     config._config_name = file.name.removesuffix(".yaml")
+    config._sources = Sources(layers, bool(arguments.config_path), suite_dir)
     for note in config.notes():
         logger.log(logging.WARNING if note in warnings else logging.INFO, "%s", note)
     return config
@@ -195,9 +193,50 @@ def _refuse_unknown(schema: type[Config], given: dict[str, Given], problems: lis
     return warnings
 
 
-def _build(
-    schema: type[Schema], given: Mapping[str, Given], suite_dir: Path, problems: list[str], notes: list[str]
+def merge(layers: Iterable[Mapping[str, Given]]) -> dict[str, Given]:
+    """Returns for each key the value of the last layer that has it."""
+    return {key: item for layer in layers for key, item in layer.items()}
+
+
+def build(
+    schema: type[Schema],
+    given: Mapping[str, Given],
+    suite_dir: Path,
+    problems: list[str],
+    notes: list[str],
+    *,
+    contradictions_later: bool = False,
 ) -> Schema | None:
+    """Builds a configuration of the values given by key; appends to `problems` and `notes`.
+
+    Returns:
+        None where it cannot be built; then there are problems. With `contradictions_later` keys that contradict each
+        other are none.
+    """
+    values = _plain_values(schema, given, suite_dir)
+    origins = {key: item.origin for key, item in given.items()}
+    try:
+        context = CONTRADICTIONS_LATER if contradictions_later else None
+        config = schema.model_validate(schema.normalise(values, notes), context=context)
+    except ValidationError as error:
+        problems += _describe_errors(schema, error, values, origins)
+        return None
+    config._origins.update(origins)
+    return config
+
+
+def find_faults(schema: type[Config], given: Mapping[str, Given], suite_dir: Path) -> list[tuple[str, ...]]:
+    """Returns the keys of each value that cannot be; where there is none, the keys of each contradiction."""
+    values = schema.normalise(_plain_values(schema, given, suite_dir), [])
+    try:
+        config = schema.model_validate(values, context=CONTRADICTIONS_LATER)
+    except ValidationError as error:
+        return [(str(detail["loc"][0]),) for detail in error.errors(include_url=False)]
+    return [item.keys for item in config.contradictions()]
+
+
+def _plain_values(schema: type[Config], given: Mapping[str, Given], suite_dir: Path) -> dict[str, object]:
+    """Returns the values as the schema takes them, paths absolute."""
     values: dict[str, object] = {}
     for key, field in schema.model_fields.items():
         kind, item = field_kind(field), given.get(key)
@@ -206,14 +245,7 @@ def _build(
             values[key] = absolute_path(clear_value(item.value, kind), kind, folder)
         elif kind.path_rule and field.default:
             values[key] = absolute_path(field.default, kind, os.getcwd())
-    origins = {key: item.origin for key, item in given.items()}
-    try:
-        config = schema.model_validate(schema.normalise(values, notes))
-    except ValidationError as error:
-        problems += _describe_errors(schema, error, values, origins)
-        return None
-    config._origins.update(origins)
-    return config
+    return values
 
 
 def _describe_errors(
@@ -252,7 +284,7 @@ def _check_inactive(config: Config, inactive: Mapping[str, Given], problems: lis
     for key, item in inactive.items():
         rule = config.inactive_keys()[key]
         derived = rule.derived(config) if rule.derived else None
-        if rule.derived and _as_lists(item.value) != _as_lists(derived):
+        if rule.derived and as_lists(item.value) != as_lists(derived):
             problems.append(
                 f"{item.origin}: {key} is {show_value(item.value)}, but {show_value(derived)} {rule.reason}: remove "
                 "this key"
@@ -261,11 +293,13 @@ def _check_inactive(config: Config, inactive: Mapping[str, Given], problems: lis
     return [f"keys without effect: {', '.join(words)}"] if words else []
 
 
-def _as_lists(value: object) -> object:
-    return [_as_lists(item) for item in value] if isinstance(value, list | tuple) else value
+def as_lists(value: object) -> object:
+    """Returns a value in which lists stand for tuples, for a comparison."""
+    return [as_lists(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _join_problems(problems: Sequence[str]) -> str:
+def join_problems(problems: Sequence[str]) -> str:
+    """Returns the sentences as one message."""
     if len(problems) == 1:
         return problems[0]
     return f"{len(problems)} faults in the configuration\n  " + "\n  ".join(problems)
@@ -287,9 +321,17 @@ def _help_text(
 
 
 def dump_config(config: Config) -> str:
-    """Returns YAML text of the effective configuration, which `load_config` reads back to an equal one."""
-    values = {key: list(value) if isinstance(value, tuple) else value for key, value in config.model_dump().items()}
-    return f"# Effective configuration ({type(config).__name__}): every key, paths absolute.\n" + dump_values(values)
+    """Returns YAML text of the effective configuration, which `load_config` reads back to an equal one.
+
+    It repeats a run, but neither its place nor the permission to take the place of another
+    (`Config.NEVER_REPEATED`).
+    """
+    values = {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in config.model_dump(exclude=set(config.keys_in("NEVER_REPEATED"))).items()
+    }
+    left_out = f" but {', '.join(sorted(config.keys_in('NEVER_REPEATED')))}" if config.keys_in("NEVER_REPEATED") else ""
+    return f"{STORED_MARK} ({type(config).__name__}): every key{left_out}, paths absolute.\n" + dump_values(values)
 
 
 def require(config: Config, key: str, kind: Literal["file", "folder"] | None = None) -> Path:

@@ -30,6 +30,17 @@ class RuntimeKeys(Config):
     """Where and how the process runs."""
 
     GROUP = "Device and run folder"
+    OWN_TO_A_COMMAND = (
+        "device_target",
+        "device_id",
+        "run_distribute",
+        "device_num",
+        "run_dir",
+        "overwrite",
+        "enable_profiling",
+    )
+    NEVER_REPEATED = ("run_dir", "overwrite")
+    COURSE_OF_TRAINING = ("seed", "amp_level")
     device_target: Literal["auto", "Ascend", "GPU", "CPU"] = Field(
         "auto", description="device; auto takes an accelerator if there is one, else the CPU"
     )
@@ -74,6 +85,17 @@ class ModelArtsKeys(RuntimeKeys):
     """What a job on ModelArts gets from the platform."""
 
     GROUP = "ModelArts"
+    OWN_TO_A_COMMAND = (
+        "enable_modelarts",
+        "data_url",
+        "train_url",
+        "checkpoint_url",
+        "output_path",
+        "load_path",
+        "need_modelarts_dataset_unzip",
+        "modelarts_dataset_unzip_name",
+    )
+    NEVER_REPEATED = ("train_url",)
     enable_modelarts: bool = Field(
         False, description="the job runs on ModelArts: copy data in and results out, bear with unknown arguments"
     )
@@ -111,6 +133,24 @@ class TrainingKeys(RuntimeKeys):
     """Optimizer, loss scale, checkpoints and the rhythm of a run."""
 
     GROUP = "Training"
+    OWN_TO_A_COMMAND = ("resume", "pre_trained", "pre_trained_epoch_size")
+    NEVER_REPEATED = ("resume",)
+    COURSE_OF_TRAINING = (
+        "epoch_size",
+        "batch_size",
+        "lr",
+        "lr_base_batch",
+        "optimizer",
+        "momentum",
+        "weight_decay",
+        "no_decay_norm_bias",
+        "loss_scale",
+        "loss_scale_mode",
+        "clip_norm",
+        "accumulate_steps",
+        "drop_remainder",
+        "ema_decay",
+    )
     epoch_size: int = Field(12, ge=1, description="passes over the training images")
     batch_size: int = Field(2, ge=1, description="images per step and device")
     lr: float = Field(0.01, gt=0, description="highest learning rate")
@@ -207,6 +247,7 @@ class PictureKeys(Config):
     """Random sizes and flips, and normalisation."""
 
     GROUP = "Images and augmentation"
+    COURSE_OF_TRAINING = ("flip_ratio", "scale_range", "img_norm_mean", "img_norm_std")
     flip_ratio: float = Field(0.5, ge=0, le=1, description="probability of a horizontal flip")
     scale_range: tuple[PositiveNumber, PositiveNumber] = Field(
         (1.0, 1.0), description="lowest and highest random factor on the size"

@@ -1,11 +1,14 @@
 """The folder that is uploaded. That a job runs from it alone is tested with the jobs of the suites."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
+from utils.model_utils.config.loading import dump_config
+from utils.model_utils.tests.toy_schema import ToyConfig
 from utils.tests.processes import finish
 from utils.tools.bundle import ROOT, SUITES, bundle
 
@@ -60,3 +63,22 @@ def test_an_empty_folder_is_taken(tmp_path):
     files, size = bundle("nas_fpn", Path(tmp_path / "b"))
     assert files == sum(path.is_file() for path in (tmp_path / "b").rglob("*"))
     assert size == sum(path.stat().st_size for path in (tmp_path / "b").rglob("*") if path.is_file())
+
+
+def test_what_runs_have_left_in_a_suite_is_not_bundled(tmp_path, monkeypatch):
+    """A training in the folder itself, which is the default, and the configuration of one under another name."""
+    copy = tmp_path / "copy"
+    for name in ("nas_fpn", "utils"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "tests", "*.ckpt"))
+    for name in ("LICENSE", "NOTICE", "requirements.txt"):
+        shutil.copy(ROOT / name, copy)
+    monkeypatch.setattr("utils.tools.bundle.ROOT", copy)
+    clean = bundle("nas_fpn", tmp_path / "before")
+    stored = dump_config(ToyConfig(data_url="/home/me/photographs"))
+    for folder in ("", "config", "src"):
+        for name in ("config.yaml", "best.yaml", "train.log", "metrics.jsonl", "net.ckpt", "curves.png", ".run.lock"):
+            (copy / "nas_fpn" / folder / name).write_text(stored)
+    (copy / "nas_fpn" / "mine.yaml").write_text("lr: 1.0\n")
+    assert bundle("nas_fpn", tmp_path / "after")[0] == clean[0] + 1
+    assert (tmp_path / "after" / "mine.yaml").is_file()
+    assert "/home/me" not in "".join(path.read_text() for path in (tmp_path / "after").rglob("*.yaml"))

@@ -137,6 +137,10 @@ class Checkpoint(TrainingState):
             )
         return weights
 
+    def release(self) -> None:
+        """Lets go of the arrays, which no one needs beside the network that has taken them."""
+        self.arrays = {}
+
     def length(self, parameter: str) -> int:
         """Returns the number of rows of a parameter that every network of the suite has.
 

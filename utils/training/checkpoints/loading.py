@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import mindspore as ms
+import numpy as np
 from mindspore import nn
 
 from utils.model_utils.errors import BadValueError
 from utils.training.checkpoints.checkpoint import Checkpoint
+from utils.training.checkpoints.class_outputs import ClassOutputs, take_classes
 from utils.training.checkpoints.weight_matching import (
     Matching,
     Shape,
@@ -40,13 +42,32 @@ class Allowed:
 STRICTLY = Allowed()
 
 
-def load_weights(network: nn.Cell, checkpoint: Checkpoint, allowed: Allowed = STRICTLY) -> None:
+@dataclass(frozen=True)
+class Classes:
+    """Classes of a network, whose outputs are taken over by name; see `take_classes`.
+
+    Attributes:
+        names: of the classes.
+        outputs: the layers with outputs for each class.
+    """
+
+    names: Sequence[str] = ()
+    outputs: Sequence[ClassOutputs] = ()
+
+
+ALL_OUTPUTS = Classes()
+
+
+def load_weights(
+    network: nn.Cell, checkpoint: Checkpoint, allowed: Allowed = STRICTLY, classes: Classes = ALL_OUTPUTS
+) -> None:
     """Loads weights: whatever does not fit and is not allowed is refused, and then nothing is changed.
 
     Args:
         network: the network to fill.
         checkpoint: of any origin; the averaged weights are taken where it has any, what optimizers left is ignored.
         allowed: what need not fit.
+        classes: where the network's classes may be others than those of the weights.
 
     Raises:
         BadValueError: if it is of a part of the network, has no weights, or does not fit.
@@ -57,8 +78,8 @@ def load_weights(network: nn.Cell, checkpoint: Checkpoint, allowed: Allowed = ST
             "the checkpoint of a whole network"
         )
     missing = (*allowed.missing, *allowed.parts.get(checkpoint.part, ()))
-    arrays = checkpoint.weights()
     parameters = {parameter.name: parameter for parameter in network.get_parameters()}
+    arrays = _with_classes(checkpoint, parameters, classes)
     stored, wanted = shapes_of(arrays), shapes_of(parameters)
     matching = match(stored, wanted)
     _check(checkpoint, matching, matching.without(missing, allowed.misshaped), stored, wanted, allowed)
@@ -73,6 +94,18 @@ def load_weights(network: nn.Cell, checkpoint: Checkpoint, allowed: Allowed = ST
         len(matching.missing) + len(matching.misshaped),
         len(matching.unused),
     )
+
+
+def _with_classes(
+    checkpoint: Checkpoint, parameters: Mapping[str, ms.Parameter], classes: Classes
+) -> dict[str, np.ndarray]:
+    """Returns the checkpoint's weights, class outputs in the order of the network's classes."""
+    initial = {
+        name: parameter.asnumpy()
+        for name, parameter in parameters.items()
+        if name.startswith(tuple(each.layer for each in classes.outputs))
+    }
+    return take_classes(checkpoint.weights(), initial, classes.outputs, checkpoint.class_names, classes.names)
 
 
 def _check(

@@ -1,6 +1,7 @@
 """Logging of a command: plain messages on standard error, and with time, rank and level in a file."""
 
 import logging
+import logging.handlers
 import os
 import sys
 from pathlib import Path
@@ -41,6 +42,20 @@ class _ConsoleHandler(logging.StreamHandler):
         """Ignores the stream of the base class."""
 
 
+class _HeldMessages(logging.handlers.BufferingHandler):
+    """Keeps messages for a file that is not there yet."""
+
+    def __init__(self) -> None:
+        super().__init__(capacity=sys.maxsize)
+
+
+def hold_messages() -> None:
+    """Keeps all messages from now on; the file that `set_up_logging` is given later gets them too."""
+    handler = _HeldMessages()
+    setattr(handler, _OURS, True)
+    logging.getLogger().addHandler(handler)
+
+
 def set_up_logging(log_file: Path | None = None, *, rank: int = 0, rank_count: int = 1) -> None:
     """Sends log messages to standard error and, if given, to the end of a file.
 
@@ -56,7 +71,10 @@ def set_up_logging(log_file: Path | None = None, *, rank: int = 0, rank_count: i
         BadStateError: if the file cannot be written.
     """
     root = logging.getLogger()
+    held: list[logging.LogRecord] = []
     for handler in [handler for handler in root.handlers if getattr(handler, _OURS, False)]:
+        if isinstance(handler, _HeldMessages):
+            held += handler.buffer
         root.removeHandler(handler)
         handler.close()
     console = _ConsoleHandler()
@@ -65,6 +83,8 @@ def set_up_logging(log_file: Path | None = None, *, rank: int = 0, rank_count: i
     handlers: list[logging.Handler] = [console]
     if log_file is not None and not _is_standard_error(log_file):
         handlers.append(_file_handler(log_file, rank))
+        for record in held:
+            handlers[-1].handle(record)
     for handler in handlers:
         setattr(handler, _OURS, True)
         root.addHandler(handler)

@@ -3,31 +3,35 @@
 import logging
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from utils.model_utils.errors import BadStateError, os_errors_as
-from utils.model_utils.files import make_writable_folder, write_bytes
+from utils.model_utils.files import check_writable_folder, make_writable_folder, write_bytes
 from utils.training.record.metrics_log import MetricsLog
 
 logger = logging.getLogger(__name__)
 
-_LOCK_NAME = ".run.lock"
+CONFIG_NAME = "config.yaml"
+LOCK_NAME = ".run.lock"
 
 
 class RunFolder:
-    """Makes or takes over the folder of a run and locks it against a second one until it is closed or the process ends.
+    """The folder of a run: looked at first, made and taken when the run begins, so that one that cannot leaves nothing.
+
+    From `begin` on it is locked against a second run until it is closed or the process ends.
 
     Args:
-        path: the folder; made if it is missing.
+        path: the folder.
         resume: go on with the run that the folder holds, if any.
         overwrite: remove the checkpoints, metrics and curves of the run that the folder holds, if any.
         checkpoints: folder of the checkpoints, relative to `path`, as the suite's page names it.
         names: glob patterns of their names, with {epoch} and {step} for numbers; other files are no part of a run.
         needed: a file that the new run begins with: a run that it is a part of is not removed.
         writes: whether this process is the one of its job that writes; another one neither makes nor locks anything.
+        on_begin: called when the folder is there and nothing but this run writes into it.
 
     Attributes:
         path: the folder.
@@ -54,9 +58,10 @@ class RunFolder:
         names: Sequence[str] = ("*.ckpt",),
         needed: str = "",
         writes: bool = True,
+        on_begin: Callable[[], None] | None = None,
     ) -> None:
         self.path = Path(path)
-        self.config_path = self.path / "config.yaml"
+        self.config_path = self.path / CONFIG_NAME
         self.log_path = self.path / "train.log"
         self.curves_path = self.path / "curves.png"
         self.checkpoints_path = self.path / checkpoints
@@ -64,13 +69,15 @@ class RunFolder:
         self._needed = needed
         self.metrics = MetricsLog(self.path / "metrics.jsonl", writes=writes)
         self.writes = writes
-        self._lock = FileLock(self.path / _LOCK_NAME, timeout=0)
+        self._resume, self._overwrite, self._on_begin = resume, overwrite, on_begin
+        self._lock = FileLock(self.path / LOCK_NAME, timeout=0)
         if not writes:
             return
-        make_writable_folder(self.path, "--run_dir")
-        self._take_lock()
+        check_writable_folder(self.path, "--run_dir")
         try:
-            self._settle(resume, overwrite)
+            if Path(self._lock.lock_file).exists():  # of an earlier run, or of one that trains there now
+                self._take_lock()
+            self._refuse_run()
         except BaseException:
             self.close()
             raise
@@ -85,14 +92,34 @@ class RunFolder:
         """Gives up the lock."""
         self._lock.release()
 
+    def begin(self, config_text: str) -> None:
+        """Makes and locks the folder, removes the earlier run where that is wanted, and writes the configuration.
+
+        Args:
+            config_text: the effective configuration.
+
+        Raises:
+            BadStateError: it cannot be written, or another process has begun a run in it meanwhile.
+        """
+        if not self.writes:
+            return
+        make_writable_folder(self.path, "--run_dir")
+        self._take_lock()
+        self._refuse_run()
+        if self.holds_run() and not self._resume:
+            for path in [*self._checkpoint_files(), self.metrics.path, self.curves_path]:
+                path.unlink(missing_ok=True)
+            logger.info("removed the earlier run in %s", self.path)
+        self.write_config(config_text)
+        if self._on_begin is not None:
+            self._on_begin()
+
     def write_config(self, text: str) -> None:
         """Writes the effective configuration.
 
         Raises:
-            BadStateError: if it cannot be written.
+            BadStateError: it cannot be written.
         """
-        if not self.writes:
-            return
         advice = "; free some space or choose another run folder"
         with os_errors_as(BadStateError, f"'{self.config_path}' cannot be written", advice):
             write_bytes(self.config_path, text.encode())
@@ -103,6 +130,8 @@ class RunFolder:
         return (metrics.is_file() and metrics.stat().st_size > 0) or any(self._checkpoint_files())
 
     def _take_lock(self) -> None:
+        if self._lock.is_locked:
+            return
         advice = "; choose another --run_dir"
         with os_errors_as(BadStateError, f"run folder '{self.path}' cannot be locked", advice):
             try:
@@ -112,10 +141,10 @@ class RunFolder:
                     f"another process is training in '{self.path}'; wait for it, stop it, or choose another --run_dir"
                 ) from error
 
-    def _settle(self, resume: bool, overwrite: bool) -> None:
-        if not self.holds_run() or resume:
+    def _refuse_run(self) -> None:
+        if self._resume or not self.holds_run():
             return
-        if not overwrite:
+        if not self._overwrite:
             raise BadStateError(
                 f"'{self.path}' already holds a run; continue it with --resume=auto, choose another --run_dir, or "
                 "discard it, checkpoints included, with --overwrite=True"
@@ -126,9 +155,6 @@ class RunFolder:
                 f"pre_trained '{self._needed}' is a checkpoint of the run in '{self.path}', which --overwrite=True "
                 "removes; copy it to another folder first, or choose another --run_dir"
             )
-        for path in [*self._checkpoint_files(), self.metrics.path, self.curves_path]:
-            path.unlink(missing_ok=True)
-        logger.info("removed the earlier run in %s", self.path)
 
     def _checkpoint_files(self) -> list[Path]:
         return sorted({path for name in self._names for path in self.checkpoints_path.glob(name)})

@@ -48,6 +48,23 @@ def test_a_run_that_goes_on_does_not_look_for_pretrained_weights(tmp_path):
     assert (beginning.continued.path, beginning.continued.epoch, beginning.pretrained) == (newest, 2, None)
 
 
+STORED = "lr: 0.01\nepoch_size: 12\nbatch_size: 2\nlog_interval: 7\nrun_dir: /there\nseed: 1\n"
+
+
+def test_a_run_that_goes_on_says_which_keys_of_its_course_have_changed(tmp_path, caplog):
+    """Neither how often it says something nor its place belongs to them."""
+    path = saved(tmp_path / "ckpt" / "tiny-1.ckpt", config_text=STORED)
+    begin(tmp_path, "--resume=auto", "--lr=0.001", "--epoch_size=20", "--batch_size=2", "--log_interval=3")
+    assert caplog.messages == [f"resuming {path} with another configuration: epoch_size: 12 -> 20, lr: 0.01 -> 0.001"]
+
+
+@pytest.mark.parametrize("text", [STORED, "", "[damaged"])
+def test_a_run_that_goes_on_as_it_was_says_nothing_of_it(text, tmp_path, caplog):
+    saved(tmp_path / "ckpt" / "tiny-1.ckpt", config_text=text)
+    begin(tmp_path, "--resume=auto")
+    assert not [message for message in caplog.messages if "another configuration" in message]
+
+
 @pytest.mark.parametrize(("options", "takes"), [({}, True), ({"takes_optimizer": False}, False)])
 def test_the_optimizer_goes_on_where_epochs_are_behind_a_run_and_the_suite_wants_it(options, takes, tmp_path):
     path = saved(tmp_path / "net.ckpt")

@@ -171,6 +171,15 @@ def test_a_metric_that_is_not_a_number_is_never_the_best(tmp_path):
     assert (result.best, result.best_checkpoint) == (None, None)
 
 
+def test_of_equal_evaluations_the_later_is_the_best(tmp_path):
+    """It has learned for longer; where nothing is found yet, all are 0."""
+    trainer, run, _ = tiny_trainer(tmp_path, evaluate=lambda epoch: {"AP": 0.0}, best_metric="AP")
+    with run:
+        result = trainer.fit()
+    assert result.best.epoch == 2
+    assert load_checkpoint(result.best_checkpoint).epoch == 2
+
+
 def test_a_resumed_run_without_a_best_metric_says_what_it_finds(tmp_path, caplog):
     """The checkpoint that it goes on from was chosen by a metric that is not defined any more."""
     caplog.set_level("INFO")

@@ -15,7 +15,7 @@ import pytest
 from tiny_training import STEPS_PER_EPOCH, TinySource, final_state, tiny_step, tiny_trainer
 
 from utils.model_utils.command import Terminated
-from utils.model_utils.errors import BadStateError
+from utils.model_utils.errors import BadStateError, BadValueError
 from utils.tests.processes import LIMIT_SECONDS
 from utils.training.checkpoints.checkpoint import Checkpoint
 from utils.training.checkpoints.checkpoint_file import write_checkpoint_file
@@ -212,11 +212,15 @@ def test_a_new_run_goes_on_after_the_epochs_of_an_earlier_one(tmp_path):
     ("options", "words"),
     [
         ({"optimizer": "adamw"}, "the optimizer starts anew, only weights are taken: "),
+        ({"class_names": ("b", "a")}, "the optimizer starts anew, only weights are taken: "),
         ({"first_epoch": 3, "epochs": 3}, "was saved at step 4 of 4 in epoch 1, this run begins with epoch 3"),
     ],
 )
 def test_an_earlier_run_that_does_not_fit_is_said_in_the_log(options, words, whole, tmp_path, caplog):
     earlier = whole[0] / "checkpoints" / "tiny-1_4.ckpt"
+    if "class_names" in options:
+        run_to_end(tmp_path / "whole", keep_last=0, class_names=("a", "b"))
+        earlier = tmp_path / "whole" / "checkpoints" / "tiny-1_4.ckpt"
     run_to_end(tmp_path, resume="", **{"first_epoch": 2, "earlier": earlier, **options})
     assert words in caplog.text
 
@@ -227,6 +231,16 @@ def test_of_a_file_of_weights_only_the_schedule_goes_on_alone(tmp_path, caplog):
     result, _ = run_to_end(tmp_path / "run", resume="", first_epoch=2, earlier=tmp_path / "weights.ckpt")
     assert "holds weights only: the optimizer starts anew" in caplog.text
     assert result.steps == STEPS_PER_EPOCH
+
+
+def test_a_run_with_other_classes_does_not_go_on_and_changes_nothing(tmp_path):
+    """Nor with the same in another order, which would train their outputs as each other's."""
+    run_to_end(tmp_path, epochs=1, class_names=("a", "b"), config_text="classes: [a, b]")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    sentence = r"was trained with the classes \['a', 'b'\], this run has \['b', 'a'\]: resume with the same data"
+    with pytest.raises(BadValueError, match=sentence):
+        run_to_end(tmp_path, class_names=("b", "a"), config_text="classes: [b, a]")
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.parametrize("first_epoch", [0, 3])

@@ -34,6 +34,8 @@ def configure(folder: Path, *arguments: str, schema=TrainingKeys, run_dir="a run
 def test_log_and_configuration_are_in_the_folder(tmp_path):
     with open_run(configure(tmp_path, "--momentum=0.8", "--lr=0.25")) as run:
         logging.getLogger("a suite").info("trains")
+        assert not (tmp_path / "a run").exists()
+        run.folder.begin("lr: 0.25")
         assert run.device.target == "CPU"
         assert run.workers == ALONE
         assert run.folder.checkpoints_path == tmp_path / "a run" / "ckpt"
@@ -60,7 +62,8 @@ def test_overwriting_removes_neither_other_weights_nor_those_that_the_run_begins
     with pytest.raises(BadStateError, match="which --overwrite=True removes; copy it"), open_run(begun, names=names):
         pass
     assert len(list(folder.iterdir())) == 3
-    with open_run(configure(tmp_path, "--overwrite=True"), names=names):
+    with open_run(configure(tmp_path, "--overwrite=True"), names=names) as run:
+        run.folder.begin("")
         assert [path.name for path in folder.iterdir()] == ["pretrained.ckpt"]
 
 
@@ -68,6 +71,7 @@ def test_only_the_first_worker_writes(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("RANK_SIZE", "2")
     monkeypatch.setenv("RANK_ID", "1")
     with open_run(configure(tmp_path, "--run_distribute=True")) as run:
+        run.folder.begin("")
         run.folder.metrics.append({"kind": "step"})
         run.folder.metrics.cut(0, keep_evaluation=False)
         logging.getLogger("a suite").info("trains")
@@ -90,6 +94,7 @@ def test_a_job_brings_its_data_in_and_its_results_out(tmp_path):
         run_dir="",
     )
     with open_run(config) as run:
+        run.folder.begin("")
         run.on_saved(run.folder.checkpoints_path / "a.ckpt")
     assert (tmp_path / "data" / "a.txt").read_text() == "data"
     assert (tmp_path / "results" / "config.yaml").is_file()
@@ -97,9 +102,33 @@ def test_a_job_brings_its_data_in_and_its_results_out(tmp_path):
 
 def test_a_second_run_is_refused_until_the_first_has_ended_even_in_an_error(tmp_path):
     config = configure(tmp_path)
-    with pytest.raises(ZeroDivisionError), open_run(config):
+    with pytest.raises(ZeroDivisionError), open_run(config) as run:
+        run.folder.begin("")
         with pytest.raises(BadStateError, match="another process is training"), open_run(config):
             pass
         raise ZeroDivisionError
     with open_run(config):
         pass
+
+
+def test_what_fails_before_the_run_begins_leaves_nothing(tmp_path):
+    config = configure(tmp_path)
+    with pytest.raises(ZeroDivisionError), open_run(config):
+        raise ZeroDivisionError
+    assert [path.name for path in tmp_path.iterdir()] == ["default.yaml"]
+
+
+def test_a_configuration_that_an_older_run_has_left_does_not_permit_to_remove_it(tmp_path):
+    """It held `overwrite: true`, where the run was started so."""
+    with open_run(configure(tmp_path)) as run:
+        run.folder.begin(f"overwrite: true\nrun_dir: {run.folder.path}\n")
+        run.folder.metrics.append({"kind": "step", "global_step": 1})
+    again = configure(tmp_path, f"--config_path={run.folder.config_path}", run_dir="")
+    assert again.overwrite
+    with pytest.raises(BadStateError, match="already holds a run"), open_run(again):
+        pass
+    assert run.folder.holds_run()
+    typed = configure(tmp_path, f"--config_path={run.folder.config_path}", "--overwrite=True", run_dir="")
+    with open_run(typed) as run:
+        run.folder.begin("")
+        assert not run.folder.holds_run()

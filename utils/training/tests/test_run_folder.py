@@ -15,6 +15,7 @@ import sys, time
 from pathlib import Path
 from utils.training.record.run_folder import RunFolder
 run = RunFolder(Path(sys.argv[1]))
+run.begin("")
 print("locked", flush=True)
 time.sleep(60)
 """
@@ -23,19 +24,29 @@ time.sleep(60)
 def with_run(path, checkpoint="checkpoints/net-1_4.ckpt"):
     """A folder with the traces of a run."""
     with RunFolder(path) as run:
+        run.begin("")
         run.metrics.append({"kind": "step", "global_step": 1})
         (path / checkpoint).parent.mkdir(exist_ok=True)
         (path / checkpoint).write_bytes(b"x")
     return path
 
 
-def test_a_new_folder_is_made_with_nothing_in_it(tmp_path):
+def test_a_new_folder_is_made_when_the_run_begins_with_nothing_else_in_it(tmp_path):
     with RunFolder(tmp_path / "a" / "b", checkpoints="./ckpt") as run:
-        assert [path.name for path in run.path.iterdir()] == [".run.lock"]
+        assert list(tmp_path.iterdir()) == []
         assert run.checkpoints_path == tmp_path / "a" / "b" / "ckpt"
-        run.write_config("epochs: 3\n")
+        run.begin("epochs: 3\n")
+        assert sorted(path.name for path in run.path.iterdir()) == [".run.lock", "config.yaml"]
         assert run.config_path.read_text() == "epochs: 3\n"
         assert not run.holds_run()
+
+
+def test_a_run_that_does_not_begin_leaves_the_earlier_one_as_it_is(tmp_path):
+    with_run(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with RunFolder(tmp_path, overwrite=True):
+        pass
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 def test_a_folder_with_a_run_is_refused_with_the_three_ways_out(tmp_path):
@@ -54,6 +65,7 @@ def test_overwriting_removes_the_run_but_not_what_else_lies_there(checkpoints, t
     with_run(tmp_path, f"{checkpoints}/net-1_4.ckpt")
     (tmp_path / "notes.txt").write_text("mine")
     with RunFolder(tmp_path, overwrite=True, checkpoints=checkpoints) as run:
+        run.begin("")
         assert not run.holds_run()
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
@@ -68,6 +80,7 @@ def test_weights_that_lie_among_the_checkpoints_are_no_part_of_the_run(tmp_path)
     for name in ("net-12_40.ckpt", "net_best.ckpt"):
         (tmp_path / name).write_bytes(b"x")
     with RunFolder(tmp_path, **own, overwrite=True) as run:
+        run.begin("")
         assert not run.holds_run()
     assert [path.name for path in tmp_path.glob("*.ckpt")] == ["pretrained.ckpt"]
 
@@ -77,8 +90,10 @@ def test_what_the_new_run_begins_with_is_not_removed(tmp_path):
     sentence = f"pre_trained '{best}' is a checkpoint of the run .*; copy it to another folder first, or choose"
     with pytest.raises(BadStateError, match=sentence):
         RunFolder(tmp_path / "run", overwrite=True, needed=str(best))
+    RunFolder(tmp_path / "run", resume=True, overwrite=True, needed=str(best)).close()  # removes nothing
     best.rename(tmp_path / "copy.ckpt")  # as the sentence says
     with RunFolder(tmp_path / "run", overwrite=True, needed=str(tmp_path / "copy.ckpt")) as run:
+        run.begin("")
         assert not run.holds_run()
     assert (tmp_path / "copy.ckpt").read_bytes() == b"x"
 
@@ -88,13 +103,23 @@ def test_checkpoints_elsewhere_in_the_folder_are_not_the_runs(tmp_path):
     with RunFolder(tmp_path) as run:
         assert not run.holds_run()
     with_run(tmp_path)
-    RunFolder(tmp_path, overwrite=True).close()
+    with RunFolder(tmp_path, overwrite=True) as run:
+        run.begin("")
     assert (tmp_path / "pretrained.ckpt").read_text() == "mine"
 
 
 def test_an_empty_run_folder_may_be_taken(tmp_path):
-    RunFolder(tmp_path).close()
-    RunFolder(tmp_path).close()
+    for _ in range(2):
+        with RunFolder(tmp_path) as run:
+            run.begin("")
+
+
+def test_of_two_that_begin_at_the_same_time_one_is_refused(tmp_path):
+    with RunFolder(tmp_path) as first, RunFolder(tmp_path) as second:
+        first.begin("a: 1")
+        with pytest.raises(BadStateError, match="another process is training in"):
+            second.begin("a: 2")
+        assert first.config_path.read_text() == "a: 1"
 
 
 def test_a_second_process_is_refused_and_a_killed_one_is_no_obstacle(tmp_path):
@@ -141,10 +166,11 @@ def test_a_configuration_that_cannot_be_written_is_a_sentence(tmp_path, monkeypa
     with RunFolder(tmp_path) as run:
         monkeypatch.setattr(Path, "write_bytes", full)
         with pytest.raises(BadStateError, match=r"config.yaml' cannot be written \(No space left on device\)"):
-            run.write_config("a: 1")
+            run.begin("a: 1")
 
 
 def test_odd_names_work(tmp_path):
     with RunFolder(tmp_path / "-läuft 'gut' \"hier\"") as run:
+        run.begin("")
         run.metrics.append({"kind": "step", "global_step": 1})
         assert run.holds_run()
