@@ -24,9 +24,10 @@ def test_a_file_where_a_folder_belongs_is_a_sentence(tmp_path):
     file = tmp_path / "file"
     file.write_text("x")
     assert "is not a folder" in NAS_FPN.refusal("create_data.py", CONFIG, f"--coco_root={file}", cwd=NAS_FPN.path)
+    checkpoint = NAS_FPN.tiny.write_checkpoint(tmp_path / "net.ckpt")
     for script in ("train.py", "eval.py"):
         with pytest.raises(UserError, match="is a file"):
-            NAS_FPN.call(script, data, f"--checkpoint_path={file}", f"--run_dir={file}")
+            NAS_FPN.call(script, data, f"--checkpoint_path={checkpoint}", f"--run_dir={file}")
     with pytest.raises(UserError, match=str(file)):
         NAS_FPN.part("build").open_configured_split(NAS_FPN.load(data, f"--mindrecord_dir={file}"), True)
 
