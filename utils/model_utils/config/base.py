@@ -100,6 +100,7 @@ class Config(BaseModel):
     - `NEVER_REPEATED` are not stored: whoever trains again from what a run has stored does it in another place.
     - `PLACES_OF_DATA` belong together: where one of them is given, none is the checkpoint's.
     - `COURSE_OF_TRAINING` change what a run learns: one that goes on with another value says so.
+    - `LEFT_TO_WEIGHTS` leave the choice to a checkpoint where they are null, wherever that is said.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
@@ -109,6 +110,7 @@ class Config(BaseModel):
     NEVER_REPEATED: ClassVar[tuple[str, ...]] = ()
     PLACES_OF_DATA: ClassVar[tuple[str, ...]] = ()
     COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ()
+    LEFT_TO_WEIGHTS: ClassVar[tuple[str, ...]] = ()
     _origins: dict[str, Origin] = PrivateAttr(default_factory=dict)
     _notes: tuple[str, ...] = PrivateAttr(default=())
     _config_name: str = PrivateAttr(default="")

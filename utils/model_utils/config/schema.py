@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from utils.model_utils.config.base import Config, Contradiction, PathRule, PathText, PositiveNumber, says_true
+from utils.model_utils.config.base import Config, Contradiction, PathRule, PathText, Positive, PositiveNumber, says_true
 from utils.model_utils.storage.object_storage import is_object_url
 
 
@@ -267,3 +267,24 @@ class PictureKeys(Config):
                 ("scale_range",),
                 f"scale_range is {list(self.scale_range)}, wanted the lower factor first: exchange the two",
             )
+
+
+class CanvasKeys(Config):
+    """The sizes at which evaluation and inference show pictures to the network."""
+
+    GROUP = "Evaluation, inference and export"
+    OWN_TO_A_COMMAND = ("max_canvases",)
+    LEFT_TO_WEIGHTS = ("canvas", "canvas_sides")
+    canvas: Literal["fixed", "picture"] | None = Field(
+        None,
+        description="fixed: one size of input, that of training; picture: each picture scaled within canvas_sides; "
+        "null: as the weights say, else fixed",
+    )
+    canvas_sides: tuple[Positive, Positive] | None = Field(
+        None,
+        description="longest long side and longest short side of a picture where canvas is picture; null: as the "
+        "weights say, else the sides of the fixed input",
+    )
+    max_canvases: int = Field(
+        12, ge=1, description="compiled sizes that are held at once where canvas is picture; each takes memory"
+    )

@@ -27,7 +27,7 @@ def with_stored(config: Schema, stored: Mapping[str, object], name: str) -> Sche
     the log says where that was another. For any other key counts the first of these that has it: the command line, the
     file of --config_path, the checkpoint, the suite's default file. Keys of the command itself (`OWN_TO_A_COMMAND`) are
     never the checkpoint's, nor are the places of its data where another place is given, nor is any path in a job on
-    ModelArts, which has places of its own.
+    ModelArts, which has places of its own. A null of `LEFT_TO_WEIGHTS` counts as not given.
 
     Values that do not go with what counts more, and stored ones that are of no use any more, are left out; the log
     names them.
@@ -41,7 +41,7 @@ def with_stored(config: Schema, stored: Mapping[str, object], name: str) -> Sche
         BadValueError: a value on the command line does not fit the weights, or keys contradict each other.
     """
     schema, sources = type(config), config._sources
-    *files, command_line = sources.layers
+    *files, command_line = (_without_open_choices(schema, layer) for layer in sources.layers)
     taken = _take(config, stored, Origin(f"{CHECKPOINT} '{name}'"))
     fixed = {key: item for key, item in taken.items() if key in schema.keys_in("FIXED_BY_WEIGHTS")}
     places = {key: item for key, item in taken.items() if key in schema.keys_in("PLACES_OF_DATA")}
@@ -96,6 +96,11 @@ def _take(config: Config, stored: Mapping[str, object], origin: Origin) -> dict[
         for key, value in renamed.items()
         if key in schema.model_fields and key not in own
     }
+
+
+def _without_open_choices(schema: type[Config], layer: Mapping[str, Given]) -> dict[str, Given]:
+    left = schema.keys_in("LEFT_TO_WEIGHTS")
+    return {key: item for key, item in layer.items() if not (key in left and item.value is None)}
 
 
 def _given_places(schema: type[Config], sources: Sources) -> set[str]:

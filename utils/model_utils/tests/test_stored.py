@@ -1,7 +1,7 @@
 """Where a value comes from, when a command reads a checkpoint that stores its own."""
 
 import logging
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import pytest
 from pydantic import Field
@@ -23,6 +23,9 @@ class NetworkKeys(Config):
 
 class StoredConfig(NetworkKeys, ToyConfig):
     """A toy with a network; low must not be above high."""
+
+    LEFT_TO_WEIGHTS: ClassVar = ("canvas",)
+    canvas: Literal["fixed", "picture"] | None = Field(None, description="size of the input")
 
 
 @pytest.fixture()
@@ -46,6 +49,22 @@ def load(tmp_path, monkeypatch):
         )
 
     return load
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named", "wanted"),
+    [
+        ((), None, "picture"),
+        ((), "canvas: null\n", "picture"),
+        ((), "canvas: fixed\n", "fixed"),
+        (("--canvas=null",), "canvas: fixed\n", "fixed"),
+        (("--canvas=null",), None, "picture"),
+        (("--canvas=fixed",), "canvas: picture\n", "fixed"),
+    ],
+)
+def test_a_null_leaves_a_key_that_is_left_to_the_weights_to_them(load, arguments, named, wanted):
+    config = with_stored(load(*arguments, named=named), {"canvas": "picture"}, "net.ckpt")
+    assert config.canvas == wanted
 
 
 def test_a_value_is_the_first_of_command_line_named_file_checkpoint_and_default_file(load):
