@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 from tests.suites import FASTER_RCNN, NAS_FPN, for_detectors, taken_device
+from utils.detection import builders
 from utils.detection.suppression import select_detections
 from utils.detection.tests.edited_coco import change
 from utils.detection.tests.tiny_coco import write_coco
 from utils.images import read_image, write_image
+from utils.model_utils.errors import BadValueError
 from utils.tests.replayed_workers import run_workers
 
 pytestmark = pytest.mark.end_to_end
@@ -64,7 +66,7 @@ def objects_of(suite, data, checkpoint):
     config, stored = build.open_checkpoint(suite.load(*given), checkpoint)
     network, classes = build.load_detector(config, stored)
     split = build.open_evaluation_split(config, classes, "a test")
-    new = functools.partial(build.build_evaluator, config, network, split)
+    new = functools.partial(build.build_evaluator, config, network, split, is_repeated=True)
     return SimpleNamespace(config=config, network=network, evaluator=new(), new_evaluator=new, build=build, compiled={})
 
 
@@ -97,9 +99,9 @@ def by_hand(suite, parts, path):
 
 @for_detectors
 def test_every_picture_gives_what_it_gives_by_hand_on_its_own_canvas(suite, data, checkpoint, tmp_path, caplog):
-    """eval.py, in the order of the images, with one canvas held; and infer.py finds what eval.py finds."""
+    """eval.py, in the order of the images, one canvas held at a time; and infer.py finds what eval.py finds."""
     caplog.set_level(logging.INFO)
-    rows = evaluated(suite, data, checkpoint, tmp_path / "eval", "--max_canvases=1")
+    rows = evaluated(suite, data, checkpoint, tmp_path / "eval")
     assert any(CANVASES[suite.name] in line for line in caplog.messages), caplog.messages
     assert list(dict.fromkeys(row["image_id"] for row in rows)) == [100 + number for number in range(len(SIZES))]
     parts = objects_of(suite, data, checkpoint)
@@ -212,3 +214,45 @@ def test_what_the_weights_say_of_the_canvas_counts_where_a_file_leaves_it_open(s
     assert config.canvas_rule((256, 384)).sides == (384, 256)
     assert config.canvas_rule((256, 384)).divisor == DIVISOR[suite.name]
     assert suite.part("build").input_settings(config).rule is None  # training and exports have one size
+
+
+@for_detectors
+def test_ascend_has_one_size_unless_more_are_asked_for_on_the_command_line(suite, tmp_path, monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    config = tmp_path / "own.yaml"
+    config.write_text("canvas: picture\n")
+    build, load = suite.part("build"), suite.part("config").load
+
+    def follows(*arguments):
+        config = load(arguments)
+        held = build.build_detector(config, None, is_repeated=True).limit
+        assert (held, build.build_detector(config, None).limit) == (5, 1)
+        return builders.evaluation_inputs(config, build.input_settings(config)).rule is not None
+
+    held = "--max_canvases=5"
+    assert follows(f"--config_path={config}", held)
+    monkeypatch.setattr(ms, "get_context", lambda _: "Ascend")
+    assert follows("--canvas=picture", held)
+    assert not any("canvas is fixed here" in line for line in caplog.messages)
+    assert not follows(f"--config_path={config}", held)
+    assert any("canvas is fixed here" in line for line in caplog.messages)
+
+
+@for_detectors
+def test_an_export_says_its_one_size_where_pictures_choose_theirs(suite, caplog):
+    caplog.set_level(logging.INFO)
+    for canvas in ("fixed", "picture"):
+        builders.say_exported_size(suite.part("config").load([f"--canvas={canvas}"], "export.py"), (256, 384))
+    (line,) = [line for line in caplog.messages if "canvas" in line]
+    assert line.startswith("the file takes one canvas of 256 x 384 pixels (height x width)")
+
+
+@for_detectors
+def test_a_divisor_that_does_not_suit_the_levels_is_refused(suite):
+    with pytest.raises(BadValueError, match=f"canvas_divisor is 48, wanted a multiple of {DIVISOR[suite.name]}"):
+        suite.part("config").load(["--canvas=picture", "--canvas_divisor=48"])
+
+
+def test_a_canvas_that_follows_a_picture_is_not_stretched():
+    with pytest.raises(BadValueError, match="canvas is picture and keep_ratio false"):
+        FASTER_RCNN.part("config").load(["--canvas=picture", "--keep_ratio=False"])

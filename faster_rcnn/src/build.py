@@ -288,20 +288,27 @@ def build_training_source(config: FasterRcnnConfig, split: Split, workers: Worke
     return builders.training_source(config, split, sample, workers)
 
 
-def build_detector(config: FasterRcnnConfig, network: FasterRcnnRes2net) -> CanvasDetectors:
-    """Builds what evaluation and inference ask for detections."""
+def build_detector(
+    config: FasterRcnnConfig, network: FasterRcnnRes2net, *, is_repeated: bool = False
+) -> CanvasDetectors:
+    """Builds what evaluation and inference ask for detections; see `builders.canvas_detectors`."""
 
     def make(canvas: Size) -> NetworkDetector:
         return NetworkDetector(build_inference(config, network, canvas), detections_of, image_metas)
 
-    return builders.canvas_detectors(config, input_settings(config), make)
+    return builders.canvas_detectors(config, input_settings(config), make, is_repeated=is_repeated)
 
 
 def build_evaluator(
-    config: FasterRcnnConfig, network: FasterRcnnRes2net, split: EvaluationSplit, workers: Workers = ALONE
+    config: FasterRcnnConfig,
+    network: FasterRcnnRes2net,
+    split: EvaluationSplit,
+    workers: Workers = ALONE,
+    *,
+    is_repeated: bool = False,
 ) -> DetectionEvaluator:
-    """Builds what evaluates the detector on a split, each worker its share."""
-    detector = build_detector(config, network)
+    """Builds what evaluates the detector on a split, each worker its share; `is_repeated` in a training."""
+    detector = build_detector(config, network, is_repeated=is_repeated)
     return builders.evaluator(config, detector, split, input_settings(config), config.test_batch_size, workers)
 
 

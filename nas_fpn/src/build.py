@@ -190,21 +190,26 @@ def build_selection_rule(config: NasFpnConfig, canvas: Size | None = None) -> Se
     )
 
 
-def build_detector(config: NasFpnConfig, network: RetinaNetNasFpn) -> CanvasDetectors:
-    """Builds what evaluation and inference ask for detections."""
+def build_detector(config: NasFpnConfig, network: RetinaNetNasFpn, *, is_repeated: bool = False) -> CanvasDetectors:
+    """Builds what evaluation and inference ask for detections; see `builders.canvas_detectors`."""
 
     def make(canvas: Size) -> NetworkDetector:
         select = partial(select_detections, rule=build_selection_rule(config, canvas))
         return NetworkDetector(build_inference(config, network, canvas), select)
 
-    return builders.canvas_detectors(config, input_settings(config), make)
+    return builders.canvas_detectors(config, input_settings(config), make, is_repeated=is_repeated)
 
 
 def build_evaluator(
-    config: NasFpnConfig, network: RetinaNetNasFpn, split: EvaluationSplit, workers: Workers = ALONE
+    config: NasFpnConfig,
+    network: RetinaNetNasFpn,
+    split: EvaluationSplit,
+    workers: Workers = ALONE,
+    *,
+    is_repeated: bool = False,
 ) -> DetectionEvaluator:
-    """Builds what evaluates the detector on a split, each worker its share."""
-    detector = build_detector(config, network)
+    """Builds what evaluates the detector on a split, each worker its share; `is_repeated` in a training."""
+    detector = build_detector(config, network, is_repeated=is_repeated)
     return builders.evaluator(config, detector, split, input_settings(config), EVALUATION_BATCH_SIZE, workers)
 
 

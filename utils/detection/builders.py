@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+import mindspore as ms
 from mindspore import nn
 
 from utils.canvas import Size
@@ -128,14 +129,35 @@ def training_source(config: Config, split: Split, sample: RowSample, workers: Wo
 
 def evaluation_inputs(config: CanvasKeys, inputs: InputSettings) -> InputSettings:
     """Returns what the network takes in evaluation and inference; `inputs` are those of training and of an export."""
-    return replace(inputs, rule=config.canvas_rule(inputs.size))
+    return replace(inputs, rule=None if _is_too_dear(config) else config.canvas_rule(inputs.size))
+
+
+def _is_too_dear(config: CanvasKeys) -> bool:
+    """Whether canvases that follow pictures are left out: a graph takes minutes to compile for an Ascend.
+
+    On the command line one may ask for them nevertheless.
+    """
+    return ms.get_context("device_target") == "Ascend" and config.origin("canvas").where != COMMAND_LINE
 
 
 def canvas_detectors(
-    config: CanvasKeys, inputs: InputSettings, make: Callable[[Size], NetworkDetector]
+    config: CanvasKeys, inputs: InputSettings, make: Callable[[Size], NetworkDetector], *, is_repeated: bool
 ) -> CanvasDetectors:
-    """Builds what evaluation and inference ask for detections, from what `make` makes for a (height, width)."""
-    return CanvasDetectors(make, config.max_canvases if evaluation_inputs(config, inputs).rule else 1)
+    """Builds what evaluation and inference ask for detections.
+
+    Args:
+        config: the configuration.
+        inputs: those of training.
+        make: makes the detector of a (height, width).
+        is_repeated: a training comes back to every canvas; else each is done with when the next one comes.
+    """
+    if config.canvas == "picture" and _is_too_dear(config):
+        logger.info(
+            "canvas is fixed here, %d x %d pixels (height x width), since Ascend compiles each size for minutes; "
+            "--canvas=picture asks for it nevertheless",
+            *inputs.size,
+        )
+    return CanvasDetectors(make, config.max_canvases if is_repeated else 1)
 
 
 def evaluator(

@@ -70,14 +70,14 @@ def log_canvases(batches: Sequence[CanvasBatch], limit: int) -> None:
 
     Args:
         batches: from `plan_batches`.
-        limit: canvases that are held at once.
+        limit: canvases that are held at once; with 1 each goes when the next comes, and that is not said.
     """
     counts: dict[Size, int] = defaultdict(int)
     for batch in batches:
         counts[batch.canvas] += len(batch.members)
     shown = [f"{height}x{width} ({count})" for (height, width), count in counts.items()]
     more = f" and {len(shown) - MAX_SHOWN} more" if len(shown) > MAX_SHOWN else ""
-    freed = f", at most {limit} of them held at once (max_canvases)" if len(counts) > limit else ""
+    freed = f", at most {limit} of them held at once (max_canvases)" if len(counts) > limit > 1 else ""
     logger.info(
         "%d pictures on %d canvases, height x width (pictures): %s%s; the network is compiled for each%s",
         sum(counts.values()),
