@@ -36,8 +36,8 @@ from .results.evaluation import SegmentationEvaluator
 from .results.files import Outputs
 from .results.inference import Predictor
 from .segformer import Segformer, SegformerInference, SegformerTraining
-from .segformer_head import SegformerHead
-from .variants import MIT_VARIANTS, MitVariant
+from .segformer_head import HEADS
+from .variants import MIT_VARIANTS, MMSEGMENTATION_CHANNELS, MitVariant
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,8 @@ def network_size(config: SegformerConfig) -> MitVariant:
     return MitVariant(
         config.backbone_widths or variant.widths,
         config.backbone_depths or variant.depths,
-        config.decoder_channels or variant.decoder_channels,
+        config.decoder_channels
+        or (MMSEGMENTATION_CHANNELS if config.head == "mmsegmentation" else variant.decoder_channels),
     )
 
 
@@ -63,8 +64,8 @@ def build_network(config: SegformerConfig) -> Segformer:
     """Builds the network with random weights."""
     size = network_size(config)
     return Segformer(
-        MixTransformer(size.widths, size.depths),
-        SegformerHead(size.widths, size.decoder_channels, config.class_num, config.norm_statistics == "frozen"),
+        MixTransformer(size.widths, size.depths, config.layer_norm_eps),
+        HEADS[config.head](size.widths, size.decoder_channels, config.class_num, config.norm_statistics == "frozen"),
     )
 
 

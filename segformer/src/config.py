@@ -89,7 +89,7 @@ class NetworkKeys(Config):
     """Mix Transformer and the all-MLP head."""
 
     GROUP = "Network"
-    FIXED_BY_WEIGHTS = ("backbone", "backbone_widths", "backbone_depths", "decoder_channels")
+    FIXED_BY_WEIGHTS = ("backbone", "backbone_widths", "backbone_depths", "decoder_channels", "head", "layer_norm_eps")
     COURSE_OF_TRAINING = ("drop_path_rate", "head_dropout", "norm_statistics")
     backbone: Literal["mit_b0", "mit_b1", "mit_b2", "mit_b3", "mit_b4", "mit_b5"] = Field(
         "mit_b0", description="size of the encoder"
@@ -100,10 +100,21 @@ class NetworkKeys(Config):
     backbone_depths: tuple[Positive, Positive, Positive, Positive] | None = Field(
         None, description="blocks of the four stages; null: those of backbone"
     )
+    head: Literal["paper", "mmsegmentation"] = Field(
+        "paper",
+        description="paper: a linear layer for each level; mmsegmentation: convolution, batch norm and ReLU in its "
+        "place, the head of MMSegmentation's weights",
+    )
     decoder_channels: int | None = Field(
         None,
         ge=1,
-        description="channels of the head; null: 256 for mit_b0 and mit_b1, 768 for the others, as in the paper",
+        description="channels of the head; null: 256 for mit_b0 and mit_b1, 768 for the others, as in the paper, and "
+        "256 for all with head mmsegmentation",
+    )
+    layer_norm_eps: float = Field(
+        1e-5,
+        gt=0,
+        description="what layer norms add to the variance; 1e-5 in transformers, 1e-6 in MMSegmentation",
     )
     drop_path_rate: float = Field(
         0.1,

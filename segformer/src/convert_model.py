@@ -19,7 +19,6 @@ from .weight_names import (
     ANY_HEAD,
     ENCODERS,
     HEAD_NAMINGS,
-    MMSEGMENTATION_HEAD_MARK,
     EncoderNaming,
     HeadNaming,
     in_single_layers,
@@ -27,6 +26,7 @@ from .weight_names import (
 
 # Names of the weights in a folder of transformers, in the order in which they are looked for.
 FOLDER_FILES = ("model.safetensors", "pytorch_model.bin")
+_WHOSE = {"paper": "the paper's", "mmsegmentation": "MMSegmentation's"}
 # What config.json of such a folder must say, where it says anything; sizes are read from the weights themselves.
 _FIXED_SETTINGS = {
     "hidden_act": "gelu",
@@ -45,11 +45,15 @@ class SegformerContent(Content):
 
     Attributes:
         backbone: published size, "mit_b0" to "mit_b5".
+        layer_norm_eps: what its layer norms add to the variance.
         decoder_channels: width of the head; None without a head.
+        head: kind of head.
     """
 
     backbone: str
+    layer_norm_eps: float
     decoder_channels: int | None = None
+    head: str = "paper"
 
 
 def convert(source: Path, output: Path, *, backbone_only: bool = False, overwrite: bool = False) -> str:
@@ -69,8 +73,10 @@ def convert(source: Path, output: Path, *, backbone_only: bool = False, overwrit
     weights = read_foreign_weights(find_weights(source))
     weights = replace(weights, arrays=in_single_layers(weights.arrays))
     content = recognise(weights.path, weights.arrays, backbone_only)
-    head = {"class_num": content.num_classes, "decoder_channels": content.decoder_channels}
-    config = SegformerConfig(backbone=content.backbone, **({} if content.part else head))
+    head = {"class_num": content.num_classes, "decoder_channels": content.decoder_channels, "head": content.head}
+    config = SegformerConfig(
+        backbone=content.backbone, layer_norm_eps=content.layer_norm_eps, **({} if content.part else head)
+    )
     report = write_converted(
         output,
         weights,
@@ -146,13 +152,16 @@ def recognise(file: Path, arrays: dict[str, np.ndarray], backbone_only: bool = F
         return SegformerContent(
             title=f"encoder of {title}",
             backbone=backbone,
+            layer_norm_eps=naming.norm_eps,
             sources=sources,
             dropped=dropped | (ANY_HEAD if backbone_only else {}),
         )
     num_classes, decoder_channels = (_rows(file, arrays, f"{layer}.weight") for layer in (head.classifier, head.fuse))
     return SegformerContent(
-        title=f"SegFormer with {title}, {num_classes} classes, head of {decoder_channels} channels",
+        title=f"SegFormer with {title}, {num_classes} classes, {_WHOSE[head.kind]} head of {decoder_channels} channels",
         backbone=backbone,
+        layer_norm_eps=naming.norm_eps,
+        head=head.kind,
         sources=sources | head.sources(),
         dropped=dropped | dict(head.dropped),
         num_classes=num_classes,
@@ -185,13 +194,6 @@ def _find_size(file: Path, widths: tuple[int, ...], depths: tuple[int, ...]) -> 
 def _find_head(file: Path, arrays: dict[str, np.ndarray], backbone_only: bool) -> HeadNaming | None:
     if backbone_only:
         return None
-    if MMSEGMENTATION_HEAD_MARK in arrays:
-        raise BadValueError(
-            f"'{file}' has MMSegmentation's head, a convolution with batch norm and ReLU for each level (531,731 "
-            "weights with MiT-B1 and 19 classes) where the paper's has a linear layer (530,707): it computes something "
-            "else and does not convert; take the encoder alone with --backbone_only, or a file of the first release or "
-            "of transformers"
-        )
     return next((head for head in HEAD_NAMINGS if head.is_in(arrays)), None)
 
 
@@ -209,9 +211,4 @@ def _next_step(output: Path, content: SegformerContent) -> str:
         return (
             f"written: {output} (the encoder: train.py --backbone={content.backbone} --pretrained_ckpt_path={output})"
         )
-    backbone, width = content.backbone, content.decoder_channels
-    head = f" --decoder_channels={width}" if width != MIT_VARIANTS[backbone].decoder_channels else ""
-    return (
-        f"written: {output} (the whole network: eval.py --backbone={backbone} --class_num={content.num_classes}{head} "
-        f"--eval_ckpt_path={output})"
-    )
+    return f"written: {output} (the whole network: eval.py --eval_ckpt_path={output})"

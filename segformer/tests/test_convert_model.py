@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 from safetensors.torch import save_file
 
+from segformer.src import build
+from segformer.src.config import load
 from segformer.src.convert_model import convert
 from segformer.src.variants import MIT_VARIANTS
-from segformer.tests.transformers_reference import build, own_arrays, reference, relative
-from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, UserError
+from segformer.tests.transformers_reference import build as build_network
+from segformer.tests.transformers_reference import own_arrays, reference, relative
+from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 from utils.training.checkpoints.checkpoint import load_checkpoint
 from utils.training.checkpoints.loading import load_weights
 
@@ -21,6 +24,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from segformer.tests import foreign_files  # noqa: E402  (needs torch)
+from segformer.tests.mmsegmentation_reference import Network  # noqa: E402
 
 pytestmark = pytest.mark.end_to_end
 
@@ -62,7 +66,7 @@ def _converted(source, folder):
 
 def _assert_same_logits(checkpoint, model):
     """The converted network computes what transformers' does, to 1e-4."""
-    network = build("mit_b0")
+    network = build_network("mit_b0")
     load_weights(network, load_checkpoint(checkpoint, "segformer"))
     images = np.random.default_rng(5).standard_normal((1, 3, 64, 96)).astype(np.float32)
     ms.set_context(mode=ms.PYNATIVE_MODE)
@@ -83,8 +87,8 @@ def test_a_folder_of_transformers(model, tmp_path):
     source = tmp_path / "a folder"
     model.save_pretrained(source)
     checkpoint, printed = _command(source, tmp_path)
-    assert "SegFormer with MiT-B0 in transformers' names, 19 classes, head of 256 channels" in printed
-    assert "eval.py --backbone=mit_b0 --class_num=19 --eval_ckpt_path=" in printed
+    assert "SegFormer with MiT-B0 in transformers' names, 19 classes, the paper's head of 256 channels" in printed
+    assert "eval.py --eval_ckpt_path=" in printed
     assert "3,719,539" in printed  # 3,719,027 and the moving statistics of 256 channels
     assert load_checkpoint(checkpoint).part == ""
     _assert_same_logits(checkpoint, model)
@@ -124,16 +128,29 @@ def test_an_imagenet_backbone_of_the_first_release(model, release_file, tmp_path
     _assert_same_encoder(checkpoint, model)
 
 
-def test_a_head_of_mmsegmentation_is_refused_and_its_encoder_converts(model, tmp_path):
-    source = tmp_path / "mmseg.pth"
-    torch.save({"state_dict": foreign_files.mmsegmentation(model)}, source)
-    with pytest.raises(UserError, match="batch norm and ReLU for each level.*--backbone_only"):
-        convert(source, tmp_path / "own.ckpt")
-    assert not (tmp_path / "own.ckpt").exists()
-    report = convert(source, tmp_path / "own.ckpt", backbone_only=True)
-    assert "MMSegmentation's names" in report
-    assert "dropped: 4 tensors: decode_head.*" in report
-    _assert_same_encoder(tmp_path / "own.ckpt", model)
+def test_a_whole_network_of_mmsegmentation(tmp_path):
+    """Its checkpoint alone says which head and which epsilon of layer norms it has."""
+    expected = Network("mit_b0")
+    torch.save({"state_dict": expected.file_content()}, tmp_path / "mmseg.pth")
+    checkpoint, printed = _converted(tmp_path / "mmseg.pth", tmp_path)
+    assert "MiT-B0 in MMSegmentation's names, 19 classes, MMSegmentation's head of 256 channels" in printed
+    assert "3,722,611" in printed  # 3,720,051 and the moving statistics of five times 256 channels
+    config, stored = build.open_checkpoint(load([], "infer.py"), checkpoint)
+    assert (config.head, config.layer_norm_eps) == ("mmsegmentation", 1e-6)
+    network = build.load_network(config, stored).set_train(False)
+    images = np.random.default_rng(5).standard_normal((1, 3, 64, 96)).astype(np.float32)
+    with torch.no_grad():
+        wanted = expected(torch.tensor(images)).numpy()
+    assert relative(network(ms.Tensor(images)).asnumpy(), wanted) < 1e-5
+
+
+def test_the_encoder_alone_of_mmsegmentation(tmp_path):
+    expected = Network("mit_b0")
+    torch.save({"state_dict": expected.file_content()}, tmp_path / "mmseg.pth")
+    report = convert(tmp_path / "mmseg.pth", tmp_path / "own.ckpt", backbone_only=True)
+    assert "encoder of MiT-B0 in MMSegmentation's names" in report
+    assert "dropped: 32 tensors: decode_head.*" in report
+    _assert_same_encoder(tmp_path / "own.ckpt", expected.model)
 
 
 def test_a_classifier_of_transformers_gives_its_encoder(model, tmp_path):
@@ -150,9 +167,8 @@ def test_a_head_may_have_another_width_and_number_of_classes(tmp_path):
     model = reference("mit_b0", num_classes=7, decoder_channels=32)
     save_file(foreign_files.file_names(model), tmp_path / "net.safetensors")
     report = convert(tmp_path / "net.safetensors", tmp_path / "own.ckpt")
-    assert "7 classes, head of 32 channels" in report
-    assert "--class_num=7 --decoder_channels=32" in report
-    load_weights(build("mit_b0", 7, 32), load_checkpoint(tmp_path / "own.ckpt", "segformer"))
+    assert "7 classes, the paper's head of 32 channels" in report
+    load_weights(build_network("mit_b0", 7, 32), load_checkpoint(tmp_path / "own.ckpt", "segformer"))
 
 
 def _changed(release_file, folder, change):
