@@ -37,9 +37,7 @@ class PatchEmbed(nn.Cell):
         norm_eps: of the layer norm.
     """
 
-    def __init__(
-        self, in_channels: int, channels: int, kernel: int, stride: int, norm_eps: float = NORM_EPS
-    ) -> None:
+    def __init__(self, in_channels: int, channels: int, kernel: int, stride: int, norm_eps: float = NORM_EPS) -> None:
         super().__init__()
         self.conv = Convolution(
             in_channels,
@@ -120,9 +118,7 @@ class Block(nn.Cell):
         norm_eps: of the layer norms.
     """
 
-    def __init__(
-        self, channels: int, num_heads: int, reduction: int, index: int, norm_eps: float = NORM_EPS
-    ) -> None:
+    def __init__(self, channels: int, num_heads: int, reduction: int, index: int, norm_eps: float = NORM_EPS) -> None:
         super().__init__()
         self.index = index
         self.attention_norm = LayerNorm(channels, norm_eps)
@@ -148,9 +144,7 @@ class Stage(nn.Cell):
         norm_eps: of the layer norm.
     """
 
-    def __init__(
-        self, patch_embed: PatchEmbed, channels: int, blocks: list[Block], norm_eps: float = NORM_EPS
-    ) -> None:
+    def __init__(self, patch_embed: PatchEmbed, channels: int, blocks: list[Block], norm_eps: float = NORM_EPS) -> None:
         super().__init__()
         self.patch_embed = patch_embed
         self.blocks = nn.CellList(blocks)

@@ -93,8 +93,7 @@ def test_logits_and_gradients_are_those_of_pytorch(manner):
     gradients_by_own_name = _by_own_name(gradients | statistics, head)
     pairs = [(array, tensor.grad.numpy()) for array, tensor in zip(to_features, tensors, strict=True)]
     pairs += [
-        (array, gradients_by_own_name[parameter.name])
-        for array, parameter in zip(to_weights, parameters, strict=True)
+        (array, gradients_by_own_name[parameter.name]) for array, parameter in zip(to_weights, parameters, strict=True)
     ]
     for array, wanted_gradient in pairs:
         largest = np.abs(wanted_gradient).max()

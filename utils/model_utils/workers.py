@@ -57,6 +57,11 @@ class Workers:
         """Returns this worker's part of something that all workers share: items rank, rank + count, ..."""
         return items[self.rank :: self.count]
 
+    def share_block(self, items: Sequence[Item]) -> Sequence[Item]:
+        """Returns this worker's part of something that all share, neighbours together; sizes differ by one at most."""
+        total = len(items)
+        return items[self.rank * total // self.count : (self.rank + 1) * total // self.count]
+
 
 ALONE = Workers()
 
