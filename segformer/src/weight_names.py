@@ -49,6 +49,7 @@ class EncoderNaming(Naming):
         stage_norm: norm at the end of a stage.
         parts: own name inside a block to the name there.
         norm_eps: what its program adds to the variance in layer norms.
+        divisor: to multiples of which its publisher rounds up the sides of pictures, on ADE20K.
     """
 
     patch_conv: str
@@ -56,6 +57,7 @@ class EncoderNaming(Naming):
     stage_norm: str
     parts: Mapping[str, str]
     norm_eps: float = 1e-5
+    divisor: int = 1
 
     @property
     def first(self) -> str:
@@ -152,13 +154,18 @@ class MMSegmentationHeadNaming(HeadNaming):
 
 RELEASE = EncoderNaming(
     title="the names of the first release (mit_b*.pth)",
-    prefixes=("", "backbone."),
+    prefixes=("", "backbone.", "encoder."),
     patch_conv="patch_embed{number}.proj",
     patch_norm="patch_embed{number}.norm",
     stage_norm="norm{number}",
     block="block{number}.{block}",
     parts=RELEASE_PARTS,
-    dropped={r"head\.(weight|bias)": "head.*, the classifier of ImageNet"},
+    dropped={
+        r"head\.(weight|bias)": "head.*, the classifier of ImageNet",
+        r"(decoder|segmentation_head|classification_head)\..*": "the decoder of segmentation_models_pytorch, another "
+        "network than the head here",
+    },
+    divisor=32,
 )
 MMSEGMENTATION = EncoderNaming(
     title="MMSegmentation's names",
@@ -190,6 +197,7 @@ TRANSFORMERS_MODULES = EncoderNaming(
     parts=MODULES_PARTS,
     dropped=TRANSFORMERS.dropped,
 )
+OF_TRANSFORMERS = (TRANSFORMERS, TRANSFORMERS_MODULES)
 ENCODERS = (RELEASE, MMSEGMENTATION, TRANSFORMERS, TRANSFORMERS_MODULES)
 
 _HEAD = "decode_head."
