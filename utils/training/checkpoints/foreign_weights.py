@@ -55,11 +55,14 @@ class ForeignWeights:
         path: the file.
         arrays: name in the file to values; numbers with a fraction as float32, whole numbers as they are.
         wrapper: key of the dictionary in which the weights lay, "" where they lay open.
+        class_names: names of the classes in the order of the class outputs, as OpenMMLab's programs store them beside
+            the weights; empty where the file says none.
     """
 
     path: Path
     arrays: dict[str, np.ndarray]
     wrapper: str = ""
+    class_names: tuple[str, ...] = ()
 
 
 def read_foreign_weights(path: Path) -> ForeignWeights:
@@ -72,8 +75,9 @@ def read_foreign_weights(path: Path) -> ForeignWeights:
     """
     path = Path(path)
     start = _first_bytes(path)
+    class_names: tuple[str, ...] = ()
     if start.startswith((_ZIP, _PICKLE)):
-        wrapper, arrays = _read_pytorch(path)
+        wrapper, arrays, class_names = _read_pytorch(path)
     elif start[_HEADER_LENGTH_BYTES:].startswith(b"{"):
         wrapper, arrays = "", _read_safetensors(path)
     else:
@@ -86,7 +90,7 @@ def read_foreign_weights(path: Path) -> ForeignWeights:
     if all(name.startswith(PARALLEL_PREFIX) for name in arrays):
         arrays = {name.removeprefix(PARALLEL_PREFIX): array for name, array in arrays.items()}
     refuse_not_finite(path, arrays)
-    return ForeignWeights(path, arrays, wrapper)
+    return ForeignWeights(path, arrays, wrapper, class_names)
 
 
 def _first_bytes(path: Path) -> bytes:
@@ -131,7 +135,7 @@ def _decoded(data: bytes, type_name: str, shape: list[int]) -> np.ndarray:
     return values.astype(np.float32) if values.dtype.kind == "f" else values
 
 
-def _read_pytorch(path: Path) -> tuple[str, dict[str, np.ndarray]]:
+def _read_pytorch(path: Path) -> tuple[str, dict[str, np.ndarray], tuple[str, ...]]:
     try:
         import torch
     except ImportError as error:
@@ -155,7 +159,25 @@ def _read_pytorch(path: Path) -> tuple[str, dict[str, np.ndarray]]:
             f"'{path}' holds {len(others)} entries that are no tensors, first '{others[0]}'; save the weights alone "
             "with torch.save(model.state_dict(), FILE)"
         )
-    return wrapper, {name: _as_array(path, name, tensor) for name, tensor in state.items()}
+    return wrapper, {name: _as_array(path, name, tensor) for name, tensor in state.items()}, stored_class_names(content)
+
+
+def stored_class_names(content: object) -> tuple[str, ...]:
+    """Returns the names of the classes beside the weights: `meta.dataset_meta.classes` (v3), else `meta.CLASSES` (v2).
+
+    A text alone is the name of one class: a pair of brackets without a comma makes none a tuple. Names of another kind
+    and repeated ones are no names.
+    """
+    meta = content.get("meta") if isinstance(content, Mapping) else None
+    if not isinstance(meta, Mapping):
+        return ()
+    of_data = meta.get("dataset_meta")
+    entries = {**meta, **(of_data if isinstance(of_data, Mapping) else {})}
+    names = next((entries[key] for key in ("classes", "CLASSES") if entries.get(key)), ())
+    names = (names,) if isinstance(names, str) else names
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        return ()
+    return tuple(names) if len(set(names)) == len(names) else ()
 
 
 def _unwrapped(content: object) -> tuple[str, object]:

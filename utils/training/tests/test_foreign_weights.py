@@ -151,3 +151,22 @@ def test_what_is_no_state_dict(torch, tmp_path):
     assert "1 entries that are no tensors, first 'epoch'" in refusal(tmp_path / "mixed.pth")
     torch.save({"a": torch.eye(3).to_sparse()}, tmp_path / "sparse.pth")
     assert "tensor 'a' is quantised or sparse" in refusal(tmp_path / "sparse.pth")
+
+
+@pytest.mark.parametrize(
+    ("meta", "names"),
+    [
+        ({"dataset_meta": {"classes": ("zebra", "apple"), "palette": [(1, 2, 3)]}, "epoch": 3}, ("zebra", "apple")),
+        ({"dataset_meta": {"CLASSES": ["zebra", "apple"]}}, ("zebra", "apple")),
+        ({"CLASSES": ("zebra", "apple"), "PALETTE": None}, ("zebra", "apple")),
+        ({"CLASSES": "balloon"}, ("balloon",)),
+        ({"CLASSES": None, "dataset_meta": None}, ()),
+        ({"CLASSES": (1, 2)}, ()),
+        ({"CLASSES": ("a", "a")}, ()),
+        (3, ()),
+    ],
+)
+def test_class_names_of_openmmlab_in_their_order(torch, tmp_path, meta, names):
+    """MMEngine stores dataset_meta, with `classes` since 0.3, mmcv 1 `CLASSES`; a text is one name."""
+    torch.save({"meta": meta, "state_dict": {"a": torch.zeros(2)}}, tmp_path / "a.pth")
+    assert read_foreign_weights(tmp_path / "a.pth").class_names == names
