@@ -16,6 +16,7 @@ from segformer.src.results.canvases import FixedCanvas, PictureCanvas
 from segformer.src.results.compiled_sizes import CompiledSizes
 from segformer.src.results.evaluation import SegmentationEvaluator
 from segformer.src.results.inference import Predictor, in_order_of_canvas
+from segformer.tests.tiny_checkpoint import TINY_NETWORK
 from segformer.tests.tiny_city import draw_pair, image_path, label_path, write_png
 from utils.tests.replayed_workers import run_workers
 
@@ -194,3 +195,18 @@ def test_the_canvas_of_the_keys():
     assert build.build_canvas(load(["--canvas=picture", "--eval_mode=slide"])) == PictureCanvas(None, 32)
     keys = ["--canvas=picture", "--canvas_sides=[2048,512]", "--size_divisor=1", "--canvas_keep_ratio=False"]
     assert build.build_canvas(load(keys)) == PictureCanvas((2048, 512), 1, keeps_ratio=False)
+
+
+def test_a_network_finds_the_same_however_few_sizes_are_held(tmp_path):
+    """The suite's own network, random; sides that are no multiples of 32 among the sizes."""
+    ms.set_context(mode=ms.GRAPH_MODE)
+    pairs = _write_sizes(tmp_path)
+    keys = [*TINY_NETWORK, "--class_num=3", "--canvas=picture", "--base_size=[72,72]", "--size_divisor=1"]
+    config = load(keys)
+    network = build.build_network(config)
+    found = [
+        build.build_evaluator(config.model_copy(update={"max_canvases": limit}), network, pairs).evaluate()
+        for limit in (1, 12)
+    ]
+    np.testing.assert_array_equal(found[0].matrix.counts, found[1].matrix.counts)
+    assert [each.num_input_sizes for each in found] == [4, 4]  # 36 x 72, 72 x 36, 72 x 72 and 58 x 72

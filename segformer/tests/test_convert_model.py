@@ -1,5 +1,6 @@
 """tools/convert_model.py: every naming that it reads, by the real command, and what it refuses."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from safetensors.torch import save_file
 from segformer.src import build
 from segformer.src.config import load
 from segformer.src.convert_model import convert
+from segformer.src.results.canvases import FixedCanvas, PictureCanvas
 from segformer.src.variants import MIT_VARIANTS
 from segformer.tests.transformers_reference import build as build_network
 from segformer.tests.transformers_reference import own_arrays, reference, relative
@@ -94,6 +96,56 @@ def test_a_folder_of_transformers(model, tmp_path):
     _assert_same_logits(checkpoint, model)
 
 
+def test_a_folder_in_several_files(model, tmp_path):
+    model.save_pretrained(tmp_path / "model", max_shard_size="4MB")
+    shards = sorted((tmp_path / "model").glob("model-*.safetensors"))
+    assert len(shards) > 2
+    report = convert(tmp_path / "model", tmp_path / "own.ckpt")
+    assert report.startswith("model.safetensors.index.json: SegFormer with MiT-B0")
+    _assert_same_logits(tmp_path / "own.ckpt", model)
+    index = tmp_path / "model" / "model.safetensors.index.json"
+    content = json.loads(index.read_text())
+    for places, sentence in (
+        (content["weight_map"] | {"extra.weight": shards[0].name}, "lacks 1 tensors .* first 'extra.weight'"),
+        ({"extra.weight": "../own.ckpt"}, "no weight_map of names and files beside it"),
+    ):
+        index.write_text(json.dumps({"weight_map": places}))
+        with pytest.raises(BadValueError, match=sentence):
+            convert(tmp_path / "model", tmp_path / "other.ckpt")
+    index.write_text(json.dumps(content))
+    shards[1].unlink()
+    with pytest.raises(MissingPathError, match=f"1 of the {len(shards)} files .* missing, first '{shards[1]}'"):
+        convert(tmp_path / "model", tmp_path / "other.ckpt")
+    assert not (tmp_path / "other.ckpt").exists()
+
+
+def test_a_folder_with_several_bin_files(model, tmp_path):
+    model.config.save_pretrained(tmp_path / "model")
+    weights = foreign_files.file_names(model)
+    places = {}
+    for number, names in enumerate((list(weights)[:100], list(weights)[100:]), start=1):
+        places |= dict.fromkeys(names, f"pytorch_model-0000{number}-of-00002.bin")
+        torch.save({name: weights[name] for name in names}, tmp_path / "model" / places[names[0]])
+    (tmp_path / "model" / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": places}))
+    convert(tmp_path / "model", tmp_path / "own.ckpt")
+    _assert_same_logits(tmp_path / "own.ckpt", model)
+
+
+def test_a_folder_says_names_sizes_and_normalisation(tmp_path):
+    model = reference("mit_b0", num_classes=3)
+    model.config.id2label = {0: "wall", 1: "floor", 2: "rest"}
+    model.save_pretrained(tmp_path / "model")
+    processor = {"size": 640, "image_mean": [0.5, 0.5, 0.5], "image_std": [0.25, 0.25, 0.25], "do_reduce_labels": True}
+    (tmp_path / "model" / "preprocessor_config.json").write_text(json.dumps(processor))
+    report = convert(tmp_path / "model", tmp_path / "own.ckpt")
+    assert "pictures stretched to 640x640 (preprocessor_config.json)" in report
+    assert "labels: class 0 is 1 in the label files" in report
+    config, stored = build.open_checkpoint(load([], "infer.py"), tmp_path / "own.ckpt")
+    assert (config.class_names, tuple(stored.class_names)) == (("wall", "floor", "rest"),) * 2
+    assert build.build_canvas(config) == PictureCanvas((640, 640), 1, keeps_ratio=False)
+    assert (config.img_norm_mean, config.img_norm_std) == ((127.5,) * 3, (63.75,) * 3)
+
+
 def test_a_folder_with_pytorch_model_bin(model, tmp_path):
     model.config.save_pretrained(tmp_path / "model")
     torch.save(foreign_files.file_names(model), tmp_path / "model" / "pytorch_model.bin")
@@ -142,6 +194,40 @@ def test_a_whole_network_of_mmsegmentation(tmp_path):
     with torch.no_grad():
         wanted = expected(torch.tensor(images)).numpy()
     assert relative(network(ms.Tensor(images)).asnumpy(), wanted) < 1e-5
+
+
+def test_classes_and_pipeline_of_mmsegmentation_travel(tmp_path):
+    """Of ADE20K's recipe a file has three classes of its own; 19 classes without names are Cityscapes'."""
+    expected = Network("mit_b0", 3)
+    meta = {"dataset_meta": {"classes": ("wall", "floor", "rest"), "palette": [[0, 0, 0]] * 3}}
+    torch.save({"state_dict": expected.file_content(), "meta": meta}, tmp_path / "mmseg.pth")
+    report = convert(tmp_path / "mmseg.pth", tmp_path / "own.ckpt")
+    assert "recipe: ADE20K's, pictures within 2048x512; the file does not say another, --canvas_sides does" in report
+    config, _ = build.open_checkpoint(load([], "eval.py"), tmp_path / "own.ckpt")
+    assert build.names_of_classes(config) == ("wall", "floor", "rest")
+    assert build.build_canvas(config) == PictureCanvas((2048, 512), 1)
+    documented = ["--config_path=config/segformer.b0.512x1024.city.yaml"]
+    config, _ = build.open_checkpoint(load(documented, "eval.py"), tmp_path / "own.ckpt")
+    assert build.build_canvas(config) == PictureCanvas((2048, 512), 1)
+    fixed = ["--canvas=fixed", *documented]
+    config, _ = build.open_checkpoint(load(fixed, "eval.py"), tmp_path / "own.ckpt")
+    assert build.build_canvas(config) == FixedCanvas((512, 1024))
+
+
+def test_an_encoder_of_segmentation_models_pytorch(model, tmp_path):
+    """Its encoder has the names of the first release; its decoder is left out, and said."""
+    weights = {
+        f"encoder.{name}": value
+        for name, value in foreign_files.release_backbone(model).items()
+        if not name.startswith("head.")
+    }
+    decoder = {"decoder.blocks.0.conv1.0.weight": torch.zeros(1), "segmentation_head.0.bias": torch.zeros(1)}
+    torch.save({"state_dict": weights | decoder}, tmp_path / "unet.pth")
+    report = convert(tmp_path / "unet.pth", tmp_path / "own.ckpt")
+    assert (
+        "dropped: 2 tensors: the decoder of segmentation_models_pytorch, another network than the head here" in report
+    )
+    _assert_same_encoder(tmp_path / "own.ckpt", model)
 
 
 def test_the_encoder_alone_of_mmsegmentation(tmp_path):

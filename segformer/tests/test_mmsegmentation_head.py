@@ -5,11 +5,15 @@ import numpy as np
 import pytest
 from mindspore import nn
 
+from segformer.src import build
+from segformer.src.config import load
 from segformer.src.mix_transformer import MixTransformer
 from segformer.src.segformer import Segformer
 from segformer.src.segformer_head import MMSegmentationHead
 from segformer.src.variants import MIT_VARIANTS, MMSEGMENTATION_CHANNELS
 from segformer.src.weight_names import HEAD_NAMINGS
+from segformer.tests.tiny_checkpoint import TINY_NETWORK
+from utils.exporting.export import export_network
 from utils.training.checkpoints.weight_conversion import convert_weights
 
 COUNTS = {"mit_b0": 3_720_051, "mit_b1": 13_683_155, "mit_b2": 24_728_019}
@@ -107,3 +111,19 @@ def test_batch_of_two_equals_two_batches_of_one():
     both = head(tuple(map(ms.Tensor, features))).asnumpy()
     single = [head(tuple(ms.Tensor(each[item : item + 1]) for each in features)).asnumpy() for item in range(2)]
     np.testing.assert_allclose(both, np.concatenate(single), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("file_format", ["MINDIR", "ONNX"])
+def test_it_is_exported(file_format, tmp_path):
+    """The export is compared with the network, of its own C kernels on a CPU, and refused above 1e-4."""
+    config = load([*TINY_NETWORK, "--head=mmsegmentation", "--base_size=[64,96]"])
+    network = build.build_network(config).set_train(False)
+    model = export_network(
+        build.build_export(config, network, file_format),
+        [build.input_description(config)],
+        tmp_path / "net",
+        file_format,
+        output_names=build.OUTPUT_NAMES,
+        reference=build.build_inference(config, network),
+    )
+    assert model.file.is_file()

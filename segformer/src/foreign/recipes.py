@@ -85,9 +85,7 @@ def processor_recipe(settings: Mapping[str, object] | None) -> Recipe:
     if height != width:
         notes.append(f"recipe: an upright picture is stretched to {width}x{height} here, by transformers as all others")
     if said.get("do_reduce_labels", said.get("reduce_labels", said.get("reduce_zero_label"))):
-        notes.append(
-            "labels: class 0 is 1 in the label files of its data set, whose 0 is no class: write 255 there"
-        )
+        notes.append("labels: class 0 is 1 in the label files of its data set, whose 0 is no class: write 255 there")
     return Recipe(keys, tuple(notes))
 
 
