@@ -202,7 +202,7 @@ def test_classes_and_pipeline_of_mmsegmentation_travel(tmp_path):
     meta = {"dataset_meta": {"classes": ("wall", "floor", "rest"), "palette": [[0, 0, 0]] * 3}}
     torch.save({"state_dict": expected.file_content(), "meta": meta}, tmp_path / "mmseg.pth")
     report = convert(tmp_path / "mmseg.pth", tmp_path / "own.ckpt")
-    assert "recipe: ADE20K's, pictures within 2048x512; the file does not say another, --canvas_sides does" in report
+    assert "recipe: ADE20K's, pictures within 2048x512; the file does not say another" in report
     config, _ = build.open_checkpoint(load([], "eval.py"), tmp_path / "own.ckpt")
     assert build.names_of_classes(config) == ("wall", "floor", "rest")
     assert build.build_canvas(config) == PictureCanvas((2048, 512), 1)
