@@ -4,13 +4,13 @@ Each `config` is the configuration of a detector, which has the keys of utils.de
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from mindspore import nn
 
 from utils.cpu_kernels.choice import stock_operators
-from utils.detection.data.class_names import ClassTable, resolve_classes
+from utils.detection.data.class_names import ClassTable, classes_of_weights, list_names, resolve_classes
 from utils.detection.data.splits import CheckClasses, Split, SplitPaths, open_split, split_paths
 from utils.detection.data.training_source import MindRecordSource, RowSample, warn_of_random_weights
 from utils.detection.detections import Detector
@@ -30,12 +30,22 @@ from utils.model_utils.device_adapter import clamp_loaders
 from utils.model_utils.workers import ALONE, Workers
 from utils.training.assembly import shard_epochs
 from utils.training.checkpoints.checkpoint import Checkpoint
+from utils.training.checkpoints.foreign_weights import ForeignWeights
 from utils.training.checkpoints.loading import ALL_OUTPUTS, Allowed, Classes, load_weights
 from utils.training.checkpoints.stored_keys import configure_as_stored, naming_other_network, stored_keys
 
 Network = TypeVar("Network", bound=nn.Cell)
 Inference = TypeVar("Inference", bound=nn.Cell)
 Configuration = TypeVar("Configuration", bound=Config)
+
+
+@dataclass(frozen=True)
+class ConvertedClasses:
+    """Classes of a published detector: names and category ids, none where they are not known, and lines of a report."""
+
+    names: tuple[str, ...] = ()
+    category_ids: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def open_detection_split(
@@ -234,6 +244,39 @@ def load_detector(
     load_weights(network, stored)
     stored.release()
     return network, replace(classes, picture_min_score=stored_min_score(stored.best))
+
+
+def converted_classes(config: DetectionDataKeys, num_classes: int | None, weights: ForeignWeights) -> ConvertedClasses:
+    """Returns the classes of a published detector, as its checkpoint has them.
+
+    Args:
+        config: of the command; `coco_classes` of a YAML file count where they are as many.
+        num_classes: of its class outputs; None for a backbone.
+        weights: the file.
+
+    Raises:
+        BadValueError: see `classes_of_weights`.
+    """
+    if num_classes is None:
+        return ConvertedClasses()
+    names = config.coco_classes
+    if config.origin("coco_classes").where != COMMAND_LINE and len(names or ()) != num_classes:
+        names = None
+    stored = weights.class_names
+    known, ids = classes_of_weights(num_classes, weights.path, stored_names=stored, configured_names=names)
+    said = f", {list_names(known)}" if known else ", whose names the file does not say: give them with --coco_classes"
+    notes = [f"classes: {num_classes}{said}"]
+    if len(stored) not in (0, num_classes):
+        notes.append(f"left out: the {len(stored)} class names in the file, which are of another data set")
+    return ConvertedClasses(known, ids, tuple(notes))
+
+
+def describe_recipe(config: Config) -> str:
+    """Returns what a report says about the sizes and thresholds that a converted detector has."""
+    return (
+        f"recipe: sizes and thresholds of {config.config_name}.yaml are stored in the checkpoint; they count where "
+        "neither the command line nor a --config_path says another"
+    )
 
 
 def portable(

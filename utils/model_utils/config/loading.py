@@ -119,6 +119,33 @@ def load_config(
     return config
 
 
+def with_default_file(config: Schema, file: str) -> Schema:
+    """Returns the configuration of a command that had another default file; the same one where --config_path was given.
+
+    Args:
+        config: as `load_config` has built it.
+        file: YAML file of the suite.
+
+    Raises:
+        BadValueError: the command line contradicts the file; all faults in one message.
+        MissingPathError: the file cannot be read.
+    """
+    schema, sources = type(config), config._sources
+    if sources.has_file:
+        return config
+    problems: list[str] = []
+    path = sources.suite_dir / file
+    files = [_rename_aliases(schema, _given_in_yaml(layer), problems) for layer in read_yaml_layers(path)]
+    layers = (*files, sources.layers[-1])
+    given = {key: item for key, item in merge(layers).items() if key in schema.model_fields}
+    built = build(schema, given, sources.suite_dir, problems, [])
+    if problems or built is None:
+        raise BadValueError(join_problems(problems))
+    built._notes, built._config_name = config._notes, file.removesuffix(".yaml")
+    built._sources = Sources(layers, False, sources.suite_dir)
+    return built
+
+
 def right_name(schema: type[Config], name: str) -> str:
     """Returns the key that a name stands for in a schema: itself, or the key that it is an alias of."""
     key = ALIASES.get(name, name)
