@@ -198,7 +198,7 @@ def test_averaged_weights_by_the_key(detector, tmp_path, capsys):
     both = {**state, **{f"ema_{name.replace('.', '_')}": state[name] + 1 for name in names}}
     torch.save({"state_dict": both, "meta": {"CLASSES": ("a", "b", "c")}}, tmp_path / "a.pth")
     plain = converted_here(tmp_path / "a.pth")
-    assert "buffers ema_* are left out, --ema=True takes them" in capsys.readouterr().out
+    assert "buffers ema_* are left out, which --ema=True takes" in capsys.readouterr().out
     averaged = converted_here(tmp_path / "a.pth", "--ema=True", "--overwrite=True")
     assert f"averages: {len(names)} weights are taken from the buffers ema_*" in capsys.readouterr().out
     assert tuple(averaged.class_names) == ("a", "b", "c")

@@ -111,7 +111,7 @@ def read_weights(path: Path, suite: str, *, averaged: bool) -> tuple[ForeignWeig
     """
     start = _first_bytes(path)
     if not start.startswith(_MINDSPORE_START) or start[_SAFETENSORS_MARK] == b"{":
-        return read_foreign_weights(path, averaged=averaged), None
+        return read_foreign_weights(path, averaged=averaged, flag="--ema=True"), None
     checkpoint = load_checkpoint(path, suite)
     arrays = checkpoint.averages or checkpoint.arrays
     refuse_not_finite(path, arrays)

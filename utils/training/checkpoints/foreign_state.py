@@ -60,7 +60,7 @@ def find_state(content: object, averaged: bool, flag: str) -> FoundState | None:
         wrapper, is_averaged = average, True
         notes = (f"averages: the averaged weights of the file are taken, its '{average}'",)
     elif average:
-        notes = (f"averages: the file has averaged weights too, '{average}'; {flag} takes them",)
+        notes = (f"averages: the file has averaged weights too, '{average}'{_advice(flag)}",)
     state = content[wrapper] if wrapper else content
     if not all(isinstance(name, str) for name in state):
         return None
@@ -95,7 +95,7 @@ def split_averages(found: FoundState, averaged: bool, flag: str, path: Path) -> 
     buffers = {name: AVERAGE_BUFFER + name.replace(".", "_") for name in state if not name.startswith(AVERAGE_BUFFER)}
     buffers = {name: buffer for name, buffer in buffers.items() if buffer in state}
     if averaged and not buffers and not found.is_averaged:
-        raise BadValueError(f"'{path}' has no averaged weights; leave {flag.partition('=')[0]} out")
+        raise BadValueError(f"'{path}' has no averaged weights; leave {flag} out")
     if not buffers:
         return found
     values = {name: state.pop(buffer) for name, buffer in buffers.items()}
@@ -105,7 +105,7 @@ def split_averages(found: FoundState, averaged: bool, flag: str, path: Path) -> 
         state |= values
         note = f"averages: {len(values)} weights are taken from the buffers {AVERAGE_BUFFER}*; {doubt}"
     else:
-        note = f"averages: {len(values)} buffers {AVERAGE_BUFFER}* are left out, {flag} takes them; {doubt}"
+        note = f"averages: {len(values)} buffers {AVERAGE_BUFFER}* are left out{_advice(flag)}; {doubt}"
     return FoundState(state, found.wrapper, (*found.notes, note), averaged)
 
 
@@ -125,6 +125,10 @@ def stored_class_names(content: object) -> tuple[str, ...]:
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
         return ()
     return tuple(names) if len(set(names)) == len(names) else ()
+
+
+def _advice(flag: str) -> str:
+    return f", which {flag} takes" if flag else ""
 
 
 def _first_mapping(content: Mapping[object, object], keys: tuple[str, ...]) -> str:

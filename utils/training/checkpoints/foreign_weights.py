@@ -66,13 +66,13 @@ class ForeignWeights:
     notes: tuple[str, ...] = ()
 
 
-def read_foreign_weights(path: Path, *, averaged: bool = False, flag: str = "--ema=True") -> ForeignWeights:
+def read_foreign_weights(path: Path, *, averaged: bool = False, flag: str = "") -> ForeignWeights:
     """Reads a state dict; a dictionary around it and what stands before all names are taken off.
 
     Args:
         path: the file.
         averaged: take the weights that were averaged over the steps where the file has both.
-        flag: the argument that asks for them, for messages.
+        flag: the argument that asks for them, for messages; "" where there is none.
 
     Raises:
         MissingPathError: there is no such file, or it cannot be read.

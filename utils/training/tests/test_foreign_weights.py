@@ -179,7 +179,7 @@ def test_averaged_weights_beside_the_others(torch, tmp_path, key):
     content = {"state_dict": {"a": torch.ones(1)}, key: {"module.a": torch.ones(1) * 2}}
     values, weights = read_saved(torch, tmp_path, content, flag="--ema=True")
     assert (values, weights.wrapper) == ({"a": [1]}, "state_dict")
-    assert weights.notes == (f"averages: the file has averaged weights too, '{key}'; --ema=True takes them",)
+    assert weights.notes == (f"averages: the file has averaged weights too, '{key}', which --ema=True takes",)
     values, weights = read_saved(torch, tmp_path, content, averaged=True)
     assert (values, weights.wrapper) == ({"a": [2]}, key)
     assert weights.notes == (f"averages: the averaged weights of the file are taken, its '{key}'",)
@@ -201,9 +201,9 @@ def test_averages_in_buffers_of_mmcv(torch, tmp_path):
     """Of the parameters alone: the statistics of a batch norm have none."""
     names = ("backbone.conv1.weight", "backbone.bn1.running_mean", "ema_backbone_conv1_weight")
     content = {"state_dict": {name: torch.ones(1) * number for number, name in enumerate(names)}}
-    values, weights = read_saved(torch, tmp_path, content)
+    values, weights = read_saved(torch, tmp_path, content, flag="--ema=True")
     assert values == {names[0]: [0], names[1]: [1]}
-    assert weights.notes[0].startswith("averages: 1 buffers ema_* are left out, --ema=True takes them")
+    assert weights.notes[0].startswith("averages: 1 buffers ema_* are left out, which --ema=True takes")
     values, weights = read_saved(torch, tmp_path, content, averaged=True)
     assert values == {names[0]: [2], names[1]: [1]}
     assert weights.notes[0].startswith("averages: 1 weights are taken from the buffers ema_*")
@@ -212,7 +212,7 @@ def test_averages_in_buffers_of_mmcv(torch, tmp_path):
 
 def test_averages_that_are_not_there(torch, tmp_path):
     torch.save({"state_dict": {"a": torch.ones(1), "ema_b": torch.ones(1)}}, tmp_path / "a.pth")
-    with pytest.raises(BadValueError, match="has no averaged weights; leave --average out"):
+    with pytest.raises(BadValueError, match="has no averaged weights; leave --average=True out"):
         read_foreign_weights(tmp_path / "a.pth", averaged=True, flag="--average=True")
     assert set(read_foreign_weights(tmp_path / "a.pth").arrays) == {"a", "ema_b"}
 
