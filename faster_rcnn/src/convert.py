@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from utils.detection import builders
-from utils.model_utils.config.loading import dump_config, require, with_default_file
+from utils.model_utils.config.loading import dump_config, require
 from utils.model_utils.errors import BadValueError
 from utils.training.checkpoints.conversion_command import choose_output, read_weights, write_converted
 from utils.training.record.logging_setup import set_up_logging
@@ -16,6 +16,14 @@ from .variants import RES2NET_LAYERS
 from .weight_files import Res2NetContent, recognise
 
 RECIPE = "default_config_mmdet.yaml"  # sizes, canvas and thresholds of MMDetection's detectors
+THRESHOLDS = {  # own key to names in its test_cfg
+    "test_score_thr": ("rcnn", "score_thr"),
+    "test_iou_thr": ("rcnn", "nms", "iou_threshold"),
+    "test_max_per_img": ("rcnn", "max_per_img"),
+    "rpn_nms_pre": ("rpn", "nms_pre"),
+    "rpn_max_num": ("rpn", "max_per_img"),
+    "rpn_nms_thr": ("rpn", "nms", "iou_threshold"),
+}
 ADVICE = (
     "give the keys of its network: res2net_width, fpn_out_channels, rpn_feat_channels, rcnn_fc_out_channels, "
     "roi_size, anchor_ratios, anchor_scales"
@@ -33,14 +41,15 @@ def convert(config: FasterRcnnConfig) -> Path:
     output = choose_output(config.output, source, Path(config.run_dir), config.overwrite)
     weights, checkpoint = read_weights(source, build.SUITE, averaged=config.ema)
     content = recognise(config, weights, stored_stage1_pool(checkpoint) if checkpoint else None)
+    notes: tuple[str, ...] = ()
     if not content.part:
-        config = with_default_file(config, RECIPE)
+        config, notes = builders.with_recipe(config, weights, RECIPE, THRESHOLDS)
     classes = builders.converted_classes(config, content.num_classes, weights)
     config = with_content(config, weights.path, content)
     report = write_converted(
         output,
         weights,
-        replace(content, notes=(*_notes(config, content), *classes.notes, *content.notes)),
+        replace(content, notes=(*_notes(config, content), *classes.notes, *content.notes, *notes)),
         build.build_network(config, content.num_classes or 1),
         flag="--output",
         suite=build.SUITE,
@@ -90,8 +99,6 @@ def _notes(config: FasterRcnnConfig, content: Res2NetContent) -> list[str]:
         f"res2net_stage1_pool: {str(content.pools_stage1).lower()}, stage 1's first block {pool} its last split "
         "in the network of these weights; stored in the checkpoint",
     ]
-    if not content.part:
-        notes.append(builders.describe_recipe(config))
     notes.append("terms: the converted weights keep those of the file (Res2Net's own ImageNet weights: CC BY-NC-SA)")
     return notes
 

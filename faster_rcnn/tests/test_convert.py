@@ -5,6 +5,7 @@ import re
 import mindspore as ms
 import numpy as np
 import pytest
+import yaml
 
 torch = pytest.importorskip("torch")
 
@@ -189,6 +190,31 @@ def test_the_recipe_of_mmdetection_is_stored(detector, timm_backbone, tmp_path, 
     state = converted_here(tmp_path / "a.pth", "--config_path=default_config.yaml")
     assert [stored(state, key) for key in ("epoch_size", "lr_schedule")] == ["12", "long_cosine"]
     assert stored(timm_backbone, "lr_schedule") == "long_cosine"
+
+
+PROGRAM = """
+test_pipeline = [dict(type='Resize', scale=(9, 9))]
+img_scale = (1000, 600)
+model = dict(
+    type='FasterRCNN',
+    data_preprocessor=dict(type='DetDataPreprocessor', mean=[1.5, 2, 3], std=[4, 5, 6], bgr_to_rgb=True),
+    test_cfg=dict(
+        rpn=dict(nms_pre=900, max_per_img=800, nms=dict(type='nms', iou_threshold=0.65), min_bbox_size=0),
+        rcnn=dict(score_thr=0.01, nms=dict(type='nms', iou_threshold=0.45), max_per_img=50)))
+test_dataloader = dict(dataset=dict(pipeline=[dict(type='Resize', scale=img_scale, keep_ratio=True)]))
+"""
+
+
+def test_the_files_own_configuration_counts_before_the_recipe(detector, tmp_path, capsys):
+    """Sizes and thresholds of `meta.cfg`; a key that is typed counts before it."""
+    torch.save({"state_dict": detector.state_dict(), "meta": {"cfg": PROGRAM}}, tmp_path / "a.pth")
+    state = converted_here(tmp_path / "a.pth", "--test_max_per_img=60")
+    keys = ("test_score_thr", "test_iou_thr", "test_max_per_img", "rpn_nms_pre", "rpn_max_num", "rpn_nms_thr")
+    assert [stored(state, key) for key in keys] == ["0.01", "0.45", "60", "900", "800", "0.65"]
+    assert "recipe: the file's own configuration counts before it: test_score_thr 0.01" in capsys.readouterr().out
+    assert yaml.safe_load(state.config_text)["img_norm_mean"] == [1.5, 2, 3]
+    state = converted_here(tmp_path / "a.pth", "--config_path=default_config.yaml", "--overwrite=True")
+    assert [stored(state, key) for key in keys[:2]] == ["0.05", "0.5"]
 
 
 def test_averaged_weights_by_the_key(detector, tmp_path, capsys):

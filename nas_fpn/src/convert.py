@@ -5,7 +5,7 @@ from pathlib import Path
 
 from utils.detection import builders
 from utils.model_utils.config.base import COMMAND_LINE
-from utils.model_utils.config.loading import dump_config, require, with_default_file
+from utils.model_utils.config.loading import dump_config, require
 from utils.model_utils.errors import BadValueError
 from utils.training.checkpoints.conversion_command import Content, choose_output, read_weights, write_converted
 from utils.training.checkpoints.foreign_weights import ForeignWeights
@@ -16,6 +16,12 @@ from .config import NasFpnConfig
 from .weight_names import NAMINGS, mmdetection_content
 
 RECIPE = "retinanet_nasfpn_mmdet.yaml"  # sizes, canvas and thresholds of MMDetection's detector
+THRESHOLDS = {  # own key to names in its test_cfg
+    "min_score": ("score_thr",),
+    "nms_threshold": ("nms", "iou_threshold"),
+    "nms_pre": ("nms_pre",),
+    "max_boxes": ("max_per_img",),
+}
 PYRAMID = "neck.fpn_stages."
 CLASS_OUTPUTS = "bbox_head.retina_cls.weight"
 ADVICE = (
@@ -37,8 +43,7 @@ def convert(config: NasFpnConfig) -> Path:
     content = recognise(config, weights)
     notes: tuple[str, ...] = ()
     if not content.part:
-        config = with_default_file(config, RECIPE)
-        notes = (builders.describe_recipe(config),)
+        config, notes = builders.with_recipe(config, weights, RECIPE, THRESHOLDS)
     classes = builders.converted_classes(config, content.num_classes, weights)
     config = with_content(config, content)
     report = write_converted(

@@ -11,6 +11,7 @@ from mindspore import nn
 
 from utils.cpu_kernels.choice import stock_operators
 from utils.detection.data.class_names import ClassTable, classes_of_weights, list_names, resolve_classes
+from utils.detection.data.published_recipe import KEY_PATHS, read_recipe, takes_bgr
 from utils.detection.data.splits import CheckClasses, Split, SplitPaths, open_split, split_paths
 from utils.detection.data.training_source import MindRecordSource, RowSample, warn_of_random_weights
 from utils.detection.detections import Detector
@@ -25,6 +26,7 @@ from utils.detection.results.pictures.operating_point import stored_min_score
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
 from utils.exporting.export import ExportedModel, share_weights
 from utils.model_utils.config.base import COMMAND_LINE, Config
+from utils.model_utils.config.loading import with_default_file
 from utils.model_utils.config.stored import naming_checkpoint
 from utils.model_utils.device_adapter import clamp_loaders
 from utils.model_utils.workers import ALONE, Workers
@@ -271,12 +273,45 @@ def converted_classes(config: DetectionDataKeys, num_classes: int | None, weight
     return ConvertedClasses(known, ids, tuple(notes))
 
 
-def describe_recipe(config: Config) -> str:
-    """Returns what a report says about the sizes and thresholds that a converted detector has."""
-    return (
-        f"recipe: sizes and thresholds of {config.config_name}.yaml are stored in the checkpoint; they count where "
-        "neither the command line nor a --config_path says another"
-    )
+def with_recipe(
+    config: Configuration, weights: ForeignWeights, file: str, thresholds: KEY_PATHS
+) -> tuple[Configuration, tuple[str, ...]]:
+    """Returns the configuration of a published detector with what it was made for, and what a report says about it.
+
+    Where --config_path is given, that counts alone.
+
+    Args:
+        config: of the command.
+        weights: of the detector; where MMDetection's configuration lies beside them, its values count.
+        file: the suite's YAML file with those of the published one.
+        thresholds: where the suite's thresholds stand in MMDetection's configuration.
+
+    Raises:
+        BadValueError: what is typed contradicts the recipe.
+    """
+    published = with_default_file(config, file)
+    if published is config:
+        return config, ()
+    own = read_recipe(weights.program_config, thresholds)
+    changed = with_default_file(config, file, own, f"the configuration in '{weights.path}'")
+    differing = [
+        f"{key} {value}"
+        for key in own
+        if key in type(config).model_fields
+        if (value := getattr(changed, key)) != getattr(published, key)
+    ]
+    notes = [
+        f"recipe: sizes and thresholds of {file} are stored in the checkpoint; they count where neither the command "
+        "line nor a --config_path says another"
+    ]
+    if differing:
+        notes.append(f"recipe: the file's own configuration counts before it: {', '.join(differing)}")
+    if takes_bgr(weights.program_config):
+        notes.append(
+            "note: its configuration has pictures with blue first, and here they come with red first: its "
+            "results are others"
+        )
+    return changed, tuple(notes)
 
 
 def portable(

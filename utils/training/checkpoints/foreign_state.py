@@ -1,5 +1,6 @@
 """Finds the weights in what a training program has saved: their dictionary, averaged ones, the prefix of all names."""
 
+import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ AVERAGE_BUFFER = "ema_"  # MMCV 1 keeps the average of a.b.weight as the buffer 
 PARALLEL_PREFIX = "module."
 ATTRIBUTE_PREFIXES = ("model.", "net.")
 COMPILED_MARK = "_orig_mod."  # what torch.compile puts before the names of a network or of a part of it
+MOST_CONFIG_CHARACTERS = 1 << 18  # MMDetection's longest have a tenth of it
 LIGHTNING_MARK = "pytorch-lightning_version"
 MMENGINE_MARKS = ("message_hub", "mmengine_version")  # keys of its checkpoints and of their `meta`
 
@@ -129,6 +131,42 @@ def stored_class_names(content: object) -> tuple[str, ...]:
 
 def _advice(flag: str) -> str:
     return f", which {flag} takes" if flag else ""
+
+
+def stored_config(content: object) -> dict[str, object]:
+    """Returns the configuration of OpenMMLab's programs beside the weights, `meta.cfg` (v3) or `meta.config` (v2).
+
+    It is a text in Python's form, of which plain values, `dict(...)` and earlier names are taken; what says anything
+    else stands as None. Nothing is run. Empty where there is none, or no such text.
+    """
+    meta = content.get("meta") if isinstance(content, Mapping) else None
+    texts = [meta.get(key) for key in ("cfg", "config")] if isinstance(meta, Mapping) else []
+    text = next((text for text in texts if isinstance(text, str)), "")
+    try:
+        lines = ast.parse(text[:MOST_CONFIG_CHARACTERS]).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # a text that is no program, or a hostile one
+        return {}
+    values: dict[str, object] = {}
+    for line in lines:
+        if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name):
+            values[line.targets[0].id] = _plain_value(line.value, values)
+    return values
+
+
+def _plain_value(node: ast.expr, known: Mapping[str, object]) -> object:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict":
+        return {each.arg: _plain_value(each.value, known) for each in node.keywords if each.arg}
+    if isinstance(node, ast.Dict):
+        pairs = zip(node.keys, node.values, strict=True)
+        return {key.value: _plain_value(value, known) for key, value in pairs if isinstance(key, ast.Constant)}
+    if isinstance(node, ast.List | ast.Tuple):
+        return [_plain_value(each, known) for each in node.elts]
+    if isinstance(node, ast.Name):
+        return known.get(node.id)
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        return None
 
 
 def _first_mapping(content: Mapping[object, object], keys: tuple[str, ...]) -> str:

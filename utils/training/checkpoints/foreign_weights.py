@@ -5,7 +5,7 @@ Which of the two a file is follows from its first bytes, not from its name. Neit
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from utils.training.checkpoints.foreign_state import (
     find_state,
     split_averages,
     stored_class_names,
+    stored_config,
 )
 from utils.training.checkpoints.pytorch_files.reading import NotPlainError, OtherFormError, open_pytorch_file
 from utils.training.checkpoints.pytorch_files.unpickler import Inert, StoredTensor
@@ -57,6 +58,7 @@ class ForeignWeights:
         class_names: names of the classes in the order of the class outputs, as OpenMMLab's programs store them beside
             the weights; empty where the file says none.
         notes: what a report should say about them.
+        program_config: the configuration of the program that made them, where OpenMMLab's stores it beside them.
     """
 
     path: Path
@@ -64,6 +66,7 @@ class ForeignWeights:
     wrapper: str = ""
     class_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    program_config: Mapping[str, object] = field(default_factory=dict)
 
 
 def read_foreign_weights(path: Path, *, averaged: bool = False, flag: str = "") -> ForeignWeights:
@@ -81,8 +84,9 @@ def read_foreign_weights(path: Path, *, averaged: bool = False, flag: str = "") 
     path = Path(path)
     start = _first_bytes(path)
     class_names: tuple[str, ...] = ()
+    config: Mapping[str, object] = {}
     if start.startswith((_ZIP, _PICKLE)):
-        found, class_names = _read_pytorch(path, averaged, flag)
+        found, class_names, config = _read_pytorch(path, averaged, flag)
     elif start[_HEADER_LENGTH_BYTES:].startswith(b"{"):
         found = FoundState(_read_safetensors(path))
     else:
@@ -95,7 +99,7 @@ def read_foreign_weights(path: Path, *, averaged: bool = False, flag: str = "") 
     found = split_averages(replace(found, state=bare_names(found.state)), averaged, flag, path)
     arrays = dict(found.state)
     refuse_not_finite(path, arrays)
-    return ForeignWeights(path, arrays, found.wrapper, class_names, found.notes)
+    return ForeignWeights(path, arrays, found.wrapper, class_names, found.notes, config)
 
 
 def _first_bytes(path: Path) -> bytes:
@@ -140,14 +144,14 @@ def _decoded(data: bytes, type_name: str, shape: list[int]) -> np.ndarray:
     return values.astype(np.float32) if values.dtype.kind == "f" else values
 
 
-def _read_pytorch(path: Path, averaged: bool, flag: str) -> tuple[FoundState, tuple[str, ...]]:
-    """Returns the weights as arrays, and the names of the classes."""
+def _read_pytorch(path: Path, averaged: bool, flag: str) -> tuple[FoundState, tuple[str, ...], Mapping[str, object]]:
+    """Returns the weights as arrays, the names of the classes and the configuration of the program."""
     try:
         with open_pytorch_file(path) as file:
             found = find_state(file.content, averaged, flag)
             _refuse_others(path, file.content, found)
             arrays = file.arrays(dict(found.state))
-            return replace(found, state=arrays), stored_class_names(file.content)
+            return replace(found, state=arrays), stored_class_names(file.content), stored_config(file.content)
     except UserError:
         raise
     except OtherFormError as error:
