@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from utils.detection import builders
+from utils.detection.data.published_detector import converted_classes, with_recipe
 from utils.model_utils.config.loading import dump_config, require
 from utils.model_utils.errors import BadValueError
 from utils.training.checkpoints.conversion_command import choose_output, read_weights, write_converted
@@ -43,8 +43,8 @@ def convert(config: FasterRcnnConfig) -> Path:
     content = recognise(config, weights, stored_stage1_pool(checkpoint) if checkpoint else None)
     notes: tuple[str, ...] = ()
     if not content.part:
-        config, notes = builders.with_recipe(config, weights, RECIPE, THRESHOLDS)
-    classes = builders.converted_classes(config, content.num_classes, weights)
+        config, notes = with_recipe(config, weights, RECIPE, THRESHOLDS)
+    classes = converted_classes(config, content.num_classes, weights)
     config = with_content(config, weights.path, content)
     report = write_converted(
         output,

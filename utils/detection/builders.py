@@ -4,14 +4,13 @@ Each `config` is the configuration of a detector, which has the keys of utils.de
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from mindspore import nn
 
 from utils.cpu_kernels.choice import stock_operators
-from utils.detection.data.class_names import ClassTable, classes_of_weights, list_names, resolve_classes
-from utils.detection.data.published_recipe import KEY_PATHS, read_recipe, takes_bgr
+from utils.detection.data.class_names import ClassTable, resolve_classes
 from utils.detection.data.splits import CheckClasses, Split, SplitPaths, open_split, split_paths
 from utils.detection.data.training_source import MindRecordSource, RowSample, warn_of_random_weights
 from utils.detection.detections import Detector
@@ -26,28 +25,17 @@ from utils.detection.results.pictures.operating_point import stored_min_score
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
 from utils.exporting.export import ExportedModel, share_weights
 from utils.model_utils.config.base import COMMAND_LINE, Config
-from utils.model_utils.config.loading import with_default_file
 from utils.model_utils.config.stored import naming_checkpoint
 from utils.model_utils.device_adapter import clamp_loaders
 from utils.model_utils.workers import ALONE, Workers
 from utils.training.assembly import shard_epochs
 from utils.training.checkpoints.checkpoint import Checkpoint
-from utils.training.checkpoints.foreign_weights import ForeignWeights
 from utils.training.checkpoints.loading import ALL_OUTPUTS, Allowed, Classes, load_weights
 from utils.training.checkpoints.stored_keys import configure_as_stored, naming_other_network, stored_keys
 
 Network = TypeVar("Network", bound=nn.Cell)
 Inference = TypeVar("Inference", bound=nn.Cell)
 Configuration = TypeVar("Configuration", bound=Config)
-
-
-@dataclass(frozen=True)
-class ConvertedClasses:
-    """Classes of a published detector: names and category ids, none where they are not known, and lines of a report."""
-
-    names: tuple[str, ...] = ()
-    category_ids: tuple[int, ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 def open_detection_split(
@@ -246,72 +234,6 @@ def load_detector(
     load_weights(network, stored)
     stored.release()
     return network, replace(classes, picture_min_score=stored_min_score(stored.best))
-
-
-def converted_classes(config: DetectionDataKeys, num_classes: int | None, weights: ForeignWeights) -> ConvertedClasses:
-    """Returns the classes of a published detector, as its checkpoint has them.
-
-    Args:
-        config: of the command; `coco_classes` of a YAML file count where they are as many.
-        num_classes: of its class outputs; None for a backbone.
-        weights: the file.
-
-    Raises:
-        BadValueError: see `classes_of_weights`.
-    """
-    if num_classes is None:
-        return ConvertedClasses()
-    names = config.coco_classes
-    if config.origin("coco_classes").where != COMMAND_LINE and len(names or ()) != num_classes:
-        names = None
-    stored = weights.class_names
-    known, ids = classes_of_weights(num_classes, weights.path, stored_names=stored, configured_names=names)
-    said = f", {list_names(known)}" if known else ", whose names the file does not say: give them with --coco_classes"
-    notes = [f"classes: {num_classes}{said}"]
-    if len(stored) not in (0, num_classes):
-        notes.append(f"left out: the {len(stored)} class names in the file, which are of another data set")
-    return ConvertedClasses(known, ids, tuple(notes))
-
-
-def with_recipe(
-    config: Configuration, weights: ForeignWeights, file: str, thresholds: KEY_PATHS
-) -> tuple[Configuration, tuple[str, ...]]:
-    """Returns the configuration of a published detector with what it was made for, and what a report says about it.
-
-    Where --config_path is given, that counts alone.
-
-    Args:
-        config: of the command.
-        weights: of the detector; where MMDetection's configuration lies beside them, its values count.
-        file: the suite's YAML file with those of the published one.
-        thresholds: where the suite's thresholds stand in MMDetection's configuration.
-
-    Raises:
-        BadValueError: what is typed contradicts the recipe.
-    """
-    published = with_default_file(config, file)
-    if published is config:
-        return config, ()
-    own = read_recipe(weights.program_config, thresholds)
-    changed = with_default_file(config, file, own, f"the configuration in '{weights.path}'")
-    differing = [
-        f"{key} {value}"
-        for key in own
-        if key in type(config).model_fields
-        if (value := getattr(changed, key)) != getattr(published, key)
-    ]
-    notes = [
-        f"recipe: sizes and thresholds of {file} are stored in the checkpoint; they count where neither the command "
-        "line nor a --config_path says another"
-    ]
-    if differing:
-        notes.append(f"recipe: the file's own configuration counts before it: {', '.join(differing)}")
-    if takes_bgr(weights.program_config):
-        notes.append(
-            "note: its configuration has pictures with blue first, and here they come with red first: its "
-            "results are others"
-        )
-    return changed, tuple(notes)
 
 
 def portable(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from utils.detection.data.published_recipe import read_recipe, takes_bgr
+from utils.detection.data.published_detector import read_recipe, takes_bgr
 from utils.training.checkpoints.foreign_state import stored_config
 
 THRESHOLDS = {"min_score": ("score_thr",), "nms_threshold": ("nms", "iou_threshold"), "nms_pre": ("nms_pre",)}
