@@ -48,13 +48,16 @@ class SegformerContent(Content):
     head: str = "paper"
 
 
-def convert(source: Path, output: Path, *, backbone_only: bool = False, overwrite: bool = False) -> str:
+def convert(
+    source: Path, output: Path, *, backbone_only: bool = False, averaged: bool = False, overwrite: bool = False
+) -> str:
     """Converts a file, or a folder of transformers, and writes the checkpoint; returns the report.
 
     Args:
         source: .pth, .bin or .safetensors file, or a folder with config.json and one of them.
         output: checkpoint to write.
         backbone_only: leave the head out.
+        averaged: take the weights that were averaged over the steps where the file has both.
         overwrite: replace `output` where it is there.
 
     Raises:
@@ -62,7 +65,7 @@ def convert(source: Path, output: Path, *, backbone_only: bool = False, overwrit
     """
     check_writable_folder(output.parent, "--ms_model_path")
     check_output(source, output, overwrite, "--ms_model_path", "--overwrite")
-    weights = read_folder(source) if source.is_dir() else read_foreign_weights(source)
+    weights = read_folder(source) if source.is_dir() else read_foreign_weights(source, averaged=averaged, flag="--ema")
     weights = replace(weights, arrays=in_single_layers(weights.arrays))
     content = recognise(weights.path, weights.arrays, backbone_only)
     names = weights.class_names if len(weights.class_names) == content.num_classes else ()

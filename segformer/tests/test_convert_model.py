@@ -230,6 +230,29 @@ def test_an_encoder_of_segmentation_models_pytorch(model, tmp_path):
     _assert_same_encoder(tmp_path / "own.ckpt", model)
 
 
+def test_a_lightning_module_of_another_program(tmp_path):
+    """Its network is the attribute `model`; what lies beside that is left out, and said."""
+    expected = Network("mit_b0")
+    state = {f"model.{name}": value for name, value in expected.file_content().items()}
+    content = {"state_dict": state | {"criterion.weight": torch.zeros(3)}, "pytorch-lightning_version": "2.1"}
+    torch.save(content, tmp_path / "last.ckpt")
+    report = convert(tmp_path / "last.ckpt", tmp_path / "own.ckpt")
+    assert "MMSegmentation's head of 256 channels, from its 'state_dict'" in report
+    assert "left out: 1 tensors of the Lightning module beside 'model', first 'criterion.weight'" in report
+    assert load_checkpoint(tmp_path / "own.ckpt").part == ""
+
+
+def test_averaged_weights_are_taken_where_they_are_asked_for(model, tmp_path):
+    weights = foreign_files.release_backbone(model)
+    last = {name: torch.zeros_like(value) for name, value in weights.items()}
+    torch.save({"state_dict": last, "state_dict_ema": weights}, tmp_path / "mit.pth")
+    assert "'state_dict_ema'; --ema takes them" in convert(tmp_path / "mit.pth", tmp_path / "last.ckpt")
+    checkpoint, printed = _command(tmp_path / "mit.pth", tmp_path, "--ema")
+    assert "the averaged weights of the file are taken" in printed
+    _assert_same_encoder(checkpoint, model)
+    assert not any(array.any() for array in load_checkpoint(tmp_path / "last.ckpt").arrays.values())
+
+
 def test_the_encoder_alone_of_mmsegmentation(tmp_path):
     expected = Network("mit_b0")
     torch.save({"state_dict": expected.file_content()}, tmp_path / "mmseg.pth")
@@ -293,7 +316,7 @@ class _Code:
 def test_damaged_and_dangerous_files_are_a_sentence(release_file, tmp_path, capsys):
     (tmp_path / "short.pth").write_bytes(release_file.read_bytes()[:20000])
     torch.save({"patch_embed1.proj.weight": _Code()}, tmp_path / "code.pth")
-    for name, sentence in (("short.pth", "cut short"), ("code.pth", "code that opening it could run")):
+    for name, sentence in (("short.pth", "cut short"), ("code.pth", "no tensors, first 'patch_embed1.proj.weight'")):
         with pytest.raises(BadValueError, match=sentence):
             convert(tmp_path / name, tmp_path / "own.ckpt")
     assert "code ran" not in capsys.readouterr().out
@@ -335,10 +358,10 @@ def test_an_output_in_the_way_is_kept(release_file, tmp_path):
     assert load_checkpoint(output).part == "backbone"
 
 
-def test_without_torch_a_pth_file_is_a_sentence(release_file, tmp_path, monkeypatch):
+def test_a_pth_file_converts_without_torch(release_file, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(BadStateError, match="torch is not installed"):
-        convert(release_file, tmp_path / "own.ckpt")
+    convert(release_file, tmp_path / "own.ckpt")
+    assert load_checkpoint(tmp_path / "own.ckpt").part == "backbone"
 
 
 def test_a_missing_argument_is_named(tmp_path):
