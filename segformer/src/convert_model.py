@@ -65,6 +65,8 @@ def convert(
     """
     check_writable_folder(output.parent, "--ms_model_path")
     check_output(source, output, overwrite, "--ms_model_path", "--overwrite")
+    if averaged and source.is_dir():
+        raise BadValueError(f"folder '{source}' has no averaged weights; leave --ema out")
     weights = read_folder(source) if source.is_dir() else read_foreign_weights(source, averaged=averaged, flag="--ema")
     weights = replace(weights, arrays=in_single_layers(weights.arrays))
     content = recognise(weights.path, weights.arrays, backbone_only)

@@ -202,7 +202,10 @@ def test_classes_and_pipeline_of_mmsegmentation_travel(tmp_path):
     meta = {"dataset_meta": {"classes": ("wall", "floor", "rest"), "palette": [[0, 0, 0]] * 3}}
     torch.save({"state_dict": expected.file_content(), "meta": meta}, tmp_path / "mmseg.pth")
     report = convert(tmp_path / "mmseg.pth", tmp_path / "own.ckpt")
-    assert "recipe: ADE20K's, pictures within 2048x512; the file does not say another" in report
+    assert (
+        "recipe: ADE20K's, pictures within 2048x512; the file says no other: give eval.py and infer.py canvas_sides"
+        in report
+    )
     config, _ = build.open_checkpoint(load([], "eval.py"), tmp_path / "own.ckpt")
     assert build.names_of_classes(config) == ("wall", "floor", "rest")
     assert build.build_canvas(config) == PictureCanvas((2048, 512), 1)
@@ -246,11 +249,13 @@ def test_averaged_weights_are_taken_where_they_are_asked_for(model, tmp_path):
     weights = foreign_files.release_backbone(model)
     last = {name: torch.zeros_like(value) for name, value in weights.items()}
     torch.save({"state_dict": last, "state_dict_ema": weights}, tmp_path / "mit.pth")
-    assert "'state_dict_ema'; --ema takes them" in convert(tmp_path / "mit.pth", tmp_path / "last.ckpt")
+    assert "'state_dict_ema', which --ema takes" in convert(tmp_path / "mit.pth", tmp_path / "last.ckpt")
     checkpoint, printed = _command(tmp_path / "mit.pth", tmp_path, "--ema")
     assert "the averaged weights of the file are taken" in printed
     _assert_same_encoder(checkpoint, model)
     assert not any(array.any() for array in load_checkpoint(tmp_path / "last.ckpt").arrays.values())
+    with pytest.raises(BadValueError, match="has no averaged weights; leave --ema out"):
+        convert(tmp_path, tmp_path / "other.ckpt", averaged=True)
 
 
 def test_the_encoder_alone_of_mmsegmentation(tmp_path):

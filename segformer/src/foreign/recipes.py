@@ -58,9 +58,7 @@ def openmmlab_recipe(file: Path, num_classes: int, names: Sequence[str], divisor
         "base_size": (side, 2 * side),
     }
     rounding = f", sides rounded up to multiples of {divisor}" if divisor > 1 else ""
-    doubt = (
-        "" if num_classes == ADE20K_CLASSES else "; the file does not say another: canvas_sides of eval.py and infer.py"
-    )
+    doubt = "" if num_classes == ADE20K_CLASSES else "; the file says no other: give eval.py and infer.py canvas_sides"
     return Recipe(keys, (f"recipe: ADE20K's, pictures within 2048x{side}{rounding}{doubt}",))
 
 
