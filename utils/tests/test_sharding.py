@@ -90,3 +90,4 @@ def test_blocks_of_workers_are_neighbours_and_cover_all(total):
     blocks = [Workers(rank, 3).share_block(range(total)) for rank in range(3)]
     assert [item for block in blocks for item in block] == list(range(total))
     assert max(map(len, blocks)) - min(map(len, blocks)) <= 1
+    assert len(blocks[0]) == max(map(len, blocks))
