@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from utils.canvas import Size
-from utils.model_utils.workers import Workers
 
 MAX_SHOWN = 8  # canvases in a line of the log
 
@@ -54,15 +53,6 @@ def plan_batches(canvases: Sequence[Size], batch_size: int) -> tuple[CanvasBatch
             CanvasBatch(canvas, tuple(members[start : start + size]), size) for start in range(0, len(members), size)
         ]
     return tuple(batches)
-
-
-def share_batches(batches: Sequence[CanvasBatch], workers: Workers) -> Sequence[CanvasBatch]:
-    """Returns a worker's batches: a stretch of all, so that few canvases are compiled by more than one worker.
-
-    A batch is never divided: what is found in an image could depend in its last bits on the size of the batch.
-    """
-    borders = [len(batches) * rank // workers.count for rank in (workers.rank, workers.rank + 1)]
-    return batches[slice(*borders)]
 
 
 def log_canvases(batches: Sequence[CanvasBatch], limit: int) -> None:

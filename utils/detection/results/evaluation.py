@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
-from utils.detection.canvases.plan import CanvasBatch, log_canvases, plan_batches, share_batches
+from utils.detection.canvases.plan import CanvasBatch, log_canvases, plan_batches
 from utils.detection.detections import DetectionClock, Detector
 from utils.detection.inputs import InputSettings, evaluation_batches, evaluation_sizes
 from utils.detection.results.coco_metrics import CocoResult, detections_to_coco
@@ -108,8 +108,12 @@ class DetectionEvaluator:
         return batches
 
     def _own_batches(self) -> list[CanvasBatch]:
-        """Returns this worker's batches, those of canvases that need no compiling first."""
-        own, ready = share_batches(self._batches, self.workers), self.detector.canvases
+        """Returns this worker's batches, those of canvases that need no compiling first.
+
+        They are neighbours, so that few canvases are compiled by several workers, and never divided, since what is
+        found could depend in its last bits on the size of a batch.
+        """
+        own, ready = self.workers.share_block(self._batches), self.detector.canvases
         return sorted(own, key=lambda batch: batch.canvas not in ready)
 
     def _of_all_images(self, rows_of_share: dict[int, list[dict]]) -> list[dict]:

@@ -1,9 +1,8 @@
-"""Batches of canvases by hand: order, last batches, shares of workers, and the line of the log."""
+"""Batches of canvases by hand: order, last batches, and the line of the log."""
 
 import numpy as np
 
-from utils.detection.canvases.plan import CanvasBatch, log_canvases, plan_batches, share_batches
-from utils.model_utils.workers import Workers
+from utils.detection.canvases.plan import CanvasBatch, log_canvases, plan_batches
 
 LYING, UPRIGHT, SQUARE = (64, 96), (96, 64), (96, 96)
 CANVASES = [UPRIGHT, LYING, SQUARE, LYING, UPRIGHT, LYING, LYING, LYING]  # of pictures 0 to 7
@@ -39,15 +38,6 @@ def test_the_last_picture_fills_a_batch_up():
     filled = CanvasBatch((2, 2), (8, 9), 4).fill(planes)
     assert filled.shape == (4, 3, 2, 2)
     assert filled[:, 0, 0, 0].tolist() == [1, 2, 2, 2]
-
-
-def test_workers_take_stretches_that_are_all_batches_once():
-    """Four batches for three workers: one, one and two; for six, two have nothing to do."""
-    batches = plan_batches(CANVASES, 3)
-    for count, shares in ((1, [4]), (2, [2, 2]), (3, [1, 1, 2]), (6, [0, 1, 1, 0, 1, 1])):
-        parts = [share_batches(batches, Workers(rank, count)) for rank in range(count)]
-        assert [len(part) for part in parts] == shares
-        assert tuple(batch for part in parts for batch in part) == batches
 
 
 def test_the_log_says_how_many_canvases_there_are(caplog):

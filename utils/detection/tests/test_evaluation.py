@@ -34,7 +34,7 @@ def evaluator_of(split, leave_out=(), workers=ALONE):
     labels = {category: index for index, category in enumerate(split.records.category_ids)}
     ids = [image["id"] for image in content["images"]]
     batches = [ids[start : start + 2] for start in range(0, len(ids), 2)]
-    own = batches[len(batches) * workers.rank // workers.count : len(batches) * (workers.rank + 1) // workers.count]
+    own = workers.share_block(batches)
     by_image = iter([[row for row in rows if row["image_id"] == each] for batch in own for each in batch])
 
     def boxes_of(_size):
