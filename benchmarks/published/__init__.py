@@ -1,0 +1,1 @@
+"""What benchmarks/parity.py is made of: the other programs with the published networks, and the commands here."""
