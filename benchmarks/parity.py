@@ -54,9 +54,9 @@ class Comparison:
         self.python = prepare_environment(self.cache / "environment")
         self.report = Report()
 
-    def run_program(self, script: str, *arguments: object) -> None:
+    def run_program(self, program: str, *arguments: object) -> None:
         """Runs a program of `published/` in the other environment."""
-        subprocess.run([self.python, PROGRAMS / script, *map(str, arguments)], check=True)
+        subprocess.run([self.python, PROGRAMS / "openmmlab.py", program, *map(str, arguments)], check=True)
 
     def paths(self, names: list[str]) -> list[Path]:
         """Returns the files of some photographs."""
@@ -78,7 +78,7 @@ def compare_published_detectors(comparison: Comparison, suite: str) -> None:
     weights = folder / "published.pth"
     if not weights.exists():
         fitted = comparison.paths([comparison.names[index] for index in FITTED])
-        comparison.run_program("detectors.py", "make", suite, weights, "--photos", *fitted)
+        comparison.run_program("detectors", "make", suite, weights, "--photos", *fitted)
     names, reference, seconds = find_reference(comparison, suite, comparison.names, folder / "reference.json")
     product.convert_detector(suite, weights, folder / "published.ckpt")
     class_of = {category["id"]: names.index(category["name"]) for category in comparison.annotations["categories"]}
@@ -105,7 +105,7 @@ def find_reference(
     """Returns the names of the classes, what MMDetection finds in photographs, and its seconds for a picture."""
     if not output.exists():
         given = ("--photos", *comparison.paths(names), "--output", output, *arguments)
-        comparison.run_program("detectors.py", "detect", suite, output.with_name("published.pth"), *given)
+        comparison.run_program("detectors", "detect", suite, output.with_name("published.pth"), *given)
     content = json.loads(output.read_text())
     found = {
         name: Found.of_lists(part["boxes"], part["scores"], part["classes"])
@@ -140,7 +140,7 @@ def compare_precision(comparison: Comparison, suite: str, run: Path | None) -> N
     (folder / "keys.json").write_text(json.dumps(keys))
     photos = sorted((coco / "val2017").iterdir())
     given = ("--keys", folder / "keys.json", "--sides", *TRAINED_SIDES, "--output", folder / "reference.json")
-    comparison.run_program("detectors.py", "detect", suite, folder / "trained.pth", "--photos", *photos, *given)
+    comparison.run_program("detectors", "detect", suite, folder / "trained.pth", "--photos", *photos, *given)
     theirs = average_precision(coco, json.loads((folder / "reference.json").read_text()))
     config = f"--config_path={run / 'config.yaml'}"
     checkpoint = folder / "converted.ckpt"
@@ -186,9 +186,9 @@ def compare_pixels(comparison: Comparison, name: str) -> None:
     photos = ("--photos", *comparison.paths(comparison.names))
     if not weights.exists():
         fitted = comparison.paths([comparison.names[index] for index in FITTED])
-        comparison.run_program("segmenters.py", "make", name, weights, "--photos", *fitted)
+        comparison.run_program("segmenters", "make", name, weights, "--photos", *fitted)
     if not (folder / "reference" / "seconds.json").exists():
-        comparison.run_program("segmenters.py", "predict", name, weights, *photos, "--output", folder / "reference")
+        comparison.run_program("segmenters", "predict", name, weights, *photos, "--output", folder / "reference")
     product.predict_classes(weights, folder / "published.ckpt", comparison.photos, folder / "ours")
     shares, classes = [], set()
     for stem in (Path(photo).stem for photo in comparison.names):

@@ -1,7 +1,8 @@
 """Runs MMDetection's detectors with their own test pipelines, in the environment of `environment.py`.
 
-python detectors.py make SUITE FILE.pth --photos PICTURE...
-python detectors.py detect SUITE FILE.pth --photos PICTURE... --output FILE.json [--keys RUN/config.json --sides L S]
+python openmmlab.py detectors make SUITE FILE.pth --photos PICTURE...
+python openmmlab.py detectors detect SUITE FILE.pth --photos PICTURE... --output FILE.json
+    [--keys KEYS.json --sides LONG SHORT] [--changed SEED]
 """
 
 import argparse
@@ -9,17 +10,13 @@ import json
 import time
 from pathlib import Path
 
-import openmmlab
-
-openmmlab.prepare()
-
-import torch  # noqa: E402
-from detector_configs import published_config, trained_config  # noqa: E402
-from mmcv.transforms import Compose  # noqa: E402
-from mmdet.apis import inference_detector, init_detector  # noqa: E402
-from mmdet.datasets import CocoDataset  # noqa: E402
-from mmengine.config import Config  # noqa: E402
-from random_weights import Peaks, Spread, change_weights, draw_weights  # noqa: E402
+import torch
+from detector_configs import published_config, trained_config
+from mmcv.transforms import Compose
+from mmdet.apis import inference_detector, init_detector
+from mmdet.datasets import CocoDataset
+from mmengine.config import Config
+from random_weights import Peaks, Spread, change_weights, draw_weights
 
 # Scores of a hundred best detections then differ and are far from 0 and 1, and boxes are near their anchors.
 OUTPUTS = {
@@ -37,9 +34,13 @@ OUTPUTS = {
 }
 
 
-def main() -> None:
-    """Reads the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main(words: list[str]) -> None:
+    """Reads the words behind the program's name."""
+    parser = argparse.ArgumentParser(
+        prog=f"openmmlab.py {Path(__file__).stem}",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("command", choices=("make", "detect"))
     parser.add_argument("suite", choices=tuple(OUTPUTS))
     parser.add_argument("weights", type=Path)
@@ -50,7 +51,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the random weights")
     parser.add_argument("--changed", type=int, default=0, metavar="SEED", help="change weights by a millionth before")
     parser.add_argument("--threads", type=int, default=2)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     torch.set_num_threads(arguments.threads)
     if arguments.command == "make":
         make(arguments.suite, arguments.weights, arguments.photos, arguments.seed)
@@ -94,7 +95,3 @@ def detect(config: Config, weights: Path, photos: list[str], output: Path, chang
     seconds = (time.monotonic() - began) / len(photos)
     names = model.dataset_meta["classes"]
     output.write_text(json.dumps({"class_names": list(names), "seconds": seconds, "pictures": results}))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,8 +1,11 @@
-"""Makes MMDetection and MMSegmentation importable beside mmcv-lite and the CPU build of PyTorch.
+"""Starts a program of this folder where MMDetection and MMSegmentation stand beside mmcv-lite and PyTorch for CPUs.
 
-Imported before either of them, by the programs that run in the environment of `environment.py`.
+python openmmlab.py detectors|segmenters ARGUMENT...
+
+It is started with the Python of `environment.py`, and makes both importable before it imports the program.
 """
 
+import importlib
 import importlib.machinery
 import sys
 import types
@@ -55,3 +58,8 @@ def _declare_torchvision_operators() -> None:
 
 
 _KEPT: list = []
+
+
+if __name__ == "__main__":
+    prepare()
+    importlib.import_module(sys.argv[1]).main(sys.argv[2:])

@@ -1,7 +1,7 @@
 """Runs MMSegmentation's and transformers' SegFormer, in the environment of `environment.py`.
 
-python segmenters.py make NAME WEIGHTS --photos PICTURE...
-python segmenters.py predict NAME WEIGHTS --photos PICTURE... --output FOLDER
+python openmmlab.py segmenters make NAME WEIGHTS --photos PICTURE...
+python openmmlab.py segmenters predict NAME WEIGHTS --photos PICTURE... --output FOLDER
 
 The WEIGHTS of MMSegmentation are a .pth file, those of transformers a folder.
 """
@@ -12,22 +12,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import openmmlab
-
-openmmlab.prepare()
-
-import cv2  # noqa: E402
-import mmseg  # noqa: E402
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-import transformers  # noqa: E402
-from mmengine.config import Config  # noqa: E402
-from mmengine.model import revert_sync_batchnorm  # noqa: E402
-from mmseg.apis import inference_model, init_model  # noqa: E402
-from mmseg.utils import get_classes, get_palette  # noqa: E402
-from random_weights import Spread, draw_weights  # noqa: E402
-from torch import nn  # noqa: E402
-from torch.nn.functional import interpolate  # noqa: E402
+import cv2
+import mmseg
+import numpy as np
+import torch
+import transformers
+from mmengine.config import Config
+from mmengine.model import revert_sync_batchnorm
+from mmseg.apis import inference_model, init_model
+from mmseg.utils import get_classes, get_palette
+from random_weights import Spread, draw_weights
+from torch import nn
+from torch.nn.functional import interpolate
 
 CONFIGS = {
     "mmsegmentation_ade20k": "segformer_mit-b0_8xb2-160k_ade20k-512x512.py",
@@ -50,9 +46,13 @@ PROCESSOR = {
 }
 
 
-def main() -> None:
-    """Reads the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main(words: list[str]) -> None:
+    """Reads the words behind the program's name."""
+    parser = argparse.ArgumentParser(
+        prog=f"openmmlab.py {Path(__file__).stem}",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("command", choices=("make", "predict"))
     parser.add_argument("name", choices=(*CONFIGS, TRANSFORMERS))
     parser.add_argument("weights", type=Path)
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     torch.set_num_threads(arguments.threads)
     name, weights = arguments.name, arguments.weights
     if arguments.command == "make" and name in CONFIGS:
@@ -144,7 +144,3 @@ def _stretched(picture: np.ndarray) -> torch.Tensor:
     levels = cv2.cvtColor(resized, cv2.COLOR_BGR2RGB).astype(np.float32) * np.float32(PROCESSOR["rescale_factor"])
     planes = (levels - np.float32(PROCESSOR["image_mean"])) / np.float32(PROCESSOR["image_std"])
     return torch.from_numpy(planes).permute(2, 0, 1)[None]
-
-
-if __name__ == "__main__":
-    main()
