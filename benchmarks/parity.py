@@ -1,7 +1,7 @@
 """Compares the documented commands with the programs that publish the weights, on real photographs.
 
-python benchmarks/parity.py --data SHARED_DATA [--cache FOLDER] [--only detections|precision|pixels] [--output FILE.md]
-    [--faster_rcnn_run RUN] [--nas_fpn_run RUN]
+python benchmarks/parity.py --data SHARED_DATA [--cache FOLDER] [--only detections|precision|pixels] [--fixed]
+    [--output FILE.md] [--faster_rcnn_run RUN] [--nas_fpn_run RUN]
 
 The networks are the real classes of MMDetection, MMSegmentation and transformers. Their weights are random, so that no
 file has to be fetched, or were trained here on SHARED_DATA/bccd by the two runs (made with config/custom.yaml where
@@ -25,7 +25,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from benchmarks.published import product
-from benchmarks.published.comparison import Found, compare_detections, explain_by_rounding
+from benchmarks.published.comparison import Agreement, Found, compare_detections, explain_by_rounding
 from benchmarks.published.environment import prepare_environment
 from benchmarks.published.report import TITLES, Report
 from benchmarks.published.written_back import write_back
@@ -45,7 +45,8 @@ SEGMENTERS = {
 class Comparison:
     """Everything that the comparisons share: the places, the environment of the other programs, the report."""
 
-    def __init__(self, data: Path, cache: Path) -> None:
+    def __init__(self, data: Path, cache: Path, with_fixed: bool) -> None:
+        self.with_fixed = with_fixed
         self.data, self.cache = data.resolve(), cache.resolve()
         self.photos = self.data / "coco_subset" / "val2017"
         self.names = sorted(path.name for path in self.photos.iterdir())
@@ -72,7 +73,7 @@ class Comparison:
 
 
 def compare_published_detectors(comparison: Comparison, suite: str) -> None:
-    """Compares a detector of the published size on photographs, its canvas following the picture and fixed."""
+    """Compares a detector of the published size on photographs."""
     folder = comparison.cache / suite
     folder.mkdir(exist_ok=True)
     weights = folder / "published.pth"
@@ -82,20 +83,27 @@ def compare_published_detectors(comparison: Comparison, suite: str) -> None:
     names, reference, seconds = find_reference(comparison, suite, comparison.names, folder / "reference.json")
     product.convert_detector(suite, weights, folder / "published.ckpt")
     class_of = {category["id"]: names.index(category["name"]) for category in comparison.annotations["categories"]}
-    taken = [TITLES[suite]]
-    for canvas in ("fixed", "picture"):
-        arguments = ("--canvas=fixed",) if canvas == "fixed" else ()  # converted weights say picture themselves
-        output = folder / canvas
-        inference = product.infer_detector(suite, folder / "published.ckpt", comparison.photos, output, *arguments)
+    taken = {}
+    for canvas in ("fixed", "picture") if comparison.with_fixed else ("picture",):
+        # Converted weights say themselves that the canvas follows the picture.
+        arguments = ("--canvas=fixed",) if canvas == "fixed" else ()
+        inference = product.infer_detector(
+            suite, folder / "published.ckpt", comparison.photos, folder / canvas, *arguments
+        )
         agreement = compare_detections(reference, inference.by_picture(class_of, comparison.names))
         comparison.report.add_detections(suite, canvas, agreement, comparison.groups())
-        taken.insert(1, f"{inference.seconds:.2f}")
+        taken[canvas] = f"{inference.seconds:.2f}"
     explain(comparison, suite, agreement, reference)
-    comparison.report.seconds.append((*taken, f"{seconds:.2f}"))
-    print(
-        f"{suite}: {dict(agreement.reasons)}; boxes differ by up to {agreement.box_difference:.4f} pixels, scores by "
-        f"{agreement.score_difference:.1e}",
-        flush=True,
+    comparison.report.seconds.append((TITLES[suite], taken["picture"], taken.get("fixed", "-"), f"{seconds:.2f}"))
+    comparison.report.notes.append(describe(suite, agreement))
+
+
+def describe(suite: str, agreement: Agreement) -> str:
+    """Returns what is missing and why, and how far the others differ."""
+    reasons = ", ".join(f"{count} {reason}" for reason, count in agreement.reasons.items() if count) or "nothing"
+    return (
+        f"{TITLES[suite]}: missing: {reasons}; the others differ by at most {agreement.box_difference:.4f} pixels and "
+        f"{agreement.score_difference:.1e} of score."
     )
 
 
@@ -114,7 +122,7 @@ def find_reference(
     return content["class_names"], found, content["seconds"]
 
 
-def explain(comparison: Comparison, suite: str, agreement: object, reference: dict[str, Found]) -> None:
+def explain(comparison: Comparison, suite: str, agreement: Agreement, reference: dict[str, Found]) -> None:
     """Asks MMDetection itself about detections that are missing without a reason, with weights changed a little."""
     names = list(agreement.missing)
     if not names:
@@ -209,13 +217,14 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="keeps environment, weights and results; else a temporary folder")
     parser.add_argument("--only", choices=("detections", "precision", "pixels"))
     parser.add_argument("--names", nargs="+", help="suites, or kinds of weights of SegFormer; all by default")
+    parser.add_argument("--fixed", action="store_true", help="detect with the fixed canvas too")
     parser.add_argument("--faster_rcnn_run", type=Path, help="finished training on bccd")
     parser.add_argument("--nas_fpn_run", type=Path, help="the same")
     parser.add_argument("--output", type=Path, help="Markdown file to write")
     arguments = parser.parse_args()
     cache = arguments.cache or Path(tempfile.mkdtemp(prefix="parity_"))
     cache.mkdir(parents=True, exist_ok=True)
-    comparison = Comparison(arguments.data, cache)
+    comparison = Comparison(arguments.data, cache, arguments.fixed)
     for suite in TITLES:
         if arguments.only in (None, "detections") and suite in (arguments.names or TITLES):
             compare_published_detectors(comparison, suite)

@@ -17,12 +17,14 @@ class Report:
         seconds: rows of the table of times.
         precisions: rows of the table of AP.
         pixels: rows of the table of SegFormer.
+        notes: sentences below them.
     """
 
     detections: list[tuple] = field(default_factory=list)
     seconds: list[tuple] = field(default_factory=list)
     precisions: list[tuple] = field(default_factory=list)
     pixels: list[tuple] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def add_detections(self, suite: str, canvas: str, agreement: Agreement, groups: dict[str, Sequence[str]]) -> None:
         """Adds a row for each group of pictures."""
@@ -38,7 +40,8 @@ class Report:
             ("AP on bccd", ("network, trained here", "MMDetection", "eval.py", "difference"), self.precisions),
             ("SegFormer", ("weights", "program", "pixels equal, %", "lowest picture, %", "classes"), self.pixels),
         ]
-        return "\n\n".join(f"## {title}\n\n{_table(head, rows)}" for title, head, rows in parts if rows) + "\n"
+        tables = [f"## {title}\n\n{_table(head, rows)}" for title, head, rows in parts if rows]
+        return "\n\n".join([*tables, *self.notes]) + "\n"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence]) -> str:
