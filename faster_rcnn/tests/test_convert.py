@@ -1,6 +1,7 @@
 """The converter: whose names it knows, what it reports and stores, and what it refuses."""
 
 import re
+import shlex
 
 import mindspore as ms
 import numpy as np
@@ -163,7 +164,7 @@ def test_the_depth_is_the_files(tmp_path, capsys):
     torch.save(in_timm_names(reference.backbone), tmp_path / "deep.pth")
     state = converted_here(tmp_path / "deep.pth", "--res2net_layers=null", "--backbone=res2net_50")
     assert stored(state, "backbone") == "res2net_101"
-    assert "train.py --backbone=res2net_101 --pre_trained=" in capsys.readouterr().out
+    assert "train.py --backbone=res2net_101 --coco_root=COCO --pre_trained=" in capsys.readouterr().out
     assert sum(name.endswith("expand.conv.weight") for name in state.arrays) == 33
 
 
@@ -215,6 +216,28 @@ def test_the_files_own_configuration_counts_before_the_recipe(detector, tmp_path
     assert yaml.safe_load(state.config_text)["img_norm_mean"] == [1.5, 2, 3]
     state = converted_here(tmp_path / "a.pth", "--config_path=default_config.yaml", "--overwrite=True")
     assert [stored(state, key) for key in keys[:2]] == ["0.05", "0.5"]
+
+
+def test_what_the_suite_cannot_have_of_the_files_own_configuration_is_left_out(detector, tmp_path, capsys):
+    """MMDetection's -1 sets no limit; a file that has it converts, and the report says it."""
+    program = PROGRAM.replace("max_per_img=50", "max_per_img=-1").replace("nms_pre=900", "nms_pre=-1")
+    torch.save({"state_dict": detector.state_dict(), "meta": {"cfg": program}}, tmp_path / "a.pth")
+    state = converted_here(tmp_path / "a.pth")
+    keys = ("test_score_thr", "test_max_per_img", "rpn_nms_pre", "rpn_max_num")
+    assert [stored(state, key) for key in keys] == ["0.01", "100", "1000", "800"]
+    assert "left out: what its configuration says and this detector cannot have, " in (out := capsys.readouterr().out)
+    assert "test_max_per_img -1" in out and "rpn_nms_pre -1" in out
+
+
+def test_the_command_that_is_printed_is_one_for_a_shell(timm_backbone, tmp_path, capsys):
+    """Spaces in the name of the file and in the list of blocks would make several arguments of one."""
+    state = {name: torch.tensor(values) for name, values in timm_backbone.arrays.items()}
+    torch.save(state, tmp_path / "my weights.pth")
+    converted_here(tmp_path / "my weights.pth")
+    (words,) = re.findall(r": train\.py (.*)\)$", capsys.readouterr().out, re.MULTILINE)
+    keys, data, file = shlex.split(words)
+    assert (keys, data) == ("--res2net_layers=[1,2,1,1]", "--coco_root=COCO")
+    assert file == f"--pre_trained={tmp_path / 'out' / 'my weights.ckpt'}"
 
 
 def test_averaged_weights_by_the_key(detector, tmp_path, capsys):
