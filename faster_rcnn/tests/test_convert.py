@@ -219,14 +219,16 @@ def test_the_files_own_configuration_counts_before_the_recipe(detector, tmp_path
 
 
 def test_what_the_suite_cannot_have_of_the_files_own_configuration_is_left_out(detector, tmp_path, capsys):
-    """MMDetection's -1 sets no limit; a file that has it converts, and the report says it."""
+    """MMDetection's -1 sets no limit, and 1 pads nothing; a file that has them converts, and the report says it."""
     program = PROGRAM.replace("max_per_img=50", "max_per_img=-1").replace("nms_pre=900", "nms_pre=-1")
+    program = program.replace("bgr_to_rgb", "pad_size_divisor=1, bgr_to_rgb")
     torch.save({"state_dict": detector.state_dict(), "meta": {"cfg": program}}, tmp_path / "a.pth")
     state = converted_here(tmp_path / "a.pth")
-    keys = ("test_score_thr", "test_max_per_img", "rpn_nms_pre", "rpn_max_num")
-    assert [stored(state, key) for key in keys] == ["0.01", "100", "1000", "800"]
+    keys = ("test_score_thr", "test_max_per_img", "rpn_nms_pre", "rpn_max_num", "canvas_divisor")
+    assert [stored(state, key) for key in keys] == ["0.01", "100", "1000", "800", "32"]
     assert "left out: what its configuration says and this detector cannot have, " in (out := capsys.readouterr().out)
     assert "test_max_per_img -1" in out and "rpn_nms_pre -1" in out
+    assert "canvas_divisor 1" in out
 
 
 def test_the_command_that_is_printed_is_one_for_a_shell(timm_backbone, tmp_path, capsys):

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from utils.detection.data.class_names import classes_of_weights, list_names
 from utils.model_utils.config.base import COMMAND_LINE, Config, Given, Origin
-from utils.model_utils.config.loading import find_faults, with_default_file
+from utils.model_utils.config.loading import find_faults, merge, with_default_file
 from utils.training.checkpoints.foreign_weights import ForeignWeights
 from utils.training.checkpoints.program_config import (
     is_number,
@@ -78,7 +78,7 @@ def with_recipe(
     published = with_default_file(config, file)
     if published is config:
         return config, ()
-    own, others = _split_recipe(config, read_recipe(weights.program_config, thresholds))
+    own, others = _split_recipe(published, read_recipe(weights.program_config, thresholds))
     changed = with_default_file(config, file, own, f"the configuration in '{weights.path}'")
     differing = [
         f"{key} {value}"
@@ -114,13 +114,18 @@ def read_recipe(program: Mapping[str, object], thresholds: KEY_PATHS) -> dict[st
     return {key: value for key, value in {**found, **_inputs(program)}.items() if value is not None}
 
 
-def _split_recipe(config: Config, recipe: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:
-    """Returns the values that the suite's keys take, and the others: -1, with which MMDetection sets no limit."""
-    given = {key: Given(key, value, Origin("")) for key, value in recipe.items() if key in type(config).model_fields}
-    faults = find_faults(type(config), given, config._sources.suite_dir)
-    refused = {keys[0] for keys in faults if len(keys) == 1}  # several keys contradict each other
-    taken = {key: value for key, value in recipe.items() if key not in refused}
-    return taken, {key: recipe[key] for key in recipe if key in refused}
+def _split_recipe(published: Config, recipe: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:
+    """Returns the values that can take the place of the published ones, and the others: -1, which sets no limit."""
+    schema, sources = type(published), published._sources
+    *files, command_line = sources.layers
+    taken = dict(recipe)
+    while True:
+        own = {key: Given(key, value, Origin("")) for key, value in taken.items()}
+        given = {key: item for key, item in merge([*files, own, command_line]).items() if key in schema.model_fields}
+        ruled_out = {key for keys in find_faults(schema, given, sources.suite_dir) for key in keys if key in taken}
+        if not ruled_out:
+            return taken, {key: value for key, value in recipe.items() if key not in taken}
+        taken = {key: value for key, value in taken.items() if key not in ruled_out}
 
 
 def _inputs(program: Mapping[str, object]) -> dict[str, object]:

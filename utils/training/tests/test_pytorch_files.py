@@ -341,3 +341,11 @@ def test_a_tensor_is_what_the_pickle_says():
     assert isinstance(tensor, StoredTensor)
     assert (tensor.offset, tensor.shape, tensor.steps) == (0, (2, 2), (2, 1))
     assert storages == {"0": Storage("0", StorageType("FloatStorage"), 4)}
+
+
+def test_the_name_of_a_storage_is_no_nest_of_tuples():
+    """The text of such a name would double with each of the 40 levels."""
+    nest = b")" + 40 * b"2\x86"  # an empty tuple; then each time one of two copies of the last
+    pickled = one_tensor().replace(b"\x8c\x010", nest)
+    with pytest.raises(DamagedPickleError, match="a storage that PyTorch does not write"):
+        read_pickle(pickled)

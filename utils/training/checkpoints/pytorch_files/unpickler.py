@@ -173,7 +173,8 @@ class _Unpickler(pickle.Unpickler):
         if pid[0] == "module":
             return pid[1]
         kind, key, _, count = pid[1:5]
-        if pid[0] != "storage" or not isinstance(kind, StorageType) or not isinstance(count, int) or any(pid[5:]):
+        is_plain = isinstance(key, str | int) and isinstance(count, int)  # the text of others may have no end
+        if pid[0] != "storage" or not isinstance(kind, StorageType) or not is_plain or any(pid[5:]):
             raise DamagedPickleError("a storage that PyTorch does not write")
         return self.storages.setdefault(str(key), Storage(str(key), kind, count))
 
