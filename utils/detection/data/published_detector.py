@@ -119,7 +119,7 @@ def read_recipe(program: Mapping[str, object], thresholds: KEY_PATHS) -> dict[st
 
 
 def _split_recipe(published: Config, recipe: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:
-    """Returns the values that can take the place of the published ones, and the others: -1, which sets no limit."""
+    """Returns the values that can take the place of the published ones, and the others, such as -1 for no limit."""
     schema, sources = type(published), published._sources
     *files, command_line = sources.layers
     taken = dict(recipe)
