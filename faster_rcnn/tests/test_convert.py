@@ -217,17 +217,6 @@ def test_the_files_own_configuration_counts_before_the_recipe(detector, tmp_path
     assert [stored(state, key) for key in keys[:2]] == ["0.05", "0.5"]
 
 
-def test_values_of_the_files_own_configuration_that_cannot_be_had_are_left_out(detector, tmp_path, capsys):
-    """The file was refused. Where MMDetection says -1, it means that there is no limit."""
-    program = PROGRAM.replace("max_per_img=50", "max_per_img=-1").replace("bgr_to", "pad_size_divisor=1, bgr_to")
-    torch.save({"state_dict": detector.state_dict(), "meta": {"cfg": program}}, tmp_path / "a.pth")
-    state = converted_here(tmp_path / "a.pth")
-    keys = ("test_score_thr", "test_max_per_img", "canvas_divisor")
-    assert [stored(state, key) for key in keys] == ["0.01", "100", "32"]
-    said = "left out of the file's own, as they cannot be had here: canvas_divisor 1, test_max_per_img -1\n"
-    assert said in capsys.readouterr().out
-
-
 def test_averaged_weights_by_the_key(detector, tmp_path, capsys):
     """MMCV's buffers have the values of the parameters plus 1, and none for the statistics."""
     state = detector.state_dict()

@@ -239,17 +239,6 @@ def test_the_recipe_and_the_number_of_classes_are_the_files(tiny, tmp_path):
     assert (len(classes.names), classes.is_named) == (3, False)
 
 
-def test_values_of_the_files_own_configuration_that_cannot_be_had_are_left_out(tiny, tmp_path):
-    """The file was refused. A network that sees pictures of 640 x 640 trains with any multiple."""
-    preprocessor, thresholds = "dict(pad_size_divisor=32)", "dict(nms_pre=-1, score_thr=0.02)"
-    program = f"model = dict(data_preprocessor={preprocessor}, test_cfg={thresholds})"
-    content = {"state_dict": tiny[0].state_dict(), "meta": {"cfg": program}}
-    output, report = converted(tmp_path, content, *TINY)
-    assert "left out of the file's own, as they cannot be had here: canvas_divisor 32, nms_pre -1\n" in report
-    config, _ = build.open_checkpoint(load([f"--checkpoint_path={output}"], "eval.py"), output)
-    assert (config.canvas_divisor, config.min_score, config.nms_pre) == (128, 0.02, 1000)
-
-
 def test_an_existing_output_stays(tiny, tmp_path):
     """The one refusal that goes through the command: code 2, one sentence, the file untouched."""
     torch.save(tiny[0].state_dict(), tmp_path / "weights.pth")

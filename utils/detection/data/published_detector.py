@@ -11,7 +11,6 @@ from typing import TypeVar
 from utils.detection.data.class_names import classes_of_weights, list_names
 from utils.model_utils.config.base import COMMAND_LINE, Config
 from utils.model_utils.config.loading import with_default_file
-from utils.model_utils.errors import BadValueError
 from utils.training.checkpoints.foreign_weights import ForeignWeights
 
 KEY_PATHS = Mapping[str, tuple[str, ...]]  # own key to names in `model.test_cfg`
@@ -62,7 +61,7 @@ def with_recipe(
 
     Args:
         config: of the command.
-        weights: of the detector; where MMDetection's configuration lies beside them, its values count if they can.
+        weights: of the detector; where MMDetection's configuration lies beside them, its values count.
         file: the suite's YAML file with those of the published one.
         thresholds: where the suite's thresholds stand in MMDetection's configuration.
 
@@ -72,8 +71,7 @@ def with_recipe(
     published = with_default_file(config, file)
     if published is config:
         return config, ()
-    said = read_recipe(weights.program_config, thresholds)
-    own = {key: value for key, value in said.items() if _is_usable(config, file, key, value)}
+    own = read_recipe(weights.program_config, thresholds)
     changed = with_default_file(config, file, own, f"the configuration in '{weights.path}'")
     differing = [
         f"{key} {value}"
@@ -87,23 +85,12 @@ def with_recipe(
     ]
     if differing:
         notes.append(f"recipe: the file's own configuration counts before it: {', '.join(differing)}")
-    if unusable := [f"{key} {said[key]}" for key in said.keys() - own.keys()]:
-        notes.append(f"recipe: left out of the file's own, as they cannot be had here: {', '.join(sorted(unusable))}")
     if takes_bgr(weights.program_config):
         notes.append(
             "note: its configuration has pictures with blue first, and here they come with red first: its "
             "results are others"
         )
     return changed, tuple(notes)
-
-
-def _is_usable(config: Config, file: str, key: str, value: object) -> bool:
-    """Whether a value of MMDetection's is one of the key, which has limits of its own: -1 there stands for no limit."""
-    try:
-        with_default_file(config, file, {key: value})
-    except BadValueError:
-        return False
-    return True
 
 
 def read_recipe(program: Mapping[str, object], thresholds: KEY_PATHS) -> dict[str, object]:
