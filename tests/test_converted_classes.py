@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 
 import cv2
 import numpy as np
@@ -68,11 +69,12 @@ def test_a_file_with_another_order_of_classes_is_evaluated_by_their_names(suite,
     """
     network, keys = detector_of_zebras(suite)
     meta = {"dataset_meta": {"classes": NAMES, "palette": [(220, 20, 60)]}, "mmengine_version": "0.10.7"}
-    torch.save({"meta": meta, "state_dict": network.state_dict()}, tmp_path / "epoch_12.pth")
-    done = suite.succeed("convert_checkpoint.py", f"--ckpt_file={tmp_path / 'epoch_12.pth'}", *keys, cwd=tmp_path)
+    file = tmp_path / "my epoch_12.pth"  # a shell would take the name for two words
+    torch.save({"meta": meta, "state_dict": network.state_dict()}, file)
+    done = suite.succeed("convert_checkpoint.py", f"--ckpt_file={file}", *keys, cwd=tmp_path)
     assert "classes: 3, 'zebra', 'apple', 'car'" in done.stdout
     (words,) = re.findall(r": (eval\.py .*)\)$", done.stdout, re.MULTILINE)
-    script, *arguments = words.replace("COCO", str(tmp_path / "data")).split()
+    script, *arguments = shlex.split(words.replace("COCO", str(tmp_path / "data")))
 
     write_data(tmp_path / "data")
     suite.succeed(script, *arguments, "--device_target=CPU", "--run_dir=first", cwd=tmp_path)

@@ -1,5 +1,6 @@
 """The conversion command: weights of PyTorch or MindSpore in, a checkpoint of this suite and a report out."""
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def with_content(config: FasterRcnnConfig, path: Path, content: Res2NetContent) 
     if backbone is None and config.res2net_layers != content.layers:
         raise BadValueError(
             f"'{path}' has {list(content.layers)} blocks in its stages, which is none of {', '.join(RES2NET_LAYERS)}: "
-            f"it is incomplete or another network; if it is meant, set --res2net_layers={list(content.layers)}"
+            f"it is incomplete or another network; if it is meant, set {_layers_argument(content)}"
         )
     update: dict[str, object] = {"res2net_stage1_pool": content.pools_stage1}
     if backbone is not None:
@@ -104,7 +105,13 @@ def _notes(config: FasterRcnnConfig, content: Res2NetContent) -> list[str]:
 
 
 def _next_step(config: FasterRcnnConfig, content: Res2NetContent, output: Path) -> str:
+    file = shlex.quote(str(output))
     if not content.part:
-        return f"written: {output} (the whole detector: eval.py --checkpoint_path={output} --coco_root=COCO)"
-    keys = f"--res2net_layers={list(content.layers)}" if config.res2net_layers else f"--backbone={config.backbone}"
-    return f"written: {output} (the {content.part}: train.py {keys} --pre_trained={output})"
+        return f"written: {output} (the whole detector: eval.py --checkpoint_path={file} --coco_root=COCO)"
+    keys = _layers_argument(content) if config.res2net_layers else f"--backbone={config.backbone}"
+    return f"written: {output} (the {content.part}: train.py {keys} --coco_root=COCO --pre_trained={file})"
+
+
+def _layers_argument(content: Res2NetContent) -> str:
+    """Returns the argument without spaces, behind which a shell would begin the next one."""
+    return f"--res2net_layers=[{','.join(map(str, content.layers))}]"

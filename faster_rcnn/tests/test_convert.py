@@ -1,6 +1,7 @@
 """The converter: whose names it knows, what it reports and stores, and what it refuses."""
 
 import re
+import shlex
 
 import mindspore as ms
 import numpy as np
@@ -163,7 +164,7 @@ def test_the_depth_is_the_files(tmp_path, capsys):
     torch.save(in_timm_names(reference.backbone), tmp_path / "deep.pth")
     state = converted_here(tmp_path / "deep.pth", "--res2net_layers=null", "--backbone=res2net_50")
     assert stored(state, "backbone") == "res2net_101"
-    assert "train.py --backbone=res2net_101 --pre_trained=" in capsys.readouterr().out
+    assert "train.py --backbone=res2net_101 --coco_root=COCO --pre_trained=" in capsys.readouterr().out
     assert sum(name.endswith("expand.conv.weight") for name in state.arrays) == 33
 
 
@@ -184,6 +185,7 @@ def test_the_recipe_of_mmdetection_is_stored(detector, timm_backbone, tmp_path, 
     assert "recipe: sizes and thresholds of default_config_mmdet.yaml are stored" in capsys.readouterr().out
     config, _ = open_checkpoint(load([f"--checkpoint_path={path}"], "eval.py"), path)
     assert (config.img_height, config.img_width, config.keep_ratio) == (800, 1344, True)
+    assert (config.canvas, config.canvas_sides, config.canvas_divisor) == ("picture", (1333, 800), 32)
     assert (config.test_score_thr, config.test_iou_thr, config.test_max_per_img) == (0.05, 0.4, 100)
     assert (config.rpn_nms_thr, config.rpn_nms_pre, config.rpn_max_num) == (0.7, 1000, 1000)
     assert config.img_norm_mean == (123.675, 116.28, 103.53)
@@ -197,7 +199,8 @@ test_pipeline = [dict(type='Resize', scale=(9, 9))]
 img_scale = (1000, 600)
 model = dict(
     type='FasterRCNN',
-    data_preprocessor=dict(type='DetDataPreprocessor', mean=[1.5, 2, 3], std=[4, 5, 6], bgr_to_rgb=True),
+    data_preprocessor=dict(type='DetDataPreprocessor', mean=[1.5, 2, 3], std=[4, 5, 6], bgr_to_rgb=True,
+        pad_size_divisor=24),
     test_cfg=dict(
         rpn=dict(nms_pre=900, max_per_img=800, nms=dict(type='nms', iou_threshold=0.65), min_bbox_size=0),
         rcnn=dict(score_thr=0.01, nms=dict(type='nms', iou_threshold=0.45), max_per_img=50)))
@@ -206,15 +209,40 @@ test_dataloader = dict(dataset=dict(pipeline=[dict(type='Resize', scale=img_scal
 
 
 def test_the_files_own_configuration_counts_before_the_recipe(detector, tmp_path, capsys):
-    """Sizes and thresholds of `meta.cfg`; a key that is typed counts before it."""
+    """Sizes and thresholds of `meta.cfg`; a key that is typed counts before it. The levels need multiples of 32 too."""
     torch.save({"state_dict": detector.state_dict(), "meta": {"cfg": PROGRAM}}, tmp_path / "a.pth")
     state = converted_here(tmp_path / "a.pth", "--test_max_per_img=60")
     keys = ("test_score_thr", "test_iou_thr", "test_max_per_img", "rpn_nms_pre", "rpn_max_num", "rpn_nms_thr")
     assert [stored(state, key) for key in keys] == ["0.01", "0.45", "60", "900", "800", "0.65"]
     assert "recipe: the file's own configuration counts before it: test_score_thr 0.01" in capsys.readouterr().out
     assert yaml.safe_load(state.config_text)["img_norm_mean"] == [1.5, 2, 3]
+    assert yaml.safe_load(state.config_text)["canvas_sides"] == [1000, 600]
+    assert stored(state, "canvas_divisor") == "96"
     state = converted_here(tmp_path / "a.pth", "--config_path=default_config.yaml", "--overwrite=True")
     assert [stored(state, key) for key in keys[:2]] == ["0.05", "0.5"]
+
+
+def test_what_the_suite_cannot_have_of_the_files_own_configuration_is_left_out(detector, tmp_path, capsys):
+    """MMDetection's -1 sets no limit; a file that has it converts, and the report says it."""
+    program = PROGRAM.replace("max_per_img=50", "max_per_img=-1").replace("nms_pre=900", "nms_pre=-1")
+    program = program.replace("pad_size_divisor=24", "pad_size_divisor=1")
+    torch.save({"state_dict": detector.state_dict(), "meta": {"cfg": program}}, tmp_path / "a.pth")
+    state = converted_here(tmp_path / "a.pth")
+    keys = ("test_score_thr", "test_max_per_img", "rpn_nms_pre", "rpn_max_num", "canvas_divisor")
+    assert [stored(state, key) for key in keys] == ["0.01", "100", "1000", "800", "32"]
+    assert "left out: what its configuration says and this detector cannot have, " in (out := capsys.readouterr().out)
+    assert "test_max_per_img -1" in out and "rpn_nms_pre -1" in out
+
+
+def test_the_command_that_is_printed_is_one_for_a_shell(timm_backbone, tmp_path, capsys):
+    """Spaces in the name of the file and in the list of blocks would make several arguments of one."""
+    state = {name: torch.tensor(values) for name, values in timm_backbone.arrays.items()}
+    torch.save(state, tmp_path / "my weights.pth")
+    converted_here(tmp_path / "my weights.pth")
+    (words,) = re.findall(r": train\.py (.*)\)$", capsys.readouterr().out, re.MULTILINE)
+    keys, data, file = shlex.split(words)
+    assert (keys, data) == ("--res2net_layers=[1,2,1,1]", "--coco_root=COCO")
+    assert file == f"--pre_trained={tmp_path / 'out' / 'my weights.ckpt'}"
 
 
 def test_averaged_weights_by_the_key(detector, tmp_path, capsys):

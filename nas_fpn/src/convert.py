@@ -1,5 +1,6 @@
 """The conversion command: weights of PyTorch or MindSpore in, a checkpoint of this suite and a report out."""
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,8 +60,8 @@ def convert(config: NasFpnConfig) -> Path:
         category_ids=classes.category_ids,
     )
     print(report)
-    use = "train.py --pre_trained" if content.part else "eval.py --coco_root=COCO --checkpoint_path"
-    print(f"written: {output} (the {content.part or 'whole detector'}: {use}={output})")
+    use = "train.py --coco_root=COCO --pre_trained" if content.part else "eval.py --coco_root=COCO --checkpoint_path"
+    print(f"written: {output} (the {content.part or 'whole detector'}: {use}={shlex.quote(str(output))})")
     return output
 
 

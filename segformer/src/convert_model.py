@@ -1,7 +1,8 @@
 """Makes a checkpoint of this suite from a SegFormer or a Mix Transformer of PyTorch, and says what became of it."""
 
 import shlex
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from .weight_names import (
     in_single_layers,
 )
 
+MAX_CHARACTERS = 120  # of the names of classes in the report
 _WHOSE = {"paper": "the paper's", "mmsegmentation": "MMSegmentation's"}
 
 
@@ -71,8 +73,8 @@ def convert(
     weights = replace(weights, arrays=in_single_layers(weights.arrays))
     content = recognise(weights.path, weights.arrays, backbone_only)
     names = weights.class_names if len(weights.class_names) == content.num_classes else ()
-    recipe = find_recipe(source, content, names)
-    content = replace(content, notes=(*content.notes, *recipe.notes))
+    recipe = find_recipe(source, content, names, weights.program_config)
+    content = replace(content, notes=(*_class_notes(content, names), *content.notes, *recipe.notes))
     config = SegformerConfig(**network_keys(content), **recipe.keys, **({"class_names": names} if names else {}))
     report = write_converted(
         output,
@@ -88,6 +90,13 @@ def convert(
     return f"{report}\n{_next_step(output, content)}"
 
 
+def _class_notes(content: SegformerContent, names: Sequence[str]) -> tuple[str, ...]:
+    if content.num_classes is None:
+        return ()
+    listed = textwrap.shorten(", ".join(map(repr, names)), MAX_CHARACTERS, placeholder=" ...")
+    return (f"classes: {content.num_classes}, {listed or 'whose names the file does not say'}",)
+
+
 def network_keys(content: SegformerContent) -> dict[str, object]:
     """Returns the keys of the network that a file holds."""
     keys: dict[str, object] = {"backbone": content.backbone, "layer_norm_eps": content.naming.norm_eps}
@@ -100,7 +109,7 @@ def network_keys(content: SegformerContent) -> dict[str, object]:
     }
 
 
-def find_recipe(source: Path, content: SegformerContent, names: Sequence[str]) -> Recipe:
+def find_recipe(source: Path, content: SegformerContent, names: Sequence[str], program: Mapping[str, object]) -> Recipe:
     """Returns at what sizes pictures are shown to weights by their publisher; nothing for an encoder alone.
 
     Raises:
@@ -110,7 +119,7 @@ def find_recipe(source: Path, content: SegformerContent, names: Sequence[str]) -
         return Recipe()
     if content.naming in OF_TRANSFORMERS:
         return processor_recipe(processor_settings(source) if source.is_dir() else None)
-    return openmmlab_recipe(source, content.num_classes, names, content.naming.divisor)
+    return openmmlab_recipe(source, content.num_classes, names, content.naming.divisor, program)
 
 
 def recognise(file: Path, arrays: dict[str, np.ndarray], backbone_only: bool = False) -> SegformerContent:

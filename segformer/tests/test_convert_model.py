@@ -202,16 +202,25 @@ def test_classes_and_pipeline_of_mmsegmentation_travel(tmp_path):
     meta = {"dataset_meta": {"classes": ("wall", "floor", "rest"), "palette": [[0, 0, 0]] * 3}}
     torch.save({"state_dict": expected.file_content(), "meta": meta}, tmp_path / "mmseg.pth")
     report = convert(tmp_path / "mmseg.pth", tmp_path / "own.ckpt")
+    assert "classes: 3, 'wall', 'floor', 'rest'" in report
     assert (
         "recipe: ADE20K's, pictures within 2048x512; the file says no other: give eval.py and infer.py canvas_sides"
         in report
     )
+    pipeline = "test_pipeline = [dict(type='Resize', scale=(640, 320), keep_ratio=True)]\n"
+    preprocessor = "model = dict(data_preprocessor=dict(mean=[1.5, 2, 3], std=[4, 5, 6], bgr_to_rgb=True))"
+    torch.save(
+        {"state_dict": expected.file_content(), "meta": meta | {"cfg": pipeline + preprocessor}}, tmp_path / "own.pth"
+    )
+    report = convert(tmp_path / "own.pth", tmp_path / "own.ckpt", overwrite=True)
+    assert "recipe: that of the configuration in the file, pictures within 640x320\n" in report
     config, _ = build.open_checkpoint(load([], "eval.py"), tmp_path / "own.ckpt")
     assert build.names_of_classes(config) == ("wall", "floor", "rest")
-    assert build.build_canvas(config) == PictureCanvas((2048, 512), 1)
+    assert build.build_canvas(config) == PictureCanvas((640, 320), 1)
     documented = ["--config_path=config/segformer.b0.512x1024.city.yaml"]
     config, _ = build.open_checkpoint(load(documented, "eval.py"), tmp_path / "own.ckpt")
-    assert build.build_canvas(config) == PictureCanvas((2048, 512), 1)
+    assert build.build_canvas(config) == PictureCanvas((640, 320), 1)
+    assert config.img_norm_mean == (1.5, 2.0, 3.0)  # that of the weights with such a file too
     fixed = ["--canvas=fixed", *documented]
     config, _ = build.open_checkpoint(load(fixed, "eval.py"), tmp_path / "own.ckpt")
     assert build.build_canvas(config) == FixedCanvas((512, 1024))

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from segformer.src.config import SegformerConfig
 from segformer.src.foreign.recipes import openmmlab_recipe, processor_recipe
 from segformer.src.foreign.transformers_folder import class_names, processor_settings
 from segformer.src.labels.classes import CITYSCAPES_CLASS_NAMES
 from utils.model_utils.errors import BadValueError
+from utils.training.checkpoints.foreign_state import stored_config
 
 ADE = Path("segformer_mit-b0_512x512_160k_ade20k.pth")
 
@@ -29,6 +31,62 @@ def test_mmsegmentations_pipelines(file, num_classes, names, divisor, expected):
     keys = openmmlab_recipe(file, num_classes, names, divisor).keys
     assert keys["canvas"] == "picture"
     assert (keys["canvas_sides"], keys["size_divisor"], keys["eval_mode"], keys["base_size"]) == expected
+
+
+V1 = """
+model = dict(
+    data_preprocessor=dict(bgr_to_rgb=True, mean=[1.5, 2, 3], std=[4, 5, 6]),
+    test_cfg=dict(mode='slide', crop_size=(256, 192), stride=(128, 96)))
+test_dataloader = dict(dataset=dict(pipeline=[
+    dict(type='LoadImageFromFile'), dict(type='Resize', keep_ratio=True, scale=(640, 320)),
+    dict(type='PackSegInputs')]))
+"""
+V0 = """
+img_norm_cfg = dict(mean=[1.5, 2, 3], std=[4, 5, 6], to_rgb=True)
+model = dict(test_cfg=dict(mode='whole'))
+data = dict(test=dict(pipeline=[dict(type='LoadImageFromFile'), dict(
+    type='MultiScaleFlipAug', img_scale=(300, 200), flip=False, transforms=[
+        dict(type='AlignedResize', keep_ratio=True, size_divisor=64), dict(type='RandomFlip'),
+        dict(type='Normalize', mean=[1.5, 2, 3], std=[4, 5, 6], to_rgb=True)])]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (V1, ((640, 320), 1, True, "slide", (256, 192), (128, 96), (320, 640))),
+        (V1.replace("keep_ratio=True, ", ""), ((640, 320), 1, False, "slide", (256, 192), (128, 96), (320, 640))),
+        (V1.replace("stride=(128", "stride=(257"), ((640, 320), 1, True, "whole", None, None, (320, 640))),
+        (V0, ((300, 200), 64, True, "whole", None, None, (200, 300))),
+    ],
+)
+def test_the_configuration_in_a_file_counts(text, expected):
+    """What it says of tests, v1 and v0, whatever the number of classes; windows that leave gaps are none."""
+    program = stored_config({"meta": {"cfg": text}})
+    keys = openmmlab_recipe(ADE, 150, (), 32, program).keys
+    names = (
+        "canvas_sides",
+        "size_divisor",
+        "canvas_keep_ratio",
+        "eval_mode",
+        "slide_crop",
+        "slide_stride",
+        "base_size",
+    )
+    assert tuple(keys.get(name) for name in names) == expected
+    assert (keys["img_norm_mean"], keys["img_norm_std"]) == ((1.5, 2, 3), (4, 5, 6))
+    SegformerConfig(**keys)
+
+
+def test_a_processor_that_does_not_resize_is_said():
+    assert any("leaves pictures as they are" in note for note in processor_recipe({"do_resize": False}).notes)
+    assert not any("leaves pictures as they are" in note for note in processor_recipe({"do_resize": True}).notes)
+
+
+@pytest.mark.parametrize("values", [[0, 0.2, 0.2], [1e308, 1, 1]])
+def test_a_deviation_that_cannot_be_is_a_sentence(values):
+    with pytest.raises(BadValueError, match="image_std is .*, wanted three finite numbers above 0"):
+        processor_recipe({"image_std": values})
 
 
 @pytest.mark.parametrize(

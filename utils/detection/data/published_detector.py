@@ -4,18 +4,26 @@ Configurations are those of MMDetection, v2 or v3, that lie beside the weights; 
 is left to the suite's own recipe.
 """
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 from utils.detection.data.class_names import classes_of_weights, list_names
-from utils.model_utils.config.base import COMMAND_LINE, Config
-from utils.model_utils.config.loading import with_default_file
+from utils.model_utils.config.base import COMMAND_LINE, Config, Given, Origin
+from utils.model_utils.config.loading import find_faults, merge, with_default_file
 from utils.training.checkpoints.foreign_weights import ForeignWeights
+from utils.training.checkpoints.program_config import (
+    is_number,
+    normalisation,
+    picture_sides,
+    pipeline_steps,
+    takes_bgr,
+    value_at,
+)
 
 KEY_PATHS = Mapping[str, tuple[str, ...]]  # own key to names in `model.test_cfg`
 Configuration = TypeVar("Configuration", bound=Config)
-RGB_CHANNELS = 3
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,9 @@ def with_recipe(
     if published is config:
         return config, ()
     own = read_recipe(weights.program_config, thresholds)
+    if "canvas_divisor" in own:  # MMDetection pads to any; here the levels have to fit into each other
+        own["canvas_divisor"] = math.lcm(max(1, int(own["canvas_divisor"])), config.SIZE_MULTIPLE)
+    own, others = _split_recipe(published, own)
     changed = with_default_file(config, file, own, f"the configuration in '{weights.path}'")
     differing = [
         f"{key} {value}"
@@ -85,6 +96,9 @@ def with_recipe(
     ]
     if differing:
         notes.append(f"recipe: the file's own configuration counts before it: {', '.join(differing)}")
+    if others:
+        said = ", ".join(f"{key} {value}" for key, value in others.items())
+        notes.append(f"left out: what its configuration says and this detector cannot have, {said}; {file} counts")
     if takes_bgr(weights.program_config):
         notes.append(
             "note: its configuration has pictures with blue first, and here they come with red first: its "
@@ -100,60 +114,36 @@ def read_recipe(program: Mapping[str, object], thresholds: KEY_PATHS) -> dict[st
         program: MMDetection's configuration.
         thresholds: where the suite's thresholds stand there.
     """
-    found = {key: _number(_value(program, "model", "test_cfg", *path)) for key, path in thresholds.items()}
+    found = {key: _number(value_at(program, "model", "test_cfg", *path)) for key, path in thresholds.items()}
     return {key: value for key, value in {**found, **_inputs(program)}.items() if value is not None}
 
 
-def takes_bgr(program: Mapping[str, object]) -> bool:
-    """Returns whether the network was trained on pictures with blue first, which it does not get here."""
-    said = [_value(program, "model", "data_preprocessor", "bgr_to_rgb")]
-    said += [step.get("to_rgb") for step in _steps(_pipeline(program)) if step.get("type") == "Normalize"]
-    return False in said
+def _split_recipe(published: Config, recipe: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:
+    """Returns the values that can take the place of the published ones, and the others, such as -1 for no limit."""
+    schema, sources = type(published), published._sources
+    *files, command_line = sources.layers
+    taken = dict(recipe)
+    while True:
+        own = {key: Given(key, value, Origin("")) for key, value in taken.items()}
+        given = {key: item for key, item in merge([*files, own, command_line]).items() if key in schema.model_fields}
+        ruled_out = {key for keys in find_faults(schema, given, sources.suite_dir) for key in keys if key in taken}
+        if not ruled_out:
+            return taken, {key: value for key, value in recipe.items() if key not in taken}
+        taken = {key: value for key, value in taken.items() if key not in ruled_out}
 
 
 def _inputs(program: Mapping[str, object]) -> dict[str, object]:
     """Returns sides and multiple of the canvas, means and deviations: of v3's preprocessor, v2's steps."""
-    steps = list(_steps(_pipeline(program)))
-    preprocessor = _value(program, "model", "data_preprocessor")
-    sources = [preprocessor if isinstance(preprocessor, Mapping) else {}, *steps]
-    sides = next((step[key] for step in steps for key in ("scale", "img_scale") if _is_size(step.get(key))), None)
+    preprocessor = value_at(program, "model", "data_preprocessor")
+    sources = [preprocessor if isinstance(preprocessor, Mapping) else {}, *pipeline_steps(program)]
     divisors = [source.get(key) for source in sources for key in ("pad_size_divisor", "size_divisor")]
+    sides = picture_sides(program)
     return {
-        "canvas_sides": [max(sides), min(sides)] if sides else None,
+        "canvas_sides": list(sides) if sides else None,
         "canvas_divisor": next((number for each in divisors if (number := _number(each))), None),
-        "img_norm_mean": next((value for each in sources if _is_colour(value := each.get("mean"))), None),
-        "img_norm_std": next((value for each in sources if _is_colour(value := each.get("std"))), None),
+        **normalisation(program),
     }
 
 
-def _pipeline(program: Mapping[str, object]) -> object:
-    for path in (("test_dataloader", "dataset", "pipeline"), ("data", "test", "pipeline"), ("test_pipeline",)):
-        if steps := _value(program, *path):
-            return steps
-    return []
-
-
-def _steps(steps: object, depth: int = 2) -> Iterable[Mapping[str, object]]:
-    """Yields the steps of a pipeline and those inside them, `depth` levels in all."""
-    for step in steps if isinstance(steps, list) else []:
-        if isinstance(step, Mapping):
-            yield step
-            yield from _steps(step.get("transforms") if depth > 1 else None, depth - 1)
-
-
-def _value(content: object, *path: str) -> object:
-    for name in path:
-        content = content.get(name) if isinstance(content, Mapping) else None
-    return content
-
-
 def _number(value: object) -> float | None:
-    return value if type(value) in (int, float) else None
-
-
-def _is_size(value: object) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(type(side) is int and side > 0 for side in value)
-
-
-def _is_colour(value: object) -> bool:
-    return isinstance(value, list) and len(value) == RGB_CHANNELS and all(_number(each) is not None for each in value)
+    return value if is_number(value) else None

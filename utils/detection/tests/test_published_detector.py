@@ -2,8 +2,9 @@
 
 import pytest
 
-from utils.detection.data.published_detector import read_recipe, takes_bgr
+from utils.detection.data.published_detector import read_recipe
 from utils.training.checkpoints.foreign_state import stored_config
+from utils.training.checkpoints.program_config import takes_bgr
 
 THRESHOLDS = {"min_score": ("score_thr",), "nms_threshold": ("nms", "iou_threshold"), "nms_pre": ("nms_pre",)}
 V3 = """

@@ -151,7 +151,8 @@ def _open_pickles(file: BinaryIO, size: int) -> PytorchFile:
 def _find_storages(file: BinaryIO, storages: dict[str, Storage], size: int) -> dict[str, tuple[int, int]]:
     """Returns start and length in bytes of each storage by key: a pickled list of keys, then a count and the values."""
     keys = read_pickle(next_pickle(file))[0]
-    if not isinstance(keys, list) or set(map(str, keys)) != set(storages):
+    is_plain = isinstance(keys, list) and all(isinstance(key, str | int) for key in keys)
+    if not is_plain or set(map(str, keys)) != set(storages):
         raise DamagedPickleError("a list of storages that is not that of its tensors")
     places = {}
     for key in map(str, keys):
