@@ -4,6 +4,7 @@ They need other versions of packages than this repository, and operators of mmcv
 The sources of these are in that package, and two of them are compiled here.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -61,7 +62,5 @@ def prepare_environment(folder: Path) -> Path:
 
 
 def _run(*command: object, path: str = "") -> None:
-    import os
-
     environment = {**os.environ, "PATH": f"{path}{os.pathsep}{os.environ['PATH']}"} if path else None
     subprocess.run([str(part) for part in command], check=True, env=environment)
