@@ -1,5 +1,6 @@
 """Reads a configuration of OpenMMLab's programs, v2 or v3, that lies beside published weights."""
 
+import sys
 from collections.abc import Iterable, Mapping
 
 RGB_CHANNELS = 3
@@ -43,8 +44,8 @@ def picture_sides(program: Mapping[str, object]) -> tuple[int, int] | None:
 
 
 def is_number(value: object) -> bool:
-    """Whether it is a number, and not true or false."""
-    return type(value) in (int, float)
+    """Whether it is a finite number, and not true or false."""
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
 
 
 def is_size(value: object) -> bool:
