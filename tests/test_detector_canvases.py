@@ -239,6 +239,20 @@ def test_ascend_has_one_size_unless_more_are_asked_for_on_the_command_line(suite
 
 
 @for_detectors
+def test_keys_of_canvases_that_do_nothing_are_said(suite, caplog):
+    """Not in a training, which has the keys for its evaluations only."""
+    load, build = suite.part("config").load, suite.part("build")
+    typed = ("--canvas_sides=[200,100]", f"--canvas_divisor={DIVISOR[suite.name]}")
+    build.build_detector(load([*typed, "--canvas=picture"]), None)
+    build.build_detector(load(["--canvas=fixed"]), None)
+    build.build_detector(load(typed), None, is_repeated=True)
+    assert not [line for line in caplog.messages if "without effect" in line]
+    build.build_detector(load(typed), None)
+    said = "canvas_divisor and canvas_sides without effect where the canvas is fixed: give --canvas=picture too"
+    assert said in caplog.messages
+
+
+@for_detectors
 def test_an_export_says_its_one_size_where_pictures_choose_theirs(suite, caplog):
     caplog.set_level(logging.INFO)
     for canvas in ("fixed", "picture"):

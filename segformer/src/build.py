@@ -11,7 +11,6 @@ from utils.cpu_kernels.choice import stock_operators
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
 from utils.exporting.export import ExportedModel, input_shape, share_weights
 from utils.exporting.onnx_operators import replace_for_onnx
-from utils.model_utils.config.base import COMMAND_LINE
 from utils.model_utils.config.stored import naming_checkpoint
 from utils.model_utils.device_adapter import clamp_loaders
 from utils.model_utils.errors import BadValueError, MissingPathError
@@ -44,7 +43,6 @@ from .variants import MIT_VARIANTS, MMSEGMENTATION_CHANNELS, MitVariant
 logger = logging.getLogger(__name__)
 
 SUITE = "segformer"
-CANVAS_KEYS = ("canvas_sides", "size_divisor", "canvas_keep_ratio")  # they act where canvas is picture
 OUTPUT_NAMES = ("logits",)  # of SegformerInference
 SIZE_DIVISOR = 32  # of the sides of pictures where nothing else is said: the stride of the coarsest features
 UNSCALED = "O0"  # float32 needs no loss scale
@@ -358,9 +356,9 @@ def log_scales(
     size, num_sizes = usual_size(images)
     scale = scale_in_training(config) if command == "training" else scale_in_evaluation(config)
     logger.info("%s: %s", command, scale.describe(size, num_sizes))
-    idle = [key for key in CANVAS_KEYS if config.origin(key).where == COMMAND_LINE and config.canvas != "picture"]
+    idle = config.format_idle_keys()
     if idle and command != "training":
-        logger.warning("%s without effect where the canvas is fixed: give --canvas=picture too", " and ".join(idle))
+        logger.warning("%s", idle)
     difference = format_difference(size, scale, trained, command) if trained else ""
     if difference:
         logger.warning("%s", difference)

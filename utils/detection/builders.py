@@ -157,6 +157,8 @@ def canvas_detectors(
             "--canvas=picture asks for it nevertheless",
             *inputs.size,
         )
+    if not is_repeated and (idle := config.format_idle_keys()):
+        logger.warning("%s", idle)
     return CanvasDetectors(make, config.max_canvases if is_repeated else 1)
 
 

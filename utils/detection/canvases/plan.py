@@ -69,9 +69,11 @@ def log_canvases(batches: Sequence[CanvasBatch], limit: int) -> None:
     more = f" and {len(shown) - MAX_SHOWN} more" if len(shown) > MAX_SHOWN else ""
     freed = f", at most {limit} of them held at once (max_canvases)" if len(counts) > limit > 1 else ""
     logger.info(
-        "%d pictures on %d canvases, height x width (pictures): %s%s; the network is compiled for each%s",
-        sum(counts.values()),
+        "%d picture%s on %d canvas%s, height x width (pictures): %s%s; the network is compiled for each%s",
+        (total := sum(counts.values())),
+        "s" * (total > 1),
         len(counts),
+        "es" * (len(counts) > 1),
         ", ".join(shown[:MAX_SHOWN]),
         more,
         freed,

@@ -126,7 +126,8 @@ def run(
     if not num_images:
         raise BadValueError(f"none of the {len(files)} pictures can be read (each is named above): replace them")
     if clock.num_compiled:
-        logger.info("network compiled for %d canvases in %.1f s", clock.num_compiled, clock.compilation)
+        canvases = f"{clock.num_compiled} canvas{'es' * (clock.num_compiled > 1)}"
+        logger.info("network compiled for %s in %.1f s", canvases, clock.compilation)
     rows = list(chain.from_iterable(found for _, found in sorted(rows_of.items())))
     _write_detections(folder / DETECTIONS_FILE, rows, pictures)
     pictures.check()

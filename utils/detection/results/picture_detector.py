@@ -61,9 +61,11 @@ class PictureDetector:
     def compile(self, clock: DetectionClock) -> None:
         """Compiles the network, so that what follows takes its usual time; not where pictures choose their canvas."""
         self.detector.begin()
-        if self.inputs.rule is None:
-            empty = np.zeros((self.batch_size, 3, *self.inputs.size), np.float32)
-            self.detector.detect(empty, scales=(), sizes=(), clock=clock)
+        if self.inputs.rule is not None:
+            self.inputs.canvas((1, 1))  # imports the library of the rule, which takes seconds where torch is installed
+            return
+        empty = np.zeros((self.batch_size, 3, *self.inputs.size), np.float32)
+        self.detector.detect(empty, scales=(), sizes=(), clock=clock)
 
     def detect(
         self, paths: Sequence[Path], clock: DetectionClock

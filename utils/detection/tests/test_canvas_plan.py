@@ -44,10 +44,12 @@ def test_the_log_says_how_many_canvases_there_are(caplog):
     caplog.set_level("INFO")
     log_canvases(plan_batches(CANVASES, 3), limit=3)
     log_canvases(plan_batches([(32 * side, 32) for side in range(1, 11)], 3), limit=9)
+    log_canvases(plan_batches([(32, 64)], 3), limit=9)
     assert caplog.messages == [
         "8 pictures on 3 canvases, height x width (pictures): 64x96 (5), 96x64 (2), 96x96 (1); the network is compiled "
         "for each",
         "10 pictures on 10 canvases, height x width (pictures): 32x32 (1), 64x32 (1), 96x32 (1), 128x32 (1), "
         "160x32 (1), 192x32 (1), 224x32 (1), 256x32 (1) and 2 more; the network is compiled for each, at most 9 of "
         "them held at once (max_canvases)",
+        "1 picture on 1 canvas, height x width (pictures): 32x64 (1); the network is compiled for each",
     ]

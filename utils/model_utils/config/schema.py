@@ -11,7 +11,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from utils.model_utils.config.base import Config, Contradiction, PathRule, PathText, Positive, PositiveNumber, says_true
+from utils.model_utils.config.base import (
+    COMMAND_LINE,
+    Config,
+    Contradiction,
+    PathRule,
+    PathText,
+    Positive,
+    PositiveNumber,
+    says_true,
+)
 from utils.model_utils.storage.object_storage import is_object_url
 
 
@@ -288,3 +297,9 @@ class CanvasKeys(Config):
     max_canvases: int = Field(
         12, ge=1, description="compiled sizes that are held at once where canvas is picture; each takes memory"
     )
+
+    def format_idle_keys(self) -> str:
+        """Returns which keys of the command line do nothing, as they act where canvas is picture; empty without any."""
+        keys = () if self.canvas == "picture" else sorted(self.keys_in("LEFT_TO_WEIGHTS") - {"canvas"})
+        idle = [key for key in keys if self.origin(key).where == COMMAND_LINE]
+        return f"{' and '.join(idle)} without effect where the canvas is fixed: give --canvas=picture too" * bool(idle)

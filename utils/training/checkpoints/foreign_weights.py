@@ -13,6 +13,7 @@ from safetensors import SafetensorError, deserialize
 
 from utils.model_utils.errors import BadValueError, MissingPathError, UserError, os_errors_as
 from utils.training.checkpoints.foreign_state import (
+    COMPILED_MARK,
     FoundState,
     bare_names,
     find_state,
@@ -96,7 +97,13 @@ def read_foreign_weights(path: Path, *, averaged: bool = False, flag: str = "") 
         )
     if not found.state:
         raise BadValueError(f"'{path}' holds no weights; choose another file")
-    found = split_averages(replace(found, state=bare_names(found.state)), averaged, flag, path)
+    bare = bare_names(found.state)
+    if len(bare) < len(found.state):
+        raise BadValueError(
+            f"'{path}' has the weights of two networks, {len(found.state) - len(bare)} of whose names differ by "
+            f"'{COMPILED_MARK}' alone; save one of them"
+        )
+    found = split_averages(replace(found, state=bare), averaged, flag, path)
     arrays = dict(found.state)
     refuse_not_finite(path, arrays)
     return ForeignWeights(path, arrays, found.wrapper, class_names, found.notes, config)

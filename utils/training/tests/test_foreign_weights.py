@@ -228,6 +228,13 @@ def test_what_stands_before_all_names(torch, tmp_path, prefix):
     assert "c" in values
 
 
+def test_two_networks_of_one_name_are_refused(torch, tmp_path):
+    """One was taken, the other left out without a word: those of a module and of what torch.compile has made of it."""
+    torch.save({"a": torch.ones(1), "_orig_mod.a": torch.zeros(1), "b": torch.ones(1)}, tmp_path / "a.pth")
+    with pytest.raises(BadValueError, match="weights of two networks, 1 of whose names differ by '_orig_mod.' alone"):
+        read_foreign_weights(tmp_path / "a.pth")
+
+
 def test_a_module_of_lightning(torch, tmp_path):
     """The network is an attribute of the module; constants, losses and metrics beside it are not of the network."""
     state = {"mean": torch.ones(3), "model._orig_mod.a": torch.ones(1), "loss.weight": torch.ones(2)}

@@ -222,6 +222,26 @@ def one_tensor(offset=0, shape=(2, 2), steps=(2, 1), count=4):
     return b"\x80\x02}\x8c\x01actorch._utils\n_rebuild_tensor_v2\n(" + storage + numbers + b"I00\n}tRs."
 
 
+def test_tuples_within_tuples_do_not_end_the_process(torch, tmp_path):
+    """A key of 500000 levels ended it, as Python hashes a tuple by calling itself; what is saved has a few levels."""
+    levels = 500_000
+    in_brackets = b"(" * levels + b"t" * levels
+    for key in (
+        b")" + b"\x85" * levels,
+        b")" + b"q\x00h\x00\x86" * levels,
+        b")" + b"\x94\x8c\x01a0\x85" * levels,
+        b"ctorch._utils\n_rebuild_parameter\n)" + b"\x85" * levels + b"\x85R",
+        in_brackets,
+    ):
+        with pytest.raises(DamagedPickleError, match="tuples within tuples"):
+            read_pickle(b"\x80\x04}" + key + b"K\x01s.")
+    nested = ()
+    for _ in range(50):
+        nested = ([nested, nested], {"a": (nested,)})
+    torch.save({"state_dict": {"a": torch.ones(2)}, "meta": nested}, tmp_path / "a.pth")
+    assert read_foreign_weights(tmp_path / "a.pth").arrays["a"].tolist() == [1, 1]
+
+
 def test_a_view_outside_its_storage_is_damage(tmp_path):
     """Four values in the file; each case would read others, or make more of them than there are."""
     data = np.arange(4, dtype=np.float32).tobytes()

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import BinaryIO
 
 MOST_MEMOS_PER_OPCODE = 2  # a pickler numbers what it remembers from 0 on, at most one at an opcode
+MOST_TUPLES_WITHIN_TUPLES = 200  # Python's hash of a tuple calls itself; 50000 levels are beyond a stack of 8 MB
 # Bytes of a value in a storage, by the name of its class in `torch`.
 ITEM_BYTES = MappingProxyType(
     {
@@ -211,8 +212,10 @@ def _check_opcodes(content: bytes) -> None:
     """
     memos: list[int] = []
     count = 0
+    nesting = _Nesting()
     for opcode, argument, _ in pickletools.genops(content):
         count += 1
+        nesting.follow(opcode, argument)
         if opcode.name.startswith("EXT"):
             raise DamagedPickleError("an extension code")
         if opcode.name.endswith("PUT"):
@@ -221,3 +224,48 @@ def _check_opcodes(content: bytes) -> None:
             raise DamagedPickleError("a bytearray, of which pickle takes the length on trust")
     if memos and max(memos) > MOST_MEMOS_PER_OPCODE * count:
         raise DamagedPickleError("a memo number beyond the opcodes")
+
+
+class _Nesting:
+    """Follows how deep tuples lie within tuples, without making any; other things are as deep as what went into them.
+
+    A tuple that is a key of a dictionary is hashed, and too deep a one ends the process.
+    """
+
+    def __init__(self) -> None:
+        self._stack: list[int | None] = []  # depths; None is a mark
+        self._memo: dict[int, int] = {}
+
+    def follow(self, opcode: pickletools.OpcodeInfo, argument: object) -> None:
+        """Takes the next opcode.
+
+        Raises:
+            DamagedPickleError: a tuple is deeper than any that is saved.
+        """
+        name = opcode.name
+        if name.endswith("PUT"):
+            self._memo[int(argument)] = self._stack[-1] or 0
+            return
+        if name == "MARK":
+            self._stack.append(None)
+            return
+        if name in ("GET", "BINGET", "LONG_BINGET"):
+            self._stack.append(self._memo[int(argument)])
+            return
+        depth = max(self._take(opcode), default=0)
+        if name.startswith("TUPLE"):
+            depth += 1
+        if depth > MOST_TUPLES_WITHIN_TUPLES:
+            raise DamagedPickleError("tuples within tuples, deeper than any that is saved")
+        self._stack += [depth] * len(opcode.stack_after)
+        if name == "MEMOIZE":
+            self._memo[len(self._memo)] = depth
+
+    def _take(self, opcode: pickletools.OpcodeInfo) -> list[int]:
+        """Takes from the stack what an opcode takes, and returns the depths."""
+        before, taken = opcode.stack_before, []
+        if pickletools.markobject in before:
+            while (depth := self._stack.pop()) is not None:
+                taken.append(depth)
+            before = before[: before.index(pickletools.markobject)]
+        return taken + [self._stack.pop() or 0 for _ in before]
