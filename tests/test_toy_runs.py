@@ -36,7 +36,7 @@ TRAINING_LINES = {
         r"===> mIoU: 0\.\d+, ckpt: segformer_mit_b0_12\.ckpt",
         r"img/s",
         r"training: pictures of 48x96 are fitted into 64x128 \(1\.3\)$",
-        r"evaluation: pictures of 48x96 are fitted into 64x128 \(1\.3\)$",
+        r"evaluation: pictures of 48x96 are scaled within 128x64 \(1\.3\), rounded up to multiples of 32$",
     ),
 }
 AVERAGE = r"^ Average .* @\[ IoU=.+ \| area=.+ \| maxDets=.+ \] = -?\d\.\d{3}$"

@@ -1,6 +1,12 @@
 """How large a network sees a picture where its canvas follows the picture: MMDetection's and MMSegmentation's rules."""
 
+import logging
 from dataclasses import dataclass
+
+from utils.model_utils.config.base import COMMAND_LINE
+from utils.model_utils.config.schema import CanvasKeys
+
+logger = logging.getLogger(__name__)
 
 Size = tuple[int, int]  # (height, width) in pixels
 
@@ -30,3 +36,26 @@ class CanvasRule:
         """Returns the (height, width) of the canvas that a picture of `size` comes to lie on."""
         height, width = (-(-side // self.divisor) * self.divisor for side in self.resized_size(size))
         return height, width
+
+
+def follows_pictures(config: CanvasKeys) -> bool:
+    """Whether the canvas follows the picture: as configured, on Ascend only where the command line asks for it."""
+    return config.canvas == "picture" and not _is_too_dear(config)
+
+
+def log_fixed_on_ascend(config: CanvasKeys, size: Size) -> None:
+    """Says that one (height, width) has the place of canvases that would follow the pictures, where it has."""
+    if config.canvas == "picture" and _is_too_dear(config):
+        logger.info(
+            "canvas is fixed here, %d x %d pixels (height x width), since Ascend compiles each size for minutes; "
+            "--canvas=picture asks for it nevertheless",
+            *size,
+        )
+
+
+def _is_too_dear(config: CanvasKeys) -> bool:
+    """Whether the device takes minutes to compile a graph, and the command line does not ask for many nevertheless."""
+    # Inside the function: a configuration is built, and --help answers, without MindSpore.
+    import mindspore as ms
+
+    return ms.get_context("device_target") == "Ascend" and config.origin("canvas").where != COMMAND_LINE

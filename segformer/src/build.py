@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.canvas import follows_pictures, log_fixed_on_ascend
 from utils.cpu_kernels.choice import stock_operators
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
 from utils.exporting.export import ExportedModel, input_shape, share_weights
@@ -95,7 +96,7 @@ def build_predictor(config: SegformerConfig, network: Segformer) -> Predictor:
 
 def build_canvas(config: SegformerConfig) -> Canvas:
     """Returns what evaluation and inference do to the size of pictures; windows keep it where no key says another."""
-    if config.canvas == "picture":
+    if follows_pictures(config):
         sides = None if config.eval_mode == "slide" else (max(config.base_size), min(config.base_size))
         sides = config.canvas_sides or sides
         return PictureCanvas(sides, config.size_divisor or SIZE_DIVISOR, config.canvas_keep_ratio is not False)
@@ -356,6 +357,7 @@ def log_scales(
     size, num_sizes = usual_size(images)
     scale = scale_in_training(config) if command == "training" else scale_in_evaluation(config)
     logger.info("%s: %s", command, scale.describe(size, num_sizes))
+    log_fixed_on_ascend(config, config.base_size)
     idle = config.format_idle_keys()
     if idle and command != "training":
         logger.warning("%s", idle)

@@ -198,9 +198,8 @@ def _rows(file: Path, arrays: dict[str, np.ndarray], name: str) -> int:
 
 
 def _next_step(output: Path, content: SegformerContent) -> str:
+    file = shlex.quote(str(output))
     if content.num_classes is None:
-        return (
-            f"written: {output} (the encoder: train.py --backbone={content.backbone} --pretrained_ckpt_path="
-            f"{shlex.quote(str(output))})"
-        )
-    return f"written: {output} (the whole network: eval.py --eval_ckpt_path={shlex.quote(str(output))})"
+        use = f"train.py --data_path=DATA --backbone={content.backbone} --pretrained_ckpt_path={file}"
+        return f"written: {output} (the encoder: {use})"
+    return f"written: {output} (the whole network: eval.py --data_path=DATA --eval_ckpt_path={file})"

@@ -210,3 +210,13 @@ def test_a_network_finds_the_same_however_few_sizes_are_held(tmp_path):
     ]
     np.testing.assert_array_equal(found[0].matrix.counts, found[1].matrix.counts)
     assert [each.num_input_sizes for each in found] == [4, 4]  # 36 x 72, 72 x 36, 72 x 72 and 58 x 72
+
+
+def test_ascend_keeps_one_size_unless_canvases_are_asked_for(monkeypatch, tmp_path):
+    """There each size is compiled for minutes."""
+    file = tmp_path / "own.yaml"
+    file.write_text("canvas: picture\n")
+    assert isinstance(build.build_canvas(load([f"--config_path={file}"])), PictureCanvas)
+    monkeypatch.setattr(ms, "get_context", lambda _: "Ascend")
+    assert isinstance(build.build_canvas(load([f"--config_path={file}"])), FixedCanvas)
+    assert isinstance(build.build_canvas(load([f"--config_path={file}", "--canvas=picture"])), PictureCanvas)

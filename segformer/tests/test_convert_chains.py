@@ -46,6 +46,7 @@ def run_printed(report, *arguments):
     """Runs the command that ends the converter's report, on the CPU."""
     printed = re.search(r"\((?:the encoder|the whole network): (.*?)\)?$", report, re.MULTILINE)[1]
     script, *flags = shlex.split(printed)
+    flags.remove("--data_path=DATA")  # what a user puts a folder in
     finished = subprocess.run(
         [sys.executable, str(SUITE / script), *flags, "--device_target=CPU", *arguments],
         capture_output=True,

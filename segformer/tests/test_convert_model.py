@@ -90,7 +90,7 @@ def test_a_folder_of_transformers(model, tmp_path):
     model.save_pretrained(source)
     checkpoint, printed = _command(source, tmp_path)
     assert "SegFormer with MiT-B0 in transformers' names, 19 classes, the paper's head of 256 channels" in printed
-    assert "eval.py --eval_ckpt_path=" in printed
+    assert "eval.py --data_path=DATA --eval_ckpt_path=" in printed
     assert "3,719,539" in printed  # 3,719,027 and the moving statistics of 256 channels
     assert load_checkpoint(checkpoint).part == ""
     _assert_same_logits(checkpoint, model)
@@ -176,7 +176,7 @@ def test_an_imagenet_backbone_of_the_first_release(model, release_file, tmp_path
     checkpoint, printed = _converted(release_file, tmp_path)
     assert "mit_b0.pth: encoder of MiT-B0 in the names of the first release" in printed
     assert "dropped: 2 tensors: head.*, the classifier of ImageNet" in printed
-    assert f"train.py --backbone=mit_b0 --pretrained_ckpt_path={checkpoint}" in printed
+    assert f"train.py --data_path=DATA --backbone=mit_b0 --pretrained_ckpt_path={checkpoint}" in printed
     _assert_same_encoder(checkpoint, model)
 
 

@@ -85,7 +85,7 @@ def test_a_processor_that_does_not_resize_is_said():
 
 @pytest.mark.parametrize("values", [[0, 0.2, 0.2], [1e308, 1, 1]])
 def test_a_deviation_that_cannot_be_is_a_sentence(values):
-    with pytest.raises(BadValueError, match="image_std is .*, wanted three finite numbers above 0"):
+    with pytest.raises(BadValueError, match="image_std of .* is .*, wanted three finite numbers above 0"):
         processor_recipe({"image_std": values})
 
 

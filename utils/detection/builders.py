@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-import mindspore as ms
 from mindspore import nn
 
-from utils.canvas import Size
+from utils.canvas import Size, follows_pictures, log_fixed_on_ascend
 from utils.cpu_kernels.choice import stock_operators
 from utils.detection.canvases.detectors import CanvasDetectors
 from utils.detection.data.class_names import ClassTable, resolve_classes
@@ -129,15 +128,7 @@ def training_source(config: Config, split: Split, sample: RowSample, workers: Wo
 
 def evaluation_inputs(config: CanvasKeys, inputs: InputSettings) -> InputSettings:
     """Returns what the network takes in evaluation and inference; `inputs` are those of training and of an export."""
-    return replace(inputs, rule=None if _is_too_dear(config) else config.canvas_rule(inputs.size))
-
-
-def _is_too_dear(config: CanvasKeys) -> bool:
-    """Whether canvases that follow pictures are left out: a graph takes minutes to compile for an Ascend.
-
-    On the command line one may ask for them nevertheless.
-    """
-    return ms.get_context("device_target") == "Ascend" and config.origin("canvas").where != COMMAND_LINE
+    return replace(inputs, rule=config.canvas_rule(inputs.size) if follows_pictures(config) else None)
 
 
 def canvas_detectors(
@@ -151,12 +142,7 @@ def canvas_detectors(
         make: makes the detector of a (height, width).
         is_repeated: a training comes back to every canvas; else each is done with when the next one comes.
     """
-    if config.canvas == "picture" and _is_too_dear(config):
-        logger.info(
-            "canvas is fixed here, %d x %d pixels (height x width), since Ascend compiles each size for minutes; "
-            "--canvas=picture asks for it nevertheless",
-            *inputs.size,
-        )
+    log_fixed_on_ascend(config, inputs.size)
     if not is_repeated and (idle := config.format_idle_keys()):
         logger.warning("%s", idle)
     return CanvasDetectors(make, config.max_canvases if is_repeated else 1)

@@ -284,7 +284,7 @@ def match_num_classes(num_classes: int | None, names: Sequence[str], source: str
     elif num_classes not in (None, len(names)):
         raise BadValueError(
             f"num_classes is {num_classes} and {source} has {len(names)} classes: "
-            f"set --num_classes={len(names)}, or null to take the data set's"
+            f"set --num_classes={len(names)}, or null to take these"
         )
     return len(names)
 

@@ -189,7 +189,7 @@ def _normalisation(said: Mapping[str, object]) -> dict[str, object]:
         found[key] = tuple(round(float(value) * LEVELS, 6) for value in values)
         if not _is_normalisation(key, found[key]):
             wanted = "three finite numbers" + (" above 0" if key == "img_norm_std" else "")
-            raise BadValueError(f"preprocessor_config.json: {name} is {values}, wanted {wanted}; put it right")
+            raise BadValueError(f"{name} of the folder's image processor is {values}, wanted {wanted}; put it right")
     return found
 
 

@@ -18,6 +18,7 @@ from utils.training.checkpoints.program_config import (
     normalisation,
     picture_sides,
     pipeline_steps,
+    stretches_pictures,
     takes_bgr,
     value_at,
 )
@@ -99,12 +100,26 @@ def with_recipe(
     if others:
         said = ", ".join(f"{key} {value}" for key, value in others.items())
         notes.append(f"left out: what its configuration says and this detector cannot have, {said}; {file} counts")
-    if takes_bgr(weights.program_config):
-        notes.append(
-            "note: its configuration has pictures with blue first, and here they come with red first: its "
-            "results are others"
-        )
+    notes += list_differences(weights.program_config, thresholds)
     return changed, tuple(notes)
+
+
+def list_differences(program: Mapping[str, object], thresholds: KEY_PATHS) -> list[str]:
+    """Returns a line of the report for each thing that the configuration has otherwise than it is done here.
+
+    Args:
+        program: MMDetection's configuration.
+        thresholds: where the suite's thresholds stand there.
+    """
+    notes = []
+    if takes_bgr(program):
+        notes.append("has pictures with blue first, and here they come with red first")
+    if stretches_pictures(program):
+        notes.append("stretches pictures to its size, and here they keep their ratio of sides")
+    kinds = {value_at(program, "model", "test_cfg", *path[:-1], "type") for path in thresholds.values()}
+    if others := sorted(kind for kind in kinds if isinstance(kind, str) and kind != "nms"):
+        notes.append(f"suppresses boxes by {' and '.join(others)}, and here it is plain non-maximum suppression")
+    return [f"note: its configuration {note}: its results are others" for note in notes]
 
 
 def read_recipe(program: Mapping[str, object], thresholds: KEY_PATHS) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from utils.detection.data.published_detector import read_recipe
+from utils.detection.data.published_detector import list_differences, read_recipe
 from utils.training.checkpoints.foreign_state import stored_config
 from utils.training.checkpoints.program_config import takes_bgr
 
@@ -78,3 +78,24 @@ def test_a_configuration_is_read_and_not_run():
         {"meta": {"cfg": "a = -1.5\nb = a\nc = print(1)\nd = [a, (b, c)]\nimport os\ne = dict(f=os)"}}
     )
     assert program == {"a": -1.5, "b": -1.5, "c": None, "d": [-1.5, [-1.5, None]], "e": {"f": None}}
+
+
+@pytest.mark.parametrize(
+    ("program", "differences"),
+    [
+        (V3, []),
+        (V2, ["has pictures with blue first, and here they come with red first"]),
+        (
+            V3.replace("keep_ratio=True, ", ""),
+            ["stretches pictures to its size, and here they keep their ratio of sides"],
+        ),
+        (
+            V3.replace("type='nms'", "type='soft_nms'"),
+            ["suppresses boxes by soft_nms, and here it is plain non-maximum suppression"],
+        ),
+    ],
+)
+def test_what_is_done_otherwise_here_is_said(program, differences):
+    program = stored_config({"meta": {"cfg": program}})
+    expected = [f"note: its configuration {words}: its results are others" for words in differences]
+    assert list_differences(program, THRESHOLDS) == expected

@@ -295,7 +295,10 @@ class CanvasKeys(Config):
         "weights say, else the sides of the fixed input",
     )
     max_canvases: int = Field(
-        12, ge=1, description="compiled sizes that are held at once where canvas is picture; each takes memory"
+        12,
+        ge=1,
+        description="most compiled sizes held at once where canvas is picture, each in memory of its own; a command "
+        "that comes to each size once may hold fewer",
     )
 
     def format_idle_keys(self) -> str:

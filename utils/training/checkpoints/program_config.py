@@ -1,5 +1,6 @@
 """Reads a configuration of OpenMMLab's programs, v2 or v3, that lies beside published weights."""
 
+import sys
 from collections.abc import Iterable, Mapping
 
 RGB_CHANNELS = 3
@@ -35,6 +36,12 @@ def takes_bgr(program: Mapping[str, object]) -> bool:
     return False in said
 
 
+def stretches_pictures(program: Mapping[str, object]) -> bool:
+    """Returns whether the test pipeline gives every picture one ratio of sides, as v3 does unless told otherwise."""
+    resizes = [step for step in pipeline_steps(program) if step.get("type") == "Resize"]
+    return any(step.get("keep_ratio", "scale" not in step) is False for step in resizes)
+
+
 def picture_sides(program: Mapping[str, object]) -> tuple[int, int] | None:
     """Returns longest long and longest short side of pictures in the test pipeline; None where it says no sizes."""
     found = (step[key] for step in pipeline_steps(program) for key in ("scale", "img_scale") if is_size(step.get(key)))
@@ -43,8 +50,8 @@ def picture_sides(program: Mapping[str, object]) -> tuple[int, int] | None:
 
 
 def is_number(value: object) -> bool:
-    """Whether it is a number, and not true or false."""
-    return type(value) in (int, float)
+    """Whether it is a finite number, and not true or false."""
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
 
 
 def is_size(value: object) -> bool:

@@ -242,6 +242,22 @@ def test_tuples_within_tuples_do_not_end_the_process(torch, tmp_path):
     assert read_foreign_weights(tmp_path / "a.pth").arrays["a"].tolist() == [1, 1]
 
 
+def test_keys_of_shared_tuples_do_not_take_for_ever():
+    """Each of 40 levels holds the last one twice: a hash would look at 2**40 tuples. The same as a value is read."""
+    shared = b")" + b"2\x86" * 40
+    for hashed in (
+        b"}" + shared + b"K\x01s.",
+        b"}(" + shared + b"K\x01u.",
+        b"(" + shared + b"K\x01d.",
+        b"\x8f(" + shared + b"\x90.",
+    ):
+        with pytest.raises(DamagedPickleError, match="keys with more parts"):
+            read_pickle(b"\x80\x04" + hashed)
+    value, _ = read_pickle(b"\x80\x04}K\x01" + shared + b"s.")
+    assert len(value[1]) == 2
+    assert read_pickle(b"\x80\x04}" + b")" + b"2\x86" * 8 + b"K\x01s.")[0].popitem()[1] == 1
+
+
 def test_a_view_outside_its_storage_is_damage(tmp_path):
     """Four values in the file; each case would read others, or make more of them than there are."""
     data = np.arange(4, dtype=np.float32).tobytes()

@@ -14,6 +14,11 @@ from types import MappingProxyType
 from typing import BinaryIO
 
 MOST_MEMOS_PER_OPCODE = 2  # a pickler numbers what it remembers from 0 on, at most one at an opcode
+MOST_HASHED_PER_OPCODE = 1000  # parts of keys; a pickler writes a part once, and shares a few shapes and names
+_FILLS_DICTIONARY = ("SETITEM", "SETITEMS", "DICT")
+_FILLS_SET = ("ADDITEMS", "FROZENSET")
+_FILLS_LIST = ("APPEND", "APPENDS", "LIST")
+_PLAIN = (0, 1)  # depth and size of what is no tuple
 MOST_TUPLES_WITHIN_TUPLES = 200  # Python's hash of a tuple calls itself; 50000 levels are beyond a stack of 8 MB
 # Bytes of a value in a storage, by the name of its class in `torch`.
 ITEM_BYTES = MappingProxyType(
@@ -227,24 +232,27 @@ def _check_opcodes(content: bytes) -> None:
 
 
 class _Nesting:
-    """Follows how deep tuples lie within tuples, without making any; other things are as deep as what went into them.
+    """Follows how deep and how large tuples within tuples are, without making any.
 
-    A tuple that is a key of a dictionary is hashed, and too deep a one ends the process.
+    A tuple that is a key of a dictionary is hashed: too deep a one ends the process, and one whose parts are shared
+    many times over takes for ever. Other things are taken to be as deep and as large as what went into them.
     """
 
     def __init__(self) -> None:
-        self._stack: list[int | None] = []  # depths; None is a mark
-        self._memo: dict[int, int] = {}
+        self._stack: list[tuple[int, int] | None] = []  # depths and sizes; None is a mark
+        self._memo: dict[int, tuple[int, int]] = {}
+        self._count = self._hashed = 0
 
     def follow(self, opcode: pickletools.OpcodeInfo, argument: object) -> None:
         """Takes the next opcode.
 
         Raises:
-            DamagedPickleError: a tuple is deeper than any that is saved.
+            DamagedPickleError: a tuple is deeper, or keys are larger, than any that is saved.
         """
         name = opcode.name
+        self._count += 1
         if name.endswith("PUT"):
-            self._memo[int(argument)] = self._stack[-1] or 0
+            self._memo[int(argument)] = self._stack[-1] or _PLAIN
             return
         if name == "MARK":
             self._stack.append(None)
@@ -252,20 +260,29 @@ class _Nesting:
         if name in ("GET", "BINGET", "LONG_BINGET"):
             self._stack.append(self._memo[int(argument)])
             return
-        depth = max(self._take(opcode), default=0)
+        taken = self._take(opcode)
+        depth = max((depth for depth, _ in taken), default=0)
+        size = max((size for _, size in taken), default=1)
         if name.startswith("TUPLE"):
-            depth += 1
+            depth, size = depth + 1, 1 + sum(size for _, size in taken)
+        elif name in (*_FILLS_DICTIONARY, *_FILLS_SET, *_FILLS_LIST):
+            size = 1  # a hash does not go into them
+        if name in (*_FILLS_DICTIONARY, *_FILLS_SET):
+            keys = taken[1::2] if name in _FILLS_DICTIONARY else taken  # from the end: value, key, value, ...
+            self._hashed += sum(size for _, size in keys)
         if depth > MOST_TUPLES_WITHIN_TUPLES:
             raise DamagedPickleError("tuples within tuples, deeper than any that is saved")
-        self._stack += [depth] * len(opcode.stack_after)
+        if self._hashed > MOST_HASHED_PER_OPCODE * self._count:
+            raise DamagedPickleError("keys with more parts than the file has")
+        self._stack += [(depth, size)] * len(opcode.stack_after)
         if name == "MEMOIZE":
-            self._memo[len(self._memo)] = depth
+            self._memo[len(self._memo)] = depth, size
 
-    def _take(self, opcode: pickletools.OpcodeInfo) -> list[int]:
-        """Takes from the stack what an opcode takes, and returns the depths."""
+    def _take(self, opcode: pickletools.OpcodeInfo) -> list[tuple[int, int]]:
+        """Takes from the stack what an opcode takes, and returns the depths and sizes."""
         before, taken = opcode.stack_before, []
         if pickletools.markobject in before:
-            while (depth := self._stack.pop()) is not None:
-                taken.append(depth)
+            while (item := self._stack.pop()) is not None:
+                taken.append(item)
             before = before[: before.index(pickletools.markobject)]
-        return taken + [self._stack.pop() or 0 for _ in before]
+        return taken + [self._stack.pop() or _PLAIN for _ in before]
