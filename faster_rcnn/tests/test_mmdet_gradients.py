@@ -97,6 +97,8 @@ def test_gradients_of_the_whole_training_loss(tmp_path):
         "--rpn_proposal_max_num=150",
         "--num_expected_neg_stage2=40",
         "--num_expected_pos_stage2=10",
+        "--rpn_reg_loss=smooth_l1",  # that of the formulation; converted weights say l1
+        "--rcnn_reg_loss=smooth_l1",
     )
     batch = training_batch(config)
     with_loss = build.build_train_step(config, network, NUM_CLASSES, "O0").network.set_train()
