@@ -34,8 +34,12 @@ class CanvasRule:
 
     def canvas_size(self, size: Size) -> Size:
         """Returns the (height, width) of the canvas that a picture of `size` comes to lie on."""
-        height, width = (-(-side // self.divisor) * self.divisor for side in self.resized_size(size))
-        return height, width
+        return rounded_up(self.resized_size(size), self.divisor)
+
+
+def rounded_up(size: Size, divisor: int) -> Size:
+    """Returns the smallest (height, width) from `size` on whose sides are multiples of a divisor."""
+    return -(-size[0] // divisor) * divisor, -(-size[1] // divisor) * divisor
 
 
 def follows_pictures(config: CanvasKeys) -> bool:

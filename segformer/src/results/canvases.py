@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from utils.canvas import CanvasRule
+from utils.canvas import CanvasRule, rounded_up
 
 from ..base_dataset import fitted_size
 from .planes import Size, resize
@@ -72,7 +72,7 @@ class PictureCanvas:
     def view_size(self, size: Size, scale: float = 1.0) -> Size:
         """Returns the (height, width) at which the network sees a picture of `size`: its input."""
         resized = self._resized_size(size, scale)
-        return _at_least((MIN_SIDE, MIN_SIDE), _rounded_up(resized, self.divisor))
+        return _at_least((MIN_SIDE, MIN_SIDE), rounded_up(resized, self.divisor))
 
     def input_size(self, size: Size, scale: float = 1.0) -> Size:
         """Returns `view_size`: nothing is padded."""
@@ -133,7 +133,3 @@ def _times(size: Size, factor: float) -> Size:
 
 def _at_least(least: Size, size: Size) -> Size:
     return max(least[0], size[0]), max(least[1], size[1])
-
-
-def _rounded_up(size: Size, divisor: int) -> Size:
-    return -(-size[0] // divisor) * divisor, -(-size[1] // divisor) * divisor

@@ -1,11 +1,12 @@
 """A network as one compiled graph for each size of its input, of which a limited number is held."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 
 import mindspore as ms
 import numpy as np
 from mindspore import nn
+
+from utils.held_sizes import HeldSizes
 
 Shape = tuple[int, ...]
 
@@ -26,8 +27,7 @@ class CompiledSizes:
 
     def __init__(self, network: Callable[[ms.Tensor], ms.Tensor], limit: int) -> None:
         self.network = network
-        self._limit = limit
-        self._held: OrderedDict[Shape, Callable[[ms.Tensor], ms.Tensor]] = OrderedDict()
+        self._held: HeldSizes[Shape, _OneShape] = HeldSizes(limit)
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Returns the logits of float32[N, 3, H, W]."""
@@ -38,12 +38,7 @@ class CompiledSizes:
     def _of_shape(self, shape: Shape) -> Callable[[ms.Tensor], ms.Tensor]:
         if not isinstance(self.network, nn.Cell):
             return self.network
-        if shape not in self._held:
-            while len(self._held) >= self._limit:
-                self._held.popitem(last=False)
-            self._held[shape] = _OneShape(self.network)
-        self._held.move_to_end(shape)
-        return self._held[shape]
+        return self._held.get_or_make(shape, lambda: _OneShape(self.network))
 
 
 class _OneShape(nn.Cell):

@@ -12,10 +12,9 @@ import cv2
 import mindspore as ms
 import numpy as np
 
-from utils.model_utils.errors import UserError
+from utils.images import read_size
 from utils.pixels import to_input
 
-from ..labels.files import image_header
 from .canvases import Canvas, FixedCanvas, PictureCanvas, text_of
 from .compiled_sizes import CompiledSizes
 from .planes import Size, cut_planes, highest_plane, resize
@@ -158,11 +157,8 @@ def in_order_of_canvas(predictor: Predictor, items: Sequence[Item], path_of: Cal
         return items
 
     def sizes(item: Item) -> tuple[bool, tuple[Size, ...]]:
-        try:
-            header = image_header(path_of(item))
-        except UserError:
-            return True, ()
-        return False, predictor.sizes_for((header.height, header.width))
+        size = read_size(path_of(item))
+        return size is None, () if size is None else predictor.sizes_for(size)
 
     return sorted(items, key=sizes)
 

@@ -1,19 +1,16 @@
 """A network as a detector for canvases of several sizes: a compiled graph for each, the weights shared."""
 
-import gc
-import logging
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from utils.canvas import Size
 from utils.detection.detections import DetectionClock, Detections
 from utils.detection.network_detector import NetworkDetector
-
-logger = logging.getLogger(__name__)
+from utils.held_sizes import HeldSizes
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +24,10 @@ class CanvasDetectors:
 
     make: Callable[[Size], NetworkDetector]
     limit: int
-    _held: "OrderedDict[Size, NetworkDetector]" = field(default_factory=OrderedDict, init=False)
+
+    @cached_property
+    def _held(self) -> HeldSizes[Size, NetworkDetector]:
+        return HeldSizes(self.limit)
 
     @property
     def canvases(self) -> Collection[Size]:
@@ -53,16 +53,11 @@ class CanvasDetectors:
 
     def prepare(self, images: np.ndarray, clock: DetectionClock) -> NetworkDetector:
         """Returns the detector of the canvas of a batch, float32[N, 3, H, W], whose values do not matter."""
-        canvas: Size = images.shape[2:]
-        if canvas in self._held:
-            self._held.move_to_end(canvas)
-            return self._held[canvas]
+        return self._held.get_or_make(images.shape[2:], lambda: self._compile(images, clock))
+
+    def _compile(self, images: np.ndarray, clock: DetectionClock) -> NetworkDetector:
         start = time.perf_counter()
-        while len(self._held) >= self.limit:
-            self._held.popitem(last=False)
-            gc.collect()  # the graph's memory comes back with its Cell, and Cells refer to each other
-        detector = self.make(canvas)
+        detector = self.make(images.shape[2:])
         detector.compile(images)
-        self._held[canvas] = detector
         clock.add_compilation(time.perf_counter() - start)
         return detector
