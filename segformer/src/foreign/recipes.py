@@ -9,11 +9,13 @@ from types import MappingProxyType
 
 from utils.model_utils.errors import BadValueError
 from utils.training.checkpoints.program_config import (
+    BGR_NOTE,
     is_colour,
     is_size,
     normalisation,
     picture_sides,
     pipeline_steps,
+    stretches_pictures,
     takes_bgr,
     value_at,
 )
@@ -95,8 +97,7 @@ def program_recipe(program: Mapping[str, object]) -> Recipe:
     divisors = [step.get("size_divisor", 32) for step in steps if step.get("type") in ROUNDING_STEPS]
     divisor = next((each for each in divisors if type(each) is int and each > 0), 1)
     windows = _windows(program)
-    # Resize of v1, which has `scale`, keeps the ratio only where it says so; that of v0 does unless it says not
-    keeps_ratio = all(step.get("keep_ratio", "scale" not in step) for step in steps)
+    keeps_ratio = not stretches_pictures(program)
     short = max(sides[1], LEAST_SIDE)
     keys = {
         "canvas": "picture",
@@ -113,10 +114,7 @@ def program_recipe(program: Mapping[str, object]) -> Recipe:
     looks = f", windows of {'x'.join(map(str, windows['slide_crop']))}" if windows else ""
     notes = [f"recipe: that of the configuration in the file, {where}{rounding}{looks}"]
     if takes_bgr(program):
-        notes.append(
-            "note: its configuration has pictures with blue first, and here they come with red first: its "
-            "results are others"
-        )
+        notes.append(BGR_NOTE)
     return Recipe(keys, tuple(notes))
 
 

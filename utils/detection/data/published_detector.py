@@ -14,6 +14,7 @@ from utils.model_utils.config.base import COMMAND_LINE, Config, Given, Origin
 from utils.model_utils.config.loading import find_faults, merge, with_default_file
 from utils.training.checkpoints.foreign_weights import ForeignWeights
 from utils.training.checkpoints.program_config import (
+    BGR_NOTE,
     is_number,
     normalisation,
     picture_sides,
@@ -111,15 +112,19 @@ def list_differences(program: Mapping[str, object], thresholds: KEY_PATHS) -> li
         program: MMDetection's configuration.
         thresholds: where the suite's thresholds stand there.
     """
-    notes = []
-    if takes_bgr(program):
-        notes.append("has pictures with blue first, and here they come with red first")
+    notes = [BGR_NOTE] if takes_bgr(program) else []
     if stretches_pictures(program):
-        notes.append("stretches pictures to its size, and here they keep their ratio of sides")
+        notes.append(
+            "note: its configuration stretches pictures to its size, and here they keep their ratio of sides: its "
+            "results are others"
+        )
     kinds = {value_at(program, "model", "test_cfg", *path[:-1], "type") for path in thresholds.values()}
     if others := sorted(kind for kind in kinds if isinstance(kind, str) and kind != "nms"):
-        notes.append(f"suppresses boxes by {' and '.join(others)}, and here it is plain non-maximum suppression")
-    return [f"note: its configuration {note}: its results are others" for note in notes]
+        notes.append(
+            f"note: its configuration suppresses boxes by {' and '.join(others)}, and here it is plain non-maximum "
+            "suppression: its results are others"
+        )
+    return notes
 
 
 def read_recipe(program: Mapping[str, object], thresholds: KEY_PATHS) -> dict[str, object]:

@@ -4,6 +4,9 @@ import sys
 from collections.abc import Iterable, Mapping
 
 RGB_CHANNELS = 3
+BGR_NOTE = (  # of a report, where `takes_bgr`
+    "note: its configuration has pictures with blue first, and here they come with red first: its results are others"
+)
 TEST_PIPELINES = (("test_dataloader", "dataset", "pipeline"), ("data", "test", "pipeline"), ("test_pipeline",))
 
 
@@ -37,9 +40,11 @@ def takes_bgr(program: Mapping[str, object]) -> bool:
 
 
 def stretches_pictures(program: Mapping[str, object]) -> bool:
-    """Returns whether the test pipeline gives every picture one ratio of sides, as v3 does unless told otherwise."""
-    resizes = [step for step in pipeline_steps(program) if step.get("type") == "Resize"]
-    return any(step.get("keep_ratio", "scale" not in step) is False for step in resizes)
+    """Returns whether the test pipeline gives every picture one ratio of sides.
+
+    `Resize` of v1 and v3, which has `scale`, does unless `keep_ratio` is true; that of v0 and v2 where it is false.
+    """
+    return any(not step.get("keep_ratio", "scale" not in step) for step in pipeline_steps(program))
 
 
 def picture_sides(program: Mapping[str, object]) -> tuple[int, int] | None:
