@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from utils.detection.data import mindrecord as mr
-from utils.detection.data.mindrecord_info import MindRecordInfo, fingerprint_parts
+from utils.detection.data.mindrecord_info import MindRecordInfo, fingerprint_parts, read_mindrecord_info
+from utils.detection.data.mindrecord_places import locked
 from utils.detection.data.mindrecord_writer import write_set
 from utils.detection.data.record_types import DetectionDataset, ImageRecord
 from utils.images import write_image
+from utils.model_utils.errors import UserError
 
 PREFIX = "boxes.mindrecord"
 HEIGHT, WIDTH = 24, 32
@@ -28,8 +30,17 @@ def make_record(folder: Path, index: int, name: str | None = None) -> ImageRecor
 def write(dataset: DetectionDataset, folder: Path, *, shards: int = 8) -> MindRecordInfo:
     """Writes the files in place of those that are there, whether these fit or not."""
     parts = fingerprint_parts(dataset.source, dataset.class_names, {"skip_bad_images": False})
-    with mr._locked(folder, PREFIX, timeout_seconds=60):
-        return write_set(dataset, folder, PREFIX, shards, parts)
+    with locked(folder, PREFIX, timeout_seconds=60):
+        write_set(dataset, folder, PREFIX, shards, parts, mr._sources_of(dataset))
+    return read_mindrecord_info(folder, PREFIX)
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether there is a set that can be used."""
+    try:
+        return read_mindrecord_info(folder, PREFIX).num_images > 0
+    except UserError:
+        return False
 
 
 def read(info, indices, columns=("image_id", "image", "annotation", "height", "width", "file_name"), num_loaders=1):

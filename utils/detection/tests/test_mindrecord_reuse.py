@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from utils.detection.data import mindrecord as mr
-from utils.detection.data.mindrecord_info import find_mindrecord, read_mindrecord_info
-from utils.detection.tests.mindrecord_sets import HEIGHT, PREFIX, WIDTH, cut, names_in, read, shard
+from utils.detection.data.mindrecord_info import read_mindrecord_info
+from utils.detection.tests.mindrecord_sets import HEIGHT, PREFIX, WIDTH, cut, is_whole, names_in, read, shard
+from utils.image_files import ImageFolder
 from utils.images import EXIF_ORIENTATION, decode_ordinary, write_image
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 
@@ -49,13 +50,13 @@ def test_images_that_are_not_what_the_set_holds_are_said(ensure, dataset, caplog
     odd, gone, changed, damaged, unseen = (dataset.records[index].file_path for index in (0, 3, 6, 9, 10))
     Image.new("RGBA", (WIDTH, HEIGHT), (1, 2, 3, 4)).save(odd, exif=turned)
     info = ensure()
-    mr.warn_of_changed_images(info, dataset.image_dir)
+    mr.warn_of_changed_images(info, ImageFolder(dataset.image_dir))
     assert "looked at" not in caplog.text
     gone.unlink()
     for path in (changed, unseen):
         write_image(path, np.full((HEIGHT, WIDTH, 3), 99, np.uint8))
     damaged.write_bytes(b"")
-    mr.warn_of_changed_images(info, dataset.image_dir)
+    mr.warn_of_changed_images(info, ImageFolder(dataset.image_dir))
     (said,) = [message for message in caplog.messages if "looked at" in message]
     assert said.startswith(f"2 of 8 images looked at are not what MindRecord files '{info.files[0].parent / PREFIX}*' ")
     assert f"first '{changed}'" in said
@@ -103,7 +104,7 @@ def test_damaged_sets_are_named_and_made_again(ensure, folder, caplog, damage):
     do_damage, sentence = DAMAGES[damage]
     ensure()
     do_damage(folder)
-    assert find_mindrecord(folder, PREFIX) is None
+    assert not is_whole(folder)
     with pytest.raises(BadStateError, match=sentence):
         read_mindrecord_info(folder, PREFIX)
     assert ensure().num_images == 23
