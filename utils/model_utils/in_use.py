@@ -68,17 +68,21 @@ def claim(path: Path) -> Hold | None:
     """Takes a file or folder for its own, to replace it.
 
     Returns:
-        The hold; None where somebody reads it, or where that cannot be found out.
+        The hold, one in name only where the file system has no locks; None where somebody reads it, or where that
+        cannot be found out because the file is somebody else's.
 
     Raises:
         OSError: it cannot be opened.
     """
+    is_own = True
     try:
         descriptor = os.open(path, os.O_RDWR)  # NFS wants it for an exclusive lock
-    except OSError:
-        descriptor = os.open(path, os.O_RDONLY)  # a folder, or a file of somebody else
+    except IsADirectoryError:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        is_own, descriptor = False, os.open(path, os.O_RDONLY)
     found = _lock(descriptor, fcntl.LOCK_EX)
-    return found if found is not None and found.is_locked else None
+    return found if found is not None and (found.is_locked or is_own) else None
 
 
 def _lock(descriptor: int, kind: int) -> Hold | None:
