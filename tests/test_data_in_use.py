@@ -15,7 +15,13 @@ from utils.tests.processes import wait_for
 from utils.training.checkpoints.checkpoint import load_checkpoint
 
 EPOCHS, STEPS = 3, 3
-TRAINING = ("--batch_size=2", f"--epoch_size={EPOCHS}", "--log_interval=1", "--keep_empty_images=True", "--norm_statistics=frozen")
+TRAINING = (
+    "--batch_size=2",
+    f"--epoch_size={EPOCHS}",
+    "--log_interval=1",
+    "--keep_empty_images=True",
+    "--norm_statistics=frozen",
+)
 
 
 def arguments_of(suite, root, run):

@@ -133,7 +133,7 @@ def test_labels_that_are_made_anew_are_not_read(city):
     convert_labels(city, 1)
     with (
         claim_labels(city, [label_path(city, "train", 0)]),
-        pytest.raises(BadStateError, match="gtFine/train' are being made anew by convert_dataset.py: start again"),
+        pytest.raises(BadStateError, match="gtFine/train' are being made anew: start again"),
     ):
         open_pairs(city, "train", 19, 255)
     assert len(open_pairs(city, "train", 19, 255)) == 5

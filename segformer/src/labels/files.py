@@ -296,7 +296,7 @@ def hold_labels(root: Path, split: str) -> Hold:
     with os_errors_as(MissingPathError, f"'{folder}' cannot be read", "; check its permissions"):
         found = hold(folder)
     if found is None:
-        raise BadStateError(f"labels of '{folder}' are being made anew by convert_dataset.py: start again when it ends")
+        raise BadStateError(f"labels of '{folder}' are being made anew: start again when all are there")
     return found
 
 
