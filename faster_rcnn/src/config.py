@@ -138,6 +138,6 @@ DESCRIPTIONS = {
     "eval.py": "Evaluates a checkpoint with the COCO metrics.",
     "infer.py": "Draws detections on pictures.",
     "export.py": "Exports a checkpoint for inference.",
-    "convert_checkpoint.py": "Makes a checkpoint from weights of timm or MMDetection.",
+    "convert_checkpoint.py": "Makes a checkpoint from weights of timm, MindCV or MMDetection.",
     "postprocess.py": "Computes the COCO metrics of results that the 310 harness has written.",
 }

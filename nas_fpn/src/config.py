@@ -356,6 +356,6 @@ DESCRIPTIONS = {
     "create_data.py": "Writes the MindRecord files of a split.",
     "infer.py": "Draws detections on pictures.",
     "export.py": "Exports a checkpoint for inference.",
-    "convert_checkpoint.py": "Makes a checkpoint from weights of torchvision, timm or MMDetection.",
+    "convert_checkpoint.py": "Makes a checkpoint from weights of torchvision, timm, MindCV or MMDetection.",
     "postprocess.py": "Computes the COCO metrics of results that the 310 harness has written.",
 }

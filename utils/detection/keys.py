@@ -197,6 +197,7 @@ class ResultKeys(Config):
     OWN_TO_A_COMMAND = (
         "checkpoint_path",
         "output",
+        "ema",
         "image_path",
         "infer_output_path",
         "file_name",
@@ -208,6 +209,9 @@ class ResultKeys(Config):
     )
     output: PathText = Field(
         "", description="file that convert_checkpoint.py writes; empty: the read one's name with .ckpt, in run_dir"
+    )
+    ema: bool = Field(
+        False, description="convert_checkpoint.py takes the averaged weights of a file that has both kinds"
     )
     num_pictures: int = Field(16, ge=0, description="pictures with drawn boxes that eval.py writes")
     picture_min_score: float | None = Field(
