@@ -230,17 +230,18 @@ def warn_of_changed_images(info: MindRecordInfo, images: ImageFolder) -> None:
     rows = [np.arange(info.num_images), newer[newer < info.num_images]]
     chosen = np.unique(np.concatenate([_spread(each) for each in rows]))
     changed = _changed_rows(info, images.folder, chosen)
-    if changed or len(newer):
-        logger.warning(
-            "%d of %d images are newer than MindRecord files '%s'; %d of %d looked at are not what these hold%s: "
-            "--remake_mindrecord=True makes them anew",
-            len(newer),
-            info.num_images + len(info.left_out),
-            files,
-            len(changed),
-            len(chosen),
-            f", first '{changed[0]}'" if changed else "",
+    if changed:
+        others = (
+            f"{len(changed)} of {len(chosen)} images looked at are not what MindRecord files '{files}' hold, first "
         )
+        others += f"'{changed[0]}'"
+    else:
+        others = f"the {len(chosen)} images looked at are what MindRecord files '{files}' hold"
+    if len(newer):
+        count = info.num_images + len(info.left_out)
+        others = f"{len(newer)} of {count} images are newer than their MindRecord files; {others}"
+    if changed or len(newer):
+        logger.warning("%s: --remake_mindrecord=True makes them anew", others)
 
 
 def _spread(indices: np.ndarray) -> np.ndarray:
