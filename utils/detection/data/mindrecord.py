@@ -231,10 +231,8 @@ def warn_of_changed_images(info: MindRecordInfo, images: ImageFolder) -> None:
     chosen = np.unique(np.concatenate([_spread(each) for each in rows]))
     changed = _changed_rows(info, images.folder, chosen)
     if changed:
-        others = (
-            f"{len(changed)} of {len(chosen)} images looked at are not what MindRecord files '{files}' hold, first "
-        )
-        others += f"'{changed[0]}'"
+        found = f"{len(changed)} of {len(chosen)} images looked at are not"
+        others = f"{found} what MindRecord files '{files}' hold, first '{changed[0]}'"
     else:
         others = f"the {len(chosen)} images looked at are what MindRecord files '{files}' hold"
     if len(newer):
