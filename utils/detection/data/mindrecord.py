@@ -30,7 +30,14 @@ from utils.detection.data.mindrecord_info import (
     set_prefix,
     stamps_of,
 )
-from utils.detection.data.mindrecord_places import hold_mindrecord, locked, place_for, places, say_disk_use
+from utils.detection.data.mindrecord_places import (
+    hold_mindrecord,
+    locked,
+    place_for,
+    places,
+    remove_leftovers,
+    say_disk_use,
+)
 from utils.detection.data.mindrecord_writer import write_set
 from utils.detection.data.record_types import DetectionDataset, drop_background, names_of_ids
 from utils.image_files import ImageFolder, SourceImages, source_name
@@ -63,7 +70,7 @@ class SetRequest:
 
     def why_not(self, info: MindRecordInfo) -> str:
         """Returns why a set is not the one that is asked for, "" where it is."""
-        images = {"images": info.made_from["images"]} if info.sources is not None else {}
+        images = {"images": info.made_from.get("images")} if info.sources is not None else {}
         parts = {**self.parts, **images}
         if info.fingerprint != fingerprint_of(parts):
             return f"{explain_difference(info.made_from, parts)} since the old ones were made"
@@ -138,6 +145,7 @@ def ensure_mindrecord(
             return info
         reason = _why_not_usable(folder, prefix, request)
         logger.info("making MindRecord files '%s': %s", folder / prefix, reason)
+        remove_leftovers(folder, prefix)
         dataset = load_dataset()
         if digest_of(annotation_file) != parts["annotations"]:
             raise BadStateError(f"annotation file '{annotation_file}' has changed while it was read: start again")

@@ -178,7 +178,7 @@ def read_mindrecord_info(folder: Path | str, prefix: str) -> MindRecordInfo:
         columns=tuple(header["schema"][0]["schema"]),
         class_counts=tuple(description["class_counts"]) if "class_counts" in description else None,
         left_out=left_out,
-        sources=_sources([table[index] for index in order], left_out) if "images" in description["made_from"] else None,
+        sources=_sources([table[index] for index in order], left_out),
         build=description.get("build", ""),
         made_at=description.get("made_at", 0.0),
         stamps=stamps,
@@ -198,9 +198,12 @@ def _stamp(path: Path) -> tuple[int, ...]:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _sources(rows: Sequence[Row], left_out: Sequence[LeftOutImage]) -> SourceImages:
-    names = (*(row[2] for row in rows), *(image.file_name for image in left_out))
-    sizes = [*(row[3] for row in rows), *(image.num_bytes for image in left_out)]
+def _sources(rows: Sequence[Row], left_out: Sequence[LeftOutImage]) -> SourceImages | None:
+    """Returns the images that a set was made of, None where its index does not name them."""
+    if any(size is None for *_, size in rows):
+        return None
+    names = (*(name for *_, name, _ in rows), *(image.file_name for image in left_out))
+    sizes = [*(size for *_, size in rows), *(image.num_bytes for image in left_out)]
     return SourceImages(names, np.array(sizes, np.int64))
 
 

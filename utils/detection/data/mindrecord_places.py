@@ -8,6 +8,7 @@ whoever makes one holds a lock file in its folder.
 import contextlib
 import logging
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,6 +23,7 @@ from utils.detection.data.mindrecord_info import (
     read_mindrecord_info,
     set_file_pattern,
 )
+from utils.detection.data.mindrecord_writer import BUILD_DIR_NAME
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, os_errors_as
 from utils.model_utils.in_use import Hold, claim, hold
 
@@ -98,14 +100,22 @@ def _claim(folder: Path, prefix: str) -> contextlib.AbstractContextManager | Non
         return None
 
 
+def remove_leftovers(folder: Path, prefix: str) -> None:
+    """Removes what killed writers have left beside the set of a folder. The caller holds the folder's lock."""
+    for place in places(folder)[1:]:
+        building = place / BUILD_DIR_NAME.format(prefix=prefix)
+        if building.is_dir():
+            # somebody for whom this is the folder itself may be writing
+            with (
+                contextlib.suppress(filelock.Timeout, OSError),
+                filelock.FileLock(_lock_file(place, prefix), timeout=0),
+            ):
+                shutil.rmtree(building, ignore_errors=True)
+
+
 def say_disk_use(folder: Path, prefix: str) -> None:
     """Says what the sets of this name take together, where there are several."""
-    pattern = set_file_pattern(prefix)
-    sizes = {
-        place: sum(path.stat().st_size for path in place.iterdir() if pattern.fullmatch(path.name) and path.is_file())
-        for place in places(folder)
-    }
-    used = {place: size for place, size in sizes.items() if size}
+    used = {place: size for place in places(folder) if (size := _bytes_in(place, prefix))}
     if len(used) > 1:
         logger.info(
             "%d sets of MindRecord files '%s' take %.1f MB in '%s': %s",
@@ -117,6 +127,13 @@ def say_disk_use(folder: Path, prefix: str) -> None:
         )
 
 
+def _bytes_in(place: Path, prefix: str) -> int:
+    pattern = set_file_pattern(prefix)
+    with contextlib.suppress(OSError):  # somebody removes what is no longer read
+        return sum(path.stat().st_size for path in place.iterdir() if pattern.fullmatch(path.name) and path.is_file())
+    return 0
+
+
 @contextlib.contextmanager
 def locked(folder: Path, prefix: str, timeout_seconds: float) -> Iterator[None]:
     """Holds the right to write this set; the operating system takes it back when the process dies."""
@@ -124,7 +141,7 @@ def locked(folder: Path, prefix: str, timeout_seconds: float) -> Iterator[None]:
         raise BadValueError(
             f"MindRecord prefix {prefix!r} is not a plain file name; leave out {sorted(FORBIDDEN_IN_PREFIX)}"
         )
-    lock = filelock.FileLock(folder / f".{prefix}.lock")
+    lock = filelock.FileLock(_lock_file(folder, prefix))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _acquire(lock, folder / prefix, timeout_seconds)
@@ -144,6 +161,10 @@ def locked(folder: Path, prefix: str, timeout_seconds: float) -> Iterator[None]:
         raise
     finally:
         lock.release()
+
+
+def _lock_file(folder: Path, prefix: str) -> Path:
+    return folder / f".{prefix}.lock"
 
 
 def _acquire(lock: filelock.BaseFileLock, target: Path, timeout_seconds: float) -> None:

@@ -9,7 +9,8 @@ import shutil
 import pytest
 
 from utils.detection.data import mindrecord as mr
-from utils.detection.data.mindrecord_places import hold_mindrecord, places
+from utils.detection.data.mindrecord_places import hold_mindrecord, locked, places
+from utils.detection.data.mindrecord_writer import BUILD_DIR_NAME
 from utils.detection.tests.edited_coco import annotations_of, change
 from utils.detection.tests.mindrecord_sets import PREFIX, names_in, read, shard
 from utils.detection.tests.tiny_coco import write_coco
@@ -75,6 +76,21 @@ def test_the_set_of_a_writer_that_fails_leaves_nothing_beside_the_other(ensure, 
         ensure(options={"other": 1})
     assert kept_in(folder) == before
     assert ids_in(first) == list(range(100, 123))
+
+
+def test_what_a_killed_writer_left_beside_is_removed(ensure, folder):
+    beside = folder / "0123abcd"
+    for name in ("mine", "theirs"):
+        (beside / BUILD_DIR_NAME.format(prefix=name)).mkdir(parents=True)
+    left = beside / BUILD_DIR_NAME.format(prefix=PREFIX)
+    left.mkdir()
+    (left / "half").write_bytes(b"x")
+    with locked(beside, PREFIX, 1):  # by a writer that lives
+        ensure()
+        assert left.exists()
+    ensure(options={"other": 1})
+    assert not left.exists()
+    assert sorted(path.name for path in beside.iterdir() if path.is_dir()) == [".mine.building", ".theirs.building"]
 
 
 def hold_in_process(folder, taken, ended):
