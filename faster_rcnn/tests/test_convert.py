@@ -184,6 +184,7 @@ def test_the_recipe_of_mmdetection_is_stored(detector, timm_backbone, tmp_path, 
     assert "recipe: sizes and thresholds of default_config_mmdet.yaml are stored" in capsys.readouterr().out
     config, _ = open_checkpoint(load([f"--checkpoint_path={path}"], "eval.py"), path)
     assert (config.img_height, config.img_width, config.keep_ratio) == (800, 1344, True)
+    assert (config.canvas, config.canvas_sides, config.canvas_divisor) == ("picture", (1333, 800), 32)
     assert (config.test_score_thr, config.test_iou_thr, config.test_max_per_img) == (0.05, 0.4, 100)
     assert (config.rpn_nms_thr, config.rpn_nms_pre, config.rpn_max_num) == (0.7, 1000, 1000)
     assert config.img_norm_mean == (123.675, 116.28, 103.53)
@@ -197,7 +198,8 @@ test_pipeline = [dict(type='Resize', scale=(9, 9))]
 img_scale = (1000, 600)
 model = dict(
     type='FasterRCNN',
-    data_preprocessor=dict(type='DetDataPreprocessor', mean=[1.5, 2, 3], std=[4, 5, 6], bgr_to_rgb=True),
+    data_preprocessor=dict(type='DetDataPreprocessor', mean=[1.5, 2, 3], std=[4, 5, 6], bgr_to_rgb=True,
+        pad_size_divisor=24),
     test_cfg=dict(
         rpn=dict(nms_pre=900, max_per_img=800, nms=dict(type='nms', iou_threshold=0.65), min_bbox_size=0),
         rcnn=dict(score_thr=0.01, nms=dict(type='nms', iou_threshold=0.45), max_per_img=50)))
@@ -206,13 +208,15 @@ test_dataloader = dict(dataset=dict(pipeline=[dict(type='Resize', scale=img_scal
 
 
 def test_the_files_own_configuration_counts_before_the_recipe(detector, tmp_path, capsys):
-    """Sizes and thresholds of `meta.cfg`; a key that is typed counts before it."""
+    """Sizes and thresholds of `meta.cfg`; a key that is typed counts before it. The levels need multiples of 32 too."""
     torch.save({"state_dict": detector.state_dict(), "meta": {"cfg": PROGRAM}}, tmp_path / "a.pth")
     state = converted_here(tmp_path / "a.pth", "--test_max_per_img=60")
     keys = ("test_score_thr", "test_iou_thr", "test_max_per_img", "rpn_nms_pre", "rpn_max_num", "rpn_nms_thr")
     assert [stored(state, key) for key in keys] == ["0.01", "0.45", "60", "900", "800", "0.65"]
     assert "recipe: the file's own configuration counts before it: test_score_thr 0.01" in capsys.readouterr().out
     assert yaml.safe_load(state.config_text)["img_norm_mean"] == [1.5, 2, 3]
+    assert yaml.safe_load(state.config_text)["canvas_sides"] == [1000, 600]
+    assert stored(state, "canvas_divisor") == "96"
     state = converted_here(tmp_path / "a.pth", "--config_path=default_config.yaml", "--overwrite=True")
     assert [stored(state, key) for key in keys[:2]] == ["0.05", "0.5"]
 

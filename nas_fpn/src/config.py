@@ -293,6 +293,7 @@ class AugmentationKeys(keys.AugmentationKeys):
 class ResultKeys(keys.ResultKeys):
     """Evaluation, inference and export."""
 
+    SIZE_MULTIPLE = SIZE_MULTIPLE
     file_name: str = with_default(keys.ResultKeys, "file_name", "retinanet_nasfpn")
     export_batch_size: int | None = Field(
         1, ge=0, description="images per call of the exported network; 0 and null: any number, in MINDIR only"

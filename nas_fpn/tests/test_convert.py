@@ -235,6 +235,7 @@ def test_the_recipe_and_the_number_of_classes_are_the_files(tiny, tmp_path):
     config, stored = build.open_checkpoint(load([f"--checkpoint_path={output}"], "eval.py"), output)
     assert config.img_shape == (640, 640)
     assert (config.min_score, config.nms_threshold, config.nms_pre, config.max_boxes) == (0.05, 0.5, 1000, 100)
+    assert (config.canvas, config.canvas_sides, config.canvas_divisor) == ("picture", (640, 640), 128)
     _, classes = build.load_detector(config, stored)
     assert (len(classes.names), classes.is_named) == (3, False)
 

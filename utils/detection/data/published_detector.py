@@ -4,6 +4,7 @@ Configurations are those of MMDetection, v2 or v3, that lie beside the weights; 
 is left to the suite's own recipe.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -72,6 +73,8 @@ def with_recipe(
     if published is config:
         return config, ()
     own = read_recipe(weights.program_config, thresholds)
+    if "canvas_divisor" in own:  # MMDetection pads to any; here the levels have to fit into each other
+        own["canvas_divisor"] = math.lcm(max(1, int(own["canvas_divisor"])), config.SIZE_MULTIPLE)
     changed = with_default_file(config, file, own, f"the configuration in '{weights.path}'")
     differing = [
         f"{key} {value}"
