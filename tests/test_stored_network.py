@@ -17,7 +17,7 @@ from tests.suites import (
     for_suites,
     taken_device,
 )
-from utils.detection.data.coco_names import COCO_CLASSES
+from utils.detection.annotations.coco_names import COCO_CLASSES
 from utils.model_utils.config.loading import dump_config
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.training.checkpoints.checkpoint import load_checkpoint

@@ -14,7 +14,7 @@ from faster_rcnn.src.config import load  # noqa: E402  (nothing here runs withou
 from faster_rcnn.src.convert import convert  # noqa: E402
 from faster_rcnn.tests import conversion  # noqa: E402
 from faster_rcnn.tests.conversion import TINY, converted, in_mindspore_names, in_timm_names  # noqa: E402
-from utils.detection.data.coco_names import COCO_CLASSES  # noqa: E402
+from utils.detection.annotations.coco_names import COCO_CLASSES  # noqa: E402
 from utils.model_utils.errors import UserError  # noqa: E402
 from utils.training.checkpoints.checkpoint import load_checkpoint  # noqa: E402
 from utils.training.checkpoints.checkpoint_file import write_checkpoint_file  # noqa: E402

@@ -15,7 +15,7 @@ def test_the_full_detector(tmp_path):
     from faster_rcnn.src.convert import convert
     from faster_rcnn.tests import conversion
     from faster_rcnn.tests.torch_reference import ReferenceNetwork, randomise
-    from utils.detection.data.coco_names import COCO_CLASSES
+    from utils.detection.annotations.coco_names import COCO_CLASSES
     from utils.training.checkpoints.checkpoint import load_checkpoint
 
     ms.set_context(mode=ms.GRAPH_MODE)

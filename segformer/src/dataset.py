@@ -9,7 +9,7 @@ import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -31,6 +31,7 @@ from .labels.files import (
     check_labels,
     check_values,
     evenly_spread,
+    hold_labels,
     image_header,
     is_png,
     read_label,
@@ -108,8 +109,10 @@ def open_pairs(
     *,
     for_training: bool = False,
 ) -> tuple[ImagePair, ...]:
-    """Finds the pairs of a split and checks their labels; see `find_pairs` and `check_labels`."""
+    """Finds the pairs of a split and checks their labels; see `find_pairs`, `hold_labels` and `check_labels`."""
     pairs = find_pairs(root, split)
+    held = hold_labels(root, split)
+    pairs = tuple(replace(pair, hold=held) for pair in pairs)
     check_labels(pairs, num_classes, ignore_label, names, for_training=for_training)
     return pairs
 

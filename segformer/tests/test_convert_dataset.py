@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
+from segformer.src.dataset import open_pairs
 from segformer.src.labels.conversion import (
     ConversionReport,
     convert_labels,
@@ -20,8 +21,10 @@ from segformer.src.labels.conversion import (
     format_report,
     label_from_polygons,
 )
+from segformer.src.labels.files import claim_labels
 from segformer.src.labels.sources import LABEL_ENDING
 from segformer.tests.tiny_city import draw_pair, label_path, write_city, write_png
+from utils.model_utils.errors import BadStateError
 
 pytestmark = pytest.mark.end_to_end
 
@@ -103,6 +106,37 @@ def test_what_is_finished_is_kept_and_what_is_damaged_made_again(city):
     assert "5 were there already" in done.stdout
     assert _labels(city) == labels
     assert kept.stat().st_mtime_ns == times[kept]
+
+
+def test_labels_that_are_read_are_not_made_anew(city):
+    """A label with a byte behind its end can be read, and is not whole; one that is missing nobody reads."""
+    convert_labels(city, 1)
+    odd, missing = label_path(city, "train", 0), label_path(city, "val", 0)
+    write_png(odd, np.full((48, 96), 5, np.uint8))
+    odd.write_bytes(odd.read_bytes() + b"x")
+    labels = _labels(city)
+    pairs = open_pairs(city, "train", 19, 255)
+    missing.unlink()
+    done = _run(city, check=False)
+    assert "gtFine/train' are being read by a training or an evaluation, and 1 of them are not whole" in done.stderr
+    assert not missing.exists()
+    odd.write_bytes(odd.read_bytes()[:-1])
+    assert "made 1 labels" in _run(city).stdout  # the missing one
+    assert {name: content.rstrip(b"x") for name, content in labels.items()} == _labels(city)
+    odd.write_bytes(odd.read_bytes() + b"x")
+    del pairs
+    assert "made 1 labels" in _run(city).stdout
+    np.testing.assert_array_equal(cv2.imread(str(odd), cv2.IMREAD_UNCHANGED), draw_pair(48, 96, 500)[1])
+
+
+def test_labels_that_are_made_anew_are_not_read(city):
+    convert_labels(city, 1)
+    with (
+        claim_labels(city, [label_path(city, "train", 0)]),
+        pytest.raises(BadStateError, match="gtFine/train' are being made anew: start again"),
+    ):
+        open_pairs(city, "train", 19, 255)
+    assert len(open_pairs(city, "train", 19, 255)) == 5
 
 
 def test_nothing_to_do_writes_nothing(city):

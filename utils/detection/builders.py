@@ -69,6 +69,7 @@ def open_detection_split(
             config.coco_classes,
             for_training=is_training,
             skip_bad_images=config.skip_bad_images,
+            remake_before=config.built_at if config.remake_mindrecord else None,
             check_classes=check_classes,
         )
 

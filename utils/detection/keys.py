@@ -132,11 +132,16 @@ class RecordKeys(DetectionDataKeys):
     """Names of the MindRecord files."""
 
     GROUP = "MindRecord files"
+    OWN_TO_A_COMMAND = ("remake_mindrecord",)
+    NEVER_REPEATED = ("remake_mindrecord",)
     prefix: str = Field(
         "train.mindrecord", min_length=1, description="name of the MindRecord files that train.py reads"
     )
     eval_prefix: str = Field(
         "eval.mindrecord", min_length=1, description="name of the MindRecord files that eval.py reads"
+    )
+    remake_mindrecord: bool = Field(
+        False, description="make the MindRecord files anew where they seem to fit, because images have changed"
     )
 
 

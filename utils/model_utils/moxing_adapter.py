@@ -30,6 +30,7 @@ from urllib.parse import urlsplit
 
 from utils.model_utils.config.schema import ModelArtsKeys
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
+from utils.model_utils.in_use import Hold
 from utils.model_utils.local_adapter import get_rank_id, is_scheduler
 from utils.model_utils.storage.clients import CREDENTIALS_HINT, Boto3Client, MoxingClient, ObsSdkClient
 from utils.model_utils.storage.input_sync import InputFolder
@@ -115,7 +116,9 @@ def connect(retries: Retries | None = None) -> Storage:
     return Storage(client, retries)
 
 
-def sync_in(config: ModelArtsKeys, storage: Storage | None = None, wait_seconds: float = WAIT_SECONDS) -> None:
+def sync_in(
+    config: ModelArtsKeys, storage: Storage | None = None, wait_seconds: float = WAIT_SECONDS
+) -> contextlib.ExitStack:
     """Brings the data of a job to `data_path` and its checkpoints to `load_path`, and unpacks the data set.
 
     One process of the machine does the work, the others wait for it; without `enable_modelarts`, and in the scheduler
@@ -126,11 +129,16 @@ def sync_in(config: ModelArtsKeys, storage: Storage | None = None, wait_seconds:
         storage: the object storage; None connects where one is needed.
         wait_seconds: how long to wait for another process.
 
+    Returns:
+        What keeps other jobs from changing these folders, until it is closed or forgotten.
+
     Raises:
-        UserError: a place is not there, is refused, or does not fit on the disk.
+        UserError: a place is not there, is refused, or does not fit on the disk; or another job reads a folder that
+            would have to be changed.
     """
+    held = contextlib.ExitStack()
     if not config.enable_modelarts or is_scheduler():
-        return
+        return held
     begun = time.time()
     archive = config.modelarts_dataset_unzip_name if config.need_modelarts_dataset_unzip else None
     inputs = [
@@ -149,12 +157,18 @@ def sync_in(config: ModelArtsKeys, storage: Storage | None = None, wait_seconds:
         folder = InputFolder(Path(target), key, begun, wait_seconds)
         if place and is_object_url(place):
             storage = storage or connect()
-            folder.copy(ObjectUrl.parse(place, key), storage, name)
+            _keep(held, folder.copy(ObjectUrl.parse(place, key), storage, name))
         elif place:
-            folder.link(Path(place).absolute(), name)
+            _keep(held, folder.link(Path(place).absolute(), name))
             logger.info(
                 "%s '%s' is a path of this machine: it is used where it is, and '%s' leads to it", key, place, target
             )
+    return held
+
+
+def _keep(held: contextlib.ExitStack, found: Hold | None) -> None:
+    if found is not None:
+        held.enter_context(found)
 
 
 def open_uploader(config: ModelArtsKeys, folder: Path, storage: Storage | None = None) -> ResultUploader:
@@ -181,13 +195,13 @@ def open_job(config: ModelArtsKeys, key: str = "run_dir") -> Iterator[Path]:
     Raises:
         UserError: as for `sync_in` and `open_uploader`, or the results have not arrived.
     """
-    sync_in(config)
-    folder = config.results_folder(key)
-    if get_rank_id() > 0:  # ModelArts starts a command once for each device
-        yield folder
-        return
-    with open_uploader(config, folder):
-        yield folder
+    with sync_in(config):
+        folder = config.results_folder(key)
+        if get_rank_id() > 0:  # ModelArts starts a command once for each device
+            yield folder
+            return
+        with open_uploader(config, folder):
+            yield folder
 
 
 def _use_as_output(place: Path, output: Path) -> None:

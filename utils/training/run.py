@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,18 +67,20 @@ def open_run(config: TrainingKeys, checkpoints: str | None = None, names: Sequen
     """
     rank = get_rank_id() if config.run_distribute else 0
     set_up_logging(rank=rank, rank_count=get_device_num())
-    if isinstance(config, ModelArtsKeys):
-        sync_in(config)
-    with RunFolder(
-        config.results_folder(),
-        resume=bool(config.resume),
-        overwrite=config.overwrite and not _says_a_run_itself(config, "overwrite"),
-        checkpoints=checkpoints or config.save_checkpoint_path,
-        names=names,
-        needed=config.pre_trained or "",
-        writes=rank == 0,
-        on_begin=lambda: set_up_logging(folder.log_path, rank_count=get_device_num()),
-    ) as folder:
+    inputs = sync_in(config) if isinstance(config, ModelArtsKeys) else nullcontext()
+    with (
+        inputs,
+        RunFolder(
+            config.results_folder(),
+            resume=bool(config.resume),
+            overwrite=config.overwrite and not _says_a_run_itself(config, "overwrite"),
+            checkpoints=checkpoints or config.save_checkpoint_path,
+            names=names,
+            needed=config.pre_trained or "",
+            writes=rank == 0,
+            on_begin=lambda: set_up_logging(folder.log_path, rank_count=get_device_num()),
+        ) as folder,
+    ):
         if folder.writes and getattr(config, "enable_modelarts", False):
             # The machine goes with the job: what is known of one that fails has to be sent.
             folder.write_config(dump_config(config))

@@ -25,7 +25,7 @@ from utils.model_utils.files import write_bytes
 from utils.progress import track
 
 from .classes import CITYSCAPES_CLASS_NAMES, LARGEST_ID, train_id_table
-from .files import is_finished_label, read_label
+from .files import claim_labels, is_finished_label, read_label
 from .sources import FOLDER, IDS_ENDING, LABEL_ENDING, POLYGONS_ENDING
 
 _LEFTOVER_SECONDS = 60.0  # a file is under its temporary name for milliseconds, on a slow disk for seconds
@@ -97,7 +97,7 @@ def convert_labels(root: Path, processes: int) -> ConversionReport:
     Raises:
         BadValueError: `processes` is not positive.
         MissingPathError: there is no folder gtFine, or it holds no annotations.
-        BadStateError: a label cannot be written.
+        BadStateError: a label cannot be written, or one that would be replaced is being read.
     """
     started = time.perf_counter()
     if processes < 1:
@@ -110,13 +110,14 @@ def convert_labels(root: Path, processes: int) -> ConversionReport:
     )
     made = {POLYGONS_ENDING: 0, IDS_ENDING: 0}
     void: list[Path] = []
-    for source, outcome in zip(jobs, track(_run(jobs, processes), len(jobs), "making labels"), strict=True):
-        if outcome.fault:
-            logger.warning("%s", outcome.fault)
-            continue
-        made[_ending(source)] += 1
-        if _ending(source) == IDS_ENDING and not outcome.has_class:
-            void.append(source)
+    with claim_labels(root, [target_of(source) for source in jobs if target_of(source).exists()]):
+        for source, outcome in zip(jobs, track(_run(jobs, processes), len(jobs), "making labels"), strict=True):
+            if outcome.fault:
+                logger.warning("%s", outcome.fault)
+                continue
+            made[_ending(source)] += 1
+            if _ending(source) == IDS_ENDING and not outcome.has_class:
+                void.append(source)
     _warn_of_other_ids(void, made[IDS_ENDING])
     return ConversionReport(
         from_polygons=made[POLYGONS_ENDING],

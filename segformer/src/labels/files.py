@@ -5,7 +5,8 @@ import logging
 import os
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,10 +15,11 @@ import numpy as np
 from PIL import Image
 
 from utils.images import DECODER_ERRORS, ImageHeader, read_bytes, read_header
-from utils.model_utils.errors import BadValueError, MissingPathError
+from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, os_errors_as
+from utils.model_utils.in_use import Hold, claim, hold
 
 from .classes import CITYSCAPES_CLASS_NAMES, LARGEST_ID, class_names
-from .sources import how_to_make_train_ids, how_to_replace, how_to_rewrite
+from .sources import FOLDER, how_to_make_train_ids, how_to_replace, how_to_rewrite
 
 SET_KEYS = "set class_num to the number of classes, or dataset_ignore_label to the value of pixels without a class"
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -38,10 +40,12 @@ class ImagePair:
     Attributes:
         image: file of the image.
         label: file of its train ids.
+        hold: keeps the label from being made anew as long as somebody has this object.
     """
 
     image: Path
     label: Path
+    hold: Hold | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -279,6 +283,44 @@ def label_header(data: bytes, path: Path, fix: str = "") -> LabelHeader:
         f"label '{path}' is a {colour} PNG file with {depth} bits, wanted a grey one with 8 bits whose levels are the "
         f"class numbers, or one with a palette whose indexes are; {fix or how_to_rewrite(path, colour)}"
     )
+
+
+def hold_labels(root: Path, split: str) -> Hold:
+    """Keeps the labels of a split from being made anew, as long as somebody has what this returns.
+
+    Raises:
+        MissingPathError: there is no such folder.
+        BadStateError: they are being made anew at this moment.
+    """
+    folder = Path(root) / FOLDER / split
+    with os_errors_as(MissingPathError, f"'{folder}' cannot be read", "; check its permissions"):
+        found = hold(folder)
+    if found is None:
+        raise BadStateError(f"labels of '{folder}' are being made anew: start again when all are there")
+    return found
+
+
+def claim_labels(root: Path, labels: Sequence[Path]) -> ExitStack:
+    """Makes sure that nobody reads the splits of labels that are to be made anew, until what it returns is closed.
+
+    Raises:
+        BadStateError: somebody does.
+    """
+    splits: dict[Path, list[Path]] = {}
+    for label in labels:
+        inner = label.relative_to(Path(root) / FOLDER).parts[:-1]
+        splits.setdefault(Path(root, FOLDER, *inner[:1]), []).append(label)
+    claimed = ExitStack()
+    for folder, damaged in splits.items():
+        found = claim(folder)
+        if found is None:
+            claimed.close()
+            raise BadStateError(
+                f"labels of '{folder}' are being read by a training or an evaluation, and {len(damaged)} of them are "
+                f"not whole and would be made anew, first '{damaged[0]}': wait until it has ended"
+            )
+        claimed.enter_context(found)
+    return claimed
 
 
 def _head(path: Path, what: str, fix: str) -> bytes:

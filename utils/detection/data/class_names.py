@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils.detection.data.coco_names import COCO_CATEGORY_IDS, COCO_CLASSES
+from utils.detection.annotations.coco_names import COCO_CATEGORY_IDS, COCO_CLASSES
 from utils.model_utils.errors import BadValueError
 
 MAX_NAMES = 10  # of a list in a sentence: own classes are seldom more, and COCO's 80 would hide the sentence

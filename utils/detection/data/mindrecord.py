@@ -4,31 +4,43 @@ A row holds `image` (the bytes of an ordinary JPEG or PNG, read with `utils.imag
 `annotation` float32[N, 6] (x1, y1, x2, y2, label, is_crowd; an image without boxes has one row with label -1, because
 MindRecord reads an empty array back as a scalar), `as_annotated` float64[N, 7] (the file's own annotations, see
 `ground_truth.py`, likewise; sets of earlier versions lack it), `height`, `width`, `file_name` and `record_index`, the
-position of the image in the annotation file.
+position of the image in the annotation file; `source` and `file_bytes`, path and size of the image file that it was
+made of (sets of earlier versions lack them).
 """
 
 import contextlib
 import functools
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import filelock
 import numpy as np
 
 from utils.detection.data.mindrecord_info import (
     MindRecordInfo,
     UnusableSetError,
+    digest_of,
     explain_difference,
-    find_mindrecord,
     fingerprint_of,
     fingerprint_parts,
     read_mindrecord_info,
     refuse_foreign,
+    set_prefix,
+    stamps_of,
+)
+from utils.detection.data.mindrecord_places import (
+    hold_mindrecord,
+    locked,
+    place_for,
+    places,
+    remove_leftovers,
+    say_disk_use,
 )
 from utils.detection.data.mindrecord_writer import write_set
 from utils.detection.data.record_types import DetectionDataset, drop_background, names_of_ids
+from utils.image_files import ImageFolder, SourceImages, source_name
 from utils.images import decode_image, decode_ordinary, read_bytes
 from utils.model_utils.device_adapter import clamp_loaders
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
@@ -38,9 +50,39 @@ if TYPE_CHECKING:
 
 LOCK_SECONDS = 7200.0  # two hours: the writer reads and copies every image of the split, 118,287 in COCO's training
 LOOKED_AT = 8  # images that are compared with their files, a few hundredths of a second; new exports change all of them
-FORBIDDEN_IN_PREFIX = set("\\/:*?\"<>|`&';")
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class SetRequest:
+    """What a set of MindRecord files has to be.
+
+    Attributes:
+        parts: of its fingerprint, but for the images.
+        images: folder of the images; None where they are not to be looked at.
+        remake_before: a set that was made before this time is of no use, seconds since 1970; None: whenever it was.
+    """
+
+    parts: Mapping[str, object]
+    images: ImageFolder | None = None
+    remake_before: float | None = None
+
+    def why_not(self, info: MindRecordInfo) -> str:
+        """Returns why a set is not the one that is asked for, "" where it is."""
+        images = {"images": info.made_from.get("images")} if info.sources is not None else {}
+        parts = {**self.parts, **images}
+        if info.fingerprint != fingerprint_of(parts):
+            return f"{explain_difference(info.made_from, parts)} since the old ones were made"
+        changed = self.images.changed_since(info.sources) if self.images is not None else []
+        if changed:
+            return (
+                f"{len(changed)} of {info.num_images + len(info.left_out)} images have another size than when the old "
+                f"ones were made, first '{self.images.folder / changed[0]}'"
+            )
+        if self.remake_before is not None and info.made_at < self.remake_before:
+            return "remake_mindrecord is set"
+        return ""
 
 
 def ensure_mindrecord(
@@ -54,12 +96,15 @@ def ensure_mindrecord(
     options: Mapping[str, object] | None = None,
     may_lack_classes: bool = False,
     skip_bad_images: bool = False,
+    images: ImageFolder | None = None,
+    remake_before: float | None = None,
     timeout_seconds: float = LOCK_SECONDS,
 ) -> MindRecordInfo:
-    """Returns the MindRecord files of a split, making them where they are missing, damaged or of other annotations.
+    """Returns the MindRecord files of a split, making them where they are missing, damaged or of other data.
 
-    Safe to call from several processes: one writes, the others wait for it. A whole set is used as it is when the
-    annotation file is not on this machine.
+    Safe to call from several processes: one writes, the others wait for it. Nobody replaces a set as long as somebody
+    has what this returns: where another set is in use in `folder`, this one is made in a folder in it that is named
+    after its fingerprint. A whole set is used as it is when the annotation file is not on this machine.
 
     Args:
         load_dataset: loads the split; called only where files have to be made.
@@ -71,6 +116,8 @@ def ensure_mindrecord(
         options: whatever else changes what is stored; JSON values.
         may_lack_classes: a set without some of `class_names` is fine.
         skip_bad_images: leave images out that cannot be used, instead of refusing them.
+        images: folder of the images, whose sizes have to be those that a set was made of; None: they are not looked at.
+        remake_before: a set from before this time is made anew, seconds since 1970.
         timeout_seconds: how long to wait for another process that is writing.
 
     Raises:
@@ -80,18 +127,35 @@ def ensure_mindrecord(
     """
     folder = Path(folder)
     if not Path(annotation_file).exists():
+        if remake_before is not None:
+            raise MissingPathError(
+                f"remake_mindrecord is set, but annotation file '{annotation_file}' does not exist: check the data set "
+                "path, or leave it out"
+            )
         return _use_without_annotations(folder, prefix, annotation_file, class_names, may_lack_classes)
     options = {**(options or {}), "skip_bad_images": skip_bad_images}
     parts = fingerprint_parts(annotation_file, class_names, options)
-    info = find_mindrecord(folder, prefix, fingerprint_of(parts))
+    request = SetRequest(parts, images, remake_before)
+    info = _find(folder, prefix, request)
     if info is not None:
         return info
-    with _locked(folder, prefix, timeout_seconds):
-        reason = _why_not_usable(folder, prefix, parts)
-        if not reason:  # another process made them while this one waited
-            return read_mindrecord_info(folder, prefix)
+    with locked(folder, prefix, timeout_seconds):
+        info = _find(folder, prefix, request)
+        if info is not None:  # another process has made them while this one waited
+            return info
+        reason = _why_not_usable(folder, prefix, request)
         logger.info("making MindRecord files '%s': %s", folder / prefix, reason)
-        return write_set(load_dataset(), folder, prefix, shards, parts, skip_bad_images=skip_bad_images)
+        remove_leftovers(folder, prefix)
+        dataset = load_dataset()
+        if digest_of(annotation_file) != parts["annotations"]:
+            raise BadStateError(f"annotation file '{annotation_file}' has changed while it was read: start again")
+        sources = _sources_of(dataset)
+        parts["images"] = sources.digest()
+        with place_for(folder, prefix, fingerprint_of(parts), timeout_seconds) as place:
+            write_set(dataset, place, prefix, shards, parts, sources, skip_bad_images=skip_bad_images)
+        info = hold_mindrecord(place, prefix)
+        say_disk_use(folder, prefix)
+        return info
 
 
 def open_mindrecord(
@@ -108,12 +172,16 @@ def open_mindrecord(
 
     Returns:
         A data set that yields exactly these rows in exactly this order, whatever `num_loaders` is.
+
+    Raises:
+        BadStateError: the files are others than when `info` was read.
     """
     import mindspore.dataset as ds
 
     indices = np.asarray(indices, np.int64)
     if not len(indices):
         raise ValueError("no indices: wanted those of the images to read")
+    _refuse_replaced(info)
     # A sampler may not name more rows than the files have.
     passes = [
         ds.MindDataset(
@@ -127,29 +195,71 @@ def open_mindrecord(
     return functools.reduce(ds.MindDataset.concat, passes)
 
 
-def warn_of_changed_images(info: MindRecordInfo, image_dir: Path) -> None:
-    """Says when image files are not what the set holds: its fingerprint is of the annotations alone.
+def _refuse_replaced(info: MindRecordInfo) -> None:
+    """Refuses files that somebody has put in the place of those that were opened; a copy of the same ones is fine."""
+    if stamps_of(info.files) == info.stamps:
+        return
+    first = info.files[0]
+    try:
+        found = read_mindrecord_info(first.parent, set_prefix(info.files))
+    except (BadStateError, MissingPathError) as error:
+        raise BadStateError(
+            f"MindRecord files '{first}' ... were replaced while this process reads them ({error}): start again"
+        ) from error
+    if found.build != info.build:
+        raise BadStateError(
+            f"MindRecord files '{first}' ... were replaced by others while this process reads them: start again when "
+            "nobody writes to them"
+        )
+
+
+def warn_of_changed_images(info: MindRecordInfo, images: ImageFolder) -> None:
+    """Says when image files may not be what the set holds: they are newer than it, or a few looked at are others.
+
+    Their sizes are part of the fingerprint; that of a set of earlier versions has the annotations alone, which is said.
 
     Args:
         info: a set that was made before.
-        image_dir: folder of the images; those that are not there are not looked at.
+        images: folder of the images; those that are not there are not looked at.
     """
-    chosen = np.unique(np.linspace(0, info.num_images - 1, LOOKED_AT).astype(int))
-    rows = open_mindrecord(info, chosen, ("image", "file_name", "height", "width"))
-    changed = [
-        str(row["file_name"])
-        for row in rows.create_dict_iterator(num_epochs=1, output_numpy=True)
-        if _has_changed(row, image_dir / str(row["file_name"]))
-    ]
-    if changed:
-        logger.warning(
-            "%d of %d images looked at are not what MindRecord files '%s' hold, first '%s': they have changed since "
-            "these were made; delete these files to have them made again",
-            len(changed),
-            len(chosen),
-            str(info.files[0]).removesuffix("0") + "*",
-            image_dir / changed[0],
+    if not images.folder.is_dir():
+        return
+    files = str(info.files[0]).removesuffix("0") + "*"
+    newer = np.zeros(0, np.int64)
+    if info.sources is None:
+        logger.info(
+            "MindRecord files '%s' are of an earlier version, which did not store the sizes of the images: they are "
+            "used as they are; remake_mindrecord makes them anew",
+            files,
         )
+    else:
+        written = max(stamp[-1] for stamp in info.stamps)
+        newer = np.flatnonzero(images.times(info.sources.names) > written)
+    rows = [np.arange(info.num_images), newer[newer < info.num_images]]
+    chosen = np.unique(np.concatenate([_spread(each) for each in rows]))
+    changed = _changed_rows(info, images.folder, chosen)
+    if changed:
+        found = f"{len(changed)} of {len(chosen)} images looked at are not"
+        others = f"{found} what MindRecord files '{files}' hold, first '{changed[0]}'"
+    else:
+        others = f"the {len(chosen)} images looked at are what MindRecord files '{files}' hold"
+    if len(newer):
+        count = info.num_images + len(info.left_out)
+        others = f"{len(newer)} of {count} images are newer than their MindRecord files; {others}"
+    if changed or len(newer):
+        logger.warning("%s: --remake_mindrecord=True makes them anew", others)
+
+
+def _spread(indices: np.ndarray) -> np.ndarray:
+    return indices[np.unique(np.linspace(0, len(indices) - 1, LOOKED_AT).astype(int))] if len(indices) else indices
+
+
+def _changed_rows(info: MindRecordInfo, folder: Path, chosen: np.ndarray) -> list[Path]:
+    """Returns which image files are not what their rows hold."""
+    column = "file_name" if info.sources is None else "source"
+    rows = open_mindrecord(info, chosen, ("image", column, "height", "width"))
+    found = rows.create_dict_iterator(num_epochs=1, output_numpy=True)
+    return [folder / str(row[column]) for row in found if _has_changed(row, folder / str(row[column]))]
 
 
 def _has_changed(row: Mapping[str, np.ndarray], path: Path) -> bool:
@@ -194,7 +304,7 @@ def _use_without_annotations(
 ) -> MindRecordInfo:
     """Returns the set that is there although it cannot be compared with its source."""
     try:
-        info = read_mindrecord_info(folder, prefix)
+        info = hold_mindrecord(folder, prefix)
     except MissingPathError as error:
         raise MissingPathError(
             f"annotation file '{annotation_file}' does not exist and there are no MindRecord files "
@@ -215,8 +325,26 @@ def _use_without_annotations(
     return info
 
 
-def _why_not_usable(folder: Path, prefix: str, parts: Mapping[str, object]) -> str:
-    """Returns why a set must be made, "" where the one that is there fits."""
+def _sources_of(dataset: DetectionDataset) -> SourceImages:
+    """Returns the image files of a split, those that were left out behind the others."""
+    names = [source_name(record.file_path, dataset.image_dir) for record in dataset.records]
+    names += [image.file_name for image in dataset.left_out]
+    return SourceImages(tuple(names), ImageFolder(dataset.image_dir).sizes(names))
+
+
+def _find(folder: Path, prefix: str, request: SetRequest) -> MindRecordInfo | None:
+    """Returns the newest set that is the one asked for, held; None where there is none."""
+    fitting = []
+    for place in places(folder):
+        with contextlib.suppress(BadStateError, MissingPathError):
+            info = hold_mindrecord(place, prefix)
+            if not request.why_not(info):
+                fitting.append(info)
+    return max(fitting, key=lambda info: info.made_at, default=None)
+
+
+def _why_not_usable(folder: Path, prefix: str, request: SetRequest) -> str:
+    """Returns why a set must be made."""
     try:
         refuse_foreign(folder, prefix)
         info = read_mindrecord_info(folder, prefix)
@@ -224,49 +352,4 @@ def _why_not_usable(folder: Path, prefix: str, parts: Mapping[str, object]) -> s
         return "there are none yet"
     except UnusableSetError as error:
         return error.fault
-    if info.fingerprint == fingerprint_of(parts):
-        return ""
-    return f"{explain_difference(info.made_from, parts)} since the old ones were made"
-
-
-@contextlib.contextmanager
-def _locked(folder: Path, prefix: str, timeout_seconds: float) -> Iterator[None]:
-    """Holds the right to write this set; the operating system takes it back when the process dies."""
-    if set(prefix) & FORBIDDEN_IN_PREFIX or prefix != prefix.strip() or not prefix:
-        raise BadValueError(
-            f"MindRecord prefix {prefix!r} is not a plain file name; leave out {sorted(FORBIDDEN_IN_PREFIX)}"
-        )
-    lock = filelock.FileLock(folder / f".{prefix}.lock")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _acquire(lock, folder / prefix, timeout_seconds)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise MissingPathError(f"mindrecord_dir '{folder}' is a file, wanted a folder; choose another path") from error
-    except OSError as error:
-        raise BadStateError(
-            f"mindrecord_dir '{folder}' cannot be written to ({error.strerror}); check its permissions or choose "
-            "another"
-        ) from error
-    try:
-        yield
-    except BaseException:
-        with contextlib.suppress(OSError):  # nothing was made, so nothing stays; the folder does where it is in use
-            Path(lock.lock_file).unlink(missing_ok=True)
-            folder.rmdir()
-        raise
-    finally:
-        lock.release()
-
-
-def _acquire(lock: filelock.BaseFileLock, target: Path, timeout_seconds: float) -> None:
-    with contextlib.suppress(filelock.Timeout):
-        lock.acquire(timeout=0)
-        return
-    logger.info("another process is writing '%s'; waiting for it, at most %.0f s", target, timeout_seconds)
-    try:
-        lock.acquire(timeout=timeout_seconds, poll_interval=0.5)  # nobody notices half a second after a wait of minutes
-    except filelock.Timeout as error:
-        raise BadStateError(
-            f"another process has been writing MindRecord files '{target}*' for more than {timeout_seconds:.0f} s; "
-            "wait for it or end it, then start again"
-        ) from error
+    return request.why_not(info)

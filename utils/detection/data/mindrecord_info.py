@@ -11,13 +11,16 @@ import re
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
 from utils.detection.data.record_types import LeftOutImage
+from utils.image_files import SourceImages
 from utils.model_utils.errors import BadStateError, MissingPathError
+from utils.model_utils.in_use import Hold
 
 KIND = "detection records"
 FORMAT_VERSION = 1  # goes up when what stands in a row changes: sets of another are refused
@@ -63,6 +66,11 @@ class MindRecordInfo:
         columns: names of what stands in a row.
         class_counts: boxes of each class index that are not crowds; None in older sets.
         left_out: images of the annotations that could not be used and have no row.
+        sources: the image files that it was made of; None in older sets.
+        build: tells it from any other set, also from one of the same content.
+        made_at: when it was made, seconds since 1970; 0 in older sets.
+        stamps: what the file system says of each shard, see `stamps_of`.
+        hold: keeps others from replacing it as long as somebody has this object; None where nobody asked for that.
     """
 
     files: tuple[Path, ...]
@@ -78,27 +86,38 @@ class MindRecordInfo:
     columns: tuple[str, ...] = ()
     class_counts: tuple[int, ...] | None = None
     left_out: tuple[LeftOutImage, ...] = ()
+    sources: SourceImages | None = None
+    build: str = ""
+    made_at: float = 0.0
+    stamps: tuple[tuple[int, ...], ...] = ()
+    hold: Hold | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True)
-class ShardFacts:
-    """One shard, as its header and index describe it.
+# Of a row: record index, image id, name and bytes of the image file; the last two None in older sets.
+Row: TypeAlias = tuple[int, int, str | None, int | None]
 
-    Attributes:
-        names: file names of all shards of the set.
-        description: the text stored with the schema.
-        rows: (record index, image id) of each row, in their order.
+
+def digest_of(annotation_file: Path | str) -> str:
+    """Returns the SHA-256 of a file, as hexadecimal digits.
+
+    Raises:
+        MissingPathError: it is not there or cannot be read.
     """
-
-    names: tuple[str, ...]
-    description: str
-    rows: tuple[tuple[int, int], ...]
+    try:
+        with open(annotation_file, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise MissingPathError(
+            f"annotation file '{annotation_file}' cannot be read ({error.strerror}); check the data set path"
+        ) from error
 
 
 def fingerprint_parts(
     annotation_file: Path | str, class_names: Sequence[str | int] | None, options: Mapping[str, object]
 ) -> dict[str, object]:
-    """Returns what decides the content of a set of MindRecord files.
+    """Returns what decides the content of a set of MindRecord files, but for the images.
+
+    `SourceImages.digest` is added as "images" where a set is made; sets of earlier versions lack it.
 
     Args:
         annotation_file: its content is hashed; where it lies does not matter.
@@ -108,13 +127,7 @@ def fingerprint_parts(
     Raises:
         MissingPathError: the file is not there or cannot be read.
     """
-    try:
-        with open(annotation_file, "rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise MissingPathError(
-            f"annotation file '{annotation_file}' cannot be read ({error.strerror}); check the data set path"
-        ) from error
+    digest = digest_of(annotation_file)
     names = None if class_names is None else list(class_names)
     return {"annotations": digest, "class_names": names, "options": dict(options), "format": FORMAT_VERSION}
 
@@ -137,19 +150,22 @@ def read_mindrecord_info(folder: Path | str, prefix: str) -> MindRecordInfo:
         BadStateError: a shard or an index is missing, truncated or of another set.
     """
     folder = Path(folder)
-    first = _first_shard(folder, prefix)
+    first = first_shard(folder, prefix)
     header = read_shard_header(first)
     description = parse_description(first, header)
     names = header["shard_addresses"]
     if first.name not in names:
         raise UnusableSetError(f"MindRecord file '{first}' was renamed from '{names[0]}'", "give it its old name")
-    shards = [_read_shard(folder / name, first, header["schema"][0]["desc"]) for name in names]
-    rows = np.array([row for shard in shards for row in shard.rows], np.int64).reshape(-1, 2)
+    files = tuple(folder / name for name in names)
+    stamps = stamps_of(files)
+    table = [row for path in files for row in _read_shard(path, first, header["schema"][0]["desc"])]
+    rows = np.array([row[:2] for row in table], np.int64).reshape(-1, 2)
     order = np.argsort(rows[:, 0], kind="stable")
     if not np.array_equal(rows[order, 0], np.arange(description["num_images"])):
         raise UnusableSetError(f"MindRecord files '{first}' ... hold {len(rows)} of {description['num_images']} images")
+    left_out = tuple(LeftOutImage(**image) for image in description.get("left_out", ()))
     return MindRecordInfo(
-        files=tuple(folder / name for name in names),
+        files=files,
         num_images=len(rows),
         class_names=tuple(description["class_names"]),
         category_ids=tuple(description["category_ids"]),
@@ -161,17 +177,34 @@ def read_mindrecord_info(folder: Path | str, prefix: str) -> MindRecordInfo:
         num_objects=description.get("num_objects"),
         columns=tuple(header["schema"][0]["schema"]),
         class_counts=tuple(description["class_counts"]) if "class_counts" in description else None,
-        left_out=tuple(LeftOutImage(**image) for image in description.get("left_out", ())),
+        left_out=left_out,
+        sources=_sources([table[index] for index in order], left_out),
+        build=description.get("build", ""),
+        made_at=description.get("made_at", 0.0),
+        stamps=stamps,
     )
 
 
-def find_mindrecord(folder: Path | str, prefix: str, fingerprint: str | None = None) -> MindRecordInfo | None:
-    """Returns a whole set with this fingerprint; None where it is missing, damaged or made from something else."""
+def stamps_of(files: Sequence[Path]) -> tuple[tuple[int, ...], ...]:
+    """Returns what changes with a file that is replaced or written to; nothing of one that is not there."""
+    return tuple(_stamp(path) for path in files)
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
     try:
-        info = read_mindrecord_info(folder, prefix)
-    except (BadStateError, MissingPathError):
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _sources(rows: Sequence[Row], left_out: Sequence[LeftOutImage]) -> SourceImages | None:
+    """Returns the images that a set was made of, None where its index does not name them."""
+    if any(size is None for *_, size in rows):
         return None
-    return info if fingerprint in (None, info.fingerprint) else None
+    names = (*(name for *_, name, _ in rows), *(image.file_name for image in left_out))
+    sizes = [*(size for *_, size in rows), *(image.num_bytes for image in left_out)]
+    return SourceImages(names, np.array(sizes, np.int64))
 
 
 def explain_difference(stored: Mapping[str, object], wanted: Mapping[str, object]) -> str:
@@ -180,6 +213,7 @@ def explain_difference(stored: Mapping[str, object], wanted: Mapping[str, object
         "annotations": "the annotation file",
         "class_names": "the class names",
         "options": "the options",
+        "images": "the images",
         "format": "the format of the files",
     }
     changed = [word for key, word in words.items() if stored.get(key) != wanted.get(key)]
@@ -202,6 +236,12 @@ def refuse_foreign(folder: Path, prefix: str) -> None:
 def set_file_pattern(prefix: str) -> re.Pattern[str]:
     """Returns the pattern of the names of shards and indices of any set with this prefix."""
     return re.compile(rf"{re.escape(prefix)}\d{{0,3}}(\.db)?")
+
+
+def set_prefix(info_files: Sequence[Path]) -> str:
+    """Returns the name of the shards of a set without their numbers."""
+    digits = len(str(len(info_files) - 1)) if len(info_files) > 1 else 0
+    return info_files[0].name[: len(info_files[0].name) - digits]
 
 
 def read_shard_header(path: Path) -> dict:
@@ -248,7 +288,13 @@ def parse_description(path: Path, header: Mapping) -> dict:
     return description
 
 
-def _first_shard(folder: Path, prefix: str) -> Path:
+def first_shard(folder: Path, prefix: str) -> Path:
+    """Returns the file that a set begins with.
+
+    Raises:
+        MissingPathError: there is none.
+        BadStateError: there is an index alone.
+    """
     candidates = [folder / f"{prefix}{number}" for number in ("", "0", "00", "000")]
     first = next((path for path in candidates if path.is_file()), None)
     if first is not None:
@@ -261,8 +307,8 @@ def _first_shard(folder: Path, prefix: str) -> Path:
     )
 
 
-def _read_shard(path: Path, first: Path, description: str) -> ShardFacts:
-    """Reads one shard and checks that it is whole and of the same set as the first."""
+def _read_shard(path: Path, first: Path, description: str) -> list[Row]:
+    """Reads the rows of one shard, in their order, and checks that it is whole and of the same set as the first."""
     if not path.is_file():
         raise UnusableSetError(f"MindRecord file '{path}' of the set of '{first.name}' is missing")
     header = read_shard_header(path)
@@ -276,7 +322,7 @@ def _read_shard(path: Path, first: Path, description: str) -> ShardFacts:
     num_rows = max((page["end_row_id"] for page in pages), default=0)
     if len(rows) != num_rows:
         raise _damaged(path, f"its index has {len(rows)} of {num_rows} rows")
-    return ShardFacts(tuple(header["shard_addresses"]), description, rows)
+    return rows
 
 
 def _expected_bytes(header: Mapping) -> int:
@@ -286,14 +332,16 @@ def _expected_bytes(header: Mapping) -> int:
     return header["header_size"] + header["page_size"] * pages[-1]["page_id"] + pages[-1]["page_size"]
 
 
-def _read_index(path: Path) -> tuple[tuple[int, int], ...]:
-    """Returns (record index, image id) of each row of a shard."""
+def _read_index(path: Path) -> list[Row]:
+    """Returns the rows of a shard, in their order."""
     if not path.is_file():
         raise UnusableSetError(f"MindRecord index '{path}' is missing")
     try:
         # immutable: no lock file is made, so a read-only folder is fine
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
-            return tuple(connection.execute("SELECT record_index_0, image_id_0 FROM INDEXES ORDER BY ROW_ID"))
+            known = {name for _, name, *_ in connection.execute("PRAGMA table_info(INDEXES)")}
+            images = "source_0, file_bytes_0" if "file_bytes_0" in known else "NULL, NULL"
+            return list(connection.execute(f"SELECT record_index_0, image_id_0, {images} FROM INDEXES ORDER BY ROW_ID"))
     except sqlite3.Error as error:
         raise _damaged(path, f"its index cannot be read: {error}") from error
 

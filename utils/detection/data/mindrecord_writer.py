@@ -5,6 +5,7 @@ import logging
 import math
 import os
 import shutil
+import time
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ from utils.detection.data.ground_truth import rows_of_record
 from utils.detection.data.mindrecord_info import (
     FORMAT_VERSION,
     KIND,
-    MindRecordInfo,
+    SourceImages,
     fingerprint_of,
     read_mindrecord_info,
     set_file_pattern,
@@ -38,7 +39,11 @@ SCHEMA = {
     "height": {"type": "int32"},
     "width": {"type": "int32"},
     "file_name": {"type": "string"},
+    "source": {"type": "string"},
+    "file_bytes": {"type": "int64"},
 }
+# What the index of a shard holds too, where it is read without the rows.
+INDEXED = ("record_index", "image_id", "source", "file_bytes")
 NO_BOX_ROW = np.array([[0, 0, 0, 0, -1, 0]], np.float32)
 NO_ANNOTATION_ROW = np.array([[0, 0, 0, 0, 0, -1, 0]], np.float64)
 HEADER_BYTES = 2**20  # holds the page table of more than 100 GB per shard
@@ -57,6 +62,7 @@ class CheckedImage:
 
     Attributes:
         num_bytes: at most so many bytes are stored; 0 where there is a problem.
+        file_bytes: of the file.
         is_ordinary: the file's own bytes are stored, not a copy as PNG.
         problem: why the image cannot be used, "" where it can.
         lies: its EXIF orientation would set it upright and is not applied, since its annotated size is that of the
@@ -67,6 +73,7 @@ class CheckedImage:
     is_ordinary: bool
     problem: str = ""
     lies: bool = False
+    file_bytes: int = -1
 
 
 def write_set(
@@ -75,20 +82,37 @@ def write_set(
     prefix: str,
     shards: int,
     parts: Mapping[str, object],
+    sources: SourceImages,
     *,
     skip_bad_images: bool = False,
-) -> MindRecordInfo:
-    """Checks the images, writes the set into a hidden folder and moves it to its place. The caller holds the lock."""
+) -> None:
+    """Checks the images, writes the set into a hidden folder and moves it to its place. The caller holds the lock.
+
+    Args:
+        dataset: the split.
+        folder: of the set; made if missing.
+        prefix: file name without the number of the shard.
+        shards: number of files.
+        parts: of the fingerprint, see `fingerprint_parts`.
+        sources: names and sizes of the images of `dataset`, in the order of its records, then of `left_out`.
+        skip_bad_images: leave images out that cannot be used, instead of refusing them.
+
+    Raises:
+        BadValueError: images cannot be used.
+        BadStateError: the set cannot be written, or images change meanwhile.
+    """
     checked = _check_images(dataset, skip_bad_images=skip_bad_images)
-    dataset = _without_bad_images(dataset, [image.problem for image in checked])
-    checked = [image for image in checked if not image.problem]
-    total_bytes = sum(image.num_bytes for image in checked)
+    _refuse_changing(dataset, [image.file_bytes for image in checked], sources)
+    rows = [index for index, image in enumerate(checked) if not image.problem]
+    dataset = _without_bad_images(dataset, [image.problem for image in checked], sources)
+    named = [(sources.names[index], checked[index]) for index in rows]
+    total_bytes = sum(image.num_bytes for _, image in named)
     _check_disk(folder, total_bytes)
     building = folder / BUILD_DIR_NAME.format(prefix=prefix)
     shutil.rmtree(building, ignore_errors=True)  # of a process that died
     try:
-        building.mkdir()
-        _write_files(building / prefix, dataset, checked, max(1, min(shards, len(checked))), parts)
+        building.mkdir(parents=True)
+        _write_files(building / prefix, dataset, named, max(1, min(shards, len(named))), parts)
         info = read_mindrecord_info(building, prefix)
         _move_into_place(building, folder, prefix)
     except OSError as error:
@@ -104,7 +128,6 @@ def write_set(
         len(info.files),
         folder / prefix,
     )
-    return read_mindrecord_info(folder, prefix)
 
 
 def _check_images(dataset: DetectionDataset, *, skip_bad_images: bool) -> list[CheckedImage]:
@@ -123,9 +146,27 @@ def _check_images(dataset: DetectionDataset, *, skip_bad_images: bool) -> list[C
     return found
 
 
-def _without_bad_images(dataset: DetectionDataset, problems: Sequence[str]) -> DetectionDataset:
-    """Returns the data set without the images that have a problem."""
-    bad = [(record, problem) for record, problem in zip(dataset.records, problems, strict=True) if problem]
+def _refuse_changing(dataset: DetectionDataset, file_bytes: Sequence[int], sources: SourceImages) -> None:
+    """Refuses images that are written to while the set is made, whose fingerprint would be of others."""
+    records = zip(dataset.records, file_bytes, sources.sizes.tolist(), strict=False)
+    changed = [str(record.file_path) for record, found, expected in records if found not in (-1, expected)]
+    if changed:
+        raise BadStateError(
+            f"{len(changed)} images change while MindRecord files are made of them, first '{changed[0]}': start again "
+            "when they are all there"
+        )
+
+
+def _without_bad_images(dataset: DetectionDataset, problems: Sequence[str], sources: SourceImages) -> DetectionDataset:
+    """Returns the data set without the images that have a problem, and those with the sizes of their files."""
+    sizes = sources.sizes.tolist()
+    count = len(dataset.records)
+    earlier = [replace(image, num_bytes=size) for image, size in zip(dataset.left_out, sizes[count:], strict=True)]
+    bad = [
+        (record, problem, size)
+        for record, problem, size in zip(dataset.records, problems, sizes[:count], strict=True)
+        if problem
+    ]
     left_out = tuple(
         LeftOutImage(
             record.image_id,
@@ -134,11 +175,12 @@ def _without_bad_images(dataset: DetectionDataset, problems: Sequence[str]) -> D
             relative_name(record.file_path, dataset.image_dir),
             rows_of_record(record).tolist(),
             problem,
+            size,
         )
-        for record, problem in bad
+        for record, problem, size in bad
     )
     kept = tuple(record for record, problem in zip(dataset.records, problems, strict=True) if not problem)
-    return replace(dataset, records=kept, left_out=(*dataset.left_out, *left_out))
+    return replace(dataset, records=kept, left_out=(*earlier, *left_out))
 
 
 def _warn_of_lying_images(lying: Sequence[ImageRecord], dataset: DetectionDataset) -> None:
@@ -164,13 +206,14 @@ def _check_image(record: ImageRecord) -> CheckedImage:
         return CheckedImage(0, False, str(error))
     if pixels.shape[:2] != (record.height, record.width):
         found, wanted = (f"{height} x {width}" for height, width in (pixels.shape[:2], (record.height, record.width)))
-        return CheckedImage(0, False, f"image '{name}' is {found} (height x width) but annotated as {wanted}")
+        problem = f"image '{name}' is {found} (height x width) but annotated as {wanted}"
+        return CheckedImage(0, False, problem, file_bytes=len(data))
     is_ordinary = header.is_ordinary and _is_read_fast(data, pixels)
     num_bytes = len(data) if is_ordinary else pixels.size + 2**16  # a PNG is hardly larger than its pixels
     if num_bytes > MAX_PAGE_BYTES * 3 // 4:
         return CheckedImage(0, False, f"image '{name}' needs {num_bytes / 1e6:.0f} MB, more than a page holds")
     lies = header.is_rotated and (header.height, header.width) != (record.height, record.width)
-    return CheckedImage(num_bytes, is_ordinary, lies=lies)
+    return CheckedImage(num_bytes, is_ordinary, lies=lies, file_bytes=len(data))
 
 
 def _is_read_fast(data: bytes, pixels: np.ndarray) -> bool:
@@ -193,7 +236,7 @@ def _check_disk(folder: Path, total_bytes: int) -> None:
 def _write_files(
     target: Path,
     dataset: DetectionDataset,
-    checked: Sequence[CheckedImage],
+    checked: Sequence[tuple[str, CheckedImage]],
     shards: int,
     parts: Mapping[str, object],
 ) -> None:
@@ -204,14 +247,15 @@ def _write_files(
     writer = mr.FileWriter(str(target), shards)
     description = json.dumps(_describe(dataset, parts))
     writer.set_header_size(_header_bytes(description))
-    writer.set_page_size(_page_bytes([image.num_bytes for image in checked], shards))
+    writer.set_page_size(_page_bytes([image.num_bytes for _, image in checked], shards))
     writer.add_schema(SCHEMA, description)
-    writer.add_index(["record_index", "image_id"])
+    writer.add_index(list(INDEXED))
     chunk: list[dict] = []
     try:
         rows = enumerate(zip(dataset.records, checked, strict=True))
-        for index, (record, image) in track(rows, len(checked), "writing MindRecord"):
-            chunk.append(_make_row(index, record, image.is_ordinary, dataset.image_dir))
+        for index, (record, (name, image)) in track(rows, len(checked), "writing MindRecord"):
+            row = _make_row(record, image, dataset.image_dir)
+            chunk.append({**row, "record_index": index, "source": name})
             if len(chunk) == WRITE_CHUNK or index == len(checked) - 1:
                 writer.write_raw_data(chunk)
                 chunk = []
@@ -222,12 +266,16 @@ def _write_files(
 
 
 def _describe(dataset: DetectionDataset, parts: Mapping[str, object]) -> dict[str, object]:
-    """Returns the facts that are stored in every shard; `build` tells shards of two builds apart."""
+    """Returns the facts that are stored in every shard; `build` tells shards of two builds apart.
+
+    `made_at` is when the writing began: whatever waits for the set had begun before.
+    """
     class_counts = _class_counts(dataset)
     return {
         "kind": KIND,
         "format": FORMAT_VERSION,
         "build": uuid.uuid4().hex,
+        "made_at": time.time(),
         "num_images": len(dataset.records),
         "class_names": dataset.class_names,
         "category_ids": dataset.category_ids,
@@ -257,9 +305,14 @@ def _page_bytes(sizes: Sequence[int], shards: int) -> int:
     return int(np.clip(2 ** np.ceil(np.log2(wanted)), MIN_PAGE_BYTES, MAX_PAGE_BYTES))
 
 
-def _make_row(index: int, record: ImageRecord, is_ordinary: bool, image_dir: Path) -> dict[str, object]:
+def _make_row(record: ImageRecord, image: CheckedImage, image_dir: Path) -> dict[str, object]:
     data = read_bytes(record.file_path)
-    if not is_ordinary:
+    if len(data) != image.file_bytes:
+        raise BadStateError(
+            f"image '{record.file_path}' changes while MindRecord files are made of it: start again when it is all "
+            "there"
+        )
+    if not image.is_ordinary:
         data = encode_png(decode_image(data, str(record.file_path), (record.height, record.width)))
     annotation = np.column_stack([record.boxes, record.labels, record.is_crowd]).astype(np.float32)
     as_annotated = rows_of_record(record)
@@ -268,10 +321,10 @@ def _make_row(index: int, record: ImageRecord, is_ordinary: bool, image_dir: Pat
         "annotation": annotation if len(annotation) else NO_BOX_ROW,
         "as_annotated": as_annotated if len(as_annotated) else NO_ANNOTATION_ROW,
         "image_id": record.image_id,
-        "record_index": index,
         "height": record.height,
         "width": record.width,
         "file_name": relative_name(record.file_path, image_dir),
+        "file_bytes": image.file_bytes,
     }
 
 

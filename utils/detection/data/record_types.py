@@ -56,6 +56,7 @@ class LeftOutImage:
         file_name: relative to the folder of the images.
         as_annotated: its annotations, rows of 7 numbers, see `ground_truth.py`.
         reason: why it cannot be used, a sentence.
+        num_bytes: of its file when this was found; -1 where there was none, or nobody looked.
     """
 
     image_id: int
@@ -64,6 +65,7 @@ class LeftOutImage:
     file_name: str
     as_annotated: Sequence[Sequence[float]]
     reason: str
+    num_bytes: int = -1
 
 
 @dataclass(frozen=True, eq=False)

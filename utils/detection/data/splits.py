@@ -18,10 +18,12 @@ from utils.detection.data.mindrecord import (
     unpack_as_annotated,
     warn_of_changed_images,
 )
-from utils.detection.data.mindrecord_info import MindRecordInfo, read_mindrecord_info
+from utils.detection.data.mindrecord_info import MindRecordInfo, digest_of
+from utils.detection.data.mindrecord_places import hold_mindrecord
 from utils.detection.data.record_types import DetectionDataset, ImageRecord, LeftOutImage
 from utils.detection.data.txt_file import load_txt
-from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, MissingPathError
+from utils.image_files import ImageFolder
+from utils.model_utils.errors import MAX_EXAMPLES, BadStateError, BadValueError, MissingPathError
 
 CheckClasses: TypeAlias = Callable[[ClassTable, str], None]
 
@@ -54,10 +56,12 @@ class Split:
     Attributes:
         records: the MindRecord files.
         annotation_file: the COCO JSON they were made from, None where there is none.
+        digest: SHA-256 of its content when they were opened, where the two were compared then.
     """
 
     records: MindRecordInfo
     annotation_file: Path | None
+    digest: str | None = None
 
     @property
     def name(self) -> str:
@@ -76,6 +80,7 @@ class Split:
         Raises:
             MissingPathError: there is no such file.
             BadValueError: the file cannot be used, or is of other images or classes than the MindRecord files.
+            BadStateError: it has changed since these were opened.
         """
         if self.annotation_file is None:
             return to_coco_ground_truth(_dataset_of(self.records))
@@ -85,6 +90,10 @@ class Split:
                 "stands for the split; for what the MindRecord files hold, leave instance_set and coco_root out"
             )
         content = what_counts(read_ground_truth(self.annotation_file))
+        if self.digest is not None and digest_of(self.annotation_file) != self.digest:
+            raise BadStateError(
+                f"annotation file '{self.annotation_file}' has changed since this command opened the split: start again"
+            )
         _check_same_split(self.annotation_file, content, self.records)
         return content
 
@@ -180,6 +189,7 @@ def open_split(
     *,
     for_training: bool = True,
     skip_bad_images: bool = False,
+    remake_before: float | None = None,
     check_classes: CheckClasses | None = None,
 ) -> Split:
     """Opens a split, making its MindRecord files where they are missing or were made from something else.
@@ -190,6 +200,7 @@ def open_split(
         num_shards: number of files to make.
         for_training: refuse a split in which nothing can be learned, and one that lacks a class of `class_names`.
         skip_bad_images: leave images out that cannot be used, instead of refusing them.
+        remake_before: make files anew that are from before this time, seconds since 1970 (remake_mindrecord).
         check_classes: called with the classes of the annotations and their name before files are made of them, which
             can take long; it may refuse them.
 
@@ -197,10 +208,16 @@ def open_split(
         As `ensure_mindrecord`.
     """
     if paths.annotation_file is None or paths.image_dir is None:
-        records = read_mindrecord_info(paths.mindrecord_dir, paths.prefix)
+        if remake_before is not None:
+            raise BadValueError(
+                "remake_mindrecord is set, but not what MindRecord files are made of: give coco_root or anno_path too, "
+                "or leave it out"
+            )
+        records = hold_mindrecord(paths.mindrecord_dir, paths.prefix)
         _say_what_is_missing(records, records.files[0])
         return Split(records, paths.annotation_file)
     load = _loader(paths, class_names, for_training, skip_bad_images)
+    images = ImageFolder(paths.image_dir)
     records = ensure_mindrecord(
         _checked(load, check_classes) if check_classes is not None else load,
         annotation_file=paths.annotation_file,
@@ -211,13 +228,19 @@ def open_split(
         options={"form": paths.form},
         may_lack_classes=not for_training,
         skip_bad_images=skip_bad_images,
+        images=images,
+        remake_before=remake_before,
     )
     if not paths.image_dir.is_dir():
         logger.info("image folder '%s' is not there: the images are those of '%s'", paths.image_dir, records.files[0])
-    warn_of_changed_images(records, paths.image_dir)
+    warn_of_changed_images(records, images)
     is_coco_file = paths.form == "coco" and paths.annotation_file.is_file()
     _say_what_is_missing(records, paths.annotation_file)
-    return Split(records, paths.annotation_file if is_coco_file else None)
+    return (
+        Split(records, paths.annotation_file, records.made_from["annotations"])
+        if is_coco_file
+        else Split(records, None)
+    )
 
 
 def _say_what_is_missing(records: MindRecordInfo, source: Path) -> None:
@@ -225,8 +248,7 @@ def _say_what_is_missing(records: MindRecordInfo, source: Path) -> None:
     if records.left_out:
         logger.warning(
             "%s: %d of %d images cannot be used and are left out (skip_bad_images), an evaluation counts them as ones "
-            "in which nothing is found; once they are repaired, choose another mindrecord_dir to have them taken: "
-            "%s%s",
+            "in which nothing is found; once they are repaired, --remake_mindrecord=True has them taken: %s%s",
             source,
             len(records.left_out),
             len(records.left_out) + records.num_images,

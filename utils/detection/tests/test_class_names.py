@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from utils.detection.annotations.coco_names import COCO_CATEGORY_IDS, COCO_CLASSES
 from utils.detection.data.class_names import classes_of_weights, resolve_classes
-from utils.detection.data.coco_names import COCO_CATEGORY_IDS, COCO_CLASSES
 from utils.model_utils.errors import BadValueError
 
 

@@ -7,9 +7,9 @@ import logging
 import numpy as np
 import pytest
 
+from utils.detection.annotations.coco_names import COCO_CLASSES
 from utils.detection.data import coco_file
 from utils.detection.data.coco_file import load_coco
-from utils.detection.data.coco_names import COCO_CLASSES
 from utils.detection.data.ground_truth import to_coco_ground_truth
 from utils.images import write_image
 from utils.model_utils.errors import BadValueError, MissingPathError

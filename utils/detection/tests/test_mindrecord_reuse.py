@@ -6,14 +6,11 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from utils.detection.data import mindrecord as mr
-from utils.detection.data.mindrecord_info import find_mindrecord, read_mindrecord_info
-from utils.detection.tests.mindrecord_sets import HEIGHT, PREFIX, WIDTH, cut, names_in, read, shard
-from utils.images import EXIF_ORIENTATION, decode_ordinary, write_image
+from utils.detection.data.mindrecord_info import read_mindrecord_info
+from utils.detection.tests.mindrecord_sets import PREFIX, cut, is_whole, names_in, read, shard
+from utils.images import decode_ordinary
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 
 
@@ -40,25 +37,6 @@ def test_a_set_made_from_something_else_is_made_again(ensure, dataset, caplog, c
     assert len(ensure.loads) == 2
     assert caplog.text.count("making MindRecord files") == 2
     assert reason in caplog.text
-
-
-def test_images_that_are_not_what_the_set_holds_are_said(ensure, dataset, caplog):
-    """Of 23 images 8 are looked at: 0, 3, 6, 9, 12, 15, 18 and 22. An odd file equals its copy; a lost one is none."""
-    turned = Image.Exif()
-    turned[EXIF_ORIENTATION] = 3
-    odd, gone, changed, damaged, unseen = (dataset.records[index].file_path for index in (0, 3, 6, 9, 10))
-    Image.new("RGBA", (WIDTH, HEIGHT), (1, 2, 3, 4)).save(odd, exif=turned)
-    info = ensure()
-    mr.warn_of_changed_images(info, dataset.image_dir)
-    assert "looked at" not in caplog.text
-    gone.unlink()
-    for path in (changed, unseen):
-        write_image(path, np.full((HEIGHT, WIDTH, 3), 99, np.uint8))
-    damaged.write_bytes(b"")
-    mr.warn_of_changed_images(info, dataset.image_dir)
-    (said,) = [message for message in caplog.messages if "looked at" in message]
-    assert said.startswith(f"2 of 8 images looked at are not what MindRecord files '{info.files[0].parent / PREFIX}*' ")
-    assert f"first '{changed}'" in said
 
 
 def test_fewer_shards_leave_nothing_of_the_old_set(ensure, folder):
@@ -103,7 +81,7 @@ def test_damaged_sets_are_named_and_made_again(ensure, folder, caplog, damage):
     do_damage, sentence = DAMAGES[damage]
     ensure()
     do_damage(folder)
-    assert find_mindrecord(folder, PREFIX) is None
+    assert not is_whole(folder)
     with pytest.raises(BadStateError, match=sentence):
         read_mindrecord_info(folder, PREFIX)
     assert ensure().num_images == 23

@@ -12,8 +12,7 @@ import pytest
 from utils.detection.data import mindrecord as mr
 from utils.detection.data import mindrecord_writer as writer_module
 from utils.detection.data.coco_file import load_coco
-from utils.detection.data.mindrecord_info import find_mindrecord
-from utils.detection.tests.mindrecord_sets import HEIGHT, PREFIX, WIDTH, names_in, read, write
+from utils.detection.tests.mindrecord_sets import HEIGHT, PREFIX, WIDTH, is_whole, names_in, read, write
 from utils.images import encode_png, write_image
 from utils.model_utils.errors import BadStateError, BadValueError
 
@@ -60,7 +59,7 @@ def test_an_interrupted_writer_leaves_the_old_set_and_nothing_else(ensure, folde
     ):
         ensure(options={"other": 1})
     assert names_in(folder) == before
-    assert find_mindrecord(folder, PREFIX) is not None
+    assert is_whole(folder)
 
 
 def test_full_disk_is_refused_before_writing(dataset, folder, monkeypatch):

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 from utils.detection.data.splits import open_split
 from utils.detection.results.coco_metrics import evaluate_coco
 from utils.detection.tests.edited_coco import change
+from utils.detection.tests.mindrecord_sets import write_as_before
 from utils.detection.tests.tiny_coco import write_coco
 from utils.detection.tests.tiny_splits import paths_of
 from utils.model_utils.errors import BadValueError, MissingPathError
@@ -54,15 +56,28 @@ def test_bad_images_are_left_out_counted_and_named_each_time(data, caplog):
     assert records.class_counts == (1, 1)
 
 
-def test_what_is_said_of_repaired_images_works(data, tmp_path, caplog):
-    """The set may be all that there is of them elsewhere, so that nothing is said of deleting it."""
-    open_skipping(data)
-    assert "once they are repaired, choose another mindrecord_dir to have them taken" in caplog.text
+def test_repaired_images_are_taken(data, caplog):
+    """A file of another size, or one that was missing, is another data set."""
+    first = open_skipping(data).records
+    assert "once they are repaired, --remake_mindrecord=True has them taken" in caplog.text
+    assert [image.num_bytes for image in first.left_out] == [
+        -1,
+        *((data / "train2017" / f"{name}.jpg").stat().st_size for name in ("002", "004")),
+    ]
+    del first
+    for name, count in (("001", 4), ("002", 5), ("004", 6)):
+        Image.new("RGB", (128, 96)).save(data / "train2017" / f"{name}.jpg")
+        assert open_skipping(data).records.num_images == count
+
+
+def test_what_is_said_of_repaired_images_works_on_sets_of_earlier_versions(data, monkeypatch):
+    with monkeypatch.context() as patch:
+        write_as_before(patch)
+        assert open_skipping(data).records.num_images == 3
     for name in ("001", "002", "004"):
         Image.new("RGB", (128, 96)).save(data / "train2017" / f"{name}.jpg")
     assert open_skipping(data).records.num_images == 3
-    paths = replace(paths_of(data), mindrecord_dir=tmp_path / "another")
-    assert open_split(paths, None, num_shards=2, skip_bad_images=True).records.num_images == 6
+    assert open_skipping(data, remake_before=time.time()).records.num_images == 6
 
 
 def test_without_the_key_they_are_refused_and_the_key_is_named(data):
@@ -105,7 +120,7 @@ def test_images_that_were_left_out_count_as_ones_where_nothing_is_found(data, ha
 
 
 def test_other_images_than_those_of_the_file_are_still_refused(data):
-    split = open_skipping(data)
+    split = replace(open_skipping(data), digest=None)
     change(data, lambda content: content["images"].pop(0))
     with pytest.raises(BadValueError, match="has 5 images .* is of 6 images, 5 of them the same"):
         assert split.ground_truth

@@ -5,6 +5,7 @@ A schema is a pydantic class per suite. Here is also what a message needs to kno
 
 import dataclasses
 import itertools
+import time
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -115,6 +116,7 @@ class Config(BaseModel):
     _notes: tuple[str, ...] = PrivateAttr(default=())
     _config_name: str = PrivateAttr(default="")
     _sources: Sources = PrivateAttr(default_factory=Sources)
+    _built_at: float = PrivateAttr(default_factory=time.time)
 
     @classmethod
     def inactive_keys(cls) -> dict[str, "InactiveKey"]:
@@ -148,6 +150,11 @@ class Config(BaseModel):
     def config_name(self) -> str:
         """Name of the YAML file that was read, without `.yaml`; empty where none was."""
         return self._config_name
+
+    @property
+    def built_at(self) -> float:
+        """When the configuration was put together, seconds since 1970: before the command has made anything."""
+        return self._built_at
 
     def was_given(self, key: str) -> bool:
         """Returns whether `key` was set in a YAML file or on the command line."""

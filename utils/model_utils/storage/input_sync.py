@@ -1,7 +1,8 @@
 """Inputs of a job: object storage is copied into a folder of the machine, once for all its processes.
 
 What has arrived is written down in the folder (`.modelarts_sync/record.json`). A process that finds it compares it with
-the storage itself, so no mark of an earlier job can make it skip a copy.
+the storage itself, so no mark of an earlier job can make it skip a copy. Each process holds the folder as long as it
+works; nothing that is there is replaced or removed while another job does.
 """
 
 import json
@@ -15,12 +16,17 @@ from pathlib import Path
 from utils.model_utils.errors import BadStateError, MissingPathError, UserError, os_errors_as
 from utils.model_utils.files import write_bytes
 from utils.model_utils.host_lock import host_lock
+from utils.model_utils.in_use import Hold, claim, hold
 from utils.model_utils.storage.object_storage import Entry, ObjectUrl, Storage
 from utils.model_utils.storage.unpacking import STAGING, SUFFIXES, unpack
 
 logger = logging.getLogger(__name__)
 
 STATE_FOLDER = ".modelarts_sync"
+
+
+class _InUseError(BadStateError):
+    """Another job reads what would have to be changed; for the processes of that job nothing has failed."""
 
 
 @dataclass
@@ -60,8 +66,9 @@ class InputFolder:
     def __init__(self, folder: Path, key: str, begun: float, wait_seconds: float) -> None:
         self._folder, self._key, self._begun, self._wait_seconds = folder, key, begun, wait_seconds
         self._state = folder / STATE_FOLDER
+        self._claimed: Hold | None = None
 
-    def copy(self, url: ObjectUrl, storage: Storage, archive: str | None = None) -> None:
+    def copy(self, url: ObjectUrl, storage: Storage, archive: str | None = None) -> Hold | None:
         """Makes the folder hold what lies at an address, unless another process of the job has just done so.
 
         Args:
@@ -69,8 +76,12 @@ class InputFolder:
             storage: where it is.
             archive: archive in the folder to unpack, without suffix; "" for the only one; None for none.
 
+        Returns:
+            What keeps other jobs from changing the folder, as long as it is held.
+
         Raises:
-            UserError: the storage or the disk refuses, or the other process has failed; with its sentence.
+            UserError: the storage or the disk refuses, another job reads what would have to be changed, or the other
+                process has failed; with its sentence.
         """
         self._make()
         with host_lock(self._state / "lock", f"copies '{url}'", self._wait_seconds):
@@ -81,29 +92,37 @@ class InputFolder:
             try:
                 self._copy_changed(url, storage, record)
                 self._unpack(archive, record)
+            except _InUseError:
+                raise
             except UserError as error:
                 record.failed, record.failure = time.time(), str(error)
                 raise
             finally:
+                self._end_change()
                 self._write_record(record)
+            return hold(self._mark())
 
-    def link(self, source: Path, archive: str | None = None) -> None:
+    def link(self, source: Path, archive: str | None = None) -> Hold | None:
         """Makes each item of a local folder appear in this one as a link; nothing is copied.
 
         Args:
             source: a folder, or a file.
             archive: as for `copy`.
 
+        Returns:
+            As `copy`; None where the folder is the source itself and nothing is done to it.
+
         Raises:
             MissingPathError: the source is not there.
-            BadStateError: the folder has something else of the same name, or an archive cannot be unpacked.
+            BadStateError: the folder has something else of the same name, another job reads what would have to be
+                changed, or an archive cannot be unpacked.
         """
         if not source.exists():
             raise MissingPathError(f"{self._key} '{source}' does not exist: correct --{self._key}")
         is_same = source.resolve() == self._folder.resolve()
         items = [] if is_same else sorted(source.iterdir()) if source.is_dir() else [source]
         if is_same and not self._archives(archive):
-            return
+            return None
         self._make()
         with host_lock(self._state / "lock", f"links '{source}'", self._wait_seconds):
             record = self._read_record()
@@ -111,22 +130,47 @@ class InputFolder:
                 self._link_items(items, record)
                 self._unpack(archive, record)
             finally:
+                self._end_change()
                 self._write_record(record)
+            return hold(self._mark())
+
+    def _begin_change(self) -> None:
+        """Makes sure that nobody reads the folder, before the first thing in it is replaced or removed.
+
+        Raises:
+            BadStateError: somebody does.
+        """
+        if self._claimed is None:
+            self._claimed = claim(self._mark())
+        if self._claimed is None:
+            raise _InUseError(
+                f"'{self._folder}' is read by another job of this machine, and {self._key} would change what is "
+                "there: wait until it has ended, or choose another folder with --data_path or --load_path"
+            )
+
+    def _end_change(self) -> None:
+        if self._claimed is not None:
+            self._claimed.close()
+            self._claimed = None
+
+    def _mark(self) -> Path:
+        """Returns the file that is locked as long as somebody reads the folder."""
+        path = self._state / "in_use"
+        with os_errors_as(BadStateError, f"'{path}' cannot be made", ": make its folder writable, or choose another"):
+            path.touch()
+        return path
 
     def _copy_changed(self, url: ObjectUrl, storage: Storage, record: SyncRecord) -> None:
         base, entries = self._find(url, storage)
         self._link_items([], record)  # what is copied must not be written through a link of an earlier job
-        is_recent = record.finished > self._begun
-        is_same_source = record.source == str(url)
-        chosen = [
-            entry
-            for entry in entries
-            if not (is_same_source and self._is_here(entry, record) and (entry.version or is_recent))
-        ]
-        for path in set(record.files) - {entry.path for entry in entries}:
+        gone = set(record.files) - {entry.path for entry in entries}
+        chosen = self._choose(entries, gone, url, record)
+        if chosen or gone:
+            self._begin_change()
+        for path in gone:
             (self._folder / path).unlink(missing_ok=True)
             del record.files[path]
-        if not is_same_source:
+        if record.source != str(url):
             record.files.clear()
         record.source, record.finished = str(url), 0.0
         if chosen:
@@ -156,6 +200,30 @@ class InputFolder:
             time.monotonic() - started,
         )
 
+    def _choose(self, entries: list[Entry], gone: set[str], url: ObjectUrl, record: SyncRecord) -> list[Entry]:
+        """Returns what is to be copied: what is not here as it is there, and what nobody can say that of."""
+        is_same_source = record.source == str(url)
+        changed = {entry.path for entry in entries if not (is_same_source and self._is_here(entry, record))}
+        is_recent = record.finished > self._begun
+        unsure = set() if is_recent else {entry.path for entry in entries if not entry.version} - changed
+        if unsure and not changed and not gone and self._is_read():
+            logger.info(
+                "%s: '%s' is read by another process of this machine, and '%s' names no versions: it is used as it is",
+                self._key,
+                self._folder,
+                url,
+            )
+            unsure = set()
+        to_copy = changed | unsure
+        return [entry for entry in entries if entry.path in to_copy]
+
+    def _is_read(self) -> bool:
+        """Returns whether somebody reads the folder."""
+        claimed = claim(self._mark())
+        if claimed is not None:
+            claimed.close()
+        return claimed is None
+
     def _find(self, url: ObjectUrl, storage: Storage) -> tuple[ObjectUrl, list[Entry]]:
         """Returns the folder in the storage and what of it is meant."""
         if not url.is_marked_folder and storage.exists(url):
@@ -183,6 +251,7 @@ class InputFolder:
         for name, target in record.links.items():
             place = self._folder / name
             if wanted.get(name) != target and place.is_symlink():
+                self._begin_change()
                 place.unlink()
         record.links = {}
         for name, target in wanted.items():
@@ -227,6 +296,7 @@ class InputFolder:
                 continue
             for left in self._folder.glob(f"{STAGING}*"):  # of a process that was killed
                 shutil.rmtree(left, ignore_errors=True)
+            self._begin_change()
             logger.info("unpacking '%s'", archive)
             paths = unpack(archive, self._folder)
             record.unpacked[archive.name] = [*state, sorted({path.partition("/")[0] for path in paths})]

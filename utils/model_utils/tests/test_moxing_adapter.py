@@ -311,6 +311,53 @@ def test_a_storage_without_versions_is_copied_once_by_the_processes_of_a_job(sta
     for begun in (began_before, began_before, began_after):
         input_sync.InputFolder(tmp_path / "data", "data_url", begun, 5).copy(url, storage)
     assert caplog.text.count("copying 1 of 1 files") == 2
+    with input_sync.InputFolder(tmp_path / "data", "data_url", began_after, 5).copy(url, storage):
+        input_sync.InputFolder(tmp_path / "data", "data_url", began_after, 5).copy(url, storage)
+    assert "names no versions: it is used as it is" in caplog.text
+    assert caplog.text.count("copying 1 of 1 files") == 3
+
+
+def test_what_a_job_reads_is_not_changed_by_another(bucket, storage, job, tmp_path):
+    """Neither by another place, nor by a change in its own, nor by a local one, nor by an archive; then it is."""
+    for name in ("one/a", "one/b", "two/a"):
+        bucket.write(name, name.encode())
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/a").write_bytes(b"local")
+    one, two = (job(data_url=f"s3://{bucket.name}/{name}") for name in ("one", "two"))
+    before = {"a": b"one/a", "b": b"one/b"}
+    sentence = "cache/data' is read by another job of this machine, and data_url would change what is there: wait until"
+    with sync_in(one, storage), sync_in(one, storage):  # two processes of a job
+        for other in (two, job(data_url=str(tmp_path / "mine"))):
+            with pytest.raises(BadStateError, match=r"a' is in the way|" + sentence):
+                sync_in(other, storage)
+        bucket.write("one/b", b"new")
+        with pytest.raises(BadStateError, match=sentence):
+            sync_in(one, storage)
+        assert files_in(tmp_path / "cache/data") == before
+        sync_in(job(data_url=f"s3://{bucket.name}/two", data_path=str(tmp_path / "other")), storage)  # as it says
+    sync_in(one, storage)
+    assert files_in(tmp_path / "cache/data") == {"a": b"one/a", "b": b"new"}
+    with sync_in(two, storage):
+        assert files_in(tmp_path / "cache/data") == {"a": b"two/a"}
+
+
+def test_links_and_archives_that_a_job_reads_stay(job, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a").write_bytes(name.encode())
+        (tmp_path / name / "packed.zip").write_bytes(zip_of(tmp_path / name, **{"0": name}))
+    one, two = (job(data_url=str(tmp_path / name), modelarts_dataset_unzip_name="packed") for name in ("one", "two"))
+    with sync_in(one), sync_in(one):
+        with pytest.raises(BadStateError, match="is read by another job of this machine"):
+            sync_in(two)
+        zip_of(tmp_path / "one", **{"0": "another"})
+        with pytest.raises(BadStateError, match="is read by another job of this machine"):
+            sync_in(one)
+        found = files_in(tmp_path / "cache/data")
+        assert (found["a"], found["MindRecord_COCO/0"]) == (b"one", b"one")
+    sync_in(two)
+    found = files_in(tmp_path / "cache/data")
+    assert (found["a"], found["MindRecord_COCO/0"]) == (b"two", b"two")
 
 
 def test_the_other_moxing_is_refused_with_a_sentence(bucket, tmp_path, monkeypatch, caplog):

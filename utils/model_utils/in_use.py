@@ -1,0 +1,96 @@
+"""Says which files and folders a process reads for long, so that no other one replaces them under it.
+
+A reader holds the kernel's shared lock (flock) on the file or folder itself; whoever would replace it asks for the
+exclusive one and does not wait. The lock ends with the last process that has it, however that ends; processes that are
+forked have it too. It reaches as far as flock does: over NFS to other machines, where the mount has not `nolock`.
+"""
+
+import fcntl
+import logging
+import os
+import weakref
+from pathlib import Path
+from typing import Self
+
+logger = logging.getLogger(__name__)
+
+
+class Hold:
+    """A lock that is held until it is closed or forgotten.
+
+    Args:
+        descriptor: of the open file or folder.
+        is_locked: whether the kernel holds a lock on it; some file systems have none.
+    """
+
+    def __init__(self, descriptor: int, is_locked: bool) -> None:
+        self._descriptor, self.is_locked = descriptor, is_locked
+        self._close = weakref.finalize(self, os.close, descriptor)
+
+    def is_of(self, path: Path) -> bool:
+        """Whether this is still the file of that name, and not one that has taken its place."""
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), path.stat())
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        """Gives it up; a process that was forked meanwhile keeps it."""
+        self._close()
+
+    def __enter__(self) -> Self:
+        """Returns itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Gives it up."""
+        self.close()
+
+
+def hold(path: Path) -> Hold | None:
+    """Takes part in reading a file or folder.
+
+    Where the file system has no locks, the hold is one in name only, and the log says so.
+
+    Returns:
+        The hold; None where another process is replacing it at this moment.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    found = _lock(os.open(path, os.O_RDONLY), fcntl.LOCK_SH)
+    if found is not None and not found.is_locked:
+        logger.info("'%s' cannot be locked here: nothing keeps another run from replacing it while it is read", path)
+    return found
+
+
+def claim(path: Path) -> Hold | None:
+    """Takes a file or folder for its own, to replace it.
+
+    Returns:
+        The hold, one in name only where the file system has no locks; None where somebody reads it, or where that
+        cannot be found out because the file is somebody else's.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    is_own = True
+    try:
+        descriptor = os.open(path, os.O_RDWR)  # NFS wants it for an exclusive lock
+    except IsADirectoryError:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        is_own, descriptor = False, os.open(path, os.O_RDONLY)
+    found = _lock(descriptor, fcntl.LOCK_EX)
+    return found if found is not None and (found.is_locked or is_own) else None
+
+
+def _lock(descriptor: int, kind: int) -> Hold | None:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    except OSError:
+        return Hold(descriptor, is_locked=False)
+    return Hold(descriptor, is_locked=True)
