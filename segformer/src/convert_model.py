@@ -1,6 +1,5 @@
 """Makes a checkpoint of this suite from a SegFormer or a Mix Transformer of PyTorch, and says what became of it."""
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 from utils.model_utils.config.loading import dump_config
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.files import check_writable_folder
+from utils.model_utils.guards.json_text import parse_json
 from utils.training.checkpoints.conversion_command import COUNTERS, Content, check_output, write_converted
 from utils.training.checkpoints.foreign_weights import read_foreign_weights
 
@@ -111,7 +111,7 @@ def _check_settings(path: Path) -> None:
             "itself to do without it"
         )
     try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
+        settings = parse_json(path.read_bytes())
         kind = settings.get("model_type", SUITE)
     except (OSError, ValueError, AttributeError) as error:
         raise BadValueError(f"'{path}' is no JSON object of settings; copy or download it again") from error

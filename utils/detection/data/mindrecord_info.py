@@ -18,6 +18,7 @@ import numpy as np
 
 from utils.detection.data.record_types import LeftOutImage
 from utils.model_utils.errors import BadStateError, MissingPathError
+from utils.model_utils.guards.json_text import parse_json
 
 KIND = "detection records"
 FORMAT_VERSION = 1  # goes up when what stands in a row changes: sets of another are refused
@@ -213,7 +214,7 @@ def read_shard_header(path: Path) -> dict:
     try:
         with open(path, "rb") as file:
             length = int.from_bytes(file.read(LENGTH_BYTES), "little")
-            header = json.loads(file.read(length)) if 0 < length <= MAX_HEADER_BYTES else None
+            header = parse_json(file.read(length)) if 0 < length <= MAX_HEADER_BYTES else None
     except OSError as error:
         raise BadStateError(
             f"MindRecord file '{path}' cannot be read ({error.strerror}); check its permissions"
@@ -232,7 +233,7 @@ def parse_description(path: Path, header: Mapping) -> dict:
         ForeignMindRecordError: the description is not ours.
     """
     try:
-        description = json.loads(header["schema"][0]["desc"])
+        description = parse_json(header["schema"][0]["desc"])
     except ValueError:
         description = None
     if not isinstance(description, dict) or description.get("kind") != KIND:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from utils.model_utils.errors import BadStateError, MissingPathError, UserError, os_errors_as
 from utils.model_utils.files import write_bytes
+from utils.model_utils.guards.json_text import JsonTextError, as_kind, parse_json
 from utils.model_utils.host_lock import host_lock
 from utils.model_utils.storage.object_storage import Entry, ObjectUrl, Storage
 from utils.model_utils.storage.unpacking import STAGING, SUFFIXES, unpack
@@ -239,9 +240,8 @@ class InputFolder:
 
     def _read_record(self) -> SyncRecord:
         try:
-            values = json.loads((self._state / "record.json").read_text(encoding="utf-8"))
-            return SyncRecord(**values)
-        except (OSError, ValueError, TypeError):
+            return as_kind(parse_json((self._state / "record.json").read_bytes()), SyncRecord)
+        except (OSError, JsonTextError):
             return SyncRecord()
 
     def _write_record(self, record: SyncRecord) -> None:
