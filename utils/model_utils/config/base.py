@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, 
 from pydantic.fields import FieldInfo
 
 from utils.model_utils.errors import short
+from utils.model_utils.guards.numbers import has_plain_digits
 from utils.model_utils.guards.path_names import path_fault, text_fault
 
 COMMAND_LINE = "command line"
@@ -162,6 +163,8 @@ class Config(BaseModel):
         kind = field_kind(cls.model_fields[typing.cast(str, info.field_name)])
         items = value if isinstance(value, list | tuple) else [value]
         if kind.scalar in (int, float) and any(isinstance(item, bool) for item in items):
+            raise WrongKindError
+        if kind.scalar in (int, float) and any(isinstance(item, str) and not has_plain_digits(item) for item in items):
             raise WrongKindError
         for item in items:
             _refuse_unusable(info.field_name, item, kind)

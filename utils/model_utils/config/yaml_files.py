@@ -208,7 +208,8 @@ def _read_mapping(loader: _Loader, node: yaml.MappingNode, path: Path) -> dict[s
         key = key_node.value
         if key in entries:
             raise BadValueError(
-                f"{path}, line {line}: key {short(key)} stands twice, first in line {entries[key].line}: remove one of them"
+                f"{path}, line {line}: key {short(key)} stands twice, first in line {entries[key].line}: remove one of "
+                "them"
             )
         try:
             value = loader.construct_object(value_node, deep=True)

@@ -240,9 +240,12 @@ class InputFolder:
 
     def _read_record(self) -> SyncRecord:
         try:
-            return as_kind(parse_json((self._state / "record.json").read_bytes()), SyncRecord)
+            record = as_kind(parse_json((self._state / "record.json").read_bytes()), SyncRecord)
         except (OSError, JsonTextError):
             return SyncRecord()
+        if any(Path(path).is_absolute() or ".." in Path(path).parts for path in (*record.files, *record.links)):
+            return SyncRecord()  # not ours: what it lists is removed where the storage has it no more
+        return record
 
     def _write_record(self, record: SyncRecord) -> None:
         try:

@@ -119,8 +119,8 @@ def _entries(path: Path, content: bytes) -> list[tuple[str, str, tuple[int, ...]
         ]
     except (DecodeError, UnicodeDecodeError) as error:  # a name that is no UTF-8 is noticed when it is asked for
         raise BadValueError(
-            f"'{path}' is no MindSpore checkpoint, cut short or damaged ({len(content)} bytes); copy it again or choose "
-            "another file"
+            f"'{path}' is no MindSpore checkpoint, cut short or damaged ({len(content)} bytes); copy it again or "
+            "choose another file"
         ) from error
 
 
@@ -142,7 +142,7 @@ def _decoded(path: Path, name: str, type_name: str, dims: tuple[int, ...], data:
     shape = () if dims == (0,) and count == 1 else dims  # MindSpore writes a scalar as [0] in places
     if rest or len(shape) > MOST_AXES or any(length < 0 for length in shape) or count != math.prod(shape):
         raise BadValueError(
-            f"'{path}' is damaged: parameter {short(name)} has {count} values{' and a part of one' if rest else ''} for "
+            f"'{path}' is damaged: parameter {short(name)} has {count} values{' and a part of one' * bool(rest)} for "
             f"shape {short(shape)}; copy the file again or choose another"
         )
     return np.frombuffer(data, _TYPES[type_name]).reshape(shape)
