@@ -75,9 +75,9 @@ class SegmentationEvaluator:
                     picture = comparison(item.image, item.label, prediction, colours)
                     pictures.append((f"{len(pictures):03d}_{item.pair.image.stem}.jpg", picture))
             progress.add_image()
-        counts, input_sizes = zip(*self.workers.gather((matrix.counts, self.predictor.input_sizes)), strict=True)
-        matrix.counts = np.sum(counts, axis=0)
-        num_sizes = len(set().union(*input_sizes))
+        shares = self.workers.gather({"counts": matrix.counts, "sizes": sorted(self.predictor.input_sizes)})
+        matrix.counts = np.sum([share["counts"] for share in shares], axis=0)
+        num_sizes = len({tuple(size) for share in shares for size in share["sizes"]})
         return SegmentationEvaluation(matrix, len(self.pairs), progress.seconds(), num_sizes, tuple(pictures))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from utils.detection.detections import DetectionClock, Detector
 from utils.detection.inputs import EvaluationBatch, InputSettings, evaluation_batches
-from utils.detection.results.coco_metrics import CocoResult, detections_to_coco
+from utils.detection.results.coco_metrics import CocoResult, as_values, detections_to_coco, result_of
 from utils.detection.results.evaluation_split import EvaluationSplit
 from utils.detection.results.pictures.evaluation_pictures import EvaluationPicture, draw_pictures
 from utils.detection.results.pictures.operating_point import choose_min_score
@@ -81,12 +81,10 @@ class DetectionEvaluator:
                 if len(pictures) < num_pictures:
                     pictures.append(EvaluationPicture(batch.image_ids[index], batch.encoded[index], found))
         detections = self._of_all_images(found_in_share)
-        result = None
-        if self.workers.is_main:
-            result = self.split.score(detections)
-        return DetectionEvaluation(
-            self.workers.broadcast(result), detections, clock.network, clock.selection, tuple(pictures)
-        )
+        result = self.split.score(detections) if self.workers.is_main else None
+        if self.workers.count > 1:
+            result = result_of(self.workers.broadcast(result and as_values(result)))
+        return DetectionEvaluation(result, detections, clock.network, clock.selection, tuple(pictures))
 
     def metrics(self, _epoch: int) -> Mapping[str, float]:
         """Returns mAP, AP50 and AP75, as the training loop asks for them after an epoch."""

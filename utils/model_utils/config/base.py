@@ -144,6 +144,9 @@ class Config(BaseModel):
         """Yields what the log should say about this configuration."""
         yield from self._notes
 
+    def take_effect(self) -> None:
+        """Sets what holds for the whole process; `load_config` calls it once."""
+
     def origin(self, key: str) -> Origin:
         """Returns where the value of `key` was given."""
         return self._origins.get(key, Origin(SCHEMA_DEFAULT))

@@ -115,6 +115,7 @@ def load_config(
     config._notes = (*warnings, *notes)
     config._config_name = file.name.removesuffix(".yaml")
     config._sources = Sources(layers, bool(arguments.config_path), suite_dir)
+    config.take_effect()
     for note in config.notes():
         logger.log(logging.WARNING if note in warnings else logging.INFO, "%s", note)
     return config

@@ -4,6 +4,7 @@ A checkpoint is one MindSpore .ckpt file. The weights have the network's own par
 optimizer's state ("optimizer."), the averaged weights ("ema.") and `training_state`, JSON text as uint8 values.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, NotRequired, get_type_hints
@@ -165,6 +166,18 @@ class Checkpoint(TrainingState):
                 f"'{self.path}' has no parameter '{parameter}', so it belongs to another network; choose another file"
             )
         return len(self.arrays[parameter])
+
+
+def position_values(checkpoint: Checkpoint) -> dict[str, object]:
+    """Returns all that a checkpoint knows but its arrays, as values of JSON: what worker 0 tells the others."""
+    values = {name: getattr(checkpoint, name) for name in _STORED}
+    return {**values, "path": str(checkpoint.path), "has_training_state": checkpoint.has_training_state}
+
+
+def position_of(values: Mapping[str, object]) -> Checkpoint:
+    """Returns the checkpoint of `position_values`, without arrays."""
+    names = {name: tuple(values[name]) for name in ("class_names", "category_ids")}
+    return Checkpoint(**{**values, **names, "path": Path(values["path"]), "arrays": {}})
 
 
 def save_checkpoint(path: Path, state: TrainingState, go_on: str = "") -> None:
