@@ -27,7 +27,7 @@ import numpy as np  # noqa: E402
 from utils.exporting.description import ModelDescription, read_description  # noqa: E402
 from utils.exporting.result_files import RESULT_FOLDER  # noqa: E402
 from utils.image_search import find_image_files  # noqa: E402
-from utils.launch.cpp_build import build, cached_program  # noqa: E402
+from utils.launch.cpp_build import build, cached_program, is_built  # noqa: E402
 from utils.launch.processes.logged_process import LoggedProcess, show  # noqa: E402
 from utils.launch.user_arguments import device_number, existing_path  # noqa: E402
 from utils.model_utils.command import run_command  # noqa: E402
@@ -179,7 +179,7 @@ def check_disk(request: Request, description: ModelDescription) -> None:
 def build_stage(request: Request, launcher: Launcher310, program: Path) -> int:
     """Builds the program where it is missing; returns the exit code."""
     log = request.folder / BUILD_LOG
-    if program.is_file():
+    if is_built(program):
         write_bytes(log, f"{program} is built from these sources already\n".encode())
         return 0
     print(f"building the C++ program of {launcher.suite}, once; log: {log}", flush=True)

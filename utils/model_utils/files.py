@@ -83,10 +83,8 @@ def json_bytes(value: object, indent: int | None = None) -> bytes:
     return json.dumps(value, ensure_ascii=False, indent=indent).encode("utf-8", "backslashreplace")
 
 
-def cache_folder(room: str) -> Path:
-    """Returns where a room of utils keeps what it has built for this user: a folder of this name in the user's cache.
-
-    That is `mindspore-vision-model-zoo` in $XDG_CACHE_HOME, or in ~/.cache.
-    """
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base).absolute() / "mindspore-vision-model-zoo" / room
+def umask() -> int:
+    """Returns which permissions the process takes away from the files that it makes."""
+    mask = os.umask(0o022)  # there is no other call that tells it
+    os.umask(mask)
+    return mask
