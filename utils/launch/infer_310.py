@@ -35,7 +35,14 @@ from utils.model_utils.errors import BadStateError, BadValueError  # noqa: E402
 from utils.model_utils.files import make_writable_folder, write_bytes  # noqa: E402
 
 ARGUMENTS = "MINDIR_PATH DATA_PATH ANNO_PATH [DEVICE_ID] [--key=value]..."
-OPTIONS = ("on_bad_image", "engine", "device_target", "batch_size", "num_threads", "max_image_megapixels")  # of the C++ program
+OPTIONS = (
+    "on_bad_image",
+    "engine",
+    "device_target",
+    "batch_size",
+    "num_threads",
+    "max_image_megapixels",
+)  # of the C++ program
 SPLIT_OPTION, RUN_DIR_OPTION = "eval_split", "run_dir"
 IGNORE_OPTION = "ignore_unknown_classes"  # of postprocess.py
 OWN_OPTIONS = (SPLIT_OPTION, RUN_DIR_OPTION, IGNORE_OPTION)

@@ -73,7 +73,9 @@ class _TarStream:
         """Refuses a header of 512 bytes that tarfile is not to act on."""
         is_extra = info.type in (*RECORD_HEADERS, *NAME_HEADERS)
         self._global_bytes += info.size if info.type == tarfile.XGLTYPE else 0
-        if info.size < 0 or max(info.size if is_extra else 0, self._global_bytes) > self._most:
+        if info.size < 0:
+            raise self._error(f"has a file of {info.size} bytes")
+        if max(info.size if is_extra else 0, self._global_bytes) > self._most:
             raise self._error(
                 f"has a header of {max(info.size, self._global_bytes)} bytes, at most {self._most} are read"
             )
