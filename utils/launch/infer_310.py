@@ -35,13 +35,14 @@ from utils.model_utils.errors import BadStateError, BadValueError  # noqa: E402
 from utils.model_utils.files import make_writable_folder, write_bytes  # noqa: E402
 
 ARGUMENTS = "MINDIR_PATH DATA_PATH ANNO_PATH [DEVICE_ID] [--key=value]..."
+LIMIT_OPTION = "max_image_megapixels"  # of both
 OPTIONS = (
     "on_bad_image",
     "engine",
     "device_target",
     "batch_size",
     "num_threads",
-    "max_image_megapixels",
+    LIMIT_OPTION,
 )  # of the C++ program
 SPLIT_OPTION, RUN_DIR_OPTION = "eval_split", "run_dir"
 IGNORE_OPTION = "ignore_unknown_classes"  # of postprocess.py
@@ -133,6 +134,7 @@ def read_arguments(given: Sequence[str], launcher: Launcher310) -> Request:
     split = options.pop(SPLIT_OPTION, "val")
     folder = Path(options.pop(RUN_DIR_OPTION, ".")).absolute()
     scoring = tuple(f"--{name}={options.pop(name)}" for name in (IGNORE_OPTION,) if name in options)
+    scoring += tuple(f"--{name}={options[name]}" for name in (LIMIT_OPTION,) if name in options)
     images = existing_path("DATA_PATH", given[1], "file or folder")
     subfolder = images / launcher.images.replace("{}", split)
     return Request(

@@ -31,8 +31,7 @@ const std::vector<Flag>& KnownFlags() {
       {"on_bad_image", "skip", "skip: name, count and leave out what is no image; fail: stop at the first"},
       {"batch_size", "0", "images in a call; 0: as exported, 1 for a model that takes any number"},
       {"num_threads", "2", "threads that decode and resize images"},
-      {"max_image_megapixels", "120",
-       "millions of pixels of the largest image that is decoded; its header says its size"},
+      {"max_image_megapixels", "120", "millions of pixels of the largest image that is decoded"},
       {"python", "", "interpreter of the Python engine; by default the one found when this was built"},
   };
   return kFlags;

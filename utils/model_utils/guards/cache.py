@@ -33,12 +33,12 @@ def make_cache_folder(folder: Path) -> None:
         BadStateError: a folder of the cache, or the one that the cache lies in, is another user's or can be written by
             one; or it cannot be made.
     """
-    base = next(parent.parent for parent in (folder, *folder.parents) if parent.name == CACHE_NAME)
-    own = [parent for parent in (*reversed(folder.parents), folder) if parent.is_relative_to(base / CACHE_NAME)]
+    base = next((parent.parent for parent in folder.parents if parent.name == CACHE_NAME), folder.parent)
+    chain = [parent for parent in (*reversed(folder.parents), folder) if parent.is_relative_to(base)]
     advice = ": set XDG_CACHE_HOME to a folder that you may write to"
     with os_errors_as(BadStateError, f"cache folder '{folder}' cannot be made", advice):
         base.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for each in (base, *own):
+        for each in chain:
             each.mkdir(mode=0o700, exist_ok=True)
             fault = _fault_of(each)
             if fault:
