@@ -24,7 +24,9 @@ FLOORS = (
     ("utils/launch", "utils/training/record", "utils/training/step"),
     ("utils/training", "utils/detection/annotations", "utils/detection/boxes"),
     ("utils/detection/data",),
+    ("utils/detection/canvases/plan",),
     ("utils/detection",),
+    ("utils/detection/canvases",),
     ("utils/detection/results",),
     ("utils/detection/builders",),
     ("utils/api",),  # not there yet

@@ -160,7 +160,7 @@ def read_header(data: bytes, name: str) -> ImageHeader:
     """
     image = _open(data, name)
     orientation = _orientation(image)
-    width, height = image.size[::-1] if orientation >= 5 else image.size
+    height, width = _shown_size(image)
     is_eight_bit = image.format in ("JPEG", "MPO") or (image.format == "PNG" and data[PNG_BIT_DEPTH_OFFSET] == 8)
     return ImageHeader(
         height=height,
@@ -170,6 +170,20 @@ def read_header(data: bytes, name: str) -> ImageHeader:
         is_rotated=orientation > 1,
         is_ordinary=is_eight_bit and image.mode in ("RGB", "L") and orientation <= 1,
     )
+
+
+def read_size(path: str | os.PathLike) -> tuple[int, int] | None:
+    """Returns the (height, width) that `read_image` will return, from the header alone; None where it will fail.
+
+    A header can be whole where the pixels are not: then `read_image` fails nevertheless.
+    """
+    Image.MAX_IMAGE_PIXELS = None
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            check_pixels(image.height, image.width, str(path))
+            return _shown_size(image)
+    except DECODER_ERRORS:  # a size above the limit is a ValueError too
+        return None
 
 
 def encode_jpeg(image: np.ndarray) -> bytes:
@@ -250,12 +264,15 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
+def _shown_size(image: Image.Image) -> tuple[int, int]:
+    """Returns the (height, width) after the EXIF orientation, four of whose values exchange the sides."""
+    return image.size if _orientation(image) >= 5 else image.size[::-1]
+
+
 def _applies_orientation(image: Image.Image, expected_size: tuple[int, int] | None) -> bool:
-    orientation = _orientation(image)
-    if orientation == 1 or expected_size is None:
-        return orientation != 1
-    width, height = image.size[::-1] if orientation >= 5 else image.size
-    return (height, width) == tuple(expected_size)
+    if _orientation(image) == 1 or expected_size is None:
+        return _orientation(image) != 1
+    return _shown_size(image) == tuple(expected_size)
 
 
 def _to_rgb(image: Image.Image, name: str) -> np.ndarray:

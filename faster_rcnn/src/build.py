@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.canvas import Size
 from utils.detection import builders
 from utils.detection.anchors import anchors_per_level, make_anchors
+from utils.detection.canvases.detectors import CanvasDetectors
 from utils.detection.data.class_names import ClassTable
 from utils.detection.data.splits import Split
 from utils.detection.data.training_source import MindRecordSource
@@ -101,11 +103,10 @@ def build_network(config: FasterRcnnConfig, num_classes: int) -> FasterRcnnRes2n
     )
 
 
-def build_anchors(config: FasterRcnnConfig) -> np.ndarray:
-    """Makes the anchors of the configured input size, float32[A, 4]."""
-    return make_anchors(
-        config.img_height, config.img_width, config.anchor_strides, config.anchor_scales, config.anchor_ratios
-    )
+def build_anchors(config: FasterRcnnConfig, canvas: Size | None = None) -> np.ndarray:
+    """Makes the anchors of an input of (height, width) `canvas`, None for the configured one, float32[A, 4]."""
+    size = canvas or input_settings(config).size
+    return make_anchors(*size, config.anchor_strides, config.anchor_scales, config.anchor_ratios)
 
 
 def build_rpn_rule(config: FasterRcnnConfig) -> RpnRule:
@@ -123,8 +124,16 @@ def build_rpn_rule(config: FasterRcnnConfig) -> RpnRule:
     )
 
 
-def build_proposal_generator(config: FasterRcnnConfig, is_training: bool) -> ProposalGenerator:
-    """Builds the step from the RPN's output to proposals, with the limits of training or of inference."""
+def build_proposal_generator(
+    config: FasterRcnnConfig, is_training: bool, canvas: Size | None = None
+) -> ProposalGenerator:
+    """Builds the step from the RPN's output to proposals.
+
+    Args:
+        config: the configuration.
+        is_training: with the limits of training, or of inference.
+        canvas: (height, width) of the input; None for the configured one.
+    """
     limits = (
         {
             "nms_pre": config.rpn_proposal_nms_pre,
@@ -141,8 +150,8 @@ def build_proposal_generator(config: FasterRcnnConfig, is_training: bool) -> Pro
         }
     )
     return ProposalGenerator(
-        build_anchors(config),
-        anchors_per_level(config.img_height, config.img_width, config.anchor_strides, config.anchors_per_cell),
+        build_anchors(config, canvas),
+        anchors_per_level(*(canvas or input_settings(config).size), config.anchor_strides, config.anchors_per_cell),
         target_means=config.rpn_target_means,
         target_stds=config.rpn_target_stds,
         **limits,
@@ -156,8 +165,16 @@ def build_extractor(config: FasterRcnnConfig) -> RoiExtractor:
     )
 
 
-def build_inference(config: FasterRcnnConfig, network: FasterRcnnRes2net) -> FasterRcnnInference:
-    """Puts proposals and the selection of detections around the detector."""
+def build_inference(
+    config: FasterRcnnConfig, network: FasterRcnnRes2net, canvas: Size | None = None
+) -> FasterRcnnInference:
+    """Puts proposals and the selection of detections around the detector.
+
+    Args:
+        config: the configuration.
+        network: the detector.
+        canvas: (height, width) of the input; None for the configured one.
+    """
     rule = DetectionRule(
         min_score=config.test_score_thr,
         nms_threshold=config.test_iou_thr,
@@ -166,9 +183,8 @@ def build_inference(config: FasterRcnnConfig, network: FasterRcnnRes2net) -> Fas
         target_means=config.rcnn_target_means,
         target_stds=config.rcnn_target_stds,
     )
-    return FasterRcnnInference(
-        network, build_proposal_generator(config, is_training=False), build_extractor(config), rule
-    )
+    proposals = build_proposal_generator(config, is_training=False, canvas=canvas)
+    return FasterRcnnInference(network, proposals, build_extractor(config), rule)
 
 
 def build_sampler(config: FasterRcnnConfig, num_classes: int) -> RoiSampler:
@@ -272,16 +288,27 @@ def build_training_source(config: FasterRcnnConfig, split: Split, workers: Worke
     return builders.training_source(config, split, sample, workers)
 
 
-def build_detector(config: FasterRcnnConfig, network: FasterRcnnRes2net) -> NetworkDetector:
-    """Builds what evaluation and inference ask for detections."""
-    return NetworkDetector(build_inference(config, network), detections_of, image_metas)
+def build_detector(
+    config: FasterRcnnConfig, network: FasterRcnnRes2net, *, is_repeated: bool = False
+) -> CanvasDetectors:
+    """Builds what evaluation and inference ask for detections; see `builders.canvas_detectors`."""
+
+    def make(canvas: Size) -> NetworkDetector:
+        return NetworkDetector(build_inference(config, network, canvas), detections_of, image_metas)
+
+    return builders.canvas_detectors(config, input_settings(config), make, is_repeated=is_repeated)
 
 
 def build_evaluator(
-    config: FasterRcnnConfig, network: FasterRcnnRes2net, split: EvaluationSplit, workers: Workers = ALONE
+    config: FasterRcnnConfig,
+    network: FasterRcnnRes2net,
+    split: EvaluationSplit,
+    workers: Workers = ALONE,
+    *,
+    is_repeated: bool = False,
 ) -> DetectionEvaluator:
-    """Builds what evaluates the detector on a split, each worker its share."""
-    detector = build_detector(config, network)
+    """Builds what evaluates the detector on a split, each worker its share; `is_repeated` in a training."""
+    detector = build_detector(config, network, is_repeated=is_repeated)
     return builders.evaluator(config, detector, split, input_settings(config), config.test_batch_size, workers)
 
 

@@ -70,6 +70,7 @@ class AugmentationKeys(keys.AugmentationKeys):
 class ResultKeys(keys.ResultKeys):
     """Evaluation, inference and export."""
 
+    SIZE_MULTIPLE = SIZE_MULTIPLE
     file_name: str = with_default(keys.ResultKeys, "file_name", "faster_rcnn")
     export_batch_size: int = Field(1, ge=1, description="images per call of the exported network")
     test_score_thr: float = Field(0.05, ge=0, le=1, description="boxes below this score are dropped")
@@ -107,8 +108,17 @@ class FasterRcnnConfig(
     save_checkpoint_path: str = with_default(TrainingKeys, "save_checkpoint_path", "./")
 
     def contradictions(self) -> Iterator[Contradiction]:
-        """Yields a batch with one value for each channel of the coarsest level: its moving variance would be 0 / 0."""
+        """Yields a stretched canvas, and a batch with one value for each channel of the coarsest level.
+
+        The moving variance of the one value would be 0 / 0.
+        """
         yield from super().contradictions()
+        if self.canvas == "picture" and not self.keep_ratio:
+            yield Contradiction(
+                ("canvas", "keep_ratio"),
+                "canvas is picture and keep_ratio false: a picture that chooses its canvas keeps its shape; set canvas "
+                "to fixed, or keep_ratio to true",
+            )
         is_one_value = self.batch_size * self.img_height * self.img_width == SIZE_MULTIPLE**2
         if is_one_value and self.norm_statistics == "trained":
             yield Contradiction(
@@ -138,6 +148,6 @@ DESCRIPTIONS = {
     "eval.py": "Evaluates a checkpoint with the COCO metrics.",
     "infer.py": "Draws detections on pictures.",
     "export.py": "Exports a checkpoint for inference.",
-    "convert_checkpoint.py": "Makes a checkpoint from weights of timm or MMDetection.",
+    "convert_checkpoint.py": "Makes a checkpoint from weights of timm, MindCV or MMDetection.",
     "postprocess.py": "Computes the COCO metrics of results that the 310 harness has written.",
 }

@@ -3,17 +3,27 @@
 from dataclasses import replace
 from pathlib import Path
 
-from utils.detection.data.coco_names import COCO_CATEGORY_IDS, COCO_CLASSES
+from utils.detection.data.published_detector import converted_classes, with_recipe
 from utils.model_utils.config.loading import dump_config, require
 from utils.model_utils.errors import BadValueError
-from utils.training.checkpoints.conversion_command import choose_output, write_converted
+from utils.training.checkpoints.conversion_command import choose_output, read_weights, write_converted
 from utils.training.record.logging_setup import set_up_logging
 
 from . import build
 from .config import FasterRcnnConfig
+from .stored_network import stored_stage1_pool
 from .variants import RES2NET_LAYERS
-from .weight_files import Res2NetContent, read_weights, recognise
+from .weight_files import Res2NetContent, recognise
 
+RECIPE = "default_config_mmdet.yaml"  # sizes, canvas and thresholds of MMDetection's detectors
+THRESHOLDS = {  # own key to names in its test_cfg
+    "test_score_thr": ("rcnn", "score_thr"),
+    "test_iou_thr": ("rcnn", "nms", "iou_threshold"),
+    "test_max_per_img": ("rcnn", "max_per_img"),
+    "rpn_nms_pre": ("rpn", "nms_pre"),
+    "rpn_max_num": ("rpn", "max_per_img"),
+    "rpn_nms_thr": ("rpn", "nms", "iou_threshold"),
+}
 ADVICE = (
     "give the keys of its network: res2net_width, fpn_out_channels, rpn_feat_channels, rcnn_fc_out_channels, "
     "roi_size, anchor_ratios, anchor_scales"
@@ -29,21 +39,24 @@ def convert(config: FasterRcnnConfig) -> Path:
     set_up_logging()
     source = require(config, "checkpoint_path", "file")
     output = choose_output(config.output, source, Path(config.run_dir), config.overwrite)
-    weights, stored_pool = read_weights(source, build.SUITE)
-    content = recognise(config, weights, stored_pool)
+    weights, checkpoint = read_weights(source, build.SUITE, averaged=config.ema)
+    content = recognise(config, weights, stored_stage1_pool(checkpoint) if checkpoint else None)
+    notes: tuple[str, ...] = ()
+    if not content.part:
+        config, notes = with_recipe(config, weights, RECIPE, THRESHOLDS)
+    classes = converted_classes(config, content.num_classes, weights)
     config = with_content(config, weights.path, content)
-    names = class_names(config, content.num_classes)
     report = write_converted(
         output,
         weights,
-        replace(content, notes=(*_notes(config, content), *content.notes)),
+        replace(content, notes=(*_notes(config, content), *classes.notes, *content.notes, *notes)),
         build.build_network(config, content.num_classes or 1),
         flag="--output",
         suite=build.SUITE,
         config_text=dump_config(config),
         advice=ADVICE,
-        class_names=names,
-        category_ids=COCO_CATEGORY_IDS if names == COCO_CLASSES else (),
+        class_names=classes.names,
+        category_ids=classes.category_ids,
     )
     print(report)
     print(_next_step(config, content, output))
@@ -78,24 +91,6 @@ def with_content(config: FasterRcnnConfig, path: Path, content: Res2NetContent) 
     return config.model_copy(update=update)
 
 
-def class_names(config: FasterRcnnConfig, num_classes: int | None) -> tuple[str, ...]:
-    """Returns the names of the classes of a detector: the configured ones, COCO's where it has as many, else none.
-
-    Raises:
-        BadValueError: `coco_classes` has a category id; there is no annotation file that it could be looked up in.
-    """
-    if num_classes is None:
-        return ()
-    if config.coco_classes:
-        ids = [entry for entry in config.coco_classes if type(entry) is int]
-        if ids:
-            raise BadValueError(
-                f"coco_classes has the category id {ids[0]}, wanted the names of the classes: list names"
-            )
-        return tuple(config.coco_classes)
-    return COCO_CLASSES if num_classes == len(COCO_CLASSES) else ()
-
-
 def _notes(config: FasterRcnnConfig, content: Res2NetContent) -> list[str]:
     pool = "average-pools" if content.pools_stage1 else "passes on"
     depth = "" if config.res2net_layers else f"{config.backbone}, "
@@ -104,17 +99,12 @@ def _notes(config: FasterRcnnConfig, content: Res2NetContent) -> list[str]:
         f"res2net_stage1_pool: {str(content.pools_stage1).lower()}, stage 1's first block {pool} its last split "
         "in the network of these weights; stored in the checkpoint",
     ]
-    if content.num_classes is not None:
-        names = class_names(config, content.num_classes)
-        known = f", {names[0]} to {names[-1]}" if names else ", whose names the file does not say: set coco_classes"
-        notes.append(f"classes: {content.num_classes}{known}")
     notes.append("terms: the converted weights keep those of the file (Res2Net's own ImageNet weights: CC BY-NC-SA)")
     return notes
 
 
 def _next_step(config: FasterRcnnConfig, content: Res2NetContent, output: Path) -> str:
+    if not content.part:
+        return f"written: {output} (the whole detector: eval.py --checkpoint_path={output} --coco_root=COCO)"
     keys = f"--res2net_layers={list(content.layers)}" if config.res2net_layers else f"--backbone={config.backbone}"
-    if content.part:
-        return f"written: {output} (the {content.part}: train.py {keys} --pre_trained={output})"
-    keys += f" --num_classes={content.num_classes}"
-    return f"written: {output} (the whole detector: eval.py {keys} --checkpoint_path={output})"
+    return f"written: {output} (the {content.part}: train.py {keys} --pre_trained={output})"

@@ -9,6 +9,7 @@ import numpy as np
 from mindspore import nn
 
 from utils.cpu_kernels.roi_align import STOCK_SAMPLING_RATIO
+from utils.detection.builders import say_exported_size
 from utils.exporting.description import write_description
 from utils.exporting.export import choose_format, export_network, format_exported
 from utils.exporting.files import export_path
@@ -41,6 +42,7 @@ def export(config: FasterRcnnConfig) -> None:
         device = set_up_device(config.device_target, config.device_id, seed=config.seed)
         file_format = choose_format(config.file_format, device.target)
         network, classes = build.load_detector(config, stored)
+        say_exported_size(config, build.input_settings(config).size)
         if config.roi_sampling_ratio == 0:
             logger.info(
                 "regions are pooled with %d x %d samples in a cell, since MindSpore's operator cannot take as "

@@ -67,7 +67,7 @@ def _build_trainer(config: FasterRcnnConfig, run: Run) -> Trainer:
     _log_plan(config, split, source.images_per_step, source.steps_per_epoch)
     evaluate = None
     if evaluation_split is not None:
-        evaluate = build.build_evaluator(config, network, evaluation_split, workers).metrics
+        evaluate = build.build_evaluator(config, network, evaluation_split, workers, is_repeated=True).metrics
     return Trainer(
         step,
         source,

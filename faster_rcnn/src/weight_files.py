@@ -1,16 +1,13 @@
-"""Reads a file of weights, of PyTorch or MindSpore, and tells from names and shapes what it holds."""
+"""Tells from names and shapes what a file of weights, of PyTorch or MindSpore, holds."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from utils.model_utils.config.base import COMMAND_LINE
 from utils.model_utils.errors import BadValueError
-from utils.training.checkpoints.checkpoint import load_checkpoint
 from utils.training.checkpoints.conversion_command import COUNTERS, Content
-from utils.training.checkpoints.foreign_weights import ForeignWeights, read_foreign_weights, refuse_not_finite
+from utils.training.checkpoints.foreign_weights import ForeignWeights
 
 from .config import FasterRcnnConfig
-from .stored_network import stored_stage1_pool
 from .variants import SCALES
 from .weight_names import MMDETECTION, NAMINGS, Res2NetNaming, detector_sources
 
@@ -20,8 +17,6 @@ UNCHANGED_ORDER = (
     "order: classes (background last), (dx, dy, dw, dh) within a class, anchors of a cell and the channels, rows and "
     "columns of a pooled RoI are MMDetection's here too: nothing is permuted"
 )
-_MINDSPORE_START = b"\n"  # a .ckpt is a list of protobuf's field 1
-_SAFETENSORS_MARK = slice(8, 9)  # "{" after the length of its header
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,37 +30,6 @@ class Res2NetContent(Content):
 
     layers: tuple[int, ...]
     pools_stage1: bool
-
-
-def read_weights(path: Path, suite: str) -> tuple[ForeignWeights, bool | None]:
-    """Reads a PyTorch, safetensors or MindSpore file; which of them follows from its first bytes.
-
-    Args:
-        path: the file.
-        suite: name of this suite; a checkpoint of another is refused.
-
-    Returns:
-        The weights, averaged ones where there are any, and `res2net_stage1_pool` where the file stores it.
-
-    Raises:
-        UserError: it cannot be read, is damaged, would run code, or is of another suite.
-    """
-    start = _first_bytes(path)
-    if not start.startswith(_MINDSPORE_START) or start[_SAFETENSORS_MARK] == b"{":
-        return read_foreign_weights(path), None
-    checkpoint = load_checkpoint(path, suite)
-    arrays = checkpoint.averages or checkpoint.arrays
-    refuse_not_finite(path, arrays)
-    return ForeignWeights(path, arrays), stored_stage1_pool(checkpoint)
-
-
-def _first_bytes(path: Path) -> bytes:
-    """Returns the start of a file, nothing where it cannot be read, which the reader then says."""
-    try:
-        with path.open("rb") as file:
-            return file.read(16)
-    except OSError:
-        return b""
 
 
 def recognise(config: FasterRcnnConfig, weights: ForeignWeights, stored_pool: bool | None) -> Res2NetContent:

@@ -1,4 +1,4 @@
-"""What other programs call the weights of this network: timm, MMDetection, MindSpore's Res2Net and its detector.
+"""What other programs call the weights of this network: timm, MMDetection, MindCV, MindSpore's zoo.
 
 MMDetection's names are those of v2 and v3 (`Res2Net`, `FPN`, `RPNHead`, `Shared2FCBBoxHead`).
 """
@@ -6,17 +6,15 @@ MMDetection's names are those of v2 and v3 (`Res2Net`, `FPN`, `RPNHead`, `Shared
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from utils.training.checkpoints.conversion_command import COUNTERS, Naming
-from utils.training.checkpoints.weight_conversion import NORM_VALUES, WeightSource, convolution_sources
+from utils.training.checkpoints.conversion_command import COUNTERS, MINDSPORE_REST, Naming
+from utils.training.checkpoints.weight_conversion import (
+    MINDSPORE_NORM_VALUES,
+    NORM_VALUES,
+    WeightSource,
+    convolution_sources,
+)
 
 from .variants import NUM_STAGES, SCALES
-
-MINDSPORE_NORM = {name: name for name in NORM_VALUES}
-TRAINING_REST = {
-    r"(moments|accum|stat|moment1|moment2|adam_m|adam_v|optimizer)\..*|(global_step|epoch_num|step_num|learning_rate|"
-    r"momentum|weight_decay|loss_scale|beta1_power|beta2_power|current_iterator_step|"
-    r"last_overflow_iterator_step)": "what an optimizer left beside the weights",
-}
 
 Pair = tuple[str, str]  # names of a convolution and of the batch norm behind it
 
@@ -53,6 +51,11 @@ class Res2NetNaming(Naming):
     def first(self) -> str:
         """The first convolution of the stem."""
         return self.stem[0][0]
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """The stem's first convolution and norm."""
+        return (f"{self.first}.weight", f"{self.stem[0][1]}.{self.norm_values['gamma']}")
 
     def split_name(self, prefix: str, index: int) -> str:
         """Returns the name of the weight of a 3x3 convolution of the first block."""
@@ -100,15 +103,28 @@ MMDETECTION = Res2NetNaming(
     pools_stage1=False,
     dropped={**COUNTERS, r"(head\.)?fc\.(weight|bias)": "fc.*, the classifier"},
 )
+MINDCV = Res2NetNaming(
+    title="a Res2Net v1b with the names of MindCV",
+    prefixes=("", "backbone."),
+    stem=(("conv1.0", "conv1.1"), ("conv1.3", "conv1.4"), ("conv1.6", "bn1")),
+    first_shortcuts=(("down_sample.0", "down_sample.1"),),
+    shortcuts=(("down_sample.1", "down_sample.2"),),
+    norm_values=MINDSPORE_NORM_VALUES,
+    dropped={**MINDSPORE_REST, r"classifier\.(weight|bias)": "classifier.*, the classifier"},
+    notes=(
+        "note: MindCV's first releases pad at the right and bottom alone and take the maximum in their shortcuts, its "
+        "later ones do as PyTorch and this network: of the first ones the weights are a start for training alone",
+    ),
+)
 MINDSPORE = Res2NetNaming(
     title="a Res2Net of MindSpore's model zoo",
     prefixes=("", "backbone."),
     stem=(("conv1_0", "bn1_0"), ("conv1_1", "bn1_1"), ("conv1_2", "bn1")),
     first_shortcuts=(("down_sample_layer.0", "down_sample_layer.1"), ("conv_down_sample", "bn_down_sample")),
     shortcuts=(("down_sample_layer.1", "down_sample_layer.2"), ("conv_down_sample", "bn_down_sample")),
-    norm_values=MINDSPORE_NORM,
+    norm_values=MINDSPORE_NORM_VALUES,
     dropped={
-        **TRAINING_REST,
+        **MINDSPORE_REST,
         r"end_point\.(weight|bias)": "end_point.*, the classifier",
         r"(fpn_ncek|rpn_with_loss|rcnn)\..*": "neck, RPN and RoI head of MindSpore's detector, which are others",
     },
@@ -127,11 +143,11 @@ OWN = Res2NetNaming(
     expand=("expand.conv", "expand.norm"),
     first_shortcuts=(("shortcut.conv", "shortcut.norm"),),
     shortcuts=(("shortcut.conv", "shortcut.norm"),),
-    norm_values=MINDSPORE_NORM,
+    norm_values=MINDSPORE_NORM_VALUES,
     pools_stage1=None,
-    dropped={**TRAINING_REST, r"(neck|rpn|rcnn)\..*": "neck, RPN and RoI head: the backbone alone is taken"},
+    dropped={**MINDSPORE_REST, r"(neck|rpn|rcnn)\..*": "neck, RPN and RoI head: the backbone alone is taken"},
 )
-NAMINGS = (TIMM, MMDETECTION, MINDSPORE, OWN)
+NAMINGS = (TIMM, MMDETECTION, MINDCV, MINDSPORE, OWN)
 
 
 def detector_sources(layers: Sequence[int]) -> dict[str, WeightSource]:

@@ -5,6 +5,7 @@ import re
 import mindspore as ms
 import numpy as np
 import pytest
+import yaml
 
 torch = pytest.importorskip("torch")
 
@@ -58,7 +59,8 @@ def test_a_whole_detector_with_the_command(detector, tmp_path):
     assert total + counters == len(detector.state_dict())
     assert "res2net_stage1_pool: false" in report
     assert "classes: 3" in report
-    assert "--num_classes=3 --checkpoint_path=" in report
+    assert f"eval.py --checkpoint_path={output} --coco_root=COCO)" in report
+    assert "whose names the file does not say" in report
     assert "nothing is permuted" in report
     state = load_checkpoint(output)
     assert (state.part, state.suite) == ("", "faster_rcnn")
@@ -101,6 +103,27 @@ def test_timm_and_mindspore_name_the_same_backbone(detector, timm_backbone, tmp_
         del renamed[f"backbone.{name}"]
     write_checkpoint_file(tmp_path / "b.ckpt", renamed)
     assert_same_backbone(converted_here(tmp_path / "b.ckpt"), timm_backbone.arrays)
+
+
+def test_mindcv_names_the_same_backbone(detector, timm_backbone, tmp_path, capsys):
+    """`res2net50_v1b`: timm's stem, `down_sample`, MindSpore's norms, and the optimizer's moments in the file."""
+    arrays = {"moments.conv1.0.weight": np.ones(2, np.float32), "learning_rate": np.float32(1)}
+    for name, value in in_timm_names(detector.backbone).items():
+        layer, part = name.replace("downsample.", "down_sample.").rsplit(".", 1)
+        if layer.startswith("layer1") and "down_sample" in layer:  # without the pool, which has a place in timm's list
+            layer = f"{layer[:-1]}{int(layer[-1]) - 1}"
+        part = conversion.MINDSPORE_NORM[part] if value.dim() == 1 and part != "num_batches_tracked" else part
+        if part != "num_batches_tracked" and layer != "fc":
+            arrays[f"{layer}.{part}"] = value.numpy()
+    arrays |= {"classifier.weight": np.ones((10, 4), np.float32), "classifier.bias": np.ones(10, np.float32)}
+    write_checkpoint_file(tmp_path / "a.ckpt", arrays)
+    state = converted_here(tmp_path / "a.ckpt")
+    assert stored(state, "res2net_stage1_pool") == "true"
+    assert_same_backbone(state, timm_backbone.arrays)
+    report = capsys.readouterr().out
+    assert "a Res2Net v1b with the names of MindCV" in report
+    assert "dropped: 2 tensors: classifier.*, the classifier" in report
+    assert "a start for training alone" in report
 
 
 def test_mmdetection_and_this_suite_name_the_same_backbone(detector, timm_backbone, tmp_path):
@@ -149,6 +172,64 @@ def test_80_classes_are_those_of_coco(tmp_path):
     state = converted_here(tmp_path / "a.pth")
     assert tuple(state.class_names) == COCO_CLASSES
     assert state.category_ids[-1] == 90
+
+
+def test_the_recipe_of_mmdetection_is_stored(detector, timm_backbone, tmp_path, capsys):
+    """Thresholds of its test_cfg; what is typed counts before it, and so does a --config_path. A backbone has none."""
+    from faster_rcnn.src.build import open_checkpoint
+
+    torch.save(detector.state_dict(), tmp_path / "a.pth")
+    network = [argument for argument in TINY if not argument.startswith("--img")]
+    path = convert(load([f"--ckpt_file={tmp_path / 'a.pth'}", f"--run_dir={tmp_path}", *network, "--test_iou_thr=0.4"]))
+    assert "recipe: sizes and thresholds of default_config_mmdet.yaml are stored" in capsys.readouterr().out
+    config, _ = open_checkpoint(load([f"--checkpoint_path={path}"], "eval.py"), path)
+    assert (config.img_height, config.img_width, config.keep_ratio) == (800, 1344, True)
+    assert (config.test_score_thr, config.test_iou_thr, config.test_max_per_img) == (0.05, 0.4, 100)
+    assert (config.rpn_nms_thr, config.rpn_nms_pre, config.rpn_max_num) == (0.7, 1000, 1000)
+    assert config.img_norm_mean == (123.675, 116.28, 103.53)
+    state = converted_here(tmp_path / "a.pth", "--config_path=default_config.yaml")
+    assert [stored(state, key) for key in ("epoch_size", "lr_schedule")] == ["12", "long_cosine"]
+    assert stored(timm_backbone, "lr_schedule") == "long_cosine"
+
+
+PROGRAM = """
+test_pipeline = [dict(type='Resize', scale=(9, 9))]
+img_scale = (1000, 600)
+model = dict(
+    type='FasterRCNN',
+    data_preprocessor=dict(type='DetDataPreprocessor', mean=[1.5, 2, 3], std=[4, 5, 6], bgr_to_rgb=True),
+    test_cfg=dict(
+        rpn=dict(nms_pre=900, max_per_img=800, nms=dict(type='nms', iou_threshold=0.65), min_bbox_size=0),
+        rcnn=dict(score_thr=0.01, nms=dict(type='nms', iou_threshold=0.45), max_per_img=50)))
+test_dataloader = dict(dataset=dict(pipeline=[dict(type='Resize', scale=img_scale, keep_ratio=True)]))
+"""
+
+
+def test_the_files_own_configuration_counts_before_the_recipe(detector, tmp_path, capsys):
+    """Sizes and thresholds of `meta.cfg`; a key that is typed counts before it."""
+    torch.save({"state_dict": detector.state_dict(), "meta": {"cfg": PROGRAM}}, tmp_path / "a.pth")
+    state = converted_here(tmp_path / "a.pth", "--test_max_per_img=60")
+    keys = ("test_score_thr", "test_iou_thr", "test_max_per_img", "rpn_nms_pre", "rpn_max_num", "rpn_nms_thr")
+    assert [stored(state, key) for key in keys] == ["0.01", "0.45", "60", "900", "800", "0.65"]
+    assert "recipe: the file's own configuration counts before it: test_score_thr 0.01" in capsys.readouterr().out
+    assert yaml.safe_load(state.config_text)["img_norm_mean"] == [1.5, 2, 3]
+    state = converted_here(tmp_path / "a.pth", "--config_path=default_config.yaml", "--overwrite=True")
+    assert [stored(state, key) for key in keys[:2]] == ["0.05", "0.5"]
+
+
+def test_averaged_weights_by_the_key(detector, tmp_path, capsys):
+    """MMCV's buffers have the values of the parameters plus 1, and none for the statistics."""
+    state = detector.state_dict()
+    names = dict(detector.named_parameters())
+    both = {**state, **{f"ema_{name.replace('.', '_')}": state[name] + 1 for name in names}}
+    torch.save({"state_dict": both, "meta": {"CLASSES": ("a", "b", "c")}}, tmp_path / "a.pth")
+    plain = converted_here(tmp_path / "a.pth")
+    assert "buffers ema_* are left out, which --ema=True takes" in capsys.readouterr().out
+    averaged = converted_here(tmp_path / "a.pth", "--ema=True", "--overwrite=True")
+    assert f"averages: {len(names)} weights are taken from the buffers ema_*" in capsys.readouterr().out
+    assert tuple(averaged.class_names) == ("a", "b", "c")
+    for name, values in plain.arrays.items():
+        assert np.array_equal(averaged.arrays[name], values + (0 if "moving" in name else np.float32(1))), name
 
 
 def refused(folder, state, *arguments, name="weights.pth"):
@@ -220,7 +301,7 @@ class _Runs:
 
 
 def test_code_in_a_pickle_is_not_run(tmp_path, capsys):
-    assert "'print', code that opening it could run" in refused(tmp_path, {"a": _Runs()})
+    assert "1 entries that are no tensors, first 'a' (__builtin__.print)" in refused(tmp_path, {"a": _Runs()})
     assert "code of the file ran" not in capsys.readouterr().out
 
 

@@ -60,7 +60,7 @@ def test_the_network_knows_how_many_rows_and_columns_a_picture_has_become(height
 
 def test_empty_slots_and_images_that_nobody_asks_for_are_left_out():
     """The first image has one detection, the second has none; the third only fills the batch up."""
-    detector, clock = NetworkDetector(_Echo(), detections_of, image_metas), DetectionClock(skip_first=False)
+    detector, clock = NetworkDetector(_Echo(), detections_of, image_metas), DetectionClock()
     detector.begin()
     found = detector.detect(
         images_with(0.75, 0, 0.9), scales=[(0.5, 0.5), (1, 1)], sizes=[(60, 100), (32, 64)], clock=clock

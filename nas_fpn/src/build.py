@@ -8,9 +8,11 @@ from pathlib import Path
 import mindspore as ms
 import numpy as np
 
+from utils.canvas import Size
 from utils.detection import builders
 from utils.detection.anchors import anchors_per_level, make_anchors, octave_scales
 from utils.detection.augment import AugmentSettings
+from utils.detection.canvases.detectors import CanvasDetectors
 from utils.detection.data.class_names import ClassTable
 from utils.detection.data.splits import Split
 from utils.detection.data.training_source import MindRecordSource
@@ -74,15 +76,15 @@ def build_network(config: NasFpnConfig, num_classes: int) -> RetinaNetNasFpn:
     )
 
 
-def build_anchors(config: NasFpnConfig) -> np.ndarray:
-    """Makes the anchors of the configured input size, float32[A, 4]."""
+def build_anchors(config: NasFpnConfig, canvas: Size | None = None) -> np.ndarray:
+    """Makes the anchors of an input of (height, width) `canvas`, None for the configured one, float32[A, 4]."""
     scales = octave_scales(config.anchor_base_scale, config.anchor_scales_per_octave)
-    return make_anchors(*config.img_shape, STRIDES, scales, config.anchor_ratios)
+    return make_anchors(*(canvas or config.img_shape), STRIDES, scales, config.anchor_ratios)
 
 
-def build_inference(config: NasFpnConfig, network: RetinaNetNasFpn) -> RetinaNetInference:
-    """Puts the decoding on top of the detector."""
-    return RetinaNetInference(network, ms.Tensor(build_anchors(config)), config.unused_class_outputs)
+def build_inference(config: NasFpnConfig, network: RetinaNetNasFpn, canvas: Size | None = None) -> RetinaNetInference:
+    """Puts the decoding for inputs of (height, width) `canvas`, None for the configured one, on top of the detector."""
+    return RetinaNetInference(network, ms.Tensor(build_anchors(config, canvas)), config.unused_class_outputs)
 
 
 def build_train_step(
@@ -177,28 +179,37 @@ def build_training_source(config: NasFpnConfig, split: Split, workers: Workers =
     return builders.training_source(config, split, sample, workers)
 
 
-def build_selection_rule(config: NasFpnConfig) -> SelectionRule:
-    """Returns the thresholds and limits of detections."""
+def build_selection_rule(config: NasFpnConfig, canvas: Size | None = None) -> SelectionRule:
+    """Returns thresholds and limits of detections on a (height, width) `canvas`, None for the configured one."""
     return SelectionRule(
         min_score=config.min_score,
         nms_threshold=config.nms_threshold,
         nms_pre=config.nms_pre,
         max_boxes=config.max_boxes,
-        anchors_per_level=anchors_per_level(*config.img_shape, STRIDES, config.anchors_per_cell),
+        anchors_per_level=anchors_per_level(*(canvas or config.img_shape), STRIDES, config.anchors_per_cell),
     )
 
 
-def build_detector(config: NasFpnConfig, network: RetinaNetNasFpn) -> NetworkDetector:
-    """Builds what evaluation and inference ask for detections."""
-    select = partial(select_detections, rule=build_selection_rule(config))
-    return NetworkDetector(build_inference(config, network), select)
+def build_detector(config: NasFpnConfig, network: RetinaNetNasFpn, *, is_repeated: bool = False) -> CanvasDetectors:
+    """Builds what evaluation and inference ask for detections; see `builders.canvas_detectors`."""
+
+    def make(canvas: Size) -> NetworkDetector:
+        select = partial(select_detections, rule=build_selection_rule(config, canvas))
+        return NetworkDetector(build_inference(config, network, canvas), select)
+
+    return builders.canvas_detectors(config, input_settings(config), make, is_repeated=is_repeated)
 
 
 def build_evaluator(
-    config: NasFpnConfig, network: RetinaNetNasFpn, split: EvaluationSplit, workers: Workers = ALONE
+    config: NasFpnConfig,
+    network: RetinaNetNasFpn,
+    split: EvaluationSplit,
+    workers: Workers = ALONE,
+    *,
+    is_repeated: bool = False,
 ) -> DetectionEvaluator:
-    """Builds what evaluates the detector on a split, each worker its share."""
-    detector = build_detector(config, network)
+    """Builds what evaluates the detector on a split, each worker its share; `is_repeated` in a training."""
+    detector = build_detector(config, network, is_repeated=is_repeated)
     return builders.evaluator(config, detector, split, input_settings(config), EVALUATION_BATCH_SIZE, workers)
 
 

@@ -293,6 +293,7 @@ class AugmentationKeys(keys.AugmentationKeys):
 class ResultKeys(keys.ResultKeys):
     """Evaluation, inference and export."""
 
+    SIZE_MULTIPLE = SIZE_MULTIPLE
     file_name: str = with_default(keys.ResultKeys, "file_name", "retinanet_nasfpn")
     export_batch_size: int | None = Field(
         1, ge=0, description="images per call of the exported network; 0 and null: any number, in MINDIR only"
@@ -356,6 +357,6 @@ DESCRIPTIONS = {
     "create_data.py": "Writes the MindRecord files of a split.",
     "infer.py": "Draws detections on pictures.",
     "export.py": "Exports a checkpoint for inference.",
-    "convert_checkpoint.py": "Makes a checkpoint from weights of torchvision, timm or MMDetection.",
+    "convert_checkpoint.py": "Makes a checkpoint from weights of torchvision, timm, MindCV or MMDetection.",
     "postprocess.py": "Computes the COCO metrics of results that the 310 harness has written.",
 }

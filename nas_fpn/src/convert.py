@@ -1,17 +1,28 @@
-"""The conversion command: weights of PyTorch in, a checkpoint of this suite and a report out."""
+"""The conversion command: weights of PyTorch or MindSpore in, a checkpoint of this suite and a report out."""
 
+from dataclasses import replace
 from pathlib import Path
 
+from utils.detection.data.published_detector import converted_classes, with_recipe
+from utils.model_utils.config.base import COMMAND_LINE
 from utils.model_utils.config.loading import dump_config, require
 from utils.model_utils.errors import BadValueError
-from utils.training.checkpoints.conversion_command import Content, choose_output, write_converted
-from utils.training.checkpoints.foreign_weights import ForeignWeights, read_foreign_weights
+from utils.training.checkpoints.conversion_command import Content, choose_output, read_weights, write_converted
+from utils.training.checkpoints.foreign_weights import ForeignWeights
 from utils.training.record.logging_setup import set_up_logging
 
 from . import build
 from .config import NasFpnConfig
-from .weight_names import mmdetection_content, resnet_content
+from .weight_names import NAMINGS, mmdetection_content
 
+RECIPE = "retinanet_nasfpn_mmdet.yaml"  # sizes, canvas and thresholds of MMDetection's detector
+THRESHOLDS = {  # own key to names in its test_cfg
+    "min_score": ("score_thr",),
+    "nms_threshold": ("nms", "iou_threshold"),
+    "nms_pre": ("nms_pre",),
+    "max_boxes": ("max_per_img",),
+}
+PYRAMID = "neck.fpn_stages."
 CLASS_OUTPUTS = "bbox_head.retina_cls.weight"
 ADVICE = (
     "give the keys of its network: resnet_layers, resnet_width, nasfpn_out_channel, nasfpn_stack_times, "
@@ -28,24 +39,37 @@ def convert(config: NasFpnConfig) -> Path:
     set_up_logging()
     source = require(config, "checkpoint_path", "file")
     output = choose_output(config.output, source, Path(config.run_dir), config.overwrite)
-    weights = read_foreign_weights(source)
+    weights, _ = read_weights(source, build.SUITE, averaged=config.ema)
     content = recognise(config, weights)
-    network = build.build_network(config, content.num_classes or 1)
-    print(
-        write_converted(
-            output,
-            weights,
-            content,
-            network,
-            flag="--output",
-            suite=build.SUITE,
-            config_text=dump_config(config),
-            advice=ADVICE,
-        )
+    notes: tuple[str, ...] = ()
+    if not content.part:
+        config, notes = with_recipe(config, weights, RECIPE, THRESHOLDS)
+    classes = converted_classes(config, content.num_classes, weights)
+    config = with_content(config, content)
+    report = write_converted(
+        output,
+        weights,
+        replace(content, notes=(*classes.notes, *content.notes, *notes)),
+        build.build_network(config, content.num_classes or 1),
+        flag="--output",
+        suite=build.SUITE,
+        config_text=dump_config(config),
+        advice=ADVICE,
+        class_names=classes.names,
+        category_ids=classes.category_ids,
     )
-    use = f"--pre_trained={output} of train.py" if content.part else f"--checkpoint_path={output} or --pre_trained"
-    print(f"written: {output} ({content.part or 'the whole detector'}; {use})")
+    print(report)
+    use = "train.py --pre_trained" if content.part else "eval.py --coco_root=COCO --checkpoint_path"
+    print(f"written: {output} (the {content.part or 'whole detector'}: {use}={output})")
     return output
+
+
+def with_content(config: NasFpnConfig, content: Content) -> NasFpnConfig:
+    """Returns the configuration of the network that the file is of."""
+    if content.num_classes is None:
+        return config
+    names = config.coco_classes if len(config.coco_classes or ()) == content.num_classes else None
+    return config.model_copy(update={"num_classes": content.num_classes, "coco_classes": names})
 
 
 def recognise(config: NasFpnConfig, weights: ForeignWeights) -> Content:
@@ -62,16 +86,22 @@ def recognise(config: NasFpnConfig, weights: ForeignWeights) -> Content:
                 f"'{weights.path}' is of MMDetection and nasfpn_attention is {config.nasfpn_attention}, with which its "
                 "weights give other outputs: set --nasfpn_attention=mmdetection, or leave --config_path out"
             )
+        if not any(name.startswith(PYRAMID) for name in names):
+            raise BadValueError(
+                f"'{weights.path}' has no {PYRAMID}*, so it is of a detector without NAS-FPN's pyramid: wanted "
+                "MMDetection's retinanet_r50_nasfpn, or a ResNet-50 alone"
+            )
         num_classes = count_weight_classes(config, weights)
         return mmdetection_content(
             config.resnet_layers, config.nasfpn_stack_times, config.head_stacked_convs, num_classes
         )
-    if "conv1.weight" in names and any(name.startswith("layer1.") for name in names):
-        return resnet_content(config.resnet_layers)
+    naming = next((naming for naming in NAMINGS if naming.prefix_in(names) is not None), None)
+    if naming is not None:
+        return naming.content(config.resnet_layers, names)
     raise BadValueError(
         f"'{weights.path}' has {len(names)} tensors ({', '.join(list(names)[:3])} ...), which are neither a ResNet-50 "
-        "of torchvision or timm (conv1.weight, layer1.0.conv1.weight ...) nor MMDetection's retinanet_r50_nasfpn "
-        "(backbone.*, neck.*, bbox_head.*); choose another file"
+        "of torchvision, timm or MindCV (conv1.weight, layer1.0.conv3.weight ...) nor MMDetection's "
+        "retinanet_r50_nasfpn (backbone.*, neck.*, bbox_head.*); choose another file"
     )
 
 
@@ -95,9 +125,10 @@ def count_weight_classes(config: NasFpnConfig, weights: ForeignWeights) -> int:
             "cell: set anchor_scales_per_octave and anchor_ratios as its network has them"
         )
     num_classes -= config.unused_class_outputs
-    if config.num_classes not in (None, num_classes, num_classes + 1):
+    is_typed = str(config.origin("num_classes")) == COMMAND_LINE
+    if is_typed and config.num_classes not in (None, num_classes, num_classes + 1):
         raise BadValueError(
             f"num_classes is {config.num_classes} and '{weights.path}' has {num_classes} classes: set "
-            f"--num_classes={num_classes}, or null to take the file's"
+            f"--num_classes={num_classes}, or leave it out"
         )
     return num_classes

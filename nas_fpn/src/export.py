@@ -1,5 +1,6 @@
 """The export command: checkpoint in; model file, compared with the network, and its description out."""
 
+from utils.detection.builders import say_exported_size
 from utils.exporting.description import write_description
 from utils.exporting.export import choose_format, export_network, format_exported
 from utils.exporting.files import export_path
@@ -25,6 +26,7 @@ def export(config: NasFpnConfig) -> None:
         device = set_up_device(config.device_target, config.device_id, seed=config.seed)
         file_format = choose_format(config.file_format, device.target)
         network, classes = build.load_detector(config, stored)
+        say_exported_size(config, build.input_settings(config).size)
         model = export_network(
             build.build_export(config, network, len(classes.names)),
             [build.input_description(config)],

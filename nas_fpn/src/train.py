@@ -85,7 +85,7 @@ def _build_trainer(config: NasFpnConfig, run: Run) -> Trainer:
         warn_of_long_warm_up("warmup_steps", config.warmup_steps, config.epoch_size * source.steps_per_epoch)
     evaluate = None
     if evaluation_split is not None:
-        evaluate = build.build_evaluator(config, network, evaluation_split, run.workers).metrics
+        evaluate = build.build_evaluator(config, network, evaluation_split, run.workers, is_repeated=True).metrics
     rates = build.build_schedule(config, source.steps_per_epoch, source.images_per_step)
     return Trainer(
         step,

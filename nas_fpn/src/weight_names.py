@@ -1,29 +1,100 @@
-"""What other frameworks call the weights of this network: torchvision and timm (ResNet), MMDetection (all of it).
+"""What other frameworks call the weights of this network: torchvision, timm, MindCV (ResNet), MMDetection (all of it).
 
 MMDetection's names are those of mmdet v2 and v3 (`ResNet`, `NASFPN` with the merge cells of mmcv, `RetinaSepBNHead`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from utils.training.checkpoints.conversion_command import COUNTERS, Content
-from utils.training.checkpoints.weight_conversion import WeightSource, batch_norm_sources, convolution_sources
+from utils.training.checkpoints.conversion_command import COUNTERS, MINDSPORE_REST, Content, Naming
+from utils.training.checkpoints.weight_conversion import (
+    MINDSPORE_NORM_VALUES,
+    NORM_VALUES,
+    WeightSource,
+    batch_norm_sources,
+    convolution_sources,
+)
 
 from .variants import LEVELS
 
 # MMDetection's names of the seven merging cells, in the order of `nasfpn.NAS_FPN_CELLS`. Its cells gp_43_5 and gp_54_7
 # have no convolution: sum_55_5 and sum_77_7 add the unconsumed input to them and have it.
 MMDETECTION_CELLS = ("gp_64_4", "sum_44_4", "sum_43_3", "sum_34_4", "sum_55_5", "sum_77_7", "gp_75_6")
-CLASSIFIER = {r"fc\.(weight|bias)": "fc.*, the classifier of the ResNet"}
 UNCHANGED_ORDER = (
     "order: anchors of a cell (ratio by ratio, sizes growing), classes within an anchor and (dx, dy, dw, dh) are "
     "MMDetection's here too: nothing is permuted"
 )
 
 
-def resnet_content(layers: Sequence[int]) -> Content:
-    """Returns what a file of a ResNet with bottleneck blocks holds, `layers` of them in each stage."""
-    title = "a ResNet with the names of torchvision and timm"
-    return Content(title=title, sources=_resnet_sources(layers, ""), dropped=COUNTERS | CLASSIFIER)
+@dataclass(frozen=True, kw_only=True)
+class ResNetNaming(Naming):
+    """One way to name the weights of a ResNet with bottleneck blocks.
+
+    Attributes:
+        shortcut: convolution and norm of a stage's first shortcut.
+        norm_values: own name of each value of a batch norm to its name there.
+        notes: what the report has to say about such weights.
+    """
+
+    block: str = "layer{number}.{block}"
+    shortcut: str = "downsample"
+    norm_values: Mapping[str, str] = field(default_factory=lambda: NORM_VALUES)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def first(self) -> str:
+        """The first convolution."""
+        return "conv1"
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """The stem, and the last convolution of a bottleneck."""
+        norm = self.norm_values["gamma"]
+        return ("conv1.weight", f"bn1.{norm}", f"{self.block.format(stage=0, number=1, block=0)}.conv3.weight")
+
+    def content(self, layers: Sequence[int], names: Sequence[str]) -> Content:
+        """Returns what a file of these names holds, `layers` blocks in each stage."""
+        sources = self.sources(layers, self.prefix_in(names) or "")
+        return Content(title=self.title, sources=sources, dropped=self.dropped, notes=self.notes)
+
+    def sources(self, layers: Sequence[int], prefix: str) -> dict[str, WeightSource]:
+        """Returns the source of every parameter of the backbone."""
+        sources = self._conv_norm("backbone.stem", f"{prefix}conv1", f"{prefix}bn1")
+        for stage, num_blocks in enumerate(layers):
+            for block in range(num_blocks):
+                own = f"backbone.stages.{stage}.{block}"
+                foreign = prefix + self.block.format(stage=stage, number=stage + 1, block=block)
+                for index, part in enumerate(("reduce", "spatial", "expand"), start=1):
+                    sources |= self._conv_norm(f"{own}.{part}", f"{foreign}.conv{index}", f"{foreign}.bn{index}")
+                if block == 0:
+                    shortcut = f"{foreign}.{self.shortcut}"
+                    sources |= self._conv_norm(f"{own}.shortcut", f"{shortcut}.0", f"{shortcut}.1")
+        return sources
+
+    def _conv_norm(self, own: str, conv: str, norm: str) -> dict[str, WeightSource]:
+        values = {f"{own}.norm.{here}": f"{norm}.{there}" for here, there in self.norm_values.items()}
+        return {
+            name: WeightSource((source,)) for name, source in {f"{own}.conv.weight": f"{conv}.weight", **values}.items()
+        }
+
+
+TORCH = ResNetNaming(
+    title="a ResNet with the names of torchvision and timm",
+    prefixes=("", "backbone."),
+    dropped={**COUNTERS, r"(head\.)?fc\.(weight|bias)": "fc.*, the classifier of the ResNet"},
+)
+MINDCV = ResNetNaming(
+    title="a ResNet with the names of MindCV",
+    prefixes=("", "backbone."),
+    shortcut="down_sample",
+    norm_values=MINDSPORE_NORM_VALUES,
+    dropped={**MINDSPORE_REST, r"classifier\.(weight|bias)": "classifier.*, the classifier of the ResNet"},
+    notes=(
+        "note: MindCV's network pads its max-pool at the right and bottom alone, this one on all sides as PyTorch's: "
+        "the weights are a start for training, their features are not the same",
+    ),
+)
+NAMINGS = (TORCH, MINDCV)
 
 
 def mmdetection_content(layers: Sequence[int], stack_times: int, num_convs: int, num_classes: int) -> Content:
@@ -36,7 +107,7 @@ def mmdetection_content(layers: Sequence[int], stack_times: int, num_convs: int,
         num_classes: foreground classes.
     """
     sources = {
-        **_resnet_sources(layers, "backbone."),
+        **TORCH.sources(layers, "backbone."),
         **_neck_sources(stack_times),
         **_tower_sources("class_tower", "cls_convs", num_convs),
         **_tower_sources("box_tower", "reg_convs", num_convs),
@@ -48,20 +119,8 @@ def mmdetection_content(layers: Sequence[int], stack_times: int, num_convs: int,
         sources=sources,
         dropped=COUNTERS,
         num_classes=num_classes,
-        notes=(f"classes: {num_classes}", UNCHANGED_ORDER),
+        notes=(UNCHANGED_ORDER,),
     )
-
-
-def _resnet_sources(layers: Sequence[int], prefix: str) -> dict[str, WeightSource]:
-    sources = _conv_norm("backbone.stem", f"{prefix}conv1", f"{prefix}bn1")
-    for stage, num_blocks in enumerate(layers):
-        for block in range(num_blocks):
-            own, foreign = f"backbone.stages.{stage}.{block}", f"{prefix}layer{stage + 1}.{block}"
-            for index, part in enumerate(("reduce", "spatial", "expand"), start=1):
-                sources |= _conv_norm(f"{own}.{part}", f"{foreign}.conv{index}", f"{foreign}.bn{index}")
-            if block == 0:
-                sources |= _conv_norm(f"{own}.shortcut", f"{foreign}.downsample.0", f"{foreign}.downsample.1")
-    return sources
 
 
 def _neck_sources(stack_times: int) -> dict[str, WeightSource]:

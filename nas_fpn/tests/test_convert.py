@@ -26,6 +26,8 @@ from nas_fpn.tests.conversion import (  # noqa: E402
 )
 from utils.detection.suppression import select_detections  # noqa: E402
 from utils.model_utils.errors import UserError  # noqa: E402
+from utils.training.checkpoints.checkpoint import load_checkpoint  # noqa: E402
+from utils.training.checkpoints.checkpoint_file import write_checkpoint_file  # noqa: E402
 
 pytestmark = pytest.mark.end_to_end
 
@@ -189,7 +191,52 @@ def test_other_attention_cells_are_refused(tiny, tmp_path):
 
 def test_another_network_is_refused(tmp_path):
     assert "which are neither a ResNet-50" in refused(tmp_path, {"patch_embed.weight": torch.zeros(2, 2)})
-    assert "no whole detector" in refused(tmp_path, {"neck.lateral_convs.0.conv.weight": torch.zeros(2, 2)})
+    assert "without NAS-FPN's pyramid" in refused(tmp_path, {"neck.lateral_convs.0.conv.weight": torch.zeros(2, 2)})
+    assert "no whole detector" in refused(tmp_path, {"neck.fpn_stages.0.gp_64_4.weight": torch.zeros(2, 2)})
+    assert "which are neither a ResNet-50" in refused(tmp_path, in_mindcv_names(without="layer1.0.conv3.weight"))
+
+
+def in_mindcv_names(without=""):
+    """A ResNet as `resnet50` of MindCV names it, with its classifier and what an optimizer left."""
+    own = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
+    arrays = {"moments.conv1.weight": torch.ones(2), "learning_rate": torch.tensor(1.0)}
+    for name, value in torch_mmdet.randomise(torch_mmdet.Backbone((1, 2, 1, 1), 8)).state_dict().items():
+        layer, part = name.replace("downsample", "down_sample").rsplit(".", 1)
+        if part != "num_batches_tracked":
+            arrays[f"{layer}.{own[part] if value.dim() == 1 else part}"] = value
+    arrays |= {"classifier.weight": torch.ones(10, 4), "classifier.bias": torch.ones(10)}
+    return {name: value for name, value in arrays.items() if name != without}
+
+
+def test_a_resnet_of_mindcv(tmp_path, capsys):
+    """The same backbone under MindCV's names, in MindSpore's form."""
+    reference = torch_mmdet.randomise(torch_mmdet.Backbone((1, 2, 1, 1), 8))
+    output, _ = converted(tmp_path, reference.state_dict(), *TINY)
+    wanted = load_checkpoint(output)
+    write_checkpoint_file(tmp_path / "a.ckpt", {name: value.numpy() for name, value in in_mindcv_names().items()})
+    found = load_checkpoint(convert(load([f"--ckpt_file={tmp_path / 'a.ckpt'}", f"--run_dir={tmp_path / 'b'}", *TINY])))
+    report = capsys.readouterr().out
+    assert "a ResNet with the names of MindCV" in report
+    assert "dropped: 2 tensors: classifier.*" in report
+    assert "dropped: 2 tensors: what an optimizer left" in report
+    assert "their features are not the same" in report
+    assert found.part == wanted.part == "backbone"
+    assert set(found.arrays) == set(wanted.arrays)
+    for name, values in wanted.arrays.items():
+        assert np.array_equal(found.arrays[name], values), name
+
+
+def test_the_recipe_and_the_number_of_classes_are_the_files(tiny, tmp_path):
+    """Thresholds of MMDetection's test_cfg in the place of the page's 0.1 and 0.6; three classes, none given."""
+    network = [argument for argument in TINY if not argument.startswith(("--num_classes", "--img_shape"))]
+    output, report = converted(tmp_path, tiny[0].state_dict(), *network)
+    assert "recipe: sizes and thresholds of retinanet_nasfpn_mmdet.yaml are stored" in report
+    assert f"eval.py --coco_root=COCO --checkpoint_path={output})" in report
+    config, stored = build.open_checkpoint(load([f"--checkpoint_path={output}"], "eval.py"), output)
+    assert config.img_shape == (640, 640)
+    assert (config.min_score, config.nms_threshold, config.nms_pre, config.max_boxes) == (0.05, 0.5, 1000, 100)
+    _, classes = build.load_detector(config, stored)
+    assert (len(classes.names), classes.is_named) == (3, False)
 
 
 def test_an_existing_output_stays(tiny, tmp_path):

@@ -11,6 +11,7 @@ from utils.cpu_kernels.choice import stock_operators
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
 from utils.exporting.export import ExportedModel, input_shape, share_weights
 from utils.exporting.onnx_operators import replace_for_onnx
+from utils.model_utils.config.base import COMMAND_LINE
 from utils.model_utils.config.stored import naming_checkpoint
 from utils.model_utils.device_adapter import clamp_loaders
 from utils.model_utils.errors import BadValueError, MissingPathError
@@ -32,19 +33,23 @@ from .labels.files import ImagePair
 from .loss import SegmentationLoss
 from .mix_transformer import MixTransformer, drop_path_rates
 from .picture_scale import PictureScale, format_difference
+from .results.canvases import Canvas, FixedCanvas, PictureCanvas
 from .results.evaluation import SegmentationEvaluator
 from .results.files import Outputs
 from .results.inference import Predictor
 from .segformer import Segformer, SegformerInference, SegformerTraining
-from .segformer_head import SegformerHead
-from .variants import MIT_VARIANTS, MitVariant
+from .segformer_head import HEADS
+from .variants import MIT_VARIANTS, MMSEGMENTATION_CHANNELS, MitVariant
 
 logger = logging.getLogger(__name__)
 
 SUITE = "segformer"
+CANVAS_KEYS = ("canvas_sides", "size_divisor", "canvas_keep_ratio")  # they act where canvas is picture
 OUTPUT_NAMES = ("logits",)  # of SegformerInference
+SIZE_DIVISOR = 32  # of the sides of pictures where nothing else is said: the stride of the coarsest features
 UNSCALED = "O0"  # float32 needs no loss scale
 HEAD = "head."  # beginning of the names of its parameters
+OF_MMSEGMENTATION = "head.projections.0.conv.weight"  # which MMSegmentation's head alone has
 # The 3x3 convolution in a block, which tells it where a pixel is; the paper does not decay it.
 POSITION_CONVOLUTION = ".mlp.position."
 
@@ -55,7 +60,8 @@ def network_size(config: SegformerConfig) -> MitVariant:
     return MitVariant(
         config.backbone_widths or variant.widths,
         config.backbone_depths or variant.depths,
-        config.decoder_channels or variant.decoder_channels,
+        config.decoder_channels
+        or (MMSEGMENTATION_CHANNELS if config.head == "mmsegmentation" else variant.decoder_channels),
     )
 
 
@@ -63,8 +69,8 @@ def build_network(config: SegformerConfig) -> Segformer:
     """Builds the network with random weights."""
     size = network_size(config)
     return Segformer(
-        MixTransformer(size.widths, size.depths),
-        SegformerHead(size.widths, size.decoder_channels, config.class_num, config.norm_statistics == "frozen"),
+        MixTransformer(size.widths, size.depths, config.layer_norm_eps),
+        HEADS[config.head](size.widths, size.decoder_channels, config.class_num, config.norm_statistics == "frozen"),
     )
 
 
@@ -74,29 +80,38 @@ def build_inference(_config: SegformerConfig, network: Segformer) -> SegformerIn
 
 
 def build_predictor(config: SegformerConfig, network: Segformer) -> Predictor:
-    """Builds what applies the network to images as the evaluation keys say; windows go over images as they are."""
+    """Builds what applies the network to images as the evaluation keys say."""
     return Predictor(
         network,
         mean=config.img_norm_mean,
         std=config.img_norm_std,
-        base_size=None if config.eval_mode == "slide" else config.base_size,
+        canvas=build_canvas(config),
         mode=config.eval_mode,
         slide_crop=config.slide_crop,
         slide_stride=config.slide_stride,
         flip=config.eval_flip,
         scales=config.eval_scales,
+        max_canvases=config.max_canvases,
     )
+
+
+def build_canvas(config: SegformerConfig) -> Canvas:
+    """Returns what evaluation and inference do to the size of pictures; windows keep it where no key says another."""
+    if config.canvas == "picture":
+        sides = None if config.eval_mode == "slide" else (max(config.base_size), min(config.base_size))
+        sides = config.canvas_sides or sides
+        return PictureCanvas(sides, config.size_divisor or SIZE_DIVISOR, config.canvas_keep_ratio is not False)
+    return FixedCanvas(None if config.eval_mode == "slide" else config.base_size)
 
 
 def scale_in_training(config: SegformerConfig) -> PictureScale:
     """Returns at what sizes training shows the network its pictures."""
-    return PictureScale(config.base_size, config.scale_range)
+    return PictureScale(FixedCanvas(config.base_size), config.scale_range)
 
 
 def scale_in_evaluation(config: SegformerConfig) -> PictureScale:
     """Returns at what sizes evaluation does."""
-    base_size = None if config.eval_mode == "slide" else config.base_size
-    return PictureScale(base_size, (min(config.eval_scales), max(config.eval_scales)))
+    return PictureScale(build_canvas(config), (min(config.eval_scales), max(config.eval_scales)))
 
 
 def build_evaluator(
@@ -179,7 +194,8 @@ def open_checkpoint(config: SegformerConfig, path: Path) -> tuple[SegformerConfi
     names = tuple(stored.class_names)
     if len(names) != class_num or names == numbered_names(class_num):  # it does not say: another's names may fit
         names = config.class_names if len(config.class_names or ()) == class_num else None
-    return configure_as_stored(config, stored, {"class_num": class_num, "class_names": names}), stored
+    head = "mmsegmentation" if OF_MMSEGMENTATION in stored.arrays else "paper"
+    return configure_as_stored(config, stored, {"class_num": class_num, "class_names": names, "head": head}), stored
 
 
 def load_network(config: SegformerConfig, stored: Checkpoint) -> Segformer:
@@ -342,6 +358,9 @@ def log_scales(
     size, num_sizes = usual_size(images)
     scale = scale_in_training(config) if command == "training" else scale_in_evaluation(config)
     logger.info("%s: %s", command, scale.describe(size, num_sizes))
+    idle = [key for key in CANVAS_KEYS if config.origin(key).where == COMMAND_LINE and config.canvas != "picture"]
+    if idle and command != "training":
+        logger.warning("%s without effect where the canvas is fixed: give --canvas=picture too", " and ".join(idle))
     difference = format_difference(size, scale, trained, command) if trained else ""
     if difference:
         logger.warning("%s", difference)

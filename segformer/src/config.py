@@ -8,7 +8,7 @@ from pydantic import Field
 
 from utils.model_utils.config.base import Config, Contradiction, InactiveKey, PathText, Positive, PositiveNumber
 from utils.model_utils.config.loading import load_config
-from utils.model_utils.config.schema import ModelArtsKeys, PictureKeys, TrainingKeys, with_default
+from utils.model_utils.config.schema import CanvasKeys, ModelArtsKeys, PictureKeys, TrainingKeys, with_default
 
 from .variants import ATTENTION_HEADS
 
@@ -89,7 +89,7 @@ class NetworkKeys(Config):
     """Mix Transformer and the all-MLP head."""
 
     GROUP = "Network"
-    FIXED_BY_WEIGHTS = ("backbone", "backbone_widths", "backbone_depths", "decoder_channels")
+    FIXED_BY_WEIGHTS = ("backbone", "backbone_widths", "backbone_depths", "decoder_channels", "head", "layer_norm_eps")
     COURSE_OF_TRAINING = ("drop_path_rate", "head_dropout", "norm_statistics")
     backbone: Literal["mit_b0", "mit_b1", "mit_b2", "mit_b3", "mit_b4", "mit_b5"] = Field(
         "mit_b0", description="size of the encoder"
@@ -100,10 +100,21 @@ class NetworkKeys(Config):
     backbone_depths: tuple[Positive, Positive, Positive, Positive] | None = Field(
         None, description="blocks of the four stages; null: those of backbone"
     )
+    head: Literal["paper", "mmsegmentation"] = Field(
+        "paper",
+        description="paper: a linear layer for each level; mmsegmentation: convolution, batch norm and ReLU in its "
+        "place, the head of MMSegmentation's weights",
+    )
     decoder_channels: int | None = Field(
         None,
         ge=1,
-        description="channels of the head; null: 256 for mit_b0 and mit_b1, 768 for the others, as in the paper",
+        description="channels of the head; null: 256 for mit_b0 and mit_b1, 768 for the others, as in the paper, and "
+        "256 for all with head mmsegmentation",
+    )
+    layer_norm_eps: float = Field(
+        1e-5,
+        gt=0,
+        description="what layer norms add to the variance; 1e-5 in transformers, 1e-6 in MMSegmentation",
     )
     drop_path_rate: float = Field(
         0.1,
@@ -212,17 +223,29 @@ class AugmentationKeys(PictureKeys):
     photometric_distortion: bool = Field(True, description="change brightness, contrast, saturation and hue at random")
 
 
-class EvaluationKeys(Config):
+class EvaluationKeys(CanvasKeys):
     """How a network is applied to images, in training and in eval.py."""
 
     GROUP = "Evaluation"
     OWN_TO_A_COMMAND = ("eval_ckpt_path",)
+    LEFT_TO_WEIGHTS = ("size_divisor", "canvas_keep_ratio")
+    size_divisor: int | None = Field(
+        None,
+        ge=1,
+        description="both sides of a picture are rounded up to multiples of it by resizing where canvas is picture; 1 "
+        "takes them as they are; null: as the weights say, else 32",
+    )
+    canvas_keep_ratio: bool | None = Field(
+        None,
+        description="false: every picture gets exactly canvas_sides where canvas is picture, as in transformers; null: "
+        "as the weights say, else true",
+    )
     eval_ckpt_path: PathText = Field("", description="checkpoint that eval.py reads")
     eval_log_interval: int = Field(100, ge=1, description="images between lines of an evaluation")
     eval_mode: Literal["whole", "slide"] = Field(
         "whole",
-        description="whole: the image within base_size; slide: windows over the image as it is, the mean where they "
-        "overlap",
+        description="whole: the image at once; slide: windows over it, the mean where they overlap; with a fixed "
+        "canvas, whole fits the image into base_size, and slide takes it as it is",
     )
     slide_crop: tuple[Side, Side] = Field((1024, 1024), description="height and width of a window")
     slide_stride: tuple[Positive, Positive] = Field((768, 768), description="step from one window to the next")

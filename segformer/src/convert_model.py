@@ -1,42 +1,34 @@
 """Makes a checkpoint of this suite from a SegFormer or a Mix Transformer of PyTorch, and says what became of it."""
 
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from utils.model_utils.config.loading import dump_config
-from utils.model_utils.errors import BadValueError, MissingPathError
+from utils.model_utils.errors import BadValueError
 from utils.model_utils.files import check_writable_folder
-from utils.model_utils.guards.json_text import parse_json
 from utils.training.checkpoints.conversion_command import COUNTERS, Content, check_output, write_converted
 from utils.training.checkpoints.foreign_weights import read_foreign_weights
 
 from .build import SUITE, build_network
 from .config import SegformerConfig
-from .variants import ATTENTION_HEADS, MIT_VARIANTS, MLP_RATIO, PATCH_KERNELS, PATCH_STRIDES, REDUCTIONS
+from .foreign.recipes import Recipe, openmmlab_recipe, processor_recipe
+from .foreign.transformers_folder import processor_settings, read_folder
+from .variants import MIT_VARIANTS
 from .weight_names import (
     ANY_HEAD,
     ENCODERS,
     HEAD_NAMINGS,
-    MMSEGMENTATION_HEAD_MARK,
+    OF_TRANSFORMERS,
     EncoderNaming,
     HeadNaming,
     in_single_layers,
 )
 
-# Names of the weights in a folder of transformers, in the order in which they are looked for.
-FOLDER_FILES = ("model.safetensors", "pytorch_model.bin")
-# What config.json of such a folder must say, where it says anything; sizes are read from the weights themselves.
-_FIXED_SETTINGS = {
-    "hidden_act": "gelu",
-    "num_attention_heads": list(ATTENTION_HEADS),
-    "sr_ratios": list(REDUCTIONS),
-    "mlp_ratios": [MLP_RATIO] * 4,
-    "patch_sizes": list(PATCH_KERNELS),
-    "strides": list(PATCH_STRIDES),
-    "num_channels": 3,
-}
+_WHOSE = {"paper": "the paper's", "mmsegmentation": "MMSegmentation's"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,20 +37,27 @@ class SegformerContent(Content):
 
     Attributes:
         backbone: published size, "mit_b0" to "mit_b5".
+        naming: of its encoder.
         decoder_channels: width of the head; None without a head.
+        head: kind of head.
     """
 
     backbone: str
+    naming: EncoderNaming
     decoder_channels: int | None = None
+    head: str = "paper"
 
 
-def convert(source: Path, output: Path, *, backbone_only: bool = False, overwrite: bool = False) -> str:
+def convert(
+    source: Path, output: Path, *, backbone_only: bool = False, averaged: bool = False, overwrite: bool = False
+) -> str:
     """Converts a file, or a folder of transformers, and writes the checkpoint; returns the report.
 
     Args:
         source: .pth, .bin or .safetensors file, or a folder with config.json and one of them.
         output: checkpoint to write.
         backbone_only: leave the head out.
+        averaged: take the weights that were averaged over the steps where the file has both.
         overwrite: replace `output` where it is there.
 
     Raises:
@@ -66,11 +65,15 @@ def convert(source: Path, output: Path, *, backbone_only: bool = False, overwrit
     """
     check_writable_folder(output.parent, "--ms_model_path")
     check_output(source, output, overwrite, "--ms_model_path", "--overwrite")
-    weights = read_foreign_weights(find_weights(source))
+    if averaged and source.is_dir():
+        raise BadValueError(f"folder '{source}' has no averaged weights; leave --ema out")
+    weights = read_folder(source) if source.is_dir() else read_foreign_weights(source, averaged=averaged, flag="--ema")
     weights = replace(weights, arrays=in_single_layers(weights.arrays))
     content = recognise(weights.path, weights.arrays, backbone_only)
-    head = {"class_num": content.num_classes, "decoder_channels": content.decoder_channels}
-    config = SegformerConfig(backbone=content.backbone, **({} if content.part else head))
+    names = weights.class_names if len(weights.class_names) == content.num_classes else ()
+    recipe = find_recipe(source, content, names)
+    content = replace(content, notes=(*content.notes, *recipe.notes))
+    config = SegformerConfig(**network_keys(content), **recipe.keys, **({"class_names": names} if names else {}))
     report = write_converted(
         output,
         weights,
@@ -79,50 +82,35 @@ def convert(source: Path, output: Path, *, backbone_only: bool = False, overwrit
         flag="--ms_model_path",
         suite=SUITE,
         config_text=dump_config(config),
+        class_names=names,
         advice="choose a whole file of a SegFormer, or convert its encoder alone with --backbone_only",
     )
     return f"{report}\n{_next_step(output, content)}"
 
 
-def find_weights(source: Path) -> Path:
-    """Returns the file of weights: the source itself, or the one in a folder of transformers.
+def network_keys(content: SegformerContent) -> dict[str, object]:
+    """Returns the keys of the network that a file holds."""
+    keys: dict[str, object] = {"backbone": content.backbone, "layer_norm_eps": content.naming.norm_eps}
+    if content.num_classes is None:
+        return keys
+    return keys | {
+        "class_num": content.num_classes,
+        "decoder_channels": content.decoder_channels,
+        "head": content.head,
+    }
+
+
+def find_recipe(source: Path, content: SegformerContent, names: Sequence[str]) -> Recipe:
+    """Returns at what sizes pictures are shown to weights by their publisher; nothing for an encoder alone.
 
     Raises:
-        MissingPathError: there is nothing, or no such file in the folder.
-        BadValueError: the folder's config.json is of another network.
+        BadValueError: what a folder of transformers says of it cannot be read.
     """
-    if not source.is_dir():
-        return source
-    file = next((source / name for name in FOLDER_FILES if (source / name).is_file()), None)
-    if file is None:
-        raise MissingPathError(
-            f"folder '{source}' has neither {' nor '.join(FOLDER_FILES)}; give a folder that save_pretrained of "
-            "transformers wrote, or a file of weights"
-        )
-    _check_settings(source / "config.json")
-    return file
-
-
-def _check_settings(path: Path) -> None:
-    """Refuses a folder whose network differs in what its weights do not show."""
-    if not path.is_file():
-        raise MissingPathError(
-            f"'{path}' is missing, wanted beside the weights in a folder of transformers; give the file of weights "
-            "itself to do without it"
-        )
-    try:
-        settings = parse_json(path.read_bytes())
-        kind = settings.get("model_type", SUITE)
-    except (OSError, ValueError, AttributeError) as error:
-        raise BadValueError(f"'{path}' is no JSON object of settings; copy or download it again") from error
-    if kind != SUITE:
-        raise BadValueError(f"'{path}' is of a network '{kind}', wanted '{SUITE}'; choose another folder")
-    for key, wanted in _FIXED_SETTINGS.items():
-        if settings.get(key, wanted) != wanted:
-            raise BadValueError(
-                f"'{path}' says {key} = {settings[key]}, and every published SegFormer has {wanted}; that network is "
-                "not built here"
-            )
+    if content.num_classes is None:
+        return Recipe()
+    if content.naming in OF_TRANSFORMERS:
+        return processor_recipe(processor_settings(source) if source.is_dir() else None)
+    return openmmlab_recipe(source, content.num_classes, names, content.naming.divisor)
 
 
 def recognise(file: Path, arrays: dict[str, np.ndarray], backbone_only: bool = False) -> SegformerContent:
@@ -146,13 +134,16 @@ def recognise(file: Path, arrays: dict[str, np.ndarray], backbone_only: bool = F
         return SegformerContent(
             title=f"encoder of {title}",
             backbone=backbone,
+            naming=naming,
             sources=sources,
             dropped=dropped | (ANY_HEAD if backbone_only else {}),
         )
     num_classes, decoder_channels = (_rows(file, arrays, f"{layer}.weight") for layer in (head.classifier, head.fuse))
     return SegformerContent(
-        title=f"SegFormer with {title}, {num_classes} classes, head of {decoder_channels} channels",
+        title=f"SegFormer with {title}, {num_classes} classes, {_WHOSE[head.kind]} head of {decoder_channels} channels",
         backbone=backbone,
+        naming=naming,
+        head=head.kind,
         sources=sources | head.sources(),
         dropped=dropped | dict(head.dropped),
         num_classes=num_classes,
@@ -185,13 +176,6 @@ def _find_size(file: Path, widths: tuple[int, ...], depths: tuple[int, ...]) -> 
 def _find_head(file: Path, arrays: dict[str, np.ndarray], backbone_only: bool) -> HeadNaming | None:
     if backbone_only:
         return None
-    if MMSEGMENTATION_HEAD_MARK in arrays:
-        raise BadValueError(
-            f"'{file}' has MMSegmentation's head, a convolution with batch norm and ReLU for each level (531,731 "
-            "weights with MiT-B1 and 19 classes) where the paper's has a linear layer (530,707): it computes something "
-            "else and does not convert; take the encoder alone with --backbone_only, or a file of the first release or "
-            "of transformers"
-        )
     return next((head for head in HEAD_NAMINGS if head.is_in(arrays)), None)
 
 
@@ -207,11 +191,7 @@ def _rows(file: Path, arrays: dict[str, np.ndarray], name: str) -> int:
 def _next_step(output: Path, content: SegformerContent) -> str:
     if content.num_classes is None:
         return (
-            f"written: {output} (the encoder: train.py --backbone={content.backbone} --pretrained_ckpt_path={output})"
+            f"written: {output} (the encoder: train.py --backbone={content.backbone} --pretrained_ckpt_path="
+            f"{shlex.quote(str(output))})"
         )
-    backbone, width = content.backbone, content.decoder_channels
-    head = f" --decoder_channels={width}" if width != MIT_VARIANTS[backbone].decoder_channels else ""
-    return (
-        f"written: {output} (the whole network: eval.py --backbone={backbone} --class_num={content.num_classes}{head} "
-        f"--eval_ckpt_path={output})"
-    )
+    return f"written: {output} (the whole network: eval.py --eval_ckpt_path={shlex.quote(str(output))})"

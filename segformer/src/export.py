@@ -1,5 +1,6 @@
 """The export command: checkpoint in; model file, compared with the network, and its description out."""
 
+import logging
 from pathlib import Path
 
 from utils.exporting.description import write_description
@@ -13,6 +14,8 @@ from utils.training.record.logging_setup import set_up_logging
 
 from . import build
 from .config import DEFAULT_FILE, SegformerConfig
+
+logger = logging.getLogger(__name__)
 
 # Of every run, of every evaluation, and of all who give none: they tell no model from another.
 COMMON_CONFIGS = ("config", "eval_config", Path(DEFAULT_FILE).stem)
@@ -35,6 +38,8 @@ def export(config: SegformerConfig) -> None:
         device = set_up_device(config.device_target, config.device_id, seed=config.seed)
         file_format = choose_format(config.export_format, device.target)
         network = build.load_network(config, stored)
+        if config.canvas == "picture":
+            logger.info("%s", format_canvas(config.base_size))
         model = export_network(
             build.build_export(config, network, file_format),
             [build.input_description(config)],
@@ -47,6 +52,14 @@ def export(config: SegformerConfig) -> None:
         description = write_description(model.file.parent, build.describe_model(config, names, model))
         print(format_exported(model))
         print(f"described in {description}")
+
+
+def format_canvas(base_size: tuple[int, int]) -> str:
+    """Returns what an export does not take over from evaluation, whose canvas follows the picture."""
+    return (
+        f"the exported network takes pictures of one size: they are fitted into base_size {base_size[0]}x"
+        f"{base_size[1]} and padded, where eval.py and infer.py follow the picture"
+    )
 
 
 def model_name(config: SegformerConfig, checkpoint: Path) -> str:

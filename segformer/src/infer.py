@@ -22,7 +22,7 @@ from .config import SegformerConfig
 from .dataset import find_images, map_ahead, read_image
 from .picture_scale import scale_of_training
 from .results.files import Outputs, refuse_overwriting, result_bases, write_results
-from .results.inference import Predictor
+from .results.inference import Predictor, in_order_of_canvas
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ def run(
     colours: np.ndarray,
     log_interval: int,
 ) -> Inference:
-    """Predicts images one after the other and writes their pictures at their own size.
+    """Predicts images one after the other, in the order of their canvases; writes their pictures at their own size.
 
     Args:
         predictor: from an image to its classes.
@@ -123,9 +123,8 @@ def run(
     """
     start = last = time.monotonic()
     num_written = 0
-    for done, (file, base, image) in enumerate(
-        map_ahead(_read, zip(files, bases, strict=True), READING_THREADS, extra=0), start=1
-    ):
+    items = in_order_of_canvas(predictor, list(zip(files, bases, strict=True)), lambda item: item[0].path)
+    for done, (file, base, image) in enumerate(map_ahead(_read, items, READING_THREADS, extra=0), start=1):
         if isinstance(image, UserError):
             logger.warning("left out: %s", image)
         else:

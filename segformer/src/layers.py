@@ -11,7 +11,7 @@ from mindspore.common.initializer import Initializer, Normal, TruncatedNormal
 from utils.cpu_kernels.linear import Linear
 
 LINEAR_STANDARD_DEVIATION = 0.02  # of the first weights, as in the first release
-NORM_EPS = 1e-5  # of every layer and batch norm, as in transformers; the first release has 1e-6 in some of them
+NORM_EPS = 1e-5  # of every layer and batch norm, as in transformers; MMSegmentation has 1e-6 in layer norms
 
 
 def linear_init() -> Initializer:

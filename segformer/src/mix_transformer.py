@@ -34,9 +34,10 @@ class PatchEmbed(nn.Cell):
         channels: channels of the tokens.
         kernel: size of a patch; padding is half of it.
         stride: distance of patches.
+        norm_eps: of the layer norm.
     """
 
-    def __init__(self, in_channels: int, channels: int, kernel: int, stride: int) -> None:
+    def __init__(self, in_channels: int, channels: int, kernel: int, stride: int, norm_eps: float = NORM_EPS) -> None:
         super().__init__()
         self.conv = Convolution(
             in_channels,
@@ -47,7 +48,7 @@ class PatchEmbed(nn.Cell):
             weight_init=convolution_init(kernel, channels),
             bias_init="zeros",
         )
-        self.norm = LayerNorm(channels, NORM_EPS)
+        self.norm = LayerNorm(channels, norm_eps)
 
     def construct(self, feature: Tensor) -> tuple[Tensor, tuple[int, int]]:
         """float32[N, in, H, W] -> tokens float32[N, h * w, channels] and (h, w) = ceil of (H, W) / stride."""
@@ -62,9 +63,10 @@ class EfficientAttention(nn.Cell):
         channels: channels of the tokens, a multiple of `num_heads`.
         num_heads: attention heads.
         reduction: kernel and stride of the convolution before keys and values; 1 for none.
+        norm_eps: of the layer norm after that convolution.
     """
 
-    def __init__(self, channels: int, num_heads: int, reduction: int) -> None:
+    def __init__(self, channels: int, num_heads: int, reduction: int, norm_eps: float = NORM_EPS) -> None:
         super().__init__()
         if channels % num_heads:
             raise ValueError(f"channels ({channels}) must be a multiple of num_heads ({num_heads})")
@@ -76,7 +78,7 @@ class EfficientAttention(nn.Cell):
         self.attend = TokenAttention(num_heads, 1.0 / math.sqrt(channels // num_heads))
         if self.reduces:
             self.reduction = convolution(channels, channels, reduction, reduction)
-            self.reduction_norm = LayerNorm(channels, NORM_EPS)
+            self.reduction_norm = LayerNorm(channels, norm_eps)
 
     def construct(self, tokens: Tensor, size: tuple[int, int]) -> Tensor:
         """float32[N, H * W, C] of a map of size (H, W) -> float32[N, H * W, C]."""
@@ -113,14 +115,15 @@ class Block(nn.Cell):
         num_heads: attention heads.
         reduction: reduction of the attention.
         index: number of the block in the encoder; its columns of the path scales are 2 * index and 2 * index + 1.
+        norm_eps: of the layer norms.
     """
 
-    def __init__(self, channels: int, num_heads: int, reduction: int, index: int) -> None:
+    def __init__(self, channels: int, num_heads: int, reduction: int, index: int, norm_eps: float = NORM_EPS) -> None:
         super().__init__()
         self.index = index
-        self.attention_norm = LayerNorm(channels, NORM_EPS)
-        self.attention = EfficientAttention(channels, num_heads, reduction)
-        self.mlp_norm = LayerNorm(channels, NORM_EPS)
+        self.attention_norm = LayerNorm(channels, norm_eps)
+        self.attention = EfficientAttention(channels, num_heads, reduction, norm_eps)
+        self.mlp_norm = LayerNorm(channels, norm_eps)
         self.mlp = MixMlp(channels, channels * MLP_RATIO)
 
     def construct(self, tokens: Tensor, size: tuple[int, int], path_scale: Tensor | None = None) -> Tensor:
@@ -138,13 +141,14 @@ class Stage(nn.Cell):
         patch_embed: the patch embedding.
         channels: channels of the tokens.
         blocks: the blocks.
+        norm_eps: of the layer norm.
     """
 
-    def __init__(self, patch_embed: PatchEmbed, channels: int, blocks: list[Block]) -> None:
+    def __init__(self, patch_embed: PatchEmbed, channels: int, blocks: list[Block], norm_eps: float = NORM_EPS) -> None:
         super().__init__()
         self.patch_embed = patch_embed
         self.blocks = nn.CellList(blocks)
-        self.norm = LayerNorm(channels, NORM_EPS)
+        self.norm = LayerNorm(channels, norm_eps)
 
     def construct(self, feature: Tensor, path_scale: Tensor | None = None) -> Tensor:
         """float32[N, in, H, W] -> float32[N, channels, h, w]."""
@@ -160,20 +164,27 @@ class MixTransformer(nn.Cell):
     Args:
         widths: channels of the four stages.
         depths: blocks of the four stages.
+        norm_eps: what every layer norm adds to the variance.
     """
 
-    def __init__(self, widths: tuple[int, int, int, int], depths: tuple[int, int, int, int]) -> None:
+    def __init__(
+        self,
+        widths: tuple[int, int, int, int],
+        depths: tuple[int, int, int, int],
+        norm_eps: float = NORM_EPS,
+    ) -> None:
         super().__init__()
         self.num_blocks = sum(depths)
         stages = []
         for stage, (channels, depth) in enumerate(zip(widths, depths, strict=True)):
             first = sum(depths[:stage])
             in_channels = widths[stage - 1] if stage else 3
-            patch_embed = PatchEmbed(in_channels, channels, PATCH_KERNELS[stage], PATCH_STRIDES[stage])
+            patch_embed = PatchEmbed(in_channels, channels, PATCH_KERNELS[stage], PATCH_STRIDES[stage], norm_eps)
             blocks = [
-                Block(channels, ATTENTION_HEADS[stage], REDUCTIONS[stage], first + number) for number in range(depth)
+                Block(channels, ATTENTION_HEADS[stage], REDUCTIONS[stage], first + number, norm_eps)
+                for number in range(depth)
             ]
-            stages.append(Stage(patch_embed, channels, blocks))
+            stages.append(Stage(patch_embed, channels, blocks, norm_eps))
         self.stages = nn.CellList(stages)
 
     def construct(self, images: Tensor, path_scale: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from utils.model_utils.config.yaml_files import parse_value
 from utils.training.checkpoints.checkpoint import TrainingState
 
-from .base_dataset import fitted_size
+from .results.canvases import Canvas, FixedCanvas, PictureCanvas, text_of
+from .results.planes import Size
 
-Size = tuple[int, int]
 TOLERANCE = 1.02  # sides are rounded to pixels, and scales given with two digits
 
 
@@ -16,19 +16,17 @@ class PictureScale:
     """What is done to the size of pictures before the network sees them.
 
     Attributes:
-        base_size: height and width that they are fitted into; None takes them as they are.
+        canvas: what they are fitted into.
         factors: lowest and highest factor on that.
     """
 
-    base_size: Size | None
+    canvas: Canvas
     factors: tuple[float, float] = (1.0, 1.0)
 
     def fit(self, size: Size) -> float:
-        """Returns the scale of a picture of (height, width) without a factor."""
-        if self.base_size is None:
-            return 1.0
+        """Returns the scale of a picture of (height, width) without a factor, along its longer side."""
         side = max(range(2), key=lambda axis: size[axis])
-        return fitted_size(size, self.base_size)[side] / size[side]
+        return self.canvas.view_size(size)[side] / size[side]
 
     def limits(self, size: Size) -> tuple[float, float]:
         """Returns the lowest and the highest scale of a picture of (height, width)."""
@@ -42,10 +40,9 @@ class PictureScale:
             num_sizes: how many sizes there are.
         """
         others = f" (and of {num_sizes - 1} other size{'s' * (num_sizes > 2)})" if num_sizes > 1 else ""
-        how = f"fitted into {_text(self.base_size)} ({self.fit(size):.2g})" if self.base_size else "taken as they are"
         low, high = self.factors
         factors = "" if (low, high) == (1, 1) else f", times {low:g}" + (f" to {high:g}" if high > low else "")
-        return f"pictures of {_text(size)}{others} are {how}{factors}"
+        return f"pictures of {text_of(size)}{others} are {self.canvas.done_to(self.fit(size))}{factors}"
 
 
 def scale_of_training(state: TrainingState) -> PictureScale | None:
@@ -54,7 +51,7 @@ def scale_of_training(state: TrainingState) -> PictureScale | None:
         return None
     try:
         keys = parse_value(state.config_text)
-        return PictureScale(tuple(keys["base_size"]), tuple(keys["scale_range"]))
+        return PictureScale(FixedCanvas(tuple(keys["base_size"])), tuple(keys["scale_range"]))
     except (ValueError, KeyError, TypeError):  # of an older version, or of another program
         return None
 
@@ -65,7 +62,7 @@ def format_difference(size: Size, evaluation: PictureScale, training: PictureSca
     Args:
         size: height and width of most pictures.
         evaluation: what it does with them.
-        training: what training did, or does.
+        training: what training did, or does; its canvas is fixed.
         command: what it is called: inference is evaluation without labels.
 
     Returns:
@@ -74,22 +71,23 @@ def format_difference(size: Size, evaluation: PictureScale, training: PictureSca
     (low, high), (lowest, highest) = evaluation.limits(size), training.limits(size)
     if low <= highest * TOLERANCE and high >= lowest / TOLERANCE:
         return ""
-    base = f"--base_size=[{training.base_size[0]},{training.base_size[1]}]"
-    if evaluation.base_size is None:
-        advice = f"give --eval_mode=whole {base}, or train with a base_size near the size of the pictures"
-    elif evaluation.base_size != training.base_size:
-        advice = f"give {base}, as in training"
-    else:
-        advice = "give --eval_scales=[1.0]"
     return (
-        f"{command} shows the network pictures of {_text(size)} at {_range(low, high)} of their size, training at "
-        f"{_range(lowest, highest)}, so that it has not learnt from objects of such a size: {advice}"
+        f"{command} shows the network pictures of {text_of(size)} at {_range(low, high)} of their size, training at "
+        f"{_range(lowest, highest)}, so that it has not learnt from objects of such a size: "
+        f"{_advice(evaluation.canvas, training.canvas.base_size)}"
     )
+
+
+def _advice(evaluation: Canvas, base_size: Size) -> str:
+    base = f"--base_size=[{base_size[0]},{base_size[1]}]"
+    if isinstance(evaluation, PictureCanvas) and evaluation.sides:
+        long, short = max(base_size), min(base_size)
+        is_other = evaluation.sides != (long, short)
+        return f"give --canvas_sides=[{long},{short}], as in training" if is_other else "give --eval_scales=[1.0]"
+    if isinstance(evaluation, PictureCanvas) or evaluation.base_size is None:
+        return f"give --eval_mode=whole {base}, or train with a base_size near the size of the pictures"
+    return f"give {base}, as in training" if evaluation.base_size != base_size else "give --eval_scales=[1.0]"
 
 
 def _range(low: float, high: float) -> str:
     return f"{low:.2g}" if low == high else f"{low:.2g} to {high:.2g}"
-
-
-def _text(size: Size) -> str:
-    return f"{size[0]}x{size[1]}"

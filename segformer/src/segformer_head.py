@@ -1,40 +1,47 @@
-"""The all-MLP head of SegFormer (Xie et al. 2021, section 3.2, eq. 4).
+"""The two heads of SegFormer: that of the paper (Xie et al. 2021, section 3.2, eq. 4), and MMSegmentation's.
 
-Names of parameters are a file format: projections.L.{weight,bias} for level L in 0..3, fuse.weight,
-norm.{gamma,beta,moving_mean,moving_variance}, classifier.{weight,bias}.
+Names of parameters are a file format: fuse.weight, norm.{gamma,beta,moving_mean,moving_variance},
+classifier.{weight,bias}, and for level L in 0..3 projections.L.{weight,bias} in the paper's head,
+projections.L.{conv.weight,norm.{gamma,beta,moving_mean,moving_variance}} in MMSegmentation's.
 """
 
 from mindspore import Tensor, nn, ops
 
+from utils.cpu_kernels.convolution_norm import ConvolutionNorm
 from utils.cpu_kernels.resize import ResizeBilinear
 
-from .layers import NORM_EPS, convolution, linear, linear_init
+from .layers import NORM_EPS, convolution, convolution_init, linear, linear_init
+
+NORM_MOMENTUM = 0.9  # share of the moving statistics that a step keeps, as in the paper's code
 
 
-class SegformerHead(nn.Cell):
-    """Projects the four features to one width, fuses them at the size of the first, and classifies.
+class FusingHead(nn.Cell):
+    """What both heads have: features of one width are fused at the size of the first, and classified.
 
-    As in the paper, features are projected, enlarged and concatenated (the smallest first) and then fused by a linear
-    layer. All of these are linear and interpolation acts on each channel alike, so that the head computes the same by
-    multiplying the two linear layers of a level first and fusing before it enlarges: the result is equal up to
-    rounding, and the layer over 4 * channels at a quarter of the image's size, most of the network's work, is gone.
+    As published, levels are projected, enlarged, concatenated and then fused by a linear layer. That layer is linear
+    and interpolation acts on each channel alike, so that the head computes the same by fusing each level before it
+    enlarges: the result is equal up to rounding, and the layer over 4 * channels at a quarter of the image's size, most
+    of the network's work, is gone.
 
     Args:
-        widths: channels of the four features.
-        channels: width of the head.
+        projections: what brings the features to one width.
+        channels: that width.
         num_classes: number of classes.
         has_frozen_statistics: batch norm uses its moving statistics in training too, and never changes them.
     """
 
     def __init__(
-        self, widths: tuple[int, int, int, int], channels: int, num_classes: int, has_frozen_statistics: bool = False
+        self, projections: list[nn.Cell], channels: int, num_classes: int, has_frozen_statistics: bool
     ) -> None:
         super().__init__()
         self.channels = channels
-        self.projections = nn.CellList([linear(width, channels) for width in widths])
-        self.fuse = convolution(channels * len(widths), channels, 1, has_bias=False)
+        self.projections = nn.CellList(projections)
+        self.fuse = convolution(channels * len(projections), channels, 1, has_bias=False)
         self.norm = nn.BatchNorm2d(
-            channels, eps=NORM_EPS, momentum=0.9, use_batch_statistics=False if has_frozen_statistics else None
+            channels,
+            eps=NORM_EPS,
+            momentum=NORM_MOMENTUM,
+            use_batch_statistics=False if has_frozen_statistics else None,
         )
         self.resize = ResizeBilinear()
         self.classifier = nn.Conv2d(
@@ -43,12 +50,7 @@ class SegformerHead(nn.Cell):
 
     def fused_level(self, level: int, feature: Tensor) -> Tensor:
         """Projects a level and applies its part of the fusing layer: float32[N, C, H, W] -> float32[N, D, H, W]."""
-        projection = self.projections[level]
-        first = (len(self.projections) - 1 - level) * self.channels  # the smallest feature comes first
-        part = self.fuse.weight[:, first : first + self.channels, 0, 0]  # [D, D]
-        weight = ops.expand_dims(ops.expand_dims(ops.matmul(part, projection.weight), -1), -1)  # [D, C, 1, 1]
-        bias = ops.matmul(part, projection.bias).reshape(1, -1, 1, 1)
-        return ops.conv2d(feature, weight.astype(feature.dtype)) + bias.astype(feature.dtype)
+        raise NotImplementedError
 
     def construct(self, features: tuple[Tensor, Tensor, Tensor, Tensor], channel_scale: Tensor | None = None) -> Tensor:
         """Computes the logits.
@@ -69,3 +71,67 @@ class SegformerHead(nn.Cell):
         if channel_scale is not None:
             fused = fused * ops.expand_dims(ops.expand_dims(channel_scale.astype(fused.dtype), -1), -1)
         return self.classifier(fused)
+
+
+class SegformerHead(FusingHead):
+    """The all-MLP head of the paper; a linear layer projects each level, and the smallest one comes first.
+
+    Args:
+        widths: channels of the four features.
+        channels: width of the head.
+        num_classes: number of classes.
+        has_frozen_statistics: see `FusingHead`.
+    """
+
+    def __init__(
+        self, widths: tuple[int, int, int, int], channels: int, num_classes: int, has_frozen_statistics: bool = False
+    ) -> None:
+        projections = [linear(width, channels) for width in widths]
+        super().__init__(projections, channels, num_classes, has_frozen_statistics)
+
+    def fused_level(self, level: int, feature: Tensor) -> Tensor:
+        """Multiplies the two linear layers of a level first: float32[N, C, H, W] -> float32[N, D, H, W]."""
+        projection = self.projections[level]
+        first = (len(self.projections) - 1 - level) * self.channels  # the smallest feature comes first
+        part = self.fuse.weight[:, first : first + self.channels, 0, 0]  # [D, D]
+        weight = ops.expand_dims(ops.expand_dims(ops.matmul(part, projection.weight), -1), -1)  # [D, C, 1, 1]
+        bias = ops.matmul(part, projection.bias).reshape(1, -1, 1, 1)
+        return ops.conv2d(feature, weight.astype(feature.dtype)) + bias.astype(feature.dtype)
+
+
+class MMSegmentationHead(FusingHead):
+    """The head of MMSegmentation 1.x; 1x1 convolution, batch norm and ReLU project each level, the largest comes first.
+
+    Args:
+        widths: channels of the four features.
+        channels: width of the head.
+        num_classes: number of classes.
+        has_frozen_statistics: see `FusingHead`; of the batch norms of all levels too.
+    """
+
+    def __init__(
+        self, widths: tuple[int, int, int, int], channels: int, num_classes: int, has_frozen_statistics: bool = False
+    ) -> None:
+        projections = [
+            ConvolutionNorm(
+                width,
+                channels,
+                1,
+                has_relu=True,
+                has_fixed_statistics=has_frozen_statistics,
+                weight_init=convolution_init(1, channels),
+                eps=NORM_EPS,
+                momentum=NORM_MOMENTUM,
+            )
+            for width in widths
+        ]
+        super().__init__(projections, channels, num_classes, has_frozen_statistics)
+
+    def fused_level(self, level: int, feature: Tensor) -> Tensor:
+        """Projects a level, then fuses it: float32[N, C, H, W] -> float32[N, D, H, W]."""
+        first = level * self.channels
+        projected = self.projections[level](feature)
+        return ops.conv2d(projected, self.fuse.weight[:, first : first + self.channels].astype(projected.dtype))
+
+
+HEADS = {"paper": SegformerHead, "mmsegmentation": MMSegmentationHead}

@@ -8,6 +8,7 @@ REDUCTIONS = (8, 4, 2, 1)  # of the sides of keys and values
 MLP_RATIO = 4  # hidden channels of a block for one of its own, in every stage
 PATCH_KERNELS = (7, 3, 3, 3)
 PATCH_STRIDES = (4, 2, 2, 2)
+MMSEGMENTATION_CHANNELS = 256  # of its head, with every encoder
 
 
 @dataclass(frozen=True)

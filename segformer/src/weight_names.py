@@ -1,12 +1,13 @@
 """What other programs call the weights of this network, and how they lay some of them together.
 
 Four namings of the encoder: the first release's, which is also that of its ImageNet backbones; MMSegmentation's;
-transformers' files'; and that of the modules of transformers 5. Three of the head.
+transformers' files'; and that of the modules of transformers 5. Three of the paper's head, one of MMSegmentation's.
 """
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -47,12 +48,16 @@ class EncoderNaming(Naming):
         patch_norm: norm after it.
         stage_norm: norm at the end of a stage.
         parts: own name inside a block to the name there.
+        norm_eps: what its program adds to the variance in layer norms.
+        divisor: to multiples of which its publisher rounds up the sides of pictures, on ADE20K.
     """
 
     patch_conv: str
     patch_norm: str
     stage_norm: str
     parts: Mapping[str, str]
+    norm_eps: float = 1e-5
+    divisor: int = 1
 
     @property
     def first(self) -> str:
@@ -104,6 +109,7 @@ class HeadNaming:
         norm: batch norm after it.
         classifier: the last layer.
         dropped: further names that may be in a file, as `convert_weights` takes them.
+        kind: which head it is, a value of the key `head`.
     """
 
     projection: str
@@ -111,6 +117,7 @@ class HeadNaming:
     norm: str
     classifier: str
     dropped: Mapping[str, str]
+    kind: ClassVar[str] = "paper"
 
     def is_in(self, names: Iterable[str]) -> bool:
         """Whether a file has it."""
@@ -121,7 +128,7 @@ class HeadNaming:
         sources = {}
         for level in range(NUM_STAGES):
             foreign = self.projection.format(level=level, number=level + 1)
-            sources |= convolution_sources(f"head.projections.{level}", foreign, has_bias=True)
+            sources |= self.projection_sources(f"head.projections.{level}", foreign)
         return {
             **sources,
             **convolution_sources("head.fuse", self.fuse),
@@ -129,16 +136,36 @@ class HeadNaming:
             **convolution_sources("head.classifier", self.classifier, has_bias=True),
         }
 
+    def projection_sources(self, own: str, foreign: str) -> dict[str, WeightSource]:
+        """Returns the source of every parameter of a level."""
+        return convolution_sources(own, foreign, has_bias=True)
+
+
+class MMSegmentationHeadNaming(HeadNaming):
+    """The names of MMSegmentation's head: convolution, batch norm and ReLU are a module each time."""
+
+    kind = "mmsegmentation"
+
+    def projection_sources(self, own: str, foreign: str) -> dict[str, WeightSource]:
+        """Returns the source of every parameter of a level; `foreign` is its convolution."""
+        module = foreign.removesuffix(".conv")
+        return convolution_sources(f"{own}.conv", foreign) | batch_norm_sources(f"{own}.norm", f"{module}.bn")
+
 
 RELEASE = EncoderNaming(
     title="the names of the first release (mit_b*.pth)",
-    prefixes=("", "backbone."),
+    prefixes=("", "backbone.", "encoder."),
     patch_conv="patch_embed{number}.proj",
     patch_norm="patch_embed{number}.norm",
     stage_norm="norm{number}",
     block="block{number}.{block}",
     parts=RELEASE_PARTS,
-    dropped={r"head\.(weight|bias)": "head.*, the classifier of ImageNet"},
+    dropped={
+        r"head\.(weight|bias)": "head.*, the classifier of ImageNet",
+        r"(decoder|segmentation_head|classification_head)\..*": "the decoder of segmentation_models_pytorch, another "
+        "network than the head here",
+    },
+    divisor=32,
 )
 MMSEGMENTATION = EncoderNaming(
     title="MMSegmentation's names",
@@ -148,6 +175,7 @@ MMSEGMENTATION = EncoderNaming(
     stage_norm="layers.{stage}.2",
     block="layers.{stage}.1.{block}",
     parts=MMSEGMENTATION_PARTS,
+    norm_eps=1e-6,
 )
 TRANSFORMERS = EncoderNaming(
     title="transformers' names",
@@ -169,6 +197,7 @@ TRANSFORMERS_MODULES = EncoderNaming(
     parts=MODULES_PARTS,
     dropped=TRANSFORMERS.dropped,
 )
+OF_TRANSFORMERS = (TRANSFORMERS, TRANSFORMERS_MODULES)
 ENCODERS = (RELEASE, MMSEGMENTATION, TRANSFORMERS, TRANSFORMERS_MODULES)
 
 _HEAD = "decode_head."
@@ -188,9 +217,15 @@ HEAD_NAMINGS = (
     ),
     HeadNaming(projection=f"{_HEAD}linear_c.{{level}}.proj", **_TRANSFORMERS_HEAD),
     HeadNaming(projection=f"{_HEAD}linear_projections.{{level}}.proj", **_TRANSFORMERS_HEAD),
+    MMSegmentationHeadNaming(
+        projection=f"{_HEAD}convs.{{level}}.conv",
+        fuse=f"{_HEAD}fusion_conv.conv",
+        norm=f"{_HEAD}fusion_conv.bn",
+        classifier=f"{_HEAD}conv_seg",
+        dropped={},
+    ),
 )
 ANY_HEAD = {r"decode_head\..*": "decode_head.*, left out as --backbone_only asks"}
-MMSEGMENTATION_HEAD_MARK = f"{_HEAD}convs.0.conv.weight"
 
 # Linear layers that a file keeps in one array, first axis: end of its name, whether weight or bias, what it holds.
 _STACKED = re.compile(r"(.*\.(?:attn\.kv|attn\.attn\.in_proj))[._](weight|bias)")

@@ -76,8 +76,8 @@ MMSEGMENTATION_RULES = (
 )
 
 
-def mmsegmentation(model):
-    """The encoder as MMSegmentation names it, and the first layers of its head."""
+def mmsegmentation_encoder(model):
+    """The encoder as MMSegmentation names it."""
     encoder = {name: value for name, value in release(model).items() if name.startswith("backbone.")}
     weights = {}
     for name, value in encoder.items():
@@ -87,8 +87,6 @@ def mmsegmentation(model):
             value = value[:, :, None, None]
         if ".attn.kv." not in name:
             weights[_renamed(name, MMSEGMENTATION_RULES)] = value
-    for level, width in enumerate((32, 64, 160, 256)):
-        weights[f"decode_head.convs.{level}.conv.weight"] = torch.zeros(256, width, 1, 1)
     return weights
 
 

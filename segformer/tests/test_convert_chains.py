@@ -27,7 +27,7 @@ from segformer.tests import foreign_files  # noqa: E402  (needs torch)
 pytestmark = pytest.mark.end_to_end
 
 SUITE = Path(__file__).resolve().parent.parent
-SMALL = ("--config_path=config/custom.yaml", "--base_size=[32,64]", "--device_target=CPU")
+SMALL = ("--config_path=config/custom.yaml", "--base_size=[32,64]")
 NUM_CLASSES = 19
 NUM_IMAGES = 2
 
@@ -43,11 +43,11 @@ def data(tmp_path_factory):
 
 
 def run_printed(report, *arguments):
-    """Runs the command that ends the converter's report."""
+    """Runs the command that ends the converter's report, on the CPU."""
     printed = re.search(r"\((?:the encoder|the whole network): (.*?)\)?$", report, re.MULTILINE)[1]
     script, *flags = shlex.split(printed)
     finished = subprocess.run(
-        [sys.executable, str(SUITE / script), *flags, *SMALL, *arguments],
+        [sys.executable, str(SUITE / script), *flags, "--device_target=CPU", *arguments],
         capture_output=True,
         text=True,
         timeout=300,
@@ -73,7 +73,10 @@ def miou_of(model, data):
 
 
 def test_a_converted_network_evaluates_at_once_to_pytorchs_miou(model, data, tmp_path):
+    """As it is printed: the size of the pictures too is that of the folder."""
     model.save_pretrained(tmp_path / "model")
+    processor = {"size": {"height": 32, "width": 64}, "image_mean": [0.485, 0.456, 0.406]}
+    (tmp_path / "model" / "preprocessor_config.json").write_text(json.dumps(processor))
     report = convert(tmp_path / "model", tmp_path / "own.ckpt")
     run_printed(report, f"--data_path={data}", f"--run_dir={tmp_path / 'eval'}")
     found = json.loads((tmp_path / "eval" / "result.json").read_text())["mIoU"]
@@ -89,6 +92,7 @@ def test_training_starts_from_a_converted_encoder(model, data, tmp_path):
         report,
         f"--data_path={data}",
         f"--run_dir={tmp_path / 'run'}",
+        *SMALL,
         "--load_ckpt=True",
         "--crop_size=[32,32]",
         "--epoch_size=1",

@@ -1,5 +1,6 @@
 """tools/convert_model.py: every naming that it reads, by the real command, and what it refuses."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -10,10 +11,14 @@ import numpy as np
 import pytest
 from safetensors.torch import save_file
 
+from segformer.src import build
+from segformer.src.config import load
 from segformer.src.convert_model import convert
+from segformer.src.results.canvases import FixedCanvas, PictureCanvas
 from segformer.src.variants import MIT_VARIANTS
-from segformer.tests.transformers_reference import build, own_arrays, reference, relative
-from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, UserError
+from segformer.tests.transformers_reference import build as build_network
+from segformer.tests.transformers_reference import own_arrays, reference, relative
+from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 from utils.training.checkpoints.checkpoint import load_checkpoint
 from utils.training.checkpoints.loading import load_weights
 
@@ -21,6 +26,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from segformer.tests import foreign_files  # noqa: E402  (needs torch)
+from segformer.tests.mmsegmentation_reference import Network  # noqa: E402
 
 pytestmark = pytest.mark.end_to_end
 
@@ -62,7 +68,7 @@ def _converted(source, folder):
 
 def _assert_same_logits(checkpoint, model):
     """The converted network computes what transformers' does, to 1e-4."""
-    network = build("mit_b0")
+    network = build_network("mit_b0")
     load_weights(network, load_checkpoint(checkpoint, "segformer"))
     images = np.random.default_rng(5).standard_normal((1, 3, 64, 96)).astype(np.float32)
     ms.set_context(mode=ms.PYNATIVE_MODE)
@@ -83,11 +89,61 @@ def test_a_folder_of_transformers(model, tmp_path):
     source = tmp_path / "a folder"
     model.save_pretrained(source)
     checkpoint, printed = _command(source, tmp_path)
-    assert "SegFormer with MiT-B0 in transformers' names, 19 classes, head of 256 channels" in printed
-    assert "eval.py --backbone=mit_b0 --class_num=19 --eval_ckpt_path=" in printed
+    assert "SegFormer with MiT-B0 in transformers' names, 19 classes, the paper's head of 256 channels" in printed
+    assert "eval.py --eval_ckpt_path=" in printed
     assert "3,719,539" in printed  # 3,719,027 and the moving statistics of 256 channels
     assert load_checkpoint(checkpoint).part == ""
     _assert_same_logits(checkpoint, model)
+
+
+def test_a_folder_in_several_files(model, tmp_path):
+    model.save_pretrained(tmp_path / "model", max_shard_size="4MB")
+    shards = sorted((tmp_path / "model").glob("model-*.safetensors"))
+    assert len(shards) > 2
+    report = convert(tmp_path / "model", tmp_path / "own.ckpt")
+    assert report.startswith("model.safetensors.index.json: SegFormer with MiT-B0")
+    _assert_same_logits(tmp_path / "own.ckpt", model)
+    index = tmp_path / "model" / "model.safetensors.index.json"
+    content = json.loads(index.read_text())
+    for places, sentence in (
+        (content["weight_map"] | {"extra.weight": shards[0].name}, "lacks 1 tensors .* first 'extra.weight'"),
+        ({"extra.weight": "../own.ckpt"}, "no weight_map of names and files beside it"),
+    ):
+        index.write_text(json.dumps({"weight_map": places}))
+        with pytest.raises(BadValueError, match=sentence):
+            convert(tmp_path / "model", tmp_path / "other.ckpt")
+    index.write_text(json.dumps(content))
+    shards[1].unlink()
+    with pytest.raises(MissingPathError, match=f"1 of the {len(shards)} files .* missing, first '{shards[1]}'"):
+        convert(tmp_path / "model", tmp_path / "other.ckpt")
+    assert not (tmp_path / "other.ckpt").exists()
+
+
+def test_a_folder_with_several_bin_files(model, tmp_path):
+    model.config.save_pretrained(tmp_path / "model")
+    weights = foreign_files.file_names(model)
+    places = {}
+    for number, names in enumerate((list(weights)[:100], list(weights)[100:]), start=1):
+        places |= dict.fromkeys(names, f"pytorch_model-0000{number}-of-00002.bin")
+        torch.save({name: weights[name] for name in names}, tmp_path / "model" / places[names[0]])
+    (tmp_path / "model" / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": places}))
+    convert(tmp_path / "model", tmp_path / "own.ckpt")
+    _assert_same_logits(tmp_path / "own.ckpt", model)
+
+
+def test_a_folder_says_names_sizes_and_normalisation(tmp_path):
+    model = reference("mit_b0", num_classes=3)
+    model.config.id2label = {0: "wall", 1: "floor", 2: "rest"}
+    model.save_pretrained(tmp_path / "model")
+    processor = {"size": 640, "image_mean": [0.5, 0.5, 0.5], "image_std": [0.25, 0.25, 0.25], "do_reduce_labels": True}
+    (tmp_path / "model" / "preprocessor_config.json").write_text(json.dumps(processor))
+    report = convert(tmp_path / "model", tmp_path / "own.ckpt")
+    assert "pictures stretched to 640x640 (preprocessor_config.json)" in report
+    assert "labels: class 0 is 1 in the label files" in report
+    config, stored = build.open_checkpoint(load([], "infer.py"), tmp_path / "own.ckpt")
+    assert (config.class_names, tuple(stored.class_names)) == (("wall", "floor", "rest"),) * 2
+    assert build.build_canvas(config) == PictureCanvas((640, 640), 1, keeps_ratio=False)
+    assert (config.img_norm_mean, config.img_norm_std) == ((127.5,) * 3, (63.75,) * 3)
 
 
 def test_a_folder_with_pytorch_model_bin(model, tmp_path):
@@ -124,16 +180,91 @@ def test_an_imagenet_backbone_of_the_first_release(model, release_file, tmp_path
     _assert_same_encoder(checkpoint, model)
 
 
-def test_a_head_of_mmsegmentation_is_refused_and_its_encoder_converts(model, tmp_path):
-    source = tmp_path / "mmseg.pth"
-    torch.save({"state_dict": foreign_files.mmsegmentation(model)}, source)
-    with pytest.raises(UserError, match="batch norm and ReLU for each level.*--backbone_only"):
-        convert(source, tmp_path / "own.ckpt")
-    assert not (tmp_path / "own.ckpt").exists()
-    report = convert(source, tmp_path / "own.ckpt", backbone_only=True)
-    assert "MMSegmentation's names" in report
-    assert "dropped: 4 tensors: decode_head.*" in report
+def test_a_whole_network_of_mmsegmentation(tmp_path):
+    """Its checkpoint alone says which head and which epsilon of layer norms it has."""
+    expected = Network("mit_b0")
+    torch.save({"state_dict": expected.file_content()}, tmp_path / "mmseg.pth")
+    checkpoint, printed = _converted(tmp_path / "mmseg.pth", tmp_path)
+    assert "MiT-B0 in MMSegmentation's names, 19 classes, MMSegmentation's head of 256 channels" in printed
+    assert "3,722,611" in printed  # 3,720,051 and the moving statistics of five times 256 channels
+    config, stored = build.open_checkpoint(load([], "infer.py"), checkpoint)
+    assert (config.head, config.layer_norm_eps) == ("mmsegmentation", 1e-6)
+    network = build.load_network(config, stored).set_train(False)
+    images = np.random.default_rng(5).standard_normal((1, 3, 64, 96)).astype(np.float32)
+    with torch.no_grad():
+        wanted = expected(torch.tensor(images)).numpy()
+    assert relative(network(ms.Tensor(images)).asnumpy(), wanted) < 1e-5
+
+
+def test_classes_and_pipeline_of_mmsegmentation_travel(tmp_path):
+    """Of ADE20K's recipe a file has three classes of its own; 19 classes without names are Cityscapes'."""
+    expected = Network("mit_b0", 3)
+    meta = {"dataset_meta": {"classes": ("wall", "floor", "rest"), "palette": [[0, 0, 0]] * 3}}
+    torch.save({"state_dict": expected.file_content(), "meta": meta}, tmp_path / "mmseg.pth")
+    report = convert(tmp_path / "mmseg.pth", tmp_path / "own.ckpt")
+    assert (
+        "recipe: ADE20K's, pictures within 2048x512; the file says no other: give eval.py and infer.py canvas_sides"
+        in report
+    )
+    config, _ = build.open_checkpoint(load([], "eval.py"), tmp_path / "own.ckpt")
+    assert build.names_of_classes(config) == ("wall", "floor", "rest")
+    assert build.build_canvas(config) == PictureCanvas((2048, 512), 1)
+    documented = ["--config_path=config/segformer.b0.512x1024.city.yaml"]
+    config, _ = build.open_checkpoint(load(documented, "eval.py"), tmp_path / "own.ckpt")
+    assert build.build_canvas(config) == PictureCanvas((2048, 512), 1)
+    fixed = ["--canvas=fixed", *documented]
+    config, _ = build.open_checkpoint(load(fixed, "eval.py"), tmp_path / "own.ckpt")
+    assert build.build_canvas(config) == FixedCanvas((512, 1024))
+
+
+def test_an_encoder_of_segmentation_models_pytorch(model, tmp_path):
+    """Its encoder has the names of the first release; its decoder is left out, and said."""
+    weights = {
+        f"encoder.{name}": value
+        for name, value in foreign_files.release_backbone(model).items()
+        if not name.startswith("head.")
+    }
+    decoder = {"decoder.blocks.0.conv1.0.weight": torch.zeros(1), "segmentation_head.0.bias": torch.zeros(1)}
+    torch.save({"state_dict": weights | decoder}, tmp_path / "unet.pth")
+    report = convert(tmp_path / "unet.pth", tmp_path / "own.ckpt")
+    assert (
+        "dropped: 2 tensors: the decoder of segmentation_models_pytorch, another network than the head here" in report
+    )
     _assert_same_encoder(tmp_path / "own.ckpt", model)
+
+
+def test_a_lightning_module_of_another_program(tmp_path):
+    """Its network is the attribute `model`; what lies beside that is left out, and said."""
+    expected = Network("mit_b0")
+    state = {f"model.{name}": value for name, value in expected.file_content().items()}
+    content = {"state_dict": state | {"criterion.weight": torch.zeros(3)}, "pytorch-lightning_version": "2.1"}
+    torch.save(content, tmp_path / "last.ckpt")
+    report = convert(tmp_path / "last.ckpt", tmp_path / "own.ckpt")
+    assert "MMSegmentation's head of 256 channels, from its 'state_dict'" in report
+    assert "left out: 1 tensors of the Lightning module beside 'model', first 'criterion.weight'" in report
+    assert load_checkpoint(tmp_path / "own.ckpt").part == ""
+
+
+def test_averaged_weights_are_taken_where_they_are_asked_for(model, tmp_path):
+    weights = foreign_files.release_backbone(model)
+    last = {name: torch.zeros_like(value) for name, value in weights.items()}
+    torch.save({"state_dict": last, "state_dict_ema": weights}, tmp_path / "mit.pth")
+    assert "'state_dict_ema', which --ema takes" in convert(tmp_path / "mit.pth", tmp_path / "last.ckpt")
+    checkpoint, printed = _command(tmp_path / "mit.pth", tmp_path, "--ema")
+    assert "the averaged weights of the file are taken" in printed
+    _assert_same_encoder(checkpoint, model)
+    assert not any(array.any() for array in load_checkpoint(tmp_path / "last.ckpt").arrays.values())
+    with pytest.raises(BadValueError, match="has no averaged weights; leave --ema out"):
+        convert(tmp_path, tmp_path / "other.ckpt", averaged=True)
+
+
+def test_the_encoder_alone_of_mmsegmentation(tmp_path):
+    expected = Network("mit_b0")
+    torch.save({"state_dict": expected.file_content()}, tmp_path / "mmseg.pth")
+    report = convert(tmp_path / "mmseg.pth", tmp_path / "own.ckpt", backbone_only=True)
+    assert "encoder of MiT-B0 in MMSegmentation's names" in report
+    assert "dropped: 32 tensors: decode_head.*" in report
+    _assert_same_encoder(tmp_path / "own.ckpt", expected.model)
 
 
 def test_a_classifier_of_transformers_gives_its_encoder(model, tmp_path):
@@ -150,9 +281,8 @@ def test_a_head_may_have_another_width_and_number_of_classes(tmp_path):
     model = reference("mit_b0", num_classes=7, decoder_channels=32)
     save_file(foreign_files.file_names(model), tmp_path / "net.safetensors")
     report = convert(tmp_path / "net.safetensors", tmp_path / "own.ckpt")
-    assert "7 classes, head of 32 channels" in report
-    assert "--class_num=7 --decoder_channels=32" in report
-    load_weights(build("mit_b0", 7, 32), load_checkpoint(tmp_path / "own.ckpt", "segformer"))
+    assert "7 classes, the paper's head of 32 channels" in report
+    load_weights(build_network("mit_b0", 7, 32), load_checkpoint(tmp_path / "own.ckpt", "segformer"))
 
 
 def _changed(release_file, folder, change):
@@ -191,7 +321,7 @@ class _Code:
 def test_damaged_and_dangerous_files_are_a_sentence(release_file, tmp_path, capsys):
     (tmp_path / "short.pth").write_bytes(release_file.read_bytes()[:20000])
     torch.save({"patch_embed1.proj.weight": _Code()}, tmp_path / "code.pth")
-    for name, sentence in (("short.pth", "cut short"), ("code.pth", "code that opening it could run")):
+    for name, sentence in (("short.pth", "cut short"), ("code.pth", "no tensors, first 'patch_embed1.proj.weight'")):
         with pytest.raises(BadValueError, match=sentence):
             convert(tmp_path / name, tmp_path / "own.ckpt")
     assert "code ran" not in capsys.readouterr().out
@@ -233,10 +363,10 @@ def test_an_output_in_the_way_is_kept(release_file, tmp_path):
     assert load_checkpoint(output).part == "backbone"
 
 
-def test_without_torch_a_pth_file_is_a_sentence(release_file, tmp_path, monkeypatch):
+def test_a_pth_file_converts_without_torch(release_file, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(BadStateError, match="torch is not installed"):
-        convert(release_file, tmp_path / "own.ckpt")
+    convert(release_file, tmp_path / "own.ckpt")
+    assert load_checkpoint(tmp_path / "own.ckpt").part == "backbone"
 
 
 def test_a_missing_argument_is_named(tmp_path):

@@ -49,6 +49,8 @@ NAMES = ("road", "sidewalk", "building")
 class FromColours:
     """Finds the classes of drawn images by their colours; class 1 is taken for class 0."""
 
+    follows_pictures = False
+
     def __init__(self, padding=0):
         self.input_sizes = {(48 + padding, 96)}
         self.num_predicted = 0

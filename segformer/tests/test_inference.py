@@ -4,7 +4,8 @@ import mindspore as ms
 import numpy as np
 import pytest
 
-from segformer.src.results.inference import Predictor, turned_like, window_corners
+from segformer.src.results.canvases import FixedCanvas, turned_like
+from segformer.src.results.inference import Predictor, window_corners
 from segformer.src.results.planes import highest_plane, resize
 
 PLAIN = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
@@ -89,14 +90,14 @@ def test_the_whole_image_at_its_own_size_is_the_networks_answer():
 @pytest.mark.parametrize("size", [(64, 128), (32, 64), (100, 50), (77, 91), (1, 1), (300, 40)])
 def test_the_prediction_has_the_size_of_the_image_and_the_network_sees_base_size(size):
     network = Channels(reduction=4)
-    predictor = Predictor(network, base_size=(64, 128), **PLAIN)
+    predictor = Predictor(network, canvas=FixedCanvas((64, 128)), **PLAIN)
     assert predictor.predict(_image(*size)).shape == size
     assert network.shapes == [(1, 3, 128, 64) if size[0] > size[1] else (1, 3, 64, 128)]
 
 
 def test_logits_are_enlarged_to_the_input_and_then_to_the_image():
     image = _smooth(96, 160)
-    predictor = Predictor(Channels(reduction=4), base_size=(64, 128), **PLAIN)
+    predictor = Predictor(Channels(reduction=4), canvas=FixedCanvas((64, 128)), **PLAIN)
     agree = predictor.predict(image) == image.argmax(axis=2)
     assert agree.mean() > 0.9  # the ramps are taken at corners of 4x4 blocks: borders between classes move by 2 pixels
     assert not agree.all()
@@ -111,7 +112,7 @@ def test_base_size_is_turned_with_the_image():
 
 
 def test_images_of_many_sizes_need_two_input_sizes():
-    predictor = Predictor(Channels(4), base_size=(64, 128), **PLAIN)
+    predictor = Predictor(Channels(4), canvas=FixedCanvas((64, 128)), **PLAIN)
     for number in range(10):
         predictor.predict(_image(30 + 7 * number, 90))
     assert predictor.input_sizes == {(64, 128), (128, 64)}
@@ -125,7 +126,7 @@ def test_mean_and_std_are_applied_and_padding_is_the_mean():
         return images
 
     image = np.full((40, 40, 3), (10, 20, 30), np.uint8)
-    Predictor(record, mean=(8.0, 20.0, 40.0), std=(2.0, 1.0, 5.0), base_size=(40, 80)).predict(image)
+    Predictor(record, mean=(8.0, 20.0, 40.0), std=(2.0, 1.0, 5.0), canvas=FixedCanvas((40, 80))).predict(image)
     np.testing.assert_allclose(seen[0][0, :, :, :40], np.broadcast_to([[[1.0]], [[0.0]], [[-2.0]]], (3, 40, 40)))
     assert not seen[0][0, :, :, 40:].any()
 
@@ -189,7 +190,7 @@ def test_scales_are_averaged_and_each_has_its_size(mode):
     network = Channels()
     predictor = Predictor(
         network,
-        base_size=(64, 128) if mode == "whole" else None,
+        canvas=FixedCanvas((64, 128) if mode == "whole" else None),
         mode=mode,
         slide_crop=(64, 64),
         slide_stride=(64, 64),
@@ -216,6 +217,6 @@ def test_a_training_network_is_put_into_evaluation():
 
 
 def test_how_it_predicts_is_said():
-    assert Predictor(Channels(), base_size=(512, 1024), **PLAIN).describe() == "whole image in 512x1024"
+    assert Predictor(Channels(), canvas=FixedCanvas((512, 1024)), **PLAIN).describe() == "whole image in 512x1024"
     slide = Predictor(Channels(), mode="slide", flip=True, scales=(0.5, 1.0), **PLAIN)
     assert slide.describe() == "sliding window 1024x1024, step 768x768, scales 0.5, 1, with its mirror image"

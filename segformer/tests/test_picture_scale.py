@@ -10,6 +10,7 @@ from segformer.src import build
 from segformer.src.config import load
 from segformer.src.dataset import open_pairs, usual_size
 from segformer.src.picture_scale import PictureScale, format_difference, scale_of_training
+from segformer.src.results.canvases import FixedCanvas, PictureCanvas
 from segformer.tests.tiny_city import image_path, label_path, write_city, write_png
 from utils.model_utils.config.loading import dump_config
 from utils.model_utils.errors import UserError
@@ -21,17 +22,27 @@ CUSTOM = ("--config_path=config/custom.yaml", "--class_num=4")
 @pytest.mark.parametrize(
     ("scale", "size", "num_sizes", "text"),
     [
-        (PictureScale((256, 512)), (360, 480), 1, "pictures of 360x480 are fitted into 256x512 (0.71)"),
+        (PictureScale(FixedCanvas((256, 512))), (360, 480), 1, "pictures of 360x480 are fitted into 256x512 (0.71)"),
         (
-            PictureScale((256, 512), (0.75, 1.5)),
+            PictureScale(FixedCanvas((256, 512)), (0.75, 1.5)),
             (480, 360),
             4,
             "pictures of 480x360 (and of 3 other sizes) are fitted into 256x512 (0.71), times 0.75 to 1.5",
         ),
-        (PictureScale((512, 1024)), (64, 128), 1, "pictures of 64x128 are fitted into 512x1024 (8)"),
-        (PictureScale((256, 512)), (3000, 4000), 1, "pictures of 3000x4000 are fitted into 256x512 (0.085)"),
-        (PictureScale(None), (360, 480), 1, "pictures of 360x480 are taken as they are"),
-        (PictureScale(None, (0.5, 0.5)), (360, 480), 1, "pictures of 360x480 are taken as they are, times 0.5"),
+        (PictureScale(FixedCanvas((512, 1024))), (64, 128), 1, "pictures of 64x128 are fitted into 512x1024 (8)"),
+        (
+            PictureScale(FixedCanvas((256, 512))),
+            (3000, 4000),
+            1,
+            "pictures of 3000x4000 are fitted into 256x512 (0.085)",
+        ),
+        (PictureScale(FixedCanvas()), (360, 480), 1, "pictures of 360x480 are taken as they are"),
+        (
+            PictureScale(FixedCanvas(), (0.5, 0.5)),
+            (360, 480),
+            1,
+            "pictures of 360x480 are taken as they are, times 0.5",
+        ),
     ],
 )
 def test_the_size_that_pictures_get_is_said(scale, size, num_sizes, text):
@@ -39,30 +50,33 @@ def test_the_size_that_pictures_get_is_said(scale, size, num_sizes, text):
     assert scale.describe(size, num_sizes) == text
 
 
-TRAINED = PictureScale((256, 512), (0.75, 1.5))
+TRAINED = PictureScale(FixedCanvas((256, 512)), (0.75, 1.5))
 
 
 @pytest.mark.parametrize(
     ("evaluation", "size", "words"),
     [
-        (PictureScale((256, 512)), (360, 480), ""),
-        (PictureScale(None), (360, 480), ""),  # 1 is below 0.711 * 1.5 = 1.07
-        (PictureScale(None), (352, 480), ""),
-        (PictureScale((256, 512), (0.5, 1.75)), (360, 480), ""),
-        (PictureScale((384, 768)), (360, 480), ""),  # 1.067 / 0.711 = 1.5
+        (PictureScale(FixedCanvas((256, 512))), (360, 480), ""),
+        (PictureScale(FixedCanvas()), (360, 480), ""),  # 1 is below 0.711 * 1.5 = 1.07
+        (PictureScale(FixedCanvas()), (352, 480), ""),
+        (PictureScale(FixedCanvas((256, 512)), (0.5, 1.75)), (360, 480), ""),
+        (PictureScale(FixedCanvas((384, 768))), (360, 480), ""),  # 1.067 / 0.711 = 1.5
         (
-            PictureScale((512, 1024)),
+            PictureScale(FixedCanvas((512, 1024))),
             (360, 480),
             "evaluation shows the network pictures of 360x480 at 1.4 of their size, training at 0.53 to 1.1, so that "
             "it has not learnt from objects of such a size: give --base_size=[256,512], as in training",
         ),
         (
-            PictureScale(None),
+            PictureScale(FixedCanvas()),
             (1024, 2048),
             "at 1 of their size, training at 0.19 to 0.38, so that it has not learnt from objects of such a size: give "
             "--eval_mode=whole --base_size=[256,512], or train with a base_size near the size of the pictures",
         ),
-        (PictureScale((256, 512), (3.0, 3.0)), (360, 480), "give --eval_scales=[1.0]"),
+        (PictureScale(FixedCanvas((256, 512)), (3.0, 3.0)), (360, 480), "give --eval_scales=[1.0]"),
+        (PictureScale(PictureCanvas((512, 256))), (360, 480), ""),
+        (PictureScale(PictureCanvas((2048, 512))), (360, 480), "give --canvas_sides=[512,256], as in training"),
+        (PictureScale(PictureCanvas((512, 256)), (3.0, 3.0)), (360, 480), "give --eval_scales=[1.0]"),
     ],
 )
 def test_another_scale_than_in_training_is_a_warning(evaluation, size, words):
@@ -87,7 +101,8 @@ def test_the_size_of_most_pictures_counts(images, caplog):
         build.log_scales(load([*CUSTOM, "--eval_scales=[0.5,1.0]"]), images, "evaluation")
     assert caplog.messages[-2:] == [
         "training: pictures of 48x96 (and of 1 other size) are fitted into 256x512 (5.3), times 0.75 to 1.5",
-        "evaluation: pictures of 48x96 (and of 1 other size) are fitted into 256x512 (5.3), times 0.5 to 1",
+        "evaluation: pictures of 48x96 (and of 1 other size) are scaled within 512x256 (5.3), rounded up to multiples "
+        "of 32, times 0.5 to 1",
     ]
 
 

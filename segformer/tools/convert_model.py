@@ -24,6 +24,9 @@ def main() -> None:
     )
     parser.add_argument("--ms_model_path", type=Path, required=True, metavar="FILE", help="checkpoint to write (.ckpt)")
     parser.add_argument("--backbone_only", action="store_true", help="take the encoder alone and leave the head out")
+    parser.add_argument(
+        "--ema", action="store_true", help="take the weights that were averaged over the steps where the file has both"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace the checkpoint where it is there")
     arguments = parser.parse_args()
     from src.convert_model import convert  # once the arguments are known to be good: MindSpore takes seconds to import
@@ -33,6 +36,7 @@ def main() -> None:
             arguments.pt_model_path,
             arguments.ms_model_path,
             backbone_only=arguments.backbone_only,
+            averaged=arguments.ema,
             overwrite=arguments.overwrite,
         )
     )

@@ -3,20 +3,25 @@
 Each `config` is the configuration of a detector, which has the keys of utils.detection.keys.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+import mindspore as ms
 from mindspore import nn
 
+from utils.canvas import Size
 from utils.cpu_kernels.choice import stock_operators
+from utils.detection.canvases.detectors import CanvasDetectors
 from utils.detection.data.class_names import ClassTable, resolve_classes
 from utils.detection.data.splits import CheckClasses, Split, SplitPaths, open_split, split_paths
 from utils.detection.data.training_source import MindRecordSource, RowSample, warn_of_random_weights
 from utils.detection.detections import Detector
 from utils.detection.inputs import InputSettings
-from utils.detection.keys import DetectionDataKeys, RecordKeys, match_num_classes
+from utils.detection.keys import CanvasKeys, DetectionDataKeys, RecordKeys, match_num_classes
 from utils.detection.layers import FROZEN
+from utils.detection.network_detector import NetworkDetector
 from utils.detection.results.class_match import refuse_unknown
 from utils.detection.results.evaluation import DetectionEvaluator
 from utils.detection.results.evaluation_split import EvaluationSplit, prepare_evaluation
@@ -32,6 +37,8 @@ from utils.training.assembly import shard_epochs
 from utils.training.checkpoints.checkpoint import Checkpoint
 from utils.training.checkpoints.loading import ALL_OUTPUTS, Allowed, Classes, load_weights
 from utils.training.checkpoints.stored_keys import configure_as_stored, naming_other_network, stored_keys
+
+logger = logging.getLogger(__name__)
 
 Network = TypeVar("Network", bound=nn.Cell)
 Inference = TypeVar("Inference", bound=nn.Cell)
@@ -120,6 +127,39 @@ def training_source(config: Config, split: Split, sample: RowSample, workers: Wo
     )
 
 
+def evaluation_inputs(config: CanvasKeys, inputs: InputSettings) -> InputSettings:
+    """Returns what the network takes in evaluation and inference; `inputs` are those of training and of an export."""
+    return replace(inputs, rule=None if _is_too_dear(config) else config.canvas_rule(inputs.size))
+
+
+def _is_too_dear(config: CanvasKeys) -> bool:
+    """Whether canvases that follow pictures are left out: a graph takes minutes to compile for an Ascend.
+
+    On the command line one may ask for them nevertheless.
+    """
+    return ms.get_context("device_target") == "Ascend" and config.origin("canvas").where != COMMAND_LINE
+
+
+def canvas_detectors(
+    config: CanvasKeys, inputs: InputSettings, make: Callable[[Size], NetworkDetector], *, is_repeated: bool
+) -> CanvasDetectors:
+    """Builds what evaluation and inference ask for detections.
+
+    Args:
+        config: the configuration.
+        inputs: those of training.
+        make: makes the detector of a (height, width).
+        is_repeated: a training comes back to every canvas; else each is done with when the next one comes.
+    """
+    if config.canvas == "picture" and _is_too_dear(config):
+        logger.info(
+            "canvas is fixed here, %d x %d pixels (height x width), since Ascend compiles each size for minutes; "
+            "--canvas=picture asks for it nevertheless",
+            *inputs.size,
+        )
+    return CanvasDetectors(make, config.max_canvases if is_repeated else 1)
+
+
 def evaluator(
     config: Config,
     detector: Detector,
@@ -132,7 +172,7 @@ def evaluator(
     return DetectionEvaluator(
         detector=detector,
         split=split,
-        inputs=inputs,
+        inputs=evaluation_inputs(config, inputs),
         batch_size=min(batch_size, split.records.num_images),
         num_loaders=clamp_loaders(config.num_parallel_workers),
         picture_min_score=config.picture_min_score,
@@ -144,7 +184,12 @@ def picture_detector(
     config: DetectionDataKeys, detector: Detector, num_pictures: int, inputs: InputSettings, batch_size: int
 ) -> PictureDetector:
     """Builds what detects in image files."""
-    return PictureDetector(detector, inputs, min(batch_size, num_pictures), clamp_loaders(config.num_parallel_workers))
+    return PictureDetector(
+        detector,
+        evaluation_inputs(config, inputs),
+        min(batch_size, num_pictures),
+        clamp_loaders(config.num_parallel_workers),
+    )
 
 
 def load_pretrained(
@@ -251,6 +296,16 @@ def portable(
         inference = make_inference(copy)
     share_weights(network, copy)
     return inference
+
+
+def say_exported_size(config: CanvasKeys, size: Size) -> None:
+    """Says which (height, width) an exported file takes, where evaluation and inference choose it by the picture."""
+    if config.canvas == "picture":
+        logger.info(
+            "the file takes one canvas of %d x %d pixels (height x width), onto which every picture is scaled: canvas "
+            "picture is for eval.py and infer.py, so that their boxes differ a little from the file's",
+            *size,
+        )
 
 
 def describe_detector(

@@ -1,10 +1,12 @@
 """What a detector finds, and what the commands ask of one."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+
+from utils.canvas import Size
 
 
 @dataclass(frozen=True)
@@ -39,27 +41,37 @@ class Select(Protocol):
 class DetectionClock:
     """Adds up where the time goes.
 
-    Args:
-        skip_first: leave the first batch out, which compiles the graph.
-
     Attributes:
         network: seconds in the network.
         selection: seconds in thresholds and suppression on the host.
+        compilation: seconds of compiling.
+        num_compiled: how often the network was compiled.
     """
 
-    def __init__(self, skip_first: bool = True) -> None:
-        self.network, self.selection, self._skips = 0.0, 0.0, skip_first
+    def __init__(self) -> None:
+        self.network, self.selection, self.compilation, self.num_compiled = 0.0, 0.0, 0.0, 0
 
     def add(self, network: float, selection: float = 0.0) -> None:
         """Adds the seconds of a batch."""
-        if not self._skips:
-            self.network += network
-            self.selection += selection
-        self._skips = False
+        self.network += network
+        self.selection += selection
+
+    def add_compilation(self, seconds: float) -> None:
+        """Adds the seconds in which the network was compiled once."""
+        self.compilation += seconds
+        self.num_compiled += 1
 
 
 class Detector(Protocol):
-    """Finds objects in batches of inputs; every batch has the same shape."""
+    """Finds objects in batches of inputs; all batches of one height and width have the same shape."""
+
+    @property
+    def limit(self) -> int:
+        """How many canvases, heights and widths of inputs, are held at once."""
+
+    @property
+    def canvases(self) -> Collection[Size]:
+        """The (height, width) of inputs that need no compiling."""
 
     def begin(self) -> None:
         """Puts the network into inference mode; asked for before the first batch, as training may have gone between."""

@@ -5,12 +5,13 @@ A detector's schema puts them together, sets its own defaults and adds its own k
 
 import logging
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, StrictInt
 
+from utils.canvas import CanvasRule, Size
+from utils.model_utils.config import schema
 from utils.model_utils.config.base import Config, Contradiction, InactiveKey, PathText, Positive, says_true
-from utils.model_utils.config.schema import PictureKeys, TrainingKeys
 from utils.model_utils.errors import BadValueError
 
 logger = logging.getLogger(__name__)
@@ -139,7 +140,7 @@ class RecordKeys(DetectionDataKeys):
     )
 
 
-class DetectorTrainingKeys(TrainingKeys):
+class DetectorTrainingKeys(schema.TrainingKeys):
     """What a detector's training starts from."""
 
     filter_weight: bool = Field(
@@ -172,7 +173,7 @@ class StepScheduleKeys(DetectorTrainingKeys):
             )
 
 
-class AugmentationKeys(PictureKeys):
+class AugmentationKeys(schema.PictureKeys):
     """What training does to the pictures."""
 
     COURSE_OF_TRAINING = ("keep_empty_images", "brightness", "contrast", "saturation", "hue")
@@ -185,13 +186,51 @@ class AugmentationKeys(PictureKeys):
     )
 
 
-class ResultKeys(Config):
+class CanvasKeys(schema.CanvasKeys):
+    """The sizes of input of a detector, whose levels have to fit into each other.
+
+    A detector sets `SIZE_MULTIPLE`, of which each side of its input is a multiple.
+    """
+
+    SIZE_MULTIPLE: ClassVar[int] = 1
+    LEFT_TO_WEIGHTS = ("canvas_divisor",)
+    canvas_divisor: int | None = Field(
+        None,
+        ge=1,
+        description="both sides of a canvas are multiples of it where canvas is picture; null: as the weights say, "
+        "else what the network needs",
+    )
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Yields a divisor that the network cannot take."""
+        yield from super().contradictions()
+        divisor, multiple = self.canvas_divisor, self.SIZE_MULTIPLE
+        if divisor is not None and divisor % multiple:
+            yield Contradiction(
+                ("canvas_divisor",),
+                f"canvas_divisor is {divisor}, wanted a multiple of {multiple}, as the network's levels need it: the "
+                f"nearest to use: {nearest_multiples(divisor, multiple)}",
+            )
+
+    def canvas_rule(self, fixed: Size) -> CanvasRule | None:
+        """Returns how a picture chooses its canvas; None where all have the same.
+
+        Args:
+            fixed: height and width of the fixed input, whose sides limit a picture where `canvas_sides` is null.
+        """
+        if self.canvas != "picture":
+            return None
+        return CanvasRule(self.canvas_sides or (max(fixed), min(fixed)), self.canvas_divisor or self.SIZE_MULTIPLE)
+
+
+class ResultKeys(CanvasKeys):
     """Evaluation, inference and export."""
 
     GROUP = "Evaluation, inference and export"
     OWN_TO_A_COMMAND = (
         "checkpoint_path",
         "output",
+        "ema",
         "image_path",
         "infer_output_path",
         "file_name",
@@ -203,6 +242,9 @@ class ResultKeys(Config):
     )
     output: PathText = Field(
         "", description="file that convert_checkpoint.py writes; empty: the read one's name with .ckpt, in run_dir"
+    )
+    ema: bool = Field(
+        False, description="convert_checkpoint.py takes the averaged weights of a file that has both kinds"
     )
     num_pictures: int = Field(16, ge=0, description="pictures with drawn boxes that eval.py writes")
     picture_min_score: float | None = Field(

@@ -30,6 +30,11 @@ class NetworkDetector:
         """Puts the network into inference mode."""
         self.network.set_train(False)
 
+    def compile(self, images: np.ndarray) -> None:
+        """Compiles the network for batches of the shape of `images`, float32[N, 3, H, W], without running it."""
+        self.begin()
+        self.network.compile(*self._inputs(images, (), ()))
+
     def detect(
         self,
         images: np.ndarray,
@@ -40,8 +45,7 @@ class NetworkDetector:
     ) -> list[Detections]:
         """Detects in a batch, as `Detector.detect` says."""
         start = time.perf_counter()
-        inputs = (images,) if self.metas is None else (images, self.metas(images, scales, sizes))
-        outputs = [output.asnumpy() for output in self.network(*map(ms.Tensor, inputs))]
+        outputs = [output.asnumpy() for output in self.network(*self._inputs(images, scales, sizes))]
         middle = time.perf_counter()
         found = [
             self.select(*(output[row] for output in outputs), scales=scales[row], height=height, width=width)
@@ -49,3 +53,7 @@ class NetworkDetector:
         ]
         clock.add(middle - start, time.perf_counter() - middle)
         return found
+
+    def _inputs(self, images: np.ndarray, scales: Sequence, sizes: Sequence) -> list[ms.Tensor]:
+        inputs = (images,) if self.metas is None else (images, self.metas(images, scales, sizes))
+        return [ms.Tensor(values) for values in inputs]

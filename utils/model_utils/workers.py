@@ -59,6 +59,14 @@ class Workers:
         """Returns this worker's part of something that all workers share: items rank, rank + count, ..."""
         return items[self.rank :: self.count]
 
+    def share_block(self, items: Sequence[Item]) -> Sequence[Item]:
+        """Returns this worker's part of something that all share, neighbours together.
+
+        Sizes differ by one at most; no other worker has more than worker 0, which says how far all are.
+        """
+        first, end = (-(-rank * len(items) // self.count) for rank in (self.rank, self.rank + 1))
+        return items[first:end]
+
 
 ALONE = Workers()
 

@@ -150,6 +150,26 @@ def test_header_tells_size_as_viewed_and_kind():
     assert not images.read_header(encoded(Image.fromarray(np.zeros((2, 2), np.uint16))), "x").is_ordinary
 
 
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_a_header_tells_the_size_that_reading_gives(tmp_path, orientation):
+    """Without decoding: the pixels may be damaged."""
+    path = tmp_path / "a b.jpg"
+    path.write_bytes(rotated_jpeg(orientation))
+    size = images.read_image(path).shape[:2]
+    assert images.read_size(path) == size
+    assert (size[0] > size[1]) == (orientation in (6, 8))
+    path.write_bytes(rotated_jpeg(orientation)[:-10])
+    assert images.read_size(path) == size
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", rotated_jpeg()[:30]])
+def test_a_file_without_a_header_has_no_size(tmp_path, content):
+    (tmp_path / "a.jpg").write_bytes(content)
+    assert images.read_size(tmp_path / "a.jpg") is None
+    assert images.read_size(tmp_path / "none.jpg") is None
+    assert images.read_size(tmp_path) is None
+
+
 def test_fast_decoder_gives_the_same_pixels(shared_data):
     paths = sorted((shared_data / "coco_subset" / "train2017").glob("*.jpg"))[:5]
     for path in paths:

@@ -83,3 +83,11 @@ def test_a_single_worker_meets_nobody():
     assert (ALONE.gather("a"), ALONE.broadcast("a"), ALONE.share([1, 2])) == (["a"], "a", [1, 2])
     ALONE.wait()
     assert Workers(1, 3).share(range(8)) == range(1, 8, 3)
+
+
+@pytest.mark.parametrize("total", [0, 2, 7, 9])
+def test_blocks_of_workers_are_neighbours_and_cover_all(total):
+    blocks = [Workers(rank, 3).share_block(range(total)) for rank in range(3)]
+    assert [item for block in blocks for item in block] == list(range(total))
+    assert max(map(len, blocks)) - min(map(len, blocks)) <= 1
+    assert len(blocks[0]) == max(map(len, blocks))

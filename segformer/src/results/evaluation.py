@@ -19,7 +19,7 @@ from ..labels.classes import id_table, palette
 from ..labels.files import ImagePair
 from ..labels.sources import LABEL_ENDING
 from .drawing import comparison, confusion_picture, overview
-from .inference import Predictor
+from .inference import Predictor, in_order_of_canvas
 from .metrics import ConfusionMatrix
 from .report import SegmentationEvaluation, write_run_file
 
@@ -62,23 +62,32 @@ class SegmentationEvaluator:
         """
         progress = _Progress(len(self.pairs), self.log_interval, self.workers)
         matrix = ConfusionMatrix(len(self.class_names), self.ignore_label)
-        colours = palette(len(self.class_names))
-        pictures: list[tuple[str, np.ndarray]] = []
-        share = self.workers.share(self.pairs)
+        pictures: dict[Path, np.ndarray] = {}
+        share = self._share()
+        shared = {pair.image for pair in share}
+        drawn = [pair.image for pair in self.pairs if pair.image in shared][:num_pictures]
         for item in evaluation_images(share, len(self.class_names), self.ignore_label, self.num_loaders):
             prediction = self.predictor.predict(item.image)
             matrix.add(prediction, item.label)
             if prediction_folder is not None:
                 write_prediction(prediction_folder, item.pair, prediction)
-            if len(pictures) < num_pictures:
+            if item.pair.image in drawn:
                 with guard_drawing(f"the picture of '{item.pair.image}'"):
-                    picture = comparison(item.image, item.label, prediction, colours)
-                    pictures.append((f"{len(pictures):03d}_{item.pair.image.stem}.jpg", picture))
+                    colours = palette(len(self.class_names))
+                    pictures[item.pair.image] = comparison(item.image, item.label, prediction, colours)
             progress.add_image()
         shares = self.workers.gather({"counts": matrix.counts, "sizes": sorted(self.predictor.input_sizes)})
         matrix.counts = np.sum([share["counts"] for share in shares], axis=0)
         num_sizes = len({tuple(size) for share in shares for size in share["sizes"]})
-        return SegmentationEvaluation(matrix, len(self.pairs), progress.seconds(), num_sizes, tuple(pictures))
+        named = [(path, pictures[path]) for path in drawn if path in pictures]
+        shown = tuple((f"{number:03d}_{path.stem}.jpg", picture) for number, (path, picture) in enumerate(named))
+        return SegmentationEvaluation(matrix, len(self.pairs), progress.seconds(), num_sizes, shown)
+
+    def _share(self) -> Sequence[ImagePair]:
+        """Returns the images of this worker: where canvases follow the pictures, those of as few sizes as can be."""
+        if not self.predictor.follows_pictures:
+            return self.workers.share(self.pairs)
+        return self.workers.share_block(in_order_of_canvas(self.predictor, self.pairs, lambda pair: pair.image))
 
 
 class _Progress:

@@ -1,22 +1,26 @@
-"""From an image of any size to the class of each of its pixels, with a network whose input sizes are few and fixed.
+"""From an image of any size to the class of each of its pixels, with a network that is compiled for each input size.
 
 The steps and their order are MMSegmentation's: logits are resized bilinearly to the network's input, then to the image;
 several views of an image (mirrored, other scales) are averaged as probabilities there.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
+from pathlib import Path
+from typing import Literal, TypeVar
 
 import cv2
 import mindspore as ms
 import numpy as np
 
+from utils.model_utils.errors import UserError
 from utils.pixels import to_input
 
-from ..base_dataset import fitted_size
+from ..labels.files import image_header
+from .canvases import Canvas, FixedCanvas, PictureCanvas, text_of
+from .compiled_sizes import CompiledSizes
 from .planes import Size, cut_planes, highest_plane, resize
 
-MIN_SIDE = 32  # below that, the coarsest features of the encoder have no pixel left
+Item = TypeVar("Item")
 
 
 class Predictor:
@@ -24,16 +28,16 @@ class Predictor:
 
     Args:
         network: float32[1, 3, H, W] to logits float[1, C, h, w] of any lower or the same resolution, such as
-            `Segformer`. It may share its weights with a training network. It is compiled once for each input size.
+            `Segformer`. It may share its weights with a training network. It is compiled for each input size.
         mean: subtracted from the channels, RGB, 0 to 255.
         std: divides the channels.
-        base_size: height and width that an image is fitted into, keeping its ratio, and padded to; exchanged for an
-            image that stands upright where this lies, or the reverse. None takes images as large as they are.
+        canvas: from the size of an image to that of the network's input; None takes images as large as they are.
         mode: "whole" gives the network the whole image, "slide" one window of it after the other.
-        slide_crop: height and width of a window; a smaller image is padded to it.
+        slide_crop: height and width of a window; a smaller image is padded to it where the canvas is fixed.
         slide_stride: step from one window to the next, at most `slide_crop`.
         flip: add the mirrored image.
-        scales: factors on the image's size (and on `base_size`), one view for each.
+        scales: factors on the size of the view, one view for each.
+        max_canvases: input sizes for which a compiled network is held at once.
 
     Attributes:
         input_sizes: the different sizes, height and width, that the network was given so far.
@@ -45,18 +49,19 @@ class Predictor:
         *,
         mean: Sequence[float],
         std: Sequence[float],
-        base_size: Size | None = None,
+        canvas: Canvas | None = None,
         mode: Literal["whole", "slide"] = "whole",
         slide_crop: Size = (1024, 1024),
         slide_stride: Size = (768, 768),
         flip: bool = False,
         scales: Sequence[float] = (1.0,),
+        max_canvases: int = 12,
     ) -> None:
-        self.network = network
+        self.network = CompiledSizes(network, max_canvases)
         self.input_sizes: set[Size] = set()
         self._mean = tuple(mean)
         self._std = tuple(std)
-        self._base_size = base_size
+        self._canvas = canvas or FixedCanvas()
         self._mode = mode
         self._crop = slide_crop
         self._stride = slide_stride
@@ -80,12 +85,23 @@ class Predictor:
         total /= len(self._flips) * len(self._scales)
         return total
 
+    @property
+    def follows_pictures(self) -> bool:
+        """Whether the size of the network's input follows that of the image, so that there may be many."""
+        return isinstance(self._canvas, PictureCanvas)
+
+    def sizes_for(self, size: Size) -> tuple[Size, ...]:
+        """Returns the largest input sizes, height and width, that an image of `size` needs, one for each scale."""
+        whole = [self._canvas.input_size(size, scale) for scale in self._scales]
+        return tuple(self._canvas.window_size(self._crop, each) if self._mode == "slide" else each for each in whole)
+
     def describe(self) -> str:
         """Returns how images are predicted, e.g. "whole image in 512x1024"."""
         if self._mode == "slide":
-            words = [f"sliding window {_text(self._crop)}, step {_text(self._stride)}"]
+            words = [f"sliding window {text_of(self._crop)}, step {text_of(self._stride)}"]
+            words += [f"over the image{self._canvas.describe()}"] if self.follows_pictures else []
         else:
-            words = ["whole image" + (f" in {_text(self._base_size)}" if self._base_size else "")]
+            words = [f"whole image{self._canvas.describe()}"]
         if self._scales != (1.0,):
             words.append(f"scales {', '.join(f'{scale:g}' for scale in self._scales)}")
         if len(self._flips) > 1:
@@ -95,34 +111,29 @@ class Predictor:
     def _logit_planes(self, image: np.ndarray, scale: float, is_mirrored: bool) -> Iterator[np.ndarray]:
         """Yields the logits of one class after the other at the image's size, float32[H, W]."""
         size = image.shape[:2]
-        padded = _times(turned_like(self._base_size or size, size), scale)
-        view = resize(image, fitted_size(size, self._base_size or size, scale))
+        view = self._canvas.view(image, scale)
         if is_mirrored:
             view = cv2.flip(view, 1)
-        planes = self._slide(view) if self._mode == "slide" else self._run(view, padded)
+        planes = self._slide(view) if self._mode == "slide" else self._run(view, self._canvas.input_size(size, scale))
         for plane in planes:
             plane = resize(plane, size)
             yield cv2.flip(plane, 1) if is_mirrored else plane
 
     def _run(self, view: np.ndarray, padded: Size) -> Iterator[np.ndarray]:
         """Returns the logits of one class after the other at the size of uint8[H, W, 3], which is padded before."""
-        height, width = view.shape[:2]
-        padded = max(padded[0], height, MIN_SIDE), max(padded[1], width, MIN_SIDE)
         self.input_sizes.add(padded)
-        if getattr(self.network, "training", False):
-            self.network.set_train(False)
-        batch = to_input(view, padded, self._mean, self._std)[None]
-        logits = self.network(ms.Tensor(batch)).asnumpy()[0]
-        return cut_planes(logits, padded, (height, width))
+        logits = self.network(to_input(view, padded, self._mean, self._std)[None])[0]
+        return cut_planes(logits, padded, view.shape[:2])
 
     def _slide(self, view: np.ndarray) -> np.ndarray:
         """Returns float32[C, H, W]: the mean of the logits of all windows of uint8[H, W, 3] that cover a pixel."""
         height, width = view.shape[:2]
+        padded = self._canvas.window_size(self._crop, (height, width))
         covering = np.zeros((height, width), np.float32)
         total = None
         for top, left in window_corners((height, width), self._crop, self._stride):
             window = np.s_[top : top + self._crop[0], left : left + self._crop[1]]
-            planes = list(self._run(view[window], self._crop))
+            planes = list(self._run(view[window], padded))
             if total is None:
                 total = np.zeros((len(planes), height, width), np.float32)
             for of_class, plane in zip(total, planes, strict=True):
@@ -130,6 +141,30 @@ class Predictor:
             covering[window] += 1
         total /= covering
         return total
+
+
+def in_order_of_canvas(predictor: Predictor, items: Sequence[Item], path_of: Callable[[Item], Path]) -> Sequence[Item]:
+    """Returns images in the order of their input sizes, so that each size is compiled once; else as they are.
+
+    Where the canvas is fixed, they are left as they are. Only the first bytes of the files are read. Those that cannot
+    be read come last, and are named where they are decoded.
+
+    Args:
+        predictor: of the images.
+        items: stand for an image each.
+        path_of: the file of one.
+    """
+    if not predictor.follows_pictures:
+        return items
+
+    def sizes(item: Item) -> tuple[bool, tuple[Size, ...]]:
+        try:
+            header = image_header(path_of(item))
+        except UserError:
+            return True, ()
+        return False, predictor.sizes_for((header.height, header.width))
+
+    return sorted(items, key=sizes)
 
 
 def window_corners(size: Size, crop: Size, stride: Size) -> list[tuple[int, int]]:
@@ -147,23 +182,8 @@ def window_corners(size: Size, crop: Size, stride: Size) -> list[tuple[int, int]
     return [(top, left) for top in tops for left in lefts]
 
 
-def turned_like(base_size: Size, size: Size) -> Size:
-    """Returns `base_size`, its sides exchanged where it lies and an image of `size` stands upright, or the reverse."""
-    lies, image_lies = base_size[1] > base_size[0], size[1] > size[0]
-    stands, image_stands = base_size[1] < base_size[0], size[1] < size[0]
-    return base_size[::-1] if (lies and image_stands) or (stands and image_lies) else base_size
-
-
-def _times(size: Size, factor: float) -> Size:
-    return int(size[0] * factor), int(size[1] * factor)
-
-
 def _softmax_in_place(logits: np.ndarray) -> None:
     """Turns logits float32[C, H, W] into probabilities."""
     logits -= logits.max(axis=0)
     np.exp(logits, out=logits)
     logits /= logits.sum(axis=0)
-
-
-def _text(size: Size) -> str:
-    return f"{size[0]}x{size[1]}"

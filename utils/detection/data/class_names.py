@@ -82,6 +82,44 @@ def resolve_classes(
     return ClassTable(names, _ids_of(names))
 
 
+def classes_of_weights(
+    num_classes: int, source: Path, *, stored_names: Sequence[str], configured_names: Sequence[str | int] | None
+) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Returns names and category ids of the classes of a published detector; none where they are not known.
+
+    Its file's own names count, in their order; else `coco_classes`, which also gives the file's classes other names;
+    else COCO's where it has as many.
+
+    Args:
+        num_classes: foreground classes of the weights.
+        source: their file, for messages.
+        stored_names: names that the file says; of another number they are those of a data set that it began with.
+        configured_names: the key `coco_classes`.
+
+    Raises:
+        BadValueError: `coco_classes` has another number of names, another order than the file, or a category id, as
+            there is no annotation file that it could be looked up in.
+    """
+    ids = [entry for entry in configured_names or () if type(entry) is int]
+    if ids:
+        raise BadValueError(f"coco_classes has the category id {ids[0]}, wanted the names of the classes: list names")
+    stored = tuple(stored_names) if len(stored_names) == num_classes else ()
+    names = tuple(str(name) for name in configured_names or ())
+    if names and len(names) != num_classes:
+        raise BadValueError(
+            f"coco_classes has {len(names)} names and '{source}' {num_classes} classes: list the names that it was "
+            "trained with, or set coco_classes to null"
+        )
+    if names and stored and names != stored and set(names) == set(stored):
+        raise BadValueError(
+            f"coco_classes is {list_names(names)}, and the class outputs of '{source}' are in the order "
+            f"{list_names(stored)}: set coco_classes to null, the file's order counts"
+        )
+    names = names or stored or (COCO_CLASSES if num_classes == len(COCO_CLASSES) else ())
+    id_of = dict(zip(COCO_CLASSES, COCO_CATEGORY_IDS, strict=True))
+    return names, tuple(id_of[name] for name in names) if set(names) == set(COCO_CLASSES) else ()
+
+
 def numbered_names(count: int) -> tuple[str, ...]:
     """Returns the names that stand in for unknown ones: class_0, class_1, ..."""
     return tuple(f"class_{index}" for index in range(count))

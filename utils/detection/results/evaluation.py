@@ -1,13 +1,15 @@
 """Detects in every image of a split and scores what was found with the COCO metrics."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
+from utils.detection.canvases.plan import CanvasBatch, log_canvases, plan_batches
 from utils.detection.detections import DetectionClock, Detector
-from utils.detection.inputs import EvaluationBatch, InputSettings, evaluation_batches
+from utils.detection.inputs import InputSettings, evaluation_batches, evaluation_sizes
 from utils.detection.results.coco_metrics import CocoResult, as_values, detections_to_coco, result_of
 from utils.detection.results.evaluation_split import EvaluationSplit
 from utils.detection.results.pictures.evaluation_pictures import EvaluationPicture, draw_pictures
@@ -26,8 +28,8 @@ class DetectionEvaluation:
     Attributes:
         result: the COCO metrics.
         detections: everything found, in COCO result format.
-        network_seconds: spent in the network by this worker, the first batch (which compiles) left out.
-        selection_seconds: spent in thresholds and suppression on the host, likewise.
+        network_seconds: spent in the network by this worker, without compiling.
+        selection_seconds: spent in thresholds and suppression on the host.
         pictures: what is needed to draw the first images.
     """
 
@@ -40,7 +42,7 @@ class DetectionEvaluation:
 
 @dataclass(frozen=True, eq=False)
 class DetectionEvaluator:
-    """Evaluates a detector on a split as often as it is asked to, each worker its share of the images.
+    """Evaluates a detector on a split as often as it is asked to, each worker its share of the batches.
 
     The numbers are those of one worker; where there are several, all have to ask.
 
@@ -63,45 +65,65 @@ class DetectionEvaluator:
     workers: Workers = ALONE
 
     def evaluate(self, num_pictures: int = 0) -> DetectionEvaluation:
-        """Runs the whole split; `num_pictures` of the first images of this worker's share are kept to be drawn."""
+        """Runs the whole split; of its first `num_pictures` images those of this worker are kept to be drawn."""
         self.detector.begin()
-        classes = self.split.match.classes
         clock = DetectionClock()
-        found_in_share: list[list[dict]] = []
-        pictures: list[EvaluationPicture] = []
-        share = self.workers.share(range(self.split.records.num_images))
-        for batch in track(self._batches(share), -(-len(share) // self.batch_size), "evaluating"):
+        category_ids = self.split.match.classes.category_ids
+        rows: dict[int, list[dict]] = {}  # by the image's position
+        pictures: dict[int, EvaluationPicture] = {}
+        own = self._own_batches()
+        batches = evaluation_batches(self.split.records, self.inputs, own, self.num_loaders)
+        for batch in track(batches, len(own), "evaluating"):
             found_in_batch = self.detector.detect(batch.images, scales=batch.scales, sizes=batch.sizes, clock=clock)
             for index, found in enumerate(found_in_batch):
-                found_in_share.append(
-                    detections_to_coco(
-                        batch.image_ids[index], found.boxes, found.scores, found.labels, classes.category_ids
-                    )
-                )
-                if len(pictures) < num_pictures:
-                    pictures.append(EvaluationPicture(batch.image_ids[index], batch.encoded[index], found))
-        detections = self._of_all_images(found_in_share)
-        result = self.split.score(detections) if self.workers.is_main else None
+                position, image_id = batch.positions[index], batch.image_ids[index]
+                rows[position] = detections_to_coco(image_id, found.boxes, found.scores, found.labels, category_ids)
+                if position < num_pictures:
+                    pictures[position] = EvaluationPicture(image_id, batch.encoded[index], found)
+        detections = self._of_all_images(rows)
+        result = None
+        if self.workers.is_main:
+            result = self.split.score(detections)
         if self.workers.count > 1:
             result = result_of(self.workers.broadcast(result and as_values(result)))
-        return DetectionEvaluation(result, detections, clock.network, clock.selection, tuple(pictures))
+        return DetectionEvaluation(
+            result,
+            detections,
+            clock.network,
+            clock.selection,
+            tuple(picture for _, picture in sorted(pictures.items())),
+        )
 
     def metrics(self, _epoch: int) -> Mapping[str, float]:
         """Returns mAP, AP50 and AP75, as the training loop asks for them after an epoch."""
         return metrics_of(self.evaluate().result)
 
-    def _batches(self, positions: Sequence[int]) -> Iterator[EvaluationBatch]:
-        return evaluation_batches(self.split.records, self.inputs, self.batch_size, self.num_loaders, positions)
+    @cached_property
+    def _batches(self) -> tuple[CanvasBatch, ...]:
+        """The batches of all workers together; the log says on which canvases they lie."""
+        if self.inputs.rule is None:
+            return plan_batches([self.inputs.size] * self.split.records.num_images, self.batch_size)
+        sizes = evaluation_sizes(self.split.records, self.num_loaders)
+        batches = plan_batches([self.inputs.canvas(size) for size in sizes], self.batch_size)
+        if self.workers.is_main:
+            log_canvases(batches, self.detector.limit)
+        return batches
 
-    def _of_all_images(self, found_in_share: list[list[dict]]) -> list[dict]:
-        """Puts the shares of all workers, a list for each image, together in the order of the images."""
-        shares = self.workers.gather(found_in_share)
-        count = self.workers.count
-        return list(
-            chain.from_iterable(
-                shares[position % count][position // count] for position in range(self.split.records.num_images)
-            )
-        )
+    def _own_batches(self) -> list[CanvasBatch]:
+        """Returns this worker's batches, those of canvases that need no compiling first.
+
+        They are neighbours, so that few canvases are compiled by several workers, and never divided, since what is
+        found could depend in its last bits on the size of a batch.
+        """
+        own, ready = self.workers.share_block(self._batches), self.detector.canvases
+        return sorted(own, key=lambda batch: batch.canvas not in ready)
+
+    def _of_all_images(self, rows_of_share: dict[int, list[dict]]) -> list[dict]:
+        """Puts what all workers have found, lists by position, together in the order of the images."""
+        rows: dict[int, list[dict]] = {}
+        for share in self.workers.gather(list(rows_of_share.items())):
+            rows.update(share)
+        return list(chain.from_iterable(rows[position] for position in range(self.split.records.num_images)))
 
 
 def evaluate_and_write(evaluator: DetectionEvaluator, folder: Path, num_pictures: int) -> DetectionEvaluation:

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from utils.detection.data.class_names import ClassTable
@@ -108,28 +109,32 @@ def run(
         BadValueError: none of the pictures can be read.
         BadStateError: a result cannot be written. Where it is a picture, detections.json has all detections.
     """
-    started = time.perf_counter()
-    detector.compile()
-    logger.info("network compiled in %.1f s", time.perf_counter() - started)
+    clock = DetectionClock()
+    detector.compile(clock)
+    if clock.num_compiled:
+        logger.info("network compiled in %.1f s", clock.compilation)
     numbers, pictures = image_numbers(files), _PictureWriter(files, folder, classes, min_score)
-    rows: list[dict] = []
-    num_images, num_full, clock, started = 0, 0, DetectionClock(skip_first=False), time.perf_counter()
+    rows_of: dict[int, list[dict]] = {}  # by the place of the file: canvas by canvas is another order
+    num_images, num_full, clock, started = 0, 0, DetectionClock(), time.perf_counter()
     for picture, found in track(detector.detect([file.path for file in files], clock), len(files), "detecting"):
         if picture is None or found is None:
             continue
         num_images += 1
         num_full += limit.is_reached(found, min_score)
-        rows += _rows(found, numbers[picture.index], str(files[picture.index].name), classes)
+        rows_of[picture.index] = _rows(found, numbers[picture.index], str(files[picture.index].name), classes)
         pictures.add(picture, found)
     if not num_images:
         raise BadValueError(f"none of the {len(files)} pictures can be read (each is named above): replace them")
+    if clock.num_compiled:
+        logger.info("network compiled for %d canvases in %.1f s", clock.num_compiled, clock.compilation)
+    rows = list(chain.from_iterable(found for _, found in sorted(rows_of.items())))
     _write_detections(folder / DETECTIONS_FILE, rows, pictures)
     pictures.check()
     return InferenceSummary(
         num_images,
         num_unreadable=len(files) - num_images,
         num_detections=len(rows),
-        seconds=time.perf_counter() - started,
+        seconds=time.perf_counter() - started - clock.compilation,
         network_seconds=clock.network,
         num_full=num_full,
         num_with_boxes=pictures.num_with_boxes,

@@ -1,8 +1,8 @@
-"""Detects in image files: reads ahead in threads, batches, passes over files that cannot be read."""
+"""Detects in image files: reads ahead in threads, canvas by canvas in batches; what cannot be read is passed over."""
 
 import logging
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.canvas import Size
+from utils.detection.canvases.plan import CanvasBatch, log_canvases, plan_batches
 from utils.detection.detections import DetectionClock, Detections, Detector
 from utils.detection.inputs import InputSettings, fit_image
-from utils.images import read_image
+from utils.images import read_image, read_size
 from utils.model_utils.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -34,6 +36,11 @@ class Picture:
     planes: np.ndarray
     scales: tuple[float, float]
 
+    @property
+    def canvas(self) -> Size:
+        """Height and width of the network's input."""
+        return self.planes.shape[1:]
+
 
 @dataclass(frozen=True, eq=False)
 class PictureDetector:
@@ -51,46 +58,73 @@ class PictureDetector:
     batch_size: int
     num_loaders: int
 
-    def compile(self) -> None:
-        """Runs the detector once, so that what follows takes its usual time."""
+    def compile(self, clock: DetectionClock) -> None:
+        """Compiles the network, so that what follows takes its usual time; not where pictures choose their canvas."""
         self.detector.begin()
-        empty = np.zeros((self.batch_size, 3, self.inputs.height, self.inputs.width), np.float32)
-        self.detector.detect(empty, scales=(), sizes=(), clock=DetectionClock())
+        if self.inputs.rule is None:
+            empty = np.zeros((self.batch_size, 3, *self.inputs.size), np.float32)
+            self.detector.detect(empty, scales=(), sizes=(), clock=clock)
 
     def detect(
         self, paths: Sequence[Path], clock: DetectionClock
     ) -> Iterator[tuple[Picture | None, Detections | None]]:
         """Yields a pair for each file: the picture and its detections, or None twice for one that cannot be read.
 
-        Files that cannot be read are named in the log. Pairs of readable files come in the files' order.
+        Files that cannot be read are named in the log. Pairs of one canvas come together, in the files' order.
         """
-        readable: list[Picture] = []
-        for picture in self._read_ahead(paths):
+        order, batch_sizes = self._plan(paths)
+        batch: list[Picture] = []
+        for picture in self._read_ahead([(index, paths[index]) for index in order]):
             if picture is None:
                 yield None, None
                 continue
-            readable.append(picture)
-            if len(readable) == self.batch_size:
-                yield from self._detect_batch(readable, clock)
-                readable = []
-        if readable:
-            yield from self._detect_batch(readable, clock)
+            if batch and picture.canvas != batch[0].canvas:
+                yield from self._detect_batch(batch, batch_sizes, clock)
+                batch = []
+            batch.append(picture)
+            if len(batch) == batch_sizes.get(picture.canvas, self.batch_size):
+                yield from self._detect_batch(batch, batch_sizes, clock)
+                batch = []
+        if batch:
+            yield from self._detect_batch(batch, batch_sizes, clock)
 
-    def _detect_batch(self, batch: list[Picture], clock: DetectionClock) -> Iterator[tuple[Picture, Detections]]:
-        planes = [picture.planes for picture in batch]
-        planes += planes[-1:] * (self.batch_size - len(batch))  # one shape, one compiled graph
+    def _plan(self, paths: Sequence[Path]) -> tuple[Sequence[int], dict[Size, int]]:
+        """Returns the order in which files are read, and the images of a batch of each canvas.
+
+        Where pictures choose their canvas, the headers of the files are read; files without a size come last, to be
+        named when they are read.
+        """
+        if self.inputs.rule is None:
+            return range(len(paths)), {}
+        with ThreadPoolExecutor(self.num_loaders) as pool:
+            sizes = list(pool.map(read_size, paths))
+        known = [index for index, size in enumerate(sizes) if size is not None]
+        batches = plan_batches([self.inputs.canvas(size) for size in sizes if size is not None], self.batch_size)
+        if batches:
+            log_canvases(batches, self.detector.limit)
+        order = [known[member] for batch in batches for member in batch.members]
+        order += [index for index, size in enumerate(sizes) if size is None]
+        return order, {batch.canvas: batch.size for batch in batches}
+
+    def _detect_batch(
+        self, batch: list[Picture], batch_sizes: Mapping[Size, int], clock: DetectionClock
+    ) -> Iterator[tuple[Picture, Detections]]:
+        canvas = batch[0].canvas
+        filled = CanvasBatch(
+            canvas, tuple(picture.index for picture in batch), batch_sizes.get(canvas, self.batch_size)
+        )
         found = self.detector.detect(
-            np.stack(planes),
+            filled.fill([picture.planes for picture in batch]),
             scales=[picture.scales for picture in batch],
             sizes=[picture.image.shape[:2] for picture in batch],
             clock=clock,
         )
         yield from zip(batch, found, strict=True)
 
-    def _read_ahead(self, paths: Sequence[Path]) -> Iterator[Picture | None]:
+    def _read_ahead(self, files: Sequence[tuple[int, Path]]) -> Iterator[Picture | None]:
         """Reads with so many files under way that a batch is ready when the network is."""
         waiting: deque[Future[Picture | None]] = deque()
-        remaining = iter(enumerate(paths))
+        remaining = iter(files)
         with ThreadPoolExecutor(self.num_loaders) as pool:
             while True:
                 for item in islice(remaining, self.batch_size + self.num_loaders - len(waiting)):

@@ -14,6 +14,8 @@ class KnowsTheBoxes:
         boxes_of: (height, width) of an original to boxes float32[D, 4] and labels int[D].
     """
 
+    limit, canvases = 12, ()
+
     def __init__(self, boxes_of: Callable[[tuple[int, int]], tuple[np.ndarray, np.ndarray]]) -> None:
         self.boxes_of, self.shapes, self.num_begun = boxes_of, [], 0
 

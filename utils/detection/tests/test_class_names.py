@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.detection.data.class_names import resolve_classes
+from utils.detection.data.class_names import classes_of_weights, resolve_classes
 from utils.detection.data.coco_names import COCO_CATEGORY_IDS, COCO_CLASSES
 from utils.model_utils.errors import BadValueError
 
@@ -56,3 +56,30 @@ def test_cocos_category_ids_run_from_1_to_90_with_gaps(shared_data):
     content = json.loads((shared_data / "coco_subset" / "annotations" / "instances_val2017.json").read_text())
     assert [row["id"] for row in content["categories"]] == list(COCO_CATEGORY_IDS)
     assert [row["name"] for row in content["categories"]] == list(COCO_CLASSES)
+
+
+def of_weights(count, stored=(), configured=None):
+    return classes_of_weights(count, Path("a.pth"), stored_names=stored, configured_names=configured)
+
+
+def test_names_of_published_weights():
+    """The file's in their order, else those that are configured, else COCO's where it has as many; ids of COCO's 80."""
+    assert of_weights(3, ("zebra", "apple", "car")) == (("zebra", "apple", "car"), ())
+    assert of_weights(3) == ((), ())
+    assert of_weights(3, COCO_CLASSES) == ((), ())  # of the data set that it was fine-tuned from
+    assert of_weights(3, (), ("a", "b", "c")) == (("a", "b", "c"), ())
+    assert of_weights(3, ("x", "y", "z"), ("a", "b", "c")) == (("a", "b", "c"), ())
+    assert of_weights(80) == (COCO_CLASSES, COCO_CATEGORY_IDS)
+    assert of_weights(80, COCO_CLASSES) == (COCO_CLASSES, COCO_CATEGORY_IDS)
+    assert of_weights(80, COCO_CLASSES[::-1]) == (COCO_CLASSES[::-1], COCO_CATEGORY_IDS[::-1])
+    others = tuple(f"part {number}" for number in range(80))
+    assert of_weights(80, others) == (others, ())
+
+
+def test_names_that_published_weights_cannot_have():
+    with pytest.raises(BadValueError, match="in the order 'zebra', 'apple', 'car': set coco_classes to null"):
+        of_weights(3, ("zebra", "apple", "car"), ("apple", "car", "zebra"))
+    with pytest.raises(BadValueError, match="coco_classes has 2 names and 'a.pth' 3 classes"):
+        of_weights(3, (), ("a", "b"))
+    with pytest.raises(BadValueError, match="category id 3, wanted the names"):
+        of_weights(1, (), (3,))

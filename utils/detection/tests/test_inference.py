@@ -6,7 +6,9 @@ import os
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from utils.canvas import CanvasRule
 from utils.detection.data.class_names import ClassTable
 from utils.detection.inputs import InputSettings
 from utils.detection.results.inference import (
@@ -58,6 +60,41 @@ def test_what_is_found_is_drawn_and_written_with_the_category_ids(pictures, tmp_
     assert (summary.num_images, summary.num_unreadable, summary.num_detections) == (3, 1, 1)
     assert detector.detector.shapes == [(2, 3, 64, 64)] * 3  # one to compile, two with pictures
     assert summary.network_seconds == pytest.approx(1.0)
+
+
+def test_pictures_of_one_canvas_go_together_and_results_keep_the_order_of_the_files(tmp_path, caplog):
+    """Two by two: two are upright, one of them by its EXIF orientation, and three lie; two files cannot be read."""
+    caplog.set_level("INFO")
+    folder, out = tmp_path / "in", tmp_path / "out"
+    for name, size in (("a", (40, 20)), ("b", (20, 40)), ("d", (20, 40)), ("f", (20, 40))):
+        write_image(folder / f"{name}.png", np.full((*size, 3), 90, np.uint8))
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    noise = np.random.default_rng(0).integers(0, 255, (20, 40, 3), np.uint8)
+    Image.fromarray(noise).save(folder / "e.jpg", exif=turned)
+    (folder / "c.jpg").write_bytes((folder / "e.jpg").read_bytes()[:-100])  # its header is whole
+    (folder / "g.png").write_bytes(b"no picture")
+    inputs = InputSettings(64, 64, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), rule=CanvasRule((60, 60), 32))
+    detector = PictureDetector(KnowsTheBoxes(lambda _size: ([[5, 6, 15, 16]], [1])), inputs, 2, num_loaders=2)
+    summary = run(detector, find_pictures(folder, out), out, CLASSES, 0.4, LIMIT)
+    assert detector.detector.shapes == [(2, 3, 64, 32), (2, 3, 32, 64), (2, 3, 32, 64)]
+    rows = json.loads((out / "detections.json").read_text())
+    assert [row["file_name"] for row in rows] == ["a.png", "b.png", "d.png", "e.jpg", "f.png"]
+    assert (summary.num_images, summary.num_unreadable) == (5, 2)
+    assert sum("left out: " in line for line in caplog.messages) == 2
+    said = "6 pictures on 2 canvases, height x width (pictures): 64x32 (3), 32x64 (3); the network is compiled for each"
+    assert said in caplog.messages
+
+
+def test_a_header_that_names_another_size_costs_a_batch_and_no_result(pictures, tmp_path, monkeypatch):
+    """As where a file changes between its header and its pixels: no batch has two canvases."""
+    monkeypatch.setattr("utils.detection.results.picture_detector.read_size", lambda _: (40, 50))
+    write_image(pictures / "1.png", np.full((50, 40, 3), 90, np.uint8))
+    inputs = InputSettings(64, 64, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), rule=CanvasRule((60, 30), 32))
+    detector = PictureDetector(KnowsTheBoxes(lambda _size: ([[5, 6, 15, 16]], [1])), inputs, 2, num_loaders=1)
+    run(detector, find_pictures(pictures, tmp_path / "out"), tmp_path / "out", CLASSES, 0.4, LIMIT)
+    assert len(json.loads((tmp_path / "out" / "detections.json").read_text())) == 3
+    assert detector.detector.shapes == [(2, 3, 32, 64), (2, 3, 64, 32), (2, 3, 32, 64)]
 
 
 def test_pictures_that_cannot_be_read_at_all_are_a_sentence(pictures, tmp_path):

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, TypeVar
 
 from pydantic import ValidationError
@@ -119,6 +120,37 @@ def load_config(
     for note in config.notes():
         logger.log(logging.WARNING if note in warnings else logging.INFO, "%s", note)
     return config
+
+
+def with_default_file(
+    config: Schema, file: str, values: Mapping[str, object] = MappingProxyType({}), where: str = ""
+) -> Schema:
+    """Returns the configuration of a command that had another default file; the same one where --config_path was given.
+
+    Args:
+        config: as `load_config` has built it.
+        file: YAML file of the suite.
+        values: further ones by key, which count before the file's and below the command line; unknown keys do not.
+        where: what has said them, for messages.
+
+    Raises:
+        BadValueError: the command line contradicts the file; all faults in one message.
+        MissingPathError: the file cannot be read.
+    """
+    schema, sources = type(config), config._sources
+    if sources.has_file:
+        return config
+    problems: list[str] = []
+    path = sources.suite_dir / file
+    files = [_rename_aliases(schema, _given_in_yaml(layer), problems) for layer in read_yaml_layers(path)]
+    layers = (*files, {key: Given(key, value, Origin(where)) for key, value in values.items()}, sources.layers[-1])
+    given = {key: item for key, item in merge(layers).items() if key in schema.model_fields}
+    built = build(schema, given, sources.suite_dir, problems, [])
+    if problems or built is None:
+        raise BadValueError(join_problems(problems))
+    built._notes, built._config_name = config._notes, file.removesuffix(".yaml")
+    built._sources = Sources(layers, False, sources.suite_dir)
+    return built
 
 
 def right_name(schema: type[Config], name: str) -> str:

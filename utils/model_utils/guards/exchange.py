@@ -20,14 +20,15 @@ _NUMBER_KINDS = "biuf"  # of NumPy's types
 def encode(value: object) -> bytes:
     """Returns a value of JSON, with arrays of numbers anywhere in it, as the bytes of an .npz archive.
 
-    Tuples become lists, keys of mappings texts. Numbers come back bit for bit.
+    Tuples become lists. Numbers come back bit for bit.
 
     Raises:
-        TypeError: it has something else in it.
+        TypeError: it has something else in it, or a mapping whose keys are no texts.
     """
     import numpy as np
 
     arrays: dict[str, np.ndarray] = {}
+    _check_keys(value)
 
     def as_json(item: object) -> object:
         if isinstance(item, np.ndarray) and item.dtype.kind in _NUMBER_KINDS:
@@ -44,6 +45,20 @@ def encode(value: object) -> bytes:
     buffer = io.BytesIO()
     np.savez(buffer, **{_TEXT: np.frombuffer(text, np.uint8)}, **arrays)
     return buffer.getvalue()
+
+
+def _check_keys(value: object) -> None:
+    """Refuses keys that JSON would turn into texts without a word."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, Mapping):
+            if not {*map(type, item)} <= {str}:
+                raise TypeError("workers exchange values of JSON and arrays of numbers, got a key that is no text")
+            item = item.values()
+        elif not isinstance(item, list | tuple):
+            continue
+        waiting += [each for each in item if isinstance(each, list | tuple | Mapping)]
 
 
 def decode(content: bytes) -> object:

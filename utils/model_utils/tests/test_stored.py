@@ -7,7 +7,7 @@ import pytest
 from pydantic import Field
 
 from utils.model_utils.config.base import Config
-from utils.model_utils.config.loading import load_config
+from utils.model_utils.config.loading import load_config, with_default_file
 from utils.model_utils.config.stored import with_stored
 from utils.model_utils.errors import BadValueError
 from utils.model_utils.tests.toy_schema import ToyConfig
@@ -178,3 +178,21 @@ def test_a_long_line_is_cut(load, caplog):
     caplog.set_level(logging.INFO)
     with_stored(load(), {"width": 1, "layers": list(range(50))}, "net.ckpt")
     assert caplog.messages[0].endswith("'net.ckpt': width 1, layers [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, ...]")
+
+
+def test_another_default_file(load, tmp_path):
+    """It has the place of the suite's own: below the command line, and without effect beside --config_path."""
+    (tmp_path / "recipe.yaml").write_text("__BASE__: default.yaml\nwidth: 8\nlow: 2\n")
+    config = with_default_file(load("--low=3", default="high: 7\nwidth: 4\n"), "recipe.yaml")
+    assert (config.width, config.low, config.high, config.config_name) == (8, 3, 7, "recipe")
+    assert str(config.origin("width")).endswith("recipe.yaml, line 2")
+    stored = with_stored(config, {"low": 1, "high": 9}, "net.ckpt")
+    assert (stored.low, stored.high) == (3, 9)  # a default file counts below a checkpoint
+    config = load("--low=3", default="width: 4\n", named="width: 5\n")
+    assert with_default_file(config, "recipe.yaml") is config
+
+
+def test_another_default_file_that_the_command_line_contradicts(load, tmp_path):
+    (tmp_path / "recipe.yaml").write_text("high: 2\n")
+    with pytest.raises(BadValueError, match="recipe.yaml, line 1"):
+        with_default_file(load("--low=3"), "recipe.yaml")

@@ -13,13 +13,21 @@ from mindspore import nn
 
 from utils.model_utils.errors import BadStateError
 from utils.model_utils.files import make_writable_folder
-from utils.training.checkpoints.checkpoint import TrainingState, save_checkpoint
-from utils.training.checkpoints.foreign_weights import ForeignWeights
+from utils.training.checkpoints.checkpoint import Checkpoint, TrainingState, load_checkpoint, save_checkpoint
+from utils.training.checkpoints.foreign_weights import ForeignWeights, read_foreign_weights, refuse_not_finite
 from utils.training.checkpoints.weight_conversion import WeightSource, convert_weights, format_conversion
 
 NUM_STAGES = 4  # of every backbone
 BACKBONE = "backbone"  # the part of the network that a checkpoint without head says it is of
+_MINDSPORE_START = b"\n"  # a .ckpt is a list of protobuf's field 1
+_SAFETENSORS_MARK = slice(8, 9)  # "{" after the length of its header
 COUNTERS = {r".*\.num_batches_tracked": "num_batches_tracked, PyTorch's counters of steps"}
+
+MINDSPORE_REST = {
+    r"(moments|accum|stat|moment1|moment2|adam_m|adam_v|optimizer)\..*|(global_step|epoch_num|step_num|learning_rate|"
+    r"momentum|weight_decay|loss_scale|beta1_power|beta2_power|current_iterator_step|"
+    r"last_overflow_iterator_step)": "what an optimizer left beside the weights",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,13 +72,18 @@ class Naming:
 
     @property
     def first(self) -> str:
-        """Its first convolution, which tells it from others."""
+        """Its first convolution."""
         raise NotImplementedError
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """The names, without what may stand before them, that tell it from others."""
+        return (f"{self.first}.weight",)
 
     def prefix_in(self, names: Iterable[str]) -> str | None:
         """Returns what stands before the names in a file, None where they are not in it."""
         present = set(names)
-        return next((prefix for prefix in self.prefixes if f"{prefix}{self.first}.weight" in present), None)
+        return next((prefix for prefix in self.prefixes if present >= {prefix + mark for mark in self.marks}), None)
 
     def blocks_in(self, prefix: str, names: Iterable[str]) -> tuple[int, ...]:
         """Returns the number of blocks of each stage that a file has."""
@@ -80,6 +93,38 @@ class Naming:
             pattern = re.compile(rf"{re.escape(prefix + start)}(\d+){re.escape(end)}\.")
             counts.append(len({found[1] for name in names if (found := pattern.match(name))}))
         return tuple(counts)
+
+
+def read_weights(path: Path, suite: str, *, averaged: bool) -> tuple[ForeignWeights, Checkpoint | None]:
+    """Reads a PyTorch, safetensors or MindSpore file; which of them follows from its first bytes.
+
+    Args:
+        path: the file.
+        suite: name of the suite; a checkpoint of another is refused.
+        averaged: take the averaged weights of a file of PyTorch that has both; a checkpoint's are taken always.
+
+    Returns:
+        The weights, and the checkpoint where the file is one of MindSpore.
+
+    Raises:
+        UserError: it cannot be read, is damaged, is of another suite, or has no averages that are asked for.
+    """
+    start = _first_bytes(path)
+    if not start.startswith(_MINDSPORE_START) or start[_SAFETENSORS_MARK] == b"{":
+        return read_foreign_weights(path, averaged=averaged, flag="--ema=True"), None
+    checkpoint = load_checkpoint(path, suite)
+    arrays = checkpoint.averages or checkpoint.arrays
+    refuse_not_finite(path, arrays)
+    return ForeignWeights(path, arrays, class_names=tuple(checkpoint.class_names)), checkpoint
+
+
+def _first_bytes(path: Path) -> bytes:
+    """Returns the start of a file, nothing where it cannot be read, which the reader then says."""
+    try:
+        with path.open("rb") as file:
+            return file.read(16)
+    except OSError:
+        return b""
 
 
 def choose_output(output: str, source: Path, folder: Path, overwrite: bool) -> Path:
@@ -157,4 +202,4 @@ def write_converted(
     )
     save_checkpoint(output, state)
     title = f"{weights.path.name}: {content.title}" + (f", from its '{weights.wrapper}'" if weights.wrapper else "")
-    return f"{title}\n{format_conversion(conversion, content.notes)}"
+    return f"{title}\n{format_conversion(conversion, (*weights.notes, *content.notes))}"

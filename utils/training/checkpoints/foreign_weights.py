@@ -1,28 +1,27 @@
 """Reads the weights of PyTorch files (.pth, .pt) and safetensors files as NumPy arrays; never runs a file's code.
 
-Which of the two a file is follows from its first bytes, not from its name. PyTorch files need torch, which is no
-requirement of the suites; safetensors files do not.
+Which of the two a file is follows from its first bytes, not from its name. Neither needs torch.
 """
 
 import logging
-import re
-import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from safetensors import SafetensorError, deserialize
 
-from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, os_errors_as
-
-if TYPE_CHECKING:
-    import torch
-
-# Names under which training frameworks keep the weights in a larger dictionary.
-WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "net", "weights")
-PARALLEL_PREFIX = "module."  # what torch's DataParallel puts before every name
+from utils.model_utils.errors import BadValueError, MissingPathError, UserError, os_errors_as
+from utils.training.checkpoints.foreign_state import (
+    FoundState,
+    bare_names,
+    find_state,
+    split_averages,
+    stored_class_names,
+    stored_config,
+)
+from utils.training.checkpoints.pytorch_files.reading import NotPlainError, OtherFormError, open_pytorch_file
+from utils.training.checkpoints.pytorch_files.unpickler import Inert, StoredTensor
 
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
 _HEADER_LENGTH_BYTES = 8  # of safetensors: a little-endian number before its header
@@ -33,6 +32,7 @@ _FOREIGN_STARTS = (
     (b"<", "a web page"),
     (b"version https://git-lfs", "a Git LFS pointer, not the file it stands for"),
 )
+_TENSOR_MAKERS = ("torch._utils._rebuild", "torch._tensor._rebuild")  # of tensors that are not plain
 _SAFETENSORS_TYPES = {
     "F64": np.float64,
     "F32": np.float32,
@@ -55,38 +55,51 @@ class ForeignWeights:
         path: the file.
         arrays: name in the file to values; numbers with a fraction as float32, whole numbers as they are.
         wrapper: key of the dictionary in which the weights lay, "" where they lay open.
+        class_names: names of the classes in the order of the class outputs, as OpenMMLab's programs store them beside
+            the weights; empty where the file says none.
+        notes: what a report should say about them.
+        program_config: the configuration of the program that made them, where OpenMMLab's stores it beside them.
     """
 
     path: Path
     arrays: dict[str, np.ndarray]
     wrapper: str = ""
+    class_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    program_config: Mapping[str, object] = field(default_factory=dict)
 
 
-def read_foreign_weights(path: Path) -> ForeignWeights:
-    """Reads a state dict; a dictionary around it and `module.` before all names are taken off.
+def read_foreign_weights(path: Path, *, averaged: bool = False, flag: str = "") -> ForeignWeights:
+    """Reads a state dict; a dictionary around it and what stands before all names are taken off.
+
+    Args:
+        path: the file.
+        averaged: take the weights that were averaged over the steps where the file has both.
+        flag: the argument that asks for them, for messages; "" where there is none.
 
     Raises:
         MissingPathError: there is no such file, or it cannot be read.
-        BadStateError: it is a PyTorch file and torch is not installed.
-        BadValueError: it is empty, cut short, neither form, would run code when opened, or holds no finite weights.
+        BadValueError: it is empty, cut short, neither form, holds no finite weights, or no averages that are asked for.
     """
     path = Path(path)
     start = _first_bytes(path)
+    class_names: tuple[str, ...] = ()
+    config: Mapping[str, object] = {}
     if start.startswith((_ZIP, _PICKLE)):
-        wrapper, arrays = _read_pytorch(path)
+        found, class_names, config = _read_pytorch(path, averaged, flag)
     elif start[_HEADER_LENGTH_BYTES:].startswith(b"{"):
-        wrapper, arrays = "", _read_safetensors(path)
+        found = FoundState(_read_safetensors(path))
     else:
         raise BadValueError(
             f"'{path}' is {_describe_start(path, start)}: wanted a PyTorch file (.pth) or a safetensors file; choose "
             "another file"
         )
-    if not arrays:
+    if not found.state:
         raise BadValueError(f"'{path}' holds no weights; choose another file")
-    if all(name.startswith(PARALLEL_PREFIX) for name in arrays):
-        arrays = {name.removeprefix(PARALLEL_PREFIX): array for name, array in arrays.items()}
+    found = split_averages(replace(found, state=bare_names(found.state)), averaged, flag, path)
+    arrays = dict(found.state)
     refuse_not_finite(path, arrays)
-    return ForeignWeights(path, arrays, wrapper)
+    return ForeignWeights(path, arrays, found.wrapper, class_names, found.notes, config)
 
 
 def _first_bytes(path: Path) -> bytes:
@@ -131,64 +144,48 @@ def _decoded(data: bytes, type_name: str, shape: list[int]) -> np.ndarray:
     return values.astype(np.float32) if values.dtype.kind == "f" else values
 
 
-def _read_pytorch(path: Path) -> tuple[str, dict[str, np.ndarray]]:
+def _read_pytorch(path: Path, averaged: bool, flag: str) -> tuple[FoundState, tuple[str, ...], Mapping[str, object]]:
+    """Returns the weights as arrays, the names of the classes and the configuration of the program."""
     try:
-        import torch
-    except ImportError as error:
-        raise BadStateError(
-            f"'{path}' is a PyTorch file and torch is not installed; install it (pip install torch), or give the "
-            "weights as a safetensors file"
+        with open_pytorch_file(path) as file:
+            found = find_state(file.content, averaged, flag)
+            _refuse_others(path, file.content, found)
+            arrays = file.arrays(dict(found.state))
+            return replace(found, state=arrays), stored_class_names(file.content), stored_config(file.content)
+    except UserError:
+        raise
+    except OtherFormError as error:
+        raise BadValueError(
+            f"'{path}' is {error}, wanted weights, as torch.save(model.state_dict(), FILE) writes them; choose another "
+            "file"
         ) from error
-    try:
-        with warnings.catch_warnings(action="ignore"):  # of files that are refused with a sentence below
-            content = torch.load(path, map_location="cpu", weights_only=True)
+    except NotPlainError as error:
+        raise BadValueError(f"'{path}': {error}, wanted plain numbers; choose the file of the plain network") from error
     except Exception as error:  # a damaged pickle raises anything
-        raise BadValueError(_describe_load_error(path, error)) from error
-    wrapper, state = _unwrapped(content)
-    if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
+        logging.getLogger(__name__).debug("%s: %r", path, error)
+        raise BadValueError(f"'{path}' is cut short, damaged or no PyTorch file; copy or download it again") from error
+
+
+def _refuse_others(path: Path, content: object, found: FoundState | None) -> None:
+    """Refuses what is no dictionary of tensors; nothing of it was run, and nothing is."""
+    save = "torch.save(model.state_dict(), FILE)"
+    if found is None:
+        what = f"a '{content.name}', which is not opened as it is code, and " if isinstance(content, Inert) else ""
+        raise BadValueError(f"'{path}' holds {what}no state dict (names with tensors); save one with {save}")
+    others = [name for name, value in found.state.items() if not isinstance(value, StoredTensor)]
+    if not others:
+        return
+    first = found.state[others[0]]
+    kind = first.name if isinstance(first, Inert) else type(first).__name__
+    if kind.startswith(_TENSOR_MAKERS):
         raise BadValueError(
-            f"'{path}' holds no state dict (names with tensors); save one with torch.save(model.state_dict(), FILE)"
+            f"'{path}': tensor '{others[0]}' is quantised, sparse or of another kind ({kind}), wanted plain numbers; "
+            "choose the file of the plain network"
         )
-    others = [name for name, value in state.items() if not isinstance(value, torch.Tensor)]
-    if others:
-        raise BadValueError(
-            f"'{path}' holds {len(others)} entries that are no tensors, first '{others[0]}'; save the weights alone "
-            "with torch.save(model.state_dict(), FILE)"
-        )
-    return wrapper, {name: _as_array(path, name, tensor) for name, tensor in state.items()}
-
-
-def _unwrapped(content: object) -> tuple[str, object]:
-    """Returns the key under which the weights lie, "" for none, and the dictionary of weights."""
-    if isinstance(content, Mapping):
-        for wrapper in WRAPPERS:
-            if isinstance(content.get(wrapper), Mapping):
-                return wrapper, content[wrapper]
-    return "", content
-
-
-def _as_array(path: Path, name: str, tensor: "torch.Tensor") -> np.ndarray:
-    try:
-        tensor = tensor.detach()
-        return (tensor.float() if tensor.is_floating_point() else tensor).contiguous().numpy()
-    except (RuntimeError, TypeError, NotImplementedError) as error:
-        raise BadValueError(
-            f"'{path}': tensor '{name}' is quantised or sparse ({tensor.dtype}), wanted plain numbers; choose the file "
-            "of the plain network"
-        ) from error
-
-
-def _describe_load_error(path: Path, error: Exception) -> str:
-    text = str(error)
-    logging.getLogger(__name__).debug("torch.load: %s", text)
-    named = re.search(r"GLOBAL ([\w.]+)", text)
-    if named or "TorchScript" in text:
-        what = f"'{named[1]}'" if named else "a TorchScript program"
-        return (
-            f"'{path}' names {what}, code that opening it could run (or it is damaged), so it is not opened; where you "
-            "trust it, save its weights alone: torch.save(torch.load(OLD, weights_only=False)['state_dict'], NEW)"
-        )
-    return f"'{path}' is cut short, damaged or no PyTorch file; copy or download it again"
+    raise BadValueError(
+        f"'{path}' holds {len(others)} entries that are no tensors, first '{others[0]}' ({kind}); save the weights "
+        f"alone with {save}"
+    )
 
 
 def refuse_not_finite(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

@@ -16,6 +16,8 @@ from utils.training.checkpoints.weight_matching import Shape, first_of
 # Own names of a batch norm's values in MindSpore, and PyTorch's.
 NORM_VALUES = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
 
+MINDSPORE_NORM_VALUES = {name: name for name in NORM_VALUES}
+
 
 @dataclass(frozen=True)
 class WeightSource:

@@ -1,0 +1,1 @@
+"""What published weights were made for, beside the weights themselves."""
