@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-import yaml
-
+from utils.model_utils.config.yaml_files import parse_value
 from utils.training.checkpoints.checkpoint import TrainingState
 
 from .results.canvases import Canvas, FixedCanvas, PictureCanvas, text_of
@@ -51,9 +50,9 @@ def scale_of_training(state: TrainingState) -> PictureScale | None:
     if not state.steps_per_epoch:
         return None
     try:
-        keys = yaml.safe_load(state.config_text)
+        keys = parse_value(state.config_text)
         return PictureScale(FixedCanvas(tuple(keys["base_size"])), tuple(keys["scale_range"]))
-    except (yaml.YAMLError, KeyError, TypeError):  # of an older version, or of another program
+    except (ValueError, KeyError, TypeError):  # of an older version, or of another program
         return None
 
 

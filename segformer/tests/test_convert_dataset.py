@@ -189,6 +189,18 @@ def test_broken_annotations_are_named_and_the_others_converted(tmp_path):
     assert not list(root.rglob("*.tmp"))
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_label_above_the_limit_is_not_drawn(tmp_path, processes):
+    """48 x 96 is 4,608 pixels."""
+    root = write_city(tmp_path / "city", {"train": 3}, kinds=("polygons",))
+    done = _run(root, "--nproc", processes, "--max_image_megapixels=0.0046", check=False)
+    assert done.returncode == 2
+    assert done.stderr.count("_gtFine_polygons.json' has 96 x 48 pixels, at most 0.0046 million are decoded") == 3
+    assert not _labels(root)
+    _run(root, "--nproc", processes, "--max_image_megapixels=0.004608")
+    assert len(_labels(root)) == 3
+
+
 def test_what_is_said_of_broken_polygons_works(tmp_path):
     """Moved away, they leave the labelIds file to be taken."""
     root = write_city(tmp_path / "city", {"train": 1}, kinds=("polygons", "ids"))

@@ -17,6 +17,7 @@ from segformer.src.labels.files import read_label
 from segformer.src.score import find_labels
 from segformer.tests.tiny_city import draw_pair, label_path, write_city, write_png
 from utils.model_utils.errors import BadValueError, MissingPathError
+from utils.model_utils.guards.pixel_limit import DEFAULT_MEGAPIXELS, set_most_megapixels
 
 SUITE = Path(__file__).resolve().parents[1]
 
@@ -206,3 +207,17 @@ def test_labels_without_any_class_are_nothing_to_learn_but_may_be_evaluated(city
         open_pairs(city, "train", 4, 255, for_training=True)
     assert len(open_pairs(city, "train", 4, 255)) == 5
     assert "5 of 5 labels looked at have no pixel with a class" in caplog.text
+
+
+def test_images_and_labels_above_the_limit_are_refused_by_their_headers(city):
+    """48 x 96 is 4,608 pixels."""
+    try:
+        set_most_megapixels(0.004608)
+        open_pairs(city, "train", 19, 255)
+        set_most_megapixels(0.0046)
+        with pytest.raises(BadValueError, match=r"image '.*' has 96 x 48 pixels, at most 0\.0046 million are decoded"):
+            open_pairs(city, "train", 19, 255)
+        with pytest.raises(BadValueError, match=r"label '.*' has 96 x 48 pixels, at most 0\.0046 million are decoded"):
+            read_label(labels_of(city)[0])
+    finally:
+        set_most_megapixels(DEFAULT_MEGAPIXELS)

@@ -28,7 +28,11 @@ def main() -> None:
         help="folder that holds gtFine (default: data/cityscapes in the folder segformer)",
     )
     parser.add_argument("--nproc", type=int, default=8, help="processes, at most one per core (default: 8)")
+    from utils.model_utils.guards.pixel_limit import add_limit_argument, set_most_megapixels
+
+    add_limit_argument(parser)
     arguments = parser.parse_args()
+    set_most_megapixels(arguments.max_image_megapixels)
     from src.labels.conversion import convert_labels, format_report  # once the arguments are known to be good
     from utils.training.record.logging_setup import set_up_logging
 

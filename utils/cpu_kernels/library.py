@@ -11,9 +11,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-import filelock
-
-from utils.model_utils.files import cache_folder
+from utils.model_utils.guards.cache import cache_folder, make_cache_folder
+from utils.model_utils.host_lock import host_lock
 
 SWITCH_VARIABLE = "CPU_KERNELS"  # "off" in the environment: MindSpore's own operators only
 THREADS_VARIABLE = "CPU_KERNEL_THREADS"  # most threads of the kernels; OMP_NUM_THREADS where only that is set
@@ -53,16 +52,13 @@ def _cached_library() -> Path:
     folder = cache_folder("cpu_kernels")
     if ":" in str(folder):
         raise _BuildError(f"MindSpore cannot load a library from '{folder}', whose name has a colon")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_cache_folder(folder)
     library = folder / f"kernels-{_key(compiler)}.so"
     if _is_intact(library):
         return library
-    try:
-        with filelock.FileLock(folder / "build.lock", timeout=LOCK_SECONDS):
-            if not _is_intact(library):
-                _build(compiler, library)
-    except filelock.Timeout as error:
-        raise _BuildError(f"another process has held '{folder / 'build.lock'}' for {LOCK_SECONDS} s") from error
+    with host_lock(folder / "build.lock", f"builds '{library}'", LOCK_SECONDS):
+        if not _is_intact(library):
+            _build(compiler, library)
     return library
 
 

@@ -1,15 +1,19 @@
 """The JSON beside an exported model: how to feed it and what comes out. Written and read here and nowhere else."""
 
 import dataclasses
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
 
 from utils.exporting.files import description_path
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.files import json_bytes, write_file
+from utils.model_utils.guards.json_text import STRICTLY, JsonTextError, as_kind, parse_json
 
+Side = Annotated[int, Field(ge=1, le=2**24)]  # of an input; far above any
+Deviation = Annotated[float, Field(gt=0)]
 FORMAT_VERSION = 1  # rises where a program that is older would misread the file
 
 
@@ -24,6 +28,7 @@ class TensorDescription:
         shape: length of each axis; None (null) where every length is taken, which only axis 0, the batch, can be.
     """
 
+    __pydantic_config__: ClassVar = STRICTLY
     name: str
     dtype: str
     shape: tuple[int | None, ...]
@@ -50,12 +55,13 @@ class Preprocessing:
         rounding: of halves in "keep_ratio": "half_even", or "half_up".
     """
 
+    __pydantic_config__: ClassVar = STRICTLY
     channel_order: Literal["RGB", "BGR"]
     resize: Literal["keep_ratio", "stretch"]
-    height: int
-    width: int
+    height: Side
+    width: Side
     mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    std: tuple[Deviation, Deviation, Deviation]
     padding: Literal["bottom_right", "none"]
     padding_value: float = 0.0
     rounding: Literal["half_even", "half_up"] = "half_even"
@@ -88,6 +94,7 @@ class ModelDescription:
         format_version: version of this layout.
     """
 
+    __pydantic_config__: ClassVar = STRICTLY
     suite: str
     file: str
     file_format: str
@@ -129,15 +136,15 @@ def read_description(model_file: Path) -> ModelDescription:
     except (OSError, UnicodeDecodeError) as error:
         raise BadValueError(f"'{path}' cannot be read ({error}): export the model again") from error
     try:
-        values = json.loads(text)
+        values = parse_json(text)
         version = int(values["format_version"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise BadValueError(f"'{path}' is no description of an exported model: export the model again") from error
     if version > FORMAT_VERSION:
         raise BadValueError(f"'{path}' has layout {version}, this program reads up to {FORMAT_VERSION}: update it")
     try:
-        description = _description(values)
-    except (ValueError, KeyError, TypeError) as error:
+        description = as_kind(values, ModelDescription)
+    except JsonTextError as error:
         raise BadValueError(f"'{path}' lacks or misspells a field ({error}): export the model again") from error
     if description.file != model_file.name:
         raise BadValueError(
@@ -149,20 +156,3 @@ def read_description(model_file: Path) -> ModelDescription:
 
 def _half_up(value: float) -> int:
     return int(value + 0.5)
-
-
-def _description(values: dict) -> ModelDescription:
-    def tensors(key: str) -> tuple[TensorDescription, ...]:
-        return tuple(TensorDescription(**{**each, "shape": tuple(each["shape"])}) for each in values[key])
-
-    scaling = values["preprocessing"]
-    return ModelDescription(
-        **{
-            **values,
-            "inputs": tensors("inputs"),
-            "outputs": tensors("outputs"),
-            "preprocessing": Preprocessing(**{**scaling, "mean": tuple(scaling["mean"]), "std": tuple(scaling["std"])}),
-            "class_names": tuple(values["class_names"]),
-            "category_ids": tuple(values["category_ids"]),
-        }
-    )

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from utils.model_utils.errors import BadStateError, os_errors_as
-from utils.model_utils.files import check_writable_folder
+from utils.model_utils.files import check_writable_folder, umask
 
 ENDINGS = {"MINDIR": ".mindir", "AIR": ".air", "ONNX": ".onnx"}
 SPLIT_GRAPH, SPLIT_PARAMETERS = "_graph.mindir", "_variables"  # MindSpore's names above 1 GiB of parameters
@@ -93,7 +93,7 @@ def put_in_place(folder: Path, path: Path, file_format: str) -> Path:
     source = exported_file(folder, path, file_format)
     ending = source.name.removeprefix(plain_name(path))
     target = path.with_name(f"{path.name}{ending}")
-    mode = 0o644 & ~_umask()
+    mode = 0o644 & ~umask()
     with os_errors_as(
         BadStateError,
         f"'{target}' cannot be written",
@@ -115,13 +115,7 @@ def _replace_parameters(new: Path, old: Path, mode: int, folder: Path) -> None:
     if old.is_dir():
         os.replace(old, folder / "replaced")  # goes with the folder
     if new.is_dir():
-        new.chmod(mode | 0o111 & ~_umask())
+        new.chmod(mode | 0o111 & ~umask())
         for file in new.iterdir():
             file.chmod(mode)
         os.replace(new, old)
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask

@@ -9,6 +9,7 @@ from typing import NoReturn
 from utils.exporting.description import ModelDescription, read_description
 from utils.exporting.result_files import RESULT_FOLDER, ResultFiles, check_outputs, read_result_files
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError
+from utils.model_utils.guards.pixel_limit import add_limit_argument, set_most_megapixels
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,10 @@ def read_arguments(program: str, description: str, argv: Sequence[str] | None = 
         default=False,
         help="detectors: leave classes of the annotations that the model does not have out of the metric (%(default)s)",
     )
-    return PostprocessArguments(**vars(parser.parse_args(argv)))
+    add_limit_argument(parser)
+    values = vars(parser.parse_args(argv))
+    set_most_megapixels(values.pop("max_image_megapixels"))
+    return PostprocessArguments(**values)
 
 
 def _truth(text: str) -> bool:

@@ -3,16 +3,21 @@
 No MindSpore here: results are read on machines that have MindSpore Lite only.
 """
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from utils.exporting.description import ModelDescription, TensorDescription
-from utils.model_utils.errors import BadValueError, MissingPathError, os_errors_as
+from utils.model_utils.errors import BadValueError, MissingPathError, os_errors_as, short
+from utils.model_utils.guards.json_text import STRICTLY, JsonTextError, as_kind, parse_json
+from utils.model_utils.guards.path_names import path_fault
 
+Length = Annotated[int, Field(ge=1, le=2**31)]  # of a picture's side
+Scale = Annotated[float, Field(gt=0)]
 RESULT_FOLDER = "result_Files"
 RUN_AGAIN = "run the inference again"
 _NUMBER_KINDS = "biuf"  # of NumPy's types: truth values, whole numbers, floating-point numbers
@@ -31,12 +36,13 @@ class ResultImage:
         scale_x: horizontally.
     """
 
+    __pydantic_config__: ClassVar = STRICTLY
     file: str
     stem: str
-    height: int
-    width: int
-    scale_y: float
-    scale_x: float
+    height: Length
+    width: Length
+    scale_y: Scale
+    scale_x: Scale
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,7 @@ class SkippedImage:
         reason: why.
     """
 
+    __pydantic_config__: ClassVar = STRICTLY
     file: str
     reason: str
 
@@ -110,19 +117,19 @@ def read_result_files(folder: Path) -> ResultFiles:
     advice = ": it is written when an inference has ended well; run it in this folder, or give --result_path"
     try:
         with os_errors_as(MissingPathError, f"'{index}' cannot be read", advice):
-            values = json.loads(index.read_text(encoding="utf-8"))
-    except ValueError as error:
+            values = parse_json(index.read_bytes())
+    except JsonTextError as error:
         raise BadValueError(f"'{index}' is no JSON ({error}): {RUN_AGAIN}") from error
     try:
         results = ResultFiles(
             folder,
             index,
             Path(values["model"]),
-            outputs=tuple(TensorDescription(**{**each, "shape": tuple(each["shape"])}) for each in values["outputs"]),
-            images=tuple(ResultImage(**each) for each in values["images"]),
-            skipped=tuple(SkippedImage(**each) for each in values["skipped"]),
+            outputs=as_kind(values["outputs"], tuple[TensorDescription, ...]),
+            images=as_kind(values["images"], tuple[ResultImage, ...]),
+            skipped=as_kind(values["skipped"], tuple[SkippedImage, ...]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, JsonTextError) as error:
         raise BadValueError(f"'{index}' lacks or misspells a field ({error}): {RUN_AGAIN}") from error
     strange = next((each for each in results.outputs if not _can_be_read(each)), None)
     if strange is not None:
@@ -130,6 +137,9 @@ def read_result_files(folder: Path) -> ResultFiles:
             f"'{index}' gives output {strange.name} the type '{strange.dtype}' and shape {list(strange.shape)}, which "
             f"cannot be read: {RUN_AGAIN}"
         )
+    for image in results.images:
+        if fault := path_fault(f"{image.stem}_0.bin") or path_fault(image.file):
+            raise BadValueError(f"'{index}' has an image {short(image.file)} whose name or stem {fault}: {RUN_AGAIN}")
     if not results.images:
         raise BadValueError(
             f"'{index}' lists no image with results, {len(results.skipped)} could not be read: give images that can be"

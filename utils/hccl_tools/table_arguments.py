@@ -4,6 +4,8 @@ import argparse
 import math
 from pathlib import Path
 
+from utils.model_utils.guards.numbers import number_of
+
 WAIT_SECONDS = 60.0  # ModelArts completes a table some seconds after the containers have started
 
 
@@ -23,7 +25,7 @@ def add_table_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _seconds(text: str) -> float:
     try:
-        seconds = float(text)
+        seconds = number_of(text)
     except ValueError:
         seconds = math.nan
     if not 0 <= seconds < math.inf:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from utils.model_utils.device_adapter import available_cores
 from utils.model_utils.errors import BadStateError, os_errors_as
-from utils.model_utils.files import cache_folder
+from utils.model_utils.guards.cache import cache_folder, make_cache_folder
 from utils.model_utils.host_lock import host_lock
 
 PROGRAMS = Path("utils/cpp_infer/programs")
@@ -74,6 +74,16 @@ def cached_program(root: Path, suite: str) -> Path:
     return cache_folder("cpp_infer") / digest.hexdigest()[:20] / suite
 
 
+def is_built(program: Path) -> bool:
+    """Whether a program is there, in a cache that no one else can write.
+
+    Raises:
+        BadStateError: someone else can.
+    """
+    make_cache_folder(program.parent)
+    return program.is_file()
+
+
 def build(root: Path, suite: str, program: Path, run: Run) -> int:
     """Builds the program of a suite and puts it where `cached_program` says; waits for others who do.
 
@@ -84,11 +94,13 @@ def build(root: Path, suite: str, program: Path, run: Run) -> int:
         BadStateError: the cache cannot be written, or the time for waiting is over.
     """
     folder = program.parent
+    make_cache_folder(folder)
     advice = ": set XDG_CACHE_HOME to a folder that you may write to"
-    with os_errors_as(BadStateError, f"'{folder}' cannot be written", advice):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with host_lock(folder / "build.lock", f"builds '{program}'", LOCK_SECONDS):
-            return 0 if program.is_file() else _build(root, suite, program, run)  # another process may have been faster
+    with (
+        os_errors_as(BadStateError, f"'{folder}' cannot be written", advice),
+        host_lock(folder / "build.lock", f"builds '{program}'", LOCK_SECONDS),
+    ):
+        return 0 if program.is_file() else _build(root, suite, program, run)  # another process may have been faster
 
 
 def _build(root: Path, suite: str, program: Path, run: Run) -> int:

@@ -27,7 +27,7 @@ import numpy as np  # noqa: E402
 from utils.exporting.description import ModelDescription, read_description  # noqa: E402
 from utils.exporting.result_files import RESULT_FOLDER  # noqa: E402
 from utils.image_search import find_image_files  # noqa: E402
-from utils.launch.cpp_build import build, cached_program  # noqa: E402
+from utils.launch.cpp_build import build, cached_program, is_built  # noqa: E402
 from utils.launch.processes.logged_process import LoggedProcess, show  # noqa: E402
 from utils.launch.user_arguments import device_number, existing_path  # noqa: E402
 from utils.model_utils.command import run_command  # noqa: E402
@@ -35,7 +35,15 @@ from utils.model_utils.errors import BadStateError, BadValueError  # noqa: E402
 from utils.model_utils.files import make_writable_folder, write_bytes  # noqa: E402
 
 ARGUMENTS = "MINDIR_PATH DATA_PATH ANNO_PATH [DEVICE_ID] [--key=value]..."
-OPTIONS = ("on_bad_image", "engine", "device_target", "batch_size", "num_threads")  # of the C++ program
+LIMIT_OPTION = "max_image_megapixels"  # of both
+OPTIONS = (
+    "on_bad_image",
+    "engine",
+    "device_target",
+    "batch_size",
+    "num_threads",
+    LIMIT_OPTION,
+)  # of the C++ program
 SPLIT_OPTION, RUN_DIR_OPTION = "eval_split", "run_dir"
 IGNORE_OPTION = "ignore_unknown_classes"  # of postprocess.py
 OWN_OPTIONS = (SPLIT_OPTION, RUN_DIR_OPTION, IGNORE_OPTION)
@@ -126,6 +134,7 @@ def read_arguments(given: Sequence[str], launcher: Launcher310) -> Request:
     split = options.pop(SPLIT_OPTION, "val")
     folder = Path(options.pop(RUN_DIR_OPTION, ".")).absolute()
     scoring = tuple(f"--{name}={options.pop(name)}" for name in (IGNORE_OPTION,) if name in options)
+    scoring += tuple(f"--{name}={options[name]}" for name in (LIMIT_OPTION,) if name in options)
     images = existing_path("DATA_PATH", given[1], "file or folder")
     subfolder = images / launcher.images.replace("{}", split)
     return Request(
@@ -179,7 +188,7 @@ def check_disk(request: Request, description: ModelDescription) -> None:
 def build_stage(request: Request, launcher: Launcher310, program: Path) -> int:
     """Builds the program where it is missing; returns the exit code."""
     log = request.folder / BUILD_LOG
-    if program.is_file():
+    if is_built(program):
         write_bytes(log, f"{program} is built from these sources already\n".encode())
         return 0
     print(f"building the C++ program of {launcher.suite}, once; log: {log}", flush=True)

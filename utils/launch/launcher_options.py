@@ -7,6 +7,7 @@ from pathlib import Path
 
 from utils.launch.user_arguments import Launcher, Positional
 from utils.model_utils.errors import BadValueError
+from utils.model_utils.guards.numbers import number_of
 
 
 def read_launcher(argv: Sequence[str]) -> tuple[Launcher, list[str]]:
@@ -48,7 +49,7 @@ def startup_seconds(default: float) -> float:
     """
     text = os.environ.get("STARTUP_SECONDS", "")
     try:
-        seconds = float(text or default)
+        seconds = number_of(text) if text else default
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds < float("inf"):

@@ -1,5 +1,6 @@
 """How every command ends: exit code 0, or one sentence on standard error and another code."""
 
+import errno
 import io
 import logging
 import os
@@ -9,7 +10,7 @@ import sys
 import types
 from collections.abc import Callable
 
-from utils.model_utils.errors import UserError
+from utils.model_utils.errors import UserError, short
 from utils.model_utils.signals import keep_interrupts_ignored
 
 EXIT_USER_ERROR = 2  # as of argparse and of shells
@@ -58,6 +59,14 @@ def run_command(main: Callable[[], int | None], name: str) -> None:
         code = EXIT_BROKEN_PIPE
     except Terminated:
         code = _fail(f"{name}: terminated", EXIT_TERMINATED)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:  # the one that is always the user's, wherever a path is used
+            raise
+        logger.debug("user error", exc_info=True)
+        sentence = (
+            f"{name}: error: the path {short(error.filename)} is too long for the file system: choose a shorter one"
+        )
+        code = _fail(sentence, EXIT_USER_ERROR)
     sys.exit(code)
 
 

@@ -4,9 +4,13 @@ Entry scripts print these without a traceback (see command.py); any other except
 traceback.
 """
 
+import math
+import reprlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+MOST_WRITTEN_DIGITS = 4300  # Python refuses to write a longer number in decimals
+SHOWN_LETTERS = 60  # of a value in a sentence: enough to find it again, and the sentence is still read
 MAX_EXAMPLES = 3  # a sentence names so many of what is wrong: enough to see what they share, and it stays on a line
 
 
@@ -53,3 +57,24 @@ def os_errors_as(kind: type[UserError], what: str, advice: str) -> Iterator[None
 def first_line(error: Exception) -> str:
     """Returns the first line of a library's message, the error's name where it has none."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+class _Shortened(reprlib.Repr):
+    """Shows the beginning of a value, however large it is, in bounded time."""
+
+    def __init__(self, letters: int) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = 4 * letters
+        self.maxlist = self.maxtuple = self.maxdict = self.maxset = self.maxfrozenset = self.maxdeque = letters
+        self.maxlevel = 4
+
+    def repr_int(self, value: int, _level: int) -> str:
+        """Shows a whole number; of the longest, which Python does not write, the number of digits."""
+        digits = int(value.bit_length() * math.log10(2)) + 1
+        return repr(value) if digits < MOST_WRITTEN_DIGITS else f"a whole number of about {digits} digits"
+
+
+def short(value: object, letters: int = SHOWN_LETTERS) -> str:
+    """Returns a value as a sentence shows it: as Python writes it, cut to so many letters."""
+    text = _Shortened(letters).repr(value)
+    return text if len(text) <= letters else f"{text[: letters - 3]}..."

@@ -21,8 +21,9 @@ def make_writable_folder(path: Path, flag: str) -> None:
         MissingPathError: a file is in the way.
         BadStateError: it cannot be made or is not writable.
     """
-    in_the_way = next((item for item in (path, *path.parents) if item.exists()), path)
-    if in_the_way.exists() and not in_the_way.is_dir():
+    # unlike Path.exists, no exception for a path that cannot be looked up
+    in_the_way = next((item for item in (path, *path.parents) if os.path.exists(item)), path)
+    if os.path.exists(in_the_way) and not in_the_way.is_dir():
         raise MissingPathError(f"run folder '{path}' cannot be made: '{in_the_way}' is a file; choose another {flag}")
     advice = f"; choose another {flag} or make its parent writable"
     with os_errors_as(BadStateError, f"run folder '{path}' cannot be made", advice):
@@ -42,7 +43,7 @@ def check_writable_folder(path: Path, flag: str) -> None:
         MissingPathError: a file is in the way.
         BadStateError: it could not be made, or is not writable.
     """
-    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    missing = [folder for folder in (path, *path.parents) if not os.path.exists(folder)]
     try:
         make_writable_folder(path, flag)
     finally:
@@ -54,7 +55,8 @@ def check_writable_folder(path: Path, flag: str) -> None:
 def write_bytes(path: Path, content: bytes) -> None:
     """Writes to a temporary name in the same folder, which is made where it is missing, and renames."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name[-200:]}.{os.getpid()}.tmp")  # a name has at most 255 bytes
+    # a name has at most 255 bytes
+    temporary = path.with_name(f".{os.fsdecode(os.fsencode(path.name)[-200:])}.{os.getpid()}.tmp")
     try:
         temporary.write_bytes(content)
         os.replace(temporary, path)
@@ -81,10 +83,8 @@ def json_bytes(value: object, indent: int | None = None) -> bytes:
     return json.dumps(value, ensure_ascii=False, indent=indent).encode("utf-8", "backslashreplace")
 
 
-def cache_folder(room: str) -> Path:
-    """Returns where a room of utils keeps what it has built for this user: a folder of this name in the user's cache.
-
-    That is `mindspore-vision-model-zoo` in $XDG_CACHE_HOME, or in ~/.cache.
-    """
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base).absolute() / "mindspore-vision-model-zoo" / room
+def umask() -> int:
+    """Returns which permissions the process takes away from the files that it makes."""
+    mask = os.umask(0o022)  # there is no other call that tells it
+    os.umask(mask)
+    return mask

@@ -11,10 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from utils.model_utils.errors import BadStateError, os_errors_as
+from utils.model_utils.guards.json_text import parse_json
 
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2  # not noticed by a person, no load on a shared disk
+MOST_OWNER_BYTES = 16_384  # of the line about the owner: a path has at most 4095
 REPORT_SECONDS = 60.0  # a copy of a data set takes hours: one log line a minute shows who is waited for
 
 
@@ -32,7 +34,8 @@ def host_lock(path: Path, doing: str, wait_seconds: float) -> Iterator[None]:
     """
     advice = ": make its folder writable, or choose another"
     with os_errors_as(BadStateError, f"lock '{path}' cannot be made", advice):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        # A link in the place of the lock is refused: its target would be emptied.
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     try:
         _wait(descriptor, path, doing, wait_seconds)
         owner = {"host": socket.gethostname(), "pid": os.getpid(), "doing": doing}
@@ -46,7 +49,8 @@ def host_lock(path: Path, doing: str, wait_seconds: float) -> Iterator[None]:
 def describe_owner(path: Path) -> str:
     """Returns who holds a lock, or held it last, e.g. "process 4711 on host-3, which copies 'obs://b/data'"."""
     try:
-        owner = json.loads(path.read_text(encoding="utf-8"))
+        with open(path, "rb") as file:
+            owner = parse_json(file.read(MOST_OWNER_BYTES))
         return f"process {owner['pid']} on {owner['host']}, which {owner['doing']}"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"  # it has taken the lock and not written its name yet

@@ -1,9 +1,10 @@
 """The processes of one job, called workers, and what they tell each other outside of compiled graphs."""
 
-import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
+
+from utils.model_utils.guards.exchange import decode, encode
 
 # At the top, numpy would cost every --help 80 ms, and its threads would take the signals that command.py blocks.
 if TYPE_CHECKING:
@@ -16,8 +17,9 @@ Item = TypeVar("Item")
 class Workers:
     """This process's place among the workers of a job.
 
-    What is gathered, broadcast or waited for has to be so by every worker of the job, in the same order. A job of one
-    worker needs no MindSpore for it.
+    What is gathered, broadcast or waited for has to be so by every worker of the job, in the same order. It is a value
+    of JSON with arrays of numbers in it (see `guards/exchange.py`), of less than 2 GB. A job of one worker needs no
+    MindSpore for it.
 
     Attributes:
         rank: number of this worker, from 0.
@@ -33,21 +35,21 @@ class Workers:
         return self.rank == 0
 
     def gather(self, value: Item) -> list[Item]:
-        """Returns every worker's value, which can be pickled (to less than 2 GB), in the order of their ranks."""
+        """Returns every worker's value in the order of their ranks."""
         if self.count == 1:
             return [value]
-        content = pickle.dumps(value)
+        content = encode(value)
         sizes = _gathered([len(content)])[:, 0]
         parts = _gathered(_as_numbers(content, max(sizes)))
-        return [pickle.loads(part.tobytes()[:size]) for part, size in zip(parts, sizes, strict=True)]
+        return [decode(part.tobytes()[:size]) for part, size in zip(parts, sizes, strict=True)]
 
     def broadcast(self, value: Item) -> Item:
         """Returns the value of worker 0; what the others give does not matter."""
         if self.count == 1:
             return value
-        content = pickle.dumps(value if self.is_main else None)
+        content = encode(value if self.is_main else None)
         size = int(_broadcast([len(content)])[0])
-        return pickle.loads(_broadcast(_as_numbers(content, size)).tobytes()[:size])
+        return decode(_broadcast(_as_numbers(content, size)).tobytes()[:size])
 
     def wait(self) -> None:
         """Waits until every worker has come to this point."""

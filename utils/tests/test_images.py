@@ -4,10 +4,11 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from utils import images
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
+from utils.model_utils.guards.pixel_limit import DEFAULT_MEGAPIXELS, set_most_megapixels
 
 EXIF_ROTATED_RIGHT = 6  # the camera was turned: a viewer turns the picture by 90 degrees clockwise
 
@@ -198,10 +199,35 @@ def test_unreadable_images_get_a_sentence(data, sentence):
         images.decode_image(data, "photo.jpg")
 
 
-def test_very_large_images_get_a_sentence(monkeypatch):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1_000_000)
-    with pytest.raises(BadValueError, match=r"'map\.png' has more than 2 million pixels; cut it into tiles"):
-        images.decode_image(encoded(Image.new("L", (1500, 1500))), "map.png")
+@pytest.fixture
+def small_limit():
+    """10,000 pixels are decoded at most."""
+    set_most_megapixels(0.01)
+    yield
+    set_most_megapixels(DEFAULT_MEGAPIXELS)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM", "JPEG2000"])
+@pytest.mark.usefixtures("small_limit")
+def test_the_header_refuses_a_picture_above_the_limit(monkeypatch, file_format):
+    at_limit, above = (encoded(Image.new("L", size), file_format) for size in ((100, 100), (101, 100)))
+    assert images.decode_image(at_limit, "map").shape == (100, 100, 3)
+    monkeypatch.setattr(Image.Image, "load", lambda image: pytest.fail("decodes"))
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda image: pytest.fail("decodes"))
+    sentence = r"image 'map' has 101 x 100 pixels, at most 0\.01 million are decoded; cut it .* --max_image_megapixels"
+    for read in (images.decode_image, images.read_header):
+        with pytest.raises(BadValueError, match=sentence):
+            read(above, "map")
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG"])
+@pytest.mark.usefixtures("small_limit")
+def test_the_fast_decoder_looks_at_the_header_first(monkeypatch, file_format):
+    at_limit, above = (encoded(Image.new("L", size), file_format) for size in ((100, 100), (101, 100)))
+    assert images.decode_ordinary(at_limit, "row").shape == (100, 100, 3)
+    monkeypatch.setattr(images.cv2, "imdecode", lambda *arguments: pytest.fail("decodes"))
+    with pytest.raises(BadValueError, match=r"image 'row' has 101 x 100 pixels, at most 0\.01 million"):
+        images.decode_ordinary(above, "row")
 
 
 @pytest.mark.parametrize("data", [b"", b"not an image"])

@@ -2,12 +2,18 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from utils.model_utils.config.schema import TrainingKeys
 from utils.model_utils.workers import ALONE, Workers
-from utils.training.checkpoints.checkpoint import Checkpoint, load_checkpoint, load_resumable
+from utils.training.checkpoints.checkpoint import (
+    Checkpoint,
+    load_checkpoint,
+    load_resumable,
+    position_of,
+    position_values,
+)
 from utils.training.checkpoints.folder import CheckpointFolder
 from utils.training.checkpoints.stored_keys import format_changes
 
@@ -108,9 +114,10 @@ def find_continued(
         BadValueError: if the file cannot be resumed from.
     """
     if not workers.is_main:
-        return workers.broadcast(None)
+        values = workers.broadcast(None)
+        return values and position_of(values)
     found = _find_continued(resume, checkpoints, suite)
-    workers.broadcast(found and replace(found, arrays={}))
+    workers.broadcast(found and position_values(found))
     return found
 
 

@@ -1,12 +1,12 @@
 """A folder that save_pretrained of transformers wrote: weights in one file or several, and what lies beside them."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from utils.model_utils.errors import BadValueError, MissingPathError
+from utils.model_utils.guards.json_text import parse_json
 from utils.training.checkpoints.foreign_weights import ForeignWeights, read_foreign_weights
 
 from ..variants import ATTENTION_HEADS, MLP_RATIO, PATCH_KERNELS, PATCH_STRIDES, REDUCTIONS
@@ -123,7 +123,7 @@ def _is_plain_name(name: object) -> bool:
 
 def _read_object(path: Path, advice: str) -> Mapping[str, object]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_bytes())
     except (OSError, ValueError) as error:
         raise BadValueError(f"'{path}' is no JSON object of settings; {advice}") from error
     if not isinstance(content, dict):

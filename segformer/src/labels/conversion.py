@@ -22,6 +22,7 @@ from cityscapesscripts.preparation.json2labelImg import createLabelImage
 from utils.model_utils.device_adapter import available_cores
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, UserError
 from utils.model_utils.files import write_bytes
+from utils.model_utils.guards.pixel_limit import check_pixels, most_megapixels, set_most_megapixels
 from utils.progress import track
 
 from .classes import CITYSCAPES_CLASS_NAMES, LARGEST_ID, train_id_table
@@ -178,6 +179,7 @@ def label_from_polygons(path: Path) -> np.ndarray:
     try:
         annotation = Annotation()
         annotation.fromJsonText(path.read_text(encoding="utf-8"))
+        check_pixels(annotation.imgHeight, annotation.imgWidth, f"annotation '{path}'")
         with contextlib.redirect_stdout(said):
             label = createLabelImage(annotation, "trainIds")
         label = np.array(label)
@@ -185,6 +187,8 @@ def label_from_polygons(path: Path) -> np.ndarray:
         raise MissingPathError(
             f"annotation '{path}' cannot be read ({error.strerror}); check its permissions"
         ) from error
+    except BadValueError:
+        raise
     except _CONTENT_ERRORS as error:
         raise BadValueError(
             f"annotation '{path}' is broken ({type(error).__name__}: {error}); get the file anew, or move it away so "
@@ -249,7 +253,9 @@ def _run(jobs: Sequence[Path], processes: int) -> Iterator[_Outcome]:
         return
     # not forked: the parent has threads of OpenCV by then
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_start_worker) as pool:
+    with ProcessPoolExecutor(
+        processes, mp_context=context, initializer=_start_worker, initargs=(most_megapixels(),)
+    ) as pool:
         try:
             yield from pool.map(_convert, jobs)
         except BrokenProcessPool as error:
@@ -262,8 +268,9 @@ def _run(jobs: Sequence[Path], processes: int) -> Iterator[_Outcome]:
             raise
 
 
-def _start_worker() -> None:
+def _start_worker(megapixels: float) -> None:
     """Leaves Ctrl-C to the parent, so that a file in work is finished, and ends when the parent is gone."""
+    set_most_megapixels(megapixels)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()

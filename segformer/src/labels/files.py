@@ -16,6 +16,7 @@ from PIL import Image
 
 from utils.images import DECODER_ERRORS, ImageHeader, read_bytes, read_header
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, os_errors_as
+from utils.model_utils.guards.pixel_limit import check_pixels
 from utils.model_utils.in_use import Hold, claim, hold
 
 from .classes import CITYSCAPES_CLASS_NAMES, LARGEST_ID, class_names
@@ -221,6 +222,7 @@ def image_header(path: Path) -> ImageHeader:
     head = _head(path, "image", "put it back")
     if is_png(head):
         width, height, depth, colour_type = struct.unpack(">IIBB", head[16:_PNG_HEAD_BYTES])
+        check_pixels(height, width, f"image '{path}'")
         # whether there is an orientation is seen when the file is decoded
         return ImageHeader(
             height, width, "PNG", _COLOUR_TYPES.get(colour_type, "?"), False, depth == 8 and colour_type in (0, 2)
@@ -276,6 +278,7 @@ def label_header(data: bytes, path: Path, fix: str = "") -> LabelHeader:
         content = "is empty (0 bytes)" if not data else "is no PNG file"
         raise BadValueError(f"label '{path}' {content}; {fix or how_to_replace(path)}")
     width, height, depth, colour_type = struct.unpack(">IIBB", data[16:_PNG_HEAD_BYTES])
+    check_pixels(height, width, f"label '{path}'")
     if colour_type == _PALETTE or (depth, colour_type) == (8, _GREY):
         return LabelHeader((height, width), colour_type == _PALETTE)
     colour = _COLOUR_TYPES.get(colour_type, "damaged")

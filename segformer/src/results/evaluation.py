@@ -76,9 +76,9 @@ class SegmentationEvaluator:
                     colours = palette(len(self.class_names))
                     pictures[item.pair.image] = comparison(item.image, item.label, prediction, colours)
             progress.add_image()
-        counts, input_sizes = zip(*self.workers.gather((matrix.counts, self.predictor.input_sizes)), strict=True)
-        matrix.counts = np.sum(counts, axis=0)
-        num_sizes = len(set().union(*input_sizes))
+        shares = self.workers.gather({"counts": matrix.counts, "sizes": sorted(self.predictor.input_sizes)})
+        matrix.counts = np.sum([share["counts"] for share in shares], axis=0)
+        num_sizes = len({tuple(size) for share in shares for size in share["sizes"]})
         named = [(path, pictures[path]) for path in drawn if path in pictures]
         shown = tuple((f"{number:03d}_{path.stem}.jpg", picture) for number, (path, picture) in enumerate(named))
         return SegmentationEvaluation(matrix, len(self.pairs), progress.seconds(), num_sizes, shown)

@@ -3,16 +3,16 @@
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "cpp_infer/errors.h"
 #include "exif.h"
 #include "jpeg.h"
+#include "picture_size.h"
 
 namespace cpp_infer {
 namespace {
-
-constexpr std::size_t kMostPixels = 178'956'970;  // Pillow's limit.
 
 // Grey keeps the scale 65535 to 255; of colours Pillow takes the high byte.
 cv::Mat ToEightBits(const cv::Mat& image) {
@@ -92,9 +92,17 @@ cv::Mat ApplyOrientation(const cv::Mat& image, int orientation) {
   return mirrored;
 }
 
-cv::Mat DecodeImage(const std::vector<std::uint8_t>& file) {
+cv::Mat DecodeImage(const std::vector<std::uint8_t>& file, std::uint64_t most_pixels) {
   if (file.empty()) {
     throw ImageError("is empty (0 bytes)");
+  }
+  const std::optional<std::uint64_t> num_pixels = NumPixels(file);
+  if (!num_pixels) {
+    throw ImageError("is damaged or not an image of a known format");
+  }
+  if (*num_pixels > most_pixels) {
+    throw ImageError("has " + std::to_string(*num_pixels) + " pixels, at most " + std::to_string(most_pixels) +
+                     " are decoded; cut it into tiles or scale it down, or raise --max_image_megapixels");
   }
   int num_channels = 0;
   if (IsJpeg(file)) {
@@ -105,9 +113,6 @@ cv::Mat DecodeImage(const std::vector<std::uint8_t>& file) {
     num_channels = header.num_channels;
   }
   const cv::Mat image = num_channels == 4 ? DecodeCmykJpeg(file) : DecodeByOpenCv(file);
-  if (image.total() > kMostPixels) {
-    throw ImageError("has more than 178 million pixels; cut it into tiles or scale it down");
-  }
   return ApplyOrientation(image, ExifOrientation(file));
 }
 

@@ -7,9 +7,9 @@
 
 namespace cpp_infer {
 
-ImageLoader::ImageLoader(const std::vector<ImageFile>& files, const Preprocessing& preprocessing, int num_threads,
-                         std::size_t capacity)
-    : files_(files), preprocessing_(preprocessing), queue_(capacity) {
+ImageLoader::ImageLoader(const std::vector<ImageFile>& files, const Preprocessing& preprocessing,
+                         std::uint64_t most_pixels, int num_threads, std::size_t capacity)
+    : files_(files), preprocessing_(preprocessing), most_pixels_(most_pixels), queue_(capacity) {
   for (int i = 0; i < num_threads; ++i) {
     threads_.emplace_back([this] { Work(); });
   }
@@ -35,7 +35,7 @@ void ImageLoader::Work() {
     LoadedImage image;
     const Stopwatch stopwatch;
     try {
-      image.input = ReadImageInput(files_[position].path, preprocessing_);
+      image.input = ReadImageInput(files_[position].path, preprocessing_, most_pixels_);
     } catch (...) {  // goes to the thread that asks for this image
       image.error = std::current_exception();
     }

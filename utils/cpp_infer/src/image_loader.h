@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <thread>
 #include <vector>
@@ -22,8 +23,8 @@ struct LoadedImage {
 // `files` and `preprocessing` have to outlive it.
 class ImageLoader {
  public:
-  ImageLoader(const std::vector<ImageFile>& files, const Preprocessing& preprocessing, int num_threads,
-              std::size_t capacity);
+  ImageLoader(const std::vector<ImageFile>& files, const Preprocessing& preprocessing, std::uint64_t most_pixels,
+              int num_threads, std::size_t capacity);
   ImageLoader(const ImageLoader&) = delete;
   ImageLoader& operator=(const ImageLoader&) = delete;
   ~ImageLoader();
@@ -36,6 +37,7 @@ class ImageLoader {
 
   const std::vector<ImageFile>& files_;
   const Preprocessing& preprocessing_;
+  const std::uint64_t most_pixels_;
   BoundedQueue<LoadedImage> queue_;
   std::atomic<std::size_t> next_{0};
   std::vector<std::thread> threads_;

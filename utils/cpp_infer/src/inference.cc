@@ -49,7 +49,7 @@ Timings Infer(const Options& options, const ModelDescription& description, const
   const std::size_t capacity = batch_size + 2 * static_cast<std::size_t>(options.num_threads);
   Timings timings;
   const Stopwatch whole;
-  ImageLoader loader(files, description.preprocessing, options.num_threads, capacity);
+  ImageLoader loader(files, description.preprocessing, options.most_pixels, options.num_threads, capacity);
   std::vector<BatchItem> items;
   for (std::size_t i = 0; i < files.size(); ++i) {
     interrupts.Check();

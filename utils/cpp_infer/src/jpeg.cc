@@ -103,6 +103,8 @@ JpegHeader ReadJpegHeader(const std::vector<std::uint8_t>& file) {
     }
     if (IsStartOfFrame(code)) {
       header.num_channels = static_cast<int>(bytes.Number(at + 9, 1, Endian::kBig).value_or(0));
+      const std::uint64_t height = bytes.Number(at + 5, 2, Endian::kBig).value_or(0);
+      header.num_pixels = std::max(header.num_pixels, height * bytes.Number(at + 7, 2, Endian::kBig).value_or(0));
     }
     is_in_scan = code == kStartOfScan;
     at += 2 + bytes.Number(at + 2, 2, Endian::kBig).value_or(0);

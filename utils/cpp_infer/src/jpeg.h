@@ -9,6 +9,7 @@ namespace cpp_infer {
 
 struct JpegHeader {
   int num_channels = 0;
+  std::uint64_t num_pixels = 0;
   bool is_complete = false;  // The file goes on to its end marker; decoders fill the rest of a cut one with grey.
 };
 

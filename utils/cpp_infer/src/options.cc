@@ -6,9 +6,10 @@
 namespace cpp_infer {
 namespace {
 
-constexpr int kMostDevices = 1023;   // Far above the 16 of the largest server, and refuses a mistyped number.
-constexpr int kLargestBatch = 4096;  // More would not fit into memory at any useful size of picture.
-constexpr int kMostThreads = 256;    // More than the cores of the servers that are meant; refuses a mistyped number.
+constexpr int kMostDevices = 1023;       // Far above the 16 of the largest server, and refuses a mistyped number.
+constexpr int kLargestBatch = 4096;      // More would not fit into memory at any useful size of picture.
+constexpr int kMostMegapixels = 10'000;  // OpenCV itself decodes a tenth of it.
+constexpr int kMostThreads = 256;  // More than the cores of the servers that are meant; refuses a mistyped number.
 
 void RequireFile(const std::filesystem::path& path, const std::string& flag) {
   std::error_code ignored;  // What cannot be looked at is no file either.
@@ -30,6 +31,7 @@ const std::vector<Flag>& KnownFlags() {
       {"on_bad_image", "skip", "skip: name, count and leave out what is no image; fail: stop at the first"},
       {"batch_size", "0", "images in a call; 0: as exported, 1 for a model that takes any number"},
       {"num_threads", "2", "threads that decode and resize images"},
+      {"max_image_megapixels", "120", "millions of pixels of the largest image that is decoded"},
       {"python", "", "interpreter of the Python engine; by default the one found when this was built"},
   };
   return kFlags;
@@ -49,6 +51,8 @@ Options ReadOptions(const Flags& flags) {
   options.bad_images = flags.Choice("on_bad_image", {"skip", "fail"}) == "skip" ? BadImages::kSkip : BadImages::kFail;
   options.batch_size = flags.Integer("batch_size", 0, kLargestBatch);
   options.num_threads = flags.Integer("num_threads", 1, kMostThreads);
+  options.most_pixels =
+      std::uint64_t{1'000'000} * static_cast<std::uint64_t>(flags.Integer("max_image_megapixels", 1, kMostMegapixels));
   options.python = flags.Text("python");
   RequireFile(options.model, "mindir_path");
   if (!options.python.empty()) {

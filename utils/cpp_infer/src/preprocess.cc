@@ -74,8 +74,9 @@ ImageInput Preprocess(const cv::Mat& picture, const Preprocessing& rules) {
   return input;
 }
 
-ImageInput ReadImageInput(const std::filesystem::path& path, const Preprocessing& preprocessing) {
-  return Preprocess(DecodeImage(ReadFile(path)), preprocessing);
+ImageInput ReadImageInput(const std::filesystem::path& path, const Preprocessing& preprocessing,
+                          std::uint64_t most_pixels) {
+  return Preprocess(DecodeImage(ReadFile(path), most_pixels), preprocessing);
 }
 
 }  // namespace cpp_infer

@@ -14,6 +14,10 @@ namespace {
 
 using File = std::vector<std::uint8_t>;
 
+constexpr std::uint64_t kMost = 10'000;
+
+cv::Mat Decode(const File& file) { return DecodeImage(file, kMost); }
+
 File Encode(const cv::Mat& image, const std::string& suffix) {
   File file;
   cv::imencode(suffix, image, file);
@@ -21,7 +25,7 @@ File Encode(const cv::Mat& image, const std::string& suffix) {
 }
 
 std::string Refusal(const File& file) {
-  return MessageOf<ImageError>([&] { (void)DecodeImage(file); });
+  return MessageOf<ImageError>([&] { (void)Decode(file); });
 }
 
 // An EXIF block with nothing but an orientation, as a JPEG segment.
@@ -38,20 +42,20 @@ File WithOrientation(File jpeg, std::uint8_t orientation) {
 
 TEST(DecodeImage, GivesRgb) {
   const cv::Mat blue(2, 3, CV_8UC3, cv::Scalar(255, 0, 0));  // OpenCV's order
-  EXPECT_EQ(DecodeImage(Encode(blue, ".png")).at<cv::Vec3b>(0, 0), cv::Vec3b(0, 0, 255));
+  EXPECT_EQ(Decode(Encode(blue, ".png")).at<cv::Vec3b>(0, 0), cv::Vec3b(0, 0, 255));
 }
 
 TEST(DecodeImage, RepeatsGreyAndDropsAlpha) {
-  EXPECT_EQ(DecodeImage(Encode(cv::Mat(1, 1, CV_8UC1, cv::Scalar(9)), ".png")).at<cv::Vec3b>(0, 0), cv::Vec3b(9, 9, 9));
+  EXPECT_EQ(Decode(Encode(cv::Mat(1, 1, CV_8UC1, cv::Scalar(9)), ".png")).at<cv::Vec3b>(0, 0), cv::Vec3b(9, 9, 9));
   const cv::Mat transparent(1, 1, CV_8UC4, cv::Scalar(1, 2, 3, 0));
-  EXPECT_EQ(DecodeImage(Encode(transparent, ".png")).at<cv::Vec3b>(0, 0), cv::Vec3b(3, 2, 1));
+  EXPECT_EQ(Decode(Encode(transparent, ".png")).at<cv::Vec3b>(0, 0), cv::Vec3b(3, 2, 1));
 }
 
 TEST(DecodeImage, BringsSixteenBitsToEight) {
   const cv::Mat grey(1, 1, CV_16UC1, cv::Scalar(129));  // 129 / 257 rounds to 1, its high byte is 0
-  EXPECT_EQ(DecodeImage(Encode(grey, ".png")).at<cv::Vec3b>(0, 0), cv::Vec3b(1, 1, 1));
+  EXPECT_EQ(Decode(Encode(grey, ".png")).at<cv::Vec3b>(0, 0), cv::Vec3b(1, 1, 1));
   const cv::Mat colour(1, 1, CV_16UC3, cv::Scalar(0x1FF, 0x2FF, 0x3FF));
-  EXPECT_EQ(DecodeImage(Encode(colour, ".png")).at<cv::Vec3b>(0, 0), cv::Vec3b(3, 2, 1));
+  EXPECT_EQ(Decode(Encode(colour, ".png")).at<cv::Vec3b>(0, 0), cv::Vec3b(3, 2, 1));
 }
 
 TEST(DecodeImage, RefusesWhatIsEmptyCutOrNoImage) {
@@ -68,10 +72,22 @@ TEST(DecodeImage, RefusesWhatIsEmptyCutOrNoImage) {
   }
 }
 
+TEST(DecodeImage, RefusesByTheHeaderWhatIsAboveTheLimit) {
+  for (const std::string suffix : {".jpg", ".png", ".bmp", ".tiff", ".webp", ".ppm"}) {
+    EXPECT_EQ(Decode(Encode(cv::Mat(100, 100, CV_8UC3, cv::Scalar::all(9)), suffix)).rows, 100) << suffix;
+    File above = Encode(cv::Mat(100, 101, CV_8UC3, cv::Scalar::all(9)), suffix);
+    const std::string sentence = "has 10100 pixels, at most 10000 are decoded";
+    EXPECT_EQ(Refusal(above).substr(0, sentence.size()), sentence) << suffix;
+  }
+  File head = Encode(cv::Mat(100, 101, CV_8UC3, cv::Scalar::all(9)), ".png");
+  head.resize(40);  // no pixel is left, and none is looked for
+  EXPECT_EQ(Refusal(head).substr(0, 16), "has 10100 pixels");
+}
+
 TEST(DecodeImage, TurnsAsTheCameraSays) {
   const File jpeg = Encode(cv::Mat(8, 16, CV_8UC3, cv::Scalar::all(50)), ".jpg");
-  EXPECT_EQ(DecodeImage(WithOrientation(jpeg, 6)).size(), cv::Size(8, 16));
-  EXPECT_EQ(DecodeImage(WithOrientation(jpeg, 3)).size(), cv::Size(16, 8));
+  EXPECT_EQ(Decode(WithOrientation(jpeg, 6)).size(), cv::Size(8, 16));
+  EXPECT_EQ(Decode(WithOrientation(jpeg, 3)).size(), cv::Size(16, 8));
 }
 
 TEST(ExifOrientation, IsOneWhereThereIsNoneOrItIsBroken) {

@@ -35,7 +35,7 @@ TEST(ImageLoader, GivesAllImagesInOrderAndTheErrorOfABadOne) {
   const TemporaryFolder folder;
   const std::vector<ImageFile> files = MakePictures(folder, 20);
   const Preprocessing rules = OnePixel();
-  ImageLoader loader(files, rules, 3, 4);
+  ImageLoader loader(files, rules, kMostPixels, 3, 4);
   for (std::size_t i = 0; i < files.size(); ++i) {
     const LoadedImage image = loader.Next();
     if (i == 5) {
@@ -51,7 +51,7 @@ TEST(ImageLoader, CanBeGivenUpInTheMiddle) {
   const TemporaryFolder folder;
   const std::vector<ImageFile> files = MakePictures(folder, 20);
   const Preprocessing rules = OnePixel();
-  ImageLoader loader(files, rules, 2, 2);
+  ImageLoader loader(files, rules, kMostPixels, 2, 2);
   (void)loader.Next();
 }
 

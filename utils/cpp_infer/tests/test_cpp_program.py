@@ -190,6 +190,17 @@ def test_bad_images_can_be_fatal_and_all_of_them_are(run, models, tmp_path):
         assert not (tmp_path / "result_Files.json").exists()
 
 
+def test_an_image_above_the_limit_is_refused_by_its_header(run, models, tmp_path):
+    large = tmp_path / "large"
+    large.mkdir()
+    Image.new("L", (1001, 1000)).save(large / "map.png")
+    done = run(
+        f"--mindir_path={models[0]}", f"--dataset_path={large}", "--max_image_megapixels=1", "--on_bad_image=fail"
+    )
+    assert done.returncode == 2
+    assert "map.png' has 1001000 pixels, at most 1000000 are decoded; cut it into tiles" in done.stderr
+
+
 def test_a_damaged_model_is_refused(run, models, pictures, tmp_path):
     shutil.copytree(models[0].parent, tmp_path / "model")
     file = tmp_path / "model" / "toy.mindir"

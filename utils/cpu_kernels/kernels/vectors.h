@@ -87,7 +87,7 @@ INLINE vec exponential(vec x) {
 }
 
 // ln x of positive normal numbers within 2 units in the last place: x = m * 2^n with m near 1, and
-// ln m = 2 artanh(s) with s = (m - 1) / (m + 1), |s| < 0.172.
+// ln m = 2 artanh(s) with s = (m - 1) / (m + 1), |s| < 0.172. Infinity and nan stay what they are.
 INLINE vec logarithm(vec x) {
   ivec bits = (ivec)x - 0x3f3504f3;   // the square root of 1/2: m lies in [sqrt(1/2), sqrt(2))
   ivec n = bits >> 23;
@@ -97,7 +97,8 @@ INLINE vec logarithm(vec x) {
   series = series * square + 1.0f / 5;
   series = series * square + 1.0f / 3;
   series = series * square * s + s;
-  return __builtin_convertvector(n, vec) * 0.693147180559945309f + series * 2.0f;
+  vec result = __builtin_convertvector(n, vec) * 0.693147180559945309f + series * 2.0f;
+  return choose(x < splat(__builtin_inff()), result, x);
 }
 
 // Share Phi(x) of the standard normal distribution below x, relative error 5e-7; sets *density to its derivative.

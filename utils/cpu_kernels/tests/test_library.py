@@ -14,6 +14,7 @@ import pytest
 from utils.cpu_kernels import library as library_module
 from utils.cpu_kernels.gelu import Gelu
 from utils.cpu_kernels.library import SWITCH_VARIABLE, THREADS_VARIABLE, kernel_library
+from utils.model_utils.host_lock import host_lock
 
 ROOT = Path(__file__).resolve().parents[3]
 REPETITION = ("-m", "utils.cpu_kernels.tests.repetition")
@@ -116,9 +117,16 @@ def test_another_process_that_holds_the_lock_for_too_long_costs_one_line(kernels
     folder = cache / "mindspore-vision-model-zoo" / "cpu_kernels"
     folder.mkdir(parents=True)
     monkeypatch.setattr(library_module, "LOCK_SECONDS", 0.1)
-    with library_module.filelock.FileLock(folder / "build.lock", is_singleton=False):
+    with host_lock(folder / "build.lock", "builds it", 1):
         assert kernel_library() is None
-    assert "another process has held" in caplog.text
+    assert "waited 0.1 seconds for process" in caplog.text
+
+
+def test_a_cache_that_others_can_write_is_not_used(kernels, cache, caplog):
+    cache.chmod(0o777)
+    assert kernel_library() is None
+    assert "has mode 0777 and can be written by others" in caplog.text
+    assert not list(cache.rglob("*.so"))
 
 
 @pytest.mark.parametrize("value", ["off", "0", "OFF"])

@@ -295,6 +295,18 @@ def test_not_a_number_is_not_hidden(kernels):
         assert np.isnan(cell(*[bad] * count).asnumpy()).all()
 
 
+@pytest.mark.parametrize("size", [(2, 3), (5, 40)])
+def test_a_logit_of_another_class_that_is_no_number_is_not_hidden(choice, size):
+    """The loss of its pixel is no number, whatever its label, so that the step is known for a bad one; others stay."""
+    logits, labels = random(1, 4, *size), np.zeros((1, *size), np.int32)
+    logits[0, 2, 1, 1] = np.nan
+    with choice():
+        cell = SoftmaxCrossEntropy()
+    loss = cell(ms.Tensor(logits), ms.Tensor(labels)).asnumpy()[0]
+    assert np.isnan(loss[1, 1])
+    assert np.isfinite(loss[size[0] - 1, size[1] - 1])
+
+
 def test_scores_of_hundreds_do_not_overflow(kernels):
     query, key = np.full((1, 1, 1), 300.0, np.float32), np.array([[[1.0], [-1.0]]], np.float32)
     value = np.array([[[2.0], [5.0]]], np.float32)

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 
-from utils.detection.annotations.entries import require_id, short
-from utils.model_utils.errors import BadValueError
+from utils.detection.annotations.entries import require_id
+from utils.model_utils.errors import BadValueError, short
 
 NO_GROUP = (None, "", "none")  # what stands for no supercategory; Roboflow's root has "none"
 NO_OBJECT = ("background", "__background__")  # what people call a category 0 that they put before their classes

@@ -1,6 +1,5 @@
 """Reads a COCO annotation file: its outline is checked, and its entries are put into their plain form."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,8 @@ from utils.detection.annotations.box_forms import check_sizes_form
 from utils.detection.annotations.categories import category_id_of, plain_categories
 from utils.detection.annotations.entries import AnnotationColumns, plain_annotations, plain_images
 from utils.detection.annotations.repairs import warn_once
-from utils.model_utils.errors import BadValueError, MissingPathError
+from utils.model_utils.errors import BadValueError, MissingPathError, short
+from utils.model_utils.guards.json_text import JsonTextError, parse_json
 
 SECTIONS = ("images", "annotations", "categories")
 
@@ -67,25 +67,21 @@ def _warn_of_ignored(annotations: list[dict], source: Path) -> None:
 
 def _read_json(source: Path) -> object:
     try:
-        return json.loads(source.read_bytes())
+        return parse_json(source.read_bytes())
     except (FileNotFoundError, NotADirectoryError) as error:
         raise MissingPathError(f"annotation file '{source}' does not exist; check the data set path") from error
     except OSError as error:
         raise MissingPathError(
             f"annotation file '{source}' cannot be read ({error.strerror}); check the path"
         ) from error
-    except UnicodeDecodeError as error:
-        raise BadValueError(
-            f"annotation file '{source}' is not UTF-8 text ({error.reason}); save it as UTF-8 JSON"
-        ) from error
-    except (ValueError, RecursionError) as error:  # broken JSON, or a number of thousands of digits
+    except JsonTextError as error:
         raise BadValueError(f"annotation file '{source}' is not valid JSON ({error}); repair the file") from error
 
 
 def _check_section(content: dict, section: str, source: Path) -> None:
     if section not in content:
         raise BadValueError(
-            f"annotation file '{source}' has no '{section}', only {sorted(content)[:8]}; "
+            f"annotation file '{source}' has no '{section}', only {short(sorted(content))}; "
             "is it an instances_*.json file?"
         )
     entries = content[section]

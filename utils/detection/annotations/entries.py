@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.detection.annotations.repairs import BoxRepairs, warn_once
-from utils.model_utils.errors import MAX_EXAMPLES, BadValueError
+from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, short
 
 SMALLEST_ID, LARGEST_ID = -(2**63), 2**63 - 1  # MindRecord and NumPy keep ids as 64-bit integers
 LARGEST_SIDE = 2**20  # pixels; OpenCV reads no picture with a longer side
@@ -126,12 +126,6 @@ def annotation_name(annotation: dict, index: int) -> str:
     """Returns what an annotation is called in messages: by its id, else by its place in the file, from 0."""
     identity = annotation.get("id")
     return f"annotation number {index + 1}" if identity is None else f"annotation {short(identity)}"
-
-
-def short(value: object) -> str:
-    """Returns a value as a message shows it."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _is_plain(image: dict) -> bool:

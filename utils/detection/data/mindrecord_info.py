@@ -7,10 +7,11 @@ each shard lies `<shard>.db`, an SQLite index of its rows.
 
 import hashlib
 import json
+import os
 import re
 import sqlite3
-from collections.abc import Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -19,7 +20,8 @@ import numpy as np
 
 from utils.detection.data.record_types import LeftOutImage
 from utils.image_files import SourceImages
-from utils.model_utils.errors import BadStateError, MissingPathError
+from utils.model_utils.errors import BadStateError, MissingPathError, UserError
+from utils.model_utils.guards.json_text import parse_json
 from utils.model_utils.in_use import Hold
 
 KIND = "detection records"
@@ -151,6 +153,11 @@ def read_mindrecord_info(folder: Path | str, prefix: str) -> MindRecordInfo:
     """
     folder = Path(folder)
     first = first_shard(folder, prefix)
+    with _faults_as_damage(first):
+        return _read_set(folder, first)
+
+
+def _read_set(folder: Path, first: Path) -> MindRecordInfo:
     header = read_shard_header(first)
     description = parse_description(first, header)
     names = header["shard_addresses"]
@@ -253,7 +260,7 @@ def read_shard_header(path: Path) -> dict:
     try:
         with open(path, "rb") as file:
             length = int.from_bytes(file.read(LENGTH_BYTES), "little")
-            header = json.loads(file.read(length)) if 0 < length <= MAX_HEADER_BYTES else None
+            header = parse_json(file.read(length)) if 0 < length <= MAX_HEADER_BYTES else None
     except OSError as error:
         raise BadStateError(
             f"MindRecord file '{path}' cannot be read ({error.strerror}); check its permissions"
@@ -272,11 +279,12 @@ def parse_description(path: Path, header: Mapping) -> dict:
         ForeignMindRecordError: the description is not ours.
     """
     try:
-        description = json.loads(header["schema"][0]["desc"])
-    except ValueError:
+        description = parse_json(header["schema"][0]["desc"])
+    except (ValueError, LookupError, TypeError):
         description = None
     if not isinstance(description, dict) or description.get("kind") != KIND:
-        fields = sorted(header["schema"][0].get("schema", {}))
+        with _faults_as_damage(path):
+            fields = sorted(header["schema"][0].get("schema", {}))
         raise ForeignMindRecordError(
             f"MindRecord file '{path}' was written by another program (its columns are {fields}); "
             "choose another mindrecord_dir"
@@ -309,7 +317,7 @@ def first_shard(folder: Path, prefix: str) -> Path:
 
 def _read_shard(path: Path, first: Path, description: str) -> list[Row]:
     """Reads the rows of one shard, in their order, and checks that it is whole and of the same set as the first."""
-    if not path.is_file():
+    if not os.path.isfile(path):  # unlike Path.is_file, no exception for a name that cannot be
         raise UnusableSetError(f"MindRecord file '{path}' of the set of '{first.name}' is missing")
     header = read_shard_header(path)
     if header["schema"][0]["desc"] != description:
@@ -344,6 +352,17 @@ def _read_index(path: Path) -> list[Row]:
             return list(connection.execute(f"SELECT record_index_0, image_id_0, {images} FROM INDEXES ORDER BY ROW_ID"))
     except sqlite3.Error as error:
         raise _damaged(path, f"its index cannot be read: {error}") from error
+
+
+@contextmanager
+def _faults_as_damage(path: Path) -> Iterator[None]:
+    """Says of a header whose fields are missing or of another type than MindRecord's that the file is damaged."""
+    try:
+        yield
+    except UserError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise _damaged(path, f"its header is broken, {type(error).__name__}") from error
 
 
 def _damaged(path: Path, how: str) -> UnusableSetError:

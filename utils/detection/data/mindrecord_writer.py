@@ -28,6 +28,7 @@ from utils.detection.data.record_types import SKIP_ADVICE, DetectionDataset, Ima
 from utils.images import decode_image, decode_ordinary, encode_png, read_bytes, read_header
 from utils.model_utils.device_adapter import available_cores
 from utils.model_utils.errors import MAX_EXAMPLES, BadStateError, BadValueError, MissingPathError
+from utils.model_utils.files import umask
 from utils.progress import track
 
 SCHEMA = {
@@ -334,6 +335,7 @@ def _move_into_place(building: Path, folder: Path, prefix: str) -> None:
     for path in folder.iterdir():
         if pattern.fullmatch(path.name) and path.is_file():
             path.unlink()
+    mode = 0o666 & ~umask()  # MindRecord makes its files for their owner alone
     for path in sorted(building.iterdir()):
-        path.chmod(0o644)
+        path.chmod(mode)
         os.replace(path, folder / path.name)

@@ -2,6 +2,7 @@
 
 import difflib
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from utils.detection.annotations.repairs import BoxRepairs
 from utils.detection.boxes import clip_boxes
 from utils.model_utils import near_paths
-from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, MissingPathError
+from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, MissingPathError, short
 
 SKIP_ADVICE = ", or leave such images out with --skip_bad_images=True"
 ROUNDING_PIXELS = 1.0  # annotators round outwards; a corner that far outside is clipped without a word
@@ -229,9 +230,9 @@ def check_files_exist(
         kind = "is not a folder" if image_dir.exists() else "does not exist"
         raise MissingPathError(f"image folder '{image_dir}' of '{source}' {kind}; check the data set path")
     present = {entry.name for entry in image_dir.iterdir()}
-    missing = [name for name in file_names if not (name in present or (image_dir / name).is_file())]
+    missing = [name for name in file_names if not (name in present or os.path.isfile(image_dir / name))]
     if missing and (not skip_bad_images or len(missing) == len(file_names)):
-        shown = ", ".join(repr(name) for name in missing[:MAX_EXAMPLES])
+        shown = ", ".join(short(name) for name in missing[:MAX_EXAMPLES])
         near = near_paths.near_names(image_dir, missing)
         raise MissingPathError(
             f"{len(missing)} of {len(file_names)} images of '{source}' are not in '{image_dir}', first {shown}{near}; "

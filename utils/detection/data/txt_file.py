@@ -22,7 +22,8 @@ from utils.detection.data.record_types import (
     make_records,
 )
 from utils.images import IMAGE_SUFFIXES, read_bytes, read_header
-from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, MissingPathError
+from utils.model_utils.errors import MAX_EXAMPLES, SHOWN_LETTERS, BadValueError, MissingPathError
+from utils.model_utils.guards.numbers import number_of
 
 FIELDS = "xmin,ymin,xmax,ymax,class,is_crowd"
 NUM_FIELDS = 6
@@ -114,10 +115,11 @@ def parse_line(text: str, number: int, source: Path, num_classes: int) -> TxtLin
 
 def _parse_box(token: str, place: str, num_classes: int) -> tuple[float, ...]:
     fields = token.split(",")
+    token = token if len(token) <= SHOWN_LETTERS else f"{token[: SHOWN_LETTERS - 3]}..."
     if len(fields) != NUM_FIELDS:
         raise BadValueError(f"{place}: box '{token}' has {len(fields)} fields, wanted {NUM_FIELDS}: {FIELDS}")
     try:
-        values = tuple(float(field) for field in fields)
+        values = tuple(number_of(field) for field in fields)
     except ValueError as error:
         raise BadValueError(f"{place}: box '{token}' holds text where a number belongs; wanted {FIELDS}") from error
     class_id, is_crowd = values[4:]
@@ -127,11 +129,11 @@ def _parse_box(token: str, place: str, num_classes: int) -> tuple[float, ...]:
         )
     if class_id not in range(1, num_classes + 1):
         raise BadValueError(
-            f"{place}: box '{token}' has class {fields[4]}, wanted a whole number from 1 to {num_classes} "
-            f"(coco_classes has {num_classes} names)"
+            f"{place}: box '{token}' has class {fields[4][:SHOWN_LETTERS]}, wanted a whole number from 1 to "
+            f"{num_classes} (coco_classes has {num_classes} names)"
         )
     if is_crowd not in (0, 1):
-        raise BadValueError(f"{place}: box '{token}' has is_crowd {fields[5]}, wanted 0 or 1")
+        raise BadValueError(f"{place}: box '{token}' has is_crowd {fields[5][:SHOWN_LETTERS]}, wanted 0 or 1")
     return values
 
 

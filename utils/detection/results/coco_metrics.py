@@ -3,8 +3,8 @@
 import contextlib
 import io
 import logging
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +75,24 @@ class CocoResult:
     num_images: int
     num_detections: int
     operating_point: OperatingPoint | None = None
+
+
+def as_values(result: CocoResult) -> dict[str, object]:
+    """Returns a result as values of JSON and an array: what worker 0 tells the others."""
+    return asdict(result)
+
+
+def result_of(values: Mapping[str, object]) -> CocoResult:
+    """Returns the result of `as_values`."""
+    point = values["operating_point"]
+    return CocoResult(
+        **{
+            **values,
+            "names": tuple(values["names"]),
+            "per_class": tuple(ClassResult(**row) for row in values["per_class"]),
+            "operating_point": None if point is None else OperatingPoint(**point),
+        }
+    )
 
 
 def detections_to_coco(

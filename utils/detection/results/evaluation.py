@@ -10,7 +10,7 @@ from pathlib import Path
 from utils.detection.canvases.plan import CanvasBatch, log_canvases, plan_batches
 from utils.detection.detections import DetectionClock, Detector
 from utils.detection.inputs import InputSettings, evaluation_batches, evaluation_sizes
-from utils.detection.results.coco_metrics import CocoResult, detections_to_coco
+from utils.detection.results.coco_metrics import CocoResult, as_values, detections_to_coco, result_of
 from utils.detection.results.evaluation_split import EvaluationSplit
 from utils.detection.results.pictures.evaluation_pictures import EvaluationPicture, draw_pictures
 from utils.detection.results.pictures.operating_point import choose_min_score
@@ -84,8 +84,10 @@ class DetectionEvaluator:
         result = None
         if self.workers.is_main:
             result = self.split.score(detections)
+        if self.workers.count > 1:
+            result = result_of(self.workers.broadcast(result and as_values(result)))
         return DetectionEvaluation(
-            self.workers.broadcast(result),
+            result,
             detections,
             clock.network,
             clock.selection,
@@ -119,8 +121,8 @@ class DetectionEvaluator:
     def _of_all_images(self, rows_of_share: dict[int, list[dict]]) -> list[dict]:
         """Puts what all workers have found, lists by position, together in the order of the images."""
         rows: dict[int, list[dict]] = {}
-        for share in self.workers.gather(rows_of_share):
-            rows |= share
+        for share in self.workers.gather(list(rows_of_share.items())):
+            rows.update(share)
         return list(chain.from_iterable(rows[position] for position in range(self.split.records.num_images)))
 
 

@@ -10,10 +10,9 @@ import re
 import numpy as np
 import pytest
 
-from utils.detection.annotations.entries import short
 from utils.detection.data.coco_file import load_coco, read_ground_truth
 from utils.images import write_image
-from utils.model_utils.errors import BadValueError
+from utils.model_utils.errors import BadValueError, short
 
 NAN, INFINITE = float("nan"), float("inf")
 

@@ -2,7 +2,9 @@
 
 import logging
 import multiprocessing
+import os
 import shutil
+import stat
 import time
 
 import filelock
@@ -15,6 +17,17 @@ from utils.detection.data.coco_file import load_coco
 from utils.detection.tests.mindrecord_sets import HEIGHT, PREFIX, WIDTH, is_whole, names_in, read, write
 from utils.images import encode_png, write_image
 from utils.model_utils.errors import BadStateError, BadValueError
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o027, 0o640), (0o002, 0o664)])
+def test_files_have_the_permissions_that_the_user_has_chosen(dataset, folder, mask, mode):
+    before = os.umask(mask)
+    try:
+        write(dataset, folder)
+        write_image(folder / "picture.png", np.zeros((2, 2, 3), np.uint8))
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE((folder / name).stat().st_mode) for name in names_in(folder)} == {mode}
 
 
 @pytest.fixture

@@ -76,6 +76,9 @@ def test_background_is_no_class(load):
         ("a.jpg 1,2,3,4,1,0,9", "line 1: box '1,2,3,4,1,0,9' has 7 fields"),
         ("a.jpg 1,2,x,4,1,0", "line 1: box '1,2,x,4,1,0' holds text where a number belongs"),
         ("a.jpg 1,2,,4,1,0", "holds text where a number belongs"),
+        ("a.jpg 1_0,2,30,40,1,0", "box '1_0,2,30,40,1,0' holds text where a number belongs"),
+        ("a.jpg １０,2,30,40,1,0", "box '１０,2,30,40,1,0' holds text where a number belongs"),
+        (f"a.jpg 1,2,{'x' * 70},4,1,0", f"box '1,2,{'x' * 53}...' holds text"),
         (
             "\n\na.jpg 1,2,3,4,0,0",
             "line 3: box '1,2,3,4,0,0' has class 0, but class ids count from 1 into coco_classes",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from utils.hccl_tools.tables.addresses import normal_address
-from utils.model_utils.errors import BadValueError
+from utils.model_utils.errors import SHOWN_LETTERS, BadValueError
 
 HOW_TO_FIX = "correct the file or make it anew with utils/hccl_tools/hccl_tools.py"
 
@@ -52,7 +52,8 @@ class JsonEntry:
         Raises:
             BadValueError: it is missing, or this is no object.
         """
-        step = key if _PLAIN_KEY.fullmatch(key) else json.dumps(key)  # whatever it holds, the sentence stays one line
+        is_plain = _PLAIN_KEY.fullmatch(key) and len(key) <= SHOWN_LETTERS
+        step = key if is_plain else shown_as_json(key)  # whatever it holds, the sentence stays one line
         path = f"{self.path}.{step}" if self.path else step
         if key not in self.key_names():
             raise BadValueError(f"{self.source}: {path} is missing; {HOW_TO_FIX}")
@@ -122,7 +123,7 @@ def check_leaves(document: JsonEntry) -> None:
         if isinstance(entry.value, dict | list):
             waiting += reversed(list(_children(entry)))
         elif not isinstance(entry.value, str):
-            raise entry.error(f'a string, like "{json.dumps(entry.value)}"')
+            raise entry.error(f'a string, like "{shown_as_json(entry.value)}"')
 
 
 def _children(entry: JsonEntry) -> Iterator[JsonEntry]:
@@ -136,5 +137,11 @@ def _shown(value: object) -> str:
     if isinstance(value, dict | list):
         kind = "object" if isinstance(value, dict) else "list"
         return f"{'an' if kind == 'object' else 'a'} {kind}" if value else f"an empty {kind}"
-    text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return shown_as_json(value)
+
+
+def shown_as_json(value: str | float | bool | None) -> str:
+    """Returns a value as JSON has it, cut as `short` cuts."""
+    is_long = isinstance(value, str) and len(value) > SHOWN_LETTERS
+    text = json.dumps(value[:SHOWN_LETTERS] if is_long else value)
+    return text if len(text) <= SHOWN_LETTERS else f"{text[: SHOWN_LETTERS - 3]}..."

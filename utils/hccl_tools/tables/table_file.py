@@ -7,10 +7,11 @@ import time
 from pathlib import Path
 
 from utils.hccl_tools.tables.consistency import check_tables
-from utils.hccl_tools.tables.json_entries import HOW_TO_FIX
+from utils.hccl_tools.tables.json_entries import HOW_TO_FIX, shown_as_json
 from utils.hccl_tools.tables.rank_table import INITIALIZING, RankTable, parse_table
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, os_errors_as
 from utils.model_utils.files import write_bytes
+from utils.model_utils.guards.json_text import JsonTextError, parse_json
 
 MODELARTS_FILE = "jobstart_hccl.json"
 WANTED = "a rank table as utils/hccl_tools/hccl_tools.py makes"
@@ -72,15 +73,14 @@ def _read_once(file: Path, is_being_written: bool) -> tuple[object, str]:
         return None, f"'{file}' is missing"
     text = _read_text(file)
     try:
-        document = json.loads(text, object_pairs_hook=_object_of_distinct_keys)
-    except (json.JSONDecodeError, RecursionError) as error:
+        document = parse_json(text, _object_of_distinct_keys)
+    except JsonTextError as error:
         if is_being_written:
             return None, f"'{file}' is not complete JSON"
-        reason = error if isinstance(error, json.JSONDecodeError) else "it is nested too deeply"
-        raise BadValueError(f"'{file}' is not JSON ({reason}), wanted {WANTED}") from error
+        raise BadValueError(f"'{file}' is not JSON ({error}), wanted {WANTED}") from error
     except _RepeatedKeyError as error:
         raise BadValueError(
-            f"{file}: key {json.dumps(str(error))} stands twice in one object, wanted it once; {HOW_TO_FIX}"
+            f"{file}: key {shown_as_json(str(error))} stands twice in one object, wanted it once; {HOW_TO_FIX}"
         ) from error
     if isinstance(document, dict) and document.get("status") == INITIALIZING:
         return None, f"status in '{file}' is \"{INITIALIZING}\""

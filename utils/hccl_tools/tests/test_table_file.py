@@ -78,6 +78,8 @@ def test_without_waiting_a_pending_table_is_refused_at_once(tmp_path):
         (b'{"status": "completed"', "is not JSON"),
         (b"[" * 100_000, "nested too deeply"),
         (b"\xff\xfe{}", "is not UTF-8 text"),
+        (b'{"status": ' + b"9" * 4301 + b"}", r"is not JSON \(it has a number of thousands of digits\)"),
+        (b'{"status": "' + b"x" * 70 + b'"}', 'status is "x{56}\\.\\.\\., wanted "completed"'),
         (b'{"status": "failed"}', 'status is "failed", wanted "completed"'),
         (b'{"status": "completed", "status": "completed"}', 'key "status" stands twice in one object'),
         (b"12", "the document is 12, wanted an object"),

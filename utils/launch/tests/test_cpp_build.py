@@ -123,5 +123,5 @@ def test_without_a_compiler_the_packages_are_named(root, monkeypatch):
 def test_a_cache_that_cannot_be_made_is_a_sentence(root, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    with pytest.raises(BadStateError, match="cannot be written .*XDG_CACHE_HOME"):
+    with pytest.raises(BadStateError, match="cannot be made .*XDG_CACHE_HOME"):
         build(root, "nas_fpn", cached_program(root, "nas_fpn"), compiler(tmp_path)[0])

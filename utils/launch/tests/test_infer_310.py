@@ -165,3 +165,13 @@ def test_of_a_cityscapes_folder_the_split_is_taken(tmp_path):
     given = [str(tmp_path / "net.mindir"), str(tmp_path), str(tmp_path)]
     assert infer_310.read_arguments([*given, "--eval_split=test"], launcher).images == images
     assert infer_310.read_arguments(given, launcher).images == tmp_path  # there is no leftImg8bit/val
+
+
+def test_the_limit_of_pixels_holds_for_inference_and_scoring(tmp_path):
+    (tmp_path / "net.mindir").touch()
+    launcher = infer_310.Launcher310("run_infer_310.sh", "segformer", "folder", "leftImg8bit/{}")
+    request = infer_310.read_arguments(
+        [str(tmp_path / "net.mindir"), str(tmp_path), str(tmp_path), "--max_image_megapixels=200"], launcher
+    )
+    assert request.options == {"max_image_megapixels": "200"}
+    assert request.scoring == ("--max_image_megapixels=200",)

@@ -15,6 +15,10 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
+from utils.model_utils.errors import short
+from utils.model_utils.guards.numbers import has_plain_digits
+from utils.model_utils.guards.path_names import path_fault, text_fault
+
 COMMAND_LINE = "command line"
 SCHEMA_DEFAULT = "schema default"
 CONTRADICTIONS_LATER = "contradictions later"  # context of a validation before a checkpoint has had its say
@@ -142,6 +146,9 @@ class Config(BaseModel):
         """Yields what the log should say about this configuration."""
         yield from self._notes
 
+    def take_effect(self) -> None:
+        """Sets what holds for the whole process; `load_config` calls it once."""
+
     def origin(self, key: str) -> Origin:
         """Returns where the value of `key` was given."""
         return self._origins.get(key, Origin(SCHEMA_DEFAULT))
@@ -167,6 +174,10 @@ class Config(BaseModel):
         items = value if isinstance(value, list | tuple) else [value]
         if kind.scalar in (int, float) and any(isinstance(item, bool) for item in items):
             raise WrongKindError
+        if kind.scalar in (int, float) and any(isinstance(item, str) and not has_plain_digits(item) for item in items):
+            raise WrongKindError
+        for item in items:
+            _refuse_unusable(info.field_name, item, kind)
         if kind.choices and isinstance(value, str):
             return next((choice for choice in kind.choices if str(choice).lower() == value.lower()), value)
         return value
@@ -197,6 +208,20 @@ class InactiveKey:
 
     reason: str
     derived: Callable[[typing.Any], object] | None = None
+
+
+def _refuse_unusable(key: str, item: object, kind: "FieldKind") -> None:
+    """Refuses what no file system and no 64 bits hold.
+
+    Raises:
+        ValueError: the item of a key cannot be; with the sentence.
+    """
+    if kind.scalar is int and isinstance(item, int) and not -(2**63) <= item < 2**63:
+        raise ValueError(f"{key} is {short(item)}, which 64 bits do not hold: give a smaller number")
+    if kind.scalar is str and isinstance(item, str):
+        fault = path_fault(item) if kind.path_rule else text_fault(item)
+        if fault:
+            raise ValueError(f"{key} is {short(item)}, which {fault}: correct it")
 
 
 class WrongKindError(ValueError):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from utils.model_utils.config.base import COMMAND_LINE, Config, FieldKind, field_kind
 from utils.model_utils.config.yaml_files import parse_value
+from utils.model_utils.errors import short
 
 CONFIG_PATH = "config_path"
 HELP_FLAGS = ("-h", "--help")
@@ -42,7 +43,7 @@ def split_arguments(schema: type[Config], argv: Sequence[str], right_name: Calla
     while rest:
         token = rest.pop(0)
         if not token.startswith("--") or len(token) == len("--"):
-            problems.append(f"{COMMAND_LINE}: '{token}' belongs to no key: write --key=value")
+            problems.append(f"{COMMAND_LINE}: {short(token)} belongs to no key: write --key=value")
             continue
         typed_name, has_value, text = token[2:].partition("=")
         name = typed_name.replace("-", "_")

@@ -4,21 +4,23 @@ import textwrap
 from collections.abc import Mapping
 
 from utils.model_utils.config.base import Config, describe_wanted, group_of
+from utils.model_utils.errors import SHOWN_LETTERS, short
 
 WIDTH = 110  # fits half of a wide screen; fixed, so that the text is the same in a log
 INDENT = " " * 6
+DEFAULT_LETTERS = 80  # of a default in the help
 
 
-def show_value(value: object) -> str:
-    """Returns a value as one would write it in YAML, cut where it is long."""
+def show_value(value: object, letters: int = SHOWN_LETTERS) -> str:
+    """Returns a value as one would write it in YAML, cut to so many letters."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | tuple):
-        return textwrap.shorten(f"[{', '.join(show_value(item) for item in value)}]", 80, placeholder=" ...]")
-    text = repr(value)
-    return text if len(text) <= 80 else text[:76] + " ..."
+        shown = ", ".join(show_value(item, letters) for item in value[:letters])  # each has a letter at least
+        return textwrap.shorten(f"[{shown}]", letters, placeholder=" ...]")
+    return short(value, letters)
 
 
 def format_help(
@@ -58,7 +60,7 @@ def _describe_key(schema: type[Config], key: str, defaults: Mapping[str, object]
     field = schema.model_fields[key]
     value = defaults.get(key, field.default)
     text = f"{field.description} ({describe_wanted(field)})"
-    return f"  --{key}={show_value(value)}\n" + textwrap.fill(
+    return f"  --{key}={show_value(value, DEFAULT_LETTERS)}\n" + textwrap.fill(
         text, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT
     )
 

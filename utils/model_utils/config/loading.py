@@ -39,8 +39,9 @@ from utils.model_utils.config.command_line import (
 )
 from utils.model_utils.config.help_text import format_help, show_value
 from utils.model_utils.config.yaml_files import YamlEntry, dump_values, read_yaml_layers
-from utils.model_utils.errors import BadValueError, MissingPathError, UserError
+from utils.model_utils.errors import BadValueError, MissingPathError, UserError, short
 from utils.model_utils.files import STORED_MARK
+from utils.model_utils.guards.path_names import path_fault
 from utils.model_utils.near_paths import near_path
 
 logger = logging.getLogger(__name__)
@@ -115,6 +116,7 @@ def load_config(
     config._notes = (*warnings, *notes)
     config._config_name = file.name.removesuffix(".yaml")
     config._sources = Sources(layers, bool(arguments.config_path), suite_dir)
+    config.take_effect()
     for note in config.notes():
         logger.log(logging.WARNING if note in warnings else logging.INFO, "%s", note)
     return config
@@ -166,6 +168,8 @@ def find_config_file(config_path: str, suite_dir: Path, default_file: str) -> Pa
     """
     if not config_path:
         return suite_dir / default_file
+    if fault := path_fault(config_path):
+        raise MissingPathError(f"{COMMAND_LINE}: config_path {short(config_path)} {fault}: name a YAML file")
     path = Path(os.path.expanduser(config_path))
     candidates = [path] if path.is_absolute() else [Path.cwd() / path, suite_dir / path]
     found = [*filter(os.path.isfile, candidates), *filter(os.path.exists, candidates)]
@@ -221,7 +225,7 @@ def _refuse_unknown(schema: type[Config], given: dict[str, Given], problems: lis
         names = {**{name: name for name in known}, **{alias: right_name(schema, alias) for alias in ALIASES}}
         near = difflib.get_close_matches(key.lower(), names, n=1, cutoff=0.5)
         hint = f"the nearest known one is '{names[near[0]]}'" if near else "--help lists the known ones"
-        problems.append(f"{item.origin}: unknown key '{key}': {hint}")
+        problems.append(f"{item.origin}: unknown key {short(key)}: {hint}")
     return warnings
 
 

@@ -21,6 +21,7 @@ from utils.model_utils.config.base import (
     PositiveNumber,
     says_true,
 )
+from utils.model_utils.guards.pixel_limit import DEFAULT_MEGAPIXELS, set_most_megapixels
 from utils.model_utils.storage.object_storage import is_object_url
 
 
@@ -256,6 +257,7 @@ class PictureKeys(Config):
     """Random sizes and flips, and normalisation."""
 
     GROUP = "Images and augmentation"
+    OWN_TO_A_COMMAND = ("max_image_megapixels",)
     COURSE_OF_TRAINING = ("flip_ratio", "scale_range", "img_norm_mean", "img_norm_std")
     flip_ratio: float = Field(0.5, ge=0, le=1, description="probability of a horizontal flip")
     scale_range: tuple[PositiveNumber, PositiveNumber] = Field(
@@ -267,6 +269,17 @@ class PictureKeys(Config):
     img_norm_std: tuple[PositiveNumber, PositiveNumber, PositiveNumber] = Field(
         (58.395, 57.12, 57.375), description="divides the channels; RGB, 0 to 255"
     )
+    max_image_megapixels: float = Field(
+        DEFAULT_MEGAPIXELS,
+        gt=0,
+        description="millions of pixels of the largest image or label that is decoded, each takes up to 8 bytes; the "
+        "header of a file says its size",
+    )
+
+    def take_effect(self) -> None:
+        """Sets the limit of what this process decodes."""
+        super().take_effect()
+        set_most_megapixels(self.max_image_megapixels)
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Yields a range that runs backwards."""

@@ -1,5 +1,6 @@
 """Reads flat YAML files for the configuration: plain values only, every fault one sentence with file and line."""
 
+import itertools
 import os
 import re
 from pathlib import Path
@@ -7,10 +8,13 @@ from typing import NamedTuple
 
 import yaml
 
-from utils.model_utils.errors import BadValueError, MissingPathError, os_errors_as
+from utils.model_utils.errors import BadValueError, MissingPathError, os_errors_as, short
+from utils.model_utils.guards.path_names import path_fault
 
 BASE_KEY = "__BASE__"
 MAX_FILE_BYTES = 1 << 20  # the largest here has 4 kB; whoever names a checkpoint by mistake is told at once
+MOST_VALUES = 100_000  # of a file, those that aliases repeat counted each time; a list of class names has hundreds
+MOST_DIGITS = 400  # of a whole number; what float64 holds has 309
 
 TAG = "tag:yaml.org,2002:"
 ALLOWED_TAGS = tuple(TAG + name for name in ("null", "bool", "float", "str", "seq", "map"))
@@ -45,6 +49,8 @@ class _Loader(yaml.SafeLoader):
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
         """Reads decimal and 0x numbers; a leading zero is no octal number."""
         text = self.construct_scalar(node)
+        if len(text) > MOST_DIGITS:
+            raise ValueError(f"it is a number of {len(text)} digits")
         return int(text, 16) if text.lower().startswith("0x") else int(text)
 
     yaml_constructors = {
@@ -67,7 +73,12 @@ def parse_value(text: str) -> object:
         ValueError: the text is no YAML value.
     """
     try:
-        return yaml.load(text, Loader=_Loader)
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _refuse_many(node)
+        return loader.construct_document(node)
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(getattr(error, "problem", None) or "no plain value") from error
 
@@ -116,8 +127,12 @@ def _base_names(base: YamlEntry | None) -> list[str]:
     names = base.value if isinstance(base.value, list) else [base.value]
     if not all(isinstance(name, str) and name for name in names):
         raise BadValueError(
-            f"{base.file}, line {base.line}: {BASE_KEY} is {base.value!r}, wanted a file name or a list of file names"
+            f"{base.file}, line {base.line}: {BASE_KEY} is {short(base.value)}, wanted a file name or a list of file "
+            "names"
         )
+    for name in names:
+        if fault := path_fault(name):
+            raise BadValueError(f"{base.file}, line {base.line}: {BASE_KEY} {short(name)} {fault}: correct the name")
     return names
 
 
@@ -130,11 +145,37 @@ def _read_file(path: Path, wanted_by: Path | None) -> dict[str, YamlEntry]:
             return {}
         if not isinstance(node, yaml.MappingNode):
             raise BadValueError(f"{path}: the file holds {_node_words(node)} where lines 'key: value' were wanted")
+        _refuse_many(node)
         return _read_mapping(loader, node, path)
     except yaml.YAMLError as error:
         raise BadValueError(_yaml_sentence(path, error)) from error
     except RecursionError as error:
         raise BadValueError(f"{path}: lists are nested too deeply, flat lines 'key: value' were wanted") from error
+    except ValueError as error:
+        if isinstance(error, BadValueError):
+            raise
+        raise BadValueError(f"{path}: {error}, flat lines 'key: value' were wanted") from error
+
+
+def _refuse_many(node: yaml.Node) -> None:
+    """Counts values as often as they stand there once aliases are written out: nine lines can stand for 9^9.
+
+    Raises:
+        ValueError: there are too many.
+    """
+    if _count_values(node, {}) > MOST_VALUES:
+        raise ValueError(f"it has more than {MOST_VALUES} values, those counted that aliases (*name) repeat")
+
+
+def _count_values(node: yaml.Node, counts: dict[int, int]) -> int:
+    """Returns how many values a node stands for; `counts` has those of the nodes that were counted, by their id."""
+    if isinstance(node, yaml.ScalarNode):
+        return 1
+    if id(node) not in counts:
+        counts[id(node)] = 0  # a list that holds itself, which is refused when it is built
+        items = itertools.chain.from_iterable(node.value) if isinstance(node, yaml.MappingNode) else node.value
+        counts[id(node)] = 1 + sum(_count_values(item, counts) for item in items)
+    return counts[id(node)]
 
 
 def _read_text(path: Path, wanted_by: Path | None) -> str:
@@ -167,12 +208,13 @@ def _read_mapping(loader: _Loader, node: yaml.MappingNode, path: Path) -> dict[s
         key = key_node.value
         if key in entries:
             raise BadValueError(
-                f"{path}, line {line}: key '{key}' stands twice, first in line {entries[key].line}: remove one of them"
+                f"{path}, line {line}: key {short(key)} stands twice, first in line {entries[key].line}: remove one of "
+                "them"
             )
         try:
             value = loader.construct_object(value_node, deep=True)
         except ValueError as error:
-            raise BadValueError(f"{path}, line {line}: the value of '{key}' cannot be read ({error})") from error
+            raise BadValueError(f"{path}, line {line}: the value of {short(key)} cannot be read ({error})") from error
         entries[key] = YamlEntry(value, path, line)
     return entries
 

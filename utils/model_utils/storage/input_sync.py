@@ -15,6 +15,7 @@ from pathlib import Path
 
 from utils.model_utils.errors import BadStateError, MissingPathError, UserError, os_errors_as
 from utils.model_utils.files import write_bytes
+from utils.model_utils.guards.json_text import JsonTextError, as_kind, parse_json
 from utils.model_utils.host_lock import host_lock
 from utils.model_utils.in_use import Hold, claim, hold
 from utils.model_utils.storage.object_storage import Entry, ObjectUrl, Storage
@@ -309,10 +310,12 @@ class InputFolder:
 
     def _read_record(self) -> SyncRecord:
         try:
-            values = json.loads((self._state / "record.json").read_text(encoding="utf-8"))
-            return SyncRecord(**values)
-        except (OSError, ValueError, TypeError):
+            record = as_kind(parse_json((self._state / "record.json").read_bytes()), SyncRecord)
+        except (OSError, JsonTextError):
             return SyncRecord()
+        if any(Path(path).is_absolute() or ".." in Path(path).parts for path in (*record.files, *record.links)):
+            return SyncRecord()  # not ours: what it lists is removed where the storage has it no more
+        return record
 
     def _write_record(self, record: SyncRecord) -> None:
         try:

@@ -4,6 +4,7 @@ import gzip
 import os
 import shutil
 import stat
+import struct
 import tarfile
 import tempfile
 import zipfile
@@ -14,12 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
+from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, UserError, short
+from utils.model_utils.guards.path_names import path_fault
+from utils.model_utils.storage.tar_members import tar_members
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 STAGING = ".unpacking-"
+MOST_FOLDERS = 100  # above a file; data sets have a handful
 _CHUNK_BYTES = 1024 * 1024  # in memory at a time, whatever the size of a member
-# RuntimeError: zipfile's for a password; NotImplementedError: its for a compression that it does not know.
+# RuntimeError: zipfile's for a password; NotImplementedError: its for a compression that it does not know; the last
+# four: numbers and texts of damaged headers.
 _DAMAGES = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -28,6 +33,10 @@ _DAMAGES = (
     EOFError,
     NotImplementedError,
     RuntimeError,
+    ValueError,
+    LookupError,
+    OverflowError,
+    struct.error,
 )
 
 
@@ -37,12 +46,14 @@ class Limits:
 
     Attributes:
         files: most files.
+        header_bytes: most bytes of a header that goes before a file's own in a tar file: a long name, times, rights.
         ratio: most bytes that a byte of the archive may become, images and annotations stay below 30.
         least_bytes: bytes that every archive may become, whatever the ratio.
         spare_bytes: room that is left on the disk.
     """
 
     files: int = 5_000_000
+    header_bytes: int = 16 * 1024
     ratio: int = 200
     least_bytes: int = 64 * 1024 * 1024
     spare_bytes: int = 256 * 1024 * 1024
@@ -50,11 +61,20 @@ class Limits:
 
 @dataclass(frozen=True)
 class Member:
-    """An item of an archive: its path as written there, what it is, and how to open a file's content."""
+    """An item of an archive.
+
+    Attributes:
+        name: its path as written there.
+        is_folder: whether it is a folder.
+        other_kind: what it is where it is neither a file nor a folder, else "".
+        header_bytes: bytes that the archive says this much with, unpacked; they count as content does.
+        content: opens a file's content.
+    """
 
     name: str
     is_folder: bool
     other_kind: str
+    header_bytes: int
     content: Callable[[], BinaryIO]
 
 
@@ -84,7 +104,7 @@ def unpack(archive: Path, folder: Path, limits: Limits | None = None) -> list[st
         paths = _Unpacker(archive, staging, limits or Limits()).run()
         for path in paths:
             _move(staging / path, folder, path, archive)
-    except BadStateError:
+    except UserError:
         raise
     except _DAMAGES as error:
         reason = "it is encrypted" if "encrypted" in str(error) else type(error).__name__
@@ -93,8 +113,6 @@ def unpack(archive: Path, folder: Path, limits: Limits | None = None) -> list[st
             "and copy it whole"
         ) from None
     except OSError as error:
-        if isinstance(error, MissingPathError):
-            raise
         raise BadStateError(
             f"archive '{archive}' cannot be unpacked into '{folder}' ({error.strerror or error}): free some space, or "
             "choose another folder"
@@ -117,8 +135,9 @@ class _Unpacker:
     def run(self) -> list[str]:
         """Returns the paths of the files that are there now."""
         paths: dict[str, None] = {}
-        with closing(_members(self._archive)) as members:
+        with closing(_members(self._archive, self._limits.header_bytes)) as members:
             for member in members:
+                self._use(member.header_bytes)
                 path = self._checked_path(member)
                 if path and not member.is_folder:
                     paths[path] = None
@@ -135,12 +154,20 @@ class _Unpacker:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name or name[1:2] == ":":
             raise BadValueError(
-                f"archive '{self._archive}' holds '{name}', no path beneath its folder: pack it with relative paths"
+                f"archive '{self._archive}' holds {short(name)}, no path beneath its folder: pack it with relative "
+                "paths"
+            )
+        fault = path_fault(str(self._staging / name))
+        if len(path.parts) > MOST_FOLDERS:
+            fault = f"lies in {len(path.parts)} folders, at most {MOST_FOLDERS} are made"
+        if fault:
+            raise BadValueError(
+                f"archive '{self._archive}' holds {short(name)}, which {fault}: pack it with shorter names"
             )
         if member.other_kind:
             raise BadValueError(
-                f"archive '{self._archive}' holds {member.other_kind} '{name}', wanted files and folders: pack the "
-                "files themselves (tar --dereference --hard-dereference, zip without -y)"
+                f"archive '{self._archive}' holds {member.other_kind} {short(name)}, wanted files and folders: pack "
+                "the files themselves (tar --dereference --hard-dereference, zip without -y)"
             )
         return "" if str(path) == "." else str(path)
 
@@ -148,12 +175,14 @@ class _Unpacker:
         path.parent.mkdir(parents=True, exist_ok=True)
         with source, path.open("wb") as target:
             while chunk := source.read(_CHUNK_BYTES):
-                self._bytes_left -= len(chunk)
-                if self._bytes_left < 0:
-                    self._refuse_size()
+                self._use(len(chunk))
                 target.write(chunk)
 
-    def _refuse_size(self) -> None:
+    def _use(self, count: int) -> None:
+        """Counts bytes that the archive has become, on the disk or in memory."""
+        self._bytes_left -= count
+        if self._bytes_left >= 0:
+            return
         if self._is_disk_the_limit:
             raise BadStateError(
                 f"archive '{self._archive}' needs more room than the disk of '{self._staging.parent}' has: free some "
@@ -165,20 +194,19 @@ class _Unpacker:
         )
 
 
-def _members(archive: Path) -> Iterator[Member]:
+def _members(archive: Path, most_header_bytes: int) -> Iterator[Member]:
     if archive.name.lower().endswith(".zip"):
         with zipfile.ZipFile(archive) as file:
             for info in file.infolist():
                 kind = stat.S_IFMT(info.external_attr >> 16)
                 other = {0: "", stat.S_IFREG: "", stat.S_IFDIR: "", stat.S_IFLNK: "the link"}.get(kind, "the device")
-                yield Member(info.filename, info.is_dir(), other, lambda info=info: file.open(info))
+                yield Member(info.filename, info.is_dir(), other, 0, lambda info=info: file.open(info))
         return
-    is_compressed = archive.name.lower().endswith(("gz", "tgz"))
-    with tarfile.open(archive, "r:gz" if is_compressed else "r:") as file:
-        for info in file:
-            is_link = info.issym() or info.islnk()
-            other = "" if info.isreg() or info.isdir() else "the link" if is_link else "the device"
-            yield Member(info.name, info.isdir(), other, lambda info=info: file.extractfile(info))
+    for file, info in tar_members(archive, most_header_bytes):
+        is_link = info.issym() or info.islnk()
+        other = "" if info.isreg() or info.isdir() else "the link" if is_link else "the device"
+        header_bytes = info.offset_data - info.offset
+        yield Member(info.name, info.isdir(), other, header_bytes, lambda file=file, info=info: file.extractfile(info))
 
 
 def _move(source: Path, folder: Path, path: str, archive: Path) -> None:

@@ -107,3 +107,17 @@ def test_in_the_background_of_a_script_ctrl_c_is_ignored_and_sigterm_ends_the_co
     process = finish("bash", "-c", 'trap "" INT; exec "$@"', "bash", sys.executable, "-c", INTERRUPTED)
     assert process.stdout == "False\nTrue\n", process.stderr
     assert process.returncode == 143
+
+
+LONG = """
+from pathlib import Path
+from utils.model_utils.command import run_command
+run_command(lambda: Path("n" * 256).stat(), "train.py")
+"""
+
+
+def test_a_name_that_the_file_system_does_not_take_is_a_sentence():
+    done = subprocess.run([sys.executable, "-c", LONG], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert done.returncode == 2
+    sentence = "is too long for the file system: choose a shorter one"
+    assert done.stderr == f"train.py: error: the path '{'n' * 56}... {sentence}\n"

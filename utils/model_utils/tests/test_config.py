@@ -8,7 +8,7 @@ import pytest
 
 from utils.model_utils.config.loading import find_config_file
 from utils.model_utils.config.schema import TrainingKeys
-from utils.model_utils.errors import BadValueError, MissingPathError
+from utils.model_utils.errors import BadValueError, MissingPathError, UserError
 from utils.model_utils.tests.toy_schema import ToyConfig, load
 
 
@@ -305,3 +305,32 @@ def test_momentum_given_for_adamw_is_said_in_the_log(suite):
     assert "momentum has no effect with optimizer adamw" in next(
         load(suite, "--optimizer=adamw", "--momentum=.8").notes()
     )
+
+
+@pytest.mark.parametrize(
+    ("argument", "sentence"),
+    [
+        (f"--low={2**63}", "low is 9223372036854775808, which 64 bits do not hold: give a smaller number"),
+        (f"--low={'9' * 400}", f"low is {'9' * 57}..., which 64 bits do not hold: give a smaller number"),
+        ("--low=1_0", "command line: low is '1_0', wanted a whole number"),
+        ("--lr=1_0", "command line: lr is '1_0', wanted a number above 0"),
+        (f"--checkpoint_path=/{'n' * 256}", "which has a name of 256 bytes, at most 255 are possible: correct it"),
+        ("--checkpoint_path=a\0b", "which has a NUL character: correct it"),
+        (
+            "--name=a\ud800",
+            "name is 'a\\ud800', which has half of a surrogate pair, which no name can hold: correct it",
+        ),
+        (f"--config_path={'n' * 256}", f"config_path '{'n' * 56}... has a name of 256 bytes, at most 255 are possible"),
+        (f"--low={'x' * 70}", f"low is '{'x' * 56}..., wanted a whole number"),
+        (f"--{'k' * 70}=1", f"unknown key '{'k' * 56}...: --help lists the known ones"),
+    ],
+)
+def test_numbers_and_names_that_nothing_holds_get_a_sentence(tmp_path, argument, sentence):
+    with pytest.raises(UserError) as caught:
+        load(tmp_path, argument, yaml="lr: 0.1")
+    assert sentence in str(caught.value)
+
+
+def test_the_largest_number_and_the_longest_name_are_taken(tmp_path):
+    config = load(tmp_path, f"--high={2**63 - 1}", f"--checkpoint_path=/{'n' * 255}", yaml="")
+    assert (config.high, len(config.checkpoint_path)) == (2**63 - 1, 256)

@@ -48,7 +48,7 @@ def test_dump_repeats_a_run_but_neither_its_place_nor_the_permission_to_remove_a
     assert not {"run_dir", "overwrite", "resume"} & {line.partition(":")[0] for line in text.splitlines()}
 
 
-plain_texts = st.text(max_size=20)
+plain_texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 numbers = st.floats(min_value=1e-12, max_value=1e12)
 
 

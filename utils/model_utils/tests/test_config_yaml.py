@@ -58,6 +58,16 @@ def test_values_survive_dump_and_parse():
         (b"0" * (MAX_FILE_BYTES + 1), "a configuration has at most"),
         ("__BASE__: 3\n", "x.yaml, line 1: __BASE__ is 3, wanted a file name or a list of file names"),
         ("__BASE__: [x.yaml]\n", "__BASE__ goes round in a circle"),
+        ('__BASE__: "a\\0b"\n', "x.yaml, line 1: __BASE__ 'a\\x00b' has a NUL character: correct the name"),
+        ('__BASE__: "a\\ud800"\n', "__BASE__ 'a\\ud800' has half of a surrogate pair, which no name can hold"),
+        ("__BASE__: " + "b" * 256, "bbb... has a name of 256 bytes, at most 255 are possible"),
+        ("a: " + "9" * 401, "x.yaml, line 1: the value of 'a' cannot be read (it is a number of 401 digits)"),
+        ("a: 0x" + "f" * 399, "the value of 'a' cannot be read (it is a number of 401 digits)"),
+        ("k" * 70 + ": 1\n" + "k" * 70 + ": 1\n", "line 2: key '" + "k" * 56 + "... stands twice"),
+        (
+            f"a: &list [{'1, ' * 1000}]\nb: [{'*list, ' * 100}]\n",
+            "x.yaml: it has more than 100000 values, those counted that aliases (*name) repeat",
+        ),
     ],
 )
 def test_bad_files_get_one_sentence(tmp_path, content, sentence):
@@ -65,6 +75,18 @@ def test_bad_files_get_one_sentence(tmp_path, content, sentence):
         read(tmp_path / "x.yaml", content)
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_aliases_below_the_limit_are_read(tmp_path):
+    """1,000 numbers and the lists of them, 98 times over: 98,197 values in all."""
+    values = read(tmp_path / "x.yaml", f"a: &list [{'1, ' * 1000}]\nb: [{'*list, ' * 97}]\nc: 400\nd: {'9' * 400}\n")
+    assert sum(map(len, values["b"])) == 97_000
+    assert values["d"] == 10**400 - 1
+
+
+def test_many_values_on_the_command_line_are_counted_too():
+    with pytest.raises(ValueError, match="more than 100000 values"):
+        parse_value(f"[&list [{'1, ' * 1000}], {'*list, ' * 100}]")
 
 
 def test_nothing_is_executed_by_a_tag(tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
+from utils.model_utils.storage.tar_members import _TarStream, tar_members
 from utils.model_utils.storage.unpacking import Limits, unpack
 
 FILES = {"MindRecord_COCO/a.mindrecord0": b"a" * 5000, "MindRecord_COCO/deep/b.db": b"b", "MindRecord_COCO/ü.txt": b""}
@@ -106,6 +107,90 @@ def test_too_many_files_are_refused(tmp_path):
 def test_an_archive_larger_than_the_disk_is_refused(tmp_path):
     with pytest.raises(BadStateError, match="more room than the disk"):
         unpack(make_zip(tmp_path / "d.zip", FILES), tmp_path / "data", Limits(spare_bytes=2**60))
+
+
+def tar_of_headers(path, *infos, records=None):
+    """Writes members without content; `records` are pax records of their own for each of them."""
+    with tarfile.open(path, "w:gz" if path.name.endswith("gz") else "w", format=tarfile.PAX_FORMAT) as file:
+        for name, kind in infos:
+            info = tarfile.TarInfo(name)
+            info.type, info.pax_headers = kind, dict(records or {})
+            file.addfile(info)
+    return path
+
+
+@pytest.mark.parametrize("name", ["d.tar", "d.tar.gz"])
+def test_headers_count_as_bytes_of_the_archive(tmp_path, name):
+    """20 folders are 10,240 bytes of headers."""
+    archive = tar_of_headers(tmp_path / name, *((f"f{index}", tarfile.DIRTYPE) for index in range(20)))
+    assert unpack(archive, tmp_path / "data", Limits(ratio=0, least_bytes=10_240)) == []
+    with pytest.raises(BadValueError, match="grows to more than 0 times its size"):
+        unpack(archive, tmp_path / "data", Limits(ratio=0, least_bytes=10_239))
+
+
+def test_members_are_not_kept_in_memory(tmp_path):
+    archive = tar_of_headers(tmp_path / "d.tar", *((f"f{index}", tarfile.DIRTYPE) for index in range(50)))
+    for file, _ in tar_members(archive, 1000):
+        assert len(file.members) == 0
+
+
+@pytest.mark.parametrize("tar_format", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
+def test_a_header_above_the_limit_is_refused_before_it_is_read(tmp_path, tar_format):
+    """The name takes 201 bytes as GNU writes it, 211 in the record "211 path=...\\n"."""
+    with tarfile.open(tmp_path / "d.tar", "w", format=tar_format) as file:
+        file.addfile(tarfile.TarInfo("n" * 100 + "/" + "n" * 99))
+    size = 201 if tar_format == tarfile.GNU_FORMAT else 210
+    assert len(unpack(tmp_path / "d.tar", tmp_path / "data", Limits(header_bytes=size))) == 1
+    with pytest.raises(BadValueError, match=f"has a header of {size} bytes, at most {size - 1} are read: pack it"):
+        unpack(tmp_path / "d.tar", tmp_path / "data", Limits(header_bytes=size - 1))
+
+
+def test_headers_for_all_files_that_follow_count_together(tmp_path):
+    """Each of the two has the record "18 comment=abcdef\\n"."""
+    header = tarfile.TarInfo.create_pax_global_header({"comment": "abcdef"})
+    (tmp_path / "d.tar").write_bytes(header * 2 + tarfile.TarInfo("a").tobuf() + bytes(1024))
+    assert unpack(tmp_path / "d.tar", tmp_path / "data", Limits(header_bytes=36)) == ["a"]
+    with pytest.raises(BadValueError, match="has a header of 36 bytes, at most 35 are read"):
+        unpack(tmp_path / "d.tar", tmp_path / "data", Limits(header_bytes=35))
+
+
+@pytest.mark.parametrize(
+    ("records", "sentence"),
+    [
+        ({"comment": "1" * 256}, "has a number of more than 255 digits in a header"),
+        ({"GNU.sparse.name": "a"}, "holds a file with holes"),
+        ({"size": "1.5"}, "has a file size that is no number"),
+    ],
+)
+def test_a_record_that_tarfile_would_work_at_for_long_is_refused(tmp_path, records, sentence):
+    archive = tar_of_headers(tmp_path / "d.tar", ("a", tarfile.REGTYPE), records=records)
+    with pytest.raises(BadValueError, match=sentence):
+        unpack(archive, tmp_path / "data")
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_a_number_of_255_digits_is_read(tmp_path):
+    archive = tar_of_headers(tmp_path / "d.tar", ("a", tarfile.REGTYPE), records={"comment": "1" * 255})
+    assert unpack(archive, tmp_path / "data") == ["a"]
+
+
+def test_a_size_below_zero_is_refused():
+    info = tarfile.TarInfo("a")
+    info.size = -1
+    with pytest.raises(BadValueError, match="has a file of -1 bytes"):
+        _TarStream(io.BytesIO(), Path("d.tar"), 100).look_at(info)
+
+
+@pytest.mark.parametrize("make", [make_zip, make_tar])
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [("n" * 256, "has a name of 256 bytes, at most 255"), ("f/" * 100 + "n", "lies in 101 folders, at most 100")],
+)
+def test_a_name_that_no_folder_takes_is_refused(tmp_path, make, name, sentence):
+    archive = make(tmp_path / ("d.zip" if make is make_zip else "d.tar"), {"good.txt": b"1", name: b"2"})
+    with pytest.raises(BadValueError, match=sentence):
+        unpack(archive, tmp_path / "data")
+    assert files_in(tmp_path / "data") == {}
 
 
 @pytest.mark.parametrize("name", ["d.zip", "d.tar", "d.tar.gz"])

@@ -4,15 +4,18 @@ A checkpoint is one MindSpore .ckpt file. The weights have the network's own par
 optimizer's state ("optimizer."), the averaged weights ("ema.") and `training_state`, JSON text as uint8 values.
 """
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Annotated, NotRequired, get_type_hints
 
 import numpy as np
+from pydantic import Field
+from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
-from utils.model_utils.errors import BadValueError
+from utils.model_utils.errors import BadValueError, short
 from utils.model_utils.files import json_bytes
+from utils.model_utils.guards.json_text import JsonTextError, as_kind, parse_json
 from utils.training.checkpoints.checkpoint_file import (
     EMA_PREFIX,
     STATE_NAME,
@@ -22,6 +25,8 @@ from utils.training.checkpoints.checkpoint_file import (
 )
 from utils.training.checkpoints.weight_matching import Shape, shapes_of
 
+Count = Annotated[int, Field(ge=0, lt=2**53)]  # JSON's numbers are exact so far
+Id = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 FORMAT_VERSION = 1  # raised when an older program would misread a newer file
 _OPTIMIZER = f"{STATE_PREFIX}."
 _EMA = f"{EMA_PREFIX}."
@@ -46,6 +51,15 @@ _FOREIGN_STATE = (
     "current_iterator_step",
     "last_overflow_iterator_step",
 )
+
+
+class BestEvaluation(TypedDict):
+    """The best evaluation of a run, as its checkpoints keep it."""
+
+    epoch: Count
+    global_step: Count
+    metrics: dict[str, float]
+    seconds: NotRequired[float]
 
 
 @dataclass
@@ -76,20 +90,20 @@ class TrainingState:
     arrays: dict[str, np.ndarray]
     suite: str = ""
     part: str = ""
-    epoch: int = 1
-    step_in_epoch: int = 0
-    global_step: int = 0
-    steps_per_epoch: int = 0
-    images_per_step: int = 0
-    num_workers: int = 1
+    epoch: Count = 1
+    step_in_epoch: Count = 0
+    global_step: Count = 0
+    steps_per_epoch: Count = 0
+    images_per_step: Count = 0
+    num_workers: Count = 1
     epoch_done: bool = False
-    seed: int = 0
-    best: dict | None = None
-    loss_scale: float = 1.0
-    loss_scale_good_steps: int = 0
+    seed: Id = 0
+    best: BestEvaluation | None = None
+    loss_scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    loss_scale_good_steps: Count = 0
     config_text: str = ""
-    class_names: Sequence[str] = ()
-    category_ids: Sequence[int] = ()
+    class_names: tuple[str, ...] = ()
+    category_ids: tuple[Id, ...] = ()
     format_version: int = FORMAT_VERSION
 
     @property
@@ -154,6 +168,18 @@ class Checkpoint(TrainingState):
         return len(self.arrays[parameter])
 
 
+def position_values(checkpoint: Checkpoint) -> dict[str, object]:
+    """Returns all that a checkpoint knows but its arrays, as values of JSON: what worker 0 tells the others."""
+    values = {name: getattr(checkpoint, name) for name in _STORED}
+    return {**values, "path": str(checkpoint.path), "has_training_state": checkpoint.has_training_state}
+
+
+def position_of(values: Mapping[str, object]) -> Checkpoint:
+    """Returns the checkpoint of `position_values`, without arrays."""
+    names = {name: tuple(values[name]) for name in ("class_names", "category_ids")}
+    return Checkpoint(**{**values, **names, "path": Path(values["path"]), "arrays": {}})
+
+
 def save_checkpoint(path: Path, state: TrainingState, go_on: str = "") -> None:
     """Writes a checkpoint: to a temporary name, forced to the disk, then renamed; `go_on` as for the file.
 
@@ -206,16 +232,17 @@ def load_resumable(path: Path, suite: str = "") -> Checkpoint:
 
 def _state_values(path: Path, text: np.ndarray) -> dict[str, object]:
     """Returns the fields of `TrainingState` that the file's JSON text has."""
+    kinds = get_type_hints(TrainingState, include_extras=True)
     try:
-        stored = json.loads(text.tobytes())
-        version = int(stored["format_version"])
-        values = {name: stored[name] for name in _STORED if name in stored}
-        values["class_names"] = tuple(map(str, stored.get("class_names", ())))
-        values["category_ids"] = tuple(map(int, stored.get("category_ids", ())))
-    except (ValueError, KeyError, TypeError) as error:
-        raise BadValueError(f"'{path}' is damaged: its training state cannot be read; choose another file") from error
-    if version > FORMAT_VERSION:
+        stored = as_kind(parse_json(text.tobytes()), dict[str, object])
+        version = as_kind(stored.get("format_version"), int, "format_version")
+        if version > FORMAT_VERSION:
+            raise BadValueError(
+                f"'{path}' has checkpoint format {short(version)}, this program reads up to {FORMAT_VERSION}; update "
+                "the program"
+            )
+        return {name: as_kind(stored[name], kinds[name], name) for name in _STORED if name in stored}
+    except JsonTextError as error:
         raise BadValueError(
-            f"'{path}' has checkpoint format {version}, this program reads up to {FORMAT_VERSION}; update the program"
-        )
-    return values
+            f"'{path}' is damaged: its training state cannot be read ({error}); choose another file"
+        ) from error

@@ -6,6 +6,7 @@ is MindSpore's: `mindspore.load_checkpoint` reads these files and this module re
 """
 
 import contextlib
+import math
 import os
 import zlib
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,7 @@ import numpy as np
 from google.protobuf.message import DecodeError
 from mindspore.train.checkpoint_pb2 import Checkpoint
 
-from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, os_errors_as
+from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, os_errors_as, short
 
 TEMPORARY_MARK = ".tmp-"
 STATE_NAME = "training_state"  # the entry that only this engine writes
@@ -27,6 +28,7 @@ _MAX_FILE_BYTES = 2 * 1024**3 - 1  # protobuf's limit
 _TRAILER_NAME = b"crc_num"
 _CHECKSUM_BYTES = 10  # big-endian, as MindSpore writes it after the name
 _TRAILER_BYTES = len(_TRAILER_NAME) + _CHECKSUM_BYTES
+MOST_AXES = 32  # of an array of NumPy 1, and far above any parameter
 _TYPES = {
     "Float32": np.float32,
     "Float16": np.float16,
@@ -89,21 +91,13 @@ def read_checkpoint_file(path: Path) -> dict[str, np.ndarray]:
         BadValueError: if it is empty, cut short, damaged or no checkpoint.
     """
     content, has_checksum = _checked_content(path)
-    message = Checkpoint()
-    try:
-        message.ParseFromString(content)
-    except DecodeError as error:
-        raise BadValueError(
-            f"'{path}' is no MindSpore checkpoint or is cut short ({len(content)} bytes); copy it again or choose "
-            "another file"
-        ) from error
-    if not has_checksum and any(value.tag == STATE_NAME for value in message.value):
-        raise BadValueError(f"'{path}' is cut short: its checksum is missing; copy it again or choose another file")
     pieces: dict[str, list[bytes]] = {}
     headers: dict[str, tuple[str, tuple[int, ...]]] = {}
-    for value in message.value:
-        pieces.setdefault(value.tag, []).append(value.tensor.tensor_content)
-        headers[value.tag] = (value.tensor.tensor_type, tuple(value.tensor.dims))
+    for name, type_name, dims, data in _entries(path, content):
+        pieces.setdefault(name, []).append(data)
+        headers[name] = (type_name, dims)
+    if not has_checksum and STATE_NAME in headers:
+        raise BadValueError(f"'{path}' is cut short: its checksum is missing; copy it again or choose another file")
     arrays = {
         name: _decoded(path, name, *headers[name], b"".join(parts))
         for name, parts in pieces.items()
@@ -112,6 +106,22 @@ def read_checkpoint_file(path: Path) -> dict[str, np.ndarray]:
     if not arrays:
         raise BadValueError(f"'{path}' holds no parameters, so it is no MindSpore checkpoint; choose another file")
     return arrays
+
+
+def _entries(path: Path, content: bytes) -> list[tuple[str, str, tuple[int, ...], bytes]]:
+    """Returns name, type, shape and bytes of each entry of a protobuf message."""
+    message = Checkpoint()
+    try:
+        message.ParseFromString(content)
+        return [
+            (value.tag, value.tensor.tensor_type, tuple(value.tensor.dims), value.tensor.tensor_content)
+            for value in message.value
+        ]
+    except (DecodeError, UnicodeDecodeError) as error:  # a name that is no UTF-8 is noticed when it is asked for
+        raise BadValueError(
+            f"'{path}' is no MindSpore checkpoint, cut short or damaged ({len(content)} bytes); copy it again or "
+            "choose another file"
+        ) from error
 
 
 def _encoded(arrays: Mapping[str, np.ndarray]) -> Iterator[bytes]:
@@ -128,14 +138,14 @@ def _encoded(arrays: Mapping[str, np.ndarray]) -> Iterator[bytes]:
 
 
 def _decoded(path: Path, name: str, type_name: str, dims: tuple[int, ...], data: bytes) -> np.ndarray:
-    values = np.frombuffer(data, _TYPES[type_name])
-    shape = () if dims == (0,) and values.size == 1 else dims  # MindSpore writes a scalar as [0] in places
-    if values.size != int(np.prod(shape)):
+    count, rest = divmod(len(data), np.dtype(_TYPES[type_name]).itemsize)
+    shape = () if dims == (0,) and count == 1 else dims  # MindSpore writes a scalar as [0] in places
+    if rest or len(shape) > MOST_AXES or any(length < 0 for length in shape) or count != math.prod(shape):
         raise BadValueError(
-            f"'{path}' is damaged: parameter '{name}' has {values.size} values for shape {shape}; copy the file again "
-            "or choose another"
+            f"'{path}' is damaged: parameter {short(name)} has {count} values{' and a part of one' * bool(rest)} for "
+            f"shape {short(shape)}; copy the file again or choose another"
         )
-    return values.reshape(shape)
+    return np.frombuffer(data, _TYPES[type_name]).reshape(shape)
 
 
 def _checked_content(path: Path) -> tuple[bytes, bool]:

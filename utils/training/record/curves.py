@@ -21,6 +21,7 @@ _COLOURS = ("#1f4e79", "#c0504d", "#2e8b57", "#8064a2", "#d98e04", "#3fa7c4", "#
 _GRID = "#e4e4e4"
 _INK = "#404040"
 _MAX_METRIC_LINES = 6  # more lines, and a legend of more, would hide each other
+_OF_STEPS = ("losses", "learning_rate", "is_finite", "step_ms", "data_ms")  # what is drawn of a step
 _NO_QUALITY = "_threshold"  # a score that another metric is of; higher is not better
 _SMOOTHED_SHARE = 40  # the smoothing window is a 40th of the points: the noise goes, the course of a run stays
 
@@ -57,8 +58,8 @@ def draw_curves(metrics_path: Path, picture_path: Path) -> None:
         ImportError: if matplotlib is not installed.
     """
     rows = in_one_count(read_metrics(metrics_path))
-    steps = [row for row in rows if row["kind"] == "step"]
-    evaluations = [row for row in rows if row["kind"] == "evaluation"]
+    steps = [row for row in rows if row["kind"] == "step" and all(row.get(name) is not None for name in _OF_STEPS)]
+    evaluations = [row for row in rows if row["kind"] == "evaluation" and "metrics" in row]
     if not steps:
         return
     picture = draw_figure(lambda figure: _fill(figure, steps, evaluations), width=12, height=7.5, dpi=110)

@@ -4,13 +4,16 @@ Every row has `kind` ("step", "epoch" or "evaluation"), `epoch` and `global_step
 """
 
 import json
+import logging
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 from utils.model_utils.errors import BadStateError, os_errors_as
 from utils.model_utils.files import write_bytes
+from utils.model_utils.guards.json_text import JsonTextError, parse_json
 from utils.training.record.records import EpochRecord, EvaluationRecord, StepRecord
 
 _REQUIRED = {"kind", "epoch", "global_step"}
@@ -18,6 +21,13 @@ _KINDS = {StepRecord: "step", EpochRecord: "epoch", EvaluationRecord: "evaluatio
 _LEFT_OUT = {"epochs", "seconds_left"}
 _ROUNDED = {"data_ms", "step_ms", "images_per_second", "seconds"}  # to microseconds
 _OF_STEPS = {"step", "steps_per_epoch"}
+_PLACES = {"epoch", "global_step", *_OF_STEPS}
+_MOST_STEPS = 2**53  # so far every whole number is exact
+_NUMBERS = {"learning_rate", "grad_norm", "loss_scale", "data_ms", "step_ms", "images_per_second", "seconds"}
+_TABLES = {"losses", "metrics"}  # of name and number
+_LARGEST = sys.float_info.max
+
+logger = logging.getLogger(__name__)
 
 Value: TypeAlias = str | int | float | bool | None | Mapping[str, "Value"]
 
@@ -74,18 +84,21 @@ class MetricsLog:
 
 
 def read_metrics(path: Path) -> Sequence[dict]:
-    """Reads the rows of a metrics file; a last line that a crash cut short is left out, a missing file has no rows."""
+    """Reads the rows of a metrics file; a missing file has none.
+
+    Lines that are no rows are left out, and counted in the log: but for the last, which a crash may have cut short.
+    """
     if not path.exists():
         return []
-    rows = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        if isinstance(row, dict) and row.keys() >= _REQUIRED | (_OF_STEPS if row.get("kind") == "step" else set()):
-            rows.append(row)
-    return rows
+    with os_errors_as(BadStateError, f"'{path}' cannot be read", "; make it readable"):
+        lines = path.read_bytes().splitlines()
+    rows = [_row_of(line) for line in lines]
+    damaged = [number for number, row in enumerate(rows[:-1], start=1) if row is None]
+    if damaged:
+        logger.warning(
+            "%s: %d damaged rows are left out, first line %d; all others count", path, len(damaged), damaged[0]
+        )
+    return [row for row in rows if row is not None]
 
 
 def epochs_done_at(row: Mapping[str, Value]) -> float:
@@ -99,6 +112,28 @@ def in_one_count(rows: Sequence[dict]) -> Sequence[dict]:
     """Returns the rows with global steps as the last one counts them; a resumed run may have other steps per epoch."""
     counts = [row["steps_per_epoch"] for row in rows if row["kind"] == "step"]
     return [{**row, "global_step": epochs_done_at(row) * counts[-1]} if counts else row for row in rows]
+
+
+def _row_of(line: bytes) -> dict | None:
+    """Returns the row of a line; None where it is none, or a value of it is not what its name stands for."""
+    try:
+        row = parse_json(line)
+    except JsonTextError:
+        return None
+    if not isinstance(row, dict) or not row.keys() >= _REQUIRED | (_OF_STEPS if row.get("kind") == "step" else set()):
+        return None
+    is_placed = all(_is_number(row[name]) and 0 <= row[name] < _MOST_STEPS for name in _PLACES & row.keys())
+    has_numbers = all(row[name] is None or _is_number(row[name]) for name in _NUMBERS & row.keys())
+    has_tables = all(
+        isinstance(row[name], dict) and all(value is None or _is_number(value) for value in row[name].values())
+        for name in _TABLES & row.keys()
+    )
+    is_whole = isinstance(row["kind"], str) and is_placed and has_numbers and has_tables
+    return row if is_whole and row.get("steps_per_epoch", 1) > 0 else None
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float) and abs(value) <= _LARGEST
 
 
 def _without_non_finite(value: Value) -> Value:

@@ -9,6 +9,7 @@ import mindspore as ms
 import numpy as np
 import pytest
 from mindspore import nn
+from mindspore.train.checkpoint_pb2 import Checkpoint as CheckpointMessage
 from tiny_training import TinyNetwork, tiny_trainer
 
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
@@ -152,8 +153,8 @@ def bad_file(path, kind):
         ("missing", MissingPathError, "does not exist; check the path"),
         ("folder", MissingPathError, "is a folder; give the .ckpt file itself"),
         ("empty", BadValueError, "is empty; copy it again or choose another file"),
-        ("cut short", BadValueError, "is no MindSpore checkpoint or is cut short"),
-        ("cut to its head", BadValueError, "is no MindSpore checkpoint or is cut short"),
+        ("cut short", BadValueError, "is no MindSpore checkpoint, cut short or damaged"),
+        ("cut to its head", BadValueError, "is no MindSpore checkpoint, cut short or damaged"),
         ("without its end", BadValueError, "is cut short: its checksum is missing"),
         ("one bit wrong", BadValueError, "is damaged: its checksum does not fit"),
         ("text", BadValueError, "is no MindSpore checkpoint"),
@@ -168,6 +169,65 @@ def test_bad_files_get_a_sentence_and_run_nothing(kind, error, sentence, tmp_pat
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "harmed").exists()
+
+
+def file_of_mindspore(path, name=b"w", kind="Float32", dims=(2,), content=bytes(8)):
+    """Writes a file as MindSpore does where it gives none a checksum."""
+    message = CheckpointMessage()
+    value = message.value.add()
+    value.tag, value.tensor.tensor_type, value.tensor.tensor_content = "x" * len(name), kind, content
+    value.tensor.dims.extend(dims)
+    path.write_bytes(message.SerializeToString().replace(b"x" * len(name), name))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"name": b"w\xff\xfew"}, "is no MindSpore checkpoint, cut short or damaged"),
+        ({"content": bytes(7)}, r"parameter 'w' has 1 values and a part of one for shape \(2,\)"),
+        ({"content": bytes(12)}, r"parameter 'w' has 3 values for shape \(2,\)"),
+        ({"dims": (-2,)}, r"parameter 'w' has 2 values for shape \(-2,\)"),
+        ({"dims": (-1, -2)}, r"parameter 'w' has 2 values for shape \(-1, -2\)"),
+        ({"dims": (2**62, 4), "content": b""}, r"has 0 values for shape \(4611686018427387904, 4\)"),
+        ({"dims": (1,) * 32 + (2,)}, "has 2 values for shape"),
+    ],
+)
+def test_a_damaged_file_without_a_checksum_gets_a_sentence(values, sentence, tmp_path):
+    with pytest.raises(BadValueError, match=sentence):
+        load_checkpoint(file_of_mindspore(tmp_path / "a.ckpt", **values))
+
+
+def test_a_good_file_without_a_checksum_is_read(tmp_path):
+    assert load_checkpoint(file_of_mindspore(tmp_path / "a.ckpt", dims=(1,) * 31 + (2,))).arrays["w"].ndim == 32
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("epoch", "x"),
+        ("epoch", -1),
+        ("steps_per_epoch", None),
+        ("global_step", 1e400),
+        ("global_step", 2**53),
+        ("suite", 5),
+        ("seed", "a"),
+        ("best", [1]),
+        ("best", {"epoch": 1, "global_step": 4, "metrics": {"AP": "high"}}),
+        ("best", {"epoch": 1}),
+        ("loss_scale", 0),
+        ("class_names", "abc"),
+        ("category_ids", [1e400]),
+        ("config_text", 5),
+        ("format_version", [1]),
+    ],
+)
+def test_a_training_state_of_wrong_types_gets_a_sentence(field, value, tmp_path):
+    text = json.dumps({"format_version": 1, "epoch": 2, field: value}).encode()
+    write_checkpoint_file(tmp_path / "a.ckpt", {STATE_NAME: np.frombuffer(text, np.uint8), "w": np.zeros(1)})
+    with pytest.raises(BadValueError, match=rf"is damaged: its training state cannot be read \({field}") as caught:
+        load_checkpoint(tmp_path / "a.ckpt")
+    assert "\n" not in str(caught.value)
 
 
 def test_weights_only_cannot_be_resumed_and_say_nothing_of_themselves(tmp_path):

@@ -169,6 +169,52 @@ def test_a_last_line_cut_short_is_left_out_and_what_follows_is_not_lost(tmp_path
     assert [row["global_step"] for row in read_metrics(metrics.path)] == [1, 2]
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"epoch": "x"},
+        {"step": None},
+        {"steps_per_epoch": 0},
+        {"global_step": -1},
+        {"global_step": 2**53},
+        {"losses": {"loss": "x"}},
+        {"losses": [1]},
+        {"learning_rate": "fast"},
+        {"kind": 3},
+    ],
+)
+def test_a_damaged_row_is_left_out_and_counted_and_all_others_stay(damage, tmp_path, caplog):
+    metrics = MetricsLog(tmp_path / "metrics.jsonl")
+    for row in (row_of("step", 1), row_of("step", 2) | damage, row_of("step", 3), row_of("step", 4)):
+        metrics.append(row)
+    metrics.cut(0.75, keep_evaluation=True)
+    assert [record.message for record in caplog.records] == [
+        f"{metrics.path}: 1 damaged rows are left out, first line 2; all others count"
+    ]
+    assert [row["global_step"] for row in read_metrics(metrics.path)] == [1, 3]
+    assert len(metrics.path.read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    "line", [b"9" * 4301, b'{"kind": "step", "epoch": ' + b"9" * 4301 + b"}", b"\xff", b"[1]", b""]
+)
+def test_a_line_that_is_no_row_is_left_out(line, tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    rows = [json.dumps(row_of("step", step)).encode() for step in (1, 2)]
+    path.write_bytes(b"\n".join([rows[0], line, rows[1]]) + b"\n")
+    assert [row["global_step"] for row in read_metrics(path)] == [1, 2]
+
+
+def test_the_curves_are_drawn_of_the_rows_that_have_what_is_drawn(tmp_path, caplog):
+    metrics = MetricsLog(tmp_path / "metrics.jsonl")
+    metrics.add(step_record())
+    metrics.append({"kind": "step", "epoch": 1, "global_step": 2, "step": 2, "steps_per_epoch": 4})
+    metrics.append({"kind": "evaluation", "epoch": 1, "global_step": 2})
+    CurvePicture(metrics.path, tmp_path / "curves.png").draw()
+    assert caplog.text == ""
+    assert (tmp_path / "curves.png").stat().st_size > 1000
+
+
 @pytest.mark.parametrize(("keep", "kinds"), [(True, ["step", "evaluation"]), (False, ["step"])])
 def test_cutting_removes_what_a_resumed_run_writes_again(keep, kinds, tmp_path):
     metrics = MetricsLog(tmp_path / "metrics.jsonl")

@@ -168,7 +168,8 @@ class Job:
     def talk(self):
         rank = self.workers.rank
         self.found["gathered"] = str(self.workers.gather({"rank": rank, "text": "x" * 7 * rank}))
-        self.found["broadcast"] = self.workers.broadcast([b"from 0", b"\0\1"] if rank == 0 else None)
+        told = self.workers.broadcast({"from": 0, "bits": np.float32([np.nan, 1e-45])} if rank == 0 else None)
+        self.found |= told
         self.workers.wait()
 
     def keep(self, name, step, outputs=()):

@@ -1,6 +1,7 @@
 // From an image file to the model's input.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <vector>
 
@@ -16,7 +17,10 @@ struct ImageInput {
   double scale_x = 1;
 };
 
-// Throws ImageError where the file is no picture that can be read.
-ImageInput ReadImageInput(const std::filesystem::path& path, const Preprocessing& preprocessing);
+inline constexpr std::uint64_t kMostPixels = 120'000'000;  // As utils/images.py takes them.
+
+// Throws ImageError where the file is no picture that can be read, or one of more than `most_pixels`.
+ImageInput ReadImageInput(const std::filesystem::path& path, const Preprocessing& preprocessing,
+                          std::uint64_t most_pixels = kMostPixels);
 
 }  // namespace cpp_infer

@@ -1,6 +1,7 @@
 // The program's arguments, checked.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -22,7 +23,8 @@ struct Options {
   BadImages bad_images = BadImages::kSkip;
   int batch_size = 0;  // 0: the model's own, 1 for one that takes any.
   int num_threads = 2;
-  std::filesystem::path python;  // "" for the interpreter that was found when this was built.
+  std::uint64_t most_pixels = 0;  // Of an image that is decoded.
+  std::filesystem::path python;   // "" for the interpreter that was found when this was built.
 };
 
 const std::vector<Flag>& KnownFlags();
