@@ -19,7 +19,14 @@ FLOORS = (
     ("utils/model_utils/storage",),
     ("utils/model_utils/config",),
     ("utils/model_utils/moxing_adapter", "utils"),  # "utils": the files beside the rooms
-    ("utils/cpp_infer", "utils/cpu_kernels", "utils/hccl_tools/tables", "utils/sample_data", "utils/tools"),
+    (
+        "utils/cpp_infer",
+        "utils/cpu_kernels",
+        "utils/drawing",
+        "utils/hccl_tools/tables",
+        "utils/sample_data",
+        "utils/tools",
+    ),
     ("utils/exporting", "utils/hccl_tools", "utils/launch/processes", "utils/training/checkpoints"),
     ("utils/launch", "utils/training/record", "utils/training/step"),
     ("utils/training", "utils/detection/annotations", "utils/detection/boxes"),

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
-from utils.contact_sheet import contact_sheet
-from utils.figures import draw_figure
-from utils.fonts import Lettering, base_font, letter_names, load_font
+from utils.drawing.contact_sheet import contact_sheet
+from utils.drawing.figures import draw_figure
+from utils.drawing.fonts import Lettering, base_font, letter_names, load_font
 
 from .metrics import ConfusionMatrix
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from utils.drawing_guard import guard_drawing
+from utils.drawing.guard import guard_drawing
 from utils.images import write_image
 from utils.model_utils.files import write_bytes
 from utils.model_utils.workers import ALONE, Workers

@@ -14,7 +14,7 @@ from utils.detection.results.coco_metrics import detections_to_coco
 from utils.detection.results.picture_detector import Picture, PictureDetector
 from utils.detection.results.pictures.drawing import draw_detections, is_drawn
 from utils.detection.results.pictures.operating_point import choose_stored_min_score
-from utils.drawing_guard import guard_drawing
+from utils.drawing.guard import guard_drawing
 from utils.image_search import ImageFile, find_image_files, image_numbers, result_names
 from utils.images import write_image
 from utils.model_utils.errors import BadStateError, BadValueError

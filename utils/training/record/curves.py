@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from utils.drawing_guard import guard_drawing
-from utils.figures import draw_figure
+from utils.drawing.figures import draw_figure
+from utils.drawing.guard import guard_drawing
 from utils.model_utils.files import write_bytes
 from utils.training.record.metrics_log import in_one_count, read_metrics
 

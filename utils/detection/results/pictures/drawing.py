@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from utils.detection.boxes import as_boxes, box_area, clip_boxes, pairwise_intersection
-from utils.fonts import Lettering, base_font, letter_names, load_font
+from utils.drawing.fonts import Lettering, base_font, letter_names, load_font
 
 # Told apart on photographs by hue and lightness; class k has entry k. Later classes turn the hue by the golden ratio.
 PALETTE = (

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.contact_sheet import contact_sheet
 from utils.detection.detections import Detections
 from utils.detection.results.pictures.drawing import draw_detections, is_drawn
-from utils.drawing_guard import guard_drawing
+from utils.drawing.contact_sheet import contact_sheet
+from utils.drawing.guard import guard_drawing
 from utils.images import decode_image, write_image
 
 logger = logging.getLogger(__name__)

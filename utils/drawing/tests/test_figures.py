@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from utils.drawing_guard import guard_drawing
+from utils.drawing.guard import guard_drawing
 from utils.model_utils.errors import BadStateError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 DRAW = """
 import os, sys
-from utils.figures import draw_figure
+from utils.drawing.figures import draw_figure
 before = dict(os.environ)
 content = draw_figure(lambda figure: figure.add_subplot().plot([0, 1]), 4, 3, 100)
 assert content.startswith(b"\\x89PNG") and "matplotlib.pyplot" not in sys.modules

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from utils.contact_sheet import contact_sheet
+from utils.drawing.contact_sheet import contact_sheet
 
 
 def test_contact_sheet_places_pictures_in_reading_order():

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import ImageFont
 
-from utils import fonts
-from utils.fonts import base_font, letter_names, load_font
+from utils.drawing import fonts
+from utils.drawing.fonts import base_font, letter_names, load_font
 
 SHIPPED = Path(importlib.util.find_spec("matplotlib").origin).parent / "mpl-data" / "fonts" / "ttf"
 STIX = SHIPPED / "STIXGeneral.ttf"

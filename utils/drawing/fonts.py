@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import ImageFont
 
-from utils.figures import import_matplotlib
+from utils.drawing.figures import import_matplotlib
 
 logger = logging.getLogger(__name__)
 
