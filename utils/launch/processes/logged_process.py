@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from utils.model_utils.errors import BadStateError
+from utils.model_utils.files import free_space, is_full
 from utils.model_utils.signals import taken_signals
 
 POLL_SECONDS = 0.1  # a person sees output at once, and a core is not busy with looking
@@ -133,15 +134,18 @@ def start_apart(command: Sequence[str], log: Path, environment: Mapping[str, str
                 start_new_session=True,
             )
     except OSError as error:
-        raise BadStateError(f"'{error.filename or log}' cannot be used ({error.strerror}); {advice}") from error
+        room = f", {free_space(log.parent)}" if is_full(error) else ""
+        raise BadStateError(f"'{error.filename or log}' cannot be used ({error.strerror}{room}); {advice}") from error
 
 
 def show(content: bytes) -> None:
-    """Writes to standard output; where that was closed (`| head`), the log alone has the rest."""
+    """Writes to standard output; where that was closed (`| head`), or is full, the log alone has the rest."""
     try:
         sys.stdout.buffer.write(content)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
+        if not (isinstance(error, BrokenPipeError) or is_full(error)):
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from utils.model_utils.errors import BadStateError, MissingPathError, UserError, os_errors_as
-from utils.model_utils.files import write_bytes
+from utils.model_utils.files import write_file
 from utils.model_utils.guards.json_text import JsonTextError, as_kind, parse_json
 from utils.model_utils.host_lock import host_lock
 from utils.model_utils.in_use import Hold, claim, hold
@@ -319,7 +319,6 @@ class InputFolder:
 
     def _write_record(self, record: SyncRecord) -> None:
         try:
-            write_bytes(self._state / "record.json", json.dumps(asdict(record)).encode())
-        except OSError as error:
-            # Without it the next process copies again, which is slow and right.
-            logger.warning("'%s' cannot be written (%s)", self._state / "record.json", error.strerror)
+            write_file(self._state / "record.json", json.dumps(asdict(record)).encode(), "the next job copies again")
+        except BadStateError as error:  # without it the next process copies again, which is slow and right
+            logger.warning("%s", error)
