@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.detection.data.disk.mindrecord_room import check_room, needed_bytes, reason_of, row_bytes
 from utils.detection.data.ground_truth import rows_of_record
 from utils.detection.data.mindrecord_info import (
     FORMAT_VERSION,
@@ -24,7 +25,6 @@ from utils.detection.data.mindrecord_info import (
     read_mindrecord_info,
     set_file_pattern,
 )
-from utils.detection.data.mindrecord_room import check_room, needed_bytes, reason_of, row_bytes
 from utils.detection.data.record_types import SKIP_ADVICE, DetectionDataset, ImageRecord, LeftOutImage, relative_name
 from utils.images import decode_image, decode_ordinary, encode_png, read_bytes, read_header
 from utils.model_utils.device_adapter import available_cores
