@@ -3,50 +3,24 @@
 `Trial(command, disk).at(kilobytes)` runs it, says what it came to, gives the disk room and runs it once more.
 """
 
-import contextlib
 import json
 import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from tests.suites import run
+from utils.model_utils.tests.small_disk import resize, small_disk
 
 PLENTY = 256 * 1024  # kilobytes: more than any toy takes
 TIMES = ("data_ms", "step_ms", "images_per_second", "seconds", "seconds_per_image")
 # Files that hold times, or are those of a kind that is compared by its rows.
 _NOT_COMPARED = (".log", ".txt", ".lock", ".csv", "curves.png", "log")
-
-
-def mount_fault(folder: Path) -> str:
-    """Returns why no small disk can be had here, "" where one can."""
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with small_disk(folder, 64):
-            return ""
-    except (OSError, subprocess.CalledProcessError) as error:
-        return f"a tmpfs cannot be mounted here ({error}): it needs root"
-
-
-@contextlib.contextmanager
-def small_disk(folder: Path, kilobytes: int) -> Iterator[None]:
-    """Makes a folder a disk of its own, with nothing on it."""
-    options = ["-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)]
-    subprocess.run(["mount", *options], check=True, capture_output=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True, capture_output=True)
-
-
-def resize(folder: Path, kilobytes: int) -> None:
-    """Gives a small disk another size."""
-    subprocess.run(["mount", "-o", f"remount,size={kilobytes}k", str(folder)], check=True, capture_output=True)
 
 
 @dataclass
