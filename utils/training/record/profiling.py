@@ -56,6 +56,8 @@ class StepProfiler:
             write_file(self._folder / STEPS_FILE, _as_table(self._records).encode())
         except BadStateError as error:  # no reason for a training to end
             logger.warning("%s", error)
+            self._records = []
+            return
         waited = sum(record.data_ms for record in self._records) / len(self._records)
         worked = sum(record.step_ms for record in self._records) / len(self._records)
         logger.info(
