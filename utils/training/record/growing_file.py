@@ -64,7 +64,7 @@ class GrowingFile:
         except OSError as error:
             is_news, self._problem = not self._problem, error.strerror or str(error)
             if not (self._is_begun or is_full(error)):
-                advice = "make it writable, then go on with --resume=auto"
+                advice = "make it writable, or move away what is in its place"
                 raise BadStateError(f"'{self.path}' cannot be written ({self._problem}): {advice}") from error
             if is_news:
                 self._tell(
