@@ -1,5 +1,6 @@
 """The process behind a launcher: started apart from the shell, its output in a log, followed as long as wanted."""
 
+import contextlib
 import os
 import shlex
 import signal
@@ -95,6 +96,7 @@ class LoggedProcess:
             return 0
         print(self.last_lines(), file=sys.stderr if code else sys.stdout)
         print(f"ended with exit code {code}; log: {log}", file=sys.stderr if code else sys.stdout)
+        tell_full_disk(self.log, code)
         return code
 
     def follow(self, is_shown: bool = True) -> int:
@@ -110,6 +112,7 @@ class LoggedProcess:
                     show(self._output.new_output())
                 if code is None:
                     time.sleep(POLL_SECONDS)
+            tell_full_disk(self.log, code)
             return shell_code(code)
 
     def _forward(self, signal_number: int, _frame: types.FrameType | None) -> None:
@@ -136,6 +139,18 @@ def start_apart(command: Sequence[str], log: Path, environment: Mapping[str, str
     except OSError as error:
         room = f", {free_space(log.parent)}" if is_full(error) else ""
         raise BadStateError(f"'{error.filename or log}' cannot be used ({error.strerror}{room}); {advice}") from error
+
+
+def tell_full_disk(log: Path, code: int) -> None:
+    """Says of a process that has failed that its last lines may have found no room in its log, where that is so."""
+    with contextlib.suppress(OSError):
+        if code and not os.statvfs(log.parent).f_bavail:
+            print(
+                f"error: the disk of '{log}' is full, so that last lines may be missing: free some space, then start "
+                "again",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 def show(content: bytes) -> None:

@@ -17,9 +17,9 @@ def mount_fault(folder: Path) -> str:
 
 
 @contextlib.contextmanager
-def small_disk(folder: Path, kilobytes: int) -> Iterator[None]:
-    """Makes a folder a disk of its own, with nothing on it."""
-    options = ["-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)]
+def small_disk(folder: Path, kilobytes: int, files: int = 1000) -> Iterator[None]:
+    """Makes a folder a disk of its own, with nothing on it, that takes so many files and folders."""
+    options = ["-t", "tmpfs", "-o", f"size={kilobytes}k,nr_inodes={files + 1}", "tmpfs", str(folder)]
     subprocess.run(["mount", *options], check=True, capture_output=True)
     try:
         yield
