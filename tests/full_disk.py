@@ -1,6 +1,11 @@
 """Runs a command on a disk that gets full: a tmpfs of so many kilobytes, whose mounting needs root.
 
-`Trial(command, disk).at(kilobytes)` runs it, says what it came to, gives the disk room and runs it once more.
+    trial = Trial(command, disk, again=["--resume=auto"])
+    needed = trial.undisturbed(keep)
+    for kilobytes in drawn_sizes(seed, needed, 5):
+        print(trial.at(kilobytes, keep))
+
+`at` runs the command, notes what it came to, gives the disk room, runs it once more and compares with `keep`.
 """
 
 import json
@@ -25,10 +30,10 @@ _NOT_COMPARED = (".log", ".txt", ".lock", ".csv", "curves.png", "log")
 
 @dataclass
 class Moment:
-    """What a command came to on a disk of some size.
+    """What a command came to on a disk with little room.
 
     Attributes:
-        kilobytes: of the disk.
+        kilobytes: that were free.
         code: exit code.
         last_line: of standard error, which has the sentence.
         files: left on the disk.
@@ -69,16 +74,16 @@ class Trial:
     def undisturbed(self, keep: Path) -> int:
         """Runs it with plenty of room, copies what it leaves to `keep`; returns the kilobytes that it took."""
         with small_disk(self.disk, PLENTY):
-            self._prepare()
+            before = self._prepare()
             finished = self._run(())
             assert finished.returncode == 0, finished.stdout + finished.stderr
             shutil.copytree(self.disk, keep)
-            return shutil.disk_usage(self.disk).used // 1024
+            return _used(self.disk) - before
 
     def at(self, kilobytes: int, expected: Path) -> Moment:
-        """Runs it on a disk of some size and once more with room, and compares with what it leaves undisturbed."""
-        with small_disk(self.disk, kilobytes):
-            self._prepare()
+        """Runs it with so much room and once more with plenty, and compares with what it leaves undisturbed."""
+        with small_disk(self.disk, PLENTY):
+            resize(self.disk, self._prepare() + kilobytes)
             finished = self._run(())
             lines = [line for line in finished.stderr.splitlines() if line.strip()]
             moment = Moment(kilobytes, finished.returncode, lines[-1] if lines else "", names_in(self.disk))
@@ -91,18 +96,24 @@ class Trial:
             moment.faults += differences(expected, self.disk, self.may_lack if not finished.returncode else ())
         return moment
 
-    def _prepare(self) -> None:
+    def _prepare(self) -> int:
+        """Fills the disk with what is to be there before; returns the kilobytes that this takes."""
         if self.prepare is not None:
             self.prepare(self.disk)
+        return _used(self.disk)
 
     def _run(self, more: Sequence[str]) -> subprocess.CompletedProcess:
         return run([*self.command, *more], self.cwd or self.disk)
 
 
+def _used(disk: Path) -> int:
+    return shutil.disk_usage(disk).used // 1024
+
+
 def drawn_sizes(seed: int, needed: int, count: int) -> list[int]:
-    """Returns sizes of disks, kilobytes, from tiny to just enough; equal for an equal seed."""
+    """Returns how much room there is, kilobytes, from tiny to just enough; equal for an equal seed."""
     draws = random.Random(seed)
-    return [4, *sorted(draws.randrange(4, needed, 4) for _ in range(count - 2)), needed + 64]
+    return [4, *sorted(draws.randrange(4, max(needed, 8), 4) for _ in range(count - 2)), needed + 64]
 
 
 def names_in(folder: Path) -> tuple[str, ...]:
