@@ -9,7 +9,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from utils.model_utils.errors import BadStateError, os_errors_as
-from utils.model_utils.files import check_writable_folder, make_writable_folder, remove_leftovers, write_file
+from utils.model_utils.files import (
+    check_writable_folder,
+    free_space_said,
+    make_writable_folder,
+    remove_leftovers,
+    write_file,
+)
 from utils.training.record.metrics_log import MetricsLog
 
 logger = logging.getLogger(__name__)
@@ -138,8 +144,11 @@ class RunFolder:
     def _take_lock(self) -> None:
         if self._lock.is_locked:
             return
-        advice = "; choose another --run_dir"
-        with os_errors_as(BadStateError, f"run folder '{self.path}' cannot be locked", advice):
+        advice = "; free some space or choose another --run_dir"
+        with (
+            os_errors_as(BadStateError, f"run folder '{self.path}' cannot be locked", advice),
+            free_space_said(self.path),
+        ):
             try:
                 self._lock.acquire()
             except Timeout as error:
