@@ -110,4 +110,4 @@ def write_results(
         with os_errors_as(MissingPathError, f"image '{source}' cannot be read", ": check its permissions"):
             contents.append(source.read_bytes())
     for name, content in zip(outputs.names(PurePosixPath(base.name), source.suffix), contents, strict=True):
-        write_file(base.parent / name, content, what=f"the result of '{source}'")
+        write_file(base.parent / name, content, what="picture")
