@@ -12,6 +12,7 @@ import numpy as np
 from safetensors import SafetensorError, deserialize
 
 from utils.model_utils.errors import BadValueError, MissingPathError, UserError, os_errors_as
+from utils.model_utils.guards.finite import refuse_not_finite
 from utils.training.checkpoints.foreign_state import (
     COMPILED_MARK,
     FoundState,
@@ -105,7 +106,7 @@ def read_foreign_weights(path: Path, *, averaged: bool = False, flag: str = "") 
         )
     found = split_averages(replace(found, state=bare), averaged, flag, path)
     arrays = dict(found.state)
-    refuse_not_finite(path, arrays)
+    refuse_not_finite(path, arrays, "download or copy it again, or choose another file")
     return ForeignWeights(path, arrays, found.wrapper, class_names, found.notes, config)
 
 
@@ -193,17 +194,3 @@ def _refuse_others(path: Path, content: object, found: FoundState | None) -> Non
         f"'{path}' holds {len(others)} entries that are no tensors, first '{others[0]}' ({kind}); save the weights "
         f"alone with {save}"
     )
-
-
-def refuse_not_finite(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Refuses the weights of a training that failed.
-
-    Raises:
-        BadValueError: an array has values that are not finite.
-    """
-    bad = [name for name, array in arrays.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]
-    if bad:
-        raise BadValueError(
-            f"'{path}' has values that are not finite in {len(bad)} of {len(arrays)} tensors, first '{bad[0]}'; the "
-            "training that made it failed: choose another file"
-        )
