@@ -1,6 +1,7 @@
 """Reads the weights of PyTorch files (.pth, .pt) and safetensors files as NumPy arrays; never runs a file's code.
 
-Which of the two a file is follows from its first bytes, not from its name. Neither needs torch.
+Which of the two a file is follows from its first bytes, not from its name. Neither needs torch. A file of torch.save
+that is a zip archive (since PyTorch 1.6) has checksums, which are compared; the others have none.
 """
 
 import logging
@@ -26,6 +27,11 @@ from utils.training.checkpoints.pytorch_files.reading import NotPlainError, Othe
 from utils.training.checkpoints.pytorch_files.unpickler import Inert, StoredTensor
 
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
+# A zip archive has a checksum for each entry; safetensors and what torch.save wrote before 2020 have none.
+NO_CHECKSUMS = (
+    "checksums: a file of this form has none, so that bits that changed on the way go unseen; compare it with the "
+    "checksum that its publisher gives"
+)
 _HEADER_LENGTH_BYTES = 8  # of safetensors: a little-endian number before its header
 _FOREIGN_STARTS = (
     (b"\x1f\x8b", "a gzip file"),
@@ -107,7 +113,8 @@ def read_foreign_weights(path: Path, *, averaged: bool = False, flag: str = "") 
     found = split_averages(replace(found, state=bare), averaged, flag, path)
     arrays = dict(found.state)
     refuse_not_finite(path, arrays, "download or copy it again, or choose another file")
-    return ForeignWeights(path, arrays, found.wrapper, class_names, found.notes, config)
+    notes = found.notes if start.startswith(_ZIP) else (*found.notes, NO_CHECKSUMS)
+    return ForeignWeights(path, arrays, found.wrapper, class_names, notes, config)
 
 
 def _first_bytes(path: Path) -> bytes:
