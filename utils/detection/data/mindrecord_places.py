@@ -33,6 +33,7 @@ from utils.model_utils.errors import BadStateError, BadValueError, MissingPathEr
 from utils.model_utils.guards.checksums import find_damage
 from utils.model_utils.in_use import Hold, claim, hold
 
+SAID_BEFORE_BYTES = 10**9  # a slow disk takes ten seconds for so many; nobody should wonder for longer
 REPLACING_SECONDS = 10.0  # a set is moved to its place within milliseconds, on a slow disk within seconds
 BESIDE = re.compile(r"[0-9a-f]{8}")  # a folder for a set: how its fingerprint begins
 FORBIDDEN_IN_PREFIX = set("\\/:*?\"<>|`&';")
@@ -76,7 +77,9 @@ def check_contents(info: MindRecordInfo) -> MindRecordInfo:
 @functools.lru_cache(maxsize=8)  # the sets that a process opens: training, evaluation, each asked for twice or so
 def _check_contents(files: tuple[Path, ...], _stamps: tuple[tuple[int, ...], ...], needs_checksums: bool) -> None:
     started = time.perf_counter()
-    first = files[0]
+    first, num_bytes = files[0], sum(path.stat().st_size for path in files)
+    if needs_checksums and num_bytes > SAID_BEFORE_BYTES:
+        logger.info("reading MindRecord files '%s' ... (%.1f GB) once for their checksums", first, num_bytes / 1e9)
     with (
         os_errors_as(BadStateError, f"MindRecord file '{first}' ... cannot be read", "; check its permissions"),
         ThreadPoolExecutor(min(len(files), available_cores())) as pool,
@@ -88,13 +91,12 @@ def _check_contents(files: tuple[Path, ...], _stamps: tuple[tuple[int, ...], ...
         if problem:
             raise damaged(path, problem)
     if needs_checksums:
-        size, seconds = sum(path.stat().st_size for path in files), time.perf_counter() - started
         logger.info(
             "%d MindRecord files '%s' ... fit their checksums (%.1f MB read in %.1f s)",
             len(files),
             first,
-            size / 1e6,
-            seconds,
+            num_bytes / 1e6,
+            time.perf_counter() - started,
         )
 
 

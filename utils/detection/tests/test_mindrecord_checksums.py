@@ -10,7 +10,9 @@ import pytest
 from utils.detection.data.mindrecord_places import check_contents, hold_mindrecord
 from utils.detection.data.splits import SplitPaths, open_split
 from utils.detection.tests.mindrecord_sets import (
+    HEIGHT,
     PREFIX,
+    WIDTH,
     make_record,
     names_in,
     read,
@@ -18,6 +20,7 @@ from utils.detection.tests.mindrecord_sets import (
     write,
     write_without_checksums,
 )
+from utils.images import write_image
 from utils.model_utils.errors import BadStateError, UserError
 from utils.model_utils.guards.checksums import append_checksums, find_damage
 
@@ -47,6 +50,9 @@ def contents(info):
 def test_no_set_with_another_bit_is_read(dataset, folder, tmp_path):
     """OLDCOUNT"""
     photos = [make_record(tmp_path / "photos", index, f"{index}.jpg") for index in range(23)]
+    draws = np.random.default_rng(0)
+    for photo in photos:
+        write_image(photo.file_path, draws.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8))
     dataset = replace_records(dataset, **{f"_{index}": photo for index, photo in enumerate(photos)})
     expected = contents(write(dataset, folder, shards=3))
     refused = 0
