@@ -22,8 +22,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, os_errors_as
-from utils.model_utils.files import write_bytes
+from utils.model_utils.errors import BadValueError, MissingPathError
+from utils.model_utils.files import write_file
 from utils.model_utils.guards.pixel_limit import check_pixels
 from utils.model_utils.near_paths import near_path
 from utils.png_chunks import SIGNATURE, check_png
@@ -224,9 +224,7 @@ def write_image(path: str | os.PathLike, image: np.ndarray) -> None:
         raise BadValueError(
             f"pictures are written as .png, .jpg or .jpeg, got '{path.name}'; choose one of these suffixes"
         )
-    content = encoders[path.suffix.lower()](image)
-    with os_errors_as(BadStateError, f"picture '{path}' cannot be written", "; check the folder and the disk"):
-        write_bytes(path, content)
+    write_file(path, encoders[path.suffix.lower()](image), what="picture")
 
 
 def _encode(image: np.ndarray, file_format: str, **options: int) -> bytes:

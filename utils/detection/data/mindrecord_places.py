@@ -30,6 +30,7 @@ from utils.detection.data.mindrecord_info import (
 from utils.detection.data.mindrecord_writer import BUILD_DIR_NAME
 from utils.model_utils.device_adapter import available_cores
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, os_errors_as
+from utils.model_utils.files import free_space_said
 from utils.model_utils.guards.checksums import find_damage
 from utils.model_utils.in_use import Hold, claim, hold
 
@@ -189,14 +190,15 @@ def locked(folder: Path, prefix: str, timeout_seconds: float) -> Iterator[None]:
         )
     lock = filelock.FileLock(_lock_file(folder, prefix))
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _acquire(lock, folder / prefix, timeout_seconds)
+        with free_space_said(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            _acquire(lock, folder / prefix, timeout_seconds)
     except (FileExistsError, NotADirectoryError) as error:
         raise MissingPathError(f"mindrecord_dir '{folder}' is a file, wanted a folder; choose another path") from error
     except OSError as error:
         raise BadStateError(
-            f"mindrecord_dir '{folder}' cannot be written to ({error.strerror}); check its permissions or choose "
-            "another"
+            f"mindrecord_dir '{folder}' cannot be written to ({error.strerror}); make room, check its permissions, or "
+            "choose another"
         ) from error
     try:
         yield
