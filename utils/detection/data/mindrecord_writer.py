@@ -30,6 +30,7 @@ from utils.images import decode_image, decode_ordinary, encode_png, read_bytes, 
 from utils.model_utils.device_adapter import available_cores
 from utils.model_utils.errors import MAX_EXAMPLES, BadStateError, BadValueError, MissingPathError
 from utils.model_utils.files import free_space, umask
+from utils.model_utils.guards.checksums import append_checksums
 from utils.progress import track
 
 SCHEMA = {
@@ -118,6 +119,8 @@ def write_set(
     try:
         building.mkdir(parents=True)
         _write_files(building / prefix, dataset, named, shards, description)
+        for index in building.glob("*.db"):
+            append_checksums(index.with_suffix(""), index)
         info = read_mindrecord_info(building, prefix)
         _move_into_place(building, folder, prefix)
     except OSError as error:
@@ -277,6 +280,7 @@ def _describe(dataset: DetectionDataset, parts: Mapping[str, object]) -> dict[st
         "format": FORMAT_VERSION,
         "build": uuid.uuid4().hex,
         "made_at": time.time(),
+        "has_checksums": True,
         "num_images": len(dataset.records),
         "class_names": dataset.class_names,
         "category_ids": dataset.category_ids,
