@@ -21,7 +21,15 @@ from utils.launch.job_devices import RANK_TABLE_FILE, check_present
 from utils.launch.job_plan import JobPlan, Rank
 from utils.launch.processes.logged_process import FORWARDED, POLL_SECONDS, LogFile, shell_code, show, start_apart
 from utils.launch.processes.ports import check_free
-from utils.launch.processes.process_search import JOB_VARIABLE, is_running, marked, parent, using, variable
+from utils.launch.processes.process_search import (
+    HOSTS_VARIABLE,
+    JOB_VARIABLE,
+    is_running,
+    marked,
+    parent,
+    using,
+    variable,
+)
 from utils.launch.processes.scheduler import SCHEDULER_SECONDS
 from utils.model_utils.errors import BadStateError
 from utils.model_utils.files import make_writable_folder
@@ -115,7 +123,8 @@ class _Job:
         """Starts msrun, which starts the others."""
         plan = self._plan
         inherited = {name: text for name, text in os.environ.items() if name != RANK_TABLE_FILE}  # the plan says which
-        environment = {**inherited, **plan.environment, JOB_VARIABLE: self._mark}
+        own = {JOB_VARIABLE: self._mark, HOSTS_VARIABLE: str(plan.devices.num_hosts)}
+        environment = {**inherited, **plan.environment, **own}
         advice = "check the folder and that msrun can be run"
         try:
             for rank in plan.ranks:
