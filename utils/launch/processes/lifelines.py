@@ -72,6 +72,7 @@ class Lifelines:
         self, rank: int, connections: Mapping[int, socket.socket], patience: Mapping[str, float] = PATIENCE
     ) -> None:
         self._rank, self._connections, self._patience = rank, dict(connections), patience
+        self._hosts = {rank: _host(connection) for rank, connection in self._connections.items()}
         self._has_left = threading.Event()
         for connection in self._connections.values():
             _ask_for_signs(connection)
@@ -101,7 +102,7 @@ class Lifelines:
                 for key, _ in selector.select():
                     rank, word, host = _news(key.fileobj, key.data)
                     if word != DONE:
-                        self._end(rank, word, host)
+                        self._end(rank, word, host or self._hosts[key.data])
                         return
                     selector.unregister(key.fileobj)
         self._close()
@@ -113,10 +114,9 @@ class Lifelines:
         self._tell(rank, word, host)
         if self._has_left.wait(self._patience[word]):
             return
-        who = f"rank {rank} on {host}" if host else f"rank {rank}"
         print(
-            f"error: {who} {_ENDS[word]}; rank {self._rank} ends with it: start again with --resume=auto, which "
-            "goes on from the last checkpoint, also with fewer workers",
+            f"error: rank {rank} on {host} {_ENDS[word]}; rank {self._rank} ends with it: start again with "
+            "--resume=auto, which goes on from the last checkpoint, also with fewer workers",
             file=sys.stderr,
             flush=True,
         )
@@ -149,23 +149,22 @@ def _message(rank: int, word: str, host: str) -> bytes:
 
 
 def _host(connection: socket.socket) -> str:
-    """Returns the address at the other end, "" where the connection has failed already."""
+    """Returns the address at the other end of a connection, which may have failed already."""
     try:
         return connection.getpeername()[0]
     except OSError:
-        return ""
+        return "its host"
 
 
 def _news(connection: socket.socket, peer: int) -> tuple[int, str, str]:
-    """Returns rank, end and host of the worker that a connection tells of; the host is "" where it is not known."""
-    host = _host(connection)
+    """Returns rank, end and host of the worker that a connection tells of; the host is "" where it is the other end."""
     try:
         content = connection.recv(_MESSAGE_BYTES, socket.MSG_WAITALL)
     except ConnectionResetError:
-        return peer, DIED, host
+        return peer, DIED, ""
     except OSError:
-        return peer, SILENT, host
+        return peer, SILENT, ""
     if not content:
-        return peer, DIED, host
-    rank, word, told = content.decode().split(" ", 2)
-    return int(rank), word, told.strip() or host
+        return peer, DIED, ""
+    rank, word, host = content.decode().split(" ", 2)
+    return int(rank), word, host.strip()
