@@ -18,7 +18,7 @@ if not __package__:
     sys.path[0] = str(ROOT)  # in place of this folder
 
 from utils.launch.job import prepare_job, run_job  # noqa: E402
-from utils.launch.job_devices import DEVICE_NUM, RANK_TABLE_FILE, choose_job_devices  # noqa: E402
+from utils.launch.job_devices import CPU, DEVICE_NUM, RANK_TABLE_FILE, choose_job_devices  # noqa: E402
 from utils.launch.job_plan import JobPlan, format_plan, make_plan  # noqa: E402
 from utils.launch.launcher_options import is_set, read_launcher, startup_seconds  # noqa: E402
 from utils.launch.processes.logged_process import LoggedProcess  # noqa: E402
@@ -62,7 +62,7 @@ def plan_job(launcher: Launcher, given: Sequence[str], options: dict[str, str]) 
     devices = choose_job_devices(
         leading.get(DEVICE_NUM),
         leading.get(RANK_TABLE_FILE),
-        launcher.device_target,
+        launcher.device_target or _wanted_target(arguments.settings),
         own_address=options.get(OWN_ADDRESS),
     )
     command = [
@@ -75,6 +75,12 @@ def plan_job(launcher: Launcher, given: Sequence[str], options: dict[str, str]) 
     return make_plan(
         devices, command, arguments.run_dir or Path.cwd(), folder=launcher.folder, log=launcher.log, master_port=port
     )
+
+
+def _wanted_target(settings: Sequence[str]) -> str:
+    """Returns "CPU" where the command is told so: of a rank table, hosts and numbers of processes then count."""
+    chosen = [text.partition("=")[2] for text in settings if text.startswith("--device_target=")]
+    return CPU if chosen and chosen[-1].upper() == CPU else ""
 
 
 def take_options(given: Sequence[str]) -> tuple[dict[str, str], list[str]]:

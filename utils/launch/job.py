@@ -29,7 +29,15 @@ from utils.launch.processes.logged_process import (
     tell_full_disk,
 )
 from utils.launch.processes.ports import check_free
-from utils.launch.processes.process_search import JOB_VARIABLE, is_running, marked, parent, using, variable
+from utils.launch.processes.process_search import (
+    HOSTS_VARIABLE,
+    JOB_VARIABLE,
+    is_running,
+    marked,
+    parent,
+    using,
+    variable,
+)
 from utils.launch.processes.scheduler import SCHEDULER_SECONDS
 from utils.model_utils.errors import BadStateError
 from utils.model_utils.files import make_writable_folder
@@ -123,7 +131,8 @@ class _Job:
         """Starts msrun, which starts the others."""
         plan = self._plan
         inherited = {name: text for name, text in os.environ.items() if name != RANK_TABLE_FILE}  # the plan says which
-        environment = {**inherited, **plan.environment, JOB_VARIABLE: self._mark}
+        own = {JOB_VARIABLE: self._mark, HOSTS_VARIABLE: str(plan.devices.num_hosts)}
+        environment = {**inherited, **plan.environment, **own}
         advice = "check the folder and that msrun can be run"
         try:
             for rank in plan.ranks:

@@ -12,10 +12,10 @@ from pathlib import Path
 from utils.launch.job_devices import ASCEND, JobDevices
 from utils.launch.processes.ports import free_port
 from utils.model_utils.errors import BadStateError
+from utils.model_utils.local_adapter import CLUSTER_VARIABLE, get_cluster_seconds
 
 WORKER = Path(__file__).resolve().with_name("worker.py")
 PORT_OF_SEVERAL_HOSTS = 8118  # msrun's own: every host has to name the same one
-CLUSTER_SECONDS = 600  # msrun's own value: the hosts of a job may start minutes apart
 HCCL_SECONDS = "600"  # likewise, for the cards: the documented value; HCCL's own, 120, is short for that
 
 
@@ -80,7 +80,7 @@ class JobPlan:
             msrun,
             *devices.arguments(),
             f"--master_port={self.master_port}",
-            f"--cluster_time_out={CLUSTER_SECONDS}",
+            f"--cluster_time_out={get_cluster_seconds()}",
             f"--log_dir={self.folder}",
             "--join=True",
             f"--tail_worker_log={devices.worker_num}",  # no rank has this number: the logs are shown by the launcher
@@ -181,7 +181,7 @@ def _own_variables(devices: JobDevices, index: int, master_port: int) -> dict[st
         "MS_WORKER_NUM": str(devices.worker_num),
         "MS_SCHED_HOST": devices.master_addr,
         "MS_SCHED_PORT": str(master_port),
-        "MS_TOPO_TIMEOUT": str(CLUSTER_SECONDS),
+        CLUSTER_VARIABLE: str(get_cluster_seconds()),
     }
 
 

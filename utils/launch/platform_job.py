@@ -10,13 +10,20 @@ from pathlib import Path
 from utils.hccl_tools.msrun_plan import LOCAL_ADDRESS
 from utils.hccl_tools.tables.table_file import load_table
 from utils.launch.job_devices import RANK_TABLE_FILE
-from utils.launch.job_plan import CLUSTER_SECONDS, PORT_OF_SEVERAL_HOSTS, WORKER
+from utils.launch.job_plan import PORT_OF_SEVERAL_HOSTS, WORKER
 from utils.launch.processes.logged_process import start_apart
 from utils.launch.processes.ports import check_free, read_port
 from utils.launch.processes.scheduler import HOST_VARIABLE, PORT_VARIABLE, SCHEDULER_SECONDS, wait_for_scheduler
 from utils.model_utils.errors import BadValueError
 from utils.model_utils.files import make_writable_folder
-from utils.model_utils.local_adapter import ROLE_VARIABLE, SCHEDULER_ROLE, get_device_num, get_rank_id
+from utils.model_utils.local_adapter import (
+    CLUSTER_VARIABLE,
+    ROLE_VARIABLE,
+    SCHEDULER_ROLE,
+    get_cluster_seconds,
+    get_device_num,
+    get_rank_id,
+)
 
 HOSTS_VARIABLE = "VC_WORKER_HOSTS"  # of ModelArts, the first one has rank 0
 WORKER_ROLE = "MS_WORKER"
@@ -32,7 +39,7 @@ def join_platform_job(folder: Path) -> None:
         UserError: the rank table cannot be used or has another number of devices, or the scheduler cannot be started
             or reached.
     """
-    rank, count = get_rank_id(), get_device_num()
+    rank, count, seconds = get_rank_id(), get_device_num(), get_cluster_seconds()
     host = os.environ.get(HOST_VARIABLE) or _first_host(count)
     port = read_port(os.environ[PORT_VARIABLE], PORT_VARIABLE) if PORT_VARIABLE in os.environ else PORT_OF_SEVERAL_HOSTS
     os.environ.update(
@@ -40,13 +47,13 @@ def join_platform_job(folder: Path) -> None:
             HOST_VARIABLE: host,
             PORT_VARIABLE: str(port),
             "MS_WORKER_NUM": str(count),
-            "MS_TOPO_TIMEOUT": str(CLUSTER_SECONDS),
+            CLUSTER_VARIABLE: str(seconds),
         }
     )
     if rank == 0:
         check_free(host, port, PORT_VARIABLE)
         _start_scheduler(folder / "msrun")
-    os.environ[HOST_VARIABLE] = wait_for_scheduler(host, port, CLUSTER_SECONDS)
+    os.environ[HOST_VARIABLE] = wait_for_scheduler(host, port, seconds)
     os.environ.update({ROLE_VARIABLE: WORKER_ROLE, "MS_NODE_ID": str(rank)})
 
 

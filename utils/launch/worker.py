@@ -21,7 +21,7 @@ from utils.model_utils.local_adapter import get_rank_id, is_scheduler  # noqa: E
 def main(tasks: dict[str, dict]) -> None:
     """Becomes the command of RANK_ID, or the scheduler."""
     if is_scheduler():
-        serve()
+        serve(ends_with_parent=not tasks)  # one without tasks is started by the worker of rank 0 on a platform
         return
     print(f"process {os.getpid()}", flush=True)  # for the launcher, which watches it
     task = tasks[str(get_rank_id())]

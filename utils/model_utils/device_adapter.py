@@ -5,10 +5,12 @@ import functools
 import logging
 import os
 
-from utils.model_utils.errors import BadStateError, first_line
+from utils.model_utils.errors import BadStateError, first_line, short
 from utils.model_utils.local_adapter import (
+    CLUSTER_VARIABLE,
     DEVICE_ID_VARIABLE,
     ROLE_VARIABLE,
+    get_cluster_seconds,
     get_device_id,
     get_device_num,
     get_rank_id,
@@ -137,8 +139,9 @@ def _join_workers(rank_size: int) -> Workers:
         communication.init()
     except RuntimeError as error:
         raise BadStateError(
-            f"the {rank_size} processes of the job have not found each other ({first_line(error)}): see the others' "
-            "logs for why, then start the job again"
+            f"the {rank_size} processes of the job have not found each other ({short(first_line(error))}): start all "
+            f"again, on every host within {get_cluster_seconds()} s ({CLUSTER_VARIABLE}); where none was missing, "
+            "see the others' logs for why"
         ) from error
     return Workers(communication.get_rank(), communication.get_group_size())
 

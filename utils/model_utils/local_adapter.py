@@ -8,6 +8,8 @@ DEVICE_ID_VARIABLE = "DEVICE_ID"
 RANK_ID_VARIABLE = "RANK_ID"
 RANK_SIZE_VARIABLE = "RANK_SIZE"
 ROLE_VARIABLE = "MS_ROLE"
+CLUSTER_VARIABLE = "MS_TOPO_TIMEOUT"
+CLUSTER_SECONDS = 600  # msrun's own value: the hosts of a job may start minutes apart
 SCHEDULER_ROLE = "MS_SCHED"
 
 
@@ -42,6 +44,15 @@ def get_rank_id() -> int:
             f"from 0 to {rank_size - 1}: correct or unset them"
         )
     return rank
+
+
+def get_cluster_seconds() -> int:
+    """Returns MS_TOPO_TIMEOUT, how long the processes of a job wait for each other, 600 seconds where it is not set.
+
+    Raises:
+        BadValueError: it is no whole number of at least 1.
+    """
+    return _read_number(CLUSTER_VARIABLE, default=CLUSTER_SECONDS, lowest=1)
 
 
 def is_scheduler() -> bool:

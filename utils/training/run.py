@@ -6,6 +6,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from utils.launch.processes.lifelines import held_lifelines
 from utils.model_utils.config.loading import dump_config
 from utils.model_utils.config.schema import ModelArtsKeys, TrainingKeys
 from utils.model_utils.device_adapter import DeviceInfo, set_up_device
@@ -92,7 +93,7 @@ def open_run(config: TrainingKeys, checkpoints: str | None = None, names: Sequen
         device = set_up_device(
             config.device_target, config.device_id, seed=config.seed, is_distributed=config.run_distribute
         )
-        with _open_uploader(config, folder) as results:
+        with _open_uploader(config, folder) as results, held_lifelines(device.workers):
             yield Run(folder, device, results.checkpoint_saved, _profiler(config, folder, device))
 
 

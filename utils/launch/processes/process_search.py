@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 JOB_VARIABLE = "LAUNCH_JOB"
+HOSTS_VARIABLE = "LAUNCH_JOB_HOSTS"  # number of hosts of a job that a launcher has started
 _PROC = Path("/proc")
 _ENDED = ("Z", "X")
 
@@ -35,6 +36,12 @@ def parent(pid: int) -> int | None:
     """Returns the number of a process's parent, None without the process."""
     status = _status(pid)
     return int(status[1]) if status else None
+
+
+def children() -> list[int]:
+    """Returns the processes that this one has started and that are running."""
+    own = os.getpid()
+    return [pid for pid in _all() if parent(pid) == own]
 
 
 def is_running(pid: int) -> bool:

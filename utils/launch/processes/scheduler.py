@@ -1,5 +1,6 @@
 """MindSpore's scheduler: the process that brings the workers of a job together and sees when one is gone."""
 
+import ctypes
 import os
 import signal
 import socket
@@ -12,11 +13,18 @@ from utils.model_utils.errors import BadStateError
 HOST_VARIABLE, PORT_VARIABLE = "MS_SCHED_HOST", "MS_SCHED_PORT"
 SCHEDULER_SECONDS = 60.0  # it ends some seconds after the last worker; MindSpore notices a lost one after 30
 _POLL_SECONDS = 1.0  # the start of a job takes seconds
+_PR_SET_PDEATHSIG = 1  # of Linux, prctl.h
 _CONNECT_SECONDS = 5  # a host that is there answers within one, even a busy one
 
 
-def serve() -> None:
-    """Makes this process the scheduler; returns when the job has ended."""
+def serve(*, ends_with_parent: bool = False) -> None:
+    """Makes this process the scheduler; returns when the job has ended.
+
+    Args:
+        ends_with_parent: the kernel kills it when the process that has started it is gone.
+    """
+    if ends_with_parent:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     from mindspore.communication import init
 
     init()

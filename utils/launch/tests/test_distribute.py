@@ -266,7 +266,7 @@ def test_a_table_of_two_hosts_is_started_on_each_with_its_ranks(place):
     (place.here / "table.json").write_text(
         json.dumps({"version": "1.0", "server_count": "2", "server_list": servers, "status": "completed"})
     )
-    finished = place.run("ascend.sh", "table.json", "data", "--own_address=203.0.113.2", "--dry_run")
+    finished = place.run("ascend.sh", "table.json", "data", own := "--own_address=203.0.113.2", "--dry_run")
     assert finished.returncode == 0, finished.stderr
     lines = finished.stdout.splitlines()
     assert lines[0] == "8 ranks on 2 hosts, 4 here (Ascend); the scheduler listens on 203.0.113.1 port 8118"
@@ -276,6 +276,9 @@ def test_a_table_of_two_hosts_is_started_on_each_with_its_ranks(place):
     assert lines[9].startswith(f"rank 7: folder {place.here / 'train_parallel7'}, ")
     assert f"{variables}HCCL_CONNECT_TIMEOUT=" in lines[10]
     assert " RANK_ID=7 DEVICE_ID=3 " in lines[10]
+    tried = place.run("both.sh", "8", "table.json", "data", "--device_target=CPU", own, "--dry_run")
+    assert "8 ranks on 2 hosts, 4 here (CPU); the scheduler listens on 203.0.113.1 port 8118" in tried.stdout
+    assert "ASCEND_RT_VISIBLE_DEVICES" not in tried.stdout
     refused = place.run("ascend.sh", "table.json", "data")
     assert refused.returncode == 2
     assert "this host is not in the rank table, whose servers are 203.0.113.1, 203.0.113.2" in refused.stderr

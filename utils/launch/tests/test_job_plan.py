@@ -69,8 +69,10 @@ def test_msrun_is_told_the_place_of_the_host_and_to_wait_for_the_end(tmp_path, m
     (tmp_path / "msrun").touch(mode=0o755)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     (tmp_path / "python").touch(mode=0o755)
+    monkeypatch.setenv("MS_TOPO_TIMEOUT", "1200")
     devices = choose_job_devices("4", write_table(tmp_path / "table.json"), own_address="10.0.0.2")
     plan = plan_of(devices, master_port=9000)
+    assert [rank.environment["MS_TOPO_TIMEOUT"] for rank in plan.ranks] == ["1200", "1200"]
     command = plan.msrun_command()
     assert command[0] == str(tmp_path / "msrun")
     assert {
@@ -79,6 +81,7 @@ def test_msrun_is_told_the_place_of_the_host_and_to_wait_for_the_end(tmp_path, m
         "--node_rank=1",
         "--master_addr=10.0.0.1",
         "--master_port=9000",
+        "--cluster_time_out=1200",
         "--join=True",
     } <= set(command)
     assert command[-3] == "python"

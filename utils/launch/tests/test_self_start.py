@@ -7,12 +7,14 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from utils.launch import platform_job, self_start
 from utils.launch.platform_job import join_platform_job
+from utils.launch.processes.ports import free_port
 from utils.launch.processes.scheduler import wait_for_scheduler
 from utils.launch.self_start import start_or_join
 from utils.model_utils.config.loading import load_config
@@ -132,6 +134,7 @@ def test_a_worker_of_a_platform_looks_for_the_scheduler_on_the_first_host(hosts,
     asked = []
     monkeypatch.setattr(platform_job, "wait_for_scheduler", lambda *place: asked.append(place) or "198.51.100.7")
     monkeypatch.setattr(platform_job, "_start_scheduler", lambda _folder: None)
+    monkeypatch.setattr(platform_job, "check_free", lambda *_: None)  # another job of this machine may have it
     monkeypatch.setattr(os, "environ", dict(os.environ))
     join_platform_job(tmp_path)
     assert asked == [(wanted, 8118, 600)]
@@ -258,6 +261,53 @@ def test_two_workers_meet_by_self_start_and_by_a_platform(tmp_path):
     for rank in (0, 1):
         assert f"rank {rank} of 2\n" in (tmp_path / "own" / "msrun" / f"rank{rank}.log").read_text()
     wait_for(lambda: not processes_of(tmp_path))
+
+
+# What a training does all the time: it waits for the others.
+WAITING = """
+    from utils.launch.processes.lifelines import held_lifelines
+    from utils.model_utils.device_adapter import set_up_device
+    workers = set_up_device("CPU", is_distributed=True).workers
+    with held_lifelines(workers):
+        print("met", flush=True)
+        while True:
+            workers.wait()
+run_command(main, "train.py")
+"""
+
+
+@pytest.mark.end_to_end
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_worker_of_a_platform_that_dies_is_missed_by_the_others_within_seconds(lost, tmp_path):
+    """MindSpore's scheduler takes 32 to 37."""
+    (tmp_path / "train.py").write_text(COMMAND.partition("    import mindspore")[0] + WAITING)
+    (tmp_path / "d.yaml").write_text("{}\n")
+    variables = {"RANK_SIZE": "2", "MS_SCHED_PORT": str(free_port()), "PYTHONPATH": str(ROOT)}
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "train.py", DISTRIBUTED, "--run_dir=run", "--device_target=CPU"],
+            cwd=tmp_path,
+            env={**os.environ, **variables, "RANK_ID": str(rank), "DEVICE_ID": str(rank)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in (0, 1)
+    ]
+    try:
+        for process in workers:
+            assert process.stdout.readline() == "met\n", process.communicate()
+        workers[lost].kill()
+        began = time.monotonic()
+        _, errors = workers[1 - lost].communicate(timeout=LIMIT_SECONDS)
+        assert time.monotonic() - began < 15
+    finally:
+        for process in workers:
+            process.kill()
+            process.communicate()
+    assert workers[1 - lost].returncode == 1
+    assert f"error: rank {lost} on 127.0.0.1 has died; rank {1 - lost} ends with it: start again with" in errors
+    wait_for(lambda: not processes_of(tmp_path), 5)  # the scheduler ends with rank 0
 
 
 def processes_of(folder):

@@ -3,17 +3,24 @@
 import pytest
 
 from utils.model_utils.errors import BadValueError
-from utils.model_utils.local_adapter import get_device_id, get_device_num, get_rank_id, is_scheduler
+from utils.model_utils.local_adapter import (
+    get_cluster_seconds,
+    get_device_id,
+    get_device_num,
+    get_rank_id,
+    is_scheduler,
+)
 
 
 @pytest.fixture(autouse=True)
 def no_launcher(monkeypatch):
-    for variable in ("DEVICE_ID", "RANK_ID", "RANK_SIZE"):
+    for variable in ("DEVICE_ID", "MS_TOPO_TIMEOUT", "RANK_ID", "RANK_SIZE"):
         monkeypatch.delenv(variable, raising=False)
 
 
 def test_without_a_launcher_there_is_one_process_on_device_zero():
     assert (get_device_id(), get_device_num(), get_rank_id()) == (0, 1, 0)
+    assert get_cluster_seconds() == 600
 
 
 def test_the_environment_is_read(monkeypatch):
@@ -30,6 +37,7 @@ def test_the_environment_is_read(monkeypatch):
         ("DEVICE_ID", "1.0", get_device_id, "at least 0"),
         ("DEVICE_ID", "²", get_device_id, "at least 0"),
         ("RANK_SIZE", "0", get_device_num, "at least 1"),
+        ("MS_TOPO_TIMEOUT", "-1", get_cluster_seconds, "at least 1"),
         ("RANK_ID", "a", get_rank_id, "at least 0"),
     ],
 )
