@@ -1,0 +1,150 @@
+"""Tries to lose a small training of a suite, and says how often it was lost.
+
+python -m utils.tools.torture SUITE|all [--minutes 10] [--tries N] [--kinds KIND,...] [--seed 1] [--output FILE]
+python -m utils.tools.torture SUITE|all --soak
+"""
+
+import argparse
+import random
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from utils.model_utils.command import run_command
+from utils.model_utils.errors import BadStateError, BadValueError, os_errors_as
+from utils.tools.torture import full_disk, kills, soak, two_runs, worker_deaths
+from utils.tools.torture.bench import Bench, Try
+from utils.tools.torture.report import facts_of_this_run, line_of, table_of, write_figures, write_report
+from utils.tools.torture.small_suites import ALL, DATA_NAME, ROOT, SUITES, SmallSuite, chosen_suites, draw_data
+
+KINDS: dict[str, Callable[[Bench], Try]] = {
+    kills.KIND: kills.try_kills,
+    full_disk.KIND: full_disk.try_full_disk,
+    two_runs.KIND: two_runs.try_two_runs,
+    worker_deaths.KIND: worker_deaths.try_worker_deaths,
+}
+PICTURES = (6, 3)  # of training and of evaluation: three steps of two
+RUNS = ROOT / "runs" / "torture"
+EXIT_LOST = 1
+
+
+def main() -> int:
+    """Reads the command line; returns 1 where something was lost."""
+    arguments = _parser().parse_args()
+    suites = chosen_suites(arguments.suite)
+    work = (arguments.work or RUNS).absolute()
+    output = arguments.output or work / f"{arguments.suite}{'-soak' * arguments.soak}.json"
+    facts = facts_of_this_run(suite=arguments.suite, seed=arguments.seed)
+    with os_errors_as(BadStateError, f"'{work}' cannot be used", "; choose another folder with --work"):
+        work.mkdir(parents=True, exist_ok=True)
+    if arguments.soak:
+        return _soak(suites, work, output, facts, arguments)
+    kinds = _chosen_kinds(arguments.kinds)
+    return _torture(suites, kinds, work, output, facts, arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m utils.tools.torture", description=__doc__.splitlines()[0], allow_abbrev=False
+    )
+    add = parser.add_argument
+    add("suite", metavar="SUITE", help=f"one of {', '.join(SUITES)}, or {ALL}")
+    add(
+        "--minutes",
+        type=float,
+        default=10.0,
+        help="until so many are over new tries begin (default: 10)",
+    )
+    add("--tries", type=int, metavar="N", help="tries of each suite at most")
+    add("--kinds", help=f"some of: {', '.join(KINDS)}; with commas between them (default: all)")
+    add("--seed", type=int, default=1, help="another one draws other moments in another order (default: 1)")
+    add(
+        "--soak",
+        action="store_true",
+        help="one long training whose memory, files, threads and children are watched",
+    )
+    add("--steps", type=int, default=soak.STEPS, help=f"of a soak (default: {soak.STEPS})")
+    add("--images", type=int, default=soak.IMAGES, help=f"that a soak evaluates (default: {soak.IMAGES})")
+    add("--output", type=Path, metavar="FILE", help="JSON file with every try (default: in the folder of --work)")
+    add(
+        "--work",
+        type=Path,
+        metavar="FOLDER",
+        help="of the trainings; what was lost stays there (default: runs/torture)",
+    )
+    return parser
+
+
+def _chosen_kinds(text: str | None) -> list[str]:
+    names = list(KINDS) if text is None else [name.strip() for name in text.split(",")]
+    unknown = [name for name in names if name not in KINDS]
+    if unknown:
+        raise BadValueError(f"--kinds names '{unknown[0]}', wanted some of: {', '.join(KINDS)}")
+    return names
+
+
+def _torture(
+    suites: list[SmallSuite],
+    kinds: list[str],
+    work: Path,
+    output: Path,
+    facts: dict[str, object],
+    arguments: argparse.Namespace,
+) -> int:
+    """Makes tries until the time is over; shows and writes what they came to, also where somebody stops it."""
+    began, tries = time.monotonic(), []
+    try:
+        for number, suite in enumerate(suites, start=1):
+            limit = began + 60 * arguments.minutes * number / len(suites)
+            for tried in _tries_of(suite, kinds, work, limit, arguments):
+                tries.append(tried)
+                print(line_of(tried), flush=True)
+                write_report(output, tries, facts)
+    finally:
+        print(f"\n{table_of(tries)}\n\n{len(tries)} tries in {time.monotonic() - began:.0f} s: {output}", flush=True)
+    return EXIT_LOST if any(tried.lost for tried in tries) else 0
+
+
+def _tries_of(
+    suite: SmallSuite, kinds: list[str], work: Path, limit: float, arguments: argparse.Namespace
+) -> Iterator[Try]:
+    """Yields the tries of a suite as they end; the folder of one that was lost stays."""
+    draws = random.Random(f"{arguments.seed} {suite.name}")
+    possible = [kind for kind in kinds if kind != two_runs.KIND or suite.records]
+    folder = work / suite.name
+    shutil.rmtree(folder, ignore_errors=True)
+    draw_data(folder / DATA_NAME, [suite], *PICTURES)
+    bench, made = Bench(suite, folder, draws), 0
+    while possible:
+        for kind in draws.sample(possible, len(possible)):
+            if time.monotonic() > limit or made == arguments.tries:
+                return
+            began = time.monotonic()
+            tried = KINDS[kind](bench)
+            tried.seconds = round(time.monotonic() - began, 1)
+            made += 1
+            if not tried.lost:
+                bench.remove(tried)
+            yield tried
+
+
+def _soak(
+    suites: list[SmallSuite], work: Path, output: Path, facts: dict[str, object], arguments: argparse.Namespace
+) -> int:
+    """Makes a long training of each suite; shows and writes its figures."""
+    found: dict[str, dict[str, object]] = {}
+    for suite in suites:
+        here = work / f"{suite.name}-soak"
+        shutil.rmtree(here, ignore_errors=True)
+        here.mkdir(parents=True)
+        draw_data(here / DATA_NAME, [suite], *soak.pictures(arguments.steps, arguments.images))
+        samples = soak.run_soak(suite, here, here / "log")
+        found[suite.name] = soak.judge(samples, arguments.steps)
+        print(f"{suite.name}: {soak.line_of(found[suite.name])}", flush=True)
+        write_figures(output, {**facts, "steps": arguments.steps, "images": arguments.images, "soak": found})
+    return EXIT_LOST if any(figures["lost"] for figures in found.values()) else 0
+
+
+if __name__ == "__main__":
+    run_command(main, "torture")

@@ -1,0 +1,126 @@
+"""Trainings whose disk is full at some moment: one sentence, nothing half-written, and they go on once it is not."""
+
+import contextlib
+import os
+import random
+import re
+import resource
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from utils.tools.torture.bench import Bench, Try, last_line
+from utils.tools.torture.compare import unfinished_files
+from utils.tools.torture.small_suites import DATA_NAME, RUN_NAME
+
+KIND = "full disk"
+FEWEST, MOST = 1, 3  # times that the disk is full in one training
+_ROOMY = 2**28  # bytes: for all that a small training leaves
+_MODES = ("disk", "limit")
+
+
+class SmallDisk:
+    """A disk of its own in memory, whose size can be changed; only root may have one.
+
+    Args:
+        folder: where it is mounted; made if missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def open(self) -> bool:
+        """Mounts it, with room; returns whether that is allowed here."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return os.geteuid() == 0 and _call("mount", "-t", "tmpfs", "-o", f"size={_ROOMY}", "tmpfs", self.folder)
+
+    def leave(self, free: int | None = None) -> None:
+        """Leaves so many bytes free; None: room for everything."""
+        sizes = os.statvfs(self.folder)
+        used = (sizes.f_blocks - sizes.f_bfree) * sizes.f_frsize
+        size = _ROOMY if free is None else max(sizes.f_frsize, used + free)
+        _call("mount", "-o", f"remount,size={size}", self.folder)
+
+    def close(self) -> None:
+        """Unmounts it."""
+        _call("umount", "-l", self.folder)
+
+
+def _call(*command: str | Path) -> bool:
+    with contextlib.suppress(OSError):
+        return subprocess.run(list(map(str, command)), capture_output=True, check=False).returncode == 0
+    return False
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path) -> Iterator[SmallDisk | None]:
+    """Yields a disk for a try, None where none can be had; the limit on the size of a file then has its place."""
+    disk = SmallDisk(folder)
+    is_open = disk.open()
+    try:
+        yield disk if is_open else None
+    finally:
+        if is_open:
+            disk.close()
+
+
+def try_full_disk(bench: Bench) -> Try:
+    """Gives a training too little room a few times, then enough, and compares it with the undisturbed one."""
+    tried, here = bench.new_try(KIND)
+    reference = bench.reference()
+    has_records = bool(bench.suite.records) and bench.draws.random() < 0.6
+    data = reference.here / DATA_NAME if has_records else None
+    with small_disk(here) as disk:
+        bench.fill(here, data)
+        needed = _bytes_of(reference.here) - _bytes_of(here)
+        for free in _sizes(bench.draws, needed, reference.here, disk is not None):
+            if not _hurt(bench, here, disk, free, tried):
+                break
+        if disk is not None:
+            disk.leave()
+        bench.complete(tried, here)
+        if disk is not None and tried.lost:
+            shutil.copytree(here, here.with_name(f"{here.name}lost"))  # what is on it goes with it
+    return tried
+
+
+def _hurt(bench: Bench, here: Path, disk: SmallDisk | None, free: int, tried: Try) -> bool:
+    """Trains with so little room; returns whether the training has failed of it, as it has to fail."""
+    if disk is not None:
+        disk.leave(free)
+    with limited_files(None if disk else free), bench.start(here) as training:
+        code, output, left = training.finish(), training.output, training.left_over()
+    if code == 0:
+        return False
+    sentences = re.findall(r"(?m)^train\.py: error: .*", output)
+    tried.moments.append({"mode": _MODES[disk is None], "bytes": free, "said": (sentences or [last_line(output)])[-1]})
+    if len(sentences) != 1 or code != 2:
+        tried.lost.append(f"exit code {code}, {len(sentences)} sentences: {last_line(output)}")
+    tried.lost += ["a traceback"] * ("Traceback" in output)
+    tried.lost += [f"process {pid} has stayed" for pid in left]
+    tried.lost += [f"'{name}' is left" for name in unfinished_files(here)] + bench.broken(here)
+    return True
+
+
+def _sizes(draws: random.Random, needed: int, whole: Path, is_disk: bool) -> list[int]:
+    """Returns how much room there is each time, more and more; the limit is on the size of each file."""
+    largest = max(path.stat().st_size for path in (whole / RUN_NAME).rglob("*") if path.is_file())
+    count = draws.randint(FEWEST, MOST)
+    return sorted(int(draws.random() * (needed if is_disk else largest)) for _ in range(count))
+
+
+def _bytes_of(folder: Path) -> int:
+    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
+
+
+@contextlib.contextmanager
+def limited_files(most: int | None) -> Iterator[None]:
+    """Lets no file of processes that are started here grow beyond so many bytes; None: no limit."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if most is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -1,0 +1,128 @@
+"""A training as a process group of its own, that is watched, killed, and looked for afterwards."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Self
+
+from utils.launch.processes.process_search import using, variable
+from utils.model_utils.errors import BadStateError
+from utils.tools.torture.small_suites import RUN_NAME
+
+LOOK_SECONDS = 0.0005  # a checkpoint of a small network is written in a few milliseconds
+START_SECONDS = 600  # far more than a small training takes on a busy machine
+GONE_SECONDS = 5  # what a killed process needs until the kernel has done with it
+
+
+class Watched:
+    """A command that runs, with all its output in a file.
+
+    Args:
+        command: program and arguments.
+        here: its working directory, which holds the folder of its run.
+        log: takes its output; it may have some already.
+    """
+
+    def __init__(self, command: Sequence[str], here: Path, log: Path) -> None:
+        self.here, self._log = here, log
+        self._start = log.stat().st_size if log.exists() else 0
+        environment = {name: text for name, text in os.environ.items() if not name.startswith(("MS_", "RANK_"))}
+        self.began = time.monotonic()
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                command,
+                cwd=here,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                env=environment,
+            )
+
+    @property
+    def output(self) -> str:
+        """What it has said."""
+        with self._log.open("rb") as file:
+            file.seek(self._start)
+            return file.read().decode(errors="replace")
+
+    def is_there(self) -> bool:
+        """Whether it has not ended."""
+        return self.process.poll() is None
+
+    def wait_for(self, condition: Callable[[], bool], interval: float = LOOK_SECONDS) -> bool:
+        """Waits until something is so; returns False where the process ends first.
+
+        Raises:
+            BadStateError: it takes longer than any small training does.
+        """
+        while not condition():
+            if not self.is_there():
+                return False
+            if time.monotonic() - self.began > START_SECONDS:
+                self.kill()
+                raise BadStateError(f"a training of {START_SECONDS} s does not get on; its output: '{self._log}'")
+            time.sleep(interval)
+        return True
+
+    def finish(self, seconds: float = START_SECONDS) -> int:
+        """Waits for the end; returns the exit code.
+
+        Raises:
+            BadStateError: it does not end.
+        """
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise BadStateError(f"a training has not ended after {seconds:g} s; its output: '{self._log}'") from None
+
+    def waits(self, seconds: float, longest: float) -> bool:
+        """Waits a while; returns whether the process has ended, which it has to after `longest` seconds in all.
+
+        Raises:
+            BadStateError: it has not.
+        """
+        if time.monotonic() - self.began > longest:
+            self.kill()
+            raise BadStateError(f"a training has not ended after {longest:g} s; its output: '{self._log}'")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
+        return not self.is_there()
+
+    def kill(self) -> None:
+        """Kills the whole group at once, and what has left it but belongs to the run."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(START_SECONDS)
+
+    def workers(self) -> dict[int, int]:
+        """Returns the processes that train, by rank."""
+        found = {}
+        for pid in using(self.here / RUN_NAME):
+            if variable(pid, "MS_ROLE") == "MS_WORKER" and (rank := variable(pid, "RANK_ID") or "").isdigit():
+                found[int(rank)] = pid
+        return found
+
+    def left_over(self) -> list[int]:
+        """Returns the processes of the run that are still there a moment after its end."""
+        limit = time.monotonic() + GONE_SECONDS
+        while (found := using(self.here / RUN_NAME)) and time.monotonic() < limit:
+            time.sleep(0.1)
+        return found
+
+    def __enter__(self) -> Self:
+        """Returns itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leaves nothing running, whatever has happened."""
+        if self.is_there():
+            self.kill()
+        for pid in using(self.here / RUN_NAME):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
