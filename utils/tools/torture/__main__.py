@@ -14,7 +14,7 @@ from pathlib import Path
 from utils.model_utils.command import run_command
 from utils.model_utils.errors import BadStateError, BadValueError, os_errors_as
 from utils.tools.torture import full_disk, kills, soak, two_runs, worker_deaths
-from utils.tools.torture.bench import Bench, Try
+from utils.tools.torture.bench import MOST_HURTS, Bench, Try
 from utils.tools.torture.report import facts_of_this_run, line_of, table_of, write_figures, write_report
 from utils.tools.torture.small_suites import ALL, DATA_NAME, ROOT, SUITES, SmallSuite, chosen_suites, draw_data
 
@@ -24,6 +24,8 @@ KINDS: dict[str, Callable[[Bench], Try]] = {
     two_runs.KIND: two_runs.try_two_runs,
     worker_deaths.KIND: worker_deaths.try_worker_deaths,
 }
+# How often a kind is drawn once each was tried: a kill is soon made and has many moments, two runs take long.
+WEIGHTS = {kills.KIND: 4, full_disk.KIND: 3, two_runs.KIND: 1, worker_deaths.KIND: 3}
 PICTURES = (6, 3)  # of training and of evaluation: three steps of two
 RUNS = ROOT / "runs" / "torture"
 EXIT_LOST = 1
@@ -57,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         help="until so many are over new tries begin (default: 10)",
     )
     add("--tries", type=int, metavar="N", help="tries of each suite at most")
+    add("--hurts", type=int, default=MOST_HURTS, help=f"of one training at most (default: {MOST_HURTS})")
     add("--kinds", help=f"some of: {', '.join(KINDS)}; with commas between them (default: all)")
     add("--seed", type=int, default=1, help="another one draws other moments in another order (default: 1)")
     add(
@@ -115,18 +118,17 @@ def _tries_of(
     folder = work / suite.name
     shutil.rmtree(folder, ignore_errors=True)
     draw_data(folder / DATA_NAME, [suite], *PICTURES)
-    bench, made = Bench(suite, folder, draws), 0
-    while possible:
-        for kind in draws.sample(possible, len(possible)):
-            if time.monotonic() > limit or made == arguments.tries:
-                return
-            began = time.monotonic()
-            tried = KINDS[kind](bench)
-            tried.seconds = round(time.monotonic() - began, 1)
-            made += 1
-            if not tried.lost:
-                bench.remove(tried)
-            yield tried
+    bench, made = Bench(suite, folder, draws, arguments.hurts), 0
+    queue = draws.sample(possible, len(possible))
+    while possible and time.monotonic() < limit and made != arguments.tries:
+        kind = queue.pop() if queue else draws.choices(possible, [WEIGHTS[name] for name in possible])[0]
+        began = time.monotonic()
+        tried = KINDS[kind](bench)
+        tried.seconds = round(time.monotonic() - began, 1)
+        made += 1
+        if not tried.lost:
+            bench.remove(tried)
+        yield tried
 
 
 def _soak(

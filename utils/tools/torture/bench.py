@@ -13,6 +13,7 @@ from utils.tools.torture.small_suites import BATCH_SIZE, DATA_NAME, TRAINING, Sm
 from utils.tools.torture.watched import Watched
 
 SHOWN_DIFFERENCES = 3
+MOST_HURTS = 5  # more give no new moments, and the end of the training is compared the later
 
 
 @dataclass
@@ -52,10 +53,11 @@ class Bench:
         suite: which.
         folder: for everything; the data is in it.
         draws: all that is random in the tries.
+        most_hurts: how often a training is hurt at most.
     """
 
-    def __init__(self, suite: SmallSuite, folder: Path, draws: random.Random) -> None:
-        self.suite, self.folder, self.draws = suite, folder, draws
+    def __init__(self, suite: SmallSuite, folder: Path, draws: random.Random, most_hurts: int = MOST_HURTS) -> None:
+        self.suite, self.folder, self.draws, self._most_hurts = suite, folder, draws, most_hurts
         self._references: dict[tuple[str, ...], Reference] = {}
         self._number = 0
 
@@ -68,6 +70,10 @@ class Bench:
         """Removes all that a try has left."""
         for path in self.folder.glob(f"try{tried.number}*"):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def draw_count(self) -> int:
+        """Returns how often the next training is to be hurt."""
+        return self.draws.randint(1, self._most_hurts)
 
     def fill(self, here: Path, data: Path | None = None) -> Path:
         """Makes the folder of a training, with a copy of the data; by default of the pictures as they were drawn."""

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import random
 import re
 import resource
 import shutil
@@ -15,7 +14,7 @@ from utils.tools.torture.compare import unfinished_files
 from utils.tools.torture.small_suites import DATA_NAME, RUN_NAME
 
 KIND = "full disk"
-FEWEST, MOST = 1, 3  # times that the disk is full in one training
+DISK_SHARE = 0.7  # of the tries: the others limit the size of each file, which breaks off each writer by itself
 _ROOMY = 2**28  # bytes: for all that a small training leaves
 _MODES = ("disk", "limit")
 
@@ -54,10 +53,10 @@ def _call(*command: str | Path) -> bool:
 
 
 @contextlib.contextmanager
-def small_disk(folder: Path) -> Iterator[SmallDisk | None]:
-    """Yields a disk for a try, None where none can be had; the limit on the size of a file then has its place."""
+def small_disk(folder: Path, is_wanted: bool) -> Iterator[SmallDisk | None]:
+    """Yields a disk for a try, None where none is wanted or can be had: a limit on each file then has its place."""
     disk = SmallDisk(folder)
-    is_open = disk.open()
+    is_open = is_wanted and disk.open()
     try:
         yield disk if is_open else None
     finally:
@@ -71,10 +70,10 @@ def try_full_disk(bench: Bench) -> Try:
     reference = bench.reference()
     has_records = bool(bench.suite.records) and bench.draws.random() < 0.6
     data = reference.here / DATA_NAME if has_records else None
-    with small_disk(here) as disk:
+    with small_disk(here, bench.draws.random() < DISK_SHARE) as disk:
         bench.fill(here, data)
         needed = _bytes_of(reference.here) - _bytes_of(here)
-        for free in _sizes(bench.draws, needed, reference.here, disk is not None):
+        for free in _sizes(bench, needed, reference.here, disk is not None):
             if not _hurt(bench, here, disk, free, tried):
                 break
         if disk is not None:
@@ -103,11 +102,10 @@ def _hurt(bench: Bench, here: Path, disk: SmallDisk | None, free: int, tried: Tr
     return True
 
 
-def _sizes(draws: random.Random, needed: int, whole: Path, is_disk: bool) -> list[int]:
+def _sizes(bench: Bench, needed: int, whole: Path, is_disk: bool) -> list[int]:
     """Returns how much room there is each time, more and more; the limit is on the size of each file."""
     largest = max(path.stat().st_size for path in (whole / RUN_NAME).rglob("*") if path.is_file())
-    count = draws.randint(FEWEST, MOST)
-    return sorted(int(draws.random() * (needed if is_disk else largest)) for _ in range(count))
+    return sorted(int(bench.draws.random() * (needed if is_disk else largest)) for _ in range(bench.draw_count()))
 
 
 def _bytes_of(folder: Path) -> int:

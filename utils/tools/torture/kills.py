@@ -8,7 +8,6 @@ from utils.tools.torture.moments import condition_of, delay_after, draw_names
 from utils.tools.torture.watched import Watched
 
 KIND = "kills"
-FEWEST, MOST = 2, 5  # kills of one training
 
 
 def try_kills(bench: Bench) -> Try:
@@ -16,7 +15,7 @@ def try_kills(bench: Bench) -> Try:
     tried, here = bench.new_try(KIND)
     reference = bench.reference()
     bench.fill(here)
-    for name in draw_names(bench.suite, bench.draws, bench.draws.randint(FEWEST, MOST)):
+    for name in draw_names(bench.suite, bench.draws, bench.draw_count()):
         delay = delay_after(name, reference.start_seconds, bench.draws)
         is_there = condition_of(name, bench.suite, here)
         with bench.start(here) as training:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,36 +20,43 @@ GONE_SECONDS = 5  # what a killed process needs until the kernel has done with i
 
 
 class Watched:
-    """A command that runs, with all its output in a file.
+    """A command that runs; a thread puts all its output at the end of a file, whatever limits the command has.
 
     Args:
         command: program and arguments.
         here: its working directory, which holds the folder of its run.
-        log: takes its output; it may have some already.
+        log: the file.
     """
 
     def __init__(self, command: Sequence[str], here: Path, log: Path) -> None:
         self.here, self._log = here, log
-        self._start = log.stat().st_size if log.exists() else 0
+        self._said: list[bytes] = []
         environment = {name: text for name, text in os.environ.items() if not name.startswith(("MS_", "RANK_"))}
         self.began = time.monotonic()
-        with log.open("ab") as output:
-            self.process = subprocess.Popen(
-                command,
-                cwd=here,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                env=environment,
-            )
+        self.process = subprocess.Popen(
+            command,
+            cwd=here,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=environment,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     @property
     def output(self) -> str:
-        """What it has said."""
-        with self._log.open("rb") as file:
-            file.seek(self._start)
-            return file.read().decode(errors="replace")
+        """What it has said; after its end all of it."""
+        if not self.is_there():
+            self._reader.join(GONE_SECONDS)  # a process that has outlived it may still hold the other end
+        return b"".join(self._said).decode(errors="replace")
+
+    def _read(self) -> None:
+        with self._log.open("ab", buffering=0) as log:
+            for line in self.process.stdout:
+                self._said.append(line)
+                log.write(line)
 
     def is_there(self) -> bool:
         """Whether it has not ended."""

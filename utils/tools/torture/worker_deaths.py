@@ -11,7 +11,6 @@ from utils.tools.torture.moments import CHECKPOINT, EVALUATION, SAVED, START, ST
 from utils.tools.torture.watched import Watched
 
 KIND = "worker deaths"
-FEWEST, MOST = 2, 4  # deaths in one training
 MOMENTS = (START, STEP, STEP, CHECKPOINT, SAVED, EVALUATION)
 END_SECONDS = 15  # in which a job ends after the death of a worker, on a machine that does much else
 CODE = 128 + signal.SIGKILL
@@ -24,7 +23,7 @@ def try_worker_deaths(bench: Bench) -> Try:
     arguments = two_workers()
     reference = bench.reference(*arguments)
     bench.fill(here)
-    names = sorted((bench.draws.choice(MOMENTS) for _ in range(bench.draws.randint(FEWEST, MOST))), key=MOMENTS.index)
+    names = sorted((bench.draws.choice(MOMENTS) for _ in range(bench.draw_count())), key=MOMENTS.index)
     for name, rank in [(name, bench.draws.randrange(2)) for name in names]:
         delay = delay_after(name, reference.start_seconds / 2, bench.draws)
         is_there = condition_of(name, bench.suite, here)
