@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from utils.detection.data.mindrecord_writer import BUILD_DIR_NAME
+from utils.launch.processes.process_search import is_running
 from utils.model_utils.errors import BadStateError, BadValueError
 from utils.model_utils.files import write_bytes
 from utils.tests.processes import finish
@@ -18,6 +19,7 @@ from utils.tools.torture import __main__ as command
 from utils.tools.torture import compare, full_disk, kills, moments, report, soak
 from utils.tools.torture.bench import Bench, Try
 from utils.tools.torture.small_suites import DATA_NAME, SUITES, SmallSuite, chosen_suites
+from utils.tools.torture.watched import Watched
 from utils.training.checkpoints.checkpoint_file import write_checkpoint_file
 
 # A training of eight steps, each a row that follows from its number alone, and a file. "keeps" is a good behaviour,
@@ -244,3 +246,15 @@ def test_help_needs_no_mindspore():
     code += "runpy.run_module('utils.tools.torture', run_name='__main__')"
     answer = finish(sys.executable, "-c", code, cwd=command.ROOT)
     assert "--minutes" in answer.stdout, answer.stderr
+
+
+def test_what_has_left_the_group_of_a_job_is_found_by_its_mark_and_ended(tmp_path):
+    code = """
+import os, subprocess, sys
+mark = {**os.environ, "LAUNCH_JOB": os.path.join(sys.argv[1], "run") + "#"}
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True, env=mark)
+"""
+    with Watched([sys.executable, "-c", code, str(tmp_path)], tmp_path, tmp_path / "log") as job:
+        job.process.wait(60)
+        (pid,) = job._processes()
+    assert not is_running(pid)

@@ -95,18 +95,28 @@ def _torture(
     facts: dict[str, object],
     arguments: argparse.Namespace,
 ) -> int:
-    """Makes tries until the time is over; shows and writes what they came to, also where somebody stops it."""
+    """Makes tries of each suite in turn until the time is over; shows what they came to, also where it is stopped."""
     began, tries = time.monotonic(), []
     try:
-        for number, suite in enumerate(suites, start=1):
-            limit = began + 60 * arguments.minutes * number / len(suites)
-            for tried in _tries_of(suite, kinds, work, limit, arguments):
-                tries.append(tried)
-                print(line_of(tried), flush=True)
-                write_report(output, tries, facts)
+        limit = began + 60 * arguments.minutes
+        by_suite = [_tries_of(suite, kinds, work, limit, arguments) for suite in suites]
+        for tried in _in_turn(by_suite):
+            tries.append(tried)
+            print(line_of(tried), flush=True)
+            write_report(output, tries, facts)
     finally:
         print(f"\n{table_of(tries)}\n\n{len(tries)} tries in {time.monotonic() - began:.0f} s: {output}", flush=True)
     return EXIT_LOST if any(tried.lost for tried in tries) else 0
+
+
+def _in_turn(sources: list[Iterator[Try]]) -> Iterator[Try]:
+    """Yields one of each source, again and again, until all have ended."""
+    while sources:
+        for source in list(sources):
+            if (tried := next(source, None)) is None:
+                sources.remove(source)
+            else:
+                yield tried
 
 
 def _tries_of(

@@ -72,8 +72,7 @@ def try_full_disk(bench: Bench) -> Try:
     data = reference.here / DATA_NAME if has_records else None
     with small_disk(here, bench.draws.random() < DISK_SHARE) as disk:
         bench.fill(here, data)
-        needed = _bytes_of(reference.here) - _bytes_of(here)
-        for free in _sizes(bench, needed, reference.here, disk is not None):
+        for free in _sizes(bench, reference.here, has_records, disk is not None):
             if not _hurt(bench, here, disk, free, tried):
                 break
         if disk is not None:
@@ -102,8 +101,14 @@ def _hurt(bench: Bench, here: Path, disk: SmallDisk | None, free: int, tried: Tr
     return True
 
 
-def _sizes(bench: Bench, needed: int, whole: Path, is_disk: bool) -> list[int]:
-    """Returns how much room there is each time, more and more; the limit is on the size of each file."""
+def _sizes(bench: Bench, whole: Path, has_records: bool, is_disk: bool) -> list[int]:
+    """Returns how much room there is each time, more and more: a part of what the undisturbed training has taken.
+
+    A limit is on the size of each file; MindRecord files are sparse and take less of a disk than their size is.
+    """
+    needed = _bytes_of(whole / RUN_NAME)
+    if not has_records:
+        needed += _bytes_of(whole / DATA_NAME) - _bytes_of(bench.folder / DATA_NAME)
     largest = max(path.stat().st_size for path in (whole / RUN_NAME).rglob("*") if path.is_file())
     return sorted(int(bench.draws.random() * (needed if is_disk else largest)) for _ in range(bench.draw_count()))
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
-from utils.launch.processes.process_search import using, variable
+from utils.launch.processes.process_search import marked, using, variable
 from utils.model_utils.errors import BadStateError
 from utils.tools.torture.small_suites import RUN_NAME
 
@@ -111,7 +111,7 @@ class Watched:
     def workers(self) -> dict[int, int]:
         """Returns the processes that train, by rank."""
         found = {}
-        for pid in using(self.here / RUN_NAME):
+        for pid in self._processes():
             if variable(pid, "MS_ROLE") == "MS_WORKER" and (rank := variable(pid, "RANK_ID") or "").isdigit():
                 found[int(rank)] = pid
         return found
@@ -119,7 +119,7 @@ class Watched:
     def left_over(self) -> list[int]:
         """Returns the processes of the run that are still there a moment after its end."""
         limit = time.monotonic() + GONE_SECONDS
-        while (found := using(self.here / RUN_NAME)) and time.monotonic() < limit:
+        while (found := self._processes()) and time.monotonic() < limit:
             time.sleep(0.1)
         return found
 
@@ -131,6 +131,11 @@ class Watched:
         """Leaves nothing running, whatever has happened."""
         if self.is_there():
             self.kill()
-        for pid in using(self.here / RUN_NAME):
+        for pid in self._processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+    def _processes(self) -> list[int]:
+        """Returns all processes of the run: those that name its folder, and those that carry the mark of its job."""
+        run = self.here / RUN_NAME
+        return sorted({*using(run), *marked(f"{run}#")})
