@@ -14,10 +14,10 @@ from utils.detection.data.mindrecord_writer import BUILD_DIR_NAME
 from utils.launch.processes.process_search import is_running
 from utils.model_utils.errors import BadStateError, BadValueError
 from utils.model_utils.files import write_bytes
-from utils.tests.processes import finish
+from utils.tests.processes import finish, wait_for
 from utils.tools.torture import __main__ as command
 from utils.tools.torture import compare, full_disk, kills, moments, report, soak
-from utils.tools.torture.bench import Bench, Try
+from utils.tools.torture.bench import MARK, Bench, Try, taken_folder
 from utils.tools.torture.small_suites import DATA_NAME, SUITES, SmallSuite, chosen_suites
 from utils.tools.torture.watched import Watched
 from utils.training.checkpoints.checkpoint_file import write_checkpoint_file
@@ -257,4 +257,20 @@ subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_ne
     with Watched([sys.executable, "-c", code, str(tmp_path)], tmp_path, tmp_path / "log") as job:
         job.process.wait(60)
         (pid,) = job._processes()
-    assert not is_running(pid)
+    wait_for(lambda: not is_running(pid))
+
+
+def test_a_folder_of_somebody_else_is_not_emptied_and_a_taken_one_is_refused(tmp_path):
+    own, other = tmp_path / "own", tmp_path / "other"
+    other.mkdir()
+    (other / "kept").write_text("kept")
+    with pytest.raises(BadStateError, match="is not of this tool"), taken_folder(other):
+        pass
+    assert (other / "kept").read_text() == "kept"
+    with taken_folder(own):
+        (own / "try1").mkdir()
+        with pytest.raises(BadStateError, match="another call is at work"), taken_folder(own):
+            pass
+        assert (own / "try1").is_dir()
+    with taken_folder(own):
+        assert [path.name for path in own.iterdir()] == [MARK]

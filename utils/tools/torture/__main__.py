@@ -6,7 +6,6 @@ python -m utils.tools.torture SUITE|all --soak
 
 import argparse
 import random
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 from utils.model_utils.command import run_command
 from utils.model_utils.errors import BadStateError, BadValueError, os_errors_as
 from utils.tools.torture import full_disk, kills, soak, two_runs, worker_deaths
-from utils.tools.torture.bench import MOST_HURTS, Bench, Try
+from utils.tools.torture.bench import MOST_HURTS, Bench, Try, taken_folder
 from utils.tools.torture.report import facts_of_this_run, line_of, table_of, write_figures, write_report
 from utils.tools.torture.small_suites import ALL, DATA_NAME, ROOT, SUITES, SmallSuite, chosen_suites, draw_data
 
@@ -125,20 +124,19 @@ def _tries_of(
     """Yields the tries of a suite as they end; the folder of one that was lost stays."""
     draws = random.Random(f"{arguments.seed} {suite.name}")
     possible = [kind for kind in kinds if kind != two_runs.KIND or suite.records]
-    folder = work / suite.name
-    shutil.rmtree(folder, ignore_errors=True)
-    draw_data(folder / DATA_NAME, [suite], *PICTURES)
-    bench, made = Bench(suite, folder, draws, arguments.hurts), 0
-    queue = draws.sample(possible, len(possible))
-    while possible and time.monotonic() < limit and made != arguments.tries:
-        kind = queue.pop() if queue else draws.choices(possible, [WEIGHTS[name] for name in possible])[0]
-        began = time.monotonic()
-        tried = KINDS[kind](bench)
-        tried.seconds = round(time.monotonic() - began, 1)
-        made += 1
-        if not tried.lost:
-            bench.remove(tried)
-        yield tried
+    with taken_folder(work / f"{suite.name}-tries") as folder:
+        draw_data(folder / DATA_NAME, [suite], *PICTURES)
+        bench, made = Bench(suite, folder, draws, arguments.hurts), 0
+        queue = draws.sample(possible, len(possible))
+        while possible and time.monotonic() < limit and made != arguments.tries:
+            kind = queue.pop() if queue else draws.choices(possible, [WEIGHTS[name] for name in possible])[0]
+            began = time.monotonic()
+            tried = KINDS[kind](bench)
+            tried.seconds = round(time.monotonic() - began, 1)
+            made += 1
+            if not tried.lost:
+                bench.remove(tried)
+            yield tried
 
 
 def _soak(
@@ -147,11 +145,9 @@ def _soak(
     """Makes a long training of each suite; shows and writes its figures."""
     found: dict[str, dict[str, object]] = {}
     for suite in suites:
-        here = work / f"{suite.name}-soak"
-        shutil.rmtree(here, ignore_errors=True)
-        here.mkdir(parents=True)
-        draw_data(here / DATA_NAME, [suite], *soak.pictures(arguments.steps, arguments.images))
-        samples = soak.run_soak(suite, here, here / "log")
+        with taken_folder(work / f"{suite.name}-soak") as here:
+            draw_data(here / DATA_NAME, [suite], *soak.pictures(arguments.steps, arguments.images))
+            samples = soak.run_soak(suite, here, here / "log")
         found[suite.name] = soak.judge(samples, arguments.steps)
         print(f"{suite.name}: {soak.line_of(found[suite.name])}", flush=True)
         write_figures(output, {**facts, "steps": arguments.steps, "images": arguments.images, "soak": found})

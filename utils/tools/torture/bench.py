@@ -1,19 +1,45 @@
 """Where the tries of a suite are made: its data, its undisturbed trainings, and what each try has to come to."""
 
+import contextlib
 import random
 import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from utils.model_utils.errors import BadStateError
+from utils.model_utils.in_use import claim
 from utils.tools.torture.compare import differences, facts_of, unfinished_files, unreadable_files
 from utils.tools.torture.moments import STEP, condition_of
 from utils.tools.torture.small_suites import BATCH_SIZE, DATA_NAME, TRAINING, SmallSuite
 from utils.tools.torture.watched import Watched
 
+MARK = ".torture"  # in a folder that may be emptied
 SHOWN_DIFFERENCES = 3
 MOST_HURTS = 5  # more give no new moments, and the end of the training is compared the later
+
+
+@contextlib.contextmanager
+def taken_folder(folder: Path) -> Iterator[Path]:
+    """Empties a folder that an earlier call has left, or makes it, and keeps other calls from it meanwhile.
+
+    Raises:
+        BadStateError: it holds something else, or another call is at work in it.
+    """
+    mark = folder / MARK
+    if folder.exists() and not mark.is_file():
+        raise BadStateError(f"'{folder}' is not of this tool and stays as it is; choose another folder with --work")
+    folder.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+    taken = claim(mark)
+    if taken is None:
+        raise BadStateError(f"another call is at work in '{folder}'; wait for it, or choose another folder with --work")
+    with taken:
+        for path in folder.iterdir():
+            if path != mark:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        yield folder
 
 
 @dataclass

@@ -11,7 +11,7 @@ from utils.model_utils.files import json_bytes, write_file
 from utils.tools.torture.bench import Try
 from utils.tools.torture.small_suites import ROOT
 
-_HEADER = ("suite", "kind", "tries", "moments", "survived", "lost")
+HEADER = ("suite", "kind", "tries", "moments", "survived", "lost")
 _SHOWN_LETTERS = 160  # of a sentence in the line of a try
 
 
@@ -43,7 +43,7 @@ def table_rows(tries: Iterable[Try]) -> list[tuple[str, str, int, int, int, int]
 
 def table_of(tries: Iterable[Try]) -> str:
     """Returns the table as Markdown."""
-    rows = [_HEADER, ("---",) * len(_HEADER), *table_rows(tries)]
+    rows = [HEADER, ("---",) * len(HEADER), *table_rows(tries)]
     return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)
 
 
@@ -53,7 +53,7 @@ def write_report(path: Path, tries: Sequence[Try], facts: dict[str, object]) -> 
     Raises:
         BadStateError: it cannot be written.
     """
-    rows = [dict(zip(_HEADER, row, strict=True)) for row in table_rows(tries)]
+    rows = [dict(zip(HEADER, row, strict=True)) for row in table_rows(tries)]
     write_figures(path, {**facts, "table": rows, "tries": [asdict(tried) for tried in tries]})
 
 
