@@ -16,7 +16,7 @@ from utils.model_utils.errors import BadStateError, BadValueError
 from utils.model_utils.files import write_bytes
 from utils.tests.processes import finish, wait_for
 from utils.tools.torture import __main__ as command
-from utils.tools.torture import compare, full_disk, kills, moments, report, soak
+from utils.tools.torture import compare, full_disk, kills, long_training, moments, report, soak
 from utils.tools.torture.bench import MARK, Bench, Try, taken_folder
 from utils.tools.torture.small_suites import DATA_NAME, SUITES, SmallSuite, chosen_suites
 from utils.tools.torture.watched import Watched
@@ -76,6 +76,31 @@ def test_a_training_that_goes_on_where_it_was_survives_its_kill(tmp_path, only_s
     tried = kills.try_kills(bench_of(tmp_path, "keeps"))
     assert (tried.lost, [moment["at"] for moment in tried.moments]) == ([], ["step"])
     assert len((tmp_path / "try1/run/metrics.jsonl").read_text().splitlines()) == 8
+
+
+def test_a_long_training_is_killed_until_it_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr(long_training, "SECONDS", (0.2, 0.2))
+    tried = long_training.try_long_training(bench_of(tmp_path, "keeps"))
+    assert tried.lost == []
+    assert 1 <= len(tried.moments) <= 8
+    assert {moment["at"] for moment in tried.moments} == {"0 s"}
+
+
+def test_a_training_that_is_stuck_is_lost_and_gone(tmp_path, played, capsys):
+    script = "import time; time.sleep(60)"
+    suite = PlayedSuite("played", "data", "ckpt", (), script=script)
+    processes = []
+
+    def action(tried):
+        with Watched(suite.command(tmp_path), tmp_path, tmp_path / "log") as training:
+            processes.append(training.process)
+            training.finish(0.1)
+
+    played(action)
+    arguments = ([suite], ["kills"], tmp_path, tmp_path / "out.json", {}, options(tmp_path, tries=1))
+    assert command._torture(*arguments) == command.EXIT_LOST
+    assert "LOST: a training has not ended after 0.1 s" in capsys.readouterr().out
+    assert processes[0].poll() is not None
 
 
 def test_a_training_that_goes_on_elsewhere_is_lost(tmp_path, only_steps):
@@ -190,7 +215,7 @@ def test_the_table_counts_tries_moments_and_losses():
 
 
 def options(tmp_path, **values):
-    given = {"minutes": 1.0, "tries": None, "seed": 1, "hurts": 2, **values}
+    given = {"minutes": 1.0, "tries": None, "seed": 1, "hurts": 2, "epochs": 4, **values}
     return argparse.Namespace(**given)
 
 

@@ -12,19 +12,22 @@ from pathlib import Path
 
 from utils.model_utils.command import run_command
 from utils.model_utils.errors import BadStateError, BadValueError, os_errors_as
-from utils.tools.torture import full_disk, kills, soak, two_runs, worker_deaths
+from utils.tools.torture import full_disk, kills, long_training, soak, two_runs, worker_deaths
 from utils.tools.torture.bench import MOST_HURTS, Bench, Try, taken_folder
 from utils.tools.torture.report import facts_of_this_run, line_of, table_of, write_figures, write_report
 from utils.tools.torture.small_suites import ALL, DATA_NAME, ROOT, SUITES, SmallSuite, chosen_suites, draw_data
+from utils.tools.torture.watched import StuckError
 
 KINDS: dict[str, Callable[[Bench], Try]] = {
     kills.KIND: kills.try_kills,
     full_disk.KIND: full_disk.try_full_disk,
     two_runs.KIND: two_runs.try_two_runs,
     worker_deaths.KIND: worker_deaths.try_worker_deaths,
+    long_training.KIND: long_training.try_long_training,
 }
 # How often a kind is drawn once each was tried: a kill is soon made and has many moments, two runs take long.
 WEIGHTS = {kills.KIND: 4, full_disk.KIND: 3, two_runs.KIND: 1, worker_deaths.KIND: 3}
+ALONE = {long_training.KIND: 1}  # made where --kinds names it only
 PICTURES = (6, 3)  # of training and of evaluation: three steps of two
 RUNS = ROOT / "runs" / "torture"
 EXIT_LOST = 1
@@ -59,7 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--tries", type=int, metavar="N", help="tries of each suite at most")
     add("--hurts", type=int, default=MOST_HURTS, help=f"of one training at most (default: {MOST_HURTS})")
-    add("--kinds", help=f"some of: {', '.join(KINDS)}; with commas between them (default: all)")
+    add("--kinds", help=f"some of: {', '.join(KINDS)}; with commas between them (default: all but the last)")
+    add("--epochs", type=int, default=1000, help=f"of a {long_training.KIND} (default: 1000)")
     add("--seed", type=int, default=1, help="another one draws other moments in another order (default: 1)")
     add(
         "--soak",
@@ -79,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _chosen_kinds(text: str | None) -> list[str]:
-    names = list(KINDS) if text is None else [name.strip() for name in text.split(",")]
+    names = list(WEIGHTS) if text is None else [name.strip() for name in text.split(",")]
     unknown = [name for name in names if name not in KINDS]
     if unknown:
         raise BadValueError(f"--kinds names '{unknown[0]}', wanted some of: {', '.join(KINDS)}")
@@ -126,12 +130,15 @@ def _tries_of(
     possible = [kind for kind in kinds if kind != two_runs.KIND or suite.records]
     with taken_folder(work / f"{suite.name}-tries") as folder:
         draw_data(folder / DATA_NAME, [suite], *PICTURES)
-        bench, made = Bench(suite, folder, draws, arguments.hurts), 0
+        bench, made = Bench(suite, folder, draws, arguments.hurts, arguments.epochs), 0
         queue = draws.sample(possible, len(possible))
         while possible and time.monotonic() < limit and made != arguments.tries:
-            kind = queue.pop() if queue else draws.choices(possible, [WEIGHTS[name] for name in possible])[0]
+            kind = queue.pop() if queue else draws.choices(possible, [(WEIGHTS | ALONE)[name] for name in possible])[0]
             began = time.monotonic()
-            tried = KINDS[kind](bench)
+            try:
+                tried = KINDS[kind](bench)
+            except StuckError as error:
+                tried = bench.stuck_try(kind, error)
             tried.seconds = round(time.monotonic() - began, 1)
             made += 1
             if not tried.lost:

@@ -12,11 +12,12 @@ from utils.model_utils.errors import BadStateError
 from utils.model_utils.in_use import claim
 from utils.tools.torture.compare import differences, facts_of, unfinished_files, unreadable_files
 from utils.tools.torture.moments import STEP, condition_of
-from utils.tools.torture.small_suites import BATCH_SIZE, DATA_NAME, TRAINING, SmallSuite
-from utils.tools.torture.watched import Watched
+from utils.tools.torture.small_suites import BATCH_SIZE, DATA_NAME, EPOCHS, TRAINING, SmallSuite
+from utils.tools.torture.watched import START_SECONDS, StuckError, Watched
 
 MARK = ".torture"  # in a folder that may be emptied
 SHOWN_DIFFERENCES = 3
+EPOCH_SECONDS = 30  # of three steps and a checkpoint: far more than they take on a busy machine
 MOST_HURTS = 5  # more give no new moments, and the end of the training is compared the later
 
 
@@ -80,10 +81,22 @@ class Bench:
         folder: for everything; the data is in it.
         draws: all that is random in the tries.
         most_hurts: how often a training is hurt at most.
+        epochs: of a long training.
+
+    Attributes:
+        patience: seconds after which a training that nobody hurts is stuck.
     """
 
-    def __init__(self, suite: SmallSuite, folder: Path, draws: random.Random, most_hurts: int = MOST_HURTS) -> None:
-        self.suite, self.folder, self.draws, self._most_hurts = suite, folder, draws, most_hurts
+    def __init__(
+        self,
+        suite: SmallSuite,
+        folder: Path,
+        draws: random.Random,
+        most_hurts: int = MOST_HURTS,
+        epochs: int = EPOCHS,
+    ) -> None:
+        self.suite, self.folder, self.draws, self._most_hurts, self.epochs = suite, folder, draws, most_hurts, epochs
+        self.patience = START_SECONDS + EPOCH_SECONDS * epochs
         self._references: dict[tuple[str, ...], Reference] = {}
         self._number = 0
 
@@ -91,6 +104,10 @@ class Bench:
         """Returns a try, and the name of its folder, which is not there yet."""
         self._number += 1
         return Try(self.suite.name, kind, self._number), self.folder / f"try{self._number}"
+
+    def stuck_try(self, kind: str, error: StuckError) -> Try:
+        """Returns the try that was begun last, which has not come to its end."""
+        return Try(self.suite.name, kind, self._number, lost=[str(error)])
 
     def remove(self, tried: Try) -> None:
         """Removes all that a try has left."""
@@ -108,7 +125,9 @@ class Bench:
 
     def start(self, here: Path, *arguments: str) -> Watched:
         """Starts a training, or goes on with the one in the folder."""
-        return Watched(self.suite.command(here, *TRAINING, *arguments), here, self.log_of(here))
+        return Watched(
+            self.suite.command(here, *TRAINING, self.suite.rows_every(1), *arguments), here, self.log_of(here)
+        )
 
     def log_of(self, here: Path) -> Path:
         """Returns the file with the output of all trainings in a folder; it lies beside, where there is always room."""
@@ -125,7 +144,7 @@ class Bench:
             with self.start(here, *arguments) as training:
                 training.wait_for(condition_of(STEP, self.suite, here))
                 seconds = time.monotonic() - training.began
-                code = training.finish()
+                code = training.finish(self.patience)
             if code:
                 raise BadStateError(
                     f"an undisturbed training ends with exit code {code}; its output: '{self.log_of(here)}'"
@@ -137,7 +156,7 @@ class Bench:
         """Lets a hurt training come to its end, and notes where it is not what the undisturbed one is."""
         reference = self.reference(*arguments)
         with self.start(here, *arguments) as training:
-            code = training.finish()
+            code = training.finish(self.patience)
             output = training.output
         if code:
             tried.lost.append(f"goes not on, exit code {code}: {last_line(output)}")

@@ -28,6 +28,7 @@ class SmallSuite:
         network: arguments of the smallest network.
         records: pattern of the folder of its MindRecord files in the data; empty where it has none.
         prepare: a script of the suite that makes the sample data ready; empty where it is.
+        log_key: key of the steps from one row of metrics.jsonl to the next.
     """
 
     name: str
@@ -36,6 +37,11 @@ class SmallSuite:
     network: tuple[str, ...]
     records: str = ""
     prepare: str = ""
+    log_key: str = "log_interval"
+
+    def rows_every(self, steps: int) -> str:
+        """Returns the argument for a row of metrics.jsonl every so many steps."""
+        return f"--{self.log_key}={steps}"
 
     def command(self, here: Path, *arguments: str) -> list[str]:
         """Returns the command that trains, or goes on, with the data and the run folder in `here`."""
@@ -52,11 +58,10 @@ class SmallSuite:
         ]
 
 
-# What a training of a try is like: a checkpoint in each epoch, a row in each step, an evaluation at the end.
+# What a training of a try is like: a checkpoint in each epoch, an evaluation at the end.
 TRAINING = (
     f"--batch_size={BATCH_SIZE}",
     f"--epoch_size={EPOCHS}",
-    "--log_interval=1",
     "--run_eval=True",
     f"--eval_start_epoch={EPOCHS}",
 )
@@ -92,10 +97,10 @@ SUITES = {
             "--class_num=19",
             "--dataset_num_parallel_workers=1",
             "--dataset_eval_num_parallel_workers=1",
-            "--train_log_interval=1",
             "--warmup_steps=3",
         ),
         prepare="tools/convert_dataset.py",
+        log_key="train_log_interval",
     ),
     "faster_rcnn": SmallSuite(
         "faster_rcnn",

@@ -48,8 +48,7 @@ def run_soak(suite: SmallSuite, here: Path, log: Path) -> list[Sample]:
     arguments = (
         f"--batch_size={BATCH_SIZE}",
         f"--epoch_size={EPOCHS}",
-        f"--log_interval={_LOG_INTERVAL}",
-        *([f"--train_log_interval={_LOG_INTERVAL}"] if suite.name == "segformer" else []),
+        suite.rows_every(_LOG_INTERVAL),
         "--run_eval=True",
         "--eval_start_epoch=1",
         "--eval_interval=1",

@@ -19,6 +19,10 @@ START_SECONDS = 600  # far more than a small training takes on a busy machine
 GONE_SECONDS = 5  # what a killed process needs until the kernel has done with it
 
 
+class StuckError(BadStateError):
+    """A training that does not come to its end; it has been killed."""
+
+
 class Watched:
     """A command that runs; a thread puts all its output at the end of a file, whatever limits the command has.
 
@@ -66,14 +70,14 @@ class Watched:
         """Waits until something is so; returns False where the process ends first.
 
         Raises:
-            BadStateError: it takes longer than any small training does.
+            StuckError: it takes longer than any small training does.
         """
         while not condition():
             if not self.is_there():
                 return False
             if time.monotonic() - self.began > START_SECONDS:
                 self.kill()
-                raise BadStateError(f"a training of {START_SECONDS} s does not get on; its output: '{self._log}'")
+                raise StuckError(f"a training of {START_SECONDS} s does not get on; its output: '{self._log}'")
             time.sleep(interval)
         return True
 
@@ -81,23 +85,23 @@ class Watched:
         """Waits for the end; returns the exit code.
 
         Raises:
-            BadStateError: it does not end.
+            StuckError: it does not end.
         """
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise BadStateError(f"a training has not ended after {seconds:g} s; its output: '{self._log}'") from None
+            raise StuckError(f"a training has not ended after {seconds:g} s; its output: '{self._log}'") from None
 
     def waits(self, seconds: float, longest: float) -> bool:
         """Waits a while; returns whether the process has ended, which it has to after `longest` seconds in all.
 
         Raises:
-            BadStateError: it has not.
+            StuckError: it has not.
         """
         if time.monotonic() - self.began > longest:
             self.kill()
-            raise BadStateError(f"a training has not ended after {longest:g} s; its output: '{self._log}'")
+            raise StuckError(f"a training has not ended after {longest:g} s; its output: '{self._log}'")
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(seconds)
         return not self.is_there()
