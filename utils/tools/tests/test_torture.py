@@ -13,7 +13,7 @@ import pytest
 from utils.detection.data.mindrecord_writer import BUILD_DIR_NAME
 from utils.launch.processes.process_search import is_running
 from utils.model_utils.errors import BadStateError, BadValueError
-from utils.model_utils.files import write_bytes
+from utils.model_utils.files import write_file
 from utils.tests.processes import finish, wait_for
 from utils.tools.torture import __main__ as command
 from utils.tools.torture import compare, full_disk, kills, long_training, moments, report, soak
@@ -143,7 +143,7 @@ def test_unfinished_files_have_the_names_that_the_writers_give_them(tmp_path, mo
     names = [BUILD_DIR_NAME.format(prefix="train.mindrecord")]
     replace = os.replace
     monkeypatch.setattr(os, "replace", lambda old, new: (names.append(os.path.basename(old)), replace(old, new)))
-    write_bytes(tmp_path / "result.json", b"{}")
+    write_file(tmp_path / "result.json", b"{}")
     write_checkpoint_file(tmp_path / "net-1_3.ckpt", {"w": np.zeros(2, np.float32)})
     assert len(names) == 3
     for name in names:

@@ -42,7 +42,7 @@ def condition_of(name: str, suite: SmallSuite, here: Path) -> Callable[[], bool]
         START: lambda: True,
         RECORDS: lambda: any(here.glob(f"*/{suite.records}/.*.building/*")),
         STEP: lambda: _size(metrics) not in (before, 0),
-        CHECKPOINT: lambda: any(checkpoints.glob(".*.tmp-*")),
+        CHECKPOINT: lambda: any(checkpoints.glob(".*.ckpt.*tmp*")),
         SAVED: lambda: not finished.issuperset(_finished(checkpoints)),
         EVALUATION: lambda: metrics.is_file() and last in metrics.read_text(errors="replace"),
     }[name]
