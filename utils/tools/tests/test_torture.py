@@ -16,7 +16,7 @@ from utils.model_utils.errors import BadStateError, BadValueError
 from utils.model_utils.files import write_file
 from utils.tests.processes import finish, wait_for
 from utils.tools.torture import __main__ as command
-from utils.tools.torture import compare, full_disk, kills, long_training, moments, report, soak
+from utils.tools.torture import compare, full_disk, kills, moments, report, soak
 from utils.tools.torture.bench import MARK, Bench, Try, taken_folder
 from utils.tools.torture.small_suites import DATA_NAME, SUITES, SmallSuite, chosen_suites
 from utils.tools.torture.watched import Watched
@@ -79,8 +79,8 @@ def test_a_training_that_goes_on_where_it_was_survives_its_kill(tmp_path, only_s
 
 
 def test_a_long_training_is_killed_until_it_ends(tmp_path, monkeypatch):
-    monkeypatch.setattr(long_training, "SECONDS", (0.2, 0.2))
-    tried = long_training.try_long_training(bench_of(tmp_path, "keeps"))
+    monkeypatch.setattr(kills, "LONG_SECONDS", (0.2, 0.2))
+    tried = kills.try_long_training(bench_of(tmp_path, "keeps"))
     assert tried.lost == []
     assert 1 <= len(tried.moments) <= 8
     assert {moment["at"] for moment in tried.moments} == {"0 s"}

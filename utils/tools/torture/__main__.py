@@ -12,7 +12,7 @@ from pathlib import Path
 
 from utils.model_utils.command import run_command
 from utils.model_utils.errors import BadStateError, BadValueError, os_errors_as
-from utils.tools.torture import full_disk, kills, long_training, soak, two_runs, worker_deaths
+from utils.tools.torture import full_disk, kills, soak, two_runs, worker_deaths
 from utils.tools.torture.bench import MOST_HURTS, Bench, Try, taken_folder
 from utils.tools.torture.report import facts_of_this_run, line_of, table_of, write_figures, write_report
 from utils.tools.torture.small_suites import ALL, DATA_NAME, ROOT, SUITES, SmallSuite, chosen_suites, draw_data
@@ -23,11 +23,11 @@ KINDS: dict[str, Callable[[Bench], Try]] = {
     full_disk.KIND: full_disk.try_full_disk,
     two_runs.KIND: two_runs.try_two_runs,
     worker_deaths.KIND: worker_deaths.try_worker_deaths,
-    long_training.KIND: long_training.try_long_training,
+    kills.LONG_KIND: kills.try_long_training,
 }
 # How often a kind is drawn once each was tried: a kill is soon made and has many moments, two runs take long.
 WEIGHTS = {kills.KIND: 4, full_disk.KIND: 3, two_runs.KIND: 1, worker_deaths.KIND: 3}
-ALONE = {long_training.KIND: 1}  # made where --kinds names it only
+ALONE = {kills.LONG_KIND: 1}  # made where --kinds names it only
 PICTURES = (6, 3)  # of training and of evaluation: three steps of two
 RUNS = ROOT / "runs" / "torture"
 EXIT_LOST = 1
@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--tries", type=int, metavar="N", help="tries of each suite at most")
     add("--hurts", type=int, default=MOST_HURTS, help=f"of one training at most (default: {MOST_HURTS})")
     add("--kinds", help=f"some of: {', '.join(KINDS)}; with commas between them (default: all but the last)")
-    add("--epochs", type=int, default=1000, help=f"of a {long_training.KIND} (default: 1000)")
+    add("--epochs", type=int, default=1000, help=f"of a {kills.LONG_KIND} (default: 1000)")
     add("--seed", type=int, default=1, help="another one draws other moments in another order (default: 1)")
     add(
         "--soak",
