@@ -264,6 +264,11 @@ def test_unknown_suites_and_kinds_are_refused():
         chosen_suites("yolo")
     with pytest.raises(BadValueError, match="--kinds names 'floods'"):
         command._chosen_kinds("kills, floods")
+    assert "long training" not in command._chosen_kinds(None)
+    for argument in ("--hurts=0", "--tries=-1", "--steps=x", "--epochs="):
+        with pytest.raises(SystemExit) as ended:
+            command._parser().parse_args(["nas_fpn", argument])
+        assert ended.value.code == 2
 
 
 def test_help_needs_no_mindspore():

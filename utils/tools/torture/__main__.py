@@ -52,34 +52,54 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m utils.tools.torture", description=__doc__.splitlines()[0], allow_abbrev=False
     )
-    add = parser.add_argument
-    add("suite", metavar="SUITE", help=f"one of {', '.join(SUITES)}, or {ALL}")
-    add(
+    parser.add_argument("suite", metavar="SUITE", help=f"one of {', '.join(SUITES)}, or {ALL}")
+    parser.add_argument(
         "--minutes",
         type=float,
         default=10.0,
         help="until so many are over new tries begin (default: 10)",
     )
-    add("--tries", type=int, metavar="N", help="tries of each suite at most")
-    add("--hurts", type=int, default=MOST_HURTS, help=f"of one training at most (default: {MOST_HURTS})")
-    add("--kinds", help=f"some of: {', '.join(KINDS)}; with commas between them (default: all but the last)")
-    add("--epochs", type=int, default=1000, help=f"of a {kills.LONG_KIND} (default: 1000)")
-    add("--seed", type=int, default=1, help="another one draws other moments in another order (default: 1)")
-    add(
+    parser.add_argument("--tries", type=_count, metavar="N", help="tries of each suite at most")
+    parser.add_argument(
+        "--hurts", type=_count, default=MOST_HURTS, help=f"of one training at most (default: {MOST_HURTS})"
+    )
+    parser.add_argument(
+        "--kinds", help=f"some of: {', '.join(KINDS)}; with commas between them (default: all but the last)"
+    )
+    parser.add_argument("--epochs", type=_count, default=1000, help=f"of a {kills.LONG_KIND} (default: 1000)")
+    parser.add_argument(
+        "--seed", type=int, default=1, help="another one draws other moments in another order (default: 1)"
+    )
+    parser.add_argument(
         "--soak",
         action="store_true",
         help="one long training whose memory, files, threads and children are watched",
     )
-    add("--steps", type=int, default=soak.STEPS, help=f"of a soak (default: {soak.STEPS})")
-    add("--images", type=int, default=soak.IMAGES, help=f"that a soak evaluates (default: {soak.IMAGES})")
-    add("--output", type=Path, metavar="FILE", help="JSON file with every try (default: in the folder of --work)")
-    add(
+    parser.add_argument("--steps", type=_count, default=soak.STEPS, help=f"of a soak (default: {soak.STEPS})")
+    parser.add_argument(
+        "--images", type=_count, default=soak.IMAGES, help=f"that a soak evaluates (default: {soak.IMAGES})"
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="JSON file with every try (default: in the folder of --work)"
+    )
+    parser.add_argument(
         "--work",
         type=Path,
         metavar="FOLDER",
         help="of the trainings; what was lost stays there (default: runs/torture)",
     )
     return parser
+
+
+def _count(text: str) -> int:
+    """Returns a number of things.
+
+    Raises:
+        ValueError: it is none; argparse says so.
+    """
+    if not (text.isascii() and text.isdigit() and 1 <= len(text) <= 9 and int(text)):
+        raise ValueError
+    return int(text)
 
 
 def _chosen_kinds(text: str | None) -> list[str]:
