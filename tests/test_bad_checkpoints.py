@@ -78,6 +78,13 @@ def write_foreign(path, _, suite):
     return save(path, {"encoder.weight": np.zeros(3, np.float32)}, suite)
 
 
+def write_not_finite(path, network, suite):
+    """One weight of some thousands."""
+    arrays = weights_of(network)
+    arrays[list(arrays)[0]].flat[0] = np.nan
+    return save(path, arrays, suite, global_step=3)
+
+
 BAD_FILES = [
     (lambda path, *_: path, MissingPathError, "does not exist"),
     (lambda path, *_: path.parent, MissingPathError, "is a folder"),
@@ -86,6 +93,7 @@ BAD_FILES = [
     (write_truncated, BadValueError, "cut short|truncated|damaged"),
     (write_pickle, BadValueError, "is a Python pickle, .* and is not opened"),
     (write_of_another, BadValueError, "is a checkpoint of another_suite, wanted one of "),
+    (write_not_finite, BadValueError, r"not finite .*: 1 of \d+ values, in 1 of \d+ parameters .* an earlier check"),
 ]
 NO_WEIGHTS = [
     (write_moments, BadValueError, "holds optimizer state only, no weights"),

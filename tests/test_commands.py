@@ -3,6 +3,7 @@
 import functools
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from segformer.tests.tiny_city import label_path, write_city, write_png
 from tests.suites import COMMANDS, DETECTORS, FASTER_RCNN, NAS_FPN, SEGFORMER, SUITES, for_suites
 from utils.detection.tests.tiny_coco import CATEGORIES, write_coco, write_txt
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, UserError
+from utils.training.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 
 pytestmark = pytest.mark.end_to_end
 SMALL = {
@@ -99,6 +101,27 @@ def test_raw_label_ids_and_labels_of_another_size_are_named(label, words, tmp_pa
         SEGFORMER.call("train.py", *common, "--class_num=19")
     assert label_path(root, "train", 1).name in str(caught.value)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, "resume"])
+@for_suites
+def test_weights_that_are_not_finite_are_refused_before_anything_is_written(suite, name, data, checkpoint, tmp_path):
+    """SegFormer of NaNs has an mIoU, and with MindSpore's own ReLU an exported detector finds boxes."""
+    state = load_checkpoint(checkpoint)
+    state.arrays = {key: np.full_like(array, np.nan) for key, array in state.arrays.items()}
+    save_checkpoint(tmp_path / "bad.ckpt", replace(state, global_step=9))
+    script = "train.py" if name == "resume" else name
+    key = {"resume": "resume", "train.py": "pre_trained"}.get(name, suite.checkpoints[script])
+    out = tmp_path / "out"
+    places = [f"--{suite.data}={data}", f"--run_dir={out}"]
+    if suite is not SEGFORMER:
+        places += [f"--image_path={data / 'val2017'}", f"--mindrecord_dir={tmp_path / 'records'}"]
+    small = SMALL[suite.name] if script == "train.py" else ()
+    if suite is SEGFORMER and script == "train.py":
+        small = (*small, "--load_ckpt=True")
+    with pytest.raises(BadValueError, match=r"'.*bad\.ckpt' holds values that are not finite .*: choose an earlier"):
+        suite.call(script, *small, *places, f"--{key}={tmp_path / 'bad.ckpt'}")
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("suite", [SEGFORMER], ids=str)

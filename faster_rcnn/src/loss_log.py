@@ -1,14 +1,17 @@
 """The lines of the page: in the log, and by themselves in loss_<rank>.log."""
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from utils.model_utils.errors import BadStateError, os_errors_as
-from utils.model_utils.files import write_bytes
+from utils.model_utils.files import write_file
+from utils.training.record.growing_file import GrowingFile
 from utils.training.record.records import EpochRecord, StepRecord
 
 from .network_define import FasterRcnnTraining
+
+logger = logging.getLogger(__name__)
 
 _POSITION = re.compile(r"epoch: (\d+) step: (\d+), .*\n")
 LOSS_ORDER = (*FasterRcnnTraining.loss_names[1:], FasterRcnnTraining.loss_names[0])  # the total comes last
@@ -25,21 +28,19 @@ class LossLog:
     def __init__(self, path: Path, goes_on_after: tuple[int, int] | None = None) -> None:
         self.path, self._goes_on_after = path, goes_on_after
         self._is_begun = False
+        self._file = GrowingFile(path, lambda sentence: logger.warning("%s", sentence))
 
     def step_lines(self, record: StepRecord) -> list[str]:
-        """Returns the line of a step, after writing it to the file.
+        """Returns the line of a step, after writing it to the file; where the disk is full, it waits there.
 
         Raises:
-            BadStateError: it cannot be written.
+            BadStateError: the file cannot be begun.
         """
         line = format_loss_line(record.epoch, record.step, record.losses)
-        advice = "; free some space or make it writable, then go on with --resume=auto"
-        with os_errors_as(BadStateError, f"'{self.path}' cannot be written", advice):
-            if not self._is_begun:
-                self._begin()
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(f"{line}\n")
-        self._is_begun = True
+        if not self._is_begun:
+            self._begin()
+            self._is_begun = True
+        self._file.append(f"{line}\n")
         return [line]
 
     def epoch_lines(self, _record: EpochRecord) -> list[str]:
@@ -54,7 +55,8 @@ class LossLog:
             kept = lines_until(lines, self._goes_on_after)
             if len(kept) == len(lines):
                 return
-        write_bytes(self.path, "".join(kept).encode())
+        advice = "free some space or make its folder writable, then go on with --resume=auto"
+        write_file(self.path, "".join(kept).encode(), advice)
 
 
 def lines_until(lines: Sequence[str], last: tuple[int, int]) -> Sequence[str]:

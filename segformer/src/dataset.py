@@ -13,11 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
-import cv2
 import numpy as np
 
 from utils.image_search import log_passed_over
-from utils.images import IMAGE_SUFFIXES, decode_image, read_bytes, read_header
+from utils.images import IMAGE_SUFFIXES, read_image
 from utils.model_utils.errors import BadValueError, MissingPathError, UserError
 from utils.model_utils.near_paths import near_path
 from utils.randomness import generator
@@ -25,7 +24,6 @@ from utils.sharding import BatchSource
 
 from .base_dataset import AugmentSettings, prepare
 from .labels.files import (
-    PNG_END,
     SET_KEYS,
     ImagePair,
     check_labels,
@@ -33,7 +31,6 @@ from .labels.files import (
     evenly_spread,
     hold_labels,
     image_header,
-    is_png,
     read_label,
     size_error,
 )
@@ -42,7 +39,6 @@ from .labels.sources import LABEL_ENDING, how_to_get
 IMAGE_ENDINGS = tuple(f"_leftimg8bit{suffix}" for suffix in IMAGE_SUFFIXES)  # in any case
 _IMAGE_MARK = "_leftImg8bit"
 _AUGMENT_STREAM, _PATH_STREAM, _CHANNEL_STREAM = range(3)
-_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -115,27 +111,6 @@ def open_pairs(
     pairs = tuple(replace(pair, hold=held) for pair in pairs)
     check_labels(pairs, num_classes, ignore_label, names, for_training=for_training)
     return pairs
-
-
-def read_image(path: Path, expected_size: tuple[int, int] | None = None) -> np.ndarray:
-    """Reads an image.
-
-    Args:
-        path: of the file.
-        expected_size: (height, width) of its label; an EXIF orientation is then applied only where it leads there.
-
-    Returns:
-        uint8[H, W, 3], RGB.
-
-    Raises:
-        MissingPathError: there is no such file, or it cannot be read.
-        BadValueError: the content is not a readable image.
-    """
-    data = read_bytes(path)
-    image = None
-    if _is_ordinary(data, path):
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
-    return decode_image(data, str(path), expected_size) if image is None else image
 
 
 def read_pair(pair: ImagePair, num_classes: int, ignore_label: int) -> tuple[np.ndarray, np.ndarray]:
@@ -281,14 +256,6 @@ def map_ahead(
             yield waiting.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _is_ordinary(data: bytes, path: Path) -> bool:
-    """Tells whether OpenCV decodes a file to the same pixels as `decode_image`, and notices when it is damaged."""
-    if is_png(data):
-        return data[24] == 8 and data[25] in (0, 2) and data.endswith(PNG_END) and b"eXIf" not in data
-    is_whole_jpeg = data.startswith(_JPEG_START) and data.rstrip(b"\0").endswith(_JPEG_END)
-    return is_whole_jpeg and read_header(data, str(path)).is_ordinary
 
 
 def _label_of(root: Path, image: Path) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from utils.image_search import ImageFile, find_image_files
+from utils.images import read_image
 from utils.model_utils.config.loading import require
 from utils.model_utils.config.stored import naming_checkpoint
 from utils.model_utils.device_adapter import set_up_device
@@ -19,7 +20,7 @@ from utils.training.record.logging_setup import set_up_logging
 
 from . import build
 from .config import SegformerConfig
-from .dataset import find_images, map_ahead, read_image
+from .dataset import find_images, map_ahead
 from .picture_scale import scale_of_training
 from .results.files import Outputs, refuse_overwriting, result_bases, write_results
 from .results.inference import Predictor, in_order_of_canvas

@@ -10,7 +10,7 @@ from mindspore import nn
 
 from segformer.src import build
 from segformer.src.config import load
-from segformer.src.dataset import find_pairs, read_image
+from segformer.src.dataset import find_pairs
 from segformer.src.labels.classes import CITYSCAPES_CLASS_NAMES
 from segformer.src.results.canvases import FixedCanvas, PictureCanvas
 from segformer.src.results.compiled_sizes import CompiledSizes
@@ -18,6 +18,7 @@ from segformer.src.results.evaluation import SegmentationEvaluator
 from segformer.src.results.inference import Predictor, in_order_of_canvas
 from segformer.tests.tiny_checkpoint import TINY_NETWORK
 from segformer.tests.tiny_city import draw_pair, image_path, label_path, write_png
+from utils.images import read_image
 from utils.tests.replayed_workers import run_workers
 
 PLAIN = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}

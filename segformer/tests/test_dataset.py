@@ -19,12 +19,12 @@ from segformer.src.dataset import (
     keep_scale,
     map_ahead,
     open_pairs,
-    read_image,
     read_pair,
 )
 from segformer.src.labels.classes import CITYSCAPES_CLASS_NAMES, class_names, id_table, palette, train_id_table
 from segformer.src.labels.files import check_labels
 from segformer.tests.tiny_city import draw_pair, image_path, label_path, write_city, write_png
+from utils.images import read_image
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.workers import Workers
 from utils.randomness import epoch_order, generator
@@ -256,15 +256,6 @@ def test_grey_alpha_and_16_bit_images_become_rgb(tmp_path):
     write_png(tmp_path / "deep.png", grey.astype(np.uint16) * 257)
     for name in ("grey.png", "alpha.png", "deep.png"):
         np.testing.assert_array_equal(read_image(tmp_path / name), np.dstack([grey] * 3))
-
-
-@pytest.mark.parametrize("name", ["a.png", "a.jpg"])
-def test_fast_and_careful_decoding_agree(tmp_path, monkeypatch, name):
-    image = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (37, 53, 3), dtype=np.uint8), (9, 9), 0)
-    cv2.imwrite(str(tmp_path / name), image)
-    fast = read_image(tmp_path / name)
-    monkeypatch.setattr(dataset, "_is_ordinary", lambda *_: False)
-    np.testing.assert_array_equal(fast, read_image(tmp_path / name))
 
 
 def test_a_rotated_photograph_fits_its_label_either_way(city):

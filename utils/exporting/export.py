@@ -16,6 +16,7 @@ from utils.exporting.check import compare_outputs, run_model, run_network
 from utils.exporting.description import TensorDescription
 from utils.exporting.files import export_folder, exported_file, plain_name, put_in_place, strip_ending
 from utils.model_utils.errors import BadStateError, BadValueError, first_line
+from utils.model_utils.files import free_space
 
 logger = logging.getLogger(__name__)
 
@@ -144,7 +145,11 @@ def _write(network: nn.Cell, inputs: Sequence[TensorDescription], folder: Path, 
         with contextlib.chdir(folder):  # MindSpore refuses a path with a space or a letter that is not ASCII
             ms.export(network, *tensors, file_name=name, file_format=file_format)
     except OSError as error:
-        raise BadStateError(f"the {file_format} file cannot be written ({error}): free some space") from error
+        reason = error.strerror or error
+        raise BadStateError(
+            f"the {file_format} file cannot be written ({reason}, {free_space(folder)}): free some space, or choose a "
+            "file name on another disk"
+        ) from error
     except (RuntimeError, ValueError, TypeError) as error:
         if file_format != "ONNX":
             raise

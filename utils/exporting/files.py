@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from utils.model_utils.errors import BadStateError, os_errors_as
-from utils.model_utils.files import check_writable_folder, umask
+from utils.model_utils.files import check_writable_folder, free_space_said, umask
 
 ENDINGS = {"MINDIR": ".mindir", "AIR": ".air", "ONNX": ".onnx"}
 SPLIT_GRAPH, SPLIT_PARAMETERS = "_graph.mindir", "_variables"  # MindSpore's names above 1 GiB of parameters
@@ -53,8 +53,8 @@ def export_folder(path: Path) -> Iterator[Path]:
     Raises:
         BadStateError: the folder cannot be made.
     """
-    advice = ": choose a file name in a folder that you may write to"
-    with os_errors_as(BadStateError, f"'{path}' cannot be written", advice):
+    advice = ": free some space, or choose a file name in a folder that you may write to"
+    with os_errors_as(BadStateError, f"'{path}' cannot be written", advice), free_space_said(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.export-", dir=path.parent))
     try:
@@ -94,15 +94,13 @@ def put_in_place(folder: Path, path: Path, file_format: str) -> Path:
     ending = source.name.removeprefix(plain_name(path))
     target = path.with_name(f"{path.name}{ending}")
     mode = 0o644 & ~umask()
-    with os_errors_as(
-        BadStateError,
-        f"'{target}' cannot be written",
-        ": move away what is in its place",
-    ):
+    advice = ": free some space, or move away what is in its place"
+    with os_errors_as(BadStateError, f"'{target}' cannot be written", advice), free_space_said(target.parent):
         source.chmod(mode)
         parameters = folder / f"{plain_name(path)}{SPLIT_PARAMETERS}"
         if file_format == "MINDIR":
             _replace_parameters(parameters, path.with_name(parameters.name), mode, folder)
+        description_path(target).unlink(missing_ok=True)  # it describes the older file; the new one's comes next
         os.replace(source, target)
         if file_format == "MINDIR":  # a whole and a split file of one name would be two models
             other = ENDINGS["MINDIR"] if ending == SPLIT_GRAPH else SPLIT_GRAPH

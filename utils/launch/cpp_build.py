@@ -95,7 +95,7 @@ def build(root: Path, suite: str, program: Path, run: Run) -> int:
     """
     folder = program.parent
     make_cache_folder(folder)
-    advice = ": set XDG_CACHE_HOME to a folder that you may write to"
+    advice = ": free some space, or set XDG_CACHE_HOME to a folder that you may write to"
     with (
         os_errors_as(BadStateError, f"'{folder}' cannot be written", advice),
         host_lock(folder / "build.lock", f"builds '{program}'", LOCK_SECONDS),

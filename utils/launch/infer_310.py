@@ -32,7 +32,7 @@ from utils.launch.processes.logged_process import LoggedProcess, show  # noqa: E
 from utils.launch.user_arguments import device_number, existing_path  # noqa: E402
 from utils.model_utils.command import run_command  # noqa: E402
 from utils.model_utils.errors import BadStateError, BadValueError  # noqa: E402
-from utils.model_utils.files import make_writable_folder, write_bytes  # noqa: E402
+from utils.model_utils.files import make_writable_folder, write_file  # noqa: E402
 
 ARGUMENTS = "MINDIR_PATH DATA_PATH ANNO_PATH [DEVICE_ID] [--key=value]..."
 LIMIT_OPTION = "max_image_megapixels"  # of both
@@ -189,12 +189,12 @@ def build_stage(request: Request, launcher: Launcher310, program: Path) -> int:
     """Builds the program where it is missing; returns the exit code."""
     log = request.folder / BUILD_LOG
     if is_built(program):
-        write_bytes(log, f"{program} is built from these sources already\n".encode())
+        write_file(log, f"{program} is built from these sources already\n".encode())
         return 0
     print(f"building the C++ program of {launcher.suite}, once; log: {log}", flush=True)
     code = build(ROOT, launcher.suite, program, lambda command: _finish(command, log, "building", is_shown=False))
     if code == 0 and not log.exists():  # another process has built it meanwhile
-        write_bytes(log, f"{program} was built by another process\n".encode())
+        write_file(log, f"{program} was built by another process\n".encode())
     return code
 
 

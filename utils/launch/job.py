@@ -19,7 +19,15 @@ from collections.abc import Iterable, Sequence
 
 from utils.launch.job_devices import RANK_TABLE_FILE, check_present
 from utils.launch.job_plan import JobPlan, Rank
-from utils.launch.processes.logged_process import FORWARDED, POLL_SECONDS, LogFile, shell_code, show, start_apart
+from utils.launch.processes.logged_process import (
+    FORWARDED,
+    POLL_SECONDS,
+    LogFile,
+    shell_code,
+    show,
+    start_apart,
+    tell_full_disk,
+)
 from utils.launch.processes.ports import check_free
 from utils.launch.processes.process_search import JOB_VARIABLE, is_running, marked, parent, using, variable
 from utils.launch.processes.scheduler import SCHEDULER_SECONDS
@@ -202,6 +210,7 @@ class _Job:
         if rank is None:
             return _fail(f"worker process {pid} {_how(code)}; output of msrun: '{self._output.path}'", shell_code(code))
         _tell(self._last_lines(rank))
+        tell_full_disk(rank.log, code)
         return _fail(
             f"rank {rank.number} {_how(code)}, the other ranks are stopped; its last lines stand above, the others in "
             f"'{rank.log}'",
@@ -217,6 +226,7 @@ class _Job:
         who = "" if first is None else f"; rank {first} was the first to end"
         rank = next((item for item in self._plan.ranks if item.number == first), self._plan.ranks[0])
         _tell(self._last_lines(rank) or self._output.last_lines())
+        tell_full_disk(rank.log, code)
         return _fail(
             f"msrun {_how(code)}{who}; its output: '{self._output.path}', the scheduler's: "
             f"'{self._plan.folder / 'scheduler.log'}'",

@@ -27,7 +27,10 @@ def main(tasks: dict[str, dict]) -> None:
     task = tasks[str(get_rank_id())]
     if task["cores"]:
         os.sched_setaffinity(0, task["cores"])
-    log = os.open(task["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        log = os.open(task["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    except OSError as error:
+        sys.exit(f"error: log '{task['log']}' cannot be written ({error.strerror}): free some space, then start again")
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
         os.dup2(log, stream.fileno())

@@ -1,5 +1,6 @@
 """How every command ends: exit code 0, or one sentence on standard error and another code."""
 
+import contextlib
 import errno
 import io
 import logging
@@ -9,8 +10,10 @@ import signal
 import sys
 import types
 from collections.abc import Callable
+from typing import TextIO
 
 from utils.model_utils.errors import UserError, short
+from utils.model_utils.files import is_full
 from utils.model_utils.signals import keep_interrupts_ignored
 
 EXIT_USER_ERROR = 2  # as of argparse and of shells
@@ -40,7 +43,8 @@ def run_command(main: Callable[[], int | None], name: str) -> None:
     A `UserError` is printed as one sentence with code 2, Ctrl-C ends with 130 and SIGTERM with 143 (MindSpore may turn
     the former into the latter). Where SIGINT is ignored at the start, as in the background of a script, it stays
     ignored, and SIGTERM alone ends the command. Where the reader of the output has gone (`--help | head`), the code is
-    141. Any other exception is a fault of the program and keeps its traceback (code 1).
+    141. A full disk is a sentence and code 2 wherever it is met, on standard output too. Any other exception is a fault
+    of the program and keeps its traceback (code 1).
     """
     write_any_letter()
     keep_interrupts_ignored()
@@ -60,14 +64,36 @@ def run_command(main: Callable[[], int | None], name: str) -> None:
     except Terminated:
         code = _fail(f"{name}: terminated", EXIT_TERMINATED)
     except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:  # the one that is always the user's, wherever a path is used
+        sentence = _sentence_of_the_system(error)
+        if not sentence:
             raise
         logger.debug("user error", exc_info=True)
-        sentence = (
-            f"{name}: error: the path {short(error.filename)} is too long for the file system: choose a shorter one"
-        )
-        code = _fail(sentence, EXIT_USER_ERROR)
+        code = _fail(f"{name}: error: {sentence}", EXIT_USER_ERROR)
+    _let_go_of_full_streams()
     sys.exit(code)
+
+
+def _sentence_of_the_system(error: OSError) -> str:
+    """Returns what an error of the system means wherever a path is used; "" where the fault may be ours."""
+    if error.errno == errno.ENAMETOOLONG:
+        return f"the path {short(error.filename)} is too long for the file system: choose a shorter one"
+    if not is_full(error):
+        return ""
+    name = f"'{error.filename}'" if error.filename else "standard output, or a file,"
+    return f"{name} cannot be written ({error.strerror}): free some space, then give the command again"
+
+
+def _let_go_of_full_streams() -> None:
+    """Python would say that it cannot write the rest, and end with a code of its own."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            _send_to_nowhere(stream)
+
+
+def _send_to_nowhere(stream: TextIO) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def write_any_letter() -> None:
@@ -83,10 +109,11 @@ def _has_lost_its_reader() -> bool:
     poll.register(sys.stdout.fileno(), 0)
     is_closed = any(event & select.POLLERR for _, event in poll.poll(0))
     if is_closed:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _send_to_nowhere(sys.stdout)
     return is_closed
 
 
 def _fail(sentence: str, code: int) -> int:
-    print(sentence, file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # it may be a file on the disk that is full
+        print(sentence, file=sys.stderr, flush=True)
     return code

@@ -1,13 +1,20 @@
 """Folders and files of results: checked before the work, and never seen half written."""
 
 import contextlib
+import errno
 import json
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from utils.model_utils.errors import BadStateError, MissingPathError, os_errors_as
 
 STORED_MARK = "# Effective configuration"  # first words of the configuration that a command leaves
+GO_ON = "free some space or make its folder writable, then give the command again"
+_TEMPORARY_ENDING = ".tmp"
+_TEMPORARY = re.compile(rf"\..+\.(\d{{1,10}}){re.escape(_TEMPORARY_ENDING)}", re.DOTALL)
 
 
 def make_writable_folder(path: Path, flag: str) -> None:
@@ -26,7 +33,7 @@ def make_writable_folder(path: Path, flag: str) -> None:
     if os.path.exists(in_the_way) and not in_the_way.is_dir():
         raise MissingPathError(f"run folder '{path}' cannot be made: '{in_the_way}' is a file; choose another {flag}")
     advice = f"; choose another {flag} or make its parent writable"
-    with os_errors_as(BadStateError, f"run folder '{path}' cannot be made", advice):
+    with os_errors_as(BadStateError, f"run folder '{path}' cannot be made", advice), free_space_said(path):
         path.mkdir(parents=True, exist_ok=True)
     if not os.access(path, os.W_OK | os.X_OK):
         raise BadStateError(f"run folder '{path}' is not writable; choose another {flag} or change its permissions")
@@ -52,26 +59,107 @@ def check_writable_folder(path: Path, flag: str) -> None:
                 folder.rmdir()
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Writes to a temporary name in the same folder, which is made where it is missing, and renames."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # a name has at most 255 bytes
-    temporary = path.with_name(f".{os.fsdecode(os.fsencode(path.name)[-200:])}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+@contextlib.contextmanager
+def replaced_file(path: Path, *, is_forced: bool = False) -> Iterator[BinaryIO]:
+    """Opens the file that takes the place of `path` once the block has ended well; else nothing is left of it.
 
+    It has a temporary name in the same folder, which is made where it is missing.
 
-def write_file(path: Path, content: bytes, advice: str = "check the folder and the disk") -> None:
-    """Writes a file of results as `write_bytes` does.
+    Args:
+        path: the file.
+        is_forced: wait until it is on the disk, so that a power cut does not take it either.
 
     Raises:
-        BadStateError: it cannot be written, e.g. because the disk is full; the sentence ends with `advice`.
+        OSError: it cannot be written; where the disk is full, `strerror` says how much is free.
     """
-    with os_errors_as(BadStateError, f"'{path}' cannot be written", f": {advice}"):
-        write_bytes(path, content)
+    # a name has at most 255 bytes
+    temporary = path.with_name(f".{os.fsdecode(os.fsencode(path.name)[-200:])}.{os.getpid()}{_TEMPORARY_ENDING}")
+    try:
+        with free_space_said(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as file:
+                yield file
+                if is_forced:
+                    file.flush()
+                    os.fsync(file.fileno())
+            os.replace(temporary, path)
+            if is_forced:
+                _force_folder(path.parent)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_file(path: Path, content: bytes, advice: str = "", what: str = "") -> None:
+    """Writes a file of results, whole or not at all: a file that was there stays until the new one is complete.
+
+    Args:
+        path: the file; its folder is made where it is missing.
+        content: of the file.
+        advice: how to go on, as the end of the sentence of an error.
+        what: what the file is, e.g. "picture", for that sentence.
+
+    Raises:
+        BadStateError: it cannot be written, e.g. because the disk is full.
+    """
+    named = f"{what} '{path}'" if what else f"'{path}'"
+    with os_errors_as(BadStateError, f"{named} cannot be written", f": {advice or GO_ON}"), replaced_file(path) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def free_space_said(folder: Path) -> Iterator[None]:
+    """Adds to an error of the block that says that the disk is full how much of it is free.
+
+    Args:
+        folder: where the block writes.
+    """
+    try:
+        yield
+    except OSError as error:
+        if is_full(error) and error.strerror == os.strerror(error.errno):  # not said yet
+            error.strerror = f"{error.strerror}, {free_space(folder)}"
+        raise
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Returns whether an error of the system says that a disk, or what a user may have of it, is full."""
+    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+
+
+def free_space(folder: Path) -> str:
+    """Returns e.g. `12.5 MB are free`, of the disk of a folder that may not be there yet."""
+    there = next((item for item in (folder, *folder.absolute().parents) if os.path.isdir(item)), Path("/"))
+    try:
+        found = os.statvfs(there)
+    except OSError:
+        return "how much is free is not known"
+    if found.f_files and not found.f_favail:
+        return "it takes no more files"
+    return f"{found.f_bavail * found.f_frsize / 1e6:.1f} MB are free"
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes what killed processes have left half written in a folder, which the caller has for itself."""
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            found = _TEMPORARY.fullmatch(path.name)
+            if found and not _is_other_process(int(found[1])):
+                path.unlink(missing_ok=True)
+
+
+def _is_other_process(number: int) -> bool:
+    return number != os.getpid() and os.path.exists(f"/proc/{number}")
+
+
+def _force_folder(folder: Path) -> None:
+    """Forces the renaming itself to the disk, where the file system can."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def json_bytes(value: object, indent: int | None = None) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from utils.model_utils.files import write_bytes
+from utils.model_utils.files import write_file
 
 TABLES = Path(__file__).parent / "tables"
 
@@ -26,7 +26,7 @@ def town(section: str) -> dict:
 
 def write_json(path: Path, content: dict) -> None:
     """Writes JSON on one line."""
-    write_bytes(path, json.dumps(content, separators=(",", ":")).encode())
+    write_file(path, json.dumps(content, separators=(",", ":")).encode())
 
 
 def write_encoded(path: Path, image: np.ndarray, options: list[int]) -> None:
@@ -35,4 +35,4 @@ def write_encoded(path: Path, image: np.ndarray, options: list[int]) -> None:
     done, encoded = cv2.imencode(path.suffix, pixels, options)
     if not done:
         raise RuntimeError(f"cv2 cannot encode {path.name}")
-    write_bytes(path, encoded.tobytes())
+    write_file(path, encoded.tobytes())

@@ -21,7 +21,7 @@ if not __package__:
 
 from utils.model_utils.command import run_command  # noqa: E402
 from utils.model_utils.errors import BadStateError, BadValueError, os_errors_as  # noqa: E402
-from utils.model_utils.files import STORED_MARK  # noqa: E402
+from utils.model_utils.files import STORED_MARK, free_space_said  # noqa: E402
 
 SUITES = ("faster_rcnn", "nas_fpn", "segformer")
 SUITE_FOLDERS = ("config", "src", "tools")
@@ -74,7 +74,7 @@ def bundle(suite: str, output: Path) -> tuple[int, int]:
     unfinished = output.with_name(f".{output.name}.{os.getpid()}.tmp")
     advice = ": free some space, or choose another folder with -o"
     try:
-        with os_errors_as(BadStateError, f"'{output}' cannot be written", advice):
+        with os_errors_as(BadStateError, f"'{output}' cannot be written", advice), free_space_said(output.parent):
             for path, content in contents.items():
                 (unfinished / path).parent.mkdir(parents=True, exist_ok=True)
                 (unfinished / path).write_bytes(content)

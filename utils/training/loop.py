@@ -266,6 +266,8 @@ class Trainer:
         if self._evaluation.is_due(state.epoch, state.epoch == self._plan.epochs):
             if saves:
                 self._saver.save()  # an evaluation may take long, and fail
+            else:
+                self._saver.check()
             try:
                 with self._stop_requests.immediately():
                     is_best = self._evaluations.run(self._step, state.epoch, state.global_step)

@@ -3,7 +3,7 @@
 import logging
 
 from utils.model_utils.errors import BadValueError
-from utils.training.checkpoints.checkpoint import Checkpoint, TrainingState
+from utils.training.checkpoints.checkpoint import Checkpoint, TrainingState, refuse_bad_optimizer
 from utils.training.checkpoints.loading import restore_parameters
 from utils.training.step.train_step import TrainStep
 
@@ -100,6 +100,7 @@ def take_over(checkpoint: Checkpoint, step: TrainStep, first_epoch: int, wanted:
         )
         return
     try:
+        refuse_bad_optimizer(checkpoint)
         restore_parameters(checkpoint, step.parameters())
     except BadValueError as error:
         logger.warning("the optimizer starts anew, only weights are taken: %s", error)

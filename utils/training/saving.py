@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+import numpy as np
+
+from utils.model_utils.errors import BadStateError
+from utils.model_utils.guards.finite import describe_not_finite
 from utils.training.agreement import check_equal
 from utils.training.checkpoints.checkpoint import TrainingState
 from utils.training.plan import RunOutput
@@ -29,14 +33,35 @@ class RunSaver:
         """Writes a checkpoint; all workers come here after the same step.
 
         Raises:
-            BadStateError: it cannot be written, or the workers' parameters differ.
+            BadStateError: it cannot be written, or the workers' parameters differ or are not finite.
+        """
+        self.check()
+        self._write()
+
+    def check(self) -> None:
+        """Refuses parameters that nothing can be made of; all workers come here after the same step.
+
+        Loss and gradients can be finite where parameters are not: an update by a high learning rate overflows, and
+        moving statistics of batch normalisation follow activations that a ReLU has made finite again. It takes 20 ms
+        for the largest network.
+
+        Raises:
+            BadStateError: the workers' parameters differ or are not finite.
         """
         if self._step.workers.count > 1:
             check_equal(self._step.workers, self._step.parameters())
-        self.write()
+        self._refuse_not_finite()
 
     def write(self) -> None:
-        """Writes a checkpoint of worker 0, whatever the others do."""
+        """Writes a checkpoint of worker 0, whatever the others do.
+
+        Raises:
+            BadStateError: it cannot be written, or parameters are not finite.
+        """
+        self._refuse_not_finite()
+        self._write()
+
+    def _write(self) -> None:
         if not self._step.workers.is_main:
             return
         self._fill()
@@ -54,8 +79,22 @@ class RunSaver:
         self._output.checkpoints.save_best(self._state)
         self._state.arrays = {}
 
+    def _refuse_not_finite(self) -> None:
+        found = describe_not_finite(self._arrays())
+        if found:
+            newest = f"the newest checkpoint is '{self.last_path}'" if self.last_path else "there is no checkpoint yet"
+            raise BadStateError(
+                f"the parameters are not finite (NaN or infinite) after epoch {self._state.epoch} step "
+                f"{self._state.step_in_epoch}: {found}; they are not saved, {newest}: lower the learning rate, "
+                "lengthen the warm-up or clip the gradients, then start again or go on with --resume=auto"
+            )
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        """Returns the present parameters; the arrays are views of their memory where that can be."""
+        return {parameter.name: parameter.asnumpy() for parameter in self._step.parameters()}
+
     def _fill(self) -> None:
-        """Puts the present parameters into the state; the arrays are views of their memory where that can be."""
-        self._state.arrays = {parameter.name: parameter.asnumpy() for parameter in self._step.parameters()}
+        """Puts the present parameters into the state."""
+        self._state.arrays = self._arrays()
         self._state.loss_scale = self._step.loss_scaler.scale
         self._state.loss_scale_good_steps = self._step.loss_scaler.good_steps

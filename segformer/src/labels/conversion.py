@@ -21,7 +21,7 @@ from cityscapesscripts.preparation.json2labelImg import createLabelImage
 
 from utils.model_utils.device_adapter import available_cores
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, UserError
-from utils.model_utils.files import write_bytes
+from utils.model_utils.files import write_file
 from utils.model_utils.guards.pixel_limit import check_pixels, most_megapixels, set_most_megapixels
 from utils.progress import track
 
@@ -235,14 +235,8 @@ def _convert(source: Path) -> _Outcome:
         label = label_from_polygons(source) if _ending(source) == POLYGONS_ENDING else label_from_ids(source)
     except UserError as error:
         return _Outcome(fault=str(error))
-    target = target_of(source)
-    try:
-        write_bytes(target, cv2.imencode(".png", label)[1].tobytes())
-    except OSError as error:
-        raise BadStateError(
-            f"label '{target}' cannot be written ({error.strerror}); check the folder's permissions and the disk, and "
-            "give the command again: it goes on with what is missing"
-        ) from error
+    advice = "free some space or make its folder writable, and give the command again: it goes on with what is missing"
+    write_file(target_of(source), cv2.imencode(".png", label)[1].tobytes(), advice, "label")
     return _Outcome(has_class=bool((label < len(CITYSCAPES_CLASS_NAMES)).any()))
 
 
@@ -286,7 +280,7 @@ def _ending(path: Path) -> str:
 
 
 def _is_leftover(path: Path) -> bool:
-    """Tells whether this is a temporary file of `write_bytes` that nobody will rename: it is there for milliseconds."""
+    """Tells whether this is a temporary file of `write_file` that nobody will rename: it is there for milliseconds."""
     if not (path.name.startswith(".") and f"{LABEL_ENDING}." in path.name and path.suffix == ".tmp"):
         return False
     with contextlib.suppress(OSError):

@@ -18,12 +18,12 @@ from utils.images import DECODER_ERRORS, ImageHeader, read_bytes, read_header
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, os_errors_as
 from utils.model_utils.guards.pixel_limit import check_pixels
 from utils.model_utils.in_use import Hold, claim, hold
+from utils.png_chunks import SIGNATURE, check_png
 
 from .classes import CITYSCAPES_CLASS_NAMES, LARGEST_ID, class_names
 from .sources import FOLDER, how_to_make_train_ids, how_to_replace, how_to_rewrite
 
 SET_KEYS = "set class_num to the number of classes, or dataset_ignore_label to the value of pixels without a class"
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _PNG_HEAD_BYTES = 26  # signature, length and name of IHDR, width, height, bit depth, colour type
 _HEAD_BYTES = 1 << 17  # a JPEG states its size after its EXIF data, which has at most 64 KiB
@@ -82,6 +82,7 @@ def read_label(path: Path, fix: str = "") -> np.ndarray:
         raise _unreadable(path, "label", fix, error) from error
     label_header(data, path, fix)
     try:
+        check_png(data)
         return np.array(Image.open(io.BytesIO(data), formats=("PNG",)))
     except DECODER_ERRORS as error:
         raise BadValueError(
@@ -235,7 +236,7 @@ def image_header(path: Path) -> ImageHeader:
 
 def is_png(data: bytes) -> bool:
     """Tells whether a file begins as a PNG file does, header included."""
-    return data.startswith(_PNG_SIGNATURE) and data[12:16] == b"IHDR" and len(data) >= _PNG_HEAD_BYTES
+    return data.startswith(SIGNATURE) and data[12:16] == b"IHDR" and len(data) >= _PNG_HEAD_BYTES
 
 
 def _check_size(pair: ImagePair) -> LabelHeader:

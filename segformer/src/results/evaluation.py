@@ -11,7 +11,7 @@ import numpy as np
 
 from utils.drawing.guard import guard_drawing
 from utils.images import write_image
-from utils.model_utils.files import write_bytes
+from utils.model_utils.files import write_file
 from utils.model_utils.workers import ALONE, Workers
 
 from ..dataset import evaluation_images
@@ -146,7 +146,7 @@ def write_pictures(evaluation: SegmentationEvaluation, class_names: Sequence[str
     """
     confusion = folder / "confusion_matrix.png"
     with guard_drawing(f"the confusion matrix in '{confusion}'"):
-        write_bytes(confusion, confusion_picture(evaluation.matrix, class_names))
+        write_file(confusion, confusion_picture(evaluation.matrix, class_names))
     if not evaluation.pictures:
         return
     with guard_drawing(f"the pictures in '{folder / 'pictures'}'"):

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from utils.image_search import ImageFile
-from utils.model_utils.errors import BadStateError, BadValueError
-from utils.model_utils.files import write_bytes
+from utils.model_utils.errors import BadValueError, MissingPathError, os_errors_as
+from utils.model_utils.files import write_file
 
 from .drawing import encode_palette_png, overlay
 
@@ -106,13 +106,8 @@ def write_results(
     if outputs.overlap:
         picture = cv2.cvtColor(overlay(image, classes, colours), cv2.COLOR_RGB2BGR)
         contents.append(cv2.imencode(".png", picture)[1].tobytes())
-    try:
-        if outputs.original:
+    if outputs.original:
+        with os_errors_as(MissingPathError, f"image '{source}' cannot be read", ": check its permissions"):
             contents.append(source.read_bytes())
-        for name, content in zip(outputs.names(PurePosixPath(base.name), source.suffix), contents, strict=True):
-            write_bytes(base.parent / name, content)
-    except OSError as error:
-        raise BadStateError(
-            f"the results of '{source}' cannot be written to '{base.parent}' ({error.strerror}): check the folder and "
-            "the disk"
-        ) from error
+    for name, content in zip(outputs.names(PurePosixPath(base.name), source.suffix), contents, strict=True):
+        write_file(base.parent / name, content, what=f"the result of '{source}'")

@@ -142,4 +142,4 @@ def write_run_file(path: Path, content: bytes) -> None:
     Raises:
         BadStateError: it cannot be written, e.g. because the disk is full.
     """
-    write_file(path, content, "check the folder and the disk, or choose another --run_dir")
+    write_file(path, content, "free some space, or choose another --run_dir")

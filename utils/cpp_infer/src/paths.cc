@@ -7,8 +7,10 @@
 #include <cctype>
 #include <cerrno>
 #include <fstream>
+#include <iomanip>
 #include <iterator>
 #include <map>
+#include <sstream>
 #include <system_error>
 
 #include "cpp_infer/errors.h"
@@ -59,6 +61,20 @@ void RefuseEqualStems(const std::vector<ImageFile>& files) {
                       file.stem + "_0.bin': rename one of them, in its annotations too");
     }
   }
+}
+
+// What is free on the disk of a folder, behind a comma; nothing where that is not known.
+std::string FreeSpace(const fs::path& folder) {
+  std::error_code error;
+  const fs::space_info space = fs::space(folder.empty() ? fs::path(".") : folder, error);
+  if (error) {
+    return "";
+  }
+  constexpr double kMegabyte = 1e6;
+  std::ostringstream text;
+  text << ", " << std::fixed << std::setprecision(1) << static_cast<double>(space.available) / kMegabyte
+       << " MB are free";
+  return text.str();
 }
 
 }  // namespace
@@ -127,7 +143,8 @@ void WriteFile(const fs::path& path, const void* data, std::size_t num_bytes) {
   }
   std::error_code ignored;  // The first error is the one to tell.
   fs::remove(temporary, ignored);
-  throw UserError("'" + path.string() + "' cannot be written (" + error.message() + "): check the folder and the disk");
+  throw UserError("'" + path.string() + "' cannot be written (" + error.message() + FreeSpace(path.parent_path()) +
+                  "): free some space, or work in another folder");
 }
 
 void WriteFile(const fs::path& path, std::string_view text) { WriteFile(path, text.data(), text.size()); }

@@ -53,6 +53,9 @@ void RunModel(const Options& options, const Program& program, const Interrupts& 
   WriteFile(times / "test_perform_static.txt", timings.Report());
   results.Finish(program.suite, options.model, engine->Name());
   std::cout << results.num_images() << " images done, " << results.num_skipped() << " left out\n" << timings.Report();
+  if (!std::cout.flush()) {
+    throw UserError("standard output cannot be written: free some space for it; all results are written");
+  }
 }
 
 int Run(const std::vector<std::string>& arguments, const Program& program) {

@@ -45,6 +45,20 @@ TEST(DecodeImage, GivesRgb) {
   EXPECT_EQ(Decode(Encode(blue, ".png")).at<cv::Vec3b>(0, 0), cv::Vec3b(0, 0, 255));
 }
 
+// Each part of a PNG has a checksum; any bit in turn.
+TEST(DecodeImage, RefusesAPngOfWhichABitHasChanged) {
+  const File png = Encode(cv::Mat(5, 7, CV_8UC3, cv::Scalar(1, 200, 30)), ".png");
+  const cv::Mat expected = Decode(png);
+  for (std::size_t bit = 0; bit < png.size() * 8; ++bit) {
+    File changed = png;
+    changed[bit / 8] ^= static_cast<std::uint8_t>(1U << (bit % 8));
+    try {
+      EXPECT_EQ(cv::norm(Decode(changed), expected, cv::NORM_INF), 0) << bit;
+    } catch (const ImageError&) {  // NOLINT(bugprone-empty-catch): what most of them have to come to
+    }
+  }
+}
+
 TEST(DecodeImage, RepeatsGreyAndDropsAlpha) {
   EXPECT_EQ(Decode(Encode(cv::Mat(1, 1, CV_8UC1, cv::Scalar(9)), ".png")).at<cv::Vec3b>(0, 0), cv::Vec3b(9, 9, 9));
   const cv::Mat transparent(1, 1, CV_8UC4, cv::Scalar(1, 2, 3, 0));

@@ -16,6 +16,7 @@ from utils.detection.inputs import InputSettings, fit_image
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription, write_description
 from utils.exporting.export import export_network
 from utils.images import read_image
+from utils.model_utils.tests.small_disk import mount_fault, resize, small_disk
 
 pytestmark = pytest.mark.end_to_end
 
@@ -75,9 +76,7 @@ def run(cpp_build, tmp_path):
             cwd=tmp_path,
             env=environment,
             text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            **options,
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
         )
 
     def finish(*arguments):
@@ -145,6 +144,39 @@ def test_a_fixed_batch_is_filled_up_and_gives_the_same(run, models, pictures, tm
     check_results(tmp_path, pictures, ["000000000139.jpg", "more/last.jpg", "tall.v2.png"])
     times = (tmp_path / "time_Result" / "test_perform_static.txt").read_text()
     assert " of infer_count 2\n" in times
+
+
+@pytest.mark.parametrize("kilobytes", [4, 16, 28])
+def test_a_full_disk_is_one_sentence_and_the_second_start_with_room_is_whole(
+    run, models, pictures, tmp_path, kilobytes
+):
+    """Nine results and their index take a page of 4 kB each; folders take none here."""
+    if fault := mount_fault(tmp_path):
+        pytest.skip(fault)
+    arguments = (f"--mindir_path={models[0]}", f"--dataset_path={pictures}")
+    with small_disk(tmp_path, kilobytes):
+        done = run(*arguments)
+        assert done.returncode == 2, done.stderr
+        sentence = (
+            r"toy_infer: error: '.*_\d\.bin' cannot be written \(No space left on device, 0\.0 MB are free\): free "
+        )
+        assert re.match(sentence, done.stderr.splitlines()[-1])
+        left = [path.name for path in tmp_path.rglob("*") if path.is_file()]
+        assert all(re.fullmatch(r"\w+_\d\.bin", name) for name in left)  # no index, nothing half written
+        assert len(left) == kilobytes // 4
+        resize(tmp_path, 1024)
+        assert run(*arguments).returncode == 0
+        check_results(tmp_path, pictures, ["000000000139.jpg", "more/last.jpg", "tall.v2.png"])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_report_that_finds_no_room_is_an_error_and_the_results_are_there(run, models, pictures, tmp_path):
+    with Path("/dev/full").open("w") as full:
+        process = run.start(f"--mindir_path={models[0]}", f"--dataset_path={pictures}", stdout=full)
+        errors = process.communicate(timeout=200)[1]
+    assert process.returncode == 2
+    assert errors.splitlines()[-1].startswith("toy_infer: error: standard output cannot be written: free some space")
+    check_results(tmp_path, pictures, ["000000000139.jpg", "more/last.jpg", "tall.v2.png"])
 
 
 def test_a_mistake_is_one_sentence_and_code_2(run, models, pictures, tmp_path):

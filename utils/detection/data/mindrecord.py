@@ -31,6 +31,7 @@ from utils.detection.data.mindrecord_info import (
     stamps_of,
 )
 from utils.detection.data.mindrecord_places import (
+    check_contents,
     hold_mindrecord,
     locked,
     place_for,
@@ -304,7 +305,7 @@ def _use_without_annotations(
 ) -> MindRecordInfo:
     """Returns the set that is there although it cannot be compared with its source."""
     try:
-        info = hold_mindrecord(folder, prefix)
+        info = check_contents(hold_mindrecord(folder, prefix))
     except MissingPathError as error:
         raise MissingPathError(
             f"annotation file '{annotation_file}' does not exist and there are no MindRecord files "
@@ -339,7 +340,7 @@ def _find(folder: Path, prefix: str, request: SetRequest) -> MindRecordInfo | No
         with contextlib.suppress(BadStateError, MissingPathError):
             info = hold_mindrecord(place, prefix)
             if not request.why_not(info):
-                fitting.append(info)
+                fitting.append(check_contents(info))
     return max(fitting, key=lambda info: info.made_at, default=None)
 
 
@@ -348,8 +349,11 @@ def _why_not_usable(folder: Path, prefix: str, request: SetRequest) -> str:
     try:
         refuse_foreign(folder, prefix)
         info = read_mindrecord_info(folder, prefix)
+        reason = request.why_not(info)
+        if not reason:
+            check_contents(info)
     except MissingPathError:
         return "there are none yet"
     except UnusableSetError as error:
         return error.fault
-    return request.why_not(info)
+    return reason

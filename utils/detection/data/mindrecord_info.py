@@ -21,6 +21,7 @@ import numpy as np
 from utils.detection.data.record_types import LeftOutImage
 from utils.image_files import SourceImages
 from utils.model_utils.errors import BadStateError, MissingPathError, UserError
+from utils.model_utils.guards.checksums import LINE_BYTES
 from utils.model_utils.guards.json_text import parse_json
 from utils.model_utils.in_use import Hold
 
@@ -71,6 +72,7 @@ class MindRecordInfo:
         sources: the image files that it was made of; None in older sets.
         build: tells it from any other set, also from one of the same content.
         made_at: when it was made, seconds since 1970; 0 in older sets.
+        has_checksums: whether each shard ends with checksums of itself and of its index; older ones have none.
         stamps: what the file system says of each shard, see `stamps_of`.
         hold: keeps others from replacing it as long as somebody has this object; None where nobody asked for that.
     """
@@ -91,6 +93,7 @@ class MindRecordInfo:
     sources: SourceImages | None = None
     build: str = ""
     made_at: float = 0.0
+    has_checksums: bool = False
     stamps: tuple[tuple[int, ...], ...] = ()
     hold: Hold | None = field(default=None, repr=False)
 
@@ -188,6 +191,7 @@ def _read_set(folder: Path, first: Path) -> MindRecordInfo:
         sources=_sources([table[index] for index in order], left_out),
         build=description.get("build", ""),
         made_at=description.get("made_at", 0.0),
+        has_checksums=bool(description.get("has_checksums", False)),
         stamps=stamps,
     )
 
@@ -251,6 +255,11 @@ def set_prefix(info_files: Sequence[Path]) -> str:
     return info_files[0].name[: len(info_files[0].name) - digits]
 
 
+def index_of(shard: Path) -> Path:
+    """Returns the SQLite file that lies beside a shard."""
+    return Path(f"{shard}.db")
+
+
 def read_shard_header(path: Path) -> dict:
     """Reads the JSON header of a shard.
 
@@ -266,9 +275,9 @@ def read_shard_header(path: Path) -> dict:
             f"MindRecord file '{path}' cannot be read ({error.strerror}); check its permissions"
         ) from error
     except ValueError as error:  # broken JSON or UTF-8
-        raise _damaged(path, "its header is broken") from error
+        raise damaged(path, "its header is broken") from error
     if not isinstance(header, dict) or any(key not in header for key in HEADER_KEYS) or not header["schema"]:
-        raise _damaged(path, "it has no MindRecord header")
+        raise damaged(path, "it has no MindRecord header")
     return header
 
 
@@ -323,13 +332,15 @@ def _read_shard(path: Path, first: Path, description: str) -> list[Row]:
     if header["schema"][0]["desc"] != description:
         raise UnusableSetError(f"MindRecord file '{path}' is of another set than '{first.name}'")
     expected, found = _expected_bytes(header), path.stat().st_size
+    if parse_description(path, header).get("has_checksums"):
+        expected += LINE_BYTES
     if found < expected:
-        raise _damaged(path, f"it has {found} of {expected} bytes")
-    rows = _read_index(Path(f"{path}.db"))
+        raise damaged(path, f"it has {found} of {expected} bytes")
+    rows = _read_index(index_of(path))
     pages = [page for page in header["page"] if page["page_type"] == "BLOB_DATA"]
     num_rows = max((page["end_row_id"] for page in pages), default=0)
     if len(rows) != num_rows:
-        raise _damaged(path, f"its index has {len(rows)} of {num_rows} rows")
+        raise damaged(path, f"its index has {len(rows)} of {num_rows} rows")
     return rows
 
 
@@ -351,7 +362,7 @@ def _read_index(path: Path) -> list[Row]:
             images = "source_0, file_bytes_0" if "file_bytes_0" in known else "NULL, NULL"
             return list(connection.execute(f"SELECT record_index_0, image_id_0, {images} FROM INDEXES ORDER BY ROW_ID"))
     except sqlite3.Error as error:
-        raise _damaged(path, f"its index cannot be read: {error}") from error
+        raise damaged(path, f"its index cannot be read: {error}") from error
 
 
 @contextmanager
@@ -362,8 +373,9 @@ def _faults_as_damage(path: Path) -> Iterator[None]:
     except UserError:
         raise
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-        raise _damaged(path, f"its header is broken, {type(error).__name__}") from error
+        raise damaged(path, f"its header is broken, {type(error).__name__}") from error
 
 
-def _damaged(path: Path, how: str) -> UnusableSetError:
+def damaged(path: Path, how: str) -> UnusableSetError:
+    """Returns the error of a shard that is not as it was written."""
     return UnusableSetError(f"MindRecord file '{path}' is truncated or damaged ({how})")

@@ -6,11 +6,13 @@ whoever makes one holds a lock file in its folder.
 """
 
 import contextlib
+import functools
 import logging
 import re
 import shutil
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,14 +21,20 @@ import filelock
 from utils.detection.data.mindrecord_info import (
     MindRecordInfo,
     UnusableSetError,
+    damaged,
     first_shard,
+    index_of,
     read_mindrecord_info,
     set_file_pattern,
 )
 from utils.detection.data.mindrecord_writer import BUILD_DIR_NAME
+from utils.model_utils.device_adapter import available_cores
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, os_errors_as
+from utils.model_utils.files import free_space_said
+from utils.model_utils.guards.checksums import find_damage
 from utils.model_utils.in_use import Hold, claim, hold
 
+SAID_BEFORE_BYTES = 10**9  # a slow disk takes ten seconds for so many; nobody should wonder for longer
 REPLACING_SECONDS = 10.0  # a set is moved to its place within milliseconds, on a slow disk within seconds
 BESIDE = re.compile(r"[0-9a-f]{8}")  # a folder for a set: how its fingerprint begins
 FORBIDDEN_IN_PREFIX = set("\\/:*?\"<>|`&';")
@@ -52,6 +60,45 @@ def hold_mindrecord(folder: Path, prefix: str) -> MindRecordInfo:
         if time.monotonic() - started > REPLACING_SECONDS:
             raise UnusableSetError(f"MindRecord files '{folder / prefix}*' are being replaced", "start again")
         time.sleep(0.05)
+
+
+def check_contents(info: MindRecordInfo) -> MindRecordInfo:
+    """Reads a set once to see that no bit of it has changed since it was made, and returns it.
+
+    A set of an earlier version has no checksums and is taken as it is. Each worker reads all of it: side by side they
+    take as long as one, and the pages that one has read from the disk are there for the others.
+
+    Raises:
+        BadStateError: a file is not as it was written, or cannot be read.
+    """
+    _check_contents(info.files, info.stamps, info.has_checksums)
+    return info
+
+
+@functools.lru_cache(maxsize=8)  # the sets that a process opens: training, evaluation, each asked for twice or so
+def _check_contents(files: tuple[Path, ...], _stamps: tuple[tuple[int, ...], ...], needs_checksums: bool) -> None:
+    started = time.perf_counter()
+    first, num_bytes = files[0], sum(path.stat().st_size for path in files)
+    if needs_checksums and num_bytes > SAID_BEFORE_BYTES:
+        logger.info("reading MindRecord files '%s' ... (%.1f GB) once for their checksums", first, num_bytes / 1e9)
+    with (
+        os_errors_as(BadStateError, f"MindRecord file '{first}' ... cannot be read", "; check its permissions"),
+        ThreadPoolExecutor(min(len(files), available_cores())) as pool,
+    ):
+        problems = list(
+            pool.map(lambda path: find_damage(path, index_of(path), needs_checksums=needs_checksums), files)
+        )
+    for path, problem in zip(files, problems, strict=True):
+        if problem:
+            raise damaged(path, problem)
+    if needs_checksums:
+        logger.info(
+            "%d MindRecord files '%s' ... fit their checksums (%.1f MB read in %.1f s)",
+            len(files),
+            first,
+            num_bytes / 1e6,
+            time.perf_counter() - started,
+        )
 
 
 def _hold_or_none(path: Path) -> Hold | None:
@@ -143,14 +190,15 @@ def locked(folder: Path, prefix: str, timeout_seconds: float) -> Iterator[None]:
         )
     lock = filelock.FileLock(_lock_file(folder, prefix))
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _acquire(lock, folder / prefix, timeout_seconds)
+        with free_space_said(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            _acquire(lock, folder / prefix, timeout_seconds)
     except (FileExistsError, NotADirectoryError) as error:
         raise MissingPathError(f"mindrecord_dir '{folder}' is a file, wanted a folder; choose another path") from error
     except OSError as error:
         raise BadStateError(
-            f"mindrecord_dir '{folder}' cannot be written to ({error.strerror}); check its permissions or choose "
-            "another"
+            f"mindrecord_dir '{folder}' cannot be written to ({error.strerror}); make room, check its permissions, or "
+            "choose another"
         ) from error
     try:
         yield

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.detection.data.disk.mindrecord_room import check_room, needed_bytes, reason_of, row_bytes
 from utils.detection.data.ground_truth import rows_of_record
 from utils.detection.data.mindrecord_info import (
     FORMAT_VERSION,
@@ -28,7 +29,8 @@ from utils.detection.data.record_types import SKIP_ADVICE, DetectionDataset, Ima
 from utils.images import decode_image, decode_ordinary, encode_png, read_bytes, read_header
 from utils.model_utils.device_adapter import available_cores
 from utils.model_utils.errors import MAX_EXAMPLES, BadStateError, BadValueError, MissingPathError
-from utils.model_utils.files import umask
+from utils.model_utils.files import free_space, umask
+from utils.model_utils.guards.checksums import append_checksums
 from utils.progress import track
 
 SCHEMA = {
@@ -50,6 +52,7 @@ NO_ANNOTATION_ROW = np.array([[0, 0, 0, 0, 0, -1, 0]], np.float64)
 HEADER_BYTES = 2**20  # holds the page table of more than 100 GB per shard
 # 32 MB is MindRecord's own size and 256 MB the highest that it takes; 1 MB is enough for a few small images.
 MIN_PAGE_BYTES, USUAL_PAGE_BYTES, MAX_PAGE_BYTES = 2**20, 2**25, 2**28
+ROOM_ADVICE = "make room or choose another mindrecord_dir"
 WRITE_CHUNK = 32  # images in memory while they are written: a few MB of COCO's photographs
 BUILD_DIR_NAME = ".{prefix}.building"
 MAX_CHECK_THREADS = 8  # each holds a decoded image, up to hundreds of megabytes of one photograph
@@ -104,21 +107,26 @@ def write_set(
     """
     checked = _check_images(dataset, skip_bad_images=skip_bad_images)
     _refuse_changing(dataset, [image.file_bytes for image in checked], sources)
-    rows = [index for index, image in enumerate(checked) if not image.problem]
+    good = [index for index, image in enumerate(checked) if not image.problem]
     dataset = _without_bad_images(dataset, [image.problem for image in checked], sources)
-    named = [(sources.names[index], checked[index]) for index in rows]
+    named = [(sources.names[index], checked[index]) for index in good]
     total_bytes = sum(image.num_bytes for _, image in named)
-    _check_disk(folder, total_bytes)
+    shards, description = max(1, min(shards, len(named))), json.dumps(_describe(dataset, parts))
+    rows = [_row_bytes(*item) for item in zip(dataset.records, named, strict=True)]
     building = folder / BUILD_DIR_NAME.format(prefix=prefix)
     shutil.rmtree(building, ignore_errors=True)  # of a process that died
+    check_room(folder, needed_bytes(rows, shards, description, WRITE_CHUNK))
     try:
         building.mkdir(parents=True)
-        _write_files(building / prefix, dataset, named, max(1, min(shards, len(named))), parts)
+        _write_files(building / prefix, dataset, named, shards, description)
+        for index in building.glob("*.db"):
+            append_checksums(index.with_suffix(""), index)
         info = read_mindrecord_info(building, prefix)
         _move_into_place(building, folder, prefix)
     except OSError as error:
         raise BadStateError(
-            f"MindRecord files '{folder / prefix}*' cannot be written ({error}); check the disk"
+            f"MindRecord files '{folder / prefix}*' cannot be written ({error.strerror or error}, "
+            f"{free_space(folder)}); {ROOM_ADVICE}"
         ) from error
     finally:
         shutil.rmtree(building, ignore_errors=True)
@@ -225,13 +233,9 @@ def _is_read_fast(data: bytes, pixels: np.ndarray) -> bool:
         return False
 
 
-def _check_disk(folder: Path, total_bytes: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if total_bytes * 1.02 + HEADER_BYTES > free:
-        raise BadStateError(
-            f"MindRecord files need about {total_bytes / 1e6:.0f} MB but the disk of '{folder}' has {free / 1e6:.0f} "
-            "MB free; make room or choose another mindrecord_dir"
-        )
+def _row_bytes(record: ImageRecord, named: tuple[str, CheckedImage]) -> int:
+    name, image = named
+    return row_bytes(image.num_bytes, max(len(record.boxes), len(rows_of_record(record))), name)
 
 
 def _write_files(
@@ -239,14 +243,13 @@ def _write_files(
     dataset: DetectionDataset,
     checked: Sequence[tuple[str, CheckedImage]],
     shards: int,
-    parts: Mapping[str, object],
+    description: str,
 ) -> None:
     """Writes the shards and their indices under their final names; the names are stored inside."""
     import mindspore.mindrecord as mr
     from mindspore.mindrecord.common.exceptions import MindRecordException
 
     writer = mr.FileWriter(str(target), shards)
-    description = json.dumps(_describe(dataset, parts))
     writer.set_header_size(_header_bytes(description))
     writer.set_page_size(_page_bytes([image.num_bytes for _, image in checked], shards))
     writer.add_schema(SCHEMA, description)
@@ -262,8 +265,8 @@ def _write_files(
                 chunk = []
         writer.commit()
     except (RuntimeError, MindRecordException) as error:
-        first_line = str(error).strip().split("\n")[0]
-        raise BadStateError(f"MindRecord files '{target}*' cannot be written ({first_line}); check the disk") from error
+        reason, place = reason_of(error, target.parent), target.parent.parent / target.name
+        raise BadStateError(f"MindRecord files '{place}*' cannot be written ({reason}); {ROOM_ADVICE}") from error
 
 
 def _describe(dataset: DetectionDataset, parts: Mapping[str, object]) -> dict[str, object]:
@@ -277,6 +280,7 @@ def _describe(dataset: DetectionDataset, parts: Mapping[str, object]) -> dict[st
         "format": FORMAT_VERSION,
         "build": uuid.uuid4().hex,
         "made_at": time.time(),
+        "has_checksums": True,
         "num_images": len(dataset.records),
         "class_names": dataset.class_names,
         "category_ids": dataset.category_ids,

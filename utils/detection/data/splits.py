@@ -19,7 +19,7 @@ from utils.detection.data.mindrecord import (
     warn_of_changed_images,
 )
 from utils.detection.data.mindrecord_info import MindRecordInfo, digest_of
-from utils.detection.data.mindrecord_places import hold_mindrecord
+from utils.detection.data.mindrecord_places import check_contents, hold_mindrecord
 from utils.detection.data.record_types import DetectionDataset, ImageRecord, LeftOutImage
 from utils.detection.data.txt_file import load_txt
 from utils.image_files import ImageFolder
@@ -213,7 +213,7 @@ def open_split(
                 "remake_mindrecord is set, but not what MindRecord files are made of: give coco_root or anno_path too, "
                 "or leave it out"
             )
-        records = hold_mindrecord(paths.mindrecord_dir, paths.prefix)
+        records = check_contents(hold_mindrecord(paths.mindrecord_dir, paths.prefix))
         _say_what_is_missing(records, records.files[0])
         return Split(records, paths.annotation_file)
     load = _loader(paths, class_names, for_training, skip_bad_images)

@@ -1,6 +1,5 @@
 """Detects in image files, draws what was found and writes it down; the commands infer.py stand on it."""
 
-import errno
 import logging
 import time
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from utils.drawing.guard import guard_drawing
 from utils.image_search import ImageFile, find_image_files, image_numbers, result_names
 from utils.images import write_image
 from utils.model_utils.errors import BadStateError, BadValueError
-from utils.model_utils.files import check_writable_folder, json_bytes, write_file
+from utils.model_utils.files import check_writable_folder, is_full, json_bytes, write_file
 from utils.progress import track
 
 logger = logging.getLogger(__name__)
@@ -220,8 +219,7 @@ def _write_detections(path: Path, rows: list[dict], pictures: "_PictureWriter") 
             write_file(path, json_bytes(rows))
             return
         except BadStateError as error:
-            is_full = getattr(error.__cause__, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
-            if not (is_full and pictures.make_room(error)):
+            if not (is_full(error.__cause__) and pictures.make_room(error)):
                 raise
 
 

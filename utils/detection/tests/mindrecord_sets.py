@@ -43,7 +43,8 @@ def write(dataset: DetectionDataset, folder: Path, *, shards: int = 8) -> MindRe
 
 
 def write_as_before(patch: pytest.MonkeyPatch) -> None:
-    """From here on sets are written as versions did that knew nothing of the images' sizes."""
+    """From here on sets are written as versions did that knew nothing of the images' sizes and of checksums."""
+    write_without_checksums(patch)
     new = ("source", "file_bytes")
     make_row, describe = mindrecord_writer._make_row, mindrecord_writer._describe
 
@@ -61,6 +62,17 @@ def write_as_before(patch: pytest.MonkeyPatch) -> None:
         lambda *given: {name: value for name, value in make_row(*given).items() if name not in new},
     )
     patch.setattr(mindrecord_writer, "_describe", describe_as_before)
+
+
+def write_without_checksums(patch: pytest.MonkeyPatch) -> None:
+    """From here on sets are written as versions did that knew nothing of checksums."""
+    describe = mindrecord_writer._describe
+    patch.setattr(mindrecord_writer, "append_checksums", lambda *_: None)
+    patch.setattr(
+        mindrecord_writer,
+        "_describe",
+        lambda *given: {key: value for key, value in describe(*given).items() if key != "has_checksums"},
+    )
 
 
 def is_whole(folder: Path) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from utils.detection.data.mindrecord_info import read_mindrecord_info
-from utils.detection.tests.mindrecord_sets import PREFIX, cut, is_whole, names_in, read, shard
+from utils.detection.tests.mindrecord_sets import PREFIX, cut, is_whole, names_in, read, shard, write_without_checksums
 from utils.images import decode_ordinary
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 
@@ -145,8 +145,9 @@ def test_what_a_damaged_set_advises_works(ensure, folder, tmp_path, caplog):
     assert ensure(annotation_file="nowhere.json").num_images == 23
 
 
-def test_what_a_damaged_row_advises_works(ensure, folder, tmp_path):
-    """The files are as long as they should be, so that only who reads the row sees it."""
+def test_what_a_damaged_row_advises_works(ensure, tmp_path, monkeypatch):
+    """The files are as long as they should be and have no checksums, so that only who reads the row sees it."""
+    write_without_checksums(monkeypatch)
     info = ensure()
     for path in info.files:
         path.write_bytes(path.read_bytes().replace(b"\x89PNG", b"\0\0\0\0"))

@@ -10,7 +10,7 @@ from utils.hccl_tools.tables.consistency import check_tables
 from utils.hccl_tools.tables.json_entries import HOW_TO_FIX, shown_as_json
 from utils.hccl_tools.tables.rank_table import INITIALIZING, RankTable, parse_table
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, os_errors_as
-from utils.model_utils.files import write_bytes
+from utils.model_utils.files import write_file
 from utils.model_utils.guards.json_text import JsonTextError, parse_json
 
 MODELARTS_FILE = "jobstart_hccl.json"
@@ -62,9 +62,8 @@ def write_table(path: Path, table: RankTable) -> None:
     Raises:
         BadStateError: the folder or the disk does not take it.
     """
-    advice = ": run the command in a folder that can be written and has room"
-    with os_errors_as(BadStateError, f"'{path}' cannot be written", advice):
-        write_bytes(path, json.dumps(table.as_document(), indent=4).encode())
+    advice = "run the command in a folder that can be written and has room"
+    write_file(path, json.dumps(table.as_document(), indent=4).encode(), advice)
 
 
 def _read_once(file: Path, is_being_written: bool) -> tuple[object, str]:

@@ -1,5 +1,6 @@
 """The process behind a launcher: started apart from the shell, its output in a log, followed as long as wanted."""
 
+import contextlib
 import os
 import shlex
 import signal
@@ -11,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from utils.model_utils.errors import BadStateError
+from utils.model_utils.files import free_space, is_full
 from utils.model_utils.signals import taken_signals
 
 POLL_SECONDS = 0.1  # a person sees output at once, and a core is not busy with looking
@@ -94,6 +96,7 @@ class LoggedProcess:
             return 0
         print(self.last_lines(), file=sys.stderr if code else sys.stdout)
         print(f"ended with exit code {code}; log: {log}", file=sys.stderr if code else sys.stdout)
+        tell_full_disk(self.log, code)
         return code
 
     def follow(self, is_shown: bool = True) -> int:
@@ -109,6 +112,7 @@ class LoggedProcess:
                     show(self._output.new_output())
                 if code is None:
                     time.sleep(POLL_SECONDS)
+            tell_full_disk(self.log, code)
             return shell_code(code)
 
     def _forward(self, signal_number: int, _frame: types.FrameType | None) -> None:
@@ -133,15 +137,30 @@ def start_apart(command: Sequence[str], log: Path, environment: Mapping[str, str
                 start_new_session=True,
             )
     except OSError as error:
-        raise BadStateError(f"'{error.filename or log}' cannot be used ({error.strerror}); {advice}") from error
+        room = f", {free_space(log.parent)}" if is_full(error) else ""
+        raise BadStateError(f"'{error.filename or log}' cannot be used ({error.strerror}{room}); {advice}") from error
+
+
+def tell_full_disk(log: Path, code: int) -> None:
+    """Says of a process that has failed that its last lines may have found no room in its log, where that is so."""
+    with contextlib.suppress(OSError):
+        if code and not os.statvfs(log.parent).f_bavail:
+            print(
+                f"error: the disk of '{log}' is full, so that last lines may be missing: free some space, then start "
+                "again",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 def show(content: bytes) -> None:
-    """Writes to standard output; where that was closed (`| head`), the log alone has the rest."""
+    """Writes to standard output; where that was closed (`| head`), or is full, the log alone has the rest."""
     try:
         sys.stdout.buffer.write(content)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
+        if not (isinstance(error, BrokenPipeError) or is_full(error)):
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from utils.model_utils.errors import BadStateError, MissingPathError, UserError, os_errors_as
-from utils.model_utils.files import write_bytes
+from utils.model_utils.files import free_space_said, write_file
 from utils.model_utils.guards.json_text import JsonTextError, as_kind, parse_json
 from utils.model_utils.host_lock import host_lock
 from utils.model_utils.in_use import Hold, claim, hold
@@ -157,7 +157,8 @@ class InputFolder:
     def _mark(self) -> Path:
         """Returns the file that is locked as long as somebody reads the folder."""
         path = self._state / "in_use"
-        with os_errors_as(BadStateError, f"'{path}' cannot be made", ": make its folder writable, or choose another"):
+        advice = ": free some space, make its folder writable, or choose another"
+        with os_errors_as(BadStateError, f"'{path}' cannot be made", advice), free_space_said(self._folder):
             path.touch()
         return path
 
@@ -305,7 +306,8 @@ class InputFolder:
 
     def _make(self) -> None:
         what = f"folder '{self._folder}' for {self._key} cannot be made or written"
-        with os_errors_as(BadStateError, what, ": choose another with --data_path or --load_path"):
+        advice = ": free some space, or choose another with --data_path or --load_path"
+        with os_errors_as(BadStateError, what, advice), free_space_said(self._folder):
             self._state.mkdir(parents=True, exist_ok=True)
 
     def _read_record(self) -> SyncRecord:
@@ -319,7 +321,6 @@ class InputFolder:
 
     def _write_record(self, record: SyncRecord) -> None:
         try:
-            write_bytes(self._state / "record.json", json.dumps(asdict(record)).encode())
-        except OSError as error:
-            # Without it the next process copies again, which is slow and right.
-            logger.warning("'%s' cannot be written (%s)", self._state / "record.json", error.strerror)
+            write_file(self._state / "record.json", json.dumps(asdict(record)).encode(), "the next job copies again")
+        except BadStateError as error:  # without it the next process copies again, which is slow and right
+            logger.warning("%s", error)

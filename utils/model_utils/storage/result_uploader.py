@@ -139,7 +139,7 @@ class ResultUploader:
             if latest in self._sent and (latest, self._sent[latest][0]) != self._marked:
                 self._send_marker(latest)
             self._remove_gone()
-        except UserError as error:
+        except (UserError, OSError) as error:  # of the system: a full disk takes no copy of a file that still grows
             self._problem = str(error)
             logger.warning("results have not been copied, the next copy will try again: %s", error)
 

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, UserError, short
+from utils.model_utils.files import free_space
 from utils.model_utils.guards.path_names import path_fault
 from utils.model_utils.storage.tar_members import tar_members
 
@@ -113,9 +114,10 @@ def unpack(archive: Path, folder: Path, limits: Limits | None = None) -> list[st
             "and copy it whole"
         ) from None
     except OSError as error:
+        reason = f"{error.strerror or error}, {free_space(folder)}"
         raise BadStateError(
-            f"archive '{archive}' cannot be unpacked into '{folder}' ({error.strerror or error}): free some space, or "
-            "choose another folder"
+            f"archive '{archive}' cannot be unpacked into '{folder}' ({reason}): free some space, or choose another "
+            "folder"
         ) from None
     finally:
         if staging is not None:

@@ -1,7 +1,9 @@
+import errno
 import json
 import logging
 import os
 import sys
+import tempfile
 import threading
 
 import pytest
@@ -180,6 +182,22 @@ def test_a_checkpoint_that_is_written_again_has_its_new_size_in_the_marker(open_
             (tmp_path / "ckpt/net.ckpt").write_bytes(content)
             results.checkpoint_saved(tmp_path / "ckpt/net.ckpt")
             wait_for(lambda sent=content: f"out/{MARKER}" in memory.objects and marker(memory)["bytes"] == len(sent))
+
+
+def test_a_full_disk_is_a_warning_and_the_next_copy_has_it_all(open_uploader, memory, tmp_path, monkeypatch, caplog):
+    """A copy is made beside the file, which needs room."""
+
+    def full(*_arguments, **_more):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with open_uploader() as results:
+        (tmp_path / "ckpt/net.ckpt").write_bytes(b"one")
+        with monkeypatch.context() as patch:
+            patch.setattr(tempfile, "TemporaryDirectory", full)
+            results.checkpoint_saved(tmp_path / "ckpt/net.ckpt")
+            wait_for(lambda: "results have not been copied, the next copy will try again: [Errno 28]" in caplog.text)
+    assert marker(memory) == {"checkpoint": "ckpt/net.ckpt", "bytes": 3}
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 def test_a_file_that_cannot_be_read_does_not_hold_up_the_others(open_uploader, memory, tmp_path, monkeypatch):

@@ -15,6 +15,7 @@ from typing_extensions import TypedDict  # pydantic wants this one before Python
 
 from utils.model_utils.errors import BadValueError, short
 from utils.model_utils.files import json_bytes
+from utils.model_utils.guards.finite import refuse_not_finite
 from utils.model_utils.guards.json_text import JsonTextError, as_kind, parse_json
 from utils.training.checkpoints.checkpoint_file import (
     EMA_PREFIX,
@@ -143,13 +144,18 @@ class Checkpoint(TrainingState):
         Raises:
             BadValueError: there are none.
         """
-        others = (_OPTIMIZER, _EMA, *_FOREIGN_STATE)
-        weights = self.averages or {name: array for name, array in self.arrays.items() if not name.startswith(others)}
+        raw = {name: array for name, array in self.of_network().items() if not name.startswith(_EMA)}
+        weights = self.averages or raw
         if not weights:
             raise BadValueError(
                 f"'{self.path}' holds optimizer state only, no weights; choose the checkpoint of the network"
             )
         return weights
+
+    def of_network(self) -> dict[str, np.ndarray]:
+        """Returns weights, statistics and averages by their names in the file, without what optimizers left."""
+        others = (_OPTIMIZER, *_FOREIGN_STATE)
+        return {name: array for name, array in self.arrays.items() if not name.startswith(others)}
 
     def release(self) -> None:
         """Lets go of the arrays, which no one needs beside the network that has taken them."""
@@ -200,7 +206,8 @@ def load_checkpoint(path: Path, suite: str = "") -> Checkpoint:
 
     Raises:
         MissingPathError: if there is no such file.
-        BadValueError: if it is damaged, no checkpoint, of a newer format, or of another suite.
+        BadValueError: if it is damaged, no checkpoint, of a newer format, or of another suite, or if weights or
+            averages are not finite. What an optimizer keeps is not looked at: only who goes on with it needs it.
     """
     path = Path(path)
     arrays = read_checkpoint_file(path)
@@ -211,6 +218,7 @@ def load_checkpoint(path: Path, suite: str = "") -> Checkpoint:
         raise BadValueError(
             f"'{path}' is a checkpoint of {checkpoint.suite}, wanted one of {suite}; choose another file"
         )
+    refuse_not_finite(path, checkpoint.of_network(), _how_to_replace(checkpoint))
     return checkpoint
 
 
@@ -219,7 +227,7 @@ def load_resumable(path: Path, suite: str = "") -> Checkpoint:
 
     Raises:
         MissingPathError: if there is no such file.
-        BadValueError: as `load_checkpoint`, or if it holds weights only.
+        BadValueError: as `load_checkpoint`, or if it holds weights only, or the optimizer's state is not finite.
     """
     checkpoint = load_checkpoint(path, suite)
     if not checkpoint.has_training_state:
@@ -227,7 +235,27 @@ def load_resumable(path: Path, suite: str = "") -> Checkpoint:
             f"'{path}' holds weights only, no training state, so a run cannot be resumed from it; load it as "
             "pretrained weights instead"
         )
+    refuse_bad_optimizer(checkpoint)
     return checkpoint
+
+
+def refuse_bad_optimizer(checkpoint: Checkpoint) -> None:
+    """Refuses an optimizer's state that would make every weight NaN at the next step.
+
+    A run keeps none: a step whose gradients are not finite, as under a loss scale that is too high, changes nothing.
+
+    Raises:
+        BadValueError: it is not finite.
+    """
+    arrays = {name: array for name, array in checkpoint.arrays.items() if name.startswith(_OPTIMIZER)}
+    fix = "choose an earlier checkpoint of the run, or load it as pretrained weights in a new run (--pre_trained)"
+    refuse_not_finite(checkpoint.path, arrays, fix)
+
+
+def _how_to_replace(checkpoint: Checkpoint) -> str:
+    if checkpoint.global_step:
+        return "choose an earlier checkpoint of the run"
+    return "copy it again, convert it again from its source, or choose another file"
 
 
 def _state_values(path: Path, text: np.ndarray) -> dict[str, object]:

@@ -5,9 +5,7 @@ does not force it to the disk, leaves it unwritable, and logs lines of its own f
 is MindSpore's: `mindspore.load_checkpoint` reads these files and this module reads MindSpore's.
 """
 
-import contextlib
 import math
-import os
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,8 +16,8 @@ from google.protobuf.message import DecodeError
 from mindspore.train.checkpoint_pb2 import Checkpoint
 
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, os_errors_as, short
+from utils.model_utils.files import replaced_file
 
-TEMPORARY_MARK = ".tmp-"
 STATE_NAME = "training_state"  # the entry that only this engine writes
 STATE_PREFIX = "optimizer"  # first part of the names of what an optimizer keeps
 EMA_PREFIX = "ema"  # first part of the names of averaged weights
@@ -64,23 +62,16 @@ def write_checkpoint_file(path: Path, arrays: Mapping[str, np.ndarray], go_on: s
     Raises:
         BadStateError: if the file cannot be written, e.g. because the disk is full; the file that was there stays.
     """
-    temporary = path.with_name(f".{path.name}{TEMPORARY_MARK}{os.getpid()}")
     advice = f"; free some space or make its folder writable{go_on}"
-    try:
-        with os_errors_as(BadStateError, f"checkpoint '{path}' cannot be written", advice):
-            with temporary.open("wb") as file:
-                checksum = 0
-                for block in _encoded(arrays):
-                    file.write(block)
-                    checksum = zlib.crc32(block, checksum)
-                file.write(_TRAILER_NAME + checksum.to_bytes(_CHECKSUM_BYTES, "big"))
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-            _force_folder(path.parent)
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    with (
+        os_errors_as(BadStateError, f"checkpoint '{path}' cannot be written", advice),
+        replaced_file(path, is_forced=True) as file,
+    ):
+        checksum = 0
+        for block in _encoded(arrays):
+            file.write(block)
+            checksum = zlib.crc32(block, checksum)
+        file.write(_TRAILER_NAME + checksum.to_bytes(_CHECKSUM_BYTES, "big"))
 
 
 def read_checkpoint_file(path: Path) -> dict[str, np.ndarray]:
@@ -184,13 +175,3 @@ def _without_trailer(path: Path, content: bytes) -> tuple[bytes, bool]:
     if zlib.crc32(content) != checksum:
         raise BadValueError(f"'{path}' is damaged: its checksum does not fit; copy it again or choose another file")
     return content, True
-
-
-def _force_folder(folder: Path) -> None:
-    """Forces the renaming itself to the disk, where the file system can."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -14,7 +14,7 @@ from mindspore import nn
 from utils.model_utils.errors import BadStateError
 from utils.model_utils.files import make_writable_folder
 from utils.training.checkpoints.checkpoint import Checkpoint, TrainingState, load_checkpoint, save_checkpoint
-from utils.training.checkpoints.foreign_weights import ForeignWeights, read_foreign_weights, refuse_not_finite
+from utils.training.checkpoints.foreign_weights import ForeignWeights, read_foreign_weights
 from utils.training.checkpoints.weight_conversion import WeightSource, convert_weights, format_conversion
 
 NUM_STAGES = 4  # of every backbone
@@ -114,7 +114,6 @@ def read_weights(path: Path, suite: str, *, averaged: bool) -> tuple[ForeignWeig
         return read_foreign_weights(path, averaged=averaged, flag="--ema=True"), None
     checkpoint = load_checkpoint(path, suite)
     arrays = checkpoint.averages or checkpoint.arrays
-    refuse_not_finite(path, arrays)
     return ForeignWeights(path, arrays, class_names=tuple(checkpoint.class_names)), checkpoint
 
 

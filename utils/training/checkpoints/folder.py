@@ -5,9 +5,10 @@ import re
 from pathlib import Path
 
 from utils.model_utils.errors import BadStateError, BadValueError, UserError, os_errors_as
+from utils.model_utils.files import free_space_said, remove_leftovers
 from utils.training.checkpoints.checkpoint import Checkpoint, TrainingState, load_resumable, save_checkpoint
-from utils.training.checkpoints.checkpoint_file import TEMPORARY_MARK
 
+EARLIER_TEMPORARY = ".*.tmp-*"  # name of what earlier versions left half written
 GO_ON = ", then go on with --resume=auto: earlier checkpoints are untouched"
 
 logger = logging.getLogger(__name__)
@@ -78,7 +79,9 @@ class CheckpointFolder:
         Raises:
             BadStateError: if the folder cannot be made.
         """
-        with os_errors_as(BadStateError, f"checkpoint folder '{self.path}' cannot be made", "; choose another"):
+        what = f"checkpoint folder '{self.path}' cannot be made"
+        with os_errors_as(BadStateError, what, "; free some space or choose another"), free_space_said(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-        for path in self.path.glob(f".*{TEMPORARY_MARK}*"):
+        remove_leftovers(self.path)
+        for path in self.path.glob(EARLIER_TEMPORARY):
             path.unlink(missing_ok=True)

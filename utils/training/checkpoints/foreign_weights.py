@@ -1,6 +1,7 @@
 """Reads the weights of PyTorch files (.pth, .pt) and safetensors files as NumPy arrays; never runs a file's code.
 
-Which of the two a file is follows from its first bytes, not from its name. Neither needs torch.
+Which of the two a file is follows from its first bytes, not from its name. Neither needs torch. A file of torch.save
+that is a zip archive (since PyTorch 1.6) has checksums, which are compared; the others have none.
 """
 
 import logging
@@ -12,6 +13,7 @@ import numpy as np
 from safetensors import SafetensorError, deserialize
 
 from utils.model_utils.errors import BadValueError, MissingPathError, UserError, os_errors_as
+from utils.model_utils.guards.finite import refuse_not_finite
 from utils.training.checkpoints.foreign_state import (
     COMPILED_MARK,
     FoundState,
@@ -25,6 +27,11 @@ from utils.training.checkpoints.pytorch_files.reading import NotPlainError, Othe
 from utils.training.checkpoints.pytorch_files.unpickler import Inert, StoredTensor
 
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
+# A zip archive has a checksum for each entry; safetensors and what torch.save wrote before 2020 have none.
+NO_CHECKSUMS = (
+    "checksums: a file of this form has none, so that bits that changed on the way go unseen; compare it with the "
+    "checksum that its publisher gives"
+)
 _HEADER_LENGTH_BYTES = 8  # of safetensors: a little-endian number before its header
 _FOREIGN_STARTS = (
     (b"\x1f\x8b", "a gzip file"),
@@ -105,8 +112,9 @@ def read_foreign_weights(path: Path, *, averaged: bool = False, flag: str = "") 
         )
     found = split_averages(replace(found, state=bare), averaged, flag, path)
     arrays = dict(found.state)
-    refuse_not_finite(path, arrays)
-    return ForeignWeights(path, arrays, found.wrapper, class_names, found.notes, config)
+    refuse_not_finite(path, arrays, "download or copy it again, or choose another file")
+    notes = found.notes if start.startswith(_ZIP) else (*found.notes, NO_CHECKSUMS)
+    return ForeignWeights(path, arrays, found.wrapper, class_names, notes, config)
 
 
 def _first_bytes(path: Path) -> bytes:
@@ -193,17 +201,3 @@ def _refuse_others(path: Path, content: object, found: FoundState | None) -> Non
         f"'{path}' holds {len(others)} entries that are no tensors, first '{others[0]}' ({kind}); save the weights "
         f"alone with {save}"
     )
-
-
-def refuse_not_finite(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Refuses the weights of a training that failed.
-
-    Raises:
-        BadValueError: an array has values that are not finite.
-    """
-    bad = [name for name, array in arrays.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]
-    if bad:
-        raise BadValueError(
-            f"'{path}' has values that are not finite in {len(bad)} of {len(arrays)} tensors, first '{bad[0]}'; the "
-            "training that made it failed: choose another file"
-        )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from utils.drawing.figures import draw_figure
 from utils.drawing.guard import guard_drawing
-from utils.model_utils.files import write_bytes
+from utils.model_utils.files import write_file
 from utils.training.record.metrics_log import in_one_count, read_metrics
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def draw_curves(metrics_path: Path, picture_path: Path) -> None:
     """Draws the picture of a metrics file, a PNG; without rows it does nothing.
 
     Raises:
-        OSError: if the picture cannot be written.
+        BadStateError: if the picture cannot be written.
         ImportError: if matplotlib is not installed.
     """
     rows = in_one_count(read_metrics(metrics_path))
@@ -63,7 +63,7 @@ def draw_curves(metrics_path: Path, picture_path: Path) -> None:
     if not steps:
         return
     picture = draw_figure(lambda figure: _fill(figure, steps, evaluations), width=12, height=7.5, dpi=110)
-    write_bytes(picture_path, picture)
+    write_file(picture_path, picture)
 
 
 def _fill(figure: "Figure", steps: Sequence[dict], evaluations: Sequence[dict]) -> None:

@@ -1,5 +1,6 @@
 """Logging of a command: plain messages on standard error, and with time, rank and level in a file."""
 
+import contextlib
 import logging
 import logging.handlers
 import os
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from utils.model_utils.errors import BadStateError, os_errors_as
+from utils.training.record.growing_file import GrowingFile
 
 _OURS = "_set_up_by_training"
 
@@ -40,6 +42,38 @@ class _ConsoleHandler(logging.StreamHandler):
     @stream.setter
     def stream(self, _value: TextIO) -> None:
         """Ignores the stream of the base class."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes one record; where standard error is a file on a full disk, it takes no complaint either."""
+        try:
+            self.stream.write(self.format(record) + self.terminator)
+            self.flush()
+        except OSError:
+            return
+        except Exception:  # as every handler: a message with the wrong number of arguments is no reason to end
+            self.handleError(record)
+
+
+class _LogFile(logging.Handler):
+    """Adds to a file; lines for which the disk has no room wait, and standard error says so."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._file = GrowingFile(path, _warn_on_standard_error)
+        self._file.make()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Adds the line of one record."""
+        try:
+            self._file.append(f"{self.format(record)}\n")
+        except Exception:  # as above
+            self.handleError(record)
+
+    def close(self) -> None:
+        """Writes what still waits; what finds no room has been on standard error."""
+        with contextlib.suppress(BadStateError):
+            self._file.close()
+        super().close()
 
 
 class _HeldMessages(logging.handlers.BufferingHandler):
@@ -92,6 +126,11 @@ def set_up_logging(log_file: Path | None = None, *, rank: int = 0, rank_count: i
     logging.getLogger("matplotlib").setLevel(logging.WARNING)  # its font search is no news
 
 
+def _warn_on_standard_error(sentence: str) -> None:
+    with contextlib.suppress(OSError):  # it may be on the same disk
+        print(f"warning: {sentence}", file=sys.stderr, flush=True)
+
+
 def _is_standard_error(path: Path) -> bool:
     try:
         return os.path.samestat(path.stat(), os.fstat(sys.stderr.fileno()))
@@ -100,9 +139,9 @@ def _is_standard_error(path: Path) -> bool:
 
 
 def _file_handler(log_file: Path, rank: int) -> logging.Handler:
-    advice = "; make its folder writable or choose another run folder"
+    advice = "; free some space, make its folder writable, or choose another run folder"
     with os_errors_as(BadStateError, f"log file '{log_file}' cannot be written", advice):
-        handler = logging.FileHandler(log_file, encoding="utf-8", errors="backslashreplace")
+        handler = _LogFile(log_file)
     handler.setFormatter(
         logging.Formatter(f"%(asctime)s [rank {rank}] %(levelname)s %(name)s: %(message)s", datefmt="%Y-%m-%d %H:%M:%S")
     )

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from utils.model_utils.errors import BadStateError, os_errors_as
-from utils.model_utils.files import write_bytes
+from utils.model_utils.files import write_file
 from utils.model_utils.guards.json_text import JsonTextError, parse_json
+from utils.training.record.growing_file import GrowingFile
 from utils.training.record.records import EpochRecord, EvaluationRecord, StepRecord
 
 _REQUIRED = {"kind", "epoch", "global_step"}
@@ -42,25 +43,26 @@ class MetricsLog:
 
     def __init__(self, path: Path, *, writes: bool = True) -> None:
         self.path, self._writes = path, writes
+        self._file = GrowingFile(path, lambda sentence: logger.warning("%s", sentence))
 
     def append(self, row: Mapping[str, Value]) -> None:
-        """Appends one row, in one write, so that a reader never sees half of an earlier one.
-
-        Raises:
-            BadStateError: if it cannot be written, e.g. because the disk is full.
-        """
-        if not self._writes:
-            return
-        line = json.dumps(_without_non_finite(row), ensure_ascii=False, allow_nan=False) + "\n"
-        advice = "; free some space or make it writable, then go on with --resume=auto"
-        with os_errors_as(BadStateError, f"'{self.path}' cannot be written", advice), self.path.open("ab") as file:
-            file.write(line.encode())
+        """Appends one row; where the disk is full, it waits until there is room."""
+        if self._writes:
+            self._file.append(json.dumps(_without_non_finite(row), ensure_ascii=False, allow_nan=False) + "\n")
 
     def add(self, record: StepRecord | EpochRecord | EvaluationRecord) -> None:
         """Appends the row of a step, an epoch or an evaluation."""
         values = {name: value for name, value in vars(record).items() if name not in _LEFT_OUT}
         rounded = {name: round(value, 3) for name, value in values.items() if name in _ROUNDED}
         self.append({"kind": _KINDS[type(record)], **values, **rounded})
+
+    def close(self) -> None:
+        """Writes what still waits for room.
+
+        Raises:
+            BadStateError: there is none, so that these rows are lost.
+        """
+        self._file.close()
 
     def cut(self, epochs_done: float, keep_evaluation: bool) -> None:
         """Removes what a resumed run will write again.
@@ -69,6 +71,9 @@ class MetricsLog:
             epochs_done: epochs, parts included, that the run has behind it where it resumes; later rows go. Steps would
                 not do: with another batch size they count otherwise.
             keep_evaluation: whether an evaluation made at just this place stays.
+
+        Raises:
+            BadStateError: it cannot be written; all rows stay.
         """
         if not self._writes:
             return
@@ -80,7 +85,8 @@ class MetricsLog:
         ]
         if not rows and not self.path.exists():
             return
-        write_bytes(self.path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
+        content = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+        write_file(self.path, content, "free some space or make its folder writable, then go on with --resume=auto")
 
 
 def read_metrics(path: Path) -> Sequence[dict]:

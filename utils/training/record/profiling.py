@@ -4,8 +4,8 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from utils.model_utils.errors import first_line
-from utils.model_utils.files import write_bytes
+from utils.model_utils.errors import BadStateError, first_line
+from utils.model_utils.files import write_file
 from utils.training.record.records import StepRecord
 
 if TYPE_CHECKING:
@@ -52,7 +52,12 @@ class StepProfiler:
         has_profile = self._profile is not None and self._end()
         if not self._records:
             return
-        write_bytes(self._folder / STEPS_FILE, _as_table(self._records).encode())
+        try:
+            write_file(self._folder / STEPS_FILE, _as_table(self._records).encode())
+        except BadStateError as error:  # no reason for a training to end
+            logger.warning("%s", error)
+            self._records = []
+            return
         waited = sum(record.data_ms for record in self._records) / len(self._records)
         worked = sum(record.step_ms for record in self._records) / len(self._records)
         logger.info(

@@ -9,7 +9,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from utils.model_utils.errors import BadStateError, os_errors_as
-from utils.model_utils.files import check_writable_folder, make_writable_folder, write_bytes
+from utils.model_utils.files import (
+    check_writable_folder,
+    free_space_said,
+    make_writable_folder,
+    remove_leftovers,
+    write_file,
+)
 from utils.training.record.metrics_log import MetricsLog
 
 logger = logging.getLogger(__name__)
@@ -85,8 +91,15 @@ class RunFolder:
     def __enter__(self) -> "RunFolder":
         return self
 
-    def __exit__(self, *_error: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:
+        try:
+            self.metrics.close()
+        except BadStateError as error:
+            if kind is None:
+                raise
+            logger.warning("%s", error)
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Gives up the lock."""
@@ -106,6 +119,7 @@ class RunFolder:
         make_writable_folder(self.path, "--run_dir")
         self._take_lock()
         self._refuse_run()
+        remove_leftovers(self.path)
         if self.holds_run() and not self._resume:
             for path in [*self._checkpoint_files(), self.metrics.path, self.curves_path]:
                 path.unlink(missing_ok=True)
@@ -120,9 +134,7 @@ class RunFolder:
         Raises:
             BadStateError: it cannot be written.
         """
-        advice = "; free some space or choose another run folder"
-        with os_errors_as(BadStateError, f"'{self.config_path}' cannot be written", advice):
-            write_bytes(self.config_path, text.encode())
+        write_file(self.config_path, text.encode(), "free some space or choose another --run_dir")
 
     def holds_run(self) -> bool:
         """Whether the folder has checkpoints or metrics."""
@@ -132,8 +144,11 @@ class RunFolder:
     def _take_lock(self) -> None:
         if self._lock.is_locked:
             return
-        advice = "; choose another --run_dir"
-        with os_errors_as(BadStateError, f"run folder '{self.path}' cannot be locked", advice):
+        advice = "; free some space or choose another --run_dir"
+        with (
+            os_errors_as(BadStateError, f"run folder '{self.path}' cannot be locked", advice),
+            free_space_said(self.path),
+        ):
             try:
                 self._lock.acquire()
             except Timeout as error:

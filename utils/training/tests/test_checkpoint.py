@@ -198,6 +198,41 @@ def test_a_damaged_file_without_a_checksum_gets_a_sentence(values, sentence, tmp
         load_checkpoint(file_of_mindspore(tmp_path / "a.ckpt", **values))
 
 
+def test_a_checkpoint_with_any_bit_changed_is_refused(tmp_path):
+    """MindSpore's own checksum ends the file: 400 bits of the content, each of the checksum and of its name."""
+    path = saved(tmp_path / "a.ckpt")
+    good = path.read_bytes()
+    assert load_checkpoint(path).suite == "tiny"
+    draw = np.random.default_rng(0)
+    for place in (*draw.integers(0, 8 * len(good), 400), *range(8 * (len(good) - 17), 8 * len(good))):
+        changed = bytearray(good)
+        changed[place // 8] ^= 1 << place % 8
+        path.write_bytes(changed)
+        with pytest.raises(BadValueError, match="damaged|cut short|no MindSpore checkpoint"):
+            load_checkpoint(path)
+
+
+@pytest.mark.parametrize("has_checksum", [True, False])
+def test_mindspores_own_files_are_compared_with_their_checksum_where_they_have_one(has_checksum, tmp_path):
+    """Without crc_check=True, MindSpore's default, nothing tells of a changed bit."""
+    path = tmp_path / "a.ckpt"
+    ms.save_checkpoint([{"name": "w", "data": ms.Tensor(np.ones(300, np.float32))}], str(path), crc_check=has_checksum)
+    path.chmod(0o600)
+    content = bytearray(path.read_bytes())
+    content[600] ^= 1
+    path.write_bytes(content)
+    if has_checksum:
+        with pytest.raises(BadValueError, match="is damaged: its checksum does not fit"):
+            load_checkpoint(path)
+    else:
+        assert load_checkpoint(path).arrays["w"].tolist().count(1) == 299
+
+
+def test_mindspore_finds_our_checksum(tmp_path):
+    path = saved(tmp_path / "a.ckpt")
+    assert ms.load_checkpoint(str(path), crc_check=True)["head.bias"].shape == (3,)
+
+
 def test_a_good_file_without_a_checksum_is_read(tmp_path):
     assert load_checkpoint(file_of_mindspore(tmp_path / "a.ckpt", dims=(1,) * 31 + (2,))).arrays["w"].ndim == 32
 
@@ -410,7 +445,7 @@ def test_a_full_disk_is_a_sentence_and_keeps_the_earlier_file(tmp_path, monkeypa
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(BadStateError, match=r"cannot be written \(No space left on device\); free some space"):
+    with pytest.raises(BadStateError, match=r"written \(No space left on device, .* MB are free\); free some"):
         saved(path)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["a.ckpt"]
@@ -419,7 +454,7 @@ def test_a_full_disk_is_a_sentence_and_keeps_the_earlier_file(tmp_path, monkeypa
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_a_truly_full_device_is_a_sentence(tmp_path, monkeypatch):
     path = tmp_path / "a.ckpt"
-    (tmp_path / f".a.ckpt.tmp-{os.getpid()}").symlink_to("/dev/full")
+    (tmp_path / f".a.ckpt.{os.getpid()}.tmp").symlink_to("/dev/full")
     with pytest.raises(BadStateError, match="No space left on device"):
         saved(path)
     assert os.listdir(tmp_path) == []

@@ -54,7 +54,7 @@ def test_quantised_safetensors_are_refused(tmp_path):
 
 def test_values_that_are_not_finite_are_refused(tmp_path):
     save_file({"good": np.float32([1]), "bad": np.float32([np.nan])}, tmp_path / "a")
-    assert "not finite in 1 of 2 tensors, first 'bad'" in refusal(tmp_path / "a")
+    assert "1 of 2 values, in 1 of 2 parameters (bad, 1 of 1); " in refusal(tmp_path / "a")
 
 
 def test_what_is_no_file_of_weights(tmp_path):

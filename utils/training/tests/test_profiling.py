@@ -1,7 +1,9 @@
 """Which steps are profiled, and what is left of them; MindSpore's own profiler on a CPU."""
 
 import csv
+import errno
 import logging
+import os
 
 import mindspore as ms
 import numpy as np
@@ -79,6 +81,16 @@ def test_a_profiler_that_fails_is_a_line_in_the_log_and_the_run_goes_on(fails_at
         "those of operators",
         f"profiled steps 3 to 7: 5.0 ms waiting for data, 50.0 ms the step itself; steps.csv in '{tmp_path}'",
     ]
+
+
+def test_a_table_that_finds_no_room_is_a_line_in_the_log_and_the_run_goes_on(tmp_path, monkeypatch, caplog):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(profiling, "_new_profile", lambda *_: StandIn(tmp_path / "profile"))
+    monkeypatch.setattr(os, "replace", full)
+    run(StepProfiler(tmp_path / "profile", "CPU"), 8)
+    assert "steps.csv' cannot be written (No space left on device" in caplog.text
 
 
 def test_a_profiler_that_ends_without_a_profile_is_said(tmp_path, monkeypatch, caplog):

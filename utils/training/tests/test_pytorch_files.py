@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from utils.model_utils.errors import BadValueError
-from utils.training.checkpoints.foreign_weights import read_foreign_weights
+from utils.training.checkpoints.foreign_weights import NO_CHECKSUMS, read_foreign_weights
 from utils.training.checkpoints.pytorch_files.unpickler import (
     DamagedPickleError,
     Inert,
@@ -347,6 +347,49 @@ def test_checksums_count_where_there_are_any(torch, tmp_path):
                     read_foreign_weights(tmp_path / "b.pth")
     finally:
         set_crc32_options(before)
+
+
+def damaged_copies(content):
+    """Yields 90 copies with one bit changed, then 90 with four bytes changed."""
+    draw = np.random.default_rng(0)
+    for number in range(180):
+        changed = bytearray(content)
+        if number < 90:
+            changed[draw.integers(0, len(content))] ^= 1 << draw.integers(0, 8)
+        else:
+            for place in draw.integers(0, len(content), 4):
+                changed[place] = draw.integers(0, 256)
+        yield bytes(changed)
+
+
+def test_a_zip_archive_with_changed_bits_has_its_own_values_or_is_refused(tmp_path):
+    """Each entry has a checksum; what is not refused changed what stands between the entries, or times and the like."""
+    values = np.random.default_rng(1).normal(size=(32, 32)).astype(np.float32)
+    write_zip(tmp_path / "a.pth", one_tensor(shape=(32, 32), steps=(32, 1), count=1024), {"0": values.tobytes()})
+    whole = read_foreign_weights(tmp_path / "a.pth")
+    assert (whole.arrays["a"] == values).all()
+    assert NO_CHECKSUMS not in whole.notes
+    refused = 0
+    for content in damaged_copies((tmp_path / "a.pth").read_bytes()):
+        (tmp_path / "b.pth").write_bytes(content)
+        try:
+            found = read_foreign_weights(tmp_path / "b.pth").arrays
+        except BadValueError:
+            refused += 1
+        else:
+            assert found.keys() == {"a"}
+            np.testing.assert_array_equal(found["a"], values)
+    assert refused > 120
+
+
+def test_of_forms_without_checksums_the_report_says_so(torch, tmp_path):
+    """Other values come from a changed bit, as nothing in the file tells."""
+    torch.save({"a": torch.ones(1000)}, tmp_path / "a.pth", _use_new_zipfile_serialization=False)
+    assert NO_CHECKSUMS in read_foreign_weights(tmp_path / "a.pth").notes
+    content = bytearray((tmp_path / "a.pth").read_bytes())
+    content[-2002] ^= 64
+    (tmp_path / "a.pth").write_bytes(content)
+    assert read_foreign_weights(tmp_path / "a.pth").arrays["a"].sum() != 1000
 
 
 @pytest.mark.parametrize("is_zip", [True, False])

@@ -159,13 +159,25 @@ def test_an_unwritable_folder_is_a_sentence(tmp_path, monkeypatch):
         RunFolder(tmp_path)
 
 
+def test_what_a_killed_run_has_left_half_written_is_removed(tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = tmp_path / f".metrics.jsonl.{ended.pid}.tmp"
+    left.write_bytes(b"half")
+    with RunFolder(tmp_path) as run:
+        run.begin("")
+        assert not left.exists()
+
+
 def test_a_configuration_that_cannot_be_written_is_a_sentence(tmp_path, monkeypatch):
     def full(*_arguments, **_options):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with RunFolder(tmp_path) as run:
-        monkeypatch.setattr(Path, "write_bytes", full)
-        with pytest.raises(BadStateError, match=r"config.yaml' cannot be written \(No space left on device\)"):
+        monkeypatch.setattr(os, "replace", full)
+        with pytest.raises(
+            BadStateError, match=r"config.yaml' cannot be written \(No space left on device, .* MB are free\)"
+        ):
             run.begin("a: 1")
 
 

