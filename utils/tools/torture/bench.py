@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from utils.model_utils.errors import BadStateError
+from utils.model_utils.errors import BadStateError, os_errors_as
 from utils.model_utils.in_use import claim
 from utils.tools.torture.compare import differences, facts_of, unfinished_files, unreadable_files
 from utils.tools.torture.moments import STEP, condition_of
@@ -119,9 +119,19 @@ class Bench:
         return self.draws.randint(1, self._most_hurts)
 
     def fill(self, here: Path, data: Path | None = None) -> Path:
-        """Makes the folder of a training, with a copy of the data; by default of the pictures as they were drawn."""
-        shutil.copytree(data or self.folder / DATA_NAME, here / DATA_NAME)
+        """Makes the folder of a training, with a copy of the data; by default of the pictures as they were drawn.
+
+        Raises:
+            BadStateError: it cannot be made.
+        """
+        with os_errors_as(BadStateError, f"'{here}' cannot be made", "; free some space, or choose another --work"):
+            shutil.copytree(data or self.folder / DATA_NAME, here / DATA_NAME)
         return here
+
+    def keep(self, here: Path) -> None:
+        """Copies the folder of a try that was lost from the disk in memory, which goes with all that is on it."""
+        with os_errors_as(BadStateError, f"'{here}' cannot be kept", "; free some space, or choose another --work"):
+            shutil.copytree(here, here.with_name(f"{here.name}lost"))
 
     def start(self, here: Path, *arguments: str) -> Watched:
         """Starts a training, or goes on with the one in the folder."""

@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import resource
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,7 +79,7 @@ def try_full_disk(bench: Bench) -> Try:
             disk.leave()
         bench.complete(tried, here)
         if disk is not None and tried.lost:
-            shutil.copytree(here, here.with_name(f"{here.name}lost"))  # what is on it goes with it
+            bench.keep(here)
     return tried
 
 

@@ -60,7 +60,8 @@ class Watched:
         with self._log.open("ab", buffering=0) as log:
             for line in self.process.stdout:
                 self._said.append(line)
-                log.write(line)
+                with contextlib.suppress(OSError):  # a full disk of the tool's own: the line counts all the same
+                    log.write(line)
 
     def is_there(self) -> bool:
         """Whether it has not ended."""
