@@ -28,7 +28,7 @@ FLOORS = (
         "utils/tools",
     ),
     ("utils/exporting", "utils/hccl_tools", "utils/launch/processes", "utils/training/checkpoints"),
-    ("utils/launch", "utils/training/record", "utils/training/step"),
+    ("utils/launch", "utils/tools/torture", "utils/training/record", "utils/training/step"),
     ("utils/training", "utils/detection/annotations", "utils/detection/boxes"),
     ("utils/detection/data",),
     ("utils/detection/canvases/plan",),

@@ -53,6 +53,8 @@ ALLOWED = {
     "utils/exporting/export.py": "MindSpore writes, in a hidden folder until the model is checked",
     "utils/model_utils/storage/unpacking.py": "an archive, in a hidden folder until its last byte is read",
     "utils/model_utils/storage/result_uploader.py": "copies for the storage, in a temporary folder",
+    "utils/tools/torture/bench.py": "copies of the data, and of what was lost, in a folder of the tool's own",
+    "utils/tools/torture/watched.py": "the log to which all output of a training goes",
     "utils/tools/bundle.py": "a folder that takes its name when it is whole",
     "utils/tools/mend_environment.py": "runs before anything of the repository can be imported",
 }

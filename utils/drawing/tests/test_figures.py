@@ -1,12 +1,15 @@
 """Figures are drawn whatever a notebook, a user's settings or a machine without a home ask of matplotlib."""
 
+import gc
 import os
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
 
+from utils.drawing.figures import draw_figure
 from utils.drawing.guard import guard_drawing
 from utils.model_utils.errors import BadStateError
 
@@ -62,3 +65,16 @@ def test_an_error_of_ours_is_said_as_it_is(caplog):
 def test_an_interrupt_is_no_failure_of_a_drawing():
     with pytest.raises(KeyboardInterrupt), guard_drawing("b"):
         raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_a_figure_is_gone_when_it_is_drawn(is_on):
+    """Its pixels are 5 MB, and the collector would come to it once in hundreds of drawings."""
+    figures = []
+    (gc.enable if is_on else gc.disable)()
+    try:
+        draw_figure(lambda figure: figures.append(weakref.ref(figure)) or figure.subplots(), width=2, height=1, dpi=50)
+        assert gc.isenabled() == is_on
+    finally:
+        gc.enable()
+    assert [figure() for figure in figures] == [None]

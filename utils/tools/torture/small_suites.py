@@ -1,0 +1,171 @@
+"""How each suite is trained in small: a network of a few thousand weights, a few pictures of the sample data."""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from utils.model_utils.errors import BadStateError, BadValueError
+
+ROOT = Path(__file__).resolve().parents[3]
+DATA_NAME, RUN_NAME = "data", "run"
+HEIGHT, WIDTH = 64, 128  # pixels of a picture: the least that the sample data has
+BATCH_SIZE = 2
+EPOCHS = 4  # three that end with a checkpoint and go on, and one that is evaluated
+_PASSED_ON = "the messages of '{}' stand above"
+
+_DETECTOR = ("--keep_empty_images=True",)
+
+
+@dataclass(frozen=True)
+class SmallSuite:
+    """A suite, and how it is called in small.
+
+    Attributes:
+        name: of its folder.
+        data_key: key of its data.
+        checkpoints: folder of its checkpoints in the folder of a run.
+        network: arguments of the smallest network.
+        records: pattern of the folder of its MindRecord files in the data; empty where it has none.
+        prepare: a script of the suite that makes the sample data ready; empty where it is.
+        log_key: key of the steps from one row of metrics.jsonl to the next.
+    """
+
+    name: str
+    data_key: str
+    checkpoints: str
+    network: tuple[str, ...]
+    records: str = ""
+    prepare: str = ""
+    log_key: str = "log_interval"
+
+    def rows_every(self, steps: int) -> str:
+        """Returns the argument for a row of metrics.jsonl every so many steps."""
+        return f"--{self.log_key}={steps}"
+
+    def command(self, here: Path, *arguments: str) -> list[str]:
+        """Returns the command that trains, or goes on, with the data and the run folder in `here`."""
+        return [
+            sys.executable,
+            str(ROOT / self.name / "train.py"),
+            "--config_path=config/custom.yaml",
+            "--device_target=CPU",
+            "--resume=auto",
+            *self.network,
+            f"--{self.data_key}={here / DATA_NAME}",
+            f"--run_dir={here / RUN_NAME}",
+            *arguments,
+        ]
+
+
+# What a training of a try is like: a checkpoint in each epoch, an evaluation at the end.
+TRAINING = (
+    f"--batch_size={BATCH_SIZE}",
+    f"--epoch_size={EPOCHS}",
+    "--run_eval=True",
+    f"--eval_start_epoch={EPOCHS}",
+)
+SUITES = {
+    "nas_fpn": SmallSuite(
+        "nas_fpn",
+        "coco_root",
+        "ckpt",
+        (
+            "--img_shape=[128,128]",
+            "--resnet_layers=[1,1,1,1]",
+            "--resnet_width=4",
+            "--nasfpn_out_channel=8",
+            "--nasfpn_stack_times=1",
+            "--head_stacked_convs=1",
+            "--num_parallel_workers=1",
+            "--norm_statistics=frozen",
+            "--warmup_steps=3",
+            *_DETECTOR,
+        ),
+        records="NASFPN_MINDRECORD",
+    ),
+    "segformer": SmallSuite(
+        "segformer",
+        "data_path",
+        "checkpoint",
+        (
+            "--backbone_widths=[4,4,10,16]",
+            "--backbone_depths=[1,1,1,1]",
+            "--decoder_channels=8",
+            f"--base_size=[{HEIGHT},{WIDTH}]",
+            "--crop_size=[32,64]",
+            "--class_num=19",
+            "--dataset_num_parallel_workers=1",
+            "--dataset_eval_num_parallel_workers=1",
+            "--warmup_steps=3",
+        ),
+        prepare="tools/convert_dataset.py",
+        log_key="train_log_interval",
+    ),
+    "faster_rcnn": SmallSuite(
+        "faster_rcnn",
+        "coco_root",
+        "ckpt_0",
+        (
+            "--img_height=64",
+            "--img_width=96",
+            "--res2net_layers=[1,1,1,1]",
+            "--res2net_width=4",
+            "--res2net_base_width=2",
+            "--fpn_out_channels=8",
+            "--rpn_feat_channels=8",
+            "--rcnn_fc_out_channels=16",
+            "--rpn_nms_pre=50",
+            "--rpn_max_num=20",
+            "--test_candidates=40",
+            "--num_gts=8",
+            "--num_expected_neg=32",
+            "--num_expected_pos=16",
+            "--rpn_proposal_nms_pre=50",
+            "--rpn_proposal_max_num=40",
+            "--num_expected_neg_stage2=16",
+            "--num_expected_pos_stage2=8",
+            "--num_parallel_workers=1",
+            "--warmup_step=3",
+            *_DETECTOR,
+        ),
+        records="FASTERRCNN_MINDRECORD",
+    ),
+}
+ALL = "all"
+
+
+def chosen_suites(name: str) -> list[SmallSuite]:
+    """Returns the suite of a name, or all.
+
+    Raises:
+        BadValueError: there is none.
+    """
+    if name == ALL:
+        return list(SUITES.values())
+    if name not in SUITES:
+        raise BadValueError(f"no suite '{name}' here, wanted one of: {', '.join(SUITES)}, {ALL}")
+    return [SUITES[name]]
+
+
+def draw_data(folder: Path, suites: list[SmallSuite], train: int, val: int) -> Path:
+    """Draws the pictures that all suites train on, with labels of both layouts; returns the folder.
+
+    Raises:
+        BadStateError: a command has failed.
+    """
+    counts = (f"--train={train}", f"--val={val}", f"--height={HEIGHT}", f"--width={WIDTH}")
+    _call(["-m", "utils.sample_data.toy_town", str(folder), *counts], ROOT)
+    for suite in suites:
+        if suite.prepare:
+            _call([suite.prepare, str(folder), "--nproc=1"], ROOT / suite.name)
+    return folder
+
+
+def _call(arguments: list[str], here: Path) -> None:
+    finished = subprocess.run(
+        [sys.executable, *arguments], cwd=here, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    if finished.returncode:
+        print(finished.stdout, file=sys.stderr)
+        raise BadStateError(f"the data cannot be made: {_PASSED_ON.format(' '.join(arguments[:2]))}")
