@@ -5,6 +5,7 @@ Each reader gets a budget of damaged copies of a good file, drawn from a fixed s
 
 import io
 import json
+import re
 import sys
 import tarfile
 import time
@@ -46,6 +47,7 @@ from mutations import mutations
 
 PICTURE_FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM", "JPEG2000")
 BUDGET, LARGE_BUDGET = 200, 2_000
+MOST_LETTERS = 800  # of a sentence, with paths of temporary folders in it; a value takes 60
 MOST_SECONDS = 5.0  # of one file, on a busy machine; all take milliseconds
 
 
@@ -272,13 +274,20 @@ READERS = {
 }
 
 
-def check(reader, folder, budget):
+def with_other_texts(good, _budget):
+    """Copies of a JSON file in which one text, a key or a value, is longer than any name, or one that no file takes."""
+    for text in re.finditer(rb'"[^"]*"', good):
+        for other in (b'"' + b"k" * 5000 + b'"', rb'"\ud800"', b'"1_0"'):
+            yield good[: text.start()] + other + good[text.end() :]
+
+
+def check(reader, folder, budget, damaged=mutations):
     good = reader.make(folder)
     path = folder / reader.name
     path.write_bytes(good)
     reader.read(path)
     refused = 0
-    for number, content in enumerate(mutations(good, budget)):
+    for number, content in enumerate(damaged(good, budget)):
         path.write_bytes(content)
         started = time.process_time()
         try:
@@ -286,6 +295,7 @@ def check(reader, folder, budget):
         except UserError as error:
             refused += 1
             assert "\n  File " not in str(error)
+            assert len(str(error)) < MOST_LETTERS, f"case {number}"
         except Exception as error:
             raise AssertionError(f"case {number}: {type(error).__name__}: {error}") from error
         assert time.process_time() - started < MOST_SECONDS, f"case {number}"
@@ -296,6 +306,13 @@ def check(reader, folder, budget):
 def test_a_damaged_file_is_read_or_refused_in_a_sentence(tmp_path, name):
     refused = check(READERS[name], tmp_path, BUDGET)
     assert refused >= BUDGET // 10 or name in ("metrics", "lock", "BMP", "row PNG", "row JPEG")
+
+
+@pytest.mark.parametrize(
+    "name", ["COCO", "MindRecord", "rank table", "metrics", "training state", "description", "results", "lock"]
+)
+def test_texts_of_any_length_are_read_or_refused_in_a_short_sentence(tmp_path, name):
+    check(READERS[name], tmp_path, 0, with_other_texts)
 
 
 @pytest.mark.long_run

@@ -34,6 +34,7 @@ FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM", "JPEG2000")
 # In any case, what every command takes for a picture; utils/cpp_infer/src/paths.cc has the same.
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".jp2")
 EXIF_ORIENTATION = 0x0112  # number of the tag
+_TIFF_TILE_WIDTH, _TIFF_TILE_HEIGHT = 322, 323  # likewise
 JPEG_QUALITY = 92  # artefacts around edges are not seen; above, files grow much faster than they look better (by eye)
 PNG_LEVEL = 4  # of 9: higher ones take several times as long for a few percent
 PNG_BIT_DEPTH_OFFSET = 24  # after signature (8), length and name of IHDR (8), width and height (8)
@@ -248,7 +249,16 @@ def _open(data: bytes, name: str) -> Image.Image:
     except DECODER_ERRORS as error:
         raise BadValueError(f"image '{name}' has a damaged header ({error}); replace the file") from error
     check_pixels(image.height, image.width, f"image '{name}'")
+    _check_tiles(image, name)
     return image
+
+
+def _check_tiles(image: Image.Image, name: str) -> None:
+    """Refuses a TIFF file whose tiles are above the limit: they are decoded whole, however small the picture is."""
+    tags = getattr(image, "tag_v2", {})
+    height, width = tags.get(_TIFF_TILE_HEIGHT, 0), tags.get(_TIFF_TILE_WIDTH, 0)
+    if isinstance(height, int) and isinstance(width, int):
+        check_pixels(height, width, f"a tile of image '{name}'")
 
 
 def _size_of_row(buffer: np.ndarray) -> tuple[int, int] | None:

@@ -5,16 +5,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
+import numpy as np
 from pydantic import Field
 
 from utils.exporting.files import description_path
-from utils.model_utils.errors import BadValueError, MissingPathError
+from utils.model_utils.errors import BadValueError, MissingPathError, short
 from utils.model_utils.files import json_bytes, write_file
 from utils.model_utils.guards.json_text import STRICTLY, JsonTextError, as_kind, parse_json
 
 Side = Annotated[int, Field(ge=1, le=2**24)]  # of an input; far above any
 Deviation = Annotated[float, Field(gt=0)]
 FORMAT_VERSION = 1  # rises where a program that is older would misread the file
+_NUMBER_KINDS = "biuf"  # of NumPy's types: truth values, whole numbers, floating-point numbers
 
 
 @dataclass(frozen=True)
@@ -141,17 +143,38 @@ def read_description(model_file: Path) -> ModelDescription:
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise BadValueError(f"'{path}' is no description of an exported model: export the model again") from error
     if version > FORMAT_VERSION:
-        raise BadValueError(f"'{path}' has layout {version}, this program reads up to {FORMAT_VERSION}: update it")
+        raise BadValueError(
+            f"'{path}' has layout {short(version)}, this program reads up to {FORMAT_VERSION}: update it"
+        )
     try:
         description = as_kind(values, ModelDescription)
     except JsonTextError as error:
         raise BadValueError(f"'{path}' lacks or misspells a field ({error}): export the model again") from error
+    strange = next((each for each in (*description.inputs, *description.outputs) if not _can_be_used(each)), None)
+    if strange is not None:
+        raise BadValueError(
+            f"'{path}' gives {short(strange.name)} the type {short(strange.dtype)} and shape "
+            f"{short(list(strange.shape))}, which no model has: export the model again"
+        )
     if description.file != model_file.name:
         raise BadValueError(
-            f"'{path}' describes {description.file}, which was exported last under this name, not {model_file.name}: "
-            "export it again"
+            f"'{path}' describes {short(description.file)}, which was exported last under this name, not "
+            f"{model_file.name}: export it again"
         )
     return description
+
+
+def is_number_type(name: str) -> bool:
+    """Whether a text is NumPy's name of a type of numbers or truth values."""
+    try:
+        return np.dtype(name).kind in _NUMBER_KINDS
+    except (TypeError, ValueError):
+        return False
+
+
+def _can_be_used(tensor: TensorDescription) -> bool:
+    lengths = (*(length for length in tensor.shape[:1] if length is not None), *tensor.shape[1:])
+    return is_number_type(tensor.dtype) and all(length is not None and 0 <= length < 2**31 for length in lengths)
 
 
 def _half_up(value: float) -> int:

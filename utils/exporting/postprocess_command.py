@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from utils.exporting.description import ModelDescription, read_description
 from utils.exporting.result_files import RESULT_FOLDER, ResultFiles, check_outputs, read_result_files
-from utils.model_utils.errors import MAX_EXAMPLES, BadValueError
+from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, short
 from utils.model_utils.guards.pixel_limit import add_limit_argument, set_most_megapixels
 
 
@@ -65,7 +65,7 @@ def read_arguments(program: str, description: str, argv: Sequence[str] | None = 
 
 def _truth(text: str) -> bool:
     if text.lower() not in ("true", "false"):
-        raise argparse.ArgumentTypeError(f"'{text}' is neither True nor False")
+        raise argparse.ArgumentTypeError(f"{short(text)} is neither True nor False")
     return text.lower() == "true"
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from utils.exporting.description import ModelDescription, TensorDescription
+from utils.exporting.description import ModelDescription, TensorDescription, is_number_type
 from utils.model_utils.errors import BadValueError, MissingPathError, os_errors_as, short
 from utils.model_utils.guards.json_text import STRICTLY, JsonTextError, as_kind, parse_json
 from utils.model_utils.guards.path_names import path_fault
@@ -20,7 +20,6 @@ Length = Annotated[int, Field(ge=1, le=2**31)]  # of a picture's side
 Scale = Annotated[float, Field(gt=0)]
 RESULT_FOLDER = "result_Files"
 RUN_AGAIN = "run the inference again"
-_NUMBER_KINDS = "biuf"  # of NumPy's types: truth values, whole numbers, floating-point numbers
 
 
 @dataclass(frozen=True)
@@ -99,8 +98,8 @@ class ResultFiles:
         wanted = math.prod(output.shape) * dtype.itemsize
         if len(data) != wanted:
             raise BadValueError(
-                f"result file '{path}' has {len(data)} bytes, wanted {wanted} for {output.name}, {_text(output)}: "
-                f"{RUN_AGAIN}"
+                f"result file '{path}' has {len(data)} bytes, wanted {short(wanted)} for {short(output.name)}, "
+                f"{_text(output)}: {RUN_AGAIN}"
             )
         array = np.frombuffer(data, dtype).reshape(output.shape)
         return array.astype(np.float32) if dtype.kind == "f" else array
@@ -134,8 +133,8 @@ def read_result_files(folder: Path) -> ResultFiles:
     strange = next((each for each in results.outputs if not _can_be_read(each)), None)
     if strange is not None:
         raise BadValueError(
-            f"'{index}' gives output {strange.name} the type '{strange.dtype}' and shape {list(strange.shape)}, which "
-            f"cannot be read: {RUN_AGAIN}"
+            f"'{index}' gives output {short(strange.name)} the type {short(strange.dtype)} and shape "
+            f"{short(list(strange.shape))}, which cannot be read: {RUN_AGAIN}"
         )
     for image in results.images:
         if fault := path_fault(f"{image.stem}_0.bin") or path_fault(image.file):
@@ -169,13 +168,9 @@ def check_outputs(results: ResultFiles, description: ModelDescription, suite: st
 
 
 def _can_be_read(output: TensorDescription) -> bool:
-    try:
-        is_number = np.dtype(output.dtype).kind in _NUMBER_KINDS
-    except TypeError:
-        return False
-    return is_number and all(isinstance(length, int) and length >= 0 for length in output.shape)
+    return is_number_type(output.dtype) and all(isinstance(length, int) and length >= 0 for length in output.shape)
 
 
 def _text(output: TensorDescription, skip: int = 0) -> str:
     """Returns e.g. `float32[100, 4]`, without the first `skip` axes."""
-    return f"{output.dtype}{list(output.shape[skip:])}"
+    return f"{output.dtype}{short(list(output.shape[skip:]))}"

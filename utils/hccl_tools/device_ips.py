@@ -17,7 +17,7 @@ VISIBLE_DEVICES = "ASCEND_RT_VISIBLE_DEVICES"  # not supported by hccn_tool, whi
 
 # A job's devices all have addresses of one family, IPv4 where there is one: option of the tool, key of the file.
 _FAMILIES = (((), "address"), (("-inet6",), "IPv6address"))
-_CONF_LINE = re.compile(r"\s*((?:IPv6)?address)_([0-9]+)\s*=\s*(\S+)\s*")
+_CONF_LINE = re.compile(r"\s*((?:IPv6)?address)_([0-9]{1,4})\s*=\s*(\S+)\s*")
 
 
 def find_device_ips(physical_ids: Sequence[int], hccn_conf: Path = HCCN_CONF) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from utils.hccl_tools.tables.rank_table import MAX_DEVICES_PER_SERVER
-from utils.model_utils.errors import BadValueError
+from utils.model_utils.errors import BadValueError, short
 
 CARDS = 8  # of an Ascend 910 server
 GROUP = 4  # of an 8-card host: two groups of four, linked inside each and across only as a whole
@@ -64,7 +64,9 @@ def choose_devices(device_num: str, visible_devices: str | None) -> DeviceChoice
 def _parse_range(text: str) -> tuple[int, int]:
     match = _RANGE.fullmatch(text)
     if not match:
-        raise BadValueError(f"--device_num is '{text}', wanted a range in quotes like \"[0,8)\", the end not included")
+        raise BadValueError(
+            f'--device_num is {short(text)}, wanted a range in quotes like "[0,8)", the end not included'
+        )
     first, end = int(match[1]), int(match[2])
     if first == end:
         raise BadValueError(
@@ -83,11 +85,11 @@ def _parse_visible(text: str) -> tuple[int, ...]:
     numbers = [int(part) for part in parts if re.fullmatch(r"[0-9]{1,4}", part)]
     if len(numbers) != len(parts) or max(numbers) >= MAX_DEVICES_PER_SERVER:
         raise BadValueError(
-            f"--visible_devices is '{text}', wanted numbers of devices from 0 to {MAX_DEVICES_PER_SERVER - 1} with "
-            'commas, like "4,5,6,7"'
+            f"--visible_devices is {short(text)}, wanted numbers of devices from 0 to {MAX_DEVICES_PER_SERVER - 1} "
+            'with commas, like "4,5,6,7"'
         )
     if len(set(numbers)) != len(numbers):
-        raise BadValueError(f"--visible_devices is '{text}', which lists a device twice; wanted each once")
+        raise BadValueError(f"--visible_devices is {short(text)}, which lists a device twice; wanted each once")
     return tuple(numbers)
 
 

@@ -4,6 +4,7 @@ import argparse
 import math
 from pathlib import Path
 
+from utils.model_utils.errors import short
 from utils.model_utils.guards.numbers import number_of
 
 WAIT_SECONDS = 60.0  # ModelArts completes a table some seconds after the containers have started
@@ -29,5 +30,5 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = math.nan
     if not 0 <= seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"'{text}', wanted a number of seconds, 0 or more")
+        raise argparse.ArgumentTypeError(f"{short(text)}, wanted a number of seconds, 0 or more")
     return seconds

@@ -10,7 +10,8 @@ from utils.hccl_tools.msrun_plan import LOCAL_ADDRESS, MsrunPlan, joined, plan_m
 from utils.hccl_tools.table_arguments import WAIT_SECONDS
 from utils.hccl_tools.tables.table_file import load_table
 from utils.model_utils.device_adapter import available_cores
-from utils.model_utils.errors import BadStateError, BadValueError
+from utils.model_utils.errors import BadStateError, BadValueError, short
+from utils.model_utils.guards.numbers import is_whole_number
 
 CPU, GPU, ASCEND = "CPU", "GPU", "Ascend"
 DEVICE_NUM = "DEVICE_NUM"
@@ -121,6 +122,6 @@ def _present(target: str, root: Path) -> list[int]:
 
 
 def _read_count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_WORKERS):
-        raise BadValueError(f"{DEVICE_NUM} is '{text}', wanted a number of devices from 1 to {MAX_WORKERS}")
+    if not (is_whole_number(text) and 1 <= int(text) <= MAX_WORKERS):
+        raise BadValueError(f"{DEVICE_NUM} is {short(text)}, wanted a number of devices from 1 to {MAX_WORKERS}")
     return int(text)

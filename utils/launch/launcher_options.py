@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from utils.launch.user_arguments import Launcher, Positional
-from utils.model_utils.errors import BadValueError
+from utils.model_utils.errors import BadValueError, short
 from utils.model_utils.guards.numbers import number_of
 
 
@@ -37,7 +37,7 @@ def is_set(variable: str) -> bool:
     """
     text = os.environ.get(variable, "")
     if text not in ("", "0", "1"):
-        raise BadValueError(f"environment variable {variable} is '{text}', wanted 1 or 0: correct or unset it")
+        raise BadValueError(f"environment variable {variable} is {short(text)}, wanted 1 or 0: correct or unset it")
     return text == "1"
 
 
@@ -54,6 +54,6 @@ def startup_seconds(default: float) -> float:
         seconds = -1.0
     if not 0 <= seconds < float("inf"):
         raise BadValueError(
-            f"environment variable STARTUP_SECONDS is '{text}', wanted a number of seconds: correct or unset it"
+            f"environment variable STARTUP_SECONDS is {short(text)}, wanted a number of seconds: correct or unset it"
         )
     return seconds

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from utils.model_utils.errors import BadValueError, MissingPathError
+from utils.model_utils.errors import BadValueError, MissingPathError, short
+from utils.model_utils.guards.numbers import is_whole_number
 from utils.model_utils.local_adapter import get_device_id
 from utils.model_utils.near_paths import near_path
 
@@ -166,8 +167,8 @@ def device_number(text: str) -> int:
     Raises:
         BadValueError: it is none.
     """
-    if not (text.isascii() and text.isdigit()):
-        raise BadValueError(f"{DEVICE_ID} is '{text}', wanted the number of a device, 0 or more")
+    if not is_whole_number(text):
+        raise BadValueError(f"{DEVICE_ID} is {short(text)}, wanted the number of a device, 0 or more")
     return int(text)
 
 

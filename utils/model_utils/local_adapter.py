@@ -2,7 +2,8 @@
 
 import os
 
-from utils.model_utils.errors import BadValueError
+from utils.model_utils.errors import BadValueError, short
+from utils.model_utils.guards.numbers import is_whole_number
 
 DEVICE_ID_VARIABLE = "DEVICE_ID"
 RANK_ID_VARIABLE = "RANK_ID"
@@ -64,9 +65,9 @@ def _read_number(variable: str, default: int, lowest: int) -> int:
     text = os.environ.get(variable, "").strip()
     if not text:
         return default
-    if not (text.isascii() and text.isdigit() and int(text) >= lowest):
+    if not (is_whole_number(text) and int(text) >= lowest):
         raise BadValueError(
-            f"environment variable {variable} is '{text}', wanted a whole number of at least {lowest}: correct or "
+            f"environment variable {variable} is {short(text)}, wanted a whole number of at least {lowest}: correct or "
             "unset it"
         )
     return int(text)

@@ -1,6 +1,8 @@
 """Every odd image of the bad-input list: it is read as a viewer shows it, or refused by a sentence naming the file."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -218,6 +220,23 @@ def test_the_header_refuses_a_picture_above_the_limit(monkeypatch, file_format):
     for read in (images.decode_image, images.read_header):
         with pytest.raises(BadValueError, match=sentence):
             read(above, "map")
+
+
+def tiled_tiff(size: int, tile: tuple[int, int]) -> bytes:
+    """Returns a square grey TIFF in one tile of (width, height)."""
+    content = zlib.compress(bytes(tile[0] * tile[1]))
+    numbers = {256: size, 257: size, 258: 8, 259: 8, 262: 1, 277: 1, 322: tile[0], 323: tile[1], 324: 8}
+    numbers[325] = len(content)
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in numbers.items())
+    return struct.pack("<4sI", b"II*\0", 8 + len(content)) + content + struct.pack("<H", 10) + entries + bytes(4)
+
+
+@pytest.mark.usefixtures("small_limit")
+def test_a_tile_above_the_limit_is_refused_however_small_the_picture(monkeypatch):
+    assert images.decode_image(tiled_tiff(16, (112, 80)), "map").shape == (16, 16, 3)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda image: pytest.fail("decodes"))
+    with pytest.raises(BadValueError, match=r"a tile of image 'map' has 112 x 96 pixels, at most 0\.01 million"):
+        images.decode_image(tiled_tiff(16, (112, 96)), "map")
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "JPEG"])

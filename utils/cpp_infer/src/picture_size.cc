@@ -1,6 +1,7 @@
 #include "picture_size.h"
 
 #include <algorithm>
+#include <map>
 #include <string_view>
 
 #include "bytes.h"
@@ -33,10 +34,13 @@ Side WideNumber(Bytes file, std::size_t at, Endian endian) {
   return high == 0U ? file.Number(endian == Endian::kBig ? at + 4 : at, 4, endian) : std::nullopt;
 }
 
-// The first table of a TIFF has entries of tag, type, count and value.
+// The first table of a TIFF has entries of tag, type, count and value. A tile is decoded whole: where it is larger than
+// the picture, it counts.
 Pixels OfTiff(Bytes file) {
   constexpr std::uint32_t kWidth = 256;
   constexpr std::uint32_t kHeight = 257;
+  constexpr std::uint32_t kTileWidth = 322;
+  constexpr std::uint32_t kTileHeight = 323;
   constexpr std::uint32_t kShortType = 3;
   const Endian endian = file.HasAt(0, "MM") ? Endian::kBig : Endian::kLittle;
   const bool is_wide = file.Number(2, 2, endian) == 43U;
@@ -45,23 +49,23 @@ Pixels OfTiff(Bytes file) {
   const Side num_entries = !table    ? std::nullopt
                            : is_wide ? WideNumber(file, *table, endian)
                                      : file.Number(*table, 2, endian);
-  Side width;
-  Side height;
+  std::map<std::uint32_t, Side> sides = {{kWidth, {}}, {kHeight, {}}, {kTileWidth, {}}, {kTileHeight, {}}};
   for (std::size_t i = 0; num_entries && i < *num_entries; ++i) {
     const std::size_t entry = std::size_t{*table} + (is_wide ? 8 : 2) + i * entry_size;
     const Side tag = file.Number(entry, 2, endian);
     if (!tag) {
       break;
     }
-    if (*tag == kWidth || *tag == kHeight) {
+    if (const auto side = sides.find(*tag); side != sides.end()) {
       const std::size_t length = file.Number(entry + 2, 2, endian) == kShortType ? 2 : 4;
       const std::size_t value = entry + (is_wide ? 12 : 8);
       const bool is_long_wide = is_wide && file.Number(entry + 2, 2, endian) == 16U;
-      (*tag == kWidth ? width : height) =
-          is_long_wide ? WideNumber(file, value, endian) : file.Number(value, length, endian);
+      side->second = is_long_wide ? WideNumber(file, value, endian) : file.Number(value, length, endian);
     }
   }
-  return Product(width, height);
+  const Pixels picture = Product(sides[kWidth], sides[kHeight]);
+  const Pixels tile = Product(sides[kTileWidth], sides[kTileHeight]);
+  return picture ? std::max(picture, tile) : std::nullopt;
 }
 
 Pixels OfWebp(Bytes file) {

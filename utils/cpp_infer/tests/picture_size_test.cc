@@ -42,6 +42,17 @@ TEST(NumPixels, IsReadOfHeadersThatOpenCvDoesNotWrite) {
   EXPECT_EQ(NumPixels(FromText(wide_tiff)), 1500U);
 }
 
+TEST(NumPixels, IsThatOfATileWhereItIsLargerThanThePicture) {
+  const std::string tiled(
+      "II*\0\x08\0\0\0\x04\0"
+      "\0\x01\x03\0\x01\0\0\0\x2C\x01\0\0"
+      "\x01\x01\x03\0\x01\0\0\0\x05\0\0\0"
+      "\x42\x01\x04\0\x01\0\0\0\0\x10\0\0"
+      "\x43\x01\x04\0\x01\0\0\0\0\x20\0\0",
+      58);
+  EXPECT_EQ(NumPixels(FromText(tiled)), 4096U * 8192U);
+}
+
 TEST(NumPixels, IsNothingForOtherFiles) {
   for (const std::string text : {"", "P", "P6", "text", "BM", "II*", "RIFF", "#?RADIANCE\n-Y 5 +X 300\n"}) {
     EXPECT_EQ(NumPixels(FromText(text)).value_or(0), 0U) << text;

@@ -20,7 +20,7 @@ import numpy as np
 
 from utils.detection.data.record_types import LeftOutImage
 from utils.image_files import SourceImages
-from utils.model_utils.errors import BadStateError, MissingPathError, UserError
+from utils.model_utils.errors import BadStateError, MissingPathError, UserError, short
 from utils.model_utils.guards.checksums import LINE_BYTES
 from utils.model_utils.guards.json_text import parse_json
 from utils.model_utils.in_use import Hold
@@ -165,7 +165,7 @@ def _read_set(folder: Path, first: Path) -> MindRecordInfo:
     description = parse_description(first, header)
     names = header["shard_addresses"]
     if first.name not in names:
-        raise UnusableSetError(f"MindRecord file '{first}' was renamed from '{names[0]}'", "give it its old name")
+        raise UnusableSetError(f"MindRecord file '{first}' was renamed from {short(names[0])}", "give it its old name")
     files = tuple(folder / name for name in names)
     stamps = stamps_of(files)
     table = [row for path in files for row in _read_shard(path, first, header["schema"][0]["desc"])]
@@ -295,12 +295,12 @@ def parse_description(path: Path, header: Mapping) -> dict:
         with _faults_as_damage(path):
             fields = sorted(header["schema"][0].get("schema", {}))
         raise ForeignMindRecordError(
-            f"MindRecord file '{path}' was written by another program (its columns are {fields}); "
+            f"MindRecord file '{path}' was written by another program (its columns are {short(fields)}); "
             "choose another mindrecord_dir"
         )
     if description.get("format") != FORMAT_VERSION:
         raise UnusableSetError(
-            f"MindRecord file '{path}' has format {description.get('format')}, wanted {FORMAT_VERSION}"
+            f"MindRecord file '{path}' has format {short(description.get('format'))}, wanted {FORMAT_VERSION}"
         )
     return description
 
@@ -340,7 +340,7 @@ def _read_shard(path: Path, first: Path, description: str) -> list[Row]:
     pages = [page for page in header["page"] if page["page_type"] == "BLOB_DATA"]
     num_rows = max((page["end_row_id"] for page in pages), default=0)
     if len(rows) != num_rows:
-        raise damaged(path, f"its index has {len(rows)} of {num_rows} rows")
+        raise damaged(path, f"its index has {len(rows)} of {short(num_rows)} rows")
     return rows
 
 

@@ -61,7 +61,7 @@ def test_a_split_mindir_has_its_description_under_the_plain_name(tmp_path):
 
 def test_the_description_of_another_file_is_refused(tmp_path):
     write_description(tmp_path, description("net.onnx", "ONNX"))
-    with pytest.raises(BadValueError, match=r"describes net\.onnx"):
+    with pytest.raises(BadValueError, match=r"describes 'net\.onnx'"):
         read_description(tmp_path / "net.mindir")
 
 
@@ -78,6 +78,10 @@ def test_a_missing_description_is_named(tmp_path):
         (lambda values: values.pop("suite"), "suite"),
         (lambda values: values.update(colour="red"), "colour"),
         (lambda values: values["inputs"][0].pop("shape"), "shape"),
+        (lambda values: values["outputs"][0].update(dtype="1_0"), "the type '1_0' and shape .*, which no model has"),
+        (lambda values: values["outputs"][0].update(dtype="\ud800"), "which no model has"),
+        (lambda values: values["outputs"][0].update(shape=[1, None]), r"shape \[1, None\], which no model has"),
+        (lambda values: values["outputs"][0].update(shape=[1, 10**400]), r"shape \[1, 10+\.\.\., which no model has"),
     ],
 )
 def test_a_broken_description_is_a_sentence(tmp_path, change, sentence):

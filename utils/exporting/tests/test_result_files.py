@@ -68,7 +68,7 @@ def test_a_short_file_says_how_many_bytes_were_wanted(run):
     path = run / "result_Files" / "a_0.bin"
     path.write_bytes(path.read_bytes()[:-3])
     results, _ = opened(run)
-    with pytest.raises(BadValueError, match=r"a_0\.bin' has 29 bytes, wanted 32 for boxes, float32\[2, 4\]"):
+    with pytest.raises(BadValueError, match=r"a_0\.bin' has 29 bytes, wanted 32 for 'boxes', float32\[2, 4\]"):
         results.arrays(results.images[0])
 
 
@@ -77,6 +77,8 @@ def test_a_short_file_says_how_many_bytes_were_wanted(run):
     [
         (lambda values: values.pop("images"), "lacks or misspells a field .*images"),
         (lambda values: values["images"][0].pop("stem"), "lacks or misspells a field .*stem"),
+        (lambda values: values["outputs"][0].update(dtype="1_0"), "the type '1_0' and shape .*, which cannot be read"),
+        (lambda values: values["outputs"][0].update(dtype="\ud800"), "which cannot be read"),
         (lambda values: values["outputs"][0].update(dtype="object"), "the type 'object' and shape"),
         (lambda values: values["outputs"][0].update(dtype="float33"), "the type 'float33' and shape"),
         (lambda values: values["outputs"][0].update(shape=[-1, 4]), "cannot be read"),

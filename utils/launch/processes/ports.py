@@ -2,7 +2,8 @@
 
 import socket
 
-from utils.model_utils.errors import BadStateError, BadValueError, os_errors_as
+from utils.model_utils.errors import BadStateError, BadValueError, os_errors_as, short
+from utils.model_utils.guards.numbers import is_whole_number
 
 LOWEST, HIGHEST = 1024, 65535  # what msrun takes
 
@@ -13,8 +14,8 @@ def read_port(text: str, source: str) -> int:
     Raises:
         BadValueError: it is no port that msrun takes.
     """
-    if not (text.isascii() and text.isdigit() and LOWEST <= int(text) <= HIGHEST):
-        raise BadValueError(f"{source} is '{text}', wanted a port from {LOWEST} to {HIGHEST}")
+    if not (is_whole_number(text) and LOWEST <= int(text) <= HIGHEST):
+        raise BadValueError(f"{source} is {short(text)}, wanted a port from {LOWEST} to {HIGHEST}")
     return int(text)
 
 

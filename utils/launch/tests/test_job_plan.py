@@ -133,6 +133,7 @@ def test_the_number_may_come_from_the_table_and_the_device_from_the_launchers_na
             "absent.json' does not exist; make one with utils/hccl_tools/hccl_tools.py",
         ),
         ("-1", "table.json", BadValueError, "DEVICE_NUM is '-1', wanted a number of devices from 1 to 4096"),
+        ("9" * 5000, "table.json", BadValueError, r"DEVICE_NUM is '9{56}\.\.\., wanted a number of devices"),
         ("²", "cpu", BadValueError, "DEVICE_NUM is '²'"),
         (None, "cpu", BadValueError, "RANK_TABLE_FILE is 'cpu', wanted the path of a rank table"),
         ("4", "others.json", BadStateError, "is not in the rank table, whose servers are 203.0.113.1, 203.0.113.2"),
@@ -184,7 +185,7 @@ def test_a_free_port_can_be_listened_on_and_a_foreign_address_cannot():
         check_free("203.0.113.1", 9000, "--port")
 
 
-@pytest.mark.parametrize("text", ["", "80", "65536", "http", "-8118", "8118.0"])
+@pytest.mark.parametrize("text", ["", "80", "65536", "http", "-8118", "8118.0", "9" * 19])
 def test_what_is_no_port_is_refused(text):
     with pytest.raises(UserError, match=f"--master_port is '{text}', wanted a port from 1024 to 65535"):
         read_port(text, "--master_port")

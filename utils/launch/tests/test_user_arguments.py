@@ -89,6 +89,7 @@ def test_usage_names_what_may_be_left_out():
         (("0", *"1234567"), "8 arguments, wanted 2 to 7"),
         (("first", "config/b0.yaml"), "DEVICE_ID is 'first', wanted the number of a device"),
         (("-1", "config/b0.yaml"), "DEVICE_ID is '-1'"),
+        (("9" * 5000, "config/b0.yaml"), r"DEVICE_ID is '9{56}\.\.\., wanted the number of a device"),
         (("0", ""), "CONFIG_FILE is empty"),
         (("0", "absent.yaml"), "CONFIG_FILE 'absent.yaml' does not exist, wanted a file"),
         (("0", "-data"), "CONFIG_FILE '-data' is no file"),

@@ -46,6 +46,14 @@ class _Loader(yaml.SafeLoader):
 
     yaml_implicit_resolvers = _plain_resolvers()
 
+    def construct_scalar(self, node: yaml.ScalarNode) -> str:
+        """Returns the text of a value; one with a tag, like `!!int 1_0`, has to read as such without it."""
+        text, kind = super().construct_scalar(node), node.tag.removeprefix(TAG)
+        kinds = ("int", "float") if kind == "float" else (kind,) if kind in PLAIN_SCALARS else ()
+        if kinds and not any(re.fullmatch(PLAIN_SCALARS[each], text) for each in kinds):
+            raise ValueError(f"{short(text)} is no {kind}")
+        return text
+
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
         """Reads decimal and 0x numbers; a leading zero is no octal number."""
         text = self.construct_scalar(node)

@@ -12,14 +12,14 @@ from utils.model_utils.errors import MAX_EXAMPLES, BadValueError
 
 
 def describe_not_finite(arrays: Mapping[str, np.ndarray]) -> str:
-    """Returns which arrays have NaN or infinite values, and how many, as a part of a sentence; "" where none has.
+    """Returns which arrays have values that no network can have, and how many, as part of a sentence; "" if none has.
 
     It reads every value once: 10 ms for 60 million of float32.
 
     Args:
         arrays: name to values; whole numbers are passed over.
     """
-    finite = {name: np.isfinite(array) for name, array in arrays.items() if array.dtype.kind == "f"}
+    finite = {name: _are_finite(array) for name, array in arrays.items() if array.dtype.kind == "f"}
     bad = {name: values.size - np.count_nonzero(values) for name, values in finite.items() if not values.all()}
     if not bad:
         return ""
@@ -27,6 +27,14 @@ def describe_not_finite(arrays: Mapping[str, np.ndarray]) -> str:
     more = f"; and {len(bad) - MAX_EXAMPLES} more" if len(bad) > MAX_EXAMPLES else ""
     total = sum(array.size for array in arrays.values())
     return f"{sum(bad.values())} of {total} values, in {len(bad)} of {len(arrays)} parameters ({shown}{more})"
+
+
+def _are_finite(array: np.ndarray) -> np.ndarray:
+    """Returns for each value whether it is finite in a network, which has float32: 1e300 would be infinite there."""
+    if array.dtype.itemsize <= np.dtype(np.float32).itemsize:
+        return np.isfinite(array)
+    with np.errstate(over="ignore"):
+        return np.isfinite(array.astype(np.float32))
 
 
 def refuse_not_finite(path: Path, arrays: Mapping[str, np.ndarray], fix: str) -> None:
@@ -43,6 +51,6 @@ def refuse_not_finite(path: Path, arrays: Mapping[str, np.ndarray], fix: str) ->
     found = describe_not_finite(arrays)
     if found:
         raise BadValueError(
-            f"'{path}' holds values that are not finite (NaN or infinite): {found}; the training that made it diverged "
-            f"or the file is damaged: {fix}"
+            f"'{path}' holds values that are not finite (NaN, infinite or too large for float32): {found}; the "
+            f"training that made it diverged or the file is damaged: {fix}"
         )

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from utils.model_utils.errors import short
+from utils.model_utils.errors import SHOWN_LETTERS, short
 
 # What a dataclass that `as_kind` reads has as __pydantic_config__.
 STRICTLY = {"extra": "forbid", "allow_inf_nan": False}
@@ -57,7 +57,8 @@ def as_kind(value: object, kind: type[Kind], name: str = "") -> Kind:
     except ValidationError as error:
         fault = error.errors(include_url=False, include_context=False)[0]
         place = ".".join(map(str, ((name,) if name else ()) + fault["loc"])) or "it"
-        raise JsonTextError(f"{place} is {short(fault['input'])}: {fault['msg'].lower()}") from error
+        shown = place if len(place) <= SHOWN_LETTERS else short(place)  # it has names of the file
+        raise JsonTextError(f"{shown} is {short(fault['input'])}: {fault['msg'].lower()}") from error
 
 
 @functools.cache

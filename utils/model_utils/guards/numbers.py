@@ -1,5 +1,7 @@
 """Reads numbers of texts as other programs do."""
 
+MOST_DIGITS = 18  # of a whole number: 64 bits hold them all, and Python's int() refuses texts of more than 4300
+
 
 def number_of(text: str) -> float:
     """Returns the number that a text is.
@@ -10,6 +12,11 @@ def number_of(text: str) -> float:
     if not has_plain_digits(text):
         raise ValueError(text)
     return float(text)
+
+
+def is_whole_number(text: str) -> bool:
+    """Whether a text is a whole number from 0 on, written in digits, that 64 bits hold."""
+    return text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS
 
 
 def has_plain_digits(text: str) -> bool:

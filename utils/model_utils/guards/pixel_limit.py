@@ -5,7 +5,7 @@ import functools
 import math
 from dataclasses import dataclass
 
-from utils.model_utils.errors import BadValueError
+from utils.model_utils.errors import BadValueError, short
 from utils.model_utils.guards.numbers import number_of
 
 # A decoded picture takes up to 8 bytes for a pixel: 1 GB. Cameras of today have up to 100 million pixels and a few 200.
@@ -48,7 +48,7 @@ def _megapixels(text: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"'{text}', wanted a number above 0")
+        raise argparse.ArgumentTypeError(f"{short(text)}, wanted a number above 0")
     return value
 
 

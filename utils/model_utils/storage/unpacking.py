@@ -24,6 +24,8 @@ SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 STAGING = ".unpacking-"
 MOST_FOLDERS = 100  # above a file; data sets have a handful
 _CHUNK_BYTES = 1024 * 1024  # in memory at a time, whatever the size of a member
+# Others, bzip2 and LZMA, zipfile unpacks whole: of 350 bytes it makes 300 MB before a chunk is seen.
+_BOUNDED_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # RuntimeError: zipfile's for a password; NotImplementedError: its for a compression that it does not know; the last
 # four: numbers and texts of damaged headers.
 _DAMAGES = (
@@ -200,6 +202,11 @@ def _members(archive: Path, most_header_bytes: int) -> Iterator[Member]:
     if archive.name.lower().endswith(".zip"):
         with zipfile.ZipFile(archive) as file:
             for info in file.infolist():
+                if info.compress_type not in _BOUNDED_COMPRESSIONS:
+                    raise BadValueError(
+                        f"archive '{archive}' holds {short(info.filename)}, compressed in another way than Deflate: "
+                        "pack it again, as .zip without an option for the compression, or as .tar.gz"
+                    )
                 kind = stat.S_IFMT(info.external_attr >> 16)
                 other = {0: "", stat.S_IFREG: "", stat.S_IFDIR: "", stat.S_IFLNK: "the link"}.get(kind, "the device")
                 yield Member(info.filename, info.is_dir(), other, 0, lambda info=info: file.open(info))

@@ -19,6 +19,7 @@ def read(path, content):
         ("2024-01-01", "2024-01-01"),
         ("1:30", "1:30"), ("1_000", "1_000"), ("~", None), ("", None), ("None", None), ("''", ""), ("'12'", "12"),
         ("[1, a, 2.5]", [1, "a", 2.5]), ("<<", "<<"), ("=", "="),
+        ("!!int '12'", 12), ("!!float 1", 1.0), ("!!bool true", True), ("!!null ''", None), ("!!str 12", "12"),
     ],
 )  # fmt: skip
 def test_plain_values(text, value):
@@ -52,6 +53,11 @@ def test_values_survive_dump_and_parse():
         ("a: &b [*b]\n", "not valid YAML (found unconstructable recursive node)"),
         ("? [a]\n: 1\n", "x.yaml, line 1: the key is a list, wanted a name"),
         ("a: !!int b\n", "x.yaml, line 1: the value of 'a' cannot be read"),
+        ("a: !!int 1_0\n", "x.yaml, line 1: the value of 'a' cannot be read ('1_0' is no int)"),
+        ("a: !!int １０\n", "x.yaml, line 1: the value of 'a' cannot be read ('１０' is no int)"),
+        ("a: !!float 1:30.5\n", "x.yaml, line 1: the value of 'a' cannot be read ('1:30.5' is no float)"),
+        ("a: !!bool x\n", "x.yaml, line 1: the value of 'a' cannot be read ('x' is no bool)"),
+        ("a: !!null x\n", "x.yaml, line 1: the value of 'a' cannot be read ('x' is no null)"),
         ("a: \x01\n", "x.yaml: character 4 is no text"),
         (b"\xff\xfea: 1\n", "x.yaml is no UTF-8 text (byte 0)"),
         ("a: " + "[" * 5000, "x.yaml: lists are nested too deeply"),

@@ -1,10 +1,13 @@
 """Values in sentences are cut, JSON of others is a value or one kind of error, names and numbers are looked at."""
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import pytest
 
 from utils.model_utils.errors import short
-from utils.model_utils.guards.json_text import JsonTextError, as_kind, parse_json
-from utils.model_utils.guards.numbers import number_of
+from utils.model_utils.guards.json_text import STRICTLY, JsonTextError, as_kind, parse_json
+from utils.model_utils.guards.numbers import is_whole_number, number_of
 from utils.model_utils.guards.path_names import path_fault
 
 
@@ -82,6 +85,27 @@ def test_what_can_be_no_path_is_said(text, fault):
 def test_digits_that_only_python_takes_are_no_number(text):
     with pytest.raises(ValueError):
         number_of(text)
+
+
+@pytest.mark.parametrize(("text", "expected"), [("0", True), ("9" * 18, True), ("9" * 19, False), ("9" * 5000, False)])
+def test_whole_numbers_have_as_many_digits_as_64_bits_hold(text, expected):
+    assert is_whole_number(text) is expected
+
+
+@pytest.mark.parametrize("text", ["1_0", "１０", "٣", "", "-1", "1.0"])
+def test_what_is_not_written_in_digits_is_no_whole_number(text):
+    assert not is_whole_number(text)
+
+
+@dataclass
+class Named:
+    __pydantic_config__: ClassVar = STRICTLY
+    name: str
+
+
+def test_a_long_name_of_a_field_is_cut():
+    with pytest.raises(JsonTextError, match=r"^'k{56}\.\.\. is 1: unexpected keyword argument$"):
+        as_kind({"name": "a", "k" * 5000: 1}, Named)
 
 
 def test_numbers_are_numbers():

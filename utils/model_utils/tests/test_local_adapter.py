@@ -50,6 +50,16 @@ def test_a_variable_that_is_no_number_is_refused(monkeypatch, variable, text, re
     )
 
 
+@pytest.mark.parametrize("read", [get_device_id, get_device_num, get_cluster_seconds, get_rank_id])
+def test_more_digits_than_python_reads_are_refused_and_cut(monkeypatch, read):
+    for variable in ("DEVICE_ID", "RANK_SIZE", "MS_TOPO_TIMEOUT", "RANK_ID"):
+        monkeypatch.setenv(variable, "9" * 5000)
+    with pytest.raises(
+        BadValueError, match=r"^environment variable \w+ is '9{56}\.\.\., wanted a whole number of at least"
+    ):
+        read()
+
+
 def test_a_rank_beyond_the_job_is_refused(monkeypatch):
     monkeypatch.setenv("RANK_ID", "8")
     monkeypatch.setenv("RANK_SIZE", "8")

@@ -98,6 +98,16 @@ def test_a_bomb_is_stopped_while_it_grows(tmp_path, make):
     assert list((tmp_path / "data").iterdir()) == []
 
 
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_is_unpacked_whole_in_memory_is_refused_before_it_is(tmp_path, compression, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "d.zip", "w", compression) as file:
+        file.writestr("zeros", bytes(3_000_000))
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", lambda *_: pytest.fail("it is read"))
+    with pytest.raises(BadValueError, match="holds 'zeros', compressed in another way than Deflate: pack it again"):
+        unpack(tmp_path / "d.zip", tmp_path / "data")
+    assert list((tmp_path / "data").iterdir()) == []
+
+
 def test_too_many_files_are_refused(tmp_path):
     archive = make_zip(tmp_path / "d.zip", {str(index): b"" for index in range(11)})
     with pytest.raises(BadValueError, match="more than 10 files"):

@@ -26,6 +26,7 @@ _MAX_FILE_BYTES = 2 * 1024**3 - 1  # protobuf's limit
 _TRAILER_NAME = b"crc_num"
 _CHECKSUM_BYTES = 10  # big-endian, as MindSpore writes it after the name
 _TRAILER_BYTES = len(_TRAILER_NAME) + _CHECKSUM_BYTES
+MOST_NAME_LETTERS = 255  # of a parameter, as sentences show them; the longest of published networks have half of that
 MOST_AXES = 32  # of an array of NumPy 1, and far above any parameter
 _TYPES = {
     "Float32": np.float32,
@@ -85,6 +86,11 @@ def read_checkpoint_file(path: Path) -> dict[str, np.ndarray]:
     pieces: dict[str, list[bytes]] = {}
     headers: dict[str, tuple[str, tuple[int, ...]]] = {}
     for name, type_name, dims, data in _entries(path, content):
+        if len(name) > MOST_NAME_LETTERS:
+            raise BadValueError(
+                f"'{path}' is damaged: a parameter, {short(name)}, has a name of {len(name)} letters; copy it again or "
+                "choose another file"
+            )
         pieces.setdefault(name, []).append(data)
         headers[name] = (type_name, dims)
     if not has_checksum and STATE_NAME in headers:

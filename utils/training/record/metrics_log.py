@@ -124,7 +124,9 @@ def _row_of(line: bytes) -> dict | None:
     """Returns the row of a line; None where it is none, or a value of it is not what its name stands for."""
     try:
         row = parse_json(line)
-    except JsonTextError:
+        if b"\\u" in line or not line.isascii():  # others cannot hold half of a surrogate pair, which no file takes
+            json.dumps(row, ensure_ascii=False).encode()
+    except (JsonTextError, UnicodeEncodeError, RecursionError):
         return None
     if not isinstance(row, dict) or not row.keys() >= _REQUIRED | (_OF_STEPS if row.get("kind") == "step" else set()):
         return None

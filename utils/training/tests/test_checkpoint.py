@@ -482,3 +482,11 @@ def test_a_part_of_a_network_is_loaded_only_where_it_is_asked_for(tmp_path, capl
     save_checkpoint(tmp_path / "whole.ckpt", whole)
     with pytest.raises(BadValueError, match=f"{len(names) - 1} missing from the file"):
         load_weights(network, load_checkpoint(tmp_path / "whole.ckpt"), Allowed(parts={"stem": names[1:]}))
+
+
+def test_a_name_that_no_sentence_can_show_is_damage(tmp_path):
+    write_checkpoint_file(tmp_path / "a.ckpt", {"n" * 255: np.ones(1, np.float32)})
+    assert load_checkpoint(tmp_path / "a.ckpt").weights().keys() == {"n" * 255}
+    write_checkpoint_file(tmp_path / "a.ckpt", {"n" * 256: np.ones(1, np.float32)})
+    with pytest.raises(BadValueError, match=r"a parameter, 'n{56}\.\.\., has a name of 256 letters; copy it again"):
+        load_checkpoint(tmp_path / "a.ckpt")

@@ -195,7 +195,17 @@ def test_a_damaged_row_is_left_out_and_counted_and_all_others_stay(damage, tmp_p
 
 
 @pytest.mark.parametrize(
-    "line", [b"9" * 4301, b'{"kind": "step", "epoch": ' + b"9" * 4301 + b"}", b"\xff", b"[1]", b""]
+    "line",
+    [
+        b"9" * 4301,
+        b'{"kind": "step", "epoch": ' + b"9" * 4301 + b"}",
+        b"\xff",
+        b"[1]",
+        b"",
+        b'{"kind": "\\ud800", "epoch": 1, "global_step": 1}',
+        b'{"kind": "\xed\xa0\x80", "epoch": 1, "global_step": 1}',
+        b'{"kind": "epoch", "epoch": 1, "global_step": 1, "losses": {"\\ud800": 1}}',
+    ],
 )
 def test_a_line_that_is_no_row_is_left_out(line, tmp_path):
     path = tmp_path / "metrics.jsonl"

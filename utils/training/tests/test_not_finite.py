@@ -46,10 +46,22 @@ def saved(path, **values):
 @pytest.mark.parametrize("value", [NAN, INF, -INF])
 def test_weights_and_averages_have_to_be_finite_for_everyone(read, name, value, tmp_path):
     path = saved(tmp_path / "a.ckpt", **{name: value})
-    sentence = f"'{path}' holds values that are not finite (NaN or infinite): 1 of 6 values, in 1 of 2 parameters ("
+    kinds = "(NaN, infinite or too large for float32)"
+    sentence = f"'{path}' holds values that are not finite {kinds}: 1 of 6 values, in 1 of 2 parameters ("
     with pytest.raises(BadValueError, match=re.escape(sentence)) as refused:
         read(path)
     assert str(refused.value).endswith(": choose an earlier checkpoint of the run")
+
+
+def test_what_float32_does_not_hold_would_be_infinite_in_the_network(tmp_path):
+    """Its largest value is (2 - 2^-23) * 2^127; from half a step above that, 2^128 - 2^103, it rounds to infinity."""
+    write_checkpoint_file(
+        tmp_path / "a.ckpt", {"w": np.float64([2.0**128 - 2.0**104, 2.0**128 - 1.5 * 2.0**103, -1e-300])}
+    )
+    assert np.isfinite(load_checkpoint(tmp_path / "a.ckpt").weights()["w"].astype(np.float32)).all()
+    write_checkpoint_file(tmp_path / "a.ckpt", {"w": np.float64([2.0**128 - 2.0**103, -1e300, 1.0])})
+    with pytest.raises(BadValueError, match=r"float32\): 2 of 3 values, in 1 of 1 parameters \(w, 2 of 3\)"):
+        load_checkpoint(tmp_path / "a.ckpt")
 
 
 def test_an_optimizer_s_state_has_to_be_finite_for_a_run_that_goes_on_alone(tmp_path):
