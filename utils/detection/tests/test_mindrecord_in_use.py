@@ -145,6 +145,29 @@ def test_a_prefix_with_digits_is_checked_too(ensure):
     assert ids_in(info) == list(range(100, 123))
 
 
+@pytest.mark.parametrize(
+    ("one", "shards", "other"), [("set1", 8, "set"), ("set1", 1, "set"), ("set", 12, "set1"), ("set0", 8, "set")]
+)
+def test_a_set_whose_names_could_be_of_the_other_prefix_stays(ensure, folder, caplog, one, shards, other):
+    """`set1` in 8 files begins with `set10`."""
+    caplog.set_level(logging.INFO)
+    first = ensure(prefix=one, shards=shards)
+    before = kept_in(folder)
+    second = ensure(prefix=other, shards=8, options={"other": 1})
+    beside = folder / second.fingerprint[:8]
+    assert second.files[0].parent == beside
+    assert {name: times for name, times in kept_in(folder).items() if name != beside.name} == before
+    assert ids_in(first) == ids_in(second) == list(range(100, 123))
+    assert f" stay as they are: the new ones go to '{beside}'" in caplog.text
+    del first, second
+    assert ensure(prefix=other, options={"other": 1}).files[0].parent == beside
+    assert ensure(prefix=one).files[0].parent == folder
+    assert len(ensure.loads) == 2
+    ensure(prefix=one, options={"other": 2})  # replaces its own
+    assert ensure(prefix=other, options={"other": 1}).files[0].parent == beside
+    assert len(ensure.loads) == 3
+
+
 def test_annotations_that_change_while_they_are_read_are_refused(dataset, folder):
     def load():
         dataset.source.write_text("other content")
