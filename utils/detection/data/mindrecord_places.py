@@ -26,6 +26,7 @@ from utils.detection.data.mindrecord_info import (
     index_of,
     read_mindrecord_info,
     set_files,
+    stamps_of,
 )
 from utils.detection.data.mindrecord_writer import BUILD_DIR_NAME
 from utils.model_utils.device_adapter import available_cores
@@ -71,7 +72,8 @@ def check_contents(info: MindRecordInfo) -> MindRecordInfo:
     Raises:
         BadStateError: a file is not as it was written, or cannot be read.
     """
-    _check_contents(info.files, info.stamps, info.has_checksums)
+    indices = stamps_of([index_of(path) for path in info.files])
+    _check_contents(info.files, (*info.stamps, *indices), info.has_checksums)
     return info
 
 
