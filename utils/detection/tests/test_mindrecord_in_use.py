@@ -15,7 +15,7 @@ from utils.detection.tests.edited_coco import annotations_of, change
 from utils.detection.tests.mindrecord_sets import PREFIX, names_in, read, shard
 from utils.detection.tests.tiny_coco import write_coco
 from utils.detection.tests.tiny_splits import open_coco
-from utils.model_utils.errors import BadStateError
+from utils.model_utils.errors import BadStateError, BadValueError
 
 
 def ids_in(info) -> list[int]:
@@ -46,6 +46,23 @@ def test_a_set_in_use_stays_and_the_other_is_found_beside_it(ensure, folder, cap
     assert ensure(options={"other": 1}).files[0].parent == beside
     assert ensure().files[0].parent == folder
     assert len(ensure.loads) == 2
+
+
+def test_the_set_beside_is_found_without_the_annotations_too(ensure, folder, dataset):
+    """Where the folder was copied to a machine that has nothing else; there the classes tell."""
+    first = ensure()
+    renamed = dataclasses.replace(dataset, class_names=("one", "two"))
+    other = mr.ensure_mindrecord(
+        lambda: renamed, annotation_file=dataset.source, class_names=("one", "two"), folder=folder, prefix=PREFIX
+    )
+    assert other.files[0].parent != folder
+    for classes, wanted in ((("cat", "dog"), first), (("one", "two"), other)):
+        found = ensure(annotation_file="nowhere.json", class_names=classes)
+        assert (found.build, found.files) == (wanted.build, wanted.files)
+    found = ensure(annotation_file="nowhere.json", class_names=("one", 70))  # 70 is the id of both "dog" and "two"
+    assert found.build == other.build
+    with pytest.raises(BadValueError, match="have the classes .'cat', 'dog'.*, wanted .'red'"):
+        ensure(annotation_file="nowhere.json", class_names=("red",))
 
 
 def test_a_set_that_nobody_reads_any_more_is_replaced_under_its_name(ensure, folder):
