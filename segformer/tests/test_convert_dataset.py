@@ -110,6 +110,7 @@ def test_what_is_finished_is_kept_and_what_is_damaged_made_again(city):
 
 
 def test_labels_of_annotations_that_were_edited_since_are_named(city, caplog):
+    caplog.set_level("WARNING")
     convert_labels(city, 1)
     sources = find_annotations(city)
     for source in sources:
