@@ -2,7 +2,7 @@
 
 from utils.detection.results.coco_metrics import format_result_block
 from utils.detection.results.detection_counts import format_tables
-from utils.detection.results.evaluation import evaluate_and_write
+from utils.detection.results.evaluation import DetectionEvaluation, evaluate_and_write
 from utils.model_utils.config.loading import require
 from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.files import check_writable_folder
@@ -28,6 +28,9 @@ def evaluate(config: FasterRcnnConfig) -> None:
         network, classes = build.load_detector(config, stored)
         split = build.open_evaluation_split(config, classes, f"'{stored.path}'")
         evaluator = build.build_evaluator(config, network, split)
-        evaluation = evaluate_and_write(evaluator, folder, config.num_pictures)
-        print(format_tables(evaluation.result, evaluation.detections))
-        print(format_result_block(evaluation.result))
+        evaluate_and_write(evaluator, folder, config.num_pictures, _show)
+
+
+def _show(evaluation: DetectionEvaluation) -> None:
+    print(format_tables(evaluation.result, evaluation.detections))
+    print(format_result_block(evaluation.result))

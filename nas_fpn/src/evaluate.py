@@ -4,7 +4,7 @@ import logging
 
 from utils.detection.results.coco_metrics import format_nas_fpn_result
 from utils.detection.results.detection_counts import format_tables
-from utils.detection.results.evaluation import evaluate_and_write
+from utils.detection.results.evaluation import DetectionEvaluation, evaluate_and_write
 from utils.model_utils.config.loading import require
 from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.files import check_writable_folder
@@ -32,10 +32,13 @@ def evaluate(config: NasFpnConfig) -> None:
         network, classes = build.load_detector(config, stored)
         split = build.open_evaluation_split(config, classes, f"'{stored.path}'")
         evaluator = build.build_evaluator(config, network, split)
-        evaluation = evaluate_and_write(evaluator, folder, config.num_pictures)
-        logger.info(
-            "post-processing took %.1f %% of the network's time",
-            100 * evaluation.selection_seconds / max(evaluation.network_seconds, 1e-9),
-        )
-        print(format_tables(evaluation.result, evaluation.detections))
-        print(format_nas_fpn_result(evaluation.result))
+        evaluate_and_write(evaluator, folder, config.num_pictures, _show)
+
+
+def _show(evaluation: DetectionEvaluation) -> None:
+    logger.info(
+        "post-processing took %.1f %% of the network's time",
+        100 * evaluation.selection_seconds / max(evaluation.network_seconds, 1e-9),
+    )
+    print(format_tables(evaluation.result, evaluation.detections))
+    print(format_nas_fpn_result(evaluation.result))

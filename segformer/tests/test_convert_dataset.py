@@ -20,8 +20,9 @@ from segformer.src.labels.conversion import (
     find_annotations,
     format_report,
     label_from_polygons,
+    target_of,
 )
-from segformer.src.labels.files import claim_labels
+from segformer.src.labels.files import claim_labels, read_label
 from segformer.src.labels.sources import LABEL_ENDING
 from segformer.tests.tiny_city import draw_pair, label_path, write_city, write_png
 from utils.model_utils.errors import BadStateError
@@ -106,6 +107,33 @@ def test_what_is_finished_is_kept_and_what_is_damaged_made_again(city):
     assert "5 were there already" in done.stdout
     assert _labels(city) == labels
     assert kept.stat().st_mtime_ns == times[kept]
+
+
+def test_labels_of_annotations_that_were_edited_since_are_named(city, caplog):
+    caplog.set_level("WARNING")
+    convert_labels(city, 1)
+    sources = find_annotations(city)
+    for source in sources:
+        os.utime(source, (time.time() + 60,) * 2)  # a copy is newer too
+    convert_labels(city, 1)
+    assert caplog.messages == []
+    edited = sources[3]
+    content = json.loads(edited.read_text())
+    edited.write_text(json.dumps({**content, "objects": []}))
+    os.utime(edited, (time.time() + 60,) * 2)
+    before = target_of(edited).read_bytes()
+    convert_labels(city, 1)
+    (said,) = caplog.messages
+    assert said.startswith(
+        "7 of 7 annotations are newer than their labels, which are kept; of 7 looked at 1 would give other labels "
+        f"now, first '{edited}': remove"
+    )
+    assert target_of(edited).read_bytes() == before
+    target_of(edited).unlink()
+    caplog.clear()
+    assert convert_labels(city, 1).skipped == 6
+    assert caplog.messages == []
+    assert (read_label(target_of(edited)) == 255).all()
 
 
 def test_labels_that_are_read_are_not_made_anew(city):

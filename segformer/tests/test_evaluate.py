@@ -34,6 +34,7 @@ from segformer.src.results.report import (
     format_manner,
     format_result,
     result_of,
+    write_and_print,
 )
 from segformer.tests.tiny_checkpoint import TINY_NETWORK as TINY
 from segformer.tests.tiny_checkpoint import write_checkpoint
@@ -125,6 +126,14 @@ def test_the_result_file_has_no_nan():
     assert json.loads(json.dumps(content, allow_nan=False))["per_class"]["building"] == {"IoU": None, "accuracy": None}
     assert content["mIoU"] == 0.775
     assert content["absent_classes"] == ["building"]
+
+
+def test_numbers_are_shown_where_they_cannot_be_written(tmp_path, capsys):
+    (tmp_path / "result.json" / "in the way").mkdir(parents=True)
+    evaluation = SegmentationEvaluation(_matrix(), 1, 1.0, 1)
+    with pytest.raises(BadStateError, match="result.json' cannot be written"):
+        write_and_print(evaluation, NAMES, "whole image", Path("/a/b.ckpt"), tmp_path, name="b.ckpt")
+    assert "===> mIoU: 0.775, ckpt: b.ckpt" in capsys.readouterr().out
 
 
 def test_metrics_for_the_training_loop():

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from rich.progress import track
 
 from utils.model_utils.command import run_command
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
+from utils.model_utils.in_use import claim
 from utils.sample_data import write_cityscapes, write_coco
 from utils.sample_data.files import write_json
 from utils.sample_data.labels import targets
@@ -106,7 +108,7 @@ def make_toy_town(root: Path, options: Options, workers: int = 2) -> bool:
         root.mkdir(parents=True, exist_ok=True)
         if not (root / MARKER).exists() and any(path.name != LOCK for path in root.iterdir()):
             raise BadStateError(f"'{root}' holds files that toy_town did not write; give an empty or new folder")
-        with filelock.FileLock(root / LOCK, timeout=0):
+        with filelock.FileLock(root / LOCK, timeout=0), _claim_labels(root):
             _draw_all(root, options, min(workers, os.cpu_count() or 1))
     except filelock.Timeout:
         raise BadStateError(f"'{root}' is being written by another process; wait or give another folder") from None
@@ -124,6 +126,28 @@ def _finished_options(root: Path) -> dict | None:
     except (OSError, ValueError):
         return None
     return marker.get("options") if isinstance(marker, dict) and marker.get("finished") is True else None
+
+
+def _claim_labels(root: Path) -> ExitStack:
+    """Makes sure that nobody trains on the labels that are there, until what it returns is closed.
+
+    A training of SegFormer holds the folder of its split and reads pictures and labels anew in each epoch. (A detector
+    reads its MindRecord files, which stay.)
+
+    Raises:
+        BadStateError: somebody does.
+    """
+    claimed = ExitStack()
+    for folder in filter(Path.is_dir, (root / write_cityscapes.LABELS / split for split in SPLITS)):
+        found = claim(folder)
+        if found is None:
+            claimed.close()
+            raise BadStateError(
+                f"'{folder}' is being read by a training or an evaluation: wait until it has ended, or give another "
+                "folder"
+            )
+        claimed.enter_context(found)
+    return claimed
 
 
 def _draw_all(root: Path, options: Options, workers: int) -> None:

@@ -9,6 +9,7 @@ from utils.sample_data.drawing.canvas import Outline
 from utils.sample_data.files import write_encoded, write_json
 from utils.sample_data.labels import instance_ids, label_ids
 
+LABELS = "gtFine"  # the folder of all labels; in it each split has one
 CITIES = {"train": "toytown", "val": "toyville"}
 FRAME = "000019"  # the labelled frame of each Cityscapes snippet
 FAST_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]  # level 1 of 9: flat colours pack well at any, and drawing waits least
@@ -16,7 +17,7 @@ FAST_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]  # level 1 of 9: flat colours pack w
 
 def folder_names() -> list[str]:
     """Folders that this layout fills."""
-    return ["leftImg8bit", "gtFine"]
+    return ["leftImg8bit", LABELS]
 
 
 def write_picture(
@@ -28,7 +29,7 @@ def write_picture(
     """
     city = CITIES[split]
     stem = f"{city}_{index:06d}_{FRAME}"
-    labels = root / "gtFine" / split / city
+    labels = root / LABELS / split / city
     write_encoded(root / "leftImg8bit" / split / city / f"{stem}_leftImg8bit.png", image, FAST_PNG)
     write_encoded(labels / f"{stem}_gtFine_labelIds.png", label_ids(outlines, indices), FAST_PNG)
     write_encoded(labels / f"{stem}_gtFine_instanceIds.png", instance_ids(outlines, indices), FAST_PNG)

@@ -26,9 +26,10 @@ from utils.model_utils.guards.pixel_limit import check_pixels, most_megapixels, 
 from utils.progress import track
 
 from .classes import CITYSCAPES_CLASS_NAMES, LARGEST_ID, train_id_table
-from .files import claim_labels, is_finished_label, read_label
+from .files import claim_labels, evenly_spread, is_finished_label, read_label
 from .sources import FOLDER, IDS_ENDING, LABEL_ENDING, POLYGONS_ENDING
 
+_LOOKED_AT = 8  # annotations that are drawn to see whether their labels are old, a second of Cityscapes' pictures
 _LEFTOVER_SECONDS = 60.0  # a file is under its temporary name for milliseconds, on a slow disk for seconds
 # What reading an annotation raises on wrong content; each is the file's fault, not the program's.
 _CONTENT_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError,
@@ -120,6 +121,7 @@ def convert_labels(root: Path, processes: int) -> ConversionReport:
             if _ending(source) == IDS_ENDING and not outcome.has_class:
                 void.append(source)
     _warn_of_other_ids(void, made[IDS_ENDING])
+    _warn_of_old_labels(sorted(set(sources).difference(jobs)))
     return ConversionReport(
         from_polygons=made[POLYGONS_ENDING],
         from_ids=made[IDS_ENDING],
@@ -229,10 +231,45 @@ def _warn_of_other_ids(void: Sequence[Path], count: int) -> None:
         )
 
 
+def _warn_of_old_labels(sources: Sequence[Path]) -> None:
+    """Says which annotations were edited after their labels were made; every copy changes times, so some are drawn."""
+    newer = [source for source in sources if _written(source) > _written(target_of(source))]
+    looked_at = evenly_spread(newer, _LOOKED_AT)
+    changed = [source for source in looked_at if _gives_another_label(source)]
+    if changed:
+        logger.warning(
+            "%d of %d annotations are newer than their labels, which are kept; of %d looked at %d would give other "
+            "labels now, first '%s': remove the labels that are old and give the command again",
+            len(newer),
+            len(sources),
+            len(looked_at),
+            len(changed),
+            changed[0],
+        )
+
+
+def _written(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:  # just removed
+        return 0
+
+
+def _gives_another_label(source: Path) -> bool:
+    try:
+        return not np.array_equal(_label_from(source), read_label(target_of(source)))
+    except UserError:
+        return True
+
+
+def _label_from(source: Path) -> np.ndarray:
+    return label_from_polygons(source) if _ending(source) == POLYGONS_ENDING else label_from_ids(source)
+
+
 def _convert(source: Path) -> _Outcome:
     """Makes one label."""
     try:
-        label = label_from_polygons(source) if _ending(source) == POLYGONS_ENDING else label_from_ids(source)
+        label = _label_from(source)
     except UserError as error:
         return _Outcome(fault=str(error))
     advice = "free some space or make its folder writable, and give the command again: it goes on with what is missing"

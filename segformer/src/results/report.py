@@ -94,6 +94,8 @@ def write_and_print(
 ) -> None:
     """Leaves result.json in a folder and prints the page's block, the accuracies, and what was evaluated and how.
 
+    It is printed also where the file cannot be written: the numbers have taken hours.
+
     Args:
         evaluation: what was found.
         class_names: name of each class.
@@ -104,10 +106,12 @@ def write_and_print(
         counts: more to tell there, by name.
     """
     content = result_of(evaluation, class_names, how, weights) | counts
-    write_run_file(folder / "result.json", json_bytes(content, indent=2))
-    print(format_result(evaluation.matrix, class_names, name))
-    print(format_accuracy(evaluation.matrix, class_names))
-    print(format_manner(evaluation, how))
+    try:
+        write_run_file(folder / "result.json", json_bytes(content, indent=2))
+    finally:
+        print(format_result(evaluation.matrix, class_names, name))
+        print(format_accuracy(evaluation.matrix, class_names))
+        print(format_manner(evaluation, how))
 
 
 def result_of(evaluation: SegmentationEvaluation, class_names: Sequence[str], how: str, checkpoint: Path) -> dict:

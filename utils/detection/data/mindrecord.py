@@ -303,27 +303,49 @@ def _use_without_annotations(
     class_names: Sequence[str | int] | None,
     may_lack_classes: bool,
 ) -> MindRecordInfo:
-    """Returns the set that is there although it cannot be compared with its source."""
+    """Returns the set that is there although it cannot be compared with its source: the folder's, or one in it."""
+
+    def fits(info: MindRecordInfo) -> bool:
+        wanted = wanted_of(info)
+        return wanted == info.class_names or (may_lack_classes and set(wanted) >= set(info.class_names))
+
+    def wanted_of(info: MindRecordInfo) -> tuple[str, ...]:
+        asked = info.class_names if class_names is None else class_names
+        return drop_background(names_of_ids(asked, info.class_names, info.category_ids))
+
     try:
-        info = check_contents(hold_mindrecord(folder, prefix))
+        info = hold_mindrecord(folder, prefix)
     except MissingPathError as error:
         raise MissingPathError(
             f"annotation file '{annotation_file}' does not exist and there are no MindRecord files "
             f"'{folder / prefix}*' to use instead; check the data set path"
         ) from error
-    asked = info.class_names if class_names is None else class_names
-    wanted = drop_background(names_of_ids(asked, info.class_names, info.category_ids))
-    if wanted != info.class_names and not (may_lack_classes and set(wanted) >= set(info.class_names)):
-        raise BadValueError(
-            f"MindRecord files '{folder / prefix}*' have the classes {list(info.class_names)[:5]}, wanted "
-            f"{list(wanted)[:5]}; make them again where '{annotation_file}' is"
-        )
+    if not fits(info):
+        beside = _fitting(places(folder)[1:], prefix, fits)
+        if not beside:
+            raise BadValueError(
+                f"MindRecord files '{folder / prefix}*' have the classes {list(info.class_names)[:5]}, wanted "
+                f"{list(wanted_of(info))[:5]}; make them again where '{annotation_file}' is"
+            )
+        info = beside[0]
+    check_contents(info)
     logger.info(
         "annotation file '%s' is not here; MindRecord files '%s*' are used as they are",
         annotation_file,
-        folder / prefix,
+        info.files[0].parent / prefix,
     )
     return info
+
+
+def _fitting(folders: Sequence[Path], prefix: str, fits: Callable[[MindRecordInfo], bool]) -> list[MindRecordInfo]:
+    """Returns the sets in these folders that are whole and fit, held, the newest first."""
+    found = []
+    for folder in folders:
+        with contextlib.suppress(BadStateError, MissingPathError):
+            info = hold_mindrecord(folder, prefix)
+            if fits(info):
+                found.append(info)
+    return sorted(found, key=lambda info: info.made_at, reverse=True)
 
 
 def _sources_of(dataset: DetectionDataset) -> SourceImages:

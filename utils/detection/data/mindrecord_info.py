@@ -255,6 +255,27 @@ def set_prefix(info_files: Sequence[Path]) -> str:
     return info_files[0].name[: len(info_files[0].name) - digits]
 
 
+def set_files(folder: Path, prefix: str) -> tuple[list[Path], list[Path]]:
+    """Finds the files in a folder that are named as those of a set are.
+
+    Returns:
+        Shards and indices of sets with this prefix, damaged ones too; and those of sets with a longer or shorter one
+        whose files have such names: `boxes1` in 8 shards begins with `boxes10`, as `boxes` in 11 ends.
+    """
+    pattern = set_file_pattern(prefix)
+    named = [path for path in folder.iterdir() if pattern.fullmatch(path.name) and path.is_file()]
+    others = {path for path in named if path.suffix != ".db" and _stated_prefix(path) not in ("", prefix)}
+    others |= {index_of(path) for path in others}
+    return [path for path in named if path not in others], [path for path in named if path in others]
+
+
+def _stated_prefix(shard: Path) -> str:
+    """Returns the prefix of the set that a shard says it is of; "" where it cannot be read."""
+    with suppress(UserError), _faults_as_damage(shard):
+        return set_prefix([Path(name) for name in read_shard_header(shard)["shard_addresses"]])
+    return ""
+
+
 def index_of(shard: Path) -> Path:
     """Returns the SQLite file that lies beside a shard."""
     return Path(f"{shard}.db")

@@ -25,7 +25,8 @@ from utils.detection.data.mindrecord_info import (
     first_shard,
     index_of,
     read_mindrecord_info,
-    set_file_pattern,
+    set_files,
+    stamps_of,
 )
 from utils.detection.data.mindrecord_writer import BUILD_DIR_NAME
 from utils.model_utils.device_adapter import available_cores
@@ -71,7 +72,8 @@ def check_contents(info: MindRecordInfo) -> MindRecordInfo:
     Raises:
         BadStateError: a file is not as it was written, or cannot be read.
     """
-    _check_contents(info.files, info.stamps, info.has_checksums)
+    indices = stamps_of([index_of(path) for path in info.files])
+    _check_contents(info.files, (*info.stamps, *indices), info.has_checksums)
     return info
 
 
@@ -116,16 +118,19 @@ def places(folder: Path) -> list[Path]:
 
 @contextlib.contextmanager
 def place_for(folder: Path, prefix: str, fingerprint: str, timeout_seconds: float) -> Iterator[Path]:
-    """Yields where a new set goes: the folder, or where a set there is in use one in it. The caller holds its lock."""
-    claimed = _claim(folder, prefix)
+    """Yields where a new set goes: the folder, or one in it. The caller holds the lock of the former.
+
+    The latter is taken where a set of the folder is in use, or has another prefix and names that could be of this one.
+    """
+    others = set_files(folder, prefix)[1]
+    claimed = None if others else _claim(folder, prefix)
     if claimed is not None:
         with claimed:
             yield folder
         return
     beside = folder / fingerprint[:8]
-    logger.info(
-        "MindRecord files '%s*' are in use and stay as they are: the new ones go to '%s'", folder / prefix, beside
-    )
+    kept = f"'{others[0]}' ... of another prefix" if others else f"'{folder / prefix}*' are in use and"
+    logger.info("MindRecord files %s stay as they are: the new ones go to '%s'", kept, beside)
     with locked(beside, prefix, timeout_seconds):
         claimed = _claim(beside, prefix)
         if claimed is None:
@@ -175,9 +180,8 @@ def say_disk_use(folder: Path, prefix: str) -> None:
 
 
 def _bytes_in(place: Path, prefix: str) -> int:
-    pattern = set_file_pattern(prefix)
     with contextlib.suppress(OSError):  # somebody removes what is no longer read
-        return sum(path.stat().st_size for path in place.iterdir() if pattern.fullmatch(path.name) and path.is_file())
+        return sum(path.stat().st_size for path in set_files(place, prefix)[0])
     return 0
 
 

@@ -23,7 +23,7 @@ from utils.detection.data.mindrecord_info import (
     SourceImages,
     fingerprint_of,
     read_mindrecord_info,
-    set_file_pattern,
+    set_files,
 )
 from utils.detection.data.record_types import SKIP_ADVICE, DetectionDataset, ImageRecord, LeftOutImage, relative_name
 from utils.images import decode_image, decode_ordinary, encode_png, read_bytes, read_header
@@ -335,10 +335,8 @@ def _make_row(record: ImageRecord, image: CheckedImage, image_dir: Path) -> dict
 
 def _move_into_place(building: Path, folder: Path, prefix: str) -> None:
     """Replaces the old set. A crash in between leaves shards of two builds, which are recognised and made again."""
-    pattern = set_file_pattern(prefix)
-    for path in folder.iterdir():
-        if pattern.fullmatch(path.name) and path.is_file():
-            path.unlink()
+    for path in set_files(folder, prefix)[0]:
+        path.unlink()
     mode = 0o666 & ~umask()  # MindRecord makes its files for their owner alone
     for path in sorted(building.iterdir()):
         path.chmod(mode)

@@ -1,7 +1,7 @@
 """Detects in every image of a split and scores what was found with the COCO metrics."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -126,13 +126,33 @@ class DetectionEvaluator:
         return list(chain.from_iterable(rows[position] for position in range(self.split.records.num_images)))
 
 
-def evaluate_and_write(evaluator: DetectionEvaluator, folder: Path, num_pictures: int) -> DetectionEvaluation:
-    """Evaluates; leaves result.json, predictions.json and, when these are written, pictures in a folder."""
+def evaluate_and_write(
+    evaluator: DetectionEvaluator, folder: Path, num_pictures: int, show: Callable[[DetectionEvaluation], None]
+) -> DetectionEvaluation:
+    """Evaluates; leaves result.json, predictions.json and, when these are written, pictures in a folder.
+
+    Args:
+        evaluator: what evaluates.
+        folder: takes the files.
+        num_pictures: images that are drawn.
+        show: prints what was found, also where it cannot be written: the numbers have taken hours.
+
+    Raises:
+        BadStateError: a file cannot be written, e.g. because the disk is full.
+    """
     evaluation = evaluator.evaluate(num_pictures)
-    write_predictions(evaluation.detections, folder)
+    try:
+        _write(evaluation, evaluator, folder)
+    finally:
+        show(evaluation)
+    return evaluation
+
+
+def _write(evaluation: DetectionEvaluation, evaluator: DetectionEvaluator, folder: Path) -> None:
+    """Writes the smallest file first: where there is little room it is there, and has the numbers."""
     write_result(evaluation.result, folder)
+    write_predictions(evaluation.detections, folder)
     if evaluation.pictures:
         min_score, why = choose_min_score(evaluator.picture_min_score, evaluation.result.operating_point)
         logger.info("%s", why)
         draw_pictures(evaluation.pictures, evaluator.split.match.classes.names, min_score, folder / "pictures")
-    return evaluation

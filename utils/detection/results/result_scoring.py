@@ -60,8 +60,8 @@ def score_run(
     annotations = open_annotations(arguments.anno_path, arguments.dataset_path, description.class_names)
     match = match_model(description, annotations, arguments.anno_path, arguments.ignore_unknown_classes)
     score = score_results(results, match, annotations, arguments.anno_path, selection(description))
-    write_predictions(score.detections, arguments.run_dir)
     write_result(score.result, arguments.run_dir, num_skipped=score.num_skipped)
+    write_predictions(score.detections, arguments.run_dir)
     print(format_score(score, results, arguments.anno_path))
     print(format_tables(score.result, score.detections))
     return score.result

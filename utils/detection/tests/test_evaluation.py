@@ -14,6 +14,7 @@ from utils.detection.tests.known_boxes import KnowsTheBoxes
 from utils.detection.tests.tiny_coco import write_coco
 from utils.detection.tests.tiny_splits import open_coco
 from utils.images import read_image
+from utils.model_utils.errors import BadStateError
 from utils.model_utils.workers import ALONE
 from utils.tests.replayed_workers import run_workers
 
@@ -79,10 +80,25 @@ def test_every_batch_has_one_shape_and_is_timed(split):
     assert (evaluation.network_seconds, evaluation.selection_seconds) == (1.0, 0.5)
 
 
+def nothing(_evaluation):
+    pass
+
+
+def test_numbers_are_shown_where_they_cannot_be_written(split, tmp_path):
+    shown = []
+    for name in ("result.json", "predictions.json"):
+        folder = tmp_path / name
+        (folder / name / "in the way").mkdir(parents=True)
+        with pytest.raises(BadStateError, match=f"{name}' cannot be written"):
+            evaluate_and_write(evaluator_of(split), folder, 2, shown.append)
+    assert [evaluation.result.stats[0] for evaluation in shown] == pytest.approx([1.0, 1.0])
+    assert json.loads((tmp_path / "predictions.json" / "result.json").read_text())["mAP"] == pytest.approx(1.0)
+
+
 def test_pictures_predictions_and_result_are_written(split, tmp_path, caplog):
     """The detector scores every box 0.9: that is the best F1. The first image has no box."""
     caplog.set_level("INFO")
-    evaluation = evaluate_and_write(evaluator_of(split), tmp_path, 2)
+    evaluation = evaluate_and_write(evaluator_of(split), tmp_path, 2, nothing)
     assert "boxes from score 0.9 (best F1 1.000) are drawn" in caplog.messages
     assert f"2 pictures are in {tmp_path / 'pictures'}, 1 of them with detections" in caplog.messages
     assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == ["000.jpg", "001.jpg", "overview.jpg"]
@@ -102,7 +118,7 @@ def test_pictures_predictions_and_result_are_written(split, tmp_path, caplog):
 @pytest.mark.parametrize("score", [0.95, 0.5])
 def test_a_score_that_is_set_counts_instead(split, tmp_path, caplog, score):
     caplog.set_level("INFO")
-    evaluate_and_write(replace(evaluator_of(split), picture_min_score=score), tmp_path, 3)
+    evaluate_and_write(replace(evaluator_of(split), picture_min_score=score), tmp_path, 3, nothing)
     wanted = f"boxes from score {score} (picture_min_score) are drawn; the best F1 1.000 is from score 0.9"
     assert wanted in caplog.messages
     with_boxes = 0 if score > 0.9 else 2
@@ -114,9 +130,9 @@ def test_numbers_are_there_whatever_happens_to_the_pictures(split, tmp_path, cap
         raise OSError("cannot open resource")
 
     (tmp_path / "pictures").touch()  # a file where the folder is to be
-    evaluate_and_write(evaluator_of(split), tmp_path, 2)
+    evaluate_and_write(evaluator_of(split), tmp_path, 2, nothing)
     monkeypatch.setattr("utils.detection.results.pictures.evaluation_pictures.draw_detections", no_font)
-    evaluate_and_write(evaluator_of(split), tmp_path, 2)
+    evaluate_and_write(evaluator_of(split), tmp_path, 2, nothing)
     warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert len(warnings) == 2
     assert all(line.startswith(f"the pictures in '{tmp_path / 'pictures'}' could not be drawn") for line in warnings)
@@ -126,7 +142,7 @@ def test_numbers_are_there_whatever_happens_to_the_pictures(split, tmp_path, cap
 
 def test_without_a_right_detection_there_is_no_threshold(split, tmp_path, caplog):
     caplog.set_level("INFO")
-    evaluate_and_write(evaluator_of(split, leave_out=(1, 2, 3)), tmp_path, 1)
+    evaluate_and_write(evaluator_of(split, leave_out=(1, 2, 3)), tmp_path, 1, nothing)
     result = json.loads((tmp_path / "result.json").read_text())
     assert (result["F1"], result["F1_threshold"]) == (0.0, None)
     assert any(line.startswith("boxes from score 0.4 are drawn: no detection is right") for line in caplog.messages)

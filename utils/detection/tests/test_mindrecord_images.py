@@ -73,6 +73,7 @@ def test_the_digest_is_of_names_and_sizes_whatever_their_order():
 
 
 def test_images_that_are_not_here_are_not_looked_at(ensure, dataset, images, caplog):
+    caplog.set_level(logging.WARNING)
     first = ensure(images=images())
     for record in dataset.records[2:]:
         record.file_path.unlink()
@@ -86,6 +87,7 @@ def test_images_that_are_not_here_are_not_looked_at(ensure, dataset, images, cap
 
 def test_images_newer_than_the_set_are_counted_and_the_key_is_named(ensure, dataset, images, caplog):
     """Of 23 images 0, 3, 6, 9, 12, 15, 18 and 22 are looked at, and those that are newer. An odd file is its copy."""
+    caplog.set_level(logging.WARNING)
     turned = Image.Exif()
     turned[EXIF_ORIENTATION] = 3
     odd = dataset.records[0].file_path
@@ -108,6 +110,7 @@ def test_images_newer_than_the_set_are_counted_and_the_key_is_named(ensure, data
 
 
 def test_other_images_with_old_times_are_found_among_those_looked_at(ensure, dataset, images, caplog):
+    caplog.set_level(logging.WARNING)
     info = ensure(images=images())
     rewrite(dataset.records[6].file_path)
     rewrite(dataset.records[7].file_path)

@@ -15,7 +15,7 @@ from utils.detection.tests.edited_coco import annotations_of, change
 from utils.detection.tests.mindrecord_sets import PREFIX, names_in, read, shard
 from utils.detection.tests.tiny_coco import write_coco
 from utils.detection.tests.tiny_splits import open_coco
-from utils.model_utils.errors import BadStateError
+from utils.model_utils.errors import BadStateError, BadValueError
 
 
 def ids_in(info) -> list[int]:
@@ -46,6 +46,23 @@ def test_a_set_in_use_stays_and_the_other_is_found_beside_it(ensure, folder, cap
     assert ensure(options={"other": 1}).files[0].parent == beside
     assert ensure().files[0].parent == folder
     assert len(ensure.loads) == 2
+
+
+def test_the_set_beside_is_found_without_the_annotations_too(ensure, folder, dataset):
+    """Where the folder was copied to a machine that has nothing else; there the classes tell."""
+    first = ensure()
+    renamed = dataclasses.replace(dataset, class_names=("one", "two"))
+    other = mr.ensure_mindrecord(
+        lambda: renamed, annotation_file=dataset.source, class_names=("one", "two"), folder=folder, prefix=PREFIX
+    )
+    assert other.files[0].parent != folder
+    for classes, wanted in ((("cat", "dog"), first), (("one", "two"), other)):
+        found = ensure(annotation_file="nowhere.json", class_names=classes)
+        assert (found.build, found.files) == (wanted.build, wanted.files)
+    found = ensure(annotation_file="nowhere.json", class_names=("one", 70))  # 70 is the id of both "dog" and "two"
+    assert found.build == other.build
+    with pytest.raises(BadValueError, match="have the classes .'cat', 'dog'.*, wanted .'red'"):
+        ensure(annotation_file="nowhere.json", class_names=("red",))
 
 
 def test_a_set_that_nobody_reads_any_more_is_replaced_under_its_name(ensure, folder):
@@ -143,6 +160,29 @@ def test_a_prefix_with_digits_is_checked_too(ensure):
     assert len(info.files) == 12
     info = dataclasses.replace(info, stamps=())
     assert ids_in(info) == list(range(100, 123))
+
+
+@pytest.mark.parametrize(
+    ("one", "shards", "other"), [("set1", 8, "set"), ("set1", 1, "set"), ("set", 12, "set1"), ("set0", 8, "set")]
+)
+def test_a_set_whose_names_could_be_of_the_other_prefix_stays(ensure, folder, caplog, one, shards, other):
+    """`set1` in 8 files begins with `set10`."""
+    caplog.set_level(logging.INFO)
+    first = ensure(prefix=one, shards=shards)
+    before = kept_in(folder)
+    second = ensure(prefix=other, shards=8, options={"other": 1})
+    beside = folder / second.fingerprint[:8]
+    assert second.files[0].parent == beside
+    assert {name: times for name, times in kept_in(folder).items() if name != beside.name} == before
+    assert ids_in(first) == ids_in(second) == list(range(100, 123))
+    assert f" stay as they are: the new ones go to '{beside}'" in caplog.text
+    del first, second
+    assert ensure(prefix=other, options={"other": 1}).files[0].parent == beside
+    assert ensure(prefix=one).files[0].parent == folder
+    assert len(ensure.loads) == 2
+    ensure(prefix=one, options={"other": 2})  # replaces its own
+    assert ensure(prefix=other, options={"other": 1}).files[0].parent == beside
+    assert len(ensure.loads) == 3
 
 
 def test_annotations_that_change_while_they_are_read_are_refused(dataset, folder):

@@ -16,6 +16,7 @@ from cityscapesscripts.preparation.json2labelImg import createLabelImage
 from pycocotools.coco import COCO
 
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
+from utils.model_utils.in_use import hold
 from utils.sample_data import toy_town, write_coco
 from utils.sample_data.labels import COCO_CATEGORIES, Target
 from utils.sample_data.toy_town import LOCK, MARKER, Options, make_toy_town
@@ -144,6 +145,20 @@ def test_a_file_in_the_folders_place_is_refused(tmp_path):
 def test_a_folder_that_another_process_writes_is_refused(tmp_path):
     with filelock.FileLock(tmp_path / LOCK), pytest.raises(BadStateError, match="another process"):
         make_toy_town(tmp_path, SMALL, workers=1)
+
+
+def test_pictures_that_a_training_reads_are_not_drawn_anew(tmp_path):
+    """SegFormer holds the labels of a split as long as it reads them; other seeds draw other pictures of that name."""
+    make_toy_town(tmp_path, SMALL, workers=1)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    other = replace(SMALL, seed=4, train=2)
+    folder = tmp_path / "gtFine" / "train"
+    with hold(folder), pytest.raises(BadStateError, match=f"'{folder}' is being read by a training or an evaluation: "):
+        make_toy_town(tmp_path, other, workers=1)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    with hold(folder):
+        assert not make_toy_town(tmp_path, SMALL, workers=1)  # nothing is to be drawn
+    assert make_toy_town(tmp_path, other, workers=1)
 
 
 @pytest.mark.parametrize(

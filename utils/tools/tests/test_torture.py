@@ -12,7 +12,7 @@ import pytest
 
 from utils.detection.data.mindrecord_writer import BUILD_DIR_NAME
 from utils.launch.processes.process_search import is_running
-from utils.model_utils.errors import BadStateError, BadValueError
+from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 from utils.model_utils.files import write_file
 from utils.tests.processes import finish, wait_for
 from utils.tools.torture import __main__ as command
@@ -263,12 +263,38 @@ def test_unknown_suites_and_kinds_are_refused():
     with pytest.raises(BadValueError, match="no suite 'yolo' here, wanted one of: nas_fpn, segformer, "):
         chosen_suites("yolo")
     with pytest.raises(BadValueError, match="--kinds names 'floods'"):
-        command._chosen_kinds("kills, floods")
-    assert "long training" not in command._chosen_kinds(None)
-    for argument in ("--hurts=0", "--tries=-1", "--steps=x", "--epochs="):
+        command._chosen_kinds("kills, floods", chosen_suites("all"))
+    assert "long training" not in command._chosen_kinds(None, chosen_suites("segformer"))
+
+
+def test_what_would_try_nothing_is_refused(tmp_path, played, capsys):
+    """Zero tries of which none is lost look like a success."""
+    for argument, said in (
+        ("--hurts=0", "'0' is not a whole number from 1 to 999999999"),
+        ("--tries=-1", "'-1' is not a whole number"),
+        ("--steps=x", "'x' is not a whole number"),
+        ("--epochs=", "'' is not a whole number"),
+        ("--minutes=0", "'0' is not a number of minutes above 0"),
+        ("--minutes=-5", "'-5' is not a number of minutes above 0"),
+        ("--minutes=nan", "'nan' is not a number of minutes above 0"),
+    ):
         with pytest.raises(SystemExit) as ended:
             command._parser().parse_args(["nas_fpn", argument])
-        assert ended.value.code == 2
+        assert (ended.value.code, said in capsys.readouterr().err) == (2, True), argument
+    with pytest.raises(BadValueError, match="'two runs at once' needs MindRecord files, of which segformer has none"):
+        command._chosen_kinds("two runs at once", chosen_suites("segformer"))
+    assert command._chosen_kinds("two runs at once", chosen_suites("all")) == ["two runs at once"]
+    played(lambda tried: None)
+    command._torture([SUITES["nas_fpn"]], ["kills"], tmp_path, tmp_path / "out.json", {}, options(tmp_path, minutes=0))
+    assert "| nas_fpn | kills | 1 | 0 | 1 | 0 |" in capsys.readouterr().out
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_the_first_try(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("x")
+    output = tmp_path / "file" / "out.json"
+    monkeypatch.setattr(sys, "argv", ["torture", "segformer", f"--output={output}", f"--work={tmp_path / 'work'}"])
+    with pytest.raises(MissingPathError, match="file' is a file; choose another --output"):
+        command.main()
 
 
 def test_help_needs_no_mindspore():

@@ -5,13 +5,15 @@ python -m utils.tools.torture SUITE|all --soak
 """
 
 import argparse
+import math
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from utils.model_utils.command import run_command
-from utils.model_utils.errors import BadStateError, BadValueError, os_errors_as
+from utils.model_utils.errors import BadStateError, BadValueError, os_errors_as, short
+from utils.model_utils.files import check_writable_folder
 from utils.tools.torture import full_disk, kills, soak, two_runs, worker_deaths
 from utils.tools.torture.bench import MOST_HURTS, Bench, Try, taken_folder
 from utils.tools.torture.report import facts_of_this_run, line_of, table_of, write_figures, write_report
@@ -37,14 +39,15 @@ def main() -> int:
     """Reads the command line; returns 1 where something was lost."""
     arguments = _parser().parse_args()
     suites = chosen_suites(arguments.suite)
+    kinds = _chosen_kinds(arguments.kinds, suites)
     work = (arguments.work or RUNS).absolute()
     output = arguments.output or work / f"{arguments.suite}{'-soak' * arguments.soak}.json"
     facts = facts_of_this_run(suite=arguments.suite, seed=arguments.seed)
     with os_errors_as(BadStateError, f"'{work}' cannot be used", "; choose another folder with --work"):
         work.mkdir(parents=True, exist_ok=True)
+    check_writable_folder(output.absolute().parent, "--output")
     if arguments.soak:
         return _soak(suites, work, output, facts, arguments)
-    kinds = _chosen_kinds(arguments.kinds)
     return _torture(suites, kinds, work, output, facts, arguments)
 
 
@@ -55,9 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("suite", metavar="SUITE", help=f"one of {', '.join(SUITES)}, or {ALL}")
     parser.add_argument(
         "--minutes",
-        type=float,
+        type=_minutes,
         default=10.0,
-        help="until so many are over new tries begin (default: 10)",
+        help="until so many are over new tries begin, at least one (default: 10)",
     )
     parser.add_argument("--tries", type=_count, metavar="N", help="tries of each suite at most")
     parser.add_argument(
@@ -95,19 +98,47 @@ def _count(text: str) -> int:
     """Returns a number of things.
 
     Raises:
-        ValueError: it is none; argparse says so.
+        ArgumentTypeError: it is none.
     """
     if not (text.isascii() and text.isdigit() and 1 <= len(text) <= 9 and int(text)):
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"{short(text)} is not a whole number from 1 to 999999999")
     return int(text)
 
 
-def _chosen_kinds(text: str | None) -> list[str]:
+def _minutes(text: str) -> float:
+    """Returns a time that lets at least one try begin.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = math.nan
+    if not minutes > 0:
+        raise argparse.ArgumentTypeError(f"{short(text)} is not a number of minutes above 0")
+    return minutes
+
+
+def _chosen_kinds(text: str | None, suites: Sequence[SmallSuite]) -> list[str]:
+    """Returns the kinds that are asked for.
+
+    Raises:
+        BadValueError: there is no such kind, or none that can be tried, so that nothing would be said to have survived.
+    """
     names = list(WEIGHTS) if text is None else [name.strip() for name in text.split(",")]
     unknown = [name for name in names if name not in KINDS]
     if unknown:
         raise BadValueError(f"--kinds names '{unknown[0]}', wanted some of: {', '.join(KINDS)}")
+    if not any(_possible(names, suite) for suite in suites):
+        raise BadValueError(
+            f"'{two_runs.KIND}' needs MindRecord files, of which {suites[0].name} has none: add another to --kinds"
+        )
     return names
+
+
+def _possible(kinds: Sequence[str], suite: SmallSuite) -> list[str]:
+    return [kind for kind in kinds if kind != two_runs.KIND or suite.records]
 
 
 def _torture(
@@ -147,12 +178,12 @@ def _tries_of(
 ) -> Iterator[Try]:
     """Yields the tries of a suite as they end; the folder of one that was lost stays."""
     draws = random.Random(f"{arguments.seed} {suite.name}")
-    possible = [kind for kind in kinds if kind != two_runs.KIND or suite.records]
+    possible = _possible(kinds, suite)
     with taken_folder(work / f"{suite.name}-tries") as folder:
         draw_data(folder / DATA_NAME, [suite], *PICTURES)
         bench, made = Bench(suite, folder, draws, arguments.hurts, arguments.epochs), 0
         queue = draws.sample(possible, len(possible))
-        while possible and time.monotonic() < limit and made != arguments.tries:
+        while possible and (not made or time.monotonic() < limit) and made != arguments.tries:
             kind = queue.pop() if queue else draws.choices(possible, [(WEIGHTS | ALONE)[name] for name in possible])[0]
             began = time.monotonic()
             try:
