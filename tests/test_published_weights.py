@@ -1,0 +1,151 @@
+"""`models get` over files of exactly the published layouts in miniature: downloaded, checked, converted, used."""
+
+import dataclasses
+import hashlib
+import shlex
+import sys
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+import json  # noqa: E402  (nothing here runs without the two above)
+
+from safetensors.torch import save_file  # noqa: E402
+
+from faster_rcnn.tests import conversion as faster_rcnn  # noqa: E402
+from nas_fpn.tests import conversion as nas_fpn  # noqa: E402
+from nas_fpn.tests import torch_mmdet  # noqa: E402
+from segformer.src.variants import MIT_VARIANTS  # noqa: E402
+from segformer.tests import foreign_files  # noqa: E402
+from segformer.tests.mmsegmentation_reference import Network  # noqa: E402
+from segformer.tests.transformers_reference import build, reference  # noqa: E402
+from utils.images import write_image  # noqa: E402
+from utils.model_utils.errors import BadStateError  # noqa: E402
+from utils.models import conversion, download  # noqa: E402
+from utils.models.checks import size_range  # noqa: E402
+from utils.models.fetching import get  # noqa: E402
+from utils.models.table import read_table  # noqa: E402
+from utils.models.tests.file_server import file_server  # noqa: E402
+from utils.tests.processes import finish  # noqa: E402
+from utils.training.checkpoints.checkpoint import load_checkpoint  # noqa: E402
+
+MODELS = read_table()
+PROCESSOR = {  # of its 271 bytes: what SegformerFeatureExtractor wrote
+    "do_normalize": True,
+    "do_resize": True,
+    "feature_extractor_type": "SegformerFeatureExtractor",
+    "image_mean": [0.485, 0.456, 0.406],
+    "image_std": [0.229, 0.224, 0.225],
+    "reduce_labels": True,
+    "resample": 2,
+    "size": 512,
+}
+
+pytestmark = pytest.mark.end_to_end
+
+
+@pytest.fixture(autouse=True)
+def _no_pause(monkeypatch):
+    monkeypatch.setattr(download, "PAUSE_SECONDS", 0)
+
+
+def _get(name, contents, folder, cut=True):
+    """Gets an entry whose files are `contents`, by suffix; the first answer is cut half way. Returns the checkpoint."""
+    model, files = MODELS[name], {}
+    wanted = []
+    for file, content in zip(model.files, contents, strict=True):
+        digits = hashlib.sha256(content).hexdigest()[:8]
+        new = file.name.replace(file.sha256, digits) if file.sha256 else file.name
+        files[new] = content
+        size = None if file.size is None else len(content)
+        wanted.append(dataclasses.replace(file, name=new, size=size, sha256=digits if file.sha256 else ""))
+    with file_server() as server:
+        server.files = files
+        server.cuts = [len(contents[0]) // 2] if cut else []
+        here = dataclasses.replace(model, address=server.address, files=tuple(wanted))
+        checkpoint = get(here, folder, None, overwrite=False)
+        assert len(server.asked) == len(files) + cut
+    return checkpoint
+
+
+def _saved(state, path):
+    torch.save(state, path)
+    return path.read_bytes()
+
+
+def _with_keys(monkeypatch, *keys):
+    """Lets the converter read a network that is smaller than the published one."""
+    command = conversion.converter_command
+    monkeypatch.setattr(conversion, "converter_command", lambda *arguments: [*command(*arguments), *keys])
+
+
+def test_a_folder_of_transformers_is_had_converted_and_used_by_the_command_that_is_named(tmp_path, capfd):
+    model = reference("mit_b0", num_classes=150)
+    model.config.id2label = {number: f"class {number}" for number in range(150)}
+    model.config.save_pretrained(tmp_path / "config")
+    weights = _saved(foreign_files.file_names(model), tmp_path / "weights")
+    config = (tmp_path / "config/config.json").read_bytes()
+    contents = (weights, config, json.dumps(PROCESSOR).encode())
+    checkpoint = _get("segformer_b0_ade_transformers", contents, tmp_path / "w")
+    stored = load_checkpoint(checkpoint)
+    assert (stored.suite, stored.part, len(stored.class_names)) == ("segformer", "", 150)
+    said = capfd.readouterr().out
+    assert "pictures stretched to 512x512 (preprocessor_config.json)" in said
+    assert said.index("NVIDIA's own") < said.index("downloading:")
+    named = said.splitlines()[-1]
+    assert named.startswith("next: python ")
+    write_image(tmp_path / "street.png", np.random.default_rng(0).integers(0, 255, (48, 64, 3), dtype=np.uint8))
+    words = [word.replace("PICTURES", str(tmp_path / "street.png")) for word in shlex.split(named)[2:]]
+    finished = finish(sys.executable, *words, f"--infer_output_path={tmp_path / 'out'}", cwd=tmp_path, seconds=500)
+    assert finished.returncode == 0, finished.stderr
+    assert list((tmp_path / "out").rglob("*street*"))
+
+
+def test_a_network_of_mmsegmentation(tmp_path, capfd):
+    content = _saved({"meta": {}, "state_dict": Network("mit_b0", 150).file_content()}, tmp_path / "weights")
+    checkpoint = _get("segformer_b0_ade_mmsegmentation", [content], tmp_path / "w")
+    assert load_checkpoint(checkpoint).part == ""
+    assert "150 classes, MMSegmentation's head" in capfd.readouterr().out
+
+
+def test_a_detector_of_mmdetection(tmp_path, monkeypatch, capfd):
+    detector = torch_mmdet.randomise(torch_mmdet.Detector(**nas_fpn.TINY_NETWORK))
+    content = _saved({"meta": {}, "state_dict": detector.state_dict()}, tmp_path / "weights")
+    _with_keys(monkeypatch, *nas_fpn.TINY)
+    checkpoint = _get("retinanet_r50_nasfpn", [content], tmp_path / "w")
+    assert (load_checkpoint(checkpoint).suite, load_checkpoint(checkpoint).part) == ("nas_fpn", "")
+    assert "nas_fpn/infer.py --checkpoint_path=" in capfd.readouterr().out.splitlines()[-1]
+
+
+def test_a_backbone_of_timm(tmp_path, monkeypatch, capfd):
+    backbone = faster_rcnn.reference_detector().backbone
+    state = {name: value.contiguous() for name, value in faster_rcnn.in_timm_names(backbone).items()}
+    save_file(state, tmp_path / "weights")
+    _with_keys(monkeypatch, *faster_rcnn.TINY)
+    checkpoint = _get("res2net50d_timm", [(tmp_path / "weights").read_bytes()], tmp_path / "w")
+    assert (load_checkpoint(checkpoint).suite, load_checkpoint(checkpoint).part) == ("faster_rcnn", "backbone")
+    named = capfd.readouterr().out.splitlines()[-1]
+    assert "faster_rcnn/train.py --config_path=" in named
+    assert named.endswith(f"--pre_trained={checkpoint} --coco_root=DATA")
+
+
+def test_what_the_converter_refuses_is_its_own_sentence_and_leaves_no_checkpoint(tmp_path, capfd):
+    content = _saved({"state_dict": {"conv.weight": torch.zeros(2)}}, tmp_path / "weights")
+    with pytest.raises(BadStateError, match="was not converted: the converter's own message is above"):
+        _get("resnet50_timm", [content], tmp_path / "w", cut=False)
+    assert "which are neither a ResNet-50" in capfd.readouterr().err
+    assert not list((tmp_path / "w").glob("*.ckpt"))
+
+
+@pytest.mark.parametrize("size", range(6))
+def test_the_sizes_of_the_table_are_those_of_networks_with_so_many_weights(size):
+    """Four bytes a value, and at most 1 % for names and the like: no size stands beside another network."""
+    model = MODELS[f"segformer_b{size}_ade_transformers"]
+    assert f"mit_b{size}" in MIT_VARIANTS
+    values = sum(parameter.size for parameter in build(f"mit_b{size}", num_classes=150).get_parameters())
+    least, most = size_range(model.files[0].size)
+    assert least <= 4.04 * values
+    assert most >= 4 * values
