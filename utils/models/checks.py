@@ -31,9 +31,9 @@ def size_fits(count: int, size: int | str | None) -> bool:
     return least <= count <= most
 
 
-def shown_size(size: int | str | None) -> str:
+def shown_size(size: int | str) -> str:
     """Returns a size as a person reads it."""
-    return f"{size:,} bytes" if isinstance(size, int) else size or "unknown size"
+    return f"{size:,} bytes" if isinstance(size, int) else size
 
 
 def file_fault(path: Path, wanted: PublishedFile) -> str:

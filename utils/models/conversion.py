@@ -24,7 +24,6 @@ class _Commands:
         overwrite: to replace it.
         infer: of infer.py for the checkpoint.
         pictures: for the pictures.
-        train: of train.py for the checkpoint.
         data: for the data set.
     """
 
@@ -34,7 +33,6 @@ class _Commands:
     overwrite: str
     infer: str
     pictures: str
-    train: str
     data: str
 
 
@@ -45,7 +43,6 @@ _DETECTOR = _Commands(
     overwrite="--overwrite=True",
     infer="--checkpoint_path",
     pictures="--image_path",
-    train="--pre_trained",
     data="--coco_root",
 )
 COMMANDS = {
@@ -58,7 +55,6 @@ COMMANDS = {
         overwrite="--overwrite",
         infer="--infer_ckpt_path",
         pictures="--data_path",
-        train="--pretrained_ckpt_path",
         data="--data_path",
     ),
 }
@@ -91,7 +87,7 @@ def next_command(model: PublishedModel, checkpoint: Path) -> str:
     if model.is_network:
         words = [folder / "infer.py", f"{flags.infer}={checkpoint.absolute()}", f"{flags.pictures}=PICTURES"]
     else:
-        config, weights = f"--config_path={folder / model.config}", f"{flags.train}={checkpoint.absolute()}"
+        config, weights = f"--config_path={folder / model.config}", f"--pre_trained={checkpoint.absolute()}"
         words = [folder / "train.py", config, weights, f"{flags.data}=DATA"]
     return shown_command([str(word) for word in words])
 

@@ -96,7 +96,7 @@ def _download_one(model: PublishedModel, file: PublishedFile, path: Path) -> Non
             raise BadValueError(f"'{path}' {fault}: it is another file; remove it, or choose another --folder")
         print(f"there already: '{path}'", flush=True)
     else:
-        print(f"downloading: {address} ({shown_size(file.size)})", flush=True)
+        print(f"downloading: {address}" + (f" ({shown_size(file.size)})" if file.size else ""), flush=True)
         download(address, path, file, _other_ways(model))
     print(f"checked: {what_is_checked(file)}, as {model.source.repository} says", flush=True)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
-from utils.models import fetching
+from utils.models import conversion, fetching
 from utils.models.conversion import ROOT, next_command
 from utils.models.table import read_table
 from utils.models.tests.file_server import file_server
@@ -132,7 +132,7 @@ def test_get_downloads_checks_converts_and_names_the_next_command(
     main(["get", "detector"], table)
     lines = capsys.readouterr().out.splitlines()
     digits = hashlib.sha256(DETECTOR).hexdigest()[:8]
-    assert f"downloading: {server.address}net.pth (unknown size)" in lines
+    assert f"downloading: {server.address}net.pth" in lines
     assert f"checked: SHA-256 {digits}..., as github.com/a/b says" in lines
     script = ROOT / "nas_fpn/infer.py"
     assert lines[-1] == f"next: python {script} --checkpoint_path=weights/detector.ckpt --image_path=PICTURES"
@@ -190,6 +190,14 @@ def test_of_a_folder_that_is_there_the_converter_sees_what_was_checked(table, tm
         main([*arguments, "--overwrite"], table)
 
 
+def test_what_the_converter_refuses_is_its_own_sentence(table, tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(conversion, "converter_command", lambda *_: ["-c", "import sys; sys.exit('no such network')"])
+    with pytest.raises(BadStateError, match=r"net.pth' was not converted: the converter's own message is above"):
+        main(["get", "detector", f"--folder={tmp_path / 'w'}"], table)
+    assert capfd.readouterr().err == "no such network\n"
+    assert sorted(path.name for path in (tmp_path / "w").rglob("*")) == [".get.lock", "detector", "net.pth"]
+
+
 def test_a_second_get_of_the_same_does_not_disturb_the_first(table, tmp_path, monkeypatch):
     arguments = ["get", "detector", f"--folder={tmp_path / 'w'}"]
 
@@ -215,7 +223,7 @@ def test_a_folder_that_cannot_be_made_is_said_before_the_download(server, table,
 )
 def test_the_next_command_has_flags_that_its_help_knows(name, tmp_path):
     _, script, *flags = shlex.split(next_command(read_table()[name], tmp_path / "net.ckpt"))
-    known = finish(sys.executable, script, "--help", cwd=tmp_path).stdout
+    known = finish(sys.executable, script, "--help").stdout
     for flag in flags:
         key, _, value = flag.partition("=")
         assert f"{key}=" in known
