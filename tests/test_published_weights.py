@@ -52,7 +52,12 @@ def _no_pause(monkeypatch):
 
 
 def _get(name, contents, folder):
-    """Gets an entry that has `contents` as its files, the first of which is cut half way; returns the checkpoint."""
+    """Gets an entry that has `contents` as its files, the first of which is cut half way; returns the checkpoint.
+
+    One that is there already is replaced.
+    """
+    folder.mkdir()
+    (folder / f"{name}.ckpt").write_bytes(b"an old one")
     model, files, wanted = MODELS[name], {}, []
     for file, content in zip(model.files, contents, strict=True):
         digits = hashlib.sha256(content).hexdigest()[:8]
@@ -64,7 +69,7 @@ def _get(name, contents, folder):
         server.files = files
         server.cuts = [len(contents[0]) // 2]
         here = dataclasses.replace(model, address=server.address, files=tuple(wanted))
-        checkpoint = get(here, folder, None, overwrite=False)
+        checkpoint = get(here, folder, None, overwrite=True)
         assert len(server.asked) == len(files) + 1
     return checkpoint
 

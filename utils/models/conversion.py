@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True, kw_only=True)
 class _Commands:
-    """The flags of a suite's commands.
+    """The flags of a suite's commands, without dashes.
 
     Attributes:
         converter: the script in the suite's folder.
@@ -38,24 +38,24 @@ class _Commands:
 
 _DETECTOR = _Commands(
     converter="convert_checkpoint.py",
-    read="--ckpt_file",
-    written="--output",
-    overwrite="--overwrite=True",
-    infer="--checkpoint_path",
-    pictures="--image_path",
-    data="--coco_root",
+    read="ckpt_file",
+    written="output",
+    overwrite="overwrite=True",
+    infer="checkpoint_path",
+    pictures="image_path",
+    data="coco_root",
 )
 COMMANDS = {
     "faster_rcnn": _DETECTOR,
     "nas_fpn": _DETECTOR,
     "segformer": _Commands(
         converter="tools/convert_model.py",
-        read="--pt_model_path",
-        written="--ms_model_path",
-        overwrite="--overwrite",
-        infer="--infer_ckpt_path",
-        pictures="--data_path",
-        data="--data_path",
+        read="pt_model_path",
+        written="ms_model_path",
+        overwrite="overwrite",
+        infer="infer_ckpt_path",
+        pictures="data_path",
+        data="data_path",
     ),
 }
 
@@ -64,8 +64,8 @@ def converter_command(model: PublishedModel, source: Path, output: Path, overwri
     """Returns the command that converts, without the interpreter; `source` is the file, or a folder of transformers."""
     flags = COMMANDS[model.suite]
     script = ROOT / model.suite / flags.converter
-    command = [str(script), f"{flags.read}={source.absolute()}", f"{flags.written}={output.absolute()}"]
-    return [*command, flags.overwrite] if overwrite else command
+    command = [str(script), f"--{flags.read}={source.absolute()}", f"--{flags.written}={output.absolute()}"]
+    return [*command, f"--{flags.overwrite}"] if overwrite else command
 
 
 def convert(model: PublishedModel, source: Path, output: Path, overwrite: bool) -> None:
@@ -85,10 +85,10 @@ def next_command(model: PublishedModel, checkpoint: Path) -> str:
     """Returns the command that uses a converted checkpoint, with capitals for what a user fills in."""
     flags, folder = COMMANDS[model.suite], ROOT / model.suite
     if model.is_network:
-        words = [folder / "infer.py", f"{flags.infer}={checkpoint.absolute()}", f"{flags.pictures}=PICTURES"]
+        words = [folder / "infer.py", f"--{flags.infer}={checkpoint.absolute()}", f"--{flags.pictures}=PICTURES"]
     else:
         config, weights = f"--config_path={folder / model.config}", f"--pre_trained={checkpoint.absolute()}"
-        words = [folder / "train.py", config, weights, f"{flags.data}=DATA"]
+        words = [folder / "train.py", config, weights, f"--{flags.data}=DATA"]
     return shown_command([str(word) for word in words])
 
 
