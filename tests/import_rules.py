@@ -19,6 +19,7 @@ FLOORS = (
     ("utils/model_utils/storage",),
     ("utils/model_utils/config",),
     ("utils/model_utils/moxing_adapter", "utils"),  # "utils": the files beside the rooms
+    ("utils/models",),
     (
         "utils/cpp_infer",
         "utils/cpu_kernels",
