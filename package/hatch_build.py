@@ -11,9 +11,6 @@ from pathlib import Path
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))  # hatchling has read this file by its path
-
-from rewriting import PACKAGE, rewrite  # noqa: E402
 
 
 class PackageHook(BuildHookInterface):
@@ -32,6 +29,9 @@ class PackageHook(BuildHookInterface):
                 "an editable installation cannot have rewritten imports: work in the clone with `python -m utils.cli`, "
                 "or install a copy with `pip install .`"
             )
+        sys.path.insert(0, str(HERE))  # hatchling has read this file by its path
+        from rewriting import PACKAGE, rewrite
+
         self._folder = Path(tempfile.mkdtemp(prefix=f"{PACKAGE}-"))
         included = build_data["force_include"]
         for file in (HERE / PACKAGE).glob("*.py"):

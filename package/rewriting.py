@@ -45,26 +45,33 @@ def rewrite(source: str, path: str) -> str:
     return content.decode()
 
 
-def _changes(tree: ast.Module, path: str, content: bytes, starts: list[int]) -> Iterator[_Change]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (_import_change(alias, path, starts) for alias in node.names if _new_name(alias.name, path))
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and _new_name(node.module, path):
-            start, end = _extent(node, starts)
-            module = re.match(rb"from\s+([\w.]+)", content[start:end])
-            yield _Change(start + module.start(1), start + module.end(1), _new_name(node.module, path))
-        elif _is_call_of(node, "sys.path.insert") or _is_call_of(node, PUTS_UTILS_ON_PATH):
-            yield _Change(*_extent(node, starts), "pass")
-        elif isinstance(node, ast.FunctionDef) and node.name == PUTS_UTILS_ON_PATH:
-            yield _Change(*_extent(node, starts), "")
-        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "sys.path[0]":
-            above = len(PurePosixPath(path).parts)  # the package's own folder is one more than the repository's
-            yield _Change(*_extent(node.value, starts), f"str(Path(__file__).resolve().parents[{above}])")
+def _changes(node: ast.AST, path: str, content: bytes, starts: list[int]) -> Iterator[_Change]:
+    own = list(_own_changes(node, path, content, starts))
+    yield from own
+    if not own:  # what lies in a replaced place goes with it
+        for child in ast.iter_child_nodes(node):
+            yield from _changes(child, path, content, starts)
+
+
+def _own_changes(node: ast.AST, path: str, content: bytes, starts: list[int]) -> Iterator[_Change]:
+    if isinstance(node, ast.Import):
+        yield from (_import_change(alias, path, starts) for alias in node.names if _new_name(alias.name, path))
+    elif isinstance(node, ast.ImportFrom) and node.level == 0 and _new_name(node.module, path):
+        start, end = _extent(node, starts)
+        module = re.match(rb"from\s+([\w.]+)", content[start:end])
+        yield _Change(start + module.start(1), start + module.end(1), _new_name(node.module, path))
+    elif _is_call_of(node, "sys.path.insert") or _is_call_of(node, PUTS_UTILS_ON_PATH):
+        yield _Change(*_extent(node, starts), "pass")
+    elif isinstance(node, ast.FunctionDef) and node.name == PUTS_UTILS_ON_PATH:
+        yield _Change(*_extent(node, starts), "")
+    elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "sys.path[0]":
+        above = len(PurePosixPath(path).parts)  # the package's own folder is one more than the repository's
+        yield _Change(*_extent(node.value, starts), f"str(Path(__file__).resolve().parents[{above}])")
 
 
 def _import_change(alias: ast.alias, path: str, starts: list[int]) -> _Change:
     if "." in alias.name and alias.asname is None:
-        raise ValueError(f"{path}:{alias.lineno}: `import {alias.name}` binds a name that the package has not: use from")
+        raise ValueError(f"{path}:{alias.lineno}: `import {alias.name}` binds a name that the package lacks: use from")
     as_before = "" if alias.asname else f" as {alias.name}"
     start, _ = _extent(alias, starts)
     return _Change(start, start + len(alias.name), f"{_new_name(alias.name, path)}{as_before}")

@@ -8,8 +8,8 @@ the script's own.
 """
 
 import difflib
-import importlib
 import os
+import pkgutil
 import sys
 from collections.abc import Collection, Sequence
 
@@ -39,14 +39,14 @@ def main(arguments: Sequence[str]) -> int | None:
         raise BadValueError(_unknown("command", name, COMMANDS))
     command = COMMANDS[name]
     if command.module:
-        return importlib.import_module(module_name(command.module)).main(others)
+        return pkgutil.resolve_name(f"{module_name(command.module)}:main")(others)
     return _run_script(name, command, others)
 
 
 def _run_script(name: str, command: Command, arguments: Sequence[str]) -> None:
     usage = console_command(name, "SUITE", "[--key=value]...")
     if arguments and arguments[0] in HELP:
-        print(f"{usage}\n{command.does}; SUITE is one of {SUITES_SAID}\nkeys: {console_command(name, 'SUITE', '--help')}")
+        print(f"{usage}\n{command.does}; SUITE is one of {SUITES_SAID}, and SUITE --help shows the keys")
         return
     if not arguments:
         raise BadValueError(f"'{name}' needs a suite, wanted one of: {SUITES_SAID} ({usage})")

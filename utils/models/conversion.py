@@ -7,10 +7,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from utils.installation import ROOT
 from utils.model_utils.errors import BadStateError
 from utils.models.table import PublishedModel
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, kw_only=True)

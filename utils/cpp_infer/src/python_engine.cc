@@ -98,7 +98,7 @@ class PythonEngine : public Engine {
   explicit PythonEngine(const EngineOptions& options) : interpreter_(StartInterpreter(options)) {
     try {
       py::module_::import("sys").attr("path").attr("insert")(0, CPP_INFER_REPOSITORY);
-      const py::module_ module = py::module_::import("utils.cpp_infer.python_engine");
+      const py::module_ module = py::module_::import(CPP_INFER_MODULE);
       const std::string target = options.device_target.empty() ? "CPU" : options.device_target;
       model_ = module.attr("Model")(options.model.string(), target, options.device_id);
     } catch (py::error_already_set& error) {
