@@ -8,7 +8,7 @@ import importlib
 
 import mszoo.utils  # noqa: F401  (prepares the process for MindSpore)
 
-_API = "mszoo.utils.api"
+__all__ = ["evaluate", "load", "train"]  # by name: pickle asks every module for every name that it looks for
 
 
 def __getattr__(name: str) -> object:
@@ -16,10 +16,10 @@ def __getattr__(name: str) -> object:
         from importlib.metadata import version
 
         return version("mszoo")
-    if name.startswith("_"):
+    if name not in __all__:
         raise AttributeError(f"module 'mszoo' has no attribute '{name}'")
-    return getattr(importlib.import_module(_API), name)
+    return getattr(importlib.import_module("mszoo.utils.api"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({"__version__", *globals(), *importlib.import_module(_API).__all__})
+    return sorted({"__version__", *globals(), *__all__})
