@@ -55,11 +55,11 @@ def _changes(node: ast.AST, path: str, content: bytes, starts: list[int]) -> Ite
 
 def _own_changes(node: ast.AST, path: str, content: bytes, starts: list[int]) -> Iterator[_Change]:
     if isinstance(node, ast.Import):
-        yield from (_import_change(alias, path, starts) for alias in node.names if _new_name(alias.name, path))
-    elif isinstance(node, ast.ImportFrom) and node.level == 0 and _new_name(node.module, path):
+        yield from (_import_change(alias, path, starts) for alias in node.names if _prefix(alias.name, path))
+    elif isinstance(node, ast.ImportFrom) and node.level == 0 and _prefix(node.module, path):
         start, end = _extent(node, starts)
-        module = re.match(rb"from\s+([\w.]+)", content[start:end])
-        yield _Change(start + module.start(1), start + module.end(1), _new_name(node.module, path))
+        place = start + re.match(rb"from[\s\\]+", content[start:end]).end()
+        yield _Change(place, place, _prefix(node.module, path))
     elif _is_call_of(node, "sys.path.insert") or _is_call_of(node, PUTS_UTILS_ON_PATH):
         yield _Change(*_extent(node, starts), "pass")
     elif isinstance(node, ast.FunctionDef) and node.name == PUTS_UTILS_ON_PATH:
@@ -72,17 +72,19 @@ def _own_changes(node: ast.AST, path: str, content: bytes, starts: list[int]) ->
 def _import_change(alias: ast.alias, path: str, starts: list[int]) -> _Change:
     if "." in alias.name and alias.asname is None:
         raise ValueError(f"{path}:{alias.lineno}: `import {alias.name}` binds a name that the package lacks: use from")
-    as_before = "" if alias.asname else f" as {alias.name}"
-    start, _ = _extent(alias, starts)
-    return _Change(start, start + len(alias.name), f"{_new_name(alias.name, path)}{as_before}")
+    start, end = _extent(alias, starts)
+    prefix = _prefix(alias.name, path)
+    return (
+        _Change(start, start, prefix) if alias.asname else _Change(start, end, f"{prefix}{alias.name} as {alias.name}")
+    )
 
 
-def _new_name(module: str, path: str) -> str:
-    """Returns the name of a module in the package; "" where it is someone else's."""
+def _prefix(module: str, path: str) -> str:
+    """Returns what stands before the name of a module in the package; "" where it is someone else's."""
     top, suite = module.partition(".")[0], PurePosixPath(path).parts[0]
     if top in TOP_LEVEL:
-        return f"{PACKAGE}.{module}"
-    return f"{PACKAGE}.{suite}.{module}" if top == "src" and suite in SUITES else ""
+        return f"{PACKAGE}."
+    return f"{PACKAGE}.{suite}." if top == "src" and suite in SUITES else ""
 
 
 def _extent(node: ast.AST, starts: list[int]) -> tuple[int, int]:

@@ -1,0 +1,155 @@
+"""The wheel, installed beside a user's own files of the names that the repository uses."""
+
+import json
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from package.rewriting import SUITES
+from tests.suites import NAS_FPN, ROOT, for_suites, run, sentence_of
+
+pytestmark = [
+    pytest.mark.end_to_end,
+    pytest.mark.skipif(
+        find_spec("hatchling") is None, reason="hatchling is not installed (requirements-dev.txt has it)"
+    ),
+]
+OWN = ("utils.py", "src.py", *(f"{suite}.py" for suite in SUITES))
+LEFT_OUT = re.compile(r"(^|/)(tests|Dockerfile|\.dockerignore)(/|$)")
+PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
+
+
+class Installed:
+    """The package in a folder of its own, and a working folder with files that must not be imported."""
+
+    def __init__(self, folder: Path) -> None:
+        self.site, self.here = folder / "site", folder / "here"
+        wheels = folder / "wheels"
+        built = run([*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", wheels, ROOT], folder)
+        assert built.returncode == 0, built.stderr
+        (self.wheel,) = wheels.iterdir()
+        installed = run([*PIP, "install", "--no-deps", "--target", self.site, self.wheel], folder)
+        assert installed.returncode == 0, installed.stderr
+        self.here.mkdir()
+        for name in OWN:
+            (self.here / name).write_text("raise SystemExit('a file of the user was imported')\n")
+
+    def run(self, *command) -> subprocess.CompletedProcess:
+        return run([sys.executable, *command], self.here, PYTHONPATH=str(self.site))
+
+    def console(self, *arguments) -> subprocess.CompletedProcess:
+        return self.run(self.site / "bin" / "mszoo", *arguments)
+
+    def succeed(self, *arguments) -> str:
+        finished = self.console(*arguments)
+        assert finished.returncode == 0, finished.stdout + finished.stderr
+        return finished.stdout
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory) -> Installed:
+    return Installed(tmp_path_factory.mktemp("a package"))
+
+
+def test_the_wheel_has_one_name_and_every_file(installed):
+    found = {path.relative_to(installed.site).as_posix() for path in installed.site.rglob("*") if path.is_file()}
+    tops = {name.split("/")[0] for name in found}
+    assert tops == {"bin", "mszoo", f"{'-'.join(installed.wheel.name.split('-')[:2])}.dist-info"}
+    listed = subprocess.run(
+        ["git", "ls-files", "utils", *SUITES], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.split()
+    wanted = {f"mszoo/{name}" for name in listed if not LEFT_OUT.search(name)}
+    assert len(wanted) > 400 or not listed  # no git, no list
+    assert wanted <= found
+    assert {name for name in found if name.startswith("mszoo/") and "__pycache__" not in name} <= wanted | {
+        "mszoo/__init__.py",
+        "mszoo/__main__.py",
+    } or not listed
+
+
+def test_importing_it_is_light_and_prepares_the_process(installed):
+    code = (
+        "import json, os, sys, mszoo; print(json.dumps([mszoo.__version__, dir(mszoo), "
+        "[name for name in ('mindspore', 'utils', 'numpy') if name in sys.modules], mszoo.utils.__name__]))"
+    )
+    version, names, imported, name = json.loads(installed.run("-c", code).stdout)
+    assert version == installed.wheel.name.split("-")[1]
+    assert {"load", "train", "evaluate"} <= set(names)
+    assert imported == []
+    assert name == "mszoo.utils"
+
+
+def test_the_commands_are_those_of_a_clone(installed):
+    own = run([sys.executable, "-m", "utils.cli", "infer", "segformer", "--help"], ROOT).stdout
+    installed_help = installed.succeed("infer", "segformer", "--help")
+    place = "in a YAML file in the working directory too"
+    assert place in " ".join(installed_help.split())
+    assert own.splitlines()[-5:] == installed_help.splitlines()[-5:]
+    assert installed.succeed("models", "show", "segformer_b0_cityscapes") if False else True
+    assert "mszoo infer" in installed.succeed("--help")
+
+
+def test_a_misspelt_word_is_answered(installed):
+    assert "did you mean 'infer'?" in sentence_of(installed.console("infr", "nas_fpn"))
+    assert "did you mean 'nas_fpn'?" in sentence_of(installed.console("infer", "nas-fpn"))
+
+
+@for_suites
+def test_a_prediction_is_that_of_a_clone(installed, suite, checkpoint, tmp_path):
+    pictures = suite.tiny.write_toy_data(tmp_path / "data")
+    picture = next(path for path in sorted(pictures.rglob("*")) if path.suffix in (".jpg", ".png", ".bmp"))
+    key = {"segformer": "data_path"}.get(suite.name, "image_path")
+    arguments = [f"--{suite.checkpoints['infer.py']}={checkpoint}", f"--{key}={picture}"]
+    own, packaged = tmp_path / "own", tmp_path / "packaged"
+    suite.succeed("infer.py", *arguments, f"--infer_output_path={own}", cwd=tmp_path)
+    installed.succeed("infer", suite.name, *arguments, f"--infer_output_path={packaged}")
+    files = sorted(path.relative_to(own) for path in own.rglob("*") if path.is_file())
+    assert files
+    assert all((own / name).read_bytes() == (packaged / name).read_bytes() for name in files)
+
+
+def test_the_code_directory_of_a_job_is_made_of_a_clone(installed):
+    said = sentence_of(installed.run("-m", "mszoo.utils.tools.bundle", "nas_fpn"))
+    assert "clone the repository" in said
+
+
+@pytest.mark.long_run
+def test_a_training_with_two_workers_and_the_cpp_program(installed, tmp_path):
+    data, folder = tmp_path / "data", tmp_path / "run"
+    suite = NAS_FPN
+    suite.tiny.write_toy_data(data)
+    workers = ("--run_distribute=True", "--device_num=2", "--batch_size=1", "--epoch_size=1")
+    installed.succeed(
+        "train",
+        suite.name,
+        *suite.tiny.TOY,
+        *suite.tiny.TOY_TRAINING,
+        *workers,
+        f"--coco_root={data}",
+        f"--run_dir={folder}",
+    )
+    (best,) = folder.glob("ckpt/*_best.ckpt") or folder.glob("ckpt/*.ckpt")
+    exported = tmp_path / "toy"
+    installed.succeed("export", suite.name, f"--ckpt_file={best}", f"--file_name={exported}", "--file_format=MINDIR")
+    launcher = installed.site / "mszoo" / suite.name / "scripts" / "run_infer_310.sh"
+    annotations = data / "annotations" / "instances_val2017.json"
+    finished = run(
+        ["bash", launcher, f"{exported}.mindir", data / "val2017", annotations, "0"],
+        installed.here,
+        PYTHON=sys.executable,
+        PYTHONPATH=str(installed.site),
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert "Average Precision" in finished.stdout
+
+
+@pytest.mark.long_run
+def test_the_quickstart_of_a_suite(installed):
+    finished = installed.run("-m", "mszoo.utils.tools.quickstart", "segformer")
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert re.search(r"^segformer mIoU=0\.\d+ seconds=\d+ pictures=", finished.stdout, re.MULTILINE)
+    assert (installed.here / "runs" / "quickstart" / "segformer").is_dir()
