@@ -74,9 +74,9 @@ def _import_change(alias: ast.alias, path: str, starts: list[int]) -> _Change:
         raise ValueError(f"{path}:{alias.lineno}: `import {alias.name}` binds a name that the package lacks: use from")
     start, end = _extent(alias, starts)
     prefix = _prefix(alias.name, path)
-    return (
-        _Change(start, start, prefix) if alias.asname else _Change(start, end, f"{prefix}{alias.name} as {alias.name}")
-    )
+    if alias.asname:
+        return _Change(start, start, prefix)
+    return _Change(start, end, f"{prefix}{alias.name} as {alias.name}")
 
 
 def _prefix(module: str, path: str) -> str:

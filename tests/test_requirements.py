@@ -63,7 +63,7 @@ def test_set_up_installs_the_lock_file_first_and_falls_back(serves_locked, calls
     python = tmp_path / "python"
     code = 0 if serves_locked else 1
     python.write_text(
-        f'#!/bin/bash\necho "${{@:5}}" >> "{tmp_path}/calls"\n[[ "$*" != *--require-hashes* ]] || exit {code}\n'
+        f'#!/bin/bash\necho "${{@:6}}" >> "{tmp_path}/calls"\n[[ "$*" != *--require-hashes* ]] || exit {code}\n'
     )
     python.chmod(0o755)
     finished = subprocess.run(
