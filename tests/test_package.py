@@ -112,6 +112,19 @@ def test_a_prediction_is_that_of_a_clone(installed, suite, checkpoint, tmp_path)
     assert all((own / name).read_bytes() == (packaged / name).read_bytes() for name in files)
 
 
+def test_a_launcher_finds_the_package_and_nothing_else_there(installed):
+    """cityscapesscripts brings a typing.py of old, which must not come before Python's own."""
+    intruder = installed.site / "typing.py"
+    intruder.write_text("raise SystemExit('it was imported')\n")
+    launcher = installed.site / "mszoo" / "segformer" / "scripts" / "run_eval.sh"
+    try:
+        finished = run(["bash", launcher, "--help"], installed.here, PYTHON=sys.executable)
+    finally:
+        intruder.unlink()
+    assert finished.returncode == 0, finished.stderr
+    assert "run_eval.sh" in finished.stdout
+
+
 def test_the_code_directory_of_a_job_is_made_of_a_clone(installed):
     said = sentence_of(installed.run("-m", "mszoo.utils.tools.bundle", "nas_fpn"))
     assert "clone the repository" in said

@@ -8,7 +8,8 @@ import importlib
 
 import mszoo.utils  # noqa: F401  (prepares the process for MindSpore)
 
-__all__ = ["evaluate", "load", "train"]  # by name: pickle asks every module for every name that it looks for
+# Written out, since pickle asks every module for every name that it looks for.
+__all__ = ["Evaluation", "Training", "evaluate", "load", "train"]
 
 
 def __getattr__(name: str) -> object:

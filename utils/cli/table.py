@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from utils.tools.bundle import SUITES
 
-CONVERTERS = {"segformer": "tools/convert_model.py"}  # of the other suites: convert_checkpoint.py
+CONVERTER = "SUITE's own"
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,11 @@ class Command:
 
     def script_of(self, suite: str) -> str:
         """Returns the script of a suite, relative to its folder."""
-        return CONVERTERS.get(suite, self.script) if self.script == "convert_checkpoint.py" else self.script
+        if self.script != CONVERTER:
+            return self.script
+        from utils.models.conversion import COMMANDS  # the one command that needs it
+
+        return COMMANDS[suite].converter
 
 
 COMMANDS = {
@@ -31,7 +35,7 @@ COMMANDS = {
     "eval": Command("evaluate a checkpoint on a data set", script="eval.py"),
     "infer": Command("predict pictures and draw what was found", script="infer.py"),
     "export": Command("write a checkpoint as MINDIR, AIR or ONNX", script="export.py"),
-    "convert": Command("make a checkpoint of weights of PyTorch", script="convert_checkpoint.py"),
+    "convert": Command("make a checkpoint of weights of PyTorch", script=CONVERTER),
     "models": Command("list published weights, and get one as a checkpoint", module="utils.tools.models"),
 }
 SUITES_SAID = ", ".join(SUITES)
