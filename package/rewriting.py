@@ -65,7 +65,7 @@ def _own_changes(node: ast.AST, path: str, content: bytes, starts: list[int]) ->
     elif isinstance(node, ast.FunctionDef) and node.name == PUTS_UTILS_ON_PATH:
         yield _Change(*_extent(node, starts), "")
     elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "sys.path[0]":
-        # In place of the script's folder, and last: where packages are installed a `typing.py` may lie, older than Python's.
+        # Not the script's folder, and last: where packages are installed a typing.py may lie, older than Python's own.
         above = len(PurePosixPath(path).parts)  # the package's own folder is one more than the repository's
         folder = f"str(Path(__file__).resolve().parents[{above}])"
         yield _Change(*_extent(node, starts), f"sys.path[:] = [*sys.path[1:], {folder}]")
