@@ -135,7 +135,7 @@ def test_a_training_with_two_workers_and_the_cpp_program(installed, tmp_path):
     data, folder = tmp_path / "data", tmp_path / "run"
     suite = NAS_FPN
     suite.tiny.write_toy_data(data)
-    workers = ("--run_distribute=True", "--device_num=2", "--batch_size=1", "--epoch_size=1")
+    workers = ("--run_distribute=True", "--device_num=2", "--batch_size=2", "--epoch_size=1", "--eval_start_epoch=1")
     installed.succeed(
         "train",
         suite.name,

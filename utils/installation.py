@@ -27,6 +27,11 @@ def console_command(*words: str) -> str:
     return " ".join(["mszoo" if IS_INSTALLED else "python -m utils.cli", *words])
 
 
+def shown_file(path: str) -> str:
+    """Returns a script of the repository as a message names it: from its root in a clone, in full where installed."""
+    return str(ROOT / path) if IS_INSTALLED else path
+
+
 def work_folder() -> Path:
     """Returns where commands put what no argument has a place for: the repository, else the working directory."""
     return Path.cwd() if IS_INSTALLED else ROOT

@@ -8,7 +8,15 @@ import pytest
 
 from utils.cli.__main__ import help_text, main
 from utils.cli.table import COMMANDS
-from utils.installation import ROOT, console_command, module_command, module_name, work_folder, yaml_paths_folder
+from utils.installation import (
+    ROOT,
+    console_command,
+    module_command,
+    module_name,
+    shown_file,
+    work_folder,
+    yaml_paths_folder,
+)
 from utils.model_utils.errors import BadValueError
 from utils.tests.processes import finish
 from utils.tools.bundle import SUITES
@@ -78,5 +86,6 @@ def test_a_clone_is_its_own_place():
     assert Path(__file__).resolve().parents[3] == ROOT == work_folder()
     assert module_name("utils.images") == "utils.images"
     assert module_command("utils.cli", "--help") == [sys.executable, "-m", "utils.cli", "--help"]
+    assert shown_file("utils/hccl_tools/check.py") == "utils/hccl_tools/check.py"
     assert console_command("models", "list") == "python -m utils.cli models list"
     assert yaml_paths_folder(ROOT / "nas_fpn") == ROOT / "nas_fpn"
