@@ -93,6 +93,15 @@ def test_the_commands_are_those_of_a_clone(installed):
     assert "mszoo infer" in installed.succeed("--help")
 
 
+def test_commands_that_are_shown_are_those_of_the_package(installed):
+    code = (
+        "from pathlib import Path; from mszoo.utils.installation import ROOT, shown_file, shown_script; "
+        "print(shown_script(ROOT / 'segformer/tools/convert_model.py'), shown_script(ROOT / 'nas_fpn/infer.py')); "
+        "print(Path(shown_file('utils/hccl_tools/check.py')).is_file())"
+    )
+    assert installed.run("-c", code).stdout.splitlines() == ["mszoo convert segformer mszoo infer nas_fpn", "True"]
+
+
 def test_a_misspelt_word_is_answered(installed):
     assert "did you mean 'infer'?" in sentence_of(installed.console("infr", "nas_fpn"))
     assert "did you mean 'nas_fpn'?" in sentence_of(installed.console("infer", "nas-fpn"))
@@ -110,6 +119,18 @@ def test_a_prediction_is_that_of_a_clone(installed, suite, checkpoint, tmp_path)
     files = sorted(path.relative_to(own) for path in own.rglob("*") if path.is_file())
     assert files
     assert all((own / name).read_bytes() == (packaged / name).read_bytes() for name in files)
+
+
+@pytest.mark.skipif(not (ROOT / "utils/api").is_dir(), reason="utils/api is not here")
+@pytest.mark.parametrize("suite", [NAS_FPN], ids=str)
+def test_three_lines_of_python(installed, suite, checkpoint, tmp_path):
+    pictures = suite.tiny.write_toy_data(tmp_path / "data")
+    picture = next(path for path in sorted(pictures.rglob("*")) if path.suffix in (".jpg", ".png", ".bmp"))
+    (installed.here / "three.py").write_text(
+        f"import mszoo\nmodel = mszoo.load({str(checkpoint)!r})\nprint(type(model({str(picture)!r})).__module__)\n"
+    )
+    finished = installed.run("three.py")
+    assert finished.stdout.splitlines()[-1] == "mszoo.utils.api.results", finished.stderr
 
 
 def test_a_launcher_finds_the_package_and_nothing_else_there(installed):

@@ -4,6 +4,7 @@ The package has the folders of the repository inside it; package/rewriting.py pu
 modules and paths of scripts in texts cannot be found on a syntax tree, so they come from here.
 """
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -30,6 +31,13 @@ def console_command(*words: str) -> str:
 def shown_file(path: str) -> str:
     """Returns a script of the repository as a message names it: from its root in a clone, in full where installed."""
     return str(ROOT / path) if IS_INSTALLED else path
+
+
+def shown_script(script: Path) -> str:
+    """Returns how a user calls an entry script of a suite, e.g. "python nas_fpn/infer.py", "mszoo infer nas_fpn"."""
+    if not IS_INSTALLED:
+        return f"python {shlex.quote(str(script).removeprefix(f'{Path.cwd()}/'))}"
+    return console_command(script.stem.partition("_")[0], script.relative_to(ROOT).parts[0])
 
 
 def work_folder() -> Path:

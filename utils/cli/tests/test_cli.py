@@ -14,6 +14,7 @@ from utils.installation import (
     module_command,
     module_name,
     shown_file,
+    shown_script,
     work_folder,
     yaml_paths_folder,
 )
@@ -88,4 +89,5 @@ def test_a_clone_is_its_own_place():
     assert module_command("utils.cli", "--help") == [sys.executable, "-m", "utils.cli", "--help"]
     assert shown_file("utils/hccl_tools/check.py") == "utils/hccl_tools/check.py"
     assert console_command("models", "list") == "python -m utils.cli models list"
+    assert shown_script(ROOT / "nas_fpn/infer.py").endswith("nas_fpn/infer.py")
     assert yaml_paths_folder(ROOT / "nas_fpn") == ROOT / "nas_fpn"
