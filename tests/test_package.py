@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -71,6 +72,22 @@ def test_the_wheel_has_one_name_and_every_file(installed):
     } or not listed
 
 
+def test_the_source_distribution_makes_the_same_wheel(installed, tmp_path):
+    """What `pip install mszoo-VERSION.tar.gz` does; a hook for the wheel must not change the sources."""
+    made = run([sys.executable, "-m", "hatchling", "build", "--target", "sdist", "--directory", tmp_path], ROOT)
+    assert made.returncode == 0, made.stderr
+    (sources,) = tmp_path.glob("*.tar.gz")
+    made = run([*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", tmp_path, sources], tmp_path)
+    assert made.returncode == 0, made.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    assert _contents(wheel) == _contents(installed.wheel)
+
+
+def _contents(wheel: Path) -> dict[str, int]:
+    with zipfile.ZipFile(wheel) as archive:
+        return {member.filename: member.CRC for member in archive.infolist()}
+
+
 def test_importing_it_is_light_and_prepares_the_process(installed):
     code = (
         "import json, os, sys, mszoo; print(json.dumps([mszoo.__version__, dir(mszoo), "
@@ -130,6 +147,7 @@ def test_three_lines_of_python(installed, suite, checkpoint, tmp_path):
         f"import mszoo\nmodel = mszoo.load({str(checkpoint)!r})\nprint(type(model({str(picture)!r})).__module__)\n"
     )
     finished = installed.run("three.py")
+    assert finished.returncode == 0, finished.stderr
     assert finished.stdout.splitlines()[-1] == "mszoo.utils.api.results", finished.stderr
 
 
