@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import yaml
 
 from package.rewriting import SUITES
 from tests.suites import NAS_FPN, ROOT, for_suites, run, sentence_of
@@ -143,8 +144,11 @@ def test_a_prediction_is_that_of_a_clone(installed, suite, checkpoint, tmp_path)
 def test_three_lines_of_python(installed, suite, checkpoint, tmp_path):
     pictures = suite.tiny.write_toy_data(tmp_path / "data")
     picture = next(path for path in sorted(pictures.rglob("*")) if path.suffix in (".jpg", ".png", ".bmp"))
+    keys = dict(text.removeprefix("--").split("=") for text in suite.tiny.TINY_NETWORK)  # the file has none
+    keys = {name: yaml.safe_load(value) for name, value in keys.items() if name != "config_path"}
     (installed.here / "three.py").write_text(
-        f"import mszoo\nmodel = mszoo.load({str(checkpoint)!r})\nprint(type(model({str(picture)!r})).__module__)\n"
+        f"import mszoo\nmodel = mszoo.load({str(checkpoint)!r}, **{keys})\n"
+        f"print(type(model({str(picture)!r})).__module__)\n"
     )
     finished = installed.run("three.py")
     assert finished.returncode == 0, finished.stderr
