@@ -87,6 +87,19 @@ def test_both_give_the_same_numbers(both, num_images, most_boxes, detections_of_
     assert (official.operating_point is not None) == bool(most_boxes and detections_of_image)
 
 
+def test_only_a_hundred_detections_of_an_image_count_against_f1(both):
+    """130 false alarms in one image, 50 right ones of lower score in another: 2 * 50 / (100 + 50 + 50)."""
+    boxes = [[12.0 * number, 0.0, 10.0, 10.0] for number in range(50)]
+    truth = [{"image_id": 2, "category_id": 1, "bbox": box, "area": 100.0} for box in boxes]
+    found = [{"image_id": 2, "category_id": 1, "bbox": box, "score": 0.5} for box in boxes]
+    found += [{"image_id": 1, "category_id": 1, "bbox": [0.0, 0.0, 9.0, 9.0], "score": 0.9} for _ in range(130)]
+    images = [{"id": number, "width": SIZE, "height": SIZE} for number in (1, 2)]
+    content = {"images": images, "categories": [{"id": 1, "name": "a"}], "annotations": truth}
+    official, fast = both(content, found)
+    assert same(official, fast)
+    assert (fast.operating_point.min_score, fast.operating_point.f1) == (0.5, 0.5)
+
+
 def test_both_count_chosen_images_and_classes(both):
     truth, found = split(np.random.default_rng(0), 40, 8, 30)
     official, fast = both(truth, found, range(5, 25), category_ids=[2, 3, 5], unscored_ids=[1, 4])
