@@ -205,7 +205,7 @@ def test_a_training_with_two_workers_and_the_cpp_program(installed, tmp_path):
 
 @pytest.mark.long_run
 def test_the_quickstart_of_a_suite(installed):
-    finished = installed.run("-m", "mszoo.utils.tools.quickstart", "segformer")
+    finished = installed.run("-m", "mszoo.utils.tools.quickstart", "nas_fpn")
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    assert re.search(r"^segformer mIoU=0\.\d+ seconds=\d+ pictures=", finished.stdout, re.MULTILINE)
-    assert (installed.here / "runs" / "quickstart" / "segformer").is_dir()
+    assert re.search(r"^nas_fpn AP50=0\.\d+ seconds=\d+ pictures=", finished.stdout, re.MULTILINE)
+    assert (installed.here / "runs" / "quickstart" / "nas_fpn").is_dir()
