@@ -19,7 +19,7 @@ ENV PIP_NO_CACHE_DIR=1
 WORKDIR /opt/model_zoo
 
 # Apart from the rest, so that a change of the code installs nothing again.
-COPY --chown=zoo:zoo requirements.txt requirements-dev.txt ./
+COPY --chown=zoo:zoo requirements.txt requirements-dev.txt requirements.lock requirements-dev.lock ./
 COPY --chown=zoo:zoo utils/tools/environment.sh utils/tools/mend_environment.py utils/tools/
 RUN bash -c 'source utils/tools/environment.sh && make_environment "$PWD" "$PWD/requirements-dev.txt"'
 

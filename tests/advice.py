@@ -140,8 +140,15 @@ def _texts(root: ast.AST) -> Iterator[tuple[int, str]]:
 
 def _literal(node: ast.AST) -> str | None:
     if isinstance(node, ast.JoinedStr):
-        return "".join(str(part.value) if isinstance(part, ast.Constant) else HOLE for part in node.values)
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else _shown(part) for part in node.values)
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def _shown(part: ast.FormattedValue) -> str:
+    """Returns what a value in a text is known to be: the file of `shown_file("FILE")`; else a hole."""
+    call = part.value
+    is_file = isinstance(call, ast.Call) and ast.unparse(call.func) == "shown_file"
+    return call.args[0].value if is_file else HOLE
 
 
 def _is_declaration(node: ast.AST) -> bool:

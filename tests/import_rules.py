@@ -15,6 +15,7 @@ SUITES_DOOR = "utils/api/suites.py"  # not there yet: the one place where utils 
 # The rooms of utils from the ground up. A file stands in the longest place that its path begins with; it imports from
 # its own place and from lower floors, so that nothing points back and rooms of one floor know nothing of each other.
 FLOORS = (
+    ("utils/installation",),
     ("utils/model_utils",),
     ("utils/model_utils/storage",),
     ("utils/model_utils/config",),
@@ -38,6 +39,7 @@ FLOORS = (
     ("utils/detection/results",),
     ("utils/detection/builders",),
     ("utils/api",),  # not there yet
+    ("utils/cli",),
 )
 # Python files of a folder, tests apart: more are hard to look over. The kernels have a file for each operator.
 MOST_FILES, MOST_KERNELS, MOST_OF_SRC = 13, 20, 20

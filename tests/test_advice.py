@@ -33,7 +33,8 @@ def list_files(*patterns):
 
 def read_files(*patterns):
     """Returns the text of each file of the repository but its tests and what only developers run."""
-    names = [name for name in list_files(*patterns) if not re.search(r"(^|/)(tests|benchmarks|findings)/", name)]
+    left_out = re.compile(r"(^|/)(tests|benchmarks|findings|package)/")
+    names = [name for name in list_files(*patterns) if not left_out.search(name)]
     return {name: (ROOT / name).read_text(encoding="utf-8") for name in names if "conftest" not in name}
 
 

@@ -57,6 +57,8 @@ ALLOWED = {
     "utils/tools/torture/watched.py": "the log to which all output of a training goes",
     "utils/tools/bundle.py": "a folder that takes its name when it is whole",
     "utils/models/download.py": "what has arrived of a download, which takes its name when it is checked",
+    "package/hatch_build.py": "sources, in a temporary folder until the wheel is made; runs outside the environment",
+    "package/requirements.py": "files of a checkout, whose earlier content git has; runs outside the environment",
     "utils/tools/mend_environment.py": "runs before anything of the repository can be imported",
 }
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from utils.hccl_tools.tables.addresses import is_loopback, is_own_name, normal_address, resolves_to_own_address
 from utils.hccl_tools.tables.rank_table import RankTable, Server
+from utils.installation import shown_file
 from utils.model_utils.errors import BadStateError, BadValueError
 
 LOCAL_ADDRESS = "127.0.0.1"
@@ -104,7 +105,7 @@ def _check_numbering(servers: Sequence[Server]) -> None:
         if ranks != list(range(index * count, (index + 1) * count)):
             raise BadValueError(
                 f"{server.place} has the ranks {joined(ranks)}, but msrun gives a server consecutive ones: number the "
-                "devices server by server, as utils/hccl_tools/merge_hccl.py does"
+                f"devices server by server, as {shown_file('utils/hccl_tools/merge_hccl.py')} does"
             )
 
 
@@ -115,7 +116,7 @@ def _find_own(servers: Sequence[Server], own_address: str | None, flag: str) -> 
         if shared is not None:
             raise BadValueError(
                 f'{shared.place}.server_id is "{shared.server_id}", which every host has for itself; make the table '
-                "of that host anew with utils/hccl_tools/hccl_tools.py --server_ip"
+                f"of that host anew with {shown_file('utils/hccl_tools/hccl_tools.py')} --server_ip"
             )
     found = [index for index, server in enumerate(servers) if any(map(_tells_own(own_address), server.names))]
     if not found and own_address is None:  # only now, a name may take seconds to resolve

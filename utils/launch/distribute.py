@@ -13,10 +13,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
 if not __package__:
-    sys.path[0] = str(ROOT)  # in place of this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[2])  # in place of this folder
 
+from utils.installation import ROOT  # noqa: E402
 from utils.launch.job import prepare_job, run_job  # noqa: E402
 from utils.launch.job_devices import CPU, DEVICE_NUM, RANK_TABLE_FILE, choose_job_devices  # noqa: E402
 from utils.launch.job_plan import JobPlan, format_plan, make_plan  # noqa: E402

@@ -18,15 +18,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
 if not __package__:
-    sys.path[0] = str(ROOT)  # in place of this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[2])  # in place of this folder
 
 import numpy as np  # noqa: E402
 
 from utils.exporting.description import ModelDescription, read_description  # noqa: E402
 from utils.exporting.result_files import RESULT_FOLDER  # noqa: E402
 from utils.image_search import find_image_files  # noqa: E402
+from utils.installation import ROOT  # noqa: E402
 from utils.launch.cpp_build import build, cached_program, is_built  # noqa: E402
 from utils.launch.processes.logged_process import LoggedProcess, show  # noqa: E402
 from utils.launch.user_arguments import device_number, existing_path  # noqa: E402

@@ -9,6 +9,7 @@ from pathlib import Path
 from utils.hccl_tools.msrun_plan import LOCAL_ADDRESS, MsrunPlan, joined, plan_msrun
 from utils.hccl_tools.table_arguments import WAIT_SECONDS
 from utils.hccl_tools.tables.table_file import load_table
+from utils.installation import shown_file
 from utils.model_utils.device_adapter import available_cores
 from utils.model_utils.errors import BadStateError, BadValueError, short
 from utils.model_utils.guards.numbers import is_whole_number
@@ -74,7 +75,7 @@ def choose_job_devices(
         if count is None:
             raise BadValueError(
                 f"{RANK_TABLE_FILE} is '{table}', wanted the path of a rank table, which tells the number of devices; "
-                "make one with utils/hccl_tools/hccl_tools.py"
+                f"make one with {shown_file('utils/hccl_tools/hccl_tools.py')}"
             )
         return JobDevices.of_this_host(target or NO_TABLE[(table or "").lower()], count)
     path = Path(os.path.realpath(table))
@@ -82,7 +83,7 @@ def choose_job_devices(
     if count is not None and count != plan.worker_num:
         raise BadValueError(
             f"{DEVICE_NUM} is {count}, but rank table '{table}' has {plan.worker_num} devices: give {plan.worker_num}, "
-            "or make a table of the devices wanted with utils/hccl_tools/hccl_tools.py"
+            f"or make a table of the devices wanted with {shown_file('utils/hccl_tools/hccl_tools.py')}"
         )
     return JobDevices(**vars(plan), target=target or ASCEND, rank_table=path)
 

@@ -15,10 +15,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
 if not __package__:
-    sys.path[0] = str(ROOT)  # in place of this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[2])  # in place of this folder
 
+from utils.installation import ROOT  # noqa: E402
 from utils.launch.launcher_options import is_set, read_launcher, startup_seconds  # noqa: E402
 from utils.launch.processes.logged_process import LoggedProcess  # noqa: E402
 from utils.launch.user_arguments import read_arguments  # noqa: E402

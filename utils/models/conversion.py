@@ -7,10 +7,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from utils.installation import ROOT, shown_script
 from utils.model_utils.errors import BadStateError
 from utils.models.table import PublishedModel
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +92,12 @@ def next_command(model: PublishedModel, checkpoint: Path) -> str:
 
 
 def shown_command(command: list[str]) -> str:
-    """Returns a command as a user types it; paths below the working directory are relative."""
-    return f"python {shlex.join(_from_here(word) for word in command)}"
+    """Returns a command as a user types it; paths below the working directory are relative.
+
+    Args:
+        command: the path of a script, and its arguments.
+    """
+    return f"{shown_script(Path(command[0]))} {shlex.join(_from_here(word) for word in command[1:])}"
 
 
 def _from_here(word: str) -> str:

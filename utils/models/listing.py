@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 
+from utils.installation import console_command
 from utils.models.checks import shown_size, what_is_checked
 from utils.models.table import PublishedModel
 
@@ -62,7 +63,7 @@ def show_lines(model: PublishedModel) -> list[str]:
     lines = [f"{model.name}: {model.title}", *(f"  {name.ljust(width)}  {value}" for name, value in facts.items())]
     for file in model.files:
         lines.append(f"  {'file'.ljust(width)}  {model.address}{file.name} ({what_is_checked(file)})")
-    return [*lines, *terms_lines(model), f"get it: python -m utils.tools.models get {model.name}"]
+    return [*lines, *terms_lines(model), f"get it: {console_command('models', 'get', model.name)}"]
 
 
 def terms_lines(model: PublishedModel) -> list[str]:

@@ -15,10 +15,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
 if not __package__:
-    sys.path[0] = str(ROOT)  # in place of this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[2])  # in place of this folder
 
+from utils.installation import IS_INSTALLED, ROOT  # noqa: E402
 from utils.model_utils.command import run_command  # noqa: E402
 from utils.model_utils.errors import BadStateError, BadValueError, os_errors_as  # noqa: E402
 from utils.model_utils.files import STORED_MARK, free_space_said  # noqa: E402
@@ -62,8 +62,13 @@ def bundle(suite: str, output: Path) -> tuple[int, int]:
 
     Raises:
         BadValueError: there is no such suite.
-        BadStateError: the folder has content or cannot be written.
+        BadStateError: the folder has content or cannot be written, or this is no clone.
     """
+    if IS_INSTALLED:
+        raise BadStateError(
+            "the code directory of a job is made of a clone, and this is the installed package, whose imports differ: "
+            "clone the repository, and run bundle.py there"
+        )
     if suite not in SUITES:
         raise BadValueError(f"no suite '{suite}' here, wanted one of: {', '.join(SUITES)}")
     contents = {path: (ROOT / source).read_bytes() for path, source in sorted(_sources(suite))}

@@ -10,13 +10,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from utils.installation import ROOT, module_name, work_folder
 from utils.model_utils.command import run_command
 from utils.model_utils.errors import BadStateError, BadValueError
 
-ROOT = Path(__file__).resolve().parents[2]
 CONFIG = Path("config/quickstart.yaml")
-SAMPLE_DATA = ROOT / "sample_data" / "toy_town"
-RUNS = ROOT / "runs" / "quickstart"
+SAMPLE_DATA = work_folder() / "sample_data" / "toy_town"
+RUNS = work_folder() / "runs" / "quickstart"
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def main(names: list[str]) -> None:
     if unknown:
         raise BadValueError(f"no suite '{unknown[0]}' here, wanted any of: {', '.join(SUITES)}")
     start = time.perf_counter()
-    _run("drawing the sample data", ROOT, ["-m", "utils.sample_data.toy_town", str(SAMPLE_DATA)])
+    _run("drawing the sample data", ["-m", module_name("utils.sample_data.toy_town"), str(SAMPLE_DATA)])
     drawing_seconds = time.perf_counter() - start
     lines = [_show(name, SUITES[name], drawing_seconds) for name in dict.fromkeys(names or SUITES)]
     print("\n".join(["", *lines]))
@@ -69,23 +69,21 @@ def _show(name: str, suite: Suite, seconds_before: float) -> str:
     folder, data = RUNS / name, f"{suite.data_flag}={SAMPLE_DATA}"
     common = [f"--config_path={CONFIG}", data]
     if suite.prepare:
-        _run(f"preparing the data of {name}", ROOT / name, list(suite.prepare))
-    _run(f"training {name}", ROOT / name, ["train.py", *common, f"--run_dir={folder}", "--overwrite=True"])
+        script, *arguments = suite.prepare
+        _run(f"preparing the data of {name}", [str(ROOT / name / script), *arguments])
+    train, evaluate = str(ROOT / name / "train.py"), str(ROOT / name / "eval.py")
+    _run(f"training {name}", [train, *common, f"--run_dir={folder}", "--overwrite=True"])
     checkpoint = f"{suite.checkpoint_flag}={folder / suite.best_checkpoint}"
     evaluation = folder / "eval"
-    _run(
-        f"evaluating {name}",
-        ROOT / name,
-        ["eval.py", *common, checkpoint, f"--run_dir={evaluation}", "--overwrite=True"],
-    )
+    _run(f"evaluating {name}", [evaluate, *common, checkpoint, f"--run_dir={evaluation}", "--overwrite=True"])
     value = json.loads((evaluation / "result.json").read_text(encoding="utf-8"))[suite.metric]
     seconds = seconds_before + time.perf_counter() - start
     return f"{name} {suite.metric}={value:.3f} seconds={seconds:.0f} pictures={evaluation / 'pictures'}"
 
 
-def _run(what: str, folder: Path, command: list[str]) -> None:
-    print(f"== {what}: (cd {folder.relative_to(ROOT.parent)}; python {' '.join(command)})", flush=True)
-    finished = subprocess.run([sys.executable, *command], cwd=folder, check=False)
+def _run(what: str, command: list[str]) -> None:
+    print(f"== {what}: python {' '.join(command)}", flush=True)
+    finished = subprocess.run([sys.executable, *command], cwd=work_folder(), check=False)
     if finished.returncode:
         raise BadStateError(f"{what} ended with exit code {finished.returncode}; its messages are above")
 

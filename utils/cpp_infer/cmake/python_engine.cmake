@@ -15,6 +15,8 @@ endif()
 
 target_sources(cpp_infer PRIVATE src/python_engine.cc)
 target_compile_definitions(cpp_infer PRIVATE
-  CPP_INFER_PYTHON_PROGRAM="${Python3_EXECUTABLE}" CPP_INFER_REPOSITORY="${CPP_INFER_REPOSITORY}")
+  CPP_INFER_PYTHON_PROGRAM="${Python3_EXECUTABLE}" CPP_INFER_REPOSITORY="${CPP_INFER_REPOSITORY}"
+  CPP_INFER_MODULE="${CPP_INFER_MODULE}"
+  CPP_INFER_IS_CLONE=${CPP_INFER_IS_CLONE})
 target_include_directories(cpp_infer SYSTEM PRIVATE "${pybind11_include}")
 target_link_libraries(cpp_infer PRIVATE Python3::Python)

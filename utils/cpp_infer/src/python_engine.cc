@@ -97,8 +97,10 @@ class PythonEngine : public Engine {
  public:
   explicit PythonEngine(const EngineOptions& options) : interpreter_(StartInterpreter(options)) {
     try {
-      py::module_::import("sys").attr("path").attr("insert")(0, CPP_INFER_REPOSITORY);
-      const py::module_ module = py::module_::import("utils.cpp_infer.python_engine");
+      // A clone comes first; a folder of installed packages comes last, as it may have a typing.py older than Python's.
+      const py::object path = py::module_::import("sys").attr("path");
+      path.attr("insert")(CPP_INFER_IS_CLONE ? 0 : py::len(path), CPP_INFER_REPOSITORY);
+      const py::module_ module = py::module_::import(CPP_INFER_MODULE);
       const std::string target = options.device_target.empty() ? "CPU" : options.device_target;
       model_ = module.attr("Model")(options.model.string(), target, options.device_id);
     } catch (py::error_already_set& error) {

@@ -1,20 +1,17 @@
-"""COCO's detection metrics: pycocotools counts, this file checks what goes in and prints what comes out."""
+"""COCO's detection metrics: counting.py counts, this file checks what goes in and prints what comes out."""
 
-import contextlib
-import io
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
 from utils.detection.boxes import as_boxes, xyxy_to_xywh
 from utils.detection.data.coco_file import read_ground_truth
+from utils.detection.results.counting import Counts, count
 from utils.detection.results.detection_limit import warn_of_limit
-from utils.detection.results.pictures.operating_point import OperatingPoint, best_operating_point
+from utils.detection.results.pictures.operating_point import OperatingPoint
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError
 
 # (title, abbreviation, IoU, area, maximum of detections per image) of the twelve numbers, in their order.
@@ -123,6 +120,7 @@ def evaluate_coco(
     *,
     category_ids: Sequence[int] | None = None,
     unscored_ids: Sequence[int] = (),
+    is_fast: bool = False,
 ) -> CocoResult:
     """Evaluates detections as COCO does, crowds included.
 
@@ -132,6 +130,7 @@ def evaluate_coco(
         image_ids: images to evaluate on; None takes all of the ground truth.
         category_ids: categories to evaluate on; None takes all of the ground truth.
         unscored_ids: category ids of detections that are left out.
+        is_fast: count with faster-coco-eval where it is installed; else, and for what is reported, with pycocotools.
 
     Raises:
         MissingPathError: there is no such annotation file.
@@ -154,15 +153,14 @@ def evaluate_coco(
     elif not detections:
         logger.warning("there are no detections on the %d images of %s, so every AP is 0", len(selected), name)
     warn_of_limit(content["annotations"], selected, category_ids or [each["id"] for each in content["categories"]])
-    with contextlib.redirect_stdout(io.StringIO()):
-        evaluator = _run_pycocotools(content, detections, selected, category_ids)
+    counts = count(content, detections, selected, category_ids, is_fast=is_fast)
     return CocoResult(
-        stats=np.asarray(evaluator.stats, np.float64),
+        stats=counts.stats,
         names=STAT_NAMES,
-        per_class=_per_class(evaluator, content),
+        per_class=_per_class(counts, content, chosen),
         num_images=len(selected),
         num_detections=len(detections),
-        operating_point=best_operating_point(evaluator),
+        operating_point=counts.operating_point,
     )
 
 
@@ -286,40 +284,17 @@ def _check_detections(detections: list[dict], content: dict, name: str) -> None:
         )
 
 
-def _run_pycocotools(
-    content: dict, detections: list[dict], image_ids: list[int], category_ids: Sequence[int] | None
-) -> COCOeval:
-    truth = COCO()
-    truth.dataset = content
-    truth.createIndex()
-    if detections:
-        found = truth.loadRes([dict(detection) for detection in detections])  # loadRes adds fields to what it is given
-    else:
-        found = COCO()
-        found.dataset = {"images": content["images"], "categories": content["categories"], "annotations": []}
-        found.createIndex()
-    evaluator = COCOeval(truth, found, "bbox")
-    evaluator.params.imgIds = image_ids
-    if category_ids is not None:
-        evaluator.params.catIds = sorted(category_ids)
-    evaluator.evaluate()
-    evaluator.accumulate()
-    evaluator.summarize()
-    return evaluator
-
-
-def _per_class(evaluator: COCOeval, content: dict) -> tuple[ClassResult, ...]:
-    """Reads each class's precision from pycocotools' table, float64[IoU 10, recall 101, class, area 4, limit 3]."""
-    precision = evaluator.eval["precision"][:, :, :, 0, -1]  # all areas, 100 detections
+def _per_class(counts: Counts, content: dict, image_ids: Collection[int]) -> tuple[ClassResult, ...]:
+    """Reads each class's precision from the table of what was counted."""
+    precision = counts.precision[:, :, :, 0, -1]  # all areas, 100 detections
     names = {category["id"]: str(category.get("name", category["id"])) for category in content["categories"]}
-    images = set(evaluator.params.imgIds)
-    counts = dict.fromkeys(names, 0)
+    boxes = dict.fromkeys(names, 0)
     for annotation in content["annotations"]:
-        is_counted = annotation["image_id"] in images and not annotation["iscrowd"]
-        counts[annotation["category_id"]] = counts.get(annotation["category_id"], 0) + is_counted
+        is_counted = annotation["image_id"] in image_ids and not annotation["iscrowd"]
+        boxes[annotation["category_id"]] = boxes.get(annotation["category_id"], 0) + is_counted
     return tuple(
-        ClassResult(names[category], _mean(precision[:, :, index]), _mean(precision[0, :, index]), counts[category])
-        for index, category in enumerate(evaluator.params.catIds)
+        ClassResult(names[category], _mean(precision[:, :, index]), _mean(precision[0, :, index]), boxes[category])
+        for index, category in enumerate(counts.category_ids)
     )
 
 

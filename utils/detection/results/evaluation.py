@@ -64,8 +64,11 @@ class DetectionEvaluator:
     picture_min_score: float | None
     workers: Workers = ALONE
 
-    def evaluate(self, num_pictures: int = 0) -> DetectionEvaluation:
-        """Runs the whole split; of its first `num_pictures` images those of this worker are kept to be drawn."""
+    def evaluate(self, num_pictures: int = 0, *, is_fast: bool = False) -> DetectionEvaluation:
+        """Runs the whole split; of its first `num_pictures` images those of this worker are kept to be drawn.
+
+        With `is_fast`, faster-coco-eval counts instead of pycocotools.
+        """
         self.detector.begin()
         clock = DetectionClock()
         category_ids = self.split.match.classes.category_ids
@@ -83,7 +86,7 @@ class DetectionEvaluator:
         detections = self._of_all_images(rows)
         result = None
         if self.workers.is_main:
-            result = self.split.score(detections)
+            result = self.split.score(detections, is_fast=is_fast)
         if self.workers.count > 1:
             result = result_of(self.workers.broadcast(result and as_values(result)))
         return DetectionEvaluation(
@@ -96,7 +99,7 @@ class DetectionEvaluator:
 
     def metrics(self, _epoch: int) -> Mapping[str, float]:
         """Returns mAP, AP50 and AP75, as the training loop asks for them after an epoch."""
-        return metrics_of(self.evaluate().result)
+        return metrics_of(self.evaluate(is_fast=True).result)
 
     @cached_property
     def _batches(self) -> tuple[CanvasBatch, ...]:

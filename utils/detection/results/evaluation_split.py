@@ -33,9 +33,9 @@ class EvaluationSplit:
         """Whether there is a box to find; without one AP is not defined."""
         return has_objects(self.ground_truth, self.match.scored_ids)
 
-    def score(self, detections: list[dict]) -> CocoResult:
-        """Evaluates detections, in COCO's result format with the ids of `match`."""
-        return score_detections(self.ground_truth, detections, self.match)
+    def score(self, detections: list[dict], *, is_fast: bool = False) -> CocoResult:
+        """Evaluates detections, in COCO's result format with the ids of `match`; `is_fast`: see `evaluate_coco`."""
+        return score_detections(self.ground_truth, detections, self.match, is_fast=is_fast)
 
 
 def best_metric(split: EvaluationSplit | None) -> str:

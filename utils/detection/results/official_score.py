@@ -11,7 +11,12 @@ logger = logging.getLogger(__name__)
 
 
 def score_detections(
-    ground_truth: dict, detections: list[dict], match: ClassMatch, image_ids: Sequence[int] | None = None
+    ground_truth: dict,
+    detections: list[dict],
+    match: ClassMatch,
+    image_ids: Sequence[int] | None = None,
+    *,
+    is_fast: bool = False,
 ) -> CocoResult:
     """Evaluates detections as COCO does, boxes that nobody can find included.
 
@@ -20,12 +25,13 @@ def score_detections(
         detections: COCO's result format, with the ids of `match`.
         match: which categories count.
         image_ids: images to evaluate on; None takes all.
+        is_fast: as of `evaluate_coco`.
 
     Raises:
         BadValueError: as `evaluate_coco`.
     """
     truth = {**ground_truth, "categories": ground_truth["categories"] or _categories_of(match)}
-    ids = {"category_ids": match.scored_ids, "unscored_ids": match.unscored_ids}
+    ids = {"category_ids": match.scored_ids, "unscored_ids": match.unscored_ids, "is_fast": is_fast}
     result = evaluate_coco(truth, detections, image_ids, **ids)
     other = repaired({**truth, "annotations": _counted(truth, match, image_ids)})
     if other is None or not result.num_detections or not has_objects(other[0]):

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from utils.hccl_tools.tables.addresses import normal_address
+from utils.installation import shown_file
 from utils.model_utils.errors import SHOWN_LETTERS, BadValueError
 
-HOW_TO_FIX = "correct the file or make it anew with utils/hccl_tools/hccl_tools.py"
+HOW_TO_FIX = f"correct the file or make it anew with {shown_file('utils/hccl_tools/hccl_tools.py')}"
 
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
 

@@ -9,12 +9,13 @@ from pathlib import Path
 from utils.hccl_tools.tables.consistency import check_tables
 from utils.hccl_tools.tables.json_entries import HOW_TO_FIX, shown_as_json
 from utils.hccl_tools.tables.rank_table import INITIALIZING, RankTable, parse_table
+from utils.installation import shown_file
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, os_errors_as
 from utils.model_utils.files import write_file
 from utils.model_utils.guards.json_text import JsonTextError, parse_json
 
 MODELARTS_FILE = "jobstart_hccl.json"
-WANTED = "a rank table as utils/hccl_tools/hccl_tools.py makes"
+WANTED = f"a rank table as {shown_file('utils/hccl_tools/hccl_tools.py')} makes"
 POLL_SECONDS = 0.5  # a platform takes seconds to finish a table
 
 logger = logging.getLogger(__name__)
@@ -45,7 +46,8 @@ def load_table(path: Path, wait_seconds: float = 0.0) -> RankTable:
         if left <= 0:
             raise BadStateError(
                 f"{pending} after {wait_seconds:g} seconds, wanted a completed rank table: see why the platform has "
-                "not finished it, or wait longer (utils/hccl_tools/check.py FILE --wait_seconds SECONDS)"
+                "not finished it, or wait longer "
+                f"({shown_file('utils/hccl_tools/check.py')} FILE --wait_seconds SECONDS)"
             )
         if not is_told:
             logger.warning("%s: waiting up to %g seconds for the platform to complete it", pending, wait_seconds)
@@ -89,7 +91,9 @@ def _read_once(file: Path, is_being_written: bool) -> tuple[object, str]:
 def _read_text(file: Path) -> str:
     if not os.path.isfile(file):
         kind = "is not a regular file" if os.path.exists(file) else "does not exist"
-        raise MissingPathError(f"rank table '{file}' {kind}; make one with utils/hccl_tools/hccl_tools.py")
+        raise MissingPathError(
+            f"rank table '{file}' {kind}; make one with {shown_file('utils/hccl_tools/hccl_tools.py')}"
+        )
     try:
         with os_errors_as(BadStateError, f"rank table '{file}' cannot be read", ": change its permissions"):
             return file.read_text(encoding="utf-8-sig")

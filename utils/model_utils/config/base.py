@@ -69,7 +69,7 @@ class Sources:
     Args:
         layers: values by key in the order in which they count: those of the YAML files, then those of the command line.
         has_file: whether the YAML file was named on the command line.
-        suite_dir: where relative paths in YAML files start.
+        suite_dir: the suite's folder.
     """
 
     layers: tuple[Mapping[str, Given], ...] = ({},)

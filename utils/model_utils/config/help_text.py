@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Mapping
 
+from utils.installation import IS_INSTALLED
 from utils.model_utils.config.base import Config, describe_wanted, group_of
 from utils.model_utils.errors import SHOWN_LETTERS, short
 
@@ -37,12 +38,13 @@ def format_help(
     Keys that are not among the `defaults` of the YAML file show their schema default; `aliases` are other names with
     the keys that they stand for; `config_note` says which file was read, or why it could not be.
     """
+    place = "the working directory too" if IS_INSTALLED else "the suite's folder"
     parts = [
         f"usage: python {program} [--config_path=FILE] [--key=value | --key value] ...",
         textwrap.fill(description, WIDTH),
         textwrap.fill(
             "A value counts in this order: command line, YAML file, schema. A relative path on the command line starts "
-            "in the working directory, one in a YAML file in the suite's folder. --key= and --key=null clear a value.",
+            f"in the working directory, one in a YAML file in {place}. --key= and --key=null clear a value.",
             WIDTH,
         ),
         textwrap.fill(config_note, WIDTH),

@@ -15,6 +15,7 @@ from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 
+from utils.installation import yaml_paths_folder
 from utils.model_utils.config.base import (
     COMMAND_LINE,
     CONTRADICTIONS_LATER,
@@ -84,7 +85,7 @@ def load_config(
     Args:
         schema: the suite's keys.
         argv: arguments without the program's name; None takes those of the process.
-        suite_dir: folder of the suite: home of the YAML files, and where relative paths in them start.
+        suite_dir: folder of the suite: home of the YAML files, and, in a clone, where relative paths in them start.
         default_file: YAML file that counts where `--config_path` is not given, relative to `suite_dir`.
         program: file name of the command, for the help.
         description: what the command does, for the help.
@@ -277,7 +278,7 @@ def _plain_values(schema: type[Config], given: Mapping[str, Given], suite_dir: P
     for key, field in schema.model_fields.items():
         kind, item = field_kind(field), given.get(key)
         if item is not None:
-            folder = os.getcwd() if item.origin.where == COMMAND_LINE else str(suite_dir)
+            folder = os.getcwd() if item.origin.where == COMMAND_LINE else str(yaml_paths_folder(suite_dir))
             values[key] = absolute_path(clear_value(item.value, kind), kind, folder)
         elif kind.path_rule and field.default:
             values[key] = absolute_path(field.default, kind, os.getcwd())

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from utils.detection.data.mindrecord_writer import BUILD_DIR_NAME
+from utils.installation import ROOT
 from utils.launch.processes.process_search import is_running
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 from utils.model_utils.files import write_file
@@ -300,7 +301,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_first_try(tmp_path,
 def test_help_needs_no_mindspore():
     code = "import runpy, sys; sys.modules['mindspore'] = None; sys.argv[1:] = ['--help']; "
     code += "runpy.run_module('utils.tools.torture', run_name='__main__')"
-    answer = finish(sys.executable, "-c", code, cwd=command.ROOT)
+    answer = finish(sys.executable, "-c", code, cwd=ROOT)
     assert "--minutes" in answer.stdout, answer.stderr
 
 

@@ -11,13 +11,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from utils.installation import work_folder
 from utils.model_utils.command import run_command
 from utils.model_utils.errors import BadStateError, BadValueError, os_errors_as, short
 from utils.model_utils.files import check_writable_folder
 from utils.tools.torture import full_disk, kills, soak, two_runs, worker_deaths
 from utils.tools.torture.bench import MOST_HURTS, Bench, Try, taken_folder
 from utils.tools.torture.report import facts_of_this_run, line_of, table_of, write_figures, write_report
-from utils.tools.torture.small_suites import ALL, DATA_NAME, ROOT, SUITES, SmallSuite, chosen_suites, draw_data
+from utils.tools.torture.small_suites import ALL, DATA_NAME, SUITES, SmallSuite, chosen_suites, draw_data
 from utils.tools.torture.watched import StuckError
 
 KINDS: dict[str, Callable[[Bench], Try]] = {
@@ -31,7 +32,7 @@ KINDS: dict[str, Callable[[Bench], Try]] = {
 WEIGHTS = {kills.KIND: 4, full_disk.KIND: 3, two_runs.KIND: 1, worker_deaths.KIND: 3}
 ALONE = {kills.LONG_KIND: 1}  # made where --kinds names it only
 PICTURES = (6, 3)  # of training and of evaluation: three steps of two
-RUNS = ROOT / "runs" / "torture"
+RUNS = work_folder() / "runs" / "torture"
 EXIT_LOST = 1
 
 

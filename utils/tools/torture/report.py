@@ -7,9 +7,9 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
+from utils.installation import ROOT
 from utils.model_utils.files import json_bytes, write_file
 from utils.tools.torture.bench import Try
-from utils.tools.torture.small_suites import ROOT
 
 HEADER = ("suite", "kind", "tries", "moments", "survived", "lost")
 _SHOWN_LETTERS = 160  # of a sentence in the line of a try

@@ -5,9 +5,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from utils.installation import ROOT, module_command, work_folder
 from utils.model_utils.errors import BadStateError, BadValueError
 
-ROOT = Path(__file__).resolve().parents[3]
 DATA_NAME, RUN_NAME = "data", "run"
 HEIGHT, WIDTH = 64, 128  # pixels of a picture: the least that the sample data has
 BATCH_SIZE = 2
@@ -155,17 +155,17 @@ def draw_data(folder: Path, suites: list[SmallSuite], train: int, val: int) -> P
         BadStateError: a command has failed.
     """
     counts = (f"--train={train}", f"--val={val}", f"--height={HEIGHT}", f"--width={WIDTH}")
-    _call(["-m", "utils.sample_data.toy_town", str(folder), *counts], ROOT)
+    _call(module_command("utils.sample_data.toy_town", str(folder), *counts))
     for suite in suites:
         if suite.prepare:
-            _call([suite.prepare, str(folder), "--nproc=1"], ROOT / suite.name)
+            _call([sys.executable, str(ROOT / suite.name / suite.prepare), str(folder), "--nproc=1"])
     return folder
 
 
-def _call(arguments: list[str], here: Path) -> None:
+def _call(command: list[str]) -> None:
     finished = subprocess.run(
-        [sys.executable, *arguments], cwd=here, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        command, cwd=work_folder(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
     if finished.returncode:
         print(finished.stdout, file=sys.stderr)
-        raise BadStateError(f"the data cannot be made: {_PASSED_ON.format(' '.join(arguments[:2]))}")
+        raise BadStateError(f"the data cannot be made: {_PASSED_ON.format(' '.join(command[1:3]))}")

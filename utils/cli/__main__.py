@@ -1,0 +1,100 @@
+"""Runs a command by name.
+
+mszoo COMMAND SUITE [--key=value]...    train, eval, infer, export, convert
+mszoo COMMAND [ARGUMENT]...             models
+
+A command of a suite is its entry script: this process becomes it, so that arguments, output, signals and exit code are
+the script's own.
+"""
+
+import difflib
+import os
+import pkgutil
+import sys
+from collections.abc import Collection, Sequence
+
+from utils.cli.table import COMMANDS, SUITES_SAID, Command
+from utils.installation import ROOT, console_command, module_name
+from utils.model_utils.command import run_command
+from utils.model_utils.errors import BadValueError, short
+from utils.tools.bundle import SUITES
+
+HELP = ("--help", "-h")
+
+
+def main(arguments: Sequence[str]) -> int | None:
+    """Runs the command that the arguments begin with; does not return where that is a suite's.
+
+    Raises:
+        BadValueError: there is no such command, or no such suite.
+    """
+    if not arguments or arguments[0] in (*HELP, "help"):
+        print(help_text())
+        return None
+    name, *others = arguments
+    if name == "--version":
+        print(f"mszoo {_version()}")
+        return None
+    if name not in COMMANDS:
+        raise BadValueError(_unknown("command", name, COMMANDS))
+    command = COMMANDS[name]
+    if command.module:
+        return pkgutil.resolve_name(f"{module_name(command.module)}:main")(others)
+    return _run_script(name, command, others)
+
+
+def _run_script(name: str, command: Command, arguments: Sequence[str]) -> None:
+    usage = console_command(name, "SUITE", "[--key=value]...")
+    if arguments and arguments[0] in HELP:
+        print(f"{usage}\n{command.does}; SUITE is one of {SUITES_SAID}, and SUITE --help shows the keys")
+        return
+    if not arguments:
+        raise BadValueError(f"'{name}' needs a suite, wanted one of: {SUITES_SAID} ({usage})")
+    suite, *others = arguments
+    if suite not in SUITES:
+        raise BadValueError(_unknown("suite", suite, SUITES))
+    script = ROOT / suite / command.script_of(suite)
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, str(script), *others])
+
+
+def _unknown(what: str, name: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(name.lower().replace("-", "_"), known, n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0]}'? " if near else ""
+    return f"no {what} {short(name)} here: {hint}There are {', '.join(known)}"
+
+
+def help_text() -> str:
+    """Returns what `--help` prints."""
+    width = max(map(len, COMMANDS))
+    of_suites, others = ([(n, c) for n, c in COMMANDS.items() if bool(c.script) is is_of] for is_of in (True, False))
+    return "\n".join(
+        [
+            f"usage: {console_command('COMMAND', 'SUITE', '[--key=value]...')}",
+            *(f"  {name:{width}}  {command.does}" for name, command in of_suites),
+            f"usage: {console_command('COMMAND', '[ARGUMENT]...')}",
+            *(f"  {name:{width}}  {command.does}" for name, command in others),
+            "",
+            f"SUITE: {SUITES_SAID}",
+            f"The keys of a command: {console_command('infer', 'segformer', '--help')}",
+            f"Launchers, for several devices and the C++ program: bash {ROOT}/SUITE/scripts/NAME.sh",
+        ]
+    )
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("mszoo")
+    except PackageNotFoundError:
+        return "of a clone"
+
+
+def run() -> None:
+    """Runs the command of the process."""
+    run_command(lambda: main(sys.argv[1:]), "mszoo")
+
+
+if __name__ == "__main__":
+    run()
