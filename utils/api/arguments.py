@@ -4,8 +4,6 @@ import json
 import os
 from collections.abc import Mapping
 
-import numpy as np
-
 from utils.model_utils.errors import BadValueError, short
 
 
@@ -37,7 +35,7 @@ def _text(key: str, value: object) -> str:
 
 def _plain(value: object) -> object:
     """Returns paths as text, and NumPy's numbers and arrays as Python's, for a list of values."""
-    if isinstance(value, np.ndarray | np.generic):
+    if hasattr(value, "tolist"):
         return value.tolist()
     if isinstance(value, os.PathLike):
         return os.fspath(value)

@@ -1,6 +1,5 @@
-"""`train` and `evaluate`: a suite's commands as child processes, whose log is shown here and whose results come back."""
+"""`train` and `evaluate`: a suite's commands as child processes; their log is shown, what they leave comes back."""
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +8,6 @@ from pathlib import Path
 from utils.api.arguments import arguments_of
 from utils.api.child import run_command_of
 from utils.api.suites import check_suite, open_config
-from utils.model_utils.guards.json_text import parse_json
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ def train(suite: str, **keys: object) -> Training:
     config = open_config(check_suite(suite)).load(arguments, "train.py")
     run_command_of(suite, "train.py", arguments)
     folder = config.results_folder()
-    rows = _rows(folder / "metrics.jsonl")
+    rows = _read_json(folder / "metrics.jsonl", by_line=True)
     best, others = _checkpoints(folder / config.save_checkpoint_path)
     return Training(
         run_folder=folder,
@@ -99,7 +97,7 @@ def evaluate(checkpoint: str | os.PathLike, *, suite: str = "", **keys: object) 
     config = part.load(arguments, "eval.py")
     run_command_of(suite, "eval.py", arguments)
     folder = config.results_folder()
-    result = parse_json((folder / "result.json").read_text(encoding="utf-8"))
+    (result,) = _read_json(folder / "result.json")
     numbers = {name: value for name, value in result.items() if isinstance(value, int | float)}
     return Evaluation(folder, path, numbers, result.get("per_class", {}))
 
@@ -111,10 +109,14 @@ def _checkpoints(folder: Path) -> tuple[Path | None, tuple[Path, ...]]:
     return (best[-1] if best else None), tuple(path for path in files if path not in best)
 
 
-def _rows(path: Path) -> list[dict]:
+def _read_json(path: Path, by_line: bool = False) -> list[dict]:
+    """Returns the objects of a file that a command has left, one or one in each line; none where it is not there."""
+    from utils.model_utils.guards.json_text import parse_json  # imports what `import utils.api` need not wait for
+
     if not path.is_file():
         return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+    text = path.read_text(encoding="utf-8")
+    return [parse_json(each) for each in (text.splitlines() if by_line else [text])]
 
 
 def _last(rows: list[dict], kind: str) -> dict:
