@@ -34,7 +34,7 @@ from .labels.files import ImagePair
 from .loss import SegmentationLoss
 from .mix_transformer import MixTransformer, drop_path_rates
 from .picture_scale import PictureScale, format_difference
-from .results.canvases import Canvas, FixedCanvas, PictureCanvas
+from .results.canvases import Canvas, FixedCanvas, PictureCanvas, UnturnedCanvas
 from .results.evaluation import SegmentationEvaluator
 from .results.files import Outputs
 from .results.inference import Predictor
@@ -263,7 +263,7 @@ def category_ids(names: tuple[str, ...]) -> tuple[int, ...]:
 def build_exported_predictor(description: ModelDescription, network: Callable[[ms.Tensor], ms.Tensor]) -> Predictor:
     """Builds what applies an exported file to images; `network` is what was read of it."""
     made = description.preprocessing
-    return Predictor(network, mean=made.mean, std=made.std, canvas=FixedCanvas((made.height, made.width)))
+    return Predictor(network, mean=made.mean, std=made.std, canvas=UnturnedCanvas((made.height, made.width)))
 
 
 def find_pretrained(config: SegformerConfig) -> Path | None:
