@@ -28,8 +28,8 @@ class Predicts(Protocol):
     def predict(self, image: np.ndarray) -> np.ndarray:
         """Returns uint8[H, W]."""
 
-    def probabilities(self, image: np.ndarray) -> np.ndarray:
-        """Returns float32[C, H, W]."""
+    def predict_with_probabilities(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns uint8[H, W] and the probabilities float32[C, H, W]."""
 
 
 class Engine(Protocol):
@@ -124,11 +124,15 @@ class SegmentationEngine:
         return [self._result(picture, probabilities) for picture in pictures]
 
     def _result(self, picture: Picture, probabilities: bool) -> SegmentationResult:
+        if probabilities:
+            class_map, planes = self.predictor.predict_with_probabilities(picture.image)
+        else:
+            class_map, planes = self.predictor.predict(picture.image), None
         return SegmentationResult(
-            class_map=self.predictor.predict(picture.image),
+            class_map=class_map,
             names=self.names,
             category_ids=self.category_ids,
-            probabilities=self.predictor.probabilities(picture.image) if probabilities else None,
+            probabilities=planes,
             colours=self.colours,
             image=picture.image,
             path=picture.path,
