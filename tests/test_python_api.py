@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,11 @@ from utils.tests.processes import LIMIT_SECONDS, finish
 pytestmark = pytest.mark.end_to_end
 LOW = {"nas_fpn": {"min_score": 0.0001}, "faster_rcnn": {"test_score_thr": 0.01}, "segformer": {}}
 PICTURES = {"nas_fpn": "image_path", "faster_rcnn": "image_path", "segformer": "data_path"}
+
+
+def has_wide_vectors():
+    path = Path("/proc/cpuinfo")
+    return path.is_file() and "avx512f" in path.read_text()
 
 
 def keys_of(arguments):
@@ -163,6 +169,35 @@ def test_two_models_in_a_process_leave_mode_and_ctrl_c_alone(tmp_path):
     )
     assert finished.stdout.splitlines()[-1:] == ["nas_fpn segformer"], finished.stdout + finished.stderr
     assert "KeyboardInterrupt" in finished.stderr  # and not the SIGTERM that MindSpore's handler would send
+
+
+MINDSPORE_FIRST = """
+import sys, time
+import mindspore as ms
+import numpy as np
+if sys.argv[2] == "computed":
+    square = ms.Tensor(np.ones((3, 3), np.float32))
+    ms.ops.matmul(square, square).asnumpy()
+from utils.api import load
+model = load(sys.argv[1])
+picture = np.zeros((60, 80, 3), np.uint8)
+model(picture)
+"""
+
+
+@pytest.mark.skipif(not has_wide_vectors(), reason="oneDNN's slow loops are those of AVX-512")
+@pytest.mark.parametrize("state", ["imported", "computed"])
+def test_load_says_where_mindspore_has_computed_too_early(state, tmp_path):
+    checkpoint = NAS_FPN.tiny.write_checkpoint(tmp_path / "a.ckpt", **named(NAS_FPN))
+    environment = {name: value for name, value in os.environ.items() if name not in ("ONEDNN_MAX_CPU_ISA", "GLOG_v")}
+    environment["PYTHONPATH"] = str(ROOT)
+    finished = finish(sys.executable, "-c", MINDSPORE_FIRST, checkpoint, state, cwd=tmp_path, env=environment)
+    assert finished.returncode == 0, finished.stderr
+    sentence = (
+        "mindspore has computed in this process before ONEDNN_MAX_CPU_ISA=AVX2 was set: a small convolution takes"
+    )
+    assert finished.stderr.count(sentence) == (state == "computed"), finished.stderr
+    assert finished.stderr.count("deprecated") < 5  # MindSpore's own log, hundreds of lines where nobody keeps it quiet
 
 
 def named(suite):

@@ -6,8 +6,8 @@
     result = model("photo.jpg")
     result.save("found.jpg")
 
-Import it before `mindspore`, or at least before anything else has imported that: it sets a variable that MindSpore
-reads once. Importing it takes no time; MindSpore is imported by `load`.
+Import it before MindSpore computes anything: it sets a variable that is read once, by the first convolution or matrix
+product. Importing it takes no time; MindSpore is imported by `load`.
 """
 
 from utils.api.commands import Evaluation, Training, evaluate, train

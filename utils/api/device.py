@@ -1,14 +1,26 @@
 """MindSpore as a guest in a user's process: it takes a device once, and leaves mode and Ctrl-C as they were."""
 
 import contextlib
+import functools
+import logging
+import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 
 import mindspore as ms
+import numpy as np
+from mindspore import nn
 
+from utils.model_utils.cpu_environment import ISA_VALUE, ISA_VARIABLE, may_be_too_late
 from utils.model_utils.device_adapter import choose_device, set_up_device
 from utils.model_utils.errors import BadStateError
+
+# Of the convolution below: 1 to 3 with oneDNN's fast loops, 170 to 360 with the slow ones, measured on two busy cores.
+SLOW_MILLISECONDS = 30
+
+logger = logging.getLogger(__name__)
 
 
 def take_device(target: str, device_id: int | None) -> None:
@@ -28,6 +40,31 @@ def take_device(target: str, device_id: int | None) -> None:
             is_other = device_id is not None and ms.get_context("device_id") != device_id
             if choose_device(target) != ms.get_context("device_target") or is_other:
                 raise
+        if may_be_too_late() and ms.get_context("device_target") == "CPU":
+            _warn_of_slow_convolution()
+
+
+@functools.cache
+def _warn_of_slow_convolution() -> None:
+    """Says, once, that MindSpore's convolution is slow, as a small one shows.
+
+    Networks of C kernels do without it but for a few layers of SegFormer; without a compiler every layer waits for it.
+    """
+    convolve = nn.Conv2d(64, 64, 3)
+    image = ms.Tensor(np.ones((1, 64, 32, 32), np.float32))
+    convolve(image).asnumpy()
+    start = time.perf_counter()
+    convolve(image).asnumpy()
+    milliseconds = (time.perf_counter() - start) * 1000
+    if milliseconds > SLOW_MILLISECONDS:
+        logger.warning(
+            "mindspore has computed in this process before %s=%s was set: a small convolution takes %.0f ms, where 1 to "
+            "3 are usual; C kernels stand in for it where they can: import this package before the first operator, or "
+            "export the variable",
+            ISA_VARIABLE,
+            ISA_VALUE,
+            milliseconds,
+        )
 
 
 @contextlib.contextmanager
@@ -35,13 +72,19 @@ def as_guest() -> Iterator[None]:
     """Runs a block in graph mode; afterwards mode and handler of SIGINT are the user's again.
 
     Each run of a compiled graph puts a handler of MindSpore's in SIGINT's place, which sends the process SIGTERM: a
-    Ctrl-C in a notebook would end it.
+    Ctrl-C in a notebook would end it. Where MindSpore was imported first, with its log at warnings, it would say
+    hundreds of times that calls of its own are deprecated: in the block its log begins at errors.
     """
     mode = ms.get_context("mode")
+    log = logging.getLogger(f"ME.mindspore.log.{os.getpid()}")
+    level = log.level
     ms.set_context(mode=ms.GRAPH_MODE)
+    if may_be_too_late():
+        log.setLevel(logging.ERROR)
     try:
         yield
     finally:
+        log.setLevel(level)
         ms.set_context(mode=mode)
         handler = signal.getsignal(signal.SIGINT)
         if threading.current_thread() is threading.main_thread() and handler is not None:

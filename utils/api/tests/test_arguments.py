@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nas_fpn.src.config import load
 from utils.api.arguments import arguments_of
+from utils.api.suites import open_config
 from utils.model_utils.errors import BadValueError
 
 
@@ -29,7 +29,7 @@ from utils.model_utils.errors import BadValueError
     ],
 )
 def test_a_value_comes_out_as_it_went_in(key, given, wanted):
-    value = getattr(load(arguments_of({"num_classes": None, key: given})), key)
+    value = getattr(open_config("nas_fpn").load(arguments_of({"num_classes": None, key: given})), key)
     assert value == wanted or str(value).endswith(str(wanted))
     assert type(value) is type(wanted)
 
@@ -41,4 +41,4 @@ def test_what_has_no_text_is_refused():
 
 def test_an_unknown_key_is_refused_with_the_nearest_one():
     with pytest.raises(BadValueError, match="unknown key 'min_scor': the nearest known one is 'min_score'"):
-        load(arguments_of({"min_scor": 0.1}))
+        open_config("nas_fpn").load(arguments_of({"min_scor": 0.1}))
