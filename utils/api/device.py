@@ -58,9 +58,9 @@ def _warn_of_slow_convolution() -> None:
     milliseconds = (time.perf_counter() - start) * 1000
     if milliseconds > SLOW_MILLISECONDS:
         logger.warning(
-            "mindspore has computed in this process before %s=%s was set: a small convolution takes %.0f ms, where 1 to "
-            "3 are usual; C kernels stand in for it where they can: import this package before the first operator, or "
-            "export the variable",
+            "mindspore has computed in this process before %s=%s was set: a small convolution takes %.0f ms, where 1 "
+            "to 3 are usual; C kernels stand in for it where they can: import this package before the first operator, "
+            "or export the variable",
             ISA_VARIABLE,
             ISA_VALUE,
             milliseconds,
