@@ -48,7 +48,8 @@ class DetectionResult:
     def __repr__(self) -> str:
         drawn = Counter(self.names[label] for label in self.labels[is_drawn(self.scores, self.min_score)].tolist())
         counts = ", ".join(f"{count} {name}" for name, count in drawn.most_common()) or "none"
-        return f"DetectionResult({len(self)} box{'es' * (len(self) != 1)}; from score {self.min_score:.3g}: {counts}{_of_path(self.path)})"
+        boxes = f"{len(self)} box{'es' * (len(self) != 1)}"
+        return f"DetectionResult({boxes}; from score {self.min_score:.3g}: {counts}{_of_path(self.path)})"
 
     def draw(self, min_score: float | None = None) -> Image.Image:
         """Draws the boxes with names and scores on the picture, as infer.py does.
