@@ -140,6 +140,7 @@ def test_an_exported_model_gives_what_its_checkpoint_gives(toy, inferred):
 
 TWO_MODELS = """
 import signal, sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import mindspore as ms
 from utils.api import load
@@ -150,6 +151,10 @@ results = [model(picture) for model in (one, two, one, two)]
 assert (ms.get_context("mode"), signal.getsignal(signal.SIGINT)) == before
 one_again, two_again = results[2:]
 assert (one_again.scores == results[0].scores).all() and (two_again.class_map == results[1].class_map).all()
+with ThreadPoolExecutor(2) as pool:
+    by_threads = list(pool.map(lambda model: model(picture), (one, two, one, two)))
+assert all((found.scores == one_again.scores).all() for found in by_threads[::2])
+assert all((found.class_map == two_again.class_map).all() for found in by_threads[1::2])
 print(one.suite, two.suite)
 signal.raise_signal(signal.SIGINT)
 """

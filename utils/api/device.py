@@ -20,6 +20,8 @@ from utils.model_utils.errors import BadStateError
 # Of the convolution below: 1 to 3 with oneDNN's fast loops, 170 to 360 with the slow ones, measured on two busy cores.
 SLOW_MILLISECONDS = 30
 
+_ONE_AT_A_TIME = threading.RLock()  # what is compiled and held for a size is shared by all threads
+
 logger = logging.getLogger(__name__)
 
 
@@ -69,12 +71,17 @@ def _warn_of_slow_convolution() -> None:
 
 @contextlib.contextmanager
 def as_guest() -> Iterator[None]:
-    """Runs a block in graph mode; afterwards mode and handler of SIGINT are the user's again.
+    """Runs a block in graph mode, one thread at a time; afterwards mode and handler of SIGINT are the user's again.
 
     Each run of a compiled graph puts a handler of MindSpore's in SIGINT's place, which sends the process SIGTERM: a
     Ctrl-C in a notebook would end it. Where MindSpore was imported first, with its log at warnings, it would say
     hundreds of times that calls of its own are deprecated: in the block its log begins at errors.
     """
+    with _ONE_AT_A_TIME:
+        yield from _in_graph_mode()
+
+
+def _in_graph_mode() -> Iterator[None]:
     mode = ms.get_context("mode")
     log = logging.getLogger(f"ME.mindspore.log.{os.getpid()}")
     level = log.level
