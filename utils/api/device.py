@@ -1,6 +1,7 @@
 """MindSpore as a guest in a user's process: it takes a device once, and leaves mode and Ctrl-C as they were."""
 
 import contextlib
+import ctypes
 import functools
 import logging
 import os
@@ -20,6 +21,7 @@ from utils.model_utils.errors import BadStateError
 # Of the convolution below: 1 to 3 with oneDNN's fast loops, 170 to 360 with the slow ones, measured on two busy cores.
 SLOW_MILLISECONDS = 30
 
+SIGACTION_BYTES = 512  # of C's struct sigaction, more than any system's: 152 with glibc
 _ONE_AT_A_TIME = threading.RLock()  # what is compiled and held for a size is shared by all threads
 
 logger = logging.getLogger(__name__)
@@ -77,22 +79,27 @@ def as_guest() -> Iterator[None]:
     Ctrl-C in a notebook would end it. Where MindSpore was imported first, with its log at warnings, it would say
     hundreds of times that calls of its own are deprecated: in the block its log begins at errors.
     """
-    with _ONE_AT_A_TIME:
-        yield from _in_graph_mode()
+    with _ONE_AT_A_TIME, _interrupts_kept():
+        mode = ms.get_context("mode")
+        log = logging.getLogger(f"ME.mindspore.log.{os.getpid()}")
+        level = log.level
+        ms.set_context(mode=ms.GRAPH_MODE)
+        if may_be_too_late():
+            log.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            log.setLevel(level)
+            ms.set_context(mode=mode)
 
 
-def _in_graph_mode() -> Iterator[None]:
-    mode = ms.get_context("mode")
-    log = logging.getLogger(f"ME.mindspore.log.{os.getpid()}")
-    level = log.level
-    ms.set_context(mode=ms.GRAPH_MODE)
-    if may_be_too_late():
-        log.setLevel(logging.ERROR)
+@contextlib.contextmanager
+def _interrupts_kept() -> Iterator[None]:
+    """Puts what handles SIGINT back after a block, in any thread; Python's own function serves the main thread only."""
+    sigaction = ctypes.CDLL(None).sigaction
+    before = ctypes.create_string_buffer(SIGACTION_BYTES)
+    sigaction(signal.SIGINT, None, before)
     try:
         yield
     finally:
-        log.setLevel(level)
-        ms.set_context(mode=mode)
-        handler = signal.getsignal(signal.SIGINT)
-        if threading.current_thread() is threading.main_thread() and handler is not None:
-            signal.signal(signal.SIGINT, handler)
+        sigaction(signal.SIGINT, before, None)
