@@ -103,8 +103,12 @@ def evaluate(checkpoint: str | os.PathLike, *, suite: str = "", **keys: object) 
 
 
 def _checkpoints(folder: Path) -> tuple[Path | None, tuple[Path, ...]]:
-    """Returns the best checkpoint of a run's folder or of a folder in it, and the others, the oldest first."""
-    files = sorted([*folder.glob("*.ckpt"), *folder.glob("*/*.ckpt")], key=lambda path: path.stat().st_mtime_ns)
+    """Returns the best checkpoint of a run, and the others, the oldest first.
+
+    They lie in the folder itself or, by worker, in ckpt_0 of it; then the folder may be one with files of the user's.
+    """
+    files = [*folder.glob("ckpt_*/*.ckpt")] or [*folder.glob("*.ckpt")]
+    files.sort(key=lambda path: path.stat().st_mtime_ns)
     best = [path for path in files if path.stem.endswith("_best")]
     return (best[-1] if best else None), tuple(path for path in files if path not in best)
 
