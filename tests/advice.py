@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import PurePosixPath
 
-from utils.tools.bundle import SUITES
+from utils.api.suites import SUITES
 
 HOLE = "{}"  # what stands in a message for a value
 

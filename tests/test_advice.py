@@ -111,8 +111,9 @@ def test_messages_are_found_where_they_are(sources, reached):
         for message in messages
         if not any((message.path, message.home) in each for each in reached.values())
     }
-    # Called by the C++ program; runs when utils is imported.
-    assert lost <= {"utils/cpp_infer/python_engine.py", "utils/model_utils/cpu_environment.py"}
+    lost = {path for path in lost if not path.startswith("utils/api/")}  # called by users' programs
+    # Called by the C++ program; an image of Pillow comes through the Python API alone.
+    assert lost <= {"utils/cpp_infer/python_engine.py", "utils/images.py"}
 
 
 def test_every_launcher_names_what_there_is(commands, schemas, files):

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from mindspore import nn
 
 from utils.canvas import Size
 from utils.detection import builders
@@ -47,6 +48,7 @@ from .FasterRcnn.roi_align import RoiExtractor
 from .FasterRcnn.rpn import Rpn
 from .lr_schedule import long_cosine_schedule
 from .network_define import FasterRcnnInference, FasterRcnnTraining
+from .score import selection
 from .stored_network import keys_of_weights, stored_backbone, stored_layers, stored_stage1_pool
 
 SUITE = "faster_rcnn"
@@ -312,10 +314,17 @@ def build_evaluator(
     return builders.evaluator(config, detector, split, input_settings(config), config.test_batch_size, workers)
 
 
-def build_picture_detector(config: FasterRcnnConfig, network: FasterRcnnRes2net, num_pictures: int) -> PictureDetector:
-    """Builds what detects in image files."""
-    detector = build_detector(config, network)
+def build_picture_detector(
+    config: FasterRcnnConfig, network: FasterRcnnRes2net, num_pictures: int, *, is_repeated: bool = False
+) -> PictureDetector:
+    """Builds what detects in image files; `is_repeated` where a canvas comes again after others."""
+    detector = build_detector(config, network, is_repeated=is_repeated)
     return builders.picture_detector(config, detector, num_pictures, input_settings(config), config.test_batch_size)
+
+
+def build_exported_detector(description: ModelDescription, network: nn.Cell) -> NetworkDetector:
+    """Builds what an exported file detects with; `network` is what was read of it."""
+    return NetworkDetector(network, selection(description), image_metas)
 
 
 def open_checkpoint(config: FasterRcnnConfig, path: Path) -> tuple[FasterRcnnConfig, Checkpoint]:
@@ -329,8 +338,13 @@ def open_checkpoint(config: FasterRcnnConfig, path: Path) -> tuple[FasterRcnnCon
         BadValueError: it is no checkpoint of this suite, or a value on the command line does not fit it.
     """
     stored = load_checkpoint(path, SUITE)
+    return configure(config, stored), stored
+
+
+def configure(config: FasterRcnnConfig, stored: Checkpoint) -> FasterRcnnConfig:
+    """Returns the configuration of a checkpoint's network; see `open_checkpoint`."""
     config = builders.configure_detector(config, stored, keys_of_weights(stored))
-    return with_stored_network(config, stored), stored
+    return with_stored_network(config, stored)
 
 
 def load_detector(config: FasterRcnnConfig, stored: Checkpoint) -> tuple[FasterRcnnRes2net, ClassTable]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import mindspore as ms
 import numpy as np
+from mindspore import nn
 
 from utils.canvas import Size
 from utils.detection import builders
@@ -44,6 +45,7 @@ from .nasfpn import NasFpn
 from .resnet import ResNet
 from .retinahead import RetinaHead
 from .retinanet_nasfpn import RetinaNetInference, RetinaNetNasFpn, RetinaNetTraining
+from .score import selection
 from .variants import STRIDES
 
 SUITE = "nas_fpn"
@@ -224,7 +226,12 @@ def open_checkpoint(config: NasFpnConfig, path: Path) -> tuple[NasFpnConfig, Che
         BadValueError: it is no checkpoint of this suite, or a value on the command line does not fit it.
     """
     stored = load_checkpoint(path, SUITE)
-    return builders.configure_detector(config, stored), stored
+    return configure(config, stored), stored
+
+
+def configure(config: NasFpnConfig, stored: Checkpoint) -> NasFpnConfig:
+    """Returns the configuration of a checkpoint's network; see `open_checkpoint`."""
+    return builders.configure_detector(config, stored)
 
 
 def load_detector(config: NasFpnConfig, stored: Checkpoint) -> tuple[RetinaNetNasFpn, ClassTable]:
@@ -243,10 +250,17 @@ def load_detector(config: NasFpnConfig, stored: Checkpoint) -> tuple[RetinaNetNa
     return builders.load_detector(config, stored, count, partial(build_network, config))
 
 
-def build_picture_detector(config: NasFpnConfig, network: RetinaNetNasFpn, num_pictures: int) -> PictureDetector:
-    """Builds what detects in image files."""
-    detector = build_detector(config, network)
+def build_picture_detector(
+    config: NasFpnConfig, network: RetinaNetNasFpn, num_pictures: int, *, is_repeated: bool = False
+) -> PictureDetector:
+    """Builds what detects in image files; `is_repeated` where a canvas comes again after others."""
+    detector = build_detector(config, network, is_repeated=is_repeated)
     return builders.picture_detector(config, detector, num_pictures, input_settings(config), EVALUATION_BATCH_SIZE)
+
+
+def build_exported_detector(description: ModelDescription, network: nn.Cell) -> NetworkDetector:
+    """Builds what an exported file detects with; `network` is what was read of it."""
+    return NetworkDetector(network, selection(description))
 
 
 def build_export(config: NasFpnConfig, network: RetinaNetNasFpn, num_classes: int) -> RetinaNetInference:

@@ -2,9 +2,10 @@
 
 import logging
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import mindspore as ms
 import numpy as np
 
 from utils.canvas import follows_pictures, log_fixed_on_ascend
@@ -33,7 +34,7 @@ from .labels.files import ImagePair
 from .loss import SegmentationLoss
 from .mix_transformer import MixTransformer, drop_path_rates
 from .picture_scale import PictureScale, format_difference
-from .results.canvases import Canvas, FixedCanvas, PictureCanvas
+from .results.canvases import Canvas, FixedCanvas, PictureCanvas, UnturnedCanvas
 from .results.evaluation import SegmentationEvaluator
 from .results.files import Outputs
 from .results.inference import Predictor
@@ -189,12 +190,17 @@ def open_checkpoint(config: SegformerConfig, path: Path) -> tuple[SegformerConfi
         BadValueError: it is no checkpoint of this suite, or a value on the command line does not fit it.
     """
     stored = load_checkpoint(path, SUITE)
+    return configure(config, stored), stored
+
+
+def configure(config: SegformerConfig, stored: Checkpoint) -> SegformerConfig:
+    """Returns the configuration of a checkpoint's network; see `open_checkpoint`."""
     class_num = stored.length("head.classifier.bias")
     names = tuple(stored.class_names)
     if len(names) != class_num or names == numbered_names(class_num):  # it does not say: another's names may fit
         names = config.class_names if len(config.class_names or ()) == class_num else None
     head = "mmsegmentation" if OF_MMSEGMENTATION in stored.arrays else "paper"
-    return configure_as_stored(config, stored, {"class_num": class_num, "class_names": names, "head": head}), stored
+    return configure_as_stored(config, stored, {"class_num": class_num, "class_names": names, "head": head})
 
 
 def load_network(config: SegformerConfig, stored: Checkpoint) -> Segformer:
@@ -227,7 +233,6 @@ def input_description(config: SegformerConfig) -> TensorDescription:
 
 def describe_model(config: SegformerConfig, names: tuple[str, ...], model: ExportedModel) -> ModelDescription:
     """Describes an exported network for programs that run it; a pixel's class is the one with the highest logit."""
-    is_cityscapes = names == CITYSCAPES_CLASS_NAMES
     return ModelDescription(
         suite=SUITE,
         file=model.file.name,
@@ -245,9 +250,20 @@ def describe_model(config: SegformerConfig, names: tuple[str, ...], model: Expor
             rounding="half_up",
         ),
         class_names=names,
-        category_ids=CITYSCAPES_IDS if is_cityscapes else tuple(range(len(names))),
+        category_ids=category_ids(names),
         postprocessing={"ignore_label": config.dataset_ignore_label},
     )
+
+
+def category_ids(names: tuple[str, ...]) -> tuple[int, ...]:
+    """Returns the id of each class in files of results: Cityscapes' labelIds for its classes, else the index."""
+    return CITYSCAPES_IDS if names == CITYSCAPES_CLASS_NAMES else tuple(range(len(names)))
+
+
+def build_exported_predictor(description: ModelDescription, network: Callable[[ms.Tensor], ms.Tensor]) -> Predictor:
+    """Builds what applies an exported file to images; `network` is what was read of it."""
+    made = description.preprocessing
+    return Predictor(network, mean=made.mean, std=made.std, canvas=UnturnedCanvas((made.height, made.width)))
 
 
 def find_pretrained(config: SegformerConfig) -> Path | None:
@@ -321,6 +337,11 @@ def names_of_classes(config: SegformerConfig) -> tuple[str, ...]:
 def colours_of_classes(config: SegformerConfig) -> np.ndarray:
     """Returns uint8[256, 3], the RGB colour of each class."""
     return palette(config.class_num)
+
+
+def colours_of_names(names: tuple[str, ...]) -> np.ndarray:
+    """Returns the same for the classes of an exported file."""
+    return palette(len(names))
 
 
 def choose_outputs(config: SegformerConfig) -> Outputs:

@@ -2,24 +2,33 @@
 
 MindSpore 2.9 and 2.10 carry oneDNN 3.10, which on AVX-512 machines picks a reference loop for plain NCHW convolution,
 50 to 100 times slower than its AVX2 kernels. Capping the instruction set restores the fast ones. oneDNN reads the
-variable once, when MindSpore is imported; so does MindSpore's own log with its level.
+variable once, at its first convolution or matrix product; MindSpore's own log reads its level when it is imported.
 """
 
-import logging
+import functools
 import os
 import platform
 import sys
+from dataclasses import dataclass
 
 ISA_VARIABLE = "ONEDNN_MAX_CPU_ISA"
 ISA_VALUE = "AVX2"
 LOG_LEVEL_VARIABLE = "GLOG_v"
 LOG_ERRORS_ONLY = "3"
 
-logger = logging.getLogger(__name__)
+
+@dataclass
+class _Start:
+    is_late: bool = False
+
+
+@functools.cache
+def _start() -> _Start:
+    return _Start()
 
 
 def prepare_cpu_environment() -> None:
-    """Sets the variables that the user has not set; warns where MindSpore was imported too early for oneDNN's to act.
+    """Sets the variables that the user has not set; MindSpore may have been imported, but not have computed yet.
 
     MindSpore warns of every accelerator that is absent and of every call that will change some day: its log begins at
     errors here.
@@ -28,10 +37,9 @@ def prepare_cpu_environment() -> None:
     if platform.machine().lower() not in ("x86_64", "amd64") or ISA_VARIABLE in os.environ:
         return
     os.environ[ISA_VARIABLE] = ISA_VALUE
-    if "mindspore" in sys.modules:
-        logger.warning(
-            "mindspore was imported before utils: %s=%s comes too late, convolution on this CPU may be 50 times "
-            "slower; import utils first or export the variable",
-            ISA_VARIABLE,
-            ISA_VALUE,
-        )
+    _start().is_late = "mindspore" in sys.modules
+
+
+def may_be_too_late() -> bool:
+    """Returns whether MindSpore was imported, so that oneDNN may have read its variable, before it was set here."""
+    return _start().is_late

@@ -18,12 +18,12 @@ from pathlib import Path
 if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[2])  # in place of this folder
 
+from utils.api.suites import SUITES  # noqa: E402
 from utils.installation import IS_INSTALLED, ROOT  # noqa: E402
 from utils.model_utils.command import run_command  # noqa: E402
 from utils.model_utils.errors import BadStateError, BadValueError, os_errors_as  # noqa: E402
 from utils.model_utils.files import STORED_MARK, free_space_said  # noqa: E402
 
-SUITES = ("faster_rcnn", "nas_fpn", "segformer")
 SUITE_FOLDERS = ("config", "src", "tools")
 SUITE_FILES = ("*.py", "*.yaml", "README*.md")
 SHARED_FILES = ("LICENSE", "NOTICE")

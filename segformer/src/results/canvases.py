@@ -53,6 +53,20 @@ class FixedCanvas:
 
 
 @dataclass(frozen=True)
+class UnturnedCanvas(FixedCanvas):
+    """Pictures are fitted into a size that stays as it is for upright ones: all that an exported file takes."""
+
+    def view_size(self, size: Size, _scale: float = 1.0) -> Size:
+        """Returns the (height, width) at which the network sees a picture of `size`, without padding."""
+        scale = min(side / own for side, own in zip(self.base_size, size, strict=True))
+        return max(1, int(size[0] * scale + 0.5)), max(1, int(size[1] * scale + 0.5))
+
+    def input_size(self, _size: Size, _scale: float = 1.0) -> Size:
+        """Returns the (height, width) of the network's input."""
+        return self.base_size
+
+
+@dataclass(frozen=True)
 class PictureCanvas:
     """Pictures are scaled within two sides, whichever way up they are, and never padded.
 

@@ -1,6 +1,5 @@
-"""Pictures of segmentations: class colours, overlays, rows of image, truth and prediction, and the confusion matrix."""
+"""Pictures of segmentations: rows of image, truth and prediction, and the confusion matrix."""
 
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -8,6 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
+from utils.drawing.class_maps import overlay
 from utils.drawing.contact_sheet import contact_sheet
 from utils.drawing.figures import draw_figure
 from utils.drawing.fonts import Lettering, base_font, letter_names, load_font
@@ -17,32 +17,12 @@ from .metrics import ConfusionMatrix
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-OPACITY = 0.6  # classes are told apart and the picture is still seen
 PANEL_WIDTH = 640  # three panels in a row fit on a screen of 1920 pixels
 GAP = 6  # pixels between panels; enough to tell where one ends (taste)
 GROUND = 24  # dark grey behind panels, as on a contact sheet: it does not compete with the pictures
 LEGEND_TEXT = 20  # pixels; names read well beside panels of 640 (taste)
 TEXT_COLOUR = (235, 235, 235)  # nearly white: pure white glares on the dark ground
 MAX_NAMED_CLASSES = 40  # a matrix of more has no numbers in its cells
-
-
-def colorize(classes: np.ndarray, colours: np.ndarray) -> np.ndarray:
-    """Returns uint8[H, W, 3] RGB of uint8[H, W], by a table uint8[256, 3]."""
-    return np.take(colours, classes, axis=0)
-
-
-def encode_palette_png(classes: np.ndarray, colours: np.ndarray) -> bytes:
-    """Returns uint8[H, W] as the bytes of a PNG file that looks like `colorize` and takes a third of the space."""
-    picture = Image.fromarray(np.ascontiguousarray(classes), "P")
-    picture.putpalette(colours.tobytes())
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG", compress_level=4)
-    return buffer.getvalue()
-
-
-def overlay(image: np.ndarray, classes: np.ndarray, colours: np.ndarray) -> np.ndarray:
-    """Lays the colours of the classes uint8[H, W] over a picture uint8[H, W, 3]."""
-    return cv2.addWeighted(colorize(classes, colours), OPACITY, image, 1 - OPACITY, 0)
 
 
 def comparison(image: np.ndarray, label: np.ndarray, prediction: np.ndarray, colours: np.ndarray) -> np.ndarray:

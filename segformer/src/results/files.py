@@ -5,14 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import cv2
 import numpy as np
 
+from utils.drawing.class_maps import encode_gray, encode_overlap, encode_palette_png
 from utils.image_search import ImageFile
 from utils.model_utils.errors import BadValueError, MissingPathError, os_errors_as
 from utils.model_utils.files import write_file
-
-from .drawing import encode_palette_png, overlay
 
 GRAY, COLOR, OVERLAP = "_gray.png", "_color.png", "_overlap.png"
 
@@ -100,12 +98,11 @@ def write_results(
     """
     contents: list[bytes] = []
     if outputs.gray:
-        contents.append(cv2.imencode(".png", classes)[1].tobytes())
+        contents.append(encode_gray(classes))
     if outputs.color:
         contents.append(encode_palette_png(classes, colours))
     if outputs.overlap:
-        picture = cv2.cvtColor(overlay(image, classes, colours), cv2.COLOR_RGB2BGR)
-        contents.append(cv2.imencode(".png", picture)[1].tobytes())
+        contents.append(encode_overlap(image, classes, colours))
     if outputs.original:
         with os_errors_as(MissingPathError, f"image '{source}' cannot be read", ": check its permissions"):
             contents.append(source.read_bytes())

@@ -84,6 +84,16 @@ class Predictor:
         total /= len(self._flips) * len(self._scales)
         return total
 
+    def predict_with_probabilities(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns what `predict` and `probabilities` return, having run the network once."""
+        if len(self._flips) * len(self._scales) > 1:
+            probabilities = self.probabilities(image)
+            return highest_plane(probabilities), probabilities
+        logits = np.stack(list(self._logit_planes(image, self._scales[0], False)))
+        classes = highest_plane(logits)  # two probabilities can be equal where their logits are not
+        _softmax_in_place(logits)
+        return classes, logits
+
     @property
     def follows_pictures(self) -> bool:
         """Whether the size of the network's input follows that of the image, so that there may be many."""

@@ -1,0 +1,139 @@
+"""From pictures to results: around a detector, and around a network that tells the class of each pixel."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from utils.api.pictures import Picture
+from utils.api.results import DetectionResult, Result, SegmentationResult
+from utils.detection.canvases.plan import CanvasBatch, plan_batches
+from utils.detection.data.class_names import ClassTable
+from utils.detection.detections import DetectionClock, Detections
+from utils.detection.inputs import InputSettings, fit_image
+from utils.model_utils.errors import BadValueError
+
+
+class Detects(Protocol):
+    """What finds objects in a batch of inputs, as `utils.detection.detections.Detector` says."""
+
+    def detect(self, images: np.ndarray, **about: object) -> list[Detections]:
+        """Detects in float32[N, 3, H, W]."""
+
+
+class Predicts(Protocol):
+    """What tells the class of each pixel of uint8[H, W, 3] RGB."""
+
+    def predict(self, image: np.ndarray) -> np.ndarray:
+        """Returns uint8[H, W]."""
+
+    def predict_with_probabilities(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns uint8[H, W] and the probabilities float32[C, H, W]."""
+
+
+class Engine(Protocol):
+    """What a `Model` asks."""
+
+    names: tuple[str, ...]
+
+    def predict(self, pictures: Sequence[Picture], batch: int, probabilities: bool) -> list[Result]:
+        """Returns a result for each picture; the network is given `batch` at once, where it can take several."""
+
+
+@dataclass(frozen=True, eq=False)
+class DetectionEngine:
+    """Boxes.
+
+    Attributes:
+        detector: finds them.
+        inputs: what the network takes.
+        classes: what it knows.
+        min_score: score from which a result draws boxes.
+        fixed_batch: pictures that the network takes at once, no more and no less; 0 for any number.
+    """
+
+    detector: Detects
+    inputs: InputSettings
+    classes: ClassTable
+    min_score: float
+    fixed_batch: int = 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name of each class index."""
+        return self.classes.names
+
+    def predict(self, pictures: Sequence[Picture], batch: int, probabilities: bool) -> list[DetectionResult]:
+        """Returns what was found in each picture.
+
+        A batch that is not full is filled up, so that the network is compiled once for each size of its input.
+
+        Raises:
+            BadValueError: it was asked for probabilities.
+        """
+        if probabilities:
+            raise BadValueError(
+                "a detector has no probabilities of pixels: leave probabilities out, its boxes have scores"
+            )
+        size = self.fixed_batch or batch
+        fitted = [fit_image(picture.image, self.inputs) for picture in pictures]
+        found: dict[int, Detections] = {}
+        for group in plan_batches([planes.shape[1:] for planes, _ in fitted], size):
+            members = group.members
+            detected = self.detector.detect(
+                CanvasBatch(group.canvas, members, size).fill([fitted[member][0] for member in members]),
+                scales=[fitted[member][1] for member in members],
+                sizes=[pictures[member].image.shape[:2] for member in members],
+                clock=DetectionClock(),
+            )
+            found.update(zip(members, detected, strict=True))
+        return [self._result(picture, found[place]) for place, picture in enumerate(pictures)]
+
+    def _result(self, picture: Picture, found: Detections) -> DetectionResult:
+        return DetectionResult(
+            boxes=found.boxes,
+            scores=found.scores,
+            labels=found.labels,
+            names=self.classes.names,
+            category_ids=self.classes.category_ids,
+            min_score=self.min_score,
+            image=picture.image,
+            path=picture.path,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentationEngine:
+    """The class of each pixel.
+
+    Attributes:
+        predictor: tells it.
+        names: name of each class index.
+        category_ids: id of each class index in files of results.
+        colours: uint8[256, 3], RGB of each class index.
+    """
+
+    predictor: Predicts
+    names: tuple[str, ...]
+    category_ids: tuple[int, ...]
+    colours: np.ndarray
+
+    def predict(self, pictures: Sequence[Picture], _batch: int, probabilities: bool) -> list[SegmentationResult]:
+        """Returns the classes of each picture; the network is given one at a time, as infer.py does."""
+        return [self._result(picture, probabilities) for picture in pictures]
+
+    def _result(self, picture: Picture, probabilities: bool) -> SegmentationResult:
+        if probabilities:
+            class_map, planes = self.predictor.predict_with_probabilities(picture.image)
+        else:
+            class_map, planes = self.predictor.predict(picture.image), None
+        return SegmentationResult(
+            class_map=class_map,
+            names=self.names,
+            category_ids=self.category_ids,
+            probabilities=planes,
+            colours=self.colours,
+            image=picture.image,
+            path=picture.path,
+        )

@@ -1,0 +1,46 @@
+"""`load`: the door to models; what it needs is imported once it is called."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from utils.model_utils.errors import BadValueError, MissingPathError, short
+from utils.model_utils.near_paths import near_path
+
+if TYPE_CHECKING:
+    from utils.api.model import Model
+
+
+def load(path: str | os.PathLike, *, suite: str = "", **keys: object) -> "Model":
+    """Loads a model: a checkpoint of any suite, or a MindIR that export.py has written, with its JSON beside it.
+
+    Args:
+        path: the file.
+        suite: "faster_rcnn", "nas_fpn" or "segformer"; only for a checkpoint that does not say of which it is.
+        keys: keys of the suite's infer.py, which count before what the checkpoint says, e.g. `device_target="CPU"`,
+            `picture_min_score=0.5`, `min_score=0.01` (NAS-FPN), `test_score_thr=0.01` (Faster R-CNN),
+            `eval_mode="slide"` (SegFormer). Of an exported file: `device_target`, `device_id`, `picture_min_score`,
+            and what its JSON lists under postprocessing.
+
+    Returns:
+        The model; call it with a picture.
+
+    Raises:
+        MissingPathError: there is no such file.
+        BadValueError: it is no model, a key is unknown, or a value does not fit the weights.
+        BadStateError: the device is not there, or this process uses another.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise BadValueError(f"{short(path)} is a {type(path).__name__}, wanted the path of a checkpoint: give a text")
+    file = Path(os.path.abspath(os.path.expanduser(os.fspath(path))))
+    if file.is_dir():
+        raise MissingPathError(f"'{file}' is a folder: name a checkpoint in it, such as the one with best in its name")
+    if not file.exists():
+        raise MissingPathError(f"'{file}' does not exist{near_path(file)}: name a checkpoint or an exported model")
+    from utils.api.opening import open_checkpoint, open_exported
+
+    if file.suffix.lower() == ".mindir":
+        return open_exported(file, suite, keys)
+    if file.suffix.lower() in (".onnx", ".air"):
+        raise BadValueError(f"'{file}' cannot be run here: give the checkpoint, or export it as MINDIR")
+    return open_checkpoint(file, suite, keys)

@@ -1,0 +1,78 @@
+"""A model that was loaded: called with pictures, it returns results."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from utils.api.device import as_guest
+from utils.api.engines import Engine
+from utils.api.pictures import is_one_picture, read_picture
+from utils.api.results import Result
+from utils.model_utils.errors import BadValueError, short
+
+
+class Model:
+    """A network with its weights, its classes and all that belongs to it; `load` makes it.
+
+    Attributes:
+        suite: name of the suite, e.g. "nas_fpn".
+        path: the file that was loaded.
+        names: name of each class index.
+    """
+
+    def __init__(self, suite: str, path: Path, engine: Engine) -> None:
+        self.suite, self.path = suite, path
+        self._engine = engine
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name of each class index."""
+        return self._engine.names
+
+    def __repr__(self) -> str:
+        return f"Model(suite='{self.suite}', path='{self.path}', {len(self.names)} classes)"
+
+    def __call__(
+        self, images: object, batch: int = 1, *, probabilities: bool = False
+    ) -> Result | list[Result] | Iterator[Result]:
+        """Does what `predict` does."""
+        return self.predict(images, batch, probabilities=probabilities)
+
+    def predict(
+        self, images: object, batch: int = 1, *, probabilities: bool = False
+    ) -> Result | list[Result] | Iterator[Result]:
+        """Predicts one picture or several.
+
+        The network is compiled for each size of its input when that first comes, which takes seconds; after that, a
+        picture costs the network only. Results do not depend on `batch`.
+
+        Args:
+            images: a picture: the path of a file, an array uint8[H, W, 3] in the order RGB, or an image of Pillow. Or
+                several: a list or tuple of these, or anything that gives one after the other, such as a generator.
+            batch: pictures that a detector is given at once; a video of one size is faster with 4.
+            probabilities: segmentation: the results hold the probability of each class at each pixel too.
+
+        Returns:
+            A result for a picture; a list for a list or tuple; else an iterator, which predicts as it is asked.
+
+        Raises:
+            MissingPathError: there is no such file.
+            BadValueError: it is no picture; `batch` is no number from 1 on.
+        """
+        if not isinstance(batch, int) or isinstance(batch, bool) or batch < 1:
+            raise BadValueError(f"batch is {short(batch)}, wanted a whole number from 1 on: leave it out for 1")
+        if is_one_picture(images):
+            return next(self._results([images], batch, probabilities))
+        if isinstance(images, list | tuple):
+            return list(self._results(images, batch, probabilities))
+        if isinstance(images, Iterable) and not isinstance(images, dict | bytes):
+            return self._results(images, batch, probabilities)
+        read_picture(images)  # refuses it
+        raise AssertionError("a picture is one picture")
+
+    def _results(self, images: Iterable[object], batch: int, probabilities: bool) -> Iterator[Result]:
+        pictures = map(read_picture, images)
+        for first in pictures:
+            with as_guest():
+                results = self._engine.predict([first, *islice(pictures, batch - 1)], batch, probabilities)
+            yield from results
