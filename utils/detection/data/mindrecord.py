@@ -357,13 +357,10 @@ def _sources_of(dataset: DetectionDataset) -> SourceImages:
 
 def _find(folder: Path, prefix: str, request: SetRequest) -> MindRecordInfo | None:
     """Returns the newest set that is the one asked for, held; None where there is none."""
-    fitting = []
-    for place in places(folder):
+    for info in _fitting(places(folder), prefix, lambda info: not request.why_not(info)):
         with contextlib.suppress(BadStateError, MissingPathError):
-            info = hold_mindrecord(place, prefix)
-            if not request.why_not(info):
-                fitting.append(check_contents(info))
-    return max(fitting, key=lambda info: info.made_at, default=None)
+            return check_contents(info)
+    return None
 
 
 def _why_not_usable(folder: Path, prefix: str, request: SetRequest) -> str:
