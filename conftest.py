@@ -8,6 +8,7 @@ import hypothesis
 import pytest
 
 import utils  # noqa: F401  (sets the CPU variable)
+from utils.tools.small_disk import mount_fault
 
 SHARED_DATA = Path(__file__).resolve().parent.parent / "shared" / "data"
 
@@ -56,6 +57,15 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("../shared/data is not here")
     return SHARED_DATA
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Path:
+    """Folder on which `small_disk` may be mounted; a test that asks for it is skipped where that needs more rights."""
+    folder = tmp_path / "disk"
+    if fault := mount_fault(folder):
+        pytest.skip(fault)
+    return folder
 
 
 def pytest_configure() -> None:

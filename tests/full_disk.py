@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.suites import run
-from utils.model_utils.tests.small_disk import resize, small_disk
+from utils.tools.small_disk import resize, small_disk
 
 PLENTY = 256 * 1024  # kilobytes: more than any toy takes
 TIMES = ("data_ms", "step_ms", "images_per_second", "seconds", "seconds_per_image")

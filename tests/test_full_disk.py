@@ -4,17 +4,9 @@ import pytest
 
 from tests.full_disk import Trial, drawn_sizes, names_in, python
 from tests.suites import DETECTORS, ROOT, SEGFORMER, SUITES, for_suites
-from utils.model_utils.tests.small_disk import mount_fault, small_disk
+from utils.tools.small_disk import small_disk
 
 pytestmark = pytest.mark.end_to_end
-
-
-@pytest.fixture
-def disk(tmp_path):
-    folder = tmp_path / "disk"
-    if fault := mount_fault(folder):
-        pytest.skip(fault)
-    return folder
 
 
 def check(trial, disk, sizes, keep, least_failures=1):

@@ -112,14 +112,20 @@ def job(tmp_path):
     job.hosts.close()
 
 
-def test_a_host_that_dies_ends_the_other_at_once_and_one_worker_goes_on(job):
+def errors_where_a_host_dies(job, dead):
+    """Kills all processes of one of two hosts; returns the sentences of the other, which has to end at once."""
     job.start_both()
-    job.hosts.kill(1)
+    job.hosts.kill(dead)
     began = time.monotonic()
-    code, errors = job.end_of(0)
+    code, errors = job.end_of(1 - dead)
     assert time.monotonic() - began < ENDED
     assert code == 1
-    assert LOST.format(1, ADDRESSES[1], "has died", 0) in errors
+    assert LOST.format(dead, ADDRESSES[dead], "has died", 1 - dead) in errors
+    return errors
+
+
+def test_a_host_that_dies_ends_the_other_at_once_and_one_worker_goes_on(job):
+    errors = errors_where_a_host_dies(job, 1)
     assert "error: rank 0 ended with exit code 1, the other ranks are stopped; its last lines stand above" in errors
     job.check_nothing_is_left()
     job.go_on(1)
@@ -127,13 +133,7 @@ def test_a_host_that_dies_ends_the_other_at_once_and_one_worker_goes_on(job):
 
 @pytest.mark.long_run
 def test_where_the_host_of_rank_0_dies_the_other_ends_and_two_workers_on_one_host_go_on(job):
-    job.start_both()
-    job.hosts.kill(0)
-    began = time.monotonic()
-    code, errors = job.end_of(1)
-    assert time.monotonic() - began < ENDED
-    assert code == 1
-    assert LOST.format(0, ADDRESSES[0], "has died", 1) in errors
+    errors_where_a_host_dies(job, 0)
     job.check_nothing_is_left()
     job.go_on(2)
 

@@ -8,11 +8,15 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 STAT_THREADS = 16  # a shared disk answers after a millisecond, and may be asked for 118,287 files
 STATS_AT_ONCE = 512  # so many are one piece of work: a local disk answers within microseconds, as a hand-over costs
+
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,3 +82,8 @@ class ImageFolder:
 def source_name(path: Path, folder: Path) -> str:
     """Returns `path` relative to `folder` with forward slashes, or the whole of it where it lies elsewhere."""
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path.absolute())
+
+
+def evenly_spread(items: Sequence[Item], count: int) -> list[Item]:
+    """Returns at most `count` of the items, evenly spread over them, the first and the last among them."""
+    return [items[index] for index in np.unique(np.linspace(0, len(items) - 1, min(count, len(items)), dtype=int))]

@@ -5,7 +5,6 @@ python openmmlab.py detectors detect SUITE FILE.pth --photos PICTURE... --output
     [--keys KEYS.json --sides LONG SHORT] [--changed SEED]
 """
 
-import argparse
 import json
 import time
 from pathlib import Path
@@ -16,6 +15,7 @@ from mmcv.transforms import Compose
 from mmdet.apis import inference_detector, init_detector
 from mmdet.datasets import CocoDataset
 from mmengine.config import Config
+from program_arguments import program_parser
 from random_weights import Peaks, Spread, change_weights, draw_weights
 
 # Scores of a hundred best detections then differ and are far from 0 and 1, and boxes are near their anchors.
@@ -36,30 +36,19 @@ OUTPUTS = {
 
 def main(words: list[str]) -> None:
     """Reads the words behind the program's name."""
-    parser = argparse.ArgumentParser(
-        prog=f"openmmlab.py {Path(__file__).stem}",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("command", choices=("make", "detect"))
-    parser.add_argument("suite", choices=tuple(OUTPUTS))
-    parser.add_argument("weights", type=Path)
-    parser.add_argument("--photos", nargs="+", required=True)
-    parser.add_argument("--output", type=Path)
+    parser = program_parser(Path(__file__).stem, __doc__, "detect", tuple(OUTPUTS))
     parser.add_argument("--keys", type=Path, help="keys of a training of this repository; else as published")
     parser.add_argument("--sides", type=int, nargs=2, help="longest long and short side of the test pipeline")
-    parser.add_argument("--seed", type=int, default=0, help="of the random weights")
     parser.add_argument("--changed", type=int, default=0, metavar="SEED", help="change weights by a millionth before")
-    parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args(words)
     torch.set_num_threads(arguments.threads)
     if arguments.command == "make":
-        make(arguments.suite, arguments.weights, arguments.photos, arguments.seed)
+        make(arguments.name, arguments.weights, arguments.photos, arguments.seed)
     else:
-        config = published_config(arguments.suite)
+        config = published_config(arguments.name)
         if arguments.keys:
             keys = json.loads(arguments.keys.read_text())
-            config = trained_config(arguments.suite, keys, len(keys["class_names"]), tuple(arguments.sides))
+            config = trained_config(arguments.name, keys, len(keys["class_names"]), tuple(arguments.sides))
         detect(config, arguments.weights, arguments.photos, arguments.output, arguments.changed)
 
 

@@ -6,7 +6,6 @@ python openmmlab.py segmenters predict NAME WEIGHTS --photos PICTURE... --output
 The WEIGHTS of MMSegmentation are a .pth file, those of transformers a folder.
 """
 
-import argparse
 import json
 import time
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from mmengine.config import Config
 from mmengine.model import revert_sync_batchnorm
 from mmseg.apis import inference_model, init_model
 from mmseg.utils import get_classes, get_palette
+from program_arguments import program_parser
 from random_weights import Spread, draw_weights
 from torch import nn
 from torch.nn.functional import interpolate
@@ -48,19 +48,7 @@ PROCESSOR = {
 
 def main(words: list[str]) -> None:
     """Reads the words behind the program's name."""
-    parser = argparse.ArgumentParser(
-        prog=f"openmmlab.py {Path(__file__).stem}",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("command", choices=("make", "predict"))
-    parser.add_argument("name", choices=(*CONFIGS, TRANSFORMERS))
-    parser.add_argument("weights", type=Path)
-    parser.add_argument("--photos", nargs="+", required=True)
-    parser.add_argument("--output", type=Path)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2)
-    arguments = parser.parse_args(words)
+    arguments = program_parser(Path(__file__).stem, __doc__, "predict", (*CONFIGS, TRANSFORMERS)).parse_args(words)
     torch.set_num_threads(arguments.threads)
     name, weights = arguments.name, arguments.weights
     if arguments.command == "make" and name in CONFIGS:

@@ -3,33 +3,15 @@
 from pathlib import Path
 
 from utils.detection.tests.tiny_coco import write_coco
+from utils.tools.small_networks import FASTER_RCNN_NETWORK, FASTER_RCNN_SAMPLES
 
 TINY_NETWORK = (
     "--config_path=config/custom.yaml",
-    "--img_height=64",
-    "--img_width=96",
-    "--res2net_layers=[1,1,1,1]",
-    "--res2net_width=4",
-    "--res2net_base_width=2",
-    "--fpn_out_channels=8",
-    "--rpn_feat_channels=8",
-    "--rcnn_fc_out_channels=16",
-    "--rpn_nms_pre=50",
-    "--rpn_max_num=20",
-    "--test_candidates=40",
+    *FASTER_RCNN_NETWORK,
     "--device_target=CPU",
     "--num_parallel_workers=1",
 )
-TINY_TRAINING = (  # few samples, as the network is small
-    "--num_gts=8",
-    "--num_expected_neg=32",
-    "--num_expected_pos=16",
-    "--rpn_proposal_nms_pre=50",
-    "--rpn_proposal_max_num=40",
-    "--num_expected_neg_stage2=16",
-    "--num_expected_pos_stage2=8",
-    "--keep_empty_images=true",
-)
+TINY_TRAINING = (*FASTER_RCNN_SAMPLES, "--keep_empty_images=true")
 TOY = (
     *TINY_NETWORK,
     "--img_height=128",

@@ -3,15 +3,11 @@
 from pathlib import Path
 
 from utils.detection.tests.tiny_coco import write_coco
+from utils.tools.small_networks import NAS_FPN_NETWORK
 
 TINY_NETWORK = (
     "--config_path=config/custom.yaml",
-    "--img_shape=[128,128]",
-    "--resnet_layers=[1,1,1,1]",
-    "--resnet_width=4",
-    "--nasfpn_out_channel=8",
-    "--nasfpn_stack_times=1",
-    "--head_stacked_convs=1",
+    *NAS_FPN_NETWORK,
     "--device_target=CPU",
     "--num_parallel_workers=1",
 )

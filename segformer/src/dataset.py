@@ -15,6 +15,7 @@ from typing import ClassVar, TypeVar
 
 import numpy as np
 
+from utils.image_files import evenly_spread
 from utils.image_search import log_passed_over
 from utils.images import IMAGE_SUFFIXES, read_image
 from utils.model_utils.errors import BadValueError, MissingPathError, UserError
@@ -28,7 +29,6 @@ from .labels.files import (
     ImagePair,
     check_labels,
     check_values,
-    evenly_spread,
     hold_labels,
     image_header,
     read_label,

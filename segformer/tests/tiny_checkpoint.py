@@ -3,11 +3,10 @@
 from pathlib import Path
 
 from segformer.tests.tiny_city import write_city
+from utils.tools.small_networks import SEGFORMER_NETWORK
 
 TINY_NETWORK = (
-    "--backbone_widths=[4,4,10,16]",
-    "--backbone_depths=[1,1,1,1]",
-    "--decoder_channels=8",
+    *SEGFORMER_NETWORK,
     "--base_size=[64,128]",
     "--class_num=4",
     "--device_target=CPU",

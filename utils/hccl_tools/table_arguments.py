@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 
 from utils.model_utils.errors import short
-from utils.model_utils.guards.numbers import number_of
+from utils.model_utils.guards.numbers import number_or_nan
 
 WAIT_SECONDS = 60.0  # ModelArts completes a table some seconds after the containers have started
 
@@ -25,10 +25,7 @@ def add_table_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _seconds(text: str) -> float:
-    try:
-        seconds = number_of(text)
-    except ValueError:
-        seconds = math.nan
+    seconds = number_or_nan(text)
     if not 0 <= seconds < math.inf:
         raise argparse.ArgumentTypeError(f"{short(text)}, wanted a number of seconds, 0 or more")
     return seconds

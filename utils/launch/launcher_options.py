@@ -7,7 +7,7 @@ from pathlib import Path
 
 from utils.launch.user_arguments import Launcher, Positional
 from utils.model_utils.errors import BadValueError, short
-from utils.model_utils.guards.numbers import number_of
+from utils.model_utils.guards.numbers import number_or_nan
 
 
 def read_launcher(argv: Sequence[str]) -> tuple[Launcher, list[str]]:
@@ -48,10 +48,7 @@ def startup_seconds(default: float) -> float:
         BadValueError: that is no number of seconds.
     """
     text = os.environ.get("STARTUP_SECONDS", "")
-    try:
-        seconds = number_of(text) if text else default
-    except ValueError:
-        seconds = -1.0
+    seconds = number_or_nan(text) if text else default
     if not 0 <= seconds < float("inf"):
         raise BadValueError(
             f"environment variable STARTUP_SECONDS is {short(text)}, wanted a number of seconds: correct or unset it"

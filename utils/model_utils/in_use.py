@@ -9,8 +9,12 @@ import fcntl
 import logging
 import os
 import weakref
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
+
+from utils.model_utils.errors import UserError
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +87,22 @@ def claim(path: Path) -> Hold | None:
         is_own, descriptor = False, os.open(path, os.O_RDONLY)
     found = _lock(descriptor, fcntl.LOCK_EX)
     return found if found is not None and (found.is_locked or is_own) else None
+
+
+def claim_all(paths: Iterable[Path], refusal: Callable[[Path], UserError]) -> ExitStack:
+    """Takes several files or folders for its own, all or none, until what it returns is closed.
+
+    Raises:
+        UserError: `refusal` of the first that cannot be had.
+        OSError: one cannot be opened.
+    """
+    with ExitStack() as claimed:
+        for path in paths:
+            found = claim(path)
+            if found is None:
+                raise refusal(path)
+            claimed.enter_context(found)
+        return claimed.pop_all()
 
 
 def _lock(descriptor: int, kind: int) -> Hold | None:

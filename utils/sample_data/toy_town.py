@@ -23,7 +23,7 @@ from rich.progress import track
 
 from utils.model_utils.command import run_command
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
-from utils.model_utils.in_use import claim
+from utils.model_utils.in_use import claim_all
 from utils.sample_data import write_cityscapes, write_coco
 from utils.sample_data.files import write_json
 from utils.sample_data.labels import targets
@@ -137,17 +137,13 @@ def _claim_labels(root: Path) -> ExitStack:
     Raises:
         BadStateError: somebody does.
     """
-    claimed = ExitStack()
-    for folder in filter(Path.is_dir, (root / write_cityscapes.LABELS / split for split in SPLITS)):
-        found = claim(folder)
-        if found is None:
-            claimed.close()
-            raise BadStateError(
-                f"'{folder}' is being read by a training or an evaluation: wait until it has ended, or give another "
-                "folder"
-            )
-        claimed.enter_context(found)
-    return claimed
+
+    def refusal(folder: Path) -> BadStateError:
+        return BadStateError(
+            f"'{folder}' is being read by a training or an evaluation: wait until it has ended, or give another folder"
+        )
+
+    return claim_all(filter(Path.is_dir, (root / write_cityscapes.LABELS / split for split in SPLITS)), refusal)
 
 
 def _draw_all(root: Path, options: Options, workers: int) -> None:

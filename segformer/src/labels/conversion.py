@@ -19,6 +19,7 @@ import numpy as np
 from cityscapesscripts.helpers.annotation import Annotation
 from cityscapesscripts.preparation.json2labelImg import createLabelImage
 
+from utils.image_files import evenly_spread
 from utils.model_utils.device_adapter import available_cores
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, UserError
 from utils.model_utils.files import write_file
@@ -26,7 +27,7 @@ from utils.model_utils.guards.pixel_limit import check_pixels, most_megapixels, 
 from utils.progress import track
 
 from .classes import CITYSCAPES_CLASS_NAMES, LARGEST_ID, train_id_table
-from .files import claim_labels, evenly_spread, is_finished_label, read_label
+from .files import claim_labels, is_finished_label, read_label
 from .sources import FOLDER, IDS_ENDING, LABEL_ENDING, POLYGONS_ENDING
 
 _LOOKED_AT = 8  # annotations that are drawn to see whether their labels are old, a second of Cityscapes' pictures

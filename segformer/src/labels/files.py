@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 import cv2
 import numpy as np
 from PIL import Image
 
+from utils.image_files import evenly_spread
 from utils.images import DECODER_ERRORS, ImageHeader, read_bytes, read_header
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, os_errors_as
 from utils.model_utils.guards.pixel_limit import check_pixels
-from utils.model_utils.in_use import Hold, claim, hold
+from utils.model_utils.in_use import Hold, claim_all, hold
 from utils.png_chunks import SIGNATURE, check_png
 
 from .classes import CITYSCAPES_CLASS_NAMES, LARGEST_ID, class_names
@@ -30,7 +30,6 @@ _HEAD_BYTES = 1 << 17  # a JPEG states its size after its EXIF data, which has a
 _COLOUR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey and alpha", 6: "RGBA"}
 _GREY, _PALETTE = 0, 3
 
-Item = TypeVar("Item")
 logger = logging.getLogger(__name__)
 
 
@@ -176,11 +175,6 @@ def check_labels(
         logger.warning("%s", absent)
 
 
-def evenly_spread(items: Sequence[Item], count: int) -> list[Item]:
-    """Returns at most `count` of the items, evenly spread over them, the first and the last among them."""
-    return [items[index] for index in np.unique(np.linspace(0, len(items) - 1, min(count, len(items)), dtype=int))]
-
-
 def format_absent_classes(counts: np.ndarray, num_labels: int, names: Sequence[str], ignore_label: int) -> str:
     """Returns which classes no label has a pixel of, e.g. `none of the 64 labels looked at has a pixel of wall (1)`.
 
@@ -314,17 +308,15 @@ def claim_labels(root: Path, labels: Sequence[Path]) -> ExitStack:
     for label in labels:
         inner = label.relative_to(Path(root) / FOLDER).parts[:-1]
         splits.setdefault(Path(root, FOLDER, *inner[:1]), []).append(label)
-    claimed = ExitStack()
-    for folder, damaged in splits.items():
-        found = claim(folder)
-        if found is None:
-            claimed.close()
-            raise BadStateError(
-                f"labels of '{folder}' are being read by a training or an evaluation, and {len(damaged)} of them are "
-                f"not whole and would be made anew, first '{damaged[0]}': wait until it has ended"
-            )
-        claimed.enter_context(found)
-    return claimed
+
+    def refusal(folder: Path) -> BadStateError:
+        damaged = splits[folder]
+        return BadStateError(
+            f"labels of '{folder}' are being read by a training or an evaluation, and {len(damaged)} of them are not "
+            f"whole and would be made anew, first '{damaged[0]}': wait until it has ended"
+        )
+
+    return claim_all(splits, refusal)
 
 
 def _head(path: Path, what: str, fix: str) -> bytes:

@@ -16,7 +16,7 @@ from utils.detection.inputs import InputSettings, fit_image
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription, write_description
 from utils.exporting.export import export_network
 from utils.images import read_image
-from utils.model_utils.tests.small_disk import mount_fault, resize, small_disk
+from utils.tools.small_disk import mount_fault, resize, small_disk
 
 pytestmark = pytest.mark.end_to_end
 

@@ -41,7 +41,7 @@ from utils.detection.data.mindrecord_places import (
 )
 from utils.detection.data.mindrecord_writer import write_set
 from utils.detection.data.record_types import DetectionDataset, drop_background, names_of_ids
-from utils.image_files import ImageFolder, SourceImages, source_name
+from utils.image_files import ImageFolder, SourceImages, evenly_spread, source_name
 from utils.images import decode_image, decode_ordinary, read_bytes
 from utils.model_utils.device_adapter import clamp_loaders
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
@@ -236,8 +236,8 @@ def warn_of_changed_images(info: MindRecordInfo, images: ImageFolder) -> None:
     else:
         written = max(stamp[-1] for stamp in info.stamps)
         newer = np.flatnonzero(images.times(info.sources.names) > written)
-    rows = [np.arange(info.num_images), newer[newer < info.num_images]]
-    chosen = np.unique(np.concatenate([_spread(each) for each in rows]))
+    rows = range(info.num_images), newer[newer < info.num_images].tolist()
+    chosen = sorted({index for each in rows for index in evenly_spread(each, LOOKED_AT)})
     changed = _changed_rows(info, images.folder, chosen)
     if changed:
         found = f"{len(changed)} of {len(chosen)} images looked at are not"
@@ -251,11 +251,7 @@ def warn_of_changed_images(info: MindRecordInfo, images: ImageFolder) -> None:
         logger.warning("%s: --remake_mindrecord=True makes them anew", others)
 
 
-def _spread(indices: np.ndarray) -> np.ndarray:
-    return indices[np.unique(np.linspace(0, len(indices) - 1, LOOKED_AT).astype(int))] if len(indices) else indices
-
-
-def _changed_rows(info: MindRecordInfo, folder: Path, chosen: np.ndarray) -> list[Path]:
+def _changed_rows(info: MindRecordInfo, folder: Path, chosen: Sequence[int]) -> list[Path]:
     """Returns which image files are not what their rows hold."""
     column = "file_name" if info.sources is None else "source"
     rows = open_mindrecord(info, chosen, ("image", column, "height", "width"))
@@ -357,13 +353,10 @@ def _sources_of(dataset: DetectionDataset) -> SourceImages:
 
 def _find(folder: Path, prefix: str, request: SetRequest) -> MindRecordInfo | None:
     """Returns the newest set that is the one asked for, held; None where there is none."""
-    fitting = []
-    for place in places(folder):
+    for info in _fitting(places(folder), prefix, lambda info: not request.why_not(info)):
         with contextlib.suppress(BadStateError, MissingPathError):
-            info = hold_mindrecord(place, prefix)
-            if not request.why_not(info):
-                fitting.append(check_contents(info))
-    return max(fitting, key=lambda info: info.made_at, default=None)
+            return check_contents(info)
+    return None
 
 
 def _why_not_usable(folder: Path, prefix: str, request: SetRequest) -> str:

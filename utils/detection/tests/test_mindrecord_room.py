@@ -12,7 +12,7 @@ from utils.detection.tests.mindrecord_sets import is_whole, write
 from utils.detection.tests.test_mindrecord_writing import names_in
 from utils.images import write_image
 from utils.model_utils.errors import BadStateError
-from utils.model_utils.tests.small_disk import mount_fault, small_disk
+from utils.tools.small_disk import small_disk
 
 
 def test_the_need_is_worked_by_hand():
@@ -23,15 +23,6 @@ def test_the_need_is_worked_by_hand():
     assert needed_bytes(rows, 2, "abc", 3) == files + 18_000_000
     assert needed_bytes([1000] * 6, 1, "abc", 32) == 65536 + 6 + 10 * 2**20
     assert row_bytes(1000, 2, "ü.jpg") == 1000 + 400 + 160 + 3 * 6
-
-
-@pytest.fixture
-def disk(tmp_path):
-    folder = tmp_path / "disk"
-    fault = mount_fault(folder)
-    if fault:
-        pytest.skip(fault)
-    return folder
 
 
 @pytest.fixture

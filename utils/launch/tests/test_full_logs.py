@@ -6,7 +6,7 @@ import pytest
 
 from utils.launch.processes.logged_process import LoggedProcess
 from utils.model_utils.errors import BadStateError
-from utils.model_utils.tests.small_disk import mount_fault, small_disk
+from utils.tools.small_disk import small_disk
 
 PROGRAM = """
 import sys
@@ -16,14 +16,6 @@ except OSError:
     sys.stdout = None
     sys.exit(3)
 """
-
-
-@pytest.fixture
-def disk(tmp_path):
-    folder = tmp_path / "disk"
-    if fault := mount_fault(folder):
-        pytest.skip(fault)
-    return folder
 
 
 @pytest.mark.parametrize("way", ["follow", "leave"])

@@ -3,11 +3,12 @@
 import functools
 import json
 from collections.abc import Callable
-from typing import TypeVar
-
-from pydantic import TypeAdapter, ValidationError
+from typing import TYPE_CHECKING, TypeVar
 
 from utils.model_utils.errors import SHOWN_LETTERS, short
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 # What a dataclass that `as_kind` reads has as __pydantic_config__.
 STRICTLY = {"extra": "forbid", "allow_inf_nan": False}
@@ -52,6 +53,8 @@ def as_kind(value: object, kind: type[Kind], name: str = "") -> Kind:
     Raises:
         JsonTextError: a field is missing, unknown or of another type; the first is named.
     """
+    from pydantic import ValidationError  # at the top, it would cost the launchers, which only parse JSON, 30 ms
+
     try:
         return _adapter(kind).validate_python(value)
     except ValidationError as error:
@@ -62,5 +65,7 @@ def as_kind(value: object, kind: type[Kind], name: str = "") -> Kind:
 
 
 @functools.cache
-def _adapter(kind: type) -> TypeAdapter:
+def _adapter(kind: type) -> "TypeAdapter":
+    from pydantic import TypeAdapter
+
     return TypeAdapter(kind)

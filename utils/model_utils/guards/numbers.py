@@ -1,5 +1,7 @@
 """Reads numbers of texts as other programs do."""
 
+import math
+
 MOST_DIGITS = 18  # of a whole number: 64 bits hold them all, and Python's int() refuses texts of more than 4300
 
 
@@ -12,6 +14,14 @@ def number_of(text: str) -> float:
     if not has_plain_digits(text):
         raise ValueError(text)
     return float(text)
+
+
+def number_or_nan(text: str) -> float:
+    """Returns the number that a text is, NaN where it is none, which is within no bounds."""
+    try:
+        return number_of(text)
+    except ValueError:
+        return math.nan
 
 
 def is_whole_number(text: str) -> bool:

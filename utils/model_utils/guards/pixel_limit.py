@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from utils.model_utils.errors import BadValueError, short
-from utils.model_utils.guards.numbers import number_of
+from utils.model_utils.guards.numbers import number_or_nan
 
 # A decoded picture takes up to 8 bytes for a pixel: 1 GB. Cameras of today have up to 100 million pixels and a few 200.
 DEFAULT_MEGAPIXELS = 120.0
@@ -43,10 +43,7 @@ def add_limit_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def _megapixels(text: str) -> float:
-    try:
-        value = number_of(text)
-    except ValueError:
-        value = math.nan
+    value = number_or_nan(text)
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"{short(text)}, wanted a number above 0")
     return value

@@ -5,7 +5,6 @@ python -m utils.tools.torture SUITE|all --soak
 """
 
 import argparse
-import math
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +14,7 @@ from utils.installation import work_folder
 from utils.model_utils.command import run_command
 from utils.model_utils.errors import BadStateError, BadValueError, os_errors_as, short
 from utils.model_utils.files import check_writable_folder
+from utils.model_utils.guards.numbers import is_whole_number, number_or_nan
 from utils.tools.torture import full_disk, kills, soak, two_runs, worker_deaths
 from utils.tools.torture.bench import MOST_HURTS, Bench, Try, taken_folder
 from utils.tools.torture.report import facts_of_this_run, line_of, table_of, write_figures, write_report
@@ -101,7 +101,7 @@ def _count(text: str) -> int:
     Raises:
         ArgumentTypeError: it is none.
     """
-    if not (text.isascii() and text.isdigit() and 1 <= len(text) <= 9 and int(text)):
+    if not (is_whole_number(text) and len(text) <= 9 and int(text)):
         raise argparse.ArgumentTypeError(f"{short(text)} is not a whole number from 1 to 999999999")
     return int(text)
 
@@ -112,10 +112,7 @@ def _minutes(text: str) -> float:
     Raises:
         ArgumentTypeError: it is none.
     """
-    try:
-        minutes = float(text)
-    except ValueError:
-        minutes = math.nan
+    minutes = number_or_nan(text)
     if not minutes > 0:
         raise argparse.ArgumentTypeError(f"{short(text)} is not a number of minutes above 0")
     return minutes

@@ -1,13 +1,13 @@
 """Trainings whose disk is full at some moment: one sentence, nothing half-written, and they go on once it is not."""
 
 import contextlib
-import os
 import re
 import resource
-import subprocess
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from utils.tools.small_disk import mount_fault, resize, small_disk
 from utils.tools.torture.bench import Bench, Try, last_line
 from utils.tools.torture.compare import unfinished_files
 from utils.tools.torture.small_suites import DATA_NAME, RUN_NAME
@@ -15,53 +15,23 @@ from utils.tools.torture.small_suites import DATA_NAME, RUN_NAME
 KIND = "full disk"
 DISK_SHARE = 0.7  # of the tries: the others limit the size of each file, which breaks off each writer by itself
 RECORDS_SHARE = 0.8  # begin with MindRecord files, which otherwise are what the room does not suffice for
-_ROOMY = 2**28  # bytes: for all that a small training leaves
+ROOMY_KILOBYTES, ROOMY_FILES = 2**18, 100_000  # for all that a small training leaves
 _MODES = ("disk", "limit")
 
 
-class SmallDisk:
-    """A disk of its own in memory, whose size can be changed; only root may have one.
-
-    Args:
-        folder: where it is mounted; made if missing.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def open(self) -> bool:
-        """Mounts it, with room; returns whether that is allowed here."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        return os.geteuid() == 0 and _call("mount", "-t", "tmpfs", "-o", f"size={_ROOMY}", "tmpfs", self.folder)
-
-    def leave(self, free: int | None = None) -> None:
-        """Leaves so many bytes free; None: room for everything."""
-        sizes = os.statvfs(self.folder)
-        used = (sizes.f_blocks - sizes.f_bfree) * sizes.f_frsize
-        size = _ROOMY if free is None else max(sizes.f_frsize, used + free)
-        _call("mount", "-o", f"remount,size={size}", self.folder)
-
-    def close(self) -> None:
-        """Unmounts it."""
-        _call("umount", "-l", self.folder)
-
-
-def _call(*command: str | Path) -> bool:
-    with contextlib.suppress(OSError):
-        return subprocess.run(list(map(str, command)), capture_output=True, check=False).returncode == 0
-    return False
-
-
 @contextlib.contextmanager
-def small_disk(folder: Path, is_wanted: bool) -> Iterator[SmallDisk | None]:
-    """Yields a disk for a try, None where none is wanted or can be had: a limit on each file then has its place."""
-    disk = SmallDisk(folder)
-    is_open = is_wanted and disk.open()
-    try:
-        yield disk if is_open else None
-    finally:
-        if is_open:
-            disk.close()
+def disk_or_none(folder: Path, is_wanted: bool) -> Iterator[Path | None]:
+    """Yields a disk of its own for a try, None where none is wanted or can be had: a limit on each file then does."""
+    if not is_wanted or mount_fault(folder):
+        yield None
+        return
+    with small_disk(folder, ROOMY_KILOBYTES, ROOMY_FILES):
+        yield folder
+
+
+def leave(disk: Path, free: int) -> None:
+    """Leaves so many bytes of a disk free, rounded up to kilobytes."""
+    resize(disk, -(-(shutil.disk_usage(disk).used + free) // 1024))
 
 
 def try_full_disk(bench: Bench) -> Try:
@@ -70,23 +40,23 @@ def try_full_disk(bench: Bench) -> Try:
     reference = bench.reference()
     has_records = bool(bench.suite.records) and bench.draws.random() < RECORDS_SHARE
     data = reference.here / DATA_NAME if has_records else None
-    with small_disk(here, bench.draws.random() < DISK_SHARE) as disk:
+    with disk_or_none(here, bench.draws.random() < DISK_SHARE) as disk:
         bench.fill(here, data)
         for free in _sizes(bench, reference.here, has_records, disk is not None):
             if not _hurt(bench, here, disk, free, tried):
                 break
         if disk is not None:
-            disk.leave()
+            resize(disk, ROOMY_KILOBYTES)
         bench.complete(tried, here)
         if disk is not None and tried.lost:
             bench.keep(here)
     return tried
 
 
-def _hurt(bench: Bench, here: Path, disk: SmallDisk | None, free: int, tried: Try) -> bool:
+def _hurt(bench: Bench, here: Path, disk: Path | None, free: int, tried: Try) -> bool:
     """Trains with so little room; returns whether the training has failed of it, as it has to fail."""
     if disk is not None:
-        disk.leave(free)
+        leave(disk, free)
     with limited_files(None if disk else free), bench.start(here) as training:
         code, output, left = training.finish(), training.output, training.left_over()
     if code == 0:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from utils.installation import ROOT, module_command, work_folder
 from utils.model_utils.errors import BadStateError, BadValueError
+from utils.tools.small_networks import FASTER_RCNN_NETWORK, FASTER_RCNN_SAMPLES, NAS_FPN_NETWORK, SEGFORMER_NETWORK
 
 DATA_NAME, RUN_NAME = "data", "run"
 HEIGHT, WIDTH = 64, 128  # pixels of a picture: the least that the sample data has
@@ -71,12 +72,7 @@ SUITES = {
         "coco_root",
         "ckpt",
         (
-            "--img_shape=[128,128]",
-            "--resnet_layers=[1,1,1,1]",
-            "--resnet_width=4",
-            "--nasfpn_out_channel=8",
-            "--nasfpn_stack_times=1",
-            "--head_stacked_convs=1",
+            *NAS_FPN_NETWORK,
             "--num_parallel_workers=1",
             "--norm_statistics=frozen",
             "--warmup_steps=3",
@@ -89,9 +85,7 @@ SUITES = {
         "data_path",
         "checkpoint",
         (
-            "--backbone_widths=[4,4,10,16]",
-            "--backbone_depths=[1,1,1,1]",
-            "--decoder_channels=8",
+            *SEGFORMER_NETWORK,
             f"--base_size=[{HEIGHT},{WIDTH}]",
             "--crop_size=[32,64]",
             "--class_num=19",
@@ -107,24 +101,8 @@ SUITES = {
         "coco_root",
         "ckpt_0",
         (
-            "--img_height=64",
-            "--img_width=96",
-            "--res2net_layers=[1,1,1,1]",
-            "--res2net_width=4",
-            "--res2net_base_width=2",
-            "--fpn_out_channels=8",
-            "--rpn_feat_channels=8",
-            "--rcnn_fc_out_channels=16",
-            "--rpn_nms_pre=50",
-            "--rpn_max_num=20",
-            "--test_candidates=40",
-            "--num_gts=8",
-            "--num_expected_neg=32",
-            "--num_expected_pos=16",
-            "--rpn_proposal_nms_pre=50",
-            "--rpn_proposal_max_num=40",
-            "--num_expected_neg_stage2=16",
-            "--num_expected_pos_stage2=8",
+            *FASTER_RCNN_NETWORK,
+            *FASTER_RCNN_SAMPLES,
             "--num_parallel_workers=1",
             "--warmup_step=3",
             *_DETECTOR,

@@ -1,4 +1,4 @@
-"""A disk of so many kilobytes for tests: a tmpfs, whose mounting needs root."""
+"""A disk of so many kilobytes: a tmpfs, whose mounting needs root."""
 
 import contextlib
 import subprocess
