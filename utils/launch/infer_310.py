@@ -174,7 +174,7 @@ def check_disk(request: Request, description: ModelDescription) -> None:
         MissingPathError: there are no images.
         BadStateError: there is too little space.
     """
-    bytes_per_image = sum(math.prod(each.shape[1:]) * np.dtype(each.dtype).itemsize for each in description.outputs)
+    bytes_per_image = sum(math.prod(each.image_shape) * np.dtype(each.dtype).itemsize for each in description.outputs)
     num_images = len(find_image_files(request.images, flag="DATA_PATH"))
     old = sum(file.stat().st_size for file in (request.folder / RESULT_FOLDER).glob("*.bin"))  # will be overwritten
     free = shutil.disk_usage(request.folder).free + old
