@@ -13,11 +13,11 @@ import pkgutil
 import sys
 from collections.abc import Collection, Sequence
 
+from utils.api.suites import SUITES
 from utils.cli.table import COMMANDS, SUITES_SAID, Command
 from utils.installation import ROOT, console_command, module_name
 from utils.model_utils.command import run_command
 from utils.model_utils.errors import BadValueError, short
-from utils.tools.bundle import SUITES
 
 HELP = ("--help", "-h")
 
@@ -40,7 +40,8 @@ def main(arguments: Sequence[str]) -> int | None:
     command = COMMANDS[name]
     if command.module:
         return pkgutil.resolve_name(f"{module_name(command.module)}:main")(others)
-    return _run_script(name, command, others)
+    _run_script(name, command, others)
+    return None
 
 
 def _run_script(name: str, command: Command, arguments: Sequence[str]) -> None:

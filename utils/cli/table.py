@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from utils.tools.bundle import SUITES
+from utils.api.suites import SUITES
 
 CONVERTER = "SUITE's own"
 
