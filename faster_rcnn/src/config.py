@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -21,8 +21,8 @@ DEFAULT_FILE = "default_config.yaml"
 class ScheduleKeys(keys.StepScheduleKeys):
     """Learning rate over the run."""
 
-    COURSE_OF_TRAINING = ("warmup_step", "warmup_ratio", "lr_end_rate")
-    lr_schedule: Literal["long_cosine", "cosine", "step"] = Field(
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ("warmup_step", "warmup_ratio", "lr_end_rate")
+    lr_schedule: Literal["long_cosine", "cosine", "step"] = Field(  # type: ignore[assignment]  # a choice more than the group has
         "long_cosine",
         description="after the warm-up: long_cosine, half a cosine that would end an epoch after the run, as the "
         "page's training has it; cosine, one that ends with the run; step, drops at lr_steps",
@@ -43,7 +43,7 @@ class ScheduleKeys(keys.StepScheduleKeys):
 class AugmentationKeys(keys.AugmentationKeys):
     """What training does to the pictures."""
 
-    COURSE_OF_TRAINING = ("keep_ratio", "expand_ratio")
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ("keep_ratio", "expand_ratio")
     keep_empty_images: bool = with_default(
         keys.AugmentationKeys,
         "keep_empty_images",

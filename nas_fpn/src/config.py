@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -21,8 +21,8 @@ DEFAULT_FILE = "default_config.yaml"
 class NetworkKeys(Config):
     """ResNet, NAS-FPN and the RetinaNet head."""
 
-    GROUP = "Network"
-    FIXED_BY_WEIGHTS = (
+    GROUP: ClassVar[str] = "Network"
+    FIXED_BY_WEIGHTS: ClassVar[tuple[str, ...]] = (
         "resnet_layers",
         "resnet_width",
         "norm_eps",
@@ -36,7 +36,7 @@ class NetworkKeys(Config):
         "anchor_scales_per_octave",
         "anchor_ratios",
     )
-    COURSE_OF_TRAINING = ("img_shape", "frozen_stages", "norm_statistics", "norm_momentum")
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ("img_shape", "frozen_stages", "norm_statistics", "norm_momentum")
     img_shape: tuple[Positive, Positive] = Field(
         (640, 640), description="height and width of the network's input in pixels, each a multiple of 128"
     )
@@ -163,8 +163,8 @@ def _feature_size(config: NetworkKeys) -> list[object]:
 class LossKeys(Config):
     """Assignment and losses."""
 
-    GROUP = "Assignment and loss"
-    COURSE_OF_TRAINING = (
+    GROUP: ClassVar[str] = "Assignment and loss"
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = (
         "match_threshold",
         "neg_iou_threshold",
         "crowd_ignore_ioa",
@@ -208,7 +208,7 @@ class LossKeys(Config):
 class ScheduleKeys(keys.StepScheduleKeys):
     """Learning rate over the run."""
 
-    COURSE_OF_TRAINING = (
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = (
         "lr_init",
         "lr_end_rate",
         "warmup_epochs1",
@@ -219,7 +219,7 @@ class ScheduleKeys(keys.StepScheduleKeys):
         "warmup_steps",
         "warmup_ratio",
     )
-    lr_schedule: Literal["five_stage", "cosine", "step"] = Field(
+    lr_schedule: Literal["five_stage", "cosine", "step"] = Field(  # type: ignore[assignment]  # a choice more than the group has
         "five_stage",
         description="five_stage: the page's five warm-up stages, then a cosine; cosine; step: drops at lr_steps",
     )
@@ -271,7 +271,7 @@ class ScheduleKeys(keys.StepScheduleKeys):
 class AugmentationKeys(keys.AugmentationKeys):
     """What training does to the pictures."""
 
-    COURSE_OF_TRAINING = ("crop",)
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ("crop",)
     keep_empty_images: bool = with_default(
         keys.AugmentationKeys,
         "keep_empty_images",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -22,10 +22,10 @@ Side = Annotated[int, Field(ge=32)]
 class DataKeys(Config):
     """A data set in the layout of Cityscapes."""
 
-    GROUP = "Data"
-    FIXED_BY_WEIGHTS = ("class_num", "class_names")
-    OWN_TO_A_COMMAND = ("dataset_num_parallel_workers", "dataset_eval_num_parallel_workers")
-    COURSE_OF_TRAINING = ("dataset_ignore_label",)
+    GROUP: ClassVar[str] = "Data"
+    FIXED_BY_WEIGHTS: ClassVar[tuple[str, ...]] = ("class_num", "class_names")
+    OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = ("dataset_num_parallel_workers", "dataset_eval_num_parallel_workers")
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ("dataset_ignore_label",)
     data_path: PathText = Field(
         "./data/cityscapes/", description="folder of the data set; for infer.py also an image or any folder of images"
     )
@@ -88,9 +88,16 @@ class DataKeys(Config):
 class NetworkKeys(Config):
     """Mix Transformer and the all-MLP head."""
 
-    GROUP = "Network"
-    FIXED_BY_WEIGHTS = ("backbone", "backbone_widths", "backbone_depths", "decoder_channels", "head", "layer_norm_eps")
-    COURSE_OF_TRAINING = ("drop_path_rate", "head_dropout", "norm_statistics")
+    GROUP: ClassVar[str] = "Network"
+    FIXED_BY_WEIGHTS: ClassVar[tuple[str, ...]] = (
+        "backbone",
+        "backbone_widths",
+        "backbone_depths",
+        "decoder_channels",
+        "head",
+        "layer_norm_eps",
+    )
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ("drop_path_rate", "head_dropout", "norm_statistics")
     backbone: Literal["mit_b0", "mit_b1", "mit_b2", "mit_b3", "mit_b4", "mit_b5"] = Field(
         "mit_b0", description="size of the encoder"
     )
@@ -147,8 +154,8 @@ class NetworkKeys(Config):
 class LossKeys(Config):
     """Cross entropy and what may be added to it."""
 
-    GROUP = "Loss"
-    COURSE_OF_TRAINING = ("class_weights", "ohem_threshold", "ohem_min_kept")
+    GROUP: ClassVar[str] = "Loss"
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ("class_weights", "ohem_threshold", "ohem_min_kept")
     class_weights: tuple[PositiveNumber, ...] | None = Field(
         None, description="weight of each class in the loss, class_num numbers; null: all the same"
     )
@@ -169,8 +176,8 @@ class LossKeys(Config):
 class ScheduleKeys(TrainingKeys):
     """Learning rate over the run and over the network."""
 
-    GROUP = "Learning rate schedule"
-    COURSE_OF_TRAINING = (
+    GROUP: ClassVar[str] = "Learning rate schedule"
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = (
         "lr_schedule",
         "warmup_steps",
         "warmup_ratio",
@@ -189,10 +196,10 @@ class ScheduleKeys(TrainingKeys):
     no_decay_norm_bias: bool = Field(
         False, description="leave norms, biases and the depthwise position convolutions out of the weight decay"
     )
-    loss_scale_mode: Literal["auto", "static", "dynamic"] = Field(
+    loss_scale_mode: Literal["auto", "static", "dynamic"] = Field(  # type: ignore[assignment]  # a choice more than the group has
         "auto",
         description="static keeps loss_scale, dynamic halves it after an overflow and raises it again; auto is dynamic "
-        "with float16 and no scale at all with float32",
+        "with float16 and no scale at all with float32 and bfloat16",
     )
 
     @classmethod
@@ -207,7 +214,12 @@ class ScheduleKeys(TrainingKeys):
 class AugmentationKeys(PictureKeys):
     """Sizes of images and what training does to them."""
 
-    COURSE_OF_TRAINING = ("base_size", "crop_size", "cat_max_ratio", "photometric_distortion")
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = (
+        "base_size",
+        "crop_size",
+        "cat_max_ratio",
+        "photometric_distortion",
+    )
     base_size: tuple[Side, Side] = Field(
         (512, 1024), description="height and width that every image is first resized to"
     )
@@ -226,9 +238,9 @@ class AugmentationKeys(PictureKeys):
 class EvaluationKeys(CanvasKeys):
     """How a network is applied to images, in training and in eval.py."""
 
-    GROUP = "Evaluation"
-    OWN_TO_A_COMMAND = ("eval_ckpt_path",)
-    LEFT_TO_WEIGHTS = ("size_divisor", "canvas_keep_ratio")
+    GROUP: ClassVar[str] = "Evaluation"
+    OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = ("eval_ckpt_path",)
+    LEFT_TO_WEIGHTS: ClassVar[tuple[str, ...]] = ("size_divisor", "canvas_keep_ratio")
     size_divisor: int | None = Field(
         None,
         ge=1,
@@ -272,8 +284,14 @@ class EvaluationKeys(CanvasKeys):
 class ResultKeys(Config):
     """Inference and export."""
 
-    GROUP = "Inference and export"
-    OWN_TO_A_COMMAND = ("infer_ckpt_path", "infer_output_path", "export_ckpt_path", "file_name", "export_format")
+    GROUP: ClassVar[str] = "Inference and export"
+    OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = (
+        "infer_ckpt_path",
+        "infer_output_path",
+        "export_ckpt_path",
+        "file_name",
+        "export_format",
+    )
     infer_ckpt_path: PathText = Field("", description="checkpoint that infer.py reads")
     infer_output_path: PathText = Field("./infer_result/", description="folder for what infer.py writes")
     infer_copy_original_img: bool = Field(True, description="copy each image into infer_output_path")

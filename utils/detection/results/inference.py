@@ -67,7 +67,7 @@ class BoxLimit:
         return len(found.scores) >= self.count and found.scores.min() >= min_score
 
 
-def find_pictures(image_path: Path, folder: Path) -> list[ImageFile]:
+def find_pictures(image_path: Path, folder: Path) -> tuple[ImageFile, ...]:
     """Returns the pictures to detect in, having looked at the folder of the results.
 
     Args:

@@ -170,14 +170,15 @@ class Config(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _check_plain_kind(cls, value: object, info: ValidationInfo) -> object:
-        kind = field_kind(cls.model_fields[typing.cast(str, info.field_name)])
+        name = typing.cast(str, info.field_name)
+        kind = field_kind(cls.model_fields[name])
         items = value if isinstance(value, list | tuple) else [value]
         if kind.scalar in (int, float) and any(isinstance(item, bool) for item in items):
             raise WrongKindError
         if kind.scalar in (int, float) and any(isinstance(item, str) and not has_plain_digits(item) for item in items):
             raise WrongKindError
         for item in items:
-            _refuse_unusable(info.field_name, item, kind)
+            _refuse_unusable(name, item, kind)
         if kind.choices and isinstance(value, str):
             return next((choice for choice in kind.choices if str(choice).lower() == value.lower()), value)
         return value
