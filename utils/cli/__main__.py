@@ -15,7 +15,7 @@ from collections.abc import Collection, Sequence
 
 from utils.api.suites import SUITES
 from utils.cli.table import COMMANDS, SUITES_SAID, Command
-from utils.installation import ROOT, console_command, module_name
+from utils.installation import ROOT, console_command, module_name, version
 from utils.model_utils.command import run_command
 from utils.model_utils.errors import BadValueError, short
 
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int | None:
         return None
     name, *others = arguments
     if name == "--version":
-        print(f"mszoo {_version()}")
+        print(f"mszoo {version()}")
         return None
     if name not in COMMANDS:
         raise BadValueError(_unknown("command", name, COMMANDS))
@@ -81,15 +81,6 @@ def help_text() -> str:
             f"Launchers, for several devices and the C++ program: bash {ROOT}/SUITE/scripts/NAME.sh",
         ]
     )
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("mszoo")
-    except PackageNotFoundError:
-        return "of a clone"
 
 
 def run() -> None:
