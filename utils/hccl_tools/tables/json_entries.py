@@ -56,8 +56,9 @@ class JsonEntry:
         is_plain = _PLAIN_KEY.fullmatch(key) and len(key) <= SHOWN_LETTERS
         step = key if is_plain else shown_as_json(key)  # whatever it holds, the sentence stays one line
         path = f"{self.path}.{step}" if self.path else step
-        if not isinstance(self.value, dict) or key not in self.key_names():
+        if key not in self.key_names():
             raise BadValueError(f"{self.source}: {path} is missing; {HOW_TO_FIX}")
+        assert isinstance(self.value, dict), "key_names() refuses what is none"
         return JsonEntry(self.value[key], self.source, path)
 
     def items(self) -> "list[JsonEntry]":
