@@ -9,7 +9,7 @@ import logging
 import math
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +110,7 @@ def open_video(path: Path) -> Video:
     return Video(path, height, width, rate, int(count) if 0 < count < 2**53 else 0)
 
 
-def read_frames(video: Video) -> Iterator[Frame]:
+def read_frames(video: Video) -> Generator[Frame, None, None]:
     """Yields the frames of a video; at its end it says where there were fewer than the file states.
 
     Raises:
@@ -135,8 +135,8 @@ def read_frames(video: Video) -> Iterator[Frame]:
         )
 
 
-def ahead(items: Iterator[Item], count: int = FRAMES_AHEAD) -> Iterator[Item]:
-    """Yields what an iterator gives, none of it None; a thread asks it for `count` items more than were taken."""
+def ahead(items: Generator[Item, None, None], count: int = FRAMES_AHEAD) -> Iterator[Item]:
+    """Yields what a generator gives, none of it None; a thread asks it for `count` items more than were taken."""
     with contextlib.closing(items), ThreadPoolExecutor(1, thread_name_prefix="video") as pool:
         waiting = deque(pool.submit(next, items, None) for _ in range(count))
         while (item := waiting.popleft().result()) is not None:

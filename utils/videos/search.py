@@ -83,11 +83,16 @@ def find_inputs(path: Path, *, flag: str, leave_out: Path | None = None) -> Inpu
         files = _listed(flag, leave_out)
     elif path.is_file():
         files = [ImageFile(path, PurePosixPath(path.name))]
-    elif not os.path.exists(path) and _WILDCARDS & set(str(path)):
+    elif is_pattern(path):
         files = _fitting(path, flag, leave_out)
     else:
         files = _of_folder(path, flag, leave_out)
     return _open(files)
+
+
+def is_pattern(path: Path) -> bool:
+    """Whether a path is no name of what is there, but a pattern."""
+    return not os.path.exists(path) and not _WILDCARDS.isdisjoint(str(path))
 
 
 def _of_folder(path: Path, flag: str, leave_out: Path | None) -> Sequence[ImageFile]:

@@ -96,9 +96,9 @@ class VideoFile:
 
     def _open(self, name: str, frames_per_second: float) -> cv2.VideoWriter:
         hush_ffmpeg()
-        code = _CODES[self.path.suffix]
+        code = _CODES[self.path.suffix.lower()]
         height, width = (side + more for side, more in zip(self._size, self._padding, strict=True))
-        is_colour = self.path.suffix == DRAWN_SUFFIX
+        is_colour = self.path.suffix.lower() == DRAWN_SUFFIX
         kind = cv2.VideoWriter_fourcc(*code)
         writer = cv2.VideoWriter(name, cv2.CAP_FFMPEG, kind, frames_per_second, (width, height), is_colour)
         if not writer.isOpened():
