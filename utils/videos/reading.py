@@ -144,10 +144,16 @@ def ahead(items: Generator[Item, None, None], count: int = FRAMES_AHEAD) -> Iter
             yield item
 
 
-def hush_ffmpeg() -> None:
-    """Keeps lines of OpenCV and FFmpeg about a video off standard error; errors are said in sentences instead."""
+@contextlib.contextmanager
+def hushed() -> Iterator[None]:
+    """Keeps lines of OpenCV and FFmpeg off standard error, where a block opens a video; sentences say what is wrong."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET; read when FFmpeg is first used
+    level = cv2.getLogLevel()
     cv2.setLogLevel(0)
+    try:
+        yield
+    finally:
+        cv2.setLogLevel(level)
 
 
 @contextlib.contextmanager
@@ -173,15 +179,18 @@ def name_for_opencv(path: Path) -> Iterator[str]:
 def _captured(path: Path) -> Iterator[cv2.VideoCapture]:
     """Opens a video whose first bytes are those of one."""
     _check_beginning(path)
-    hush_ffmpeg()
     with name_for_opencv(path) as name:
-        capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG)
+        with hushed():
+            capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG)
         try:
             if not capture.isOpened():
                 raise BadValueError(
                     f"video '{path}' cannot be opened: it is cut off or damaged, or has another codec than FFmpeg "
                     f"knows here; {_convert(path)}"
                 )
+            capture.set(
+                cv2.CAP_PROP_ORIENTATION_AUTO, 1
+            )  # as phones note it; off by itself, whatever OpenCV's page says
             yield capture
         finally:
             capture.release()

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from utils.image_search import ImageFile, find_image_files, is_picture_name, log_passed_over
 from utils.model_utils.errors import BadValueError, MissingPathError, UserError
+from utils.model_utils.near_paths import near_path
 from utils.videos.reading import Video, is_video_name, open_video
 
 STANDARD_INPUT = "-"
@@ -96,6 +97,11 @@ def is_pattern(path: Path) -> bool:
 
 
 def _of_folder(path: Path, flag: str, leave_out: Path | None) -> Sequence[ImageFile]:
+    if not path.is_dir():
+        raise MissingPathError(
+            f"'{path}' does not exist{near_path(path)}: give a picture, a video, a folder of pictures or a pattern of "
+            f"files with {flag}"
+        )
     try:
         return find_image_files(path, flag=flag, leave_out=leave_out)
     except MissingPathError as error:

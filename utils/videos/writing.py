@@ -12,7 +12,7 @@ import numpy as np
 
 from utils.model_utils.errors import BadStateError, os_errors_as
 from utils.model_utils.files import GO_ON, free_space_said
-from utils.videos.reading import hush_ffmpeg, name_for_opencv
+from utils.videos.reading import hushed, name_for_opencv
 
 DRAWN_SUFFIX, EXACT_SUFFIX = ".mp4", ".mkv"
 # What OpenCV's wheel can write everywhere: it has no encoder for H.264. FFV1 gives each value back as it was.
@@ -95,12 +95,12 @@ class VideoFile:
         self._stack.close()
 
     def _open(self, name: str, frames_per_second: float) -> cv2.VideoWriter:
-        hush_ffmpeg()
         code = _CODES[self.path.suffix.lower()]
         height, width = (side + more for side, more in zip(self._size, self._padding, strict=True))
         is_colour = self.path.suffix.lower() == DRAWN_SUFFIX
         kind = cv2.VideoWriter_fourcc(*code)
-        writer = cv2.VideoWriter(name, cv2.CAP_FFMPEG, kind, frames_per_second, (width, height), is_colour)
+        with hushed():
+            writer = cv2.VideoWriter(name, cv2.CAP_FFMPEG, kind, frames_per_second, (width, height), is_colour)
         if not writer.isOpened():
             writer.release()
             with self._said(), free_space_said(self.path.parent):
@@ -124,7 +124,7 @@ class VideoFile:
 
     def _count(self) -> float:
         """Returns how many frames the closed file says to have, -1 where it cannot be opened."""
-        with name_for_opencv(self._temporary.parent) as folder:
+        with name_for_opencv(self._temporary.parent) as folder, hushed():
             capture = cv2.VideoCapture(f"{folder}/{self._temporary.name}", cv2.CAP_FFMPEG)
             try:
                 return capture.get(cv2.CAP_PROP_FRAME_COUNT) if capture.isOpened() else -1.0

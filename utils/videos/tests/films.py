@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from utils.videos.reading import hush_ffmpeg
+from utils.videos.reading import hushed
 
 
 def moving_squares(count, height=48, width=64):
@@ -18,9 +18,9 @@ def moving_squares(count, height=48, width=64):
 
 def write_film(path, frames, code="FFV1", rate=12.5):
     """Writes frames with OpenCV; FFV1, in .mkv or .avi, keeps each pixel as it is, mp4v does not."""
-    hush_ffmpeg()
     size = frames[0].shape[1::-1]
-    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*code), rate, size)
+    with hushed():
+        writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*code), rate, size)
     assert writer.isOpened()
     for frame in frames:
         writer.write(np.ascontiguousarray(frame[..., ::-1]))

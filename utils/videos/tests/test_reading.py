@@ -1,6 +1,7 @@
 """Videos come in frame by frame, with number and time; what is no video, damaged or too large is refused or named."""
 
 import os
+import struct
 
 import numpy as np
 import pytest
@@ -38,6 +39,19 @@ def test_where_size_and_time_change_frames_keep_the_first_size_and_time_goes_on(
     times = [frame.seconds for frame in frames]
     assert len(times) > 5
     assert (np.diff(times) > 0).all()
+
+
+def test_a_video_is_turned_as_a_player_shows_it(tmp_path):
+    """A phone writes how to turn into the track's header: here by a quarter clockwise, which makes rows of columns."""
+    data = bytearray(write_film(tmp_path / "a.mp4", FRAMES, "mp4v").read_bytes())
+    matrix = data.index(b"tkhd") + 4 + 40  # after version, times, number, length, layer and volume
+    data[matrix : matrix + 36] = struct.pack(">9i", 0, 1 << 16, 0, -1 << 16, 0, 0, 48 << 16, 0, 1 << 30)
+    (tmp_path / "turned.mp4").write_bytes(data)
+    video = open_video(tmp_path / "turned.mp4")
+    assert (video.height, video.width) == (64, 48)
+    plain = read_film(tmp_path / "a.mp4")[0]
+    for frame, expected in zip(read_frames(video), plain, strict=True):
+        np.testing.assert_array_equal(frame.image, np.rot90(expected, -1))
 
 
 def test_a_video_that_is_cut_off_gives_what_can_be_read_and_says_so(tmp_path, caplog):
