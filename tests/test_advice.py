@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from utils.model_utils.config.loading import ALIASES, right_name
+from utils.model_utils.config.key_names import ALIASES, right_name
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
