@@ -31,9 +31,18 @@ DOCUMENTED = [  # what the pages give each command
 # Read on the way by commands in which they change nothing: training draws no pictures, export.py says that it does not
 # take the canvas over, and the classes of a data set are met by eval.py alone.
 WITHOUT_EFFECT = {"picture_min_score", "canvas", "ignore_unknown_classes"}
-# What the toy does not reach: other schedules, several processes, canvases that follow the pictures, earlier weights.
+# What the toy does not reach: other schedules, float16, several processes, canvases that follow the pictures, earlier
+# weights.
 OF_OTHER_RUNS = {
-    *("lr_init", "lr_steps", "lr_decay", "lr_end_rate", "poly_power", *(f"warmup_epochs{n}" for n in range(1, 6))),
+    *(
+        "lr_init",
+        "lr_steps",
+        "lr_decay",
+        "lr_end_rate",
+        "poly_power",
+        "loss_scale",
+        *(f"warmup_epochs{n}" for n in range(1, 6)),
+    ),
     *("canvas_sides", "canvas_divisor", "size_divisor", "canvas_keep_ratio", "device_num"),
     *("pre_trained", "allow_missing", "allow_mismatch", "backbone", "res2net_layers"),
 }
