@@ -109,7 +109,7 @@ def memory(meminfo: str) -> Finding:
     if free < LOW_MEMORY:
         advice = (
             f"{free / 1e9:.1f} GB are free, a small training takes 1.4 and a published network more: end what else "
-            "needs memory, or lower batch_size"
+            "needs memory, or train with smaller batches"
         )
     return Finding("memory", f"{found['MemTotal'] / 1e9:.1f} GB, {free / 1e9:.1f} GB free", advice)
 

@@ -16,6 +16,7 @@ PROJECT = "mszoo"
 PINNED = re.compile(r"^([\w.-]+)(?:\[[^]]*])?==([\w.]+)")
 OPTIONAL = {"torch": "only files of torch.save that the reader refuses, and the tests, need it"}
 GIT_SECONDS = 10
+HASH_LETTERS = 10  # of a commit: enough to find it
 
 
 def look_at_software() -> Iterator[Finding]:
@@ -68,8 +69,9 @@ def install_command() -> str:
 def _repository() -> str:
     if IS_INSTALLED:
         return f"{PROJECT} {_version(PROJECT)}, {ROOT}"
-    commit = _git("describe", "--always", "--dirty")
-    return f"clone, {f'commit {commit}' if commit else 'no git here'}, {ROOT}"
+    commit = _git("rev-parse", "HEAD")[:HASH_LETTERS]
+    changed = " with changes" if commit and _git("status", "-s") else ""
+    return f"clone, {f'commit {commit}{changed}' if commit else 'no git here'}, {ROOT}"
 
 
 def _git(*arguments: str) -> str:
