@@ -13,6 +13,7 @@ from mindspore import Tensor, nn, ops
 
 from utils.cpu_kernels.choice import chosen_library
 from utils.cpu_kernels.convolution import Convolution
+from utils.installation import module_name
 from utils.model_utils.device_adapter import ACCELERATORS, set_up_device
 
 SIZE, CHANNELS = 16, 8  # of the step that is compared with numpy
@@ -24,7 +25,7 @@ def main() -> None:
     found: dict[str, object] = {}
     found["counts"] = {name: ms.hal.device_count(name) if ms.hal.is_available(name) else 0 for name in ACCELERATORS}
     messages = _Messages()
-    logging.getLogger("utils.cpu_kernels.library").addHandler(messages)
+    logging.getLogger(module_name("utils.cpu_kernels.library")).addHandler(messages)
     found["device"] = set_up_device().target
     found["kernels"] = str(chosen_library() or "")
     found["why_no_kernels"] = messages.last
