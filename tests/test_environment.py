@@ -2,7 +2,6 @@
 
 import os
 import stat
-import sys
 from pathlib import Path
 
 import pytest
@@ -32,9 +31,3 @@ def test_another_version_is_a_sentence(script, tmp_path):
     assert finished.returncode == 2
     assert "Python 3.9.2" in finished.stderr
     assert "wanted Python 3.11" in finished.stderr
-
-
-def test_an_unknown_suite_is_a_sentence():
-    finished = finish(sys.executable, "-m", "utils.tools.quickstart", "nas-fpn", cwd=ROOT)
-    assert finished.returncode == 2
-    assert "no suite 'nas-fpn' here, wanted any of: nas_fpn" in finished.stderr

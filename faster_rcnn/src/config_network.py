@@ -5,7 +5,6 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from utils.detection.anchors import anchors_per_level, level_sizes
 from utils.detection.keys import nearest_multiples
 from utils.model_utils.config.base import Config, Contradiction, InactiveKey, Positive, PositiveNumber
 
@@ -135,6 +134,8 @@ class NetworkKeys(Config):
     @property
     def level_sizes(self) -> tuple[tuple[int, int], ...]:
         """(height, width) of the levels P2, P3, ...; from P6 on half of the one before, rounded up."""
+        from utils.detection.anchors import level_sizes  # numpy: --help does without it
+
         return level_sizes(self.img_height, self.img_width, self.anchor_strides)
 
     def contradictions(self) -> Iterator[Contradiction]:
@@ -184,6 +185,8 @@ class NetworkKeys(Config):
 
 
 def _num_anchors(config: NetworkKeys) -> int:
+    from utils.detection.anchors import anchors_per_level  # numpy: --help does without it
+
     return sum(anchors_per_level(config.img_height, config.img_width, config.anchor_strides, config.anchors_per_cell))
 
 

@@ -7,10 +7,10 @@ from typing import ClassVar, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from utils.detection import keys
-from utils.detection.anchors import anchors_per_level, level_sizes
 from utils.model_utils.config.base import Config, Contradiction, InactiveKey, Positive, PositiveNumber
+from utils.model_utils.config.command_keys import CommandKeys
 from utils.model_utils.config.loading import load_config
-from utils.model_utils.config.schema import ModelArtsKeys, TrainingKeys, with_default
+from utils.model_utils.config.schema import JOB, ModelArtsKeys, TrainingKeys, with_default
 
 from .variants import SIZE_MULTIPLE, STRIDES
 
@@ -120,6 +120,8 @@ class NetworkKeys(Config):
     @property
     def level_sizes(self) -> tuple[tuple[int, int], ...]:
         """(height, width) of the levels P3 to P7."""
+        from utils.detection.anchors import level_sizes  # numpy: --help does without it
+
         return level_sizes(*self.img_shape, STRIDES)
 
     @classmethod
@@ -152,6 +154,8 @@ class NetworkKeys(Config):
 
 
 def _num_anchors(config: NetworkKeys) -> int:
+    from utils.detection.anchors import anchors_per_level  # numpy: --help does without it
+
     return sum(anchors_per_level(*config.img_shape, STRIDES, config.anchors_per_cell))
 
 
@@ -336,27 +340,60 @@ class NasFpnConfig(ModelArtsKeys, ResultKeys, AugmentationKeys, LossKeys, Networ
     modelarts_dataset_unzip_name: str = with_default(ModelArtsKeys, "modelarts_dataset_unzip_name", "MindRecord_COCO")
 
 
+# What decides which boxes are found, at what size of the pictures.
+SELECTION = ("img_shape", "nms_threshold", "min_score", "nms_pre", "max_boxes")
+# The entry scripts, and the keys that --help of each shows.
+COMMANDS = {
+    "train.py": CommandKeys(
+        "Trains RetinaNet with ResNet and NAS-FPN on a COCO data set.",
+        most_used="coco_root run_dir epoch_size batch_size lr pre_trained resume num_classes img_shape device_target",
+        left_out=(*keys.NOT_OF_TRAINING, "create_dataset", "is_training", "nasfpn_start_level", "nasfpn_end_level"),
+    ),
+    "eval.py": CommandKeys(
+        "Evaluates a checkpoint with the COCO metrics.",
+        most_used="checkpoint_path coco_root mindrecord_dir run_dir instance_set val_data_type num_pictures "
+        "picture_min_score canvas device_target",
+        others=(*keys.EVALUATION, *SELECTION),
+        checkpoint_key="checkpoint_path",
+    ),
+    "infer.py": CommandKeys(
+        "Draws detections on pictures.",
+        most_used="checkpoint_path image_path infer_output_path picture_min_score min_score nms_threshold max_boxes "
+        "canvas canvas_sides device_target",
+        others=(*keys.INFERENCE, *SELECTION),
+        checkpoint_key="checkpoint_path",
+    ),
+    "export.py": CommandKeys(
+        "Exports a checkpoint for inference.",
+        most_used="checkpoint_path file_name file_format export_batch_size run_dir img_shape min_score nms_threshold "
+        "max_boxes device_target",
+        others=(*keys.EXPORT, *SELECTION),
+        checkpoint_key="checkpoint_path",
+    ),
+    "create_data.py": CommandKeys(
+        "Writes the MindRecord files of a split.",
+        most_used="coco_root mindrecord_dir prefix is_training create_dataset anno_path image_dir instance_set "
+        "coco_classes remake_mindrecord",
+        others=(*keys.READING, *JOB, "train_data_type", "val_data_type", "max_image_megapixels"),
+    ),
+    "convert_checkpoint.py": CommandKeys(
+        "Makes a checkpoint from weights of torchvision, timm, MindCV or MMDetection.",
+        most_used="checkpoint_path output ema run_dir overwrite",
+        others=(*NetworkKeys.FIXED_BY_WEIGHTS, *keys.CONVERSION, *SELECTION),
+    ),
+}
+
+
 def load(argv: Sequence[str] | None = None, program: str = "train.py") -> NasFpnConfig:
     """Builds the configuration of the command `program`; arguments and errors as `load_config` has them."""
+    command = COMMANDS.get(program, COMMANDS["train.py"])
     return load_config(
         NasFpnConfig,
         argv,
         suite_dir=SUITE_DIR,
         default_file=DEFAULT_FILE,
         program=program,
-        description=DESCRIPTIONS.get(program, DESCRIPTIONS["train.py"]),
-        checkpoint_key=CHECKPOINT_KEYS.get(program, ""),
+        description=command.description,
+        checkpoint_key=command.checkpoint_key,
+        commands=COMMANDS,
     )
-
-
-# Where the commands that build the network of a checkpoint find it.
-CHECKPOINT_KEYS = dict.fromkeys(("eval.py", "infer.py", "export.py"), "checkpoint_path")
-DESCRIPTIONS = {
-    "train.py": "Trains RetinaNet with ResNet and NAS-FPN on a COCO data set.",
-    "eval.py": "Evaluates a checkpoint with the COCO metrics.",
-    "create_data.py": "Writes the MindRecord files of a split.",
-    "infer.py": "Draws detections on pictures.",
-    "export.py": "Exports a checkpoint for inference.",
-    "convert_checkpoint.py": "Makes a checkpoint from weights of torchvision, timm, MindCV or MMDetection.",
-    "postprocess.py": "Computes the COCO metrics of results that the 310 harness has written.",
-}

@@ -15,8 +15,17 @@ from utils.model_utils.config.base import (
     Positive,
     PositiveNumber,
 )
+from utils.model_utils.config.command_keys import CommandKeys
 from utils.model_utils.config.loading import load_config
-from utils.model_utils.config.schema import CanvasKeys, ModelArtsKeys, PictureKeys, TrainingKeys, with_default
+from utils.model_utils.config.schema import (
+    DEVICE,
+    JOB,
+    CanvasKeys,
+    ModelArtsKeys,
+    PictureKeys,
+    TrainingKeys,
+    with_default,
+)
 
 from .variants import ATTENTION_HEADS
 
@@ -361,28 +370,66 @@ class SegformerConfig(
             )
 
 
+# How eval.py and infer.py apply the network.
+APPLICATION = (
+    *DEVICE,
+    *JOB,
+    "img_norm_mean",
+    "img_norm_std",
+    "base_size",
+    "max_image_megapixels",
+    "eval_split",
+    "canvas",
+    "canvas_sides",
+    "max_canvases",
+    "size_divisor",
+    "canvas_keep_ratio",
+    "eval_mode",
+    "slide_crop",
+    "slide_stride",
+    "eval_flip",
+    "eval_scales",
+)
+# The entry scripts, and the keys that --help of each shows.
+COMMANDS = {
+    "train.py": CommandKeys(
+        "Trains SegFormer on a data set in the layout of Cityscapes.",
+        most_used="data_path class_num run_dir epoch_size batch_size lr load_ckpt pre_trained resume device_target",
+        left_out=(*ResultKeys.model_fields, "eval_ckpt_path", "save_predictions", "num_pictures"),
+    ),
+    "eval.py": CommandKeys(
+        "Evaluates a checkpoint: IoU of each class and their mean.",
+        most_used="eval_ckpt_path data_path run_dir eval_mode eval_scales eval_flip canvas save_predictions "
+        "num_pictures device_target",
+        others=(*APPLICATION, "dataset_ignore_label", "dataset_eval_num_parallel_workers", "eval_log_interval"),
+        checkpoint_key="eval_ckpt_path",
+    ),
+    "infer.py": CommandKeys(
+        "Writes the predictions for images as grey, coloured and overlaid pictures.",
+        most_used="infer_ckpt_path data_path infer_output_path infer_save_color_img infer_save_overlap_img "
+        "infer_save_gray_img infer_copy_original_img eval_mode canvas device_target",
+        others=(*APPLICATION, "infer_log_interval"),
+        checkpoint_key="infer_ckpt_path",
+    ),
+    "export.py": CommandKeys(
+        "Exports a checkpoint for inference.",
+        most_used="export_ckpt_path export_format file_name export_batch_size run_dir base_size",
+        others=(*DEVICE, *JOB, "img_norm_mean", "img_norm_std", "dataset_ignore_label"),
+        checkpoint_key="export_ckpt_path",
+    ),
+}
+
+
 def load(argv: Sequence[str] | None = None, program: str = "train.py") -> SegformerConfig:
     """Builds the configuration of the command `program`; arguments and errors as `load_config` has them."""
+    command = COMMANDS.get(program, COMMANDS["train.py"])
     return load_config(
         SegformerConfig,
         argv,
         suite_dir=SUITE_DIR,
         default_file=DEFAULT_FILE,
         program=program,
-        description=DESCRIPTIONS.get(program, DESCRIPTIONS["train.py"]),
-        checkpoint_key=CHECKPOINT_KEYS.get(program, ""),
+        description=command.description,
+        checkpoint_key=command.checkpoint_key,
+        commands=COMMANDS,
     )
-
-
-# Where the commands that build the network of a checkpoint find it.
-CHECKPOINT_KEYS = {
-    "eval.py": "eval_ckpt_path",
-    "infer.py": "infer_ckpt_path",
-    "export.py": "export_ckpt_path",
-}
-DESCRIPTIONS = {
-    "train.py": "Trains SegFormer on a data set in the layout of Cityscapes.",
-    "eval.py": "Evaluates a checkpoint: IoU of each class and their mean.",
-    "infer.py": "Writes the predictions for images as grey, coloured and overlaid pictures.",
-    "export.py": "Exports a checkpoint for inference.",
-}

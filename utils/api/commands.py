@@ -94,7 +94,7 @@ def evaluate(checkpoint: str | os.PathLike, *, suite: str = "", **keys: object) 
 
         suite = suite_of(path)
     part = open_config(check_suite(suite))
-    arguments = arguments_of({**keys, part.CHECKPOINT_KEYS["eval.py"]: path})
+    arguments = arguments_of({**keys, part.COMMANDS["eval.py"].checkpoint_key: path})
     config = part.load(arguments, "eval.py")
     run_command_of(suite, "eval.py", arguments)
     folder = config.results_folder()

@@ -32,7 +32,7 @@ def open_checkpoint(path: Path, suite: str, keys: Mapping[str, object]) -> Model
     stored = load_checkpoint(path)
     name = _suite_of(stored, suite)
     config_part = open_config(name)
-    keys = {**keys, config_part.CHECKPOINT_KEYS[COMMAND]: path}
+    keys = {**keys, config_part.COMMANDS[COMMAND].checkpoint_key: path}
     build = open_build(name)
     config = build.configure(config_part.load(arguments_of(keys), COMMAND), stored)
     take_device(config.device_target, config.device_id)

@@ -109,7 +109,9 @@ class Config(BaseModel):
     - `LEFT_TO_WEIGHTS` leave the choice to a checkpoint where they are null, wherever that is said.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=(), defer_build=True
+    )
     GROUP: ClassVar[str] = "Other keys"
     FIXED_BY_WEIGHTS: ClassVar[tuple[str, ...]] = ()
     OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = ()

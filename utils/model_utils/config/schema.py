@@ -25,6 +25,21 @@ from utils.model_utils.config.base import (
 from utils.model_utils.guards.pixel_limit import DEFAULT_MEGAPIXELS, set_most_megapixels
 from utils.model_utils.storage.object_storage import is_object_url
 
+# What commands act on that build a network: each with seed, as MindSpore is told one.
+DEVICE = ("device_target", "device_id", "seed")
+# Everything that does something in a job on ModelArts only.
+JOB = (
+    "enable_modelarts",
+    "data_url",
+    "train_url",
+    "checkpoint_url",
+    "data_path",
+    "output_path",
+    "load_path",
+    "need_modelarts_dataset_unzip",
+    "modelarts_dataset_unzip_name",
+)
+
 Value = TypeVar("Value")
 
 
