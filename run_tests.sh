@@ -2,7 +2,7 @@
 # Makes .venv with everything the tests need, then runs ruff, shellcheck and pytest: run_tests.sh [--all] [PYTEST_ARGUMENT...]
 # --all runs the few tests too that take longest: every size of SegFormer beside PyTorch, 2,000 damaged files for each
 # reader instead of 200, the CPU image from scratch, tries to lose trainings in each way, and their soak.
-# PYTHON picks the interpreter (Python 3.11); a second run installs nothing. As root, where apt-get is there, it installs
+# PYTHON picks the interpreter (Python 3.11 or 3.12); a second run installs nothing. As root, where apt-get is there, it installs
 # what the C++ checks need once; without that they are skipped.
 set -euo pipefail
 

@@ -15,8 +15,8 @@ missing_cpp_packages() {
   for pair in "${headers[@]}"; do
     [[ -e "/usr/include/${pair%%:*}" || -e "/usr/local/include/${pair%%:*}" ]] || echo "${pair#*:}"
   done
-  "$python" -c 'import os, sysconfig; path = sysconfig.get_path("include"); raise SystemExit(
-      not os.path.exists(path + "/Python.h"))' || echo python3.11-dev
+  "$python" -c 'import os, sys, sysconfig
+if not os.path.exists(sysconfig.get_path("include") + "/Python.h"): print("python%d.%d-dev" % sys.version_info[:2])'
 }
 
 install_cpp_packages() {
