@@ -70,13 +70,7 @@ def _argument(name: str, dtype: str, axes: str, known: Mapping[str, int], leadin
     letters: list[str] = []
     for axis in filter(None, axes.split(", ")):
         letters += "." * len(leading) if axis == "..." else axis
-    first = iter(leading)
-    shape = tuple(
-        next(first)
-        if axis == "."
-        else known.get(name if axis == "?" else axis, known["?"])
-        if not axis.isdigit()
-        else int(axis)
-        for axis in letters
-    )
+    own = {letter: int(letter) for letter in letters if letter.isdigit()} | {"?": known.get(name, known["?"])}
+    of_leading = iter(leading)
+    shape = tuple(next(of_leading) if letter == "." else (known | own)[letter] for letter in letters)
     return Argument(name, dtype or "float32", tuple(letters), shape)

@@ -1,7 +1,6 @@
 """The kernels on aarch64, whose processors serve Ascend devices, against the same on this machine.
 
-They are cross-compiled and run in an emulator. `apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user`
-brings what that takes on Debian and Ubuntu.
+They are cross-compiled and run in an emulator, both of which `bash run_tests.sh --all` installs.
 """
 
 import collections
