@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.cpu_kernels.library import SOURCES
-from utils.cpu_kernels.tests.signatures import KERNELS, LEADING, SIZES, Argument, num_outputs, right_arguments
+from utils.cpu_kernels.tests.signatures import KERNELS, SIZES, Argument, num_outputs, right_arguments
 
 PROGRAM = Path(__file__).with_name("call_kernels.c")
 RUN_SECONDS = 300
@@ -21,7 +21,8 @@ ODD = {"C": 37, "H": 23, "W": 24, "h": 23, "w": 24, "O": 33, "L": 37, "S": 70, "
 DEEP = {"N": 1, "C": 300, "H": 9, "W": 13, "h": 5, "w": 7, "O": 20, "k": 1, "L": 70, "S": 300, "d": 32, "K": 33}
 ENLARGED = {"N": 3, "C": 19, "H": 24, "W": 20, "h": 6, "w": 5, "L": 16, "S": 16, "d": 16, "K": 16, "R": 40}
 ALL_SIZES = (SIZES, *(SIZES | sizes for sizes in (ODD, DEEP, ENLARGED)))
-LONG = (41, 401)  # axes of what is worked on element by element: more than a task has
+# Axes that "..." stands for, more than a task has: of what is worked on element by element, and row by row.
+ELEMENTS, ROWS = (41, 401), (17, 33)
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def all_calls() -> list[Call]:
 
 def _call(kernel: str, sizes: Mapping[str, int], seed: int) -> Call:
     signature = KERNELS[kernel]
-    leading = LONG if "[...]" in signature and "[..., " not in signature else LEADING
+    leading = ROWS if "[..., " in signature else ELEMENTS
     arguments = right_arguments(signature, sizes, leading=leading)
     generator = np.random.default_rng([seed, *kernel.encode()])
     num_inputs = len(arguments) - num_outputs(signature)
