@@ -1,6 +1,6 @@
-"""Detects in pictures and draws what was found.
+"""Detects in pictures and videos, and draws what was found.
 
-python infer.py --config_path=FILE --image_path=FILE_OR_FOLDER --checkpoint_path=FILE --infer_output_path=FOLDER
+python infer.py --config_path=FILE --image_path=PICTURES --checkpoint_path=FILE --infer_output_path=FOLDER
 """
 
 from src.config import load
@@ -8,7 +8,7 @@ from utils.model_utils.command import run_command
 
 
 def main() -> None:
-    """Reads the configuration, detects, writes pictures and detections.json."""
+    """Reads the configuration, detects, writes pictures, videos and detections."""
     config = load(program="infer.py")
     from src.infer import infer  # once the arguments are known to be good: MindSpore takes seconds to import
 

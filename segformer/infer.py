@@ -1,6 +1,6 @@
-"""Predicts images and writes the classes as grey, coloured and overlaid pictures.
+"""Predicts images and videos, and writes the classes as grey, coloured and overlaid pictures.
 
-python infer.py --config_path=FILE --infer_ckpt_path=FILE --data_path=FILE_OR_FOLDER --infer_output_path=FOLDER
+python infer.py --config_path=FILE --infer_ckpt_path=FILE --data_path=PICTURES --infer_output_path=FOLDER
 """
 
 from src.config import load

@@ -30,6 +30,7 @@ FLOORS = (
         "utils/hccl_tools/tables",
         "utils/sample_data",
         "utils/tools",
+        "utils/videos",
     ),
     ("utils/exporting", "utils/hccl_tools", "utils/launch/processes", "utils/training/checkpoints"),
     ("utils/launch", "utils/tools/torture", "utils/training/record", "utils/training/step"),

@@ -22,6 +22,7 @@ WRITING = {
     "to_csv",
     "FileHandler",
     "FileWriter",
+    "VideoWriter",
     "extractall",
 }
 OWNERS = {  # calls of too common a name, with what they belong to
@@ -50,6 +51,7 @@ ALLOWED = {
     "utils/launch/cpp_build.py": "a program of the cache, under another name until it is whole",
     "utils/cpu_kernels/library.py": "a library of the cache, in a temporary folder until it is whole",
     "utils/detection/data/mindrecord_writer.py": "MindRecord writes, in a hidden folder until the set is whole",
+    "utils/videos/writing.py": "OpenCV writes, under a temporary name until the video is found whole",
     "utils/exporting/export.py": "MindSpore writes, in a hidden folder until the model is checked",
     "utils/model_utils/storage/unpacking.py": "an archive, in a hidden folder until its last byte is read",
     "utils/model_utils/storage/result_uploader.py": "copies for the storage, in a temporary folder",

@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 def track(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
-    """Yields all `total` items and shows how far the loop over them is; `what` says e.g. "checking images"."""
+    """Yields all `total` items, 0 if unknown, and shows how far the loop is; `what` says e.g. "checking images"."""
     if sys.stderr.isatty():
         yield from _track_on_terminal(items, total, what)
     else:
@@ -27,7 +27,7 @@ def _track_on_terminal(items: Iterable[Item], total: int, what: str) -> Iterator
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        yield from progress.track(items, total=total, description=what)
+        yield from progress.track(items, total=total or None, description=what)
 
 
 def _track_in_log(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
@@ -37,4 +37,7 @@ def _track_in_log(items: Iterable[Item], total: int, what: str) -> Iterator[Item
         now = time.monotonic()
         if now - last >= PLAIN_INTERVAL_SECONDS:
             last = now
-            logger.info("%s: %d of %d, %.0f s left", what, count, total, (now - start) / count * (total - count))
+            if count < total:
+                logger.info("%s: %d of %d, %.0f s left", what, count, total, (now - start) / count * (total - count))
+            else:  # of a video the total is a guess
+                logger.info("%s: %d", what, count)

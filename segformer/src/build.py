@@ -8,7 +8,7 @@ from pathlib import Path
 import mindspore as ms
 import numpy as np
 
-from utils.canvas import follows_pictures, log_fixed_on_ascend
+from utils.canvas import Size, follows_pictures, log_fixed_on_ascend
 from utils.cpu_kernels.choice import stock_operators
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
 from utils.exporting.export import ExportedModel, input_shape, share_weights
@@ -375,7 +375,13 @@ def log_scales(
         command: what it sees them for: "training", "evaluation" or "inference".
         trained: the scale in training, where it is known.
     """
-    size, num_sizes = usual_size(images)
+    log_scale_of(config, *usual_size(images), command, trained)
+
+
+def log_scale_of(
+    config: SegformerConfig, size: Size, num_sizes: int, command: str, trained: PictureScale | None = None
+) -> None:
+    """Says what `log_scales` does, of pictures or frames most of which have a (height, width)."""
     scale = scale_in_training(config) if command == "training" else scale_in_evaluation(config)
     logger.info("%s: %s", command, scale.describe(size, num_sizes))
     log_fixed_on_ascend(config, config.base_size)

@@ -6,7 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from utils.model_utils.config.base import Config, Contradiction, InactiveKey, PathText, Positive, PositiveNumber
+from utils.model_utils.config.base import (
+    Config,
+    Contradiction,
+    InactiveKey,
+    InputText,
+    PathText,
+    Positive,
+    PositiveNumber,
+)
 from utils.model_utils.config.loading import load_config
 from utils.model_utils.config.schema import CanvasKeys, ModelArtsKeys, PictureKeys, TrainingKeys, with_default
 
@@ -26,8 +34,10 @@ class DataKeys(Config):
     FIXED_BY_WEIGHTS = ("class_num", "class_names")
     OWN_TO_A_COMMAND = ("dataset_num_parallel_workers", "dataset_eval_num_parallel_workers")
     COURSE_OF_TRAINING = ("dataset_ignore_label",)
-    data_path: PathText = Field(
-        "./data/cityscapes/", description="folder of the data set; for infer.py also an image or any folder of images"
+    data_path: InputText = Field(
+        "./data/cityscapes/",
+        description="folder of the data set; for infer.py also an image, a video, any folder of images, a pattern in "
+        "quotes such as 'in/**/*.jpg', or - for a list of paths on standard input",
     )
     train_split: str = Field(
         "train", min_length=1, description="folder of the training images inside leftImg8bit and gtFine"
@@ -303,7 +313,7 @@ class SegformerConfig(
 
     GROUP = TrainingKeys.GROUP
 
-    data_path: PathText = with_default(DataKeys, "data_path", "./data/cityscapes/")
+    data_path: InputText = with_default(DataKeys, "data_path", "./data/cityscapes/")
     epoch_size: int = with_default(TrainingKeys, "epoch_size", 200)
     batch_size: int = with_default(TrainingKeys, "batch_size", 2)
     lr: float = with_default(TrainingKeys, "lr", 1e-4)

@@ -1,14 +1,15 @@
-"""The inference command: images and a checkpoint in; grey, coloured, overlaid and original pictures out."""
+"""The inference command: images, videos and a checkpoint in; grey, coloured, overlaid and original pictures out."""
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from utils.image_search import ImageFile, find_image_files
+from utils.image_search import ImageFile
 from utils.images import read_image
 from utils.model_utils.config.loading import require
 from utils.model_utils.config.stored import naming_checkpoint
@@ -17,13 +18,15 @@ from utils.model_utils.errors import BadValueError, UserError
 from utils.model_utils.files import check_writable_folder
 from utils.model_utils.moxing_adapter import open_job
 from utils.training.record.logging_setup import set_up_logging
+from utils.videos.search import Inputs, find_inputs
 
 from . import build
 from .config import SegformerConfig
 from .dataset import find_images, map_ahead
-from .picture_scale import scale_of_training
+from .picture_scale import PictureScale, scale_of_training
 from .results.files import Outputs, refuse_overwriting, result_bases, write_results
 from .results.inference import Predictor, in_order_of_canvas
+from .results.videos import VideoSegmentation, plan_videos
 
 logger = logging.getLogger(__name__)
 
@@ -46,55 +49,91 @@ class Inference:
 
 
 def infer(config: SegformerConfig) -> None:
-    """Predicts the images of `data_path`; leaves the pictures in `infer_output_path`.
+    """Predicts the images and videos of `data_path`; leaves the pictures in `infer_output_path`.
 
     Raises:
-        UserError: a path or the checkpoint cannot be used, or none of the images can be read.
+        UserError: a path or the checkpoint cannot be used, or none of the images and videos can be read.
     """
     set_up_logging()
     with open_job(config, "infer_output_path") as folder:
         config, stored = build.open_checkpoint(config, require(config, "infer_ckpt_path", "file"))
         with naming_checkpoint(config, ("data_path",)):
-            files = find_inputs(require(config, "data_path"), config.eval_split, folder)
+            inputs = open_inputs(require(config, "data_path"), config.eval_split, folder)
+        files = inputs.pictures
         outputs = build.choose_outputs(config)
         bases = result_bases(files, outputs)
         refuse_overwriting(files, bases, outputs, folder)
+        videos = plan_videos(inputs, outputs, folder)
         check_writable_folder(folder, "--infer_output_path")
         set_up_device(config.device_target, config.device_id, seed=config.seed)
         network = build.load_network(config, stored)
         predictor, colours = build.build_predictor(config, network), build.colours_of_classes(config)
-        logger.info("%s", format_start(len(files), folder))
-        build.log_scales(config, [file.path for file in files], "inference", scale_of_training(stored))
-        done = run(
-            predictor, files, bases, folder, outputs=outputs, colours=colours, log_interval=config.infer_log_interval
-        )
+        logger.info("%s", format_start(len(files) + len(videos), folder))
+        _log_scales(config, inputs, scale_of_training(stored))
+        start = time.monotonic()
+        if files:
+            _infer_files(predictor, inputs, bases, folder, outputs, colours, config.infer_log_interval)
+        for source, paths in videos:
+            logger.info("%s", VideoSegmentation(predictor, colours).run(source, paths))
         sizes = len(predictor.input_sizes)
         logger.info("%s; the network was compiled for %d input size%s", predictor.describe(), sizes, "s" * (sizes != 1))
-        if done.num_unreadable:
-            logger.warning(
-                "%d of %d images could not be read and have no result (each is named above)",
-                done.num_unreadable,
-                len(files),
-            )
-        logger.info("%s", format_total(done.seconds))
+        logger.info("%s", format_total(time.monotonic() - start))
 
 
-def find_inputs(path: Path, split: str, output: Path) -> tuple[ImageFile, ...]:
-    """Returns the images to predict: one file, those of a folder and its sub-folders, or a split of Cityscapes.
+def _log_scales(config: SegformerConfig, inputs: Inputs, trained: PictureScale | None) -> None:
+    """Says at what size the network sees most pictures, or frames where there are no pictures."""
+    if inputs.pictures:
+        build.log_scales(config, [file.path for file in inputs.pictures], "inference", trained)
+        return
+    sizes = Counter((each.video.height, each.video.width) for each in inputs.videos)
+    build.log_scale_of(config, sizes.most_common(1)[0][0], len(sizes), "inference", trained)
+
+
+def _infer_files(
+    predictor: Predictor,
+    inputs: Inputs,
+    bases: Sequence[PurePosixPath],
+    folder: Path,
+    outputs: Outputs,
+    colours: np.ndarray,
+    log_interval: int,
+) -> None:
+    """Predicts the images and says how many could not be read; where there are videos, it may be all."""
+    num_files = len(inputs.pictures)
+    try:
+        done = run(
+            predictor, inputs.pictures, bases, folder, outputs=outputs, colours=colours, log_interval=log_interval
+        )
+    except BadValueError as error:
+        if not inputs.videos:
+            raise
+        logger.warning("%s", error)
+        return
+    if done.num_unreadable:
+        logger.warning(
+            "%d of %d images could not be read and have no result (each is named above)", done.num_unreadable, num_files
+        )
+
+
+def open_inputs(path: Path, split: str, output: Path) -> Inputs:
+    """Returns the images and videos to predict: as `find_inputs` takes a path, or a split of Cityscapes.
 
     Args:
-        path: an image, a folder, or the root of a data set in the layout of Cityscapes, of which only
+        path: what `find_inputs` takes, or the root of a data set in the layout of Cityscapes, of which only
             leftImg8bit/`split` is taken.
         split: folder of the images of a data set.
         output: folder of the results; what it holds from earlier runs is no input.
 
     Raises:
         MissingPathError: there is nothing, or no image.
+        BadValueError: there are videos alone, and none can be opened.
     """
     if not (path / "leftImg8bit").is_dir():
-        return find_image_files(path, flag="--data_path", leave_out=output)
+        return find_inputs(path, flag="--data_path", leave_out=output)
     found = find_images(path, split)
-    return tuple(ImageFile(file, PurePosixPath(file.relative_to(path / "leftImg8bit").as_posix())) for file in found)
+    return Inputs(
+        tuple(ImageFile(file, PurePosixPath(file.relative_to(path / "leftImg8bit").as_posix())) for file in found)
+    )
 
 
 def run(

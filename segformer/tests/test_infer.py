@@ -12,7 +12,7 @@ from PIL import Image
 
 from segformer.src import build
 from segformer.src.config import load
-from segformer.src.infer import find_inputs, format_progress, format_start, format_total, infer, run
+from segformer.src.infer import format_progress, format_start, format_total, infer, open_inputs, run
 from segformer.src.labels.classes import palette
 from segformer.src.results.files import Outputs, refuse_overwriting, result_bases
 from segformer.tests.tiny_checkpoint import TINY_NETWORK as TINY
@@ -92,25 +92,25 @@ def test_no_two_results_share_a_file(seed):
 
 def test_of_a_data_set_only_the_images_of_the_split_are_taken(tmp_path):
     data = write_city(tmp_path / "data", {"train": 2, "val": 3})
-    assert len(find_inputs(data, "val", tmp_path / "out")) == 3
-    assert len(find_inputs(data, "train", tmp_path / "out")) == 2
-    assert len(find_inputs(data / "leftImg8bit", "val", tmp_path / "out")) == 5
+    assert len(open_inputs(data, "val", tmp_path / "out").pictures) == 3
+    assert len(open_inputs(data, "train", tmp_path / "out").pictures) == 2
+    assert len(open_inputs(data / "leftImg8bit", "val", tmp_path / "out").pictures) == 5
     with pytest.raises(MissingPathError, match="splits that are there: train, val"):
-        find_inputs(data, "test", tmp_path / "out")
+        open_inputs(data, "test", tmp_path / "out")
 
 
 def test_suffixes_in_any_case_and_results_of_earlier_runs_are_no_input(tmp_path):
     names = ["a.jpg", "b.JPEG", "c.PNG", "d.webp", "e.TIF", "f.gif", "g.bmp"]
     for name in (*names, "h.txt", "out/e.png"):
         write_png(tmp_path / name, np.zeros((4, 4), np.uint8))
-    assert [str(file.name) for file in find_inputs(tmp_path, "val", tmp_path / "out")] == names
+    assert [str(file.name) for file in open_inputs(tmp_path, "val", tmp_path / "out").pictures] == names
     with pytest.raises(MissingPathError, match="--data_path"):
-        find_inputs(tmp_path / "none", "val", tmp_path / "out")
+        open_inputs(tmp_path / "none", "val", tmp_path / "out")
 
 
 def test_an_image_is_never_overwritten(tmp_path):
     write_png(tmp_path / "a.png", np.zeros((4, 4), np.uint8))
-    files = find_inputs(tmp_path, "val", tmp_path)
+    files = open_inputs(tmp_path, "val", tmp_path).pictures
     with pytest.raises(BadValueError, match="--infer_output_path"):
         refuse_overwriting(files, result_bases(files, Outputs()), Outputs(), tmp_path)
     without_copy = Outputs(original=False)
@@ -119,7 +119,7 @@ def test_an_image_is_never_overwritten(tmp_path):
 
 def _infer(folder, tmp_path, outputs=None):
     outputs = outputs or Outputs()
-    files = find_inputs(folder, "val", tmp_path / "out")
+    files = open_inputs(folder, "val", tmp_path / "out").pictures
     bases = result_bases(files, outputs)
     return run(Brightness(), files, bases, tmp_path / "out", outputs=outputs, colours=palette(4), log_interval=2)
 

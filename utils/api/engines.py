@@ -1,6 +1,6 @@
 """From pictures to results: around a detector, and around a network that tells the class of each pixel."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,6 +27,9 @@ class Predicts(Protocol):
 
     def predict(self, image: np.ndarray) -> np.ndarray:
         """Returns uint8[H, W]."""
+
+    def predict_batch(self, images: Sequence[np.ndarray], batch_size: int) -> Iterable[np.ndarray]:
+        """Returns uint8[H, W] for each of at most `batch_size` images of one size."""
 
     def predict_with_probabilities(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns uint8[H, W] and the probabilities float32[C, H, W]."""
@@ -100,6 +103,8 @@ class DetectionEngine:
             min_score=self.min_score,
             image=picture.image,
             path=picture.path,
+            frame=picture.frame,
+            time=picture.time,
         )
 
 
@@ -112,22 +117,29 @@ class SegmentationEngine:
         names: name of each class index.
         category_ids: id of each class index in files of results.
         colours: uint8[256, 3], RGB of each class index.
+        takes_batches: the network takes any number of pictures at once, not one alone.
     """
 
     predictor: Predicts
     names: tuple[str, ...]
     category_ids: tuple[int, ...]
     colours: np.ndarray
+    takes_batches: bool = True
 
-    def predict(self, pictures: Sequence[Picture], _batch: int, probabilities: bool) -> list[SegmentationResult]:
-        """Returns the classes of each picture; the network is given one at a time, as infer.py does."""
-        return [self._result(picture, probabilities) for picture in pictures]
-
-    def _result(self, picture: Picture, probabilities: bool) -> SegmentationResult:
+    def predict(self, pictures: Sequence[Picture], batch: int, probabilities: bool) -> list[SegmentationResult]:
+        """Returns the classes of each picture; frames of a video go through the network together, as in infer.py."""
         if probabilities:
-            class_map, planes = self.predictor.predict_with_probabilities(picture.image)
+            found = [self.predictor.predict_with_probabilities(picture.image) for picture in pictures]
+            return [self._result(*item) for item in zip(pictures, *zip(*found, strict=True), strict=True)]
+        is_video = all(picture.frame is not None for picture in pictures)
+        is_of_one_size = len({picture.image.shape for picture in pictures}) == 1
+        if batch > 1 and is_video and is_of_one_size and self.takes_batches:
+            class_maps = self.predictor.predict_batch([picture.image for picture in pictures], batch)
         else:
-            class_map, planes = self.predictor.predict(picture.image), None
+            class_maps = (self.predictor.predict(picture.image) for picture in pictures)
+        return [self._result(picture, class_map) for picture, class_map in zip(pictures, class_maps, strict=True)]
+
+    def _result(self, picture: Picture, class_map: np.ndarray, planes: np.ndarray | None = None) -> SegmentationResult:
         return SegmentationResult(
             class_map=class_map,
             names=self.names,
@@ -136,4 +148,6 @@ class SegmentationEngine:
             colours=self.colours,
             image=picture.image,
             path=picture.path,
+            frame=picture.frame,
+            time=picture.time,
         )

@@ -96,7 +96,7 @@ def _exported_engine(
     names, ids = description.class_names, description.category_ids
     if not hasattr(build, "build_exported_detector"):
         predictor = build.build_exported_predictor(description, _of_batch(network, fixed_batch or 1))
-        return SegmentationEngine(predictor, names, ids, build.colours_of_names(names))
+        return SegmentationEngine(predictor, names, ids, build.colours_of_names(names), takes_batches=False)
     made = description.preprocessing
     inputs = InputSettings(made.height, made.width, made.mean, made.std, made.resize == "keep_ratio")
     min_score, _ = choose_stored_min_score(picture_min_score, None)

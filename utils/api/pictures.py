@@ -10,6 +10,7 @@ from PIL import Image
 from utils.images import read_image, rgb_of_pillow
 from utils.model_utils.errors import BadValueError, short
 from utils.model_utils.guards.pixel_limit import check_pixels
+from utils.videos.reading import is_video_name
 
 WANTED = "RGB as uint8[height, width, 3]"
 
@@ -20,11 +21,15 @@ class Picture:
 
     Attributes:
         image: uint8[H, W, 3] RGB, as a viewer shows it.
-        path: its file; None where it came as an array or an image of Pillow.
+        path: its file, or that of its video; None where it came as an array or an image of Pillow.
+        frame: its number in a video, from 0; None for any other picture.
+        time: seconds from the start of the video, likewise.
     """
 
     image: np.ndarray
     path: Path | None = None
+    frame: int | None = None
+    time: float | None = None
 
 
 def is_one_picture(source: object) -> bool:
@@ -45,6 +50,8 @@ def read_picture(source: object) -> Picture:
     """
     if isinstance(source, str | os.PathLike):
         path = Path(os.path.expanduser(os.fspath(source)))
+        if is_video_name(path.name):
+            raise BadValueError(f"'{path}' is a video, which has a result for each frame: give it alone, in no list")
         return Picture(read_image(path), path)
     if isinstance(source, Image.Image):
         return Picture(rgb_of_pillow(source, getattr(source, "filename", "") or "of Pillow"))

@@ -30,7 +30,9 @@ class DetectionResult:
         category_ids: id of each class index in COCO's files.
         min_score: score from which `draw` draws a box where it is told nothing else.
         image: uint8[H, W, 3] RGB.
-        path: of the picture; None where it came as an array or an image of Pillow.
+        path: of the picture or its video; None where it came as an array or an image of Pillow.
+        frame: number of the picture in a video, from 0; None for any other.
+        time: seconds from the start of the video, likewise.
     """
 
     boxes: np.ndarray
@@ -41,6 +43,8 @@ class DetectionResult:
     min_score: float
     image: np.ndarray
     path: Path | None = None
+    frame: int | None = None
+    time: float | None = None
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -49,7 +53,7 @@ class DetectionResult:
         drawn = Counter(self.names[label] for label in self.labels[is_drawn(self.scores, self.min_score)].tolist())
         counts = ", ".join(f"{count} {name}" for name, count in drawn.most_common()) or "none"
         boxes = f"{len(self)} box{'es' * (len(self) != 1)}"
-        return f"DetectionResult({boxes}; from score {self.min_score:.3g}: {counts}{_of_path(self.path)})"
+        return f"DetectionResult({boxes}; from score {self.min_score:.3g}: {counts}{_of_path(self)})"
 
     def draw(self, min_score: float | None = None) -> Image.Image:
         """Draws the boxes with names and scores on the picture, as infer.py does.
@@ -80,16 +84,22 @@ class DetectionResult:
         """Returns a row in COCO's result format for each box; boxes are x, y, width, height there.
 
         Args:
-            image_id: of the picture; None takes the number that its file's name is, as in COCO, else 1.
+            image_id: of the picture; None takes the number of the frame, that which the file's name is, or 1.
         """
-        rows = detections_to_coco(
-            _image_id(self.path, image_id), self.boxes, self.scores, self.labels, self.category_ids
-        )
-        return [{**row, **_file_name(self.path)} for row in rows]
+        rows = detections_to_coco(_image_id(self, image_id), self.boxes, self.scores, self.labels, self.category_ids)
+        return [{**row, **_origin(self)} for row in rows]
 
     def _drawn(self, min_score: float | None) -> np.ndarray:
         lowest = self.min_score if min_score is None else min_score
-        return draw_detections(self.image, self.boxes, self.labels, self.scores, self.names, min_score=lowest)
+        return draw_detections(
+            self.image,
+            self.boxes,
+            self.labels,
+            self.scores,
+            self.names,
+            min_score=lowest,
+            may_enlarge=self.frame is None,
+        )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -103,7 +113,9 @@ class SegmentationResult:
         probabilities: float32[C, H, W], of each class at each pixel; None where they were not asked for.
         colours: uint8[256, 3], RGB of each class index.
         image: uint8[H, W, 3] RGB.
-        path: of the picture; None where it came as an array or an image of Pillow.
+        path: of the picture or its video; None where it came as an array or an image of Pillow.
+        frame: number of the picture in a video, from 0; None for any other.
+        time: seconds from the start of the video, likewise.
     """
 
     class_map: np.ndarray
@@ -113,13 +125,15 @@ class SegmentationResult:
     colours: np.ndarray
     image: np.ndarray
     path: Path | None = None
+    frame: int | None = None
+    time: float | None = None
 
     def __repr__(self) -> str:
         counts = np.bincount(self.class_map.reshape(-1), minlength=len(self.names))
         largest = [label for label in np.argsort(-counts, kind="stable")[:MOST_NAMED].tolist() if counts[label]]
         shares = ", ".join(f"{counts[label] / self.class_map.size:.0%} {self.names[label]}" for label in largest)
         height, width = self.class_map.shape
-        return f"SegmentationResult({height}x{width}: {shares}{_of_path(self.path)})"
+        return f"SegmentationResult({height}x{width}: {shares}{_of_path(self)})"
 
     def draw(self) -> Image.Image:
         """Lays the colours of the classes over the picture, as infer.py does."""
@@ -161,19 +175,19 @@ class SegmentationResult:
         """Returns a row for each class that the picture has, with its pixels as COCO's run-length code.
 
         Args:
-            image_id: of the picture; None takes the number that its file's name is, as in COCO, else 1.
+            image_id: of the picture; None takes the number of the frame, that which the file's name is, or 1.
         """
         from pycocotools import mask
 
         present = np.unique(self.class_map)
         codes = mask.encode(np.asfortranarray(self.class_map[..., None] == present).view(np.uint8))
-        number = _image_id(self.path, image_id)
+        number = _image_id(self, image_id)
         return [
             {
                 "image_id": number,
                 "category_id": self.category_ids[label],
                 "segmentation": {"size": list(code["size"]), "counts": code["counts"].decode("ascii")},
-                **_file_name(self.path),
+                **_origin(self),
             }
             for label, code in zip(present.tolist(), codes, strict=True)
         ]
@@ -183,16 +197,23 @@ MOST_NAMED = 5  # classes in what Python shows of a result
 Result = DetectionResult | SegmentationResult
 
 
-def _image_id(path: Path | None, image_id: int | None) -> int:
+def _image_id(result: Result, image_id: int | None) -> int:
     if image_id is not None:
         return image_id
-    files: Sequence[ImageFile] = [ImageFile(path, PurePosixPath(path.name))] if path else ()
+    if result.frame is not None:
+        return result.frame
+    files: Sequence[ImageFile] = [ImageFile(result.path, PurePosixPath(result.path.name))] if result.path else ()
     return next(iter(image_numbers(files)), 1)
 
 
-def _of_path(path: Path | None) -> str:
-    return f", '{path}'" if path else ""
+def _of_path(result: Result) -> str:
+    frame = "" if result.frame is None else f", frame {result.frame}"
+    return f", '{result.path}'{frame}" if result.path else ""
 
 
-def _file_name(path: Path | None) -> dict[str, str]:
-    return {"file_name": path.name} if path else {}
+def _origin(result: Result) -> dict[str, object]:
+    """Returns what a row says of its picture beside COCO's fields, as infer.py does."""
+    if result.path is None:
+        return {}
+    in_video = {} if result.frame is None else {"frame": result.frame, "time": round(result.time, 6)}
+    return {"file_name": result.path.name, **in_video}

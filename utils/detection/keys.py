@@ -11,7 +11,7 @@ from pydantic import Field, StrictInt
 
 from utils.canvas import CanvasRule, Size
 from utils.model_utils.config import schema
-from utils.model_utils.config.base import Config, Contradiction, InactiveKey, PathText, Positive, says_true
+from utils.model_utils.config.base import Config, Contradiction, InactiveKey, InputText, PathText, Positive, says_true
 from utils.model_utils.errors import BadValueError
 
 logger = logging.getLogger(__name__)
@@ -259,7 +259,11 @@ class ResultKeys(CanvasKeys):
         description="boxes below this score are not drawn on pictures; null: the score of the best F1, which eval.py "
         "finds and a checkpoint of a training with run_eval stores, else 0.4",
     )
-    image_path: PathText = Field("", description="picture or folder of pictures for infer.py")
+    image_path: InputText = Field(
+        "",
+        description="for infer.py: a picture, a video, a folder of pictures, a pattern in quotes such as 'in/**/*.jpg' "
+        "or - for a list of paths on standard input",
+    )
     infer_output_path: PathText = Field("infer_result", description="folder for what infer.py writes")
     file_name: str = Field("detector", min_length=1, description="name of the exported file in run_dir, without ending")
     file_format: Literal["auto", "MINDIR", "AIR", "ONNX"] = Field(

@@ -1,5 +1,6 @@
 """The arguments of a launcher: positional ones as the suite's page orders them, turned into the keys of its command."""
 
+import glob
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -186,6 +187,12 @@ def _existing(kind: str, name: str, text: str, _suite_dir: Path) -> str:
     return os.path.realpath(existing_path(name, text, kind))
 
 
+def _pictures(name: str, text: str, suite_dir: Path) -> str:
+    """What infer.py takes: a picture, a video, a folder, or a pattern of files."""
+    is_pattern = not os.path.exists(text) and glob.has_magic(text)
+    return os.path.abspath(text) if is_pattern else _existing("file or folder", name, text, suite_dir)
+
+
 def _config(name: str, text: str, suite_dir: Path) -> str:
     """A YAML file, looked up where the launcher was called, then in the suite's folder."""
     in_suite = suite_dir / text
@@ -221,7 +228,7 @@ KINDS: dict[str, Callable[[str, str, Path], str]] = {
     "path": _path,
     "file": partial(_existing, "file"),
     "folder": partial(_existing, "folder"),
-    "file_or_folder": partial(_existing, "file or folder"),
+    "pictures": _pictures,
     "config": _config,
     "pattern": _pattern,
 }

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, held back until the training loop stands between two steps."""
+"""Ctrl-C and SIGTERM, held back until a loop stands between two steps, or two frames of a video."""
 
 import logging
 import signal
@@ -22,9 +22,13 @@ class StopRequests:
 
     Each run of a compiled graph puts MindSpore's own handler in place of SIGINT's, which sends this process SIGTERM. So
     Ctrl-C mostly arrives here as SIGTERM, and the command ends with that code.
+
+    Args:
+        what_follows: what is done before the command ends, for the log.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, what_follows: str = "finishing this step, then saving a checkpoint") -> None:
+        self._what_follows = what_follows
         self._signal_number: int | None = None
         self._is_immediate = False
         self._stack = ExitStack()
@@ -65,4 +69,4 @@ class StopRequests:
         self._signal_number = signal_number
         if was_pending or self._is_immediate:
             raise self.exception()
-        logger.info("%s: finishing this step, then saving a checkpoint", signal.Signals(signal_number).name)
+        logger.info("%s: %s", signal.Signals(signal_number).name, self._what_follows)

@@ -73,6 +73,25 @@ class Predictor:
             return highest_plane(self._logit_planes(image, self._scales[0], False))
         return highest_plane(self.probabilities(image))
 
+    def predict_batch(self, images: Sequence[np.ndarray], batch_size: int) -> Iterator[np.ndarray]:
+        """Yields what `predict` returns for each of at most `batch_size` images uint8[H, W, 3] of one size.
+
+        The network runs once for all of them, where each is looked at once and whole. A batch that is not full is
+        filled up, so that the network is compiled once.
+        """
+        if self._mode == "slide" or len(self._flips) * len(self._scales) > 1:
+            yield from map(self.predict, images)
+            return
+        size, scale = images[0].shape[:2], self._scales[0]
+        padded = self._canvas.input_size(size, scale)
+        self.input_sizes.add(padded)
+        views = [self._canvas.view(image, scale) for image in images]
+        inputs = [to_input(view, padded, self._mean, self._std) for view in views]
+        logits = self.network(np.stack([*inputs, *inputs[-1:] * (batch_size - len(inputs))]))
+        for view, of_image in zip(views, logits, strict=False):
+            planes = cut_planes(of_image, padded, view.shape[:2])
+            yield highest_plane(resize(plane, size) for plane in planes)
+
     def probabilities(self, image: np.ndarray) -> np.ndarray:
         """Returns the probability of each class at each pixel, float32[C, H, W], of uint8[H, W, 3] RGB."""
         total = None

@@ -13,12 +13,15 @@ from utils.detection.results.coco_metrics import detections_to_coco
 from utils.detection.results.picture_detector import Picture, PictureDetector
 from utils.detection.results.pictures.drawing import draw_detections, is_drawn
 from utils.detection.results.pictures.operating_point import choose_stored_min_score
+from utils.detection.results.pictures.videos import ROWS_ENDING, VideoDetection
 from utils.drawing.guard import guard_drawing
-from utils.image_search import ImageFile, find_image_files, image_numbers, result_names
+from utils.image_search import ImageFile, image_numbers, result_names
 from utils.images import write_image
 from utils.model_utils.errors import BadStateError, BadValueError
 from utils.model_utils.files import check_writable_folder, is_full, json_bytes, write_file
 from utils.progress import track
+from utils.videos.search import Inputs, find_inputs
+from utils.videos.writing import DRAWN_SUFFIX
 
 logger = logging.getLogger(__name__)
 
@@ -67,22 +70,22 @@ class BoxLimit:
         return len(found.scores) >= self.count and found.scores.min() >= min_score
 
 
-def find_pictures(image_path: Path, folder: Path) -> list[ImageFile]:
-    """Returns the pictures to detect in, having looked at the folder of the results.
+def open_inputs(image_path: Path, folder: Path) -> Inputs:
+    """Returns the pictures and videos to detect in, having looked at the folder of the results.
 
     Args:
-        image_path: a picture or a folder of them, the key `image_path`.
-        folder: takes the results, the key `infer_output_path`; pictures in it are left out.
+        image_path: the key `image_path`, as `find_inputs` takes it.
+        folder: takes the results, the key `infer_output_path`; what is in it is left out.
 
     Raises:
-        MissingPathError: there is no picture, or `folder` is a file.
-        BadValueError: a result would take the place of a picture.
+        MissingPathError: there is no picture and no video, or `folder` is a file.
+        BadValueError: a result would take the place of a picture or video, or no video can be read.
         BadStateError: `folder` cannot be written.
     """
-    files = find_image_files(image_path, flag="--image_path", leave_out=folder)
-    _refuse_overwriting(files, folder)
+    inputs = find_inputs(image_path, flag="--image_path", leave_out=folder)
+    _refuse_overwriting(inputs, folder)
     check_writable_folder(folder, "--infer_output_path")
-    return files
+    return inputs
 
 
 def run(
@@ -108,10 +111,7 @@ def run(
         BadValueError: none of the pictures can be read.
         BadStateError: a result cannot be written. Where it is a picture, detections.json has all detections.
     """
-    clock = DetectionClock()
-    detector.compile(clock)
-    if clock.num_compiled:
-        logger.info("network compiled in %.1f s", clock.compilation)
+    _compile(detector)
     numbers, pictures = image_numbers(files), _PictureWriter(files, folder, classes, min_score)
     rows_of: dict[int, list[dict]] = {}  # by the place of the file: canvas by canvas is another order
     num_images, num_full, clock, started = 0, 0, DetectionClock(), time.perf_counter()
@@ -144,19 +144,37 @@ def run(
 
 def infer_pictures(
     detector: PictureDetector,
-    files: Sequence[ImageFile],
+    inputs: Inputs,
     folder: Path,
     classes: ClassTable,
     picture_min_score: float | None,
     limit: BoxLimit,
 ) -> None:
-    """Detects in files as `run` does, and says on what, how fast and where the results are.
+    """Detects in pictures as `run` does, then in videos; says on what, how fast and where the results are.
 
     Boxes are drawn from `picture_min_score`; where that is None, from the score that the checkpoint stores.
     """
-    logger.info("%d pictures, %d classes: %s", len(files), len(classes.names), ", ".join(classes.names))
+    logger.info("%s, %d classes: %s", inputs, len(classes.names), ", ".join(classes.names))
     min_score, why = choose_stored_min_score(picture_min_score, classes.picture_min_score)
     logger.info("%s", why)
+    if inputs.pictures:
+        try:
+            _infer_files(detector, inputs.pictures, folder, classes, min_score, limit)
+        except BadValueError as error:
+            if not inputs.videos:
+                raise
+            logger.warning("%s", error)
+    _infer_videos(VideoDetection(detector, folder, classes, min_score), inputs)
+
+
+def _infer_files(
+    detector: PictureDetector,
+    files: Sequence[ImageFile],
+    folder: Path,
+    classes: ClassTable,
+    min_score: float,
+    limit: BoxLimit,
+) -> None:
     summary = run(detector, files, folder, classes, min_score, limit)
     if summary.num_full:
         logger.warning("%s", format_full(summary, limit, min_score))
@@ -164,6 +182,19 @@ def infer_pictures(
         logger.warning("%s", format_bare(summary, min_score))
     print(format_summary(summary))
     print(f"pictures and {DETECTIONS_FILE} are in {folder}")
+
+
+def _infer_videos(detection: VideoDetection, inputs: Inputs) -> None:
+    if not inputs.pictures:
+        _compile(detection.detector)
+    files = [each.file for each in inputs.videos]
+    for source, name in zip(inputs.videos, result_names(files, DRAWN_SUFFIX), strict=True):
+        print(detection.run(source, name), flush=True)
+    if files:
+        print(f"videos and *{ROWS_ENDING} are in {detection.folder}")
+    if inputs.num_unreadable:
+        count = inputs.num_unreadable
+        print(f"{count} video{'s' * (count > 1)} could not be read")
 
 
 def format_bare(summary: InferenceSummary, min_score: float) -> str:
@@ -196,15 +227,27 @@ def format_full(summary: InferenceSummary, limit: BoxLimit, min_score: float) ->
     )
 
 
-def _refuse_overwriting(files: Sequence[ImageFile], folder: Path) -> None:
-    """Refuses an output folder in which a result would take the place of a picture that is read."""
-    sources = {file.path.resolve() for file in files}
-    overwritten = next((name for name in result_names(files, ".jpg") if (folder / name).resolve() in sources), None)
-    if overwritten is not None:
-        raise BadValueError(
-            f"the picture '{folder / overwritten}' would be overwritten by its result: choose another "
-            "--infer_output_path than the pictures' folder"
-        )
+def _compile(detector: PictureDetector) -> None:
+    clock = DetectionClock()
+    detector.compile(clock)
+    if clock.num_compiled:
+        logger.info("network compiled in %.1f s", clock.compilation)
+
+
+def _refuse_overwriting(inputs: Inputs, folder: Path) -> None:
+    """Refuses an output folder in which a result would take the place of a picture or video that is read."""
+    videos = [each.file for each in inputs.videos]
+    sources = {file.path.resolve() for file in (*inputs.pictures, *videos)}
+    for kind, names in (
+        ("picture", result_names(inputs.pictures, ".jpg")),
+        ("video", result_names(videos, DRAWN_SUFFIX)),
+    ):
+        overwritten = next((name for name in names if (folder / name).resolve() in sources), None)
+        if overwritten is not None:
+            raise BadValueError(
+                f"the {kind} '{folder / overwritten}' would be overwritten by its result: choose another "
+                f"--infer_output_path than the {kind}s' folder"
+            )
 
 
 def _rows(found: Detections, image_id: int, file_name: str, classes: ClassTable) -> list[dict]:

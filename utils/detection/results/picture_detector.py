@@ -2,10 +2,10 @@
 
 import logging
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from utils.detection.detections import DetectionClock, Detections, Detector
 from utils.detection.inputs import InputSettings, fit_image
 from utils.images import read_image, read_size
 from utils.model_utils.errors import UserError
+from utils.videos.reading import Frame, ahead
 
 logger = logging.getLogger(__name__)
 
@@ -89,6 +90,18 @@ class PictureDetector:
                 batch = []
         if batch:
             yield from self._detect_batch(batch, batch_sizes, clock)
+
+    def detect_frames(self, frames: Iterable[Frame], clock: DetectionClock) -> Iterator[tuple[Frame, Detections]]:
+        """Yields each frame of a video with its detections; a thread reads and fits those of the next batch."""
+        fitted = ((frame, Picture(frame.index, frame.image, *fit_image(frame.image, self.inputs))) for frame in frames)
+        batch: list[tuple[Frame, Picture]] = []
+        for item in chain(ahead(fitted, self.batch_size + 1), [None]):
+            if item is not None:
+                batch.append(item)
+            if batch and (item is None or len(batch) == self.batch_size):
+                found = self._detect_batch([picture for _, picture in batch], {}, clock)
+                yield from ((frame, one) for (frame, _), (_, one) in zip(batch, found, strict=True))
+                batch = []
 
     def _plan(self, paths: Sequence[Path]) -> tuple[Sequence[int], dict[Size, int]]:
         """Returns the order in which files are read, and the images of a batch of each canvas.

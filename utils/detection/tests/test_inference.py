@@ -15,11 +15,11 @@ from utils.detection.inputs import InputSettings
 from utils.detection.results.inference import (
     BoxLimit,
     InferenceSummary,
-    find_pictures,
     format_bare,
     format_full,
     format_summary,
     infer_pictures,
+    open_inputs,
     run,
 )
 from utils.detection.results.picture_detector import PictureDetector
@@ -50,7 +50,7 @@ def pictures(tmp_path):
 def test_what_is_found_is_drawn_and_written_with_the_category_ids(pictures, tmp_path):
     """A picture of width 51 gets a box of class 1, whose category id is 3; the others get none."""
     out = tmp_path / "out"
-    files = find_pictures(pictures, out)
+    files = open_inputs(pictures, out).pictures
     detector = detector_of(lambda size: ([[5, 6, 15, 26]], [1]) if size[1] == 51 else ([], []))
     summary = run(detector, files, out, CLASSES, 0.4, LIMIT)
     rows = json.loads((out / "detections.json").read_text())
@@ -77,7 +77,7 @@ def test_pictures_of_one_canvas_go_together_and_results_keep_the_order_of_the_fi
     (folder / "g.png").write_bytes(b"no picture")
     inputs = InputSettings(64, 64, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), rule=CanvasRule((60, 60), 32))
     detector = PictureDetector(KnowsTheBoxes(lambda _size: ([[5, 6, 15, 16]], [1])), inputs, 2, num_loaders=2)
-    summary = run(detector, find_pictures(folder, out), out, CLASSES, 0.4, LIMIT)
+    summary = run(detector, open_inputs(folder, out).pictures, out, CLASSES, 0.4, LIMIT)
     assert detector.detector.shapes == [(2, 3, 64, 32), (2, 3, 32, 64), (2, 3, 32, 64)]
     rows = json.loads((out / "detections.json").read_text())
     assert [row["file_name"] for row in rows] == ["a.png", "b.png", "d.png", "e.jpg", "f.png"]
@@ -102,7 +102,7 @@ def test_the_time_of_an_image_is_without_the_import_of_the_library_of_the_rule(t
     write_image(tmp_path / "a.png", np.full((40, 20, 3), 90, np.uint8))
     inputs = InputSettings(64, 64, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), rule=Slow((60, 60), 32))
     detector = PictureDetector(KnowsTheBoxes(lambda _size: ([], [])), inputs, 2, num_loaders=1)
-    summary = run(detector, find_pictures(tmp_path, tmp_path / "out"), tmp_path / "out", CLASSES, 0.4, LIMIT)
+    summary = run(detector, open_inputs(tmp_path, tmp_path / "out").pictures, tmp_path / "out", CLASSES, 0.4, LIMIT)
     assert Slow.asked > 1
     assert summary.seconds < 0.9
 
@@ -113,7 +113,7 @@ def test_a_header_that_names_another_size_costs_a_batch_and_no_result(pictures, 
     write_image(pictures / "1.png", np.full((50, 40, 3), 90, np.uint8))
     inputs = InputSettings(64, 64, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), rule=CanvasRule((60, 30), 32))
     detector = PictureDetector(KnowsTheBoxes(lambda _size: ([[5, 6, 15, 16]], [1])), inputs, 2, num_loaders=1)
-    run(detector, find_pictures(pictures, tmp_path / "out"), tmp_path / "out", CLASSES, 0.4, LIMIT)
+    run(detector, open_inputs(pictures, tmp_path / "out").pictures, tmp_path / "out", CLASSES, 0.4, LIMIT)
     assert len(json.loads((tmp_path / "out" / "detections.json").read_text())) == 3
     assert detector.detector.shapes == [(2, 3, 32, 64), (2, 3, 64, 32), (2, 3, 32, 64)]
 
@@ -122,7 +122,7 @@ def test_pictures_that_cannot_be_read_at_all_are_a_sentence(pictures, tmp_path):
     with pytest.raises(BadValueError, match="none of the 1 pictures can be read"):
         run(
             detector_of(lambda _: ([], [])),
-            find_pictures(pictures / "broken.jpg", tmp_path / "out"),
+            open_inputs(pictures / "broken.jpg", tmp_path / "out").pictures,
             tmp_path / "out",
             CLASSES,
             0.4,
@@ -134,7 +134,7 @@ def test_pictures_that_cannot_be_read_at_all_are_a_sentence(pictures, tmp_path):
 def finds_the_same(pictures, out, min_score=None, classes=CLASSES):
     """Every picture gets a box of score 0.9."""
     detector = detector_of(lambda _size: ([[5, 6, 15, 26]], [1]))
-    infer_pictures(detector, find_pictures(pictures, out), out, classes, min_score, LIMIT)
+    infer_pictures(detector, open_inputs(pictures, out), out, classes, min_score, LIMIT)
 
 
 def test_boxes_are_drawn_from_the_score_that_the_checkpoint_stores(pictures, tmp_path, caplog):
@@ -206,8 +206,8 @@ def test_a_file_name_that_is_no_utf8_does_not_cost_the_detections(pictures, tmp_
 
 def test_a_result_does_not_take_the_place_of_a_picture(pictures, tmp_path):
     with pytest.raises(BadValueError, match="would be overwritten"):
-        find_pictures(pictures / "broken.jpg", pictures)
-    assert len(find_pictures(pictures, pictures / "out")) == 4
+        open_inputs(pictures / "broken.jpg", pictures)
+    assert len(open_inputs(pictures, pictures / "out").pictures) == 4
 
 
 def test_the_summary_counts_and_times():
@@ -223,7 +223,7 @@ def test_pictures_with_as_many_boxes_as_are_kept_are_counted(limit, min_score, f
     """Widths 50, 51 and 52 have 0, 1 and 2 boxes; only those that would be drawn are missed."""
     boxes = [[5, 6, 15, 26], [20, 6, 30, 26]]
     detector = detector_of(lambda size: (boxes[: size[1] - 50], [0, 1][: size[1] - 50]))
-    files = find_pictures(pictures, tmp_path / "out")
+    files = open_inputs(pictures, tmp_path / "out").pictures
     assert run(detector, files, tmp_path / "out", CLASSES, min_score, BoxLimit("x", limit)).num_full == full
 
 

@@ -159,3 +159,17 @@ def test_a_device_in_the_environment_that_is_no_number_is_a_sentence(place, monk
 def test_links_are_followed(place):
     os.symlink(place / "net.ckpt", place / "link.ckpt")
     assert read("0", "config/b0.yaml", "link.ckpt").settings[1] == f"--pre_trained={place / 'net.ckpt'}"
+
+
+def test_pictures_are_a_path_or_a_pattern(place):
+    """A pattern reaches infer.py as it is; a name with brackets that is there is none."""
+    (place / "a[1].jpg").touch()
+    pictures = (Positional.parse("DATASET_PATH:pictures:data_path", is_optional=False),)
+
+    def settings(text):
+        return read_arguments(["0", text], launcher(pictures), place).settings
+
+    assert settings("in/**/*.jpg") == (f"--data_path={place}/in/**/*.jpg",)
+    assert settings("a[1].jpg") == (f"--data_path={place}/a[1].jpg",)
+    with pytest.raises(UserError, match="DATASET_PATH '-' does not exist, wanted a file or folder"):
+        settings("-")

@@ -37,6 +37,7 @@ class PathRule:
 
 
 PathText = Annotated[str, PathRule()]
+InputText = Annotated[str, PathRule(keep_words=("-",))]  # "-": a list on standard input
 Positive = Annotated[int, Field(ge=1)]
 PositiveNumber = Annotated[float, Field(gt=0)]
 

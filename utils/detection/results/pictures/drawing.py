@@ -45,6 +45,7 @@ def draw_detections(
     class_names: Sequence[str],
     *,
     min_score: float = DEFAULT_MIN_SCORE,
+    may_enlarge: bool = True,
 ) -> np.ndarray:
     """Draws boxes with the names of their classes onto a copy of an image.
 
@@ -55,11 +56,13 @@ def draw_detections(
         scores: float[N] in [0, 1], shown behind the names.
         class_names: name of each class index, any script.
         min_score: boxes with a lower score are left out.
+        may_enlarge: a tiny image is enlarged, so that names can be read.
 
     Returns:
-        uint8[H', W', 3], RGB; H' and W' are H and W, or a whole multiple of them where the image is tiny.
+        uint8[H', W', 3], RGB; H' and W' are H and W, or a whole multiple of them where the image was enlarged.
     """
     factor = max(1, min(-(-MIN_SIDE // min(image.shape[:2])), MAX_ENLARGED_SIDE // max(image.shape[:2])))
+    factor = factor if may_enlarge else 1
     canvas = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC) if factor > 1 else image
     boxes, labels = as_boxes(boxes) * factor, np.asarray(labels, np.int64).reshape(-1)
     scores = np.asarray(scores, np.float64).reshape(-1)
