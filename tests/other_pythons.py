@@ -11,8 +11,6 @@ from tests.suites import ROOT
 from utils.api.suites import SUITES
 
 VERSIONS = ("3.10", "3.13")  # the neighbours of what is supported
-# Started with -m only, as `python -m utils.cli` is.
-MODULES = ("utils.cli", "utils.tools.models", "utils.tools.quickstart", "utils.tools.torture")
 # Runs in an environment that it is to mend, with the set-up's interpreter.
 NO_DOORS = ("utils/tools/mend_environment.py",)
 # What a script wants to know before it looks at anything else.
@@ -30,17 +28,33 @@ def find_interpreter(version: str) -> Path:
     pytest.skip(f"no Python {version} is on the PATH or among pyenv's versions")
 
 
+def command_files() -> list[str]:
+    """Returns every Python file that is a command, from the repository's root."""
+    return [name for name, _ in _commands()]
+
+
 def scripts() -> list[str]:
-    """Returns the scripts that a user or a launcher starts by their path, from the repository's root."""
-    files = [path for folder in (*SUITES, "utils") for path in (ROOT / folder).rglob("*.py")]
-    names = [path.relative_to(ROOT).as_posix() for path in files if 'if __name__ == "__main__":' in path.read_text()]
-    modules = {f"{name.replace('.', '/')}{end}" for name in MODULES for end in (".py", "/__main__.py")}
-    return sorted(name for name in names if "/tests/" not in name and name not in {*modules, *NO_DOORS})
+    """Returns what a user or a launcher starts by its path, from the repository's root."""
+    return [name for name, is_script in _commands() if is_script]
+
+
+def modules() -> list[str]:
+    """Returns what is started with -m alone, as in `python -m utils.cli`."""
+    names = [name for name, is_script in _commands() if not is_script]
+    return [name.removesuffix(".py").removesuffix("/__main__").replace("/", ".") for name in names]
 
 
 def launchers() -> list[str]:
     """Returns the bash launchers of the suites, from the repository's root."""
-    found = [
-        path.relative_to(ROOT).as_posix() for suite in SUITES for path in (ROOT / suite / "scripts").glob("run_*.sh")
-    ]
+    paths = [path for suite in SUITES for path in (ROOT / suite / "scripts").glob("run_*.sh")]
+    return sorted(path.relative_to(ROOT).as_posix() for path in paths)
+
+
+def _commands() -> list[tuple[str, bool]]:
+    """Returns every Python file that is a command, and whether it finds `utils` where it is started by its path."""
+    found = []
+    for path in (path for folder in (*SUITES, "utils") for path in (ROOT / folder).rglob("*.py")):
+        name, text = path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
+        if 'if __name__ == "__main__":' in text and "/tests/" not in name and name not in NO_DOORS:
+            found.append((name, not name.startswith("utils/") or "sys.path[0]" in text))
     return sorted(found)

@@ -7,7 +7,7 @@ import tomllib
 
 import pytest
 
-from tests.other_pythons import ARGUMENTS, MODULES, VERSIONS, find_interpreter, launchers, scripts
+from tests.other_pythons import ARGUMENTS, VERSIONS, command_files, find_interpreter, launchers, modules, scripts
 from tests.suites import ROOT
 from utils.model_utils.guards.python_version import FIRST, LAST
 from utils.tests.processes import finish
@@ -50,7 +50,7 @@ def test_every_command_refuses_it(version, tmp_path):
         assert_refused(run_script(python, script, tmp_path), script.rpartition("/")[2])
     for launcher in launchers():
         assert_refused(run_launcher(python, launcher, tmp_path), launcher.rpartition("/")[2])
-    for module in MODULES:
+    for module in modules():
         assert_refused(finish(python, "-m", module, cwd=ROOT), "python -m")
     assert list(tmp_path.iterdir()) == []
 
@@ -59,7 +59,8 @@ def test_every_script_comes_to_the_check_before_it_needs_a_package():
     """What an interpreter that nothing was installed for cannot import would hide the sentence."""
     assert len(scripts()) > 25
     assert len(launchers()) > 12
-    for script in scripts():
+    assert {"utils.cli", "utils.tools.models", "utils.tools.quickstart"} <= set(modules())
+    for script in command_files():
         for _, name in sorted(_imports(ast.parse((ROOT / script).read_text()))):
             if name in ("utils", "src"):
                 break
