@@ -1,5 +1,6 @@
 #!/bin/bash
-# Makes .venv with everything the tests need, then runs ruff, shellcheck and pytest: run_tests.sh [--all] [PYTEST_ARGUMENT...]
+# Makes .venv with everything the tests need, then runs ruff, mypy, shellcheck and pytest:
+# run_tests.sh [--all] [PYTEST_ARGUMENT...]
 # --all runs the few tests too that take longest: every size of SegFormer beside PyTorch, 2,000 damaged files for each
 # reader instead of 200, the CPU image from scratch, tries to lose trainings in each way, and their soak, the files that
 # pip finds for each Python and machine, and the CPU kernels as on aarch64.
@@ -19,6 +20,7 @@ main() {
   install_cpp_packages "$bin/python" "$PWD/.venv" "$@"
   "$bin/ruff" check .
   "$bin/ruff" format --check .
+  "$bin/mypy"
   find . -name '*.sh' -not -path './.venv/*' -print0 | xargs -0 "$bin/shellcheck" --external-sources .ci/run
   # In the groups and the order of conftest.py.
   exec "$bin/python" -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder "$@"

@@ -41,7 +41,7 @@ FLOORS = (
     ("utils/detection/canvases",),
     ("utils/detection/results",),
     ("utils/detection/builders",),
-    ("utils/api",),
+    ("utils/api", "utils/doctor"),
     ("utils/cli",),
 )
 # Python files of a folder, tests apart: more are hard to look over. The kernels have a file for each operator.

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from utils.model_utils.config.loading import ALIASES, right_name
+from utils.model_utils.config.key_names import ALIASES, right_name
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -20,7 +20,13 @@ SCHEMA_FILES = re.compile(r"\w+/src/config\w*\.py|utils/detection/keys\.py|utils
 # What a command comes to by its names and still never says, with the reason.
 NEVER_SAID = {
     ("SKIP_ADVICE", "postprocess.py"): "skip_bad_images is None there, which leaves the advice out",
+    ("choose_device", "smoke_step.py"): "the doctor takes the device that is there",
+    ("set_up_device", "smoke_step.py"): "its number is that of the environment, if any",
+    ("_check_device_id", "smoke_step.py"): "likewise",
 }
+
+# Of the scripts in the root; --all is an option of conftest.py.
+OWN_ARGUMENTS = {"run_tests.sh": {"all"}, "quickstart.sh": {"fast", "help"}}
 
 
 def list_files(*patterns):
@@ -120,7 +126,7 @@ def test_every_launcher_names_what_there_is(commands, schemas, files):
     found = []
     for path, text in read_files("*.sh").items():
         suite = path.split("/")[0]
-        names = keys_of(schemas[suite]) if suite in schemas else {"all"}  # run_tests.sh: an option of conftest.py
+        names = keys_of(schemas[suite]) if suite in schemas else OWN_ARGUMENTS.get(path, set())
         started = {name for each in commands.values() if each.path.startswith("utils/launch/") for name in each.names}
         reader = advice.Command(path, frozenset(names | (started if suite in schemas else set())))
         code = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))

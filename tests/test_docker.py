@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -185,6 +186,17 @@ def test_a_machine_without_docker_is_a_sentence(start):
     finished, _ = start("image", ".", ".", without_docker=True)
     assert finished.returncode == 2
     assert "docker is not installed here" in finished.stderr
+
+
+def test_a_dry_run_shows_the_container_that_would_start(start, tmp_path):
+    (tmp_path / "my data").mkdir()
+    finished, seen = start("--dry_run", "an image", "my data", tmp_path, "train.sh", "--dry_run", without_docker=True)
+    assert finished.returncode == 0, finished.stderr
+    words = shlex.split(finished.stdout)
+    assert words[:2] == ["docker", "run"]
+    assert f"--volume={tmp_path}/my data:{tmp_path}/my data" in words
+    assert words[-3:] == ["an image", "train.sh", "--dry_run"]
+    assert seen is None
 
 
 def _reason_to_skip():

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -145,9 +144,3 @@ def test_a_missing_interpreter_is_a_sentence(script, tmp_path):
     finished = finish("bash", ROOT / script, env={**os.environ, "PYTHON": str(tmp_path / "no-python")})
     assert finished.returncode == 2
     assert f"PYTHON='{tmp_path / 'no-python'}' is not a command" in finished.stderr
-
-
-def test_an_unknown_suite_is_a_sentence():
-    finished = finish(sys.executable, "-m", "utils.tools.quickstart", "nas-fpn", cwd=ROOT)
-    assert finished.returncode == 2
-    assert "no suite 'nas-fpn' here, wanted any of: nas_fpn" in finished.stderr

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.files import write_file
@@ -263,7 +263,7 @@ def _open(data: bytes, name: str) -> Image.Image:
     Image.MAX_IMAGE_PIXELS = None  # Pillow warns of, and refuses, other sizes than the key does
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise BadValueError(
             f"image '{name}' is not an image of a known format ({', '.join(FORMATS)}), its first bytes are "
             f"{data[:8]!r}; replace the file"
@@ -290,7 +290,7 @@ def _size_of_row(buffer: np.ndarray) -> tuple[int, int] | None:
     """
     Image.MAX_IMAGE_PIXELS = None
     try:
-        image = Image.open(io.BytesIO(buffer), formats=("JPEG", "PNG"))
+        image = Image.open(io.BytesIO(buffer.data), formats=("JPEG", "PNG"))
     except DECODER_ERRORS:
         return None
     return image.height, image.width
@@ -300,7 +300,7 @@ def _fits_checksums(buffer: np.ndarray) -> bool:
     """Returns whether the bytes of a row, uint8[n], are as they were written, as far as their format tells."""
     if buffer[: len(SIGNATURE)].tobytes() == SIGNATURE:
         try:
-            check_png(memoryview(buffer))
+            check_png(buffer.data)
         except ValueError:
             return False
     return True
@@ -376,10 +376,11 @@ def _warn_of_more_pictures(image: Image.Image, name: str) -> None:
 
     An MPO file, a photograph of a phone, has others too, but they are the same picture at another size or depth.
     """
-    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1 and not _files_of_several():
+    count = getattr(image, "n_frames", 1)
+    if image.format != "MPO" and count > 1 and not _files_of_several():
         _files_of_several().append(name)
         logger.warning(
-            "image '%s' has %d pictures, of which the first is read; others like it are not named", name, image.n_frames
+            "image '%s' has %d pictures, of which the first is read; others like it are not named", name, count
         )
 
 

@@ -28,6 +28,19 @@ def console_command(*words: str) -> str:
     return " ".join(["mszoo" if IS_INSTALLED else "python -m utils.cli", *words])
 
 
+def version() -> str:
+    """Returns the version of this code, e.g. "0.1.0", in a clone "0.1.0 (clone)"; pyproject.toml is where it stands."""
+    import importlib.metadata  # at the top, both would cost every --help
+    import tomllib
+
+    if IS_INSTALLED:
+        return importlib.metadata.version(PACKAGE.removesuffix("."))
+    project = ROOT / "pyproject.toml"
+    if not project.is_file():  # a folder that utils/tools/bundle.py has made
+        return "unknown (bundle)"
+    return f"{tomllib.loads(project.read_text(encoding='utf-8'))['project']['version']} (clone)"
+
+
 def shown_file(path: str) -> str:
     """Returns a script of the repository as a message names it: from its root in a clone, in full where installed."""
     return str(ROOT / path) if IS_INSTALLED else path

@@ -3,10 +3,17 @@
 Images are uint8[H, W, 3] RGB. Every draw comes from the generator that is passed in.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
 BRIGHTNESS_LEVELS = 80.0  # grey levels that a strength of 1 may add or take: SSD's 32 is a strength of 0.4
+
+
+def size_of(image: np.ndarray) -> tuple[int, int]:
+    """Returns the (height, width) of an image [H, W, ...]."""
+    return image.shape[0], image.shape[1]
 
 
 def photometric_distortion(
@@ -74,7 +81,7 @@ def jitter_colours(
 
 
 def normalize(
-    image: np.ndarray, mean: tuple[float, float, float], std: tuple[float, float, float], out: np.ndarray | None = None
+    image: np.ndarray, mean: Sequence[float], std: Sequence[float], out: np.ndarray | None = None
 ) -> np.ndarray:
     """Returns (image - mean) / std as float32[3, H, W].
 
@@ -93,9 +100,7 @@ def normalize(
     return planes
 
 
-def to_input(
-    image: np.ndarray, size: tuple[int, int], mean: tuple[float, float, float], std: tuple[float, float, float]
-) -> np.ndarray:
+def to_input(image: np.ndarray, size: tuple[int, int], mean: Sequence[float], std: Sequence[float]) -> np.ndarray:
     """Normalises uint8[h, w, 3] RGB to float32[3, *size]; zeros, the mean colour, below and on the right."""
     height, width = image.shape[:2]
     planes = np.empty((3, *size), np.float32)

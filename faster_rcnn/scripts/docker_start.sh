@@ -1,5 +1,6 @@
 #!/bin/bash
-# Starts a container with the Ascend devices of this machine: docker_start.sh IMAGE DATA_DIR MODEL_DIR [COMMAND]...
+# Starts a container with the Ascend devices of this machine: docker_start.sh [--dry_run] IMAGE DATA_DIR MODEL_DIR [COMMAND]...
+#   --dry_run  shows the command of docker, which need not be installed, and starts nothing
 #   IMAGE      image that `docker build -t IMAGE . --build-arg FROM_IMAGE_NAME=...` has made
 #   DATA_DIR   folder of the data
 #   MODEL_DIR  folder that training writes into and the container starts in, e.g. this suite's
@@ -26,13 +27,18 @@ ascend_options() {
 }
 
 main() {
-  (( $# >= 3 )) || die "usage: $0 IMAGE DATA_DIR MODEL_DIR [COMMAND]..."
+  local -a start=(exec)
+  if [[ "${1:-}" == --dry_run ]]; then # what stands behind IMAGE is COMMAND's own
+    start=(printf '%q ')
+    shift
+  fi
+  (( $# >= 3 )) || die "usage: $0 [--dry_run] IMAGE DATA_DIR MODEL_DIR [COMMAND]..."
   local image=$1 data model root folder
   local -a options=(--ipc=host --interactive)
   data=$(realpath -e -- "$2" 2> /dev/null) && [[ -d "$data" ]] || die "DATA_DIR '$2' is no folder"
   model=$(realpath -e -- "$3" 2> /dev/null) && [[ -d "$model" ]] || die "MODEL_DIR '$3' is no folder"
   root=$(realpath -- "$(dirname -- "${BASH_SOURCE[0]}")/../..")
-  command -v docker > /dev/null || die "docker is not installed here"
+  [[ "${start[0]}" != exec ]] || command -v docker > /dev/null || die "docker is not installed here"
   [[ ! -t 0 ]] || options+=(--tty)
   mapfile -t -O "${#options[@]}" options < <(ascend_options)
   [[ "${options[*]}" == *--device=* ]] || echo "$(basename -- "$0"): no Ascend device here: give --device_target=CPU" >&2
@@ -40,7 +46,8 @@ main() {
     [[ "$folder" != *:* ]] || die "'$folder' holds a colon, which docker cannot mount: rename it"
     [[ " ${options[*]} " == *" --volume=$folder:$folder "* ]] || options+=("--volume=$folder:$folder")
   done
-  exec docker run "${options[@]}" --workdir="$model" "$image" "${@:4}"
+  "${start[@]}" docker run "${options[@]}" --workdir="$model" "$image" "${@:4}"
+  echo # the end of what was shown; exec does not come back
 }
 
 main "$@"

@@ -8,6 +8,7 @@
 #   COCO_ROOT             folder of the data set
 #   MINDRECORD_DIR        MindRecord files, made where they are missing; COCO_ROOT/FASTERRCNN_MINDRECORD by default
 #   --key=value           any key of eval.py, e.g. --config_path=FILE, which counts before what the checkpoint stores
+#   --dry_run             shows what would be started, and starts nothing
 # The results are in eval/ of the working directory: log, result.json, predictions.json, pictures/. It runs in the
 # background; FOREGROUND=1 waits for its end and hands the exit code through. PYTHON picks the interpreter.
 set -euo pipefail

@@ -5,6 +5,7 @@
 #   ANNO_PATH    annotations of the images, e.g. COCO/annotations/instances_val2017.json, or lines of text
 #   DEVICE_ID    number of the device, 0 by default
 #   --key=value  on_bad_image=fail, engine=python|lite, device_target=CPU|Ascend, run_dir=FOLDER
+#   --dry_run    shows what would be started, and starts nothing
 # With MindSpore Lite (LITE_HOME) on Ascend, else with the installed mindspore on a CPU. The program is built once. build.log,
 # infer.log, acc.log, result_Files/, result_Files.json, time_Result/ and result.json are left in the working directory.
 # A stage that fails ends it with its exit code and the last lines of its log. PYTHON picks the interpreter.

@@ -6,6 +6,7 @@
 #   COCO_ROOT         folder of the data set
 #   MINDRECORD_DIR    MindRecord files, made there where they are missing; COCO_ROOT/FASTERRCNN_MINDRECORD by default
 #   --key=value       any key of train.py, e.g. --config_path=FILE in place of BACKBONE's
+#   --dry_run         shows what would be started, and starts nothing
 # The run is in train/ of the working directory: loss_0.log, log, ckpt_0/, metrics.jsonl, curves.png, config.yaml.
 # It goes on in the background; FOREGROUND=1 waits for its end and hands the exit code through. PYTHON picks the
 # interpreter.

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mindspore import nn
@@ -136,7 +137,7 @@ def build_proposal_generator(
         is_training: with the limits of training, or of inference.
         canvas: (height, width) of the input; None for the configured one.
     """
-    limits = (
+    limits: dict[str, Any] = (
         {
             "nms_pre": config.rpn_proposal_nms_pre,
             "max_proposals": config.rpn_proposal_max_num,
@@ -246,6 +247,8 @@ def load_pretrained(
         pretrained,
         classes=Classes(class_names, CLASS_OUTPUTS),
         beside_backbone=("neck.", "rpn.", "rcnn."),
+        frozen_stages=config.frozen_stages,
+        norm_statistics=config.norm_statistics,
     )
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from utils.detection import keys
 from utils.model_utils.config.base import Contradiction, InactiveKey, PositiveNumber
+from utils.model_utils.config.command_keys import CommandKeys
 from utils.model_utils.config.loading import load_config
 from utils.model_utils.config.schema import ModelArtsKeys, TrainingKeys, with_default
 
@@ -21,8 +22,8 @@ DEFAULT_FILE = "default_config.yaml"
 class ScheduleKeys(keys.StepScheduleKeys):
     """Learning rate over the run."""
 
-    COURSE_OF_TRAINING = ("warmup_step", "warmup_ratio", "lr_end_rate")
-    lr_schedule: Literal["long_cosine", "cosine", "step"] = Field(
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ("warmup_step", "warmup_ratio", "lr_end_rate")
+    lr_schedule: Literal["long_cosine", "cosine", "step"] = Field(  # type: ignore[assignment]  # a choice more than the group has
         "long_cosine",
         description="after the warm-up: long_cosine, half a cosine that would end an epoch after the run, as the "
         "page's training has it; cosine, one that ends with the run; step, drops at lr_steps",
@@ -43,7 +44,7 @@ class ScheduleKeys(keys.StepScheduleKeys):
 class AugmentationKeys(keys.AugmentationKeys):
     """What training does to the pictures."""
 
-    COURSE_OF_TRAINING = ("keep_ratio", "expand_ratio")
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ("keep_ratio", "expand_ratio")
     keep_empty_images: bool = with_default(
         keys.AugmentationKeys,
         "keep_empty_images",
@@ -128,26 +129,73 @@ class FasterRcnnConfig(
             )
 
 
+# What decides which boxes are found, at what size of the pictures.
+SELECTION = (
+    "img_height",
+    "img_width",
+    "keep_ratio",
+    "test_score_thr",
+    "test_iou_thr",
+    "test_candidates",
+    "test_max_per_img",
+    "rpn_nms_pre",
+    "rpn_max_num",
+    "rpn_nms_thr",
+    "rpn_min_bbox_min_size",
+    "roi_sampling_ratio",
+)
+# The entry scripts, and the keys that --help of each shows; the page gives eval.py and export.py a backbone.
+COMMANDS = {
+    "train.py": CommandKeys(
+        "Trains Faster R-CNN with Res2Net and a feature pyramid on a COCO or text data set.",
+        most_used="coco_root run_dir epoch_size batch_size lr pre_trained resume num_classes backbone device_target",
+        left_out=keys.NOT_OF_TRAINING,
+    ),
+    "eval.py": CommandKeys(
+        "Evaluates a checkpoint with the COCO metrics.",
+        most_used="checkpoint_path coco_root mindrecord_dir run_dir instance_set val_data_type num_pictures "
+        "picture_min_score canvas device_target",
+        others=(*keys.EVALUATION, *SELECTION, "test_batch_size", "backbone"),
+        checkpoint_key="checkpoint_path",
+    ),
+    "infer.py": CommandKeys(
+        "Draws detections on pictures.",
+        most_used="checkpoint_path image_path infer_output_path picture_min_score test_score_thr test_iou_thr "
+        "test_max_per_img canvas canvas_sides device_target",
+        others=(*keys.INFERENCE, *SELECTION, "test_batch_size"),
+        checkpoint_key="checkpoint_path",
+    ),
+    "export.py": CommandKeys(
+        "Exports a checkpoint for inference.",
+        most_used="checkpoint_path file_name file_format export_batch_size run_dir img_height img_width test_score_thr "
+        "test_iou_thr test_max_per_img",
+        others=(*keys.EXPORT, *SELECTION, "backbone"),
+        checkpoint_key="checkpoint_path",
+    ),
+    "convert_checkpoint.py": CommandKeys(
+        "Makes a checkpoint from weights of timm, MindCV or MMDetection.",
+        most_used="checkpoint_path output ema backbone run_dir overwrite",
+        others=(
+            *NetworkKeys.FIXED_BY_WEIGHTS,
+            *RpnKeys.FIXED_BY_WEIGHTS,
+            *RcnnKeys.FIXED_BY_WEIGHTS,
+            *keys.CONVERSION,
+            *SELECTION,
+        ),
+    ),
+}
+
+
 def load(argv: Sequence[str] | None = None, program: str = "train.py") -> FasterRcnnConfig:
     """Builds the configuration of the command `program`; arguments and errors as `load_config` has them."""
+    command = COMMANDS.get(program, COMMANDS["train.py"])
     return load_config(
         FasterRcnnConfig,
         argv,
         suite_dir=SUITE_DIR,
         default_file=DEFAULT_FILE,
         program=program,
-        description=DESCRIPTIONS.get(program, DESCRIPTIONS["train.py"]),
-        checkpoint_key=CHECKPOINT_KEYS.get(program, ""),
+        description=command.description,
+        checkpoint_key=command.checkpoint_key,
+        commands=COMMANDS,
     )
-
-
-# Where the commands that build the network of a checkpoint find it.
-CHECKPOINT_KEYS = dict.fromkeys(("eval.py", "infer.py", "export.py"), "checkpoint_path")
-DESCRIPTIONS = {
-    "train.py": "Trains Faster R-CNN with Res2Net and a feature pyramid on a COCO or text data set.",
-    "eval.py": "Evaluates a checkpoint with the COCO metrics.",
-    "infer.py": "Draws detections on pictures.",
-    "export.py": "Exports a checkpoint for inference.",
-    "convert_checkpoint.py": "Makes a checkpoint from weights of timm, MindCV or MMDetection.",
-    "postprocess.py": "Computes the COCO metrics of results that the 310 harness has written.",
-}

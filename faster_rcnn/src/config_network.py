@@ -1,11 +1,10 @@
 """The keys of the network and of its two stages: shapes, anchors, sampling, proposals, RoIs, losses."""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from utils.detection.anchors import anchors_per_level, level_sizes
 from utils.detection.keys import nearest_multiples
 from utils.model_utils.config.base import Config, Contradiction, InactiveKey, Positive, PositiveNumber
 
@@ -18,8 +17,8 @@ FourPositiveNumbers = tuple[PositiveNumber, PositiveNumber, PositiveNumber, Posi
 class NetworkKeys(Config):
     """Input, Res2Net, feature pyramid and the two heads."""
 
-    GROUP = "Network"
-    FIXED_BY_WEIGHTS = (
+    GROUP: ClassVar[str] = "Network"
+    FIXED_BY_WEIGHTS: ClassVar[tuple[str, ...]] = (
         "backbone",
         "res2net_layers",
         "res2net_width",
@@ -37,7 +36,13 @@ class NetworkKeys(Config):
         "roi_align_finest_scale",
         "rcnn_fc_out_channels",
     )
-    COURSE_OF_TRAINING = ("img_height", "img_width", "frozen_stages", "norm_statistics", "norm_momentum")
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = (
+        "img_height",
+        "img_width",
+        "frozen_stages",
+        "norm_statistics",
+        "norm_momentum",
+    )
     img_height: int = Field(768, ge=1, description="height of the network's input in pixels, a multiple of 32")
     img_width: int = Field(1280, ge=1, description="width of the network's input in pixels, a multiple of 32")
     backbone: Literal["res2net_50", "res2net_101", "res2net_152"] = Field(
@@ -112,7 +117,7 @@ class NetworkKeys(Config):
         return value
 
     @property
-    def layers(self) -> tuple[int, ...]:
+    def layers(self) -> tuple[int, int, int, int]:
         """Blocks of the four stages."""
         return self.res2net_layers or RES2NET_LAYERS[self.backbone]
 
@@ -129,6 +134,8 @@ class NetworkKeys(Config):
     @property
     def level_sizes(self) -> tuple[tuple[int, int], ...]:
         """(height, width) of the levels P2, P3, ...; from P6 on half of the one before, rounded up."""
+        from utils.detection.anchors import level_sizes  # numpy: --help does without it
+
         return level_sizes(self.img_height, self.img_width, self.anchor_strides)
 
     def contradictions(self) -> Iterator[Contradiction]:
@@ -178,15 +185,17 @@ class NetworkKeys(Config):
 
 
 def _num_anchors(config: NetworkKeys) -> int:
+    from utils.detection.anchors import anchors_per_level  # numpy: --help does without it
+
     return sum(anchors_per_level(config.img_height, config.img_width, config.anchor_strides, config.anchors_per_cell))
 
 
 class RpnKeys(Config):
     """First stage: assignment, sampling, loss and proposals."""
 
-    GROUP = "Region proposals"
-    FIXED_BY_WEIGHTS = ("rpn_target_means", "rpn_target_stds")
-    COURSE_OF_TRAINING = (
+    GROUP: ClassVar[str] = "Region proposals"
+    FIXED_BY_WEIGHTS: ClassVar[tuple[str, ...]] = ("rpn_target_means", "rpn_target_stds")
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = (
         "pos_iou_thr",
         "neg_iou_thr",
         "min_pos_iou",
@@ -275,9 +284,9 @@ class RpnKeys(Config):
 class RcnnKeys(Config):
     """Second stage: assignment and sampling of the proposals, loss."""
 
-    GROUP = "RoI head"
-    FIXED_BY_WEIGHTS = ("rcnn_target_means", "rcnn_target_stds")
-    COURSE_OF_TRAINING = (
+    GROUP: ClassVar[str] = "RoI head"
+    FIXED_BY_WEIGHTS: ClassVar[tuple[str, ...]] = ("rcnn_target_means", "rcnn_target_stds")
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = (
         "pos_iou_thr_stage2",
         "neg_iou_thr_stage2",
         "min_pos_iou_stage2",

@@ -44,8 +44,8 @@ def convert(config: FasterRcnnConfig) -> Path:
     content = recognise(config, weights, stored_stage1_pool(checkpoint) if checkpoint else None)
     notes: tuple[str, ...] = ()
     if not content.part:
-        config, notes = with_recipe(config, weights, RECIPE, THRESHOLDS)
-    classes = converted_classes(config, content.num_classes, weights)
+        config, notes = with_recipe(config, weights, RECIPE, config.SIZE_MULTIPLE, THRESHOLDS)
+    classes = converted_classes(config, config.coco_classes, content.num_classes, weights)
     config = with_content(config, weights.path, content)
     report = write_converted(
         output,

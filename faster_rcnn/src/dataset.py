@@ -8,7 +8,7 @@ import numpy as np
 from utils.detection.augment import AugmentSettings, expand, flip_horizontal, random_window, scaled_size, stretch
 from utils.detection.inputs import InputSettings
 from utils.detection.training_sample import DetectionSample
-from utils.pixels import to_input
+from utils.pixels import size_of, to_input
 
 from .FasterRcnn.bbox_assign_sample import EMPTY, RpnRule, assign_and_sample
 
@@ -41,7 +41,7 @@ def augment(
     Arguments and results are those of `DetectionSample.augment`; the number of draws does not depend on what is
     drawn.
     """
-    size = scaled_size(image.shape[:2], inputs.size, draws.uniform(*settings.scale_range), keep_ratio=inputs.keep_ratio)
+    size = scaled_size(size_of(image), inputs.size, draws.uniform(*settings.scale_range), keep_ratio=inputs.keep_ratio)
     is_flipped, is_expanded = draws.uniform(size=2) < (settings.flip_ratio, EXPAND_PROBABILITY)
     expansion = draws.uniform(1.0, settings.expand_ratio)
     shrunk = scaled_size(size, size, 1.0 / expansion if is_expanded else 1.0, keep_ratio=False)
@@ -74,6 +74,7 @@ class TrainingSample(DetectionSample):
         "priority",
     )
 
+    augmentation: ExpandSettings
     rule: RpnRule = field(kw_only=True)
     num_priorities: int = field(kw_only=True)
 
@@ -100,7 +101,7 @@ class TrainingSample(DetectionSample):
             self.anchors,
             targets.boxes[used],
             targets.is_crowd[used],
-            image.shape[:2],
+            size_of(image),
             self.rule,
             self.draws(number, _SAMPLE_RPN),
         )

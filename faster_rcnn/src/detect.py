@@ -21,13 +21,14 @@ def image_metas(
         float32[N, 4], height and width of the original and the scales; rows that nobody asks for say that the input is
         the original.
     """
-    metas = np.tile(np.float32([*images.shape[2:], 1, 1]), (len(images), 1))
+    metas = np.tile(np.array([*images.shape[2:], 1, 1], np.float32), (len(images), 1))
     if sizes:
         metas[: len(sizes)] = np.concatenate([np.asarray(sizes), np.asarray(scales)], axis=1)
     return metas
 
 
-def detections_of(boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray, **_place: object) -> Detections:
+def detections_of(*outputs: np.ndarray, **_place: object) -> Detections:
     """Leaves the empty slots out, whose score is 0; a `Select`, whose places the network has looked at itself."""
+    boxes, scores, labels = outputs
     is_found = scores > 0
     return Detections(boxes[is_found], scores[is_found], labels[is_found])

@@ -78,7 +78,7 @@ def probe(height: int, width: int, batch_size: int) -> list[np.ndarray]:
     content = max(BLOCK, height - BLOCK), width
     images[:, :, content[0] :] = 0
     sizes = [round(side / scale) for side, scale in zip(content, PROBE_SCALES, strict=True)]
-    return [np.ascontiguousarray(images), np.tile(np.float32([*sizes, *PROBE_SCALES]), (batch_size, 1))]
+    return [np.ascontiguousarray(images), np.tile(np.array([*sizes, *PROBE_SCALES], np.float32), (batch_size, 1))]
 
 
 def log_probe(network: nn.Cell, arrays: Sequence[np.ndarray]) -> None:

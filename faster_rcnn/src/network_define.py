@@ -4,6 +4,7 @@ import mindspore as ms
 from mindspore import nn, ops
 
 from utils.model_utils.workers import ALONE, Workers
+from utils.training.step.graphs import LossCell
 from utils.training.step.reductions import sum_over_workers
 
 from .FasterRcnn.bbox_assign_sample_stage2 import RoiSampler
@@ -14,7 +15,7 @@ from .FasterRcnn.proposal_generator import ProposalGenerator
 from .FasterRcnn.roi_align import RoiExtractor
 
 
-class FasterRcnnTraining(nn.Cell):
+class FasterRcnnTraining(LossCell):
     """The detector with its losses.
 
     Args:

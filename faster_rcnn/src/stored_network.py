@@ -27,7 +27,8 @@ def stored_layers(checkpoint: Checkpoint) -> tuple[int, int, int, int]:
             f"file, or make a checkpoint of it with: python {shlex.quote(str(SUITE_DIR))}/convert_checkpoint.py "
             f"--ckpt_file={shlex.quote(str(checkpoint.path))}"
         )
-    return counts
+    first, second, third, fourth = counts
+    return first, second, third, fourth
 
 
 def stored_backbone(checkpoint: Checkpoint) -> str | None:

@@ -6,7 +6,6 @@ from pathlib import Path
 from utils.detection.data.splits import Split
 from utils.detection.data.training_source import warn_of_cut_boxes, warn_of_same_data
 from utils.detection.results.evaluation_split import best_metric
-from utils.model_utils.device_adapter import resolve_amp_level
 from utils.model_utils.workers import Workers
 from utils.training.assembly import (
     identify_run,
@@ -50,7 +49,7 @@ def _build_trainer(config: FasterRcnnConfig, run: Run) -> Trainer:
     beginning = find_beginning(config, checkpoints, build.SUITE, workers, takes_optimizer=not config.filter_weight)
     config = _with_earlier_network(config, beginning.checkpoint, workers)
     continued = beginning.continued
-    goes_on_after = continued and (continued.epoch, continued.step_in_epoch)
+    goes_on_after = (continued.epoch, continued.step_in_epoch) if continued is not None else None
     lines = LossLog(run.folder.path / f"loss_{workers.rank}.log", goes_on_after)
     split = build.open_configured_split(config, is_training=True)
     num_classes = build.num_classes(config, split)
@@ -62,8 +61,7 @@ def _build_trainer(config: FasterRcnnConfig, run: Run) -> Trainer:
     network = build.build_network(config, num_classes)
     if workers.is_main and continued is None:  # the others get the weights of worker 0
         build.load_pretrained(config, network, beginning.pretrained, split.records.class_names)
-    amp_level = resolve_amp_level(config.amp_level, run.device.target)
-    step = build.build_train_step(config, network, num_classes, amp_level, workers)
+    step = build.build_train_step(config, network, num_classes, run.amp_level, workers)
     _log_plan(config, split, source.images_per_step, source.steps_per_epoch)
     evaluate = None
     if evaluation_split is not None:

@@ -63,7 +63,7 @@ class Res2NetNaming(Naming):
 
     def sources(self, prefix: str, layers: Sequence[int]) -> dict[str, WeightSource]:
         """Returns the source of every parameter of the backbone, `layers` blocks in its stages."""
-        sources = {}
+        sources: dict[str, WeightSource] = {}
         for index, pair in enumerate(self.stem):
             sources |= self._conv_norm(f"backbone.stem.{index}", prefix, (pair,))
         for stage, num_blocks in enumerate(layers):

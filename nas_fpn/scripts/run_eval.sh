@@ -4,6 +4,7 @@
 #   MINDRECORD_DIR  MindRecord files; made there where they are missing and --coco_root=FOLDER is given
 #   ANN_FILE        the annotations, e.g. annotations/instances_val2017.json; {} in it stands for the split
 #   --key=value     any key of eval.py, e.g. --config_path=FILE
+#   --dry_run       shows what would be started, and starts nothing
 # The results are in eval<DEVICE_ID>/ of the working directory: eval.log, result.json, predictions.json, pictures/. It runs in
 # the background; FOREGROUND=1 waits for its end and hands the exit code through. PYTHON picks the interpreter.
 set -euo pipefail

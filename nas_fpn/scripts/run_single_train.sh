@@ -4,6 +4,7 @@
 #   PRE_TRAINED             checkpoint to start from ('' for none)
 #   PRE_TRAINED_EPOCH_SIZE  epochs it has behind it; training goes on with the next one
 #   --key=value             any key of train.py, e.g. --config_path=FILE
+#   --dry_run               shows what would be started, and starts nothing
 # The run is in LOG<DEVICE_ID>/ of the working directory: log.txt, ckpt/, metrics.jsonl, curves.png, config.yaml. It goes on in
 # the background; FOREGROUND=1 waits for its end and hands the exit code through. PYTHON picks the interpreter.
 set -euo pipefail

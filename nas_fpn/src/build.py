@@ -129,7 +129,13 @@ def load_pretrained(
     """Loads the weights that a training begins with; see `builders.load_pretrained`."""
     outputs = ClassOutputs("head.classify.", groups=config.anchors_per_cell, extra=config.unused_class_outputs)
     builders.load_pretrained(
-        config, network, pretrained, classes=Classes(class_names, (outputs,)), beside_backbone=("neck.", "head.")
+        config,
+        network,
+        pretrained,
+        classes=Classes(class_names, (outputs,)),
+        beside_backbone=("neck.", "head."),
+        frozen_stages=config.frozen_stages,
+        norm_statistics=config.norm_statistics,
     )
 
 

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from utils.detection import keys
-from utils.detection.anchors import anchors_per_level, level_sizes
 from utils.model_utils.config.base import Config, Contradiction, InactiveKey, Positive, PositiveNumber
+from utils.model_utils.config.command_keys import CommandKeys
 from utils.model_utils.config.loading import load_config
-from utils.model_utils.config.schema import ModelArtsKeys, TrainingKeys, with_default
+from utils.model_utils.config.schema import JOB, ModelArtsKeys, TrainingKeys, with_default
 
 from .variants import SIZE_MULTIPLE, STRIDES
 
@@ -21,8 +21,8 @@ DEFAULT_FILE = "default_config.yaml"
 class NetworkKeys(Config):
     """ResNet, NAS-FPN and the RetinaNet head."""
 
-    GROUP = "Network"
-    FIXED_BY_WEIGHTS = (
+    GROUP: ClassVar[str] = "Network"
+    FIXED_BY_WEIGHTS: ClassVar[tuple[str, ...]] = (
         "resnet_layers",
         "resnet_width",
         "norm_eps",
@@ -36,7 +36,7 @@ class NetworkKeys(Config):
         "anchor_scales_per_octave",
         "anchor_ratios",
     )
-    COURSE_OF_TRAINING = ("img_shape", "frozen_stages", "norm_statistics", "norm_momentum")
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ("img_shape", "frozen_stages", "norm_statistics", "norm_momentum")
     img_shape: tuple[Positive, Positive] = Field(
         (640, 640), description="height and width of the network's input in pixels, each a multiple of 128"
     )
@@ -120,6 +120,8 @@ class NetworkKeys(Config):
     @property
     def level_sizes(self) -> tuple[tuple[int, int], ...]:
         """(height, width) of the levels P3 to P7."""
+        from utils.detection.anchors import level_sizes  # numpy: --help does without it
+
         return level_sizes(*self.img_shape, STRIDES)
 
     @classmethod
@@ -152,6 +154,8 @@ class NetworkKeys(Config):
 
 
 def _num_anchors(config: NetworkKeys) -> int:
+    from utils.detection.anchors import anchors_per_level  # numpy: --help does without it
+
     return sum(anchors_per_level(*config.img_shape, STRIDES, config.anchors_per_cell))
 
 
@@ -163,8 +167,8 @@ def _feature_size(config: NetworkKeys) -> list[object]:
 class LossKeys(Config):
     """Assignment and losses."""
 
-    GROUP = "Assignment and loss"
-    COURSE_OF_TRAINING = (
+    GROUP: ClassVar[str] = "Assignment and loss"
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = (
         "match_threshold",
         "neg_iou_threshold",
         "crowd_ignore_ioa",
@@ -208,7 +212,7 @@ class LossKeys(Config):
 class ScheduleKeys(keys.StepScheduleKeys):
     """Learning rate over the run."""
 
-    COURSE_OF_TRAINING = (
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = (
         "lr_init",
         "lr_end_rate",
         "warmup_epochs1",
@@ -219,7 +223,7 @@ class ScheduleKeys(keys.StepScheduleKeys):
         "warmup_steps",
         "warmup_ratio",
     )
-    lr_schedule: Literal["five_stage", "cosine", "step"] = Field(
+    lr_schedule: Literal["five_stage", "cosine", "step"] = Field(  # type: ignore[assignment]  # a choice more than the group has
         "five_stage",
         description="five_stage: the page's five warm-up stages, then a cosine; cosine; step: drops at lr_steps",
     )
@@ -271,7 +275,7 @@ class ScheduleKeys(keys.StepScheduleKeys):
 class AugmentationKeys(keys.AugmentationKeys):
     """What training does to the pictures."""
 
-    COURSE_OF_TRAINING = ("crop",)
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ("crop",)
     keep_empty_images: bool = with_default(
         keys.AugmentationKeys,
         "keep_empty_images",
@@ -336,27 +340,60 @@ class NasFpnConfig(ModelArtsKeys, ResultKeys, AugmentationKeys, LossKeys, Networ
     modelarts_dataset_unzip_name: str = with_default(ModelArtsKeys, "modelarts_dataset_unzip_name", "MindRecord_COCO")
 
 
+# What decides which boxes are found, at what size of the pictures.
+SELECTION = ("img_shape", "nms_threshold", "min_score", "nms_pre", "max_boxes")
+# The entry scripts, and the keys that --help of each shows.
+COMMANDS = {
+    "train.py": CommandKeys(
+        "Trains RetinaNet with ResNet and NAS-FPN on a COCO data set.",
+        most_used="coco_root run_dir epoch_size batch_size lr pre_trained resume num_classes img_shape device_target",
+        left_out=(*keys.NOT_OF_TRAINING, "create_dataset", "is_training", "nasfpn_start_level", "nasfpn_end_level"),
+    ),
+    "eval.py": CommandKeys(
+        "Evaluates a checkpoint with the COCO metrics.",
+        most_used="checkpoint_path coco_root mindrecord_dir run_dir instance_set val_data_type num_pictures "
+        "picture_min_score canvas device_target",
+        others=(*keys.EVALUATION, *SELECTION),
+        checkpoint_key="checkpoint_path",
+    ),
+    "infer.py": CommandKeys(
+        "Draws detections on pictures.",
+        most_used="checkpoint_path image_path infer_output_path picture_min_score min_score nms_threshold max_boxes "
+        "canvas canvas_sides device_target",
+        others=(*keys.INFERENCE, *SELECTION),
+        checkpoint_key="checkpoint_path",
+    ),
+    "export.py": CommandKeys(
+        "Exports a checkpoint for inference.",
+        most_used="checkpoint_path file_name file_format export_batch_size run_dir img_shape min_score nms_threshold "
+        "max_boxes device_target",
+        others=(*keys.EXPORT, *SELECTION),
+        checkpoint_key="checkpoint_path",
+    ),
+    "create_data.py": CommandKeys(
+        "Writes the MindRecord files of a split.",
+        most_used="coco_root mindrecord_dir prefix is_training create_dataset anno_path image_dir instance_set "
+        "coco_classes remake_mindrecord",
+        others=(*keys.READING, *JOB, "train_data_type", "val_data_type", "max_image_megapixels"),
+    ),
+    "convert_checkpoint.py": CommandKeys(
+        "Makes a checkpoint from weights of torchvision, timm, MindCV or MMDetection.",
+        most_used="checkpoint_path output ema run_dir overwrite",
+        others=(*NetworkKeys.FIXED_BY_WEIGHTS, *keys.CONVERSION, *SELECTION),
+    ),
+}
+
+
 def load(argv: Sequence[str] | None = None, program: str = "train.py") -> NasFpnConfig:
     """Builds the configuration of the command `program`; arguments and errors as `load_config` has them."""
+    command = COMMANDS.get(program, COMMANDS["train.py"])
     return load_config(
         NasFpnConfig,
         argv,
         suite_dir=SUITE_DIR,
         default_file=DEFAULT_FILE,
         program=program,
-        description=DESCRIPTIONS.get(program, DESCRIPTIONS["train.py"]),
-        checkpoint_key=CHECKPOINT_KEYS.get(program, ""),
+        description=command.description,
+        checkpoint_key=command.checkpoint_key,
+        commands=COMMANDS,
     )
-
-
-# Where the commands that build the network of a checkpoint find it.
-CHECKPOINT_KEYS = dict.fromkeys(("eval.py", "infer.py", "export.py"), "checkpoint_path")
-DESCRIPTIONS = {
-    "train.py": "Trains RetinaNet with ResNet and NAS-FPN on a COCO data set.",
-    "eval.py": "Evaluates a checkpoint with the COCO metrics.",
-    "create_data.py": "Writes the MindRecord files of a split.",
-    "infer.py": "Draws detections on pictures.",
-    "export.py": "Exports a checkpoint for inference.",
-    "convert_checkpoint.py": "Makes a checkpoint from weights of torchvision, timm, MindCV or MMDetection.",
-    "postprocess.py": "Computes the COCO metrics of results that the 310 harness has written.",
-}

@@ -44,8 +44,8 @@ def convert(config: NasFpnConfig) -> Path:
     content = recognise(config, weights)
     notes: tuple[str, ...] = ()
     if not content.part:
-        config, notes = with_recipe(config, weights, RECIPE, THRESHOLDS)
-    classes = converted_classes(config, content.num_classes, weights)
+        config, notes = with_recipe(config, weights, RECIPE, config.SIZE_MULTIPLE, THRESHOLDS)
+    classes = converted_classes(config, config.coco_classes, content.num_classes, weights)
     config = with_content(config, content)
     report = write_converted(
         output,
@@ -98,7 +98,7 @@ def recognise(config: NasFpnConfig, weights: ForeignWeights) -> Content:
         )
     naming = next((naming for naming in NAMINGS if naming.prefix_in(names) is not None), None)
     if naming is not None:
-        return naming.content(config.resnet_layers, names)
+        return naming.content(config.resnet_layers, list(names))
     raise BadValueError(
         f"'{weights.path}' has {len(names)} tensors ({', '.join(list(names)[:3])} ...), which are neither a ResNet-50 "
         "of torchvision, timm or MindCV (conv1.weight, layer1.0.conv3.weight ...) nor MMDetection's "

@@ -169,7 +169,7 @@ class NasFpn(nn.Cell):
 
     def construct(self, features: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, ...]:
         """C3, C4, C5 -> P3 to P7, float32[N, channels, H/2**l, W/2**l], l = 3..7."""
-        pyramid = ()
+        pyramid: tuple[Tensor, ...] = ()
         for index, lateral in enumerate(self.laterals):
             pyramid = (*pyramid, lateral(features[index]))
         for downsample in self.downsamples:

@@ -64,7 +64,8 @@ class RetinaHead(nn.Cell):
         A runs over levels, rows, columns and the anchors of a cell, the order of `make_anchors`. Deltas are
         (dx, dy, dw, dh) as in `encode_boxes`.
         """
-        logits, deltas = (), ()
+        logits: tuple[Tensor, ...] = ()
+        deltas: tuple[Tensor, ...] = ()
         for level in range(len(LEVELS)):
             batch = pyramid[level].shape[0]
             class_map = self.classify(self.class_tower(pyramid[level], level))

@@ -4,6 +4,7 @@ import mindspore as ms
 from mindspore import nn, ops
 
 from utils.detection.box_coder import BoxCoder
+from utils.training.step.graphs import LossCell
 
 from .loss import RetinaNetLoss
 from .nasfpn import NasFpn
@@ -25,10 +26,10 @@ class RetinaNetNasFpn(nn.Cell):
         return self.head(self.neck(self.backbone(images)))
 
 
-class RetinaNetTraining(nn.Cell):
+class RetinaNetTraining(LossCell):
     """The detector with its loss, as the training step takes it."""
 
-    def __init__(self, network: RetinaNetNasFpn, loss: RetinaNetLoss) -> None:
+    def __init__(self, network: nn.Cell, loss: RetinaNetLoss) -> None:
         super().__init__(auto_prefix=False)  # parameters keep the detector's names
         self.network = network
         self.loss = loss

@@ -7,7 +7,7 @@ from utils.detection.results.coco_metrics import format_map_line, format_result_
 from utils.detection.results.result_scoring import score_run
 from utils.detection.suppression import SelectionRule, select_detections
 from utils.exporting.description import ModelDescription
-from utils.exporting.postprocess_command import PostprocessArguments, threshold
+from utils.exporting.postprocess_command import PostprocessArguments, lengths, threshold
 from utils.training.record.logging_setup import set_up_logging
 
 SUITE = "nas_fpn"
@@ -34,8 +34,8 @@ def selection(description: ModelDescription) -> Select:
     rule = SelectionRule(
         min_score=threshold(description, "min_score"),
         nms_threshold=threshold(description, "nms_threshold"),
-        nms_pre=threshold(description, "nms_pre"),
-        max_boxes=threshold(description, "max_boxes"),
-        anchors_per_level=tuple(threshold(description, "anchors_per_level")),
+        nms_pre=int(threshold(description, "nms_pre")),
+        max_boxes=int(threshold(description, "max_boxes")),
+        anchors_per_level=lengths(description, "anchors_per_level"),
     )
     return partial(select_detections, rule=rule)

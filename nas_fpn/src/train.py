@@ -4,7 +4,6 @@ import logging
 
 from utils.detection.data.training_source import warn_of_cut_boxes, warn_of_same_data
 from utils.detection.results.evaluation_split import best_metric
-from utils.model_utils.device_adapter import resolve_amp_level
 from utils.training.assembly import (
     identify_run,
     keep_checkpoints,
@@ -77,8 +76,7 @@ def _build_trainer(config: NasFpnConfig, run: Run) -> Trainer:
     network = build.build_network(config, num_classes)
     if beginning.continued is None and run.workers.is_main:  # the others get the weights of worker 0
         build.load_pretrained(config, network, beginning.pretrained, split.records.class_names)
-    amp_level = resolve_amp_level(config.amp_level, run.device.target)
-    step = build.build_train_step(config, network, num_classes, amp_level, run.workers)
+    step = build.build_train_step(config, network, num_classes, run.amp_level, run.workers)
     log_plan(config, split.records.num_images, split.records.class_names, source.images_per_step)
     warn_of_cut_boxes(split.records, config.num_gts)
     if config.lr_schedule != "five_stage":  # whose warm-ups are epochs, which the configuration checks

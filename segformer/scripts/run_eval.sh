@@ -4,6 +4,7 @@
 #   CKPT_PATH     checkpoint to evaluate
 #   DATASET_PATH  Cityscapes folder
 #   --key=value   any key of eval.py, e.g. --eval_mode=slide
+#   --dry_run     shows what would be started, and starts nothing
 # The results are in run_eval_device<DEVICE_ID>/ of the working directory, with eval.log. It runs in the background;
 # FOREGROUND=1 waits for its end and hands the exit code through. PYTHON picks the interpreter.
 set -euo pipefail

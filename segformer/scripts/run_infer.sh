@@ -5,6 +5,7 @@
 #   DATASET_PATH  a picture, a video, a folder of pictures, a pattern of files in quotes, or a Cityscapes folder
 #   OUTPUT_PATH   folder for the results; infer_result in the working directory by default
 #   --key=value   any key of infer.py
+#   --dry_run     shows what would be started, and starts nothing
 # The run is in run_infer_device<DEVICE_ID>/ of the working directory, with infer.log. It goes on in the background;
 # FOREGROUND=1 waits for its end and hands the exit code through. PYTHON picks the interpreter.
 set -euo pipefail

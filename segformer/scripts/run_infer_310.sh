@@ -5,6 +5,7 @@
 #   ANNO_PATH    folder of the labels, <name>_gtFine_labelTrainIds.png anywhere in it, or a Cityscapes folder
 #   DEVICE_ID    number of the device, 0 by default
 #   --key=value  on_bad_image=fail, engine=python|lite, device_target=CPU|Ascend, eval_split=SPLIT, run_dir=FOLDER
+#   --dry_run    shows what would be started, and starts nothing
 # With MindSpore Lite (LITE_HOME) on Ascend, else with the installed mindspore on a CPU. The program is built once. build.log,
 # infer.log, acc.log, result_Files/, result_Files.json, time_Result/ and result.json are left in the working directory.
 # A stage that fails ends it with its exit code and the last lines of its log. PYTHON picks the interpreter.

@@ -5,6 +5,7 @@
 #   PRETRAINED_CKPT_PATH  backbone weights; pretrained/ms_pretrained_b<N>.ckpt of the suite by default
 #   RUN_EVAL              evaluate while training, True by default
 #   --key=value           any key of train.py, e.g. --load_ckpt=False; '' stands for an optional argument left out
+#   --dry_run             shows what would be started, and starts nothing
 # The run is in run_standalone_train_device<DEVICE_ID>/ of the working directory: train.log, checkpoint/, curves.png, config.yaml.
 # It goes on in the background; FOREGROUND=1 waits for its end and hands the exit code through. PYTHON picks the interpreter.
 set -euo pipefail

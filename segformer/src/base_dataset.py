@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from utils.pixels import photometric_distortion, to_input
+from utils.pixels import photometric_distortion, size_of, to_input
 
 CROP_TRIES = 10  # MMSegmentation's
 _HUE_DEGREES = 36.0  # 18 steps of OpenCV's half circle of 180
@@ -124,7 +124,7 @@ def augment(
     Returns:
         uint8[h, w, 3] and uint8[h, w], at most `crop_size`.
     """
-    size = fitted_size(label.shape, settings.base_size, draws.uniform(*settings.scale_range))
+    size = fitted_size(size_of(label), settings.base_size, draws.uniform(*settings.scale_range))
     is_flipped = draws.uniform() < settings.flip_ratio
     label = resize_label(label, size)
     window = choose_crop(label, settings.crop_size, settings.cat_max_ratio, settings.ignore_label, draws)

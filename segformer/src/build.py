@@ -47,7 +47,7 @@ logger = logging.getLogger(__name__)
 SUITE = "segformer"
 OUTPUT_NAMES = ("logits",)  # of SegformerInference
 SIZE_DIVISOR = 32  # of the sides of pictures where nothing else is said: the stride of the coarsest features
-UNSCALED = "O0"  # float32 needs no loss scale
+UNSCALED = ("O0", "bf16")  # the range of float32 needs no loss scale
 HEAD = "head."  # beginning of the names of its parameters
 OF_MMSEGMENTATION = "head.projections.0.conv.weight"  # which MMSegmentation's head alone has
 # The 3x3 convolution in a block, which tells it where a pixel is; the paper does not decay it.
@@ -144,7 +144,7 @@ def build_train_step(
     Args:
         config: the configuration.
         network: the network.
-        amp_level: precision, O0 for float32.
+        amp_level: precision, see `apply_amp`.
         workers: the workers of the job.
     """
     loss = SegmentationLoss(
@@ -173,7 +173,7 @@ def build_train_step(
 
 
 def _loss_scaler(config: SegformerConfig, amp_level: str) -> LossScaler:
-    if config.loss_scale_mode == "auto" and amp_level == UNSCALED:
+    if config.loss_scale_mode == "auto" and amp_level in UNSCALED:
         return LossScaler()
     # The scale grows about as often as in the page's log, which shows it double within an epoch of 1487 steps.
     return LossScaler(config.loss_scale, config.loss_scale_mode != "static", growth_interval=1000)
@@ -196,8 +196,9 @@ def open_checkpoint(config: SegformerConfig, path: Path) -> tuple[SegformerConfi
 def configure(config: SegformerConfig, stored: Checkpoint) -> SegformerConfig:
     """Returns the configuration of a checkpoint's network; see `open_checkpoint`."""
     class_num = stored.length("head.classifier.bias")
-    names = tuple(stored.class_names)
-    if len(names) != class_num or names == numbered_names(class_num):  # it does not say: another's names may fit
+    stored_names = tuple(stored.class_names)
+    names: tuple[str, ...] | None = stored_names
+    if len(stored_names) != class_num or stored_names == numbered_names(class_num):  # it does not say: others may fit
         names = config.class_names if len(config.class_names or ()) == class_num else None
     head = "mmsegmentation" if OF_MMSEGMENTATION in stored.arrays else "paper"
     return configure_as_stored(config, stored, {"class_num": class_num, "class_names": names, "head": head})

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -15,8 +15,17 @@ from utils.model_utils.config.base import (
     Positive,
     PositiveNumber,
 )
+from utils.model_utils.config.command_keys import CommandKeys
 from utils.model_utils.config.loading import load_config
-from utils.model_utils.config.schema import CanvasKeys, ModelArtsKeys, PictureKeys, TrainingKeys, with_default
+from utils.model_utils.config.schema import (
+    DEVICE,
+    JOB,
+    CanvasKeys,
+    ModelArtsKeys,
+    PictureKeys,
+    TrainingKeys,
+    with_default,
+)
 
 from .variants import ATTENTION_HEADS
 
@@ -30,10 +39,10 @@ Side = Annotated[int, Field(ge=32)]
 class DataKeys(Config):
     """A data set in the layout of Cityscapes."""
 
-    GROUP = "Data"
-    FIXED_BY_WEIGHTS = ("class_num", "class_names")
-    OWN_TO_A_COMMAND = ("dataset_num_parallel_workers", "dataset_eval_num_parallel_workers")
-    COURSE_OF_TRAINING = ("dataset_ignore_label",)
+    GROUP: ClassVar[str] = "Data"
+    FIXED_BY_WEIGHTS: ClassVar[tuple[str, ...]] = ("class_num", "class_names")
+    OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = ("dataset_num_parallel_workers", "dataset_eval_num_parallel_workers")
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ("dataset_ignore_label",)
     data_path: InputText = Field(
         "./data/cityscapes/",
         description="folder of the data set; for infer.py also an image, a video, any folder of images, a pattern in "
@@ -98,9 +107,16 @@ class DataKeys(Config):
 class NetworkKeys(Config):
     """Mix Transformer and the all-MLP head."""
 
-    GROUP = "Network"
-    FIXED_BY_WEIGHTS = ("backbone", "backbone_widths", "backbone_depths", "decoder_channels", "head", "layer_norm_eps")
-    COURSE_OF_TRAINING = ("drop_path_rate", "head_dropout", "norm_statistics")
+    GROUP: ClassVar[str] = "Network"
+    FIXED_BY_WEIGHTS: ClassVar[tuple[str, ...]] = (
+        "backbone",
+        "backbone_widths",
+        "backbone_depths",
+        "decoder_channels",
+        "head",
+        "layer_norm_eps",
+    )
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ("drop_path_rate", "head_dropout", "norm_statistics")
     backbone: Literal["mit_b0", "mit_b1", "mit_b2", "mit_b3", "mit_b4", "mit_b5"] = Field(
         "mit_b0", description="size of the encoder"
     )
@@ -157,8 +173,8 @@ class NetworkKeys(Config):
 class LossKeys(Config):
     """Cross entropy and what may be added to it."""
 
-    GROUP = "Loss"
-    COURSE_OF_TRAINING = ("class_weights", "ohem_threshold", "ohem_min_kept")
+    GROUP: ClassVar[str] = "Loss"
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ("class_weights", "ohem_threshold", "ohem_min_kept")
     class_weights: tuple[PositiveNumber, ...] | None = Field(
         None, description="weight of each class in the loss, class_num numbers; null: all the same"
     )
@@ -179,8 +195,8 @@ class LossKeys(Config):
 class ScheduleKeys(TrainingKeys):
     """Learning rate over the run and over the network."""
 
-    GROUP = "Learning rate schedule"
-    COURSE_OF_TRAINING = (
+    GROUP: ClassVar[str] = "Learning rate schedule"
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = (
         "lr_schedule",
         "warmup_steps",
         "warmup_ratio",
@@ -199,10 +215,10 @@ class ScheduleKeys(TrainingKeys):
     no_decay_norm_bias: bool = Field(
         False, description="leave norms, biases and the depthwise position convolutions out of the weight decay"
     )
-    loss_scale_mode: Literal["auto", "static", "dynamic"] = Field(
+    loss_scale_mode: Literal["auto", "static", "dynamic"] = Field(  # type: ignore[assignment]  # a choice more than the group has
         "auto",
         description="static keeps loss_scale, dynamic halves it after an overflow and raises it again; auto is dynamic "
-        "with float16 and no scale at all with float32",
+        "with float16 and no scale at all with float32 and bfloat16",
     )
 
     @classmethod
@@ -217,7 +233,12 @@ class ScheduleKeys(TrainingKeys):
 class AugmentationKeys(PictureKeys):
     """Sizes of images and what training does to them."""
 
-    COURSE_OF_TRAINING = ("base_size", "crop_size", "cat_max_ratio", "photometric_distortion")
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = (
+        "base_size",
+        "crop_size",
+        "cat_max_ratio",
+        "photometric_distortion",
+    )
     base_size: tuple[Side, Side] = Field(
         (512, 1024), description="height and width that every image is first resized to"
     )
@@ -236,9 +257,9 @@ class AugmentationKeys(PictureKeys):
 class EvaluationKeys(CanvasKeys):
     """How a network is applied to images, in training and in eval.py."""
 
-    GROUP = "Evaluation"
-    OWN_TO_A_COMMAND = ("eval_ckpt_path",)
-    LEFT_TO_WEIGHTS = ("size_divisor", "canvas_keep_ratio")
+    GROUP: ClassVar[str] = "Evaluation"
+    OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = ("eval_ckpt_path",)
+    LEFT_TO_WEIGHTS: ClassVar[tuple[str, ...]] = ("size_divisor", "canvas_keep_ratio")
     size_divisor: int | None = Field(
         None,
         ge=1,
@@ -282,8 +303,14 @@ class EvaluationKeys(CanvasKeys):
 class ResultKeys(Config):
     """Inference and export."""
 
-    GROUP = "Inference and export"
-    OWN_TO_A_COMMAND = ("infer_ckpt_path", "infer_output_path", "export_ckpt_path", "file_name", "export_format")
+    GROUP: ClassVar[str] = "Inference and export"
+    OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = (
+        "infer_ckpt_path",
+        "infer_output_path",
+        "export_ckpt_path",
+        "file_name",
+        "export_format",
+    )
     infer_ckpt_path: PathText = Field("", description="checkpoint that infer.py reads")
     infer_output_path: PathText = Field("./infer_result/", description="folder for what infer.py writes")
     infer_copy_original_img: bool = Field(True, description="copy each image into infer_output_path")
@@ -343,28 +370,66 @@ class SegformerConfig(
             )
 
 
+# How eval.py and infer.py apply the network.
+APPLICATION = (
+    *DEVICE,
+    *JOB,
+    "img_norm_mean",
+    "img_norm_std",
+    "base_size",
+    "max_image_megapixels",
+    "eval_split",
+    "canvas",
+    "canvas_sides",
+    "max_canvases",
+    "size_divisor",
+    "canvas_keep_ratio",
+    "eval_mode",
+    "slide_crop",
+    "slide_stride",
+    "eval_flip",
+    "eval_scales",
+)
+# The entry scripts, and the keys that --help of each shows.
+COMMANDS = {
+    "train.py": CommandKeys(
+        "Trains SegFormer on a data set in the layout of Cityscapes.",
+        most_used="data_path class_num run_dir epoch_size batch_size lr load_ckpt pre_trained resume device_target",
+        left_out=(*ResultKeys.model_fields, "eval_ckpt_path", "save_predictions", "num_pictures"),
+    ),
+    "eval.py": CommandKeys(
+        "Evaluates a checkpoint: IoU of each class and their mean.",
+        most_used="eval_ckpt_path data_path run_dir eval_mode eval_scales eval_flip canvas save_predictions "
+        "num_pictures device_target",
+        others=(*APPLICATION, "dataset_ignore_label", "dataset_eval_num_parallel_workers", "eval_log_interval"),
+        checkpoint_key="eval_ckpt_path",
+    ),
+    "infer.py": CommandKeys(
+        "Writes the predictions for images as grey, coloured and overlaid pictures.",
+        most_used="infer_ckpt_path data_path infer_output_path infer_save_color_img infer_save_overlap_img "
+        "infer_save_gray_img infer_copy_original_img eval_mode canvas device_target",
+        others=(*APPLICATION, "infer_log_interval"),
+        checkpoint_key="infer_ckpt_path",
+    ),
+    "export.py": CommandKeys(
+        "Exports a checkpoint for inference.",
+        most_used="export_ckpt_path export_format file_name export_batch_size run_dir base_size",
+        others=(*DEVICE, *JOB, "img_norm_mean", "img_norm_std", "dataset_ignore_label"),
+        checkpoint_key="export_ckpt_path",
+    ),
+}
+
+
 def load(argv: Sequence[str] | None = None, program: str = "train.py") -> SegformerConfig:
     """Builds the configuration of the command `program`; arguments and errors as `load_config` has them."""
+    command = COMMANDS.get(program, COMMANDS["train.py"])
     return load_config(
         SegformerConfig,
         argv,
         suite_dir=SUITE_DIR,
         default_file=DEFAULT_FILE,
         program=program,
-        description=DESCRIPTIONS.get(program, DESCRIPTIONS["train.py"]),
-        checkpoint_key=CHECKPOINT_KEYS.get(program, ""),
+        description=command.description,
+        checkpoint_key=command.checkpoint_key,
+        commands=COMMANDS,
     )
-
-
-# Where the commands that build the network of a checkpoint find it.
-CHECKPOINT_KEYS = {
-    "eval.py": "eval_ckpt_path",
-    "infer.py": "infer_ckpt_path",
-    "export.py": "export_ckpt_path",
-}
-DESCRIPTIONS = {
-    "train.py": "Trains SegFormer on a data set in the layout of Cityscapes.",
-    "eval.py": "Evaluates a checkpoint: IoU of each class and their mean.",
-    "infer.py": "Writes the predictions for images as grey, coloured and overlaid pictures.",
-    "export.py": "Exports a checkpoint for inference.",
-}

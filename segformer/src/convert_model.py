@@ -75,7 +75,9 @@ def convert(
     names = weights.class_names if len(weights.class_names) == content.num_classes else ()
     recipe = find_recipe(source, content, names, weights.program_config)
     content = replace(content, notes=(*_class_notes(content, names), *content.notes, *recipe.notes))
-    config = SegformerConfig(**network_keys(content), **recipe.keys, **({"class_names": names} if names else {}))
+    config = SegformerConfig.model_validate(
+        {**network_keys(content), **recipe.keys, **({"class_names": names} if names else {})}
+    )
     report = write_converted(
         output,
         weights,

@@ -7,7 +7,7 @@ change nothing.
 import contextlib
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from utils.image_search import log_passed_over
 from utils.images import IMAGE_SUFFIXES, read_image
 from utils.model_utils.errors import BadValueError, MissingPathError, UserError
 from utils.model_utils.near_paths import near_path
+from utils.pixels import size_of
 from utils.randomness import generator
 from utils.sharding import BatchSource
 
@@ -125,9 +126,9 @@ def read_pair(pair: ImagePair, num_classes: int, ignore_label: int) -> tuple[np.
     """
     label = read_label(pair.label)
     check_values(label, pair.label, num_classes, ignore_label, SET_KEYS)
-    image = read_image(pair.image, label.shape)
+    image = read_image(pair.image, size_of(label))
     if image.shape[:2] != label.shape:
-        raise size_error(pair, image.shape[:2], label.shape)
+        raise size_error(pair, size_of(image), size_of(label))
     return image, label
 
 
@@ -243,7 +244,7 @@ def evaluation_images(
 
 def map_ahead(
     function: Callable[[Item], Result], items: Iterable[Item], num_loaders: int, extra: int
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Yields function(item) in the order of the items; threads work ahead by at most `num_loaders` + `extra` items."""
     waiting: deque[Future[Result]] = deque()
     pool = ThreadPoolExecutor(num_loaders, thread_name_prefix="data")

@@ -50,7 +50,7 @@ class PatchEmbed(nn.Cell):
         )
         self.norm = LayerNorm(channels, norm_eps)
 
-    def construct(self, feature: Tensor) -> tuple[Tensor, tuple[int, int]]:
+    def construct(self, feature: Tensor) -> tuple[Tensor, tuple[int, ...]]:
         """float32[N, in, H, W] -> tokens float32[N, h * w, channels] and (h, w) = ceil of (H, W) / stride."""
         feature = self.conv(feature)
         return self.norm(to_tokens(feature)), feature.shape[2:]
@@ -187,7 +187,7 @@ class MixTransformer(nn.Cell):
             stages.append(Stage(patch_embed, channels, blocks, norm_eps))
         self.stages = nn.CellList(stages)
 
-    def construct(self, images: Tensor, path_scale: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def construct(self, images: Tensor, path_scale: Tensor | None = None) -> tuple[Tensor, ...]:
         """Computes the four features.
 
         Args:
@@ -199,7 +199,7 @@ class MixTransformer(nn.Cell):
             float32[N, widths[i], ceil(H / 2^(i+2)), ceil(W / 2^(i+2))] for i in 0..3.
         """
         feature = images
-        features = ()
+        features: tuple[Tensor, ...] = ()
         for stage in self.stages:
             feature = stage(feature, path_scale)
             features += (feature,)

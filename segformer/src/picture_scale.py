@@ -1,6 +1,7 @@
 """How large the network sees a data set's pictures, in training and in evaluation, and whether these fit together."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from utils.model_utils.config.yaml_files import parse_value
 from utils.training.checkpoints.checkpoint import TrainingState
@@ -50,7 +51,7 @@ def scale_of_training(state: TrainingState) -> PictureScale | None:
     if not state.steps_per_epoch:
         return None
     try:
-        keys = parse_value(state.config_text)
+        keys: Any = parse_value(state.config_text)
         return PictureScale(FixedCanvas(tuple(keys["base_size"])), tuple(keys["scale_range"]))
     except (ValueError, KeyError, TypeError):  # of an older version, or of another program
         return None
@@ -71,10 +72,12 @@ def format_difference(size: Size, evaluation: PictureScale, training: PictureSca
     (low, high), (lowest, highest) = evaluation.limits(size), training.limits(size)
     if low <= highest * TOLERANCE and high >= lowest / TOLERANCE:
         return ""
+    base_size = getattr(training.canvas, "base_size", None)
+    assert base_size is not None, "trainings have a fixed canvas"
     return (
         f"{command} shows the network pictures of {text_of(size)} at {_range(low, high)} of their size, training at "
         f"{_range(lowest, highest)}, so that it has not learnt from objects of such a size: "
-        f"{_advice(evaluation.canvas, training.canvas.base_size)}"
+        f"{_advice(evaluation.canvas, base_size)}"
     )
 
 

@@ -14,6 +14,7 @@ from utils.exporting.postprocess_command import PostprocessArguments, format_ski
 from utils.exporting.result_files import ResultFiles, ResultImage
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.files import check_writable_folder
+from utils.pixels import size_of
 from utils.progress import track
 from utils.training.record.logging_setup import set_up_logging
 
@@ -117,8 +118,9 @@ def _count(results: ResultFiles, labels: Sequence[Path], description: ModelDescr
     for image, path in track(pairs, len(labels), "scoring"):
         label = read_label(path)
         check_values(label, path, num_classes, ignore_label, "give labels of the classes of this model")
-        _check_size(image, label.shape, path)
-        matrix.add(classes_of(*results.arrays(image), description.preprocessing, label.shape), label)
+        _check_size(image, size_of(label), path)
+        (logits,) = results.arrays(image)
+        matrix.add(classes_of(logits, description.preprocessing, size_of(label)), label)
     return matrix
 
 

@@ -8,15 +8,17 @@ import mindspore as ms
 from mindspore import Tensor, nn
 
 from utils.cpu_kernels.resize import ResizeBilinear
+from utils.training.step.graphs import LossCell
 
+from .loss import SegmentationLoss
 from .mix_transformer import MixTransformer
-from .segformer_head import SegformerHead
+from .segformer_head import FusingHead
 
 
 class Segformer(nn.Cell):
     """Encoder and head in a row."""
 
-    def __init__(self, backbone: MixTransformer, head: SegformerHead) -> None:
+    def __init__(self, backbone: MixTransformer, head: FusingHead) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
@@ -37,7 +39,7 @@ class Segformer(nn.Cell):
         return self.head(self.backbone(images, path_scale), channel_scale)
 
 
-class SegformerTraining(nn.Cell):
+class SegformerTraining(LossCell):
     """The network with its loss, as the training step takes it.
 
     Args:
@@ -48,7 +50,7 @@ class SegformerTraining(nn.Cell):
     """
 
     def __init__(
-        self, network: Segformer, loss: nn.Cell, *, drops_paths: bool = True, drops_channels: bool = True
+        self, network: nn.Cell, loss: SegmentationLoss, *, drops_paths: bool = True, drops_channels: bool = True
     ) -> None:
         super().__init__(auto_prefix=False)  # parameters keep the network's names
         self.network = network

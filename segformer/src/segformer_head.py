@@ -5,6 +5,8 @@ classifier.{weight,bias}, and for level L in 0..3 projections.L.{weight,bias} in
 projections.L.{conv.weight,norm.{gamma,beta,moving_mean,moving_variance}} in MMSegmentation's.
 """
 
+from collections.abc import Callable, Sequence
+
 from mindspore import Tensor, nn, ops
 
 from utils.cpu_kernels.convolution_norm import ConvolutionNorm
@@ -31,7 +33,7 @@ class FusingHead(nn.Cell):
     """
 
     def __init__(
-        self, projections: list[nn.Cell], channels: int, num_classes: int, has_frozen_statistics: bool
+        self, projections: Sequence[nn.Cell], channels: int, num_classes: int, has_frozen_statistics: bool
     ) -> None:
         super().__init__()
         self.channels = channels
@@ -134,4 +136,7 @@ class MMSegmentationHead(FusingHead):
         return ops.conv2d(projected, self.fuse.weight[:, first : first + self.channels].astype(projected.dtype))
 
 
-HEADS = {"paper": SegformerHead, "mmsegmentation": MMSegmentationHead}
+HEADS: dict[str, Callable[[tuple[int, int, int, int], int, int, bool], FusingHead]] = {
+    "paper": SegformerHead,
+    "mmsegmentation": MMSegmentationHead,
+}

@@ -6,7 +6,6 @@ from functools import partial
 
 import numpy as np
 
-from utils.model_utils.device_adapter import resolve_amp_level
 from utils.training.assembly import identify_run, keep_checkpoints, log_plan, plan_evaluation, plan_training
 from utils.training.beginning import find_beginning
 from utils.training.checkpoints.checkpoint import Checkpoint
@@ -90,7 +89,7 @@ def _build_trainer(config: SegformerConfig, run: Run) -> Trainer:
     network = build.build_network(config)
     if workers.is_main and beginning.continued is None:  # the others get the weights of worker 0
         _load_first_weights(config, network, beginning.pretrained)
-    step = build.build_train_step(config, network, resolve_amp_level(config.amp_level, run.device.target), workers)
+    step = build.build_train_step(config, network, run.amp_level, workers)
     class_names = build.names_of_classes(config)
     log_plan(config, len(pairs), class_names, source.images_per_step)
     build.log_scales(config, [pair.image for pair in pairs], "training")

@@ -7,7 +7,7 @@ transformers' files'; and that of the modules of transformers 5. Three of the pa
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -66,7 +66,7 @@ class EncoderNaming(Naming):
 
     def sources(self, prefix: str, depths: Sequence[int]) -> dict[str, WeightSource]:
         """Returns the source of every parameter of the encoder, `depths` blocks in its stages."""
-        sources = {}
+        sources: dict[str, WeightSource] = {}
         for stage, depth in enumerate(depths):
             own, at = f"backbone.stages.{stage}", {"stage": stage, "number": stage + 1}
             sources |= convolution_sources(
@@ -83,7 +83,7 @@ class EncoderNaming(Naming):
         return sources
 
     def _block_sources(self, own: str, foreign: str, reduces: bool) -> dict[str, WeightSource]:
-        sources = {}
+        sources: dict[str, WeightSource] = {}
         for part, name in self.parts.items():
             if part in _NORMS and (reduces or part != "attention.reduction_norm"):
                 sources |= _norm_sources(f"{own}.{part}", f"{foreign}.{name}")
@@ -125,7 +125,7 @@ class HeadNaming:
 
     def sources(self) -> dict[str, WeightSource]:
         """Returns the source of every parameter of the head."""
-        sources = {}
+        sources: dict[str, WeightSource] = {}
         for level in range(NUM_STAGES):
             foreign = self.projection.format(level=level, number=level + 1)
             sources |= self.projection_sources(f"head.projections.{level}", foreign)
@@ -201,7 +201,7 @@ OF_TRANSFORMERS = (TRANSFORMERS, TRANSFORMERS_MODULES)
 ENCODERS = (RELEASE, MMSEGMENTATION, TRANSFORMERS, TRANSFORMERS_MODULES)
 
 _HEAD = "decode_head."
-_TRANSFORMERS_HEAD = {
+_TRANSFORMERS_HEAD: dict[str, Any] = {
     "fuse": f"{_HEAD}linear_fuse",
     "norm": f"{_HEAD}batch_norm",
     "classifier": f"{_HEAD}classifier",
@@ -239,11 +239,11 @@ def in_single_layers(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     MMSegmentation's 1x1 convolutions, float[out, in, 1, 1], become the linear layers that they are, float[out, in]. An
     array that does not have such a shape is left as it is, and named as left over later.
     """
-    single = {}
+    single: dict[str, np.ndarray] = {}
     for name, array in arrays.items():
         stacked = _STACKED.fullmatch(name)
         rows = next((rows for end, rows in _ROWS.items() if stacked and stacked[1].endswith(end)), ())
-        if rows and array.ndim and array.shape[0] % len(rows) == 0:
+        if stacked and rows and array.ndim and array.shape[0] % len(rows) == 0:
             parts = np.split(array, len(rows))
             single |= {f"{stacked[1]}[{row}].{stacked[2]}": part for row, part in zip(rows, parts, strict=True)}
         elif _CONVOLUTIONS_1X1.fullmatch(name) and array.shape[2:] == (1, 1):

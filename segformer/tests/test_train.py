@@ -61,12 +61,15 @@ def test_names_of_checkpoints_are_those_of_the_page():
     ("arguments", "amp_level", "scale", "is_dynamic"),
     [
         ((), "O0", 1.0, False),
+        ((), "bf16", 1.0, False),
         ((), "O2", 16384.0, True),
         (("--loss_scale_mode=static", "--loss_scale=128"), "O2", 128.0, False),
         (("--loss_scale_mode=dynamic", "--loss_scale=64"), "O0", 64.0, True),
     ],
 )
-def test_float32_needs_no_loss_scale_and_float16_a_dynamic_one(arguments, amp_level, scale, is_dynamic):
+def test_the_range_of_float32_needs_no_loss_scale_and_that_of_float16_a_dynamic_one(
+    arguments, amp_level, scale, is_dynamic
+):
     config = load([*TINY, *arguments])
     scaler = build.build_train_step(config, build.build_network(config), amp_level).loss_scaler
     assert (scaler.scale, scaler.dynamic) == (scale, is_dynamic)

@@ -60,7 +60,7 @@ def _follow(process: subprocess.Popen) -> tuple[str, bool]:
     sentence, is_interrupted = "", False
     while True:
         try:
-            for line in process.stdout:
+            for line in process.stdout or ():
                 print(line, end="", flush=True)  # through sys.stdout, so that a notebook shows it
                 sentence = line.partition(_MARK)[2].strip() or sentence
             process.wait()

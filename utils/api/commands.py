@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from utils.api.arguments import arguments_of
 from utils.api.child import run_command_of
@@ -93,7 +94,7 @@ def evaluate(checkpoint: str | os.PathLike, *, suite: str = "", **keys: object) 
 
         suite = suite_of(path)
     part = open_config(check_suite(suite))
-    arguments = arguments_of({**keys, part.CHECKPOINT_KEYS["eval.py"]: path})
+    arguments = arguments_of({**keys, part.COMMANDS["eval.py"].checkpoint_key: path})
     config = part.load(arguments, "eval.py")
     run_command_of(suite, "eval.py", arguments)
     folder = config.results_folder()
@@ -113,7 +114,7 @@ def _checkpoints(folder: Path) -> tuple[Path | None, tuple[Path, ...]]:
     return (best[-1] if best else None), tuple(path for path in files if path not in best)
 
 
-def _read_json(path: Path, by_line: bool = False) -> list[dict]:
+def _read_json(path: Path, by_line: bool = False) -> list[dict[str, Any]]:
     """Returns the objects of a file that a command has left, one or one in each line; none where it is not there."""
     from utils.model_utils.guards.json_text import parse_json  # imports what `import utils.api` need not wait for
 

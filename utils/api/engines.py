@@ -13,6 +13,7 @@ from utils.detection.data.class_names import ClassTable
 from utils.detection.detections import DetectionClock, Detections
 from utils.detection.inputs import InputSettings, fit_image
 from utils.model_utils.errors import BadValueError
+from utils.pixels import size_of
 
 
 class Detects(Protocol):
@@ -38,9 +39,11 @@ class Predicts(Protocol):
 class Engine(Protocol):
     """What a `Model` asks."""
 
-    names: tuple[str, ...]
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the classes."""
 
-    def predict(self, pictures: Sequence[Picture], batch: int, probabilities: bool) -> list[Result]:
+    def predict(self, pictures: Sequence[Picture], batch: int, probabilities: bool, /) -> Sequence[Result]:
         """Returns a result for each picture; the network is given `batch` at once, where it can take several."""
 
 
@@ -82,7 +85,7 @@ class DetectionEngine:
         size = self.fixed_batch or batch
         fitted = [fit_image(picture.image, self.inputs) for picture in pictures]
         found: dict[int, Detections] = {}
-        for group in plan_batches([planes.shape[1:] for planes, _ in fitted], size):
+        for group in plan_batches([size_of(planes[0]) for planes, _ in fitted], size):
             members = group.members
             detected = self.detector.detect(
                 CanvasBatch(group.canvas, members, size).fill([fitted[member][0] for member in members]),

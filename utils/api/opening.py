@@ -1,9 +1,10 @@
 """Makes a model of a file: of a checkpoint as infer.py does, of an exported model as its JSON says."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import mindspore as ms
 from mindspore import nn
@@ -15,6 +16,7 @@ from utils.api.model import Model
 from utils.api.suites import SUITES, check_suite, open_build, open_config
 from utils.detection.data.class_names import ClassTable
 from utils.detection.inputs import InputSettings
+from utils.detection.keys import ResultKeys
 from utils.detection.results.pictures.operating_point import choose_stored_min_score
 from utils.exporting.description import ModelDescription, read_description
 from utils.model_utils.config.base import Config
@@ -30,7 +32,7 @@ def open_checkpoint(path: Path, suite: str, keys: Mapping[str, object]) -> Model
     stored = load_checkpoint(path)
     name = _suite_of(stored, suite)
     config_part = open_config(name)
-    keys = {**keys, config_part.CHECKPOINT_KEYS[COMMAND]: path}
+    keys = {**keys, config_part.COMMANDS[COMMAND].checkpoint_key: path}
     build = open_build(name)
     config = build.configure(config_part.load(arguments_of(keys), COMMAND), stored)
     take_device(config.device_target, config.device_id)
@@ -63,19 +65,20 @@ def _engine_of(build: ModuleType, config: Config, stored: Checkpoint) -> Engine:
         network, names = build.load_network(config, stored), build.names_of_classes(config)
         predictor = build.build_predictor(config, network)
         return SegmentationEngine(predictor, names, build.category_ids(names), build.colours_of_classes(config))
+    assert isinstance(config, ResultKeys), "a detector has the keys of its results"
     network, classes = build.load_detector(config, stored)
     pictures = build.build_picture_detector(config, network, 1, is_repeated=True)
     min_score, _ = choose_stored_min_score(config.picture_min_score, classes.picture_min_score)
     return DetectionEngine(pictures.detector, pictures.inputs, classes, min_score)
 
 
-def open_exported(path: Path, suite: str, keys: Mapping[str, object]) -> Model:
+def open_exported(path: Path, suite: str, keys: Mapping[str, Any]) -> Model:
     """Reads a MindIR and the JSON beside it; arguments and errors as `load` has them."""
     description = read_description(path)
     name = check_suite(description.suite)
     if suite and check_suite(suite) != name:
         raise BadValueError(f"'{path}' is a model of {name}, not of {suite}: leave suite out")
-    own = {"device_target": AUTO, "device_id": None, "picture_min_score": None}
+    own: dict[str, Any] = {"device_target": AUTO, "device_id": None, "picture_min_score": None}
     unknown = [key for key in keys if key not in own and key not in description.postprocessing]
     if unknown:
         known = ", ".join([*own, *description.postprocessing])
@@ -116,7 +119,7 @@ def _read_mindir(path: Path) -> nn.GraphCell:
         raise BadValueError(f"'{path}' cannot be read as a MindIR ({short(str(error))}): export it again") from error
 
 
-def _of_batch(network: nn.Cell, batch: int):  # noqa: ANN202
+def _of_batch(network: nn.Cell, batch: int) -> Callable[[ms.Tensor], ms.Tensor]:
     """Returns what gives the network the one image of a batch so often as it wants images."""
 
     def run(images: ms.Tensor) -> ms.Tensor:

@@ -80,6 +80,6 @@ def _check_array(image: np.ndarray) -> None:
     elif image.dtype != np.uint8:
         advice = "bring the values to 0 to 255, then image.astype(np.uint8)"
     else:
-        check_pixels(*image.shape[:2], "an array")
+        check_pixels(image.shape[0], image.shape[1], "an array")
         return
     raise BadValueError(f"the array is {got}, wanted {WANTED}: {advice}")

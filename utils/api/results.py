@@ -215,5 +215,5 @@ def _origin(result: Result) -> dict[str, object]:
     """Returns what a row says of its picture beside COCO's fields, as infer.py does."""
     if result.path is None:
         return {}
-    in_video = {} if result.frame is None else {"frame": result.frame, "time": round(result.time, 6)}
+    in_video = {} if result.time is None else {"frame": result.frame, "time": round(result.time, 6)}
     return {"file_name": result.path.name, **in_video}

@@ -1,23 +1,22 @@
 """Runs a command by name.
 
 mszoo COMMAND SUITE [--key=value]...    train, eval, infer, export, convert
-mszoo COMMAND [ARGUMENT]...             models
+mszoo COMMAND [ARGUMENT]...             models, doctor
 
 A command of a suite is its entry script: this process becomes it, so that arguments, output, signals and exit code are
 the script's own.
 """
 
-import difflib
 import os
 import pkgutil
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
+from utils.api.suites import SUITES
 from utils.cli.table import COMMANDS, SUITES_SAID, Command
-from utils.installation import ROOT, console_command, module_name
+from utils.installation import ROOT, console_command, module_name, version
 from utils.model_utils.command import run_command
-from utils.model_utils.errors import BadValueError, short
-from utils.tools.bundle import SUITES
+from utils.model_utils.errors import BadValueError, unknown_word
 
 HELP = ("--help", "-h")
 
@@ -33,14 +32,15 @@ def main(arguments: Sequence[str]) -> int | None:
         return None
     name, *others = arguments
     if name == "--version":
-        print(f"mszoo {_version()}")
+        print(f"mszoo {version()}")
         return None
     if name not in COMMANDS:
-        raise BadValueError(_unknown("command", name, COMMANDS))
+        raise BadValueError(unknown_word("command", name, COMMANDS))
     command = COMMANDS[name]
     if command.module:
         return pkgutil.resolve_name(f"{module_name(command.module)}:main")(others)
-    return _run_script(name, command, others)
+    _run_script(name, command, others)
+    return None
 
 
 def _run_script(name: str, command: Command, arguments: Sequence[str]) -> None:
@@ -52,16 +52,10 @@ def _run_script(name: str, command: Command, arguments: Sequence[str]) -> None:
         raise BadValueError(f"'{name}' needs a suite, wanted one of: {SUITES_SAID} ({usage})")
     suite, *others = arguments
     if suite not in SUITES:
-        raise BadValueError(_unknown("suite", suite, SUITES))
+        raise BadValueError(unknown_word("suite", suite, SUITES))
     script = ROOT / suite / command.script_of(suite)
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, str(script), *others])
-
-
-def _unknown(what: str, name: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(name.lower().replace("-", "_"), known, n=1, cutoff=0.5)
-    hint = f"did you mean '{near[0]}'? " if near else ""
-    return f"no {what} {short(name)} here: {hint}There are {', '.join(known)}"
 
 
 def help_text() -> str:
@@ -80,15 +74,6 @@ def help_text() -> str:
             f"Launchers, for several devices and the C++ program: bash {ROOT}/SUITE/scripts/NAME.sh",
         ]
     )
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("mszoo")
-    except PackageNotFoundError:
-        return "of a clone"
 
 
 def run() -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from utils.tools.bundle import SUITES
+from utils.api.suites import SUITES
 
 CONVERTER = "SUITE's own"
 
@@ -36,6 +36,7 @@ COMMANDS = {
     "infer": Command("predict pictures and draw what was found", script="infer.py"),
     "export": Command("write a checkpoint as MINDIR, AIR or ONNX", script="export.py"),
     "convert": Command("make a checkpoint of weights of PyTorch", script=CONVERTER),
+    "doctor": Command("say what is installed, whether it works, and what to mend", module="utils.doctor.__main__"),
     "models": Command("list published weights, and get one as a checkpoint", module="utils.tools.models"),
 }
 SUITES_SAID = ", ".join(SUITES)

@@ -8,7 +8,7 @@ Each operator has a file of its own: the kernel as a primitive with its gradient
 that takes it or MindSpore's operators. The C source beside it is kernels/NAME.c.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +19,7 @@ from mindspore import Tensor, ops
 from utils.cpu_kernels.library import kernel_library
 
 Shape = tuple[int, ...]
+Shapes = Sequence[int] | Sequence[Sequence[int]]  # of one output, or of several
 Kernel = TypeVar("Kernel")
 
 _stock_only = False
@@ -56,7 +57,7 @@ def fits_kernel(x: Tensor) -> bool:
 def make_kernel(
     library: Path,
     name: str,
-    out_shapes: Callable[..., Shape | tuple[Shape, ...]],
+    out_shapes: Callable[..., Shapes],
     num_outputs: int = 1,
     bprop: Callable | None = None,
     *,

@@ -109,7 +109,7 @@ class ConvolutionNorm(nn.Cell):
         self.settings = Tensor([self.norm.eps, float(has_relu)], ms.float32)
         has_kernel = self.conv.kernel is not None
         self.kernel = chosen_kernel(_norm_kernel, stride, False) if has_kernel else None
-        self.kernel_with_residual = chosen_kernel(_norm_kernel, stride, True) if has_kernel else None
+        self.kernel_with_residual: ops.Custom = chosen_kernel(_norm_kernel, stride, True) if has_kernel else None
 
     def fix_statistics(self) -> None:
         """Lets training take the moving statistics from now on."""

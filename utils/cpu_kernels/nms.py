@@ -48,7 +48,7 @@ class Nms(nn.Cell):
         scores = _descending(count)
         # A box of no area overlaps nothing. Not a product: infinities and nan in empty slots must vanish.
         boxes = ops.select(ops.broadcast_to(ops.expand_dims(is_valid, 2), boxes.shape), boxes, ops.zeros_like(boxes))
-        rows = ()
+        rows: tuple[Tensor, ...] = ()
         for row in range(batch):
             rows += (self.suppress(ops.concat((boxes[row], scores), 1))[2],)
         return ops.logical_and(ops.stack(rows), is_valid)

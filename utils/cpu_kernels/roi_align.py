@@ -8,7 +8,7 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 from mindspore.ops import constexpr
 
-from utils.cpu_kernels.choice import Shape, chosen_kernel, fits_kernel, make_kernel
+from utils.cpu_kernels.choice import Shape, Shapes, chosen_kernel, fits_kernel, make_kernel
 
 # Of MindSpore's operator where the kernel would take as many samples as a bin has pixels: it rounds their number down,
 # and divides by 0 for bins of less than a pixel.
@@ -27,7 +27,7 @@ def _roi_align_kernels(library: Path, output_size: int, num_levels: int) -> tupl
     def out_shape(rois: Shape, level: Shape, settings: Shape, *features: Shape) -> list[int]:
         return [rois[0] * rois[1], features[0][1], output_size, output_size]
 
-    def gradient_shapes(rois: Shape, level: Shape, settings: Shape, dy: Shape, *features: Shape) -> tuple[Shape, ...]:
+    def gradient_shapes(rois: Shape, level: Shape, settings: Shape, dy: Shape, *features: Shape) -> Shapes:
         return features if num_levels > 1 else features[0]
 
     return (
@@ -103,7 +103,7 @@ class RoiAlign(nn.Cell):
             return self.kernel(features, rois, level)
         batch, count, _ = rois.shape
         index = level.reshape(-1)
-        heights = ()
+        heights: tuple[int, ...] = ()
         for feature in features:
             heights += (feature.shape[2],)
         corners = rois.reshape(-1, 4) * ops.gather(self.scales, index, 0) + ops.gather(_placement(heights), index, 0)
@@ -115,7 +115,7 @@ class RoiAlign(nn.Cell):
         width = 0
         for feature in features:
             width = max(width, feature.shape[3])
-        strips = ()
+        strips: tuple[Tensor, ...] = ()
         for feature in features:
             strips += (self.framed(feature, width),)
         return ops.concat(strips, 2)
@@ -123,7 +123,7 @@ class RoiAlign(nn.Cell):
     def framed(self, feature: Tensor, width: int) -> Tensor:
         """Repeats the pixels at the border once; zeros fill up to width + 2 columns."""
         rows = ops.concat((feature[:, :, :1], feature, feature[:, :, -1:]), 2)
-        columns = (rows[:, :, :, :1], rows, rows[:, :, :, -1:])
+        columns: tuple[Tensor, ...] = (rows[:, :, :, :1], rows, rows[:, :, :, -1:])
         missing = width - feature.shape[3]
         if missing > 0:
             columns += (ops.zeros((rows.shape[0], rows.shape[1], rows.shape[2], missing), rows.dtype),)

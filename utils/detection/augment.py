@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from utils.detection.boxes import box_area, box_centers, clip_boxes
-from utils.pixels import jitter_colours
+from utils.pixels import jitter_colours, size_of
 
 MIN_CROP_SIDE = 1.0  # a clipped box thinner than a pixel says nothing about its object
 
@@ -106,7 +106,7 @@ def random_scale_and_crop(
     Returns:
         uint8[h, w, 3]; float32[K, 4], the boxes that remain, clipped; int64[K], which they are.
     """
-    scale = fit_scale(image.shape[:2], target) * draws.uniform(*scale_range)
+    scale = fit_scale(size_of(image), target) * draws.uniform(*scale_range)
     height, width = (max(1, round(side * scale)) for side in image.shape[:2])
     scaled = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
     return random_window(scaled, boxes * np.float32(scale), target, draws, is_crowd)
@@ -130,8 +130,8 @@ def random_window(
     margins = (max(0, side - limit) for side, limit in zip(image.shape[:2], target, strict=True))
     top, left = (int(spot * (margin + 1)) for spot, margin in zip(spots, margins, strict=True))
     window = image[top : top + target[0], left : left + target[1]]
-    moved = boxes - np.array([left, top, left, top], np.float32)
-    boxes, kept = keep_visible(moved, window.shape[:2], is_crowd)
+    moved: np.ndarray = boxes - np.array([left, top, left, top], np.float32)
+    boxes, kept = keep_visible(moved, size_of(window), is_crowd)
     return window, boxes, kept
 
 

@@ -6,7 +6,7 @@ Each `config` is the configuration of a detector, which has the keys of utils.de
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from mindspore import nn
 
@@ -18,7 +18,15 @@ from utils.detection.data.splits import CheckClasses, Split, SplitPaths, open_sp
 from utils.detection.data.training_source import MindRecordSource, RowSample, warn_of_random_weights
 from utils.detection.detections import Detector
 from utils.detection.inputs import InputSettings
-from utils.detection.keys import CanvasKeys, DetectionDataKeys, RecordKeys, match_num_classes
+from utils.detection.keys import (
+    AugmentationKeys,
+    CanvasKeys,
+    DetectionDataKeys,
+    DetectorTrainingKeys,
+    RecordKeys,
+    ResultKeys,
+    match_num_classes,
+)
 from utils.detection.layers import FROZEN
 from utils.detection.network_detector import NetworkDetector
 from utils.detection.results.class_match import refuse_unknown
@@ -28,7 +36,8 @@ from utils.detection.results.picture_detector import PictureDetector
 from utils.detection.results.pictures.operating_point import stored_min_score
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
 from utils.exporting.export import ExportedModel, share_weights
-from utils.model_utils.config.base import COMMAND_LINE, Config
+from utils.model_utils.config.base import COMMAND_LINE
+from utils.model_utils.config.schema import TrainingKeys
 from utils.model_utils.config.stored import naming_checkpoint
 from utils.model_utils.device_adapter import clamp_loaders
 from utils.model_utils.workers import ALONE, Workers
@@ -41,7 +50,7 @@ logger = logging.getLogger(__name__)
 
 Network = TypeVar("Network", bound=nn.Cell)
 Inference = TypeVar("Inference", bound=nn.Cell)
-Configuration = TypeVar("Configuration", bound=Config)
+Configuration = TypeVar("Configuration", bound=DetectionDataKeys)
 
 
 def open_detection_split(
@@ -114,8 +123,9 @@ def count_classes(config: DetectionDataKeys, split: Split) -> int:
     return match_num_classes(config.num_classes, split.records.class_names, str(source))
 
 
-def training_source(config: Config, split: Split, sample: RowSample, workers: Workers = ALONE) -> MindRecordSource:
+def training_source(config: RecordKeys, split: Split, sample: RowSample, workers: Workers = ALONE) -> MindRecordSource:
     """Builds the batches that a worker of a run trains on; `sample` prepares an image."""
+    assert isinstance(config, AugmentationKeys) and isinstance(config, TrainingKeys), "it trains"
     rows = split.training_rows(config.keep_empty_images)
     return MindRecordSource(
         records=split.records,
@@ -150,7 +160,7 @@ def canvas_detectors(
 
 
 def evaluator(
-    config: Config,
+    config: RecordKeys,
     detector: Detector,
     split: EvaluationSplit,
     inputs: InputSettings,
@@ -158,6 +168,7 @@ def evaluator(
     workers: Workers = ALONE,
 ) -> DetectionEvaluator:
     """Builds what evaluates a detector on a split, each worker its share."""
+    assert isinstance(config, ResultKeys), "a detector has the keys of its results"
     return DetectionEvaluator(
         detector=detector,
         split=split,
@@ -173,6 +184,7 @@ def picture_detector(
     config: DetectionDataKeys, detector: Detector, num_pictures: int, inputs: InputSettings, batch_size: int
 ) -> PictureDetector:
     """Builds what detects in image files."""
+    assert isinstance(config, CanvasKeys), "a detector has the keys of its canvas"
     return PictureDetector(
         detector,
         evaluation_inputs(config, inputs),
@@ -182,12 +194,14 @@ def picture_detector(
 
 
 def load_pretrained(
-    config: Config,
+    config: DetectorTrainingKeys,
     network: nn.Cell,
     pretrained: Checkpoint | None,
     *,
     classes: Classes,
     beside_backbone: tuple[str, ...],
+    frozen_stages: int,
+    norm_statistics: str,
 ) -> None:
     """Loads `pre_trained`, a detector or a backbone; without it says which keys are meant for pretrained weights.
 
@@ -198,9 +212,11 @@ def load_pretrained(
         classes: of the detector; outputs of classes that the weights have by name too are kept, unless `filter_weight`
             leaves all of them out.
         beside_backbone: beginnings of the names that a backbone does not have.
+        frozen_stages: stages of the backbone that are not trained.
+        norm_statistics: the key of this name.
     """
     if pretrained is None:
-        warn_of_random_weights(config.frozen_stages, config.norm_statistics == FROZEN)
+        warn_of_random_weights(frozen_stages, norm_statistics == FROZEN)
         return
     left_out = tuple(each.layer for each in classes.outputs) if config.filter_weight else ()
     allowed = Allowed(
@@ -225,7 +241,8 @@ def configure_detector(
         stored: the checkpoint.
         seen: keys that its weights show.
     """
-    names, known = config.coco_classes, set(stored.class_names)
+    names: Sequence[str | int] | None = config.coco_classes
+    known = set(stored.class_names)
     if config.origin("coco_classes").where != COMMAND_LINE:
         is_known = {name for name in names or () if isinstance(name, str)} <= known
         if not names or not known or not is_known:
@@ -235,7 +252,8 @@ def configure_detector(
 
 def _classes_of_training(stored: Checkpoint) -> Sequence[str | int] | None:
     """Returns `coco_classes` of a checkpoint's training; None where its classes are not those."""
-    own, known = stored_keys(stored).get("coco_classes"), tuple(stored.class_names)
+    own: Any = stored_keys(stored).get("coco_classes")
+    known = tuple(stored.class_names)
     if not isinstance(own, list | tuple) or not known:
         return own or None
     numbered = dict(zip(stored.category_ids, known, strict=False))
@@ -304,7 +322,7 @@ def describe_detector(
     inputs: InputSettings,
     *,
     tensors: tuple[TensorDescription, ...],
-    postprocessing: Mapping[str, object],
+    postprocessing: Mapping[str, float | int | list[int]],
 ) -> ModelDescription:
     """Describes an exported detector for programs that run it.
 

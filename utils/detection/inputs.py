@@ -13,7 +13,7 @@ from utils.detection.canvases.plan import CanvasBatch
 from utils.detection.data.mindrecord import open_mindrecord
 from utils.detection.data.mindrecord_info import MindRecordInfo
 from utils.images import decode_ordinary
-from utils.pixels import to_input
+from utils.pixels import size_of, to_input
 
 SIZE_COLUMNS = ("height", "width")
 EVALUATION_COLUMNS = ("image", "image_id", *SIZE_COLUMNS)
@@ -63,7 +63,7 @@ def resize_to_input(image: np.ndarray, inputs: InputSettings) -> tuple[np.ndarra
         horizontally: h / H and w / W, which with `keep_ratio` differ by the rounding of h and w (as MMDetection's
         scale_factor does). So whoever is told image size and scales knows h and w.
     """
-    size = inputs.resized_size(image.shape[:2])
+    size = inputs.resized_size(size_of(image))
     resized = cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR)
     return resized, (size[0] / image.shape[0], size[1] / image.shape[1])
 
@@ -75,7 +75,7 @@ def fit_image(image: np.ndarray, inputs: InputSettings) -> tuple[np.ndarray, tup
         float32[3, height, width] of the image's canvas, and the scales as `resize_to_input` gives them.
     """
     resized, scales = resize_to_input(image, inputs)
-    return to_input(resized, inputs.canvas(image.shape[:2]), inputs.mean, inputs.std), scales
+    return to_input(resized, inputs.canvas(size_of(image)), inputs.mean, inputs.std), scales
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,14 +19,60 @@ logger = logging.getLogger(__name__)
 BACKGROUND = "background"
 
 
+# The keys of both detectors that their commands act on; those of one alone are added in its config.py.
+NORMALISATION = ("img_norm_mean", "img_norm_std")
+CANVAS = ("canvas", "canvas_sides", "canvas_divisor")
+READING = ("coco_root", "instance_set", "image_dir", "anno_path", "mindrecord_dir", "coco_classes", "skip_bad_images")
+EVALUATION = (
+    *schema.DEVICE,
+    *schema.JOB,
+    *READING,
+    *NORMALISATION,
+    *CANVAS,
+    "dataset",
+    "val_data_type",
+    "ignore_unknown_classes",
+    "num_parallel_workers",
+    "eval_prefix",
+    "remake_mindrecord",
+    "max_image_megapixels",
+    "run_dir",
+    "picture_min_score",
+)
+INFERENCE = (
+    *schema.DEVICE,
+    *schema.JOB,
+    *NORMALISATION,
+    *CANVAS,
+    "coco_classes",
+    "num_parallel_workers",
+    "max_image_megapixels",
+)
+EXPORT = (*schema.DEVICE, *schema.JOB, *NORMALISATION, "coco_classes")
+CONVERSION = ("num_classes", "coco_classes", *CANVAS, *NORMALISATION)
+NOT_OF_TRAINING = (
+    "checkpoint_path",
+    "output",
+    "ema",
+    "num_pictures",
+    "picture_min_score",
+    "image_path",
+    "infer_output_path",
+    "file_name",
+    "file_format",
+    "export_batch_size",
+    "result_path",
+)
+
+
 class DetectionDataKeys(Config):
     """Boxes in COCO form or in the documented TXT form, and their MindRecord files."""
 
-    GROUP = "Data"
-    FIXED_BY_WEIGHTS = ("num_classes", "coco_classes")
-    OWN_TO_A_COMMAND = ("num_parallel_workers", "python_multiprocessing")
-    PLACES_OF_DATA = ("coco_root", "image_dir", "anno_path", "mindrecord_dir")
-    COURSE_OF_TRAINING = ("num_gts",)
+    GROUP: ClassVar[str] = "Data"
+    FIXED_BY_WEIGHTS: ClassVar[tuple[str, ...]] = ("num_classes", "coco_classes")
+    OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = ("num_parallel_workers", "python_multiprocessing")
+    PLACES_OF_DATA: ClassVar[tuple[str, ...]] = ("coco_root", "image_dir", "anno_path", "mindrecord_dir")
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ("num_gts",)
     dataset: Literal["coco", "other"] = Field(
         "coco", description="form of the annotations: COCO JSON, or lines of text in anno_path"
     )
@@ -131,9 +177,9 @@ class DetectionDataKeys(Config):
 class RecordKeys(DetectionDataKeys):
     """Names of the MindRecord files."""
 
-    GROUP = "MindRecord files"
-    OWN_TO_A_COMMAND = ("remake_mindrecord",)
-    NEVER_REPEATED = ("remake_mindrecord",)
+    GROUP: ClassVar[str] = "MindRecord files"
+    OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = ("remake_mindrecord",)
+    NEVER_REPEATED: ClassVar[tuple[str, ...]] = ("remake_mindrecord",)
     prefix: str = Field(
         "train.mindrecord", min_length=1, description="name of the MindRecord files that train.py reads"
     )
@@ -156,8 +202,8 @@ class DetectorTrainingKeys(schema.TrainingKeys):
 class StepScheduleKeys(DetectorTrainingKeys):
     """A learning rate that drops at some epochs; the other schedules are the suites' own."""
 
-    GROUP = "Learning rate schedule"
-    COURSE_OF_TRAINING = ("lr_schedule", "lr_steps", "lr_decay")
+    GROUP: ClassVar[str] = "Learning rate schedule"
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ("lr_schedule", "lr_steps", "lr_decay")
     lr_schedule: Literal["cosine", "step"] = Field("cosine", description="course of the rate after the warm-up")
     lr_steps: tuple[Positive, ...] = Field(
         (), description="epochs after which the schedule step drops the rate, ascending"
@@ -181,7 +227,7 @@ class StepScheduleKeys(DetectorTrainingKeys):
 class AugmentationKeys(schema.PictureKeys):
     """What training does to the pictures."""
 
-    COURSE_OF_TRAINING = ("keep_empty_images", "brightness", "contrast", "saturation", "hue")
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ("keep_empty_images", "brightness", "contrast", "saturation", "hue")
     keep_empty_images: bool = Field(True, description="train on images without a box as well")
     brightness: float = Field(0.0, ge=0, le=1, description="strength of the random change of brightness")
     contrast: float = Field(0.0, ge=0, le=1, description="strength of the random change of contrast")
@@ -198,7 +244,7 @@ class CanvasKeys(schema.CanvasKeys):
     """
 
     SIZE_MULTIPLE: ClassVar[int] = 1
-    LEFT_TO_WEIGHTS = ("canvas_divisor",)
+    LEFT_TO_WEIGHTS: ClassVar[tuple[str, ...]] = ("canvas_divisor",)
     canvas_divisor: int | None = Field(
         None,
         ge=1,
@@ -231,8 +277,8 @@ class CanvasKeys(schema.CanvasKeys):
 class ResultKeys(CanvasKeys):
     """Evaluation, inference and export."""
 
-    GROUP = "Evaluation, inference and export"
-    OWN_TO_A_COMMAND = (
+    GROUP: ClassVar[str] = "Evaluation, inference and export"
+    OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = (
         "checkpoint_path",
         "output",
         "ema",

@@ -1,5 +1,6 @@
 """What the backbones are made of: convolution with batch norm, and the padded pools."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mindspore import Tensor, nn, ops
@@ -93,7 +94,7 @@ class PaddedPool(nn.Cell):
         stride: of the pool.
     """
 
-    def __init__(self, pool: type[nn.Cell], stride: int) -> None:
+    def __init__(self, pool: Callable[..., nn.Cell], stride: int) -> None:
         super().__init__()
         self.pads_all_sides = stride == 1
         self.pool = pool(kernel_size=3, stride=stride, pad_mode="valid")

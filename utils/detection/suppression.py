@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import dataclass
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -78,7 +79,9 @@ def suppress(boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray, nms_thre
         return np.zeros(0, np.int64)
     boxes_xywh = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1).astype(np.float64)
     kept = np.asarray(
-        cv2.dnn.NMSBoxesBatched(boxes_xywh, scores, labels.astype(np.int32), -1.0, nms_threshold), np.int64
+        # OpenCV takes arrays, its annotations say lists.
+        cv2.dnn.NMSBoxesBatched(boxes_xywh, cast(Any, scores), cast(Any, labels.astype(np.int32)), -1.0, nms_threshold),
+        np.int64,
     )
     return kept[np.argsort(-scores[kept], kind="stable")]
 

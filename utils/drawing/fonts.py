@@ -9,6 +9,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from PIL import ImageFont
 
@@ -42,7 +43,9 @@ def letter_names(names: Sequence[str]) -> tuple[Lettering, ...]:
 @functools.cache
 def load_font(path: Path | None, size: int) -> ImageFont.FreeTypeFont:
     """Returns a font for Pillow; `size` is in pixels."""
-    return ImageFont.load_default(size) if path is None else ImageFont.truetype(str(path), size)
+    if path is not None:
+        return ImageFont.truetype(str(path), size)
+    return cast(ImageFont.FreeTypeFont, ImageFont.load_default(size))  # Pillow's wheels have FreeType
 
 
 @functools.cache

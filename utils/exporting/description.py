@@ -35,6 +35,11 @@ class TensorDescription:
     dtype: str
     shape: tuple[int | None, ...]
 
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """The lengths behind the batch, none of which is open."""
+        return tuple(length for length in self.shape[1:] if length is not None)
+
 
 @dataclass(frozen=True)
 class Preprocessing:

@@ -138,7 +138,7 @@ def _write(network: nn.Cell, inputs: Sequence[TensorDescription], folder: Path, 
     tensors = [
         ms.Tensor(shape=each.shape, dtype=getattr(ms, each.dtype))
         if each.shape[0] is None
-        else ms.Tensor(np.zeros(each.shape, each.dtype))
+        else ms.Tensor(np.zeros((each.shape[0], *each.image_shape), each.dtype))
         for each in inputs
     ]
     try:
@@ -192,4 +192,4 @@ def _check(
 def normal_numbers(inputs: Sequence[TensorDescription], batch_size: int) -> list[np.ndarray]:
     """Draws normal numbers for each input, always the same, as normalised pictures are."""
     draws = np.random.default_rng(0)
-    return [draws.standard_normal((batch_size, *each.shape[1:])).astype(each.dtype) for each in inputs]
+    return [draws.standard_normal((batch_size, *each.image_shape)).astype(each.dtype) for each in inputs]

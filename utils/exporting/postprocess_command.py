@@ -82,12 +82,35 @@ def open_results(arguments: PostprocessArguments, suite: str) -> tuple[ResultFil
     return results, description
 
 
-def threshold(description: ModelDescription, name: str) -> float | int | list[int]:
+def threshold(description: ModelDescription, name: str) -> float:
     """Returns a threshold or limit of a model.
 
     Raises:
-        BadValueError: it has none of that name.
+        BadValueError: it has no number of that name.
     """
+    value = _stored(description, name)
+    if isinstance(value, list):
+        raise BadValueError(
+            f"the description of '{description.file}' has a list as '{name}', wanted a number: export the model again"
+        )
+    return value
+
+
+def lengths(description: ModelDescription, name: str) -> tuple[int, ...]:
+    """Returns numbers of a model that belong together.
+
+    Raises:
+        BadValueError: it has no list of that name.
+    """
+    value = _stored(description, name)
+    if not isinstance(value, list):
+        raise BadValueError(
+            f"the description of '{description.file}' has {value} as '{name}', wanted a list: export the model again"
+        )
+    return tuple(value)
+
+
+def _stored(description: ModelDescription, name: str) -> float | int | list[int]:
     if name not in description.postprocessing:
         raise BadValueError(
             f"the description of '{description.file}' has no '{name}' in its postprocessing: export the model again"

@@ -95,13 +95,14 @@ class ResultFiles:
         advice = f", but '{self.index}' lists it: {RUN_AGAIN}"
         with os_errors_as(MissingPathError, f"result file '{path}' cannot be read", advice):
             data = path.read_bytes()
-        wanted = math.prod(output.shape) * dtype.itemsize
+        shape = [1 if length is None else length for length in output.shape]
+        wanted = math.prod(shape) * dtype.itemsize
         if len(data) != wanted:
             raise BadValueError(
                 f"result file '{path}' has {len(data)} bytes, wanted {short(wanted)} for {short(output.name)}, "
                 f"{_text(output)}: {RUN_AGAIN}"
             )
-        array = np.frombuffer(data, dtype).reshape(output.shape)
+        array = np.frombuffer(data, dtype).reshape(shape)
         return array.astype(np.float32) if dtype.kind == "f" else array
 
 

@@ -51,7 +51,9 @@ def find_device_ips(physical_ids: Sequence[int], hccn_conf: Path = HCCN_CONF) ->
 def _ask_for_all(tool: str | None, physical_ids: Sequence[int], option: Sequence[str]) -> list[str]:
     """Returns the addresses of all devices in one family; nothing where one has none."""
     found: list[str] = []
-    for number in physical_ids if tool else ():
+    if tool is None:
+        return found
+    for number in physical_ids:
         address = _ask(tool, number, option)
         if address is None:
             return []

@@ -18,6 +18,7 @@ from utils.model_utils.guards.cache import cache_folder, make_cache_folder
 from utils.model_utils.host_lock import host_lock
 
 PROGRAMS = Path("utils/cpp_infer/programs")
+OBJECTS = "objects"  # folder of what is compiled, beside the programs
 SOURCES = (
     "utils/cpp_infer/CMakeLists.txt",
     "utils/cpp_infer/cmake/*",
@@ -104,11 +105,24 @@ def build(root: Path, suite: str, program: Path, run: Run) -> int:
 
 
 def _build(root: Path, suite: str, program: Path, run: Run) -> int:
-    objects, mark = program.parent / "objects", program.parent / "building"
+    objects, mark = program.parent / OBJECTS, program.parent / "building"
     if mark.exists():  # a build was interrupted, a file may be half written
         shutil.rmtree(objects, ignore_errors=True)
     mark.touch()
-    commands = (
+    commands = build_commands(root, suite, program)
+    code = next(filter(None, map(run, commands)), 0)
+    if code == 0:
+        unfinished = program.with_name(f".{program.name}.{os.getpid()}")
+        shutil.copy2(objects / suite / "main", unfinished)
+        os.replace(unfinished, program)
+        mark.unlink()
+    return code
+
+
+def build_commands(root: Path, suite: str, program: Path) -> tuple[list[str], list[str]]:
+    """Returns the commands that compile the program of a suite beside the place where it will lie."""
+    objects = program.parent / OBJECTS
+    return (
         [
             "cmake",
             "-S",
@@ -120,10 +134,3 @@ def _build(root: Path, suite: str, program: Path, run: Run) -> int:
         ],
         ["cmake", "--build", str(objects), "--target", f"{suite}_main", "--parallel", str(available_cores())],
     )
-    code = next(filter(None, map(run, commands)), 0)
-    if code == 0:
-        unfinished = program.with_name(f".{program.name}.{os.getpid()}")
-        shutil.copy2(objects / suite / "main", unfinished)
-        os.replace(unfinished, program)
-        mark.unlink()
-    return code

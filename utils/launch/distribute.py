@@ -20,7 +20,13 @@ from utils.installation import ROOT  # noqa: E402
 from utils.launch.job import prepare_job, run_job  # noqa: E402
 from utils.launch.job_devices import CPU, DEVICE_NUM, RANK_TABLE_FILE, choose_job_devices  # noqa: E402
 from utils.launch.job_plan import JobPlan, format_plan, make_plan  # noqa: E402
-from utils.launch.launcher_options import is_set, read_launcher, startup_seconds  # noqa: E402
+from utils.launch.launcher_options import (  # noqa: E402
+    DRY_RUN,
+    is_set,
+    read_launcher,
+    startup_seconds,
+    take_dry_run,
+)
 from utils.launch.processes.logged_process import LoggedProcess  # noqa: E402
 from utils.launch.processes.ports import read_port  # noqa: E402
 from utils.launch.user_arguments import Launcher, read_arguments  # noqa: E402
@@ -28,7 +34,7 @@ from utils.model_utils.command import run_command  # noqa: E402
 from utils.model_utils.errors import BadValueError  # noqa: E402
 
 STARTUP_SECONDS = 20.0  # msrun needs about five until the commands begin
-DRY_RUN, MASTER_PORT, OWN_ADDRESS = "--dry_run", "--master_port", "--own_address"
+MASTER_PORT, OWN_ADDRESS = "--master_port", "--own_address"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -37,9 +43,10 @@ def main(argv: Sequence[str]) -> int:
     if "--help" in given or "-h" in given:
         print(f"{launcher.usage} [{DRY_RUN}] [{MASTER_PORT}=PORT] [{OWN_ADDRESS}=IP]")
         return 0
+    is_dry, given = take_dry_run(given)
     options, given = take_options(given)
     plan = plan_job(launcher, given, options)
-    if DRY_RUN in options:
+    if is_dry:
         print(format_plan(plan))
         return 0
     in_foreground, seconds = is_set("FOREGROUND"), startup_seconds(STARTUP_SECONDS)
@@ -87,15 +94,15 @@ def take_options(given: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     """Splits the options of the launcher itself from what goes on to the command.
 
     Raises:
-        BadValueError: one lacks its value, or has one that it does not take.
+        BadValueError: one lacks its value.
     """
     options, rest = {}, []
     for text in given:
-        name, sign, value = text.partition("=")
-        if name not in (DRY_RUN, MASTER_PORT, OWN_ADDRESS):
+        name, _, value = text.partition("=")
+        if name not in (MASTER_PORT, OWN_ADDRESS):
             rest.append(text)
-        elif bool(value) == (name == DRY_RUN):
-            raise BadValueError(f"'{text}', wanted {name}{'' if name == DRY_RUN else '=VALUE'}")
+        elif not value:
+            raise BadValueError(f"'{text}', wanted {name}=VALUE")
         else:
             options[name] = value
     return options, rest

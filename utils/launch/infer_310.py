@@ -6,12 +6,14 @@ Called by the launchers run_infer_310.sh of the suites, which read
 
 where `{}` in SUBFOLDER, of DATA_PATH, stands for the split. The user gives MINDIR_PATH DATA_PATH ANNO_PATH [DEVICE_ID]
 and any of `OPTIONS`. The stages are building (once, cpp_build.py), inference and post-processing; each has its log in
-the folder where the launcher is called. The first that fails ends the launcher with its exit code and last lines.
+the folder where the launcher is called. The first that fails ends the launcher with its exit code and last lines. With
+--dry_run nothing is started or made: the commands of the stages and their logs are shown.
 """
 
 import argparse
 import contextlib
 import math
+import shlex
 import shutil
 import sys
 from collections.abc import Sequence
@@ -28,7 +30,8 @@ from utils.exporting.description import ModelDescription, read_description  # no
 from utils.exporting.result_files import RESULT_FOLDER  # noqa: E402
 from utils.image_search import find_image_files  # noqa: E402
 from utils.installation import ROOT  # noqa: E402
-from utils.launch.cpp_build import build, cached_program, is_built  # noqa: E402
+from utils.launch.cpp_build import build, build_commands, cached_program, is_built  # noqa: E402
+from utils.launch.launcher_options import DRY_RUN, take_dry_run  # noqa: E402
 from utils.launch.processes.logged_process import LoggedProcess, show  # noqa: E402
 from utils.launch.user_arguments import device_number, existing_path  # noqa: E402
 from utils.model_utils.command import run_command  # noqa: E402
@@ -97,11 +100,16 @@ def main(argv: Sequence[str]) -> int:
     """Builds, infers, scores; returns the exit code of the launcher."""
     launcher, given = read_launcher(argv)
     if "--help" in given or "-h" in given:
-        print(f"usage: {launcher.program} {ARGUMENTS}\nkeys: {', '.join((*OPTIONS, *OWN_OPTIONS))}")
+        print(f"usage: {launcher.program} {ARGUMENTS} [{DRY_RUN}]\nkeys: {', '.join((*OPTIONS, *OWN_OPTIONS))}")
         return 0
+    is_dry, given = take_dry_run(given)
     request = read_arguments(given, launcher)
+    description = check_model(request.model, launcher.suite)
+    if is_dry:
+        print(format_stages(request, launcher, cached_program(ROOT, launcher.suite)))
+        return 0
     make_writable_folder(request.folder, "--run_dir")
-    check_disk(request, check_model(request.model, launcher.suite))
+    check_disk(request, description)
     for name in (BUILD_LOG, INFER_LOG, SCORE_LOG):
         (request.folder / name).unlink(missing_ok=True)  # of an earlier run
     program = cached_program(ROOT, launcher.suite)
@@ -175,7 +183,7 @@ def check_disk(request: Request, description: ModelDescription) -> None:
         MissingPathError: there are no images.
         BadStateError: there is too little space.
     """
-    bytes_per_image = sum(math.prod(each.shape[1:]) * np.dtype(each.dtype).itemsize for each in description.outputs)
+    bytes_per_image = sum(math.prod(each.image_shape) * np.dtype(each.dtype).itemsize for each in description.outputs)
     num_images = len(find_image_files(request.images, flag="DATA_PATH"))
     old = sum(file.stat().st_size for file in (request.folder / RESULT_FOLDER).glob("*.bin"))  # will be overwritten
     free = shutil.disk_usage(request.folder).free + old
@@ -199,23 +207,53 @@ def build_stage(request: Request, launcher: Launcher310, program: Path) -> int:
     return code
 
 
+def format_stages(request: Request, launcher: Launcher310, program: Path) -> str:
+    """Returns the commands of the stages, each below a line with its log, in the shell's spelling."""
+    building = [] if program.is_file() else build_commands(ROOT, launcher.suite, program)
+    state = "needs nothing, the program is there" if program.is_file() else "compiles once"
+    stages = (
+        (f"building {state}", BUILD_LOG, building),
+        ("inference", INFER_LOG, [infer_command(request, program)]),
+        ("post-processing", SCORE_LOG, [score_command(request, launcher)]),
+    )
+    lines = [f"folder {request.folder}"]
+    for name, log, commands in stages:
+        lines += [f"{name}: log {request.folder / log}", *(f"  {shlex.join(command)}" for command in commands)]
+    return "\n".join(lines)
+
+
 def infer_stage(request: Request, program: Path) -> int:
     """Runs the model over the images; returns the exit code."""
+    return _finish(
+        infer_command(request, program), request.folder / INFER_LOG, "inference", is_shown=sys.stdout.isatty()
+    )
+
+
+def infer_command(request: Request, program: Path) -> list[str]:
+    """Returns the call of the C++ program, which writes into its working directory."""
     options = [f"--{name}={value}" for name, value in request.options.items()]
-    command = [
+    return [
         str(program),
         f"--mindir_path={request.model}",
         f"--dataset_path={request.images}",
         f"--device_id={request.device_id}",
         *options,
     ]
-    return _finish(command, request.folder / INFER_LOG, "inference", is_shown=sys.stdout.isatty())
 
 
 def score_stage(request: Request, launcher: Launcher310) -> int:
     """Scores the results and shows what the log says; returns the exit code."""
+    log = request.folder / SCORE_LOG
+    code = _finish(score_command(request, launcher), log, "post-processing", is_shown=False)
+    if code == 0:
+        show(log.read_bytes())
+    return code
+
+
+def score_command(request: Request, launcher: Launcher310) -> list[str]:
+    """Returns the call of postprocess.py, which reads the results in its working directory."""
     images = request.images if request.images.is_dir() else request.images.parent
-    command = [
+    return [
         sys.executable,
         str(ROOT / launcher.suite / "postprocess.py"),
         f"--anno_path={request.annotations}",
@@ -225,11 +263,6 @@ def score_stage(request: Request, launcher: Launcher310) -> int:
         f"--eval_split={request.split}",
         *request.scoring,
     ]
-    log = request.folder / SCORE_LOG
-    code = _finish(command, log, "post-processing", is_shown=False)
-    if code == 0:
-        show(log.read_bytes())
-    return code
 
 
 def _finish(command: Sequence[str], log: Path, what: str, *, is_shown: bool) -> int:

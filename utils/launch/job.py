@@ -125,7 +125,7 @@ class _Job:
         self._logs = {rank.number: LogFile(rank.log) for rank in plan.ranks}
         self._output = LogFile(plan.folder / "msrun.log")
         self._read = b""
-        self._msrun: subprocess.Popen | None = None
+        self._started: subprocess.Popen | None = None
 
     def start(self) -> None:
         """Starts msrun, which starts the others."""
@@ -140,7 +140,12 @@ class _Job:
                 rank.log.open("ab").close()
         except OSError as error:
             raise BadStateError(f"'{error.filename}' cannot be used ({error.strerror}); {advice}") from error
-        self._msrun = start_apart(plan.msrun_command(), self._output.path, environment, advice)
+        self._started = start_apart(plan.msrun_command(), self._output.path, environment, advice)
+
+    @property
+    def _msrun(self) -> subprocess.Popen:
+        assert self._started is not None, "start() comes first"
+        return self._started
 
     def ask_to_stop(self, number: int, _frame: types.FrameType | None) -> None:
         """Handles a signal."""
@@ -176,9 +181,9 @@ class _Job:
             time.sleep(POLL_SECONDS)
         if pids:
             logger.warning("processes %s of the job could not be ended", pids)
-        if self._msrun is not None:
+        if self._started is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._msrun.wait(timeout=KILL_SECONDS)
+                self._started.wait(timeout=KILL_SECONDS)
 
     def _look_at_workers(self) -> None:
         """Notes the processes of the ranks when they appear and when they are gone."""
@@ -187,9 +192,9 @@ class _Job:
                 match := _FIRST_LINE.match(LogFile.whole(self._plan.first_log(rank)).new_output())
             ):
                 self._pids[rank.number] = int(match[1])
-        for rank, pid in self._pids.items():
-            if rank not in self._ended and not is_running(pid):
-                self._ended[rank] = time.monotonic()
+        for number, pid in self._pids.items():
+            if number not in self._ended and not is_running(pid):
+                self._ended[number] = time.monotonic()
 
     def _waits_for_scheduler_in_vain(self) -> bool:
         """On several hosts the scheduler waits for the workers of the others."""

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shlex
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from utils.launch.job_devices import ASCEND, JobDevices
+from utils.launch.launcher_options import spelled
 from utils.launch.processes.ports import free_port
 from utils.model_utils.errors import BadStateError
 from utils.model_utils.local_adapter import CLUSTER_VARIABLE, get_cluster_seconds
@@ -143,13 +143,13 @@ def format_plan(plan: JobPlan) -> str:
         f"{devices.worker_num} ranks on {devices.num_hosts} host{'s' * (devices.num_hosts > 1)}, {len(plan.ranks)} "
         f"here ({devices.target}); the scheduler listens on {devices.master_addr} port {plan.master_port}",
         "msrun:",
-        f"  {_spelled(plan.environment, plan.msrun_command())}",
+        f"  {spelled(plan.msrun_command(), plan.environment)}",
     ]
     for rank in plan.ranks:
         cores = ",".join(map(str, rank.cores)) or "all"
         lines += [
             f"rank {rank.number}: folder {rank.folder}, log {rank.log}, cores {cores}",
-            f"  {_spelled({**plan.environment, **rank.environment}, rank.command)}",
+            f"  {spelled(rank.command, {**plan.environment, **rank.environment})}",
         ]
     return "\n".join(lines)
 
@@ -187,7 +187,3 @@ def _own_variables(devices: JobDevices, index: int, master_port: int) -> dict[st
 
 def _as_task(rank: Rank) -> dict[str, object]:
     return {"command": rank.command, "log": str(rank.log), "cores": rank.cores}
-
-
-def _spelled(variables: Mapping[str, str], command: Sequence[str]) -> str:
-    return " ".join([*(f"{name}={shlex.quote(value)}" for name, value in variables.items()), shlex.join(command)])

@@ -7,10 +7,10 @@ Called by `launch` of launcher.sh; a launcher of a suite reads
 where {} in the folder's name stands for the device and `Positional.parse` explains NAME:KIND:KEY. The first argument of
 the user is DEVICE_ID; with --device_target=TARGET, the device of a launcher's name, there is none and the variable
 DEVICE_ID counts. The folder is made where the launcher is called. FOREGROUND=1 waits for the end, shows the output and
-hands the exit code through; STARTUP_SECONDS says how long a background start is watched.
+hands the exit code through; STARTUP_SECONDS says how long a background start is watched. With --dry_run nothing is
+started or made: the command, its variables, folder and log are shown.
 """
 
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,14 @@ if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[2])  # in place of this folder
 
 from utils.installation import ROOT  # noqa: E402
-from utils.launch.launcher_options import is_set, read_launcher, startup_seconds  # noqa: E402
+from utils.launch.launcher_options import (  # noqa: E402
+    DRY_RUN,
+    is_set,
+    read_launcher,
+    spelled,
+    startup_seconds,
+    take_dry_run,
+)
 from utils.launch.processes.logged_process import LoggedProcess  # noqa: E402
 from utils.launch.user_arguments import read_arguments  # noqa: E402
 from utils.model_utils.command import run_command  # noqa: E402
@@ -32,17 +39,21 @@ def main(argv: Sequence[str]) -> int:
     """Starts the command; returns the exit code of the launcher."""
     launcher, given = read_launcher(argv)
     if "--help" in given or "-h" in given:
-        print(launcher.usage)
+        print(f"{launcher.usage} [{DRY_RUN}]")
         return 0
+    is_dry, given = take_dry_run(given)
     arguments = read_arguments(given, launcher, ROOT / launcher.command.parent)
     device = [f"--device_target={launcher.device_target}"] if launcher.device_target else []
     folder = arguments.run_dir or Path.cwd() / launcher.folder.replace("{}", str(arguments.device_id))
-    make_writable_folder(folder, "--run_dir")
     command = [sys.executable, str(ROOT / launcher.command), f"--run_dir={folder}", *device, *arguments.settings]
-    in_foreground, seconds = is_set("FOREGROUND"), startup_seconds(STARTUP_SECONDS)
-    print(shlex.join(command), flush=True)
     alone = {"DEVICE_NUM": "1", "RANK_ID": "0", "RANK_SIZE": "1"}
     environment = {"DEVICE_ID": str(arguments.device_id), **alone, "PYTHONUNBUFFERED": "1"}
+    if is_dry:
+        print(f"folder {folder}, log {folder / launcher.log}\n  {spelled(command, environment)}")
+        return 0
+    in_foreground, seconds = is_set("FOREGROUND"), startup_seconds(STARTUP_SECONDS)
+    make_writable_folder(folder, "--run_dir")
+    print(spelled(command, {}), flush=True)
     process = LoggedProcess(command, folder / launcher.log, environment)
     return process.follow() if in_foreground else process.leave(seconds)
 

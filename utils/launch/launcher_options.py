@@ -1,13 +1,16 @@
-"""What the launcher of a suite says of itself on its one line, and the variables that its user may set."""
+"""What the launcher of a suite says of itself on its one line, and what its user may ask of every launcher."""
 
 import argparse
 import os
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from utils.launch.user_arguments import Launcher, Positional
 from utils.model_utils.errors import BadValueError, short
 from utils.model_utils.guards.numbers import number_or_nan
+
+DRY_RUN = "--dry_run"
 
 
 def read_launcher(argv: Sequence[str]) -> tuple[Launcher, list[str]]:
@@ -27,6 +30,23 @@ def read_launcher(argv: Sequence[str]) -> tuple[Launcher, list[str]]:
         *(Positional.parse(text, is_optional=True) for text in values.pop("takes")),
     )
     return Launcher(**values, positionals=positionals), list(argv[cut + 1 :])
+
+
+def take_dry_run(given: Sequence[str]) -> tuple[bool, list[str]]:
+    """Says whether a user only wants to see what would be started; returns the other arguments too.
+
+    Raises:
+        BadValueError: --dry_run has a value.
+    """
+    for text in given:
+        if text.startswith(f"{DRY_RUN}="):
+            raise BadValueError(f"'{text}', wanted {DRY_RUN}")
+    return DRY_RUN in given, [text for text in given if text != DRY_RUN]
+
+
+def spelled(command: Sequence[str], variables: Mapping[str, str]) -> str:
+    """Returns a command with variables of its own as one types it in a shell."""
+    return " ".join([*(f"{name}={shlex.quote(value)}" for name, value in variables.items()), shlex.join(command)])
 
 
 def is_set(variable: str) -> bool:

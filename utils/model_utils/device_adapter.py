@@ -5,7 +5,7 @@ import functools
 import logging
 import os
 
-from utils.model_utils.errors import BadStateError, first_line, short
+from utils.model_utils.errors import BadStateError, BadValueError, first_line, short
 from utils.model_utils.local_adapter import (
     CLUSTER_VARIABLE,
     DEVICE_ID_VARIABLE,
@@ -75,7 +75,16 @@ def _is_available(name: str) -> bool:
 
 
 def resolve_amp_level(amp_level: str, target: str) -> str:
-    """Returns the precision that "auto" means: float16 on Ascend, float32 elsewhere (float16 is slow on a CPU)."""
+    """Returns the precision that "auto" means: float16 on Ascend, float32 elsewhere (float16 is slow on a CPU).
+
+    Raises:
+        BadValueError: the device has no operators in this precision.
+    """
+    if amp_level == "bf16" and target != "Ascend":
+        raise BadValueError(
+            f"amp_level is bf16 and the device {target}, for which MindSpore has no convolution in bfloat16: leave "
+            "amp_level out, or train on Ascend"
+        )
     if amp_level != AUTO:
         return amp_level
     return "O2" if target == "Ascend" else "O0"

@@ -4,9 +4,10 @@ Entry scripts print these without a traceback (see command.py); any other except
 traceback.
 """
 
+import difflib
 import math
 import reprlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 MOST_WRITTEN_DIGITS = 4300  # Python refuses to write a longer number in decimals
@@ -78,3 +79,16 @@ def short(value: object, letters: int = SHOWN_LETTERS) -> str:
     """Returns a value as a sentence shows it: as Python writes it, cut to so many letters."""
     text = _Shortened(letters).repr(value)
     return text if len(text) <= letters else f"{text[: letters - 3]}..."
+
+
+def unknown_word(what: str, name: str, known: Collection[str]) -> str:
+    """Returns the sentence about a word of a command line that is none of the known ones, with the nearest of them.
+
+    Args:
+        what: kind of the word, e.g. "suite".
+        name: as typed.
+        known: the words there are.
+    """
+    near = difflib.get_close_matches(name.lower().replace("-", "_"), known, n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0]}'? " if near else ""
+    return f"no {what} {short(name)} here: {hint}There are {', '.join(known)}"

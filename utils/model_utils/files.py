@@ -117,7 +117,7 @@ def free_space_said(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if is_full(error) and error.strerror == os.strerror(error.errno):  # not said yet
+        if is_full(error) and error.strerror == os.strerror(error.errno or 0):  # not said yet
             error.strerror = f"{error.strerror}, {free_space(folder)}"
         raise
 

@@ -1,7 +1,6 @@
 """Whether a file is the one that an index describes: by its size and by the first digits of its hash."""
 
 import hashlib
-import re
 from pathlib import Path
 
 from utils.model_utils.errors import BadValueError, MissingPathError, os_errors_as
@@ -17,7 +16,7 @@ def size_range(size: int | str) -> tuple[int, int]:
     """
     if isinstance(size, int):
         return size, size
-    digits, unit = re.fullmatch(r"(\d+(?:\.\d+)?) (\w+)", size).groups()
+    digits, unit = size.split(" ")
     step = UNITS[unit] / 10 ** len(digits.partition(".")[2])
     middle = float(digits) * UNITS[unit]
     return round(middle - step), round(middle + step)
@@ -31,9 +30,9 @@ def size_fits(count: int, size: int | str | None) -> bool:
     return least <= count <= most
 
 
-def shown_size(size: int | str) -> str:
-    """Returns a size as a person reads it."""
-    return f"{size:,} bytes" if isinstance(size, int) else size
+def shown_size(size: int | str | None) -> str:
+    """Returns a size as a person reads it, "-" where nobody says it."""
+    return f"{size:,} bytes" if isinstance(size, int) else size or "-"
 
 
 def file_fault(path: Path, wanted: PublishedFile) -> str:

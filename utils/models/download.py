@@ -130,7 +130,9 @@ def _fetch_rest(address: str, place: _Place, wanted: PublishedFile, progress: Pr
         raise _CutOffError(f"{total:,} bytes were announced")
 
 
-def _open(address: str, place: _Place, start: int, other_ways: str) -> http.client.HTTPResponse:
+def _open(
+    address: str, place: _Place, start: int, other_ways: str
+) -> http.client.HTTPResponse | urllib.error.HTTPError:
     """Sends the request.
 
     Raises:
@@ -171,7 +173,7 @@ def _open(address: str, place: _Place, start: int, other_ways: str) -> http.clie
     return response
 
 
-def _total(response: http.client.HTTPResponse, start: int) -> int | None:
+def _total(response: http.client.HTTPResponse | urllib.error.HTTPError, start: int) -> int | None:
     """Returns the bytes of the whole file, None where the server does not say."""
     length = response.headers.get("Content-Length", "")
     return start + int(length) if length.isdecimal() else None
@@ -195,7 +197,7 @@ def _refuse_full_disk(place: _Place, total: int | None, start: int) -> None:
         )
 
 
-def _chunks(response: http.client.HTTPResponse) -> Iterator[bytes]:
+def _chunks(response: http.client.HTTPResponse | urllib.error.HTTPError) -> Iterator[bytes]:
     """Yields what arrives.
 
     Raises:

@@ -22,7 +22,7 @@ FOOT = (
 def list_lines(models: Iterable[PublishedModel]) -> list[str]:
     """Returns the lines of `list`: a row for each entry, by suites."""
     ordered = sorted(models, key=lambda model: model.suite)
-    rows = [("NAME", "HOLDS", "PUBLISHER'S FIGURE", "SIZE", "VERIFIED", "LICENCE")]
+    rows: list[tuple[str, ...]] = [("NAME", "HOLDS", "PUBLISHER'S FIGURE", "SIZE", "VERIFIED", "LICENCE")]
     rows += [_row(model) for model in ordered]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     lines = iter(
@@ -41,7 +41,7 @@ def _row(model: PublishedModel) -> tuple[str, ...]:
         model.name,
         model.holds,
         str(model.metric),
-        shown_size(size) if size else "-",
+        shown_size(size),
         "yes" if model.verified else "no",
         f"{model.licence.label}{MARK if model.licence.restricted else ''}",
     )

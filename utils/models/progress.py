@@ -3,6 +3,10 @@
 import sys
 import time
 from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import rich.progress
 
 from utils.progress import PLAIN_INTERVAL_SECONDS
 
@@ -13,7 +17,7 @@ class Progress:
     def __init__(self, name: str) -> None:
         self._name = name
         self._last = time.monotonic()
-        self._bar = None
+        self._bar: rich.progress.Progress | None = None
 
     def __enter__(self) -> "Progress":
         """Begins with nothing shown."""

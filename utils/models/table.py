@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -136,7 +137,7 @@ def read_table(path: Path = TABLE) -> dict[str, PublishedModel]:
     return {name: _model(name, values, licences) for name, values in content["models"].items()}
 
 
-def _model(name: str, values: Mapping[str, object], licences: Mapping[str, Licence]) -> PublishedModel:
+def _model(name: str, values: Mapping[str, Any], licences: Mapping[str, Licence]) -> PublishedModel:
     made = {
         "files": tuple(PublishedFile(**file) for file in values["files"]),
         "licence": licences[values["licence"]],
@@ -146,7 +147,7 @@ def _model(name: str, values: Mapping[str, object], licences: Mapping[str, Licen
     return PublishedModel(name=name, **{**values, **made})
 
 
-def _metric(values: Mapping[str, object]) -> Metric:
+def _metric(values: Mapping[str, Any]) -> Metric:
     source = values.get("source")
     return Metric(**{**values, "source": Source(**source) if source else None})
 

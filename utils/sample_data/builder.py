@@ -8,7 +8,7 @@ import numpy as np
 
 from utils.model_utils.errors import BadValueError
 from utils.sample_data.drawing.parts import Colour, Face, Halo, Item, Part
-from utils.sample_data.expressions import FUNCTIONS, Formula, drawing_functions
+from utils.sample_data.expressions import FUNCTIONS, Formula, Value, drawing_functions
 from utils.sample_data.geometry import SHAPES, leaves
 from utils.sample_data.object_files import FOLDER, Node, check_keys, colours, load
 
@@ -75,14 +75,14 @@ class Drawn:
         surroundings: dict | None = None,
         variant: str | None = None,
         folder: Path = FOLDER,
-        **inputs: object,
+        **inputs: Value,
     ) -> None:
         self.rng, self.name, self.folder, self.surroundings = rng, name, folder, surroundings or {}
         self.file = load(name, folder)
         self.functions = {"__builtins__": {}, **FUNCTIONS, **colours(), **drawing_functions(rng)}
         check_keys(inputs, self.file.inputs, f"{name}.json, inputs")
         check_keys({variant: None} if variant else {}, self.file.variants, f"{name}.json, variants")
-        self.scope: dict[str, object] = {}
+        self.scope: dict[str, Value] = {}
         self._add(self.scope, self.file.inputs, name)
         self.scope |= {key: value for key, value in self.surroundings.items() if key in self.file.inputs} | inputs
         if self.file.variants:
@@ -110,7 +110,7 @@ class Drawn:
         self._add(scope, self.file.places[kind], f"place of {kind}")
         return {"view": None} | scope
 
-    def _value(self, formula: Formula, scope: dict, place: str) -> object:
+    def _value(self, formula: Formula, scope: dict, place: str) -> Value:
         try:
             return formula.value(self.functions, scope)
         except SPOILT as error:
@@ -121,7 +121,7 @@ class Drawn:
         for name, value in values.items():
             scope[name] = self._value(value, scope, f"{self.name}.json, {place}, {name}")
 
-    def _option(self, node: Node, key: str, scope: dict, default: object = None) -> object:
+    def _option(self, node: Node, key: str, scope: dict, default: Value = None) -> Value:
         option = node.options.get(key)
         return default if option is None else self._value(option, scope, node.place)
 

@@ -4,7 +4,7 @@ import ast
 import functools
 from collections.abc import Callable, Iterable
 from types import CodeType
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -18,13 +18,16 @@ ALLOWED = (
 )
 
 
+Value: TypeAlias = Any  # what a JSON value comes to: whoever asks for a key of an object knows its kind
+
+
 class Formula(NamedTuple):
     """A checked JSON value: code that depends on names, or None and a constant."""
 
     code: CodeType | None
-    constant: object = None
+    constant: Value = None
 
-    def value(self, functions: dict, scope: dict) -> object:
+    def value(self, functions: dict, scope: dict) -> Value:
         """Works it out; lists of JSON become tuples."""
         return self.constant if self.code is None else eval(self.code, functions, scope)
 
@@ -47,7 +50,7 @@ def formula(value: object, names: Iterable[str], place: str) -> Formula:
     return Formula(code) if used else Formula(None, eval(code, {"__builtins__": {}}))
 
 
-def _tree(value: object, place: str) -> ast.expr:
+def _tree(value: Value, place: str) -> ast.expr:
     if isinstance(value, list):
         return ast.Tuple([_tree(entry, place) for entry in value], ast.Load())
     if not isinstance(value, str):
@@ -60,12 +63,14 @@ def _tree(value: object, place: str) -> ast.expr:
 
 def mix(first: Colour, second: Colour, share: float) -> Colour:
     """The colour that is `share` of the way from the first to the second."""
-    return tuple(a + (b - a) * share for a, b in zip(first, second, strict=True))
+    red, green, blue = (a + (b - a) * share for a, b in zip(first, second, strict=True))
+    return red, green, blue
 
 
 def tone(colour: Colour, factor: float) -> Colour:
     """The colour made darker (below 1) or lighter (above 1), within 0-255."""
-    return tuple(min(255.0, channel * factor) for channel in colour)
+    red, green, blue = (min(255.0, channel * factor) for channel in colour)
+    return red, green, blue
 
 
 FUNCTIONS: dict[str, object] = {

@@ -162,5 +162,5 @@ def leaves(rng: np.random.Generator, body: Sequence[float], size: Sequence[float
     height = (spots[:, 1] + 1.0) / 2
     order = np.argsort(height + rng.normal(0, 0.12, count))
     clumps = circle(11, 0.0) * [1.0, 0.82] + rng.normal(0, 0.1, (count, 11, 2))  # flattish and ragged
-    clumps = clumps * rng.uniform(*size, (count, 1, 1)) + (spots * body[2:] + tuple(body[:2]))[:, None]
+    clumps = clumps * rng.uniform(size[0], size[1], (count, 1, 1)) + (spots * body[2:] + tuple(body[:2]))[:, None]
     return clumps[order], height[order]

@@ -42,7 +42,7 @@ def paint_indices(outlines: list[Outline], height: int, width: int) -> np.ndarra
 
 def label_ids(outlines: list[Outline], indices: np.ndarray) -> np.ndarray:
     """uint8[H, W], the official Cityscapes id at each pixel of int32[H, W] from `paint_indices`."""
-    table = np.array([CITYSCAPES_IDS[outline.item.label][0] for outline in outlines], np.uint8)
+    table = np.array([CITYSCAPES_IDS[outline.label][0] for outline in outlines], np.uint8)
     return table[indices]
 
 
@@ -51,10 +51,11 @@ def instance_ids(outlines: list[Outline], indices: np.ndarray) -> np.ndarray:
     counts: dict[str, int] = {}
     table = []
     for outline in outlines:
-        number, counted = CITYSCAPES_IDS[outline.item.label]
+        label = outline.label
+        number, counted = CITYSCAPES_IDS[label]
         if counted:
-            counts[outline.item.label] = counts.get(outline.item.label, -1) + 1
-            number = number * 1000 + counts[outline.item.label]
+            counts[label] = counts.get(label, -1) + 1
+            number = number * 1000 + counts[label]
         table.append(number)
     return np.array(table, np.uint16)[indices]
 

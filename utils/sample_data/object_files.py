@@ -5,9 +5,10 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from utils.model_utils.errors import BadValueError, MissingPathError
-from utils.sample_data.expressions import DRAWS, FUNCTIONS, Formula, formula
+from utils.sample_data.expressions import DRAWS, FUNCTIONS, Formula, Value, formula
 from utils.sample_data.files import table
 from utils.sample_data.labels import CITYSCAPES_IDS, COCO_CATEGORIES
 
@@ -70,7 +71,7 @@ class Node:
     kind: str
     place: str
     options: dict[str, Formula]
-    words: dict[str, object]
+    words: dict[str, Any]
     each: dict[str, Formula]
     given: dict[str, Formula]
     children: dict[str, tuple["Node", ...]]
@@ -80,7 +81,7 @@ class Node:
 def colours() -> dict[str, tuple]:
     """The named colours and palettes of tables/colours.json, as tuples of RGB, 0-255."""
 
-    def frozen(value: object) -> object:
+    def frozen(value: Value) -> Value:
         return tuple(map(frozen, value)) if isinstance(value, list) else value
 
     return {name: frozen(value) for name, value in table("colours").items()}

@@ -61,7 +61,7 @@ def render(rng: np.random.Generator, scene: Scene) -> Picture:
         standing += [item for item in backdrop if (_remoteness(item)[0] > scene.corner) == beyond]
         standing += [item for item in items if (item.z > scene.corner) == beyond]
     materials = paint_indices(outlines, camera.height, camera.width)
-    names = [outline.item.label for outline in outlines]
+    names = [outline.label for outline in outlines]
     canvas.finish_ground(materials, names, _shadows(scene))
     if light.weather == "rain":
         paved = np.array([name in ("road", "sidewalk") for name in names])
@@ -93,10 +93,10 @@ def _shadows(scene: Scene) -> np.ndarray:
         if light.sun_strength > SHADED:
             world, starts = cast_shadow(item, light)
             for polygon in np.split(spots(world), starts[1:]):
-                cv2.fillPoly(cast, [polygon], CAST * light.sun_strength, cv2.LINE_8, 3)
+                cv2.fillPoly(cast, [polygon], (CAST * light.sun_strength,), cv2.LINE_8, 3)
         if item.footprint[0] > 0:
             rim = np.insert(circle(24, 0.0) * item.footprint * (1.08, 1.15), 1, 0.0, axis=1)  # a little more than it
-            cv2.fillPoly(touch, [spots(item.world(rim))], TOUCH, cv2.LINE_AA, 3)
+            cv2.fillPoly(touch, [spots(item.world(rim))], (TOUCH,), cv2.LINE_AA, 3)
     blur = max(1.0, camera.width / 400)
     return np.maximum(cv2.GaussianBlur(cast, (0, 0), blur * 0.5), cv2.GaussianBlur(touch, (0, 0), blur))
 

@@ -55,7 +55,9 @@ def _has_openmp() -> bool:
 
 
 def _add_openmp() -> None:
-    folder = Path(find_spec("mindspore").submodule_search_locations[0]) / "lib"
+    spec = find_spec("mindspore")
+    assert spec is not None and spec.submodule_search_locations, "pip has just installed it"
+    folder = Path(spec.submodule_search_locations[0]) / "lib"
     print(f"{OPENMP_LIBRARY} is not here: taking the copy in the wheel of {OPENMP_WHEEL} for mindspore")
     with tempfile.TemporaryDirectory() as download:
         _pip("download", "--no-deps", "--only-binary=:all:", "--dest", download, OPENMP_WHEEL)

@@ -24,7 +24,7 @@ def share_parameters(workers: Workers, parameters: Sequence[ms.Parameter]) -> No
     if workers.count == 1 or not _others_than_first(workers.gather(digest(parameters))):
         return
     for chunk in _chunks(parameters):
-        values = workers.broadcast([parameter.asnumpy() for parameter in chunk] if workers.is_main else None)
+        values = workers.broadcast([parameter.asnumpy() for parameter in chunk] if workers.is_main else [])
         for parameter, value in zip(chunk, values, strict=True):
             if not workers.is_main:
                 parameter.set_data(ms.Tensor(value))

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from mindspore import nn
 
 from utils.model_utils.config.loading import dump_config
 from utils.model_utils.config.schema import TrainingKeys
@@ -14,6 +13,7 @@ from utils.training.checkpoints.folder import CheckpointFolder
 from utils.training.evaluations import EvaluationPlan
 from utils.training.plan import RunIdentity, TrainingPlan
 from utils.training.run import Run
+from utils.training.step.graphs import LossCell
 from utils.training.step.optimizer import build_optimizer
 from utils.training.step.precision import LossScaler
 from utils.training.step.train_step import TrainStep
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 def build_step(
     config: TrainingKeys,
-    network_with_loss: nn.Cell,
+    network_with_loss: LossCell,
     columns: Sequence[str],
     workers: Workers = ALONE,
     *,

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from utils.model_utils.config.schema import TrainingKeys
 from utils.model_utils.workers import ALONE, Workers
@@ -46,6 +47,7 @@ class Beginning:
 
 
 ANEW = Beginning()
+Keys = TypeVar("Keys", bound=TrainingKeys)
 
 
 def configured_weights(config: TrainingKeys) -> Path | None:
@@ -54,12 +56,12 @@ def configured_weights(config: TrainingKeys) -> Path | None:
 
 
 def find_beginning(
-    config: TrainingKeys,
+    config: Keys,
     checkpoints: CheckpointFolder,
     suite: str,
     workers: Workers = ALONE,
     *,
-    find_pretrained: Callable[[TrainingKeys], Path | None] = configured_weights,
+    find_pretrained: Callable[[Keys], Path | None] = configured_weights,
     takes_optimizer: bool = True,
 ) -> Beginning:
     """Reads what a run begins with.
@@ -114,8 +116,8 @@ def find_continued(
         BadValueError: if the file cannot be resumed from.
     """
     if not workers.is_main:
-        values = workers.broadcast(None)
-        return values and position_of(values)
+        values: dict[str, object] | None = workers.broadcast(None)
+        return position_of(values) if values is not None else None
     found = _find_continued(resume, checkpoints, suite)
     workers.broadcast(found and position_values(found))
     return found

@@ -77,6 +77,7 @@ class Evaluations:
         Raises:
             BadValueError: the metrics lack `best_metric`.
         """
+        assert self._plan.evaluate is not None, "a run that evaluates nothing is never asked to"
         started, best_metric = time.perf_counter(), self._plan.best_metric
         with step.averaged_weights():
             step.network.set_train(False)

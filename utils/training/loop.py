@@ -137,7 +137,7 @@ class Trainer:
         """Goes to the first step of the first epoch."""
         self._step.reset_averages()
         if beginning.takes_optimizer:
-            if self._workers.is_main:
+            if self._workers.is_main and beginning.pretrained is not None:
                 take_over(beginning.pretrained, self._step, beginning.first_epoch, self._state)
             scaler = self._step.loss_scaler
             scaler.scale, scaler.good_steps = self._workers.broadcast((scaler.scale, scaler.good_steps))
@@ -276,7 +276,7 @@ class Trainer:
                     self._stop(is_saved=saves)
                 raise
         state.epoch_done = True
-        if is_best:
+        if is_best and self._evaluations.best is not None:
             self._saver.write_best(self._evaluations.best)
         if saves:
             self._saver.save()

@@ -9,7 +9,7 @@ from pathlib import Path
 from utils.launch.processes.lifelines import held_lifelines
 from utils.model_utils.config.loading import dump_config
 from utils.model_utils.config.schema import ModelArtsKeys, TrainingKeys
-from utils.model_utils.device_adapter import DeviceInfo, set_up_device
+from utils.model_utils.device_adapter import DeviceInfo, resolve_amp_level, set_up_device
 from utils.model_utils.local_adapter import get_device_num, get_rank_id
 from utils.model_utils.moxing_adapter import open_uploader, sync_in
 from utils.model_utils.storage.result_uploader import ResultUploader
@@ -33,12 +33,14 @@ class Run:
         device: of this process.
         on_saved: to be called with each checkpoint that is complete and the newest.
         profiler: profiles the first steps, where the configuration asks for it; the one of worker 0 stands for all.
+        amp_level: precision of the network, see `apply_amp`.
     """
 
     folder: RunFolder
     device: DeviceInfo
     on_saved: Callable[[Path], None]
     profiler: StepProfiler | None = None
+    amp_level: str = "O0"
 
     @property
     def workers(self) -> Workers:
@@ -64,7 +66,7 @@ def open_run(config: TrainingKeys, checkpoints: str | None = None, names: Sequen
         names: of the checkpoints, see `RunFolder`.
 
     Raises:
-        UserError: the data, the run folder, the device or the object storage cannot be used.
+        UserError: the data, the run folder, the device, the precision on it or the object storage cannot be used.
     """
     rank = get_rank_id() if config.run_distribute else 0
     set_up_logging(rank=rank, rank_count=get_device_num())
@@ -93,8 +95,9 @@ def open_run(config: TrainingKeys, checkpoints: str | None = None, names: Sequen
         device = set_up_device(
             config.device_target, config.device_id, seed=config.seed, is_distributed=config.run_distribute
         )
+        amp_level = resolve_amp_level(config.amp_level, device.target)
         with _open_uploader(config, folder) as results, held_lifelines(device.workers):
-            yield Run(folder, device, results.checkpoint_saved, _profiler(config, folder, device))
+            yield Run(folder, device, results.checkpoint_saved, _profiler(config, folder, device), amp_level)
 
 
 def _says_a_run_itself(config: TrainingKeys, key: str) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 from utils.model_utils.errors import BadStateError
 from utils.model_utils.guards.finite import describe_not_finite
 from utils.training.agreement import check_equal
-from utils.training.checkpoints.checkpoint import TrainingState
+from utils.training.checkpoints.checkpoint import BestEvaluation, TrainingState
 from utils.training.plan import RunOutput
 from utils.training.record.records import EvaluationRecord
 from utils.training.step.train_step import TrainStep
@@ -72,7 +72,7 @@ class RunSaver:
 
     def write_best(self, best: EvaluationRecord) -> None:
         """Takes note of the best evaluation and writes its checkpoint."""
-        self._state.best = {"epoch": best.epoch, "global_step": best.global_step, "metrics": best.metrics}
+        self._state.best = BestEvaluation(epoch=best.epoch, global_step=best.global_step, metrics=dict(best.metrics))
         if not self._step.workers.is_main:
             return
         self._fill()

@@ -81,7 +81,7 @@ def find_inputs(path: Path, *, flag: str, leave_out: Path | None = None) -> Inpu
         BadValueError: there are videos alone, and none can be opened.
     """
     if str(path) == STANDARD_INPUT:
-        files = _listed(flag, leave_out)
+        files: Sequence[ImageFile] = _listed(flag, leave_out)
     elif path.is_file():
         files = [ImageFile(path, PurePosixPath(path.name))]
     elif is_pattern(path):
@@ -165,8 +165,8 @@ def _open(files: Sequence[ImageFile]) -> Inputs:
             errors.append(error)
     if len(errors) == len(files) == 1:
         raise errors[0]
-    for error in errors:
-        logger.warning("left out: %s", error)
+    for fault in errors:
+        logger.warning("left out: %s", fault)
     if not pictures and not videos:
         raise BadValueError(f"none of the {len(errors)} videos can be read (each is named above): replace them")
     return Inputs(pictures, tuple(videos), len(errors))

@@ -98,7 +98,7 @@ class VideoFile:
         code = _CODES[self.path.suffix.lower()]
         height, width = (side + more for side, more in zip(self._size, self._padding, strict=True))
         is_colour = self.path.suffix.lower() == DRAWN_SUFFIX
-        kind = cv2.VideoWriter_fourcc(*code)
+        kind = cv2.VideoWriter.fourcc(*code)
         with hushed():
             writer = cv2.VideoWriter(name, cv2.CAP_FFMPEG, kind, frames_per_second, (width, height), is_colour)
         if not writer.isOpened():

@@ -23,7 +23,7 @@ class FasterRcnnRes2net(nn.Cell):
         """Images float32[N, 3, H, W], multiples of 32 -> P2 to P6, logits float32[N, A], deltas float32[N, A, 4]."""
         pyramid = self.neck(self.backbone(images))
         objectness, deltas = self.rpn(pyramid)
-        features = ()
+        features: tuple[ms.Tensor, ...] = ()
         for feature in pyramid:
             features += (feature.astype(ms.float32),)
         return features, objectness.astype(ms.float32), deltas.astype(ms.float32)

@@ -26,11 +26,11 @@ class FpnNeck(nn.Cell):
     def construct(self, features: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """C2 to C5, each half the size of the one before -> P2 to P6, float32[N, out, H/4, W/4] and halves of it."""
         last = len(self.laterals) - 1
-        merged = (self.laterals[last](features[last]),)
+        merged: tuple[Tensor, ...] = (self.laterals[last](features[last]),)
         for step in range(last):
             index = last - 1 - step
             merged = (self.laterals[index](features[index]) + repeat_pixels(merged[0], 2), *merged)
-        pyramid = ()
+        pyramid: tuple[Tensor, ...] = ()
         for index in range(len(self.outputs)):
             pyramid = (*pyramid, self.outputs[index](merged[index]))
         for _ in range(self.num_extra):

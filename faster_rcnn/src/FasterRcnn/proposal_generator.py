@@ -80,7 +80,8 @@ class ProposalGenerator(nn.Cell):
         """Returns score and index of each level's best anchors, [N, levels * row], best first within each level."""
         batch = objectness.shape[0]
         levels = ops.split(objectness, self.level_counts, 1)
-        scores, indices = (), ()
+        scores: tuple[ms.Tensor, ...] = ()
+        indices: tuple[ms.Tensor, ...] = ()
         for level, count in enumerate(self.counts):
             score, index = self.top(levels[level], count)
             scores += (score,)

@@ -57,7 +57,7 @@ class Res2NetBlock(nn.Cell):
     def construct(self, feature: Tensor) -> Tensor:
         """float32[N, in, H, W] -> float32[N, out, H / stride, W / stride]."""
         parts = self.split(self.reduce(feature))
-        results = ()
+        results: tuple[Tensor, ...] = ()
         for index in range(len(self.splits)):
             part = parts[index]
             if index > 0 and not self.is_first:
@@ -122,10 +122,10 @@ class Res2Net(nn.Cell):
         if frozen_stages:
             freeze([self.stem, *stages[:frozen_stages]])
 
-    def construct(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def construct(self, images: Tensor) -> tuple[Tensor, ...]:
         """float32[N, 3, H, W], multiples of 32 -> C2 [N, 4 * width, H/4, W/4] to C5 [N, 32 * width, H/32, W/32]."""
         feature = self.pool(self.stem(images))
-        features = ()
+        features: tuple[Tensor, ...] = ()
         for index in range(len(self.stages)):
             feature = self.stages[index](feature)
             if index < self.frozen_stages:

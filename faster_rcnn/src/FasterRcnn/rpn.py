@@ -28,14 +28,14 @@ class Rpn(nn.Cell):
 
         A runs over levels, rows, columns and the anchors of a cell, the order of `make_anchors`.
         """
-        cells = ()
+        cells: tuple[Tensor, ...] = ()
         for feature in pyramid:
             hidden = ops.relu(self.conv(feature))
             cells = (*cells, hidden.reshape(hidden.shape[0], hidden.shape[1], 1, -1))
-        cells = ops.concat(cells, axis=3)  # of all levels, so that the 1x1 convolutions run once
-        batch = cells.shape[0]
-        objectness = ops.transpose(self.classify(cells), (0, 2, 3, 1)).reshape(batch, -1)  # [N, K, 1, L] -> [N, L * K]
-        deltas = ops.transpose(self.regress(cells), (0, 2, 3, 1)).reshape(batch, -1, 4)  # [N, 4K, 1, L] -> [N, L*K, 4]
+        joined = ops.concat(cells, axis=3)  # of all levels, so that the 1x1 convolutions run once
+        batch = joined.shape[0]
+        objectness = ops.transpose(self.classify(joined), (0, 2, 3, 1)).reshape(batch, -1)  # [N, K, 1, L] -> [N, L * K]
+        deltas = ops.transpose(self.regress(joined), (0, 2, 3, 1)).reshape(batch, -1, 4)  # [N, 4K, 1, L] -> [N, L*K, 4]
         return objectness, deltas
 
 

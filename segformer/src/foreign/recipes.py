@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from utils.model_utils.errors import BadValueError
 from utils.training.checkpoints.program_config import (
@@ -93,6 +94,7 @@ def openmmlab_recipe(
 def program_recipe(program: Mapping[str, object]) -> Recipe:
     """Returns what a configuration of MMSegmentation, v0 or v1, says of tests; it says at what sizes."""
     sides = picture_sides(program)
+    assert sides is not None, "a configuration without sizes is no recipe"
     steps = pipeline_steps(program)
     divisors = [step.get("size_divisor", 32) for step in steps if step.get("type") in ROUNDING_STEPS]
     divisor = next((each for each in divisors if type(each) is int and each > 0), 1)
@@ -121,7 +123,8 @@ def program_recipe(program: Mapping[str, object]) -> Recipe:
 def _windows(program: Mapping[str, object]) -> dict[str, tuple[int, ...]]:
     """Returns the windows of a test; nothing where it looks at the whole picture, or says none that can be."""
     test = value_at(program, "model", "test_cfg")
-    crop, stride = value_at(test, "crop_size"), value_at(test, "stride")
+    crop: Any = value_at(test, "crop_size")
+    stride: Any = value_at(test, "stride")
     if value_at(test, "mode") != "slide" or not (is_size(crop) and is_size(stride)):
         return {}
     if min(crop) < LEAST_SIDE or any(step > side for step, side in zip(stride, crop, strict=True)):
@@ -160,7 +163,7 @@ def processor_recipe(settings: Mapping[str, object] | None) -> Recipe:
 
 def _processor_size(said: Mapping[str, object]) -> tuple[int, int]:
     """Returns height and width; earlier versions have one number, or `image_scale` with width and height."""
-    size = said.get("size", said.get("image_scale", PROCESSOR_SIDE))
+    size: Any = said.get("size", said.get("image_scale", PROCESSOR_SIDE))
     if isinstance(size, Mapping):
         size = (size.get("height", PROCESSOR_SIDE), size.get("width", PROCESSOR_SIDE))
     elif isinstance(size, list | tuple) and len(size) == 2:
@@ -179,13 +182,13 @@ def _normalisation(said: Mapping[str, object]) -> dict[str, object]:
     """
     if said.get("do_normalize") is False:
         return {"img_norm_mean": (0.0, 0.0, 0.0), "img_norm_std": (LEVELS, LEVELS, LEVELS)}
-    found = {}
+    found: dict[str, object] = {}
     for key, name in {"img_norm_mean": "image_mean", "img_norm_std": "image_std"}.items():
-        values = said.get(name)
+        values: Any = said.get(name)
         if not is_colour(values):
             continue
-        found[key] = tuple(round(float(value) * LEVELS, 6) for value in values)
-        if not _is_normalisation(key, found[key]):
+        found[key] = levels = tuple(round(float(value) * LEVELS, 6) for value in values)
+        if not _is_normalisation(key, levels):
             wanted = "three finite numbers" + (" above 0" if key == "img_norm_std" else "")
             raise BadValueError(f"{name} of the folder's image processor is {values}, wanted {wanted}; put it right")
     return found

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.guards.json_text import parse_json
 from utils.training.checkpoints.foreign_weights import ForeignWeights, read_foreign_weights
@@ -104,7 +106,7 @@ def _read_shards(index: Path) -> ForeignWeights:
             f"{len(missing)} of the {len(names)} files that '{index}' names are missing, first "
             f"'{index.parent / missing[0]}'; copy or download them too"
         )
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for name in names:
         held = read_foreign_weights(index.parent / name).arrays
         absent = [tensor for tensor, place in places.items() if place == name and tensor not in held]

@@ -36,9 +36,10 @@ def conversion_command(root: Path) -> str:
 
 def how_to_replace(label: Path) -> str:
     """Returns what to do about a label that is damaged."""
-    if source_of(label) is None:
+    root = conversion_root(label)
+    if source_of(label) is None or root is None:
         return "get the file anew, or make it again from your annotation"
-    return f"delete it and make it again with: {conversion_command(conversion_root(label))}"
+    return f"delete it and make it again with: {conversion_command(root)}"
 
 
 def how_to_rewrite(label: Path, colour: str) -> str:
@@ -48,9 +49,10 @@ def how_to_rewrite(label: Path, colour: str) -> str:
         if colour == "grey"
         else "save the number of each pixel's class, in place of its colour, as a grey file"
     )
-    if source_of(label) is None:
+    root = conversion_root(label)
+    if source_of(label) is None or root is None:
         return advice
-    return f"{advice}, or move it away and make it again with: {conversion_command(conversion_root(label))}"
+    return f"{advice}, or move it away and make it again with: {conversion_command(root)}"
 
 
 def how_to_make_train_ids(label: Path) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from utils.canvas import CanvasRule, rounded_up
+from utils.pixels import size_of
 
 from ..base_dataset import fitted_size
 from .planes import Size, resize
@@ -37,7 +38,7 @@ class FixedCanvas:
 
     def view(self, image: np.ndarray, scale: float = 1.0) -> np.ndarray:
         """Returns a picture uint8[H, W, 3] as the network sees it, without padding."""
-        return resize(image, self.view_size(image.shape[:2], scale))
+        return resize(image, self.view_size(size_of(image), scale))
 
     def window_size(self, crop: Size, _size: Size) -> Size:
         """Returns the input's (height, width) for a window of `crop`, or for the smaller picture that it covers."""
@@ -58,12 +59,12 @@ class UnturnedCanvas(FixedCanvas):
 
     def view_size(self, size: Size, _scale: float = 1.0) -> Size:
         """Returns the (height, width) at which the network sees a picture of `size`, without padding."""
-        scale = min(side / own for side, own in zip(self.base_size, size, strict=True))
+        scale = min(side / own for side, own in zip(self.base_size or size, size, strict=True))
         return max(1, int(size[0] * scale + 0.5)), max(1, int(size[1] * scale + 0.5))
 
-    def input_size(self, _size: Size, _scale: float = 1.0) -> Size:
+    def input_size(self, size: Size, _scale: float = 1.0) -> Size:
         """Returns the (height, width) of the network's input."""
-        return self.base_size
+        return self.base_size or size
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class PictureCanvas:
 
     def view(self, image: np.ndarray, scale: float = 1.0) -> np.ndarray:
         """Returns a picture uint8[H, W, 3] as the network sees it."""
-        size = image.shape[:2]
+        size = size_of(image)
         return resize(resize(image, self._resized_size(size, scale)), self.view_size(size, scale))
 
     def window_size(self, crop: Size, size: Size) -> Size:

@@ -31,14 +31,15 @@ class CompiledSizes:
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Returns the logits of float32[N, 3, H, W]."""
-        if getattr(self.network, "training", False):
+        if isinstance(self.network, nn.Cell) and self.network.training:
             self.network.set_train(False)
         return self._of_shape(images.shape)(ms.Tensor(images)).asnumpy()
 
     def _of_shape(self, shape: Shape) -> Callable[[ms.Tensor], ms.Tensor]:
-        if not isinstance(self.network, nn.Cell):
-            return self.network
-        return self._held.get_or_make(shape, lambda: _OneShape(self.network))
+        network = self.network
+        if not isinstance(network, nn.Cell):
+            return network
+        return self._held.get_or_make(shape, lambda: _OneShape(network))
 
 
 class _OneShape(nn.Cell):

@@ -111,7 +111,7 @@ def confusion_picture(matrix: ConfusionMatrix, class_names: Sequence[str]) -> by
 
 def _fill(figure: "Figure", percent: np.ndarray, names: Sequence[Lettering], title: str) -> None:
     """Draws a matrix float64[C, C] in percent, with the names of its classes at both sides."""
-    figure.get_layout_engine().set(h_pad=0.15)  # inches; long names push the title over the edge otherwise
+    figure.set_layout_engine("constrained", h_pad=0.15)  # inches; long names push the title over the edge otherwise
     axes = figure.add_subplot()
     shades = axes.imshow(percent, cmap="Blues", vmin=0, vmax=100)
     texts = [name.text for name in names]
@@ -120,7 +120,7 @@ def _fill(figure: "Figure", percent: np.ndarray, names: Sequence[Lettering], tit
     for label, name in zip([*axes.get_xticklabels(), *axes.get_yticklabels()], [*names, *names], strict=True):
         label.set_parse_math(False)  # a name with two dollar signs is no formula
         if name.font != base_font():
-            label.set_font(name.font)
+            label.set_fontproperties(name.font)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
     axes.set_title(title)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -76,7 +77,8 @@ class SegmentationEvaluator:
                     colours = palette(len(self.class_names))
                     pictures[item.pair.image] = comparison(item.image, item.label, prediction, colours)
             progress.add_image()
-        shares = self.workers.gather({"counts": matrix.counts, "sizes": sorted(self.predictor.input_sizes)})
+        own: dict[str, Any] = {"counts": matrix.counts, "sizes": sorted(self.predictor.input_sizes)}
+        shares = self.workers.gather(own)
         matrix.counts = np.sum([share["counts"] for share in shares], axis=0)
         num_sizes = len({tuple(size) for share in shares for size in share["sizes"]})
         named = [(path, pictures[path]) for path in drawn if path in pictures]

@@ -13,7 +13,7 @@ import mindspore as ms
 import numpy as np
 
 from utils.images import read_size
-from utils.pixels import to_input
+from utils.pixels import size_of, to_input
 
 from .canvases import Canvas, FixedCanvas, PictureCanvas, text_of
 from .compiled_sizes import CompiledSizes
@@ -82,14 +82,14 @@ class Predictor:
         if self._mode == "slide" or len(self._flips) * len(self._scales) > 1:
             yield from map(self.predict, images)
             return
-        size, scale = images[0].shape[:2], self._scales[0]
+        size, scale = size_of(images[0]), self._scales[0]
         padded = self._canvas.input_size(size, scale)
         self.input_sizes.add(padded)
         views = [self._canvas.view(image, scale) for image in images]
         inputs = [to_input(view, padded, self._mean, self._std) for view in views]
         logits = self.network(np.stack([*inputs, *inputs[-1:] * (batch_size - len(inputs))]))
         for view, of_image in zip(views, logits, strict=False):
-            planes = cut_planes(of_image, padded, view.shape[:2])
+            planes = cut_planes(of_image, padded, size_of(view))
             yield highest_plane(resize(plane, size) for plane in planes)
 
     def probabilities(self, image: np.ndarray) -> np.ndarray:
@@ -100,6 +100,7 @@ class Predictor:
                 view = np.stack(list(self._logit_planes(image, scale, is_mirrored)))
                 _softmax_in_place(view)
                 total = view if total is None else np.add(total, view, out=total)
+        assert total is not None, "there is a view"
         total /= len(self._flips) * len(self._scales)
         return total
 
@@ -138,7 +139,7 @@ class Predictor:
 
     def _logit_planes(self, image: np.ndarray, scale: float, is_mirrored: bool) -> Iterator[np.ndarray]:
         """Yields the logits of one class after the other at the image's size, float32[H, W]."""
-        size = image.shape[:2]
+        size = size_of(image)
         view = self._canvas.view(image, scale)
         if is_mirrored:
             view = cv2.flip(view, 1)
@@ -151,7 +152,7 @@ class Predictor:
         """Returns the logits of one class after the other at the size of uint8[H, W, 3], which is padded before."""
         self.input_sizes.add(padded)
         logits = self.network(to_input(view, padded, self._mean, self._std)[None])[0]
-        return cut_planes(logits, padded, view.shape[:2])
+        return cut_planes(logits, padded, size_of(view))
 
     def _slide(self, view: np.ndarray) -> np.ndarray:
         """Returns float32[C, H, W]: the mean of the logits of all windows of uint8[H, W, 3] that cover a pixel."""
@@ -167,6 +168,7 @@ class Predictor:
             for of_class, plane in zip(total, planes, strict=True):
                 of_class[window] += plane
             covering[window] += 1
+        assert total is not None, "there is a window"
         total /= covering
         return total
 

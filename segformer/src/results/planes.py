@@ -41,7 +41,7 @@ def highest_plane(planes: Iterable[np.ndarray]) -> np.ndarray:
     for number, plane in enumerate(iterator, start=1):
         is_higher = cv2.compare(plane, highest, cv2.CMP_GT)  # 255 where it is, so `& number` is the number or 0
         cv2.max(highest, plane, dst=highest)
-        cv2.max(index, cv2.bitwise_and(is_higher, number), dst=index)
+        cv2.max(index, cv2.bitwise_and(is_higher, number), dst=index)  # type: ignore[call-overload]  # it takes a number
     return index
 
 

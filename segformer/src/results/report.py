@@ -132,7 +132,7 @@ def result_of(evaluation: SegmentationEvaluation, class_names: Sequence[str], ho
     }
 
 
-def _by_name(names: Sequence[str], values: Sequence[float]) -> dict[str, float | None]:
+def _by_name(names: Sequence[str], values: np.ndarray) -> dict[str, float | None]:
     return {name: _number(value) for name, value in zip(names, values, strict=True)}
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -159,7 +160,7 @@ def _described(image: dict) -> str:
 
 def _plain_boxes(annotations: list[dict], source: Path) -> np.ndarray:
     """Returns the boxes, float64[N, 4] xywh; numbers that float64 does not hold are infinite."""
-    boxes = [annotation.get("bbox") for annotation in annotations]
+    boxes: list[Any] = [annotation.get("bbox") for annotation in annotations]
     if not {*map(type, boxes)} <= {list} or not {*map(len, boxes)} <= {4}:
         _refuse_box(annotations, boxes, source)
     if not {*map(type, chain.from_iterable(boxes))} <= NUMBERS:
@@ -188,7 +189,7 @@ def _refer(annotations: list[dict], key: str, what: str, known: Sequence[int], s
     Returns:
         int64[N], where each of them stands in `known`.
     """
-    ids = [annotation.get(key) for annotation in annotations]
+    ids: list[Any] = [annotation.get(key) for annotation in annotations]
     if not {*map(type, ids)} <= {int}:
         for index, annotation in enumerate(annotations):
             annotation[key] = _require_whole(annotation, key, f"{_name(annotations, index)} in '{source}'")
@@ -206,7 +207,7 @@ def _refer(annotations: list[dict], key: str, what: str, known: Sequence[int], s
 
 def _fill_areas(annotations: list[dict], box_areas: np.ndarray, source: Path) -> np.ndarray:
     """Gives annotations without an area that of their box, refuses those with one that is no area; returns all."""
-    values = [annotation.get("area") for annotation in annotations]
+    values: list[Any] = [annotation.get("area") for annotation in annotations]
     if {*map(type, values)} <= NUMBERS:
         areas = _as_floats(values)
         if (np.isfinite(areas) & (areas >= 0)).all():

@@ -11,6 +11,7 @@ from utils.canvas import Size
 from utils.detection.detections import DetectionClock, Detections
 from utils.detection.network_detector import NetworkDetector
 from utils.held_sizes import HeldSizes
+from utils.pixels import size_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,11 +54,11 @@ class CanvasDetectors:
 
     def prepare(self, images: np.ndarray, clock: DetectionClock) -> NetworkDetector:
         """Returns the detector of the canvas of a batch, float32[N, 3, H, W], whose values do not matter."""
-        return self._held.get_or_make(images.shape[2:], lambda: self._compile(images, clock))
+        return self._held.get_or_make(size_of(images[0, 0]), lambda: self._compile(images, clock))
 
     def _compile(self, images: np.ndarray, clock: DetectionClock) -> NetworkDetector:
         start = time.perf_counter()
-        detector = self.make(images.shape[2:])
+        detector = self.make(size_of(images[0, 0]))
         detector.compile(images)
         clock.add_compilation(time.perf_counter() - start)
         return detector

@@ -153,7 +153,7 @@ def _unknown_names_sentence(
             f"category id {unknown[0]} of coco_classes is not in '{source}', whose categories are {_listed(known)}: "
             "list names, whose ids may differ from split to split; categories that share a name need their own first"
         )
-    return f"class name '{unknown[0]}' is not a category of '{source}'; {near_names(unknown[0], known)}"
+    return f"class name '{unknown[0]}' is not a category of '{source}'; {near_names(str(unknown[0]), known)}"
 
 
 def _box_table(content: dict, columns: AnnotationColumns, labels: np.ndarray, source: Path) -> BoxTable:

@@ -76,7 +76,7 @@ class SetRequest:
         if info.fingerprint != fingerprint_of(parts):
             return f"{explain_difference(info.made_from, parts)} since the old ones were made"
         changed = self.images.changed_since(info.sources) if self.images is not None else []
-        if changed:
+        if self.images is not None and changed:
             return (
                 f"{len(changed)} of {info.num_images + len(info.left_out)} images have another size than when the old "
                 f"ones were made, first '{self.images.folder / changed[0]}'"
@@ -179,8 +179,8 @@ def open_mindrecord(
     """
     import mindspore.dataset as ds
 
-    indices = np.asarray(indices, np.int64)
-    if not len(indices):
+    rows = np.asarray(indices, np.int64)
+    if not len(rows):
         raise ValueError("no indices: wanted those of the images to read")
     _refuse_replaced(info)
     # A sampler may not name more rows than the files have.
@@ -305,7 +305,7 @@ def _use_without_annotations(
         wanted = wanted_of(info)
         return wanted == info.class_names or (may_lack_classes and set(wanted) >= set(info.class_names))
 
-    def wanted_of(info: MindRecordInfo) -> tuple[str, ...]:
+    def wanted_of(info: MindRecordInfo) -> tuple[str | int, ...]:
         asked = info.class_names if class_names is None else class_names
         return drop_background(names_of_ids(asked, info.class_names, info.category_ids))
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -82,7 +82,7 @@ class MindRecordInfo:
     class_names: tuple[str, ...]
     category_ids: tuple[int, ...]
     fingerprint: str
-    made_from: Mapping[str, object]
+    made_from: Mapping[str, Any]
     image_ids: np.ndarray
     rows: np.ndarray
     box_counts: Mapping[int, int]
@@ -213,7 +213,7 @@ def _sources(rows: Sequence[Row], left_out: Sequence[LeftOutImage]) -> SourceIma
     """Returns the images that a set was made of, None where its index does not name them."""
     if any(size is None for *_, size in rows):
         return None
-    names = (*(name for *_, name, _ in rows), *(image.file_name for image in left_out))
+    names = (*(str(name) for *_, name, _ in rows), *(image.file_name for image in left_out))
     sizes = [*(size for *_, size in rows), *(image.num_bytes for image in left_out)]
     return SourceImages(names, np.array(sizes, np.int64))
 

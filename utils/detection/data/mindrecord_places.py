@@ -56,7 +56,7 @@ def hold_mindrecord(folder: Path, prefix: str) -> MindRecordInfo:
         with os_errors_as(BadStateError, f"MindRecord file '{first}' cannot be read", "; check its permissions"):
             held = _hold_or_none(first)
         info = read_mindrecord_info(folder, prefix) if held is not None else None
-        if info is not None and held.is_of(first):
+        if held is not None and info is not None and held.is_of(first):
             return replace(info, hold=held)
         if time.monotonic() - started > REPLACING_SECONDS:
             raise UnusableSetError(f"MindRecord files '{folder / prefix}*' are being replaced", "start again")

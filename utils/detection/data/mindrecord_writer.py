@@ -20,12 +20,12 @@ from utils.detection.data.ground_truth import rows_of_record
 from utils.detection.data.mindrecord_info import (
     FORMAT_VERSION,
     KIND,
-    SourceImages,
     fingerprint_of,
     read_mindrecord_info,
     set_files,
 )
 from utils.detection.data.record_types import SKIP_ADVICE, DetectionDataset, ImageRecord, LeftOutImage, relative_name
+from utils.image_files import SourceImages
 from utils.images import decode_image, decode_ordinary, encode_png, read_bytes, read_header
 from utils.model_utils.device_adapter import available_cores
 from utils.model_utils.errors import MAX_EXAMPLES, BadStateError, BadValueError, MissingPathError

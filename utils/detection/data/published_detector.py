@@ -5,7 +5,7 @@ is left to the suite's own recipe.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -37,11 +37,14 @@ class ConvertedClasses:
     notes: tuple[str, ...] = ()
 
 
-def converted_classes(config: Config, num_classes: int | None, weights: ForeignWeights) -> ConvertedClasses:
+def converted_classes(
+    config: Config, wanted: Sequence[str | int] | None, num_classes: int | None, weights: ForeignWeights
+) -> ConvertedClasses:
     """Returns the classes of a published detector, as its checkpoint has them.
 
     Args:
-        config: of the command; `coco_classes` of a YAML file count where they are as many.
+        config: of the command.
+        wanted: its `coco_classes`; those of a YAML file count where they are as many.
         num_classes: of its class outputs; None for a backbone.
         weights: the file.
 
@@ -50,7 +53,7 @@ def converted_classes(config: Config, num_classes: int | None, weights: ForeignW
     """
     if num_classes is None:
         return ConvertedClasses()
-    names = config.coco_classes
+    names = wanted
     if config.origin("coco_classes").where != COMMAND_LINE and len(names or ()) != num_classes:
         names = None
     stored = weights.class_names
@@ -63,7 +66,7 @@ def converted_classes(config: Config, num_classes: int | None, weights: ForeignW
 
 
 def with_recipe(
-    config: Configuration, weights: ForeignWeights, file: str, thresholds: KEY_PATHS
+    config: Configuration, weights: ForeignWeights, file: str, multiple: int, thresholds: KEY_PATHS
 ) -> tuple[Configuration, tuple[str, ...]]:
     """Returns the configuration of a published detector with what it was made for, and what a report says about it.
 
@@ -73,6 +76,7 @@ def with_recipe(
         config: of the command.
         weights: of the detector; where MMDetection's configuration lies beside them, its values count.
         file: the suite's YAML file with those of the published one.
+        multiple: of which each side of an input is one.
         thresholds: where the suite's thresholds stand in MMDetection's configuration.
 
     Raises:
@@ -83,7 +87,7 @@ def with_recipe(
         return config, ()
     own = read_recipe(weights.program_config, thresholds)
     if "canvas_divisor" in own:  # MMDetection pads to any; here the levels have to fit into each other
-        own["canvas_divisor"] = math.lcm(max(1, int(own["canvas_divisor"])), config.SIZE_MULTIPLE)
+        own["canvas_divisor"] = math.lcm(max(1, int(str(own["canvas_divisor"]))), multiple)
     own, others = _split_recipe(published, own)
     changed = with_default_file(config, file, own, f"the configuration in '{weights.path}'")
     differing = [
@@ -166,4 +170,4 @@ def _inputs(program: Mapping[str, object]) -> dict[str, object]:
 
 
 def _number(value: object) -> float | None:
-    return value if is_number(value) else None
+    return value if isinstance(value, int | float) and is_number(value) else None

@@ -265,6 +265,7 @@ def _loader(
     paths: SplitPaths, class_names: Sequence[str | int] | None, for_training: bool, skip_bad_images: bool
 ) -> Callable[[], DetectionDataset]:
     def load() -> DetectionDataset:
+        assert paths.annotation_file is not None and paths.image_dir is not None, "asked only where both are"
         if paths.form == "coco":
             return load_coco(
                 paths.annotation_file,

@@ -70,13 +70,14 @@ def load_txt(
         BadValueError: a line that is not of this form; file and line are named.
     """
     source, image_dir = Path(list_file), Path(image_dir)
-    names = drop_background(class_names)
-    ids = [entry for entry in names if type(entry) is int]
+    listed = drop_background(class_names)
+    ids = [entry for entry in listed if isinstance(entry, int)]
     if ids:
         raise BadValueError(
             f"coco_classes has the category id {ids[0]}, but '{source}' counts classes from 1 into coco_classes and "
             f"has no other ids: list names (a name of digits in quotes, '{ids[0]}')"
         )
+    names = tuple(map(str, listed))
     check_class_names(names, source)
     lines = [parse_line(text, number, source, len(names)) for number, text in _numbered_lines(source)]
     _refuse_repeated(lines, source)

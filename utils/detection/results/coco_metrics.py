@@ -4,6 +4,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -79,7 +80,7 @@ def as_values(result: CocoResult) -> dict[str, object]:
     return asdict(result)
 
 
-def result_of(values: Mapping[str, object]) -> CocoResult:
+def result_of(values: Mapping[str, Any]) -> CocoResult:
     """Returns the result of `as_values`."""
     point = values["operating_point"]
     return CocoResult(
@@ -139,7 +140,7 @@ def evaluate_coco(
     """
     is_file = isinstance(ground_truth, str | Path)
     name = f"'{ground_truth}'" if is_file else "the ground truth"
-    content = _complete(read_ground_truth(Path(ground_truth)) if is_file else ground_truth)
+    content = _complete(ground_truth if isinstance(ground_truth, dict) else read_ground_truth(Path(ground_truth)))
     known_ids = {image["id"] for image in content["images"]}
     selected = sorted(known_ids if image_ids is None else set(image_ids))
     unscored = set(unscored_ids)
@@ -205,7 +206,7 @@ def format_per_class_table(result: CocoResult) -> str:
 
     Classes without ground truth show "-" and are left out of the means.
     """
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             row.name,
             _format_share(row.average_precision),
@@ -276,7 +277,7 @@ def _check_detections(detections: list[dict], content: dict, name: str) -> None:
             f"{_examples(known)}; the results must carry the file's own category ids"
         )
     values = np.array([[*each.get("bbox", ()), each["score"]] for each in detections], np.float64)
-    broken = np.flatnonzero(~np.isfinite(values).all(axis=-1)) if len(detections) else ()
+    broken = np.flatnonzero(~np.isfinite(values).all(axis=-1)) if len(detections) else np.zeros(0, np.int64)
     if len(broken):
         raise BadValueError(
             f"{len(broken)} of {len(detections)} detections have boxes or scores that are not finite, first on image "

@@ -105,7 +105,7 @@ def _count_fast(
     return _counts(evaluator, _operating_point(matcher))
 
 
-def _load(coco: type, content: dict, detections: list[dict]) -> tuple[object, object]:
+def _load(coco: type[COCO], content: dict, detections: list[dict]) -> tuple[COCO, COCO]:
     """Returns ground truth and detections as the evaluators take them."""
     truth = coco()
     truth.dataset = content
@@ -133,14 +133,16 @@ def _counts(evaluator: COCOeval, point: OperatingPoint | None) -> Counts:
     )
 
 
-def _operating_point(matcher: object) -> OperatingPoint | None:
+def _operating_point(matcher: COCOeval) -> OperatingPoint | None:
     """Returns what `best_operating_point` does, of faster-coco-eval after its `evaluate` at one IoU for all sizes."""
     parameters = matcher.params
     images, categories = set(parameters.imgIds), set(parameters.catIds)
     least, most = parameters.areaRng[0]
     truths = _of(matcher.cocoGt, images, categories)
     uncounted = {each["id"] for each in truths if each["iscrowd"] or not least <= each["area"] <= most}
-    matched = dict(map(int, pair.split("_")) for pair in matcher.eval["matched"])
+    matched: dict[int, int] = {
+        int(found_id): int(truth_id) for found_id, truth_id in (pair.split("_") for pair in matcher.eval["matched"])
+    }
     found = [
         each
         for each in _best_of_each(_of(matcher.cocoDt, images, categories))
@@ -151,7 +153,7 @@ def _operating_point(matcher: object) -> OperatingPoint | None:
     return best_f1(scores, is_right, len(truths) - len(uncounted))
 
 
-def _of(coco: object, images: set[int], categories: set[int]) -> list[dict]:
+def _of(coco: COCO, images: set[int], categories: set[int]) -> list[dict]:
     return [each for each in coco.anns.values() if each["image_id"] in images and each["category_id"] in categories]
 
 

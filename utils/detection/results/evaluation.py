@@ -84,11 +84,9 @@ class DetectionEvaluator:
                 if position < num_pictures:
                     pictures[position] = EvaluationPicture(image_id, batch.encoded[index], found)
         detections = self._of_all_images(rows)
-        result = None
-        if self.workers.is_main:
-            result = self.split.score(detections, is_fast=is_fast)
-        if self.workers.count > 1:
-            result = result_of(self.workers.broadcast(result and as_values(result)))
+        result = self.split.score(detections, is_fast=is_fast) if self.workers.is_main else None
+        if result is None or self.workers.count > 1:
+            result = result_of(self.workers.broadcast({} if result is None else as_values(result)))
         return DetectionEvaluation(
             result,
             detections,

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 
 from utils.detection.data.ground_truth import repaired
 from utils.detection.results.class_match import ClassMatch
@@ -31,13 +32,13 @@ def score_detections(
         BadValueError: as `evaluate_coco`.
     """
     truth = {**ground_truth, "categories": ground_truth["categories"] or _categories_of(match)}
-    ids = {"category_ids": match.scored_ids, "unscored_ids": match.unscored_ids, "is_fast": is_fast}
-    result = evaluate_coco(truth, detections, image_ids, **ids)
+    evaluate = partial(evaluate_coco, category_ids=match.scored_ids, unscored_ids=match.unscored_ids, is_fast=is_fast)
+    result = evaluate(truth, detections, image_ids)
     other = repaired({**truth, "annotations": _counted(truth, match, image_ids)})
     if other is None or not result.num_detections or not has_objects(other[0]):
         return result
     content, repairs = other
-    value = float(evaluate_coco(content, detections, image_ids, **ids).stats[0])
+    value = float(evaluate(content, detections, image_ids).stats[0])
     if value != result.stats[0]:
         logger.info(
             "mAP counts the boxes as they are annotated; as training uses them (%s) it would be %.6f instead of %.6f",

@@ -16,6 +16,7 @@ from utils.detection.detections import DetectionClock, Detections, Detector
 from utils.detection.inputs import InputSettings, fit_image
 from utils.images import read_image, read_size
 from utils.model_utils.errors import UserError
+from utils.pixels import size_of
 from utils.videos.reading import Frame, ahead
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class Picture:
     @property
     def canvas(self) -> Size:
         """Height and width of the network's input."""
-        return self.planes.shape[1:]
+        return size_of(self.planes[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +132,7 @@ class PictureDetector:
         found = self.detector.detect(
             filled.fill([picture.planes for picture in batch]),
             scales=[picture.scales for picture in batch],
-            sizes=[picture.image.shape[:2] for picture in batch],
+            sizes=[size_of(picture.image) for picture in batch],
             clock=clock,
         )
         yield from zip(batch, found, strict=True)

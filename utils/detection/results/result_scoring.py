@@ -100,8 +100,8 @@ def match_model(
         ignore_unknown: leave categories that the model does not have out of the metric.
     """
     names = tuple(description.class_names)
-    listed = [each for each in annotations["categories"] if not each.get("is_root") or each["name"] in names]
-    categories = sorted(listed, key=lambda category: category["id"])
+    known = [each for each in annotations["categories"] if not each.get("is_root") or each["name"] in names]
+    categories = sorted(known, key=lambda category: category["id"])
     listed = ClassTable(
         tuple(category["name"] for category in categories), tuple(category["id"] for category in categories)
     )

@@ -58,6 +58,7 @@ class JsonEntry:
         path = f"{self.path}.{step}" if self.path else step
         if key not in self.key_names():
             raise BadValueError(f"{self.source}: {path} is missing; {HOW_TO_FIX}")
+        assert isinstance(self.value, dict), "key_names() refuses what is none"
         return JsonEntry(self.value[key], self.source, path)
 
     def items(self) -> "list[JsonEntry]":
@@ -88,9 +89,10 @@ class JsonEntry:
         """
         text = self.value
         is_number = isinstance(text, str) and text.isascii() and text.isdigit() and len(text) <= len(str(highest))
-        if not is_number or not lowest <= int(text) <= highest or text != str(int(text)):
+        number = int(str(text)) if is_number else lowest - 1
+        if not lowest <= number <= highest or text != str(number):
             raise self.error(f'a whole number from {lowest} to {highest} as a string, like "{lowest}"')
-        return int(text)
+        return number
 
     def count(self, found: int, of_what: str) -> None:
         """Checks a count.
@@ -141,8 +143,7 @@ def _shown(value: object) -> str:
     return shown_as_json(value)
 
 
-def shown_as_json(value: str | float | bool | None) -> str:
+def shown_as_json(value: object) -> str:
     """Returns a value as JSON has it, cut as `short` cuts."""
-    is_long = isinstance(value, str) and len(value) > SHOWN_LETTERS
-    text = json.dumps(value[:SHOWN_LETTERS] if is_long else value)
+    text = json.dumps(value[:SHOWN_LETTERS] if isinstance(value, str) else value)
     return text if len(text) <= SHOWN_LETTERS else f"{text[: SHOWN_LETTERS - 3]}..."

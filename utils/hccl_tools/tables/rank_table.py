@@ -138,7 +138,7 @@ class RankTable:
             {"super_pod_id": pod.super_pod_id, "server_list": [{"server_id": name} for name in pod.server_ids]}
             for pod in self.super_pods
         ]
-        document = {
+        document: dict[str, object] = {
             "version": VERSIONS[0] if self.template == GROUP_LIST else self.template,
             "server_count": str(len(self.servers)),
             "server_list": [_server_document(server) for server in self.servers],

@@ -92,7 +92,7 @@ def _welcome(listener: socket.socket, token: str, count: int, seconds: float) ->
 
 def _visit(workers: Workers, seconds: float) -> dict[int, socket.socket]:
     """Returns the connection to worker 0, if it can be reached."""
-    place = workers.broadcast(None)
+    place: tuple[str, int, str] | None = workers.broadcast(None)
     if place is None:
         return {}
     host, port, token = place

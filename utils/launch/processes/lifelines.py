@@ -100,7 +100,7 @@ class Lifelines:
                 selector.register(connection, selectors.EVENT_READ, rank)
             while selector.get_map() and not self._has_left.is_set():
                 for key, _ in selector.select():
-                    rank, word, host = _news(key.fileobj, key.data)
+                    rank, word, host = _news(self._connections[key.data], key.data)
                     if word != DONE:
                         self._end(rank, word, host or self._hosts[key.data])
                         return

@@ -97,6 +97,36 @@ def test_a_failing_build_ends_with_its_code_and_last_lines(program, monkeypatch,
     assert "OpenCV is missing\nbuilding ended with exit code 3; log: " in shown.err
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_dry_run_shows_the_stages_and_makes_nothing(is_there, program, place, capsys):
+    if not is_there:
+        program.unlink()
+    assert run("--dry_run", "--on_bad_image=fail", f"--run_dir={place / 'out'}") == 0
+    here, lines = place / "work here", capsys.readouterr().out.splitlines()
+    assert lines[:2] == [
+        f"folder {place / 'out'}",
+        f"building {'needs nothing, the program is there' if is_there else 'compiles once'}: log {place}/out/build.log",
+    ]
+    compiling = [shlex.split(line) for line in lines[2:-4]]
+    assert [words[:2] for words in compiling] == ([] if is_there else [["cmake", "-S"], ["cmake", "--build"]])
+    assert lines[-4] == f"inference: log {place}/out/infer.log"
+    assert shlex.split(lines[-3]) == [
+        str(program),
+        f"--mindir_path={here}/../net.mindir",
+        f"--dataset_path={here}/../coco data/val2017",
+        "--device_id=0",
+        "--on_bad_image=fail",
+    ]
+    assert lines[-2] == f"post-processing: log {place}/out/acc.log"
+    assert shlex.split(lines[-1])[:3] == [
+        sys.executable,
+        str(ROOT / "faster_rcnn/postprocess.py"),
+        f"--anno_path={here}/../coco data/annotations/instances_val2017.json",
+    ]
+    assert not (place / "out").exists()
+    assert not list(here.iterdir())
+
+
 def test_results_go_to_run_dir(program, place):
     assert run(f"--run_dir={place / 'out'}") == 0
     assert {"acc.log", "infer.log", "result.json"} <= {path.name for path in (place / "out").iterdir()}

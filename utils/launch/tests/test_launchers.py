@@ -42,7 +42,8 @@ def tree(tmp_path_factory):
             (root / suite / command).write_text(RECORDER)
     for room in ("launch", "model_utils"):
         shutil.copytree(ROOT / "utils" / room, root / "utils" / room, ignore=shutil.ignore_patterns("tests"))
-    shutil.copy(ROOT / "utils" / "__init__.py", root / "utils")
+    for file in ("__init__.py", "installation.py"):
+        shutil.copy(ROOT / "utils" / file, root / "utils")
     (root / "segformer" / "config").mkdir()
     (root / "segformer" / "config" / "b0.yaml").write_text("")
     return root
@@ -149,6 +150,38 @@ def test_arguments_folders_and_logs_are_those_of_the_page(call, tree, here):
 
 
 TRAIN = "nas_fpn/scripts/run_single_train.sh"
+
+
+@pytest.mark.parametrize("suite", ["nas_fpn", "segformer", "faster_rcnn"])
+def test_a_dry_run_shows_what_would_be_started_and_makes_nothing(suite, tree, here):
+    """The last call of each suite, whose arguments stand in `CALLS`."""
+    call = [each for each in CALLS.strip().split("\n\n") if each.startswith(suite)][-1]
+    (script, *arguments), (log, command, *wanted) = map(shlex.split, call.split("\n", 1))
+    before = sorted(here.iterdir())
+    finished = launch(tree, here, script, *arguments, "--dry_run", DEVICE_ID="4", FOREGROUND="1")
+    assert (finished.returncode, finished.stderr) == (0, "")
+    place, shown = finished.stdout.splitlines()
+    run_dir, suite_dir = (here / log).parent, tree / suite
+    assert place == f"folder {run_dir}, log {here / log}"
+    device = "4" if suite == "faster_rcnn" else arguments[0]
+    variables = [f"DEVICE_ID={device}", "DEVICE_NUM=1", "RANK_ID=0", "RANK_SIZE=1", "PYTHONUNBUFFERED=1"]
+    wanted = [text.replace("HERE", str(here)).replace("SUITE", str(suite_dir)) for text in wanted]
+    script = [sys.executable, str(suite_dir / command), f"--run_dir={run_dir}"]
+    assert shlex.split(shown) == [*variables, *script, *wanted]
+    assert sorted(here.iterdir()) == before
+
+
+def test_every_launcher_shows_what_it_would_start():
+    """A launcher is one call of a function of launcher.sh or of the suite's launchers.sh, which all take --dry_run."""
+    for script in sorted(ROOT.glob("*/scripts/*.sh")):
+        text = script.read_text(encoding="utf-8")
+        if script.name != "launchers.sh":
+            assert "--dry_run" in text.partition("\nset -euo pipefail")[0], script
+        if script.name.startswith("run_"):
+            call = text.replace("\\\n", "").strip().splitlines()[-1].split()
+            known = ("launch", "distribute", "train_on", "train_on_several", "evaluate_on", "start_with_python")
+            assert call[0] in known, script
+            assert call[-1] == '"$@"', script
 
 
 def test_in_the_background_the_process_outlives_the_launcher(tree, here):
@@ -264,7 +297,7 @@ def test_help_is_the_usage(tree, here):
     without_device = launch(tree, here, "faster_rcnn/scripts/run_eval_cpu.sh", "--help")
     assert without_device.stdout == (
         "usage: run_eval_cpu.sh VALIDATION_JSON_FILE CHECKPOINT_PATH BACKBONE COCO_ROOT [MINDRECORD_DIR] "
-        "[--key=value]...\n"
+        "[--key=value]... [--dry_run]\n"
     )
     finished = launch(tree, here, TRAIN, "--help")
     assert finished.returncode == 0

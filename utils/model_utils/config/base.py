@@ -109,7 +109,9 @@ class Config(BaseModel):
     - `LEFT_TO_WEIGHTS` leave the choice to a checkpoint where they are null, wherever that is said.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=(), defer_build=True
+    )
     GROUP: ClassVar[str] = "Other keys"
     FIXED_BY_WEIGHTS: ClassVar[tuple[str, ...]] = ()
     OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = ()
@@ -171,14 +173,15 @@ class Config(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _check_plain_kind(cls, value: object, info: ValidationInfo) -> object:
-        kind = field_kind(cls.model_fields[typing.cast(str, info.field_name)])
+        name = typing.cast(str, info.field_name)
+        kind = field_kind(cls.model_fields[name])
         items = value if isinstance(value, list | tuple) else [value]
         if kind.scalar in (int, float) and any(isinstance(item, bool) for item in items):
             raise WrongKindError
         if kind.scalar in (int, float) and any(isinstance(item, str) and not has_plain_digits(item) for item in items):
             raise WrongKindError
         for item in items:
-            _refuse_unusable(info.field_name, item, kind)
+            _refuse_unusable(name, item, kind)
         if kind.choices and isinstance(value, str):
             return next((choice for choice in kind.choices if str(choice).lower() == value.lower()), value)
         return value

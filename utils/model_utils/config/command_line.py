@@ -10,6 +10,8 @@ from utils.model_utils.errors import short
 
 CONFIG_PATH = "config_path"
 HELP_FLAGS = ("-h", "--help")
+HELP_OF = "--help="  # "all", or the name of a key, stands behind it
+ALL = "all"
 NULL_WORDS = ("null", "Null", "NULL", "None", "~")
 
 
@@ -20,13 +22,13 @@ class Arguments:
     Args:
         texts: (name as typed, with underscores for hyphens; text of the value) in the order given.
         config_path: the file named by `--config_path`, "" where there is none.
-        wants_help: whether `--help` is among the arguments.
+        help_topic: "" for `--help`, what stands behind `--help=` else; None where no help is asked for.
         problems: a sentence for each argument that is not `--key=value`.
     """
 
     texts: tuple[tuple[str, str], ...]
     config_path: str
-    wants_help: bool
+    help_topic: str | None
     problems: tuple[str, ...]
 
 
@@ -39,7 +41,10 @@ def split_arguments(schema: type[Config], argv: Sequence[str], right_name: Calla
     texts: list[tuple[str, str]] = []
     problems: list[str] = []
     config_path = ""
-    rest = [argument for argument in argv if argument not in HELP_FLAGS]
+    topics = [
+        "" if argument in HELP_FLAGS else argument.removeprefix(HELP_OF) for argument in argv if _is_help(argument)
+    ]
+    rest = [argument for argument in argv if not _is_help(argument)]
     while rest:
         token = rest.pop(0)
         if not token.startswith("--") or len(token) == len("--"):
@@ -59,7 +64,11 @@ def split_arguments(schema: type[Config], argv: Sequence[str], right_name: Calla
             config_path = _without_quotes(text)
         else:
             texts.append((name, text))
-    return Arguments(tuple(texts), config_path, any(flag in argv for flag in HELP_FLAGS), tuple(problems))
+    return Arguments(tuple(texts), config_path, topics[-1] if topics else None, tuple(problems))
+
+
+def _is_help(argument: str) -> bool:
+    return argument in HELP_FLAGS or argument.startswith(HELP_OF)
 
 
 def _may_stand_alone(schema: type[Config], key: str) -> bool:

@@ -4,7 +4,6 @@ A suite describes its keys in a schema, a `Config` of base.py with the shared gr
 `load_config`. Nothing here imports MindSpore, so that `--help` answers at once.
 """
 
-import difflib
 import logging
 import os
 import sys
@@ -30,6 +29,7 @@ from utils.model_utils.config.base import (
     field_kind,
     says_true,
 )
+from utils.model_utils.config.command_keys import CommandKeys
 from utils.model_utils.config.command_line import (
     CONFIG_PATH,
     Arguments,
@@ -38,7 +38,8 @@ from utils.model_utils.config.command_line import (
     split_arguments,
     value_of_text,
 )
-from utils.model_utils.config.help_text import format_help, show_value
+from utils.model_utils.config.help_text import HelpContext, format_help, show_value
+from utils.model_utils.config.key_names import ALIASES, right_name, unknown_key
 from utils.model_utils.config.yaml_files import YamlEntry, dump_values, read_yaml_layers
 from utils.model_utils.errors import BadValueError, MissingPathError, UserError, short
 from utils.model_utils.files import STORED_MARK
@@ -46,26 +47,6 @@ from utils.model_utils.guards.path_names import path_fault
 from utils.model_utils.near_paths import near_path
 
 logger = logging.getLogger(__name__)
-
-# Documented names, misspelt ones among them, and the key that each stands for where the suite has it.
-ALIASES = {
-    "_config_path": CONFIG_PATH,
-    "ann_file": "anno_path",
-    "base_lr": "lr",
-    "checkpoint": "checkpoint_path",
-    "checkpoint_path": "save_checkpoint_path",  # a folder in SegFormer's page; elsewhere a file, and then a key itself
-    "ckpt_file": "checkpoint_path",
-    "dataset_path": "data_path",
-    "distribute": "run_distribute",
-    "instances_set": "instance_set",
-    "match_thershold": "match_threshold",
-    "mindrecord_dr": "mindrecord_dir",
-    "nms_thershold": "nms_threshold",
-    "pretrained_ckpt_path": "pre_trained",
-    "save_checkpoint_epoch_interval": "save_checkpoint_epochs",
-    "train_log_interval": "log_interval",
-    "workers": "num_parallel_workers",
-}
 
 Schema = TypeVar("Schema", bound=Config)
 
@@ -79,6 +60,7 @@ def load_config(
     program: str,
     description: str,
     checkpoint_key: str = "",
+    commands: Mapping[str, CommandKeys] = MappingProxyType({}),
 ) -> Schema:
     """Builds the frozen configuration of a command, or prints its help and exits with code 0.
 
@@ -91,14 +73,20 @@ def load_config(
         description: what the command does, for the help.
         checkpoint_key: key of the checkpoint that the command reads, if any. Where it is set, keys that contradict each
             other are refused later, by `with_stored`: the checkpoint may have other values for them.
+        commands: the keys of each command of the suite by its file name, for the help: `--help` shows those of this
+            one, `--help=all` all, `--help=KEY` one. Without them `--help` shows all.
 
     Raises:
-        BadValueError: unknown keys, wrong values, contradictions; all of them in one message, a sentence each.
+        BadValueError: unknown keys, wrong values, contradictions; all of them in one message, a sentence each. Help is
+            asked for of a key that is not there.
         MissingPathError: the YAML file, or one that it is based on, cannot be read.
     """
     arguments = split_arguments(schema, sys.argv[1:] if argv is None else argv, lambda name: right_name(schema, name))
-    if arguments.wants_help:
-        print(_help_text(schema, arguments, suite_dir, default_file, program, description), flush=True)
+    if arguments.help_topic is not None:
+        defaults, note = _defaults(schema, arguments, suite_dir, default_file)
+        aliases = {name: key for name, key in ALIASES.items() if right_name(schema, name) != name}
+        context = HelpContext(schema, defaults, aliases, program, description, note, commands)
+        print(format_help(context, arguments.help_topic), flush=True)
         raise SystemExit(0)
     problems = list(arguments.problems)
     notes: list[str] = []
@@ -152,13 +140,6 @@ def with_default_file(
     built._notes, built._config_name = config._notes, file.removesuffix(".yaml")
     built._sources = Sources(layers, False, sources.suite_dir)
     return built
-
-
-def right_name(schema: type[Config], name: str) -> str:
-    """Returns the key that a name stands for in a schema: itself, or the key that it is an alias of."""
-    key = ALIASES.get(name, name)
-    is_known = key == CONFIG_PATH or key in schema.model_fields
-    return key if name not in schema.model_fields and is_known else name
 
 
 def find_config_file(config_path: str, suite_dir: Path, default_file: str) -> Path:
@@ -223,10 +204,7 @@ def _refuse_unknown(schema: type[Config], given: dict[str, Given], problems: lis
                 f"{item.origin}: config_path stands in a YAML file, wanted on the command line: write __BASE__ here"
             )
             continue
-        names = {**{name: name for name in known}, **{alias: right_name(schema, alias) for alias in ALIASES}}
-        near = difflib.get_close_matches(key.lower(), names, n=1, cutoff=0.5)
-        hint = f"the nearest known one is '{names[near[0]]}'" if near else "--help lists the known ones"
-        problems.append(f"{item.origin}: unknown key {short(key)}: {hint}")
+        problems.append(f"{item.origin}: {unknown_key(schema, key)}")
     return warnings
 
 
@@ -342,19 +320,18 @@ def join_problems(problems: Sequence[str]) -> str:
     return f"{len(problems)} faults in the configuration\n  " + "\n  ".join(problems)
 
 
-def _help_text(
-    schema: type[Config], arguments: Arguments, suite_dir: Path, default_file: str, program: str, description: str
-) -> str:
+def _defaults(
+    schema: type[Config], arguments: Arguments, suite_dir: Path, default_file: str
+) -> tuple[dict[str, object], str]:
+    """Returns the values of the YAML file for the help, and a sentence that says which file, or why there are none."""
     values: dict[str, object] = {}
     try:
         path = find_config_file(arguments.config_path, suite_dir, default_file)
         for layer in read_yaml_layers(path):
             values |= {right_name(schema, name): entry.value for name, entry in layer.items()}
-        note = f"The defaults below are those of {path}."
     except UserError as error:
-        note = f"The defaults below are those of the schema: {error}"
-    aliases = {name: key for name, key in ALIASES.items() if right_name(schema, name) != name}
-    return format_help(schema, values, aliases, program=program, description=description, config_note=note)
+        return values, f"The defaults below are those of the schema: {error}"
+    return values, f"The defaults below are those of {path}."
 
 
 def dump_config(config: Config) -> str:

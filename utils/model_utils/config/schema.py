@@ -5,9 +5,10 @@ Each key says its meaning, unit and range where the type does not: this text is 
 
 import copy
 import os
+import typing
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 from pydantic import Field
 
@@ -24,8 +25,25 @@ from utils.model_utils.config.base import (
 from utils.model_utils.guards.pixel_limit import DEFAULT_MEGAPIXELS, set_most_megapixels
 from utils.model_utils.storage.object_storage import is_object_url
 
+# What commands act on that build a network: each with seed, as MindSpore is told one.
+DEVICE = ("device_target", "device_id", "seed")
+# Everything that does something in a job on ModelArts only.
+JOB = (
+    "enable_modelarts",
+    "data_url",
+    "train_url",
+    "checkpoint_url",
+    "data_path",
+    "output_path",
+    "load_path",
+    "need_modelarts_dataset_unzip",
+    "modelarts_dataset_unzip_name",
+)
 
-def with_default(schema: type[Config], key: str, default: object, description: str = "") -> object:
+Value = TypeVar("Value")
+
+
+def with_default(schema: type[Config], key: str, default: Value, description: str = "") -> Value:
     """Returns the field `key` of a group with another default, for the body of a suite's schema.
 
     The help says `description` of it, or, where that is empty, what the group says.
@@ -33,14 +51,14 @@ def with_default(schema: type[Config], key: str, default: object, description: s
     field = copy.copy(schema.model_fields[key])
     field.default = default
     field.description = description or field.description
-    return field
+    return typing.cast(Value, field)  # as pydantic's own `Field` says it
 
 
 class RuntimeKeys(Config):
     """Where and how the process runs."""
 
-    GROUP = "Device and run folder"
-    OWN_TO_A_COMMAND = (
+    GROUP: ClassVar[str] = "Device and run folder"
+    OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = (
         "device_target",
         "device_id",
         "run_distribute",
@@ -49,8 +67,8 @@ class RuntimeKeys(Config):
         "overwrite",
         "enable_profiling",
     )
-    NEVER_REPEATED = ("run_dir", "overwrite")
-    COURSE_OF_TRAINING = ("seed", "amp_level")
+    NEVER_REPEATED: ClassVar[tuple[str, ...]] = ("run_dir", "overwrite")
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ("seed", "amp_level")
     device_target: Literal["auto", "Ascend", "GPU", "CPU"] = Field(
         "auto", description="device; auto takes an accelerator if there is one, else the CPU"
     )
@@ -71,8 +89,10 @@ class RuntimeKeys(Config):
     seed: int = Field(
         1, ge=0, lt=2**32, description="every random draw is a function of it, of the epoch and of the image"
     )
-    amp_level: Literal["auto", "O0", "O1", "O2", "O3"] = Field(
-        "auto", description="precision: O0 float32, O2 float16 with float32 norms; auto is O2 on Ascend, else O0"
+    amp_level: Literal["auto", "O0", "O2", "O3", "bf16"] = Field(
+        "auto",
+        description="precision: O0 float32; O2 float16 with float32 norms; bf16, on Ascend only, bfloat16 with float32 "
+        "norms, which needs no dynamic loss scale; auto is O2 on Ascend, else O0",
     )
     run_dir: PathText = Field(
         ".", description="folder that takes everything a run writes; the working directory by default"
@@ -94,8 +114,8 @@ class RuntimeKeys(Config):
 class ModelArtsKeys(RuntimeKeys):
     """What a job on ModelArts gets from the platform."""
 
-    GROUP = "ModelArts"
-    OWN_TO_A_COMMAND = (
+    GROUP: ClassVar[str] = "ModelArts"
+    OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = (
         "enable_modelarts",
         "data_url",
         "train_url",
@@ -105,7 +125,7 @@ class ModelArtsKeys(RuntimeKeys):
         "need_modelarts_dataset_unzip",
         "modelarts_dataset_unzip_name",
     )
-    NEVER_REPEATED = ("train_url",)
+    NEVER_REPEATED: ClassVar[tuple[str, ...]] = ("train_url",)
     enable_modelarts: bool = Field(
         False, description="the job runs on ModelArts: copy data in and results out, bear with unknown arguments"
     )
@@ -142,10 +162,10 @@ class ModelArtsKeys(RuntimeKeys):
 class TrainingKeys(RuntimeKeys):
     """Optimizer, loss scale, checkpoints and the rhythm of a run."""
 
-    GROUP = "Training"
-    OWN_TO_A_COMMAND = ("resume", "pre_trained", "pre_trained_epoch_size")
-    NEVER_REPEATED = ("resume",)
-    COURSE_OF_TRAINING = (
+    GROUP: ClassVar[str] = "Training"
+    OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = ("resume", "pre_trained", "pre_trained_epoch_size")
+    NEVER_REPEATED: ClassVar[tuple[str, ...]] = ("resume",)
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = (
         "epoch_size",
         "batch_size",
         "lr",
@@ -256,9 +276,9 @@ class TrainingKeys(RuntimeKeys):
 class PictureKeys(Config):
     """Random sizes and flips, and normalisation."""
 
-    GROUP = "Images and augmentation"
-    OWN_TO_A_COMMAND = ("max_image_megapixels",)
-    COURSE_OF_TRAINING = ("flip_ratio", "scale_range", "img_norm_mean", "img_norm_std")
+    GROUP: ClassVar[str] = "Images and augmentation"
+    OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = ("max_image_megapixels",)
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ("flip_ratio", "scale_range", "img_norm_mean", "img_norm_std")
     flip_ratio: float = Field(0.5, ge=0, le=1, description="probability of a horizontal flip")
     scale_range: tuple[PositiveNumber, PositiveNumber] = Field(
         (1.0, 1.0), description="lowest and highest random factor on the size"
@@ -294,9 +314,9 @@ class PictureKeys(Config):
 class CanvasKeys(Config):
     """The sizes at which evaluation and inference show pictures to the network."""
 
-    GROUP = "Evaluation, inference and export"
-    OWN_TO_A_COMMAND = ("max_canvases",)
-    LEFT_TO_WEIGHTS = ("canvas", "canvas_sides")
+    GROUP: ClassVar[str] = "Evaluation, inference and export"
+    OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = ("max_canvases",)
+    LEFT_TO_WEIGHTS: ClassVar[tuple[str, ...]] = ("canvas", "canvas_sides")
     canvas: Literal["fixed", "picture"] | None = Field(
         None,
         description="fixed: one size of input, that of training; picture: each picture scaled within canvas_sides; "

@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from utils.model_utils.config.base import COMMAND_LINE, Config, Given, Origin, Sources, field_kind
 from utils.model_utils.config.help_text import show_value
-from utils.model_utils.config.loading import as_lists, build, find_faults, join_problems, merge, right_name
+from utils.model_utils.config.key_names import right_name
+from utils.model_utils.config.loading import as_lists, build, find_faults, join_problems, merge
 from utils.model_utils.errors import BadValueError, MissingPathError
 
 logger = logging.getLogger(__name__)

@@ -46,7 +46,7 @@ class _Loader(yaml.SafeLoader):
 
     yaml_implicit_resolvers = _plain_resolvers()
 
-    def construct_scalar(self, node: yaml.ScalarNode) -> str:
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> str:
         """Returns the text of a value; one with a tag, like `!!int 1_0`, has to read as such without it."""
         text, kind = super().construct_scalar(node), node.tag.removeprefix(TAG)
         kinds = ("int", "float") if kind == "float" else (kind,) if kind in PLAIN_SCALARS else ()
@@ -132,8 +132,9 @@ def _read_layers(path: Path, chain: tuple[Path, ...]) -> list[dict[str, YamlEntr
 def _base_names(base: YamlEntry | None) -> list[str]:
     if base is None or base.value in (None, ""):
         return []
-    names = base.value if isinstance(base.value, list) else [base.value]
-    if not all(isinstance(name, str) and name for name in names):
+    given = base.value if isinstance(base.value, list) else [base.value]
+    names = [name for name in given if isinstance(name, str) and name]
+    if len(names) < len(given):
         raise BadValueError(
             f"{base.file}, line {base.line}: {BASE_KEY} is {short(base.value)}, wanted a file name or a list of file "
             "names"
@@ -228,7 +229,7 @@ def _read_mapping(loader: _Loader, node: yaml.MappingNode, path: Path) -> dict[s
 
 
 def _node_words(node: yaml.Node) -> str:
-    words = {yaml.SequenceNode: "a list", yaml.MappingNode: "a mapping"}
+    words: dict[type[yaml.Node], str] = {yaml.SequenceNode: "a list", yaml.MappingNode: "a mapping"}
     return words.get(type(node), f"the single value {str(node.value)[:40]!r}")
 
 

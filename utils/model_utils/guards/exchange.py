@@ -7,6 +7,8 @@ import io
 import json
 from collections.abc import Mapping
 
+from utils.model_utils.guards.json_text import Json
+
 _TEXT = "text"  # entry of the archive that holds the JSON
 _ARRAY = "\0array"  # key of an object that stands for an array
 _NUMBER_KINDS = "biuf"  # of NumPy's types
@@ -56,7 +58,7 @@ def _check_keys(value: object) -> None:
         waiting += [each for each in item if isinstance(each, list | tuple | Mapping)]
 
 
-def decode(content: bytes) -> object:
+def decode(content: bytes) -> Json:
     """Returns the value that `encode` was given."""
     import numpy as np
 

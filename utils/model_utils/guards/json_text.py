@@ -3,7 +3,7 @@
 import functools
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from utils.model_utils.errors import SHOWN_LETTERS, short
 
@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 STRICTLY = {"extra": "forbid", "allow_inf_nan": False}
 
 Kind = TypeVar("Kind")
+Json: TypeAlias = Any  # whoever takes such a value apart looks at it, or catches TypeError
 
 
 class JsonTextError(ValueError):
     """Why a text is not the JSON that was wanted, as half a sentence."""
 
 
-def parse_json(text: str | bytes, pairs_hook: Callable[[list[tuple[str, object]]], object] | None = None) -> object:
+def parse_json(text: str | bytes, pairs_hook: Callable[[list[tuple[str, object]]], object] | None = None) -> Json:
     """Returns the value of a JSON text.
 
     Args:
@@ -56,7 +57,8 @@ def as_kind(value: object, kind: type[Kind], name: str = "") -> Kind:
     from pydantic import ValidationError  # at the top, it would cost the launchers, which only parse JSON, 30 ms
 
     try:
-        return _adapter(kind).validate_python(value)
+        adapter: TypeAdapter[Kind] = _adapter(kind)  # type: ignore[arg-type]  # a class is hashable
+        return adapter.validate_python(value)
     except ValidationError as error:
         fault = error.errors(include_url=False, include_context=False)[0]
         place = ".".join(map(str, ((name,) if name else ()) + fault["loc"])) or "it"

@@ -5,6 +5,7 @@ hold a credential.
 """
 
 import errno
+import functools
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -167,10 +168,8 @@ class ObsSdkClient(StorageClient):
         entries: list[Entry] = []
         marker = None
         while True:
-            place = marker
-            body = self._ask(
-                url, lambda place=place: self._client.listObjects(url.bucket, prefix=url.prefix, marker=place)
-            ).body
+            ask = functools.partial(self._client.listObjects, url.bucket, prefix=url.prefix, marker=marker)
+            body = self._ask(url, ask).body
             entries += [
                 Entry(item.key.removeprefix(url.prefix), int(item.size), str(item.etag or ""))
                 for item in body.contents

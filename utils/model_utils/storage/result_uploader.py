@@ -107,6 +107,11 @@ class ResultUploader:
             logger.warning("%s: set --save_checkpoint_path to a folder in it", self._outside)
         self._wanted.set()
 
+    @property
+    def _target(self) -> tuple[Storage, ObjectUrl]:
+        assert self._storage is not None and self._url is not None, "without a url nothing is copied"
+        return self._storage, self._url
+
     def _find_bucket(self) -> None:
         """Finds out about a bucket that is not there where no file has been copied yet.
 
@@ -114,7 +119,7 @@ class ResultUploader:
             MissingPathError: it is not there.
         """
         with contextlib.suppress(BadStateError):  # a bucket may take files and not let them be listed
-            self._storage.entries(self._url)
+            self._target[0].entries(self._target[1])
 
     def _work(self) -> None:
         while True:
@@ -169,7 +174,8 @@ class ResultUploader:
                 self._problem = f"'{path}' cannot be read ({error.strerror})"
                 logger.warning("%s: it has not been copied", self._problem)
                 return
-            self._storage.upload_file(copy, self._url.child(relative))
+            storage, url = self._target
+            storage.upload_file(copy, url.child(relative))
         self._sent[relative] = state or (0, 0)
 
     def _send_marker(self, latest: str) -> None:
@@ -178,7 +184,8 @@ class ResultUploader:
             marker.write_text(
                 json.dumps({"checkpoint": latest, "bytes": self._sent[latest][0]}) + "\n", encoding="utf-8"
             )
-            self._storage.upload_file(marker, self._url.child(MARKER))
+            storage, url = self._target
+            storage.upload_file(marker, url.child(MARKER))
         self._marked = (latest, self._sent[latest][0])
         logger.info("'%s' is in '%s'", latest, self._url)
 
@@ -189,9 +196,10 @@ class ResultUploader:
             for path in self._sent
             if path.endswith(CHECKPOINT_SUFFIX) and path != self._marked[0] and not (self._folder / path).exists()
         ]
+        storage, url = self._target
         for path in gone:
             try:
-                self._storage.remove(self._url.child(path))
+                storage.remove(url.child(path))
             except UserError as error:  # a bucket may take files and not let them be removed
                 logger.warning("'%s' stays in '%s': %s", path, self._url, error)
             del self._sent[path]

@@ -6,7 +6,7 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Self, cast
 
 from utils.model_utils.errors import BadValueError, short
 
@@ -32,10 +32,10 @@ def tar_members(archive: Path, most_header_bytes: int) -> Iterator[tuple[tarfile
     """
     is_compressed = archive.name.lower().endswith(("gz", "tgz"))
     with gzip.open(archive, "rb") if is_compressed else archive.open("rb") as content:
-        stream = _TarStream(content, archive, most_header_bytes)
-        with closing(tarfile.open(fileobj=stream, mode="r:", tarinfo=_member_class(stream))) as file:
+        stream = _TarStream(cast(IO[bytes], content), archive, most_header_bytes)
+        with closing(tarfile.open(fileobj=cast(IO[bytes], stream), mode="r:", tarinfo=_member_class(stream))) as file:
             while (info := file.next()) is not None:
-                file.members.clear()  # tarfile keeps a kilobyte of each, without end
+                file.members.clear()  # type: ignore[attr-defined]  # undocumented, and there; tarfile keeps a kilobyte of each, without end
                 yield file, info
 
 
@@ -48,7 +48,7 @@ class _TarStream:
         most_header_bytes: as for `tar_members`.
     """
 
-    def __init__(self, content: BinaryIO, archive: Path, most_header_bytes: int) -> None:
+    def __init__(self, content: IO[bytes], archive: Path, most_header_bytes: int) -> None:
         self._content, self._archive, self._most = content, archive, most_header_bytes
         self._record_bytes = 0  # of the header whose records are read next
         self._global_bytes = 0
@@ -109,7 +109,7 @@ def _member_class(stream: _TarStream) -> type[tarfile.TarInfo]:
         """A member whose header is looked at before tarfile acts on it."""
 
         @classmethod
-        def frombuf(cls, buf: bytes, encoding: str, errors: str) -> tarfile.TarInfo:
+        def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
             """Reads the 512 bytes of a header."""
             info = super().frombuf(buf, encoding, errors)
             stream.look_at(info)

@@ -9,11 +9,12 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import IO
 
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, UserError, short
 from utils.model_utils.files import free_space
@@ -78,7 +79,7 @@ class Member:
     is_folder: bool
     other_kind: str
     header_bytes: int
-    content: Callable[[], BinaryIO]
+    content: Callable[[], IO[bytes] | None]
 
 
 def unpack(archive: Path, folder: Path, limits: Limits | None = None) -> list[str]:
@@ -149,7 +150,7 @@ class _Unpacker:
                         raise BadValueError(
                             f"archive '{self._archive}' holds more than {self._limits.files} files: split it"
                         )
-                    self._write(member.content(), self._staging / path)
+                    self._write(member, self._staging / path)
         return list(paths)
 
     def _checked_path(self, member: Member) -> str:
@@ -175,8 +176,10 @@ class _Unpacker:
             )
         return "" if str(path) == "." else str(path)
 
-    def _write(self, source: BinaryIO, path: Path) -> None:
+    def _write(self, member: Member, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        source = member.content()
+        assert source is not None, "tarfile gives no content of folders and links alone"
         with source, path.open("wb") as target:
             while chunk := source.read(_CHUNK_BYTES):
                 self._use(len(chunk))
@@ -198,10 +201,10 @@ class _Unpacker:
         )
 
 
-def _members(archive: Path, most_header_bytes: int) -> Iterator[Member]:
+def _members(archive: Path, most_header_bytes: int) -> Generator[Member, None, None]:
     if archive.name.lower().endswith(".zip"):
-        with zipfile.ZipFile(archive) as file:
-            for info in file.infolist():
+        with zipfile.ZipFile(archive) as packed:
+            for info in packed.infolist():
                 if info.compress_type not in _BOUNDED_COMPRESSIONS:
                     raise BadValueError(
                         f"archive '{archive}' holds {short(info.filename)}, compressed in another way than Deflate: "
@@ -209,13 +212,13 @@ def _members(archive: Path, most_header_bytes: int) -> Iterator[Member]:
                     )
                 kind = stat.S_IFMT(info.external_attr >> 16)
                 other = {0: "", stat.S_IFREG: "", stat.S_IFDIR: "", stat.S_IFLNK: "the link"}.get(kind, "the device")
-                yield Member(info.filename, info.is_dir(), other, 0, lambda info=info: file.open(info))
+                yield Member(info.filename, info.is_dir(), other, 0, partial(packed.open, info))
         return
-    for file, info in tar_members(archive, most_header_bytes):
-        is_link = info.issym() or info.islnk()
-        other = "" if info.isreg() or info.isdir() else "the link" if is_link else "the device"
-        header_bytes = info.offset_data - info.offset
-        yield Member(info.name, info.isdir(), other, header_bytes, lambda file=file, info=info: file.extractfile(info))
+    for file, item in tar_members(archive, most_header_bytes):
+        is_link = item.issym() or item.islnk()
+        other = "" if item.isreg() or item.isdir() else "the link" if is_link else "the device"
+        header_bytes = item.offset_data - item.offset
+        yield Member(item.name, item.isdir(), other, header_bytes, partial(file.extractfile, item))
 
 
 def _move(source: Path, folder: Path, path: str, archive: Path) -> None:

@@ -189,7 +189,7 @@ def test_key_without_effect_is_compared_with_what_has_its_place(suite, caplog):
     [
         (["--epoch_sise=3"], "command line: unknown key 'epoch_sise': the nearest known one is 'epoch_size'"),
         (["--match_treshold=3"], "unknown key 'match_treshold': the nearest known one is 'match_threshold'"),
-        (["--qqqqqq=3"], "unknown key 'qqqqqq': --help lists the known ones"),
+        (["--qqqqqq=3"], "unknown key 'qqqqqq': --help=all lists the known ones"),
         (["--lr=abc"], "command line: lr is 'abc', wanted a number above 0"),
         (["--lr=[1,2]"], "command line: lr is [1, 2], wanted a number above 0"),
         (["--lr={a: 1}"], "command line: lr is {'a': 1}, wanted a number above 0"),
@@ -322,7 +322,7 @@ def test_momentum_given_for_adamw_is_said_in_the_log(suite):
         ),
         (f"--config_path={'n' * 256}", f"config_path '{'n' * 56}... has a name of 256 bytes, at most 255 are possible"),
         (f"--low={'x' * 70}", f"low is '{'x' * 56}..., wanted a whole number"),
-        (f"--{'k' * 70}=1", f"unknown key '{'k' * 56}...: --help lists the known ones"),
+        (f"--{'k' * 70}=1", f"unknown key '{'k' * 56}...: --help=all lists the known ones"),
     ],
 )
 def test_numbers_and_names_that_nothing_holds_get_a_sentence(tmp_path, argument, sentence):

@@ -154,6 +154,13 @@ def test_auto_precision_is_float16_on_ascend_only():
     assert resolve_amp_level("O3", "CPU") == "O3"
 
 
+def test_bfloat16_is_for_ascend():
+    assert resolve_amp_level("bf16", "Ascend") == "bf16"
+    for target in ("GPU", "CPU"):
+        with pytest.raises(BadValueError, match=f"amp_level is bf16 and the device {target}, .* train on Ascend"):
+            resolve_amp_level("bf16", target)
+
+
 def test_workers_are_clamped_to_the_cores_and_said_once(monkeypatch, caplog):
     caplog.set_level(logging.INFO)
     device_adapter._log_clamped.cache_clear()

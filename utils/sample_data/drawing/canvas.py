@@ -33,6 +33,12 @@ class Outline:
     polygon: np.ndarray
     area: int
 
+    @property
+    def label(self) -> str:
+        """Name of Cityscapes' class."""
+        assert self.item.label is not None, "what has no label leaves no outline"
+        return self.item.label
+
 
 class Canvas:
     """Draws a scene back to front, as the camera sees it in its light."""
@@ -168,7 +174,7 @@ class Canvas:
         mask = np.zeros(((bottom - top) * OVERSAMPLING, (right - left) * OVERSAMPLING), np.uint8)
         origin = np.array([left, top], np.int32) * (OVERSAMPLING << SHIFT)
         for polygon in polygons:
-            cv2.fillPoly(mask, [polygon - origin], 255, cv2.LINE_8, SHIFT)
+            cv2.fillPoly(mask, [polygon - origin], (255,), cv2.LINE_8, SHIFT)
         return mask, int(left), int(top)
 
     def _outline(self, item: Item, mask: np.ndarray, left: int, top: int) -> Outline | None:
@@ -178,7 +184,7 @@ class Canvas:
         if not contours:
             return None
         contour = max(contours, key=cv2.contourArea)
-        filled = cv2.drawContours(np.zeros_like(small), [contour], -1, 1, cv2.FILLED)
+        filled = cv2.drawContours(np.zeros_like(small), [contour], -1, (1,), cv2.FILLED)
         if len(contour) < 3:
             return None
         return Outline(item, contour[:, 0] + [left, top], int(filled.sum()))
@@ -216,7 +222,7 @@ class Canvas:
         size = (int(high[0] - low[0]), int(high[1] - low[1]))
         grey = _warped(item.texture, tile, spots - low, size)
         mask = np.zeros((size[1], size[0]), np.uint8)
-        cv2.fillPoly(mask, [np.rint(np.clip(spots - low, -FAR, FAR)).astype(np.int32)], 255)
+        cv2.fillPoly(mask, [np.rint(np.clip(spots - low, -FAR, FAR)).astype(np.int32)], (255,))
         middle = item.world(part.points.mean(axis=0))
         clear = 1.0 - float(self.light.haze_share(max(0.0, self.camera.distance(middle[0], middle[2]))))
         grey = cv2.addWeighted(grey, clear, mask, 0.0, NEUTRAL * (1.0 - clear))

@@ -1,5 +1,7 @@
 """The sky, and weather in the air before the lens. Pictures are uint8[H, W, 3], RGB."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -47,7 +49,7 @@ def _stars(rng: np.random.Generator, picture: np.ndarray, horizon: float) -> Non
         _dot(picture, centre + (x * unit, y * unit), size * unit, (222, 219, 200))
 
 
-def _dot(picture: np.ndarray, centre: np.ndarray | tuple, radius: float, colour: Colour | float) -> None:
+def _dot(picture: np.ndarray, centre: np.ndarray | tuple, radius: float, colour: Sequence[float]) -> None:
     """Draws a disc with fractions of a pixel."""
     cv2.circle(picture, (int(centre[0] * 8), int(centre[1] * 8)), max(4, int(radius * 8)), colour, -1, cv2.LINE_AA, 3)
 
@@ -91,7 +93,7 @@ def _rain(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
     ends = starts + np.column_stack([lengths * rng.uniform(-0.3, 0.3), lengths])
     streaks = (np.hstack([starts, ends]) * 8).astype(int).tolist()
     for (*start, x, y), strength in zip(streaks, rng.uniform(40, 130, DROPS), strict=True):
-        cv2.line(layer, start, (x, y), float(strength), 1, cv2.LINE_AA, 3)
+        cv2.line(layer, start, (x, y), (float(strength),), 1, cv2.LINE_AA, 3)
     return _veil(picture, layer, (214, 222, 230), 0.75)
 
 
@@ -101,7 +103,7 @@ def _snow(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
     for count, radius, blur in FLAKES:
         layer = np.zeros((height, width), np.uint8)
         for x, y, size in rng.uniform((0, 0, 0.7), (width, height, 1.4), (count, 3)):
-            _dot(layer, (x, y), size * radius * width, 235)
+            _dot(layer, (x, y), size * radius * width, (235,))
         picture = _veil(picture, cv2.GaussianBlur(layer, (0, 0), blur * width / 1024 + 0.2), (250, 251, 255), 0.85)
     return picture
 

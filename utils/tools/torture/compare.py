@@ -81,7 +81,8 @@ def _names(here: Path) -> Iterator[str]:
 
 
 def _checkpoint_facts(path: Path, here: Path) -> Iterator[tuple[str, object]]:
-    from utils.training.checkpoints.checkpoint import STATE_NAME, load_checkpoint  # imports MindSpore
+    from utils.training.checkpoints.checkpoint import load_checkpoint  # imports MindSpore
+    from utils.training.checkpoints.checkpoint_file import STATE_NAME
 
     found = load_checkpoint(path)
     for name, array in found.arrays.items():

@@ -38,7 +38,10 @@ def table_rows(tries: Iterable[Try]) -> list[tuple[str, str, int, int, int, int]
             count = counts.setdefault(key, [0, 0, 0, 0])
             for place, more in enumerate((1, len(tried.moments), not tried.lost, bool(tried.lost))):
                 count[place] += more
-    return [(*key, *count) for key, count in sorted(counts.items(), key=lambda item: (item[0][0] == "all", item[0]))]
+    return [
+        (*key, count[0], count[1], count[2], count[3])
+        for key, count in sorted(counts.items(), key=lambda item: (item[0][0] == "all", item[0]))
+    ]
 
 
 def table_of(tries: Iterable[Try]) -> str:

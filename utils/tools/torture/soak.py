@@ -5,6 +5,7 @@ import os
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -124,7 +125,7 @@ def judge(samples: list[Sample], steps: int) -> dict[str, object]:
     return {**figures, "lost": lost}
 
 
-def line_of(figures: dict[str, object]) -> str:
+def line_of(figures: dict[str, Any]) -> str:
     """Returns the line of a soak."""
     counts = ", ".join(f"{name} {before:g} to {after:g}" for name in _COUNTS for before, after in [figures[name]])
     end = "LOST: " + "; ".join(figures["lost"]) if figures["lost"] else "no growth"

@@ -58,7 +58,7 @@ class Watched:
 
     def _read(self) -> None:
         with self._log.open("ab", buffering=0) as log:
-            for line in self.process.stdout:
+            for line in self.process.stdout or ():
                 self._said.append(line)
                 with contextlib.suppress(OSError):  # a full disk of the tool's own: the line counts all the same
                     log.write(line)

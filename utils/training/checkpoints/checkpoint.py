@@ -7,7 +7,7 @@ optimizer's state ("optimizer."), the averaged weights ("ema.") and `training_st
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, NotRequired, get_type_hints
+from typing import Annotated, Any, NotRequired, get_type_hints
 
 import numpy as np
 from pydantic import Field
@@ -180,9 +180,9 @@ def position_values(checkpoint: Checkpoint) -> dict[str, object]:
     return {**values, "path": str(checkpoint.path), "has_training_state": checkpoint.has_training_state}
 
 
-def position_of(values: Mapping[str, object]) -> Checkpoint:
+def position_of(values: Mapping[str, Any]) -> Checkpoint:
     """Returns the checkpoint of `position_values`, without arrays."""
-    names = {name: tuple(values[name]) for name in ("class_names", "category_ids")}
+    names: dict[str, tuple] = {name: tuple(values[name]) for name in ("class_names", "category_ids")}
     return Checkpoint(**{**values, **names, "path": Path(values["path"]), "arrays": {}})
 
 
@@ -212,7 +212,7 @@ def load_checkpoint(path: Path, suite: str = "") -> Checkpoint:
     path = Path(path)
     arrays = read_checkpoint_file(path)
     text = arrays.pop(STATE_NAME, None)
-    values = {} if text is None else _state_values(path, text)
+    values: dict[str, Any] = {} if text is None else _state_values(path, text)
     checkpoint = Checkpoint(arrays=arrays, path=path, has_training_state=text is not None, **values)
     if suite and checkpoint.suite not in ("", suite):
         raise BadValueError(

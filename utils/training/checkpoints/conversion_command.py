@@ -196,8 +196,8 @@ def write_converted(
         suite=suite,
         part=content.part,
         config_text=config_text,
-        class_names=list(class_names),
-        category_ids=list(category_ids),
+        class_names=tuple(class_names),
+        category_ids=tuple(category_ids),
     )
     save_checkpoint(output, state)
     title = f"{weights.path.name}: {content.title}" + (f", from its '{weights.wrapper}'" if weights.wrapper else "")

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from utils.model_utils.errors import BadValueError
 
@@ -32,7 +33,7 @@ class FoundState:
         is_averaged: they are the averaged ones.
     """
 
-    state: Mapping[str, object]
+    state: Mapping[str, Any]
     wrapper: str = ""
     notes: tuple[str, ...] = ()
     is_averaged: bool = False

@@ -140,7 +140,7 @@ def _describe_start(path: Path, start: bytes) -> str:
 
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
     try:
-        entries = deserialize(path.read_bytes())
+        entries = deserialize(path.read_bytes())  # type: ignore[no-untyped-call]  # it is a compiled function
     except SafetensorError as error:
         raise BadValueError(f"'{path}' is cut short or damaged ({error}); copy or download it again") from error
     unknown = {entry["dtype"] for _, entry in entries} - set(_SAFETENSORS_TYPES)
@@ -164,9 +164,9 @@ def _read_pytorch(path: Path, averaged: bool, flag: str) -> tuple[FoundState, tu
     try:
         with open_pytorch_file(path) as file:
             found = find_state(file.content, averaged, flag)
-            _refuse_others(path, file.content, found)
-            arrays = file.arrays(dict(found.state))
-            return replace(found, state=arrays), stored_class_names(file.content), stored_config(file.content)
+            weights = _weights_of(path, file.content, found)
+            arrays = file.arrays(dict(weights.state))
+            return replace(weights, state=arrays), stored_class_names(file.content), stored_config(file.content)
     except UserError:
         raise
     except OtherFormError as error:
@@ -181,15 +181,15 @@ def _read_pytorch(path: Path, averaged: bool, flag: str) -> tuple[FoundState, tu
         raise BadValueError(f"'{path}' is cut short, damaged or no PyTorch file; copy or download it again") from error
 
 
-def _refuse_others(path: Path, content: object, found: FoundState | None) -> None:
-    """Refuses what is no dictionary of tensors; nothing of it was run, and nothing is."""
+def _weights_of(path: Path, content: object, found: FoundState | None) -> FoundState:
+    """Returns what was found; refuses what is no dictionary of tensors; nothing of it was run, and nothing is."""
     save = "torch.save(model.state_dict(), FILE)"
     if found is None:
         what = f"a '{content.name}', which is not opened as it is code, and " if isinstance(content, Inert) else ""
         raise BadValueError(f"'{path}' holds {what}no state dict (names with tensors); save one with {save}")
     others = [name for name, value in found.state.items() if not isinstance(value, StoredTensor)]
     if not others:
-        return
+        return found
     first = found.state[others[0]]
     kind = first.name if isinstance(first, Inert) else type(first).__name__
     if kind.startswith(_TENSOR_MAKERS):

@@ -1,7 +1,8 @@
 """Reads a configuration of OpenMMLab's programs, v2 or v3, that lies beside published weights."""
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, cast
 
 RGB_CHANNELS = 3
 BGR_NOTE = (  # of a report, where `takes_bgr`
@@ -49,14 +50,15 @@ def stretches_pictures(program: Mapping[str, object]) -> bool:
 
 def picture_sides(program: Mapping[str, object]) -> tuple[int, int] | None:
     """Returns longest long and longest short side of pictures in the test pipeline; None where it says no sizes."""
-    found = (step[key] for step in pipeline_steps(program) for key in ("scale", "img_scale") if is_size(step.get(key)))
+    given = (step.get(key) for step in pipeline_steps(program) for key in ("scale", "img_scale"))
+    found: Iterator[Any] = (size for size in given if is_size(size))
     sides = next(found, None)
     return (max(sides), min(sides)) if sides else None
 
 
 def is_number(value: object) -> bool:
     """Whether it is a finite number, and not true or false."""
-    return type(value) in (int, float) and abs(value) <= sys.float_info.max
+    return type(value) in (int, float) and abs(cast(float, value)) <= sys.float_info.max
 
 
 def is_size(value: object) -> bool:

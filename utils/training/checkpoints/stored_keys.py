@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from utils.model_utils.config.base import Config
 from utils.model_utils.config.help_text import show_value
-from utils.model_utils.config.loading import as_lists, right_name
+from utils.model_utils.config.key_names import right_name
+from utils.model_utils.config.loading import as_lists
 from utils.model_utils.config.stored import with_stored
 from utils.model_utils.config.yaml_files import parse_value
 from utils.model_utils.errors import BadValueError

@@ -67,7 +67,7 @@ def draw_curves(metrics_path: Path, picture_path: Path) -> None:
 
 
 def _fill(figure: "Figure", steps: Sequence[dict], evaluations: Sequence[dict]) -> None:
-    figure.get_layout_engine().set(hspace=0.06, wspace=0.04)
+    figure.set_layout_engine("constrained", hspace=0.06, wspace=0.04)
     losses, metrics, rate, times = figure.subplots(2, 2).flatten()
     _draw_losses(losses, steps)
     _draw_metrics(metrics, evaluations)

@@ -9,7 +9,7 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 
 from utils.model_utils.errors import BadStateError, os_errors_as
 from utils.model_utils.files import write_file
@@ -107,7 +107,7 @@ def read_metrics(path: Path) -> Sequence[dict]:
     return [row for row in rows if row is not None]
 
 
-def epochs_done_at(row: Mapping[str, Value]) -> float:
+def epochs_done_at(row: Mapping[str, Any]) -> float:
     """Returns how many epochs, parts included, the run had behind it at a row; all but steps end an epoch."""
     if row["kind"] != "step":
         return row["epoch"]
@@ -141,7 +141,7 @@ def _row_of(line: bytes) -> dict | None:
 
 
 def _is_number(value: object) -> bool:
-    return type(value) in (int, float) and abs(value) <= _LARGEST
+    return type(value) in (int, float) and abs(cast(float, value)) <= _LARGEST
 
 
 def _without_non_finite(value: Value) -> Value:

@@ -49,7 +49,7 @@ class StepProfiler:
 
     def close(self) -> None:
         """Ends the profile of a run that has fewer steps; nothing where it has ended."""
-        has_profile = self._profile is not None and self._end()
+        has_profile = self._end()
         if not self._records:
             return
         try:
@@ -80,8 +80,10 @@ class StepProfiler:
             self._give_up(first_line(error))
 
     def _end(self) -> bool:
-        """Ends MindSpore's profile and returns whether it is there."""
+        """Ends MindSpore's profile, where one has begun, and returns whether it is there."""
         ending, self._profile = self._profile, None
+        if ending is None:
+            return False
         try:
             ending.stop()
         except Exception as error:

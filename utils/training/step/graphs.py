@@ -48,12 +48,18 @@ def _accumulate_one(is_first: ms.Tensor, total: ms.Parameter, gradient: ms.Tenso
     return ops.assign(total, ops.masked_fill(total, is_first, 0.0) + gradient)
 
 
+class LossCell(nn.Cell):
+    """A network with its loss, which returns the scalars that `loss_names` names, the total first."""
+
+    loss_names: tuple[str, ...]
+
+
 class UpdateGraph(nn.Cell):
     """What the graphs share: the network, its gradients, the update and the care for moving statistics."""
 
     def __init__(
         self,
-        network_with_loss: nn.Cell,
+        network_with_loss: LossCell,
         optimizer: Sgd | AdamW,
         clip_norm: float,
         ema_decay: float,

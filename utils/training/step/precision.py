@@ -5,25 +5,33 @@ from dataclasses import dataclass
 import mindspore as ms
 from mindspore import nn
 
+from utils.cpu_kernels.layer_norm import LayerNorm
 from utils.model_utils.errors import BadValueError
 
-AMP_LEVELS = ("O0", "O2", "O3")
+BFLOAT16 = "bf16"
+AMP_LEVELS = ("O0", "O2", "O3", BFLOAT16)
 MIN_LOSS_SCALE = 1.0  # below that gradients would only become smaller than they are
 
 
 def apply_amp(network: nn.Cell, level: str) -> nn.Cell:
-    """Returns the network in the given precision; weights and outputs, and so the losses, stay float32.
+    """Returns the network in the given precision; weights and outputs, and so losses and updates, stay float32.
 
     Args:
         network: the network without its loss.
-        level: O0 float32; O2 float16 but for normalisation layers; O3 float16 throughout.
+        level: O0 float32; O2 float16 but for normalisation layers; O3 float16 throughout; bf16 as O2, in bfloat16.
 
     Raises:
         BadValueError: if the level is none of these.
     """
     if level not in AMP_LEVELS:
         raise BadValueError(f"amp_level '{level}' is unknown; use one of {', '.join(AMP_LEVELS)}")
-    return network if level == "O0" else ms.amp.auto_mixed_precision(network, level)
+    if level == "O0":
+        return network
+    if level == "O3":
+        return ms.amp.auto_mixed_precision(network, level)
+    float32_layers = [*ms.amp.get_black_list(), LayerNorm]  # MindSpore's list knows its own classes only
+    dtype = ms.bfloat16 if level == BFLOAT16 else ms.float16
+    return ms.amp.custom_mixed_precision(network, black_list=float32_layers, dtype=dtype)
 
 
 @dataclass

@@ -14,7 +14,7 @@ from mindspore import nn
 
 from utils.model_utils.errors import BadValueError
 from utils.model_utils.workers import ALONE, Workers
-from utils.training.step.graphs import BufferUpdate, MicroStep, UpdateGraph, WholeStep
+from utils.training.step.graphs import BufferUpdate, LossCell, MicroStep, UpdateGraph, WholeStep
 from utils.training.step.optimizer import AdamW, Sgd
 from utils.training.step.precision import LossScaler
 from utils.training.step.shared_graphs import SharedBufferUpdate, SharedStep, SharedSums
@@ -80,7 +80,7 @@ class TrainStep:
 
     def __init__(
         self,
-        network_with_loss: nn.Cell,
+        network_with_loss: LossCell,
         optimizer: Sgd | AdamW,
         *,
         columns: Sequence[str] | None = None,
@@ -120,14 +120,14 @@ class TrainStep:
         sums = None if is_alone else SharedSums(graph, self.workers.count, report_size, fusion_mb)
         if is_whole:
             self._run = self._whole if is_alone else self._shared
-            self._step = WholeStep(graph) if is_alone else SharedStep(graph, sums)
+            self._step = WholeStep(graph) if sums is None else SharedStep(graph, sums)
             return
         self._run = self._accumulated if is_alone else self._shared_accumulated
         buffers = graph.optimizer.parameters.clone("accumulated", init="zeros")
         self._micro_step = MicroStep(graph, buffers)
         self._update = (
             BufferUpdate(graph, buffers, self.accumulate_steps)
-            if is_alone
+            if sums is None
             else SharedBufferUpdate(graph, sums, buffers, self.accumulate_steps)
         )
 

@@ -215,5 +215,5 @@ def test_every_precision_keeps_float32_weights_and_gives_float32(level):
 
 
 def test_an_unknown_precision_is_refused():
-    with pytest.raises(ValueError, match="amp_level 'O9' is unknown; use one of O0, O2, O3"):
+    with pytest.raises(ValueError, match="amp_level 'O9' is unknown; use one of O0, O2, O3, bf16"):
         apply_amp(Conv(), "O9")

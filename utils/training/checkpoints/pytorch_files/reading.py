@@ -120,7 +120,7 @@ def _open_zip(archive: zipfile.ZipFile, size: int) -> PytorchFile:
     def read(name: str) -> bytes:
         entry = entries[f"{folder}/{name}"]
         if entry.CRC == 0:  # PyTorch writes 0 where `set_crc32_options(False)` has turned checksums off
-            entry.CRC = None
+            entry.CRC = None  # type: ignore[assignment]  # zipfile compares nothing then
         return archive.read(entry)
 
     if f"{folder}/byteorder" in entries and read("byteorder") != b"little":
@@ -155,7 +155,7 @@ def _find_storages(file: BinaryIO, storages: dict[str, Storage], size: int) -> d
     if not is_plain or set(map(str, keys)) != set(storages):
         raise DamagedPickleError("a list of storages that is not that of its tensors")
     places = {}
-    for key in map(str, keys):
+    for key in (str(key) for key in keys):
         (count,) = struct.unpack("<q", file.read(8))
         length = count * ITEM_BYTES[storages[key].kind.name]
         places[key] = (file.tell(), length)

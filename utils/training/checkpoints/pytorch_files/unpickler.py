@@ -11,7 +11,7 @@ import pickletools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 MOST_MEMOS_PER_OPCODE = 2  # a pickler numbers what it remembers from 0 on, at most one at an opcode
 MOST_HASHED_PER_OPCODE = 1000  # parts of keys; a pickler writes a part once, and shares a few shapes and names
@@ -77,10 +77,10 @@ class StoredTensor:
         is_plain: its numbers are what the storage has, not their negative or conjugate.
     """
 
-    storage: object
-    offset: object
-    shape: object
-    steps: object
+    storage: Any
+    offset: Any
+    shape: Any
+    steps: Any
     is_plain: bool = True
 
 
@@ -185,7 +185,7 @@ class _Unpickler(pickle.Unpickler):
         return self.storages.setdefault(str(key), Storage(str(key), kind, count))
 
 
-def read_pickle(content: bytes) -> tuple[object, dict[str, Storage]]:
+def read_pickle(content: bytes) -> tuple[Any, dict[str, Storage]]:
     """Returns what a pickle is of, and the storages that it refers to, by key.
 
     Raises:
@@ -224,7 +224,7 @@ def _check_opcodes(content: bytes) -> None:
         if opcode.name.startswith("EXT"):
             raise DamagedPickleError("an extension code")
         if opcode.name.endswith("PUT"):
-            memos.append(int(argument))
+            memos.append(int(argument or 0))
         elif opcode.name == "BYTEARRAY8":
             raise DamagedPickleError("a bytearray, of which pickle takes the length on trust")
     if memos and max(memos) > MOST_MEMOS_PER_OPCODE * count:
@@ -243,7 +243,7 @@ class _Nesting:
         self._memo: dict[int, tuple[int, int]] = {}
         self._count = self._hashed = 0
 
-    def follow(self, opcode: pickletools.OpcodeInfo, argument: object) -> None:
+    def follow(self, opcode: pickletools.OpcodeInfo, argument: Any) -> None:  # noqa: ANN401  # as pickletools has it
         """Takes the next opcode.
 
         Raises:
