@@ -28,11 +28,6 @@ def find_interpreter(version: str) -> Path:
     pytest.skip(f"no Python {version} is on the PATH or among pyenv's versions")
 
 
-def command_files() -> list[str]:
-    """Returns every Python file that is a command, from the repository's root."""
-    return [name for name, _ in _commands()]
-
-
 def scripts() -> list[str]:
     """Returns what a user or a launcher starts by its path, from the repository's root."""
     return [name for name, is_script in _commands() if is_script]

@@ -7,7 +7,7 @@ import tomllib
 
 import pytest
 
-from tests.other_pythons import ARGUMENTS, VERSIONS, command_files, find_interpreter, launchers, modules, scripts
+from tests.other_pythons import ARGUMENTS, VERSIONS, find_interpreter, launchers, modules, scripts
 from tests.suites import ROOT
 from utils.model_utils.guards.python_version import FIRST, LAST
 from utils.tests.processes import finish
@@ -56,11 +56,11 @@ def test_every_command_refuses_it(version, tmp_path):
 
 
 def test_every_script_comes_to_the_check_before_it_needs_a_package():
-    """What an interpreter that nothing was installed for cannot import would hide the sentence."""
+    """What an interpreter cannot import would hide the sentence. (With -m, the package `utils` comes first anyway.)"""
     assert len(scripts()) > 25
     assert len(launchers()) > 12
     assert {"utils.cli", "utils.tools.models", "utils.tools.quickstart"} <= set(modules())
-    for script in command_files():
+    for script in scripts():
         for _, name in sorted(_imports(ast.parse((ROOT / script).read_text()))):
             if name in ("utils", "src"):
                 break
