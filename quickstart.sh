@@ -1,8 +1,8 @@
 #!/bin/bash
 # Sees detectors and segmenters learn on a CPU in minutes: quickstart.sh [--fast] [nas_fpn|segformer|faster_rcnn]...
 # Makes .venv, draws the sample data, trains, evaluates and draws predictions for the suites named (all by default); ends in one
-# line per suite and the next commands. --help says more. PYTHON picks the interpreter (Python 3.11); a second run installs
-# nothing.
+# line per suite and the next commands. --help says more. PYTHON picks the interpreter (Python 3.11 or 3.12); a second run
+# installs nothing.
 set -euo pipefail
 
 # shellcheck source=utils/tools/environment.sh
@@ -25,10 +25,8 @@ main() {
     esac
   done
   python=$(find_python "$PWD") || exit 2
-  # That needs no package: a slip of the pen is told before any is installed. Of another Python make_environment speaks.
-  if "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
-    "$python" -m utils.tools.quickstart --check "$@"
-  fi
+  # That needs no package: a slip of the pen is told before any is installed.
+  "$python" -m utils.tools.quickstart --check "$@"
   make_environment "$PWD" "$PWD/requirements.txt"
   exec .venv/bin/python -m utils.tools.quickstart "$@"
 }

@@ -2,9 +2,10 @@
 # Makes .venv with everything the tests need, then runs ruff, mypy, shellcheck and pytest:
 # run_tests.sh [--all] [PYTEST_ARGUMENT...]
 # --all runs the few tests too that take longest: every size of SegFormer beside PyTorch, 2,000 damaged files for each
-# reader instead of 200, the CPU image from scratch, tries to lose trainings in each way, and their soak.
-# PYTHON picks the interpreter (Python 3.11); a second run installs nothing. As root, where apt-get is there, it installs
-# what the C++ checks need once; without that they are skipped.
+# reader instead of 200, the CPU image from scratch, tries to lose trainings in each way, and their soak, the files that
+# pip finds for each Python and machine, and the CPU kernels as on aarch64.
+# PYTHON picks the interpreter (Python 3.11 or 3.12); a second run installs nothing. As root, where apt-get is there, it
+# installs once what is needed to check C++ and aarch64; without that these checks are skipped.
 set -euo pipefail
 
 # shellcheck source=utils/tools/environment.sh
@@ -16,7 +17,7 @@ main() {
   cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
   make_environment "$PWD" "$PWD/requirements-dev.txt"
   local bin="$PWD/.venv/bin"
-  install_cpp_packages "$bin/python" "$PWD/.venv"
+  install_cpp_packages "$bin/python" "$PWD/.venv" "$@"
   "$bin/ruff" check .
   "$bin/ruff" format --check .
   "$bin/mypy"

@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 from utils.api.suites import SUITES
 
 CLOUD_CLIENTS = ("moxing", "obs", "boto3", "botocore")
-CPU_VARIABLE_HOME = "utils/__init__.py"
+PREPARING_FILE = "utils/__init__.py"
+PREPARATIONS = ("prepare_cpu_environment", "refuse_other_pythons")  # before anything else is imported
 SUITES_DOOR = "utils/api/suites.py"  # the one place where utils imports a suite, by name
 DOOR_USERS = ("utils/api/", "utils/cli/", "utils/tools/")
 
@@ -200,7 +201,7 @@ def _is_definition(node: ast.stmt, path: str) -> bool:
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
         name = ast.unparse(node.value.func)
         puts_utils_on_path = path.endswith("src/__init__.py") and name == "_put_utils_on_path"
-        return puts_utils_on_path or (path == CPU_VARIABLE_HOME and name == "prepare_cpu_environment")
+        return puts_utils_on_path or (path == PREPARING_FILE and name in PREPARATIONS)
     if isinstance(node, ast.Expr):
         return isinstance(node.value, ast.Constant)
     return isinstance(node, _DEFINITIONS)

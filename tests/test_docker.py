@@ -60,10 +60,16 @@ def test_the_cpu_image_has_what_the_cpp_checks_need():
 
 @pytest.mark.parametrize(
     ("version", "sentence"),
-    [("(3, 11, 9)", ""), ("(3, 7, 5)", "FROM_IMAGE_NAME has Python 3.7, wanted an image with Python 3.11\n")],
+    [
+        ("(3, 11, 9)", ""),
+        ("(3, 12, 3)", ""),
+        ("(3, 10, 13)", "FROM_IMAGE_NAME has Python 3.10, wanted an image with Python 3.11 or 3.12\n"),
+        ("(3, 13, 0)", "FROM_IMAGE_NAME has Python 3.13, wanted an image with Python 3.11 or 3.12\n"),
+    ],
 )
-def test_a_base_image_of_another_python_is_refused(version, sentence):
-    command = next(text for text in texts(FASTER_RCNN, "RUN") if "version_info" in text)
+@pytest.mark.parametrize("path", [ASCEND, FASTER_RCNN], ids=lambda path: path.parent.name)
+def test_a_base_image_of_another_python_is_refused(path, version, sentence):
+    command = next(text for text in texts(path, "RUN") if "version_info" in text)
     code = re.fullmatch(r"python3 -c '(.*)'", command)[1]
     finished = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.version_info = {version}; {code}"],

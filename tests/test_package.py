@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from package.rewriting import SUITES
+from tests.other_pythons import VERSIONS, find_interpreter
 from tests.suites import NAS_FPN, ROOT, for_suites, run, sentence_of
 
 pytestmark = [
@@ -82,6 +83,18 @@ def test_the_source_distribution_makes_the_same_wheel(installed, tmp_path):
     assert made.returncode == 0, made.stderr
     (wheel,) = tmp_path.glob("*.whl")
     assert _contents(wheel) == _contents(installed.wheel)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_pip_refuses_another_python(version, installed, tmp_path):
+    pip = (find_interpreter(version), "-m", "pip", "--quiet", "--disable-pip-version-check")
+    finished = run(
+        [*pip, "install", "--no-deps", "--no-index", "--target", tmp_path / "site", installed.wheel], tmp_path
+    )
+    assert finished.returncode == 1
+    (sentence,) = finished.stderr.splitlines()
+    assert re.fullmatch(rf"ERROR: .*'mszoo' requires a different Python: {version}\.\d+ not in .*3\.1.*", sentence)
+    assert not (tmp_path / "site").exists()
 
 
 def _contents(wheel: Path) -> dict[str, int]:

@@ -1,7 +1,9 @@
 """requirements*.txt and requirements*.lock are made of the lists in pyproject.toml, and none names an index."""
 
+import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,3 +91,45 @@ def test_set_up_fails_where_both_fail(tmp_path):
         check=False,
     )
     assert finished.stdout.splitlines()[-1] == "failed"
+
+
+# Tags of wheels that Debian 12, openEuler 22.03 and Ubuntu 20.04 run, with glibc 2.31 and newer.
+LIBRARIES = ("manylinux_2_28", "manylinux_2_27", "manylinux_2_26", "manylinux_2_24", "manylinux_2_17", "manylinux2014")
+DRY_RUN_SECONDS = 900  # pip takes whole files to check their hashes: mindspore's has 804 MB
+NO_INDEX = re.compile(r"from versions: none|NewConnectionError|NameResolutionError|ConnectTimeout|ProxyError")
+SOURCES_ONLY = {"typing"}  # of what is locked; pure Python
+
+
+def dry_run(version, machine, folder, *options):
+    """Returns the files that pip would install for a version of Python on a machine, by package."""
+    report = folder / "report.json"
+    tags = [f"--abi={abi}" for abi in (f"cp{version.replace('.', '')}", "abi3", "none")]
+    tags += [f"--platform={library}_{machine}" for library in LIBRARIES]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed", "--retries=1"]
+    command += ["--implementation=cp", f"--python-version={version}", *tags, f"--target={folder}", f"--report={report}"]
+    finished = subprocess.run(
+        [*command, *options], cwd=ROOT, capture_output=True, text=True, timeout=DRY_RUN_SECONDS, check=False
+    )
+    if finished.returncode and NO_INDEX.search(finished.stderr):
+        pytest.skip("no package index can be reached")
+    if finished.returncode and "DO NOT MATCH THE HASHES" in finished.stderr:
+        pytest.skip("the index serves other files than the lock file names")
+    assert finished.returncode == 0, finished.stderr
+    chosen = json.loads(report.read_text())["install"]
+    return {item["metadata"]["name"].lower(): item["download_info"]["url"].rpartition("/")[2] for item in chosen}
+
+
+@pytest.mark.long_run
+@pytest.mark.timeout(2 * DRY_RUN_SECONDS)
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+@pytest.mark.parametrize("version", ["3.11", "3.12"])
+def test_pip_finds_files_for_each_python_and_machine(version, machine, tmp_path):
+    locked = dry_run(version, machine, tmp_path, "--require-hashes", "--no-deps", "--requirement=requirements.lock")
+    assert {name for name, file in locked.items() if not file.endswith(".whl")} <= SOURCES_ONLY
+    compiled = [file for file in locked.values() if re.search(r"_(x86_64|aarch64)\.whl$", file)]
+    assert len(compiled) > 10
+    assert all(file.endswith(f"_{machine}.whl") for file in compiled)
+    listed = pins((ROOT / "requirements.txt").read_text())
+    resolved = dry_run(version, machine, tmp_path, "--only-binary=:all:", "--requirement=requirements.txt")
+    assert listed.keys() <= resolved.keys() & locked.keys()
+    assert {name: resolved[name] for name in listed} == {name: locked[name] for name in listed}

@@ -22,6 +22,7 @@ from pathlib import Path
 
 if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[2])  # in place of this folder
+    import utils  # noqa: F401  (refuses another Python, which has no NumPy)
 
 import numpy as np  # noqa: E402
 

@@ -21,7 +21,7 @@ start_with_python() {
   [[ -n "${PYTHON:-}" || -x "$python" ]] || python=$root/../../../../bin/python
   [[ -n "${PYTHON:-}" || -x "$python" ]] || python=python
   if ! command -v -- "$python" > /dev/null; then
-    echo "$(basename -- "$0"): '$python' is not a command; name a Python 3.11 with PYTHON=/path/to/python3.11" >&2
+    echo "$(basename -- "$0"): '$python' is not a command; name a Python 3.11 or 3.12 with PYTHON=/path/to/python3.12" >&2
     exit 2
   fi
   exec "$python" "$root/utils/launch/$1" --program="$(basename -- "$0")" "${@:2}"

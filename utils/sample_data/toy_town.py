@@ -16,6 +16,7 @@ from pathlib import Path
 
 if not __package__:  # run as a file: this folder is on the path in the repository root's stead
     sys.path[0] = str(Path(__file__).resolve().parents[2])
+    import utils  # noqa: F401  (refuses another Python, which has no OpenCV)
 
 import cv2
 import filelock

@@ -1,7 +1,9 @@
 #!/bin/bash
 # What the C++ checks need and this machine lacks, as Debian packages; sourced by run_tests.sh, or run to list them.
 #   missing_cpp_packages PYTHON      prints their names
-#   install_cpp_packages PYTHON DIR  as root where apt-get is there, once for each list (DIR keeps note); never fails
+#   missing_arm_packages             the same of what runs the CPU kernels as on aarch64
+#   install_cpp_packages PYTHON DIR [ARGUMENT_OF_PYTEST...]
+#     as root where apt-get is there, once for each list (DIR keeps note); with --all those for aarch64 too; never fails
 CPP_INSTALL_SECONDS=300
 
 missing_cpp_packages() {
@@ -15,25 +17,34 @@ missing_cpp_packages() {
   for pair in "${headers[@]}"; do
     [[ -e "/usr/include/${pair%%:*}" || -e "/usr/local/include/${pair%%:*}" ]] || echo "${pair#*:}"
   done
-  "$python" -c 'import os, sysconfig; path = sysconfig.get_path("include"); raise SystemExit(
-      not os.path.exists(path + "/Python.h"))' || echo python3.11-dev
+  "$python" -c 'import os, sys, sysconfig
+if not os.path.exists(sysconfig.get_path("include") + "/Python.h"): print("python%d.%d-dev" % sys.version_info[:2])'
+}
+
+missing_arm_packages() {
+  command -v aarch64-linux-gnu-gcc > /dev/null || echo gcc-aarch64-linux-gnu
+  [[ -e /usr/aarch64-linux-gnu/include/stdio.h ]] || echo libc6-dev-arm64-cross
+  command -v qemu-aarch64 > /dev/null || echo qemu-user
 }
 
 install_cpp_packages() {
   local note="$2/cpp-packages-tried" packages
-  mapfile -t packages < <(missing_cpp_packages "$1")
+  mapfile -t packages < <(
+    missing_cpp_packages "$1"
+    [[ " ${*:3} " != *" --all "* || "$(uname -m)" != x86_64 ]] || missing_arm_packages
+  )
   if (( ${#packages[@]} == 0 || EUID != 0 )) || ! command -v apt-get > /dev/null; then
     return 0
   fi
   if [[ -f "$note" && "$(cat "$note")" == "${packages[*]}" ]]; then
     return 0
   fi
-  echo "installing ${packages[*]} (once, for the C++ checks)"
+  echo "installing ${packages[*]} (once, for the checks of C++ and of CPU kernels)"
   echo "${packages[*]}" > "$note"
   if ! { timeout "$CPP_INSTALL_SECONDS" apt-get update -qq \
     && DEBIAN_FRONTEND=noninteractive timeout "$CPP_INSTALL_SECONDS" apt-get install -y -qq --no-install-recommends \
       "${packages[@]}"; } > "$note.log" 2>&1 < /dev/null; then
-    echo "they could not be installed (see $note.log): the C++ checks are skipped"
+    echo "they could not be installed (see $note.log): those checks are skipped"
   fi
 }
 

@@ -1,33 +1,62 @@
 #!/bin/bash
 # Makes or renews the virtual environment; sourced by quickstart.sh and run_tests.sh, not run by itself.
 #   make_environment ROOT REQUIREMENTS_FILE
-# PYTHON picks the interpreter (Python 3.11). An environment that already has these requirements is left alone. What is
-# installed stands in the lock file beside REQUIREMENTS_FILE.
+# PYTHON picks the interpreter (Python 3.11 or 3.12); without it an environment that is there keeps its own. One that
+# already has these requirements is left alone. What is installed stands in the lock file beside REQUIREMENTS_FILE.
+
+# The first that is there is taken. pyproject.toml says the same as a range.
+SUPPORTED_PYTHONS=(3.11 3.12)
 
 environment_die() {
   echo "$(basename "$0"): $*" >&2
   exit 2
 }
 
-# Prints the interpreter to build the environment with.
+supported_said() {
+  local said=${SUPPORTED_PYTHONS[*]}
+  echo "Python ${said// / or }"
+}
+
+# Prints the version of an interpreter, as in 3.11; fails where it is none, as a name of pyenv's that it has turned off.
+python_version() {
+  command -v -- "$1" > /dev/null && "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2> /dev/null
+}
+
+is_supported() {
+  local version
+  version=$(python_version "$1") && [[ " ${SUPPORTED_PYTHONS[*]} " == *" $version "* ]]
+}
+
+# Whether an environment's interpreter is one, and pip is there: Debian makes a part of it where python3-venv is missing.
+is_environment() {
+  is_supported "$1" && "$1" -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("pip") is None)'
+}
+
+# Prints the interpreter to build the environment of the folder ROOT with.
 find_python() {
-  local candidate
+  local root=$1 candidate said
   if [[ -n "${PYTHON:-}" ]]; then
-    command -v -- "$PYTHON" > /dev/null || environment_die "PYTHON='$PYTHON' is not a command; give a Python 3.11"
+    command -v -- "$PYTHON" > /dev/null \
+      || environment_die "PYTHON='$PYTHON' is not a command; give the path of a $(supported_said)"
+    said=$("$PYTHON" --version 2>&1) || true
+    is_supported "$PYTHON" || environment_die \
+      "PYTHON='$PYTHON' says that it is '${said%%$'\n'*}', wanted $(supported_said): set PYTHON to the path of one of these"
     echo "$PYTHON"
     return
   fi
-  for candidate in python3.11 python3 python; do
-    if is_python_311 "$candidate"; then
+  if is_environment "$root/.venv/bin/python"; then
+    echo "$root/.venv/bin/python"
+    return
+  fi
+  for candidate in "${SUPPORTED_PYTHONS[@]/#/python}" python3 python; do
+    if is_supported "$candidate"; then
       echo "$candidate"
       return
     fi
   done
-  environment_die "no Python 3.11 found; install it, or name it: PYTHON=/path/to/python3.11 bash $0"
-}
-
-is_python_311() {
-  command -v -- "$1" > /dev/null && "$1" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2> /dev/null
+  said=$(python3 --version 2>&1) || true
+  environment_die "no $(supported_said) on the PATH, whose python3 says that it is '${said%%$'\n'*}': install one of these, or name it:" \
+    "PYTHON=/path/to/python${SUPPORTED_PYTHONS[-1]} bash $0"
 }
 
 # requirements-dev.txt includes requirements.txt: its stamp stands for both.
@@ -55,21 +84,21 @@ pip_install() {
 }
 
 make_environment() {
-  local root=$1 requirements=$2 python base stamp wanted
-  base=$(find_python) || exit 2
-  is_python_311 "$base" || environment_die \
-    "'$base' is $("$base" --version 2>&1), wanted Python 3.11; set PYTHON=/path/to/python3.11"
+  local root=$1 requirements=$2 python base version old stamp wanted
+  base=$(find_python "$root") || exit 2
   python="$root/.venv/bin/python"
+  version=$(python_version "$base")
   stamp="$root/.venv/installed-$(basename "$requirements")"
   wanted=$(cat "$root"/requirements*.txt "$root"/requirements*.lock)
-  if is_stamped "$stamp" "$wanted" || is_stamped "$root/.venv/installed-requirements-dev.txt" "$wanted"; then
+  old=$(python_version "$python") || true
+  if [[ "$old" != "$version" ]] || ! is_environment "$python"; then
+    [[ -z "$old" || "$old" == "$version" ]] || echo "making .venv anew with Python $version; it had Python $old"
+    "$base" -m venv --clear "$root/.venv" \
+      || environment_die "'$base -m venv' failed; on Debian and Ubuntu: apt install python$version-venv"
+  elif is_stamped "$stamp" "$wanted" || is_stamped "$root/.venv/installed-requirements-dev.txt" "$wanted"; then
     return
   fi
   echo "installing $(basename "$requirements") into .venv (once)"
-  if ! is_python_311 "$python"; then
-    "$base" -m venv --clear "$root/.venv" \
-      || environment_die "'$base -m venv' failed; on Debian and Ubuntu: apt install python3.11-venv"
-  fi
   install_requirements "$python" "$requirements" "$root/.venv/locked.log" \
     || environment_die "pip could not install $requirements; see the message above"
   "$python" "$root/utils/tools/mend_environment.py" || environment_die "the environment is not usable; see above"

@@ -4,7 +4,7 @@ if(NOT CPP_INFER_PYTHON)
   return()
 endif()
 
-find_package(Python3 3.11 REQUIRED COMPONENTS Interpreter Development.Embed)
+find_package(Python3 3.11...<3.13 REQUIRED COMPONENTS Interpreter Development.Embed)
 execute_process(
   COMMAND "${Python3_EXECUTABLE}" -c "import pybind11; print(pybind11.get_include())"
   OUTPUT_VARIABLE pybind11_include OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE pybind11_result ERROR_QUIET)

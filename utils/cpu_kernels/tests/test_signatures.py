@@ -2,51 +2,17 @@
 
 import ctypes
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import mindspore as ms
 import numpy as np
 import pytest
 
 from utils.cpu_kernels.choice import make_kernel
-from utils.cpu_kernels.library import SOURCES
+from utils.cpu_kernels.tests.signatures import KERNELS, LEVELS, SIZES, SOURCE, open_sizes, right_arguments
 
-SOURCE = "".join(path.read_text() for path in sorted(SOURCES.glob("*.c")))
-KERNELS = {
-    name: "".join(re.findall(r'"([^"]*)"', literals))
-    for name, literals in re.findall(r'^KERNEL\((\w+)\) \{\s*REQUIRE\(((?:\s*"[^"]*")+)', SOURCE, re.MULTILINE)
-}
-ARGUMENT = re.compile(r"(\w+)(?: (\w+))?\[([^]]*)\](\+?)")
-SIZES = {"N": 2, "C": 4, "H": 8, "W": 6, "h": 4, "w": 3, "O": 5, "k": 3, "L": 5, "S": 7, "d": 4, "K": 6, "R": 3, "b": 2}
-LEVELS = 2
-OPEN_SIZES = {"settings": 1 + LEVELS, "y": SIZES["N"] * SIZES["R"], "dy": SIZES["N"] * SIZES["R"]}  # of RoIAlign's "?"
-LEADING = (2, 3)  # axes that "..." stands for
+OPEN_SIZES = open_sizes(SIZES, LEVELS)
 WRONG_ARGUMENTS = 2
-
-
-@dataclass(frozen=True)
-class Argument:
-    name: str
-    type: str
-    axes: tuple[str, ...]  # one letter, digit or "?" for each; "." for one of those of "..."
-    shape: tuple[int, ...]
-
-
-def right_arguments(signature):
-    arguments = []
-    for group in signature.split(" -> "):
-        found = ARGUMENT.findall(group)
-        arguments += [item for item in found if not item[3]]
-        arguments += [item for item in found if item[3] for _ in range(LEVELS)]
-    return [_argument(*item) for item in arguments]
-
-
-def _argument(name, dtype, axes, _):
-    letters = [letter for axis in axes.split(", ") for letter in (".." if axis == "..." else axis)]
-    leading = iter(LEADING)
-    known = {"?": OPEN_SIZES.get(name, 4), **SIZES}
-    shape = tuple(next(leading) if axis == "." else known[axis] if axis in known else int(axis) for axis in letters)
-    return Argument(name, dtype or "float32", tuple(letters), shape)
 
 
 def call(library, kernel, arguments):
@@ -104,27 +70,20 @@ def test_an_entry_point_takes_what_its_signature_says_and_nothing_else(kernel, k
 
 
 @pytest.mark.parametrize("kernel", [name for name, signature in KERNELS.items() if "[N" in signature])
-def test_a_batch_may_be_empty(kernel, kernels, monkeypatch):
-    for sizes, names in ((SIZES, ("N",)), (OPEN_SIZES, ("y", "dy"))):
-        for name in names:
-            monkeypatch.setitem(sizes, name, 0)
-    assert call(kernels, kernel, right_arguments(KERNELS[kernel])) == 0
+def test_a_batch_may_be_empty(kernel, kernels):
+    assert call(kernels, kernel, right_arguments(KERNELS[kernel], SIZES | {"N": 0})) == 0
 
 
 @pytest.mark.parametrize("kernel", [name for name in KERNELS if "convolution" in name and "shift" not in name])
 @pytest.mark.parametrize("sizes", [{"h": 3}, {"w": 6}, {"h": 8, "w": 5}, {"k": 2}, {"C": 0}])
-def test_a_convolution_refuses_other_strides_even_kernels_and_no_channels(kernel, sizes, kernels, monkeypatch):
-    for letter, size in sizes.items():
-        monkeypatch.setitem(SIZES, letter, size)
-    assert call(kernels, kernel, right_arguments(KERNELS[kernel])) == WRONG_ARGUMENTS
+def test_a_convolution_refuses_other_strides_even_kernels_and_no_channels(kernel, sizes, kernels):
+    assert call(kernels, kernel, right_arguments(KERNELS[kernel], SIZES | sizes)) == WRONG_ARGUMENTS
 
 
 @pytest.mark.parametrize(("levels", "code"), [(1, 0), (16, 0), (17, WRONG_ARGUMENTS)])
 @pytest.mark.parametrize("kernel", ["roi_align_forward", "roi_align_backward"])
-def test_roi_align_takes_up_to_16_levels(kernel, levels, code, kernels, monkeypatch):
-    monkeypatch.setitem(globals(), "LEVELS", levels)
-    monkeypatch.setitem(OPEN_SIZES, "settings", 1 + levels)
-    assert call(kernels, kernel, right_arguments(KERNELS[kernel])) == code
+def test_roi_align_takes_up_to_16_levels(kernel, levels, code, kernels):
+    assert call(kernels, kernel, right_arguments(KERNELS[kernel], levels=levels)) == code
 
 
 def test_mindspore_raises_an_error_with_the_number_that_a_kernel_returns(kernels):

@@ -261,7 +261,7 @@ def test_the_environment_of_the_repository_counts_before_the_path(tree, here, tm
         else launch(*arguments, PYTHON="absent-python")
     )
     assert finished.returncode == 2
-    assert "is not a command; name a Python 3.11" in finished.stderr
+    assert "is not a command; name a Python 3.11 or 3.12" in finished.stderr
 
 
 @pytest.mark.parametrize(

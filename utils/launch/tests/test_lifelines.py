@@ -63,6 +63,7 @@ def workers(tmp_path):
                 subprocess.Popen(
                     [
                         sys.executable,
+                        "-Wignore::DeprecationWarning",  # from 3.12 on of a fork beside threads, in a main program
                         "-c",
                         WORKER,
                         str(rank),
