@@ -311,8 +311,8 @@ def _check_same_split(annotation_file: Path, content: dict, records: MindRecordI
         if names[number] != name and name in names.values():
             raise BadValueError(
                 f"category id {number} is {short(names[number])} in annotation file '{annotation_file}' and "
-                f"{short(name)} in MindRecord file '{records.files[0]}': give the annotations that it was made from, or "
-                "choose another mindrecord_dir"
+                f"{short(name)} in MindRecord file '{records.files[0]}': give the annotations that it was made from, "
+                "or choose another mindrecord_dir"
             )
 
 
