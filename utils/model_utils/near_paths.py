@@ -5,6 +5,8 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
+from utils.model_utils.errors import short
+
 MOST_ENTRIES = 20_000  # looked at below a folder: a fraction of a second; more would make an error late
 
 
@@ -35,7 +37,7 @@ def near_names(folder: Path, missing: Sequence[str]) -> str:
     if not found:
         return ""
     name, like = found[0]
-    return f", but {len(found)} of them are there under another name, e.g. '{like}' for '{name}'"
+    return f", but {len(found)} of them are there under another name, e.g. '{like}' for {short(name)}"
 
 
 class _Entries:

@@ -23,7 +23,7 @@ from utils.detection.data.record_types import (
     names_of_ids,
     near_names,
 )
-from utils.model_utils.errors import BadValueError
+from utils.model_utils.errors import BadValueError, short
 
 logger = logging.getLogger(__name__)
 
@@ -135,8 +135,8 @@ def _refuse_twins(categories: list[dict], asked: Collection[str | int], source: 
         all_ids = [str(category["id"]) for category in categories if "is_root" not in category]
         more = ", ..." if len(all_ids) > 10 else ""
         raise BadValueError(
-            f"class name '{name}' occurs more than once in '{source}', as the categories {', '.join(ids)}: list ids in "
-            f"coco_classes to say which are meant, such as [{', '.join(all_ids[:10])}{more}]"
+            f"class name {short(name)} occurs more than once in '{source}', as the categories {', '.join(ids)}: list "
+            f"ids in coco_classes to say which are meant, such as [{', '.join(all_ids[:10])}{more}]"
         )
 
 

@@ -23,7 +23,7 @@ from utils.detection.data.mindrecord_places import check_contents, hold_mindreco
 from utils.detection.data.record_types import DetectionDataset, ImageRecord, LeftOutImage
 from utils.detection.data.txt_file import load_txt
 from utils.image_files import ImageFolder
-from utils.model_utils.errors import MAX_EXAMPLES, BadStateError, BadValueError, MissingPathError
+from utils.model_utils.errors import MAX_EXAMPLES, BadStateError, BadValueError, MissingPathError, short
 
 CheckClasses: TypeAlias = Callable[[ClassTable, str], None]
 
@@ -311,9 +311,9 @@ def _check_same_split(annotation_file: Path, content: dict, records: MindRecordI
     for number, name in zip(records.category_ids, records.class_names, strict=True):
         if names[number] != name and name in names.values():
             raise BadValueError(
-                f"category id {number} is '{names[number]}' in annotation file '{annotation_file}' and '{name}' in "
-                f"MindRecord file '{records.files[0]}': give the annotations that it was made from, or choose another "
-                "mindrecord_dir"
+                f"category id {number} is {short(names[number])} in annotation file '{annotation_file}' and "
+                f"{short(name)} in MindRecord file '{records.files[0]}': give the annotations that it was made from, "
+                "or choose another mindrecord_dir"
             )
 
 

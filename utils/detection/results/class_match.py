@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from utils.detection.data.class_names import ClassTable, list_names
-from utils.model_utils.errors import MAX_EXAMPLES, BadValueError
+from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, short
 
 logger = logging.getLogger(__name__)
 
@@ -147,7 +147,7 @@ def _result_ids(trained: ClassTable, id_of: dict[str, int], taken: set[int]) -> 
 
 def _say_differences(trained: ClassTable, id_of: dict[str, int], own: dict[str, int], model: str, source: str) -> None:
     if own:
-        shown = ", ".join(f"'{name}' ({number})" for name, number in list(own.items())[:MAX_EXAMPLES])
+        shown = ", ".join(f"{short(name)} ({number})" for name, number in list(own.items())[:MAX_EXAMPLES])
         logger.info(
             "%s does not list %d of the %d classes of %s: they have no AP, and their detections stand in the "
             "predictions under category ids that it does not have: %s%s",

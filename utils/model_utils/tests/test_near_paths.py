@@ -42,6 +42,12 @@ def test_of_many_names_those_that_are_there_otherwise_are_counted(folder):
     assert near_names(folder, ["no.jpg"]) == near_names(folder / "absent", missing) == ""
 
 
+def test_a_long_name_is_cut(folder):
+    said = near_names(folder, ["c.png" + " 5" * 500])
+    assert said.startswith(", but 1 of them are there under another name, e.g. 'c.jpeg' for 'c.png 5 5")
+    assert len(said) < 150
+
+
 def test_an_argument_of_a_launcher_says_it(folder):
     with pytest.raises(MissingPathError, match=r"does not exist, but '.*IMG_1\.JPG' is there, wanted a file"):
         existing_path("MINDIR_PATH", str(folder / "img_1.jpg"), "file")

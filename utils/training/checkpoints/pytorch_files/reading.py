@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from utils.model_utils.errors import short
 from utils.training.checkpoints.pytorch_files.unpickler import (
     ITEM_BYTES,
     DamagedPickleError,
@@ -169,7 +170,7 @@ def _check_plain(name: str, tensor: StoredTensor) -> None:
     if not isinstance(tensor.storage, Storage):
         raise DamagedPickleError(f"tensor {name} is of no storage")
     if tensor.storage.kind.name not in _PLAIN or not tensor.is_plain:
-        raise NotPlainError(f"tensor '{name}' is complex or quantised ({tensor.storage.kind.name})")
+        raise NotPlainError(f"tensor {short(name)} is complex or quantised ({tensor.storage.kind.name})")
 
 
 def _check_view(tensor: StoredTensor, available: int) -> int:
