@@ -110,7 +110,8 @@ def test_the_keys_that_a_page_gives_a_command_are_in_its_help(suite, program, ke
 
 
 @for_suites
-def test_help_shows_the_keys_of_the_command_the_most_used_first(suite, capsys):
+def test_help_shows_the_keys_of_the_command_the_most_used_first(suite, capsys, monkeypatch):
+    monkeypatch.chdir(suite.path)
     schema = schema_of(suite)
     for name, command in commands_of(suite).items():
         text = help_of(suite, capsys, "--help", "--lr=nonsense", program=name)

@@ -117,6 +117,7 @@ def test_importing_it_is_light_and_prepares_the_process(installed):
 def test_the_commands_are_those_of_a_clone(installed):
     own = run([sys.executable, "-m", "utils.cli", "infer", "segformer", "--help"], ROOT).stdout
     installed_help = installed.succeed("infer", "segformer", "--help")
+    assert installed_help.startswith("usage: mszoo infer segformer [--config_path=FILE]")
     place = "in a YAML file in the working directory too"
     assert place in " ".join(installed_help.split())
     assert own.splitlines()[-5:] == installed_help.splitlines()[-5:]

@@ -11,6 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]  # folder of the suites and of utils: the repository's, or the package's own
 PACKAGE = __name__.removesuffix("utils.installation")  # "" in a clone, "mszoo." where it is installed
 IS_INSTALLED = PACKAGE != ""
+COMMANDS_OF_SUITES = ("train", "eval", "infer", "export", "convert")  # of utils/cli; how their scripts' names begin
 
 
 def module_name(name: str) -> str:
@@ -48,9 +49,10 @@ def shown_file(path: str) -> str:
 
 def shown_script(script: Path) -> str:
     """Returns how a user calls an entry script of a suite, e.g. "python nas_fpn/infer.py", "mszoo infer nas_fpn"."""
-    if not IS_INSTALLED:
+    word = script.stem.partition("_")[0]
+    if not IS_INSTALLED or word not in COMMANDS_OF_SUITES:
         return f"python {shlex.quote(str(script).removeprefix(f'{Path.cwd()}/'))}"
-    return console_command(script.stem.partition("_")[0], script.relative_to(ROOT).parts[0])
+    return console_command(word, script.relative_to(ROOT).parts[0])
 
 
 def work_folder() -> Path:

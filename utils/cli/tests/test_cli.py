@@ -9,6 +9,7 @@ import pytest
 from utils.cli.__main__ import help_text, main
 from utils.cli.table import COMMANDS
 from utils.installation import (
+    COMMANDS_OF_SUITES,
     ROOT,
     console_command,
     module_command,
@@ -81,6 +82,10 @@ def test_a_suites_command_is_its_script_with_its_code_and_folder(tmp_path):
     through = finish(*command, cwd=ROOT)
     itself = finish(sys.executable, ROOT / "segformer/infer.py", *command[5:], cwd=ROOT)
     assert (through.returncode, through.stdout, through.stderr) == (2, itself.stdout, itself.stderr)
+
+
+def test_the_words_of_scripts_are_those_of_the_table():
+    assert COMMANDS_OF_SUITES == tuple(name for name, command in COMMANDS.items() if command.script)
 
 
 def test_a_clone_is_its_own_place():

@@ -26,6 +26,7 @@ class HelpContext:
         defaults: values of the YAML file; keys that are not there show their schema default.
         aliases: other names with the keys that they stand for.
         program: file name of the command.
+        call: how a user starts it, e.g. "python infer.py" in the suite's folder.
         description: what the command does.
         config_note: which file was read, or why it could not be.
         commands: the keys of each command of the suite by its file name; empty where nothing is known of them.
@@ -35,6 +36,7 @@ class HelpContext:
     defaults: Mapping[str, object]
     aliases: Mapping[str, str]
     program: str
+    call: str
     description: str
     config_note: str
     commands: Mapping[str, CommandKeys]
@@ -131,7 +133,7 @@ def _introduction(context: HelpContext) -> list[str]:
     command = context.commands.get(context.program)
     order = "file of --config_path, checkpoint, default file" if command and command.checkpoint_key else "YAML file"
     return [
-        f"usage: python {context.program} [--config_path=FILE] [--key=value | --key value] ...",
+        f"usage: {context.call} [--config_path=FILE] [--key=value | --key value] ...",
         textwrap.fill(context.description, WIDTH),
         textwrap.fill(
             f"A value counts in this order: command line, {order}, schema. A relative path on the command line starts "

@@ -14,7 +14,7 @@ from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 
-from utils.installation import yaml_paths_folder
+from utils.installation import shown_script, yaml_paths_folder
 from utils.model_utils.config.base import (
     COMMAND_LINE,
     CONTRADICTIONS_LATER,
@@ -85,7 +85,8 @@ def load_config(
     if arguments.help_topic is not None:
         defaults, note = _defaults(schema, arguments, suite_dir, default_file)
         aliases = {name: key for name, key in ALIASES.items() if right_name(schema, name) != name}
-        context = HelpContext(schema, defaults, aliases, program, description, note, commands)
+        call = shown_script(suite_dir / program)
+        context = HelpContext(schema, defaults, aliases, program, call, description, note, commands)
         print(format_help(context, arguments.help_topic), flush=True)
         raise SystemExit(0)
     problems = list(arguments.problems)
