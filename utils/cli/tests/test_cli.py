@@ -85,7 +85,7 @@ def test_a_suites_command_is_its_script_with_its_code_and_folder(tmp_path):
 
 
 def test_the_words_of_scripts_are_those_of_the_table():
-    assert COMMANDS_OF_SUITES == tuple(name for name, command in COMMANDS.items() if command.script)
+    assert tuple(name for name, command in COMMANDS.items() if command.script) == COMMANDS_OF_SUITES
 
 
 def test_a_clone_is_its_own_place():
