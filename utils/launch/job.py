@@ -41,10 +41,12 @@ from utils.launch.processes.process_search import (
 from utils.launch.processes.scheduler import SCHEDULER_SECONDS
 from utils.model_utils.errors import BadStateError
 from utils.model_utils.files import make_writable_folder
+from utils.model_utils.local_adapter import ROLE_VARIABLE, SCHEDULER_ROLE
 from utils.model_utils.signals import taken_signals
 
 STOP_SECONDS = 60.0  # a command that is asked to stop ends its step and writes a checkpoint
 KILL_SECONDS = 10.0  # SIGKILL acts at once, unless a process waits for a disk
+LEAVE_SECONDS = 20.0  # the workers of another host end at the same step, and take leave of the scheduler within five
 _FIRST_LINE = re.compile(rb"process (\d+)\n")  # of worker.py
 _REPORT = re.compile(rb"Worker process (\d+) exit with exception\. Error code: (-?\d+)")
 
@@ -215,8 +217,21 @@ class _Job:
                 _tell(f"workers that were asked to stop have not within {self._stop_seconds:g} s, they are killed")
                 break
             time.sleep(POLL_SECONDS)
+        if self._plan.devices.num_hosts > 1:
+            self._let_other_hosts_leave()
         show(self._logs[self._plan.ranks[0].number].new_output())
         return 128 + FORWARDED[signal_number]
+
+    def _let_other_hosts_leave(self) -> None:
+        """Waits for the scheduler, which the first host has: it ends when the workers of all hosts have left it.
+
+        One that was killed before would hold up their end by 13 seconds, in which they try to reach it.
+        """
+        deadline = time.monotonic() + LEAVE_SECONDS
+        while any(variable(pid, ROLE_VARIABLE) == SCHEDULER_ROLE for pid in marked(self._mark)):
+            if time.monotonic() > deadline or len(self._asked) > 1:
+                return
+            time.sleep(POLL_SECONDS)
 
     def _tell_failure(self, pid: int, code: int) -> int:
         """Says which rank has failed, with its last lines."""

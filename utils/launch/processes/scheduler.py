@@ -58,7 +58,7 @@ def end_without_scheduler() -> None:
     After 30 seconds without a sign of life from one worker, MindSpore sends the others SIGTERM, and soon the scheduler
     ends. Python's handler of the signal waits for the operation that is running, and an operation that waits for the
     dead worker never ends. So the thread takes note of the signal, and ends the process when the scheduler is gone too.
-    A SIGTERM of the user leaves the scheduler where it is.
+    A SIGTERM of the user leaves the scheduler where it is, or the process has come to its own end before.
     """
     read, write = os.pipe()
     os.set_blocking(write, False)
@@ -72,6 +72,9 @@ def _watch(signals: int, host: str, port: int) -> None:
         pass
     while _reached_address(host, port):
         time.sleep(_POLL_SECONDS)
+    time.sleep(_POLL_SECONDS)  # in which a process that is about to end does
+    if not threading.main_thread().is_alive():  # only what runs at exit is left, and the exit code is known
+        return
     print(
         "error: the job's scheduler has ended: another process of the job has failed, see its log",
         file=sys.stderr,

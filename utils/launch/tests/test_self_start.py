@@ -166,6 +166,18 @@ def test_a_scheduler_that_does_not_come_is_one_sentence():
         assert wait_for_scheduler("localhost", port, 0) == "127.0.0.1"
 
 
+def watched(code: str, port: int) -> subprocess.Popen:
+    """Starts code as a worker whose scheduler is at a port."""
+    place = {"MS_SCHED_HOST": "127.0.0.1", "MS_SCHED_PORT": str(port)}
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={**os.environ, **place, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 STUCK = """
 import ctypes, os, signal
 from utils.launch.processes.scheduler import end_without_scheduler
@@ -181,14 +193,7 @@ for _ in range(2):
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "pthread_mutex_lock"), reason="needs POSIX threads in the C library")
 def test_a_worker_that_is_stuck_ends_with_the_scheduler_and_not_before():
     listener = socket.create_server(("127.0.0.1", 0))
-    place = {"MS_SCHED_HOST": "127.0.0.1", "MS_SCHED_PORT": str(listener.getsockname()[1])}
-    process = subprocess.Popen(
-        [sys.executable, "-c", STUCK],
-        env={**os.environ, **place, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = watched(STUCK, listener.getsockname()[1])
     assert process.stdout.readline() == "stuck\n"
     process.send_signal(signal.SIGTERM)
     with pytest.raises(subprocess.TimeoutExpired):
@@ -198,6 +203,26 @@ def test_a_worker_that_is_stuck_ends_with_the_scheduler_and_not_before():
     assert process.returncode == 1
     assert output in ("", "handled\n")  # the handler runs where the signal comes before the lock that holds it up
     assert errors == "error: the job's scheduler has ended: another process of the job has failed, see its log\n"
+
+
+ENDING = """
+import atexit, signal, sys, time
+from utils.launch.processes.scheduler import end_without_scheduler
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+end_without_scheduler()
+atexit.register(time.sleep, 3)
+print("waiting", flush=True)
+signal.pause()
+"""
+
+
+def test_a_worker_that_has_ended_keeps_its_exit_code_while_it_takes_leave():
+    """As MindSpore does at exit, for 13 seconds where the scheduler has gone before."""
+    process = watched(ENDING, free_port())
+    assert process.stdout.readline() == "waiting\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=LIMIT_SECONDS) == ("", "")
+    assert process.returncode == 143
 
 
 # What a training does, without the training: the last line is of the exit code that rank 1 ends with.
