@@ -3,7 +3,7 @@
 #   missing_cpp_packages PYTHON      prints their names
 #   missing_arm_packages             the same of what runs the CPU kernels as on aarch64
 #   install_cpp_packages PYTHON DIR [ARGUMENT_OF_PYTEST...]
-#     as root where apt-get is there, once for each list (DIR keeps note); with --all those for aarch64 too; never fails
+#     as root where apt-get is there, once for each list (DIR keeps note), those for aarch64 where all tests run; never fails
 CPP_INSTALL_SECONDS=300
 
 missing_cpp_packages() {
