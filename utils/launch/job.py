@@ -217,8 +217,9 @@ class _Job:
                 _tell(f"workers that were asked to stop have not within {self._stop_seconds:g} s, they are killed")
                 break
             time.sleep(POLL_SECONDS)
-        if self._plan.devices.num_hosts > 1:
-            self._let_other_hosts_leave()
+        else:  # they have ended, or a second signal came: those that are to be killed are not left running meanwhile
+            if self._plan.devices.num_hosts > 1:
+                self._let_other_hosts_leave()
         show(self._logs[self._plan.ranks[0].number].new_output())
         return 128 + FORWARDED[signal_number]
 
