@@ -221,5 +221,13 @@ SEGFORMER = Suite(
 )
 SUITES = (NAS_FPN, SEGFORMER, FASTER_RCNN)
 DETECTORS = (NAS_FPN, FASTER_RCNN)
-for_suites = pytest.mark.parametrize("suite", SUITES, ids=str)
-for_detectors = pytest.mark.parametrize("suite", DETECTORS, ids=str)
+
+
+def for_each(suites: tuple[Suite, ...], long_run: tuple[Suite, ...] = ()) -> pytest.MarkDecorator:
+    """Returns the mark of a test of each of the suites; for those of `long_run`, only --all runs it."""
+    marks = {suite: pytest.mark.long_run if suite in long_run else () for suite in suites}
+    return pytest.mark.parametrize("suite", [pytest.param(suite, marks=mark) for suite, mark in marks.items()], ids=str)
+
+
+for_suites = for_each(SUITES)
+for_detectors = for_each(DETECTORS)

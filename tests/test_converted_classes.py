@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.suites import NAS_FPN, for_detectors
+from tests.suites import DETECTORS, FASTER_RCNN, NAS_FPN, for_each
 
 torch = pytest.importorskip("torch")
 
@@ -61,7 +61,7 @@ def write_data(root, boxes=None):
     (root / "annotations" / "instances_val2017.json").write_text(json.dumps(content))
 
 
-@for_detectors
+@for_each(DETECTORS, long_run=(FASTER_RCNN,))
 def test_a_file_with_another_order_of_classes_is_evaluated_by_their_names(suite, tmp_path):
     """The detector's own best boxes of its class 0, annotated as zebras, are all found: an AP of 1.
 

@@ -11,7 +11,7 @@ import mindspore as ms
 import numpy as np
 import pytest
 
-from tests.suites import FASTER_RCNN, NAS_FPN, for_detectors, taken_device
+from tests.suites import DETECTORS, FASTER_RCNN, NAS_FPN, for_detectors, for_each, taken_device
 from utils.detection import builders
 from utils.detection.suppression import select_detections
 from utils.detection.tests.edited_coco import change
@@ -97,7 +97,7 @@ def by_hand(suite, parts, path):
     return boxes[scores > 0], scores[scores > 0], labels[scores > 0]
 
 
-@for_detectors
+@for_each(DETECTORS, long_run=(FASTER_RCNN,))
 def test_every_picture_gives_what_it_gives_by_hand_on_its_own_canvas(suite, data, checkpoint, tmp_path, caplog):
     """eval.py, in the order of the images, one canvas held at a time; and infer.py finds what eval.py finds."""
     caplog.set_level(logging.INFO)
@@ -128,7 +128,7 @@ def test_every_picture_gives_what_it_gives_by_hand_on_its_own_canvas(suite, data
         )
 
 
-@for_detectors
+@for_each(DETECTORS, long_run=(NAS_FPN,))
 def test_several_workers_and_a_later_evaluation_come_to_what_a_new_one_comes_to(suite, data, checkpoint):
     """To the last bit. The weights change in between, as in a training with run_eval: nothing is compiled again."""
     with taken_device():

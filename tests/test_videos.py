@@ -9,15 +9,13 @@ import sys
 import numpy as np
 import pytest
 
-from tests.suites import DETECTORS, SEGFORMER, for_suites, run, sentence_of
+from tests.suites import DETECTORS, SEGFORMER, SUITES, for_each, for_suites, run, sentence_of
 from utils.images import read_image, write_image
 from utils.videos.tests.films import moving_squares, read_film, write_film
 
 pytestmark = pytest.mark.end_to_end
 LOW = {"nas_fpn": "--min_score=0.0001", "faster_rcnn": "--test_score_thr=0.01", "segformer": "--eval_mode=whole"}
 PICTURES = {"nas_fpn": "image_path", "faster_rcnn": "image_path", "segformer": "data_path"}
-OTHERS = [pytest.param(suite, marks=pytest.mark.long_run) for suite in DETECTORS]
-for_quick_and_others = pytest.mark.parametrize("suite", [SEGFORMER, *OTHERS], ids=str)
 COUNT = 5  # with batches of 2 and of 4, the last one is not full
 
 
@@ -38,7 +36,7 @@ def made(suite, checkpoint, tmp_path):
     return film, frames, tmp_path / "out"
 
 
-@for_quick_and_others
+@for_each(SUITES, long_run=DETECTORS)
 def test_frames_have_the_results_of_pictures_in_commands_and_in_python(suite, checkpoint, made):
     film, frames, out = made
     from utils.api import load
