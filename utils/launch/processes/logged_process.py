@@ -1,6 +1,7 @@
 """The process behind a launcher: started apart from the shell, its output in a log, followed as long as wanted."""
 
 import contextlib
+import math
 import os
 import shlex
 import signal
@@ -20,6 +21,7 @@ LAST_LINES = 20  # a traceback with its sentence fits, a screen is not filled
 _LAST_BYTES = 65536  # the last lines are looked for in these; a log may be large
 # A closed terminal is a wish to stop as well; the command saves a checkpoint on SIGTERM.
 FORWARDED = {signal.SIGINT: signal.SIGINT, signal.SIGTERM: signal.SIGTERM, signal.SIGHUP: signal.SIGTERM}
+STOPPING = (signal.SIGINT, signal.SIGTERM)  # of a start in the background, which a closed terminal is not meant to end
 
 
 class LogFile:
@@ -76,6 +78,7 @@ class LoggedProcess:
     def __init__(self, command: Sequence[str], log: Path, environment: Mapping[str, str]) -> None:
         self.log = log
         self._output = LogFile(log)
+        self._is_asked_to_stop = False
         advice = "check the log file's folder and the interpreter"
         self._process = start_apart(command, log, {**os.environ, **environment}, advice)
 
@@ -86,18 +89,36 @@ class LoggedProcess:
     def leave(self, seconds: float) -> int:
         """Watches the start for so many seconds, then leaves the process alone; returns the exit code of the launcher.
 
-        Where the process ends meanwhile, its last lines are shown and the exit code is its own.
+        Where the process ends meanwhile, its last lines are shown and the exit code is its own. Ctrl-C and SIGTERM
+        are passed on to it and its end is waited for; a closed terminal leaves it running.
         """
         pid, log = self._process.pid, shlex.quote(str(self.log))
-        try:
-            code = shell_code(self._process.wait(timeout=seconds))
-        except subprocess.TimeoutExpired:
+        with taken_signals(STOPPING, self._forward):
+            code = self._watch(seconds)
+            if code is None and self._is_asked_to_stop:
+                print(f"process {pid} is asked to stop and waited for; log: {log}", file=sys.stderr, flush=True)
+                code = self._watch(math.inf)
+        if code is None:
             print(f"running as process {pid}; follow it with: tail -f {log}; stop it with: kill {pid}")
             return 0
+        code = shell_code(code)
         print(self.last_lines(), file=sys.stderr if code else sys.stdout)
         print(f"ended with exit code {code}; log: {log}", file=sys.stderr if code else sys.stdout)
         tell_full_disk(self.log, code)
         return code
+
+    def _watch(self, seconds: float) -> int | None:
+        """Waits until the process ends, is asked to stop for the first time or the time is over.
+
+        Returns its exit code; None where it is not known to have ended.
+        """
+        end, was_asked = time.monotonic() + seconds, self._is_asked_to_stop
+        while time.monotonic() < end and self._is_asked_to_stop == was_asked:
+            code = self._process.poll()
+            if code is not None:
+                return code
+            time.sleep(POLL_SECONDS)
+        return None
 
     def follow(self, is_shown: bool = True) -> int:
         """Waits until the process ends, copying its output to standard output if it is shown; returns its exit code.
@@ -116,6 +137,7 @@ class LoggedProcess:
             return shell_code(code)
 
     def _forward(self, signal_number: int, _frame: types.FrameType | None) -> None:
+        self._is_asked_to_stop = True
         if self._process.poll() is None:
             self._process.send_signal(FORWARDED[signal.Signals(signal_number)])
 

@@ -171,6 +171,19 @@ def test_in_the_background_the_job_goes_on_and_a_second_one_is_refused(place):
     assert (place.here / "LOG1" / "saved1").is_file()
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_start_that_is_interrupted_while_it_is_watched_stops_every_worker(number, code, place):
+    process = place.start("both.sh", *CPU, FOREGROUND="", STARTUP_SECONDS=LONG, RECORDER_SECONDS=LONG)
+    for rank in (0, 1):
+        place.call(rank)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=LIMIT_SECONDS)
+    assert process.returncode == code
+    assert "is asked to stop and waited for; log: " in errors
+    assert all((place.here / f"LOG{rank}" / f"saved{rank}").is_file() for rank in (0, 1))
+    assert place.left() == []
+
+
 def test_what_outlives_its_launcher_is_named_as_a_whole(place):
     process = place.start("both.sh", *CPU, RECORDER_SECONDS=LONG)
     workers = [place.call(rank)["pid"] for rank in (0, 1)]

@@ -22,7 +22,7 @@ signal.signal(signal.SIGTERM, lambda *_: (print("asked to stop"), sys.exit(143))
 print("on standard output")
 print("on standard error", file=sys.stderr)
 call = {"argv": sys.argv[1:], "cwd": os.getcwd(), "environment": {n: os.environ.get(n) for n in names},
-        "script": sys.argv[0], "session": os.getsid(0) == os.getpid()}
+        "script": sys.argv[0], "session": os.getsid(0) == os.getpid(), "pid": os.getpid()}
 (folder / "call.tmp").write_text(json.dumps(call))
 (folder / "call.tmp").rename(folder / "call.json")
 time.sleep(float(os.environ.get("RECORDER_SECONDS", 0)))
@@ -231,6 +231,37 @@ def test_in_the_foreground_signals_are_passed_on_and_the_end_is_waited_for(signa
     output, _ = process.communicate(timeout=LIMIT_SECONDS)
     assert process.returncode in (code, 130)  # Python's own answer to Ctrl-C is to end by that signal
     assert text in output
+
+
+@pytest.mark.parametrize(("signal_number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_start_that_is_interrupted_while_it_is_watched_leaves_nothing_running(signal_number, code, tree, here):
+    process = start_in_the_background(tree, here)
+    pid = call_of(here / "LOG0")["pid"]
+    process.send_signal(signal_number)
+    _, errors = process.communicate(timeout=LIMIT_SECONDS)
+    assert process.returncode == code
+    assert f"process {pid} is asked to stop and waited for; log: " in errors
+    assert f"ended with exit code {code}; log: " in errors
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_terminal_that_is_closed_while_a_start_is_watched_leaves_it_running(tree, here):
+    process = start_in_the_background(tree, here)
+    pid = call_of(here / "LOG0")["pid"]
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=LIMIT_SECONDS)
+    os.kill(pid, signal.SIGTERM)  # an error, were it not there
+    wait_for(lambda: "asked to stop" in (here / "LOG0" / "log.txt").read_text())
+
+
+def start_in_the_background(tree, here):
+    """Starts a command that takes ten minutes; returns the launcher, which watches it, once it runs."""
+    variables = {"PYTHON": sys.executable, "STARTUP_SECONDS": "600", "RECORDER_SECONDS": "600"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    command = ["bash", str(tree / TRAIN), "0", "records"]
+    process = subprocess.Popen(command, cwd=here, env=os.environ | variables, **pipes)
+    wait_for((here / "LOG0" / "call.json").is_file)
+    return process
 
 
 def test_another_run_folder_takes_the_log_too(tree, here):
