@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from utils.doctor.findings import Finding
 from utils.installation import module_command
+from utils.model_utils.device_adapter import of_no_use
 
 LIMIT_SECONDS = 600  # the import and the first build of the kernels take 15 s of an idle machine
 SLOW_CONVOLUTION = 0.05  # seconds of the processor: 0.003 is usual, 0.2 is what oneDNN's reference loop takes
@@ -72,7 +73,8 @@ def judge(tried: Tried) -> Iterator[Finding]:
 
 def _device(found: dict) -> Finding:
     counts = ", ".join(f"{count} {name}" for name, count in found["counts"].items())
-    return Finding("device", f"{found['device']} ({counts} that MindSpore can use)")
+    unused = [of_no_use(name, count) for name, count in found["cards"].items() if count and not found["counts"][name]]
+    return Finding("device", f"{found['device']} ({counts} that MindSpore can use)", "; ".join(unused))
 
 
 def _kernels(found: dict) -> Finding:

@@ -1,6 +1,5 @@
 """What the machine has: system, processor, threads, memory, disks, the variables that count. No MindSpore."""
 
-import glob
 import os
 import platform
 import re
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from utils.doctor.findings import Finding
 from utils.model_utils.cpu_environment import ISA_VALUE, ISA_VARIABLE
-from utils.model_utils.device_adapter import available_cores
+from utils.model_utils.device_adapter import available_cores, card_numbers
 from utils.model_utils.errors import UserError
 from utils.model_utils.guards.cache import cache_folder, make_cache_folder
 from utils.model_utils.guards.numbers import is_whole_number
@@ -24,6 +23,7 @@ VARIABLES = (
     "CPU_KERNELS",
     "DEVICE_ID",
     "RANK_TABLE_FILE",
+    "ASCEND_HOME_PATH",
     "LITE_HOME",
     "PYTHONPATH",
     "LD_LIBRARY_PATH",
@@ -32,7 +32,7 @@ VARIABLES = (
     "ASCEND_RT_VISIBLE_DEVICES",
 )
 TOOLS = ("cc", "gcc", "clang", "cmake", "c++", "git", "msrun")
-CARDS = {"Ascend": "/dev/davinci[0-9]*", "NVIDIA": "/dev/nvidia[0-9]*"}
+CARDS = {"Ascend": "Ascend", "GPU": "NVIDIA"}  # by device_target
 LOW_MEMORY, LOW_DISK = 2e9, 1e9  # bytes: trainings of the quickstart take 1.4 GB; an environment and a run more than 1
 
 
@@ -43,7 +43,7 @@ def look_at_machine() -> Iterator[Finding]:
     yield Finding("processor", f"{processor_name(_text('/proc/cpuinfo'))}; {', '.join(sets) or 'sets unknown'}")
     yield threads(os.environ, available_cores(), _text("/sys/fs/cgroup/cpu.max"))
     yield memory(_text("/proc/meminfo"))
-    yield Finding("cards", ", ".join(f"{len(glob.glob(form))} {name}" for name, form in CARDS.items()))
+    yield Finding("cards", ", ".join(f"{len(card_numbers(target))} {maker}" for target, maker in CARDS.items()))
     yield from disks()
     yield onednn(os.environ, sets)
     said = " ".join(f"{name}={os.environ[name]}" for name in VARIABLES if os.environ.get(name))

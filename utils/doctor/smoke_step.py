@@ -14,7 +14,7 @@ from mindspore import Tensor, nn, ops
 from utils.cpu_kernels.choice import chosen_library
 from utils.cpu_kernels.convolution import Convolution
 from utils.installation import module_name
-from utils.model_utils.device_adapter import ACCELERATORS, set_up_device
+from utils.model_utils.device_adapter import ACCELERATORS, card_numbers, set_up_device
 
 SIZE, CHANNELS = 16, 8  # of the step that is compared with numpy
 LARGE, REPEATS = (1, 64, 40, 40), 5  # of the convolution that is timed: 59 million multiplications
@@ -24,6 +24,7 @@ def main() -> None:
     """Takes the device, makes the kernels and a step; prints what came out."""
     found: dict[str, object] = {}
     found["counts"] = {name: ms.hal.device_count(name) if ms.hal.is_available(name) else 0 for name in ACCELERATORS}
+    found["cards"] = {name: len(card_numbers(name)) for name in ACCELERATORS}
     messages = _Messages()
     logging.getLogger(module_name("utils.cpu_kernels.library")).addHandler(messages)
     found["device"] = set_up_device().target

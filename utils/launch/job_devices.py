@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from utils.hccl_tools.msrun_plan import LOCAL_ADDRESS, MsrunPlan, joined, plan_m
 from utils.hccl_tools.table_arguments import WAIT_SECONDS
 from utils.hccl_tools.tables.table_file import load_table
 from utils.installation import shown_file
-from utils.model_utils.device_adapter import available_cores
+from utils.model_utils.device_adapter import available_cores, card_numbers
 from utils.model_utils.errors import BadStateError, BadValueError, short
 from utils.model_utils.guards.numbers import is_whole_number
 
@@ -19,7 +18,6 @@ DEVICE_NUM = "DEVICE_NUM"
 RANK_TABLE_FILE = "RANK_TABLE_FILE"
 NO_TABLE = {"cpu": CPU, "gpu": GPU}  # words in a rank table's place
 MAX_WORKERS = 4096  # above any job: a larger number is a slip, and that many processes would be started
-_DEVICE_FILES = {ASCEND: r"davinci(\d+)", GPU: r"nvidia(\d+)"}
 _VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
 
 logger = logging.getLogger(__name__)
@@ -114,8 +112,7 @@ def check_present(devices: JobDevices, root: Path = Path("/dev")) -> None:
 
 def _present(target: str, root: Path) -> list[int]:
     """Returns the numbers of the devices whose files are there; a GPU counts among those that are visible."""
-    names = (re.fullmatch(_DEVICE_FILES[target], path.name) for path in root.iterdir())
-    numbers = sorted(int(match[1]) for match in names if match)
+    numbers = card_numbers(target, root)
     if target != GPU or _VISIBLE_GPUS not in os.environ:
         return numbers
     visible = [text for text in os.environ[_VISIBLE_GPUS].split(",") if text.strip()]

@@ -4,6 +4,8 @@ import dataclasses
 import functools
 import logging
 import os
+import re
+from pathlib import Path
 
 from utils.model_utils.errors import BadStateError, BadValueError, first_line, short
 from utils.model_utils.local_adapter import (
@@ -19,6 +21,12 @@ from utils.model_utils.workers import ALONE, Workers
 
 ACCELERATORS = ("Ascend", "GPU")
 AUTO = "auto"
+CARD_FILES = {"Ascend": r"davinci(\d+)", "GPU": r"nvidia(\d+)"}  # in /dev, of cards that have a driver
+# MindSpore leaves out without a word what it cannot load: its libraries for Ascend need those of CANN.
+WAYS_TO_CARDS = {
+    "Ascend": "source set_env.sh of CANN, of a version that this MindSpore takes",
+    "GPU": "install CUDA and cuDNN of the versions that this MindSpore takes",
+}
 
 logger = logging.getLogger(__name__)
 
@@ -59,13 +67,46 @@ def choose_device(target: str) -> str:
     if wanted == "CPU":
         return wanted
     if wanted == AUTO:
-        return next((name for name in ACCELERATORS if _is_available(name)), "CPU")
+        found = next((name for name in ACCELERATORS if _is_available(name)), "CPU")
+        if found == "CPU":
+            _warn_of_unused_cards()
+        return found
     if not _is_available(wanted):
+        if numbers := card_numbers(wanted):
+            raise BadStateError(
+                f"device_target is {wanted}, but {of_no_use(wanted, len(numbers))}, or set --device_target=CPU"
+            )
         raise BadStateError(
             f"device_target is {wanted}, but MindSpore finds no {wanted} on this machine: install its driver and a "
             "MindSpore built for it, or set --device_target=CPU"
         )
     return wanted
+
+
+def card_numbers(target: str, root: Path = Path("/dev")) -> list[int]:
+    """Returns the numbers of the cards of this machine, whether MindSpore can use them or not.
+
+    Args:
+        target: "Ascend" or "GPU".
+        root: folder of device files.
+    """
+    names = (re.fullmatch(CARD_FILES[target], path.name) for path in root.glob("*"))
+    return sorted(int(match[1]) for match in names if match)
+
+
+def of_no_use(target: str, count: int) -> str:
+    """Returns that MindSpore cannot use cards of this machine, and what to do, without an end to the sentence."""
+    cards = f"the {target} card" if count == 1 else f"any of the {count} {target} cards"
+    return f"MindSpore cannot use {cards} of this machine: {WAYS_TO_CARDS[target]}"
+
+
+@functools.cache
+def _warn_of_unused_cards() -> None:
+    """Says, once, that a CPU takes the place of cards that are there: their owner would wait for days."""
+    for name in ACCELERATORS:
+        if numbers := card_numbers(name):
+            advice = "; until then the CPU is used (--device_target=CPU says that it is meant)"
+            logger.warning("%s%s", of_no_use(name, len(numbers)), advice)
 
 
 def _is_available(name: str) -> bool:

@@ -18,6 +18,7 @@ from utils.tests.processes import finish
 CPUINFO = "model name\t: AMD EPYC\nflags\t\t: fpu sse4_2 avx2 avx512f\nprocessor\t: 1\n"
 STEP = {
     "counts": {"Ascend": 0, "GPU": 0},
+    "cards": {"Ascend": 0, "GPU": 0},
     "device": "CPU",
     "kernels": "/home/ann/.cache/kernels.so",
     "why_no_kernels": "",
@@ -132,6 +133,17 @@ def test_a_step_that_is_right_and_quick_needs_nothing():
     assert found["step"].value == "0.8 s, 3.0 s with the import; equal to numpy"
     assert found["kernels"].value == "built for this processor: /home/ann/.cache/kernels.so"
     assert found["device"].value == "CPU (0 Ascend, 0 GPU that MindSpore can use)"
+
+
+def test_cards_that_mindspore_cannot_use_get_advice():
+    device = judged(cards={"Ascend": 8, "GPU": 1})["device"]
+    assert device.advice == (
+        "MindSpore cannot use any of the 8 Ascend cards of this machine: source set_env.sh of CANN, of a version that "
+        "this MindSpore takes; MindSpore cannot use the GPU card of this machine: install CUDA and cuDNN of the "
+        "versions that this MindSpore takes"
+    )
+    assert not device.is_fault
+    assert judged(cards={"Ascend": 8, "GPU": 0}, counts={"Ascend": 2, "GPU": 0})["device"].advice == ""
 
 
 def test_a_step_with_other_numbers_is_a_fault():

@@ -9,7 +9,14 @@ import pytest
 from mindspore import communication
 
 from utils.model_utils import device_adapter
-from utils.model_utils.device_adapter import DeviceInfo, choose_device, clamp_loaders, resolve_amp_level, set_up_device
+from utils.model_utils.device_adapter import (
+    DeviceInfo,
+    card_numbers,
+    choose_device,
+    clamp_loaders,
+    resolve_amp_level,
+    set_up_device,
+)
 from utils.model_utils.errors import BadStateError, BadValueError
 from utils.model_utils.workers import ALONE, Workers
 
@@ -53,6 +60,30 @@ def test_a_device_that_is_not_there_is_refused(machine):
         set_up_device("GPU")
     with pytest.raises(ValueError, match="device target 'TPU', wanted one of Ascend, GPU, CPU, auto"):
         choose_device("TPU")
+
+
+def test_cards_that_mindspore_cannot_use_are_told(machine, monkeypatch, tmp_path, caplog):
+    for name in ("davinci0", "davinci10", "davinci_manager", "nvidiactl"):
+        (tmp_path / name).touch()
+    assert card_numbers("Ascend", tmp_path) == [0, 10]
+    assert card_numbers("GPU", tmp_path) == []
+    monkeypatch.setattr(device_adapter, "card_numbers", lambda name: card_numbers(name, tmp_path))
+    device_adapter._warn_of_unused_cards.cache_clear()
+    sentence = "MindSpore cannot use any of the 2 Ascend cards of this machine: source set_env.sh of CANN, "
+    machine()
+    assert [choose_device(name) for name in ("auto", "auto", "cpu")] == ["CPU"] * 3
+    (record,) = caplog.records  # once
+    assert record.getMessage().startswith(sentence)
+    assert record.getMessage().endswith("; until then the CPU is used (--device_target=CPU says that it is meant)")
+    with pytest.raises(BadStateError, match=f"device_target is Ascend, but {sentence}.*, or set --device_target=CPU"):
+        choose_device("Ascend")
+    with pytest.raises(BadStateError, match="device_target is GPU, but MindSpore finds no GPU"):
+        choose_device("GPU")
+    caplog.clear()
+    device_adapter._warn_of_unused_cards.cache_clear()
+    machine(Ascend=2)
+    assert choose_device("auto") == "Ascend"
+    assert not caplog.records
 
 
 def test_device_id_of_the_environment_counts_and_the_key_wins(machine, monkeypatch):
