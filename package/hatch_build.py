@@ -18,6 +18,24 @@ class PackageHook(BuildHookInterface):
 
     PLUGIN_NAME = "custom"
 
+    def dependencies(self) -> list[str]:
+        """Says what building needs besides hatchling, nothing; asked for first, it refuses other Pythons.
+
+        The pip that comes with Python 3.10 or 3.13 looks at Requires-Python last: it would download 0.8 GB and
+        say in pages that there is no matplotlib.
+
+        Raises:
+            SystemExit: the package is not for this Python; with one sentence.
+        """
+        sys.path.insert(0, str(HERE.parent / "utils" / "model_utils" / "guards"))  # which needs nothing of the rest
+        from python_version import refuse_other_pythons
+
+        try:
+            refuse_other_pythons(str(HERE))
+        except ImportError as error:
+            raise SystemExit(str(error)) from None
+        return []
+
     def initialize(self, version: str, build_data: dict) -> None:
         """Writes the files into a folder for the time of the build, and names them to hatchling.
 

@@ -96,6 +96,22 @@ def test_set_up_refuses_it(script, version):
     assert (finished.returncode, finished.stdout) == (2, "")
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_pip_refuses_it_before_it_takes_a_package(version, tmp_path):
+    """What hatchling asks first, through a stand-in for it; the pip of these versions looks at Requires-Python last."""
+    interface = tmp_path / "hatchling/builders/hooks/plugin/interface.py"
+    interface.parent.mkdir(parents=True)
+    interface.write_text("class BuildHookInterface:\n    pass\n")
+    hook = f"runpy.run_path({str(ROOT / 'package/hatch_build.py')!r})['PackageHook']()"
+    command = ("-S", "-c", f"import runpy; print({hook}.dependencies())")  # not the real one
+    refused = finish(find_interpreter(version), *command, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)})
+    (sentence,) = refused.stderr.splitlines()
+    assert re.match(rf"this is Python {re.escape(version)}\.\d+ \('.*'\), wanted Python 3\.11 or 3\.12: ", sentence)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    taken = finish(sys.executable, *command, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)})
+    assert (taken.returncode, taken.stdout) == (0, "[]\n")
+
+
 def test_the_supported_versions_are_said_alike_everywhere():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["requires-python"] == f">={SUPPORTED[0]},<{LAST[0]}.{LAST[1] + 1}"
