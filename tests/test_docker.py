@@ -159,7 +159,7 @@ def test_a_container_gets_the_devices_that_are_here_and_no_more(start, tmp_path)
 def test_a_machine_without_devices_says_so_and_starts(start, tmp_path):
     finished, seen = start("image", tmp_path, tmp_path)
     assert finished.returncode == 0, finished.stderr
-    assert "no Ascend device here: give --device_target=CPU" in finished.stderr
+    assert "no Ascend device here: commands in the container take --device_target=CPU" in finished.stderr
     assert seen.count(f"--volume={tmp_path}:{tmp_path}") == 1
     assert not [item for item in seen if item.startswith("--device=")]
 
@@ -172,6 +172,8 @@ def test_a_machine_without_devices_says_so_and_starts(start, tmp_path):
         (("image", "absent", "."), "DATA_DIR 'absent' is no folder"),
         (("image", ".", "tools/docker"), "MODEL_DIR 'tools/docker' is no folder"),
         (("image", "a:b", "."), "holds a colon"),
+        (("--dryrun", "image", ".", "."), "'--dryrun' is no option here; usage:"),
+        (("image", ".", ".", "--device_target=CPU"), "'--device_target=CPU' stands where COMMAND begins"),
     ],
 )
 def test_bad_arguments_are_a_sentence_and_start_nothing(start, tmp_path, arguments, words):
@@ -188,15 +190,23 @@ def test_a_machine_without_docker_is_a_sentence(start):
     assert "docker is not installed here" in finished.stderr
 
 
-def test_a_dry_run_shows_the_container_that_would_start(start, tmp_path):
+@pytest.mark.parametrize(("word", "place"), [("--dry_run", 0), ("--dry_run", 3), ("--dry-run", 3)])
+def test_a_dry_run_shows_the_container_that_would_start(word, place, start, tmp_path):
     (tmp_path / "my data").mkdir()
-    finished, seen = start("--dry_run", "an image", "my data", tmp_path, "train.sh", "--dry_run", without_docker=True)
+    arguments = ["an image", "my data", tmp_path, "train.sh", "--dry_run"]
+    finished, seen = start(*arguments[:place], word, *arguments[place:], without_docker=True)
     assert finished.returncode == 0, finished.stderr
     words = shlex.split(finished.stdout)
     assert words[:2] == ["docker", "run"]
     assert f"--volume={tmp_path}/my data:{tmp_path}/my data" in words
     assert words[-3:] == ["an image", "train.sh", "--dry_run"]
     assert seen is None
+
+
+def test_help_is_the_usage(start):
+    finished, seen = start("--help")
+    usage = "usage: docker_start.sh [--dry_run] IMAGE DATA_DIR MODEL_DIR [COMMAND]...\n"
+    assert (finished.returncode, finished.stdout, seen) == (0, usage, None)
 
 
 def _reason_to_skip():

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Starts a container with the Ascend devices of this machine: docker_start.sh [--dry_run] IMAGE DATA_DIR MODEL_DIR [COMMAND]...
-#   --dry_run  shows the command of docker, which need not be installed, and starts nothing
+#   --dry_run  shows the command of docker, which need not be installed, and starts nothing; behind MODEL_DIR too
 #   IMAGE      image that `docker build -t IMAGE . --build-arg FROM_IMAGE_NAME=...` has made
 #   DATA_DIR   folder of the data
 #   MODEL_DIR  folder that training writes into and the container starts in, e.g. this suite's
@@ -28,11 +28,22 @@ ascend_options() {
 
 main() {
   local -a start=(exec)
-  if [[ "${1:-}" == --dry_run ]]; then # what stands behind IMAGE is COMMAND's own
+  local usage
+  usage="usage: $(basename -- "$0") [--dry_run] IMAGE DATA_DIR MODEL_DIR [COMMAND]..."
+  if [[ "${1:-}" == -h || "${1:-}" == --help ]]; then
+    echo "$usage"
+    exit
+  fi
+  if [[ "${4:-}" == --dry[_-]run ]]; then # what stands behind it is COMMAND's own
+    set -- "$4" "${@:1:3}" "${@:5}"
+  fi
+  if [[ "${1:-}" == --dry[_-]run ]]; then
     start=(printf '%q ')
     shift
   fi
-  (( $# >= 3 )) || die "usage: $0 [--dry_run] IMAGE DATA_DIR MODEL_DIR [COMMAND]..."
+  [[ "${1:-}" != -* ]] || die "'$1' is no option here; $usage"
+  (( $# >= 3 )) || die "$usage"
+  [[ "${4:-}" != -* ]] || die "'$4' stands where COMMAND begins, which is a program and its arguments; $usage"
   local image=$1 data model root folder
   local -a options=(--ipc=host --interactive)
   data=$(realpath -e -- "$2" 2> /dev/null) && [[ -d "$data" ]] || die "DATA_DIR '$2' is no folder"
@@ -41,7 +52,7 @@ main() {
   [[ "${start[0]}" != exec ]] || command -v docker > /dev/null || die "docker is not installed here"
   [[ ! -t 0 ]] || options+=(--tty)
   mapfile -t -O "${#options[@]}" options < <(ascend_options)
-  [[ "${options[*]}" == *--device=* ]] || echo "$(basename -- "$0"): no Ascend device here: give --device_target=CPU" >&2
+  [[ "${options[*]}" == *--device=* ]] || echo "$(basename -- "$0"): no Ascend device here: commands in the container take --device_target=CPU" >&2
   for folder in "$root" "$data" "$model"; do
     [[ "$folder" != *:* ]] || die "'$folder' holds a colon, which docker cannot mount: rename it"
     [[ " ${options[*]} " == *" --volume=$folder:$folder "* ]] || options+=("--volume=$folder:$folder")
