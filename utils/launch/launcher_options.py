@@ -35,13 +35,33 @@ def read_launcher(argv: Sequence[str]) -> tuple[Launcher, list[str]]:
 def take_dry_run(given: Sequence[str]) -> tuple[bool, list[str]]:
     """Says whether a user only wants to see what would be started; returns the other arguments too.
 
+    Those are spelled alike: `--run-dir X` is `--run_dir=X`, as it is for the commands.
+
     Raises:
         BadValueError: --dry_run has a value.
     """
+    rest = []
     for text in given:
-        if text.startswith(f"{DRY_RUN}="):
+        name, has_value, _ = text.partition("=")
+        if name.replace("-", "_") != DRY_RUN.replace("-", "_"):
+            rest.append(text)
+        elif has_value:
             raise BadValueError(f"'{text}', wanted {DRY_RUN}")
-    return DRY_RUN in given, [text for text in given if text != DRY_RUN]
+    return len(rest) < len(given), _spelled_alike(rest)
+
+
+def _spelled_alike(given: Sequence[str]) -> list[str]:
+    """Returns arguments with each option in one piece, and underscores in its name."""
+    result: list[str] = []
+    for text in given:
+        name, has_value, value = text.partition("=")
+        if name.startswith("--"):
+            result.append(f"--{name[2:].replace('-', '_')}{has_value}{value}")
+        elif result and result[-1].startswith("--") and "=" not in result[-1]:
+            result[-1] += f"={text}"
+        else:
+            result.append(text)
+    return result
 
 
 def spelled(command: Sequence[str], variables: Mapping[str, str]) -> str:

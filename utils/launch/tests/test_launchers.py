@@ -264,8 +264,9 @@ def start_in_the_background(tree, here):
     return process
 
 
-def test_another_run_folder_takes_the_log_too(tree, here):
-    launch(tree, here, TRAIN, "0", "records", "--run_dir=second run", FOREGROUND="1")
+@pytest.mark.parametrize("words", [["--run_dir=second run"], ["--run-dir", "second run"]])
+def test_another_run_folder_takes_the_log_too(words, tree, here):
+    launch(tree, here, TRAIN, "0", "records", *words, FOREGROUND="1")
     assert call_of(here / "second run")["argv"] == [
         f"--run_dir={here / 'second run'}",
         f"--mindrecord_dir={here / 'records'}",

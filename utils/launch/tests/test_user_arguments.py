@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from utils.launch.launcher_options import take_dry_run
 from utils.launch.user_arguments import Launcher, Positional, read_arguments
 from utils.model_utils.errors import UserError
 
@@ -173,3 +174,24 @@ def test_pictures_are_a_path_or_a_pattern(place):
     assert settings("a[1].jpg") == (f"--data_path={place}/a[1].jpg",)
     with pytest.raises(UserError, match="DATASET_PATH '-' does not exist, wanted a file or folder"):
         settings("-")
+
+
+@pytest.mark.parametrize(
+    ("given", "is_dry", "rest"),
+    [
+        (["0", "--dry_run", "data"], True, ["0", "data"]),
+        (["0", "--dry-run"], True, ["0"]),
+        (["0", "a-b", "--run-dir", "my-run"], False, ["0", "a-b", "--run_dir=my-run"]),
+        (["--master_port", "--dry-run", "7000"], True, ["--master_port=7000"]),  # the word may stand anywhere
+        (["--a-b=c-d=e", "--overwrite", "--lr", "-1"], False, ["--a_b=c-d=e", "--overwrite", "--lr=-1"]),
+        (["--lr=1", "2"], False, ["--lr=1", "2"]),
+    ],
+)
+def test_options_are_spelled_as_the_commands_take_them(given, is_dry, rest):
+    assert take_dry_run(given) == (is_dry, rest)
+
+
+@pytest.mark.parametrize("text", ["--dry_run=1", "--dry-run=True"])
+def test_a_dry_run_takes_no_value(text):
+    with pytest.raises(UserError, match=f"'{text}', wanted --dry_run"):
+        take_dry_run(["0", text])
