@@ -90,5 +90,5 @@ def unknown_word(what: str, name: str, known: Collection[str]) -> str:
         known: the words there are.
     """
     near = difflib.get_close_matches(name.lower().replace("-", "_"), known, n=1, cutoff=0.5)
-    hint = f"did you mean '{near[0]}'? " if near else ""
-    return f"no {what} {short(name)} here: {hint}There are {', '.join(known)}"
+    start = f"did you mean '{near[0]}'? There" if near else "there"
+    return f"no {what} {short(name)} here: {start} are {', '.join(known)}"

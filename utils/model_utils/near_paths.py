@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from utils.model_utils.errors import short
 
+SOURCES = (".py", ".sh", ".md")  # whose kind nobody means by the name of a picture, model or configuration
 MOST_ENTRIES = 20_000  # looked at below a folder: a fraction of a second; more would make an error late
 
 
@@ -47,7 +48,8 @@ class _Entries:
         paths = list(itertools.islice(_walk(folder), MOST_ENTRIES))
         self._by_path = {path.lower(): path for path in reversed(paths)}
         self._by_name = {PurePosixPath(path).name.lower(): path for path in reversed(paths)}
-        self._by_stem = {PurePosixPath(path).stem.lower(): path for path in reversed(paths)}
+        other_kinds = [path for path in reversed(paths) if not path.endswith(SOURCES)]
+        self._by_stem = {PurePosixPath(path).stem.lower(): path for path in other_kinds}
 
     def like(self, name: str) -> str:
         """Returns the path like `name`: in another case, else in another folder, else of another kind; "" for none."""

@@ -46,7 +46,7 @@ def test_the_converter_is_the_suites_own():
     ("arguments", "said"),
     [
         (["trian", "segformer"], "no command 'trian' here: did you mean 'train'? There are train, eval,"),
-        (["zzz"], "no command 'zzz' here: There are train, eval,"),
+        (["zzz"], "no command 'zzz' here: there are train, eval,"),
         (["train", "nas-fpn"], "no suite 'nas-fpn' here: did you mean 'nas_fpn'? There are faster_rcnn, nas_fpn,"),
         (["train", "SegFormer"], "no suite 'SegFormer' here: did you mean 'segformer'?"),
         (["train"], "'train' needs a suite, wanted one of: faster_rcnn, nas_fpn, segformer"),

@@ -9,7 +9,7 @@ from utils.model_utils.near_paths import near_names, near_path
 
 @pytest.fixture()
 def folder(tmp_path):
-    for name in ("IMG_1.JPG", "sub/deep/b.png", "c.jpeg", ".hidden/d.jpg"):
+    for name in ("IMG_1.JPG", "sub/deep/b.png", "c.jpeg", ".hidden/d.jpg", "src/net.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     return tmp_path
@@ -23,7 +23,7 @@ def test_case_folder_and_kind_are_seen_through(name, like, folder):
     assert near_path(folder / name) == f", but '{folder / like}' is there"
 
 
-@pytest.mark.parametrize("name", ["other.jpg", "d.jpg", "absent/IMG_1.JPG"])
+@pytest.mark.parametrize("name", ["other.jpg", "d.jpg", "absent/IMG_1.JPG", "net.mindir"])
 def test_nothing_like_it_says_nothing(name, folder):
     assert near_path(folder / name) == ""
 
