@@ -34,6 +34,7 @@ LAUNCHER = "a launcher's"  # --flag: of those that start several processes
 CONFIG = "config_path"  # what every command has that reads a suite's keys
 ANY_KEY = ("key", "name")  # stand for the name of one
 FOREIGN = ("tar", "zip", "pip", "docker", "cmake")  # programs of others, whose arguments are not looked at
+FOREIGN_FILES = ("set_env.sh",)  # of CANN
 
 _FLAG = re.compile(r"(?<![\w-])--([A-Za-z][\w-]*)")
 _SCRIPT = re.compile(rf"[\w./-]*?\b[\w-]+\.(?:py|sh)\b|{LAUNCHER}")
@@ -290,7 +291,7 @@ def faults(message: Message, asking: Command, commands: Iterable[Command], files
     for key in sorted(keys - asking.names):
         yield f"{key} is no key of {asking.path}"
     for file in files_in(message.text):
-        if not _is_there(file, asking, files):
+        if file not in FOREIGN_FILES and not _is_there(file, asking, files):
             yield f"{file} is not there for {asking.path}"
 
 

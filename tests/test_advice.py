@@ -21,6 +21,7 @@ SCHEMA_FILES = re.compile(r"\w+/src/config\w*\.py|utils/detection/keys\.py|utils
 NEVER_SAID = {
     ("SKIP_ADVICE", "postprocess.py"): "skip_bad_images is None there, which leaves the advice out",
     ("choose_device", "smoke_step.py"): "the doctor takes the device that is there",
+    ("_warn_of_unused_cards", "smoke_step.py"): "the doctor shows no warnings, and says it itself",
     ("set_up_device", "smoke_step.py"): "its number is that of the environment, if any",
     ("_check_device_id", "smoke_step.py"): "likewise",
 }
