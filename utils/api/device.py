@@ -1,11 +1,9 @@
 """MindSpore as a guest in a user's process: it takes a device once, and leaves mode and Ctrl-C as they were."""
 
 import contextlib
-import ctypes
 import functools
 import logging
 import os
-import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -17,11 +15,11 @@ from mindspore import nn
 from utils.model_utils.cpu_environment import ISA_VALUE, ISA_VARIABLE, may_be_too_late
 from utils.model_utils.device_adapter import choose_device, set_up_device
 from utils.model_utils.errors import BadStateError
+from utils.model_utils.signals import interrupts_kept
 
 # Of the convolution below: 1 to 3 with oneDNN's fast loops, 170 to 360 with the slow ones, measured on two busy cores.
 SLOW_MILLISECONDS = 30
 
-SIGACTION_BYTES = 512  # of C's struct sigaction, more than any system's: 152 with glibc
 _ONE_AT_A_TIME = threading.RLock()  # what is compiled and held for a size is shared by all threads
 
 logger = logging.getLogger(__name__)
@@ -75,11 +73,10 @@ def _warn_of_slow_convolution() -> None:
 def as_guest() -> Iterator[None]:
     """Runs a block in graph mode, one thread at a time; afterwards mode and handler of SIGINT are the user's again.
 
-    Each run of a compiled graph puts a handler of MindSpore's in SIGINT's place, which sends the process SIGTERM: a
-    Ctrl-C in a notebook would end it. Where MindSpore was imported first, with its log at warnings, it would say
-    hundreds of times that calls of its own are deprecated: in the block its log begins at errors.
+    Where MindSpore was imported first, with its log at warnings, it would say hundreds of times that calls of its own
+    are deprecated: in the block its log begins at errors.
     """
-    with _ONE_AT_A_TIME, _interrupts_kept():
+    with _ONE_AT_A_TIME, interrupts_kept():
         mode = ms.get_context("mode")
         log = logging.getLogger(f"ME.mindspore.log.{os.getpid()}")
         level = log.level
@@ -91,15 +88,3 @@ def as_guest() -> Iterator[None]:
         finally:
             log.setLevel(level)
             ms.set_context(mode=mode)
-
-
-@contextlib.contextmanager
-def _interrupts_kept() -> Iterator[None]:
-    """Puts what handles SIGINT back after a block, in any thread; Python's own function serves the main thread only."""
-    sigaction = ctypes.CDLL(None).sigaction
-    before = ctypes.create_string_buffer(SIGACTION_BYTES)
-    sigaction(signal.SIGINT, None, before)
-    try:
-        yield
-    finally:
-        sigaction(signal.SIGINT, before, None)
