@@ -96,7 +96,11 @@ class LoggedProcess:
         with taken_signals(STOPPING, self._forward):
             code = self._watch(seconds)
             if code is None and self._is_asked_to_stop:
-                print(f"process {pid} is asked to stop and waited for; log: {log}", file=sys.stderr, flush=True)
+                print(
+                    f"process {pid} is asked to stop and waited for, a second Ctrl-C ends it at once; log: {log}",
+                    file=sys.stderr,
+                    flush=True,
+                )
                 code = self._watch(math.inf)
         if code is None:
             print(f"running as process {pid}; follow it with: tail -f {log}; stop it with: kill {pid}")

@@ -179,7 +179,7 @@ def test_a_start_that_is_interrupted_while_it_is_watched_stops_every_worker(numb
     process.send_signal(number)
     _, errors = process.communicate(timeout=LIMIT_SECONDS)
     assert process.returncode == code
-    assert "is asked to stop and waited for; log: " in errors
+    assert "is asked to stop and waited for, a second Ctrl-C ends it at once; log: " in errors
     assert all((place.here / f"LOG{rank}" / f"saved{rank}").is_file() for rank in (0, 1))
     assert place.left() == []
 

@@ -240,7 +240,7 @@ def test_a_start_that_is_interrupted_while_it_is_watched_leaves_nothing_running(
     process.send_signal(signal_number)
     _, errors = process.communicate(timeout=LIMIT_SECONDS)
     assert process.returncode == code
-    assert f"process {pid} is asked to stop and waited for; log: " in errors
+    assert f"process {pid} is asked to stop and waited for, a second Ctrl-C ends it at once; log: " in errors
     assert f"ended with exit code {code}; log: " in errors
     assert not Path(f"/proc/{pid}").exists()
 
