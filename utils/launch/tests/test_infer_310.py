@@ -14,6 +14,7 @@ from utils.exporting.tests.written_results import describe, write_results
 from utils.launch import infer_310
 from utils.launch.infer_310 import Request, check_disk, main
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
+from utils.model_utils.in_use import claim
 from utils.tests.processes import finish
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -95,6 +96,20 @@ def test_a_failing_build_ends_with_its_code_and_last_lines(program, monkeypatch,
     shown = capfd.readouterr()
     assert "building the C++ program of faster_rcnn, once; log: " in shown.out
     assert "OpenCV is missing\nbuilding ended with exit code 3; log: " in shown.err
+
+
+def test_a_second_run_in_the_same_folder_is_refused_and_changes_nothing(program, place):
+    here = place / "work here"
+    (here / "infer.log").write_text("of the first run")
+    with (
+        claim(here),
+        pytest.raises(BadStateError, match=r"another run_infer_310\.sh works in '.*work here', .* --run_dir"),
+    ):
+        run()
+    assert (here / "infer.log").read_text() == "of the first run"
+    with claim(here):
+        assert run(f"--run_dir={place / 'another'}") == 0
+    assert run() == 0
 
 
 @pytest.mark.parametrize("is_there", [True, False])
