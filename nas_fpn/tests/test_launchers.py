@@ -66,11 +66,12 @@ def test_a_run_in_the_background_is_alone_in_its_folder_stops_on_request_and_goe
     assert code == 0, errors
     wait_for(lambda: newest(folder) >= (1, 2), LIMIT)
 
-    code, output, _ = launch(here, *ARGUMENTS, "--resume=auto")
+    pid = re.search(r"running as process (\d+)", started)[1]
+    code, _, errors = launch(here, *ARGUMENTS, "--resume=auto")
     assert code == 2
-    assert f"train.py: error: another process is training in '{folder}'" in output
+    assert f"error: process {pid} of an earlier run still uses '{folder}': wait for its end, stop it with" in errors
 
-    os.kill(int(re.search(r"running as process (\d+)", started)[1]), signal.SIGTERM)
+    os.kill(int(pid), signal.SIGTERM)
     wait_for(lambda: "train.py: terminated" in log.read_text(), LIMIT)
     assert "go on with --resume=auto" in log.read_text()
     stopped = newest(folder)

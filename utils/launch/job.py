@@ -32,6 +32,7 @@ from utils.launch.processes.ports import check_free
 from utils.launch.processes.process_search import (
     HOSTS_VARIABLE,
     JOB_VARIABLE,
+    check_unused,
     is_running,
     marked,
     parent,
@@ -78,11 +79,7 @@ def check_no_other_run(plan: JobPlan) -> None:
     found = {plan.ranks[0].folder: _launcher_of(of_job) or of_job}
     found |= {rank.folder: pids for rank in plan.ranks if not of_job and (pids := using(rank.folder))}
     for folder, pids in found.items():
-        if pids:
-            raise BadStateError(
-                f"process {pids[0]} of an earlier run still uses '{folder}': wait for its end, stop it with kill "
-                f"{' '.join(map(str, pids))}, or give another --run_dir"
-            )
+        check_unused(folder, pids)
 
 
 def _launcher_of(pids: Sequence[int]) -> list[int]:

@@ -12,6 +12,7 @@ started or made: the command, its variables, folder and log are shown.
 """
 
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,11 +28,13 @@ from utils.launch.launcher_options import (  # noqa: E402
     startup_seconds,
     take_dry_run,
 )
-from utils.launch.processes.logged_process import LoggedProcess  # noqa: E402
+from utils.launch.processes.logged_process import POLL_SECONDS, LoggedProcess  # noqa: E402
+from utils.launch.processes.process_search import check_unused, using  # noqa: E402
 from utils.launch.user_arguments import read_arguments  # noqa: E402
 from utils.model_utils.command import run_command  # noqa: E402
 from utils.model_utils.files import make_writable_folder  # noqa: E402
 
+ENDING_SECONDS = 5.0  # a process with MindSpore is there for a moment after the last line of its log
 STARTUP_SECONDS = 8.0  # arguments are refused after one second, data or run folder after MindSpore's import
 
 
@@ -52,10 +55,19 @@ def main(argv: Sequence[str]) -> int:
         print(f"folder {folder}, log {folder / launcher.log}\n  {spelled(command, environment)}")
         return 0
     in_foreground, seconds = is_set("FOREGROUND"), startup_seconds(STARTUP_SECONDS)
+    check_unused(folder, _lasting_users(folder))  # two would share a log, and the second's results replace the first's
     make_writable_folder(folder, "--run_dir")
     print(spelled(command, {}), flush=True)
     process = LoggedProcess(command, folder / launcher.log, environment)
     return process.follow() if in_foreground else process.leave(seconds)
+
+
+def _lasting_users(folder: Path) -> list[int]:
+    """Returns the processes that use a folder, those apart that have said their last words and end in a moment."""
+    deadline = time.monotonic() + ENDING_SECONDS
+    while (pids := using(folder)) and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+    return pids
 
 
 if __name__ == "__main__":

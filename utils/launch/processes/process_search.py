@@ -4,8 +4,10 @@ Linux shows both under /proc. A mark is handed on to every child, also to one th
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from utils.model_utils.errors import BadStateError
 
 JOB_VARIABLE = "LAUNCH_JOB"
 HOSTS_VARIABLE = "LAUNCH_JOB_HOSTS"  # number of hosts of a job that a launcher has started
@@ -23,6 +25,23 @@ def using(folder: Path) -> list[int]:
     """Returns the processes that were started with a folder as their --run_dir; those above this one apart."""
     wanted, above = f"--run_dir={folder}".encode(), set(_ancestors())
     return [pid for pid in _all() if pid not in above and wanted in _entries(pid, "cmdline")]
+
+
+def check_unused(folder: Path, pids: Sequence[int]) -> None:
+    """Refuses a second run in a folder.
+
+    Args:
+        folder: the run folder.
+        pids: the processes that use it.
+
+    Raises:
+        BadStateError: there are some.
+    """
+    if pids:
+        raise BadStateError(
+            f"process {pids[0]} of an earlier run still uses '{folder}': wait for its end, stop it with kill "
+            f"{' '.join(map(str, pids))}, or give another --run_dir"
+        )
 
 
 def variable(pid: int, name: str) -> str | None:

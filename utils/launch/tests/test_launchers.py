@@ -245,6 +245,21 @@ def test_a_start_that_is_interrupted_while_it_is_watched_leaves_nothing_running(
     assert not Path(f"/proc/{pid}").exists()
 
 
+def test_a_second_start_in_the_same_folder_is_refused(tree, here):
+    process = start_in_the_background(tree, here)
+    pid = call_of(here / "LOG0")["pid"]
+    second = launch(tree, here, TRAIN, "0", "records")
+    assert (second.returncode, second.stdout) == (2, "")
+    assert second.stderr == (
+        f"run_single_train.sh: error: process {pid} of an earlier run still uses '{here / 'LOG0'}': wait for its end, "
+        f"stop it with kill {pid}, or give another --run_dir\n"
+    )
+    assert launch(tree, here, TRAIN, "1", "records").returncode == 0
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=LIMIT_SECONDS)
+    assert launch(tree, here, TRAIN, "0", "records").returncode == 0
+
+
 def test_a_terminal_that_is_closed_while_a_start_is_watched_leaves_it_running(tree, here):
     process = start_in_the_background(tree, here)
     pid = call_of(here / "LOG0")["pid"]
