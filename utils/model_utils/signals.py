@@ -92,9 +92,9 @@ def raise_between_graphs(exception: BaseException, frame: types.FrameType | None
     """Raises what a signal stands for: at once, or when MindSpore has been imported, or has compiled a graph.
 
     An exception in the midst of its import ends Python with a fatal error. One in the Python that its compiler calls is
-    lost, or fills the screen with the compiler's stack and leaves a folder rank_0 where the user is. One in a `__del__`,
-    as MindSpore's Cells have it, is always lost. So these come to their end first. A second signal does not wait for
-    it, nor does any where SIGALRM, which looks again, is in use.
+    lost, or fills the screen with the compiler's stack and leaves a folder rank_0 where the user is. One in a
+    `__del__`, as MindSpore's Cells have it, is always lost. So these come to their end first. A second signal does not
+    wait for it, nor does any where SIGALRM, which looks again, is in use.
 
     Args:
         exception: to be raised.

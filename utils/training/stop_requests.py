@@ -12,7 +12,7 @@ from utils.model_utils.signals import raise_between_graphs, taken_signals
 
 logger = logging.getLogger(__name__)
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM, or Ctrl-C"}  # MindSpore makes the former of the latter
 
 
 class StopRequests:
@@ -36,7 +36,7 @@ class StopRequests:
 
     def __enter__(self) -> "StopRequests":
         if threading.current_thread() is threading.main_thread():
-            self._stack.enter_context(taken_signals(_SIGNALS, self._take))
+            self._stack.enter_context(taken_signals(_NAMES, self._take))
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -70,4 +70,4 @@ class StopRequests:
         self._signal_number = signal_number
         if was_pending or self._is_immediate:
             raise_between_graphs(self.exception(), frame)
-        logger.info("%s: %s", signal.Signals(signal_number).name, self._what_follows)
+        logger.info("%s: %s", _NAMES[signal.Signals(signal_number)], self._what_follows)
