@@ -55,7 +55,8 @@ class Inputs:
 
     def __str__(self) -> str:
         """Returns e.g. "12 pictures, 1 video"."""
-        parts = [f"{len(self.pictures)} pictures"] * bool(self.pictures or not self.videos)
+        count = len(self.pictures)
+        parts = [f"{count} picture{'s' * (count != 1)}"] * bool(count or not self.videos)
         parts += [f"{len(self.videos)} video{'s' * (len(self.videos) > 1)}"] * bool(self.videos)
         return ", ".join(parts)
 

@@ -70,6 +70,7 @@ def test_results_beside_the_pictures_or_above_hide_none(folder):
     for results in (folder / "sub", folder):
         inputs = find_inputs(folder / "sub" / "*.PNG", leave_out=results, **FLAG)
         assert [str(each.name) for each in inputs.pictures] == ["b.PNG"]
+        assert str(inputs) == "1 picture"
 
 
 def test_standard_input_lists_files_and_folders_each_once(folder, monkeypatch):
