@@ -32,7 +32,9 @@ def load(path: str | os.PathLike, *, suite: str = "", **keys: object) -> "Model"
         BadStateError: the device is not there, or this process uses another.
     """
     if not isinstance(path, str | os.PathLike):
-        raise BadValueError(f"{short(path)} is a {type(path).__name__}, wanted the path of a checkpoint: give a text")
+        raise BadValueError(
+            f"{short(path)} is of type {type(path).__name__}, wanted the path of a checkpoint: give a text"
+        )
     file = Path(os.path.abspath(os.path.expanduser(os.fspath(path))))
     if file.is_dir():
         raise MissingPathError(f"'{file}' is a folder: name a checkpoint in it, such as the one with best in its name")
