@@ -162,6 +162,8 @@ def test_bad_values_get_one_sentence(suite, arguments, sentence, load):
 
 @for_suites
 def test_a_missing_yaml_file_names_those_of_the_suite(suite, load):
-    words = "is not in" if suite is SEGFORMER else r"the suite has: .*default_config.yaml"
-    with pytest.raises(MissingPathError, match=f"config_path 'absent.yaml' .*{words}"):
+    present = "config/segformer.base.yaml" if suite is SEGFORMER else "default_config.yaml"
+    with pytest.raises(MissingPathError, match=f"config_path 'absent.yaml' is not in .*suite has: .*{present}"):
         load(["--config_path=absent.yaml"])
+    with pytest.raises(MissingPathError, match=r"name a YAML file, such as 'config/custom.yaml' \(the suite has: "):
+        load(["--config_path=custom.yaml"])

@@ -133,7 +133,7 @@ def test_another_version_makes_the_environment_anew(machine):
     assert finished.returncode == 0, finished.stderr
     assert finished.stdout.splitlines() == [
         "making .venv anew with Python 3.12; it had Python 3.11",
-        "installing requirements.txt into .venv (once)",
+        "installing requirements.lock into .venv, once: 3 GB, which takes minutes without a word",
     ]
     assert machine.noted()[0] == "BIN/python3.12 -m venv --clear CLONE/.venv"
     assert "pip install" in machine.noted()[1]

@@ -145,7 +145,7 @@ def test_where_the_sample_data_cannot_be_drawn_nothing_is_trained(ran):
 @pytest.mark.parametrize("name", SUITES)
 def test_the_next_commands_are_ones_that_the_suite_knows(name, ran, capsys, tmp_path):
     assert main(["--fast", name]) == 0
-    printed = capsys.readouterr().out.partition("\nNext:\n")[2].splitlines()
+    printed = capsys.readouterr().out.partition("\nNext, in ")[2].partition(":\n")[2].splitlines()
     commands = [shlex.split(line) for line in printed if not line.startswith("  #")]
     assert [Path(words[1]).name for words in commands] == ["infer.py", "train.py", "export.py"]
     known = type(open_config(name).load([])).model_fields

@@ -15,7 +15,7 @@ from mindspore import nn
 from utils.model_utils.cpu_environment import ISA_VALUE, ISA_VARIABLE, may_be_too_late
 from utils.model_utils.device_adapter import choose_device, set_up_device
 from utils.model_utils.errors import BadStateError
-from utils.model_utils.signals import interrupts_kept
+from utils.model_utils.signals import interrupts_between_graphs, interrupts_kept
 
 # Of the convolution below: 1 to 3 with oneDNN's fast loops, 170 to 360 with the slow ones, measured on two busy cores.
 SLOW_MILLISECONDS = 30
@@ -76,7 +76,7 @@ def as_guest() -> Iterator[None]:
     Where MindSpore was imported first, with its log at warnings, it would say hundreds of times that calls of its own
     are deprecated: in the block its log begins at errors.
     """
-    with _ONE_AT_A_TIME, interrupts_kept():
+    with _ONE_AT_A_TIME, interrupts_kept(), interrupts_between_graphs():
         mode = ms.get_context("mode")
         log = logging.getLogger(f"ME.mindspore.log.{os.getpid()}")
         level = log.level

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from utils.model_utils.errors import BadValueError, MissingPathError, short
 from utils.model_utils.near_paths import near_path
+from utils.model_utils.signals import interrupts_between_graphs
 
 if TYPE_CHECKING:
     from utils.api.model import Model
@@ -31,13 +32,16 @@ def load(path: str | os.PathLike, *, suite: str = "", **keys: object) -> "Model"
         BadStateError: the device is not there, or this process uses another.
     """
     if not isinstance(path, str | os.PathLike):
-        raise BadValueError(f"{short(path)} is a {type(path).__name__}, wanted the path of a checkpoint: give a text")
+        raise BadValueError(
+            f"{short(path)} is of type {type(path).__name__}, wanted the path of a checkpoint: give a text"
+        )
     file = Path(os.path.abspath(os.path.expanduser(os.fspath(path))))
     if file.is_dir():
         raise MissingPathError(f"'{file}' is a folder: name a checkpoint in it, such as the one with best in its name")
     if not file.exists():
         raise MissingPathError(f"'{file}' does not exist{near_path(file)}: name a checkpoint or an exported model")
-    from utils.api.opening import open_checkpoint, open_exported
+    with interrupts_between_graphs():  # it imports MindSpore
+        from utils.api.opening import open_checkpoint, open_exported
 
     if file.suffix.lower() == ".mindir":
         return open_exported(file, suite, keys)

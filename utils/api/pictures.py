@@ -59,8 +59,8 @@ def read_picture(source: object) -> Picture:
         _check_array(source)
         return Picture(np.array(source, order="C"))
     raise BadValueError(
-        f"{short(source)} is a {type(source).__name__}, wanted a picture: give a path, an array ({WANTED}) or an image "
-        "of Pillow"
+        f"{short(source)} is of type {type(source).__name__}, wanted a picture: give a path, an array ({WANTED}) or an "
+        "image of Pillow"
     )
 
 

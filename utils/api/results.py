@@ -1,5 +1,6 @@
 """What a model says of a picture, frozen: boxes, or the class of each pixel; to draw, to save, in COCO's form."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -74,9 +75,10 @@ class DetectionResult:
             The file.
 
         Raises:
-            BadValueError: another ending.
+            BadValueError: another ending, or it is the picture's own file.
             BadStateError: it cannot be written.
         """
+        refuse_original(path, self.path)
         write_image(path, self._drawn(min_score))
         return Path(path)
 
@@ -150,10 +152,11 @@ class SegmentationResult:
             The file.
 
         Raises:
-            BadValueError: another kind or ending.
+            BadValueError: another kind or ending, or it is the picture's own file.
             BadStateError: it cannot be written.
         """
         path = Path(path)
+        refuse_original(path, self.path)
         encoders = {
             "overlap": lambda: encode_overlap(self.image, self.class_map, self.colours),
             "color": lambda: encode_palette_png(self.class_map, self.colours),
@@ -195,6 +198,12 @@ class SegmentationResult:
 
 MOST_NAMED = 5  # classes in what Python shows of a result
 Result = DetectionResult | SegmentationResult
+
+
+def refuse_original(path: str | Path, original: Path | None) -> None:
+    """Raises BadValueError where a result would take the place of the file that it was found in."""
+    if original is not None and os.path.exists(path) and os.path.exists(original) and os.path.samefile(path, original):
+        raise BadValueError(f"'{original}' would be overwritten by its result: choose another name than '{path}'")
 
 
 def _image_id(result: Result, image_id: int | None) -> int:

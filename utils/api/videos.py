@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.api.pictures import Picture
-from utils.api.results import Result
+from utils.api.results import Result, refuse_original
 from utils.images import read_image
 from utils.model_utils.errors import BadValueError, UserError
 from utils.videos.reading import Video, ahead, is_video_name, read_frames
@@ -84,14 +84,13 @@ class VideoResults:
             The file.
 
         Raises:
-            BadValueError: another ending, or no frame is left.
+            BadValueError: another ending, the video's own file, or no frame is left.
             BadStateError: it cannot be written.
         """
         path = Path(path)
         if path.suffix.lower() != DRAWN_SUFFIX:
             raise BadValueError(f"videos are written as {DRAWN_SUFFIX}, got '{path.name}'; choose this ending")
-        if path.resolve() == self.video.path.resolve():
-            raise BadValueError(f"the video '{path}' would be overwritten while it is read: choose another name")
+        refuse_original(path, self.video.path)
         with VideoFile(path, (self.video.height, self.video.width), self.video.frames_per_second) as file:
             try:
                 for result in self:

@@ -129,6 +129,7 @@ def _build(compiler: str, library: Path) -> None:
     """Compiles into a temporary folder beside the library, tries the result and renames it."""
     with tempfile.TemporaryDirectory(dir=library.parent, prefix="build-") as folder:
         built = Path(folder) / library.name
+        logger.info("building the CPU kernels with %s, once: this takes some seconds", compiler)
         command = [
             compiler,
             *_flags(),
@@ -149,4 +150,4 @@ def _build(compiler: str, library: Path) -> None:
         checksum.write_text(hashlib.sha256(built.read_bytes()).hexdigest())
         os.replace(built, library)
         os.replace(checksum, _checksum_file(library))
-    logger.info("CPU kernels built with %s: %s", compiler, library)
+    logger.info("CPU kernels built: %s", library)

@@ -13,6 +13,7 @@ from utils.doctor.computing import look_at_computing
 from utils.doctor.findings import Finding, format_report, has_fault
 from utils.doctor.machine import look_at_machine
 from utils.doctor.software import look_at_software
+from utils.installation import console_command
 from utils.model_utils.command import run_command
 from utils.model_utils.errors import first_line
 
@@ -26,7 +27,7 @@ SECTIONS: dict[str, Callable[[], Iterator[Finding]]] = {
 def main(arguments: Sequence[str]) -> int:
     """Looks, prints, returns the exit code."""
     parser = argparse.ArgumentParser(
-        prog="doctor",
+        prog=console_command("doctor"),
         description="Says what is here and what to mend, as text to paste into an issue; computes a step too.",
         allow_abbrev=False,
     )

@@ -14,7 +14,7 @@ from typing import TextIO
 
 from utils.model_utils.errors import UserError, short
 from utils.model_utils.files import is_full
-from utils.model_utils.signals import keep_interrupts_ignored
+from utils.model_utils.signals import interrupt, keep_interrupts_ignored, raise_between_graphs
 
 EXIT_USER_ERROR = 2  # as of argparse and of shells
 # As a shell names the end by a signal: 128 + SIGINT, SIGPIPE, SIGTERM.
@@ -29,8 +29,8 @@ class Terminated(BaseException):
     """SIGTERM, turned into an exception so that `finally` blocks run."""
 
 
-def _raise_terminated(_signal_number: int, _frame: types.FrameType | None) -> None:
-    raise Terminated
+def _terminate(_signal_number: int, frame: types.FrameType | None) -> None:
+    raise_between_graphs(Terminated(), frame)
 
 
 def run_command(main: Callable[[], int | None], name: str) -> None:
@@ -41,14 +41,16 @@ def run_command(main: Callable[[], int | None], name: str) -> None:
         name: what the sentence on standard error begins with, e.g. "train.py".
 
     A `UserError` is printed as one sentence with code 2, Ctrl-C ends with 130 and SIGTERM with 143 (MindSpore may turn
-    the former into the latter). Where SIGINT is ignored at the start, as in the background of a script, it stays
-    ignored, and SIGTERM alone ends the command. Where the reader of the output has gone (`--help | head`), the code is
-    141. A full disk is a sentence and code 2 wherever it is met, on standard output too. Any other exception is a fault
-    of the program and keeps its traceback (code 1).
+    the former into the latter); where MindSpore is compiling, both wait until it has. Where SIGINT is ignored at the
+    start, as in the background of a script, it stays ignored, and SIGTERM alone ends the command. Where the reader of
+    the output has gone (`--help | head`), the code is 141. A full disk is a sentence and code 2 wherever it is met, on
+    standard output too. Any other exception is a fault of the program and keeps its traceback (code 1).
     """
     write_any_letter()
     keep_interrupts_ignored()
-    signal.signal(signal.SIGTERM, _raise_terminated)
+    signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt)
     try:
         code = main() or 0
         sys.stdout.flush()

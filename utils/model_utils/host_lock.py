@@ -37,7 +37,7 @@ def host_lock(path: Path, doing: str, wait_seconds: float) -> Iterator[None]:
         # A link in the place of the lock is refused: its target would be emptied.
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     try:
-        _wait(descriptor, path, doing, wait_seconds)
+        _wait(descriptor, path, wait_seconds)
         owner = {"host": socket.gethostname(), "pid": os.getpid(), "doing": doing}
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(owner).encode(), 0)
@@ -56,7 +56,7 @@ def describe_owner(path: Path) -> str:
         return "another process"  # it has taken the lock and not written its name yet
 
 
-def _wait(descriptor: int, path: Path, doing: str, wait_seconds: float) -> None:
+def _wait(descriptor: int, path: Path, wait_seconds: float) -> None:
     started = time.monotonic()
     next_report = started
     while not _try(descriptor, path):
@@ -71,7 +71,7 @@ def _wait(descriptor: int, path: Path, doing: str, wait_seconds: float) -> None:
             next_report = now + REPORT_SECONDS
         time.sleep(POLL_SECONDS)
     if next_report > started:
-        logger.info("waited %.1f s; now this process %s", time.monotonic() - started, doing)
+        logger.info("waited %.1f s", time.monotonic() - started)
 
 
 def _try(descriptor: int, path: Path) -> bool:

@@ -4,9 +4,12 @@ A signal that is ignored when a process starts stays ignored, as `nohup` and the
 the background is stopped by SIGTERM, never by a Ctrl-C that is meant for something else, nor by a closed terminal.
 """
 
+import atexit
 import ctypes
+import logging
 import os
 import signal
+import threading
 import time
 import types
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +20,9 @@ Handler = Callable[[int, types.FrameType | None], None]
 SIGACTION_BYTES = 512  # of C's struct sigaction, more than any system's: 152 with glibc
 HANDLER_BYTES = 8  # its first field, on x86-64 and aarch64
 QUIET_SECONDS = 0.02  # without a new handler, after threads were started: they set theirs within 2 ms on busy cores
+LOOK_AGAIN_SECONDS = 0.1  # after a signal that has to wait: too short to be noticed, and a look takes microseconds
+
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -80,3 +86,85 @@ def _set_interrupt_action(action: bytes) -> None:
 def _threads() -> set[str]:
     """Returns the numbers of all threads of this process, MindSpore's included."""
     return set(os.listdir("/proc/self/task"))
+
+
+def raise_between_graphs(exception: BaseException, frame: types.FrameType | None) -> None:
+    """Raises what a signal stands for: at once, or when MindSpore has been imported, or has compiled a graph.
+
+    An exception in the midst of its import ends Python with a fatal error. One in the Python that its compiler calls is
+    lost, or fills the screen with the compiler's stack and leaves a folder rank_0 where the user is. One in a
+    `__del__`, as MindSpore's Cells have it, is always lost. So these come to their end first. A second signal does not
+    wait for it, nor does any where SIGALRM, which looks again, is in use.
+
+    Args:
+        exception: to be raised.
+        frame: where the signal came, as its handler is told.
+
+    Raises:
+        BaseException: `exception`, now or from the handler of SIGALRM.
+    """
+    alarm = signal.getsignal(signal.SIGALRM)
+    if isinstance(alarm, _Waiting):
+        alarm.end()
+    doing = _work_in_hand(frame)
+    if doing is None or alarm is not signal.SIG_DFL:
+        raise exception
+    if doing == COMPILING:
+        logger.info("ending as soon as the network is compiled; the same again ends at once")
+    _Waiting(exception).begin()
+
+
+@contextmanager
+def interrupts_between_graphs() -> Iterator[None]:
+    """Has Ctrl-C wait as `raise_between_graphs` says while a block runs, where it would raise KeyboardInterrupt."""
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    with taken_signals([signal.SIGINT], interrupt):
+        yield
+    alarm = signal.getsignal(signal.SIGALRM)
+    if isinstance(alarm, _Waiting):
+        alarm.end()
+        raise alarm.exception
+
+
+def interrupt(_number: int, frame: types.FrameType | None) -> None:
+    """Handles SIGINT as Python does, but between two graphs."""
+    raise_between_graphs(KeyboardInterrupt(), frame)
+
+
+IMPORTING, COMPILING, DELETING = "<module>", "compile", "__del__"  # names of functions on the stack meanwhile
+
+
+def _work_in_hand(frame: types.FrameType | None) -> str | None:
+    """Returns which of these a stack is in the midst of, the outermost one, or None."""
+    work = None
+    while frame is not None:
+        name, package = frame.f_code.co_name, str(frame.f_globals.get("__name__")).partition(".")[0]
+        if name == DELETING or package == "mindspore" and name in (IMPORTING, COMPILING):
+            work = name
+        frame = frame.f_back
+    return work
+
+
+class _Waiting:
+    """The handler of SIGALRM while an exception waits."""
+
+    def __init__(self, exception: BaseException) -> None:
+        self.exception = exception
+
+    def begin(self) -> None:
+        atexit.register(self.end)  # the clock must not outlive the handler, which Python takes back when it ends
+        signal.signal(signal.SIGALRM, self)
+        signal.setitimer(signal.ITIMER_REAL, LOOK_AGAIN_SECONDS, LOOK_AGAIN_SECONDS)
+
+    def end(self) -> None:
+        if signal.getsignal(signal.SIGALRM) is self:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+    def __call__(self, _number: int, frame: types.FrameType | None) -> None:
+        if _work_in_hand(frame) is None:
+            self.end()
+            raise self.exception

@@ -6,7 +6,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
-from utils.model_utils.files import make_writable_folder
+from utils.model_utils.files import check_writable_folder, make_writable_folder
 from utils.model_utils.host_lock import host_lock
 from utils.models.checks import check_file, file_fault, shown_size, what_is_checked
 from utils.models.conversion import convert, next_command
@@ -37,8 +37,9 @@ def get(model: PublishedModel, folder: Path, given: Path | None, overwrite: bool
             f"'{checkpoint}' is there already: choose another --folder, replace it with --overwrite, or use it: "
             f"{next_command(model, checkpoint)}"
         )
-    make_writable_folder(folder, "--folder")
+    check_writable_folder(folder, "--folder")
     with _given(model, given) if given else nullcontext(_downloaded(model, folder)) as source:
+        make_writable_folder(folder, "--folder")
         convert(model, source, checkpoint, overwrite)
     print(f"next: {next_command(model, checkpoint)}")
     return checkpoint
@@ -56,9 +57,10 @@ def _given(model: PublishedModel, path: Path) -> Iterator[Path]:
     folder = path if path.is_dir() else path.parent
     missing = [file.name for file in model.files if not (folder / file.name).is_file()]
     if missing:
+        one = f"--file '{path}' is not all of it: " if path.is_file() else ""
         raise MissingPathError(
-            f"'{folder}' lacks {' and '.join(map(repr, missing))}: put {'it' if len(missing) == 1 else 'them'} there, "
-            f"from {model.address}"
+            f"{one}'{folder}' lacks {' and '.join(map(repr, missing))}: put {'it' if len(missing) == 1 else 'them'} "
+            f"there, from {model.address}"
         )
     for file in model.files:
         _check_given(folder / file.name, file)

@@ -98,7 +98,7 @@ make_environment() {
   elif is_stamped "$stamp" "$wanted" || is_stamped "$root/.venv/installed-requirements-dev.txt" "$wanted"; then
     return
   fi
-  echo "installing $(basename "$requirements") into .venv (once)"
+  echo "installing $(basename "${requirements%.txt}.lock") into .venv, once: 3 GB, which takes minutes without a word"
   install_requirements "$python" "$requirements" "$root/.venv/locked.log" \
     || environment_die "pip could not install $requirements; see the message above"
   "$python" "$root/utils/tools/mend_environment.py" || environment_die "the environment is not usable; see above"

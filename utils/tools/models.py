@@ -9,6 +9,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from utils.installation import console_command
 from utils.model_utils.command import run_command
 from utils.model_utils.errors import BadValueError
 from utils.models.listing import list_lines, show_lines
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None, table: Path = TABLE) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="models",
+        prog=console_command("models"),
         description="Published weights that the converters here read: where they lie, their terms, and as checkpoints.",
         allow_abbrev=False,
     )

@@ -156,7 +156,7 @@ def show(request: Request) -> int:
             print("\n".join(lines.values()), flush=True)
     good = [name for name in lines if name not in failed]
     if good:
-        print("\n".join(["", "Next:", *next_commands(good[0], request.runs)]))
+        print("\n".join(["", f"Next, in {ROOT}:", *next_commands(good[0], request.runs)]))
     return bool(failed)
 
 

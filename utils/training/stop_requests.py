@@ -8,17 +8,18 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from utils.model_utils.command import Terminated
-from utils.model_utils.signals import taken_signals
+from utils.model_utils.signals import raise_between_graphs, taken_signals
 
 logger = logging.getLogger(__name__)
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM, or Ctrl-C"}  # MindSpore makes the former of the latter
 
 
 class StopRequests:
     """Takes the signals while its `with` block runs, those apart that are ignored; in the main thread alone.
 
-    The first signal is only remembered, a second one raises at once; inside `immediately()` the first one raises too.
+    The first signal is only remembered, a second one raises; inside `immediately()` the first one raises too. What is
+    raised waits for the end of a compilation.
 
     Each run of a compiled graph puts MindSpore's own handler in place of SIGINT's, which sends this process SIGTERM. So
     Ctrl-C mostly arrives here as SIGTERM, and the command ends with that code.
@@ -35,7 +36,7 @@ class StopRequests:
 
     def __enter__(self) -> "StopRequests":
         if threading.current_thread() is threading.main_thread():
-            self._stack.enter_context(taken_signals(_SIGNALS, self._take))
+            self._stack.enter_context(taken_signals(_NAMES, self._take))
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -64,9 +65,9 @@ class StopRequests:
         finally:
             self._is_immediate = False
 
-    def _take(self, signal_number: int, _frame: types.FrameType | None) -> None:
+    def _take(self, signal_number: int, frame: types.FrameType | None) -> None:
         was_pending = self.is_pending
         self._signal_number = signal_number
         if was_pending or self._is_immediate:
-            raise self.exception()
-        logger.info("%s: %s", signal.Signals(signal_number).name, self._what_follows)
+            raise_between_graphs(self.exception(), frame)
+        logger.info("%s: %s", _NAMES[signal.Signals(signal_number)], self._what_follows)

@@ -55,7 +55,8 @@ class Inputs:
 
     def __str__(self) -> str:
         """Returns e.g. "12 pictures, 1 video"."""
-        parts = [f"{len(self.pictures)} pictures"] * bool(self.pictures or not self.videos)
+        count = len(self.pictures)
+        parts = [f"{count} picture{'s' * (count != 1)}"] * bool(count or not self.videos)
         parts += [f"{len(self.videos)} video{'s' * (len(self.videos) > 1)}"] * bool(self.videos)
         return ", ".join(parts)
 
@@ -119,7 +120,8 @@ def _fitting(pattern: Path, flag: str, leave_out: Path | None) -> list[ImageFile
     """Returns the files that a pattern stands for, sorted; hidden ones are left out."""
     fixed = Path(*takewhile(lambda part: not _WILDCARDS & set(part), pattern.parts))
     found = sorted({Path(name) for name in glob.iglob(str(pattern), recursive=True) if os.path.isfile(name)})
-    if leave_out is not None:
+    # Results above the pictures, or beside them, hide none: what they would overwrite is refused by name.
+    if leave_out is not None and fixed.resolve() in leave_out.resolve().parents:
         found = [path for path in found if not path.resolve().is_relative_to(leave_out.resolve())]
     taken = [path for path in found if is_picture_name(path.name) or is_video_name(path.name)]
     if not taken:

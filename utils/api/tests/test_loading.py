@@ -24,7 +24,7 @@ def test_paths_that_are_no_model_are_refused(tmp_path):
         load(tmp_path / "best.ckpt")
     with pytest.raises(MissingPathError, match="is a folder: name a checkpoint in it"):
         load(tmp_path)
-    with pytest.raises(BadValueError, match="7 is a int, wanted the path of a checkpoint"):
+    with pytest.raises(BadValueError, match="7 is of type int, wanted the path of a checkpoint"):
         load(7)
     for name in ("text.ckpt", "empty.ckpt", "model.mindir"):
         (tmp_path / name).write_text("" if name == "empty.ckpt" else "no model")

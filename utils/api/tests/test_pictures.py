@@ -62,9 +62,9 @@ def test_an_array_is_copied_also_one_with_negative_steps():
         (VALUES / 255, r"float64\[5, 7, 3\].*0 to 255"),
         (VALUES[:0], r"uint8\[0, 7, 3\].*another array"),
         (np.array(["a.jpg"]), r"<U5\[1\].*another array"),
-        (7, "7 is a int, wanted a picture"),
-        (None, "None is a NoneType, wanted a picture"),
-        (b"GIF", "is a bytes, wanted a picture"),
+        (7, "7 is of type int, wanted a picture"),
+        (None, "None is of type NoneType, wanted a picture"),
+        (b"GIF", "is of type bytes, wanted a picture"),
     ],
 )
 def test_what_is_no_picture_is_refused_in_a_sentence(wrong, sentence):

@@ -92,6 +92,19 @@ def test_an_ending_or_kind_that_cannot_be_is_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("result", [boxes, classes])
+def test_the_picture_itself_is_never_overwritten(result, tmp_path):
+    """Also by another name of the same file."""
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(b"the only one")
+    (tmp_path / "linked").symlink_to(tmp_path)
+    for name in (photo, str(tmp_path / "linked" / "photo.png")):
+        with pytest.raises(BadValueError, match="photo.png' would be overwritten by its result: choose another name"):
+            result(photo).save(name)
+    assert photo.read_bytes() == b"the only one"
+    assert result(photo).save(tmp_path / "found.png").is_file()
+
+
 def test_results_are_frozen_and_say_in_a_line_what_they_are():
     assert repr(boxes(Path("a.jpg"))) == "DetectionResult(2 boxes; from score 0.5: 1 bee, 'a.jpg')"
     assert len(boxes()) == 2

@@ -81,7 +81,7 @@ def test_what_is_drawn_is_saved_at_size_and_rate(model, tmp_path):
         results.save(tmp_path / "new" / "c.mp4")
     with pytest.raises(BadValueError, match="written as .mp4, got 'b.avi'"):
         model(tmp_path / "a.mkv").save(tmp_path / "b.avi")
-    with pytest.raises(BadValueError, match="would be overwritten while it is read"):
+    with pytest.raises(BadValueError, match="b.mp4' would be overwritten by its result"):
         model(saved).save(saved)
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["b.mp4"]
 

@@ -71,6 +71,13 @@ def test_help_of_a_command_names_the_suites(capsys):
     assert "python -m utils.cli infer SUITE" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("command", [["doctor"], ["models"], ["models", "get"]])
+def test_the_usage_of_a_command_can_be_typed(command, capsys):
+    with pytest.raises(SystemExit):
+        main([*command, "--help"])
+    assert capsys.readouterr().out.startswith(f"usage: {console_command(*command)} [-h]")
+
+
 def test_help_imports_nothing_heavy():
     code = f"import sys; from utils.cli.__main__ import main; main([]); print([m for m in {HEAVY} if m in sys.modules])"
     finished = finish(sys.executable, "-c", code, cwd=ROOT)

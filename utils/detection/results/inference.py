@@ -123,7 +123,7 @@ def run(
         rows_of[picture.index] = _rows(found, numbers[picture.index], str(files[picture.index].name), classes)
         pictures.add(picture, found)
     if not num_images:
-        raise BadValueError(f"none of the {len(files)} pictures can be read (each is named above): replace them")
+        raise BadValueError("none of the pictures can be read (each is named above): replace them")
     if clock.num_compiled:
         canvases = f"{clock.num_compiled} canvas{'es' * (clock.num_compiled > 1)}"
         logger.info("network compiled for %s in %.1f s", canvases, clock.compilation)
@@ -211,8 +211,8 @@ def format_summary(summary: InferenceSummary) -> str:
     """Returns e.g. `3 images, 12 detections, 0.214 s per image (network 0.180 s); 1 file could not be read`."""
     each, network = (value / summary.num_images for value in (summary.seconds, summary.network_seconds))
     text = (
-        f"{summary.num_images} images, {summary.num_detections} detections, {each:.3f} s per image "
-        f"(network {network:.3f} s)"
+        f"{summary.num_images} image{'s' * (summary.num_images != 1)}, {summary.num_detections} "
+        f"detection{'s' * (summary.num_detections != 1)}, {each:.3f} s per image (network {network:.3f} s)"
     )
     if summary.num_unreadable:
         text += f"; {summary.num_unreadable} file{'s' * (summary.num_unreadable > 1)} could not be read"

@@ -170,6 +170,12 @@ class Config(BaseModel):
         """Returns whether `key` was set in a YAML file or on the command line."""
         return key in self._origins
 
+    def is_given_over(self, key: str, other: str) -> bool:
+        """Returns whether `key` was set, and not in a file that the one which sets `other` builds on."""
+        places = [max((i for i, layer in enumerate(self._sources.layers) if name in layer), default=-1)
+                  for name in (key, other)]  # fmt: skip
+        return self.was_given(key) and places[0] >= places[1]
+
     @field_validator("*", mode="before")
     @classmethod
     def _check_plain_kind(cls, value: object, info: ValidationInfo) -> object:

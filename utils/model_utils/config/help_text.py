@@ -118,11 +118,14 @@ def format_key_help(context: HelpContext, key: str) -> str:
         lines.append(f"acted on by: {', '.join(users) or 'none of the commands'}")
     if key in context.schema.keys_in("FIXED_BY_WEIGHTS"):
         lines.append("where a checkpoint is read, its value counts: the weights are of such a network")
-    defaults = f"of the YAML file: {show_value(context.defaults[key])}" if key in context.defaults else "the schema's"
+    place, value = "schema", context.schema.model_fields[key].get_default(call_default_factory=True)
+    if key in context.defaults:
+        place, value = "YAML file", context.defaults[key]
+    default = f"default of the {place}: {show_value(value)}"
     return "\n".join(
         [
             _describe_key(context, key),
-            *textwrap.wrap(f"default {defaults}", WIDTH, initial_indent=INDENT, subsequent_indent=INDENT),
+            *textwrap.wrap(default, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT),
             *(f"{INDENT}{line}" for line in lines),
         ]
     )
@@ -140,7 +143,7 @@ def _introduction(context: HelpContext) -> list[str]:
             f"in the working directory, one in a YAML file in {place}. --key= and --key=null clear a value.",
             WIDTH,
         ),
-        textwrap.fill(context.config_note, WIDTH),
+        textwrap.fill(context.config_note, WIDTH, break_long_words=False, break_on_hyphens=False),  # has a path
     ]
 
 

@@ -159,9 +159,12 @@ def find_config_file(config_path: str, suite_dir: Path, default_file: str) -> Pa
     if found:
         return found[0]
     places = " nor in ".join(str(candidate.parent) for candidate in candidates)
-    present = ", ".join(sorted(file.name for file in suite_dir.glob("*.yaml"))) or "none"
+    files = (*suite_dir.glob("*.yaml"), *suite_dir.glob("config/*.yaml"))
+    present = sorted(str(file.relative_to(suite_dir)) for file in files)
+    meant = next((f", such as '{name}'" for name in present if Path(name).name == path.name), "")
     raise MissingPathError(
-        f"{COMMAND_LINE}: config_path '{config_path}' is not in {places}: name a YAML file (the suite has: {present})"
+        f"{COMMAND_LINE}: config_path '{config_path}' is not in {places}: name a YAML file{meant} (the suite has: "
+        f"{', '.join(present) or 'none'})"
     )
 
 

@@ -246,7 +246,7 @@ class TrainingKeys(RuntimeKeys):
     def notes(self) -> Iterator[str]:
         """Says which given keys the choice of optimizer leaves without effect."""
         yield from super().notes()
-        if self.optimizer == "adamw" and self.was_given("momentum"):
+        if self.optimizer == "adamw" and self.is_given_over("momentum", "optimizer"):
             yield f"{self.origin('momentum')}: momentum has no effect with optimizer adamw"
         if self.resume and self.pre_trained:
             yield f"{self.origin('pre_trained')}: pre_trained is not read where resume continues a run"

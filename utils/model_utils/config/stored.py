@@ -160,7 +160,8 @@ def _log_changes(before: Config, after: Config, fixed: Mapping[str, Given], name
         for key, item in fixed.items()
         if item.value is not None and getattr(before, key) != getattr(after, key)
     ]
-    more = f" and {len(changed) - MAX_SHOWN} more keys" if len(changed) > MAX_SHOWN else ""
+    rest = len(changed) - MAX_SHOWN
+    more = f" and {rest} more key{'s' * (rest > 1)}" if rest > 0 else ""
     if changed:
         logger.info("the network is that of '%s': %s%s", name, ", ".join(changed[:MAX_SHOWN]), more)
 

@@ -109,6 +109,41 @@ def test_in_the_background_of_a_script_ctrl_c_is_ignored_and_sigterm_ends_the_co
     assert process.returncode == 143
 
 
+IN_MINDSPORE = """
+import os, signal, sys, threading, time
+from utils.model_utils.command import run_command
+from utils.model_utils.signals import _work_in_hand
+
+def send():
+    main_thread = threading.main_thread().ident
+    while _work_in_hand(sys._current_frames()[main_thread]) != sys.argv[1]:
+        time.sleep(0.001)
+    os.kill(os.getpid(), int(sys.argv[2]))
+
+def main():
+    threading.Thread(target=send, daemon=True).start()
+    import mindspore as ms
+    from mindspore import nn
+
+    ms.set_context(mode=ms.GRAPH_MODE)
+    nn.SequentialCell(*(nn.Dense(4, 4) for _ in range(100))).compile(ms.Tensor([[1.0] * 4]))
+    time.sleep(30)
+
+run_command(main, "train.py")
+"""
+
+
+@pytest.mark.parametrize("work", ["<module>", "compile"])
+@pytest.mark.parametrize(("number", "end", "code"), [(signal.SIGINT, "interrupted", 130), (15, "terminated", 143)])
+def test_a_signal_while_mindspore_is_imported_or_compiles_is_one_line(work, number, end, code, tmp_path):
+    """... and leaves nothing where the user is."""
+    command = [sys.executable, "-c", IN_MINDSPORE, work, str(int(number))]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=120)
+    assert (done.returncode, done.stderr) == (code, f"train.py: {end}\n")
+    assert not list(tmp_path.iterdir())
+
+
 LONG = """
 from pathlib import Path
 from utils.model_utils.command import run_command

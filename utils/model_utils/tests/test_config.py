@@ -26,6 +26,15 @@ def test_command_line_counts_before_yaml_before_schema(suite):
     assert str(config.origin("batch_size")) == "schema default"
 
 
+def test_help_names_the_file_of_its_defaults_in_one_piece(tmp_path, capsys):
+    """... to be copied: a path with hyphens, longer than a line."""
+    suite = tmp_path / "-".join(["folder"] * 20)
+    suite.mkdir()
+    with pytest.raises(SystemExit):
+        load(suite, "--help", yaml="lr: 0.5\n")
+    assert str(suite / "default.yaml") in capsys.readouterr().out
+
+
 def test_with_default_keeps_range_and_text_of_the_group_and_leaves_the_group_alone(suite):
     assert TrainingKeys.model_fields["batch_size"].default == 2
     assert ToyConfig.model_fields["batch_size"].description == TrainingKeys.model_fields["batch_size"].description
@@ -302,9 +311,13 @@ def test_background_is_taken_out_of_the_classes(suite, caplog):
 
 def test_momentum_given_for_adamw_is_said_in_the_log(suite):
     assert not list(load(suite, "--optimizer=adamw").notes())
-    assert "momentum has no effect with optimizer adamw" in next(
-        load(suite, "--optimizer=adamw", "--momentum=.8").notes()
-    )
+    said = "momentum has no effect with optimizer adamw"
+    assert said in next(load(suite, "--optimizer=adamw", "--momentum=.8").notes())
+    assert said in next(load(suite, yaml="optimizer: adamw\nmomentum: 0.8\n").notes())
+    (suite / "sgd.yaml").write_text("optimizer: sgd\nmomentum: 0.8\n")
+    (suite / "adamw.yaml").write_text("optimizer: adamw\n")
+    assert not list(load(suite, yaml="__BASE__: sgd.yaml\noptimizer: adamw\n").notes())
+    assert said in next(load(suite, yaml="__BASE__: adamw.yaml\nmomentum: 0.8\n").notes())
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,9 @@ def test_a_file_that_is_there_already_is_checked_and_left_where_it_is(server, ta
         main(["get", "detector", f"--file={tmp_path / 'mine.bin'}", f"--folder={tmp_path / 'v'}"], table)
     with pytest.raises(MissingPathError, match="--file '.*none' does not exist"):
         main(["get", "detector", f"--file={tmp_path / 'none'}", f"--folder={tmp_path / 'v'}"], table)
+    with pytest.raises(MissingPathError, match="--file '.*mine.bin' is not all of it: '.*' lacks 'pytorch_model.bin'"):
+        main(["get", "segmenter", f"--file={tmp_path / 'mine.bin'}", f"--folder={tmp_path / 'v'}"], table)
+    assert not (tmp_path / "v").exists()
 
 
 @pytest.mark.parametrize("given", ["", "pytorch_model.bin"])

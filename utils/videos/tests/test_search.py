@@ -66,6 +66,13 @@ def test_videos_of_a_pattern_are_opened_and_others_named(folder, caplog):
     assert "no pictures by their names: 1, namely notes.txt" in caplog.text
 
 
+def test_results_beside_the_pictures_or_above_hide_none(folder):
+    for results in (folder / "sub", folder):
+        inputs = find_inputs(folder / "sub" / "*.PNG", leave_out=results, **FLAG)
+        assert [str(each.name) for each in inputs.pictures] == ["b.PNG"]
+        assert str(inputs) == "1 picture"
+
+
 def test_standard_input_lists_files_and_folders_each_once(folder, monkeypatch):
     monkeypatch.chdir(folder)
     lines = b"\xef\xbb\xbfsub/film.MKV\r\n\nsub/b.PNG\na.jpg\nsub\nabsent.jpg\n"
