@@ -9,12 +9,12 @@ import select
 import signal
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TextIO
 
 from utils.model_utils.errors import UserError, short
 from utils.model_utils.files import is_full
-from utils.model_utils.signals import keep_interrupts_ignored
+from utils.model_utils.signals import HeldException, keep_interrupts_ignored
 
 EXIT_USER_ERROR = 2  # as of argparse and of shells
 # As a shell names the end by a signal: 128 + SIGINT, SIGPIPE, SIGTERM.
@@ -29,10 +29,6 @@ class Terminated(BaseException):
     """SIGTERM, turned into an exception so that `finally` blocks run."""
 
 
-def _raise_terminated(_signal_number: int, _frame: types.FrameType | None) -> None:
-    raise Terminated
-
-
 def run_command(main: Callable[[], int | None], name: str) -> None:
     """Runs `main` and exits the process with its code.
 
@@ -42,16 +38,17 @@ def run_command(main: Callable[[], int | None], name: str) -> None:
 
     A `UserError` is printed as one sentence with code 2, Ctrl-C ends with 130 and SIGTERM with 143 (MindSpore may turn
     the former into the latter). Where SIGINT is ignored at the start, as in the background of a script, it stays
-    ignored, and SIGTERM alone ends the command. Where the reader of the output has gone (`--help | head`), the code is
+    ignored, and SIGTERM alone ends the command. Both wait, seconds at most, where MindSpore is importing or compiling.
+    Where the reader of the output has gone (`--help | head`), the code is
     141. A full disk is a sentence and code 2 wherever it is met, on standard output too. Any other exception is a fault
     of the program and keeps its traceback (code 1).
     """
     write_any_letter()
     keep_interrupts_ignored()
-    signal.signal(signal.SIGTERM, _raise_terminated)
     try:
-        code = main() or 0
-        sys.stdout.flush()
+        with _signals_raise(name):
+            code = main() or 0
+            sys.stdout.flush()
     except UserError as error:
         logger.debug("user error", exc_info=True)
         code = _fail(f"{name}: error: {error}", EXIT_USER_ERROR)
@@ -71,6 +68,23 @@ def run_command(main: Callable[[], int | None], name: str) -> None:
         code = _fail(f"{name}: error: {sentence}", EXIT_USER_ERROR)
     _let_go_of_full_streams()
     sys.exit(code)
+
+
+@contextlib.contextmanager
+def _signals_raise(name: str) -> Iterator[None]:
+    """Turns SIGINT and SIGTERM into exceptions; a SIGINT that is ignored stays so."""
+    held = HeldException(name)
+
+    def take(signal_number: int, frame: types.FrameType | None) -> None:
+        held.raise_outside_mindspore(KeyboardInterrupt if signal_number == signal.SIGINT else Terminated, frame)
+
+    signal.signal(signal.SIGTERM, take)
+    if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
+        signal.signal(signal.SIGINT, take)
+    try:
+        yield
+    finally:
+        held.cancel()
 
 
 def _sentence_of_the_system(error: OSError) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from utils.model_utils.command import Terminated
-from utils.model_utils.signals import taken_signals
+from utils.model_utils.signals import HeldException, taken_signals
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ class StopRequests:
         self._signal_number: int | None = None
         self._is_immediate = False
         self._stack = ExitStack()
+        self._held = HeldException("stopping")
 
     def __enter__(self) -> "StopRequests":
         if threading.current_thread() is threading.main_thread():
@@ -63,10 +64,14 @@ class StopRequests:
             yield
         finally:
             self._is_immediate = False
+            self._held.cancel()
 
-    def _take(self, signal_number: int, _frame: types.FrameType | None) -> None:
+    def _take(self, signal_number: int, frame: types.FrameType | None) -> None:
         was_pending = self.is_pending
         self._signal_number = signal_number
-        if was_pending or self._is_immediate:
+        if was_pending:
             raise self.exception()
+        if self._is_immediate:
+            self._held.raise_outside_mindspore(self.exception, frame)
+            return
         logger.info("%s: %s", signal.Signals(signal_number).name, self._what_follows)
