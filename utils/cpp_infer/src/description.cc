@@ -88,6 +88,10 @@ ModelDescription FromJson(const json& values) {
 }  // namespace
 
 std::filesystem::path DescriptionPath(const std::filesystem::path& model) {
+  const std::filesystem::path kept = model.string() + ".json";
+  if (std::error_code error; std::filesystem::is_regular_file(kept, error)) {
+    return kept;
+  }
   std::string name = model.filename().string();
   for (const std::string ending : {"_graph.mindir", ".mindir"}) {
     if (name.size() > ending.size() && name.compare(name.size() - ending.size(), ending.size(), ending) == 0) {

@@ -113,5 +113,15 @@ TEST(DescriptionPath, LiesBesideTheModel) {
   EXPECT_EQ(DescriptionPath("/a/net"), "/a/net.json");
 }
 
+TEST(DescriptionPath, IsTheOneThatAnotherFormatHasMoved) {
+  const std::filesystem::path folder = testing::TempDir();
+  const std::filesystem::path kept = folder / "twice.mindir.json";
+  std::ofstream(kept) << "{}";
+  EXPECT_EQ(DescriptionPath(folder / "twice.mindir"), kept);
+  EXPECT_EQ(DescriptionPath(folder / "twice.v2.mindir"), folder / "twice.v2.json");
+  std::filesystem::remove(kept);
+  EXPECT_EQ(DescriptionPath(folder / "twice.mindir"), folder / "twice.json");
+}
+
 }  // namespace
 }  // namespace cpp_infer
