@@ -246,10 +246,17 @@ class TrainingKeys(RuntimeKeys):
     def notes(self) -> Iterator[str]:
         """Says which given keys the choice of optimizer leaves without effect."""
         yield from super().notes()
-        if self.optimizer == "adamw" and self.was_given("momentum"):
+        if self.optimizer == "adamw" and self._is_momentum_meant():
             yield f"{self.origin('momentum')}: momentum has no effect with optimizer adamw"
         if self.resume and self.pre_trained:
             yield f"{self.origin('pre_trained')}: pre_trained is not read where resume continues a run"
+
+    def _is_momentum_meant(self) -> bool:
+        """Whether somebody chose a momentum: a file that a configuration builds on may give the default one to all."""
+        given = self.origin("momentum").where
+        is_default = self.momentum == type(self).model_fields["momentum"].default
+        is_inherited = given not in (COMMAND_LINE, self.origin("optimizer").where) and self.was_given("optimizer")
+        return self.was_given("momentum") and not (is_inherited and is_default)
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Yields the training keys that do not fit each other."""

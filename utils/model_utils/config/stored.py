@@ -160,7 +160,8 @@ def _log_changes(before: Config, after: Config, fixed: Mapping[str, Given], name
         for key, item in fixed.items()
         if item.value is not None and getattr(before, key) != getattr(after, key)
     ]
-    more = f" and {len(changed) - MAX_SHOWN} more keys" if len(changed) > MAX_SHOWN else ""
+    beyond = len(changed) - MAX_SHOWN
+    more = f" and {beyond} more {'key' if beyond == 1 else 'keys'}" if beyond > 0 else ""
     if changed:
         logger.info("the network is that of '%s': %s%s", name, ", ".join(changed[:MAX_SHOWN]), more)
 
