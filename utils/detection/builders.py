@@ -38,7 +38,7 @@ from utils.exporting.description import ModelDescription, Preprocessing, TensorD
 from utils.exporting.export import ExportedModel, share_weights
 from utils.model_utils.config.base import COMMAND_LINE
 from utils.model_utils.config.schema import TrainingKeys
-from utils.model_utils.config.stored import naming_checkpoint
+from utils.model_utils.config.stored import naming_source
 from utils.model_utils.device_adapter import clamp_loaders
 from utils.model_utils.workers import ALONE, Workers
 from utils.training.assembly import shard_epochs
@@ -72,7 +72,7 @@ def open_detection_split(
         prefix: name of the MindRecord files instead of the configured one.
         check_classes: see `open_split`.
     """
-    with naming_checkpoint(config, DetectionDataKeys.PLACES_OF_DATA):
+    with naming_source(config, DetectionDataKeys.PLACES_OF_DATA):
         return open_split(
             _split_paths(config, default_folder, is_training, form, prefix),
             config.coco_classes,
