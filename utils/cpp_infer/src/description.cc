@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 #include "cpp_infer/errors.h"
 
@@ -88,7 +89,7 @@ ModelDescription FromJson(const json& values) {
 }  // namespace
 
 std::filesystem::path DescriptionPath(const std::filesystem::path& model) {
-  const std::filesystem::path kept = model.string() + ".json";
+  std::filesystem::path kept = model.string() + ".json";
   if (std::error_code error; std::filesystem::is_regular_file(kept, error)) {
     return kept;
   }

@@ -114,13 +114,11 @@ TEST(DescriptionPath, LiesBesideTheModel) {
 }
 
 TEST(DescriptionPath, IsTheOneThatAnotherFormatHasMoved) {
-  const std::filesystem::path folder = testing::TempDir();
-  const std::filesystem::path kept = folder / "twice.mindir.json";
-  std::ofstream(kept) << "{}";
-  EXPECT_EQ(DescriptionPath(folder / "twice.mindir"), kept);
-  EXPECT_EQ(DescriptionPath(folder / "twice.v2.mindir"), folder / "twice.v2.json");
-  std::filesystem::remove(kept);
+  const TemporaryFolder folder;
   EXPECT_EQ(DescriptionPath(folder / "twice.mindir"), folder / "twice.json");
+  WriteFile(folder / "twice.mindir.json", "{}");
+  EXPECT_EQ(DescriptionPath(folder / "twice.mindir"), folder / "twice.mindir.json");
+  EXPECT_EQ(DescriptionPath(folder / "twice.v2.mindir"), folder / "twice.v2.json");
 }
 
 }  // namespace
