@@ -140,6 +140,9 @@ def test_help_of_one_key_says_all_of_it(suite, capsys):
     assert "other names: --base_lr" in text
     assert "acted on by: train.py\n" in text
     assert "      default of the schema: ''\n" in help_of(suite, capsys, "--help=resume")
+    assert help_of(suite, capsys, "--help", "base_lr") == help_of(suite, capsys, "--lr", "-h", "base_lr") == text
+    assert help_of(suite, capsys, "-h", "all") == help_of(suite, capsys, "--help=all")
+    assert help_of(suite, capsys, "--help", "--lr=0.1") == help_of(suite, capsys, "--help")
     inactive = next(iter(schema_of(suite).inactive_keys()))
     assert f"--{inactive} is accepted and has no effect: " in help_of(suite, capsys, f"--help={inactive}")
     fixed = min(schema_of(suite).keys_in("FIXED_BY_WEIGHTS"))

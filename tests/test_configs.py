@@ -162,8 +162,27 @@ def test_bad_values_get_one_sentence(suite, arguments, sentence, load):
 
 @for_suites
 def test_a_missing_yaml_file_names_those_of_the_suite(suite, load):
-    present = "config/segformer.base.yaml" if suite is SEGFORMER else "default_config.yaml"
-    with pytest.raises(MissingPathError, match=f"config_path 'absent.yaml' is not in .*suite has: .*{present}"):
+    words = r"the suite has: .*config/custom\.yaml, .*config/quickstart\.yaml"
+    with pytest.raises(MissingPathError, match=f"config_path 'absent.yaml' is not in .*: name a YAML file .{words}"):
         load(["--config_path=absent.yaml"])
-    with pytest.raises(MissingPathError, match=r"name a YAML file, such as 'config/custom.yaml' \(the suite has: "):
-        load(["--config_path=custom.yaml"])
+
+
+@for_suites
+@pytest.mark.parametrize("written", ["custom.yaml", "config/custm.yaml", "config/custom.yml"])
+def test_a_misspelt_yaml_file_names_the_nearest_and_each_place_once(suite, written, load, monkeypatch):
+    monkeypatch.chdir(suite.path)
+    place = (suite.path / written).parent
+    with pytest.raises(MissingPathError, match=f"'{written}' is not in {place}: name 'config/custom.yaml' "):
+        load([f"--config_path={written}"])
+
+
+@for_suites
+@pytest.mark.parametrize("name", ["custom", "quickstart"])
+def test_a_configuration_of_the_suite_has_nothing_to_remark_on_itself(suite, name, load, tmp_path):
+    """... though it builds on one for another optimizer; what somebody chose is remarked on."""
+    config = load([f"--config_path=config/{name}.yaml"])
+    assert config.optimizer == "adamw"
+    assert not list(config.notes())
+    (tmp_path / "mine.yaml").write_text(f"__BASE__: {suite.path / 'config' / name}.yaml\nmomentum: 0.5\n")
+    said = [f"{tmp_path / 'mine.yaml'}, line 2: momentum has no effect with optimizer adamw"]
+    assert list(load([f"--config_path={tmp_path / 'mine.yaml'}"]).notes()) == said

@@ -11,10 +11,12 @@ import pytest
 from mindspore import nn
 
 from tests.suites import FASTER_RCNN, NAS_FPN, SEGFORMER, SUITES, files_of, for_suites, taken_device
+from utils.detection.results.pictures.operating_point import stored_min_score
 from utils.exporting.check import compare_outputs, run_model
 from utils.exporting.description import read_description
 from utils.model_utils.config.loading import dump_config
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
+from utils.training.checkpoints.checkpoint import load_checkpoint
 
 pytestmark = pytest.mark.end_to_end
 NUM_ANCHORS = (16 * 16 + 8 * 8 + 4 * 4 + 2 * 2 + 1) * 9  # of a 128 x 128 input
@@ -106,6 +108,9 @@ def test_the_documented_command(toy):
 def test_the_json_says_how_to_feed_the_model_and_what_comes_out(toy):
     suite, name = toy.suite, file_name(toy.suite, "toy")
     is_segformer = suite is SEGFORMER
+    stored = stored_min_score(load_checkpoint(toy.checkpoint(), suite=suite.name).best)
+    drawn = {} if stored is None else {"picture_min_score": stored}
+    assert drawn or suite is not NAS_FPN  # whose toy finds what it has learned
     assert json.loads(toy.exported.with_suffix(".json").read_text()) == {
         "suite": suite.name,
         "file": f"{name}.mindir",
@@ -125,7 +130,7 @@ def test_the_json_says_how_to_feed_the_model_and_what_comes_out(toy):
         },
         "class_names": [f"class_{number}" for number in range(4)] if is_segformer else ["blue", "red"],
         "category_ids": [0, 1, 2, 3] if is_segformer else [3, 7],
-        "postprocessing": POSTPROCESSING[suite.name],
+        "postprocessing": POSTPROCESSING[suite.name] | drawn,
         "format_version": 1,
     }
 

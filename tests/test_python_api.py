@@ -132,6 +132,7 @@ def test_an_exported_model_gives_what_its_checkpoint_gives(toy, inferred):
         else:
             assert len(one) == len(other)
             assert np.allclose(one.scores, other.scores, atol=1e-5)
+            assert one.min_score == other.min_score
         assert one.names == other.names
         assert one.category_ids == other.category_ids
     with pytest.raises(BadValueError, match="nms is no key of the exported model"):

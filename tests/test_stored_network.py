@@ -19,6 +19,7 @@ from tests.suites import (
 )
 from utils.detection.annotations.coco_names import COCO_CLASSES
 from utils.model_utils.config.loading import dump_config
+from utils.model_utils.config.stored import naming_source
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.training.checkpoints.checkpoint import load_checkpoint
 
@@ -193,6 +194,25 @@ def test_segformer_takes_number_and_names_of_classes_from_the_checkpoint(suite, 
     assert (config.class_num, build.names_of_classes(config), config.class_weights) == (4, names, None)
     with pytest.raises(BadValueError, match="class_num is 19, but the weights of '.*own.ckpt' .* with 4"):
         build.open_checkpoint(load(suite, "eval.py", path, "--class_num=19"), path)
+
+
+@for_suites
+@pytest.mark.parametrize("value", ["my data", "/nowhere/my data"])
+def test_data_that_a_yaml_file_seems_to_name_beside_itself_is_said_to_be_looked_for_in_the_suite(
+    suite, value, tmp_path
+):
+    (tmp_path / "my data").mkdir()
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"{suite.data}: {value}\n")
+    config = suite.part("config").load([f"--config_path={path}"], "train.py")
+    with pytest.raises(MissingPathError) as caught, naming_source(config, (suite.data,)):
+        raise MissingPathError(f"'{getattr(config, suite.data)}' is not a folder")
+    said = (
+        f"; {suite.data} is from {path}, line 1, and relative paths in a YAML file begin in '{suite.path}': write the "
+        "whole path there"
+    )
+    folder = suite.path / value
+    assert str(caught.value) == f"'{folder}' is not a folder{said if value == 'my data' else ''}"
 
 
 @for_suites

@@ -73,7 +73,7 @@ def test_a_run_in_the_background_is_alone_in_its_folder_stops_on_request_and_goe
 
     os.kill(int(pid), signal.SIGTERM)
     wait_for(lambda: "train.py: terminated" in log.read_text(), LIMIT)
-    assert "go on with --resume=auto" in log.read_text()
+    assert "the same command goes on with --resume=auto" in log.read_text()
     stopped = newest(folder)
 
     process = start(here, *ARGUMENTS, "--resume=auto")

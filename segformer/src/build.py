@@ -13,7 +13,7 @@ from utils.cpu_kernels.choice import stock_operators
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
 from utils.exporting.export import ExportedModel, input_shape, share_weights
 from utils.exporting.onnx_operators import replace_for_onnx
-from utils.model_utils.config.stored import naming_checkpoint
+from utils.model_utils.config.stored import naming_source
 from utils.model_utils.device_adapter import clamp_loaders
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.workers import ALONE, Workers
@@ -319,7 +319,7 @@ def build_schedule(config: SegformerConfig, steps_per_epoch: int, images_per_ste
 def open_split(config: SegformerConfig, is_training: bool) -> tuple[ImagePair, ...]:
     """Finds and checks images and labels of the training or the evaluation split."""
     split = config.train_split if is_training else config.eval_split
-    with naming_checkpoint(config, ("data_path",)):
+    with naming_source(config, ("data_path",)):
         return open_pairs(
             Path(config.data_path),
             split,

@@ -12,7 +12,7 @@ import numpy as np
 from utils.image_search import ImageFile
 from utils.images import read_image
 from utils.model_utils.config.loading import require
-from utils.model_utils.config.stored import naming_checkpoint
+from utils.model_utils.config.stored import naming_source
 from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.errors import BadValueError, UserError
 from utils.model_utils.files import check_writable_folder
@@ -57,7 +57,7 @@ def infer(config: SegformerConfig) -> None:
     set_up_logging()
     with open_job(config, "infer_output_path") as folder:
         config, stored = build.open_checkpoint(config, require(config, "infer_ckpt_path", "file"))
-        with naming_checkpoint(config, ("data_path",)):
+        with naming_source(config, ("data_path",)):
             inputs = open_inputs(require(config, "data_path"), config.eval_split, folder)
         files = inputs.pictures
         outputs = build.choose_outputs(config)

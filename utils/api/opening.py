@@ -17,7 +17,7 @@ from utils.api.suites import SUITES, check_suite, open_build, open_config
 from utils.detection.data.class_names import ClassTable
 from utils.detection.inputs import InputSettings
 from utils.detection.keys import ResultKeys
-from utils.detection.results.pictures.operating_point import choose_stored_min_score
+from utils.detection.results.pictures.operating_point import PICTURE_MIN_SCORE, choose_stored_min_score
 from utils.exporting.description import ModelDescription, read_description
 from utils.model_utils.config.base import Config
 from utils.model_utils.device_adapter import AUTO
@@ -78,7 +78,7 @@ def open_exported(path: Path, suite: str, keys: Mapping[str, Any]) -> Model:
     name = check_suite(description.suite)
     if suite and check_suite(suite) != name:
         raise BadValueError(f"'{path}' is a model of {name}, not of {suite}: leave suite out")
-    own: dict[str, Any] = {"device_target": AUTO, "device_id": None, "picture_min_score": None}
+    own: dict[str, Any] = {"device_target": AUTO, "device_id": None, PICTURE_MIN_SCORE: None}
     unknown = [key for key in keys if key not in own and key not in description.postprocessing]
     if unknown:
         known = ", ".join([*own, *description.postprocessing])
@@ -88,7 +88,7 @@ def open_exported(path: Path, suite: str, keys: Mapping[str, Any]) -> Model:
     description = replace(description, postprocessing={**description.postprocessing, **given})
     take_device(own["device_target"], own["device_id"])
     with as_guest():
-        return Model(name, path, _exported_engine(open_build(name), path, description, own["picture_min_score"]))
+        return Model(name, path, _exported_engine(open_build(name), path, description, own[PICTURE_MIN_SCORE]))
 
 
 def _exported_engine(
@@ -102,7 +102,8 @@ def _exported_engine(
         return SegmentationEngine(predictor, names, ids, build.colours_of_names(names), takes_batches=False)
     made = description.preprocessing
     inputs = InputSettings(made.height, made.width, made.mean, made.std, made.resize == "keep_ratio")
-    min_score, _ = choose_stored_min_score(picture_min_score, None)
+    stored = description.postprocessing.get(PICTURE_MIN_SCORE)
+    min_score, _ = choose_stored_min_score(picture_min_score, stored if isinstance(stored, float) else None)
     detector = build.build_exported_detector(description, network)
     return DetectionEngine(detector, inputs, ClassTable(names, ids), min_score, fixed_batch)
 

@@ -33,12 +33,12 @@ from utils.detection.results.class_match import refuse_unknown
 from utils.detection.results.evaluation import DetectionEvaluator
 from utils.detection.results.evaluation_split import EvaluationSplit, prepare_evaluation
 from utils.detection.results.picture_detector import PictureDetector
-from utils.detection.results.pictures.operating_point import stored_min_score
+from utils.detection.results.pictures.operating_point import PICTURE_MIN_SCORE, stored_min_score
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
 from utils.exporting.export import ExportedModel, share_weights
 from utils.model_utils.config.base import COMMAND_LINE
 from utils.model_utils.config.schema import TrainingKeys
-from utils.model_utils.config.stored import naming_checkpoint
+from utils.model_utils.config.stored import naming_source
 from utils.model_utils.device_adapter import clamp_loaders
 from utils.model_utils.workers import ALONE, Workers
 from utils.training.assembly import shard_epochs
@@ -72,7 +72,7 @@ def open_detection_split(
         prefix: name of the MindRecord files instead of the configured one.
         check_classes: see `open_split`.
     """
-    with naming_checkpoint(config, DetectionDataKeys.PLACES_OF_DATA):
+    with naming_source(config, DetectionDataKeys.PLACES_OF_DATA):
         return open_split(
             _split_paths(config, default_folder, is_training, form, prefix),
             config.coco_classes,
@@ -334,6 +334,7 @@ def describe_detector(
         tensors: what it takes.
         postprocessing: thresholds and limits, by the names that the suite's postprocess.py knows.
     """
+    drawn = {} if classes.picture_min_score is None else {PICTURE_MIN_SCORE: classes.picture_min_score}
     return ModelDescription(
         suite=suite,
         file=model.file.name,
@@ -351,5 +352,5 @@ def describe_detector(
         ),
         class_names=classes.names,
         category_ids=classes.category_ids,
-        postprocessing=dict(postprocessing),
+        postprocessing={**postprocessing, **drawn},
     )

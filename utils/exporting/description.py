@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from utils.exporting.files import description_path
+from utils.exporting.files import description_path, kept_description_path
 from utils.model_utils.errors import BadValueError, MissingPathError, short
 from utils.model_utils.files import json_bytes, write_file
 from utils.model_utils.guards.json_text import STRICTLY, JsonTextError, as_kind, parse_json
@@ -129,13 +129,14 @@ def write_description(folder: Path, description: ModelDescription) -> Path:
 
 
 def read_description(model_file: Path) -> ModelDescription:
-    """Reads the description beside a model file.
+    """Reads the description beside a model file: `<file>.json` where an export of another format has moved it there.
 
     Raises:
         MissingPathError: there is none.
-        BadValueError: it is no description, of a newer layout, or of another file: two formats of one name share it.
+        BadValueError: it is no description, of a newer layout, or of another file.
     """
-    path = description_path(model_file)
+    kept = kept_description_path(model_file)
+    path = kept if kept.is_file() else description_path(model_file)
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:

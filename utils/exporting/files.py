@@ -1,15 +1,19 @@
 """The files of an exported model: written in a folder of their own, then put in the place of older ones."""
 
+import logging
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
 
 from utils.model_utils.errors import BadStateError, os_errors_as
 from utils.model_utils.files import check_writable_folder, free_space_said, umask
+from utils.model_utils.guards.json_text import parse_json
+
+logger = logging.getLogger(__name__)
 
 ENDINGS = {"MINDIR": ".mindir", "AIR": ".air", "ONNX": ".onnx"}
 SPLIT_GRAPH, SPLIT_PARAMETERS = "_graph.mindir", "_variables"  # MindSpore's names above 1 GiB of parameters
@@ -46,6 +50,11 @@ def description_path(file: Path) -> Path:
     return file.with_name(f"{file.name}.json")
 
 
+def kept_description_path(file: Path) -> Path:
+    """Returns where the JSON of a model goes when another format of its name takes its place: `<file>.json`."""
+    return file.with_name(f"{file.name}.json")
+
+
 @contextmanager
 def export_folder(path: Path) -> Iterator[Path]:
     """Yields a new folder beside `path` to export into; it is gone afterwards, with everything still in it.
@@ -69,8 +78,7 @@ def exported_file(folder: Path, path: Path, file_format: str) -> Path:
     Raises:
         BadStateError: there is none.
     """
-    endings = (ENDINGS[file_format], SPLIT_GRAPH) if file_format == "MINDIR" else (ENDINGS[file_format],)
-    found = [file for ending in endings if (file := folder / f"{plain_name(path)}{ending}").is_file()]
+    found = [file for ending in _endings(file_format) if (file := folder / f"{plain_name(path)}{ending}").is_file()]
     if not found:
         raise BadStateError(f"MindSpore wrote no {file_format} file for '{path}': check the log above")
     return found[0]
@@ -100,12 +108,45 @@ def put_in_place(folder: Path, path: Path, file_format: str) -> Path:
         parameters = folder / f"{plain_name(path)}{SPLIT_PARAMETERS}"
         if file_format == "MINDIR":
             _replace_parameters(parameters, path.with_name(parameters.name), mode, folder)
-        description_path(target).unlink(missing_ok=True)  # it describes the older file; the new one's comes next
+        _make_room_for_description(target, {f"{path.name}{each}" for each in _endings(file_format)})
         os.replace(source, target)
         if file_format == "MINDIR":  # a whole and a split file of one name would be two models
             other = ENDINGS["MINDIR"] if ending == SPLIT_GRAPH else SPLIT_GRAPH
             path.with_name(f"{path.name}{other}").unlink(missing_ok=True)
     return target
+
+
+def _endings(file_format: str) -> tuple[str, ...]:
+    return (ENDINGS[file_format], SPLIT_GRAPH) if file_format == "MINDIR" else (ENDINGS[file_format],)
+
+
+def _make_room_for_description(target: Path, replaced: Set[str]) -> None:
+    """Removes the JSON of the files that are replaced; that of another format under the same name is kept beside it.
+
+    Args:
+        target: the model file, whose JSON comes next.
+        replaced: names of the files that it takes the place of.
+    """
+    kept_description_path(target).unlink(missing_ok=True)
+    plain = description_path(target)
+    other = plain.with_name(_described_file(plain) or target.name)
+    if other.name in replaced or not other.is_file():
+        plain.unlink(missing_ok=True)
+        return
+    os.replace(plain, kept_description_path(other))
+    logger.info("%s is described in %s from now on", other, kept_description_path(other).name)
+
+
+def _described_file(path: Path) -> str:
+    """Returns the name of the file that a JSON describes; "" where it is none or says none."""
+    try:
+        values = parse_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    name = values.get("file") if isinstance(values, dict) else None
+    return (
+        name if isinstance(name, str) and name not in ("", ".", "..") and "/" not in name and "\0" not in name else ""
+    )
 
 
 def _replace_parameters(new: Path, old: Path, mode: int, folder: Path) -> None:

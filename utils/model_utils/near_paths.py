@@ -10,6 +10,8 @@ from utils.model_utils.errors import short
 SOURCES = (".py", ".sh", ".md")  # whose kind nobody means by the name of a picture, model or configuration
 MOST_ENTRIES = 20_000  # looked at below a folder: a fraction of a second; more would make an error late
 
+MOST_SHOWN = 4  # of files: two splits of two kinds, such as boxes and key points
+
 
 def near_path(path: Path) -> str:
     """Returns how the sentence of an error goes on after a path where nothing is; "" where nothing is like it.
@@ -39,6 +41,21 @@ def near_names(folder: Path, missing: Sequence[str]) -> str:
         return ""
     name, like = found[0]
     return f", but {len(found)} of them are there under another name, e.g. '{like}' for {short(name)}"
+
+
+def others_of_kind(path: Path) -> str:
+    """Returns how the sentence of an error goes on after a file that is not there: what has its ending instead.
+
+    E.g. `, but 'cars' has train/boxes.json, valid/boxes.json`; "" where nothing has, in its folder and beneath, or
+    where this is missing too in the one above.
+    """
+    folder = next((parent for parent in list(path.parents)[:2] if parent.is_dir()), None)
+    if folder is None:
+        return ""
+    files = itertools.islice(_walk(folder), MOST_ENTRIES)
+    found = sorted(name for name in files if PurePosixPath(name).suffix.lower() == path.suffix.lower())
+    shown = ", ".join(found[:MOST_SHOWN]) + (", ..." if len(found) > MOST_SHOWN else "")
+    return f", but '{folder}' has {shown}" if found else ""
 
 
 class _Entries:

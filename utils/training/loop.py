@@ -238,7 +238,7 @@ class Trainer:
             self._saver.write()
         if self._saver.last_path is not None:
             logger.info(
-                "stopped at epoch %d step %d, saved %s; go on with --resume=auto",
+                "stopped at epoch %d step %d, saved %s; the same command goes on with --resume=auto",
                 self._state.epoch,
                 self._state.step_in_epoch,
                 self._saver.last_path,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 #include "cpp_infer/errors.h"
 
@@ -88,6 +89,10 @@ ModelDescription FromJson(const json& values) {
 }  // namespace
 
 std::filesystem::path DescriptionPath(const std::filesystem::path& model) {
+  std::filesystem::path kept = model.string() + ".json";
+  if (std::error_code error; std::filesystem::is_regular_file(kept, error)) {
+    return kept;
+  }
   std::string name = model.filename().string();
   for (const std::string ending : {"_graph.mindir", ".mindir"}) {
     if (name.size() > ending.size() && name.compare(name.size() - ending.size(), ending.size(), ending) == 0) {

@@ -113,5 +113,13 @@ TEST(DescriptionPath, LiesBesideTheModel) {
   EXPECT_EQ(DescriptionPath("/a/net"), "/a/net.json");
 }
 
+TEST(DescriptionPath, IsTheOneThatAnotherFormatHasMoved) {
+  const TemporaryFolder folder;
+  EXPECT_EQ(DescriptionPath(folder / "twice.mindir"), folder / "twice.json");
+  WriteFile(folder / "twice.mindir.json", "{}");
+  EXPECT_EQ(DescriptionPath(folder / "twice.mindir"), folder / "twice.mindir.json");
+  EXPECT_EQ(DescriptionPath(folder / "twice.v2.mindir"), folder / "twice.v2.json");
+}
+
 }  // namespace
 }  // namespace cpp_infer

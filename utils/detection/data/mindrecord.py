@@ -45,12 +45,17 @@ from utils.image_files import ImageFolder, SourceImages, evenly_spread, source_n
 from utils.images import decode_image, decode_ordinary, read_bytes
 from utils.model_utils.device_adapter import clamp_loaders
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
+from utils.model_utils.near_paths import others_of_kind
 
 if TYPE_CHECKING:
     from mindspore.dataset import Dataset
 
 LOCK_SECONDS = 7200.0  # two hours: the writer reads and copies every image of the split, 118,287 in COCO's training
 LOOKED_AT = 8  # images that are compared with their files, a few hundredths of a second; new exports change all of them
+NAME_ADVICE = (
+    "name the file with --instance_set, in which {} stands for the split, and the splits with --train_data_type and "
+    "--val_data_type; training without an evaluation split is --run_eval=False"
+)
 
 logger = logging.getLogger(__name__)
 
@@ -312,9 +317,11 @@ def _use_without_annotations(
     try:
         info = hold_mindrecord(folder, prefix)
     except MissingPathError as error:
+        file = Path(annotation_file)
+        advice = NAME_ADVICE if file.suffix == ".json" else "check the data set path"
         raise MissingPathError(
-            f"annotation file '{annotation_file}' does not exist and there are no MindRecord files "
-            f"'{folder / prefix}*' to use instead; check the data set path"
+            f"annotation file '{file}' does not exist{others_of_kind(file)}, and there are no MindRecord files "
+            f"'{folder / prefix}*' to use instead; {advice}"
         ) from error
     if not fits(info):
         beside = _fitting(places(folder)[1:], prefix, fits)

@@ -1,10 +1,14 @@
 """The score of the best F1, worked by hand, and the lines about it."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from utils.detection.builders import describe_detector
+from utils.detection.data.class_names import ClassTable
+from utils.detection.inputs import InputSettings
 from utils.detection.results.coco_metrics import evaluate_coco
 from utils.detection.results.pictures.operating_point import (
     OperatingPoint,
@@ -13,6 +17,7 @@ from utils.detection.results.pictures.operating_point import (
     choose_stored_min_score,
     stored_min_score,
 )
+from utils.exporting.export import ExportedModel
 
 
 def point_of(scores, is_right, num_truths):
@@ -107,3 +112,17 @@ def test_lines_of_infer():
 )
 def test_what_a_checkpoint_stores_of_it(best, wanted):
     assert stored_min_score(best) == wanted
+
+
+@pytest.mark.parametrize(("stored", "wanted"), [(0.25, {"picture_min_score": 0.25}), (None, {})])
+def test_an_exported_model_is_described_with_it(stored, wanted):
+    inputs = InputSettings(128, 256, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), keep_ratio=True)
+    described = describe_detector(
+        "nas_fpn",
+        ExportedModel(Path("net.mindir"), "MINDIR", (), 1, 0.0),
+        ClassTable(("car",), (3,), picture_min_score=stored),
+        inputs,
+        tensors=(),
+        postprocessing={"min_score": 0.05},
+    )
+    assert described.postprocessing == {"min_score": 0.05} | wanted

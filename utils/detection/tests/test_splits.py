@@ -83,6 +83,23 @@ def test_the_folder_of_the_images_counts_with_coco_data_too(tiny_coco, tmp_path)
         open_split(paths_of(tiny_coco, folder=tmp_path / "others"), None)
 
 
+@pytest.mark.parametrize("name", ["instances_{}.json", "{}/_annotations.coco.json"])
+def test_annotations_of_another_name_are_found_and_read_by_it(tiny_coco, tmp_path, name):
+    """As other programs name them: the sentence says what is there and which key reads it."""
+    for split in SPLITS:
+        target = tiny_coco / name.replace("{}", split)
+        target.parent.mkdir(exist_ok=True)
+        (tiny_coco / "annotations" / f"instances_{split}.json").rename(target)
+    (tiny_coco / "annotations").rmdir()
+    folder = tmp_path / "records"
+    there = ", ".join(sorted(name.replace("{}", split) for split in SPLITS))
+    with pytest.raises(MissingPathError) as caught:
+        open_split(paths_of(tiny_coco, folder=folder), None)
+    assert f"does not exist, but '{tiny_coco}' has {there}, and there are no MindRecord files" in str(caught.value)
+    assert "with --instance_set, in which {} stands for the split" in str(caught.value)
+    assert open_split(paths_of(tiny_coco, folder=folder, instance_set=name), None).records.num_images == 6
+
+
 def test_an_annotation_file_and_a_folder_of_images_need_no_root(tiny_coco):
     annotations = str(tiny_coco / "annotations" / "instances_{}.json")
     paths = paths_of(None, instance_set=annotations, image_dir=str(tiny_coco / "{}"))

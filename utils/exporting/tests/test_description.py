@@ -11,6 +11,7 @@ from utils.exporting.description import (
     read_description,
     write_description,
 )
+from utils.exporting.files import export_folder, put_in_place
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 
 
@@ -63,6 +64,47 @@ def test_the_description_of_another_file_is_refused(tmp_path):
     write_description(tmp_path, description("net.onnx", "ONNX"))
     with pytest.raises(BadValueError, match=r"describes 'net\.onnx'"):
         read_description(tmp_path / "net.mindir")
+
+
+@pytest.fixture
+def put(tmp_path):
+    """Puts a model file in place as an export does, and its description after it."""
+
+    def put(name, file_format):
+        with export_folder(tmp_path / "net") as folder:
+            (folder / name).write_bytes(file_format.encode())
+            file = put_in_place(folder, tmp_path / "net", file_format)
+        return write_description(tmp_path, description(file.name, file_format))
+
+    return put
+
+
+def test_a_second_format_of_one_name_leaves_the_first_its_description(tmp_path, put, caplog):
+    """MindIR, then ONNX, then MindIR again: each can be read at each time."""
+    caplog.set_level("INFO")
+    put("net.mindir", "MINDIR")
+    assert not caplog.messages
+    assert put("net.onnx", "ONNX").name == "net.json"
+    assert caplog.messages == [f"{tmp_path / 'net.mindir'} is described in net.mindir.json from now on"]
+    assert read_description(tmp_path / "net.mindir") == description("net.mindir")
+    assert read_description(tmp_path / "net.onnx") == description("net.onnx", "ONNX")
+    put("net.mindir", "MINDIR")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["net.json", "net.mindir", "net.onnx", "net.onnx.json"]
+    assert read_description(tmp_path / "net.mindir").file == "net.mindir"
+    assert read_description(tmp_path / "net.onnx").file == "net.onnx"
+
+
+def test_of_a_whole_and_a_split_mindir_the_last_one_stays_with_one_description(tmp_path, put):
+    put("net_graph.mindir", "MINDIR")
+    put("net.mindir", "MINDIR")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["net.json", "net.mindir"]
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"file": "../net.mindir"}', b'{"file": "gone.mindir"}', b"\xff"])
+def test_a_json_that_describes_no_file_here_is_replaced(tmp_path, put, content):
+    (tmp_path / "net.json").write_bytes(content)
+    put("net.onnx", "ONNX")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["net.json", "net.onnx"]
 
 
 def test_a_missing_description_is_named(tmp_path):

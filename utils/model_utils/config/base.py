@@ -172,9 +172,8 @@ class Config(BaseModel):
 
     def is_given_over(self, key: str, other: str) -> bool:
         """Returns whether `key` was set, and not in a file that the one which sets `other` builds on."""
-        places = [max((i for i, layer in enumerate(self._sources.layers) if name in layer), default=-1)
-                  for name in (key, other)]  # fmt: skip
-        return self.was_given(key) and places[0] >= places[1]
+        places = {name: place for place, layer in enumerate(self._sources.layers) for name in layer}
+        return self.was_given(key) and places.get(key, -1) >= places.get(other, -1)
 
     @field_validator("*", mode="before")
     @classmethod

@@ -22,7 +22,7 @@ class Arguments:
     Args:
         texts: (name as typed, with underscores for hyphens; text of the value) in the order given.
         config_path: the file named by `--config_path`, "" where there is none.
-        help_topic: "" for `--help`, what stands behind `--help=` else; None where no help is asked for.
+        help_topic: "" for `--help`, what stands behind `--help=` or `--help ` else; None where no help is asked for.
         problems: a sentence for each argument that is not `--key=value`.
     """
 
@@ -41,19 +41,23 @@ def split_arguments(schema: type[Config], argv: Sequence[str], right_name: Calla
     texts: list[tuple[str, str]] = []
     problems: list[str] = []
     config_path = ""
-    topics = [
-        "" if argument in HELP_FLAGS else argument.removeprefix(HELP_OF) for argument in argv if _is_help(argument)
-    ]
-    rest = [argument for argument in argv if not _is_help(argument)]
+    topics: list[str] = []
+    rest = list(argv)
     while rest:
         token = rest.pop(0)
+        if token in HELP_FLAGS:
+            topics.append(rest.pop(0) if rest and not rest[0].startswith("-") else "")
+            continue
+        if token.startswith(HELP_OF):
+            topics.append(token.removeprefix(HELP_OF))
+            continue
         if not token.startswith("--") or len(token) == len("--"):
             problems.append(f"{COMMAND_LINE}: {short(token)} belongs to no key: write --key=value")
             continue
         typed_name, has_value, text = token[2:].partition("=")
         name = typed_name.replace("-", "_")
         key = right_name(name)
-        if not has_value and rest and not rest[0].startswith("--"):
+        if not has_value and rest and not rest[0].startswith("--") and rest[0] not in HELP_FLAGS:
             text, has_value = rest.pop(0), "="
         if not has_value:
             if not _may_stand_alone(schema, key):
@@ -65,10 +69,6 @@ def split_arguments(schema: type[Config], argv: Sequence[str], right_name: Calla
         else:
             texts.append((name, text))
     return Arguments(tuple(texts), config_path, topics[-1] if topics else None, tuple(problems))
-
-
-def _is_help(argument: str) -> bool:
-    return argument in HELP_FLAGS or argument.startswith(HELP_OF)
 
 
 def _may_stand_alone(schema: type[Config], key: str) -> bool:

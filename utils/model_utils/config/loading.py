@@ -4,11 +4,12 @@ A suite describes its keys in a schema, a `Config` of base.py with the shared gr
 `load_config`. Nothing here imports MindSpore, so that `--help` answers at once.
 """
 
+import difflib
 import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Literal, TypeVar
 
@@ -158,13 +159,18 @@ def find_config_file(config_path: str, suite_dir: Path, default_file: str) -> Pa
     found = [*filter(os.path.isfile, candidates), *filter(os.path.exists, candidates)]
     if found:
         return found[0]
-    places = " nor in ".join(str(candidate.parent) for candidate in candidates)
-    files = (*suite_dir.glob("*.yaml"), *suite_dir.glob("config/*.yaml"))
-    present = sorted(str(file.relative_to(suite_dir)) for file in files)
-    meant = next((f", such as '{name}'" for name in present if Path(name).name == path.name), "")
+    places = " nor in ".join(dict.fromkeys(str(candidate.parent) for candidate in candidates))
+    present = [
+        file.relative_to(suite_dir).as_posix()
+        for files in (suite_dir.glob("*.yaml"), suite_dir.glob("config/*.yaml"))
+        for file in sorted(files)
+    ]
+    stems = {PurePosixPath(name).stem: name for name in present}
+    near = difflib.get_close_matches(path.stem, stems, 1)
+    meant = f"'{stems[near[0]]}'" if near else "a YAML file"
     raise MissingPathError(
-        f"{COMMAND_LINE}: config_path '{config_path}' is not in {places}: name a YAML file{meant} (the suite has: "
-        f"{', '.join(present) or 'none'})"
+        f"{COMMAND_LINE}: config_path '{config_path}' is not in {places}: name {meant} "
+        f"(the suite has: {', '.join(present) or 'none'})"
     )
 
 

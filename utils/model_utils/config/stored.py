@@ -2,10 +2,12 @@
 
 import contextlib
 import logging
+import os
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 
+from utils.installation import yaml_paths_folder
 from utils.model_utils.config.base import COMMAND_LINE, Config, Given, Origin, Sources, field_kind
 from utils.model_utils.config.help_text import show_value
 from utils.model_utils.config.key_names import right_name
@@ -66,8 +68,10 @@ def with_stored(config: Schema, stored: Mapping[str, object], name: str) -> Sche
 
 
 @contextlib.contextmanager
-def naming_checkpoint(config: Config, keys: Iterable[str]) -> Iterator[None]:
-    """Adds to the sentence about a path that is not here that a checkpoint has named it, and the way out.
+def naming_source(config: Config, keys: Iterable[str]) -> Iterator[None]:
+    """Adds to the sentence about a path that is not here where it comes from, and the way out.
+
+    A checkpoint may have named it, or a YAML file may have named it as if relative paths began beside that file.
 
     Args:
         config: of the command.
@@ -79,10 +83,28 @@ def naming_checkpoint(config: Config, keys: Iterable[str]) -> Iterator[None]:
     try:
         yield
     except MissingPathError as error:
-        named = [key for key in keys if getattr(config, key) and config.origin(key).where.startswith(CHECKPOINT)]
-        if not named:
+        given = [key for key in keys if getattr(config, key)]
+        named = [key for key in given if config.origin(key).where.startswith(CHECKPOINT)]
+        if named:
+            sentence = f"; it is named in the {config.origin(named[0])}: give --{named[0]}"
+            raise MissingPathError(f"{error}{sentence}") from error
+        relative = [
+            key for key in given if str(getattr(config, key)) in str(error) and _is_relative_in_yaml(config, key)
+        ]
+        if not relative:
             raise
-        raise MissingPathError(f"{error}; it is named in the {config.origin(named[0])}: give --{named[0]}") from error
+        folder = yaml_paths_folder(config._sources.suite_dir)
+        raise MissingPathError(
+            f"{error}; {relative[0]} is from {config.origin(relative[0])}, and relative paths in a YAML file begin in "
+            f"'{folder}': write the whole path there"
+        ) from error
+
+
+def _is_relative_in_yaml(config: Config, key: str) -> bool:
+    given = merge(config._sources.layers).get(key)
+    if given is None or given.origin.line is None or not isinstance(given.value, str):
+        return False
+    return not os.path.isabs(os.path.expanduser(given.value))
 
 
 def _take(config: Config, stored: Mapping[str, object], origin: Origin) -> dict[str, Given]:
@@ -160,8 +182,8 @@ def _log_changes(before: Config, after: Config, fixed: Mapping[str, Given], name
         for key, item in fixed.items()
         if item.value is not None and getattr(before, key) != getattr(after, key)
     ]
-    rest = len(changed) - MAX_SHOWN
-    more = f" and {rest} more key{'s' * (rest > 1)}" if rest > 0 else ""
+    beyond = len(changed) - MAX_SHOWN
+    more = f" and {beyond} more {'key' if beyond == 1 else 'keys'}" if beyond > 0 else ""
     if changed:
         logger.info("the network is that of '%s': %s%s", name, ", ".join(changed[:MAX_SHOWN]), more)
 

@@ -4,7 +4,7 @@ import pytest
 
 from utils.launch.user_arguments import existing_path
 from utils.model_utils.errors import MissingPathError
-from utils.model_utils.near_paths import near_names, near_path
+from utils.model_utils.near_paths import near_names, near_path, others_of_kind
 
 
 @pytest.fixture()
@@ -51,3 +51,12 @@ def test_a_long_name_is_cut(folder):
 def test_an_argument_of_a_launcher_says_it(folder):
     with pytest.raises(MissingPathError, match=r"does not exist, but '.*IMG_1\.JPG' is there, wanted a file"):
         existing_path("MINDIR_PATH", str(folder / "img_1.jpg"), "file")
+
+
+def test_files_of_the_same_kind_are_listed_from_the_folder_that_is_there(folder):
+    assert others_of_kind(folder / "absent" / "a.jpg") == f", but '{folder}' has IMG_1.JPG"
+    assert others_of_kind(folder / "sub" / "a.png") == f", but '{folder / 'sub'}' has deep/b.png"
+    assert others_of_kind(folder / "a.json") == others_of_kind(folder / "absent" / "too" / "a.jpg") == ""
+    for number in range(5):
+        (folder / f"{number}.json").touch()
+    assert others_of_kind(folder / "a.json") == f", but '{folder}' has 0.json, 1.json, 2.json, 3.json, ..."

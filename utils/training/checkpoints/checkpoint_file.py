@@ -43,6 +43,7 @@ _TYPES = {
     "UInt64": np.uint64,
 }
 _NAMES = {np.dtype(kind): name for name, kind in _TYPES.items()}
+_EXPORTED = (".mindir", ".onnx", ".air")  # endings
 _FOREIGN_STARTS = (
     (b"\x80", "a Python pickle"),
     (b"PK\x03\x04", "a PyTorch or zip file"),
@@ -115,6 +116,11 @@ def _entries(path: Path, content: bytes) -> list[tuple[str, str, tuple[int, ...]
             for value in message.value
         ]
     except (DecodeError, UnicodeDecodeError) as error:  # a name that is no UTF-8 is noticed when it is asked for
+        if path.suffix.lower() in _EXPORTED:
+            raise BadValueError(
+                f"'{path}' is an exported model, wanted a checkpoint (.ckpt): give the one that it was made of; "
+                "run_infer_310.sh of the suite, and load of the Python API, run a MindIR"
+            ) from error
         raise BadValueError(
             f"'{path}' is no MindSpore checkpoint, cut short or damaged ({len(content)} bytes); copy it again or "
             "choose another file"

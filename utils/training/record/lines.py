@@ -7,6 +7,7 @@ They look like this; each comes from one function here.
     evaluation epoch 2: AP 0.4512 AP50 0.8123 in 12.3 s (best AP 0.4512 at epoch 2)
 """
 
+import math
 from collections.abc import Mapping
 
 from utils.training.record.records import EpochRecord, EvaluationRecord, StepRecord
@@ -49,8 +50,11 @@ def format_epoch_line(record: EpochRecord) -> str:
 
 
 def format_evaluation_line(evaluation: EvaluationRecord, best: EvaluationRecord | None, best_metric: str) -> str:
-    """Formats the line of an evaluation; `best` is the best one so far by `best_metric`."""
-    values = " ".join(f"{name} {value:.4f}" for name, value in evaluation.metrics.items())
+    """Formats the line of an evaluation; `best` is the best one so far by `best_metric`.
+
+    A metric that is not defined is left out, such as the score of the best F1 where nothing right was found.
+    """
+    values = " ".join(f"{name} {value:.4f}" for name, value in evaluation.metrics.items() if not math.isnan(value))
     line = f"evaluation epoch {evaluation.epoch}: {values} in {evaluation.seconds:.1f} s"
     if best is None or not best_metric:
         return line

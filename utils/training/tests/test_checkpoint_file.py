@@ -87,6 +87,13 @@ def test_bad_files_get_a_sentence_and_run_nothing(kind, error, sentence, tmp_pat
     assert not (tmp_path / "harmed").exists()
 
 
+@pytest.mark.parametrize("ending", [".mindir", ".ONNX"])
+def test_an_exported_model_is_told_from_a_damaged_checkpoint(ending, tmp_path):
+    path = bad_file(tmp_path / f"net{ending}", "text")
+    with pytest.raises(BadValueError, match=f"'{path}' is an exported model, wanted a checkpoint"):
+        load_checkpoint(path)
+
+
 def file_of_mindspore(path, name=b"w", kind="Float32", dims=(2,), content=bytes(8)):
     """Writes a file as MindSpore does where it gives none a checksum."""
     message = CheckpointMessage()

@@ -107,6 +107,8 @@ def test_the_evaluation_line():
         "evaluation epoch 3: AP 0.4000 AP50 0.8000 in 12.3 s (best AP 0.5000 at epoch 2)"
     )
     assert format_evaluation_line(now, None, "") == "evaluation epoch 3: AP 0.4000 AP50 0.8000 in 12.3 s"
+    nothing_found = EvaluationRecord(3, 30, {"AP": 0.0, "F1_threshold": math.nan}, 12.34)
+    assert format_evaluation_line(nothing_found, None, "") == "evaluation epoch 3: AP 0.0000 in 12.3 s"
 
 
 def test_a_loss_without_parts():

@@ -143,7 +143,8 @@ def test_a_signal_saves_a_checkpoint_of_the_present_step_and_passes_on(signal_nu
     with pytest.raises(errors):
         run_to_end(tmp_path, source=InterruptedSource(4, signal_number))
     assert (tmp_path / "checkpoints" / "tiny-2_1.ckpt").is_file()
-    assert "stopped at epoch 2 step 1, saved" in caplog.text
+    saved = tmp_path / "checkpoints" / "tiny-2_1.ckpt"
+    assert f"stopped at epoch 2 step 1, saved {saved}; the same command goes on with --resume=auto" in caplog.text
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     _, actual = run_to_end(tmp_path)
     assert_equal_states(actual, whole[1])

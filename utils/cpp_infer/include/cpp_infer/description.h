@@ -47,7 +47,8 @@ struct ModelDescription {
   std::int64_t batch_size() const { return inputs.front().shape.front(); }
 };
 
-// Returns where the description of a model lies: its name without ending, and .json.
+// Returns where the description of a model lies: its name without ending, and .json; its whole name and .json where an
+// export of another format under the same name has moved it there.
 std::filesystem::path DescriptionPath(const std::filesystem::path& model);
 
 // Throws UserError where there is none, or it is not one of a model that this program can feed.

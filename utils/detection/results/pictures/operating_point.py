@@ -8,6 +8,7 @@ import numpy as np
 from pycocotools.cocoeval import COCOeval
 
 IOU_INDEX, AREA_INDEX = 0, 0  # pycocotools' first IoU threshold, 0.5, and first range of areas, all
+PICTURE_MIN_SCORE = "picture_min_score"  # name of the key, and of its value in the JSON of an exported model
 THRESHOLD_METRIC = "F1_threshold"  # name among the metrics of a run, which its checkpoints store
 FALLBACK_MIN_SCORE = 0.4  # where nothing is known of the detector; suits one whose scores reach near to 1
 
@@ -94,7 +95,7 @@ def choose_stored_min_score(configured: float | None, stored: float | None) -> t
         return configured, f"boxes from score {configured:g} (picture_min_score) are drawn"
     if stored is not None:
         return stored, f"boxes from score {stored:.3g} are drawn, that of the best F1 in the training's best evaluation"
-    why = "the checkpoint stores no score of its best F1, as one of a training with run_eval does"
+    why = "no score of a best F1 is stored, since training had no run_eval or its evaluations found nothing right"
     return FALLBACK_MIN_SCORE, f"boxes from score {FALLBACK_MIN_SCORE} are drawn: {why}"
 
 
