@@ -1,7 +1,9 @@
 """Prepares the process for MindSpore before any test imports it, and shares out the tests."""
 
+import logging
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -49,6 +51,17 @@ def _group_of(item: pytest.Item) -> str:
     if shared:
         return f"{shared} of {suite}"
     return item.path.relative_to(item.config.rootpath).as_posix()
+
+
+@pytest.fixture(autouse=True)
+def clean_logging() -> Iterator[None]:
+    """Takes away the handlers that a command has given the root logger in a test, with the lines that they hold."""
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    yield
+    for handler in set(root.handlers).difference(before):
+        root.removeHandler(handler)
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

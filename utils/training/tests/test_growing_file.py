@@ -147,18 +147,7 @@ def test_cutting_on_a_full_disk_is_a_sentence_and_keeps_all_rows(tmp_path, monke
     assert [json.loads(line)["step"] for line in before.splitlines()] == [1, 2, 3]
 
 
-@pytest.fixture
-def clean_logging():
-    root = logging.getLogger()
-    level = root.level
-    yield
-    for handler in root.handlers[:]:
-        if getattr(handler, "_set_up_by_training", False):
-            root.removeHandler(handler)
-    root.setLevel(level)
-
-
-def test_the_log_goes_on_when_there_is_room_again(tmp_path, disk, capsys, clean_logging):
+def test_the_log_goes_on_when_there_is_room_again(tmp_path, disk, capsys):
     disk.is_full = False
     set_up_logging(tmp_path / "train.log")
     logger = logging.getLogger("test")
