@@ -1,13 +1,14 @@
 """Says which files and folders a process reads for long, so that no other one replaces them under it.
 
 A reader holds the kernel's shared lock (flock) on the file or folder itself; whoever would replace it asks for the
-exclusive one and does not wait. The lock ends with the last process that has it, however that ends; processes that are
+exclusive one and waits for no reader to end. The lock ends with the last process that has it, however that ends; processes that are
 forked have it too. It reaches as far as flock does: over NFS to other machines, where the mount has not `nolock`.
 """
 
 import fcntl
 import logging
 import os
+import time
 import weakref
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -15,6 +16,9 @@ from pathlib import Path
 from typing import Self
 
 from utils.model_utils.errors import UserError
+
+# A process that another thread starts has this one's locks between fork and exec, milliseconds on busy cores.
+START_SECONDS = 0.25
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +89,7 @@ def claim(path: Path) -> Hold | None:
         descriptor = os.open(path, os.O_RDONLY)
     except PermissionError:
         is_own, descriptor = False, os.open(path, os.O_RDONLY)
-    found = _lock(descriptor, fcntl.LOCK_EX)
+    found = _lock(descriptor, fcntl.LOCK_EX, START_SECONDS)
     return found if found is not None and (found.is_locked or is_own) else None
 
 
@@ -105,12 +109,17 @@ def claim_all(paths: Iterable[Path], refusal: Callable[[Path], UserError]) -> Ex
         return claimed.pop_all()
 
 
-def _lock(descriptor: int, kind: int) -> Hold | None:
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    except OSError:
-        return Hold(descriptor, is_locked=False)
-    return Hold(descriptor, is_locked=True)
+def _lock(descriptor: int, kind: int, seconds: float = 0) -> Hold | None:
+    limit = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= limit:
+                os.close(descriptor)
+                return None
+            time.sleep(0.01)
+        except OSError:
+            return Hold(descriptor, is_locked=False)
+        else:
+            return Hold(descriptor, is_locked=True)

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,13 @@ def test_a_process_holds_until_it_is_gone_however_it_ends(place, how):
         os.kill(reader, signal.SIGKILL)
     process.communicate(timeout=30)  # to the end of its output: the reader is gone
     assert claim(place).is_locked
+
+
+def test_a_hold_that_ends_at_this_moment_refuses_nobody(place):
+    """As one does that a process has for a moment while it is being started."""
+    held = hold(place)
+    threading.Timer(in_use.START_SECONDS / 5, held.close).start()
+    assert claim(place) is not None
 
 
 def test_a_file_that_takes_the_place_of_a_held_one_is_another(tmp_path):
