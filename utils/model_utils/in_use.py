@@ -1,8 +1,9 @@
 """Says which files and folders a process reads for long, so that no other one replaces them under it.
 
 A reader holds the kernel's shared lock (flock) on the file or folder itself; whoever would replace it asks for the
-exclusive one and waits for no reader to end. The lock ends with the last process that has it, however that ends; processes that are
-forked have it too. It reaches as far as flock does: over NFS to other machines, where the mount has not `nolock`.
+exclusive one and waits for no reader to end. The lock ends with the last process that has it, however that ends;
+processes that are forked have it too. It reaches as far as flock does: over NFS to other machines, where the mount has
+not `nolock`.
 """
 
 import fcntl
