@@ -144,9 +144,9 @@ def _described_file(path: Path) -> str:
     except (OSError, ValueError):
         return ""
     name = values.get("file") if isinstance(values, dict) else None
-    return (
-        name if isinstance(name, str) and name not in ("", ".", "..") and "/" not in name and "\0" not in name else ""
-    )
+    if isinstance(name, str) and name == Path(name).name != ".." and "\0" not in name:
+        return name
+    return ""
 
 
 def _replace_parameters(new: Path, old: Path, mode: int, folder: Path) -> None:

@@ -37,7 +37,7 @@ from utils.launch.user_arguments import device_number, existing_path  # noqa: E4
 from utils.model_utils.command import run_command  # noqa: E402
 from utils.model_utils.errors import BadStateError, BadValueError  # noqa: E402
 from utils.model_utils.files import make_writable_folder, write_file  # noqa: E402
-from utils.model_utils.in_use import Hold, claim  # noqa: E402
+from utils.model_utils.in_use import claim_all  # noqa: E402
 
 ARGUMENTS = "MINDIR_PATH DATA_PATH ANNO_PATH [DEVICE_ID] [--key=value]..."
 LIMIT_OPTION = "max_image_megapixels"  # of both
@@ -110,7 +110,8 @@ def main(argv: Sequence[str]) -> int:
         print(format_stages(request, launcher, cached_program(ROOT, launcher.suite)))
         return 0
     make_writable_folder(request.folder, "--run_dir")
-    with claim_folder(request.folder), contextlib.chdir(request.folder):
+    # Two would mix their results, and score what the other has written.
+    with claim_all([request.folder], another_run), contextlib.chdir(request.folder):
         check_disk(request, description)
         for name in (BUILD_LOG, INFER_LOG, SCORE_LOG):
             (request.folder / name).unlink(missing_ok=True)  # of an earlier run
@@ -177,19 +178,12 @@ def check_model(model: Path, suite: str) -> ModelDescription:
     return description
 
 
-def claim_folder(folder: Path) -> Hold:
-    """Takes the folder for this run alone: two would mix their results, and score what the other has written.
-
-    Raises:
-        BadStateError: another run works there.
-    """
-    found = claim(folder)
-    if found is None:
-        raise BadStateError(
-            f"another run_infer_310.sh works in '{folder}', and the results of both would mix: wait for it, or choose "
-            "another folder with --run_dir"
-        )
-    return found
+def another_run(folder: Path) -> BadStateError:
+    """Returns the refusal of a folder in which another run works."""
+    return BadStateError(
+        f"another run_infer_310.sh works in '{folder}', and the results of both would mix: wait for it, or choose "
+        "another folder with --run_dir"
+    )
 
 
 def check_disk(request: Request, description: ModelDescription) -> None:

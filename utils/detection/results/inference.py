@@ -123,7 +123,9 @@ def run(
         rows_of[picture.index] = _rows(found, numbers[picture.index], str(files[picture.index].name), classes)
         pictures.add(picture, found)
     if not num_images:
-        raise BadValueError("none of the pictures can be read (each is named above): replace them")
+        if len(files) == 1:
+            raise BadValueError("the picture cannot be read (it is named above): replace it")
+        raise BadValueError(f"none of the {len(files)} pictures can be read (each is named above): replace them")
     if clock.num_compiled:
         canvases = f"{clock.num_compiled} canvas{'es' * (clock.num_compiled > 1)}"
         logger.info("network compiled for %s in %.1f s", canvases, clock.compilation)

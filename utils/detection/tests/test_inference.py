@@ -119,7 +119,7 @@ def test_a_header_that_names_another_size_costs_a_batch_and_no_result(pictures, 
 
 
 def test_pictures_that_cannot_be_read_at_all_are_a_sentence(pictures, tmp_path):
-    with pytest.raises(BadValueError, match="none of the pictures can be read"):
+    with pytest.raises(BadValueError, match="the picture cannot be read"):
         run(
             detector_of(lambda _: ([], [])),
             open_inputs(pictures / "broken.jpg", tmp_path / "out").pictures,

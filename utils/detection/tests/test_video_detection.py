@@ -139,7 +139,7 @@ def test_pictures_and_videos_go_together_and_a_broken_one_is_counted(tmp_path, c
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("a.mkv: 5 frames, 5 detections, ")
     assert said[1:] == [f"videos and *_detections.json are in {tmp_path / 'out'}", "1 video could not be read"]
-    assert "none of the pictures can be read" in caplog.text
+    assert "the picture cannot be read" in caplog.text
     assert sorted(os.listdir(tmp_path / "out")) == ["a.mp4", "a_detections.json"]
 
 
