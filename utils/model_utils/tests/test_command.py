@@ -140,7 +140,9 @@ def test_a_signal_while_mindspore_is_imported_or_compiles_is_one_line(work, numb
     command = [sys.executable, "-c", IN_MINDSPORE, work, str(int(number))]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=120)
-    assert (done.returncode, done.stderr) == (code, f"train.py: {end}\n")
+    # MindSpore 2.10.0 reads the clock rate through a pipe to sed, which says so where its reader is gone.
+    own_lines = [line for line in done.stderr.splitlines() if not line.startswith("sed: ")]
+    assert (done.returncode, own_lines) == (code, [f"train.py: {end}"])
     assert not list(tmp_path.iterdir())
 
 
