@@ -17,7 +17,7 @@ DOOR_USERS = ("utils/api/", "utils/cli/", "utils/tools/")
 # The rooms of utils from the ground up. A file stands in the longest place that its path begins with; it imports from
 # its own place and from lower floors, so that nothing points back and rooms of one floor know nothing of each other.
 FLOORS = (
-    ("utils/installation",),
+    ("utils/installation", "utils/words"),
     ("utils/model_utils",),
     ("utils/model_utils/storage",),
     ("utils/model_utils/config",),
@@ -35,13 +35,14 @@ FLOORS = (
     ("utils/exporting", "utils/hccl_tools", "utils/launch/processes", "utils/training/checkpoints"),
     ("utils/launch", "utils/tools/torture", "utils/training/record", "utils/training/step"),
     ("utils/training", "utils/detection/annotations", "utils/detection/boxes"),
+    ("utils/forms",),
     ("utils/detection/data",),
     ("utils/detection/canvases/plan",),
     ("utils/detection",),
     ("utils/detection/canvases",),
     ("utils/detection/results",),
     ("utils/detection/builders",),
-    ("utils/api", "utils/doctor"),
+    ("utils/api", "utils/doctor", "utils/tools/data"),
     ("utils/cli",),
 )
 # Python files of a folder, tests apart: more are hard to look over. The kernels have a file for each operator.

@@ -37,6 +37,7 @@ COMMANDS = {
     "export": Command("write a checkpoint as MINDIR, AIR or ONNX", script="export.py"),
     "convert": Command("make a checkpoint of weights of PyTorch", script=CONVERTER),
     "doctor": Command("say what is installed, whether it works, and what to mend", module="utils.doctor.__main__"),
+    "data": Command("convert, check and show a data set of your own", module="utils.tools.data.__main__"),
     "models": Command("list published weights, and get one as a checkpoint", module="utils.tools.models"),
 }
 SUITES_SAID = ", ".join(SUITES)

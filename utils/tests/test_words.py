@@ -1,0 +1,23 @@
+import pytest
+
+from utils.words import agreed, counted, plural
+
+
+@pytest.mark.parametrize(
+    ("count", "noun", "said"),
+    [
+        (0, "image", "0 images"),
+        (1, "class", "1 class"),
+        (2, "class", "2 classes"),
+        (1, "bounding box", "1 bounding box"),
+        (12000, "bounding box", "12,000 bounding boxes"),
+        (3, "category", "3 categories"),
+    ],
+)
+def test_a_count_is_said_with_its_noun(count, noun, said):
+    assert counted(count, noun) == said
+
+
+def test_verbs_and_plurals_agree():
+    assert [agreed(count, "is", "are") for count in (0, 1, 2)] == ["are", "is", "are"]
+    assert plural("training image") == "training images"

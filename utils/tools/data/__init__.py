@@ -1,0 +1,1 @@
+"""What the command `data` does to a data set of one's own: convert, check, show."""

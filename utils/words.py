@@ -1,0 +1,27 @@
+"""Counts in sentences: "1 class", "2 classes"."""
+
+# Nouns of this project's sentences whose plural is not the word with an s.
+PLURALS = {
+    "box": "boxes",
+    "category": "categories",
+    "class": "classes",
+    "entry": "entries",
+    "index": "indices",
+    "process": "processes",
+}
+
+
+def counted(count: int, noun: str) -> str:
+    """Returns a count with its noun: "1 class", "12,000 images"; of a noun of several words the last is inflected."""
+    return f"{count:,} {plural(noun) if count != 1 else noun}"
+
+
+def plural(noun: str) -> str:
+    """Returns the plural of a noun of which the last word is inflected: "training image" gives "training images"."""
+    before, space, last = noun.rpartition(" ")
+    return before + space + PLURALS.get(last, f"{last}s")
+
+
+def agreed(count: int, one: str, several: str) -> str:
+    """Returns the verb that agrees with a count: `agreed(count, "is", "are")`."""
+    return one if count == 1 else several
