@@ -29,6 +29,7 @@ from utils.training.step.train_step import TrainStep
 from .base_dataset import AugmentSettings
 from .config import SUITE_DIR, SegformerConfig
 from .dataset import CityscapesSource, open_pairs, usual_size
+from .labels.balance import weigh_classes
 from .labels.classes import CITYSCAPES_CLASS_NAMES, CITYSCAPES_IDS, class_names, numbered_names, palette
 from .labels.files import ImagePair
 from .loss import SegmentationLoss
@@ -137,7 +138,11 @@ def build_evaluator(
 
 
 def build_train_step(
-    config: SegformerConfig, network: Segformer, amp_level: str, workers: Workers = ALONE
+    config: SegformerConfig,
+    network: Segformer,
+    amp_level: str,
+    workers: Workers = ALONE,
+    class_weights: tuple[float, ...] | None = None,
 ) -> TrainStep:
     """Puts loss, optimizer and update around the network.
 
@@ -146,11 +151,12 @@ def build_train_step(
         network: the network.
         amp_level: precision, see `apply_amp`.
         workers: the workers of the job.
+        class_weights: of `weigh_training_classes`; None for those of the configuration.
     """
     loss = SegmentationLoss(
         config.class_num,
         ignore_label=config.dataset_ignore_label,
-        class_weights=config.class_weights,
+        class_weights=class_weights or config.class_weights,
         ohem_threshold=config.ohem_threshold,
         ohem_min_kept=config.ohem_min_kept,
         workers=workers,
@@ -170,6 +176,13 @@ def build_train_step(
         undecayed=(POSITION_CONVOLUTION,),
         lr_scales={HEAD: config.head_lr_factor},
     )
+
+
+def weigh_training_classes(config: SegformerConfig, pairs: tuple[ImagePair, ...]) -> tuple[float, ...] | None:
+    """Returns the weights that `class_weight_power` makes of the training labels; None where it is 0."""
+    if not config.class_weight_power:
+        return None
+    return weigh_classes(pairs, names_of_classes(config), config.dataset_ignore_label, config.class_weight_power)
 
 
 def _loss_scaler(config: SegformerConfig, amp_level: str) -> LossScaler:
@@ -404,6 +417,7 @@ def build_training_source(
         crop_size=config.crop_size,
         scale_range=config.scale_range,
         cat_max_ratio=config.cat_max_ratio,
+        class_crop_ratio=config.class_crop_ratio,
         flip_ratio=config.flip_ratio,
         photometric_distortion=config.photometric_distortion,
         mean=config.img_norm_mean,

@@ -174,9 +174,21 @@ class LossKeys(Config):
     """Cross entropy and what may be added to it."""
 
     GROUP: ClassVar[str] = "Loss"
-    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ("class_weights", "ohem_threshold", "ohem_min_kept")
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = (
+        "class_weights",
+        "class_weight_power",
+        "ohem_threshold",
+        "ohem_min_kept",
+    )
     class_weights: tuple[PositiveNumber, ...] | None = Field(
         None, description="weight of each class in the loss, class_num numbers; null: all the same"
+    )
+    class_weight_power: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="weight of each class from the training labels: its share of the pixels to the power of minus "
+        "this; 0: all the same, 0.5: thin classes count more, 1: each class as much",
     )
     ohem_threshold: float | None = Field(
         None,
@@ -237,6 +249,7 @@ class AugmentationKeys(PictureKeys):
         "base_size",
         "crop_size",
         "cat_max_ratio",
+        "class_crop_ratio",
         "photometric_distortion",
     )
     base_size: tuple[Side, Side] = Field(
@@ -250,6 +263,13 @@ class AugmentationKeys(PictureKeys):
     )
     cat_max_ratio: float = Field(
         0.75, gt=0, le=1, description="highest share of a crop that one class may have; ten places are tried"
+    )
+    class_crop_ratio: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the crops that are laid around a pixel of a class drawn from those of the picture, so "
+        "that thin classes are seen more often",
     )
     photometric_distortion: bool = Field(True, description="change brightness, contrast, saturation and hue at random")
 
@@ -367,6 +387,12 @@ class SegformerConfig(
                 ("class_weights", "class_num"),
                 f"class_weights has {len(self.class_weights)} numbers and class_num is {self.class_num}: give one for "
                 "each class, or null",
+            )
+        if self.class_weights is not None and self.class_weight_power:
+            yield Contradiction(
+                ("class_weights", "class_weight_power"),
+                f"class_weights is set and class_weight_power is {self.class_weight_power:g}, which makes weights of "
+                "its own: set class_weights to null, or class_weight_power to 0",
             )
 
 

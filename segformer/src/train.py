@@ -89,7 +89,8 @@ def _build_trainer(config: SegformerConfig, run: Run) -> Trainer:
     network = build.build_network(config)
     if workers.is_main and beginning.continued is None:  # the others get the weights of worker 0
         _load_first_weights(config, network, beginning.pretrained)
-    step = build.build_train_step(config, network, run.amp_level, workers)
+    weights = build.weigh_training_classes(config, pairs)
+    step = build.build_train_step(config, network, run.amp_level, workers, weights)
     class_names = build.names_of_classes(config)
     log_plan(config, len(pairs), class_names, source.images_per_step)
     build.log_scales(config, [pair.image for pair in pairs], "training")
