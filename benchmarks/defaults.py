@@ -111,7 +111,7 @@ def train(root: Path, suite: str, config: str, keys: Sequence[str], thin: Sequen
 
 
 def mean_iou(log: str, classes: Sequence[str]) -> float:
-    """Returns the mean of the IoU that the last evaluation in a log of training gave some classes; 0 for absent ones."""
+    """Returns the mean of the IoU that the last evaluation in a log gave some classes; 0 for absent ones."""
     values = dict(re.findall(r"===> class: (.+), IoU: (\S+)", log))  # of a class the last line counts
     return statistics.fmean(0.0 if values[name] == "absent" else float(values[name]) for name in classes)
 
