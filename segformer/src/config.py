@@ -304,7 +304,16 @@ class SegformerConfig(
 
 
 # Where eval.py and infer.py find images, and what the labels of eval.py hold.
-PLACES = ("train_split", "eval_split", "image_pattern", "label_pattern", "split_list", "val_share", "val_seed", "val_group_by_stem")
+PLACES = (
+    "train_split",
+    "eval_split",
+    "image_pattern",
+    "label_pattern",
+    "split_list",
+    "val_share",
+    "val_seed",
+    "val_group_by_stem",
+)
 CODING = ("label_map", "palette", "unknown_labels", "dataset_ignore_label")
 # How eval.py and infer.py apply the network.
 APPLICATION = (

@@ -41,7 +41,7 @@ class LabelCoding:
 
     @cached_property
     def _table(self) -> np.ndarray:
-        """uint16[N], the class of each number and 1; 0 where it has none. Pages that nobody asks for take no memory."""
+        """uint16[N], the class of each number and 1; 0 where it has none. What nobody looks up takes no memory."""
         table = np.zeros(_COLOURS if self.of_colours else HIGHEST_VALUE + 1, np.uint16)
         table[np.fromiter(self.targets.keys(), np.int64)] = np.fromiter(self.targets.values(), np.int64) + 1
         return table

@@ -29,8 +29,8 @@ from .decoding import COLOUR_TYPES, GREY, PALETTE, PNG_HEAD_BYTES, is_png, label
 from .sources import FOLDER, how_to_make_train_ids, how_to_replace, how_to_rewrite
 
 SET_KEYS = (
-    "set class_num to the number of classes, or dataset_ignore_label to the value of pixels without a class, or say with "
-    "label_map what each value stands for"
+    "set class_num to the number of classes, or dataset_ignore_label to the value of pixels without a class, or say "
+    "with label_map what each value stands for"
 )
 PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _HEAD_BYTES = 1 << 17  # a JPEG states its size after its EXIF data, which has at most 64 KiB

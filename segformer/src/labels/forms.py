@@ -1,7 +1,7 @@
 """The forms in which label_map and palette may be given, and the texts that they are kept as; without NumPy.
 
-A text of label_map is `VALUE: CLASS`, one of palette `RED GREEN BLUE NAME`. CLASS is the number of a class, its name, or
-a word for pixels without a class, and so may NAME be. A checkpoint stores these texts, so that it needs no file.
+A text of label_map is `VALUE: CLASS`, one of palette `RED GREEN BLUE NAME`. CLASS is the number of a class, its name, or a
+word for pixels without a class, and so may NAME be. A checkpoint stores these texts, so that it needs no file.
 """
 
 import os
@@ -202,7 +202,9 @@ def palette_texts(value: object, folder: str) -> list[str]:
     """
     if isinstance(value, str):
         word = value.strip().lower()
-        value = palette_lines(word) if word in KNOWN_PALETTES else _read_palette(Path(folder, os.path.expanduser(value)))
+        value = (
+            palette_lines(word) if word in KNOWN_PALETTES else _read_palette(Path(folder, os.path.expanduser(value)))
+        )
     if isinstance(value, dict):
         value = [f"{_colour_text(colour)} {name}" for name, given in value.items() for colour in _colours_of(given)]
     if not isinstance(value, list | tuple) or not value:
@@ -304,15 +306,15 @@ def _read_palette(path: Path) -> object:
             f"palette '{path}' is no file{near_path(path)} and none of {', '.join(KNOWN_PALETTES)}: give one of these, "
             "or a file with a line RED GREEN BLUE NAME for each colour"
         )
-    with os_errors_as(MissingPathError, f"palette '{path}' cannot be read", ": change its permissions"):
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-    try:
-        text = content[: MAX_FILE_BYTES + 1].decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadValueError(f"palette '{path}' is no UTF-8 text (byte {error.start}): name another file") from error
+    refusal = os_errors_as(MissingPathError, f"palette '{path}' cannot be read", ": change its permissions")
+    with refusal, path.open("rb") as file:
+        content = file.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:
         raise BadValueError(f"palette '{path}' has more than {MAX_FILE_BYTES} bytes: name a table of colours")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadValueError(f"palette '{path}' is no UTF-8 text (byte {error.start}): name another file") from error
     try:
         if path.suffix.lower() in (".yaml", ".yml", ".json"):
             return parse_value(text)

@@ -82,8 +82,8 @@ class DataKeys(Config):
         NUM_CITYSCAPES,
         ge=2,
         le=255,
-        description="number of classes, numbered 0 to class_num - 1; that of class_names, palette or label_map where it "
-        "is not given",
+        description="number of classes, numbered 0 to class_num - 1; where it is not given, that of class_names, palette "
+        "or label_map",
     )
     class_names: tuple[str, ...] | None = Field(
         None,
@@ -210,8 +210,8 @@ class DataKeys(Config):
         if self.split_list and SPLIT not in self.split_list:
             yield Contradiction(
                 ("split_list",),
-                f"split_list is '{self.split_list}', wanted {SPLIT} in it, so that training and evaluation have a list "
-                f"each, e.g. {SPLIT}.txt",
+                f"split_list is '{self.split_list}', wanted {SPLIT} in it, so that training and evaluation have "
+                f"a list each, e.g. {SPLIT}.txt",
             )
         elif self.val_share and has_split:
             yield Contradiction(

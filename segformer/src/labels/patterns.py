@@ -73,7 +73,9 @@ class Layout:
             return found
         is_held_back = self.val_share.is_held_back(list(found), root / self.images)
         wanted = split != self.train_split
-        return {name: path for (name, path), is_back in zip(found.items(), is_held_back, strict=True) if is_back == wanted}
+        return {
+            name: path for (name, path), is_back in zip(found.items(), is_held_back, strict=True) if is_back == wanted
+        }
 
     def has_images(self, root: Path, split: str) -> bool:
         """Tells whether a folder looks like a data set of this layout: the folder of its images is there."""

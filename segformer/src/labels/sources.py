@@ -20,7 +20,7 @@ def source_of(label: Path) -> Path | None:
     """Returns the annotation of which the converter makes a label; None where there is none."""
     if conversion_root(label) is None or not label.name.endswith(LABEL_ENDING):
         return None
-    names = (label.name.removesuffix(LABEL_ENDING) + ending for ending in (POLYGONS_ENDING, IDS_ENDING))
+    names = (label.name.removesuffix(LABEL_ENDING) + ending for ending in (IDS_ENDING, POLYGONS_ENDING))
     return next((path for name in names if (path := label.with_name(name)).is_file()), None)
 
 

@@ -20,7 +20,7 @@ from ..dataset import evaluation_images
 from ..labels.classes import class_colours, id_table
 from ..labels.files import ImagePair
 from ..labels.sources import LABEL_ENDING
-from .drawing import comparison, confusion_picture, overview
+from .drawing import comparison, confusion_picture, framed, overview
 from .inference import Predictor, in_order_of_canvas
 from .metrics import ConfusionMatrix
 from .report import SegmentationEvaluation, write_run_file
@@ -68,6 +68,7 @@ class SegmentationEvaluator:
         progress = _Progress(len(self.pairs), self.log_interval, self.workers)
         matrix = ConfusionMatrix(len(self.class_names), self.ignore_label)
         pictures: dict[Path, np.ndarray] = {}
+        held: dict[Path, np.ndarray] = {}  # which classes are in a picture, bool[256]
         share = self._share()
         shared = {pair.image for pair in share}
         drawn = evenly_spread([pair.image for pair in self.pairs if pair.image in shared], num_pictures)
@@ -80,6 +81,7 @@ class SegmentationEvaluator:
             if item.pair.image in drawn:
                 with guard_drawing(f"the picture of '{item.pair.image}'"):
                     pictures[item.pair.image] = comparison(item.image, item.label, prediction, colours)
+                    held[item.pair.image] = np.bincount(np.append(item.label, prediction), minlength=256) > 0
             progress.add_image()
         own: dict[str, Any] = {"counts": matrix.counts, "sizes": sorted(self.predictor.input_sizes)}
         shares = self.workers.gather(own)
@@ -87,7 +89,8 @@ class SegmentationEvaluator:
         num_sizes = len({tuple(size) for share in shares for size in share["sizes"]})
         named = [(path, pictures[path]) for path in drawn if path in pictures]
         shown = tuple((f"{number:03d}_{path.stem}.jpg", picture) for number, (path, picture) in enumerate(named))
-        return SegmentationEvaluation(matrix, len(self.pairs), progress.seconds(), num_sizes, shown, colours)
+        present = tuple(held[path][: len(self.class_names)] for path, _ in named)
+        return SegmentationEvaluation(matrix, len(self.pairs), progress.seconds(), num_sizes, shown, present, colours)
 
     def _share(self) -> Sequence[ImagePair]:
         """Returns the images of this worker: where canvases follow the pictures, those of as few sizes as can be."""
@@ -156,10 +159,12 @@ def write_pictures(evaluation: SegmentationEvaluation, class_names: Sequence[str
     if not evaluation.pictures:
         return
     with guard_drawing(f"the pictures in '{folder / 'pictures'}'"):
-        for name, picture in evaluation.pictures:
-            write_image(folder / "pictures" / name, picture)
-        rows, is_shown = [picture for _, picture in evaluation.pictures], ~evaluation.matrix.is_absent()
-        sheet = overview(rows, class_names, is_shown, palette(len(class_names)))
+        colours = class_colours(class_names) if evaluation.colours is None else evaluation.colours
+        is_shown = ~evaluation.matrix.is_absent()
+        for number, (name, picture) in enumerate(evaluation.pictures):
+            present = evaluation.present[number] if evaluation.present else is_shown
+            write_image(folder / "pictures" / name, framed(picture, class_names, present, colours))
+        sheet = overview([picture for _, picture in evaluation.pictures], class_names, is_shown, colours)
         write_image(folder / "pictures" / "overview.jpg", sheet)
 
 
