@@ -66,7 +66,7 @@ class LabelCoding:
         return (found - 1).astype(np.uint8)
 
     def _named(self, strange: np.ndarray) -> str:
-        """Returns e.g. `the values 3 (120 pixels) and 7 (1 pixel), which stand for nothing`, the most frequent first."""
+        """Returns e.g. `the values 3 (120 pixels) and 7 (1 pixel), which stand for nothing`, most frequent first."""
         values, counts = np.unique(strange, return_counts=True)
         order = np.argsort(-counts, kind="stable")[:MOST_NAMED]
         words = [f"{self._shown(int(values[index]))} ({counted(int(counts[index]), 'pixel')})" for index in order]

@@ -82,8 +82,8 @@ class DataKeys(Config):
         NUM_CITYSCAPES,
         ge=2,
         le=255,
-        description="number of classes, numbered 0 to class_num - 1; where it is not given, that of class_names, palette "
-        "or label_map",
+        description="number of classes, numbered 0 to class_num - 1; where it is not given, that of class_names, "
+        "palette or label_map",
     )
     class_names: tuple[str, ...] | None = Field(
         None,
@@ -216,8 +216,8 @@ class DataKeys(Config):
         elif self.val_share and has_split:
             yield Contradiction(
                 ("val_share", *(key for key in (*patterns, "split_list") if SPLIT in getattr(self, key))),
-                f"val_share is {self.val_share:g}, and {SPLIT} divides the images already: set val_share to 0, or write "
-                f"the patterns without {SPLIT}",
+                f"val_share is {self.val_share:g}, and {SPLIT} divides the images already: set val_share to 0, or "
+                f"write the patterns without {SPLIT}",
             )
         if self.val_group_by_stem and not self.val_share:
             yield Contradiction(

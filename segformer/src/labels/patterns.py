@@ -94,8 +94,8 @@ class Layout:
                 continue
             if name in images:
                 raise BadValueError(
-                    f"'{images[name]}' and '{path}' are both the image '{name}' of image_pattern: name a file ending in "
-                    "image_pattern, or move one of them out of the data set"
+                    f"'{images[name]}' and '{path}' are both the image '{name}' of image_pattern: name a file ending "
+                    "in image_pattern, or move one of them out of the data set"
                 )
             images[name] = path
         if not images:
@@ -119,8 +119,8 @@ class Layout:
         missing = [name for name in names if name not in found]
         if missing:
             raise MissingPathError(
-                f"{len(missing)} of the {counted(len(names), 'name')} in '{path}' {agreed(len(missing), 'is', 'are')} no "
-                f"image of image_pattern, first {short(missing[0])}: correct split_list, or the list"
+                f"{len(missing)} of the {counted(len(names), 'name')} in '{path}' {agreed(len(missing), 'is', 'are')} "
+                f"no image of image_pattern, first {short(missing[0])}: correct split_list, or the list"
             )
         if not names:
             raise BadValueError(f"'{path}' names no image: correct split_list, or the list")

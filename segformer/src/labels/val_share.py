@@ -52,8 +52,8 @@ class ValShare:
         if count in (0, len(names)):
             side, way = ("training", "lower") if count else ("evaluation", "raise")
             raise BadValueError(
-                f"val_share {self.share:g} leaves none of the {counted(len(names), 'image')} of '{source}' for the {side}: "
-                f"{way} val_share, set val_seed to another number, or val_group_by_stem to false"
+                f"val_share {self.share:g} leaves none of the {counted(len(names), 'image')} of '{source}' for the "
+                f"{side}: {way} val_share, set val_seed to another number, or val_group_by_stem to false"
             )
         return held_back
 
