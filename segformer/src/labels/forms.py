@@ -1,7 +1,7 @@
 """The forms in which label_map and palette may be given, and the texts that they are kept as; without NumPy.
 
-A text of label_map is `VALUE: CLASS`, one of palette `RED GREEN BLUE NAME`. CLASS is the number of a class, its name, or
-a word for pixels without a class, and so may NAME be. A checkpoint stores these texts, so that it needs no file.
+A text of label_map is `VALUE: CLASS`, one of palette `RED GREEN BLUE NAME`. CLASS is the number of a class, its name,
+or a word for pixels without a class, and so may NAME be. A checkpoint stores these texts, so that it needs no file.
 """
 
 import os
