@@ -135,7 +135,7 @@ def test_the_pictures_are_at_the_size_of_the_image(tmp_path):
     assert gray.mode == "L"
     np.testing.assert_array_equal(np.asarray(gray), np.tile(classes, (20, 1)))
     color = cv2.imread(str(out / "x_color.png"))[..., ::-1]
-    np.testing.assert_array_equal(color, palette()[np.tile(classes, (20, 1))])
+    np.testing.assert_array_equal(color, palette(4)[np.tile(classes, (20, 1))])
     overlap = cv2.imread(str(out / "x_overlap.png"))[..., ::-1].astype(int)
     np.testing.assert_allclose(overlap, 0.6 * color + 0.4 * image, atol=1)
     assert (out / "x.png").read_bytes() == (tmp_path / "in" / "x.png").read_bytes()

@@ -56,7 +56,9 @@ def test_lists_name_the_images_of_a_split(tmp_path):
     assert [image for image, _ in found(tmp_path, layout)] == ["JPEGImages/a.jpg", "JPEGImages/c.jpg"]
     assert [image for image, _ in found(tmp_path, layout, "val")] == ["JPEGImages/b.jpg"]
     (lists / "val.txt").write_text("b\nd\n")
-    with pytest.raises(MissingPathError, match=r"1 of the 2 names in '.*val.txt' is no image of image_pattern, first 'd'"):
+    with pytest.raises(
+        MissingPathError, match=r"1 of the 2 names in '.*val.txt' is no image of image_pattern, first 'd'"
+    ):
         layout.pairs(tmp_path, "val")
     with pytest.raises(MissingPathError, match=r"split_list '.*test.txt' is no file"):
         layout.pairs(tmp_path, "test")
