@@ -186,7 +186,11 @@ def test_broken_images_are_named_and_left_out(tmp_path, caplog):
     assert all(name in caplog.text for name in ("empty.png", "cut.png", "text.jpg"))
     assert not list((tmp_path / "out").glob("empty*"))
     (folder / "a.png").unlink()
-    with pytest.raises(BadValueError, match="none of the 3 images"):
+    with pytest.raises(BadValueError, match="none of the 3 pictures can be read"):
+        _infer(folder, tmp_path)
+    for name in ("empty.png", "cut.png"):
+        (folder / name).unlink()
+    with pytest.raises(BadValueError, match=r"^the picture cannot be read \(it is named above\): replace it$"):
         _infer(folder, tmp_path)
 
 
