@@ -30,8 +30,11 @@ from .base_dataset import AugmentSettings
 from .config import SUITE_DIR, SegformerConfig
 from .dataset import CityscapesSource, open_pairs, usual_size
 from .labels.balance import weigh_classes
-from .labels.classes import CITYSCAPES_CLASS_NAMES, CITYSCAPES_IDS, class_names, numbered_names, palette
+from .labels.classes import CITYSCAPES_CLASS_NAMES, CITYSCAPES_IDS, class_colours, class_names, numbered_names
+from .labels.codings import MAP_KEYS, PALETTE_KEYS, LabelCoding, coding_of, first_colours
 from .labels.files import ImagePair
+from .labels.patterns import Layout
+from .labels.val_share import ValShare
 from .loss import SegmentationLoss
 from .mix_transformer import MixTransformer, drop_path_rates
 from .picture_scale import PictureScale, format_difference
@@ -130,6 +133,7 @@ def build_evaluator(
         predictor=build_predictor(config, network),
         pairs=pairs,
         class_names=names or names_of_classes(config),
+        colours=colours_of_classes(config),
         ignore_label=config.dataset_ignore_label,
         num_loaders=clamp_loaders(config.dataset_eval_num_parallel_workers),
         log_interval=config.eval_log_interval,
@@ -247,6 +251,7 @@ def input_description(config: SegformerConfig) -> TensorDescription:
 
 def describe_model(config: SegformerConfig, names: tuple[str, ...], model: ExportedModel) -> ModelDescription:
     """Describes an exported network for programs that run it; a pixel's class is the one with the highest logit."""
+    coding = build_label_coding(config)
     return ModelDescription(
         suite=SUITE,
         file=model.file.name,
@@ -265,7 +270,7 @@ def describe_model(config: SegformerConfig, names: tuple[str, ...], model: Expor
         ),
         class_names=names,
         category_ids=category_ids(names),
-        postprocessing={"ignore_label": config.dataset_ignore_label},
+        postprocessing={"ignore_label": config.dataset_ignore_label, **(coding.numbers() if coding else {})},
     )
 
 
@@ -330,8 +335,17 @@ def build_schedule(config: SegformerConfig, steps_per_epoch: int, images_per_ste
 
 
 def open_split(config: SegformerConfig, is_training: bool) -> tuple[ImagePair, ...]:
-    """Finds and checks images and labels of the training or the evaluation split."""
-    split = config.train_split if is_training else config.eval_split
+    """Finds and checks images and labels of the training or the evaluation split.
+
+    Raises:
+        UserError: they cannot be used, or the images of the training would be those of its evaluation.
+    """
+    split, layout = config.train_split if is_training else config.eval_split, build_layout(config)
+    if layout is not None and is_training and config.run_eval and not layout.is_divided:
+        raise BadValueError(
+            "nothing divides the images of image_pattern, so that training and evaluation would have the same: write "
+            "{split} into the patterns, hold some back with --val_share=0.2, or set --run_eval=False"
+        )
     with naming_source(config, ("data_path",)):
         return open_pairs(
             Path(config.data_path),
@@ -339,8 +353,31 @@ def open_split(config: SegformerConfig, is_training: bool) -> tuple[ImagePair, .
             config.class_num,
             config.dataset_ignore_label,
             names_of_classes(config),
+            layout=layout,
+            coding=build_label_coding(config),
             for_training=is_training,
         )
+
+
+def build_layout(config: SegformerConfig) -> Layout | None:
+    """Returns where images and labels lie; None for the layout of Cityscapes."""
+    if not config.image_pattern:
+        return None
+    share = ValShare(config.val_share, config.val_seed, config.val_group_by_stem) if config.val_share else None
+    return Layout(config.image_pattern, config.label_pattern, config.split_list, share, config.train_split)
+
+
+def build_label_coding(config: SegformerConfig) -> LabelCoding | None:
+    """Returns what values or colours of labels stand for; None where they are the class numbers."""
+    return coding_of(
+        config.label_map,
+        config.palette,
+        num_classes=config.class_num,
+        names=names_of_classes(config),
+        ignore_label=config.dataset_ignore_label,
+        ignores_unknown=config.unknown_labels == "ignore",
+        fix=PALETTE_KEYS if config.palette else MAP_KEYS,
+    )
 
 
 def names_of_classes(config: SegformerConfig) -> tuple[str, ...]:
@@ -349,13 +386,14 @@ def names_of_classes(config: SegformerConfig) -> tuple[str, ...]:
 
 
 def colours_of_classes(config: SegformerConfig) -> np.ndarray:
-    """Returns uint8[256, 3], the RGB colour of each class."""
-    return palette(config.class_num)
+    """Returns uint8[256, 3], the RGB colour of each class: those of palette where it is given."""
+    names = names_of_classes(config)
+    return class_colours(names, first_colours(config.palette, config.class_num, names) if config.palette else None)
 
 
 def colours_of_names(names: tuple[str, ...]) -> np.ndarray:
     """Returns the same for the classes of an exported file."""
-    return palette(len(names))
+    return class_colours(names)
 
 
 def choose_outputs(config: SegformerConfig) -> Outputs:

@@ -27,6 +27,7 @@ from utils.model_utils.config.schema import (
     with_default,
 )
 
+from .labels.keys import DataKeys
 from .variants import ATTENTION_HEADS
 
 SUITE_DIR = Path(__file__).resolve().parent.parent
@@ -34,74 +35,6 @@ DEFAULT_FILE = "config/segformer.base.yaml"
 
 # Below 32 pixels the largest key-value reduction of the encoder (8 at a quarter of the size) has nothing to reduce.
 Side = Annotated[int, Field(ge=32)]
-
-
-class DataKeys(Config):
-    """A data set in the layout of Cityscapes."""
-
-    GROUP: ClassVar[str] = "Data"
-    FIXED_BY_WEIGHTS: ClassVar[tuple[str, ...]] = ("class_num", "class_names")
-    OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = ("dataset_num_parallel_workers", "dataset_eval_num_parallel_workers")
-    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ("dataset_ignore_label",)
-    data_path: InputText = Field(
-        "./data/cityscapes/",
-        description="folder of the data set; for infer.py also an image, a video, any folder of images, a pattern in "
-        "quotes such as 'in/**/*.jpg', or - for a list of paths on standard input",
-    )
-    train_split: str = Field(
-        "train", min_length=1, description="folder of the training images inside leftImg8bit and gtFine"
-    )
-    eval_split: str = Field("val", min_length=1, description="folder of the evaluation images, likewise")
-    class_num: int = Field(19, ge=2, le=255, description="number of classes; labels are 0 to class_num - 1")
-    class_names: tuple[str, ...] | None = Field(
-        None, description="names of the classes; null: those of Cityscapes for 19 classes, else class_0, class_1, ..."
-    )
-    dataset_ignore_label: int = Field(
-        255, ge=0, le=255, description="label of pixels that are neither learned from nor evaluated"
-    )
-    dataset_num_parallel_workers: int = Field(
-        4, ge=1, description="loaders that read and augment training images, at most one per core"
-    )
-    dataset_eval_num_parallel_workers: int = Field(
-        4, ge=1, description="loaders that read evaluation images, at most one per core"
-    )
-
-    @classmethod
-    def inactive_keys(cls) -> dict[str, InactiveKey]:
-        """Adds the data keys that do nothing here."""
-        from_environment = InactiveKey("taken from the environment that the launcher sets")
-        return super().inactive_keys() | {
-            "rank_id": from_environment,
-            "rank_size": from_environment,
-            "data_dir": InactiveKey("data_path has its place"),
-            "dataset_name": InactiveKey("every data set in the layout of Cityscapes is read"),
-            "dataset_max_rowsize": InactiveKey("rows may have any size"),
-            "dataset_ignore_image": InactiveKey("images are padded with the mean colour"),
-        }
-
-    def contradictions(self) -> Iterator[Contradiction]:
-        """Yields the data keys that do not fit each other."""
-        yield from super().contradictions()
-        if self.dataset_ignore_label < self.class_num:
-            yield Contradiction(
-                ("dataset_ignore_label", "class_num"),
-                f"dataset_ignore_label {self.dataset_ignore_label} is also one of the {self.class_num} classes, which "
-                f"are numbered 0 to {self.class_num - 1}: set it to 255",
-            )
-        names = self.class_names
-        if names is None:
-            return
-        if len(names) != self.class_num:
-            yield Contradiction(
-                ("class_names", "class_num"),
-                f"class_names has {len(names)} names and class_num is {self.class_num}: set class_num to {len(names)}, "
-                "or class_names to null",
-            )
-        repeated = sorted({name for name in names if names.count(name) > 1})
-        if repeated:
-            yield Contradiction(
-                ("class_names",), f"class_names has {repeated} more than once: give each class a name of its own"
-            )
 
 
 class NetworkKeys(Config):
@@ -396,6 +329,18 @@ class SegformerConfig(
             )
 
 
+# Where eval.py and infer.py find images, and what the labels of eval.py hold.
+PLACES = (
+    "train_split",
+    "eval_split",
+    "image_pattern",
+    "label_pattern",
+    "split_list",
+    "val_share",
+    "val_seed",
+    "val_group_by_stem",
+)
+CODING = ("label_map", "palette", "unknown_labels", "dataset_ignore_label")
 # How eval.py and infer.py apply the network.
 APPLICATION = (
     *DEVICE,
@@ -404,7 +349,7 @@ APPLICATION = (
     "img_norm_std",
     "base_size",
     "max_image_megapixels",
-    "eval_split",
+    *PLACES,
     "canvas",
     "canvas_sides",
     "max_canvases",
@@ -419,7 +364,7 @@ APPLICATION = (
 # The entry scripts, and the keys that --help of each shows.
 COMMANDS = {
     "train.py": CommandKeys(
-        "Trains SegFormer on a data set in the layout of Cityscapes.",
+        "Trains SegFormer on a data set in the layout of Cityscapes, or on images and labels where patterns find them.",
         most_used="data_path class_num run_dir epoch_size batch_size lr load_ckpt pre_trained resume device_target",
         left_out=(*ResultKeys.model_fields, "eval_ckpt_path", "save_predictions", "num_pictures"),
     ),
@@ -427,7 +372,7 @@ COMMANDS = {
         "Evaluates a checkpoint: IoU of each class and their mean.",
         most_used="eval_ckpt_path data_path run_dir eval_mode eval_scales eval_flip canvas save_predictions "
         "num_pictures device_target",
-        others=(*APPLICATION, "dataset_ignore_label", "dataset_eval_num_parallel_workers", "eval_log_interval"),
+        others=(*APPLICATION, *CODING, "dataset_eval_num_parallel_workers", "eval_log_interval"),
         checkpoint_key="eval_ckpt_path",
     ),
     "infer.py": CommandKeys(
@@ -440,7 +385,7 @@ COMMANDS = {
     "export.py": CommandKeys(
         "Exports a checkpoint for inference.",
         most_used="export_ckpt_path export_format file_name export_batch_size run_dir base_size",
-        others=(*DEVICE, *JOB, "img_norm_mean", "img_norm_std", "dataset_ignore_label"),
+        others=(*DEVICE, *JOB, "img_norm_mean", "img_norm_std", "image_pattern", "label_pattern", *CODING),
         checkpoint_key="export_ckpt_path",
     ),
 }

@@ -71,6 +71,8 @@ def _property(field: FieldInfo) -> dict[str, object]:
     said = {"description": f"{field.description} ({describe_wanted(field)})", "default": default}
     if kind.choices:
         return said | {"enum": [*kind.choices, *([None] if kind.is_optional else [])]}
+    if kind.form:
+        return said | {"type": [*kind.form.kinds, "null"]}
     if kind.is_list:
         has_numbers = kind.scalar is str and "Strict" in str(field.annotation)  # classes by name or by id
         items = {"type": ["string", "integer"] if has_numbers else TYPES[kind.scalar]} | _limits(kind)

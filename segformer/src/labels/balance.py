@@ -8,7 +8,7 @@ import numpy as np
 from utils.image_files import evenly_spread
 from utils.words import counted
 
-from .files import SET_KEYS, ImagePair, check_values, read_label
+from .files import SET_KEYS, ImagePair, check_values, read_classes
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def count_pixels(pairs: Sequence[ImagePair], num_classes: int, ignore_label: int
     """
     counts = np.zeros(256, np.int64)
     for pair in evenly_spread(pairs, sample):
-        counts += check_values(read_label(pair.label), pair.label, num_classes, ignore_label, SET_KEYS)
+        counts += check_values(read_classes(pair.label, pair.coding), pair.label, num_classes, ignore_label, SET_KEYS)
     return counts[:num_classes]
 
 

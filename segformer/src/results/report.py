@@ -24,6 +24,8 @@ class SegmentationEvaluation:
         seconds: how long it took.
         num_input_sizes: different sizes that the network was compiled for.
         pictures: file name and uint8[H, W, 3] RGB of each picture that was asked for.
+        present: bool[C] of each picture, the classes in its label or its prediction.
+        colours: uint8[256, 3], RGB, of each class in them; None where there are none.
     """
 
     matrix: ConfusionMatrix
@@ -31,6 +33,8 @@ class SegmentationEvaluation:
     seconds: float
     num_input_sizes: int
     pictures: tuple[tuple[str, np.ndarray], ...] = ()
+    present: tuple[np.ndarray, ...] = ()
+    colours: np.ndarray | None = None
 
 
 def format_result(matrix: ConfusionMatrix, class_names: Sequence[str], checkpoint: str) -> str:

@@ -36,6 +36,22 @@ class PathRule:
     keep_words: tuple[str, ...] = ()
 
 
+@dataclasses.dataclass(frozen=True)
+class FormRule:
+    """Marks a list of texts that may be given in other forms, which the loader turns into that list.
+
+    Args:
+        wanted: the forms in words, for messages.
+        as_texts: (value as given, folder in which a relative path in it begins) to the texts. A list of such texts
+            stays as it is; anything else that cannot be raises ValueError with a sentence.
+        kinds: of JSON's values that the forms have, for editors.
+    """
+
+    wanted: str
+    as_texts: Callable[[object, str], list[str]]
+    kinds: tuple[str, ...]
+
+
 PathText = Annotated[str, PathRule()]
 InputText = Annotated[str, PathRule(keep_words=("-",))]  # "-": a list on standard input
 Positive = Annotated[int, Field(ge=1)]
@@ -248,6 +264,7 @@ class FieldKind:
         choices: the allowed values, empty for any.
         is_optional: whether null is allowed.
         path_rule: set where the text is a path.
+        form: set where a list of texts may be given in other forms.
         limits: pydantic's, of the value or of the items.
     """
 
@@ -257,6 +274,7 @@ class FieldKind:
     choices: tuple[object, ...] = ()
     is_optional: bool = False
     path_rule: PathRule | None = None
+    form: FormRule | None = None
     limits: tuple[object, ...] = ()
 
 
@@ -283,7 +301,8 @@ def _kind_of(annotation: object, metadata: list[object]) -> FieldKind:
     if origin is tuple:
         items = _kind_of(arguments[0], [])
         length = None if Ellipsis in arguments else len(arguments)
-        return FieldKind(items.scalar, is_list=True, length=length, limits=items.limits)
+        form = next((item for item in metadata if isinstance(item, FormRule)), None)
+        return FieldKind(items.scalar, is_list=True, length=length, form=form, limits=items.limits)
     path_rule = next((item for item in metadata if isinstance(item, PathRule)), None)
     return FieldKind(typing.cast(type, annotation), path_rule=path_rule, limits=tuple(metadata))
 
@@ -297,6 +316,8 @@ def describe_wanted(field: FieldInfo) -> str:
     kind = field_kind(field)
     if kind.choices:
         words = f"one of {', '.join(str(choice) for choice in kind.choices)}"
+    elif kind.form:
+        words = kind.form.wanted
     elif kind.is_list:
         words = f"a list of {kind.length or ''} {PLURAL[kind.scalar]}".replace("  ", " ")
         item_bounds = _describe_bounds(kind.limits)
