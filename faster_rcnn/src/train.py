@@ -5,6 +5,7 @@ from pathlib import Path
 
 from utils.detection.data.splits import Split
 from utils.detection.data.training_source import warn_of_cut_boxes, warn_of_same_data
+from utils.detection.places.split_places import check_places
 from utils.detection.results.evaluation_split import best_metric
 from utils.model_utils.workers import Workers
 from utils.training.assembly import (
@@ -51,6 +52,7 @@ def _build_trainer(config: FasterRcnnConfig, run: Run) -> Trainer:
     continued = beginning.continued
     goes_on_after = (continued.epoch, continued.step_in_epoch) if continued is not None else None
     lines = LossLog(run.folder.path / f"loss_{workers.rank}.log", goes_on_after)
+    check_places(config)
     split = build.open_configured_split(config, is_training=True)
     num_classes = build.num_classes(config, split)
     evaluation_split = None

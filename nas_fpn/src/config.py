@@ -374,7 +374,7 @@ COMMANDS = {
         "Writes the MindRecord files of a split.",
         most_used="coco_root mindrecord_dir prefix is_training create_dataset anno_path image_dir instance_set "
         "coco_classes remake_mindrecord",
-        others=(*keys.READING, *JOB, "train_data_type", "val_data_type", "max_image_megapixels"),
+        others=(*keys.READING, *JOB, "max_image_megapixels"),
     ),
     "convert_checkpoint.py": CommandKeys(
         "Makes a checkpoint from weights of torchvision, timm, MindCV or MMDetection.",

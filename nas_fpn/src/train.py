@@ -3,6 +3,7 @@
 import logging
 
 from utils.detection.data.training_source import warn_of_cut_boxes, warn_of_same_data
+from utils.detection.places.split_places import check_places
 from utils.detection.results.evaluation_split import best_metric
 from utils.training.assembly import (
     identify_run,
@@ -66,6 +67,7 @@ def train(config: NasFpnConfig) -> TrainResult:
 def _build_trainer(config: NasFpnConfig, run: Run) -> Trainer:
     checkpoints = keep_checkpoints(config, run, CHECKPOINT_PATTERN, BEST_CHECKPOINT)
     beginning = find_beginning(config, checkpoints, build.SUITE, run.workers, takes_optimizer=not config.filter_weight)
+    check_places(config)
     split = build.open_configured_split(config, is_training=True)
     num_classes = build.num_classes(config, split)
     evaluation_split = None

@@ -14,7 +14,7 @@ from utils.canvas import Size, follows_pictures, log_fixed_on_ascend
 from utils.cpu_kernels.choice import stock_operators
 from utils.detection.canvases.detectors import CanvasDetectors
 from utils.detection.data.class_names import ClassTable, resolve_classes
-from utils.detection.data.splits import CheckClasses, Split, SplitPaths, open_split, split_paths
+from utils.detection.data.splits import CheckClasses, Split, open_split
 from utils.detection.data.training_source import MindRecordSource, RowSample, warn_of_random_weights
 from utils.detection.detections import Detector
 from utils.detection.inputs import InputSettings
@@ -29,6 +29,7 @@ from utils.detection.keys import (
 )
 from utils.detection.layers import FROZEN
 from utils.detection.network_detector import NetworkDetector
+from utils.detection.places.split_places import place_of_split, say_place
 from utils.detection.results.class_match import refuse_unknown
 from utils.detection.results.evaluation import DetectionEvaluator
 from utils.detection.results.evaluation_split import EvaluationSplit, prepare_evaluation
@@ -73,30 +74,16 @@ def open_detection_split(
         check_classes: see `open_split`.
     """
     with naming_source(config, DetectionDataKeys.PLACES_OF_DATA):
+        paths = place_of_split(config, default_folder, is_training=is_training, form=form, prefix=prefix)
+        say_place(paths, is_training=is_training)
         return open_split(
-            _split_paths(config, default_folder, is_training, form, prefix),
+            paths,
             config.coco_classes,
             for_training=is_training,
             skip_bad_images=config.skip_bad_images,
             remake_before=config.built_at if config.remake_mindrecord else None,
             check_classes=check_classes,
         )
-
-
-def _split_paths(
-    config: RecordKeys, default_folder: str, is_training: bool, form: str | None, prefix: str | None
-) -> SplitPaths:
-    return split_paths(
-        form=form or config.dataset,
-        split=config.train_data_type if is_training else config.val_data_type,
-        coco_root=config.coco_root,
-        instance_set=config.instance_set,
-        anno_path=config.anno_path,
-        image_dir=config.image_dir,
-        mindrecord_dir=config.mindrecord_dir,
-        default_folder=default_folder,
-        prefix=prefix or (config.prefix if is_training else config.eval_prefix),
-    )
 
 
 def open_evaluation_split(config: RecordKeys, default_folder: str, classes: ClassTable, model: str) -> EvaluationSplit:

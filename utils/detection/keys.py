@@ -11,18 +11,40 @@ from pydantic import Field, StrictInt
 
 from utils.canvas import CanvasRule, Size
 from utils.model_utils.config import schema
-from utils.model_utils.config.base import Config, Contradiction, InactiveKey, InputText, PathText, Positive, says_true
+from utils.model_utils.config.base import (
+    COMMAND_LINE,
+    Config,
+    Contradiction,
+    InactiveKey,
+    InputText,
+    PathText,
+    Positive,
+    says_true,
+)
 from utils.model_utils.errors import BadValueError
 
 logger = logging.getLogger(__name__)
 
 BACKGROUND = "background"
+DOCUMENTED_SET = "annotations/instances_{}.json"
 
 
 # The keys of both detectors that their commands act on; those of one alone are added in its config.py.
 NORMALISATION = ("img_norm_mean", "img_norm_std")
 CANVAS = ("canvas", "canvas_sides", "canvas_divisor")
-READING = ("coco_root", "instance_set", "image_dir", "anno_path", "mindrecord_dir", "coco_classes", "skip_bad_images")
+VAL_SHARE = ("val_share", "val_seed", "val_group_by_stem")
+READING = (
+    "coco_root",
+    "instance_set",
+    "image_dir",
+    "anno_path",
+    "mindrecord_dir",
+    "coco_classes",
+    "skip_bad_images",
+    "train_data_type",
+    "val_data_type",
+    *VAL_SHARE,
+)
 EVALUATION = (
     *schema.DEVICE,
     *schema.JOB,
@@ -30,7 +52,6 @@ EVALUATION = (
     *NORMALISATION,
     *CANVAS,
     "dataset",
-    "val_data_type",
     "ignore_unknown_classes",
     "num_parallel_workers",
     "eval_prefix",
@@ -72,7 +93,7 @@ class DetectionDataKeys(Config):
     FIXED_BY_WEIGHTS: ClassVar[tuple[str, ...]] = ("num_classes", "coco_classes")
     OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = ("num_parallel_workers", "python_multiprocessing")
     PLACES_OF_DATA: ClassVar[tuple[str, ...]] = ("coco_root", "image_dir", "anno_path", "mindrecord_dir")
-    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ("num_gts",)
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ("num_gts", *VAL_SHARE)
     dataset: Literal["coco", "other"] = Field(
         "coco", description="form of the annotations: COCO JSON, or lines of text in anno_path"
     )
@@ -85,15 +106,29 @@ class DetectionDataKeys(Config):
         description="training split: folder of its images in coco_root and word in instance_set",
     )
     val_data_type: str = Field("val2017", min_length=1, description="evaluation split, likewise")
+    val_share: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of the training split's images that is kept for the evaluation, by their names, where there "
+        "is no file for it; eval.py takes it from the checkpoint; 0: none",
+    )
+    val_seed: int = Field(0, ge=0, description="another number keeps other images for the evaluation (val_share)")
+    val_group_by_stem: bool = Field(
+        False,
+        description="val_share keeps images together whose names differ in their last number alone, as the frames of a "
+        "video: clip_000123.jpg and clip_000124.jpg",
+    )
     instance_set: str = Field(
-        "annotations/instances_{}.json",
+        DOCUMENTED_SET,
         min_length=1,
-        description="annotation file, relative to coco_root; {} stands for the split",
+        description="annotation file, relative to coco_root; {} stands for the split; where it is left as it is and "
+        "there is no such file, the layouts of Roboflow, CVAT, Label Studio and others are looked for",
     )
     image_dir: PathText = Field(
         "",
-        description="folder of the images, {} stands for the split; empty: the split's folder in coco_root, or that of "
-        "anno_path where dataset is other",
+        description="folder of the images, {} stands for the split; empty: the one in coco_root that has them, or that "
+        "of anno_path where dataset is other",
     )
     anno_path: PathText = Field(
         "", description="annotations where dataset is other, one line an image; in postprocess.py the COCO JSON"
@@ -154,9 +189,20 @@ class DetectionDataKeys(Config):
             notes.append(f"coco_classes begins with 'background': the {len(foreground)} names after it are used")
         return values
 
+    def finds_layouts(self) -> bool:
+        """Returns whether the annotations may be looked for in other places than the documented one."""
+        return self.instance_set == DOCUMENTED_SET and self.origin("instance_set").where != COMMAND_LINE
+
     def contradictions(self) -> Iterator[Contradiction]:
         """Yields the data keys that do not fit each other."""
         yield from super().contradictions()
+        for key in VAL_SHARE[1:] if not self.val_share else ():
+            if getattr(self, key):
+                yield Contradiction(
+                    (key, "val_share"),
+                    f"{key} says which images val_share keeps for the evaluation, and that is 0, none: set val_share, "
+                    f"or leave {key} out",
+                )
         names = self.coco_classes
         if names is None:
             return

@@ -9,6 +9,7 @@ from typing import NoReturn
 from utils.exporting.description import ModelDescription, read_description
 from utils.exporting.result_files import RESULT_FOLDER, ResultFiles, check_outputs, read_result_files
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, short
+from utils.model_utils.guards.numbers import number_or_nan
 from utils.model_utils.guards.pixel_limit import add_limit_argument, set_most_megapixels
 
 
@@ -23,6 +24,9 @@ class PostprocessArguments:
     eval_split: str
     run_dir: Path
     ignore_unknown_classes: bool = False
+    val_share: float = 0.0
+    val_seed: int = 0
+    val_group_by_stem: bool = False
 
 
 class _Parser(argparse.ArgumentParser):
@@ -38,7 +42,13 @@ def read_arguments(program: str, description: str, argv: Sequence[str] | None = 
         BadValueError: an argument is missing or unknown.
     """
     parser = _Parser(prog=program, description=description, allow_abbrev=False)
-    parser.add_argument("--anno_path", "--ann_file", type=Path, required=True, help="the annotations")
+    parser.add_argument(
+        "--anno_path",
+        "--ann_file",
+        type=Path,
+        required=True,
+        help="the annotations; of detectors also the folder of their data set",
+    )
     parser.add_argument(
         "--result_path",
         type=Path,
@@ -49,6 +59,14 @@ def read_arguments(program: str, description: str, argv: Sequence[str] | None = 
     parser.add_argument("--dataset_path", type=Path, help="the images; needed for annotations in lines of text")
     parser.add_argument("--eval_split", default="val", help="split of a Cityscapes folder (%(default)s)")
     parser.add_argument("--run_dir", type=Path, default=Path(), help="folder for what is written (%(default)s)")
+    _add_detectors_arguments(parser)
+    add_limit_argument(parser)
+    values = vars(parser.parse_args(argv))
+    set_most_megapixels(values.pop("max_image_megapixels"))
+    return PostprocessArguments(**values)
+
+
+def _add_detectors_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ignore_unknown_classes",
         type=_truth,
@@ -57,10 +75,29 @@ def read_arguments(program: str, description: str, argv: Sequence[str] | None = 
         default=False,
         help="detectors: leave classes of the annotations that the model does not have out of the metric (%(default)s)",
     )
-    add_limit_argument(parser)
-    values = vars(parser.parse_args(argv))
-    set_most_megapixels(values.pop("max_image_megapixels"))
-    return PostprocessArguments(**values)
+    parser.add_argument(
+        "--val_share",
+        type=_share,
+        default=0.0,
+        help="detectors: the share of the images that the training kept for the evaluation, which alone count; 0: all "
+        "(%(default)s)",
+    )
+    parser.add_argument("--val_seed", type=int, default=0, help="detectors: as in the training (%(default)s)")
+    parser.add_argument(
+        "--val_group_by_stem",
+        type=_truth,
+        nargs="?",
+        const=True,
+        default=False,
+        help="detectors: as in the training (%(default)s)",
+    )
+
+
+def _share(text: str) -> float:
+    share = number_or_nan(text)
+    if not 0 <= share < 1:
+        raise argparse.ArgumentTypeError(f"{short(text)} is no number from 0 to below 1")
+    return share
 
 
 def _truth(text: str) -> bool:

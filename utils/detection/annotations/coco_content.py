@@ -8,18 +8,20 @@ from utils.detection.annotations.box_forms import check_sizes_form
 from utils.detection.annotations.categories import category_id_of, plain_categories
 from utils.detection.annotations.entries import AnnotationColumns, plain_annotations, plain_images
 from utils.detection.annotations.repairs import warn_once
+from utils.detection.annotations.val_share import Side
 from utils.model_utils.errors import BadValueError, MissingPathError, short
 from utils.model_utils.guards.json_text import JsonTextError, parse_json
 
 SECTIONS = ("images", "annotations", "categories")
 
 
-def read_coco_content(source: Path, *, for_training: bool) -> tuple[dict, AnnotationColumns]:
+def read_coco_content(source: Path, *, for_training: bool, side: Side | None = None) -> tuple[dict, AnnotationColumns]:
     """Reads an annotation file for training and evaluation alike.
 
     Args:
         source: `instances_*.json`, or `image_info_*.json`, which has no annotations.
         for_training: annotations and categories have to be there; to evaluate, their lists may be missing or empty.
+        side: which of its images to take, with their annotations; None for all.
 
     Returns:
         The JSON object. Of "images" every one has an own "id" of 64 bits, "height" and "width" in pixels and a
@@ -52,7 +54,13 @@ def read_coco_content(source: Path, *, for_training: bool) -> tuple[dict, Annota
     check_sizes_form(columns.boxes_xywh, sizes[columns.image_index], source)
     used = {ids_of_categories[index] for index in np.unique(columns.category_index)}
     content.update(images=images, annotations=annotations, categories=plain_categories(categories, used, source))
-    return content, columns
+    if side is None:
+        return content, columns
+    is_chosen = side.choose([image["file_name"] for image in images], source)
+    is_kept = is_chosen[columns.image_index]
+    content["images"] = [images[index] for index in np.flatnonzero(is_chosen)]
+    content["annotations"] = [annotations[index] for index in np.flatnonzero(is_kept)]
+    return content, columns.of_images(is_chosen)
 
 
 def _warn_of_ignored(annotations: list[dict], source: Path) -> None:

@@ -68,6 +68,18 @@ class AnnotationColumns:
     category_index: np.ndarray
     dropped: BoxRepairs
 
+    def of_images(self, is_chosen: np.ndarray) -> "AnnotationColumns":
+        """Returns the annotations of some images, bool[I], as if the file had no others."""
+        is_kept, new_index = is_chosen[self.image_index], np.cumsum(is_chosen) - 1
+        return AnnotationColumns(
+            boxes_xywh=self.boxes_xywh[is_kept],
+            areas=self.areas[is_kept],
+            is_crowd=self.is_crowd[is_kept],
+            image_index=new_index[self.image_index[is_kept]],
+            category_index=self.category_index[is_kept],
+            dropped=self.dropped,
+        )
+
 
 def plain_annotations(
     annotations: list[dict], image_ids: Sequence[int], category_ids: Sequence[int], source: Path

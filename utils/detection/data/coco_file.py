@@ -1,6 +1,7 @@
 """COCO annotation files: JSON to records. Boxes are xywh in the file and xyxy from here on."""
 
 import logging
+import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from utils.detection.annotations.coco_content import read_coco_content
 from utils.detection.annotations.coco_names import COCO_CLASSES
 from utils.detection.annotations.entries import AnnotationColumns, annotation_name
 from utils.detection.annotations.repairs import warn_once
+from utils.detection.annotations.val_share import Side
 from utils.detection.boxes import xywh_to_xyxy
 from utils.detection.data.ground_truth import annotation_rows, with_annotation_rows
 from utils.detection.data.record_types import (
@@ -35,6 +37,7 @@ def load_coco(
     *,
     for_training: bool = True,
     skip_bad_images: bool = False,
+    side: Side | None = None,
 ) -> DetectionDataset:
     """Loads one split of a data set in COCO's format.
 
@@ -46,18 +49,19 @@ def load_coco(
         for_training: refuse a split in which nothing can be learned. For an evaluation the boxes may be missing, and
             the file may lack some of the classes, or list none at all, as COCO's image_info files do.
         skip_bad_images: image files may be missing.
+        side: which images of the file to take; None for all.
 
     Raises:
         MissingPathError: the file, the folder or images are missing.
         BadValueError: the content is not what the format asks for; file and entry are named.
     """
     source, image_dir = Path(annotation_file), Path(image_dir)
-    content, columns = read_coco_content(source, for_training=for_training)
+    content, columns = read_coco_content(source, for_training=for_training, side=side)
     images = content["images"]
     names, category_ids = _select_categories(content["categories"], class_names, source, may_lack=not for_training)
     image_ids = [image["id"] for image in images]
     sizes = np.array([(image["height"], image["width"]) for image in images], np.int64).reshape(-1, 2)
-    file_names = [image["file_name"] for image in images]
+    file_names = [_plain_name(image_dir, image["file_name"]) for image in images]
     check_files_exist(image_dir, file_names, source, skip_bad_images)
     paths = [image_dir / name for name in file_names]
     labels = _positions([category["id"] for category in content["categories"]], category_ids)[columns.category_index]
@@ -67,8 +71,12 @@ def load_coco(
     return finish_dataset(dataset, allow_empty=not for_training)
 
 
-def read_ground_truth(source: Path) -> dict:
+def read_ground_truth(source: Path, side: Side | None = None) -> dict:
     """Reads an annotation file to evaluate with.
+
+    Args:
+        source: the file.
+        side: which of its images to take, with their annotations; None for all.
 
     Returns:
         What `read_coco_content` describes; a file without annotations, as those of test images, has an empty list.
@@ -77,7 +85,7 @@ def read_ground_truth(source: Path) -> dict:
         MissingPathError: no such file, or it cannot be read.
         BadValueError: the content is not what the format asks for; file and entry are named.
     """
-    content, columns = read_coco_content(source, for_training=False)
+    content, columns = read_coco_content(source, for_training=False, side=side)
     dropped = columns.dropped
     if dropped.dropped:
         warn_once(
@@ -85,6 +93,12 @@ def read_ground_truth(source: Path) -> dict:
             f"{dropped.not_finite} not finite; first: {', '.join(dropped.examples)}"
         )
     return content
+
+
+def _plain_name(image_dir: Path, file_name: str) -> str:
+    """Returns a file name as this system writes it, with slashes where it has the backslashes of Windows."""
+    is_foreign = "\\" in file_name and not os.path.lexists(os.path.join(image_dir, file_name))
+    return file_name.replace("\\", "/") if is_foreign else file_name
 
 
 def _select_categories(

@@ -1,4 +1,4 @@
-"""Finds the annotations, images and MindRecord files of a split, and makes the latter where they are missing."""
+"""Opens a split: its annotations, and its MindRecord files, which are made where they are missing."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -11,6 +11,8 @@ import numpy as np
 from utils.detection.data.class_names import ClassTable, list_names
 from utils.detection.data.coco_file import load_coco, read_ground_truth
 from utils.detection.data.ground_truth import NUM_FIELDS, to_coco_ground_truth, what_counts
+from utils.detection.data.layouts.sides import check_side, side_of, side_option
+from utils.detection.data.layouts.split_paths import SplitPaths
 from utils.detection.data.mindrecord import (
     ensure_mindrecord,
     open_mindrecord,
@@ -28,25 +30,6 @@ from utils.model_utils.errors import MAX_EXAMPLES, BadStateError, BadValueError,
 CheckClasses: TypeAlias = Callable[[ClassTable, str], None]
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class SplitPaths:
-    """Where a split lies.
-
-    Attributes:
-        form: "coco" for a COCO JSON, "other" for lines of text.
-        annotation_file: the annotations; None if they are not on this machine.
-        image_dir: folder that file names in the annotations are relative to; None likewise.
-        mindrecord_dir: folder of the MindRecord files.
-        prefix: their name without the number of the shard.
-    """
-
-    form: str
-    annotation_file: Path | None
-    image_dir: Path | None
-    mindrecord_dir: Path
-    prefix: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +72,7 @@ class Split:
                 f"annotation file '{self.annotation_file}' does not exist: correct --instance_set, in which {{}} "
                 "stands for the split; for what the MindRecord files hold, leave instance_set and coco_root out"
             )
-        content = what_counts(read_ground_truth(self.annotation_file))
+        content = what_counts(read_ground_truth(self.annotation_file, side_of(self.records)))
         if self.digest is not None and digest_of(self.annotation_file) != self.digest:
             raise BadStateError(
                 f"annotation file '{self.annotation_file}' has changed since this command opened the split: start again"
@@ -115,71 +98,6 @@ class Split:
         has_box = np.asarray([len(unpack_annotation(row)[0]) > 0 for row in _column(self.records, "annotation")])
         logger.info("%d of %d images have no box: left out of training (keep_empty_images)", num_empty, len(rows))
         return rows[has_box]
-
-
-def split_paths(
-    *,
-    form: str,
-    split: str,
-    coco_root: str | None,
-    instance_set: str,
-    anno_path: str,
-    image_dir: str,
-    mindrecord_dir: str | None,
-    default_folder: str,
-    prefix: str,
-) -> SplitPaths:
-    """Works out where a split lies; `{}` in `instance_set`, `anno_path` and `image_dir` stands for its name.
-
-    Args:
-        form: "coco" for a COCO JSON, "other" for lines of text.
-        split: name of the split.
-        coco_root: folder of a COCO data set, if any.
-        instance_set: its annotation file, relative to it or absolute.
-        anno_path: lines of text, where the form is "other".
-        image_dir: folder of the images; empty for the folder of the lines of text, or for the one in `coco_root` that
-            has the name of the split.
-        mindrecord_dir: folder of the MindRecord files, if it is given.
-        default_folder: name of the folder that is taken where it is not: in `coco_root`, or beside the lines of text.
-        prefix: name of the MindRecord files without the number of the shard.
-
-    Raises:
-        BadValueError: a key is missing that this form of data needs.
-        MissingPathError: `coco_root` is no folder.
-    """
-    if coco_root and not Path(coco_root).is_dir():
-        raise MissingPathError(f"coco_root '{coco_root}' is not a folder; set --coco_root to that of the data set")
-    if form == "other":
-        annotations = Path(anno_path.replace("{}", split)) if anno_path else None
-        images = Path(image_dir.replace("{}", split)) if image_dir else annotations and annotations.parent
-        root = annotations and (coco_root or annotations.parent)
-    else:
-        annotations = Path(coco_root or "", instance_set.replace("{}", split))
-        images = _coco_images(coco_root, split, image_dir)
-        annotations = annotations if coco_root or annotations.is_absolute() else None
-        root = coco_root or (image_dir and annotations and annotations.parent)
-    folder = mindrecord_dir or (root and Path(root, default_folder))
-    if not folder:
-        raise BadValueError(_nothing_to_read_from(form))
-    return SplitPaths(form, annotations, images, Path(folder), prefix)
-
-
-def _coco_images(coco_root: str | None, split: str, image_dir: str) -> Path | None:
-    if not image_dir:
-        return Path(coco_root, split) if coco_root else None
-    return Path(image_dir.replace("{}", split))
-
-
-def _nothing_to_read_from(form: str) -> str:
-    if form == "other":
-        return (
-            "dataset is 'other' and neither anno_path nor mindrecord_dir is set: give the list of images and boxes "
-            "with --anno_path=FILE, or finished MindRecord files with --mindrecord_dir=FOLDER"
-        )
-    return (
-        "neither coco_root nor mindrecord_dir is set: give the data set with --coco_root=FOLDER, "
-        "or finished MindRecord files with --mindrecord_dir=FOLDER"
-    )
 
 
 def open_split(
@@ -214,6 +132,7 @@ def open_split(
                 "or leave it out"
             )
         records = check_contents(hold_mindrecord(paths.mindrecord_dir, paths.prefix))
+        check_side(records, paths.side, for_training=for_training)
         _say_what_is_missing(records, records.files[0])
         return Split(records, paths.annotation_file)
     load = _loader(paths, class_names, for_training, skip_bad_images)
@@ -225,12 +144,13 @@ def open_split(
         folder=paths.mindrecord_dir,
         prefix=paths.prefix,
         shards=num_shards,
-        options={"form": paths.form},
+        options={"form": paths.form, **side_option(paths.side)},
         may_lack_classes=not for_training,
         skip_bad_images=skip_bad_images,
         images=images,
         remake_before=remake_before,
     )
+    check_side(records, paths.side, for_training=for_training)
     if not paths.image_dir.is_dir():
         logger.info("image folder '%s' is not there: the images are those of '%s'", paths.image_dir, records.files[0])
     warn_of_changed_images(records, images)
@@ -273,6 +193,7 @@ def _loader(
                 class_names,
                 for_training=for_training,
                 skip_bad_images=skip_bad_images,
+                side=paths.side,
             )
         if not class_names:
             raise BadValueError("dataset is 'other' and coco_classes is not set: list the class names in the YAML file")
@@ -282,6 +203,7 @@ def _loader(
             class_names,
             allow_empty=not for_training,
             skip_bad_images=skip_bad_images,
+            side=paths.side,
         )
 
     return load

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from utils.detection.data.layouts.sides import side_of
 from utils.detection.data.mindrecord import open_mindrecord
 from utils.detection.data.mindrecord_info import MindRecordInfo
 from utils.sharding import BatchSource
@@ -110,10 +111,12 @@ def warn_of_random_weights(frozen_stages: int, has_frozen_norms: bool) -> None:
 def warn_of_same_data(training: MindRecordInfo, evaluation: MindRecordInfo) -> None:
     """Says that a run is evaluated on what it learns, where both splits were made from the same annotations."""
     content = training.made_from.get("annotations")
-    if content is not None and content == evaluation.made_from.get("annotations"):
+    has_same = content is not None and content == evaluation.made_from.get("annotations")
+    if has_same and side_of(training) == side_of(evaluation):
         logger.warning(
             "training and evaluation have the same annotations ('%s' ...): the metric shows what was learned by heart; "
-            "set --val_data_type to another split, and put {} into instance_set or anno_path where its name belongs",
+            "--val_share=0.2 keeps a fifth of the images for the evaluation; or set --val_data_type to another split, "
+            "and put {} into instance_set or anno_path where its name belongs",
             evaluation.files[0],
         )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.detection.annotations.box_forms import check_corners_form
+from utils.detection.annotations.val_share import Side
 from utils.detection.data.ground_truth import corner_rows, with_annotation_rows
 from utils.detection.data.record_types import (
     SKIP_ADVICE,
@@ -51,6 +52,7 @@ def load_txt(
     *,
     allow_empty: bool = False,
     skip_bad_images: bool | None = False,
+    side: Side | None = None,
 ) -> DetectionDataset:
     """Loads one split of a data set in the documented TXT format.
 
@@ -61,9 +63,10 @@ def load_txt(
         class_names: names of the classes; ids in the file count from 1 into them.
         allow_empty: a split without any box is fine (evaluation), not an error (training).
         skip_bad_images: image files may be missing or unreadable; None where there is no key of this name to advise.
+        side: which images of the file to take; None for all.
 
     Returns:
-        Records with image ids that count the images from 1, and category ids equal to the file's class ids.
+        Records with image ids that count the images of the file from 1, and category ids equal to its class ids.
 
     Raises:
         MissingPathError: the file, the folder or images are missing.
@@ -81,13 +84,17 @@ def load_txt(
     check_class_names(names, source)
     lines = [parse_line(text, number, source, len(names)) for number, text in _numbered_lines(source)]
     _refuse_repeated(lines, source)
+    image_ids = np.arange(1, len(lines) + 1)
+    if side is not None:
+        image_ids = image_ids[side.choose([line.file_name for line in lines], source)]
+        lines = [lines[image_id - 1] for image_id in image_ids]
     check_files_exist(image_dir, [line.file_name for line in lines], source, skip_bad_images)
     paths = [image_dir / line.file_name for line in lines]
     table = _box_table(lines)
     sizes = _read_sizes(paths, lines, source, skip_bad_images=skip_bad_images)
     check_corners_form(table.boxes, sizes[table.image_index], source)
-    records, repairs = make_records(range(1, len(lines) + 1), paths, sizes, table)
-    rows = corner_rows(table.boxes, table.labels, table.is_crowd, table.image_index + 1)
+    records, repairs = make_records(image_ids.tolist(), paths, sizes, table)
+    rows = corner_rows(table.boxes, table.labels, table.is_crowd, image_ids[table.image_index])
     records = with_annotation_rows(records, rows)
     category_ids = tuple(range(1, len(names) + 1))
     return finish_dataset(DetectionDataset(records, names, category_ids, source, image_dir, repairs), allow_empty)
