@@ -1,13 +1,16 @@
-"""TensorBoard's event files, which `tensorboard --logdir RUN` shows; written with tensorboardX, without its threads.
+"""TensorBoard's event files, which `tensorboard --logdir RUN` shows; of tensorboardX the messages are used, no threads.
 
 Its SummaryWriter hands events to a thread through a short queue: where the thread has ended, as on a full disk, the
 training would wait for ever. Events are few here, so that they are written at once.
 """
 
 import os
+import socket
 import struct
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,11 +21,11 @@ from utils.training.record.metrics_log import row_of
 from utils.training.record.records import EpochRecord, EvaluationRecord, StepRecord
 
 if TYPE_CHECKING:
-    from tensorboardX.event_file_writer import EventsWriter
     from tensorboardX.proto.event_pb2 import Event
 
-_HEADER = struct.Struct("<QI")  # length of an event and its checksum
-_CHECKSUM = struct.Struct("<I")
+_LENGTH, _CHECKSUM = struct.Struct("<Q"), struct.Struct("<I")
+_VERSION = "brain.Event:2"  # what the first event of a file says
+_RGB = 3  # the colour space of a picture
 
 
 class TensorBoardLogger:
@@ -37,26 +40,27 @@ class TensorBoardLogger:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._writer: EventsWriter | None = None
+        self._path = folder
 
     def begin(self, resumed: ResumePoint | None) -> None:
-        """Opens the file."""
-        from tensorboardX.event_file_writer import EventsWriter
-        from tensorboardX.proto.event_pb2 import Event, SessionLog
+        """Begins the file."""
+        with _without_torch():
+            from tensorboardX.proto.event_pb2 import Event, SessionLog
 
         self.folder.mkdir(parents=True, exist_ok=True)
         earlier = event_files(self.folder)
-        # Two processes of one second would write one file, but for the suffix.
-        self._writer = EventsWriter(str(self.folder / "events"), f".{os.getpid()}.{time.monotonic_ns()}")
+        # Names sort by time; two processes of one second would write one file, but for the end.
+        name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{os.getpid()}.{time.monotonic_ns()}"
+        self._path = self.folder / name
+        self._write(Event(file_version=_VERSION, wall_time=time.time()))
         if not earlier:
             return
-        self._write(Event(step=0, session_log=SessionLog(status=SessionLog.START)))
+        self._write(Event(step=0, session_log=SessionLog(status=SessionLog.START), wall_time=time.time()))
         for path in earlier if resumed is not None else ():
             for event in read_events(path):
                 if resumed is not None and _stays(event, resumed):
                     event.step = round(event.step * resumed.step_scale)
-                    self._writer.write_event(event)
-        self._writer.flush()
+                    self._write(event)
         for path in earlier:
             path.unlink(missing_ok=True)
 
@@ -66,7 +70,7 @@ class TensorBoardLogger:
         from tensorboardX.proto.summary_pb2 import Summary
 
         values = [Summary.Value(tag=name, simple_value=value) for name, value in scalars_of(row_of(record)).items()]
-        self._write(Event(step=record.global_step, summary=Summary(value=values)))
+        self._write(Event(step=record.global_step, summary=Summary(value=values), wall_time=time.time()))
 
     def add_picture(self, name: str, path: Path, global_step: int) -> None:
         """Writes a picture, as the file has it."""
@@ -74,19 +78,22 @@ class TensorBoardLogger:
         from tensorboardX.proto.summary_pb2 import Summary
 
         height, width = read_size(path) or (0, 0)
-        image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=path.read_bytes())
-        self._write(Event(step=global_step, summary=Summary(value=[Summary.Value(tag=clean(name), image=image)])))
+        image = Summary.Image(height=height, width=width, colorspace=_RGB, encoded_image_string=path.read_bytes())
+        value = Summary.Value(tag=clean(name), image=image)
+        self._write(Event(step=global_step, summary=Summary(value=[value]), wall_time=time.time()))
 
     def close(self) -> None:
-        """Closes the file."""
-        if self._writer is not None:
-            self._writer.close()
+        """Does nothing: every event is in the file."""
 
     def _write(self, event: "Event") -> None:
-        assert self._writer is not None, "begin comes first"
-        event.wall_time = time.time()
-        self._writer.write_event(event)
-        self._writer.flush()
+        """Adds an event to the file, in one piece: its length and its bytes, each followed by a checksum."""
+        from tensorboardX.record_writer import masked_crc32c
+
+        content = event.SerializeToString()
+        length = _LENGTH.pack(len(content))
+        parts = (length, _CHECKSUM.pack(masked_crc32c(length)), content, _CHECKSUM.pack(masked_crc32c(content)))
+        with self._path.open("ab") as file:
+            file.write(b"".join(parts))
 
 
 def event_files(folder: Path) -> list[Path]:
@@ -95,16 +102,17 @@ def event_files(folder: Path) -> list[Path]:
 
 
 def read_events(path: Path) -> Iterator["Event"]:
-    """Yields the events of a file, those apart that say its version only; one that was cut short ends it."""
+    """Yields the events of a file that have numbers or pictures; one that was cut short ends it."""
     from tensorboardX.proto.event_pb2 import Event
 
     with path.open("rb") as file:
         left = os.fstat(file.fileno()).st_size
-        while left >= _HEADER.size:
-            length, _ = _HEADER.unpack(file.read(_HEADER.size))
-            left -= _HEADER.size + length + _CHECKSUM.size
+        while left >= _LENGTH.size:
+            (length,) = _LENGTH.unpack(file.read(_LENGTH.size))
+            left -= _LENGTH.size + length + 2 * _CHECKSUM.size
             if left < 0:
                 return
+            file.read(_CHECKSUM.size)
             event = Event.FromString(file.read(length))
             file.read(_CHECKSUM.size)
             if event.HasField("summary"):
@@ -116,3 +124,16 @@ def _stays(event: "Event", resumed: ResumePoint) -> bool:
     if event.step != resumed.global_step or resumed.keep_evaluation:
         return event.step <= resumed.global_step
     return not any(value.HasField("image") or value.tag.startswith(EVALUATION_GROUPS) for value in event.summary.value)
+
+
+@contextmanager
+def _without_torch() -> Iterator[None]:
+    """Keeps tensorboardX from importing PyTorch where it is installed: it would take 5 s and 200 MB, for nothing."""
+    is_there = "torch" in sys.modules
+    if not is_there:
+        sys.modules["torch"] = None  # type: ignore[assignment]  # what the import system takes for "not installed"
+    try:
+        yield
+    finally:
+        if not is_there:
+            del sys.modules["torch"]
