@@ -32,7 +32,10 @@ from utils.training.checkpoints.loading import Classes
 from utils.training.schedules import WarmUp, cosine_schedule, step_schedule
 from utils.training.step.precision import apply_amp
 from utils.training.step.train_step import TrainStep
+from utils.training.summary.model_summary import log_parts
+from utils.words import counted
 
+from . import multiply_adds
 from .config import FasterRcnnConfig
 from .dataset import ExpandSettings, TrainingSample
 from .detect import detections_of, image_metas
@@ -104,6 +107,13 @@ def build_network(config: FasterRcnnConfig, num_classes: int) -> FasterRcnnRes2n
         Rpn(channels, config.rpn_feat_channels, config.anchors_per_cell),
         Rcnn(channels, config.roi_size, config.rcnn_fc_out_channels, num_classes=num_classes),
     )
+
+
+def log_network(config: FasterRcnnConfig, network: FasterRcnnRes2net) -> None:
+    """Says how large the detector is, and what a picture of the configured size costs in an evaluation."""
+    (height, width), num_regions = input_settings(config).size, config.rpn_max_num
+    parts = multiply_adds.count(network, (height, width), config.anchor_strides, num_regions)
+    log_parts(parts, f"a {height}x{width} picture with {counted(num_regions, 'region')}")
 
 
 def build_anchors(config: FasterRcnnConfig, canvas: Size | None = None) -> np.ndarray:

@@ -35,7 +35,9 @@ from utils.training.checkpoints.loading import Classes
 from utils.training.schedules import WarmUp, cosine_schedule, step_schedule
 from utils.training.step.precision import apply_amp
 from utils.training.step.train_step import TrainStep
+from utils.training.summary.model_summary import log_parts
 
+from . import multiply_adds
 from .assignment import AssignmentRule
 from .config import NasFpnConfig
 from .dataset import TrainingSample
@@ -76,6 +78,12 @@ def build_network(config: NasFpnConfig, num_classes: int) -> RetinaNetNasFpn:
             norm,
         ),
     )
+
+
+def log_network(config: NasFpnConfig, network: RetinaNetNasFpn) -> None:
+    """Says how large the detector is, and what a picture of the configured size costs."""
+    height, width = config.img_shape
+    log_parts(multiply_adds.count(network, config.img_shape), f"a {height}x{width} picture")
 
 
 def build_anchors(config: NasFpnConfig, canvas: Size | None = None) -> np.ndarray:

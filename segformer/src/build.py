@@ -25,7 +25,9 @@ from utils.training.checkpoints.stored_keys import configure_as_stored, naming_o
 from utils.training.schedules import WarmUp, constant_schedule, cosine_schedule, poly_schedule
 from utils.training.step.precision import LossScaler, apply_amp
 from utils.training.step.train_step import TrainStep
+from utils.training.summary.model_summary import log_parts
 
+from . import multiply_adds
 from .base_dataset import AugmentSettings
 from .config import SUITE_DIR, SegformerConfig
 from .dataset import CityscapesSource, open_pairs, usual_size
@@ -76,6 +78,13 @@ def build_network(config: SegformerConfig) -> Segformer:
         MixTransformer(size.widths, size.depths, config.layer_norm_eps),
         HEADS[config.head](size.widths, size.decoder_channels, config.class_num, config.norm_statistics == "frozen"),
     )
+
+
+def log_network(config: SegformerConfig, network: Segformer) -> None:
+    """Says how large the network is, and what a crop of training costs."""
+    size, (height, width) = network_size(config), config.crop_size
+    parts = multiply_adds.count(network, config.crop_size, size.widths, size.depths)
+    log_parts(parts, f"a {height}x{width} picture")
 
 
 def build_inference(_config: SegformerConfig, network: Segformer) -> SegformerInference:

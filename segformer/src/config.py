@@ -18,6 +18,7 @@ from utils.model_utils.config.base import (
 from utils.model_utils.config.command_keys import CommandKeys
 from utils.model_utils.config.loading import load_config
 from utils.model_utils.config.schema import (
+    CHECK,
     DEVICE,
     JOB,
     CanvasKeys,
@@ -315,6 +316,12 @@ class SegformerConfig(
     def contradictions(self) -> Iterator[Contradiction]:
         """Yields weights for another number of classes."""
         yield from super().contradictions()
+        if self.patience and not self.save_best_ckpt:
+            yield Contradiction(
+                ("patience", "save_best_ckpt"),
+                f"patience {self.patience} waits for a better mIoU and save_best_ckpt is false, so none is the best: "
+                "set --save_best_ckpt=True, or leave patience out",
+            )
         if self.class_weights is not None and len(self.class_weights) != self.class_num:
             yield Contradiction(
                 ("class_weights", "class_num"),
@@ -372,7 +379,7 @@ COMMANDS = {
         "Evaluates a checkpoint: IoU of each class and their mean.",
         most_used="eval_ckpt_path data_path run_dir eval_mode eval_scales eval_flip canvas save_predictions "
         "num_pictures device_target",
-        others=(*APPLICATION, *CODING, "dataset_eval_num_parallel_workers", "eval_log_interval"),
+        others=(*APPLICATION, *CODING, *CHECK, "dataset_eval_num_parallel_workers", "eval_log_interval"),
         checkpoint_key="eval_ckpt_path",
     ),
     "infer.py": CommandKeys(

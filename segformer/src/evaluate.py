@@ -9,6 +9,7 @@ from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.errors import BadValueError
 from utils.model_utils.files import check_writable_folder
 from utils.model_utils.moxing_adapter import open_job
+from utils.training.ends.expected import check_metric
 from utils.training.record.logging_setup import set_up_logging
 
 from . import build
@@ -28,7 +29,7 @@ def evaluate(config: SegformerConfig) -> None:
     pictures and, with `save_predictions`, predictions.
 
     Raises:
-        UserError: a path, the data or the checkpoint cannot be used.
+        UserError: a path, the data or the checkpoint cannot be used, or the metric is not the expected one.
     """
     set_up_logging()
     for note in config.notes():
@@ -52,6 +53,7 @@ def evaluate(config: SegformerConfig) -> None:
         write_and_print(evaluation, evaluator.class_names, how, checkpoint, folder, name=checkpoint.name)
         write_pictures(evaluation, evaluator.class_names, folder)
         print(format_total(evaluation.seconds))
+    check_metric(config, "mIoU", evaluation.matrix.mean_iou())
 
 
 def refuse_other_classes(class_names: Sequence[str]) -> None:

@@ -59,6 +59,7 @@ EVALUATION = (
     "max_image_megapixels",
     "run_dir",
     "picture_min_score",
+    *schema.CHECK,
 )
 INFERENCE = (
     *schema.DEVICE,

@@ -16,7 +16,9 @@ MAX_EXAMPLES = 3  # a sentence names so many of what is wrong: enough to see wha
 
 
 class UserError(Exception):
-    """Base of the errors that are shown to the user as one sentence."""
+    """Base of the errors that are shown to the user as one sentence; the command ends with `exit_code`."""
+
+    exit_code = 2  # as of argparse and of shells
 
 
 class BadValueError(UserError, ValueError):
@@ -33,6 +35,12 @@ class MissingPathError(UserError, FileNotFoundError):
 
 class BadStateError(UserError, RuntimeError):
     """The machine or a folder is in a state in which the command cannot go on."""
+
+
+class MissedMetricError(UserError):
+    """A network that does not reach the metric that is expected of it: the command has done all of its work."""
+
+    exit_code = 1
 
 
 @contextmanager

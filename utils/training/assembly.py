@@ -10,8 +10,11 @@ from utils.model_utils.config.schema import TrainingKeys
 from utils.model_utils.workers import ALONE, Workers
 from utils.sharding import ShardedEpochs
 from utils.training.checkpoints.folder import CheckpointFolder
+from utils.training.ends.expected import refuse_unmeasured
+from utils.training.ends.time_limit import NO_LIMIT, TimeLimit
 from utils.training.evaluations import EvaluationPlan
 from utils.training.plan import RunIdentity, TrainingPlan
+from utils.training.record.records import Evaluated
 from utils.training.run import Run
 from utils.training.step.graphs import LossCell
 from utils.training.step.optimizer import build_optimizer
@@ -84,18 +87,25 @@ def plan_training(config: TrainingKeys, learning_rates: np.ndarray) -> TrainingP
         log_interval=config.log_interval,
         save_every_epochs=config.save_checkpoint_epochs if config.save_checkpoint else config.epoch_size,
         max_bad_steps=config.max_bad_steps,
+        time_limit=NO_LIMIT if config.max_hours is None else TimeLimit(config.max_hours, config.built_at),
     )
 
 
 def plan_evaluation(
-    config: TrainingKeys, evaluate: Callable[[int], Mapping[str, float]] | None, best_metric: str
+    config: TrainingKeys, evaluate: Callable[[int], Mapping[str, float] | Evaluated] | None, best_metric: str
 ) -> EvaluationPlan:
-    """Returns what a run evaluates; see `EvaluationPlan`. Where it evaluates nothing, nothing is the best."""
+    """Returns what a run evaluates; see `EvaluationPlan`. Where it evaluates nothing, nothing is the best.
+
+    Raises:
+        BadValueError: a metric is expected of a run that evaluates nothing.
+    """
+    refuse_unmeasured(config)
     return EvaluationPlan(
         evaluate=evaluate,
         interval=config.eval_interval,
         start_epoch=config.eval_start_epoch,
         best_metric=best_metric if evaluate is not None else "",
+        patience=config.patience if best_metric else None,
     )
 
 

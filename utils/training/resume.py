@@ -33,6 +33,7 @@ def take_position(found: Checkpoint, wanted: TrainingState) -> None:
         )
     wanted.epoch, wanted.step_in_epoch, wanted.global_step = found.epoch, found.step_in_epoch, found.global_step
     wanted.epoch_done, wanted.best = found.epoch_done, found.best
+    wanted.evaluations_without_better = found.evaluations_without_better
     if found.images_per_step in (0, wanted.images_per_step) and found.steps_per_epoch == wanted.steps_per_epoch:
         if found.num_workers != wanted.num_workers:
             logger.info(

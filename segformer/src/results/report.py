@@ -121,7 +121,7 @@ def write_and_print(
 def result_of(evaluation: SegmentationEvaluation, class_names: Sequence[str], how: str, checkpoint: Path) -> dict:
     """Returns what result.json holds; null stands for what is not defined, e.g. the IoU of an absent class."""
     matrix = evaluation.matrix
-    iou, accuracy = (_by_name(class_names, values) for values in (matrix.iou(), matrix.class_accuracy()))
+    iou, accuracy = iou_by_class(matrix, class_names), _by_name(class_names, matrix.class_accuracy())
     return {
         "mIoU": _number(matrix.mean_iou()),
         "mean_accuracy": _number(matrix.mean_accuracy()),
@@ -134,6 +134,11 @@ def result_of(evaluation: SegmentationEvaluation, class_names: Sequence[str], ho
         "per_class": {name: {"IoU": iou[name], "accuracy": accuracy[name]} for name in iou},
         "confusion_matrix": matrix.counts.tolist(),
     }
+
+
+def iou_by_class(matrix: ConfusionMatrix, class_names: Sequence[str]) -> dict[str, float | None]:
+    """Returns the IoU of each class by its name; None for a class neither labelled nor predicted anywhere."""
+    return _by_name(class_names, matrix.iou())
 
 
 def _by_name(names: Sequence[str], values: np.ndarray) -> dict[str, float | None]:

@@ -1,7 +1,7 @@
 """Detects in every image of a split and scores what was found with the COCO metrics."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -14,9 +14,10 @@ from utils.detection.results.coco_metrics import CocoResult, as_values, detectio
 from utils.detection.results.evaluation_split import EvaluationSplit
 from utils.detection.results.pictures.evaluation_pictures import EvaluationPicture, draw_pictures
 from utils.detection.results.pictures.operating_point import choose_min_score
-from utils.detection.results.result_json import metrics_of, write_predictions, write_result
+from utils.detection.results.result_json import metrics_by_class, metrics_of, write_predictions, write_result
 from utils.model_utils.workers import ALONE, Workers
 from utils.progress import track
+from utils.training.record.records import Evaluated
 
 logger = logging.getLogger(__name__)
 
@@ -95,9 +96,10 @@ class DetectionEvaluator:
             tuple(picture for _, picture in sorted(pictures.items())),
         )
 
-    def metrics(self, _epoch: int) -> Mapping[str, float]:
-        """Returns mAP, AP50 and AP75, as the training loop asks for them after an epoch."""
-        return metrics_of(self.evaluate(is_fast=True).result)
+    def metrics(self, _epoch: int) -> Evaluated:
+        """Returns mAP, AP50, AP75 and the AP of each class, as the training loop asks for them after an epoch."""
+        result = self.evaluate(is_fast=True).result
+        return Evaluated(metrics_of(result), metrics_by_class(result))
 
     @cached_property
     def _batches(self) -> tuple[CanvasBatch, ...]:

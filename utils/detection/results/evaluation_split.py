@@ -11,6 +11,8 @@ from utils.detection.results.class_match import ClassMatch, match_classes
 from utils.detection.results.coco_metrics import CocoResult, has_objects
 from utils.detection.results.official_score import score_detections
 
+BEST_METRIC = "mAP"
+
 logger = logging.getLogger(__name__)
 
 
@@ -40,7 +42,7 @@ class EvaluationSplit:
 
 def best_metric(split: EvaluationSplit | None) -> str:
     """Returns the metric that chooses the best checkpoint; "" where it is not defined, or nothing is evaluated."""
-    return "mAP" if split is not None and split.has_objects else ""
+    return BEST_METRIC if split is not None and split.has_objects else ""
 
 
 def prepare_evaluation(

@@ -203,9 +203,9 @@ class Config(BaseModel):
             raise WrongKindError
         for item in items:
             _refuse_unusable(name, item, kind)
-        if kind.choices and isinstance(value, str):
-            return next((choice for choice in kind.choices if str(choice).lower() == value.lower()), value)
-        return value
+        if kind.choices and kind.is_list and isinstance(value, list | tuple):
+            return [_chosen(item, kind) for item in value]
+        return _chosen(value, kind)
 
     @model_validator(mode="after")
     def _refuse_contradictions(self, info: ValidationInfo) -> typing.Self:
@@ -235,6 +235,13 @@ class InactiveKey:
     derived: Callable[[typing.Any], object] | None = None
 
 
+def _chosen(value: object, kind: "FieldKind") -> object:
+    """Returns the choice that a text names in any case; else the value itself."""
+    if not isinstance(value, str):
+        return value
+    return next((choice for choice in kind.choices if str(choice).lower() == value.lower()), value)
+
+
 def _refuse_unusable(key: str, item: object, kind: "FieldKind") -> None:
     """Refuses what no file system and no 64 bits hold.
 
@@ -261,7 +268,7 @@ class FieldKind:
         scalar: bool, int, float or str: the value itself, or the items where `is_list`.
         is_list: whether the value is a list.
         length: number of items of a list, None for any.
-        choices: the allowed values, empty for any.
+        choices: the allowed values, or items where `is_list`; empty for any.
         is_optional: whether null is allowed.
         path_rule: set where the text is a path.
         form: set where a list of texts may be given in other forms.
@@ -302,7 +309,9 @@ def _kind_of(annotation: object, metadata: list[object]) -> FieldKind:
         items = _kind_of(arguments[0], [])
         length = None if Ellipsis in arguments else len(arguments)
         form = next((item for item in metadata if isinstance(item, FormRule)), None)
-        return FieldKind(items.scalar, is_list=True, length=length, form=form, limits=items.limits)
+        return FieldKind(
+            items.scalar, is_list=True, length=length, choices=items.choices, form=form, limits=items.limits
+        )
     path_rule = next((item for item in metadata if isinstance(item, PathRule)), None)
     return FieldKind(typing.cast(type, annotation), path_rule=path_rule, limits=tuple(metadata))
 
@@ -314,8 +323,9 @@ PLURAL = {bool: "true/false values", int: "whole numbers", float: "numbers", str
 def describe_wanted(field: FieldInfo) -> str:
     """Returns what a field accepts in words, e.g. "a number from 0 to 1, or null"."""
     kind = field_kind(field)
+    choices = f"one of {', '.join(str(choice) for choice in kind.choices)}"
     if kind.choices:
-        words = f"one of {', '.join(str(choice) for choice in kind.choices)}"
+        words = f"a list of {PLURAL[kind.scalar]}, each {choices}" if kind.is_list else choices
     elif kind.form:
         words = kind.form.wanted
     elif kind.is_list:

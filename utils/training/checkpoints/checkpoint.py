@@ -80,6 +80,7 @@ class TrainingState:
         epoch_done: whether the epoch's evaluation is done too.
         seed: seed of the run; with the position it is all the random state there is.
         best: the best evaluation so far: {"epoch", "global_step", "metrics"}; None before the first.
+        evaluations_without_better: evaluations since the metric of the best one last rose; 0 in older files.
         loss_scale: loss scale of the next step.
         loss_scale_good_steps: finite steps since it changed.
         config_text: the effective configuration.
@@ -100,6 +101,7 @@ class TrainingState:
     epoch_done: bool = False
     seed: Id = 0
     best: BestEvaluation | None = None
+    evaluations_without_better: Count = 0
     loss_scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     loss_scale_good_steps: Count = 0
     config_text: str = ""
