@@ -226,8 +226,9 @@ def load_pretrained(
         return
     left_out = tuple(each.layer for each in classes.outputs) if config.filter_weight else ()
     allowed = Allowed(
-        missing=(*config.allow_missing, *left_out),
-        misshaped=(*config.allow_mismatch, *left_out),
+        missing=config.allow_missing,
+        misshaped=config.allow_mismatch,
+        left_out=left_out,
         parts={"backbone": beside_backbone},
     )
     with naming_other_network(config, pretrained):
