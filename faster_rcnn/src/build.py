@@ -21,6 +21,8 @@ from utils.detection.network_detector import NetworkDetector
 from utils.detection.results.evaluation import DetectionEvaluator
 from utils.detection.results.evaluation_split import EvaluationSplit
 from utils.detection.results.picture_detector import PictureDetector
+from utils.detection.test_time.rules import as_described
+from utils.detection.test_time.selection import Selection
 from utils.exporting.description import ModelDescription, TensorDescription
 from utils.exporting.export import ExportedModel
 from utils.model_utils.errors import BadValueError
@@ -57,6 +59,7 @@ from .stored_network import keys_of_weights, stored_backbone, stored_layers, sto
 
 SUITE = "faster_rcnn"
 MINDRECORD_FOLDER = "FASTERRCNN_MINDRECORD"
+EXPORTED_TOOLS = ("only_classes",)  # of TestTimeKeys, those that act on what an exported detector puts out
 OUTPUT_NAMES = ("boxes", "scores", "labels")  # of FasterRcnnInference
 CLASS_OUTPUTS = (ClassOutputs("rcnn.classify.", extra=1), ClassOutputs("rcnn.regress.", values=4))
 
@@ -179,7 +182,7 @@ def build_extractor(config: FasterRcnnConfig) -> RoiExtractor:
 
 
 def build_inference(
-    config: FasterRcnnConfig, network: FasterRcnnRes2net, canvas: Size | None = None
+    config: FasterRcnnConfig, network: FasterRcnnRes2net, canvas: Size | None = None, *, suppresses: bool = True
 ) -> FasterRcnnInference:
     """Puts proposals and the selection of detections around the detector.
 
@@ -187,6 +190,7 @@ def build_inference(
         config: the configuration.
         network: the detector.
         canvas: (height, width) of the input; None for the configured one.
+        suppresses: see `DetectionRule`.
     """
     rule = DetectionRule(
         min_score=config.test_score_thr,
@@ -195,6 +199,7 @@ def build_inference(
         max_boxes=config.test_max_per_img,
         target_means=config.rcnn_target_means,
         target_stds=config.rcnn_target_stds,
+        suppresses=suppresses,
     )
     proposals = build_proposal_generator(config, is_training=False, canvas=canvas)
     return FasterRcnnInference(network, proposals, build_extractor(config), rule)
@@ -304,12 +309,24 @@ def build_training_source(config: FasterRcnnConfig, split: Split, workers: Worke
 
 
 def build_detector(
-    config: FasterRcnnConfig, network: FasterRcnnRes2net, *, is_repeated: bool = False
+    config: FasterRcnnConfig, network: FasterRcnnRes2net, class_names: Sequence[str] = (), *, is_repeated: bool = False
 ) -> CanvasDetectors:
-    """Builds what evaluation and inference ask for detections; see `builders.canvas_detectors`."""
+    """Builds what evaluation and inference ask for detections; see `builders.canvas_detectors`.
+
+    The graph suppresses itself, but where a key of `TestTimeKeys` asks for something else.
+    """
+    rule = builders.detection_rule(
+        config,
+        class_names,
+        min_score=config.test_score_thr,
+        nms_threshold=config.test_iou_thr,
+        max_boxes=config.test_max_per_img,
+    )
 
     def make(canvas: Size) -> NetworkDetector:
-        return NetworkDetector(build_inference(config, network, canvas), detections_of, image_metas)
+        inference = build_inference(config, network, canvas, suppresses=rule.is_plain)
+        select = detections_of if rule.is_plain else Selection(detections_of, rule)
+        return NetworkDetector(inference, select, image_metas, builders.second_view(rule))
 
     return builders.canvas_detectors(config, input_settings(config), make, is_repeated=is_repeated)
 
@@ -323,15 +340,20 @@ def build_evaluator(
     is_repeated: bool = False,
 ) -> DetectionEvaluator:
     """Builds what evaluates the detector on a split, each worker its share; `is_repeated` in a training."""
-    detector = build_detector(config, network, is_repeated=is_repeated)
+    detector = build_detector(config, network, split.match.classes.names, is_repeated=is_repeated)
     return builders.evaluator(config, detector, split, input_settings(config), config.test_batch_size, workers)
 
 
 def build_picture_detector(
-    config: FasterRcnnConfig, network: FasterRcnnRes2net, num_pictures: int, *, is_repeated: bool = False
+    config: FasterRcnnConfig,
+    network: FasterRcnnRes2net,
+    num_pictures: int,
+    class_names: Sequence[str],
+    *,
+    is_repeated: bool = False,
 ) -> PictureDetector:
     """Builds what detects in image files; `is_repeated` where a canvas comes again after others."""
-    detector = build_detector(config, network, is_repeated=is_repeated)
+    detector = build_detector(config, network, class_names, is_repeated=is_repeated)
     return builders.picture_detector(config, detector, num_pictures, input_settings(config), config.test_batch_size)
 
 
@@ -402,6 +424,7 @@ def describe_model(config: FasterRcnnConfig, classes: ClassTable, model: Exporte
             "test_score_thr": config.test_score_thr,
             "test_iou_thr": config.test_iou_thr,
             "test_max_per_img": config.test_max_per_img,
+            **as_described(config, EXPORTED_TOOLS),
         },
     )
 

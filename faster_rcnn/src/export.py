@@ -10,6 +10,8 @@ from mindspore import nn
 
 from utils.cpu_kernels.roi_align import STOCK_SAMPLING_RATIO
 from utils.detection.builders import say_exported_size
+from utils.detection.test_time.keys import KEYS
+from utils.detection.test_time.rules import as_described
 from utils.exporting.description import write_description
 from utils.exporting.export import choose_format, export_network, format_exported
 from utils.exporting.files import export_path
@@ -43,6 +45,11 @@ def export(config: FasterRcnnConfig) -> None:
         file_format = choose_format(config.file_format, device.target)
         network, classes = build.load_detector(config, stored)
         say_exported_size(config, build.input_settings(config).size)
+        if idle := as_described(config, [key for key in KEYS if key not in build.EXPORTED_TOOLS]):
+            logger.warning(
+                "%s: without effect in the exported file, whose graph suppresses by itself, within each class",
+                " and ".join(idle),
+            )
         if config.roi_sampling_ratio == 0:
             logger.info(
                 "regions are pooled with %d x %d samples in a cell, since MindSpore's operator cannot take as "

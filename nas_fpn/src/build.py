@@ -23,7 +23,9 @@ from utils.detection.network_detector import NetworkDetector
 from utils.detection.results.evaluation import DetectionEvaluator
 from utils.detection.results.evaluation_split import EvaluationSplit
 from utils.detection.results.picture_detector import PictureDetector
-from utils.detection.suppression import SelectionRule, select_detections
+from utils.detection.suppression import SelectionRule
+from utils.detection.test_time import keys as test_time
+from utils.detection.test_time.rules import as_described
 from utils.exporting.description import ModelDescription, TensorDescription
 from utils.exporting.export import ExportedModel, input_shape
 from utils.model_utils.errors import BadValueError
@@ -47,12 +49,13 @@ from .nasfpn import NasFpn
 from .resnet import ResNet
 from .retinahead import RetinaHead
 from .retinanet_nasfpn import RetinaNetInference, RetinaNetNasFpn, RetinaNetTraining
-from .score import selection
+from .score import build_selection, selection
 from .variants import STRIDES
 
 SUITE = "nas_fpn"
 MINDRECORD_FOLDER = "NASFPN_MINDRECORD"  # in coco_root, where mindrecord_dir is not given
 EVALUATION_BATCH_SIZE = 4  # images in a call of the network; no result depends on it
+EXPORTED_TOOLS = test_time.KEYS  # those that act on what an exported detector puts out
 OUTPUT_NAMES = ("boxes", "scores")  # of RetinaNetInference
 
 
@@ -206,12 +209,21 @@ def build_selection_rule(config: NasFpnConfig, canvas: Size | None = None) -> Se
     )
 
 
-def build_detector(config: NasFpnConfig, network: RetinaNetNasFpn, *, is_repeated: bool = False) -> CanvasDetectors:
+def build_detector(
+    config: NasFpnConfig, network: RetinaNetNasFpn, class_names: Sequence[str] = (), *, is_repeated: bool = False
+) -> CanvasDetectors:
     """Builds what evaluation and inference ask for detections; see `builders.canvas_detectors`."""
+    rule = builders.detection_rule(
+        config,
+        class_names,
+        min_score=config.min_score,
+        nms_threshold=config.nms_threshold,
+        max_boxes=config.max_boxes,
+    )
 
     def make(canvas: Size) -> NetworkDetector:
-        select = partial(select_detections, rule=build_selection_rule(config, canvas))
-        return NetworkDetector(build_inference(config, network, canvas), select)
+        select = build_selection(build_selection_rule(config, canvas), rule)
+        return NetworkDetector(build_inference(config, network, canvas), select, second_view=builders.second_view(rule))
 
     return builders.canvas_detectors(config, input_settings(config), make, is_repeated=is_repeated)
 
@@ -225,7 +237,7 @@ def build_evaluator(
     is_repeated: bool = False,
 ) -> DetectionEvaluator:
     """Builds what evaluates the detector on a split, each worker its share; `is_repeated` in a training."""
-    detector = build_detector(config, network, is_repeated=is_repeated)
+    detector = build_detector(config, network, split.match.classes.names, is_repeated=is_repeated)
     return builders.evaluator(config, detector, split, input_settings(config), EVALUATION_BATCH_SIZE, workers)
 
 
@@ -265,16 +277,22 @@ def load_detector(config: NasFpnConfig, stored: Checkpoint) -> tuple[RetinaNetNa
 
 
 def build_picture_detector(
-    config: NasFpnConfig, network: RetinaNetNasFpn, num_pictures: int, *, is_repeated: bool = False
+    config: NasFpnConfig,
+    network: RetinaNetNasFpn,
+    num_pictures: int,
+    class_names: Sequence[str],
+    *,
+    is_repeated: bool = False,
 ) -> PictureDetector:
     """Builds what detects in image files; `is_repeated` where a canvas comes again after others."""
-    detector = build_detector(config, network, is_repeated=is_repeated)
+    detector = build_detector(config, network, class_names, is_repeated=is_repeated)
     return builders.picture_detector(config, detector, num_pictures, input_settings(config), EVALUATION_BATCH_SIZE)
 
 
 def build_exported_detector(description: ModelDescription, network: nn.Cell) -> NetworkDetector:
     """Builds what an exported file detects with; `network` is what was read of it."""
-    return NetworkDetector(network, selection(description))
+    select, rule = selection(description)
+    return NetworkDetector(network, select, second_view=builders.second_view(rule))
 
 
 def build_export(config: NasFpnConfig, network: RetinaNetNasFpn, num_classes: int) -> RetinaNetInference:
@@ -295,7 +313,7 @@ def describe_model(config: NasFpnConfig, classes: ClassTable, model: ExportedMod
         classes,
         input_settings(config),
         tensors=(input_description(config),),
-        postprocessing=asdict(build_selection_rule(config)),
+        postprocessing={**asdict(build_selection_rule(config)), **as_described(config)},
     )
 
 

@@ -67,7 +67,7 @@ def _engine_of(build: ModuleType, config: Config, stored: Checkpoint) -> Engine:
         return SegmentationEngine(predictor, names, build.category_ids(names), build.colours_of_classes(config))
     assert isinstance(config, ResultKeys), "a detector has the keys of its results"
     network, classes = build.load_detector(config, stored)
-    pictures = build.build_picture_detector(config, network, 1, is_repeated=True)
+    pictures = build.build_picture_detector(config, network, 1, classes.names, is_repeated=True)
     min_score, _ = choose_stored_min_score(config.picture_min_score, classes.picture_min_score)
     return DetectionEngine(pictures.detector, pictures.inputs, classes, min_score)
 
@@ -79,9 +79,11 @@ def open_exported(path: Path, suite: str, keys: Mapping[str, Any]) -> Model:
     if suite and check_suite(suite) != name:
         raise BadValueError(f"'{path}' is a model of {name}, not of {suite}: leave suite out")
     own: dict[str, Any] = {"device_target": AUTO, "device_id": None, PICTURE_MIN_SCORE: None}
-    unknown = [key for key in keys if key not in own and key not in description.postprocessing]
+    tools = getattr(open_build(name), "EXPORTED_TOOLS", ())
+    acting = dict.fromkeys([*own, *description.postprocessing, *tools])
+    unknown = [key for key in keys if key not in acting]
     if unknown:
-        known = ", ".join([*own, *description.postprocessing])
+        known = ", ".join(acting)
         raise BadValueError(f"{unknown[0]} is no key of the exported model '{path}', which has {known}: leave it out")
     own |= {key: value for key, value in keys.items() if key in own}
     given = {key: value for key, value in keys.items() if key not in own}

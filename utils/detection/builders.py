@@ -28,16 +28,20 @@ from utils.detection.keys import (
     match_num_classes,
 )
 from utils.detection.layers import FROZEN
-from utils.detection.network_detector import NetworkDetector
+from utils.detection.network_detector import NetworkDetector, SecondView
 from utils.detection.places.split_places import place_of_split, say_place
 from utils.detection.results.class_match import refuse_unknown
 from utils.detection.results.evaluation import DetectionEvaluator
 from utils.detection.results.evaluation_split import EvaluationSplit, prepare_evaluation
 from utils.detection.results.picture_detector import PictureDetector
 from utils.detection.results.pictures.operating_point import PICTURE_MIN_SCORE, stored_min_score
-from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
+from utils.detection.test_time.keys import TestTimeKeys
+from utils.detection.test_time.mirror import mirror_content
+from utils.detection.test_time.rules import suppression_rule, wanted_labels
+from utils.detection.test_time.selection import SuppressionRule
+from utils.exporting.description import ModelDescription, Preprocessing, Setting, TensorDescription
 from utils.exporting.export import ExportedModel, share_weights
-from utils.model_utils.config.base import COMMAND_LINE
+from utils.model_utils.config.base import COMMAND_LINE, Config
 from utils.model_utils.config.schema import TrainingKeys
 from utils.model_utils.config.stored import naming_source
 from utils.model_utils.device_adapter import clamp_loaders
@@ -96,12 +100,14 @@ def open_evaluation_split(config: RecordKeys, default_folder: str, classes: Clas
         model: where they come from, for messages.
     """
     ignore = config.ignore_unknown_classes
+    wanted = wanted_labels(_tools(config), classes.names)
 
     def check(listed: ClassTable, source: str) -> None:
         refuse_unknown(classes, listed, model=model, source=source, ignore_unknown=ignore)
 
     split = open_detection_split(config, default_folder, is_training=False, check_classes=check)
-    return prepare_evaluation(split, classes, model=model, ignore_unknown=ignore)
+    prepared = prepare_evaluation(split, classes, model=model, ignore_unknown=ignore)
+    return prepared if wanted is None else replace(prepared, match=prepared.match.counting(wanted))
 
 
 def count_classes(config: DetectionDataKeys, split: Split) -> int:
@@ -207,8 +213,9 @@ def load_pretrained(
         return
     left_out = tuple(each.layer for each in classes.outputs) if config.filter_weight else ()
     allowed = Allowed(
-        missing=(*config.allow_missing, *left_out),
-        misshaped=(*config.allow_mismatch, *left_out),
+        missing=config.allow_missing,
+        misshaped=config.allow_mismatch,
+        left_out=left_out,
         parts={"backbone": beside_backbone},
     )
     with naming_other_network(config, pretrained):
@@ -269,6 +276,7 @@ def load_detector(
         configured_names=config.coco_classes,
         allow_unknown=config.ignore_unknown_classes,
     )
+    wanted_labels(_tools(config), classes.names)  # what cannot be found is refused before data are read
     network = make_network(match_num_classes(config.num_classes, classes.names, str(stored.path)))
     load_weights(network, stored)
     stored.release()
@@ -292,6 +300,34 @@ def portable(
     return inference
 
 
+def detection_rule(
+    config: CanvasKeys, class_names: Sequence[str], *, min_score: float, nms_threshold: float, max_boxes: int
+) -> SuppressionRule:
+    """Returns how candidates become detections, and says which keys are without effect.
+
+    Args:
+        config: the configuration.
+        class_names: of the detector.
+        min_score: the suite's key for the lowest score.
+        nms_threshold: its key for the IoU of suppression.
+        max_boxes: its key for the boxes of a picture.
+    """
+    tools = _tools(config)
+    for sentence in tools.idle_tools():
+        logger.warning("%s", sentence)
+    return suppression_rule(tools, class_names, min_score=min_score, nms_threshold=nms_threshold, max_boxes=max_boxes)
+
+
+def second_view(rule: SuppressionRule) -> SecondView | None:
+    """Returns what makes the mirror images that a rule wants to be looked at too, if it does."""
+    return mirror_content if rule.merge else None
+
+
+def _tools(config: Config) -> TestTimeKeys:
+    assert isinstance(config, TestTimeKeys), "a detector has the keys of what it may do at test time"
+    return config
+
+
 def say_exported_size(config: CanvasKeys, size: Size) -> None:
     """Says which (height, width) an exported file takes, where evaluation and inference choose it by the picture."""
     if config.canvas == "picture":
@@ -309,7 +345,7 @@ def describe_detector(
     inputs: InputSettings,
     *,
     tensors: tuple[TensorDescription, ...],
-    postprocessing: Mapping[str, float | int | list[int]],
+    postprocessing: Mapping[str, Setting],
 ) -> ModelDescription:
     """Describes an exported detector for programs that run it.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from utils.exporting.description import ModelDescription, read_description
+from utils.exporting.description import ModelDescription, Setting, read_description
 from utils.exporting.result_files import RESULT_FOLDER, ResultFiles, check_outputs, read_result_files
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, short
 from utils.model_utils.guards.numbers import number_or_nan
@@ -126,9 +126,10 @@ def threshold(description: ModelDescription, name: str) -> float:
         BadValueError: it has no number of that name.
     """
     value = _stored(description, name)
-    if isinstance(value, list):
+    if isinstance(value, list | str):
         raise BadValueError(
-            f"the description of '{description.file}' has a list as '{name}', wanted a number: export the model again"
+            f"the description of '{description.file}' has {_kind(value)} as '{name}', wanted a number: export the "
+            "model again"
         )
     return value
 
@@ -142,12 +143,22 @@ def lengths(description: ModelDescription, name: str) -> tuple[int, ...]:
     value = _stored(description, name)
     if not isinstance(value, list):
         raise BadValueError(
-            f"the description of '{description.file}' has {value} as '{name}', wanted a list: export the model again"
+            f"the description of '{description.file}' has {short(value)} as '{name}', wanted a list: export the model "
+            "again"
         )
-    return tuple(value)
+    numbers = tuple(each for each in value if isinstance(each, int))
+    if len(numbers) != len(value):
+        raise BadValueError(
+            f"the description of '{description.file}' has texts as '{name}', wanted numbers: export the model again"
+        )
+    return numbers
 
 
-def _stored(description: ModelDescription, name: str) -> float | int | list[int]:
+def _kind(value: list | str) -> str:
+    return "a list" if isinstance(value, list) else "a text"
+
+
+def _stored(description: ModelDescription, name: str) -> Setting:
     if name not in description.postprocessing:
         raise BadValueError(
             f"the description of '{description.file}' has no '{name}' in its postprocessing: export the model again"

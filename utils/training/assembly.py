@@ -60,8 +60,10 @@ def build_step(
     )
 
 
-def shard_epochs(config: TrainingKeys, num_images: int, workers: Workers = ALONE) -> ShardedEpochs:
-    """Says which of the images of a training set a worker trains on, and when."""
+def shard_epochs(
+    config: TrainingKeys, num_images: int, workers: Workers = ALONE, repeats: np.ndarray | None = None
+) -> ShardedEpochs:
+    """Says which of the images of a training set a worker trains on, and when; for `repeats` see `ShardedEpochs`."""
     return ShardedEpochs(
         num_images=num_images,
         batch_size=config.batch_size,
@@ -69,6 +71,7 @@ def shard_epochs(config: TrainingKeys, num_images: int, workers: Workers = ALONE
         accumulate_steps=config.accumulate_steps,
         workers=workers,
         drop_remainder=config.drop_remainder,
+        repeats=repeats,
     )
 
 

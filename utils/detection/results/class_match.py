@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from utils.detection.data.class_names import ClassTable, list_names
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, short
+from utils.words import counted
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +27,13 @@ class ClassMatch:
     classes: ClassTable
     scored_ids: tuple[int, ...]
     unscored_ids: tuple[int, ...]
+
+    def counting(self, labels: Iterable[int]) -> "ClassMatch":
+        """Returns the match for a metric in which some classes alone count, by their indices; the log says which."""
+        wanted = [self.classes.category_ids[label] for label in labels]
+        scored = tuple(number for number in self.scored_ids if number in wanted)
+        logger.info("only_classes: %s of %d in the metric", counted(len(scored), "class"), len(self.scored_ids))
+        return replace(self, scored_ids=scored)
 
 
 def match_classes(
