@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from utils.drawing.guard import guard_drawing
+from utils.image_files import evenly_spread
 from utils.images import write_image
 from utils.model_utils.files import write_file
 from utils.model_utils.workers import ALONE, Workers
@@ -55,7 +56,8 @@ class SegmentationEvaluator:
         """Runs the whole split; predictions are scored at the size of the label.
 
         Args:
-            num_pictures: of how many of the first images of this worker's share image, truth and prediction are drawn.
+            num_pictures: of how many images of this worker's share, evenly spread, image, truth and prediction are
+                drawn.
             prediction_folder: where each prediction goes as a PNG of Cityscapes' label ids, named as its server wants.
 
         Raises:
@@ -66,7 +68,7 @@ class SegmentationEvaluator:
         pictures: dict[Path, np.ndarray] = {}
         share = self._share()
         shared = {pair.image for pair in share}
-        drawn = [pair.image for pair in self.pairs if pair.image in shared][:num_pictures]
+        drawn = evenly_spread([pair.image for pair in self.pairs if pair.image in shared], num_pictures)
         for item in evaluation_images(share, len(self.class_names), self.ignore_label, self.num_loaders):
             prediction = self.predictor.predict(item.image)
             matrix.add(prediction, item.label)

@@ -242,6 +242,12 @@ class TrainingKeys(RuntimeKeys):
     run_eval: bool = Field(False, description="evaluate while training and keep the best checkpoint")
     eval_interval: int = Field(1, ge=1, description="epochs between evaluations")
     eval_start_epoch: int = Field(0, ge=0, description="first epoch after which run_eval acts")
+    picture_interval: int = Field(
+        5,
+        ge=0,
+        description="evaluations of run_eval from one picture of predictions to the next, in predictions/ of run_dir; "
+        "the first and the last evaluation leave one; 0: none",
+    )
 
     def notes(self) -> Iterator[str]:
         """Says which given keys the choice of optimizer leaves without effect."""
