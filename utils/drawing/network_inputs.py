@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
 from utils.drawing.contact_sheet import contact_sheet
 from utils.drawing.panels import GAP, title_line
 
 SHEET_WIDTH = 1920  # pixels, of a screen
-READABLE_WIDTH = 320  # pixels: on a narrower picture no text would fit
 STRIPE = 6  # pixels, the width of a stripe of padding
 STRIPE_COLORS = (58, 74)  # two dark greys, near to each other: nobody takes them for a part of the picture
 CAPTION_TEXT, HEADING_TEXT = 13, 18  # pixels (taste)
@@ -56,20 +54,6 @@ def columns_for(count: int) -> int:
 def cell_width(columns: int) -> int:
     """Returns how wide a picture may be, in pixels, in so many columns of a sheet."""
     return (SHEET_WIDTH - GAP * (columns + 1)) // columns
-
-
-def scale_to_width(image: np.ndarray, most: int) -> tuple[np.ndarray, float]:
-    """Shrinks uint8[H, W, 3] to at most so many pixels of width; a tiny one is enlarged by a whole factor.
-
-    Returns:
-        uint8[H', W', 3], and the factor.
-    """
-    height, width = image.shape[:2]
-    scale = most / width if width > most else float(min(most // width, -(-READABLE_WIDTH // width)))
-    size = round(width * scale), max(1, round(height * scale))
-    if scale == 1:
-        return image, scale
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC), scale
 
 
 def captioned_sheet(pictures: Sequence[np.ndarray], captions: Sequence[str], heading: str, columns: int) -> np.ndarray:

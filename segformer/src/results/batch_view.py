@@ -13,11 +13,10 @@ from utils.drawing.network_inputs import (
     captioned_sheet,
     cell_width,
     content_size,
-    scale_to_width,
     stripe_padding,
     undo_normalisation,
 )
-from utils.drawing.panels import GAP, GROUND
+from utils.drawing.panels import GAP, GROUND, scale_to_width
 from utils.training.pictures.batch_view import Batch, BatchView, Survey
 from utils.words import counted
 

@@ -15,10 +15,10 @@ from utils.drawing.network_inputs import (
     cell_width,
     columns_for,
     content_size,
-    scale_to_width,
     stripe_padding,
     undo_normalisation,
 )
+from utils.drawing.panels import scale_to_width
 from utils.training.pictures.batch_view import Batch, BatchView
 from utils.words import counted
 

@@ -12,12 +12,12 @@ from utils.detection.results.pictures.operating_point import choose_min_score
 from utils.detection.results.pictures.side_by_side import draw_truth_beside
 from utils.detection.results.result_json import metrics_of
 from utils.drawing.contact_sheet import contact_sheet
-from utils.drawing.panels import GAP, title_line
+from utils.drawing.panels import GAP, scale_to_width, title_line
 from utils.images import decode_image
 from utils.training.pictures.run_pictures import RunPictures
 
 NUM_PICTURES, COLUMNS = 6, 2  # a sheet that a screen shows at once, and that is drawn within half a second
-CELL_WIDTH = 960  # pixels of truth and prediction together: two of them fill a screen
+PANEL_WIDTH = 470  # pixels of a picture: truth and prediction of two of them fill a screen
 HEADING_TEXT = 18  # pixels (taste)
 MOST_BOXES = 50  # of a picture: a detector that has just begun finds hundreds, which would hide it
 
@@ -50,14 +50,24 @@ def draw_evaluation(evaluation: DetectionEvaluation, split: EvaluationSplit, wha
     """
     min_score, why = choose_min_score(None, evaluation.result.operating_point)
     names = split.match.classes.names
-    drawn = []
+    rows = []
     for picture in evaluation.pictures:
-        image, found = decode_image(picture.encoded, f"image {picture.image_id}"), picture.found
-        truth = true_boxes(split, picture.image_id)
+        found, truth = picture.found, true_boxes(split, picture.image_id)
+        image, scale = scale_to_width(decode_image(picture.encoded, f"image {picture.image_id}"), PANEL_WIDTH)
         best = np.argsort(-found.scores, kind="stable")[:MOST_BOXES]
-        of_found = found.boxes[best], found.labels[best], found.scores[best]
-        drawn.append(draw_truth_beside(image, truth.boxes, truth.labels, *of_found, names, min_score=min_score))
-    sheet = contact_sheet(drawn, COLUMNS, cell_width=CELL_WIDTH, gap=GAP)
+        row = draw_truth_beside(
+            image,
+            truth.boxes * scale,
+            truth.labels,
+            found.boxes[best] * scale,
+            found.labels[best],
+            found.scores[best],
+            names,
+            min_score=min_score,
+            may_enlarge=False,
+        )
+        rows.append(row)
+    sheet = contact_sheet(rows, COLUMNS, cell_width=max(row.shape[1] for row in rows), gap=GAP)
     return np.vstack([title_line(f"{what}: {why}", sheet.shape[1], HEADING_TEXT), sheet])
 
 
