@@ -24,8 +24,8 @@ from utils.tools.small_disk import resize, small_disk
 
 PLENTY = 256 * 1024  # kilobytes: more than any toy takes
 TIMES = ("data_ms", "step_ms", "images_per_second", "seconds", "seconds_per_image")
-# Files that hold times, or are those of a kind that is compared by its rows.
-_NOT_COMPARED = (".log", ".txt", ".lock", ".csv", "curves.png", "log")
+# Files that hold times, are those of a kind that is compared by its rows, or show where a process began.
+_NOT_COMPARED = (".log", ".txt", ".lock", ".csv", "curves.png", "first_batch.jpg", "log")
 
 
 @dataclass

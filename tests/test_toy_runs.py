@@ -12,7 +12,7 @@ from tests.suites import FASTER_RCNN, NAS_FPN, ROOT, SEGFORMER, SUITES, files_of
 from utils.training.checkpoints.checkpoint import load_checkpoint
 
 pytestmark = pytest.mark.end_to_end
-RUN_FILES = {"config.yaml", "metrics.jsonl", "curves.png"}
+RUN_FILES = {"config.yaml", "metrics.jsonl", "curves.png", "first_batch.jpg"}
 OWN_FILES = {
     "nas_fpn": {"log.txt", "train.log", "profile/steps.csv"},
     "faster_rcnn": {"log", "train.log", "loss_0.log"},
@@ -56,6 +56,8 @@ def found(pattern, text):
 def test_a_run_is_where_the_page_says(toy):
     names = files_of(toy.run)
     assert names >= RUN_FILES | OWN_FILES[toy.suite.name]
+    predictions = {name for name in names if name.startswith("predictions/")}
+    assert predictions == {f"predictions/epoch_{toy.epochs:04d}.jpg"}  # the one evaluation is the first and the last
     kept = {path.name for path in toy.checkpoint().parent.glob("*.ckpt")}
     assert kept >= {toy.checkpoint(toy.epochs - 1).name, toy.checkpoint().name}
     assert [name for name in kept if name.endswith("_best.ckpt")]

@@ -21,6 +21,7 @@ from utils.detection.network_detector import NetworkDetector
 from utils.detection.results.evaluation import DetectionEvaluator
 from utils.detection.results.evaluation_split import EvaluationSplit
 from utils.detection.results.picture_detector import PictureDetector
+from utils.detection.show.batch_view import DetectionBatchView
 from utils.detection.test_time.rules import as_described
 from utils.detection.test_time.selection import Selection
 from utils.exporting.description import ModelDescription, TensorDescription
@@ -306,6 +307,18 @@ def build_training_source(config: FasterRcnnConfig, split: Split, workers: Worke
         seed=config.seed,
     )
     return builders.training_source(config, split, sample, workers)
+
+
+def build_batch_view(config: FasterRcnnConfig, source: MindRecordSource) -> DetectionBatchView:
+    """Builds what shows the batches of a run."""
+    return builders.batch_view(source, config.pos_iou_thr, config.min_pos_iou)
+
+
+def open_batch_view(config: FasterRcnnConfig) -> DetectionBatchView:
+    """Opens the training split and builds what shows its batches, as one worker would train on them."""
+    split = open_configured_split(config, is_training=True)
+    num_classes(config, split)
+    return build_batch_view(config, build_training_source(config, split))
 
 
 def build_detector(

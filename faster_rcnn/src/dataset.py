@@ -1,5 +1,6 @@
 """From MindRecord rows to the arrays that training takes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from utils.detection.augment import AugmentSettings, expand, flip_horizontal, random_window, scaled_size, stretch
 from utils.detection.inputs import InputSettings
-from utils.detection.training_sample import DetectionSample
+from utils.detection.training_sample import DetectionSample, FedBoxes
 from utils.pixels import size_of, to_input
 
 from .FasterRcnn.bbox_assign_sample import EMPTY, RpnRule, assign_and_sample
@@ -131,3 +132,12 @@ class TrainingSample(DetectionSample):
                 values[is_filler] = nothing[name]
             changed.append(values)
         return tuple(changed)
+
+    def fed_boxes(self, arrays: Sequence[np.ndarray]) -> list[FedBoxes]:
+        """Returns what is to be found in each picture of a batch, as its arrays tell the network."""
+        of = dict(zip(self.COLUMNS, arrays, strict=True))
+        is_box = (of["gt_labels"] >= 0) & ~of["gt_is_crowd"]
+        return [
+            FedBoxes(boxes[used], labels[used])
+            for boxes, labels, used in zip(of["gt_boxes"], of["gt_labels"], is_box, strict=True)
+        ]

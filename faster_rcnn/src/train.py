@@ -7,10 +7,12 @@ from utils.detection.data.splits import Split
 from utils.detection.data.training_source import warn_of_cut_boxes, warn_of_same_data
 from utils.detection.places.split_places import check_places
 from utils.detection.results.evaluation_split import BEST_METRIC, best_metric
+from utils.detection.results.pictures.epoch_pictures import evaluate_with_pictures
 from utils.model_utils.workers import Workers
 from utils.training.assembly import (
     identify_run,
     keep_checkpoints,
+    keep_pictures,
     log_plan,
     plan_evaluation,
     plan_training,
@@ -71,14 +73,16 @@ def _build_trainer(config: FasterRcnnConfig, run: Run) -> Trainer:
         build.load_pretrained(config, network, beginning.pretrained, split.records.class_names)
     step = build.build_train_step(config, network, num_classes, run.amp_level, workers)
     _log_plan(config, split, source.images_per_step, source.steps_per_epoch)
+    pictures = keep_pictures(config, run, build.build_batch_view(config, source))
     evaluate = None
     if evaluation_split is not None:
-        evaluate = build.build_evaluator(config, network, evaluation_split, workers, is_repeated=True).metrics
+        evaluator = build.build_evaluator(config, network, evaluation_split, workers, is_repeated=True)
+        evaluate = evaluate_with_pictures(evaluator, pictures)
     return Trainer(
         step,
         source,
         plan=plan_training(config, build.build_schedule(config, source.steps_per_epoch, source.images_per_step)),
-        output=run.output(checkpoints, lines),
+        output=run.output(checkpoints, lines, pictures),
         identity=identify_run(config, build.SUITE, split.records.class_names, split.records.category_ids),
         evaluation=plan_evaluation(config, evaluate, best_metric(evaluation_split)),
         beginning=beginning,

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from utils.detection.box_coder import encode_boxes
+from utils.detection.box_coder import decode_boxes, encode_boxes
 from utils.detection.boxes import box_area, pairwise_intersection
 
 IGNORED = -1
+SAME_BOX = 0.5  # pixels: the targets of two anchors give one box to a thousandth of that, float32's rounding
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,31 @@ def assign_anchors(
     classes[positive] = labels[matched[positive]]
     deltas[positive] = encode_boxes(boxes[matched[positive]], anchors[positive])
     return classes, deltas
+
+
+def assigned_boxes(
+    anchors: np.ndarray, classes: np.ndarray, deltas: np.ndarray, rule: AssignmentRule
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the boxes that anchors are positive for, each once: what `assign_anchors` was given, but for crowds.
+
+    Args:
+        anchors: float32[A, 4], xyxy pixels.
+        classes: int32[A], as `assign_anchors` returns them.
+        deltas: float32[A, 4], likewise.
+        rule: as it was given.
+
+    Returns:
+        float32[N, 4] boxes, xyxy pixels, and int32[N] labels.
+    """
+    positive = np.flatnonzero((classes != IGNORED) & (classes != rule.num_classes))
+    boxes, labels = decode_boxes(deltas[positive], anchors[positive]), classes[positive]
+    # Of thousands of anchors the same few roundings of a box remain, which can then be compared in pairs.
+    _, first = np.unique(np.column_stack([labels, np.round(boxes, 1)]), axis=0, return_index=True)
+    first.sort()
+    boxes, labels = boxes[first], labels[first]
+    is_same = (np.abs(boxes[:, None] - boxes) < SAME_BOX).all(axis=2) & (labels[:, None] == labels)
+    is_first = ~np.tril(is_same, -1).any(axis=1)
+    return boxes[is_first], labels[is_first]
 
 
 def _match(anchors: np.ndarray, boxes: np.ndarray, pos_iou: float) -> tuple[np.ndarray, np.ndarray]:

@@ -23,6 +23,7 @@ from utils.detection.network_detector import NetworkDetector
 from utils.detection.results.evaluation import DetectionEvaluator
 from utils.detection.results.evaluation_split import EvaluationSplit
 from utils.detection.results.picture_detector import PictureDetector
+from utils.detection.show.batch_view import DetectionBatchView
 from utils.detection.suppression import SelectionRule
 from utils.detection.test_time import keys as test_time
 from utils.detection.test_time.rules import as_described
@@ -207,6 +208,18 @@ def build_selection_rule(config: NasFpnConfig, canvas: Size | None = None) -> Se
         max_boxes=config.max_boxes,
         anchors_per_level=anchors_per_level(*(canvas or config.img_shape), STRIDES, config.anchors_per_cell),
     )
+
+
+def build_batch_view(config: NasFpnConfig, source: MindRecordSource) -> DetectionBatchView:
+    """Builds what shows the batches of a run."""
+    return builders.batch_view(source, config.match_threshold)
+
+
+def open_batch_view(config: NasFpnConfig) -> DetectionBatchView:
+    """Opens the training split and builds what shows its batches, as one worker would train on them."""
+    split = open_configured_split(config, is_training=True)
+    num_classes(config, split)
+    return build_batch_view(config, build_training_source(config, split))
 
 
 def build_detector(

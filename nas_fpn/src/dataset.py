@@ -1,15 +1,16 @@
 """From MindRecord rows to the arrays that training takes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 
 from utils.detection.augment import flip_horizontal, random_scale_and_crop
-from utils.detection.training_sample import DetectionSample
+from utils.detection.training_sample import DetectionSample, FedBoxes
 from utils.pixels import to_input
 
-from .assignment import IGNORED, AssignmentRule, assign_anchors
+from .assignment import IGNORED, AssignmentRule, assign_anchors, assigned_boxes
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,3 +55,11 @@ class TrainingSample(DetectionSample):
         """Lets every anchor of the images where `is_filler`, bool[N], be ignored; arrays as `__call__` makes them."""
         images, classes, deltas = arrays
         return images, np.where(is_filler[:, None], np.int32(IGNORED), classes), deltas
+
+    def fed_boxes(self, arrays: Sequence[np.ndarray]) -> list[FedBoxes]:
+        """Returns what is to be found in each picture of a batch, as its arrays tell the network."""
+        of = dict(zip(self.COLUMNS, arrays, strict=True))
+        return [
+            FedBoxes(*assigned_boxes(self.anchors, classes, deltas, self.rule))
+            for classes, deltas in zip(of["classes"], of["target_deltas"], strict=True)
+        ]

@@ -5,9 +5,11 @@ import logging
 from utils.detection.data.training_source import warn_of_cut_boxes, warn_of_same_data
 from utils.detection.places.split_places import check_places
 from utils.detection.results.evaluation_split import BEST_METRIC, best_metric
+from utils.detection.results.pictures.epoch_pictures import evaluate_with_pictures
 from utils.training.assembly import (
     identify_run,
     keep_checkpoints,
+    keep_pictures,
     log_plan,
     plan_evaluation,
     plan_training,
@@ -90,15 +92,17 @@ def _build_trainer(config: NasFpnConfig, run: Run) -> Trainer:
     warn_of_cut_boxes(split.records, config.num_gts)
     if config.lr_schedule != "five_stage":  # whose warm-ups are epochs, which the configuration checks
         warn_of_long_warm_up("warmup_steps", config.warmup_steps, config.epoch_size * source.steps_per_epoch)
+    pictures = keep_pictures(config, run, build.build_batch_view(config, source))
     evaluate = None
     if evaluation_split is not None:
-        evaluate = build.build_evaluator(config, network, evaluation_split, run.workers, is_repeated=True).metrics
+        evaluator = build.build_evaluator(config, network, evaluation_split, run.workers, is_repeated=True)
+        evaluate = evaluate_with_pictures(evaluator, pictures)
     rates = build.build_schedule(config, source.steps_per_epoch, source.images_per_step)
     return Trainer(
         step,
         source,
         plan=plan_training(config, rates),
-        output=run.output(checkpoints, LogLines()),
+        output=run.output(checkpoints, LogLines(), pictures),
         identity=identify_run(config, build.SUITE, split.records.class_names, split.records.category_ids),
         evaluation=plan_evaluation(config, evaluate, best_metric(evaluation_split)),
         beginning=beginning,

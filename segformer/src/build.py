@@ -40,6 +40,7 @@ from .labels.val_share import ValShare
 from .loss import SegmentationLoss
 from .mix_transformer import MixTransformer, drop_path_rates
 from .picture_scale import PictureScale, format_difference
+from .results.batch_view import LabelBatchView
 from .results.canvases import Canvas, FixedCanvas, PictureCanvas, UnturnedCanvas
 from .results.evaluation import SegmentationEvaluator
 from .results.files import Outputs
@@ -483,3 +484,13 @@ def build_training_source(
         channel_drop_rate=config.head_dropout,
         num_loaders=clamp_loaders(config.dataset_num_parallel_workers),
     )
+
+
+def build_batch_view(config: SegformerConfig, source: CityscapesSource) -> LabelBatchView:
+    """Builds what shows the batches of a run."""
+    return LabelBatchView(source, names_of_classes(config), colours_of_classes(config))
+
+
+def open_batch_view(config: SegformerConfig) -> LabelBatchView:
+    """Opens the training split and builds what shows its batches, as one worker would train on them."""
+    return build_batch_view(config, build_training_source(config, open_split(config, is_training=True)))

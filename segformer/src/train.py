@@ -5,16 +5,25 @@ from functools import partial
 
 import numpy as np
 
-from utils.training.assembly import identify_run, keep_checkpoints, log_plan, plan_evaluation, plan_training
+from utils.training.assembly import (
+    identify_run,
+    keep_checkpoints,
+    keep_pictures,
+    log_plan,
+    plan_evaluation,
+    plan_training,
+)
 from utils.training.beginning import find_beginning
 from utils.training.checkpoints.checkpoint import Checkpoint
 from utils.training.ends.expected import check_training
 from utils.training.loop import Trainer
+from utils.training.pictures.run_pictures import RunPictures
 from utils.training.record.records import EpochRecord, Evaluated, StepRecord, TrainResult
 from utils.training.run import Run, open_run
 
 from . import build
 from .config import SegformerConfig
+from .results.epoch_pictures import NUM_PICTURES, draw_evaluation
 from .results.evaluation import SegmentationEvaluator, segmentation_metrics
 from .results.report import format_absent, format_result, iou_by_class
 from .segformer import Segformer
@@ -53,13 +62,17 @@ def checkpoint_name(backbone: str, epoch: int | str) -> str:
     return f"segformer_{backbone}_{epoch}.ckpt"
 
 
-def evaluate_epoch(evaluator: SegmentationEvaluator, backbone: str, epoch: int) -> Evaluated:
+def evaluate_epoch(evaluator: SegmentationEvaluator, backbone: str, pictures: RunPictures, epoch: int) -> Evaluated:
     """Evaluates after an epoch and logs the block of the page, with the name of the epoch's checkpoint.
+
+    Where they are due, predictions are drawn.
 
     Returns:
         mIoU, mean accuracy and pixel accuracy, and the IoU of each class.
     """
-    evaluation = evaluator.evaluate()
+    evaluation = evaluator.evaluate(NUM_PICTURES if pictures.are_due(epoch) else 0)
+    if evaluation.pictures:
+        pictures.add_predictions(epoch, lambda: draw_evaluation(evaluation, evaluator.class_names))
     block = format_result(evaluation.matrix, evaluator.class_names, checkpoint_name(backbone, epoch)).splitlines()
     if evaluation.matrix.is_unlabelled().any():
         block.append(format_absent(evaluation.matrix, evaluator.class_names))
@@ -99,18 +112,19 @@ def _build_trainer(config: SegformerConfig, run: Run) -> Trainer:
     class_names = build.names_of_classes(config)
     log_plan(config, len(pairs), class_names, source.images_per_step)
     build.log_scales(config, [pair.image for pair in pairs], "training")
+    pictures = keep_pictures(config, run, build.build_batch_view(config, source))
     evaluate = None
     if config.run_eval:
         evaluation_pairs = build.open_split(config, is_training=False)
         images = [pair.image for pair in evaluation_pairs]
         build.log_scales(config, images, "evaluation", build.scale_in_training(config))
         evaluator = build.build_evaluator(config, network, evaluation_pairs, class_names, workers)
-        evaluate = partial(evaluate_epoch, evaluator, config.backbone)
+        evaluate = partial(evaluate_epoch, evaluator, config.backbone, pictures)
     return Trainer(
         step,
         source,
         plan=plan_training(config, build.build_schedule(config, source.steps_per_epoch, source.images_per_step)),
-        output=run.output(checkpoints, LogLines()),
+        output=run.output(checkpoints, LogLines(), pictures),
         identity=identify_run(config, build.SUITE, class_names),
         evaluation=plan_evaluation(config, evaluate, BEST_METRIC if config.save_best_ckpt else ""),
         beginning=beginning,

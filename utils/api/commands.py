@@ -16,7 +16,7 @@ class Training:
     """What a training has left.
 
     Attributes:
-        run_folder: with config.yaml, train.log, metrics.jsonl and curves.png.
+        run_folder: with config.yaml, train.log, metrics.jsonl, curves.png and first_batch.jpg.
         checkpoints: those of the last epochs, the oldest first.
         best: the checkpoint of the best evaluation; None where there was none.
         metrics: of the last evaluation, by name; empty where there was none.

@@ -37,6 +37,22 @@ def encode_boxes(
     return ((deltas - np.asarray(means)) / np.asarray(stds)).astype(np.float32)
 
 
+def decode_boxes(deltas: np.ndarray, anchors: np.ndarray) -> np.ndarray:
+    """Applies regression deltas on the host; inverse of `encode_boxes` with its default means and factors.
+
+    Args:
+        deltas: float32[K, 4], (dx, dy, dw, dh).
+        anchors: float32[K, 4], xyxy pixels.
+
+    Returns:
+        float32[K, 4], xyxy pixels, not clipped.
+    """
+    sizes = anchors[:, 2:] - anchors[:, :2]
+    centers = (anchors[:, :2] + anchors[:, 2:]) / 2 + deltas[:, :2] * sizes
+    half_sizes = np.exp(deltas[:, 2:]) * sizes / 2
+    return np.concatenate([centers - half_sizes, centers + half_sizes], axis=1)
+
+
 def halves(values: ms.Tensor) -> tuple[ms.Tensor, ms.Tensor]:
     """Takes the last axis of float32[K, n] or [N, K, n] apart, e.g. boxes into (x1, y1) and (x2, y2).
 

@@ -35,10 +35,12 @@ from utils.detection.results.evaluation import DetectionEvaluator
 from utils.detection.results.evaluation_split import EvaluationSplit, prepare_evaluation
 from utils.detection.results.picture_detector import PictureDetector
 from utils.detection.results.pictures.operating_point import PICTURE_MIN_SCORE, stored_min_score
+from utils.detection.show.batch_view import DetectionBatchView
 from utils.detection.test_time.keys import TestTimeKeys
 from utils.detection.test_time.mirror import mirror_content
 from utils.detection.test_time.rules import suppression_rule, wanted_labels
 from utils.detection.test_time.selection import SuppressionRule
+from utils.detection.training_sample import DetectionSample
 from utils.exporting.description import ModelDescription, Preprocessing, Setting, TensorDescription
 from utils.exporting.export import ExportedModel, share_weights
 from utils.model_utils.config.base import COMMAND_LINE, Config
@@ -128,6 +130,12 @@ def training_source(config: RecordKeys, split: Split, sample: RowSample, workers
         num_loaders=clamp_loaders(config.num_parallel_workers),
         multiprocessing=config.python_multiprocessing,
     )
+
+
+def batch_view(source: MindRecordSource, pos_iou: float, min_pos_iou: float = 0.0) -> DetectionBatchView:
+    """Builds what shows the batches of a source; for the thresholds see `DetectionBatchView`."""
+    assert isinstance(source.sample, DetectionSample), "a detector is trained on boxes"
+    return DetectionBatchView(source, source.sample, source.records.class_names, pos_iou, min_pos_iou)
 
 
 def evaluation_inputs(config: CanvasKeys, inputs: InputSettings) -> InputSettings:

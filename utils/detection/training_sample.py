@@ -4,6 +4,7 @@ What is drawn for an image is a function of (seed, epoch, image id) alone, so th
 change nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,19 @@ from utils.detection.data.mindrecord import unpack_annotation
 from utils.detection.inputs import InputSettings
 from utils.images import decode_ordinary
 from utils.randomness import generator
+
+
+@dataclass(frozen=True, eq=False)
+class FedBoxes:
+    """What a detector is to find in one picture of a batch; regions of crowds, which it is not, are left out.
+
+    Attributes:
+        boxes: float32[N, 4], xyxy, pixels of the input.
+        labels: int[N], class index from 0.
+    """
+
+    boxes: np.ndarray
+    labels: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,3 +75,7 @@ class DetectionSample:
     def draws(self, image_id: int, *stream: int) -> np.random.Generator:
         """Returns the draws of an image; a stream of its own keeps them apart from those of other purposes."""
         return generator(self.seed, self.epoch, image_id, *stream)
+
+    def fed_boxes(self, arrays: Sequence[np.ndarray]) -> list[FedBoxes]:
+        """Returns what is to be found in each picture of a batch, as its arrays tell the network."""
+        raise NotImplementedError

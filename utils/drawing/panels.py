@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -12,6 +13,7 @@ TEXT_COLOR = (235, 235, 235)  # nearly white: pure white glares on the dark grou
 GAP = 6  # pixels between panels; enough to tell where one ends (taste)
 TEXT_SHARE = 1 / 26  # of a panel's shorter side, as high as a title: 18 pixels of COCO's 480 (taste)
 MIN_TEXT, MAX_TEXT = 13, 30  # pixels: below, letters run together; above, a title looks like a part of the picture
+READABLE_WIDTH = 320  # pixels: on a narrower picture no text would fit
 SMALLEST_TEXT = 8  # pixels, of a title that is longer than its panel is wide; a still longer one is cut
 
 
@@ -33,6 +35,20 @@ def side_by_side(panels: Sequence[np.ndarray], titles: Sequence[str]) -> np.ndar
             columns.append(np.full((columns[0].shape[0], GAP, 3), GROUND, np.uint8))
         columns.append(np.vstack([title_line(title, panel.shape[1], size), panel]))
     return np.hstack(columns)
+
+
+def scale_to_width(image: np.ndarray, most: int) -> tuple[np.ndarray, float]:
+    """Shrinks uint8[H, W, 3] to at most so many pixels of width; a tiny one is enlarged by a whole factor.
+
+    Returns:
+        uint8[H', W', 3], and the factor.
+    """
+    height, width = image.shape[:2]
+    scale = most / width if width > most else float(min(most // width, -(-READABLE_WIDTH // width)))
+    size = round(width * scale), max(1, round(height * scale))
+    if scale == 1:
+        return image, scale
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC), scale
 
 
 def title_line(text: str, width: int, size: int) -> np.ndarray:

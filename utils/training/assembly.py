@@ -13,6 +13,8 @@ from utils.training.checkpoints.folder import CheckpointFolder
 from utils.training.ends.expected import refuse_unmeasured
 from utils.training.ends.time_limit import NO_LIMIT, TimeLimit
 from utils.training.evaluations import EvaluationPlan
+from utils.training.pictures.batch_view import BatchView
+from utils.training.pictures.run_pictures import PicturePlan, RunPictures
 from utils.training.plan import RunIdentity, TrainingPlan
 from utils.training.record.records import Evaluated
 from utils.training.run import Run
@@ -110,6 +112,17 @@ def plan_evaluation(
         best_metric=best_metric if evaluate is not None else "",
         patience=config.patience if best_metric else None,
     )
+
+
+def keep_pictures(config: TrainingKeys, run: Run, view: BatchView) -> RunPictures:
+    """Returns what draws the pictures of a run, those of its batches as `view` shows them."""
+    plan = PicturePlan(
+        interval=config.picture_interval,
+        first_epoch=config.eval_start_epoch or config.eval_interval,
+        epochs_between=config.eval_interval,
+        last_epoch=config.epoch_size,
+    )
+    return RunPictures(run.folder, plan, view)
 
 
 def identify_run(

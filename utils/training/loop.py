@@ -213,6 +213,9 @@ class Trainer:
         timer.begin()
         batch = self._next_batch(batches)
         timer.got_batch()
+        if self._output.pictures is not None:
+            place = state.epoch, state.step_in_epoch
+            self._output.pictures.add_first_batch(batch, *place, is_new_run=state.global_step == 0)
         learning_rate = float(self._plan.learning_rates[state.global_step])
         self._step.optimizer.set_learning_rate(learning_rate)
         output = self._step(*batch, wants_stop=stop.is_pending or self._plan.time_limit.is_reached())

@@ -10,6 +10,7 @@ from utils.model_utils.errors import BadValueError
 from utils.sharding import BatchSource
 from utils.training.checkpoints.folder import CheckpointFolder
 from utils.training.ends.time_limit import NO_LIMIT, TimeLimit
+from utils.training.pictures.run_pictures import RunPictures
 from utils.training.record.profiling import StepProfiler
 from utils.training.record.records import LineFormats
 from utils.training.record.run_folder import RunFolder
@@ -90,6 +91,7 @@ class RunOutput:
         lines: the suite's documented log lines.
         on_saved: called with each checkpoint when it is written, but not with the best one.
         profiler: profiles the first steps; None: nothing does.
+        pictures: draws the first batch; None: nothing does.
     """
 
     folder: RunFolder
@@ -97,3 +99,4 @@ class RunOutput:
     lines: LineFormats | None = None
     on_saved: Callable[[Path], None] | None = None
     profiler: StepProfiler | None = None
+    pictures: RunPictures | None = None

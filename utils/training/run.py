@@ -15,6 +15,7 @@ from utils.model_utils.moxing_adapter import open_uploader, sync_in
 from utils.model_utils.storage.result_uploader import ResultUploader
 from utils.model_utils.workers import Workers
 from utils.training.checkpoints.folder import CheckpointFolder
+from utils.training.pictures.run_pictures import RunPictures
 from utils.training.plan import RunOutput
 from utils.training.record.loggers.opening import check_installed, make_loggers
 from utils.training.record.logging_setup import hold_messages, set_up_logging
@@ -48,9 +49,11 @@ class Run:
         """The processes that train together."""
         return self.device.workers
 
-    def output(self, checkpoints: CheckpointFolder, lines: LineFormats | None = None) -> RunOutput:
+    def output(
+        self, checkpoints: CheckpointFolder, lines: LineFormats | None = None, pictures: RunPictures | None = None
+    ) -> RunOutput:
         """Returns where the run leaves what it makes; see `RunOutput`."""
-        return RunOutput(self.folder, checkpoints, lines, self.on_saved, self.profiler)
+        return RunOutput(self.folder, checkpoints, lines, self.on_saved, self.profiler, pictures)
 
 
 @contextmanager

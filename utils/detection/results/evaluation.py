@@ -14,10 +14,10 @@ from utils.detection.results.coco_metrics import CocoResult, as_values, detectio
 from utils.detection.results.evaluation_split import EvaluationSplit
 from utils.detection.results.pictures.evaluation_pictures import EvaluationPicture, draw_pictures
 from utils.detection.results.pictures.operating_point import choose_min_score
-from utils.detection.results.result_json import metrics_by_class, metrics_of, write_predictions, write_result
+from utils.detection.results.result_json import write_predictions, write_result
+from utils.image_files import evenly_spread
 from utils.model_utils.workers import ALONE, Workers
 from utils.progress import track
-from utils.training.record.records import Evaluated
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class DetectionEvaluation:
         detections: everything found, in COCO result format.
         network_seconds: spent in the network by this worker, without compiling.
         selection_seconds: spent in thresholds and suppression on the host.
-        pictures: what is needed to draw the first images.
+        pictures: what is needed to draw some images, evenly spread over the split.
     """
 
     result: CocoResult
@@ -66,7 +66,7 @@ class DetectionEvaluator:
     workers: Workers = ALONE
 
     def evaluate(self, num_pictures: int = 0, *, is_fast: bool = False) -> DetectionEvaluation:
-        """Runs the whole split; of its first `num_pictures` images those of this worker are kept to be drawn.
+        """Runs the whole split; of this worker's images `num_pictures`, evenly spread, are kept to be drawn.
 
         With `is_fast`, faster-coco-eval counts instead of pycocotools.
         """
@@ -76,13 +76,14 @@ class DetectionEvaluator:
         rows: dict[int, list[dict]] = {}  # by the image's position
         pictures: dict[int, EvaluationPicture] = {}
         own = self._own_batches()
+        shown = evenly_spread(sorted(position for batch in own for position in batch.members), num_pictures)
         batches = evaluation_batches(self.split.records, self.inputs, own, self.num_loaders)
         for batch in track(batches, len(own), "evaluating"):
             found_in_batch = self.detector.detect(batch.images, scales=batch.scales, sizes=batch.sizes, clock=clock)
             for index, found in enumerate(found_in_batch):
                 position, image_id = batch.positions[index], batch.image_ids[index]
                 rows[position] = detections_to_coco(image_id, found.boxes, found.scores, found.labels, category_ids)
-                if position < num_pictures:
+                if position in shown:
                     pictures[position] = EvaluationPicture(image_id, batch.encoded[index], found)
         detections = self._of_all_images(rows)
         result = self.split.score(detections, is_fast=is_fast) if self.workers.is_main else None
@@ -95,11 +96,6 @@ class DetectionEvaluator:
             clock.selection,
             tuple(picture for _, picture in sorted(pictures.items())),
         )
-
-    def metrics(self, _epoch: int) -> Evaluated:
-        """Returns mAP, AP50, AP75 and the AP of each class, as the training loop asks for them after an epoch."""
-        result = self.evaluate(is_fast=True).result
-        return Evaluated(metrics_of(result), metrics_by_class(result))
 
     @cached_property
     def _batches(self) -> tuple[CanvasBatch, ...]:

@@ -278,6 +278,12 @@ class TrainingKeys(RuntimeKeys):
     loggers: tuple[Literal["tensorboard", "swanlab"], ...] = Field(
         (), description="what takes numbers and pictures of a training beside metrics.jsonl, in folders of run_dir"
     )
+    picture_interval: int = Field(
+        5,
+        ge=0,
+        description="evaluations of run_eval from one picture of predictions to the next, in predictions/ of run_dir; "
+        "the first and the last evaluation leave one; 0: none",
+    )
 
     def notes(self) -> Iterator[str]:
         """Says which given keys the choice of optimizer leaves without effect."""

@@ -25,7 +25,9 @@ class Action:
     module: str
 
 
-ACTIONS: dict[str, Action] = {}
+ACTIONS: dict[str, Action] = {
+    "show": Action("show what a network is fed: pictures, classes, sizes of boxes", "utils.tools.data.show"),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int | None:

@@ -22,6 +22,7 @@ from utils.training.record.metrics_log import METRICS_NAME, MetricsLog
 logger = logging.getLogger(__name__)
 
 CONFIG_NAME = "config.yaml"
+PREDICTIONS = "predictions"  # folder in that of the run
 LOCK_NAME = ".run.lock"
 
 
@@ -47,6 +48,7 @@ class RunFolder:
         config_path: effective configuration (YAML).
         log_path: log with time, rank and level.
         curves_path: picture of the curves.
+        first_batch_path: picture of the first batch.
         checkpoints_path: folder of the checkpoints.
         metrics: rows of metrics.jsonl.
         log: takes what the run records and the pictures that it draws: metrics.jsonl and the loggers.
@@ -74,6 +76,7 @@ class RunFolder:
         self.config_path = self.path / CONFIG_NAME
         self.log_path = self.path / "train.log"
         self.curves_path = self.path / "curves.png"
+        self.first_batch_path = self.path / "first_batch.jpg"
         self.checkpoints_path = self.path / checkpoints
         self._names = [re.sub(r"\{\w+\}", "[0-9]*", name) for name in names]
         self._needed = needed
@@ -127,7 +130,8 @@ class RunFolder:
         self._refuse_run()
         remove_leftovers(self.path)
         if self.holds_run() and not self._resume:
-            for path in [*self._checkpoint_files(), self.metrics.path, self.curves_path]:
+            pictures = [self.curves_path, self.first_batch_path, *(self.path / PREDICTIONS).glob("epoch_[0-9]*.jpg")]
+            for path in [*self._checkpoint_files(), self.metrics.path, *pictures]:
                 path.unlink(missing_ok=True)
             logger.info("removed the earlier run in %s", self.path)
         self.write_config(config_text)
@@ -141,6 +145,10 @@ class RunFolder:
             BadStateError: it cannot be written.
         """
         write_file(self.config_path, text.encode(), "free some space or choose another --run_dir")
+
+    def predictions_path(self, epoch: int) -> Path:
+        """Returns the picture of what is predicted after an epoch."""
+        return self.path / PREDICTIONS / f"epoch_{epoch:04d}.jpg"
 
     def holds_run(self) -> bool:
         """Whether the folder has checkpoints or metrics."""

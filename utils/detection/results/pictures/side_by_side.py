@@ -19,6 +19,7 @@ def draw_truth_beside(
     class_names: Sequence[str],
     *,
     min_score: float = DEFAULT_MIN_SCORE,
+    may_enlarge: bool = True,
 ) -> np.ndarray:
     """Draws the truth on the left and the prediction on the right, each under a title with its number of boxes.
 
@@ -31,15 +32,16 @@ def draw_truth_beside(
         scores: float[N] in [0, 1] of `boxes`.
         class_names: name of each class index.
         min_score: found boxes with a lower score are left out.
+        may_enlarge: a tiny image is enlarged, as `draw_detections` does it.
 
     Returns:
-        uint8[H', W', 3], RGB; a tiny image is enlarged as `draw_detections` does.
+        uint8[H', W', 3], RGB.
     """
     num_found = int(is_drawn(scores, min_score).sum())
     return side_by_side(
         [
-            draw_detections(image, truth_boxes, truth_labels, None, class_names),
-            draw_detections(image, boxes, labels, scores, class_names, min_score=min_score),
+            draw_detections(image, truth_boxes, truth_labels, None, class_names, may_enlarge=may_enlarge),
+            draw_detections(image, boxes, labels, scores, class_names, min_score=min_score, may_enlarge=may_enlarge),
         ],
         [f"truth: {counted(len(truth_labels), 'box')}", f"prediction: {counted(num_found, 'box')}"],
     )
