@@ -41,7 +41,7 @@ def draw_detections(
     image: np.ndarray,
     boxes: np.ndarray,
     labels: np.ndarray,
-    scores: np.ndarray,
+    scores: np.ndarray | None,
     class_names: Sequence[str],
     *,
     min_score: float = DEFAULT_MIN_SCORE,
@@ -53,7 +53,7 @@ def draw_detections(
         image: uint8[H, W, 3], RGB.
         boxes: float32[N, 4], xyxy, pixels of `image`.
         labels: int[N], class index from 0.
-        scores: float[N] in [0, 1], shown behind the names.
+        scores: float[N] in [0, 1], shown behind the names; None for boxes of a ground truth, which have none.
         class_names: name of each class index, any script.
         min_score: boxes with a lower score are left out.
         may_enlarge: a tiny image is enlarged, so that names can be read.
@@ -65,13 +65,15 @@ def draw_detections(
     factor = factor if may_enlarge else 1
     canvas = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC) if factor > 1 else image
     boxes, labels = as_boxes(boxes) * factor, np.asarray(labels, np.int64).reshape(-1)
-    scores = np.asarray(scores, np.float64).reshape(-1)
-    is_shown = np.isfinite(boxes).all(axis=1) & is_drawn(scores, min_score)
+    is_shown = np.isfinite(boxes).all(axis=1)
+    if scores is not None:
+        is_shown &= is_drawn(scores, min_score)
     # large boxes first, so that small ones and their labels end up on top
     shown = [index for index in np.argsort(-box_area(boxes), kind="stable").tolist() if is_shown[index]]
     colors = [class_color(int(labels[index])) for index in shown]
     names = letter_names(class_names)
-    texts = [(_name(names, int(labels[index])), f" {scores[index]:.2f}") for index in shown]
+    behind = [""] * len(boxes) if scores is None else [f" {score:.2f}" for score in np.ravel(scores)]
+    texts = [(_name(names, int(labels[index])), behind[index]) for index in shown]
     return _draw_labels(_draw_boxes(canvas, boxes[shown], colors), boxes[shown], texts, colors)
 
 
