@@ -32,7 +32,7 @@ FLOORS = (
         "utils/tools",
         "utils/videos",
     ),
-    ("utils/exporting", "utils/hccl_tools", "utils/launch/processes", "utils/training/checkpoints"),
+    ("utils/exporting", "utils/hccl_tools", "utils/launch/processes", "utils/reports", "utils/training/checkpoints"),
     ("utils/launch", "utils/tools/torture", "utils/training/record", "utils/training/step"),
     ("utils/training", "utils/detection/annotations", "utils/detection/boxes"),
     ("utils/forms",),
