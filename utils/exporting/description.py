@@ -110,7 +110,7 @@ class ModelDescription:
     preprocessing: Preprocessing
     class_names: tuple[str, ...]
     category_ids: tuple[int, ...]
-    postprocessing: dict[str, float | int | list[int]] = field(default_factory=dict)
+    postprocessing: dict[str, float | int | list[int] | list[float]] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
 

@@ -37,8 +37,8 @@ def sortable_table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], to
     """
     kinds = [" class=text" if rows and isinstance(rows[0][place], str) else "" for place in range(len(columns))]
     head = "".join(
-        f'<th scope="col"{kind} title="{escape(column.hint)}"><button type="button">{escape(column.title)}</button></th>'
-        for column, kind in zip(columns, kinds, strict=True)
+        f'<th scope="col"{kind} title="{escape(each.hint)}"><button type="button">{escape(each.title)}</button></th>'
+        for each, kind in zip(columns, kinds, strict=True)
     )
     body = "\n".join(f'<tr data-name="{escape(str(row[0]))}">{_cells(columns, row)}</tr>' for row in rows)
     foot = f"<tfoot><tr>{_cells(columns, total)}</tr></tfoot>" if total else ""

@@ -13,6 +13,7 @@ from utils.detection.results.result_json import metrics_of
 from utils.detection.tests.known_boxes import KnowsTheBoxes
 from utils.detection.tests.tiny_coco import write_coco
 from utils.detection.tests.tiny_splits import open_coco
+from utils.drawing.panels import GAP
 from utils.images import read_image
 from utils.model_utils.errors import BadStateError
 from utils.model_utils.workers import ALONE
@@ -101,9 +102,13 @@ def test_pictures_predictions_and_result_are_written(split, tmp_path, caplog):
     evaluation = evaluate_and_write(evaluator_of(split), tmp_path, 2, nothing)
     assert "boxes from score 0.9 (best F1 1.000) are drawn" in caplog.messages
     assert f"2 pictures are in {tmp_path / 'pictures'}, 1 of them with detections" in caplog.messages
+    assert [picture.image_id for picture in evaluation.pictures] == [100, 102], "the first and the last of three"
+    assert [picture.truth_labels.tolist() for picture in evaluation.pictures] == [[], [1, 0]], "red is the second class"
+    np.testing.assert_array_equal(evaluation.pictures[1].truth_boxes, evaluation.pictures[1].found.boxes)
     assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == ["000.jpg", "001.jpg", "overview.jpg"]
     height, width, _ = read_image(tmp_path / "pictures" / "001.jpg").shape
-    assert width * 96 == height * 128
+    panel = (width - GAP) // 2  # the truth on the left, as wide as what was found
+    assert 0 < height - panel * 96 // 128 < 60, "under a line of titles"
     rows = json.loads((tmp_path / "predictions.json").read_text())
     assert len(rows) == 3
     assert set(rows[0]) == {"image_id", "category_id", "bbox", "score"}
@@ -131,7 +136,7 @@ def test_numbers_are_there_whatever_happens_to_the_pictures(split, tmp_path, cap
 
     (tmp_path / "pictures").touch()  # a file where the folder is to be
     evaluate_and_write(evaluator_of(split), tmp_path, 2, nothing)
-    monkeypatch.setattr("utils.detection.results.pictures.evaluation_pictures.draw_detections", no_font)
+    monkeypatch.setattr("utils.detection.results.pictures.evaluation_pictures.draw_truth_beside", no_font)
     evaluate_and_write(evaluator_of(split), tmp_path, 2, nothing)
     warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert len(warnings) == 2

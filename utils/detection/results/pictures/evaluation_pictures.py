@@ -41,7 +41,7 @@ class EvaluationPicture:
 def draw_pictures(
     pictures: Sequence[EvaluationPicture], class_names: Sequence[str], min_score: float, folder: Path
 ) -> None:
-    """Draws images, the truth on the left and what was found on the right, and writes them, numbered, beside an `overview.jpg` of them.
+    """Draws images, truth on the left, what was found on the right, and writes them, beside an `overview.jpg` of all.
 
     What cannot be drawn or written is said, and no more: call it when the numbers are written.
 

@@ -1,4 +1,4 @@
-"""Why detections are wrong and boxes missed: the kinds of TIDE (Bolya et al., ECCV 2020, section 2), and what each costs.
+"""Why detections are wrong and boxes missed: the kinds of TIDE (Bolya et al., ECCV 2020), and what each costs.
 
 Each wrong detection has one kind, the first of this list that fits; IoU is that with any box of the picture but crowds:
 

@@ -62,4 +62,5 @@ def _shot(analysis: Analysis, split: EvaluationSplit, place: int, encoded: bytes
 def _note(analysis: Analysis, place: int) -> str:
     counts = analysis.pictures
     right, wrong, missed = (int(each[place]) for each in (counts.right, counts.wrong, counts.missed))
-    return f"F1 {counts.f1[place]:.2f}: {counted(right, 'box')} found, {counted(wrong, 'detection')} wrong, {missed} missed"
+    found, others = counted(right, "box"), counted(wrong, "detection")
+    return f"F1 {counts.f1[place]:.2f}: {found} found, {others} wrong, {missed} missed"

@@ -38,7 +38,7 @@ class ThresholdCopy:
         """Writes the copy; where no detection is right, says that there is nothing to store.
 
         Args:
-            scores: float64[C], where F1 of each scored class is best, by category id; NaN where nothing right was found.
+            scores: float64[C], where F1 of each scored class is best, by category id; NaN where nothing is right.
             match: the scored classes among those of the detector.
             point: best F1 of all classes together, whose score stands for classes without one of their own.
 
@@ -88,8 +88,8 @@ def plan_copy(stored: Checkpoint, folder: Path, *, overwrite: bool) -> Threshold
         raise BadStateError(f"'{path}', which store_thresholds would write, is a folder: move it away")
     if path.exists() and not overwrite:
         raise BadStateError(
-            f"'{path}', which store_thresholds would write, is there already: replace it with --overwrite=True, or move "
-            "it away"
+            f"'{path}', which store_thresholds would write, is there already: replace it with --overwrite=True, or "
+            "move it away"
         )
     if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
         raise BadStateError(
@@ -111,6 +111,6 @@ def _said(without: list[str], point: OperatingPoint) -> str:
     named = ", ".join(without[:5]) + (", ..." if len(without) > 5 else "")
     verb = agreed(len(without), "has", "have")
     return (
-        f"; {counted(len(without), 'class')} of which nothing right was found {verb} that of all, {point.min_score:.3g}: "
-        f"{named}"
+        f"; {counted(len(without), 'class')} of which nothing right was found {verb} that of all, "
+        f"{point.min_score:.3g}: {named}"
     )
