@@ -127,7 +127,7 @@ def test_pictures_that_cannot_be_read_at_all_are_a_sentence(pictures, tmp_path):
             open_inputs(pictures / "broken.jpg", tmp_path / "out").pictures,
             tmp_path / "out",
             CLASSES,
-            0.4,
+            FROM,
             LIMIT,
         )
     assert not list(tmp_path.rglob("detections.json"))
@@ -153,7 +153,7 @@ def test_each_class_has_the_score_that_the_checkpoint_stores_for_it(pictures, tm
         classes = ClassTable(("red", "blue"), (7, 3), picture_min_score=0.5, class_min_scores=(0.1, blue))
         finds_the_same(pictures, tmp_path / name, classes=classes)
         changed = np.abs(read_image(tmp_path / name / "0.jpg").astype(int) - 90).max()
-        assert (changed > 60) is is_drawn
+        assert (changed > 60) == is_drawn
     wanted = "boxes from the score of each class's best F1 are drawn, 0.1 to 0.95, which store_thresholds has stored"
     assert wanted in caplog.messages
 
