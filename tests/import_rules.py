@@ -42,7 +42,7 @@ FLOORS = (
     ("utils/detection/canvases",),
     ("utils/detection/results",),
     ("utils/detection/builders",),
-    ("utils/api", "utils/doctor", "utils/tools/data"),
+    ("utils/api", "utils/doctor", "utils/tools/compare", "utils/tools/data"),
     ("utils/cli",),
 )
 # Python files of a folder, tests apart: more are hard to look over. The kernels have a file for each operator.

@@ -6,6 +6,7 @@ from utils.detection.results.coco_metrics import format_nas_fpn_result
 from utils.detection.results.detection_counts import format_tables
 from utils.detection.results.evaluation import DetectionEvaluation, evaluate_and_write
 from utils.detection.results.report.extras import extras_of
+from utils.model_utils.config.leaving import leave_config
 from utils.model_utils.config.loading import require
 from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.files import check_writable_folder
@@ -19,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 def evaluate(config: NasFpnConfig) -> None:
-    """Evaluates `checkpoint_path`; leaves result.json, predictions.json, pictures and report.html in `run_dir`.
+    """Evaluates `checkpoint_path`; leaves result.json, predictions.json, pictures, report.html and config.yaml in `run_dir`.
 
     Raises:
         UserError: a path, the data or the checkpoint cannot be used.
@@ -34,6 +35,7 @@ def evaluate(config: NasFpnConfig) -> None:
         network, classes = build.load_detector(config, stored)
         split = build.open_evaluation_split(config, classes, f"'{stored.path}'")
         evaluator = build.build_evaluator(config, network, split)
+        leave_config(folder, config)
         evaluate_and_write(evaluator, folder, config.num_pictures, _show, extras)
 
 

@@ -104,6 +104,15 @@ def subheading(text: str) -> str:
     return f"<h3>{escape(text)}</h3>"
 
 
+def colour_legend(entries: Sequence[tuple[str, tuple[int, ...]]]) -> str:
+    """Returns names, plain text, each behind a patch of its colour, RGB 0-255."""
+    patches = "".join(
+        f'<li><span class="swatch" style="background:rgb{tuple(colour)}"></span>{escape(name)}</li>'
+        for name, colour in entries
+    )
+    return f'<ul class="patches">{patches}</ul>'
+
+
 def side_by_side(*parts: str) -> str:
     """Returns HTML in columns, where the window is wide enough."""
     return f'<div class="columns">{"".join(f"<div>{part}</div>" for part in parts)}</div>'

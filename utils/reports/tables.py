@@ -6,7 +6,10 @@ from html import escape
 
 import numpy as np
 
+from utils.words import counted
+
 Cell = str | float | int | None
+ROUNDED_FROM = 100.0  # of numbers as large as this one digit behind the point is enough
 NOTHING = "–"  # in the place of what is not defined
 
 
@@ -48,25 +51,22 @@ def sortable_table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], to
     )
 
 
-def matrix_table(
-    counts: np.ndarray, row_names: Sequence[str], column_names: Sequence[str], corner: str, *, unit: str = "box"
-) -> str:
+def matrix_table(counts: np.ndarray, names: Sequence[str], corner: str, *, unit: str) -> str:
     """Returns a matrix, each cell shaded by its share of its row, which is shown in percent.
 
     Args:
-        counts: int64[R, C].
-        row_names: of R rows.
-        column_names: of C columns.
+        counts: int64[R, R].
+        names: of rows and columns.
         corner: what rows and columns are, plain text.
-        unit: of the counts, its name in the hint of a cell.
+        unit: noun for what is counted, for the hint of a cell.
     """
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    head = "".join(f'<th scope="col"><span>{escape(name)}</span></th>' for name in column_names)
+    head = "".join(f'<th scope="col"><span>{escape(name)}</span></th>' for name in names)
     rows = "\n".join(
         f'<tr><th scope="row">{escape(name)}</th>'
-        + "".join(map(_shaded, shares[index].tolist(), counts[index].tolist(), [unit] * counts.shape[1]))
+        + "".join(map(_shaded, shares[index].tolist(), counts[index].tolist(), [unit] * len(names)))
         + f'<td class="sum">{int(counts[index].sum()):,}</td></tr>'
-        for index, name in enumerate(row_names)
+        for index, name in enumerate(names)
     )
     return (
         f'<div class="scroll"><table class="matrix"><thead><tr><th class="corner">{escape(corner)}</th>{head}'
@@ -74,11 +74,37 @@ def matrix_table(
     )
 
 
+def fold_matrix(
+    matrix: np.ndarray, names: Sequence[str], most: int, *, num_fixed: int = 0
+) -> tuple[np.ndarray, list[str]]:
+    """Returns a confusion matrix of at most `most` classes, those with the most errors; the others share a place.
+
+    Args:
+        matrix: int64[C, C].
+        names: of the C rows and columns.
+        most: classes that keep their own row and column.
+        num_fixed: of the last rows and columns, which are no classes and stay as they are.
+    """
+    count = len(names) - num_fixed
+    if count <= most:
+        return matrix, list(names)
+    wrong = (matrix.sum(axis=0) + matrix.sum(axis=1) - 2 * np.diag(matrix))[:count]
+    kept = np.sort(np.argsort(-wrong, kind="stable")[:most])
+    place = np.full(len(names), most)
+    place[kept], place[count:] = np.arange(most), most + 1 + np.arange(num_fixed)
+    side = most + 1 + num_fixed
+    folded = np.zeros((side, side), np.int64)
+    np.add.at(folded, (place[:, None], place), matrix)
+    return folded, [*(names[index] for index in kept.tolist()), counted(count - most, "other class"), *names[count:]]
+
+
 def show_number(value: float | None, digits: int = 3) -> str:
     """Returns a number as text; a dash for None and NaN."""
     if value is None or value != value:
         return NOTHING
-    return f"{value:,}" if isinstance(value, int) else f"{value:.{digits}f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.{digits}f}" if abs(value) < ROUNDED_FROM else f"{value:,.1f}"
 
 
 def _cells(columns: Sequence[Column], row: Sequence[Cell]) -> str:
@@ -100,4 +126,4 @@ def _shaded(share: float, count: int, unit: str) -> str:
         return "<td></td>"
     percent = f"{100 * share:.0f}" if share >= 0.005 else "&middot;"
     strong = ' class="strong"' if share > 0.55 else ""
-    return f'<td{strong} style="--share:{share:.3f}" title="{count:,} {escape(unit)}">{percent}</td>'
+    return f'<td{strong} style="--share:{share:.3f}" title="{escape(counted(count, unit))}">{percent}</td>'

@@ -240,7 +240,7 @@ def test_pictures_with_as_many_boxes_as_are_kept_are_counted(limit, min_score, f
     boxes = [[5, 6, 15, 26], [20, 6, 30, 26]]
     detector = detector_of(lambda size: (boxes[: size[1] - 50], [0, 1][: size[1] - 50]))
     files = open_inputs(pictures, tmp_path / "out").pictures
-    assert run(detector, files, tmp_path / "out", CLASSES, min_score, BoxLimit("x", limit)).num_full == full
+    assert run(detector, files, tmp_path / "out", CLASSES, MinScore(min_score), BoxLimit("x", limit)).num_full == full
 
 
 def test_full_pictures_are_said_with_the_key():

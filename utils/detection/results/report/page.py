@@ -20,7 +20,7 @@ from utils.model_utils.files import write_file
 from utils.reports.charts import Line, line_chart
 from utils.reports.page import Figure, Section, figures, page, paragraph, side_by_side, subheading
 from utils.reports.pictures import gallery
-from utils.reports.tables import Cell, Column, matrix_table, show_number, sortable_table
+from utils.reports.tables import Cell, Column, fold_matrix, matrix_table, show_number, sortable_table
 from utils.words import counted
 
 REPORT_FILE = "report.html"
@@ -200,30 +200,10 @@ def _curves(analysis: Analysis) -> Section:
 
 
 def _confusion(analysis: Analysis) -> Section:
-    matrix, names = _folded(analysis.confusion, analysis.names)
-    table = matrix_table(
-        matrix,
-        [*names, "background"],
-        [*names, "background"],
-        "row: truth, column: taken for; in percent of the row",
-    )
+    matrix, names = fold_matrix(analysis.confusion, [*analysis.names, "background"], MAX_MATRIX, num_fixed=1)
+    table = matrix_table(matrix, names, "row: truth, column: taken for; in percent of the row", unit="box")
     intro = wording.CONFUSION.format(score=f"{analysis.min_score:.3g}")
     return Section("confusion", "Taken for what", intro, table + _most_confused(analysis))
-
-
-def _folded(matrix: np.ndarray, names: Sequence[str]) -> tuple[np.ndarray, list[str]]:
-    """Returns a matrix of at most `MAX_MATRIX` classes, those with the most errors; the others share a place."""
-    count = len(names)
-    if count <= MAX_MATRIX:
-        return matrix, list(names)
-    wrong = (matrix.sum(axis=0) + matrix.sum(axis=1) - 2 * np.diag(matrix))[:count]
-    kept = np.sort(np.argsort(-wrong, kind="stable")[:MAX_MATRIX])
-    place = np.full(count + 1, MAX_MATRIX)
-    place[kept], place[count] = np.arange(MAX_MATRIX), MAX_MATRIX + 1
-    side = MAX_MATRIX + 2
-    pairs = place[:, None] * side + place
-    folded = np.bincount(pairs.ravel(), matrix.ravel(), side * side).astype(np.int64).reshape(side, side)
-    return folded, [*(names[index] for index in kept.tolist()), f"{count - MAX_MATRIX} other classes"]
 
 
 def _most_confused(analysis: Analysis) -> str:
