@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 def evaluate(config: NasFpnConfig) -> None:
-    """Evaluates `checkpoint_path`; leaves result.json, predictions.json, pictures, report.html and config.yaml in `run_dir`.
+    """Evaluates `checkpoint_path`; `run_dir` gets result.json, predictions.json, pictures, report.html, config.yaml.
 
     Raises:
         UserError: a path, the data or the checkpoint cannot be used.

@@ -6,20 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from utils.detection.inputs import InputSettings
-from utils.detection.results.evaluation import DetectionEvaluator, evaluate_and_write
-from utils.detection.results.evaluation_split import prepare_evaluation
+from utils.detection.results.evaluation import evaluate_and_write
 from utils.detection.results.result_json import metrics_of
-from utils.detection.tests.known_boxes import KnowsTheBoxes
+from utils.detection.tests.known_evaluation import evaluator_of
 from utils.detection.tests.tiny_coco import write_coco
 from utils.detection.tests.tiny_splits import open_coco
 from utils.drawing.panels import GAP
 from utils.images import read_image
 from utils.model_utils.errors import BadStateError
-from utils.model_utils.workers import ALONE
 from utils.tests.replayed_workers import run_workers
-
-INPUTS = InputSettings(64, 64, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
 @pytest.fixture()
@@ -27,32 +22,6 @@ def split(tmp_path):
     """Three images with 0, 1 and 2 boxes of 40 pixels."""
     root = write_coco(tmp_path / "coco data", {"val2017": 3})
     return open_coco(root, "val2017", num_shards=1)
-
-
-def evaluator_of(split, leave_out=(), workers=ALONE):
-    """Images come in their order, so that their boxes can be told in it; batches have two of them."""
-    content = json.loads(split.annotation_file.read_text())
-    rows = [row for row in content["annotations"] if row["id"] not in leave_out]
-    labels = {category: index for index, category in enumerate(split.records.category_ids)}
-    ids = [image["id"] for image in content["images"]]
-    batches = [ids[start : start + 2] for start in range(0, len(ids), 2)]
-    own = workers.share_block(batches)
-    by_image = iter([[row for row in rows if row["image_id"] == each] for batch in own for each in batch])
-
-    def boxes_of(_size):
-        found = next(by_image)
-        corners = [[x, y, x + width, y + height] for x, y, width, height in (row["bbox"] for row in found)]
-        return corners, [labels[row["category_id"]] for row in found]
-
-    return DetectionEvaluator(
-        detector=KnowsTheBoxes(boxes_of),
-        split=prepare_evaluation(split, split.classes, model="a test"),
-        inputs=INPUTS,
-        batch_size=2,
-        num_loaders=1,
-        picture_min_score=None,
-        workers=workers,
-    )
 
 
 def test_a_detector_that_finds_every_box_has_an_ap_of_one(split):
