@@ -32,7 +32,7 @@ FLOORS = (
         "utils/tools",
         "utils/videos",
     ),
-    ("utils/exporting", "utils/hccl_tools", "utils/launch/processes", "utils/training/checkpoints"),
+    ("utils/exporting", "utils/hccl_tools", "utils/launch/processes", "utils/reports", "utils/training/checkpoints"),
     ("utils/launch", "utils/tools/torture", "utils/training/record", "utils/training/step"),
     ("utils/training/pictures",),
     ("utils/training", "utils/detection/annotations", "utils/detection/boxes"),
@@ -44,7 +44,7 @@ FLOORS = (
     ("utils/detection/results",),
     ("utils/detection/show",),
     ("utils/detection/builders",),
-    ("utils/api", "utils/doctor", "utils/tools/data"),
+    ("utils/api", "utils/doctor", "utils/tools/compare", "utils/tools/data"),
     ("utils/cli",),
 )
 # Python files of a folder, tests apart: more are hard to look over. The kernels have a file for each operator.

@@ -212,7 +212,7 @@ class EvaluationKeys(CanvasKeys):
     """How a network is applied to images, in training and in eval.py."""
 
     GROUP: ClassVar[str] = "Evaluation"
-    OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = ("eval_ckpt_path",)
+    OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = ("eval_ckpt_path", "make_report")
     LEFT_TO_WEIGHTS: ClassVar[tuple[str, ...]] = ("size_divisor", "canvas_keep_ratio")
     size_divisor: int | None = Field(
         None,
@@ -242,6 +242,9 @@ class EvaluationKeys(CanvasKeys):
         False, description="eval.py writes a PNG of label ids for each image, as the Cityscapes server takes them"
     )
     num_pictures: int = Field(16, ge=0, description="pictures with the prediction drawn over them that eval.py writes")
+    make_report: bool = Field(
+        True, description="eval.py writes report.html: classes, confusions, worst pictures with maps of their errors"
+    )
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Yields windows that leave gaps."""
@@ -373,12 +376,12 @@ COMMANDS = {
     "train.py": CommandKeys(
         "Trains SegFormer on a data set in the layout of Cityscapes, or on images and labels where patterns find them.",
         most_used="data_path class_num run_dir epoch_size batch_size lr load_ckpt pre_trained resume device_target",
-        left_out=(*ResultKeys.model_fields, "eval_ckpt_path", "save_predictions", "num_pictures"),
+        left_out=(*ResultKeys.model_fields, "eval_ckpt_path", "save_predictions", "num_pictures", "make_report"),
     ),
     "eval.py": CommandKeys(
         "Evaluates a checkpoint: IoU of each class and their mean.",
         most_used="eval_ckpt_path data_path run_dir eval_mode eval_scales eval_flip canvas save_predictions "
-        "num_pictures device_target",
+        "num_pictures make_report device_target",
         others=(*APPLICATION, *CODING, *CHECK, "dataset_eval_num_parallel_workers", "eval_log_interval"),
         checkpoint_key="eval_ckpt_path",
     ),

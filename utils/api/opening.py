@@ -17,7 +17,11 @@ from utils.api.suites import SUITES, check_suite, open_build, open_config
 from utils.detection.data.class_names import ClassTable
 from utils.detection.inputs import InputSettings
 from utils.detection.keys import ResultKeys
-from utils.detection.results.pictures.operating_point import PICTURE_MIN_SCORE, choose_stored_min_score
+from utils.detection.results.pictures.operating_point import (
+    CLASS_MIN_SCORES,
+    PICTURE_MIN_SCORE,
+    choose_stored_min_score,
+)
 from utils.exporting.description import ModelDescription, read_description
 from utils.model_utils.config.base import Config
 from utils.model_utils.device_adapter import AUTO
@@ -68,7 +72,9 @@ def _engine_of(build: ModuleType, config: Config, stored: Checkpoint) -> Engine:
     assert isinstance(config, ResultKeys), "a detector has the keys of its results"
     network, classes = build.load_detector(config, stored)
     pictures = build.build_picture_detector(config, network, 1, classes.names, is_repeated=True)
-    min_score, _ = choose_stored_min_score(config.picture_min_score, classes.picture_min_score)
+    min_score, _ = choose_stored_min_score(
+        config.picture_min_score, classes.picture_min_score, classes.class_min_scores
+    )
     return DetectionEngine(pictures.detector, pictures.inputs, classes, min_score)
 
 
@@ -104,8 +110,12 @@ def _exported_engine(
         return SegmentationEngine(predictor, names, ids, build.colours_of_names(names), takes_batches=False)
     made = description.preprocessing
     inputs = InputSettings(made.height, made.width, made.mean, made.std, made.resize == "keep_ratio")
-    stored = description.postprocessing.get(PICTURE_MIN_SCORE)
-    min_score, _ = choose_stored_min_score(picture_min_score, stored if isinstance(stored, float) else None)
+    stored, by_class = (description.postprocessing.get(name) for name in (PICTURE_MIN_SCORE, CLASS_MIN_SCORES))
+    min_score, _ = choose_stored_min_score(
+        picture_min_score,
+        stored if isinstance(stored, float) else None,
+        by_class if isinstance(by_class, list) and len(by_class) == len(names) else (),
+    )
     detector = build.build_exported_detector(description, network)
     return DetectionEngine(detector, inputs, ClassTable(names, ids), min_score, fixed_batch)
 

@@ -34,7 +34,11 @@ from utils.detection.results.class_match import refuse_unknown
 from utils.detection.results.evaluation import DetectionEvaluator
 from utils.detection.results.evaluation_split import EvaluationSplit, prepare_evaluation
 from utils.detection.results.picture_detector import PictureDetector
-from utils.detection.results.pictures.operating_point import PICTURE_MIN_SCORE, stored_min_score
+from utils.detection.results.pictures.operating_point import (
+    CLASS_MIN_SCORES,
+    PICTURE_MIN_SCORE,
+    stored_min_score,
+)
 from utils.detection.show.batch_view import DetectionBatchView
 from utils.detection.test_time.keys import TestTimeKeys
 from utils.detection.test_time.mirror import mirror_content
@@ -288,7 +292,15 @@ def load_detector(
     network = make_network(match_num_classes(config.num_classes, classes.names, str(stored.path)))
     load_weights(network, stored)
     stored.release()
-    return network, replace(classes, picture_min_score=stored_min_score(stored.best))
+    return network, _with_min_scores(classes, stored)
+
+
+def _with_min_scores(classes: ClassTable, stored: Checkpoint) -> ClassTable:
+    """Returns the classes with the scores that a checkpoint has: those of store_thresholds, else those of its run."""
+    scores = stored.min_scores
+    if scores is None or len(scores["by_class"]) != len(classes.names):
+        return replace(classes, picture_min_score=stored_min_score(stored.best))
+    return replace(classes, picture_min_score=scores["overall"], class_min_scores=tuple(scores["by_class"]))
 
 
 def portable(
@@ -365,7 +377,11 @@ def describe_detector(
         tensors: what it takes.
         postprocessing: thresholds and limits, by the names that the suite's postprocess.py knows.
     """
-    drawn = {} if classes.picture_min_score is None else {PICTURE_MIN_SCORE: classes.picture_min_score}
+    drawn: dict[str, float | list[float]] = {}
+    if classes.picture_min_score is not None:
+        drawn[PICTURE_MIN_SCORE] = classes.picture_min_score
+    if classes.class_min_scores:
+        drawn[CLASS_MIN_SCORES] = list(classes.class_min_scores)
     return ModelDescription(
         suite=suite,
         file=model.file.name,

@@ -60,6 +60,9 @@ EVALUATION = (
     "run_dir",
     "picture_min_score",
     *schema.CHECK,
+    "make_report",
+    "store_thresholds",
+    "overwrite",
 )
 INFERENCE = (
     *schema.DEVICE,
@@ -78,6 +81,8 @@ NOT_OF_TRAINING = (
     "ema",
     "num_pictures",
     "picture_min_score",
+    "make_report",
+    "store_thresholds",
     "image_path",
     "infer_output_path",
     "file_name",
@@ -334,7 +339,10 @@ class ResultKeys(CanvasKeys):
         "file_name",
         "file_format",
         "result_path",
+        "make_report",
+        "store_thresholds",
     )
+    NEVER_REPEATED: ClassVar[tuple[str, ...]] = ("store_thresholds",)
     checkpoint_path: PathText = Field(
         "", description="checkpoint that eval.py, infer.py and export.py read; weights that convert_checkpoint.py reads"
     )
@@ -344,13 +352,24 @@ class ResultKeys(CanvasKeys):
     ema: bool = Field(
         False, description="convert_checkpoint.py takes the averaged weights of a file that has both kinds"
     )
-    num_pictures: int = Field(16, ge=0, description="pictures with drawn boxes that eval.py writes")
+    num_pictures: int = Field(
+        16, ge=0, description="pictures that eval.py writes, evenly spread, the truth beside what was found"
+    )
     picture_min_score: float | None = Field(
         None,
         ge=0,
         le=1,
         description="boxes below this score are not drawn on pictures; null: the score of the best F1, which eval.py "
-        "finds and a checkpoint of a training with run_eval stores, else 0.4",
+        "finds and a checkpoint of a training with run_eval stores, else 0.4; that of each class from a checkpoint of "
+        "store_thresholds",
+    )
+    make_report: bool = Field(
+        True, description="eval.py writes report.html: curves, confusions, kinds of errors, worst pictures"
+    )
+    store_thresholds: bool = Field(
+        False,
+        description="eval.py writes a copy of the checkpoint beside it, *_thresholds.ckpt, with the score of each "
+        "class's best F1, from which infer.py and exported models then draw",
     )
     image_path: InputText = Field(
         "",

@@ -15,7 +15,7 @@ from utils.model_utils.guards.json_text import STRICTLY, JsonTextError, as_kind,
 
 Side = Annotated[int, Field(ge=1, le=2**24)]  # of an input; far above any
 Deviation = Annotated[float, Field(gt=0)]
-Setting = bool | float | int | str | list[int] | list[str]  # of what follows the model
+Setting = bool | float | int | str | list[int] | list[float] | list[str]  # of what follows the model
 FORMAT_VERSION = 1  # rises where a program that is older would misread the file
 _NUMBER_KINDS = "biuf"  # of NumPy's types: truth values, whole numbers, floating-point numbers
 

@@ -21,6 +21,7 @@ from ..labels.classes import class_colours, id_table
 from ..labels.files import ImagePair
 from ..labels.sources import LABEL_ENDING
 from .drawing import comparison, confusion_picture, framed, overview
+from .extremes import Extremes
 from .inference import Predictor, in_order_of_canvas
 from .metrics import ConfusionMatrix
 from .report import SegmentationEvaluation, write_run_file
@@ -54,13 +55,16 @@ class SegmentationEvaluator:
     log_interval: int = 100
     workers: Workers = ALONE
 
-    def evaluate(self, num_pictures: int = 0, prediction_folder: Path | None = None) -> SegmentationEvaluation:
+    def evaluate(
+        self, num_pictures: int = 0, prediction_folder: Path | None = None, extremes: Extremes | None = None
+    ) -> SegmentationEvaluation:
         """Runs the whole split; predictions are scored at the size of the label.
 
         Args:
             num_pictures: of how many images of this worker's share, evenly spread, image, truth and prediction are
                 drawn.
             prediction_folder: where each prediction goes as a PNG of Cityscapes' label ids, named as its server wants.
+            extremes: keeps the worst and the best pictures of this worker's share; None where nobody asks for them.
 
         Raises:
             UserError: a file is missing, damaged or does not fit the other of its pair.
@@ -75,7 +79,10 @@ class SegmentationEvaluator:
         colours = class_colours(self.class_names) if self.colours is None else self.colours
         for item in evaluation_images(share, len(self.class_names), self.ignore_label, self.num_loaders):
             prediction = self.predictor.predict(item.image)
+            before = matrix.counts.copy()
             matrix.add(prediction, item.label)
+            if extremes is not None:
+                extremes.add(item.pair.image, item.image, item.label, prediction, matrix.counts - before)
             if prediction_folder is not None:
                 write_prediction(prediction_folder, item.pair, prediction)
             if item.pair.image in drawn:

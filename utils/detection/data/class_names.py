@@ -22,12 +22,14 @@ class ClassTable:
         category_ids: id of each class index in COCO result files.
         is_named: the names are known; False where a checkpoint has none, so that they were made up.
         picture_min_score: score from which the detector's boxes are worth drawing; None where its checkpoint has none.
+        class_min_scores: the same of each class index, which counts before it; empty where its checkpoint has none.
     """
 
     names: tuple[str, ...]
     category_ids: tuple[int, ...]
     is_named: bool = True
     picture_min_score: float | None = None
+    class_min_scores: tuple[float, ...] = ()
 
 
 def resolve_classes(

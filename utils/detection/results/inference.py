@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
+
 from utils.detection.data.class_names import ClassTable
 from utils.detection.detections import DetectionClock, Detections
 from utils.detection.results.coco_metrics import detections_to_coco
 from utils.detection.results.picture_detector import Picture, PictureDetector
 from utils.detection.results.pictures.drawing import draw_detections, is_drawn
+from utils.detection.results.pictures.min_score import MinScore
 from utils.detection.results.pictures.operating_point import choose_stored_min_score
 from utils.detection.results.pictures.videos import ROWS_ENDING, VideoDetection
 from utils.drawing.guard import guard_drawing
@@ -65,9 +68,12 @@ class BoxLimit:
     key: str
     count: int
 
-    def is_reached(self, found: Detections, min_score: float) -> bool:
+    def is_reached(self, found: Detections, min_score: MinScore) -> bool:
         """Whether the weakest of as many boxes as are kept is still one to be drawn."""
-        return len(found.scores) >= self.count and found.scores.min() >= min_score
+        if len(found.scores) < self.count:
+            return False
+        weakest = int(np.argmin(found.scores))
+        return bool(found.scores[weakest] >= min_score.of(found.labels[weakest])[0])
 
 
 def open_inputs(image_path: Path, folder: Path) -> Inputs:
@@ -93,7 +99,7 @@ def run(
     files: Sequence[ImageFile],
     folder: Path,
     classes: ClassTable,
-    min_score: float,
+    min_score: MinScore,
     limit: BoxLimit,
 ) -> InferenceSummary:
     """Detects in files, draws, and writes everything found in COCO's result format.
@@ -104,7 +110,7 @@ def run(
         folder: takes a JPEG for each picture, in its sub-folder, and detections.json. Each row there has `file_name`
             beside COCO's fields, and `image_id` as `image_numbers` gives it.
         classes: names and ids for what is written.
-        min_score: boxes below this score are not drawn.
+        min_score: boxes below these scores are not drawn.
         limit: boxes that the detector keeps of a picture.
 
     Raises:
@@ -157,7 +163,7 @@ def infer_pictures(
     Boxes are drawn from `picture_min_score`; where that is None, from the score that the checkpoint stores.
     """
     logger.info("%s, %d classes: %s", inputs, len(classes.names), ", ".join(classes.names))
-    min_score, why = choose_stored_min_score(picture_min_score, classes.picture_min_score)
+    min_score, why = choose_stored_min_score(picture_min_score, classes.picture_min_score, classes.class_min_scores)
     logger.info("%s", why)
     if inputs.pictures:
         try:
@@ -174,7 +180,7 @@ def _infer_files(
     files: Sequence[ImageFile],
     folder: Path,
     classes: ClassTable,
-    min_score: float,
+    min_score: MinScore,
     limit: BoxLimit,
 ) -> None:
     summary = run(detector, files, folder, classes, min_score, limit)
@@ -199,12 +205,12 @@ def _infer_videos(detection: VideoDetection, inputs: Inputs) -> None:
         print(f"{count} video{'s' * (count > 1)} could not be read")
 
 
-def format_bare(summary: InferenceSummary, min_score: float) -> str:
+def format_bare(summary: InferenceSummary, min_score: MinScore) -> str:
     """Returns why no picture has a box, and what to set."""
     if not summary.num_detections:
         return f"nothing was found on {summary.num_images} pictures, so none has a box"
     return (
-        f"no picture has a box: of {summary.num_detections} detections none reaches score {min_score:.3g}, the highest "
+        f"no picture has a box: of {summary.num_detections} detections none reaches score {min_score}, the highest "
         f"is {summary.highest_score:.3g}; set --picture_min_score={summary.highest_score / 2:.2g} to see them"
     )
 
@@ -221,11 +227,11 @@ def format_summary(summary: InferenceSummary) -> str:
     return text
 
 
-def format_full(summary: InferenceSummary, limit: BoxLimit, min_score: float) -> str:
+def format_full(summary: InferenceSummary, limit: BoxLimit, min_score: MinScore) -> str:
     """Returns e.g. `in 2 of 3 pictures all 100 boxes that are kept have a score of 0.4 or more, so ...`."""
     return (
         f"in {summary.num_full} of {summary.num_images} pictures all {limit.count} boxes that are kept have a score of "
-        f"{min_score:g} or more, so that others may be missing: raise --{limit.key}"
+        f"{min_score} or more, so that others may be missing: raise --{limit.key}"
     )
 
 
@@ -275,13 +281,13 @@ class _PictureWriter:
         files: the pictures.
         folder: takes them.
         classes: names of the boxes.
-        min_score: boxes below this score are not drawn.
+        min_score: boxes below these scores are not drawn.
 
     Attributes:
         num_with_boxes: pictures with a box that is drawn.
     """
 
-    def __init__(self, files: Sequence[ImageFile], folder: Path, classes: ClassTable, min_score: float) -> None:
+    def __init__(self, files: Sequence[ImageFile], folder: Path, classes: ClassTable, min_score: MinScore) -> None:
         self._paths = [folder / name for name in result_names(files, ".jpg")]
         self._class_names, self._min_score = classes.names, min_score
         self._error: BadStateError | None = None
@@ -294,10 +300,9 @@ class _PictureWriter:
             return
         path, names = self._paths[picture.index], self._class_names
         with guard_drawing(f"the picture '{path}'"):
-            drawn = draw_detections(
-                picture.image, found.boxes, found.labels, found.scores, names, min_score=self._min_score
-            )
-            self.num_with_boxes += bool(is_drawn(found.scores, self._min_score).any())
+            lowest = self._min_score.of(found.labels)
+            drawn = draw_detections(picture.image, found.boxes, found.labels, found.scores, names, min_score=lowest)
+            self.num_with_boxes += bool(is_drawn(found.scores, lowest).any())
             try:
                 write_image(path, drawn)
                 self._written.append(path)

@@ -10,6 +10,7 @@ from utils.detection.builders import describe_detector
 from utils.detection.data.class_names import ClassTable
 from utils.detection.inputs import InputSettings
 from utils.detection.results.coco_metrics import evaluate_coco
+from utils.detection.results.pictures.min_score import MinScore
 from utils.detection.results.pictures.operating_point import (
     OperatingPoint,
     best_f1,
@@ -92,12 +93,21 @@ def test_lines_of_eval():
 
 
 def test_lines_of_infer():
-    assert choose_stored_min_score(0.7, 0.1)[0] == 0.7
+    assert choose_stored_min_score(0.7, 0.1)[0] == MinScore(0.7)
     assert choose_stored_min_score(None, 0.1) == (
-        0.1,
+        MinScore(0.1),
         "boxes from score 0.1 are drawn, that of the best F1 in the training's best evaluation",
     )
-    assert choose_stored_min_score(None, None)[0] == 0.4
+    assert choose_stored_min_score(None, None)[0] == MinScore(0.4)
+    assert choose_stored_min_score(None, 0.1, (0.2, 0.6))[0] == MinScore(0.1, (0.2, 0.6))
+    assert choose_stored_min_score(0.7, 0.1, (0.2, 0.6))[0] == MinScore(0.7)
+
+
+def test_each_class_has_its_own_score():
+    own = MinScore(0.3, (0.2, 0.6))
+    assert own.of(np.array([1, 0, 1])).tolist() == [0.6, 0.2, 0.6]
+    assert MinScore(0.3).of(np.array([1, 0])).tolist() == [0.3, 0.3]
+    assert (str(own), str(MinScore(0.3))) == ("0.2 to 0.6", "0.3")
 
 
 @pytest.mark.parametrize(

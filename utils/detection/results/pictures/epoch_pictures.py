@@ -4,8 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from utils.detection.boxes import xywh_to_xyxy
-from utils.detection.detections import Detections
 from utils.detection.results.evaluation import DetectionEvaluation, DetectionEvaluator
 from utils.detection.results.evaluation_split import EvaluationSplit
 from utils.detection.results.pictures.operating_point import choose_min_score
@@ -51,13 +49,13 @@ def draw_evaluation(evaluation: DetectionEvaluation, split: EvaluationSplit, wha
     names = split.match.classes.names
     rows = []
     for picture in evaluation.pictures:
-        found, truth = picture.found, true_boxes(split, picture.image_id)
+        found = picture.found
         image, scale = scale_to_width(decode_image(picture.encoded, f"image {picture.image_id}"), PANEL_WIDTH)
         best = np.argsort(-found.scores, kind="stable")[:MOST_BOXES]
         row = draw_truth_beside(
             image,
-            truth.boxes * scale,
-            truth.labels,
+            picture.truth_boxes * scale,
+            picture.truth_labels,
             found.boxes[best] * scale,
             found.labels[best],
             found.scores[best],
@@ -68,15 +66,3 @@ def draw_evaluation(evaluation: DetectionEvaluation, split: EvaluationSplit, wha
         rows.append(row)
     sheet = contact_sheet(rows, COLUMNS, cell_width=max(row.shape[1] for row in rows), gap=GAP)
     return np.vstack([title_line(f"{what}: {why}", sheet.shape[1], HEADING_TEXT), sheet])
-
-
-def true_boxes(split: EvaluationSplit, image_id: int) -> Detections:
-    """Returns what is to be found in an image: its annotations of scored classes, without crowds, each of score 1."""
-    label_of = {number: label for label, number in enumerate(split.match.classes.category_ids)}
-    rows = [
-        (*each["bbox"], label_of[each["category_id"]])
-        for each in split.ground_truth["annotations"]
-        if each["image_id"] == image_id and each["category_id"] in label_of and not each.get("iscrowd")
-    ]
-    table = np.array(rows, np.float32).reshape(-1, 5)
-    return Detections(xywh_to_xyxy(table[:, :4]), np.ones(len(table), np.float32), table[:, 4].astype(np.int32))

@@ -15,6 +15,7 @@ from utils.detection.detections import DetectionClock, Detections
 from utils.detection.results.coco_metrics import detections_to_coco
 from utils.detection.results.picture_detector import PictureDetector
 from utils.detection.results.pictures.drawing import draw_detections
+from utils.detection.results.pictures.min_score import MinScore
 from utils.model_utils.errors import BadStateError, os_errors_as
 from utils.model_utils.files import GO_ON, json_bytes, replaced_file
 from utils.progress import track
@@ -63,13 +64,13 @@ class VideoDetection:
         detector: of frames.
         folder: takes the results.
         classes: names and ids for what is written.
-        min_score: boxes below this score are not drawn.
+        min_score: boxes below these scores are not drawn.
     """
 
     detector: PictureDetector
     folder: Path
     classes: ClassTable
-    min_score: float
+    min_score: MinScore
 
     def run(self, source: VideoInput, name: PurePosixPath) -> VideoSummary:
         """Detects in the frames of a video in batches, and holds no more of them than a few batches.
@@ -127,7 +128,7 @@ class VideoDetection:
             found.labels,
             found.scores,
             self.classes.names,
-            min_score=self.min_score,
+            min_score=self.min_score.of(found.labels),
             may_enlarge=False,
         )
 
