@@ -25,7 +25,9 @@ class Action:
     module: str
 
 
-ACTIONS: dict[str, Action] = {}
+ACTIONS: dict[str, Action] = {
+    "convert": Action("make a data set that the suites read of one in another form", "utils.tools.data.convert"),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int | None:
