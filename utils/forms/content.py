@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from utils.forms.shapes import Shape, box_of
+from utils.forms.outlines.shapes import Shape, box_of
 from utils.forms.tally import Tally
 
 IGNORED = -1  # class of a region that is neither to be found nor background
@@ -88,7 +88,7 @@ class DataSet:
 def make_objects(
     labels: Sequence[int],
     shapes: Sequence[Shape | None],
-    boxes: Sequence[Sequence[float]] | np.ndarray | None = None,
+    boxes: Sequence[Sequence[float]] | Sequence[np.ndarray] | np.ndarray | None = None,
     is_crowd: Sequence[bool] | np.ndarray | None = None,
     areas: Sequence[float] | np.ndarray | None = None,
 ) -> Objects:

@@ -102,9 +102,7 @@ def _write(request: Request, data: DataSet, form: str, target: str) -> list[str]
         else:
             lines = _write_cityscapes(data, folder, placing, request.has_background)
         if request.is_strict and data.tally.num_dropped:
-            raise BadValueError(
-                "something was left out, see above, and --strict allows nothing of it: nothing was written"
-            )
+            raise BadValueError("something was left out, see above, which --strict does not allow: nothing was written")
         write_record(
             folder,
             {

@@ -17,7 +17,13 @@ from utils.model_utils.guards.numbers import number_or_nan
 from utils.words import counted
 
 COCO, CITYSCAPES = "coco", "cityscapes"  # what a data set becomes
+MOST_FOLDERS = 4  # of a sentence
 LOOKED_AT = 5  # files of a kind: a form has one program that wrote them all
+COCO_WRITERS = {
+    "_annotations.coco.json": "Roboflow's",
+    "instances_default.json": "CVAT's",
+    "result.json": "Label Studio's",
+}
 XML_BYTES = 4096  # in which the outermost element is
 
 Reader: TypeAlias = Callable[[SourceFiles, Options], DataSet]
@@ -74,8 +80,8 @@ def _unknown(files: SourceFiles) -> str:
     suffixes = sorted({PurePosixPath(name).suffix.lower() for name in files.names} - {""})
     shown = f"its files end in {', '.join(suffixes[:12])}" if suffixes else "it has no file"
     return (
-        f"'{files.root}' looks like none of the forms {', '.join(FORMS)}: {shown}; give the folder that holds annotations "
-        "and pictures, or say the form with --form"
+        f"'{files.root}' looks like none of the forms {', '.join(FORMS)}: {shown}; give the folder that holds "
+        "annotations and pictures, or say the form with --form"
     )
 
 
@@ -89,13 +95,8 @@ def _looks_like_coco(files: SourceFiles) -> str:
     found = coco.annotation_files(files)
     if not found:
         return ""
-    writers = {
-        "_annotations.coco.json": "Roboflow's",
-        "instances_default.json": "CVAT's",
-        "result.json": "Label Studio's",
-    }
     name = PurePosixPath(found[0]).name
-    whose = f", {writers[name]} name" if name in writers else ""
+    whose = f", {COCO_WRITERS[name]} name" if name in COCO_WRITERS else ""
     return f"{counted(len(found), 'JSON file')} with 'images' and 'categories', first {found[0]}{whose}"
 
 
@@ -135,9 +136,8 @@ def _has_numbers(files: SourceFiles, name: str) -> bool:
 def _looks_like_labels(files: SourceFiles) -> str:
     found = labels.label_files(files)
     folders = sorted({PurePosixPath(name).parent.as_posix() for name in found})
-    return (
-        f"{counted(len(found), 'picture')} named as labels, in {', '.join(folders[:3])}" if found else ""
-    )
+    shown = ", ".join(folders[:MOST_FOLDERS]) + (", ..." if len(folders) > MOST_FOLDERS else "")
+    return f"{counted(len(found), 'picture')} named as labels, in {shown}" if found else ""
 
 
 def _beginning(files: SourceFiles, name: str) -> bytes:

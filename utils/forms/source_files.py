@@ -113,7 +113,7 @@ class SourceFiles:
 
 
 def nearest(candidates: Sequence[str], wanted: Sequence[str], near: str, split: str) -> str | None:
-    """Returns the one of several files whose folders agree best with wanted ones, then lies nearest; None for two alike.
+    """Returns the file whose folders agree best with wanted ones, then the nearest one; None where two are alike.
 
     Args:
         candidates: paths inside the source.

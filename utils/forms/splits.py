@@ -47,7 +47,7 @@ def with_splits(
     to_share = [picture for picture in kept if picture.split != "test"]
     if not to_share:
         raise BadValueError(
-            f"{counted(len(kept), 'picture')} of the source can be used, none of them to train on: see what was left out"
+            f"{counted(len(kept), 'picture')} of the source can be used, none of them to train on: see what is left out"
         )
     kept = [picture for picture in kept if picture.split == "test"]
     drawn = _drawn(to_share, val_share, seed, by_stem)

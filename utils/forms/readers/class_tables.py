@@ -1,4 +1,4 @@
-"""Tables of the classes of label pictures: a name with a value or a colour on each line, as many programs write them."""
+"""Tables of the classes of label pictures: a name with a value or a colour on each line."""
 
 import re
 from dataclasses import dataclass
@@ -58,11 +58,7 @@ def read_table(path: Path, source: str) -> ClassTable:
     Raises:
         BadValueError: no line names a class, or some have colours and others values.
     """
-    rows = (
-        _json_rows(path)
-        if path.suffix.lower() == ".json"
-        else [row for line in read_lines(path) if (row := _row(line))]
-    )
+    rows = _json_rows(path) if path.suffix.lower() == ".json" else _text_rows(path)
     colours = [(name, key) for name, key in rows if isinstance(key, tuple)]
     values = [(name, key) for name, key in rows if isinstance(key, int)]
     if colours and not values:
@@ -97,7 +93,7 @@ def find_names(files: SourceFiles) -> tuple[tuple[str, ...], str]:
 
 
 def voc_colours(count: int) -> np.ndarray:
-    """Returns uint8[count, 3], VOC's RGB colours: the bits of a class number, spread over the channels, highest first."""
+    """Returns uint8[count, 3], VOC's RGB colours: the bits of a number, spread over the channels, highest first."""
     bits = (np.arange(count)[:, None, None] >> (3 * np.arange(8)[:, None] + np.arange(3))) & 1  # [N, 8 levels, 3]
     return (bits << (7 - np.arange(8))[:, None]).sum(axis=1).astype(np.uint8)
 
@@ -116,6 +112,10 @@ def _json_rows(path: Path) -> list[tuple[str, int | tuple[int, int, int]]]:
             )
         rows.append((name, numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1], numbers[2])))
     return rows
+
+
+def _text_rows(path: Path) -> list[tuple[str, int | tuple[int, int, int]]]:
+    return [row for line in read_lines(path) if (row := _row(line))]
 
 
 def _row(line: str) -> tuple[str, int | tuple[int, int, int]] | None:

@@ -10,8 +10,8 @@ from utils.detection.annotations.entries import AnnotationColumns
 from utils.detection.boxes import xywh_to_xyxy
 from utils.forms.content import DataSet, Objects, Picture, make_objects
 from utils.forms.options import Options
+from utils.forms.outlines.shapes import Polygons, RunLengths, Shape, rings_of
 from utils.forms.readers.sizes import agreed_size
-from utils.forms.shapes import Polygons, RunLengths, Shape, rings_of
 from utils.forms.source_files import SourceFiles, split_of
 from utils.forms.tally import Tally
 from utils.model_utils.errors import BadValueError
@@ -50,9 +50,7 @@ def read(files: SourceFiles, options: Options) -> DataSet:
                 pictures[picture.name] = picture
     roots = {each["name"] for content, _ in contents for each in content["categories"] if "is_root" in each}
     notes = [f"annotations: {', '.join(sources)}"]
-    notes += [
-        f"category 0, {name!r}, has no box and is a group or background: it is no class" for name in sorted(roots)
-    ]
+    notes += [f"category 0, {name!r}, has no box, is a group or background, and no class" for name in sorted(roots)]
     num_alone = len(set(files.pictures).difference(pictures))
     if num_alone:
         notes.append(f"{counted(num_alone, 'picture')} in no annotation file: they are not taken")
@@ -128,9 +126,8 @@ def _shape(annotation: dict, size: tuple[int, int], name: str, tally: Tally) -> 
 
 def _polygons(outline: object) -> Polygons | None:
     parts = outline if isinstance(outline, list) else []
-    rings = [
-        rings_of(list(zip(part[::2], part[1::2], strict=False))) if isinstance(part, list) else None for part in parts
-    ]
+    lists = [part if isinstance(part, list) and len(part) % 2 == 0 else [] for part in parts]
+    rings = [rings_of(list(zip(part[::2], part[1::2], strict=True))) for part in lists]
     whole = tuple(ring for ring in rings if ring is not None)
     return Polygons(whole) if whole and len(whole) == len(rings) else None
 

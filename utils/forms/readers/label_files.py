@@ -1,4 +1,4 @@
-"""Label pictures as they stand in their files: levels, palette indexes or colours, and not what a viewer makes of them."""
+"""Label pictures as they stand in their files: levels, palette indexes or colours."""
 
 import io
 from dataclasses import dataclass

@@ -98,12 +98,8 @@ def find_rule(files: SourceFiles, found: FoundPixels, options: Options, *, layou
     if table is not None and table.colours:
         if found.has_palette and set(found.palette_codes) & set(codes_of(np.array(table.colours)).tolist()):
             return _colour_rule(table, found, options)
-        grey = {
-            red: name
-            for name, (red, green, blue) in zip(table.names, table.colours, strict=True)
-            if red == green == blue
-        }
-        if set(found.values) <= set(grey):
+        greys = {red for red, green, blue in table.colours if red == green == blue}
+        if set(found.values) <= greys:
             return _colour_rule(table, found, options)
         table = None
     if table is not None:
@@ -132,13 +128,13 @@ def _voc_table(codes: Sequence[int], layout: str) -> ClassTable:
         return ClassTable(names, (), tuple(colours[: len(names)]), "Pascal VOC's colours")
     if len(codes) > MOST_COLOURS:
         raise BadValueError(
-            f"the labels have {len(codes):,} colours, too many to be classes: are they photographs, or were they saved as "
-            "JPEG once? Give labels whose colours are exact"
+            f"the labels have {len(codes):,} colours, too many to be classes: are they photographs, or were they saved "
+            "as JPEG once? Give labels whose colours are exact"
         )
     shown = ", ".join("{} {} {}".format(*colour_of(code)) for code in codes[:MOST_NAMED])
     raise BadValueError(
-        f"the labels have {counted(len(codes), 'colour')} and no table names them: write a file with a line for each, a "
-        f"name and its colour as in 'car 0 0 142', and give it with --colors; found were {shown}"
+        f"the labels have {counted(len(codes), 'colour')} and no table names them: write a file with a line for each, "
+        f"a name and its colour as in 'car 0 0 142', and give it with --colors; found were {shown}"
         f"{', ...' if len(codes) > MOST_NAMED else ''}"
     )
 
@@ -232,8 +228,8 @@ def _names_of(kept: Sequence[int], names: Sequence[str], source: str, layout: st
         return [f"class_{number}" for number in range(len(kept))], "no file names the classes: they are numbered"
     if len(names) < len(kept):
         raise BadValueError(
-            f"{source} names {counted(len(names), 'class')}, and the labels have {len(kept)}, up to the value {kept[-1]}: "
-            "name them all with --classes, in the order of their values"
+            f"{source} names {counted(len(names), 'class')}, and the labels have {len(kept)}, up to the value "
+            f"{kept[-1]}: name them all with --classes, in the order of their values"
         )
     return list(names), f"class names are those of {source}"
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from utils.forms.content import IGNORED, DataSet, Objects, Picture, make_objects
 from utils.forms.options import Options
+from utils.forms.outlines.shapes import Bitmap, Disk, Polygons, Shape, rings_of
 from utils.forms.readers.sizes import agreed_size
 from utils.forms.readers.texts import read_json_object, read_lines
-from utils.forms.shapes import Bitmap, Disk, Polygons, Shape, rings_of
 from utils.forms.source_files import SourceFiles, split_of
 from utils.forms.tally import Tally
 from utils.images import decode_image, read_header

@@ -10,20 +10,18 @@ import numpy as np
 
 from utils.forms.content import DataSet, Picture, make_objects
 from utils.forms.options import Options
+from utils.forms.outlines.shapes import Bitmap, Shape
 from utils.forms.readers.label_files import SUFFIXES, LabelPixels, codes_of, read_label
 from utils.forms.readers.label_rules import FoundPixels, LabelRule, find_rule
 from utils.forms.readers.sizes import agreed_size
 from utils.forms.readers.split_lists import listed_splits
-from utils.forms.shapes import Bitmap, Shape
 from utils.forms.source_files import SourceFiles, is_label_name, is_picture_of_label, nearest, split_of
 from utils.forms.tally import Tally
 from utils.model_utils.errors import BadValueError, UserError
 from utils.progress import track
 from utils.words import counted
 
-_LABEL_ENDING = re.compile(
-    r"[_-](masks?|labels?|l|seg|segmentation|gt|annotation|labelids|labeltrainids)$", re.IGNORECASE
-)
+_LABEL_ENDING = re.compile(r"[_-](masks?|labels?|l|seg|segmentation|gt|annotation)$", re.IGNORECASE)
 LIST_FOLDER = "ImageSets/Segmentation"
 
 Pair = tuple[str, str]  # picture and label, inside the source
@@ -45,9 +43,7 @@ def read(files: SourceFiles, options: Options) -> DataSet:
     layout = _layout(files, pairs)
     usable, found = _look_at(files, pairs, tally)
     if not usable:
-        raise BadValueError(
-            f"none of {counted(len(labels), 'label')} in '{files.root}' belongs to a picture that is there"
-        )
+        raise BadValueError(f"none of {counted(len(labels), 'label')} in '{files.root}' belongs to a picture there")
     rule = find_rule(files, found, options, layout=layout)
     splits = listed_splits(files, LIST_FOLDER)
     pictures = []
@@ -88,14 +84,10 @@ def pair_up(files: SourceFiles, labels: Sequence[str], tally: Tally) -> tuple[li
     """Finds the picture of each label.
 
     Returns:
-        Pictures with their labels, sorted; and the masks of each picture whose folder, not whose name, is the picture's.
+        Pictures with their labels, sorted; and the masks of each picture whose folder has the picture's name.
     """
     is_label = set(labels)
-    others = [
-        name
-        for name in files.pictures
-        if name not in is_label and not is_picture_of_label(name)
-    ]
+    others = [name for name in files.pictures if name not in is_label and not is_picture_of_label(name)]
     by_stem: dict[str, list[str]] = defaultdict(list)
     for name in others:
         by_stem[PurePosixPath(name).stem.lower()].append(name)
@@ -121,8 +113,8 @@ def _refuse_two_sets(labels_of: dict[str, list[str]], files: SourceFiles) -> Non
     twice = next((found for found in labels_of.values() if len(found) > 1), None)
     if twice:
         raise BadValueError(
-            f"pictures of '{files.root}' have several labels, such as {twice[0]} and {twice[1]}: leave one set of labels "
-            "in the source, e.g. in a folder of links"
+            f"pictures of '{files.root}' have several labels, such as {twice[0]} and {twice[1]}: leave one set of "
+            "labels in the source, e.g. in a folder of links"
         )
 
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from utils.forms.content import DataSet, Picture, make_objects
 from utils.forms.options import Options
+from utils.forms.outlines.shapes import Bitmap, Polygons, Shape, rings_of
+from utils.forms.readers.label_files import decode_label
 from utils.forms.readers.sizes import agreed_size
 from utils.forms.readers.texts import read_json_object
-from utils.forms.shapes import Bitmap, Polygons, Shape, rings_of
 from utils.forms.source_files import SourceFiles, split_of
 from utils.forms.tally import Tally
 from utils.model_utils.errors import BadValueError, UserError
@@ -39,9 +40,7 @@ def read(files: SourceFiles, options: Options) -> DataSet:
         if content is not None:
             contents.append((name, content))
     if not contents:
-        raise BadValueError(
-            f"none of {counted(len(names), 'JSON file')} in '{files.root}' is Supervisely's, with 'objects'"
-        )
+        raise BadValueError(f"none of {counted(len(names), 'JSON file')} in '{files.root}' is Supervisely's")
     class_names = _class_names(files, contents)
     pictures = [each for name, content in contents if (each := _picture(files, name, content, class_names, tally))]
     return DataSet(class_names, pictures, tally)
@@ -153,11 +152,5 @@ def _bitmap(entry: dict) -> Bitmap:
 
 
 def _object_pixels(data: bytes) -> np.ndarray:
-    from utils.forms.readers.label_files import decode_label  # with alpha, as it stands in the file
-
     label = decode_label(data, "bitmap")
-    return (
-        label.alpha > 0
-        if label.alpha is not None
-        else label.values.reshape(*label.values.shape[:2], -1).max(axis=2) > 0
-    )
+    return label.alpha > 0 if label.alpha is not None else label.values.reshape(*label.size, -1).max(axis=2) > 0

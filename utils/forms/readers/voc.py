@@ -59,9 +59,7 @@ def read(files: SourceFiles, options: Options) -> DataSet:
     names = files.ending_in(".xml")
     annotations = [each for name in track(names, len(names), "reading XML") if (each := _read_file(files, name, tally))]
     if not annotations:
-        raise BadValueError(
-            f"none of {counted(len(names), 'XML file')} in '{files.root}' is an annotation of Pascal VOC"
-        )
+        raise BadValueError(f"none of {counted(len(names), 'XML file')} in '{files.root}' is one of Pascal VOC")
     class_names = tuple(sorted({name for each in annotations for name in each.classes}))
     first_pixel, note = _first_pixel(annotations, options.first_pixel)
     splits = listed_splits(files, LIST_FOLDER)
@@ -116,7 +114,8 @@ def _first_pixel(annotations: Sequence[_Annotation], asked: int | None) -> tuple
     corners = np.concatenate([each.corners[:, :2] for each in annotations])
     if (corners == 0).any():
         count = int((corners == 0).any(axis=1).sum())
-        return 0, f"corners count pixels from 0, as {counted(count, 'box')} {agreed(count, 'begins', 'begin')} there (--first_pixel 1: from 1)"
+        begin = agreed(count, "begins", "begin")
+        return 0, f"corners count pixels from 0, as {counted(count, 'box')} {begin} there (--first_pixel 1: from 1)"
     return 1, "corners count pixels from 1, as Pascal VOC has it (--first_pixel 0: from 0)"
 
 

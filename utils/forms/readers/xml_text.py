@@ -15,7 +15,7 @@ def read_xml(path: Path) -> ET.Element:
     """Returns the outermost element of a file.
 
     Raises:
-        XmlTextError: it cannot be read, is no XML, is too large, or has a document type, in which entities are declared.
+        XmlTextError: it cannot be read, is no XML, is too large, or has a document type, which can declare entities.
     """
     try:
         if path.stat().st_size > MOST_BYTES:

@@ -6,14 +6,14 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from utils.forms.content import DataSet, Objects, Picture, make_objects
+from utils.forms.content import DataSet, Objects, Picture, make_objects, objects_of
 from utils.forms.options import Options
+from utils.forms.outlines.shapes import Polygons, Shape
 from utils.forms.readers.sizes import agreed_size
 from utils.forms.readers.texts import read_lines, read_text, read_yaml
-from utils.forms.shapes import Polygons, Shape
 from utils.forms.source_files import SPLIT_WORDS, SourceFiles, split_of
 from utils.forms.tally import Tally
-from utils.model_utils.errors import BadValueError, UserError
+from utils.model_utils.errors import BadValueError, UserError, short
 from utils.model_utils.guards.numbers import number_or_nan
 from utils.progress import track
 from utils.words import counted
@@ -78,7 +78,7 @@ def read(files: SourceFiles, options: Options) -> DataSet:
 
 
 def find_yaml(files: SourceFiles) -> str | None:
-    """Returns the file that names classes and splits, as Ultralytics and Roboflow write it; None where there is none."""
+    """Returns the file that names classes and splits, data.yaml or one like it; None where there is none."""
     candidates = [name for name in files.ending_in(".yaml", ".yml") if "names" in _keys_of(files, name)]
     candidates.sort(key=lambda name: (name.count("/"), PurePosixPath(name).stem.lower() != "data", name))
     return candidates[0] if candidates else None
@@ -108,7 +108,7 @@ def _class_names(files: SourceFiles) -> _Names:
         names = [names.get(number, "") for number in range(max(names, default=-1) + 1)]
     if not isinstance(names, list) or not names:
         raise BadValueError(
-            f"'{files.path(found)}' has names {names!r:.60}, wanted a list of class names; repair the file"
+            f"'{files.path(found)}' has names {short(names)}, wanted a list of class names; repair the file"
         )
     splits = [
         (split, entry)
@@ -203,23 +203,22 @@ def _check_fractions(pictures: Sequence[Picture], files: SourceFiles) -> None:
     Raises:
         BadValueError: more than half of the boxes end at more than one and a half times the picture.
     """
-    limits = [np.tile(each.size[::-1], (len(each.objects.boxes), 1)) for each in pictures if each.objects is not None]
-    boxes = [each.objects.boxes for each in pictures if each.objects is not None]
+    boxes = [each.boxes for each in objects_of(pictures)]
+    limits = [np.tile(each.size[::-1], (len(part), 1)) for each, part in zip(pictures, boxes, strict=True)]
     if not boxes or not sum(map(len, boxes)):
         return
     leaves = (np.concatenate(boxes)[:, 2:] > BEYOND * np.concatenate(limits)).any(axis=1)
     if leaves.mean() > 0.5:
         raise BadValueError(
-            f"{int(leaves.sum())} of {len(leaves)} boxes in the text files of '{files.root}' leave their picture; wanted "
-            "are fractions of the picture, from 0 to 1: divide x and width by its width, y and height by its height"
+            f"{int(leaves.sum())} of {len(leaves)} boxes in the text files of '{files.root}' leave their picture; "
+            "wanted are fractions of the picture, from 0 to 1: divide x and width by its width, y and "
+            "height by its height"
         )
 
 
 def _without_gaps(names: tuple[str, ...], pictures: Sequence[Picture]) -> tuple[str, ...]:
     """Returns a name of its own for each class number that there is."""
-    used = [
-        int(each.objects.labels.max()) for each in pictures if each.objects is not None and len(each.objects.labels)
-    ]
+    used = [int(each.labels.max()) for each in objects_of(pictures) if len(each.labels)]
     count = max([len(names), *(number + 1 for number in used)], default=0)
     given = [name or f"class_{number}" for number, name in enumerate((*names, *[""] * (count - len(names))))]
     return tuple(name if given.index(name) == number else f"{name} ({number})" for number, name in enumerate(given))

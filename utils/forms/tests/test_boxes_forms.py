@@ -108,8 +108,15 @@ def write_yolo(root, layout):
             "beside": (root / split, root / split),
         }[layout]
         picture(images / f"{number}.jpg", number)
-        text(labels / f"{number}.txt", "1 0.5 0.25 0.2 0.1\n\n0 0.1 0.1 0.5 0.1 0.5 0.6\r\n7 0.5 0.5 0.1 0.1\n0 0.5 x 1 1\n")
-    picture(root / ("images/train" if layout == "ultralytics" else "train/images" if layout == "roboflow" else "train") / "n.png")
+        text(
+            labels / f"{number}.txt",
+            "1 0.5 0.25 0.2 0.1\n\n0 0.1 0.1 0.5 0.1 0.5 0.6\r\n7 0.5 0.5 0.1 0.1\n0 0.5 x 1 1\n",
+        )
+    picture(
+        root
+        / ("images/train" if layout == "ultralytics" else "train/images" if layout == "roboflow" else "train")
+        / "n.png"
+    )
     return root
 
 

@@ -239,5 +239,5 @@ def test_the_command_converts_and_says_how_to_go_on(tmp_path):
     output = done.stdout
     place = tmp_path / "new set"
     assert "4 pictures to train, 1 picture to evaluate" in output
-    assert f"--config_path=nas_fpn/config/custom.yaml '--coco_root={place}' '--run_dir=runs/new set'" in output
+    assert f"--config_path=nas_fpn/config/custom.yaml '--coco_root={place}' '--run_dir=runs/new set/nas_fpn'" in output
     assert "python faster_rcnn/train.py" in output

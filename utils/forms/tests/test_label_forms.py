@@ -72,9 +72,13 @@ def test_ade20k(tmp_path):
     for split, name in (("training", "ADE_train_00000001"), ("validation", "ADE_val_00000001")):
         picture(source / "images" / split / f"{name}.jpg")
         grey(source / "annotations" / split / f"{name}.png", blocks(0, 1, 3))
-    text(source / "objectInfo150.txt", "Idx\tRatio\tTrain\tVal\tStuff\tName\n" + "".join(
-        f"{number}\t0.1\t1\t1\t0\t{name}\n" for number, name in ((1, "wall"), (2, "building, edifice"), (3, "sky"))
-    ))
+    text(
+        source / "objectInfo150.txt",
+        "Idx\tRatio\tTrain\tVal\tStuff\tName\n"
+        + "".join(
+            f"{number}\t0.1\t1\t1\t0\t{name}\n" for number, name in ((1, "wall"), (2, "building, edifice"), (3, "sky"))
+        ),
+    )
     said = run(source, tmp_path / "out")
     assert columns(label_of(tmp_path / "out", "ADE_train_00000001")) == [255, 0, 2, 2, 2, 2]
     assert columns(label_of(tmp_path / "out", "ADE_val_00000001", "val")) == [255, 0, 2, 2, 2, 2]
@@ -147,7 +151,9 @@ def test_colours_without_a_table_are_listed(tmp_path):
     source = tmp_path / "set"
     picture(source / "images" / "a.jpg")
     coloured(source / "masks" / "a.png", (128, 64, 128), (0, 0, 142))
-    with pytest.raises(BadValueError, match=r"2 colours and no table names them: .* --colors; found were 0 0 142, 128 64 128$"):
+    with pytest.raises(
+        BadValueError, match=r"2 colours and no table names them: .* --colors; found were 0 0 142, 128 64 128$"
+    ):
         run(source, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -200,7 +206,9 @@ def test_a_mask_for_each_object(tmp_path, layout):
     grey(source / mask.format("p1", "empty"), np.zeros(SIZE))
     said = run(source, tmp_path / "out", target="coco", val_share=0.5)
     objects = [("object", (5, 10, 15, 20), 0), ("object", (25, 10, 35, 21), 0)]
-    assert sorted([*converted(tmp_path / "out").values(), *converted(tmp_path / "out", "val").values()]) == [objects] * 2
+    assert (
+        sorted([*converted(tmp_path / "out").values(), *converted(tmp_path / "out", "val").values()]) == [objects] * 2
+    )
     assert "1 mask without a pixel" in said
     run(source, tmp_path / "labels", val_share=0, options=Options(classes=("cell",)))
     assert (label_of(tmp_path / "labels", "p1") == 1).sum() == 100 + 110

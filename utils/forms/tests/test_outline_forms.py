@@ -1,4 +1,4 @@
-"""LabelMe and Supervisely become boxes and labels; the pixels follow the rule of `shapes.py` and are counted by hand."""
+"""LabelMe and Supervisely become boxes and labels; pixels follow the rule of `shapes.py` and are counted by hand."""
 
 import base64
 import json
@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from utils.forms.shapes import Disk, mask_of
+from utils.forms.outlines.shapes import Disk, mask_of
 from utils.forms.tests.samples import converted, label_of, labelme, picture, png_bytes, shape, supervisely_bitmap, text
 from utils.forms.tests.test_boxes_forms import run
 from utils.model_utils.errors import BadValueError
@@ -36,7 +36,9 @@ def write_labelme(root):
             imageWidth=60,
         ),
     )
-    text(root / "b.json", labelme([shape("stem", [[1, 2], [3, 6]], "rectangle")], imagePath="C:\\work\\pictures\\b.png"))
+    text(
+        root / "b.json", labelme([shape("stem", [[1, 2], [3, 6]], "rectangle")], imagePath="C:\\work\\pictures\\b.png")
+    )
     data = base64.b64encode(png_bytes(inside)).decode()
     mask = base64.b64encode(png_bytes(np.array([[0, 255], [255, 255]], np.uint8))).decode()
     shapes = [shape("leaf", [[5, 6], [6, 7]], "mask", mask=mask)]
@@ -118,7 +120,10 @@ def write_supervisely(root):
     picture(root / "ds" / "img" / "a.jpg")
     classes = [{"title": name, "shape": "any", "color": "#FF0000"} for name in ("tree", "lake")]
     text(root / "meta.json", {"classes": classes, "tags": []})
-    hole = {"exterior": [[10, 10], [20, 10], [20, 20], [10, 20]], "interior": [[[12, 12], [14, 12], [14, 14], [12, 14]]]}
+    hole = {
+        "exterior": [[10, 10], [20, 10], [20, 20], [10, 20]],
+        "interior": [[[12, 12], [14, 12], [14, 14], [12, 14]]],
+    }
     objects = [
         supervisely_bitmap("lake", np.array([[0, 1, 1], [0, 1, 0]], bool), (30, 5)),
         {"classTitle": "tree", "geometryType": "polygon", "points": hole},

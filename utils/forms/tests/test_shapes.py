@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from utils.forms.shapes import (
+from utils.forms.outlines.shapes import (
     Bitmap,
     Disk,
     Polygons,
@@ -28,7 +28,7 @@ def ring(*points):
 
 
 def test_a_pixel_belongs_to_a_polygon_where_its_centre_lies_inside():
-    """Centres of row 0 are at y = 0.5: the triangle (0, 0), (4, 0), (0, 4) reaches to x = 3.5 there, then 2.5, 1.5, 0.5.
+    """Centres of row 0 are at y = 0.5: the triangle (0, 0), (4, 0), (0, 4) reaches to 3.5 there, then 2.5, 1.5, 0.5.
 
     The centre at 3.5 lies on the right edge, which does not belong to it.
     """
@@ -126,6 +126,8 @@ def test_runs_of_another_size_are_refused(counts):
         decode(RunLengths((2, 3), counts))
 
 
-@pytest.mark.parametrize("points", [None, [[0, 0], [1, 1]], [[0, 0], [1, 1], [2]], [["a", 1]] * 3, [[0, float("nan")]] * 3])
+@pytest.mark.parametrize(
+    "points", [None, [[0, 0], [1, 1]], [[0, 0], [1, 1], [2]], [["a", 1]] * 3, [[0, float("nan")]] * 3]
+)
 def test_points_that_are_no_polygon_are_none(points):
     assert rings_of(points) is None

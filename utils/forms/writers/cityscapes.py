@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from utils.forms.content import NO_CLASS, DataSet, Picture
-from utils.forms.painting import label_of_objects
+from utils.forms.outlines.painting import label_of_objects
 from utils.forms.writers.names import file_names
 from utils.forms.writers.placing import Placing
 from utils.model_utils.errors import BadValueError, UserError

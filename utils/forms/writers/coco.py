@@ -7,8 +7,8 @@ import numpy as np
 
 from utils.detection.boxes import box_area, xyxy_to_xywh
 from utils.forms.content import IGNORED, DataSet, Objects, Picture
-from utils.forms.regions import objects_of_label
-from utils.forms.shapes import Polygons, Shape, area_of, encode, mask_of
+from utils.forms.outlines.regions import objects_of_label
+from utils.forms.outlines.shapes import Polygons, Shape, area_of, encode, mask_of
 from utils.forms.splits import SPLITS
 from utils.forms.tally import Tally
 from utils.forms.writers.names import file_names
@@ -70,9 +70,8 @@ def _objects(picture: Picture, background: int | None, tally: Tally) -> Objects 
 def _annotations(
     objects: Objects, category_of: dict[int, int], image_id: int, first_id: int, picture: Picture, tally: Tally
 ) -> list[dict]:
-    tally.drop(
-        "region", "to be ignored, for which boxes have no word", picture.name, int((objects.labels == IGNORED).sum())
-    )
+    num_ignored = int((objects.labels == IGNORED).sum())
+    tally.drop("region", "to be ignored, for which boxes have no word", picture.name, num_ignored)
     is_class = np.isin(objects.labels, list(category_of))
     kept = objects.chosen(is_class)
     boxes = xyxy_to_xywh(kept.boxes)

@@ -26,9 +26,7 @@ def check_target(out: Path, source: Path, overwrite: bool) -> None:
     """
     there, of = out.resolve(), source.resolve()
     if there == of or there.is_relative_to(of):
-        raise BadValueError(
-            f"--out '{out}' lies in the source '{source}', which is never written to: choose another --out"
-        )
+        raise BadValueError(f"--out '{out}' lies in the source '{source}', which stays as it is: choose another --out")
     if out.exists() and not out.is_dir():
         raise MissingPathError(f"--out '{out}' is a file: choose another --out")
     if not out.exists() or not any(out.iterdir()):

@@ -63,9 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("source", type=Path, metavar="SOURCE", help="folder with annotations and pictures")
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="FOLDER", help="takes the new data set; new or empty"
-    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="takes the new data set")
     parser.add_argument(
         "--to",
         choices=(COCO, CITYSCAPES),
@@ -112,7 +110,7 @@ def _add_reading(group: "argparse._ArgumentGroup") -> None:
         type=_names,
         default=(),
         metavar="A,B,...",
-        help="names of label pictures' classes, by their values",
+        help="names of label pictures' classes, in order",
     )
     group.add_argument(
         "--colors",
@@ -124,13 +122,13 @@ def _add_reading(group: "argparse._ArgumentGroup") -> None:
         "--no_class",
         type=_values,
         metavar="V,W,...",
-        help="values of label pictures that stand for no class, e.g. 0,255",
+        help="values of label pictures that are no class",
     )
     group.add_argument(
         "--first_pixel",
         type=int,
         choices=(0, 1),
-        help="number of the first pixel in Pascal VOC's corners, else found out",
+        help="number of the first pixel in Pascal VOC's corners",
     )
     group.add_argument(
         "--difficult",
@@ -156,9 +154,7 @@ def _number(text: str) -> int:
 def _values(text: str) -> tuple[int, ...]:
     words = [word.strip() for word in text.split(",")]
     if not all(is_whole_number(word) and int(word) <= LARGEST_VALUE for word in words):
-        raise argparse.ArgumentTypeError(
-            f"{short(text)}, wanted whole numbers up to {LARGEST_VALUE} with commas between"
-        )
+        raise argparse.ArgumentTypeError(f"{short(text)}, wanted whole numbers up to {LARGEST_VALUE} and commas")
     return tuple(map(int, words))
 
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from utils.forms.content import NO_CLASS, Objects, make_objects
-from utils.forms.shapes import Bitmap
+from utils.forms.outlines.shapes import Bitmap
 
 _LEFT, _TOP, _WIDTH, _HEIGHT = range(4)  # columns of the statistics of OpenCV
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from utils.forms.content import IGNORED, NO_CLASS, Objects
-from utils.forms.shapes import box_window, window_of
+from utils.forms.outlines.shapes import box_window, window_of
 
 
 def label_of_objects(objects: Objects, size: tuple[int, int], numbers: np.ndarray, unpainted: int) -> np.ndarray:

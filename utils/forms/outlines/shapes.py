@@ -1,6 +1,6 @@
 """Outlines of objects: their boxes, areas and pixels, exact to one rule.
 
-A picture begins at 0 and its first pixel ends at 1, so that the centre of pixel (row j, column i) is (i + 0.5, j + 0.5).
+A picture begins at 0 and its first pixel ends at 1: the centre of the pixel in row j, column i is (i + 0.5, j + 0.5).
 A pixel belongs to an outline where its centre lies inside; of a centre on the outline itself, those on left and upper
 edges belong to it, so that two polygons that share an edge share no pixel and leave none out. Where a polygon crosses
 itself, what it goes around twice is outside (even-odd).
