@@ -26,6 +26,7 @@ class Action:
 
 
 ACTIONS: dict[str, Action] = {
+    "convert": Action("make a data set that the suites read of one in another form", "utils.tools.data.convert"),
     "show": Action("show what a network is fed: pictures, classes, sizes of boxes", "utils.tools.data.show"),
 }
 
