@@ -193,8 +193,8 @@ def build_train_step(
 
 
 def weigh_training_classes(config: SegformerConfig, pairs: tuple[ImagePair, ...]) -> tuple[float, ...] | None:
-    """Returns the weights that `class_weight_power` makes of the training labels; None where it is 0."""
-    if not config.class_weight_power:
+    """Returns the weights that `class_weight_power` makes of the training labels; None where it makes none."""
+    if config.class_weights is not None or not config.class_weight_power:
         return None
     return weigh_classes(pairs, names_of_classes(config), config.dataset_ignore_label, config.class_weight_power)
 

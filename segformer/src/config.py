@@ -122,7 +122,7 @@ class LossKeys(Config):
         ge=0,
         le=1,
         description="weight of each class from the training labels: its share of the pixels to the power of minus "
-        "this; 0: all the same, 0.5: thin classes count more, 1: each class as much",
+        "this; 0: all the same, 0.5: thin classes count more, 1: each class as much; class_weights win over it",
     )
     ohem_threshold: float | None = Field(
         None,
@@ -316,6 +316,12 @@ class SegformerConfig(
     load_ckpt: bool = Field(True, description="start from the weights of pretrained_ckpt_path")
     save_best_ckpt: bool = Field(True, description="with run_eval: keep the checkpoint with the highest mIoU")
 
+    def notes(self) -> Iterator[str]:
+        """Says that given weights leave class_weight_power without effect."""
+        yield from super().notes()
+        if self.class_weights is not None and self.is_given_over("class_weight_power", "class_weights"):
+            yield f"{self.origin('class_weight_power')}: class_weight_power has no effect where class_weights is set"
+
     def contradictions(self) -> Iterator[Contradiction]:
         """Yields weights for another number of classes."""
         yield from super().contradictions()
@@ -330,12 +336,6 @@ class SegformerConfig(
                 ("class_weights", "class_num"),
                 f"class_weights has {len(self.class_weights)} numbers and class_num is {self.class_num}: give one for "
                 "each class, or null",
-            )
-        if self.class_weights is not None and self.class_weight_power:
-            yield Contradiction(
-                ("class_weights", "class_weight_power"),
-                f"class_weights is set and class_weight_power is {self.class_weight_power:g}, which makes weights of "
-                "its own: set class_weights to null, or class_weight_power to 0",
             )
 
 

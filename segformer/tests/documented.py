@@ -76,10 +76,6 @@ BAD_VALUES = [
     (["--class_num=2", "--class_names=[a, a]"], "class_names has ['a'] more than once"),
     (["--dataset_ignore_label=7"], "dataset_ignore_label 7 is also one of the 19 classes, which are numbered 0 to"),
     (["--class_weights=[1, 2]"], "class_weights has 2 numbers and class_num is 19: give one for each class"),
-    (
-        ["--class_num=2", "--class_weights=[1, 2]", "--class_weight_power=1"],
-        "class_weights is set and class_weight_power is 1",
-    ),
     (["--class_weights=[1, 0]"], "class_weights is [1, 0], wanted a list of numbers, each above 0, or null"),
     (["--backbone_widths=[8, 16, 24, 32]"], "but the stages have [1, 2, 5, 8] attention heads"),
     (["--backbone_depths=[2, 2]"], "backbone_depths is [2, 2], wanted a list of 4 whole numbers"),

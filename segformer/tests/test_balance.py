@@ -6,7 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
+from segformer.src import build
 from segformer.src.base_dataset import AugmentSettings, augment, crop_around_class
+from segformer.src.config import load
 from segformer.src.labels.balance import balanced_weights, count_pixels, weigh_classes
 from segformer.src.labels.files import ImagePair
 from utils.randomness import generator
@@ -96,3 +98,10 @@ def test_without_the_ratio_no_draw_is_made_for_it():
     always = AugmentSettings(**rule, class_crop_ratio=1.0)
     cuts = [augment(image, label, always, generator(3, 1, index))[1] for index in range(40)]
     assert {int(value) for cut in cuts for value in np.unique(cut)} == set(range(19))
+
+
+def test_given_weights_win_over_the_power():
+    config = load(["--config_path=config/custom.yaml", "--class_num=2", "--class_weights=[1, 3]"])
+    assert build.weigh_training_classes(config, ()) is None and not list(config.notes())
+    config = load(["--class_num=2", "--class_weights=[1, 3]", "--class_weight_power=0.5"])
+    assert "class_weight_power has no effect where class_weights is set" in " ".join(config.notes())
