@@ -94,7 +94,7 @@ def label_map_texts(value: object, _folder: str) -> list[str]:
 
 def map_word(texts: Sequence[object]) -> str:
     """Returns the word that stands for the whole map, "" where there is none."""
-    return texts[0] if len(texts) == 1 and texts[0] in (ADE20K, BINARY) else ""  # type: ignore[return-value]  # a text
+    return texts[0] if len(texts) == 1 and texts[0] in (ADE20K, BINARY) else ""
 
 
 def parse_label_map(texts: Iterable[object]) -> tuple[MappedValue, ...]:
