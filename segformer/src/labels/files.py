@@ -163,7 +163,7 @@ def check_labels(
         MissingPathError: a file cannot be read.
         BadValueError: a label is of the wrong kind or size, has values that are no classes, or none looked at has one.
     """
-    num_palettes = sum(_check_size(pair).has_palette for pair in pairs)
+    num_palettes = sum(check_size(pair).has_palette for pair in pairs)
     chosen = evenly_spread(pairs, sample)
     totals = np.zeros(256, np.int64)
     empty = []
@@ -248,7 +248,8 @@ def image_header(path: Path) -> ImageHeader:
         return read_header(read_bytes(path), str(path))
 
 
-def _check_size(pair: ImagePair) -> LabelHeader:
+def check_size(pair: ImagePair) -> LabelHeader:
+    """Checks by the headers that a label has the size of its image; raises as `check_labels`."""
     header = image_header(pair.image)
     label = _label_header(pair)
     sizes = [(header.height, header.width), *([(header.width, header.height)] if header.is_rotated else [])]

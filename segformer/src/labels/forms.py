@@ -24,6 +24,7 @@ NO_CLASS = ("ignore", "void", "unlabeled", "unlabelled")
 ADE20K, BINARY = "ade20k", "binary"  # words of label_map
 ADE20K_CLASSES = 150
 BINARY_NAMES = ("background", "foreground")
+MOST_SHOWN = 20  # class names in a sentence
 HIGHEST_VALUE = 65535  # of a file with 16 bits
 MAX_FILE_BYTES = 1 << 20  # the largest known table, of 3,000 classes, has 100 kB
 _COLOUR = r"(\d+)[\s,;]+(\d+)[\s,;]+(\d+)"
@@ -93,7 +94,7 @@ def label_map_texts(value: object, _folder: str) -> list[str]:
 
 def map_word(texts: Sequence[object]) -> str:
     """Returns the word that stands for the whole map, "" where there is none."""
-    return texts[0] if len(texts) == 1 and texts[0] in (ADE20K, BINARY) else ""  # type: ignore[return-value]  # a text
+    return texts[0] if len(texts) == 1 and texts[0] in (ADE20K, BINARY) else ""
 
 
 def parse_label_map(texts: Iterable[object]) -> tuple[MappedValue, ...]:
@@ -162,8 +163,9 @@ def targets_of_map(texts: Sequence[str], num_classes: int, names: Sequence[str])
 
 
 def _unknown_name(key: str, name: str, names: Sequence[str]) -> str:
+    known = ", ".join(names[:MOST_SHOWN]) + (", ..." if len(names) > MOST_SHOWN else "") or "numbered"
     return (
-        f"{key} names the class {short(name)}, and the classes are {', '.join(names)}: give it one of these names, or "
+        f"{key} names the class {short(name)}, and the classes are {known}: give it one of their names, or "
         f"{NO_CLASS[0]}"
     )
 
@@ -320,7 +322,7 @@ def _read_palette(path: Path) -> object:
             return parse_value(text)
         lines = [line.strip() for line in text.splitlines()]
         rows = [line for line in lines if line and not line.startswith("#")]
-        has_heading = rows and not any(map(str.isdigit, rows[0]))  # as a CSV file has: name,r,g,b
+        has_heading = bool(rows) and not any(map(str.isdigit, rows[0]))  # as a CSV file has: name,r,g,b
         return [_text_of_colour(_parse_colour(row)) for row in rows[has_heading:]]
     except ValueError as error:
         raise BadValueError(f"'{path}': {error}") from error

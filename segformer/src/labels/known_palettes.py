@@ -5,8 +5,6 @@ the 11 classes that are usually trained (Brostow et al. 2009; Badrinarayanan et 
 from the class number by the rule of its development kit (`voc_colour`).
 """
 
-from cityscapesscripts.helpers.labels import labels
-
 KNOWN_PALETTES = ("cityscapes", "camvid", "voc")
 NO_CLASS = "ignore"
 VOC_BORDER = (224, 224, 192)  # drawn around objects, index 255
@@ -51,6 +49,8 @@ def voc_colour(number: int) -> tuple[int, int, int]:
 
 def _cityscapes_lines() -> list[str]:
     """Returns the lines of the 19 scored classes, then those of colours that stand for no class."""
+    from cityscapesscripts.helpers.labels import labels  # here, as the help of all commands waits for this file
+
     scored = sorted((each for each in labels if 0 <= each.trainId < 255), key=lambda each: each.trainId)
     colours = {each.color: each.name for each in scored}  # a number plate has the colour of cars
     others = {each.color: NO_CLASS for each in labels if each.color not in colours}

@@ -19,6 +19,7 @@ from .files import ImagePair
 from .keys import SPLIT, STAR
 from .val_share import ValShare
 
+MOST_FOLDERS = 20  # of a path in a list
 MAX_LIST_BYTES = 1 << 26  # a name each for a million images
 
 
@@ -181,7 +182,7 @@ def _names_in(path: Path, known: Collection[str]) -> list[str]:
 def _known_name(line: str, known: Collection[str]) -> str:
     """Returns the name that a line of a list means: it may be a path, and a second one may stand behind it."""
     for text in (line, line.split()[0]):
-        parts = PurePosixPath(text).parts
+        parts = PurePosixPath(text).parts[-MOST_FOLDERS:]
         for start in range(len(parts)):
             inner = PurePosixPath(*parts[start:])
             for name in (str(inner), str(inner.parent / inner.stem)):
