@@ -149,11 +149,11 @@ def test_labels_that_are_read_are_not_made_anew(city):
     assert "gtFine/train' are being read by a training or an evaluation, and 1 of them are not whole" in done.stderr
     assert not missing.exists()
     odd.write_bytes(odd.read_bytes()[:-1])
-    assert "made 1 labels" in _run(city).stdout  # the missing one
+    assert "made 1 label" in _run(city).stdout  # the missing one
     assert {name: content.rstrip(b"x") for name, content in labels.items()} == _labels(city)
     odd.write_bytes(odd.read_bytes() + b"x")
     del pairs
-    assert "made 1 labels" in _run(city).stdout
+    assert "made 1 label" in _run(city).stdout
     np.testing.assert_array_equal(cv2.imread(str(odd), cv2.IMREAD_UNCHANGED), draw_pair(48, 96, 500)[1])
 
 
@@ -236,7 +236,7 @@ def test_what_is_said_of_broken_polygons_works(tmp_path):
     polygons.write_text("{")
     assert "move it away so that its labelIds file is taken" in _run(root, "--nproc=1", check=False).stderr
     polygons.rename(tmp_path / polygons.name)
-    assert "made 1 labels (1 of them from labelIds)" in _run(root, "--nproc=1").stdout
+    assert "made 1 label (1 of them from labelIds)" in _run(root, "--nproc=1").stdout
 
 
 def test_broken_label_ids_are_named(tmp_path):

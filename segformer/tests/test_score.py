@@ -90,7 +90,7 @@ def test_labels_are_found_anywhere_and_by_the_city_where_names_repeat(city, tmp_
 
 
 def test_what_does_not_fit_is_a_sentence(city, tmp_path):
-    with pytest.raises(MissingPathError, match=r"1 of the 1 images have no label in .*first x_gtFine_"):
+    with pytest.raises(MissingPathError, match=r"1 of 1 image has no label in .*first x_gtFine_"):
         find_labels(city, "val", ["x.png"])
     with pytest.raises(MissingPathError, match="gtFine/test' is not a folder"):
         find_labels(city, "test", ["x.png"])

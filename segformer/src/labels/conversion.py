@@ -25,6 +25,7 @@ from utils.model_utils.errors import BadStateError, BadValueError, MissingPathEr
 from utils.model_utils.files import write_file
 from utils.model_utils.guards.pixel_limit import check_pixels, most_megapixels, set_most_megapixels
 from utils.progress import track
+from utils.words import counted
 
 from .classes import CITYSCAPES_CLASS_NAMES, LARGEST_ID, train_id_table
 from .files import claim_labels, is_finished_label, read_label
@@ -82,7 +83,7 @@ class _Outcome:
 def format_report(report: ConversionReport) -> str:
     """Returns e.g. `made 3475 labels (0 of them from labelIds) in 95.2 s; 0 were there already, 0 failed`."""
     return (
-        f"made {report.from_polygons + report.from_ids} labels ({report.from_ids} of them from labelIds) in "
+        f"made {counted(report.from_polygons + report.from_ids, 'label')} ({report.from_ids} of them from labelIds) in "
         f"{report.seconds:.1f} s; {report.skipped} were there already, {report.failed} failed"
     )
 
@@ -109,7 +110,10 @@ def convert_labels(root: Path, processes: int) -> ConversionReport:
     jobs = [source for source in sources if not is_finished_label(target_of(source))]
     processes = min(processes, available_cores(), max(1, len(jobs)))
     logger.info(
-        "%d labels to make with %d process(es), %d are there already", len(jobs), processes, len(sources) - len(jobs)
+        "%s to make with %s, there already: %d",
+        counted(len(jobs), "label"),
+        counted(processes, "process"),
+        len(sources) - len(jobs),
     )
     made = {POLYGONS_ENDING: 0, IDS_ENDING: 0}
     void: list[Path] = []

@@ -102,7 +102,7 @@ def test_images_newer_than_the_set_are_counted_and_the_key_is_named(ensure, data
     mr.warn_of_changed_images(info, images())
     (said,) = caplog.messages
     assert said == (
-        "2 of 23 images are newer than their MindRecord files; 1 of 10 images looked at are not what MindRecord files "
+        "2 of 23 images are newer than their MindRecord files; 1 of 10 images looked at is not what MindRecord files "
         f"'{str(info.files[0]).removesuffix('0')}*' hold, first '{dataset.records[10].file_path}': "
         "--remake_mindrecord=True makes them anew"
     )
@@ -181,7 +181,7 @@ def test_images_that_change_while_the_set_is_made_are_refused(ensure, dataset, f
     sources = mr._sources_of(dataset)
     other = dataclasses.replace(sources, sizes=sources.sizes + (np.arange(23) == 7))
     monkeypatch.setattr(mr, "_sources_of", lambda _: other)
-    with pytest.raises(BadStateError, match="1 images change while MindRecord files are made of them, first '.*7.png'"):
+    with pytest.raises(BadStateError, match="1 image changes while MindRecord files are made of it, first '.*7.png'"):
         ensure()
     assert not folder.exists() or names_in(folder) == []
 

@@ -190,4 +190,4 @@ def test_classes_without_a_box_are_named_each_time(tmp_path, caplog):
     for _ in range(2):
         caplog.clear()
         assert open_split(paths_of(root), None).records.class_counts == (2, 4, 0)
-        assert any("instances_train2017.json: 1 of 3 classes have no box: 'green'" in each for each in caplog.messages)
+        assert any("instances_train2017.json: 1 of 3 classes has no box: 'green'" in each for each in caplog.messages)

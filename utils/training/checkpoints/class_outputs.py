@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from utils.words import counted
+
 logger = logging.getLogger(__name__)
 
 
@@ -85,8 +87,8 @@ def _take(
 def _log(stored_names: Sequence[str], names: Sequence[str]) -> None:
     new = [name for name in names if name not in stored_names]
     logger.info(
-        "the outputs of %d of %d classes are taken over by name%s",
+        "the outputs of %d of %s are taken over by name%s",
         len(names) - len(new),
-        len(names),
+        counted(len(names), "class"),
         f"; these begin anew: {', '.join(new)}" if new else "",
     )

@@ -12,6 +12,7 @@ from utils.detection.results.pictures.drawing import draw_detections, is_drawn
 from utils.drawing.contact_sheet import contact_sheet
 from utils.drawing.guard import guard_drawing
 from utils.images import decode_image, write_image
+from utils.words import agreed, counted
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +56,10 @@ def draw_pictures(
             write_image(folder / f"{len(drawn) - 1:03d}.jpg", drawn[-1])
         write_image(folder / "overview.jpg", contact_sheet(drawn, columns=min(4, len(drawn))))
         with_boxes = sum(bool(is_drawn(picture.found.scores, min_score).any()) for picture in pictures)
+        are = agreed(len(pictures), "is", "are")
         if with_boxes == len(pictures):
-            logger.info("%d pictures with detections are in %s", with_boxes, folder)
+            logger.info("%s with detections %s in %s", counted(with_boxes, "picture"), are, folder)
         else:
-            logger.info("%d pictures are in %s, %d of them with detections", len(pictures), folder, with_boxes)
+            logger.info(
+                "%s %s in %s, %d of them with detections", counted(len(pictures), "picture"), are, folder, with_boxes
+            )
