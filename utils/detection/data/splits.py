@@ -171,7 +171,7 @@ def _say_what_is_missing(records: MindRecordInfo, source: Path) -> None:
     if records.left_out:
         logger.warning(
             "%s: %d of %s cannot be used and %s left out (skip_bad_images), an evaluation counts %s in which "
-            "nothing is found; after a repair --remake_mindrecord=True has them taken: %s%s",
+            "nothing is found; once they are repaired, --remake_mindrecord=True has them taken: %s%s",
             source,
             len(records.left_out),
             counted(len(records.left_out) + records.num_images, "image"),

@@ -147,7 +147,7 @@ def repeat(section):
         (
             set_path("annotations", 0, "category_id", value=55),
             r"annotation 1 in '.*instances\.json' has category_id 55, but the file has no such category "
-            r"\(1 annotations",
+            r"\(1 annotation",
         ),
         (
             set_path("annotations", 1, "image_id", value=55),

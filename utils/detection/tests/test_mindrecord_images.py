@@ -117,7 +117,7 @@ def test_other_images_with_old_times_are_found_among_those_looked_at(ensure, dat
     age(dataset, info)
     mr.warn_of_changed_images(info, images())
     (said,) = caplog.messages
-    assert said.startswith("1 of 8 images looked at are not what MindRecord files ")
+    assert said.startswith("1 of 8 images looked at is not what MindRecord files ")
     assert f"hold, first '{dataset.records[6].file_path}'" in said
 
 
@@ -137,7 +137,7 @@ def test_a_set_of_an_earlier_version_is_read_as_it_is_with_one_line(ensure, data
     mr.warn_of_changed_images(again, images())
     lines = [message for message in caplog.messages if "did not store the sizes of the images" in message]
     assert len(lines) == 1
-    assert "1 of 8 images looked at are not what MindRecord files" in caplog.text  # as before
+    assert "1 of 8 images looked at is not what MindRecord files" in caplog.text  # as before
     made = time.time()
     assert ensure(images=images(), remake_before=made).sources is not None
     assert len(ensure.loads) == 2

@@ -56,10 +56,8 @@ def draw_pictures(
             write_image(folder / f"{len(drawn) - 1:03d}.jpg", drawn[-1])
         write_image(folder / "overview.jpg", contact_sheet(drawn, columns=min(4, len(drawn))))
         with_boxes = sum(bool(is_drawn(picture.found.scores, min_score).any()) for picture in pictures)
-        are = agreed(len(pictures), "is", "are")
+        shown, are = counted(len(pictures), "picture"), agreed(len(pictures), "is", "are")
         if with_boxes == len(pictures):
-            logger.info("%s with detections %s in %s", counted(with_boxes, "picture"), are, folder)
+            logger.info("%s with detections %s in %s", shown, are, folder)
         else:
-            logger.info(
-                "%s %s in %s, %d of them with detections", counted(len(pictures), "picture"), are, folder, with_boxes
-            )
+            logger.info("%s %s in %s, %d of them with detections", shown, are, folder, with_boxes)
