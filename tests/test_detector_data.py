@@ -492,7 +492,7 @@ def test_a_training_says_what_it_leaves_out(suite, data):
     log = said.stdout + said.stderr
     assert "5 images, 3 classes: blue, red, green" in log
     assert "category 0, 'things', has no box and is background or the group of the others: it is left out" in log
-    assert "1 of 3 classes have no box: 'green'" in log
-    assert "1 of 6 images cannot be used and are left out (skip_bad_images)" in log
+    assert "1 of 3 classes has no box: 'green'" in log
+    assert "1 of 6 images cannot be used and is left out (skip_bad_images)" in log
     assert "001.jpg' does not exist" in log
     assert log.count("training and evaluation have the same annotations") == 1

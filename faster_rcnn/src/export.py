@@ -19,6 +19,7 @@ from utils.model_utils.config.loading import require
 from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.moxing_adapter import open_job
 from utils.training.record.logging_setup import set_up_logging
+from utils.words import counted
 
 from . import build
 from .config import FasterRcnnConfig
@@ -93,7 +94,7 @@ def log_probe(network: nn.Cell, arrays: Sequence[np.ndarray]) -> None:
     scores = network.set_train(False)(*map(ms.Tensor, arrays))[1].asnumpy()
     count = int((scores > 0).sum())
     if count:
-        logger.info("%d detections on the drawn picture to compare with", count)
+        logger.info("%s on the drawn picture to compare with", counted(count, "detection"))
     else:
         logger.warning(
             "the network finds nothing on the drawn picture: that the file finds nothing either is all that "

@@ -24,6 +24,7 @@ from utils.model_utils.near_paths import near_path
 from utils.pixels import size_of
 from utils.randomness import generator
 from utils.sharding import BatchSource
+from utils.words import agreed, counted
 
 from .base_dataset import AugmentSettings, prepare
 from .labels.codings import LabelCoding
@@ -88,8 +89,9 @@ def find_pairs(root: Path, split: str) -> tuple[ImagePair, ...]:
     missing = [pair for pair in pairs if not pair.label.is_file()]
     if missing:
         raise MissingPathError(
-            f"{len(missing)} of the {len(pairs)} images in '{root / 'leftImg8bit' / split}' have no label, first "
-            f"'{missing[0].label}'{near_path(missing[0].label)}; {how_to_get(root, [pair.label for pair in missing])}"
+            f"{len(missing)} of {counted(len(pairs), 'image')} in '{root / 'leftImg8bit' / split}' "
+            f"{agreed(len(missing), 'has', 'have')} no label, first '{missing[0].label}'{near_path(missing[0].label)}; "
+            f"{how_to_get(root, [pair.label for pair in missing])}"
         )
     first_with: dict[Path, Path] = {}
     for pair in pairs:

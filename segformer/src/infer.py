@@ -19,6 +19,7 @@ from utils.model_utils.files import check_writable_folder
 from utils.model_utils.moxing_adapter import open_job
 from utils.training.record.logging_setup import set_up_logging
 from utils.videos.search import Inputs, find_inputs
+from utils.words import agreed, counted
 
 from . import build
 from .config import SegformerConfig
@@ -76,8 +77,8 @@ def infer(config: SegformerConfig) -> None:
             _infer_files(predictor, inputs, bases, folder, outputs, colours, config.infer_log_interval)
         for source, paths in videos:
             logger.info("%s", VideoSegmentation(predictor, colours).run(source, paths))
-        sizes = len(predictor.input_sizes)
-        logger.info("%s; the network was compiled for %d input size%s", predictor.describe(), sizes, "s" * (sizes != 1))
+        sizes = counted(len(predictor.input_sizes), "input size")
+        logger.info("%s; the network was compiled for %s", predictor.describe(), sizes)
         logger.info("%s", format_total(time.monotonic() - start))
 
 
@@ -112,7 +113,10 @@ def _infer_files(
         return
     if done.num_unreadable:
         logger.warning(
-            "%d of %d images could not be read and have no result (each is named above)", done.num_unreadable, num_files
+            "%d of %s could not be read and %s no result (each is named above)",
+            done.num_unreadable,
+            counted(num_files, "image"),
+            agreed(done.num_unreadable, "has", "have"),
         )
 
 

@@ -18,6 +18,7 @@ from utils.model_utils.files import check_writable_folder
 from utils.pixels import size_of
 from utils.progress import track
 from utils.training.record.logging_setup import set_up_logging
+from utils.words import agreed, counted
 
 from .dataset import label_name
 from .labels.codings import coding_of_numbers
@@ -86,8 +87,8 @@ def find_labels(path: Path, split: str, files: Sequence[str]) -> list[Path]:
     missing = [name for name in names if name not in present]
     if missing:
         raise MissingPathError(
-            f"{len(missing)} of the {len(files)} images have no label in '{folder}', first {missing[0]}; "
-            f"{_how_to_get(path, folder)}"
+            f"{len(missing)} of {counted(len(files), 'image')} {agreed(len(missing), 'has', 'have')} no label in "
+            f"'{folder}', first {missing[0]}; {_how_to_get(path, folder)}"
         )
     return [_choose(present[name], PurePosixPath(file).parent.name) for name, file in zip(names, files, strict=True)]
 

@@ -120,7 +120,7 @@ def test_values_are_mapped_as_the_model_says(city, tmp_path):
 
 
 def test_what_does_not_fit_is_a_sentence(city, tmp_path):
-    with pytest.raises(MissingPathError, match=r"1 of the 1 images have no label in .*first x_gtFine_"):
+    with pytest.raises(MissingPathError, match=r"1 of 1 image has no label in .*first x_gtFine_"):
         find_labels(city, "val", ["x.png"])
     with pytest.raises(MissingPathError, match="gtFine/test' is not a folder"):
         find_labels(city, "test", ["x.png"])

@@ -22,6 +22,7 @@ from utils.model_utils.config.base import (
     says_true,
 )
 from utils.model_utils.errors import BadValueError
+from utils.words import agreed, counted
 
 logger = logging.getLogger(__name__)
 
@@ -190,9 +191,11 @@ class DetectionDataKeys(Config):
         values["coco_classes"] = foreground
         if type(number) is int and number == len(foreground) + 1:
             values["num_classes"] = len(foreground)
-            notes.append(f"num_classes {number} counts the background: {len(foreground)} foreground classes are used")
+            used = f"{counted(len(foreground), 'foreground class')} {agreed(len(foreground), 'is', 'are')} used"
+            notes.append(f"num_classes {number} counts the background: {used}")
         elif has_background:
-            notes.append(f"coco_classes begins with 'background': the {len(foreground)} names after it are used")
+            names_used = f"{counted(len(foreground), 'name')} after it {agreed(len(foreground), 'is', 'are')} used"
+            notes.append(f"coco_classes begins with 'background': the {names_used}")
         return values
 
     def finds_layouts(self) -> bool:
@@ -215,7 +218,7 @@ class DetectionDataKeys(Config):
         if self.num_classes is not None and self.num_classes != len(names):
             yield Contradiction(
                 ("num_classes", "coco_classes"),
-                f"num_classes is {self.num_classes} and coco_classes has {len(names)} names: "
+                f"num_classes is {self.num_classes} and coco_classes has {counted(len(names), 'name')}: "
                 f"set num_classes to {len(names)}, or to null",
             )
         repeated = sorted({name for name in names if names.count(name) > 1}, key=str)
@@ -397,14 +400,15 @@ def match_num_classes(num_classes: int | None, names: Sequence[str], source: str
     """
     if num_classes == len(names) + 1:
         logger.info(
-            "num_classes %d counts the background: the %d foreground classes of %s are used",
+            "num_classes %d counts the background: the %s of %s %s used",
             num_classes,
-            len(names),
+            counted(len(names), "foreground class"),
             source,
+            agreed(len(names), "is", "are"),
         )
     elif num_classes not in (None, len(names)):
         raise BadValueError(
-            f"num_classes is {num_classes} and {source} has {len(names)} classes: "
+            f"num_classes is {num_classes} and {source} has {counted(len(names), 'class')}: "
             f"set --num_classes={len(names)}, or null to take these"
         )
     return len(names)

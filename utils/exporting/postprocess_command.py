@@ -11,6 +11,7 @@ from utils.exporting.result_files import RESULT_FOLDER, ResultFiles, check_outpu
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, short
 from utils.model_utils.guards.numbers import number_or_nan
 from utils.model_utils.guards.pixel_limit import add_limit_argument, set_most_megapixels
+from utils.words import counted
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,8 @@ def format_skipped(results: ResultFiles) -> str:
     if not results.skipped:
         return ""
     total = len(results.images) + len(results.skipped)
-    return f"{len(results.skipped)} of {total} images could not be read: {named([one.file for one in results.skipped])}"
+    files = named([one.file for one in results.skipped])
+    return f"{len(results.skipped)} of {counted(total, 'image')} could not be read: {files}"
 
 
 def named(names: Sequence[str]) -> str:

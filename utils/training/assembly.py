@@ -22,6 +22,7 @@ from utils.training.step.graphs import LossCell
 from utils.training.step.optimizer import build_optimizer
 from utils.training.step.precision import LossScaler
 from utils.training.step.train_step import TrainStep
+from utils.words import counted
 
 logger = logging.getLogger(__name__)
 
@@ -139,8 +140,10 @@ def effective_lr(config: TrainingKeys, images_per_step: int) -> float:
 
 def log_plan(config: TrainingKeys, num_images: int, class_names: Sequence[str], images_per_step: int) -> None:
     """Says what is trained on, and how; `images_per_step` counts the images of all workers."""
-    logger.info("%d images, %d classes: %s", num_images, len(class_names), ", ".join(class_names))
-    logger.info("highest learning rate %g, %d images in a step", effective_lr(config, images_per_step), images_per_step)
+    images, classes = counted(num_images, "image"), counted(len(class_names), "class")
+    logger.info("%s, %s: %s", images, classes, ", ".join(class_names))
+    rate = effective_lr(config, images_per_step)
+    logger.info("highest learning rate %g, %s in a step", rate, counted(images_per_step, "image"))
 
 
 def warn_of_long_warm_up(key: str, warm_up_steps: int, num_steps: int) -> None:
@@ -153,9 +156,9 @@ def warn_of_long_warm_up(key: str, warm_up_steps: int, num_steps: int) -> None:
     """
     if warm_up_steps >= num_steps > 0:
         logger.warning(
-            "%s is %d and the run has %d steps: the learning rate never reaches lr; lower --%s or raise --epoch_size",
+            "%s is %d and the run has %s: the learning rate never reaches lr; lower --%s or raise --epoch_size",
             key,
             warm_up_steps,
-            num_steps,
+            counted(num_steps, "step"),
             key,
         )

@@ -27,6 +27,7 @@ from utils.training.resume import restore_loss_scale, take_over, take_position
 from utils.training.saving import RunSaver
 from utils.training.step.train_step import TrainStep
 from utils.training.stop_requests import StopRequests
+from utils.words import counted
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +97,8 @@ class Trainer:
         first_step = self._state.global_step
         self._train()
         seconds, steps = time.perf_counter() - started, self._state.global_step - first_step
-        logger.info("trained %d steps in %s, peak memory %.2f GB", steps, format_duration(seconds), _peak_memory_gb())
+        trained = counted(steps, "step")
+        logger.info("trained %s in %s, peak memory %.2f GB", trained, format_duration(seconds), _peak_memory_gb())
         if self._workers.count > 1:
             weights = check_equal(self._workers, self._step.parameters())
             logger.info("the %d workers end with equal weights (%s)", self._workers.count, weights)

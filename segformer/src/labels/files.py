@@ -22,6 +22,7 @@ from utils.model_utils.errors import BadStateError, BadValueError, MissingPathEr
 from utils.model_utils.guards.pixel_limit import check_pixels
 from utils.model_utils.in_use import Hold, claim_all, hold
 from utils.png_chunks import check_png
+from utils.words import agreed, counted
 
 from .classes import CITYSCAPES_CLASS_NAMES, LARGEST_ID, class_names
 from .codings import LabelCoding
@@ -173,20 +174,24 @@ def check_labels(
         totals += counts
         if counts.sum() == counts[ignore_label]:
             empty.append(pair.label)
-    logger.info("%d pairs of image and label; sizes of all and values of %d labels checked", len(pairs), len(chosen))
+    looked_at = counted(len(chosen), "label")
+    logger.info("%s of image and label; sizes of all and values of %s checked", counted(len(pairs), "pair"), looked_at)
     if num_palettes:
-        logger.info("%d labels have a palette: its indexes are taken as the class numbers", num_palettes)
+        has = agreed(num_palettes, "has", "have")
+        logger.info("%s %s a palette: its indexes are taken as the class numbers", counted(num_palettes, "label"), has)
     if for_training and len(empty) == len(chosen):
         raise BadValueError(
-            f"none of the {len(chosen)} labels looked at has a pixel with a class, first '{empty[0]}': there is "
+            f"none of the {looked_at} looked at has a pixel with a class, first '{empty[0]}': there is "
             f"{ignore_label} alone, which is dataset_ignore_label, and nothing to learn; give other labels"
         )
     if empty:
         logger.warning(
-            "%d of %d labels looked at have no pixel with a class, first '%s': they count for nothing",
+            "%d of %s looked at %s no pixel with a class, first '%s': %s for nothing",
             len(empty),
-            len(chosen),
+            looked_at,
+            agreed(len(empty), "has", "have"),
             empty[0],
+            agreed(len(empty), "it counts", "they count"),
         )
     if any(pair.coding for pair in chosen):
         totals[ignore_label] = 0  # somebody has said which values are no class
@@ -214,7 +219,7 @@ def format_absent_classes(counts: np.ndarray, num_labels: int, names: Sequence[s
     if not absent.size:
         return ""
     named = ", ".join(f"{names[index]} ({index})" for index in absent)
-    sentence = f"none of the {num_labels} labels looked at has a pixel of {named}"
+    sentence = f"none of the {counted(num_labels, 'label')} looked at has a pixel of {named}"
     if not counts[ignore_label]:
         return f"{sentence}: it cannot be learnt or scored from these" if absent.size == 1 else sentence
     held = np.flatnonzero(counts).tolist()

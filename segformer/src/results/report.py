@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.model_utils.files import json_bytes, write_file
+from utils.words import counted
 
 from .metrics import ConfusionMatrix
 
@@ -68,8 +69,8 @@ def format_absent(matrix: ConfusionMatrix, class_names: Sequence[str]) -> str:
     names, is_absent = np.array(class_names, object), matrix.is_absent()
     absent, mistaken = names[is_absent], names[matrix.is_unlabelled() & ~is_absent]
     total = len(class_names)
-    counted = f"{total - len(absent)} of" if len(absent) else "all"
-    parts = [f"===> mIoU is over {counted} {total} classes"]
+    share = f"{total - len(absent)} of" if len(absent) else "all"
+    parts = [f"===> mIoU is over {share} {counted(total, 'class')}"]
     if len(absent):
         parts.append(f"neither labelled nor predicted, so left out: {', '.join(absent)}")
     if len(mistaken):
@@ -81,8 +82,8 @@ def format_manner(evaluation: SegmentationEvaluation, how: str) -> str:
     """Returns what was evaluated and how, e.g. `evaluated 500 images, whole image in 512x1024; ...`."""
     sizes = evaluation.num_input_sizes
     return (
-        f"evaluated {evaluation.num_images} images, {how}; scored at the size of the labels; the network was compiled "
-        f"for {sizes} input size{'s' * (sizes != 1)}"
+        f"evaluated {counted(evaluation.num_images, 'image')}, {how}; scored at the size of the labels; the network "
+        f"was compiled for {counted(sizes, 'input size')}"
     )
 
 

@@ -11,6 +11,7 @@ from utils.detection.annotations.repairs import warn_once
 from utils.detection.annotations.val_share import Side
 from utils.model_utils.errors import BadValueError, MissingPathError, short
 from utils.model_utils.guards.json_text import JsonTextError, parse_json
+from utils.words import agreed, counted
 
 SECTIONS = ("images", "annotations", "categories")
 
@@ -68,8 +69,9 @@ def _warn_of_ignored(annotations: list[dict], source: Path) -> None:
     count = sum(bool(each.get("ignore")) and not each["iscrowd"] for each in annotations)
     if count:
         warn_once(
-            f"{source}: {count} annotations have 'ignore' and count as any other, as in COCO's tool; set 'iscrowd' to "
-            "1 for regions that are to be passed over"
+            f"{source}: {counted(count, 'annotation')} {agreed(count, 'has', 'have')} 'ignore' and "
+            f"{agreed(count, 'counts', 'count')} as any other, as in COCO's tool; set 'iscrowd' to 1 for regions that "
+            "are to be passed over"
         )
 
 

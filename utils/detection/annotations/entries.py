@@ -15,6 +15,7 @@ import numpy as np
 
 from utils.detection.annotations.repairs import BoxRepairs, warn_once
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, short
+from utils.words import agreed, counted
 
 SMALLEST_ID, LARGEST_ID = -(2**63), 2**63 - 1  # MindRecord and NumPy keep ids as 64-bit integers
 LARGEST_SIDE = 2**20  # pixels; OpenCV reads no picture with a longer side
@@ -42,8 +43,8 @@ def plain_images(images: list[dict], source: Path) -> list[dict]:
         repeated.append(entry["id"])
     if repeated:
         warn_once(
-            f"{source}: {len(repeated)} images are listed more than once, with the same file and size (first: image "
-            f"{repeated[0]}); each is taken once"
+            f"{source}: {counted(len(repeated), 'image')} {agreed(len(repeated), 'is', 'are')} listed more than once, "
+            f"with the same file and size (first: image {repeated[0]}); each is taken once"
         )
     return list(plain.values())
 
@@ -212,7 +213,7 @@ def _refer(annotations: list[dict], key: str, what: str, known: Sequence[int], s
     if len(unknown):
         raise BadValueError(
             f"{_name(annotations, unknown[0])} in '{source}' has {key} {short(ids[unknown[0]])}, but the file has no "
-            f"such {what} ({len(unknown)} annotations like it); add the {what} or remove the annotations"
+            f"such {what} ({counted(len(unknown), 'annotation')} like it); add the {what} or remove the annotations"
         )
     return positions
 

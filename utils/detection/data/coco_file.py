@@ -26,6 +26,7 @@ from utils.detection.data.record_types import (
     near_names,
 )
 from utils.model_utils.errors import BadValueError, short
+from utils.words import agreed, counted
 
 logger = logging.getLogger(__name__)
 
@@ -89,8 +90,9 @@ def read_ground_truth(source: Path, side: Side | None = None) -> dict:
     dropped = columns.dropped
     if dropped.dropped:
         warn_once(
-            f"{source}: {dropped.dropped} boxes are left out, {dropped.empty} with a negative width or height and "
-            f"{dropped.not_finite} not finite; first: {', '.join(dropped.examples)}"
+            f"{source}: {counted(dropped.dropped, 'box')} {agreed(dropped.dropped, 'is', 'are')} left out, "
+            f"{dropped.empty} with a negative width or height and {dropped.not_finite} not finite; first: "
+            f"{', '.join(dropped.examples)}"
         )
     return content
 
@@ -159,8 +161,8 @@ def _unknown_names_sentence(
 ) -> str:
     if set(names) == set(COCO_CLASSES):
         return (
-            f"coco_classes are COCO's 80 names but '{source}' has {len(known)} categories ({_listed(known)}); "
-            "list the data set's own instead"
+            f"coco_classes are COCO's 80 names but '{source}' has {counted(len(known), 'category')} "
+            f"({_listed(known)}); list the data set's own instead"
         )
     if type(unknown[0]) is int:
         return (
@@ -174,7 +176,9 @@ def _box_table(content: dict, columns: AnnotationColumns, labels: np.ndarray, so
     """Returns the boxes with their class indices, int64[N]; those of categories that were not selected, -1, go."""
     selected = np.flatnonzero(labels >= 0)
     if len(selected) < len(labels):
-        logger.info("%s: %d boxes of classes that are not asked for are left out", source, len(labels) - len(selected))
+        others = len(labels) - len(selected)
+        are = agreed(others, "is", "are")
+        logger.info("%s: %s of classes that are not asked for %s left out", source, counted(others, "box"), are)
     return BoxTable(
         image_index=columns.image_index[selected],
         boxes=xywh_to_xyxy(columns.boxes_xywh)[selected],

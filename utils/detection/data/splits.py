@@ -26,6 +26,7 @@ from utils.detection.data.record_types import DetectionDataset, ImageRecord, Lef
 from utils.detection.data.txt_file import load_txt
 from utils.image_files import ImageFolder
 from utils.model_utils.errors import MAX_EXAMPLES, BadStateError, BadValueError, MissingPathError, short
+from utils.words import agreed, counted
 
 CheckClasses: TypeAlias = Callable[[ClassTable, str], None]
 
@@ -88,15 +89,17 @@ class Split:
         """
         if self.records.num_objects == 0:
             raise BadValueError(
-                f"MindRecord files '{self.records.files[0]}' have no box to find in {self.records.num_images} images, "
-                "so there is nothing to learn: they were made for an evaluation; give another prefix or mindrecord_dir"
+                f"MindRecord files '{self.records.files[0]}' have no box to find in "
+                f"{counted(self.records.num_images, 'image')}, so there is nothing to learn: they were made for an "
+                "evaluation; give another prefix or mindrecord_dir"
             )
         rows = np.arange(self.records.num_images)
         num_empty = self.records.box_counts.get(0, 0)
         if keep_empty or not num_empty:
             return rows
         has_box = np.asarray([len(unpack_annotation(row)[0]) > 0 for row in _column(self.records, "annotation")])
-        logger.info("%d of %d images have no box: left out of training (keep_empty_images)", num_empty, len(rows))
+        images, have = counted(len(rows), "image"), agreed(num_empty, "has", "have")
+        logger.info("%d of %s %s no box: left out of training (keep_empty_images)", num_empty, images, have)
         return rows[has_box]
 
 
@@ -167,18 +170,21 @@ def _say_what_is_missing(records: MindRecordInfo, source: Path) -> None:
     """Names the images that were left out, and the classes without a box."""
     if records.left_out:
         logger.warning(
-            "%s: %d of %d images cannot be used and are left out (skip_bad_images), an evaluation counts them as ones "
-            "in which nothing is found; once they are repaired, --remake_mindrecord=True has them taken: %s%s",
+            "%s: %d of %s cannot be used and %s left out (skip_bad_images), an evaluation counts %s in which "
+            "nothing is found; once they are repaired, --remake_mindrecord=True has them taken: %s%s",
             source,
             len(records.left_out),
-            len(records.left_out) + records.num_images,
+            counted(len(records.left_out) + records.num_images, "image"),
+            agreed(len(records.left_out), "is", "are"),
+            agreed(len(records.left_out), "it as one", "them as ones"),
             "; ".join(image.reason for image in records.left_out[:MAX_EXAMPLES]),
             "; ..." if len(records.left_out) > MAX_EXAMPLES else "",
         )
     counts = records.class_counts or ()
     absent = [name for name, count in zip(records.class_names, counts, strict=False) if not count]
     if absent and any(counts):
-        logger.warning("%s: %d of %d classes have no box: %s", source, len(absent), len(counts), list_names(absent))
+        classes, have = counted(len(counts), "class"), agreed(len(absent), "has", "have")
+        logger.warning("%s: %d of %s %s no box: %s", source, len(absent), classes, have, list_names(absent))
 
 
 def _loader(
@@ -225,10 +231,10 @@ def _check_same_split(annotation_file: Path, content: dict, records: MindRecordI
     names = {category["id"]: category["name"] for category in content["categories"]}
     if listed != stored or not names.keys() >= set(records.category_ids):
         raise BadValueError(
-            f"annotation file '{annotation_file}' has {len(listed)} images and category ids {sorted(names)[:8]}, "
-            f"MindRecord file '{records.files[0]}' is of {len(stored)} images, {len(listed & stored)} of them the "
-            f"same, and category ids {sorted(records.category_ids)[:8]}: give the annotations of that split, or choose "
-            "its mindrecord_dir"
+            f"annotation file '{annotation_file}' has {counted(len(listed), 'image')} and category ids "
+            f"{sorted(names)[:8]}, MindRecord file '{records.files[0]}' is of {counted(len(stored), 'image')}, "
+            f"{len(listed & stored)} of them the same, and category ids {sorted(records.category_ids)[:8]}: give the "
+            "annotations of that split, or choose its mindrecord_dir"
         )
     for number, name in zip(records.category_ids, records.class_names, strict=True):
         if names[number] != name and name in names.values():

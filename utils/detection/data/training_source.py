@@ -11,6 +11,7 @@ from utils.detection.data.layouts.sides import side_of
 from utils.detection.data.mindrecord import open_mindrecord
 from utils.detection.data.mindrecord_info import MindRecordInfo
 from utils.sharding import BatchSource
+from utils.words import agreed, counted
 
 ROW_COLUMNS = ("image", "annotation", "image_id")
 
@@ -126,10 +127,11 @@ def warn_of_cut_boxes(records: MindRecordInfo, num_gts: int) -> None:
     num_cut = sum(images for boxes, images in records.box_counts.items() if boxes > num_gts)
     if num_cut:
         logger.warning(
-            "%d of %d images have more than %d boxes (num_gts), up to %d; the largest %d of each are kept",
+            "%d of %s %s more than %s (num_gts), up to %d; the largest %d of each are kept",
             num_cut,
-            sum(records.box_counts.values()),
-            num_gts,
+            counted(sum(records.box_counts.values()), "image"),
+            agreed(num_cut, "has", "have"),
+            counted(num_gts, "box"),
             max(records.box_counts),
             num_gts,
         )

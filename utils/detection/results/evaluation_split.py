@@ -14,6 +14,7 @@ from utils.detection.data.splits import Split
 from utils.detection.results.class_match import ClassMatch, match_classes
 from utils.detection.results.coco_metrics import CocoResult, has_objects
 from utils.detection.results.official_score import score_detections
+from utils.words import counted
 
 BEST_METRIC = "mAP"
 
@@ -94,10 +95,10 @@ def prepare_evaluation(
     prepared = EvaluationSplit(records, ground_truth, match, split.name)
     if not prepared.has_objects:
         logger.warning(
-            "%s has no boxes to find in its %d images: AP is not defined there (-1) and cannot choose a best "
+            "%s has no boxes to find in its %s: AP is not defined there (-1) and cannot choose a best "
             "checkpoint; detections are counted",
             split.name,
-            records.num_images,
+            counted(records.num_images, "image"),
         )
     return prepared
 

@@ -24,6 +24,7 @@ from utils.exporting.result_files import ResultFiles, ResultImage
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.files import check_writable_folder
 from utils.progress import track
+from utils.words import agreed, counted
 
 EVALUATED = "val2017"  # what eval.py calls its split, and other data sets otherwise
 
@@ -168,9 +169,10 @@ def score_results(
     annotated = [image for image in results.images if image.file in entries_of]
     if not annotated:
         raise BadValueError(
-            f"'{source}' has none of the {len(results.images)} images with results: they are "
-            f"{named([image.file for image in results.images])}, there "
-            f"{named([image['file_name'] for image in annotations['images']])}; give the annotations of these images"
+            f"'{source}' has none of the {counted(len(results.images), 'image')} with results: "
+            f"{agreed(len(results.images), 'it is', 'they are')} {named([image.file for image in results.images])}, "
+            f"there {named([image['file_name'] for image in annotations['images']])}; give the annotations of these "
+            "images"
         )
     detections: list[dict] = []
     for image in track(annotated, len(annotated), "selecting detections"):
@@ -195,7 +197,7 @@ def score_results(
 
 def format_score(score: ResultScore, results: ResultFiles, source: Path) -> str:
     """Returns which images were scored and which were not, a line each."""
-    lines = [f"scored {score.result.num_images} images with '{source}'"]
+    lines = [f"scored {counted(score.result.num_images, 'image')} with '{source}'"]
     if results.skipped:
         lines.append(f"{format_skipped(results)}; counted as images in which nothing was found: {score.num_skipped}")
     if score.num_absent:

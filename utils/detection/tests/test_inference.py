@@ -187,7 +187,7 @@ def test_a_picture_that_cannot_be_written_is_an_error_once_the_detections_are_wr
     out = tmp_path / "out"
     (out / "1.jpg").mkdir(parents=True)  # as a full disk, at the second picture
     (out / "1.jpg" / "file").touch()
-    wanted = r"1\.jpg' cannot be written .*; detections\.json is written, and 1 of 4 pictures are"
+    wanted = r"1\.jpg' cannot be written .*; detections\.json is written, and 1 of 4 pictures is"
     with pytest.raises(BadStateError, match=wanted):
         finds_the_same(pictures, out)
     assert len(json.loads((out / "detections.json").read_text())) == 3
@@ -203,7 +203,7 @@ def test_pictures_that_have_filled_the_disk_make_room_for_the_detections(picture
         path.write_bytes(content)
 
     monkeypatch.setattr("utils.detection.results.inference.write_file", write)
-    with pytest.raises(BadStateError, match=r"detections\.json is written, and 1 of 4 pictures are"):
+    with pytest.raises(BadStateError, match=r"detections\.json is written, and 1 of 4 pictures is"):
         finds_the_same(pictures, out)
     assert sorted(path.name for path in out.iterdir()) == ["0.jpg", "detections.json"]
     assert len(json.loads((out / "detections.json").read_text())) == 3

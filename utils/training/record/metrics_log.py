@@ -17,6 +17,7 @@ from utils.model_utils.guards.json_text import JsonTextError, parse_json
 from utils.training.record.growing_file import GrowingFile
 from utils.training.record.loggers.protocol import ResumePoint
 from utils.training.record.records import EpochRecord, EvaluationRecord, StepRecord
+from utils.words import agreed, counted
 
 METRICS_NAME = "metrics.jsonl"
 _REQUIRED = {"kind", "epoch", "global_step"}
@@ -122,7 +123,11 @@ def read_metrics(path: Path) -> Sequence[dict]:
     damaged = [number for number, row in enumerate(rows[:-1], start=1) if row is None]
     if damaged:
         logger.warning(
-            "%s: %d damaged rows are left out, first line %d; all others count", path, len(damaged), damaged[0]
+            "%s: %s %s left out, first line %d; all others count",
+            path,
+            counted(len(damaged), "damaged row"),
+            agreed(len(damaged), "is", "are"),
+            damaged[0],
         )
     return [row for row in rows if row is not None]
 

@@ -13,6 +13,7 @@ from utils.detection.results.pictures.side_by_side import draw_truth_beside
 from utils.drawing.contact_sheet import contact_sheet
 from utils.drawing.guard import guard_drawing
 from utils.images import decode_image, write_image
+from utils.words import agreed, counted
 
 SHEET_COLUMNS, SHEET_WIDTH = 2, 960  # a cell holds two panels, each as wide as those of other sheets
 
@@ -71,7 +72,8 @@ def draw_pictures(
             write_image(folder / f"{len(drawn) - 1:03d}.jpg", drawn[-1])
         write_image(folder / "overview.jpg", contact_sheet(drawn, SHEET_COLUMNS, cell_width=SHEET_WIDTH))
         with_boxes = sum(bool(is_drawn(picture.found.scores, min_score).any()) for picture in pictures)
+        shown, are = counted(len(pictures), "picture"), agreed(len(pictures), "is", "are")
         if with_boxes == len(pictures):
-            logger.info("%d pictures with detections are in %s", with_boxes, folder)
+            logger.info("%s with detections %s in %s", shown, are, folder)
         else:
-            logger.info("%d pictures are in %s, %d of them with detections", len(pictures), folder, with_boxes)
+            logger.info("%s %s in %s, %d of them with detections", shown, are, folder, with_boxes)

@@ -23,6 +23,7 @@ from utils.training.stop_requests import StopRequests
 from utils.videos.reading import Frame, read_frames
 from utils.videos.search import VideoInput
 from utils.videos.writing import VideoFile, part_path
+from utils.words import counted
 
 logger = logging.getLogger(__name__)
 
@@ -51,8 +52,8 @@ class VideoSummary:
         """Returns e.g. `clip.mp4: 60 frames, 12 detections, 0.214 s per frame (network 0.180 s)`."""
         each, network = (value / max(self.num_frames, 1) for value in (self.seconds, self.network_seconds))
         return (
-            f"{self.name}: {self.num_frames} frames, {self.num_detections} detections, {each:.3f} s per frame "
-            f"(network {network:.3f} s)"
+            f"{self.name}: {counted(self.num_frames, 'frame')}, {counted(self.num_detections, 'detection')}, "
+            f"{each:.3f} s per frame (network {network:.3f} s)"
         )
 
 
@@ -106,7 +107,9 @@ class VideoDetection:
             drawn.finish(rows_path, is_whole=not stop.is_pending)
         if stop.is_pending:
             logger.warning(
-                "broken off: %s and its detections hold the first %d frames", part_path(drawn_path), num_frames
+                "broken off: %s and its detections hold the first %s",
+                part_path(drawn_path),
+                counted(num_frames, "frame"),
             )
             raise stop.exception()
         seconds = time.perf_counter() - started - clock.compilation
