@@ -10,7 +10,6 @@ from utils.model_utils.config.schema import TrainingKeys
 from utils.model_utils.workers import ALONE, Workers
 from utils.sharding import ShardedEpochs
 from utils.training.checkpoints.folder import CheckpointFolder
-from utils.training.ends.expected import refuse_unmeasured
 from utils.training.ends.time_limit import NO_LIMIT, TimeLimit
 from utils.training.evaluations import EvaluationPlan
 from utils.training.pictures.batch_view import BatchView
@@ -100,12 +99,7 @@ def plan_training(config: TrainingKeys, learning_rates: np.ndarray) -> TrainingP
 def plan_evaluation(
     config: TrainingKeys, evaluate: Callable[[int], Mapping[str, float] | Evaluated] | None, best_metric: str
 ) -> EvaluationPlan:
-    """Returns what a run evaluates; see `EvaluationPlan`. Where it evaluates nothing, nothing is the best.
-
-    Raises:
-        BadValueError: a metric is expected of a run that evaluates nothing.
-    """
-    refuse_unmeasured(config)
+    """Returns what a run evaluates; see `EvaluationPlan`. Where it evaluates nothing, nothing is the best."""
     return EvaluationPlan(
         evaluate=evaluate,
         interval=config.eval_interval,

@@ -15,6 +15,7 @@ from utils.model_utils.moxing_adapter import open_uploader, sync_in
 from utils.model_utils.storage.result_uploader import ResultUploader
 from utils.model_utils.workers import Workers
 from utils.training.checkpoints.folder import CheckpointFolder
+from utils.training.ends.expected import refuse_unmeasured
 from utils.training.pictures.run_pictures import RunPictures
 from utils.training.plan import RunOutput
 from utils.training.record.loggers.opening import check_installed, make_loggers
@@ -73,6 +74,7 @@ def open_run(config: TrainingKeys, checkpoints: str | None = None, names: Sequen
         UserError: the data, the run folder, the device, the precision on it, the object storage or a logger cannot be
             used.
     """
+    refuse_unmeasured(config)
     check_installed(config.loggers)
     rank = get_rank_id() if config.run_distribute else 0
     set_up_logging(rank=rank, rank_count=get_device_num())

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from mindspore import nn
 
 _STATISTICS = ("moving_mean", "moving_variance")
-_GIGA = 1e9
+_GIGA, _MEGA = 1e9, 1e6
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,8 @@ def _places(name: str, applied: Sequence[Applied]) -> int:
 def format_parts(parts: Sequence[Part], picture: str) -> list[str]:
     """Returns a table of few lines; `picture` says which it is of, e.g. "a picture of 512x1024"."""
     total = Part("in all", sum(part.weights for part in parts), sum(part.multiply_adds for part in parts))
-    rows = [(row.name, f"{row.weights:,}", f"{row.multiply_adds / _GIGA:.2f} G") for row in (*parts, total)]
+    unit, letter = (_GIGA, "G") if total.multiply_adds >= _GIGA else (_MEGA, "M")
+    rows = [(row.name, f"{row.weights:,}", f"{row.multiply_adds / unit:,.2f} {letter}") for row in (*parts, total)]
     rows.insert(0, ("network", "weights", f"multiply-adds of {picture}"))
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     return [f"{name:<{widths[0]}}  {weights:>{widths[1]}}  {cost}" for name, weights, cost in rows]

@@ -27,6 +27,11 @@ def test_the_table():
         "backbone  3,319,392  1.50 G",
         "head        399,635  0.01 G",
         "in all    3,719,027  1.50 G",
+    ]  # 1.505, which binary fractions put below
+    assert format_parts(parts[1:], "a crop") == [
+        "network  weights  multiply-adds of a crop",
+        "head     399,635  5.00 M",
+        "in all   399,635  5.00 M",
     ]
 
 
