@@ -39,7 +39,7 @@ FLOORS = (
     ("utils/detection/data",),
     ("utils/detection/canvases/plan",),
     ("utils/detection",),
-    ("utils/detection/canvases", "utils/detection/test_time"),
+    ("utils/detection/canvases", "utils/detection/copy_paste", "utils/detection/test_time"),
     ("utils/detection/results",),
     ("utils/detection/builders",),
     ("utils/api", "utils/doctor", "utils/tools/data"),
