@@ -9,6 +9,7 @@ are those in the network and in the selection, without reading pictures and comp
 """
 
 import argparse
+import importlib
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,6 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parent.parent)  # this folder has files with the names of suites
 
 from utils.api.opening import suite_of
-from utils.api.suites import open_build, open_config
 from utils.model_utils.command import run_command
 from utils.model_utils.errors import BadValueError
 from utils.training.record.logging_setup import set_up_logging
@@ -77,8 +77,8 @@ def measure(suite: str, path: Path, keys: Sequence[str]) -> dict[str, Measured]:
     """
     from utils.model_utils.device_adapter import set_up_device
 
-    build = open_build(suite)
-    typed = open_config(suite).load([*keys, f"--checkpoint_path={path}"], "eval.py")
+    build = importlib.import_module(f"{suite}.src.build")
+    typed = importlib.import_module(f"{suite}.src.config").load([*keys, f"--checkpoint_path={path}"], "eval.py")
     config, stored = build.open_checkpoint(typed, path)
     set_up_device(config.device_target, config.device_id, seed=config.seed)
     network, classes = build.load_detector(config, stored)

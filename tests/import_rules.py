@@ -40,7 +40,7 @@ FLOORS = (
     ("utils/detection/data",),
     ("utils/detection/canvases/plan",),
     ("utils/detection",),
-    ("utils/detection/canvases", "utils/detection/test_time"),
+    ("utils/detection/canvases", "utils/detection/copy_paste", "utils/detection/test_time"),
     ("utils/detection/results",),
     ("utils/detection/show",),
     ("utils/detection/builders",),

@@ -13,7 +13,11 @@ from mindspore import nn
 from utils.canvas import Size, follows_pictures, log_fixed_on_ascend
 from utils.cpu_kernels.choice import stock_operators
 from utils.detection.canvases.detectors import CanvasDetectors
+from utils.detection.copy_paste.outlines import read_outlines
+from utils.detection.copy_paste.pasting import CopyPaste
 from utils.detection.data.class_names import ClassTable, resolve_classes
+from utils.detection.data.mixing.mixed_rows import Mixing
+from utils.detection.data.mixing.repeats import repeats_of_rows
 from utils.detection.data.splits import CheckClasses, Split, open_split
 from utils.detection.data.training_source import MindRecordSource, RowSample, warn_of_random_weights
 from utils.detection.detections import Detector
@@ -126,13 +130,16 @@ def training_source(config: RecordKeys, split: Split, sample: RowSample, workers
     """Builds the batches that a worker of a run trains on; `sample` prepares an image."""
     assert isinstance(config, AugmentationKeys) and isinstance(config, TrainingKeys), "it trains"
     rows = split.training_rows(config.keep_empty_images)
+    threshold = config.repeat_threshold
+    repeats = repeats_of_rows(split.records, rows, threshold) if threshold > 0 else None
     return MindRecordSource(
         records=split.records,
         rows=rows,
-        epochs=shard_epochs(config, len(rows), workers),
+        epochs=shard_epochs(config, len(rows), workers, repeats),
         sample=sample,
         num_loaders=clamp_loaders(config.num_parallel_workers),
         multiprocessing=config.python_multiprocessing,
+        mixing=_mixing(config, split) if config.copy_paste > 0 else None,
     )
 
 
@@ -140,6 +147,16 @@ def batch_view(source: MindRecordSource, pos_iou: float, min_pos_iou: float = 0.
     """Builds what shows the batches of a source; for the thresholds see `DetectionBatchView`."""
     assert isinstance(source.sample, DetectionSample), "a detector is trained on boxes"
     return DetectionBatchView(source, source.sample, source.records.class_names, pos_iou, min_pos_iou)
+
+
+def _mixing(config: AugmentationKeys, split: Split) -> Mixing:
+    """Builds what lays objects of one picture on another."""
+    file, outlines = split.annotation_file, None
+    if file is not None and file.is_file():
+        outlines = read_outlines(file, split.digest)
+    else:
+        logger.info("copy_paste: there is no COCO JSON that could have polygons: objects are cut out along their boxes")
+    return Mixing(config.copy_paste, CopyPaste(config.scale_range, config.flip_ratio, outlines))
 
 
 def evaluation_inputs(config: CanvasKeys, inputs: InputSettings) -> InputSettings:

@@ -282,13 +282,35 @@ class StepScheduleKeys(DetectorTrainingKeys):
 class AugmentationKeys(schema.PictureKeys):
     """What training does to the pictures."""
 
-    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ("keep_empty_images", "brightness", "contrast", "saturation", "hue")
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = (
+        "keep_empty_images",
+        "brightness",
+        "contrast",
+        "saturation",
+        "hue",
+        "repeat_threshold",
+        "copy_paste",
+    )
     keep_empty_images: bool = Field(True, description="train on images without a box as well")
     brightness: float = Field(0.0, ge=0, le=1, description="strength of the random change of brightness")
     contrast: float = Field(0.0, ge=0, le=1, description="strength of the random change of contrast")
     saturation: float = Field(0.0, ge=0, le=1, description="strength of the random change of saturation")
     hue: float = Field(
         0.0, ge=0, le=0.5, description="strength of the random change of hue, as a share of the colour circle"
+    )
+    repeat_threshold: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="images come more often where a class of theirs is in a smaller share of the images than this, "
+        "sqrt(threshold / share) times an epoch; 0: once",
+    )
+    copy_paste: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the pictures on which objects of another one are laid, cut out along their polygons "
+        "where the COCO JSON has them, else along their boxes",
     )
 
 
