@@ -62,7 +62,9 @@ def show(view: BatchView, folder: Path, epoch: int, num_pictures: int) -> None:
         epoch: whose pictures are shown, from 1.
         num_pictures: on the sheet.
     """
-    survey, shown, names = view.survey(), [], []
+    survey = view.survey()
+    shown: list[Batch] = []
+    names: list[str] = []
     for step, batch in enumerate(_batches(view, epoch)):
         if len(names) < num_pictures:
             shown.append(batch)
