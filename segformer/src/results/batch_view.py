@@ -17,6 +17,7 @@ from utils.drawing.network_inputs import (
     undo_normalisation,
 )
 from utils.drawing.panels import GAP, GROUND, scale_to_width
+from utils.pixels import size_of
 from utils.training.pictures.batch_view import Batch, BatchView, Survey
 from utils.words import counted
 
@@ -90,9 +91,9 @@ class LabelSurvey(Survey):
 
     def add(self, batch: Batch) -> None:
         """Counts the pixels of a batch."""
-        self._size = batch[1].shape[1:]
+        self._size = size_of(batch[1][0])
         for planes, label in zip(batch[0], batch[1], strict=True):
-            self._padding.append(1 - np.prod(content_size(planes)) / label.size)
+            self._padding.append(1 - float(np.prod(content_size(planes))) / label.size)
             self._counts.append(np.bincount(label.ravel(), minlength=256))
 
     def lines(self) -> list[str]:

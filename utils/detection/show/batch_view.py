@@ -60,7 +60,7 @@ class DetectionBatchView(BatchView):
 
     def item_names(self, items: Sequence[int]) -> list[str]:
         """Returns the names of the image files."""
-        rows = open_mindrecord(self.source.records, self.source.rows[list(items)], ("file_name",), 1)
+        rows = open_mindrecord(self.source.records, self.source.rows[list(items)].tolist(), ("file_name",), 1)
         return [str(row["file_name"]) for row in rows.create_dict_iterator(num_epochs=1, output_numpy=True)]
 
     def survey(self) -> BoxSurvey:

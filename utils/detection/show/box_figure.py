@@ -40,9 +40,19 @@ def draw_box_sizes(
 
 
 def _draw_sizes(axes: "Axes", sizes: np.ndarray, colours: np.ndarray, anchor_sizes: np.ndarray) -> None:
-    axes.scatter(*anchor_sizes.T, marker="+", s=70, color="black", linewidth=1.1, label="anchors", zorder=3)
+    axes.scatter(
+        anchor_sizes[:, 0],
+        anchor_sizes[:, 1],
+        marker="+",
+        s=70,
+        color="black",
+        linewidth=1.1,
+        label="anchors",
+        zorder=3,
+    )
     alpha = float(np.clip(200 / len(sizes), 0.15, 0.8))  # where there are many, their density is seen
-    axes.scatter(*sizes.T, s=14, c=colours / 255, alpha=alpha, linewidth=0, label="boxes, in the colour of their class")
+    label = "boxes, in the colour of their class"
+    axes.scatter(sizes[:, 0], sizes[:, 1], s=14, c=colours / 255, alpha=alpha, linewidth=0, label=label)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log", base=2)
     for axis in (axes.xaxis, axes.yaxis):
@@ -55,7 +65,7 @@ def _draw_sizes(axes: "Axes", sizes: np.ndarray, colours: np.ndarray, anchor_siz
 
 
 def _draw_ious(axes: "Axes", best_ious: np.ndarray, pos_iou: float) -> None:
-    axes.hist(best_ious, bins=np.linspace(0, 1, 41), color="#1d84e8", edgecolor="white", linewidth=0.5)
+    axes.hist(best_ious, bins=np.linspace(0, 1, 41).tolist(), color="#1d84e8", edgecolor="white", linewidth=0.5)
     axes.axvline(pos_iou, color="#c0504d", linewidth=1.6)
     share = float((best_ious >= pos_iou).mean())
     axes.set_xlim(0, 1)

@@ -45,7 +45,7 @@ class BoxSurvey(Survey):
         """Counts the boxes of a batch."""
         area = batch[0].shape[-2] * batch[0].shape[-1]
         for planes, fed in zip(batch[0], self._sample.fed_boxes(batch), strict=True):
-            self._padding.append(1 - np.prod(content_size(planes)) / area)
+            self._padding.append(1 - float(np.prod(content_size(planes))) / area)
             self._counts.append(np.bincount(fed.labels, minlength=len(self._class_names)))
             self._boxes.append(fed.boxes)
             self._labels.append(fed.labels)

@@ -15,6 +15,7 @@ from utils.api.suites import SUITES, open_build, open_config
 from utils.drawing.guard import guard_drawing
 from utils.images import write_image
 from utils.installation import console_command
+from utils.model_utils.command import run_command
 from utils.model_utils.errors import BadValueError
 from utils.model_utils.files import GO_ON, check_writable_folder, write_file
 from utils.progress import track
@@ -61,7 +62,9 @@ def show(view: BatchView, folder: Path, epoch: int, num_pictures: int) -> None:
         epoch: whose pictures are shown, from 1.
         num_pictures: on the sheet.
     """
-    survey, shown, names = view.survey(), [], []
+    survey = view.survey()
+    shown: list[Batch] = []
+    names: list[str] = []
     for step, batch in enumerate(_batches(view, epoch)):
         if len(names) < num_pictures:
             shown.append(batch)
@@ -110,3 +113,7 @@ def _parser() -> argparse.ArgumentParser:
         "--epoch", type=int, default=1, metavar="N", help="whose draws are shown; %(default)s by default"
     )
     return parser
+
+
+if __name__ == "__main__":
+    run_command(main, "data show")

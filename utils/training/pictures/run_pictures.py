@@ -71,6 +71,7 @@ class RunPictures:
             shown = tuple(array[:MOST_OF_BATCH] for array in batch)
             names = view.names(epoch, step)[:MOST_OF_BATCH]
             self._write(path, draw_sheet(view, shown, names, f"epoch {epoch}, step {step + 1}"), "first_batch")
+            logger.info("the first batch, as the network is fed it: %s", path)
 
     def are_due(self, epoch: int) -> bool:
         """Whether this worker draws predictions after an epoch."""
