@@ -1,6 +1,6 @@
 #!/bin/bash
 # What the C++ checks need and this machine lacks, as Debian packages, and the browser in which tests open report pages;
-# sourced by run_tests.sh, or run to list them.
+# sourced by run_tests.sh, or run to list those of C++.
 #   missing_cpp_packages PYTHON      prints their names
 #   missing_browser                  the same of a browser
 #   missing_arm_packages             the same of what runs the CPU kernels as on aarch64
@@ -59,5 +59,4 @@ install_cpp_packages() {
 if [[ "${BASH_SOURCE[0]}" == "$0" ]]; then
   set -euo pipefail
   missing_cpp_packages "${1:-python3}"
-  missing_browser
 fi
