@@ -103,14 +103,16 @@ def lengths(description: ModelDescription, name: str) -> tuple[int, ...]:
         BadValueError: it has no list of that name.
     """
     value = _stored(description, name)
-    if not isinstance(value, list):
+    numbers = [each for each in value if isinstance(each, int)] if isinstance(value, list) else []
+    if not isinstance(value, list) or len(numbers) != len(value):
         raise BadValueError(
-            f"the description of '{description.file}' has {value} as '{name}', wanted a list: export the model again"
+            f"the description of '{description.file}' has {value} as '{name}', wanted a list of whole numbers: export "
+            "the model again"
         )
-    return tuple(value)
+    return tuple(numbers)
 
 
-def _stored(description: ModelDescription, name: str) -> float | int | list[int]:
+def _stored(description: ModelDescription, name: str) -> float | int | list[int] | list[float]:
     if name not in description.postprocessing:
         raise BadValueError(
             f"the description of '{description.file}' has no '{name}' in its postprocessing: export the model again"

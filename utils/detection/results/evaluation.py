@@ -99,8 +99,8 @@ class DetectionEvaluator:
         )
 
     def _pictures(self, kept: Sequence[tuple[int, bytes, Detections]]) -> tuple[EvaluationPicture, ...]:
-        truths = self.split.true_boxes([image_id for image_id, *_ in kept])
-        return tuple(EvaluationPicture(number, *rest, *truths[number]) for number, *rest in kept)
+        truths = self.split.true_boxes([number for number, _, _ in kept])
+        return tuple(EvaluationPicture(number, encoded, found, *truths[number]) for number, encoded, found in kept)
 
     def metrics(self, _epoch: int) -> Mapping[str, float]:
         """Returns mAP, AP50 and AP75, as the training loop asks for them after an epoch."""
