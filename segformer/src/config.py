@@ -381,8 +381,8 @@ COMMANDS = {
     "eval.py": CommandKeys(
         "Evaluates a checkpoint: IoU of each class and their mean.",
         most_used="eval_ckpt_path data_path run_dir eval_mode eval_scales eval_flip canvas save_predictions "
-        "num_pictures make_report device_target",
-        others=(*APPLICATION, *CODING, *CHECK, "dataset_eval_num_parallel_workers", "eval_log_interval"),
+        "num_pictures device_target",
+        others=(*APPLICATION, *CODING, *CHECK, "dataset_eval_num_parallel_workers", "eval_log_interval", "make_report"),
         checkpoint_key="eval_ckpt_path",
     ),
     "infer.py": CommandKeys(

@@ -142,17 +142,13 @@ def lengths(description: ModelDescription, name: str) -> tuple[int, ...]:
         BadValueError: it has no list of that name.
     """
     value = _stored(description, name)
-    if not isinstance(value, list):
+    numbers = [each for each in value if isinstance(each, int)] if isinstance(value, list) else []
+    if not isinstance(value, list) or len(numbers) != len(value):
         raise BadValueError(
-            f"the description of '{description.file}' has {short(value)} as '{name}', wanted a list: export the model "
-            "again"
+            f"the description of '{description.file}' has {short(value)} as '{name}', wanted a list of whole numbers: "
+            "export the model again"
         )
-    numbers = tuple(each for each in value if isinstance(each, int))
-    if len(numbers) != len(value):
-        raise BadValueError(
-            f"the description of '{description.file}' has texts as '{name}', wanted numbers: export the model again"
-        )
-    return numbers
+    return tuple(numbers)
 
 
 def _kind(value: list | str) -> str:

@@ -11,6 +11,7 @@ from utils.words import counted
 Cell = str | float | int | None
 ROUNDED_FROM = 100.0  # of numbers as large as this one digit behind the point is enough
 NOTHING = "–"  # in the place of what is not defined
+SHADE = "share"  # property of page.css: how long the bar of a cell is, or how dark its ground
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def _cell(column: Column, value: Cell) -> str:
     if isinstance(value, str):
         return f'<td class="text">{escape(value)}</td>'
     number = "" if value is None or value != value else f"{value:.6g}"
-    bar = f' style="--share:{min(max(value, 0), 1):.3f}"' if column.is_share and number and value is not None else ""
+    bar = f' style="--{SHADE}:{min(max(value, 0), 1):.3f}"' if column.is_share and number and value is not None else ""
     return f'<td data-value="{number}"{bar}>{show_number(value, column.digits)}</td>'
 
 
@@ -126,4 +127,4 @@ def _shaded(share: float, count: int, unit: str) -> str:
         return "<td></td>"
     percent = f"{100 * share:.0f}" if share >= 0.005 else "&middot;"
     strong = ' class="strong"' if share > 0.55 else ""
-    return f'<td{strong} style="--share:{share:.3f}" title="{escape(counted(count, unit))}">{percent}</td>'
+    return f'<td{strong} style="--{SHADE}:{share:.3f}" title="{escape(counted(count, unit))}">{percent}</td>'

@@ -99,8 +99,8 @@ class DetectionEvaluator:
         )
 
     def _pictures(self, kept: Sequence[tuple[int, bytes, Detections]]) -> tuple[EvaluationPicture, ...]:
-        truths = self.split.true_boxes([image_id for image_id, *_ in kept])
-        return tuple(EvaluationPicture(number, *rest, *truths[number]) for number, *rest in kept)
+        truths = self.split.true_boxes([number for number, _, _ in kept])
+        return tuple(EvaluationPicture(number, encoded, found, *truths[number]) for number, encoded, found in kept)
 
     @cached_property
     def _batches(self) -> tuple[CanvasBatch, ...]:

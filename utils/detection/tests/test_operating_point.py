@@ -124,13 +124,20 @@ def test_what_a_checkpoint_stores_of_it(best, wanted):
     assert stored_min_score(best) == wanted
 
 
-@pytest.mark.parametrize(("stored", "wanted"), [(0.25, {"picture_min_score": 0.25}), (None, {})])
-def test_an_exported_model_is_described_with_it(stored, wanted):
+@pytest.mark.parametrize(
+    ("stored", "own", "wanted"),
+    [
+        (0.25, (), {"picture_min_score": 0.25}),
+        (None, (), {}),
+        (0.25, (0.5,), {"picture_min_score": 0.25, "class_min_scores": [0.5]}),
+    ],
+)
+def test_an_exported_model_is_described_with_it(stored, own, wanted):
     inputs = InputSettings(128, 256, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), keep_ratio=True)
     described = describe_detector(
         "nas_fpn",
         ExportedModel(Path("net.mindir"), "MINDIR", (), 1, 0.0),
-        ClassTable(("car",), (3,), picture_min_score=stored),
+        ClassTable(("car",), (3,), picture_min_score=stored, class_min_scores=own),
         inputs,
         tensors=(),
         postprocessing={"min_score": 0.05},

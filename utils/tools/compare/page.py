@@ -73,7 +73,7 @@ def _curves(name: str, title: str, runs: Sequence[Run], series_of: Callable[[Run
     charts = [
         subheading(each)
         + line_chart(
-            [Line(run, *map(_thinned, series[each])) if each in series else _nothing(run) for run, series in found],
+            [_line(run, *series.get(each, ((), ()))) for run, series in found],
             "epoch",
             each,
         )
@@ -82,8 +82,9 @@ def _curves(name: str, title: str, runs: Sequence[Run], series_of: Callable[[Run
     return Section(name, title, intro, side_by_side(*charts))
 
 
-def _nothing(run: str) -> Line:
-    return Line(run, np.zeros(0), np.zeros(0))  # keeps its colour for the other charts
+def _line(run: str, places: Sequence[float], values: Sequence[float]) -> Line:
+    """Returns the line of a run; one without points keeps its colour for the other charts."""
+    return Line(run, _thinned(places), _thinned(values))
 
 
 def _thinned(values: Sequence[float]) -> np.ndarray:

@@ -163,9 +163,9 @@ def match_in_turn(pairs: Pairs, turn: np.ndarray, is_ignored: np.ndarray) -> np.
     order = np.lexsort(keys)
     found, truth, turns = pairs.found[order], pairs.truth[order], turn[pairs.found][order]
     is_free = np.ones(len(is_ignored), bool)
-    ends = np.append(np.flatnonzero(np.diff(turns)) + 1, len(turns)) if len(turns) else []
+    ends = np.unique(np.append(np.flatnonzero(np.diff(turns)) + 1, len(turns)))
     start = 0
-    for end in ends:  # as many as a picture has detections of a class, at most
+    for end in ends.tolist():  # as many as a picture has detections of a class, at most
         free = is_free[truth[start:end]]
         choosing, chosen = found[start:end][free], truth[start:end][free]
         is_first = np.append(True, choosing[1:] != choosing[:-1])[: len(choosing)]
