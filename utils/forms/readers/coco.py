@@ -10,7 +10,7 @@ from utils.detection.annotations.entries import AnnotationColumns
 from utils.detection.boxes import xywh_to_xyxy
 from utils.forms.content import DataSet, Objects, Picture, make_objects
 from utils.forms.options import Options
-from utils.forms.outlines.shapes import Polygons, RunLengths, Shape, rings_of
+from utils.forms.outlines.shapes import Polygons, RunLengths, Shape, decode, rings_of
 from utils.forms.readers.sizes import agreed_size
 from utils.forms.source_files import SourceFiles, split_of
 from utils.forms.tally import Tally
@@ -136,11 +136,9 @@ def _runs(outline: dict, size: tuple[int, int]) -> RunLengths | None:
     counts = outline.get("counts")
     if outline.get("size") != list(size):
         return None
-    if isinstance(counts, str) and counts.isascii():
-        return RunLengths(size, counts.encode())
     try:
-        runs = np.array(counts, np.int64)
+        runs = RunLengths(size, counts.encode() if isinstance(counts, str) else np.array(counts, np.int64).reshape(-1))
+        decode(runs)
     except (TypeError, ValueError, OverflowError):
         return None
-    is_code = runs.ndim == 1 and (runs >= 0).all() and int(runs.sum()) == size[0] * size[1]
-    return RunLengths(size, runs) if is_code else None
+    return runs

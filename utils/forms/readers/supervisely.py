@@ -132,7 +132,9 @@ def _outline(kind: str, points: dict) -> Polygons | None:
     if kind == "rectangle":
         corners = np.array(points["exterior"], np.float64).reshape(2, 2)
         (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
-        if (corners % 1 == 0).all():  # numbers of pixels, the last of which belongs to it
+        if (
+            np.isfinite(corners).all() and (corners % 1 == 0).all()
+        ):  # numbers of pixels, the last of which belongs to it
             right, bottom = right + 1, bottom + 1
         exterior = rings_of([[left, top], [right, top], [right, bottom], [left, bottom]])
         return None if exterior is None else Polygons((exterior,))

@@ -21,6 +21,7 @@ from utils.words import counted
 NAME_LISTS = ("classes.txt", "obj.names", "labels.txt", "class_names.txt", "names.txt")
 BOX_NUMBERS = 5  # class, centre, sides
 FEWEST_OF_POLYGON = 7  # class and three points
+MOST_CLASSES = 10_000  # where no file names them
 BEYOND = 1.5  # a fraction above it is no fraction: annotators leave the picture by a few pixels
 PICTURES, LABELS = "images", "labels"  # folders side by side, in the layouts of Ultralytics and Roboflow
 
@@ -104,7 +105,7 @@ def _class_names(files: SourceFiles) -> _Names:
         return _Names(tuple(read_lines(files.path(listed))), listed) if listed else _Names((), "")
     content = read_yaml(files.path(found))
     names = content["names"]
-    if isinstance(names, dict) and all(type(key) is int and 0 <= key < 10_000 for key in names):
+    if isinstance(names, dict) and all(type(key) is int and 0 <= key < MOST_CLASSES for key in names):
         names = [names.get(number, "") for number in range(max(names, default=-1) + 1)]
     if not isinstance(names, list) or not names:
         raise BadValueError(
@@ -176,7 +177,7 @@ def _read_label(files: SourceFiles, label: str, size: tuple[int, int], names: _N
             continue
         if not (is_polygon or len(values) == BOX_NUMBERS) or not np.isfinite(values).all() or values[0] % 1:
             tally.drop("line", "of neither a class and four numbers nor a class and a polygon", label)
-        elif values[0] < 0 or (names.names and values[0] >= len(names.names)):
+        elif not 0 <= values[0] < (len(names.names) or MOST_CLASSES):
             tally.drop("object", "of a class that has no name", f"{label}: class {values[0]:g}")
         else:
             rows.append((int(values[0]), values[1:]))
