@@ -111,10 +111,11 @@ def _exported_engine(
     made = description.preprocessing
     inputs = InputSettings(made.height, made.width, made.mean, made.std, made.resize == "keep_ratio")
     stored, by_class = (description.postprocessing.get(name) for name in (PICTURE_MIN_SCORE, CLASS_MIN_SCORES))
+    scores = [float(each) for each in by_class if not isinstance(each, str)] if isinstance(by_class, list) else []
     min_score, _ = choose_stored_min_score(
         picture_min_score,
         stored if isinstance(stored, float) else None,
-        by_class if isinstance(by_class, list) and len(by_class) == len(names) else (),
+        scores if len(scores) == len(names) else (),
     )
     detector = build.build_exported_detector(description, network)
     return DetectionEngine(detector, inputs, ClassTable(names, ids), min_score, fixed_batch)

@@ -131,7 +131,7 @@ def coding_of(
     return LabelCoding(classes, bool(palette), ignore_label, ignores_unknown, fix)
 
 
-def coding_of_numbers(stored: Mapping[str, float | int | list[int]], ignore_label: int, fix: str) -> LabelCoding | None:
+def coding_of_numbers(stored: Mapping[str, object], ignore_label: int, fix: str) -> LabelCoding | None:
     """Returns the coding that the description of an exported model has; None where it has none.
 
     Raises:
@@ -141,7 +141,7 @@ def coding_of_numbers(stored: Mapping[str, float | int | list[int]], ignore_labe
     if not key:
         return None
     pairs, highest = stored[key], _COLOURS - 1 if key == "label_colours" else HIGHEST_VALUE
-    if not isinstance(pairs, list) or len(pairs) % 2:
+    if not isinstance(pairs, list) or len(pairs) % 2 or not all(isinstance(number, int) for number in pairs):
         raise BadValueError(f"the description of the model has no pairs of numbers as {key}: export the model again")
     targets = dict(zip(pairs[::2], pairs[1::2], strict=True))
     if not all(0 <= number <= highest and 0 <= target <= 255 for number, target in targets.items()):
