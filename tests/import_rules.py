@@ -24,6 +24,7 @@ FLOORS = (
     ("utils/model_utils/moxing_adapter", "utils"),  # "utils": the files beside the rooms
     ("utils/models", "utils/api/suites"),
     (
+        "utils/checking",
         "utils/cpp_infer",
         "utils/cpu_kernels",
         "utils/drawing",
@@ -42,6 +43,7 @@ FLOORS = (
     ("utils/detection/canvases",),
     ("utils/detection/results",),
     ("utils/detection/builders",),
+    ("utils/detection/checking",),
     ("utils/api", "utils/doctor", "utils/tools/data"),
     ("utils/cli",),
 )

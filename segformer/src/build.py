@@ -3,12 +3,14 @@
 import logging
 import shlex
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import mindspore as ms
 import numpy as np
 
 from utils.canvas import Size, follows_pictures, log_fixed_on_ascend
+from utils.checking.findings import Options, Report
 from utils.cpu_kernels.choice import stock_operators
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
 from utils.exporting.export import ExportedModel, input_shape, share_weights
@@ -27,8 +29,10 @@ from utils.training.step.precision import LossScaler, apply_amp
 from utils.training.step.train_step import TrainStep
 
 from .base_dataset import AugmentSettings
+from .checking.check import TrainingSizes, check_segmentation_data
+from .checking.labels import LabelledClasses
 from .config import SUITE_DIR, SegformerConfig
-from .dataset import CityscapesSource, open_pairs, usual_size
+from .dataset import CityscapesSource, list_pairs, open_pairs, usual_size
 from .labels.classes import CITYSCAPES_CLASS_NAMES, CITYSCAPES_IDS, class_names, numbered_names, palette
 from .labels.files import ImagePair
 from .loss import SegmentationLoss
@@ -328,6 +332,16 @@ def open_split(config: SegformerConfig, is_training: bool) -> tuple[ImagePair, .
             names_of_classes(config),
             for_training=is_training,
         )
+
+
+def check_data(config: SegformerConfig, options: Options) -> Report:
+    """Looks at the data set that a training would read; see `check_segmentation_data`."""
+    root = Path(config.data_path)
+    splits = {split: partial(list_pairs, root, split) for split in (config.train_split, config.eval_split)}
+    classes = LabelledClasses(names_of_classes(config), config.dataset_ignore_label)
+    sizes = TrainingSizes(config.base_size, config.crop_size, SIZE_DIVISOR)
+    with naming_source(config, ("data_path",)):
+        return check_segmentation_data(root, splits, classes, sizes, options)
 
 
 def names_of_classes(config: SegformerConfig) -> tuple[str, ...]:

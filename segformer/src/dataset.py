@@ -70,6 +70,15 @@ def is_image_name(name: str) -> bool:
     return name.lower().endswith(IMAGE_ENDINGS) and not name.startswith(".")
 
 
+def list_pairs(root: Path, split: str) -> tuple[ImagePair, ...]:
+    """Returns the images of a split with the paths of their labels, which may be missing; see `find_pairs`.
+
+    Raises:
+        MissingPathError: a folder is missing, or there are no images.
+    """
+    return tuple(ImagePair(image, _label_of(Path(root), image)) for image in find_images(root, split))
+
+
 def find_pairs(root: Path, split: str) -> tuple[ImagePair, ...]:
     """Returns the images of a split with their labels `root`/gtFine/`split`/<city>/*_gtFine_labelTrainIds.png, sorted.
 
@@ -78,8 +87,7 @@ def find_pairs(root: Path, split: str) -> tuple[ImagePair, ...]:
         BadValueError: two images share a label.
     """
     root = Path(root)
-    images = find_images(root, split)
-    pairs = tuple(ImagePair(image, _label_of(root, image)) for image in images)
+    pairs = list_pairs(root, split)
     missing = [pair for pair in pairs if not pair.label.is_file()]
     if missing:
         raise MissingPathError(

@@ -74,7 +74,7 @@ def open_detection_split(
     """
     with naming_source(config, DetectionDataKeys.PLACES_OF_DATA):
         return open_split(
-            _split_paths(config, default_folder, is_training, form, prefix),
+            detection_split_paths(config, default_folder, is_training, form, prefix),
             config.coco_classes,
             for_training=is_training,
             skip_bad_images=config.skip_bad_images,
@@ -83,9 +83,10 @@ def open_detection_split(
         )
 
 
-def _split_paths(
-    config: RecordKeys, default_folder: str, is_training: bool, form: str | None, prefix: str | None
+def detection_split_paths(
+    config: RecordKeys, default_folder: str, is_training: bool, form: str | None = None, prefix: str | None = None
 ) -> SplitPaths:
+    """Works out where the training or the evaluation split lies; arguments as `open_detection_split`."""
     return split_paths(
         form=form or config.dataset,
         split=config.train_data_type if is_training else config.val_data_type,

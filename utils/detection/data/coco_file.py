@@ -1,8 +1,9 @@
 """COCO annotation files: JSON to records. Boxes are xywh in the file and xyxy from here on."""
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -25,6 +26,8 @@ from utils.detection.data.record_types import (
 )
 from utils.model_utils.errors import BadValueError, short
 
+ContentReader: TypeAlias = Callable[..., tuple[dict, AnnotationColumns]]  # as `read_coco_content` is called
+
 logger = logging.getLogger(__name__)
 
 
@@ -35,6 +38,7 @@ def load_coco(
     *,
     for_training: bool = True,
     skip_bad_images: bool = False,
+    read: ContentReader = read_coco_content,
 ) -> DetectionDataset:
     """Loads one split of a data set in COCO's format.
 
@@ -46,13 +50,14 @@ def load_coco(
         for_training: refuse a split in which nothing can be learned. For an evaluation the boxes may be missing, and
             the file may lack some of the classes, or list none at all, as COCO's image_info files do.
         skip_bad_images: image files may be missing.
+        read: reads the file; another reader may leave out what this one refuses.
 
     Raises:
         MissingPathError: the file, the folder or images are missing.
         BadValueError: the content is not what the format asks for; file and entry are named.
     """
     source, image_dir = Path(annotation_file), Path(image_dir)
-    content, columns = read_coco_content(source, for_training=for_training)
+    content, columns = read(source, for_training=for_training)
     images = content["images"]
     names, category_ids = _select_categories(content["categories"], class_names, source, may_lack=not for_training)
     image_ids = [image["id"] for image in images]

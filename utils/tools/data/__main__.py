@@ -25,7 +25,9 @@ class Action:
     module: str
 
 
-ACTIONS: dict[str, Action] = {}
+ACTIONS: dict[str, Action] = {
+    "check": Action("look at a data set and say all that is wrong with it", "utils.tools.data.check"),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int | None:
