@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from utils.canvas import rounded_up
 from utils.checking.findings import NOTE, Findings, share
 from utils.image_files import evenly_spread
 
@@ -14,6 +15,7 @@ Fit = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 LOOKED_AT = 500  # pictures, evenly spread: the answer is a multiple of 32 or more anyway
 AS_LARGE = 0.98  # of the mean scale: a smaller loss is not seen
+SHRUNK, ENLARGED = 0.5, 1.5  # mean scales of the pictures beyond which it is said
 WORTHWHILE = 0.9  # of the pixels of the configured input: a smaller gain is not worth another number
 
 
@@ -52,6 +54,49 @@ def leaner_input(sizes: Sequence[Size], configured: Size, multiple: int, fit: Fi
         return None
     best = inputs[inputs.prod(axis=1).argmin()]
     return int(best[0]), int(best[1])
+
+
+def add_scale(
+    found: Findings, split: str, sizes: Sequence[Size], configured: Size, multiple: int, key: str, fit: Fit
+) -> Size | None:
+    """Adds that pictures are much smaller or larger than the configured (height, width) shows them.
+
+    Args:
+        found: takes the finding.
+        split: name of the split.
+        sizes: (height, width) of its pictures.
+        configured: height and width of the input.
+        multiple: both sides of an input are multiples of it.
+        key: that chooses the input.
+        fit: scales of pictures in inputs.
+
+    Returns:
+        The input that takes most pictures as they are, where they are enlarged now.
+    """
+    scale = float(fit(np.array(evenly_spread(sizes, LOOKED_AT), np.float64), np.array([configured], np.float64)).mean())
+    shown = f"the input of {configured[0]} x {configured[1]} (height x width)"
+    found.add(
+        NOTE,
+        "pictures-shrunk",
+        split,
+        len(sizes) if scale < SHRUNK else 0,
+        f"pictures are shrunk to {scale:.2f} of their size on average to fit {shown}",
+        f"what is thinner than {1 / scale:.0f} pixels vanishes: raise {key} if that matters, at more work a step",
+    )
+    if scale <= ENLARGED:
+        return None
+    height, width = Counter(sizes).most_common(1)[0][0]
+    native = rounded_up((height, width), multiple)
+    found.add(
+        NOTE,
+        "pictures-enlarged",
+        split,
+        len(sizes),
+        f"pictures are enlarged {scale:.2f} times on average to fit {shown}",
+        f"{key} of {native[0]} x {native[1]} takes most of them as they are, with "
+        f"{share(native[0] * native[1], configured[0] * configured[1])} of the pixels to compute",
+    )
+    return native
 
 
 def add_padding(

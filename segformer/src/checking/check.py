@@ -8,7 +8,6 @@ import numpy as np
 
 from utils.checking.findings import (
     ERROR,
-    NOTE,
     PIXEL_SHARE,
     Findings,
     Options,
@@ -16,14 +15,11 @@ from utils.checking.findings import (
     SplitSummary,
 )
 from utils.checking.pictures import add_repeated, add_unusable, in_parallel, usual_size
-from utils.checking.sizes import LOOKED_AT, add_padding, fit_turned, leaner_input
-from utils.image_files import evenly_spread
+from utils.checking.sizes import add_padding, add_scale, fit_turned, leaner_input
 from utils.model_utils.errors import MissingPathError
 
 from ..labels.files import ImagePair
 from .labels import LabelledClasses, LookedAtPair, add_class_faults, add_label_faults, look_at_pair
-
-SHRUNK, ENLARGED = 0.5, 1.5  # mean scales of the pictures from which it is said
 
 
 @dataclass(frozen=True)
@@ -98,31 +94,14 @@ def _fit_sizes(found: Findings, name: str, pairs: Sequence[LookedAtPair], sizes:
     own = [each.picture.size for each in pairs if each.picture.size]
     if not own:
         return {}
-    base = np.array([sizes.base_size], np.float64)
-    scale = float(fit_turned(np.array(evenly_spread(own, LOOKED_AT), np.float64), base).mean())
-    shown = f"{sizes.base_size[0]} x {sizes.base_size[1]} (height x width)"
-    found.add(
-        NOTE,
-        "pictures-shrunk",
-        name,
-        len(own) if scale < SHRUNK else 0,
-        f"pictures are shrunk to {scale:.2f} of their size on average to fit base_size, {shown}",
-        f"what is thinner than {1 / scale:.0f} pixels vanishes: raise base_size if that matters, at more work a step",
-    )
-    found.add(
-        NOTE,
-        "pictures-enlarged",
-        name,
-        len(own) if scale > ENLARGED else 0,
-        f"pictures are enlarged {scale:.2f} times on average to fit base_size, {shown}",
-        "a smaller base_size takes less work; larger pictures than the files have show nothing new",
-    )
+    native = add_scale(found, name, own, sizes.base_size, sizes.multiple, "base_size", fit_turned)
     leaner = leaner_input(own, sizes.base_size, sizes.multiple, fit_turned)
     add_padding(found, name, own, sizes.base_size, leaner, "base_size", fit_turned)
-    if leaner is None:
+    better = native or leaner
+    if better is None:
         return {}
-    crop = tuple(min(pair) for pair in zip(sizes.crop_size, leaner, strict=True))
-    return {"base_size": list(leaner)} | ({} if crop == sizes.crop_size else {"crop_size": list(crop)})
+    crop = tuple(min(pair) for pair in zip(sizes.crop_size, better, strict=True))
+    return {"base_size": list(better)} | ({} if crop == sizes.crop_size else {"crop_size": list(crop)})
 
 
 def _summary(name: str, pairs: Sequence[LookedAtPair], root: Path, classes: LabelledClasses) -> SplitSummary:
@@ -132,9 +111,10 @@ def _summary(name: str, pairs: Sequence[LookedAtPair], root: Path, classes: Labe
 
 def _shares(splits: Mapping[str, Sequence[LookedAtPair]], classes: LabelledClasses) -> dict[str, dict[str, float]]:
     """Returns for each class its share of the labelled pixels of each split."""
-    table: dict[str, dict[str, float]] = {name: {} for name in classes.names}
+    table: dict[str, dict[str, float]] = {}
     for split, pairs in splits.items():
         counts = sum((each.counts for each in pairs), np.zeros(256, np.int64))[: len(classes.names)]
-        for name, part in zip(classes.names, (counts / max(counts.sum(), 1)).tolist(), strict=True):
-            table[name][split] = part
+        if counts.any():
+            for name, part in zip(classes.names, (counts / counts.sum()).tolist(), strict=True):
+                table.setdefault(name, {})[split] = part
     return table

@@ -10,7 +10,7 @@ import numpy as np
 from utils.checking.findings import ERROR, NOTE, WARNING, Findings, share
 from utils.checking.pictures import Picture, Size, attempt, look_at
 from utils.pixels import size_of
-from utils.words import counted, plural
+from utils.words import counted
 
 from ..labels.files import ImagePair, how_to_name, read_label, read_label_header
 from ..labels.sources import how_to_get
@@ -88,7 +88,7 @@ def add_label_faults(
         len(missing),
         f"pictures have no label ({share(len(missing), len(pairs))} of {counted(len(pairs), 'picture')})",
         f"{how_to_get(root, missing)}; training refuses the data set" if missing else "",
-        (str(path.relative_to(root) if path.is_relative_to(root) else path) for path in missing),
+        (path.name for path in missing),
     )
     for code, what, is_other in (
         ("labels-of-other-kind", "labels are no PNG files of class numbers", True),
@@ -123,15 +123,15 @@ def _add_unknown_values(found: Findings, split: str, pairs: Sequence[LookedAtPai
         return
     counts = np.sum([each.counts for each in pairs], axis=0)
     values = classes.unknown(counts)
-    named = ", ".join(f"{value} ({share(counts[value], counts.sum())} of the pixels)" for value in values[:6])
+    named = ", ".join(f"{value} ({share(counts[value], counts.sum())})" for value in values[:6])
     more = f" and {len(values) - 6} more" if len(values) > 6 else ""
     found.add(
         ERROR,
         "label-values-not-named",
         split,
         len(bad),
-        f"labels hold {plural('value') if len(values) > 1 else 'a value'} that no class has: {named}{more}; wanted 0 "
-        f"to {len(classes.names) - 1} and {classes.ignore_label}",
+        f"labels hold values that no class has (with their shares of all pixels): {named}{more}; wanted 0 to "
+        f"{len(classes.names) - 1} and {classes.ignore_label}",
         f"{how_to_name(counts, bad[0].pair.label, len(classes.names), classes.ignore_label)}; training refuses them",
         _names(bad),
     )

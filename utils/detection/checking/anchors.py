@@ -208,7 +208,7 @@ def _advice(
 ) -> Iterator[str]:
     if better is not None:
         left = _left(dataset, inputs, better, inputs.size)
-        yield f"--{better.key}={_listed(better.value)} leaves {share(left, 1)}"
+        yield f"--{better.key}={_listed(better.value)} leaves {share(left, 1)} without one"
     for factor in ENLARGED:
         size = inputs.times(factor)
         left = _left(dataset, inputs, anchors, size)

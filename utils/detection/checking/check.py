@@ -13,7 +13,7 @@ from utils.checking.pictures import (
     look_at,
     usual_size,
 )
-from utils.checking.sizes import add_padding, fit_inside, leaner_input
+from utils.checking.sizes import add_padding, add_scale, fit_inside, leaner_input
 from utils.detection.builders import detection_split_paths
 from utils.detection.checking.anchors import AnchorSettings, NetworkInput, add_anchor_faults
 from utils.detection.checking.boxes import AnnotatedBoxes, add_box_faults, annotated_boxes
@@ -237,10 +237,13 @@ def _fit_network(
     for split in (each for each in splits if each.is_training):
         sizes = [each.size for each in split.pictures if each.size]
         leaner = leaner_input(sizes, inputs.size, inputs.multiple, fit_inside) if inputs.keep_ratio else None
+        if not sizes:
+            continue
         keys = " and ".join(inputs.keys)
+        native = add_scale(found, split.name, sizes, inputs.size, inputs.multiple, keys, fit_inside)
         add_padding(found, split.name, sizes, inputs.size, leaner, keys, fit_inside)
-        if leaner is not None:
-            suggestions |= inputs.values(leaner)
+        if better := native or leaner:
+            suggestions |= inputs.values(better)
         is_form = split.paths.annotation_file not in reader.of_other_form
         if is_form and not any(each.code in ("boxes-as-corners", "boxes-as-fractions") for each in found.ordered()):
             suggestions |= add_anchor_faults(found, split.name, split.dataset, inputs, anchors)

@@ -71,7 +71,7 @@ def main(arguments: Sequence[str]) -> int:
         head = {"version": JSON_VERSION, "suite": suite, "config": config.config_name}
         content = json_bytes(report.as_json(head), indent=2)
         if target is None:
-            sys.stdout.write(content.decode())
+            print(content.decode())
         else:
             write_file(target, content, what="report")
     is_faulty = report.count(ERROR) or (own.strict and report.count(WARNING))
