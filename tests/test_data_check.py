@@ -65,7 +65,7 @@ def write_faulty_coco(root: Path) -> Path:
         *(box(11, 2, [5 * index, 50, 30, 30]) for index in range(4)),  # five boxes with the right one
     ]
     incomplete = [{"id": 50, "file_name": "050.png", "height": HEIGHT}]
-    sharing = [{"id": 5, "file_name": "other.png", "height": HEIGHT, "width": WIDTH}]
+    sharing = [{"id": 5, "file_name": "other.png", "height": HEIGHT, "width": WIDTH}, dict(images[6])]
     categories = [
         {"id": 1, "name": "red"},
         {"id": 2, "name": "blue"},
@@ -94,6 +94,7 @@ COCO_FAULTS = {
     ("error", BOTH, "pictures-in-both-splits"): 1,
     ("error", "train2017", "images-incomplete"): 1,
     ("error", "train2017", "images-sharing-an-id"): 1,
+    ("warning", "train2017", "images-listed-twice"): 1,
     ("error", "train2017", "categories-unusable"): 1,
     ("error", "train2017", "annotations-of-no-image"): 1,
     ("error", "train2017", "annotations-of-no-class"): 1,

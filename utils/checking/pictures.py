@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 
@@ -26,6 +26,7 @@ MISSING, UNREADABLE, NO_PICTURE, DAMAGED = "missing", "unreadable", "no picture"
 Size = tuple[int, int]  # (height, width) in pixels
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Given = ParamSpec("Given")
 
 
 @dataclass(frozen=True)
@@ -163,9 +164,9 @@ def usual_size(sizes: Sequence[Size]) -> Size | None:
     return Counter(sizes).most_common(1)[0][0] if sizes else None
 
 
-def attempt(function: Callable[[], Result]) -> tuple[Result | None, str]:
-    """Returns what a function returns, or None and the sentence in which it refuses."""
+def attempt(function: Callable[Given, Result], *values: Given.args, **named: Given.kwargs) -> tuple[Result | None, str]:
+    """Returns what a function returns for these arguments, or None and the sentence in which it refuses."""
     try:
-        return function(), ""
+        return function(*values, **named), ""
     except UserError as error:
         return None, str(error)

@@ -101,7 +101,8 @@ def _fit_sizes(found: Findings, name: str, pairs: Sequence[LookedAtPair], sizes:
     if better is None:
         return {}
     crop = tuple(min(pair) for pair in zip(sizes.crop_size, better, strict=True))
-    return {"base_size": list(better)} | ({} if crop == sizes.crop_size else {"crop_size": list(crop)})
+    suggestions: dict[str, object] = {"base_size": list(better)}
+    return suggestions | ({} if crop == sizes.crop_size else {"crop_size": list(crop)})
 
 
 def _summary(name: str, pairs: Sequence[LookedAtPair], root: Path, classes: LabelledClasses) -> SplitSummary:

@@ -12,7 +12,7 @@ from utils.checking.pictures import Picture, Size, attempt, look_at
 from utils.pixels import size_of
 from utils.words import counted
 
-from ..labels.files import ImagePair, how_to_name, read_label, read_label_header
+from ..labels.files import SET_KEYS, ImagePair, how_to_name, read_label, read_label_header
 from ..labels.sources import how_to_get
 
 MUCH = 0.5  # share of pixels without a class from which it is said
@@ -63,12 +63,12 @@ def look_at_pair(pair: ImagePair, *, decode: bool) -> LookedAtPair:
     """Looks at an image file and its label; without `decode` at their headers alone."""
     if not pair.label.is_file():
         return LookedAtPair(pair, look_at(pair.image, None, decode=decode))
-    header, unfit = attempt(lambda: read_label_header(pair.label))
+    header, unfit = attempt(read_label_header, pair.label)
     if not decode:
         size = header.size if header else None
         picture = look_at(pair.image, size, decode=False)
         return LookedAtPair(pair, picture, size, problem=unfit, is_of_other_kind=bool(unfit))
-    label, problem = attempt(lambda: read_label(pair.label))
+    label, problem = attempt(read_label, pair.label)
     if label is None:
         picture = look_at(pair.image, None, decode=True)
         return LookedAtPair(pair, picture, problem=problem, is_of_other_kind=bool(unfit))
@@ -132,7 +132,7 @@ def _add_unknown_values(found: Findings, split: str, pairs: Sequence[LookedAtPai
         len(bad),
         f"labels hold values that no class has (with their shares of all pixels): {named}{more}; wanted 0 to "
         f"{len(classes.names) - 1} and {classes.ignore_label}",
-        f"{how_to_name(counts, bad[0].pair.label, len(classes.names), classes.ignore_label)}; training refuses them",
+        f"{how_to_name(counts, bad[0].pair.label, len(classes.names), classes.ignore_label, SET_KEYS)}; training refuses them",
         _names(bad),
     )
 

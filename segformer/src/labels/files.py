@@ -116,7 +116,7 @@ def check_values(label: np.ndarray, path: Path, num_classes: int, ignore_label: 
     raise BadValueError(f"label '{path}' holds {found}, {wanted}: {advice}")
 
 
-def how_to_name(counts: np.ndarray, path: Path, num_classes: int, ignore_label: int, fix: str = SET_KEYS) -> str:
+def how_to_name(counts: np.ndarray, path: Path, num_classes: int, ignore_label: int, fix: str) -> str:
     """Returns what to do about values that are no classes.
 
     Args:

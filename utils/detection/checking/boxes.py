@@ -1,6 +1,6 @@
 """Boxes that are in the wrong form, outside their picture, without area, twice there or too many."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -150,7 +150,9 @@ def add_box_faults(found: Findings, split: str, boxes: AnnotatedBoxes, num_gts: 
     return not is_fraction.any()
 
 
-def _add_places(add, boxes: AnnotatedBoxes, is_pixels: np.ndarray) -> None:  # noqa: ANN001  (the function above)
+def _add_places(
+    add: Callable[[str, str, np.ndarray, str, str], None], boxes: AnnotatedBoxes, is_pixels: np.ndarray
+) -> None:
     starts = boxes.boxes_xywh[:, :2]
     ends = starts + boxes.boxes_xywh[:, 2:]
     is_empty = is_pixels & (boxes.boxes_xywh[:, 2:] <= 0).any(axis=1)

@@ -148,7 +148,7 @@ def _load(
 
 
 def _add_other_number(found: Findings, config: RecordKeys, name: str, dataset: DetectionDataset) -> None:
-    _, sentence = attempt(lambda: match_num_classes(config.num_classes, dataset.class_names, str(dataset.source)))
+    _, sentence = attempt(match_num_classes, config.num_classes, dataset.class_names, str(dataset.source))
     found.add(ERROR, "split-refused", name, int(bool(sentence)), sentence, "")
 
 

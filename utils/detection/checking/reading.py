@@ -114,7 +114,7 @@ class GatheringReader:
         image_ids = {image["id"] for image in content["images"]}
         category_ids = [int(category["id"]) for category in content["categories"]]
         annotations = content["annotations"]
-        if not attempt(lambda: plain_annotations(annotations, list(image_ids), category_ids, source))[1]:
+        if not attempt(plain_annotations, annotations, list(image_ids), category_ids, source)[1]:
             return
         faults = [_field_at_fault(each, image_ids, category_ids, source) for each in annotations]
         for name, (code, what, fix) in FIELDS.items():
@@ -124,37 +124,47 @@ class GatheringReader:
         content["annotations"] = [each for each, fault in zip(annotations, faults, strict=True) if not fault]
 
     def _sift_images(self, images: list[dict], source: Path) -> list[dict]:
-        plain, _ = attempt(lambda: plain_images(images, source))
-        if plain is None:
-            plain = [
-                entry for image in images for entry in attempt(lambda each=image: plain_images([each], source))[0] or ()
-            ]
-            refused = [
-                f"image {short(image.get('id', image.get('file_name', '?')))}"
-                for image in images
-                if attempt(lambda each=image: plain_images([each], source))[1]
-            ]
-            self._add(
-                ERROR,
-                "images-incomplete",
-                source,
-                len(refused),
-                "entries of 'images' without a usable id, file_name, height or width",
-                "give each a whole id of its own, a file_name, and height and width in pixels",
-                refused,
-            )
         first: dict[int, dict] = {}
-        for image in plain:
-            first.setdefault(image["id"], image)
-        others = [image for image in plain if first[image["id"]]["file_name"] != image["file_name"]]
+        refused: list[str] = []
+        sharing: list[str] = []
+        again: list[str] = []
+        for image in images:
+            plain, _ = attempt(plain_images, [image], source)
+            if plain is None:
+                refused.append(f"image {short(image.get('id', image.get('file_name', '?')))}")
+                continue
+            (entry,) = plain
+            other = first.setdefault(entry["id"], entry)
+            if other is not entry:
+                is_same = all(other[key] == entry[key] for key in ("file_name", "height", "width"))
+                name = f"{entry['file_name']} (id {entry['id']}{'' if is_same else ', as ' + other['file_name']})"
+                (again if is_same else sharing).append(name)
+        self._add(
+            ERROR,
+            "images-incomplete",
+            source,
+            len(refused),
+            "entries of 'images' without a usable id, file_name, height or width",
+            "give each a whole id of its own, a file_name, and height and width in pixels: training refuses the file",
+            refused,
+        )
         self._add(
             ERROR,
             "images-sharing-an-id",
             source,
-            len(others),
+            len(sharing),
             "pictures have the id of another one, so that nobody knows whose the boxes are",
-            "give each picture its own id; until then they are left out here, and training refuses the file",
-            [f"{each['file_name']} (id {each['id']}, as {first[each['id']]['file_name']})" for each in others],
+            "give each picture its own id: training refuses the file, and here they are passed over",
+            sharing,
+        )
+        self._add(
+            WARNING,
+            "images-listed-twice",
+            source,
+            len(again),
+            "entries of 'images' are there twice, with the same id, file and size",
+            "remove the copies: each is taken once",
+            again,
         )
         return list(first.values())
 
@@ -162,9 +172,8 @@ class GatheringReader:
         good: dict[int, dict] = {}
         bad: list[str] = []
         for category in categories:
-            number, _ = attempt(lambda each=category: category_id_of(each, source))
-            entry = {**category, "id": number}
-            if number is None or number in good or attempt(lambda each=entry: plain_categories([each], (), source))[1]:
+            number, _ = attempt(category_id_of, category, source)
+            if number is None or number in good or attempt(plain_categories, [category], (), source)[1]:
                 bad.append(f"category {short(category.get('id'))} ({short(category.get('name'))})")
             else:
                 good[number] = category
@@ -194,7 +203,7 @@ class GatheringReader:
         bad: list[str] = []
         repeated: list[str] = []
         for number, text in numbered_lines(source):
-            line, sentence = attempt(lambda of=(text, number): parse_line(*of, source, num_classes))
+            line, sentence = attempt(parse_line, text, number, source, num_classes)
             if line is None:
                 bad.append(sentence.removeprefix(f"'{source}' "))
             elif lines.setdefault(os.path.normpath(line.file_name), line) is not line:
@@ -223,9 +232,9 @@ class GatheringReader:
 def _field_at_fault(annotation: dict, image_ids: set[int], category_ids: Sequence[int], source: Path) -> str:
     """Returns the field for which the strict reader refuses an annotation, "" where it takes it."""
     image_id = annotation.get("image_id")
-    is_known = isinstance(image_id, int | float) and image_id in image_ids
+    known = [int(image_id)] if isinstance(image_id, int | float) and image_id in image_ids else []
     try:
-        plain_annotations([dict(annotation)], [int(image_id)] if is_known else [], category_ids, source)
+        plain_annotations([dict(annotation)], known, category_ids, source)
     except EntryError as error:
         return error.field
     return ""

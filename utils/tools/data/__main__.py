@@ -5,7 +5,7 @@ python -m utils.tools.data check SUITE [--key=value]...
 python -m utils.tools.data show SUITE [--key=value]...
 """
 
-import importlib
+import pkgutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int | None:
     name, *others = given
     if name not in ACTIONS:
         raise BadValueError(unknown_word("action", name, ACTIONS))
-    return importlib.import_module(module_name(ACTIONS[name].module)).main(others)
+    return pkgutil.resolve_name(f"{module_name(ACTIONS[name].module)}:main")(others)
 
 
 def help_text() -> str:
