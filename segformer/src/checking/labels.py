@@ -123,6 +123,7 @@ def _add_unknown_values(found: Findings, split: str, pairs: Sequence[LookedAtPai
         return
     counts = np.sum([each.counts for each in pairs], axis=0)
     values = classes.unknown(counts)
+    fix = how_to_name(counts, bad[0].pair.label, len(classes.names), classes.ignore_label, SET_KEYS)
     named = ", ".join(f"{value} ({share(counts[value], counts.sum())})" for value in values[:6])
     more = f" and {len(values) - 6} more" if len(values) > 6 else ""
     found.add(
@@ -132,7 +133,7 @@ def _add_unknown_values(found: Findings, split: str, pairs: Sequence[LookedAtPai
         len(bad),
         f"labels hold values that no class has (with their shares of all pixels): {named}{more}; wanted 0 to "
         f"{len(classes.names) - 1} and {classes.ignore_label}",
-        f"{how_to_name(counts, bad[0].pair.label, len(classes.names), classes.ignore_label, SET_KEYS)}; training refuses them",
+        f"{fix}; training refuses them",
         _names(bad),
     )
 
