@@ -1,7 +1,9 @@
 """`data check`: each fault of a data set made by hand is found once, with its count; a clean one has none."""
 
+import contextlib
 import json
 import shutil
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -11,12 +13,20 @@ from PIL import Image
 
 from segformer.tests.tiny_city import image_path, label_path, write_city, write_png
 from tests.suites import FASTER_RCNN, NAS_FPN, ROOT, SEGFORMER, run
+from utils.checking.findings import Options
+from utils.checking.table import format_report
 from utils.detection.tests.edited_coco import annotations_of, change
 from utils.detection.tests.tiny_coco import write_coco, write_txt
 from utils.images import write_image
 from utils.installation import module_command
 from utils.model_utils.errors import UserError
+from utils.model_utils.files import json_bytes
 from utils.tools.data.__main__ import main
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from mutations import mutations
+from test_damaged_files import READERS
 
 HEIGHT, WIDTH = 96, 128
 FINDING = {"severity", "code", "split", "count", "what", "fix", "examples"}
@@ -306,6 +316,30 @@ def test_headers_alone_find_no_damaged_pixels(capsys, tmp_path):
     decoded = {"pictures-damaged", "pictures-repeated", "pictures-in-both-splits"}
     assert found == {key: count for key, count in COCO_FAULTS.items() if key[2] not in decoded}
     assert all(each["examples"] == [] for each in report["findings"])
+
+
+@pytest.mark.parametrize("form", ["COCO", "TXT"])
+def test_what_a_training_refuses_is_an_error(form, tmp_path):
+    """Of 60 damaged copies of a good file; the readers that refuse are the strict ones."""
+    reader = READERS[form]
+    path, good = tmp_path / reader.name, reader.make(tmp_path)
+    keys = [f"--coco_root={tmp_path}", f"--instance_set={path}", f"--image_dir={tmp_path}/images"]
+    if form == "TXT":
+        keys = ["--dataset=other", f"--anno_path={path}", f"--image_dir={tmp_path}", "--coco_classes=[a, b]"]
+    config = NAS_FPN.load(*keys, "--num_classes=null")
+    num_refused = 0
+    for content in mutations(good, 60):
+        path.write_bytes(content)
+        try:
+            reader.read(path)
+        except UserError:
+            num_refused += 1
+            with contextlib.suppress(UserError):
+                report = NAS_FPN.part("build").check_data(config, Options())
+                assert report.count("error"), content
+                assert json.loads(json_bytes(report.as_json({})))["findings"]
+                assert format_report(report, "title")
+    assert num_refused > 20
 
 
 @pytest.mark.end_to_end

@@ -8,6 +8,7 @@ from utils.words import counted
 
 ERROR, WARNING, NOTE = "error", "warning", "note"  # what each means stands in docs/own_data.md
 SEVERITIES = (ERROR, WARNING, NOTE)
+MOST_LETTERS = 160  # of an example; names may be as long as somebody likes
 BOXES, PIXEL_SHARE = "boxes", "share of pixels"  # what `Report.classes` counts
 
 
@@ -63,7 +64,7 @@ class Findings:
     ) -> None:
         """Adds a finding; arguments as its attributes."""
         if count:
-            shown = tuple(islice(examples, self._most))
+            shown = tuple(cut(each, MOST_LETTERS) for each in islice(examples, self._most))
             self._all.append(Finding(severity, code, split, int(count), what, fix, shown))
 
     def ordered(self) -> tuple[Finding, ...]:
@@ -130,6 +131,11 @@ class Report:
             "classes": {name: dict(numbers) for name, numbers in self.classes.items()},
             "suggestions": dict(self.suggestions),
         }
+
+
+def cut(text: str, letters: int) -> str:
+    """Returns a text, cut to so many letters."""
+    return text if len(text) <= letters else f"{text[: letters - 3]}..."
 
 
 def share(part: float, whole: float) -> str:

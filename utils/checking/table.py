@@ -3,10 +3,11 @@
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from utils.checking.findings import BOXES, SEVERITIES, Finding, Report, SplitSummary
+from utils.checking.findings import BOXES, SEVERITIES, Finding, Report, SplitSummary, cut
 from utils.words import counted
 
 MOST_CLASSES = 30  # of a longer list the rarest of the first split stand in the table, all in the JSON
+MOST_OF_NAME = 40  # letters of a class name in the table
 NARROW, WIDE = 60, 120  # limits of the width
 
 
@@ -72,6 +73,7 @@ def _class_table(report: Report) -> list[str]:
     if len(rows) > MOST_CLASSES:
         rows = sorted(rows, key=lambda row: row[1].get(splits[0], 0))[:MOST_CLASSES]
         title = f"the {MOST_CLASSES} rarest of {counted(len(report.classes), 'class')} by {report.class_unit}"
+    rows = [(cut(name, MOST_OF_NAME), numbers) for name, numbers in rows]
     names = max(len(name) for name, _ in rows)
     widths = [max(len(split), 8) for split in splits]
     head = "  ".join(f"{split:>{width}}" for split, width in zip(splits, widths, strict=True))
