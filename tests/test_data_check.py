@@ -148,6 +148,7 @@ def test_each_fault_of_a_detection_set_is_found_once(capsys, tmp_path):
     examples = {each["code"]: each["examples"] for each in report["findings"]}
     assert examples["boxes-outside"] == ["007.png [130, 10, 20, 20]"]
     assert examples["annotations-of-no-image"] == ["annotation 71 (image_id 99)"]
+    assert examples["boxes-negative"] == ["annotation number 12 [20, 20, -5, 20]"]  # nine right ones stand before
     assert examples["pictures-in-both-splits"] == ["000.png = 006.png"]
     assert examples["pictures-of-other-size"] == ["003.png is 64 x 128, annotated as 96 x 128"]
     assert examples["class-ids-differ"] == ["red (1, 5)", "blue (2, 6)"]

@@ -145,7 +145,7 @@ def add_repeated(found: Findings, splits: Sequence[tuple[str, Sequence[Picture]]
         len(both),
         f"pictures of {examined} are in {trained_name} too, pixel for pixel ({share(len(both), len(pictures))} of its "
         f"{counted(len(pictures), 'picture')})",
-        "take them out of one of the splits: an evaluation on pictures that were trained on says too good a number",
+        "take them out of one of the splits: an evaluation on pictures of the training gives too good a number",
         (f"{each.path.name} = {first[each.digest].path.name}" for each in both),
     )
 

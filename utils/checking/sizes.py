@@ -58,20 +58,10 @@ def leaner_input(sizes: Sequence[Size], configured: Size, multiple: int, fit: Fi
 
 def add_scale(
     found: Findings, split: str, sizes: Sequence[Size], configured: Size, multiple: int, key: str, fit: Fit
-) -> Size | None:
-    """Adds that pictures are much smaller or larger than the configured (height, width) shows them.
+) -> None:
+    """Adds that pictures are shown much smaller or larger than they are; arguments as `add_padding`.
 
-    Args:
-        found: takes the finding.
-        split: name of the split.
-        sizes: (height, width) of its pictures.
-        configured: height and width of the input.
-        multiple: both sides of an input are multiples of it.
-        key: that chooses the input.
-        fit: scales of pictures in inputs.
-
-    Returns:
-        The input that takes most pictures as they are, where they are enlarged now.
+    Neither is a fault: small things are seen better in large pictures, which take more work.
     """
     scale = float(fit(np.array(evenly_spread(sizes, LOOKED_AT), np.float64), np.array([configured], np.float64)).mean())
     shown = f"the input of {configured[0]} x {configured[1]} (height x width)"
@@ -81,28 +71,35 @@ def add_scale(
         split,
         len(sizes) if scale < SHRUNK else 0,
         f"pictures are shrunk to {scale:.2f} of their size on average to fit {shown}",
-        f"what is thinner than {1 / scale:.0f} pixels vanishes: raise {key} if that matters, at more work a step",
+        f"what is thinner than {1 / scale:.0f} pixels vanishes: a larger input ({key}) shows it, at more work a step",
     )
-    if scale <= ENLARGED:
-        return None
-    height, width = Counter(sizes).most_common(1)[0][0]
-    native = rounded_up((height, width), multiple)
+    native = rounded_up(Counter(sizes).most_common(1)[0][0], multiple)
     found.add(
         NOTE,
         "pictures-enlarged",
         split,
-        len(sizes),
+        len(sizes) if scale > ENLARGED else 0,
         f"pictures are enlarged {scale:.2f} times on average to fit {shown}",
-        f"{key} of {native[0]} x {native[1]} takes most of them as they are, with "
-        f"{share(native[0] * native[1], configured[0] * configured[1])} of the pixels to compute",
+        f"{native[0]} x {native[1]} ({key}) takes most of them as they are, with "
+        f"{share(native[0] * native[1], configured[0] * configured[1])} of the pixels to compute; small things are "
+        "seen better enlarged",
     )
-    return native
 
 
 def add_padding(
     found: Findings, split: str, sizes: Sequence[Size], configured: Size, leaner: Size | None, key: str, fit: Fit
 ) -> None:
-    """Adds that much of the configured (height, width) is padding, where a `leaner` one is not; `key` chooses it."""
+    """Adds that much of the configured input is padding.
+
+    Args:
+        found: takes the finding.
+        split: name of the split.
+        sizes: (height, width) of its pictures.
+        configured: height and width of the input.
+        leaner: of one that shows them as large; None where there is none.
+        key: that chooses the input, or keys.
+        fit: scales of pictures in inputs.
+    """
     if leaner is None:
         return
     looked_at = np.array(evenly_spread(sizes, LOOKED_AT), np.float64)
@@ -116,5 +113,5 @@ def add_padding(
         len(sizes),
         f"pictures fill {share(filled, 1)} of the input of {configured[0]} x {configured[1]} (height x width) on "
         "average; the rest is padding",
-        f"{key} of {leaner[0]} x {leaner[1]} shows them as large with {share(saved, 1)} fewer pixels to compute",
+        f"{leaner[0]} x {leaner[1]} ({key}) shows them as large with {share(saved, 1)} fewer pixels to compute",
     )

@@ -94,14 +94,13 @@ def _fit_sizes(found: Findings, name: str, pairs: Sequence[LookedAtPair], sizes:
     own = [each.picture.size for each in pairs if each.picture.size]
     if not own:
         return {}
-    native = add_scale(found, name, own, sizes.base_size, sizes.multiple, "base_size", fit_turned)
+    add_scale(found, name, own, sizes.base_size, sizes.multiple, "base_size", fit_turned)
     leaner = leaner_input(own, sizes.base_size, sizes.multiple, fit_turned)
     add_padding(found, name, own, sizes.base_size, leaner, "base_size", fit_turned)
-    better = native or leaner
-    if better is None:
+    if leaner is None:
         return {}
-    crop = tuple(min(pair) for pair in zip(sizes.crop_size, better, strict=True))
-    suggestions: dict[str, object] = {"base_size": list(better)}
+    crop = tuple(min(pair) for pair in zip(sizes.crop_size, leaner, strict=True))
+    suggestions: dict[str, object] = {"base_size": list(leaner)}
     return suggestions | ({} if crop == sizes.crop_size else {"crop_size": list(crop)})
 
 

@@ -14,7 +14,7 @@ def test_a_square_input_is_too_high_for_wide_pictures():
     (finding,) = found.ordered()
     assert finding.count == 4
     assert finding.what.startswith("pictures fill 75 % of the input of 640 x 640")
-    assert finding.fix == "img_shape of 512 x 640 shows them as large with 20 % fewer pixels to compute"
+    assert finding.fix == "512 x 640 (img_shape) shows them as large with 20 % fewer pixels to compute"
 
 
 def test_an_input_that_fits_has_no_better_one():
@@ -38,15 +38,15 @@ def test_street_pictures_of_360_x_480():
 def test_enlarged_pictures_are_said_with_the_input_that_takes_them_as_they_are():
     """100 x 200 in 512 x 1024 is enlarged 5.12 times; multiples of 32 from it on are 128 x 224, 5.5 % of the pixels."""
     found = Findings(Options())
-    assert add_scale(found, "train", [(100, 200)], (512, 1024), 32, "base_size", fit_turned) == (128, 224)
+    add_scale(found, "train", [(100, 200)], (512, 1024), 32, "base_size", fit_turned)
     (finding,) = found.ordered()
     assert finding.code == "pictures-enlarged"
     assert finding.what.startswith("pictures are enlarged 5.12 times")
-    assert finding.fix.endswith("with 5.5 % of the pixels to compute")
+    assert finding.fix.startswith("128 x 224 (base_size) takes most of them as they are, with 5.5 % of the pixels")
 
 
 def test_shrunk_pictures_are_said():
     found = Findings(Options())
-    assert add_scale(found, "train", [(2048, 4096)], (512, 1024), 32, "base_size", fit_turned) is None
+    add_scale(found, "train", [(2048, 4096)], (512, 1024), 32, "base_size", fit_turned)
     assert [each.code for each in found.ordered()] == ["pictures-shrunk"]
     assert "thinner than 4 pixels" in found.ordered()[0].fix

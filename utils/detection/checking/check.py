@@ -239,11 +239,11 @@ def _fit_network(
         leaner = leaner_input(sizes, inputs.size, inputs.multiple, fit_inside) if inputs.keep_ratio else None
         if not sizes:
             continue
-        keys = " and ".join(inputs.keys)
-        native = add_scale(found, split.name, sizes, inputs.size, inputs.multiple, keys, fit_inside)
+        keys = ", ".join(inputs.keys)
+        add_scale(found, split.name, sizes, inputs.size, inputs.multiple, keys, fit_inside)
         add_padding(found, split.name, sizes, inputs.size, leaner, keys, fit_inside)
-        if better := native or leaner:
-            suggestions |= inputs.values(better)
+        if leaner is not None:
+            suggestions |= inputs.values(leaner)
         is_form = split.paths.annotation_file not in reader.of_other_form
         if is_form and not any(each.code in ("boxes-as-corners", "boxes-as-fractions") for each in found.ordered()):
             suggestions |= add_anchor_faults(found, split.name, split.dataset, inputs, anchors)

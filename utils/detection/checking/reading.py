@@ -1,5 +1,6 @@
 """Reads annotation files with the strict readers, entry by entry where these refuse: faults are noted and left out."""
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,13 @@ from utils.checking.findings import ERROR, WARNING, Findings
 from utils.checking.pictures import attempt
 from utils.detection.annotations.categories import category_id_of, plain_categories
 from utils.detection.annotations.coco_content import make_plain, read_outline
-from utils.detection.annotations.entries import AnnotationColumns, EntryError, plain_annotations, plain_images
+from utils.detection.annotations.entries import (
+    AnnotationColumns,
+    EntryError,
+    annotation_name,
+    plain_annotations,
+    plain_images,
+)
 from utils.detection.checking.boxes import are_sizes
 from utils.detection.data.splits import Readers
 from utils.detection.data.txt_file import TxtLine, numbered_lines, parse_line
@@ -74,9 +81,11 @@ class GatheringReader:
         """
         if source not in self._contents:
             content = read_outline(source, for_training=False)
-            self._sift(content, source)
+            places = {id(each): index for index, each in enumerate(content["annotations"])}
+            self._sift(content, places, source)
+            annotations = content["annotations"]
             self._contents[source] = content, make_plain(content, source)
-            self._note_dropped(self._contents[source][1], source)
+            self._note_dropped(annotations, content["annotations"], places, source)
         content, columns = self._contents[source]
         if for_training and not content["categories"]:
             raise BadValueError(f"'{source}' lists no classes: list them in 'categories'")
@@ -107,8 +116,8 @@ class GatheringReader:
     ) -> None:
         self._found.add(severity, code, self._splits.get(source, ""), count, what, fix, examples)
 
-    def _sift(self, content: dict, source: Path) -> None:
-        """Takes out of the sections of a COCO file what the strict readers refuse."""
+    def _sift(self, content: dict, places: Mapping[int, int], source: Path) -> None:
+        """Takes out of the sections of a COCO file what the strict readers refuse; `places` of annotations, by `id`."""
         content["images"] = self._sift_images(content["images"], source)
         content["categories"] = self._sift_categories(content["categories"], source)
         image_ids = {image["id"] for image in content["images"]}
@@ -119,7 +128,7 @@ class GatheringReader:
         faults = [_field_at_fault(each, image_ids, category_ids, source) for each in annotations]
         for name, (code, what, fix) in FIELDS.items():
             bad = [each for each, fault in zip(annotations, faults, strict=True) if fault == name]
-            examples = [f"annotation {short(each.get('id', '?'))} ({name} {short(each.get(name))})" for each in bad]
+            examples = [f"{annotation_name(each, places[id(each)])} ({name} {short(each.get(name))})" for each in bad]
             self._add(ERROR, f"annotations-{code}", source, len(bad), what, fix, examples)
         content["annotations"] = [each for each, fault in zip(annotations, faults, strict=True) if not fault]
 
@@ -188,15 +197,20 @@ class GatheringReader:
         )
         return list(good.values())
 
-    def _note_dropped(self, columns: AnnotationColumns, source: Path) -> None:
-        dropped = columns.dropped
-        then = "training and evaluation leave them out"
-        for severity, code, count, what in (
-            (WARNING, "boxes-not-finite", dropped.not_finite, "boxes with numbers that are not finite (NaN, infinite)"),
-            (WARNING, "boxes-negative", dropped.empty, "boxes with a negative width or height"),
+    def _note_dropped(self, before: list[dict], after: list[dict], places: Mapping[int, int], source: Path) -> None:
+        """Notes which annotations the strict reader has dropped, as their boxes cannot be ones."""
+        kept = set(map(id, after))
+        dropped = [each for each in before if id(each) not in kept] if len(after) < len(before) else []
+        negative = [each for each in dropped if min(each["bbox"][2:]) < 0 and all(map(_is_finite, each["bbox"]))]
+        are_negative = set(map(id, negative))
+        others = [each for each in dropped if id(each) not in are_negative]
+        for code, bad, what in (
+            ("boxes-not-finite", others, "boxes with numbers that are not finite (NaN, infinite)"),
+            ("boxes-negative", negative, "boxes with a negative width or height"),
         ):
-            examples = () if dropped.empty and dropped.not_finite else dropped.examples
-            self._add(severity, code, source, count, what, f"draw them anew, or remove them: {then}", examples)
+            examples = [f"{annotation_name(each, places[id(each)])} {short(each['bbox'])}" for each in bad]
+            fix = "draw them anew, or remove them: training and evaluation leave them out"
+            self._add(WARNING, code, source, len(bad), what, fix, examples)
 
     def _read_lines(self, source: Path, num_classes: int) -> list[TxtLine]:
         lines: dict[str, TxtLine] = {}
@@ -238,3 +252,10 @@ def _field_at_fault(annotation: dict, image_ids: set[int], category_ids: Sequenc
     except EntryError as error:
         return error.field
     return ""
+
+
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # a whole number that no float holds
+        return False
