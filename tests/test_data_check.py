@@ -53,6 +53,7 @@ def write_faulty_coco(root: Path) -> Path:
     write_noise(train / "003.png", 3, height=64)
     shutil.copy(train / "005.png", train / "004.png")
     shutil.copy(train / "006.png", root / "val2017" / "000.png")
+    write_noise(train / "more" / "strange.png", 99)
     turned = Image.Exif()
     turned[0x0112] = 6
     Image.new("RGB", (WIDTH, HEIGHT), (9, 99, 199)).save(train / "013.jpg", exif=turned)
@@ -124,6 +125,7 @@ COCO_FAULTS = {
     ("error", BOTH, "classes-of-evaluation-alone"): 1,
     ("warning", BOTH, "classes-of-training-alone"): 1,
     ("note", BOTH, "class-ids-differ"): 2,
+    ("note", "train2017", "pictures-not-listed"): 1,
     ("note", "train2017", "pictures-without-boxes"): 5,  # the first five: 0 to 4
 }
 

@@ -11,7 +11,8 @@ from typing import ParamSpec, TypeVar
 
 import numpy as np
 
-from utils.checking.findings import ERROR, WARNING, Findings, share
+from utils.checking.findings import ERROR, NOTE, WARNING, Findings, share
+from utils.image_search import is_picture_name
 from utils.images import decode_image, read_bytes, read_header
 from utils.model_utils.device_adapter import available_cores
 from utils.model_utils.errors import BadValueError, MissingPathError, UserError
@@ -113,13 +114,12 @@ def add_unusable(found: Findings, split: str, pictures: Sequence[Picture], sever
         found.add(severity, code, split, len(bad), what, f"{fix}; {then}", names)
 
 
-def add_repeated(found: Findings, splits: Sequence[tuple[str, Sequence[Picture]]], examined: str) -> None:
+def add_repeated(found: Findings, splits: Sequence[tuple[str, Sequence[Picture]]]) -> None:
     """Adds pictures that are there more than once, within a split and across splits.
 
     Args:
         found: takes the findings.
         splits: name and pictures of each, the training split first.
-        examined: name of the split whose numbers pictures of the training falsify.
     """
     for name, pictures in splits:
         first = first_of_each(pictures)
@@ -143,10 +143,35 @@ def add_repeated(found: Findings, splits: Sequence[tuple[str, Sequence[Picture]]
         "pictures-in-both-splits",
         f"{trained_name}, {name}",
         len(both),
-        f"pictures of {examined} are in {trained_name} too, pixel for pixel ({share(len(both), len(pictures))} of its "
+        f"pictures of {name} are in {trained_name} too, pixel for pixel ({share(len(both), len(pictures))} of its "
         f"{counted(len(pictures), 'picture')})",
         "take them out of one of the splits: an evaluation on pictures of the training gives too good a number",
         (f"{each.path.name} = {first[each.digest].path.name}" for each in both),
+    )
+
+
+def add_unlisted(found: Findings, split: str, folder: Path, listed: Iterable[Path]) -> None:
+    """Adds pictures of a folder and its sub-folders that no annotation lists.
+
+    Args:
+        found: takes the finding.
+        split: name of the split.
+        folder: that is looked into; links to folders are not followed.
+        listed: the pictures that annotations list, of all splits.
+    """
+    known = {os.path.normpath(path) for path in listed}
+    paths = (
+        os.path.join(where, name) for where, _, names in os.walk(folder) for name in names if is_picture_name(name)
+    )
+    others = sorted(path for path in paths if os.path.normpath(path) not in known)
+    found.add(
+        NOTE,
+        "pictures-not-listed",
+        split,
+        len(others),
+        f"pictures of '{folder}' are in no annotation file",
+        "nothing to mend where that is meant: they are not used",
+        (os.path.relpath(path, folder) for path in others),
     )
 
 

@@ -78,7 +78,7 @@ def check_segmentation_data(
             add_class_faults(found, name, pairs_of, classes, is_training=name == next(iter(splits)))
     if options.decode:
         pictures = [(name, [each.picture for each in pairs_of]) for name, pairs_of in looked_at.items()]
-        add_repeated(found, pictures, pictures[-1][0])
+        add_repeated(found, pictures)
     suggestions = _fit_sizes(found, *next(iter(looked_at.items())), sizes)
     return Report(
         splits=tuple(_summary(name, pairs_of, root, classes) for name, pairs_of in looked_at.items()),

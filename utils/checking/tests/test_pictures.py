@@ -52,7 +52,7 @@ def test_repeated_pictures_are_counted_within_and_across_splits(tmp_path):
         write_image(tmp_path / f"{name}.png", np.full((4, 4, 3), shade, np.uint8))
     looks = {name: look_at(tmp_path / f"{name}.png", None, decode=True) for name in "abcdef"}
     found = Findings(Options())
-    add_repeated(found, [("train", [looks[name] for name in "abcd"]), ("val", [looks[name] for name in "ef"])], "val")
+    add_repeated(found, [("train", [looks[name] for name in "abcd"]), ("val", [looks[name] for name in "ef"])])
     across, within = found.ordered()
     assert (within.code, within.split, within.count) == ("pictures-repeated", "train", 2)
     assert within.examples == ("b.png = a.png", "c.png = a.png")

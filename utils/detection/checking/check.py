@@ -1,12 +1,14 @@
 """Looks at the two splits of a detection data set as training and evaluation would open them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from utils.checking.findings import ERROR, NOTE, WARNING, Findings, Options, Report, SplitSummary, share
 from utils.checking.pictures import (
     Picture,
     add_repeated,
+    add_unlisted,
     add_unusable,
     attempt,
     in_parallel,
@@ -32,22 +34,27 @@ class CheckedSplit:
 
     Attributes:
         name: of the split.
-        is_training: which of both it is.
         paths: where it lies.
         boxes: as they stand in the file, and the data set.
         pictures: what its files have shown, one for each record.
+        has_right_boxes: their form is right, so that their sizes mean something.
     """
 
     name: str
-    is_training: bool
     paths: SplitPaths
     boxes: AnnotatedBoxes
     pictures: tuple[Picture, ...]
+    has_right_boxes: bool
 
     @property
     def dataset(self) -> DetectionDataset:
         """The split with repaired boxes."""
         return self.boxes.dataset
+
+    @property
+    def sizes(self) -> list[tuple[int, int]]:
+        """(height, width) of the pictures that could be read."""
+        return [each.size for each in self.pictures if each.size]
 
 
 def check_detection_data(
@@ -65,30 +72,28 @@ def check_detection_data(
     Raises:
         UserError: there are no annotations to look at.
     """
-    found = Findings(options)
-    paths = _paths_of_splits(config, default_folder)
-    names: dict[Path, str] = {}
-    for name, (_, where) in paths.items():
+    found, paths = Findings(options), _paths_of_splits(config, default_folder)
+    files: dict[Path, str] = {}
+    for name, where in paths.items():
         assert where.annotation_file is not None, "refused before"
-        names[where.annotation_file] = ", ".join(filter(None, (names.get(where.annotation_file), name)))
-    reader = GatheringReader(found, names)
-    datasets: dict[str, DetectionDataset] = {}
-    refusals: list[UserError] = []
-    for name, (is_training, where) in paths.items():
-        dataset = _load(found, config, reader, where, name, is_training=is_training, refusals=refusals)
-        if dataset is not None:
-            datasets[name] = dataset
-    if not datasets and all(isinstance(error, MissingPathError) for error in refusals):
-        raise refusals[0]
-    splits = [
-        _check_split(found, config, reader, *paths[name], dataset, name, options) for name, dataset in datasets.items()
-    ]
+        files[where.annotation_file] = ", ".join(filter(None, (files.get(where.annotation_file), name)))
+    check = _Check(found, config, GatheringReader(found, files), options)
+    datasets = {name: check.load(name, where) for name, where in paths.items()}
+    check.require_any(datasets)
+    splits = [check.look_at(name, paths[name], dataset) for name, dataset in datasets.items() if dataset is not None]
     if len(splits) == 2 and config.coco_classes is None:
-        pairs = [(split.name, split.dataset) for split in splits]
-        add_class_differences(found, pairs[0], pairs[1], config.ignore_unknown_classes)
+        trained, examined = ((split.name, split.dataset) for split in splits)
+        add_class_differences(found, trained, examined, config.ignore_unknown_classes)
     if splits and options.decode:
-        add_repeated(found, [(split.name, split.pictures) for split in splits], splits[-1].name)
-    suggestions = _fit_network(found, splits, inputs, anchors, reader)
+        add_repeated(found, [(split.name, split.pictures) for split in splits])
+    if len(splits) == len(paths):  # else the other one lists pictures too
+        for folder, names in _folders(splits).items():
+            listed = (record.file_path for split in splits for record in split.dataset.records)
+            add_unlisted(found, ", ".join(names), folder, listed)
+    suggestions: dict[str, object] = {}
+    for split in splits:
+        if check.is_training(split.name):
+            suggestions |= _fit_network(found, split, inputs, anchors)
     return Report(
         splits=tuple(_summary(split) for split in splits),
         findings=found.ordered(),
@@ -97,95 +102,106 @@ def check_detection_data(
     )
 
 
-def _paths_of_splits(config: RecordKeys, default_folder: str) -> dict[str, tuple[bool, SplitPaths]]:
-    """Returns of each split, the training's first, by its name whether it is that, and where it lies."""
-    found: dict[str, tuple[bool, SplitPaths]] = {}
+def _paths_of_splits(config: RecordKeys, default_folder: str) -> dict[str, SplitPaths]:
+    """Returns by their names where the splits lie, the training's first."""
+    found: dict[str, SplitPaths] = {}
     for is_training in (True, False):
         paths = detection_split_paths(config, default_folder, is_training)
-        name = config.train_data_type if is_training else config.val_data_type
         if paths.annotation_file is None or paths.image_dir is None:
             raise BadValueError(
                 "there are MindRecord files alone, and annotations and pictures are looked at before these are made: "
                 "give the data set with --coco_root=FOLDER, or --dataset=other and --anno_path=FILE"
             )
-        found.setdefault(name, (is_training, paths))
+        found.setdefault(config.train_data_type if is_training else config.val_data_type, paths)
     return found
 
 
-def _load(
-    found: Findings,
-    config: RecordKeys,
-    reader: GatheringReader,
-    where: SplitPaths,
-    name: str,
-    *,
-    is_training: bool,
-    refusals: list[UserError],
-) -> DetectionDataset | None:
-    """Reads a split; where the strict reading refuses it as a whole, this is a finding and less is asked of it."""
-    assert isinstance(config, TrainingKeys), "a training's"
-    ways = dict.fromkeys(
-        [(config.coco_classes, is_training), (config.coco_classes, False), (None, False)]
-        if where.form == "coco"
-        else [(config.coco_classes, is_training), (config.coco_classes, False)]
-    )
-    said: set[str] = set()
-    for classes, for_training in ways:
-        try:
-            dataset = load_split(
-                where, classes, for_training=for_training, skip_bad_images=True, readers=reader.readers
-            )
+@dataclass
+class _Check:
+    """The look at one split after the other.
+
+    Attributes:
+        found: takes the findings.
+        config: of a training.
+        reader: of the annotation files.
+        options: how closely to look.
+        refusals: why splits, or ways to read them, were refused.
+    """
+
+    found: Findings
+    config: RecordKeys
+    reader: GatheringReader
+    options: Options
+    refusals: list[UserError] = field(default_factory=list)
+
+    def is_training(self, name: str) -> bool:
+        """Returns whether a split is that of the training."""
+        return name == self.config.train_data_type
+
+    def load(self, name: str, where: SplitPaths) -> DetectionDataset | None:
+        """Reads a split; where the strict reading refuses it as a whole, this is a finding and less is asked of it."""
+        assert isinstance(self.config, TrainingKeys), "a training's"
+        own, is_training = self.config.coco_classes, self.is_training(name)
+        ways = [(own, is_training), (own, False), *([(None, False)] if where.form == "coco" else [])]
+        said: set[str] = set()
+        for classes, for_training in dict.fromkeys(ways):
+            try:
+                dataset = load_split(
+                    where, classes, for_training=for_training, skip_bad_images=True, readers=self.reader.readers
+                )
+            except UserError as error:
+                self.refusals.append(error)
+                is_optional = isinstance(error, MissingPathError) and not is_training and not self.config.run_eval
+                is_new, severity = str(error) not in said, WARNING if is_optional else ERROR
+                self.found.add(severity, "split-refused", name, int(is_new), str(error), "")
+                said.add(str(error))
+                continue
             if is_training and not said:
-                _add_other_number(found, config, name, dataset)
+                self._compare_number(name, dataset)
             return dataset
-        except UserError as error:
-            refusals.append(error)
-            is_optional = isinstance(error, MissingPathError) and not is_training and not config.run_eval
-            is_new = str(error) not in said
-            found.add(WARNING if is_optional else ERROR, "split-refused", name, int(is_new), str(error), "")
-            said.add(str(error))
-    return None
+        return None
 
+    def require_any(self, datasets: Mapping[str, DetectionDataset | None]) -> None:
+        """Refuses to go on where no split is there at all."""
+        is_missing = all(isinstance(error, MissingPathError) for error in self.refusals)
+        if is_missing and all(dataset is None for dataset in datasets.values()):
+            raise self.refusals[0]
 
-def _add_other_number(found: Findings, config: RecordKeys, name: str, dataset: DetectionDataset) -> None:
-    _, sentence = attempt(match_num_classes, config.num_classes, dataset.class_names, str(dataset.source))
-    found.add(ERROR, "split-refused", name, int(bool(sentence)), sentence, "")
+    def look_at(self, name: str, where: SplitPaths, dataset: DetectionDataset) -> CheckedSplit:
+        """Looks at pictures, boxes and classes of a split."""
 
+        def look(record: ImageRecord) -> Picture:
+            return look_at(record.file_path, (record.height, record.width), decode=self.options.decode)
 
-def _check_split(
-    found: Findings,
-    config: RecordKeys,
-    reader: GatheringReader,
-    is_training: bool,
-    where: SplitPaths,
-    dataset: DetectionDataset,
-    name: str,
-    options: Options,
-) -> CheckedSplit:
-    def look(record: ImageRecord) -> Picture:
-        return look_at(record.file_path, (record.height, record.width), decode=options.decode)
+        pictures = tuple(in_parallel(look, dataset.records, f"looking at {name}"))
+        _add_picture_faults(self.found, self.config, name, dataset, pictures)
+        boxes, is_right = annotated_boxes(dataset), where.annotation_file not in self.reader.of_other_form
+        if is_right:
+            is_right = add_box_faults(self.found, name, boxes, self.config.num_gts)
+        add_class_faults(self.found, name, boxes, is_training=self.is_training(name))
+        if self.is_training(name):
+            self._add_empty(name, dataset)
+        return CheckedSplit(name, where, boxes, pictures, is_right)
 
-    boxes = annotated_boxes(dataset)
-    pictures = tuple(in_parallel(look, dataset.records, f"looking at {name}"))
-    _add_picture_faults(found, config, name, dataset, pictures)
-    if where.annotation_file not in reader.of_other_form:
-        add_box_faults(found, name, boxes, config.num_gts)
-    add_class_faults(found, name, boxes, is_training=is_training)
-    if is_training:
-        assert isinstance(config, AugmentationKeys), "a training's"
+    def _compare_number(self, name: str, dataset: DetectionDataset) -> None:
+        number, source = self.config.num_classes, str(dataset.source)
+        _, sentence = attempt(match_num_classes, number, dataset.class_names, source)
+        self.found.add(ERROR, "split-refused", name, int(bool(sentence)), sentence, "")
+
+    def _add_empty(self, name: str, dataset: DetectionDataset) -> None:
+        assert isinstance(self.config, AugmentationKeys), "a training's"
         empty = [each.file_path.name for each in dataset.records if not len(each.boxes)]
-        found.add(
+        self.found.add(
             NOTE,
             "pictures-without-boxes",
             name,
             len(empty),
             f"pictures have no box ({share(len(empty), len(dataset.records))})",
             "training takes them as background (keep_empty_images)"
-            if config.keep_empty_images
+            if self.config.keep_empty_images
             else "training leaves them out; --keep_empty_images=True takes them as background",
             empty,
         )
-    return CheckedSplit(name, is_training, where, boxes, pictures)
 
 
 def _add_picture_faults(
@@ -225,40 +241,39 @@ def _add_picture_faults(
     )
 
 
+def _folders(splits: Sequence[CheckedSplit]) -> dict[Path, list[str]]:
+    """Returns the folders of pictures with the names of their splits."""
+    folders: dict[Path, list[str]] = {}
+    for split in splits:
+        folders.setdefault(split.dataset.image_dir, []).append(split.name)
+    return folders
+
+
 def _fit_network(
-    found: Findings,
-    splits: list[CheckedSplit],
-    inputs: NetworkInput,
-    anchors: AnchorSettings,
-    reader: GatheringReader,
+    found: Findings, split: CheckedSplit, inputs: NetworkInput, anchors: AnchorSettings
 ) -> dict[str, object]:
     """Compares the training split with the network's input and anchors; returns suggested values of keys."""
     suggestions: dict[str, object] = {}
-    for split in (each for each in splits if each.is_training):
-        sizes = [each.size for each in split.pictures if each.size]
-        leaner = leaner_input(sizes, inputs.size, inputs.multiple, fit_inside) if inputs.keep_ratio else None
-        if not sizes:
-            continue
+    sizes = split.sizes
+    if sizes:
         keys = ", ".join(inputs.keys)
         add_scale(found, split.name, sizes, inputs.size, inputs.multiple, keys, fit_inside)
+        leaner = leaner_input(sizes, inputs.size, inputs.multiple, fit_inside) if inputs.keep_ratio else None
         add_padding(found, split.name, sizes, inputs.size, leaner, keys, fit_inside)
-        if leaner is not None:
-            suggestions |= inputs.values(leaner)
-        is_form = split.paths.annotation_file not in reader.of_other_form
-        if is_form and not any(each.code in ("boxes-as-corners", "boxes-as-fractions") for each in found.ordered()):
-            suggestions |= add_anchor_faults(found, split.name, split.dataset, inputs, anchors)
+        suggestions |= inputs.values(leaner) if leaner else {}
+    if split.has_right_boxes:
+        suggestions |= add_anchor_faults(found, split.name, split.dataset, inputs, anchors)
     return suggestions
 
 
 def _summary(split: CheckedSplit) -> SplitSummary:
-    sizes = [each.size for each in split.pictures if each.size]
     return SplitSummary(
         split.name,
         str(split.paths.annotation_file),
         len(split.dataset.records),
         len(split.dataset.class_names),
         len(split.boxes.table),
-        usual_size(sizes),
+        usual_size(split.sizes),
     )
 
 
