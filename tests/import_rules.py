@@ -24,6 +24,7 @@ FLOORS = (
     ("utils/model_utils/moxing_adapter", "utils"),  # "utils": the files beside the rooms
     ("utils/models", "utils/api/suites"),
     (
+        "utils/checking",
         "utils/cpp_infer",
         "utils/cpu_kernels",
         "utils/drawing",
@@ -44,6 +45,7 @@ FLOORS = (
     ("utils/detection/results",),
     ("utils/detection/show",),
     ("utils/detection/builders",),
+    ("utils/detection/checking",),
     ("utils/api", "utils/doctor", "utils/tools/compare", "utils/tools/data"),
     ("utils/cli",),
 )

@@ -9,9 +9,13 @@ import numpy as np
 from mindspore import nn
 
 from utils.canvas import Size
+from utils.checking.findings import Options, Report
 from utils.detection import builders
 from utils.detection.anchors import anchors_per_level, make_anchors
+from utils.detection.augment import scaled_size
 from utils.detection.canvases.detectors import CanvasDetectors
+from utils.detection.checking.anchors import AnchorSettings, NetworkInput
+from utils.detection.checking.check import check_detection_data
 from utils.detection.data.class_names import ClassTable
 from utils.detection.data.splits import Split
 from utils.detection.data.training_source import MindRecordSource
@@ -57,6 +61,7 @@ from .lr_schedule import long_cosine_schedule
 from .network_define import FasterRcnnInference, FasterRcnnTraining
 from .score import selection
 from .stored_network import keys_of_weights, stored_backbone, stored_layers, stored_stage1_pool
+from .variants import SIZE_MULTIPLE
 
 SUITE = "faster_rcnn"
 MINDRECORD_FOLDER = "FASTERRCNN_MINDRECORD"
@@ -456,6 +461,27 @@ def open_evaluation_split(config: FasterRcnnConfig, classes: ClassTable, model: 
         model: where they come from, for messages.
     """
     return builders.open_evaluation_split(config, MINDRECORD_FOLDER, classes, model)
+
+
+def check_data(config: FasterRcnnConfig, options: Options) -> Report:
+    """Looks at the data set that a training would read; see `check_detection_data`."""
+    inputs = NetworkInput(
+        (config.img_height, config.img_width),
+        SIZE_MULTIPLE,
+        ("img_height", "img_width"),
+        partial(scaled_size, keep_ratio=config.keep_ratio),
+        keep_ratio=config.keep_ratio,
+    )
+    anchors = AnchorSettings(
+        strides=config.anchor_strides,
+        scales=config.anchor_scales,
+        ratios=config.anchor_ratios,
+        wanted_iou=min(config.min_pos_iou, config.pos_iou_thr),
+        otherwise="the first stage learns nothing of them (min_pos_iou)",
+        key="anchor_scales",
+        value=config.anchor_scales,
+    )
+    return check_detection_data(config, MINDRECORD_FOLDER, inputs, anchors, options)
 
 
 def num_classes(config: FasterRcnnConfig, split: Split) -> int:

@@ -10,10 +10,13 @@ import numpy as np
 from mindspore import nn
 
 from utils.canvas import Size
+from utils.checking.findings import Options, Report
 from utils.detection import builders
 from utils.detection.anchors import anchors_per_level, make_anchors, octave_scales
-from utils.detection.augment import AugmentSettings
+from utils.detection.augment import AugmentSettings, scaled_size
 from utils.detection.canvases.detectors import CanvasDetectors
+from utils.detection.checking.anchors import AnchorSettings, NetworkInput
+from utils.detection.checking.check import check_detection_data
 from utils.detection.data.class_names import ClassTable
 from utils.detection.data.splits import Split
 from utils.detection.data.training_source import MindRecordSource
@@ -51,7 +54,7 @@ from .resnet import ResNet
 from .retinahead import RetinaHead
 from .retinanet_nasfpn import RetinaNetInference, RetinaNetNasFpn, RetinaNetTraining
 from .score import build_selection, selection
-from .variants import STRIDES
+from .variants import SIZE_MULTIPLE, STRIDES
 
 SUITE = "nas_fpn"
 MINDRECORD_FOLDER = "NASFPN_MINDRECORD"  # in coco_root, where mindrecord_dir is not given
@@ -353,6 +356,21 @@ def open_evaluation_split(config: NasFpnConfig, classes: ClassTable, model: str)
         model: where they come from, for messages.
     """
     return builders.open_evaluation_split(config, MINDRECORD_FOLDER, classes, model)
+
+
+def check_data(config: NasFpnConfig, options: Options) -> Report:
+    """Looks at the data set that a training would read; see `check_detection_data`."""
+    inputs = NetworkInput(config.img_shape, SIZE_MULTIPLE, ("img_shape",), scaled_size)
+    anchors = AnchorSettings(
+        strides=STRIDES,
+        scales=octave_scales(config.anchor_base_scale, config.anchor_scales_per_octave),
+        ratios=config.anchor_ratios,
+        wanted_iou=config.match_threshold,
+        otherwise="training gives each of them the nearest anchor alone, and learns them badly",
+        key="anchor_base_scale",
+        value=config.anchor_base_scale,
+    )
+    return check_detection_data(config, MINDRECORD_FOLDER, inputs, anchors, options)
 
 
 def num_classes(config: NasFpnConfig, split: Split) -> int:

@@ -3,12 +3,14 @@
 import logging
 import shlex
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import mindspore as ms
 import numpy as np
 
 from utils.canvas import Size, follows_pictures, log_fixed_on_ascend
+from utils.checking.findings import Options, Report
 from utils.cpu_kernels.choice import stock_operators
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
 from utils.exporting.export import ExportedModel, input_shape, share_weights
@@ -29,8 +31,10 @@ from utils.training.summary.model_summary import log_parts
 
 from . import multiply_adds
 from .base_dataset import AugmentSettings
+from .checking.check import TrainingSizes, check_segmentation_data
+from .checking.labels import LabelledClasses
 from .config import SUITE_DIR, SegformerConfig
-from .dataset import CityscapesSource, open_pairs, usual_size
+from .dataset import CityscapesSource, list_pairs, open_pairs, usual_size
 from .labels.balance import weigh_classes
 from .labels.classes import CITYSCAPES_CLASS_NAMES, CITYSCAPES_IDS, class_colours, class_names, numbered_names
 from .labels.codings import MAP_KEYS, PALETTE_KEYS, LabelCoding, coding_of, first_colours
@@ -388,6 +392,19 @@ def build_label_coding(config: SegformerConfig) -> LabelCoding | None:
         ignores_unknown=config.unknown_labels == "ignore",
         fix=PALETTE_KEYS if config.palette else MAP_KEYS,
     )
+
+
+def check_data(config: SegformerConfig, options: Options) -> Report:
+    """Looks at the data set that a training would read; see `check_segmentation_data`."""
+    root = Path(config.data_path)
+    layout, coding = build_layout(config), build_label_coding(config)
+    splits = {
+        split: partial(list_pairs, root, split, layout, coding) for split in (config.train_split, config.eval_split)
+    }
+    classes = LabelledClasses(names_of_classes(config), config.dataset_ignore_label)
+    sizes = TrainingSizes(config.base_size, config.crop_size, SIZE_DIVISOR)
+    with naming_source(config, ("data_path",)):
+        return check_segmentation_data(root, splits, classes, sizes, options)
 
 
 def names_of_classes(config: SegformerConfig) -> tuple[str, ...]:

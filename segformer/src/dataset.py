@@ -76,6 +76,22 @@ def is_image_name(name: str) -> bool:
     return name.lower().endswith(IMAGE_ENDINGS) and not name.startswith(".")
 
 
+def list_pairs(
+    root: Path, split: str, layout: Layout | None = None, coding: LabelCoding | None = None
+) -> tuple[ImagePair, ...]:
+    """Returns the images of a split with the paths of their labels, which may be missing in the layout of Cityscapes.
+
+    Arguments as for `open_pairs`.
+
+    Raises:
+        MissingPathError: a folder is missing, or there are no images.
+    """
+    if layout is not None:
+        return tuple(replace(pair, coding=coding) for pair in layout.pairs(root, split))
+    labels = ((image, _label_of(Path(root), image)) for image in find_images(root, split))
+    return tuple(ImagePair(image, label, coding=coding) for image, label in labels)
+
+
 def find_pairs(root: Path, split: str) -> tuple[ImagePair, ...]:
     """Returns the images of a split with their labels `root`/gtFine/`split`/<city>/*_gtFine_labelTrainIds.png, sorted.
 
@@ -84,8 +100,7 @@ def find_pairs(root: Path, split: str) -> tuple[ImagePair, ...]:
         BadValueError: two images share a label.
     """
     root = Path(root)
-    images = find_images(root, split)
-    pairs = tuple(ImagePair(image, _label_of(root, image)) for image in images)
+    pairs = list_pairs(root, split)
     missing = [pair for pair in pairs if not pair.label.is_file()]
     if missing:
         raise MissingPathError(

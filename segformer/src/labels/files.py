@@ -130,12 +130,24 @@ def check_values(label: np.ndarray, path: Path, num_classes: int, ignore_label: 
         return counts
     found = ", ".join(str(value) for value in wrong[:6]) + (", ..." if len(wrong) > 6 else "")
     wanted = f"wanted 0 to {num_classes - 1} and {ignore_label}"
+    advice = how_to_name(counts, path, num_classes, ignore_label, fix)
+    raise BadValueError(f"label '{path}' holds {found}, {wanted}: {advice}")
+
+
+def how_to_name(counts: np.ndarray, path: Path, num_classes: int, ignore_label: int, fix: str) -> str:
+    """Returns what to do about values that are no classes.
+
+    Args:
+        counts: int64[256], pixels of each value.
+        path: a label that holds such values.
+        num_classes: classes are 0..num_classes-1.
+        ignore_label: the one other value that may be there.
+        fix: the advice where they are of other classes than Cityscapes'.
+    """
+    values = np.flatnonzero(counts)
     if num_classes == len(CITYSCAPES_CLASS_NAMES) and values[values != ignore_label].max() <= LARGEST_ID:
-        raise BadValueError(
-            f"label '{path}' holds {found}, {wanted}: these look like the ids of a labelIds file; "
-            f"{how_to_make_train_ids(path)}"
-        )
-    raise BadValueError(f"label '{path}' holds {found}, {wanted}: {fix}")
+        return f"these look like the ids of a labelIds file; {how_to_make_train_ids(path)}"
+    return fix
 
 
 def check_labels(
@@ -256,14 +268,20 @@ def image_header(path: Path) -> ImageHeader:
 def check_size(pair: ImagePair) -> LabelHeader:
     """Checks by the headers that a label has the size of its image; raises as `check_labels`."""
     header = image_header(pair.image)
-    label = _label_header(pair)
+    label = read_label_header(pair)
     sizes = [(header.height, header.width), *([(header.width, header.height)] if header.is_rotated else [])]
     if label.size not in sizes:
         raise size_error(pair, sizes[0], label.size)
     return label
 
 
-def _label_header(pair: ImagePair) -> LabelHeader:
+def read_label_header(pair: ImagePair) -> LabelHeader:
+    """Reads size and kind of a label from the first bytes of its file.
+
+    Raises:
+        MissingPathError: there is no such file, or it cannot be read.
+        BadValueError: it is of a kind that is not read.
+    """
     head = _head(pair.label, "label", "")
     if pair.coding is None:
         return label_header(head, pair.label)

@@ -2,12 +2,13 @@
 
 import logging
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
-from utils.detection.annotations.coco_content import read_coco_content
+from utils.detection.annotations.coco_content import of_side, read_coco_content
 from utils.detection.annotations.coco_names import COCO_CLASSES
 from utils.detection.annotations.entries import AnnotationColumns, annotation_name
 from utils.detection.annotations.repairs import warn_once
@@ -28,6 +29,8 @@ from utils.detection.data.record_types import (
 from utils.model_utils.errors import BadValueError, short
 from utils.words import agreed, counted
 
+ContentReader: TypeAlias = Callable[..., tuple[dict, AnnotationColumns]]  # as `read_coco_content` is called
+
 logger = logging.getLogger(__name__)
 
 
@@ -39,6 +42,7 @@ def load_coco(
     for_training: bool = True,
     skip_bad_images: bool = False,
     side: Side | None = None,
+    read: ContentReader = read_coco_content,
 ) -> DetectionDataset:
     """Loads one split of a data set in COCO's format.
 
@@ -51,13 +55,14 @@ def load_coco(
             the file may lack some of the classes, or list none at all, as COCO's image_info files do.
         skip_bad_images: image files may be missing.
         side: which images of the file to take; None for all.
+        read: reads the file; another reader may leave out what this one refuses.
 
     Raises:
         MissingPathError: the file, the folder or images are missing.
         BadValueError: the content is not what the format asks for; file and entry are named.
     """
     source, image_dir = Path(annotation_file), Path(image_dir)
-    content, columns = read_coco_content(source, for_training=for_training, side=side)
+    content, columns = of_side(*read(source, for_training=for_training), side, source)
     images = content["images"]
     names, category_ids = _select_categories(content["categories"], class_names, source, may_lack=not for_training)
     image_ids = [image["id"] for image in images]
@@ -86,7 +91,7 @@ def read_ground_truth(source: Path, side: Side | None = None) -> dict:
         MissingPathError: no such file, or it cannot be read.
         BadValueError: the content is not what the format asks for; file and entry are named.
     """
-    content, columns = read_coco_content(source, for_training=False, side=side)
+    content, columns = of_side(*read_coco_content(source, for_training=False), side, source)
     dropped = columns.dropped
     if dropped.dropped:
         warn_once(

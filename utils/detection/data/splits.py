@@ -3,13 +3,16 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 
+from utils.detection.annotations.box_forms import check_corners_form
+from utils.detection.annotations.coco_content import read_coco_content
 from utils.detection.data.class_names import ClassTable, list_names
-from utils.detection.data.coco_file import load_coco, read_ground_truth
+from utils.detection.data.coco_file import ContentReader, load_coco, read_ground_truth
 from utils.detection.data.ground_truth import NUM_FIELDS, to_coco_ground_truth, what_counts
 from utils.detection.data.layouts.sides import check_side, side_of, side_option
 from utils.detection.data.layouts.split_paths import SplitPaths
@@ -23,7 +26,7 @@ from utils.detection.data.mindrecord import (
 from utils.detection.data.mindrecord_info import MindRecordInfo, digest_of
 from utils.detection.data.mindrecord_places import check_contents, hold_mindrecord
 from utils.detection.data.record_types import DetectionDataset, ImageRecord, LeftOutImage
-from utils.detection.data.txt_file import load_txt
+from utils.detection.data.txt_file import FormCheck, LineReader, load_txt, read_lines
 from utils.image_files import ImageFolder
 from utils.model_utils.errors import MAX_EXAMPLES, BadStateError, BadValueError, MissingPathError, short
 from utils.words import agreed, counted
@@ -31,6 +34,24 @@ from utils.words import agreed, counted
 CheckClasses: TypeAlias = Callable[[ClassTable, str], None]
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Readers:
+    """What reads annotation files, and refuses them at the first fault; others may gather the faults.
+
+    Attributes:
+        content: of a COCO file.
+        lines: of lines of text.
+        check_form: looks at the boxes of lines of text.
+    """
+
+    content: ContentReader = read_coco_content
+    lines: LineReader = read_lines
+    check_form: FormCheck = check_corners_form
+
+
+STRICT = Readers()
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +159,7 @@ def open_split(
         check_side(records, paths.side, for_training=for_training)
         _say_what_is_missing(records, records.files[0])
         return Split(records, paths.annotation_file)
-    load = _loader(paths, class_names, for_training, skip_bad_images)
+    load = partial(load_split, paths, class_names, for_training=for_training, skip_bad_images=skip_bad_images)
     images = ImageFolder(paths.image_dir)
     records = ensure_mindrecord(
         _checked(load, check_classes) if check_classes is not None else load,
@@ -187,32 +208,38 @@ def _say_what_is_missing(records: MindRecordInfo, source: Path) -> None:
         logger.warning("%s: %d of %s %s no box: %s", source, len(absent), classes, have, list_names(absent))
 
 
-def _loader(
-    paths: SplitPaths, class_names: Sequence[str | int] | None, for_training: bool, skip_bad_images: bool
-) -> Callable[[], DetectionDataset]:
-    def load() -> DetectionDataset:
-        assert paths.annotation_file is not None and paths.image_dir is not None, "asked only where both are"
-        if paths.form == "coco":
-            return load_coco(
-                paths.annotation_file,
-                paths.image_dir,
-                class_names,
-                for_training=for_training,
-                skip_bad_images=skip_bad_images,
-                side=paths.side,
-            )
-        if not class_names:
-            raise BadValueError("dataset is 'other' and coco_classes is not set: list the class names in the YAML file")
-        return load_txt(
+def load_split(
+    paths: SplitPaths,
+    class_names: Sequence[str | int] | None,
+    *,
+    for_training: bool,
+    skip_bad_images: bool,
+    readers: Readers = STRICT,
+) -> DetectionDataset:
+    """Loads a split from its annotations; see `load_coco` and `load_txt`."""
+    assert paths.annotation_file is not None and paths.image_dir is not None, "asked only where both are"
+    if paths.form == "coco":
+        return load_coco(
             paths.annotation_file,
             paths.image_dir,
             class_names,
-            allow_empty=not for_training,
+            for_training=for_training,
             skip_bad_images=skip_bad_images,
             side=paths.side,
+            read=readers.content,
         )
-
-    return load
+    if not class_names:
+        raise BadValueError("dataset is 'other' and coco_classes is not set: list the class names in the YAML file")
+    return load_txt(
+        paths.annotation_file,
+        paths.image_dir,
+        class_names,
+        allow_empty=not for_training,
+        skip_bad_images=skip_bad_images,
+        side=paths.side,
+        read=readers.lines,
+        check_form=readers.check_form,
+    )
 
 
 def _checked(load: Callable[[], DetectionDataset], check_classes: CheckClasses) -> Callable[[], DetectionDataset]:
