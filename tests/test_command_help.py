@@ -32,7 +32,7 @@ DOCUMENTED = [  # what the pages give each command
 # take the canvas over, and the classes of a data set are met by eval.py alone.
 WITHOUT_EFFECT = {"picture_min_score", "canvas", "ignore_unknown_classes"}
 # What the toy does not reach: other schedules, float16, several processes, canvases that follow the pictures, earlier
-# weights.
+# weights, images and labels in other layouts.
 OF_OTHER_RUNS = {
     *(
         "lr_init",
@@ -44,6 +44,7 @@ OF_OTHER_RUNS = {
         *(f"warmup_epochs{n}" for n in range(1, 6)),
     ),
     *("canvas_sides", "canvas_divisor", "size_divisor", "canvas_keep_ratio", "device_num"),
+    *("train_split", "label_pattern", "split_list", "val_share", "val_seed", "val_group_by_stem"),
     *("pre_trained", "allow_missing", "allow_mismatch", "backbone", "res2net_layers"),
 }
 # Paths that are read by `require` and `results_folder`, and a limit that is set for the process.

@@ -12,6 +12,7 @@ import numpy as np
 from utils.canvas import Size, follows_pictures, log_fixed_on_ascend
 from utils.checking.findings import Options, Report
 from utils.cpu_kernels.choice import stock_operators
+from utils.data_sets.val_share import ValShare
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
 from utils.exporting.export import ExportedModel, input_shape, share_weights
 from utils.exporting.onnx_operators import replace_for_onnx
@@ -40,7 +41,6 @@ from .labels.classes import CITYSCAPES_CLASS_NAMES, CITYSCAPES_IDS, class_colour
 from .labels.codings import MAP_KEYS, PALETTE_KEYS, LabelCoding, coding_of, first_colours
 from .labels.files import ImagePair
 from .labels.patterns import Layout
-from .labels.val_share import ValShare
 from .loss import SegmentationLoss
 from .mix_transformer import MixTransformer, drop_path_rates
 from .picture_scale import PictureScale, format_difference

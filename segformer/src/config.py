@@ -389,13 +389,13 @@ COMMANDS = {
         "Writes the predictions for images as grey, coloured and overlaid pictures.",
         most_used="infer_ckpt_path data_path infer_output_path infer_save_color_img infer_save_overlap_img "
         "infer_save_gray_img infer_copy_original_img eval_mode canvas device_target",
-        others=(*APPLICATION, "infer_log_interval"),
+        others=(*APPLICATION, "palette", "infer_log_interval"),
         checkpoint_key="infer_ckpt_path",
     ),
     "export.py": CommandKeys(
         "Exports a checkpoint for inference.",
         most_used="export_ckpt_path export_format file_name export_batch_size run_dir base_size",
-        others=(*DEVICE, *JOB, "img_norm_mean", "img_norm_std", "image_pattern", "label_pattern", *CODING),
+        others=(*DEVICE, *JOB, "img_norm_mean", "img_norm_std", *CODING),
         checkpoint_key="export_ckpt_path",
     ),
 }

@@ -72,8 +72,8 @@ def test_masks_of_one_bit_and_palettes_of_four_colours(tmp_path):
         (
             GREY,
             ["--label_map=0:0,1:1"],
-            "holds the value 2 (2 pixels), which stands for nothing; say with label_map what it stands for, a class or "
-            "ignore, or set unknown_labels to ignore",
+            "holds the value 2 (2 pixels), which stands for nothing; give it a class in label_map, or the word ignore; "
+            "or set unknown_labels to ignore",
         ),
         (
             np.arange(12, dtype=np.uint8).reshape(3, 4) // 5 * 3,

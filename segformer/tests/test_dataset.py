@@ -200,7 +200,7 @@ def test_a_wrong_label_is_named_in_training_too(city, kind):
 
 
 def test_a_class_beyond_class_num_is_named(city):
-    with pytest.raises(BadValueError, match=r"holds 3, wanted 0 to 2 and 255: set class_num"):
+    with pytest.raises(BadValueError, match=r"holds 3 \([0-9,]+ pixels\), wanted 0 to 2 and 255: set class_num"):
         open_pairs(city, "train", 3, 255)
 
 

@@ -64,7 +64,7 @@ def test_the_indexes_of_a_palette_are_the_class_numbers(city, caplog, colours, b
 
 def test_indexes_that_are_no_classes_are_refused(city):
     write_palette(labels_of(city)[2], np.full((48, 96), 7, np.uint8))
-    with pytest.raises(BadValueError, match="holds 7, wanted 0 to 3 and 255"):
+    with pytest.raises(BadValueError, match=r"holds 7 \(4,608 pixels\), wanted 0 to 3 and 255"):
         open_pairs(city, "train", 4, 255)
 
 
@@ -178,7 +178,8 @@ def test_colours_are_to_become_numbers_and_the_converter_leaves_them_alone(tmp_p
     drawn = path.read_bytes()
     said = refusal(city)
     assert "is a RGB PNG file" in said
-    assert "say with palette what its colours stand for, or save the number of each pixel's class, in place of" in said
+    assert "say with palette what its colours stand for" in said
+    assert "or save the number of each pixel's class, in place of its colour, as a grey file" in said
     command = re.search(r"or move it away and make it again with: (.*)$", said)[1]
     follow(command)
     assert path.read_bytes() == drawn

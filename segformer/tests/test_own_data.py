@@ -7,8 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
+from segformer.src import build
 from segformer.src.config import load
-from segformer.src.evaluate import evaluate as run_evaluation
+from segformer.src.dataset import read_pair
+from segformer.src.evaluate import evaluate
 from segformer.tests.tiny_checkpoint import TOY_TRAINING
 from segformer.tests.tiny_city import draw_pair, write_png
 from tests.suites import SEGFORMER, taken_device
@@ -17,7 +19,7 @@ from utils.training.checkpoints.checkpoint import load_checkpoint
 
 pytestmark = pytest.mark.end_to_end
 
-ONE_EPOCH = (*TOY_TRAINING, "--epoch_size=1", "--eval_start_epoch=1", "--warmup_steps=0", "--load_ckpt=False")
+ONE_EPOCH = (*TOY_TRAINING, "--epoch_size=1", "--run_eval=False", "--warmup_steps=0", "--load_ckpt=False")
 COLOURS = np.array([[10, 200, 30], [0, 0, 192], [64, 0, 128], [0, 0, 0]], np.uint8)
 
 
@@ -29,51 +31,43 @@ def write_set(root, images, labels, change, count=8):
     return root
 
 
-def evaluate(tmp_path, data, epoch):
-    """Evaluates with nothing but the place of the data; returns result.json."""
-    checkpoint = tmp_path / "run" / "checkpoint" / f"segformer_mit_b0_{epoch}.ckpt"
-    given = [f"--eval_ckpt_path={checkpoint}", f"--data_path={data}", f"--run_dir={tmp_path / 'eval'}"]
-    with taken_device():
-        run_evaluation(load([*given, "--device_target=CPU"], "eval.py"))
-    return load_checkpoint(checkpoint), json.loads((tmp_path / "eval" / "result.json").read_text())
-
-
 def test_masks_of_0_and_255_beside_images(tmp_path, caplog):
-    """One folder of each, without splits: a share is held back."""
+    """One folder of each, without splits: a share is held back; eval.py is told the place of the data alone."""
     caplog.set_level(logging.INFO)
     data = write_set(tmp_path / "set", "images/{}.png", "masks/{}.png", lambda label: np.uint8(255) * (label > 1))
-    given = ["--image_pattern=images/*.png", "--label_pattern=masks/*.png", "--label_map=binary", "--val_share=0.4"]
-    SEGFORMER.call(
-        "train.py", f"--data_path={data}", f"--run_dir={tmp_path / 'run'}", *ONE_EPOCH, *given, "--class_num=2"
-    )
+    given = [f"--data_path={data}", "--image_pattern=images/*.png", "--label_pattern=masks/*.png", "--label_map=binary"]
+    with pytest.raises(BadValueError, match="nothing divides the images of image_pattern"):
+        SEGFORMER.call(
+            "train.py", f"--run_dir={tmp_path / 'no'}", *ONE_EPOCH, *given, "--class_num=2", "--run_eval=True"
+        )
+    given += [f"--run_dir={tmp_path / 'run'}", "--val_share=0.4", "--class_num=2"]
+    SEGFORMER.call("train.py", *ONE_EPOCH, *given)
     assert "2 classes: background, foreground" in caplog.text
-    checkpoint, result = evaluate(tmp_path, data, "best")
-    assert checkpoint.class_names == ("background", "foreground")
-    counts = np.array(result["confusion_matrix"])
-    held_back = int(result["num_images"])
+    file = tmp_path / "run" / "checkpoint" / "segformer_mit_b0_1.ckpt"
+    assert load_checkpoint(file).class_names == ("background", "foreground")
+    places = [f"--eval_ckpt_path={file}", f"--data_path={data}", f"--run_dir={tmp_path / 'eval'}"]
+    with taken_device():
+        evaluate(load([*places, "--device_target=CPU"], "eval.py"))
+    result = json.loads((tmp_path / "eval" / "result.json").read_text())
+    held_back = result["num_images"]
     assert 1 <= held_back <= 7
-    assert counts.sum() == held_back * 48 * 96  # no pixel is left out
+    assert np.sum(result["confusion_matrix"]) == held_back * 48 * 96  # no pixel is left out
     pictures = sorted((tmp_path / "eval" / "pictures").glob("0*.jpg"))
     assert len(pictures) == held_back
-    with pytest.raises(BadValueError, match="nothing divides the images of image_pattern"):
-        SEGFORMER.call("train.py", f"--data_path={data}", f"--run_dir={tmp_path / 'no'}", *ONE_EPOCH, *given[:2])
+    assert cv2.imread(str(pictures[0])).shape[1] == 3 * 288 + 2 * 6  # 96 pixels are shown as 288
 
 
 def test_masks_of_colours_by_split(tmp_path):
     """RGB files whose names end otherwise than the images'; black is no class."""
+    data = tmp_path / "set"
     for split in ("train", "val"):
-        write_set(
-            tmp_path / "set", split + "/{}.png", split + "_labels/{}_L.png", lambda label: COLOURS[label], count=4
-        )
+        write_set(data, split + "/{}.png", split + "_labels/{}_L.png", lambda label: COLOURS[label], count=4)
     given = ["--image_pattern={split}/*.png", "--label_pattern={split}_labels/*_L.png", "--class_num=3"]
     palette = "--palette={grass: [10, 200, 30], water: [0, 0, 192], roof: '#400080', void: [0, 0, 0]}"
-    data = tmp_path / "set"
-    given += [palette, f"--data_path={data}", f"--run_dir={tmp_path / 'run'}", "--run_eval=False"]
-    SEGFORMER.call("train.py", *ONE_EPOCH, *given)
-    checkpoint, result = evaluate(tmp_path, data, 1)
-    assert checkpoint.class_names == ("grass", "water", "roof")
-    labels = np.stack([draw_pair(48, 96, index)[1] for index in range(4)])
-    expected = np.bincount(labels.ravel(), minlength=4)[:3]
-    assert np.array(result["confusion_matrix"]).sum(axis=1).tolist() == expected.tolist()
-    sheet = cv2.imread(str(tmp_path / "eval" / "pictures" / "000_0.jpg"))
-    assert sheet.shape[1] == 3 * 288 + 2 * 6  # 96 pixels are shown as 288
+    SEGFORMER.call("train.py", *ONE_EPOCH, *given, palette, f"--data_path={data}", f"--run_dir={tmp_path / 'run'}")
+    file = tmp_path / "run" / "checkpoint" / "segformer_mit_b0_1.ckpt"
+    assert load_checkpoint(file).class_names == ("grass", "water", "roof")
+    config, _ = build.open_checkpoint(load([f"--data_path={data}"], "eval.py"), file)  # as eval.py begins
+    for index, pair in enumerate(build.open_split(config, is_training=False)):
+        expected = draw_pair(48, 96, index)[1]
+        np.testing.assert_array_equal(read_pair(pair, 3, 255)[1], np.where(expected == 3, 255, expected))

@@ -8,8 +8,8 @@ import pytest
 
 from segformer.src.infer import open_inputs
 from segformer.src.labels.patterns import Layout
-from segformer.src.labels.val_share import ValShare, shared_name
 from segformer.tests.tiny_city import write_png
+from utils.data_sets.val_share import ValShare
 from utils.model_utils.errors import BadValueError, MissingPathError, UserError
 
 PIXEL = np.zeros((1, 1, 3), np.uint8)
@@ -84,18 +84,13 @@ def test_a_share_is_held_back_by_name(tmp_path):
         Layout("i/*.png", "m/*.png", val_share=ValShare(0.001)).pairs(tmp_path, "val")
 
 
-@pytest.mark.parametrize(
-    ("name", "alone", "by_stem"),
-    [
-        ("a/cat_jpg.rf.1f0c3a", "a/cat", "a/cat"),
-        ("clip_000123", "clip_000123", "clip"),
-        ("clip (12)", "clip (12)", "clip"),
-        ("clip/000123", "clip/000123", "clip"),
-        ("000123", "000123", "000123"),
-    ],
-)
-def test_copies_and_frames_stay_together(name, alone, by_stem):
-    assert (shared_name(name, by_stem=False), shared_name(name, by_stem=True)) == (alone, by_stem)
+def test_frames_of_a_video_stay_together(tmp_path):
+    names = [f"{clip}_{frame:03d}" for clip in ("a", "b", "c", "d") for frame in range(3)]
+    make(tmp_path, *(f"i/{name}.png" for name in names), *(f"m/{name}.png" for name in names))
+    layout = Layout("i/*.png", "m/*.png", val_share=ValShare(0.4, by_stem=True))
+    clips = [{Path(image).stem[0] for image, _ in found(tmp_path, layout, split)} for split in ("train", "val")]
+    assert clips[1] == {*held_back("abcd", 0.4)}
+    assert clips[0] == {*"abcd"} - clips[1]
 
 
 @pytest.mark.parametrize(

@@ -129,5 +129,5 @@ def test_what_does_not_fit_is_a_sentence(city, tmp_path):
     with pytest.raises(BadValueError, match=r"has 32x40 pixels \(rows x columns\), its image .* 32x48"):
         score(arguments)
     write_png(label_path(city, "val", 0), np.full((32, 48), 4, np.uint8))
-    with pytest.raises(BadValueError, match="holds 4, wanted 0 to 3 and 255"):
+    with pytest.raises(BadValueError, match=r"holds 4 \(1,536 pixels\), wanted 0 to 3 and 255"):
         score(arguments)

@@ -15,7 +15,7 @@ LIGHTNESS, SATURATION = (0.3, 0.72, 0.5), (0.55, 0.9, 0.75)  # of neighbours in 
 Color = tuple[int, int, int]
 
 
-def distinct_color(number: int) -> Color:
+def class_color(number: int) -> Color:
     """Returns the colour of a class number, RGB 0-255."""
     if 0 <= number < len(PALETTE):
         return PALETTE[number]
@@ -24,6 +24,6 @@ def distinct_color(number: int) -> Color:
     return round(red * 255), round(green * 255), round(blue * 255)
 
 
-def distinct_colors(count: int) -> np.ndarray:
+def class_colors(count: int) -> np.ndarray:
     """Returns uint8[count, 3], the colours of the class numbers below `count`."""
-    return np.array([distinct_color(number) for number in range(count)], np.uint8).reshape(count, 3)
+    return np.array([class_color(number) for number in range(count)], np.uint8).reshape(count, 3)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from cityscapesscripts.helpers.labels import labels
 
-from utils.drawing.class_colours import distinct_colors
+from utils.drawing.class_colours import class_colors
 
 IGNORE_LABEL = 255  # Cityscapes' own, the largest that a file of one byte a pixel holds
 _SCORED = tuple(sorted((label for label in labels if 0 <= label.trainId < IGNORE_LABEL), key=lambda one: one.trainId))
@@ -69,7 +69,7 @@ def class_colours(names: Sequence[str], own: Mapping[int, tuple[int, int, int]] 
     """
     table = np.zeros((256, 3), np.uint8)
     is_cityscapes = tuple(names) == CITYSCAPES_CLASS_NAMES
-    table[: len(names)] = [label.color for label in _SCORED] if is_cityscapes else distinct_colors(len(names))
+    table[: len(names)] = [label.color for label in _SCORED] if is_cityscapes else class_colors(len(names))
     if own:
         table[list(own)] = list(own.values())
     return table

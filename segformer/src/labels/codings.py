@@ -13,8 +13,8 @@ from utils.words import counted
 from .forms import HIGHEST_VALUE, parse_palette, targets_of_map, targets_of_palette
 
 # What is advised where a label holds something else.
-MAP_KEYS = "say with label_map what it stands for, a class or ignore, or set unknown_labels to ignore"
-PALETTE_KEYS = "say with palette what it stands for, a class or ignore, or set unknown_labels to ignore"
+MAP_KEYS = "give it a class in label_map, or the word ignore; or set unknown_labels to ignore"
+PALETTE_KEYS = "give it a class in palette, or the word ignore; or set unknown_labels to ignore"
 IGNORES = "ignore_unknown_labels"  # in the description of an exported model
 MOST_NAMED = 6  # strange values or colours in a sentence
 _COLOURS = 1 << 24

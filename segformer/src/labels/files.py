@@ -25,7 +25,7 @@ from utils.png_chunks import check_png
 from utils.words import agreed, counted
 
 from .classes import CITYSCAPES_CLASS_NAMES, LARGEST_ID, class_names
-from .codings import LabelCoding
+from .codings import MOST_NAMED, LabelCoding
 from .decoding import COLOUR_TYPES, GREY, PALETTE, PNG_HEAD_BYTES, is_png, label_colours, label_size, label_values
 from .sources import FOLDER, how_to_make_train_ids, how_to_replace, how_to_rewrite
 
@@ -128,7 +128,8 @@ def check_values(label: np.ndarray, path: Path, num_classes: int, ignore_label: 
     wrong = values[(values >= num_classes) & (values != ignore_label)]
     if len(wrong) == 0:
         return counts
-    found = ", ".join(str(value) for value in wrong[:6]) + (", ..." if len(wrong) > 6 else "")
+    found = ", ".join(f"{value} ({counted(int(counts[value]), 'pixel')})" for value in wrong[:MOST_NAMED])
+    found += ", ..." if len(wrong) > MOST_NAMED else ""
     wanted = f"wanted 0 to {num_classes - 1} and {ignore_label}"
     advice = how_to_name(counts, path, num_classes, ignore_label, fix)
     raise BadValueError(f"label '{path}' holds {found}, {wanted}: {advice}")

@@ -6,6 +6,7 @@ or a word for pixels without a class, and so may NAME be. A checkpoint stores th
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -285,8 +286,7 @@ def _parse_colour(item: object) -> NamedColour:
 
 def _colours_of(given: object) -> list[object]:
     """Returns the colours of a class: one, or a list of them."""
-    is_list = isinstance(given, list | tuple) and len(given) > 0 and not isinstance(given[0], int)
-    return list(given) if is_list else [given]  # type: ignore[call-overload]  # a list
+    return list(given) if isinstance(given, list | tuple) and given and not isinstance(given[0], int) else [given]
 
 
 def _colour_text(colour: object) -> str:
@@ -329,8 +329,7 @@ def _read_palette(path: Path) -> object:
 
 
 def _repeated(items: Sequence[Item]) -> list[Item]:
-    seen: set[Item] = set()
-    return [item for item in items if item in seen or seen.add(item)]  # type: ignore[func-returns-value]  # adds
+    return [item for item, count in Counter(items).items() if count > 1]
 
 
 LABEL_MAP_FORM = FormRule(

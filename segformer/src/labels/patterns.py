@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from utils.data_sets.val_share import ValShare
 from utils.image_search import is_picture_name
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, MissingPathError, os_errors_as, short
 from utils.model_utils.near_paths import near_path
@@ -17,7 +18,6 @@ from utils.words import agreed, counted
 
 from .files import ImagePair
 from .keys import SPLIT, STAR
-from .val_share import ValShare
 
 MOST_FOLDERS = 20  # of a path in a list
 MAX_LIST_BYTES = 1 << 26  # a name each for a million images
@@ -72,16 +72,25 @@ class Layout:
             return self._listed(root, split, found)
         if self.val_share is None:
             return found
-        is_held_back = self.val_share.is_held_back(list(found), root / self.images)
-        wanted = split != self.train_split
-        return {
-            name: path for (name, path), is_back in zip(found.items(), is_held_back, strict=True) if is_back == wanted
-        }
+        return self._side(found, self.val_share, root, is_training=split == self.train_split)
 
     def has_images(self, root: Path, split: str) -> bool:
         """Tells whether a folder looks like a data set of this layout: the folder of its images is there."""
         folder = _fixed_folder(_filled(self.images, split))
         return folder != "" and (root / folder).is_dir()
+
+    def _side(self, found: dict[str, Path], share: ValShare, root: Path, *, is_training: bool) -> dict[str, Path]:
+        is_evaluated = share.is_evaluated([name + path.suffix for name, path in found.items()])
+        count, total = int(is_evaluated.sum()), len(found)
+        if count in (0, total):
+            side, way = ("training", "lower") if count else ("evaluation", "raise")
+            raise BadValueError(
+                f"{share} leaves none of the {counted(total, 'image')} of '{root / self.images}' for the {side}: {way} "
+                "val_share, or set val_seed to another number"
+            )
+        return {
+            name: found[name] for name, is_other in zip(found, is_evaluated, strict=True) if is_other != is_training
+        }
 
     def _all_images(self, root: Path, split: str) -> dict[str, Path]:
         pattern = _filled(self.images, split)

@@ -47,8 +47,8 @@ def how_to_rewrite(label: Path, colour: str) -> str:
     advice = (
         "save it with 8 bits"
         if colour == "grey"
-        else "say with palette what its colours stand for, or save the number of each pixel's class, in place of its "
-        "colour, as a grey file"
+        else "say with palette what its colours stand for, with label_map where they are all grey, or save the number "
+        "of each pixel's class, in place of its colour, as a grey file"
     )
     root = conversion_root(label)
     if source_of(label) is None or root is None:

@@ -1,6 +1,5 @@
 """Pictures of detections: thin boxes in a fixed colour per class, with labels that stay legible and in the picture."""
 
-import colorsys
 from collections.abc import Sequence
 
 import cv2
@@ -8,14 +7,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from utils.detection.boxes import as_boxes, box_area, clip_boxes, pairwise_intersection
+from utils.drawing.class_colours import Color, class_color
 from utils.drawing.fonts import Lettering, base_font, letter_names, load_font
 
-# Told apart on photographs by hue and lightness; class k has entry k. Later classes turn the hue by the golden ratio.
-PALETTE = (
-    (230, 57, 70), (29, 132, 232), (255, 183, 3), (22, 160, 105), (155, 81, 224), (255, 112, 32), (0, 178, 202),
-    (222, 49, 143), (120, 170, 20), (94, 96, 206), (166, 98, 55), (0, 128, 128),
-)  # fmt: skip
-GOLDEN_RATIO = 0.618034  # of the circle of hues: any number of steps leaves them spread
 HALO_COLOR = (0, 0, 0, 90)  # a dark rim sets a line off from a ground of its own colour; a third of black looks soft
 MAX_ENLARGED_SIDE = 4096  # the longer side of a narrow strip stays a size that viewers open at once
 MIN_SIDE = 320  # smaller ones are enlarged by a whole factor, or no text would fit: room for forty small letters
@@ -25,16 +19,6 @@ TEXT_SHARE = 1 / 36  # of the shorter side, as high as a text: 13 pixels of COCO
 MIN_TEXT, MAX_TEXT = 11, 28  # pixels: below, bold letters run together; above, labels hide the objects
 LINE_SHARE = 1 / 240  # of the shorter side: a line of 2 pixels on COCO's 480 (taste)
 DEFAULT_MIN_SCORE = 0.3  # MMDetection's value for pictures; below are mostly duplicates and guesses
-
-Color = tuple[int, int, int]
-
-
-def class_color(label: int) -> Color:
-    """Returns the colour of a class index, RGB 0-255; always the same for the same index."""
-    if 0 <= label < len(PALETTE):
-        return PALETTE[label]
-    red, green, blue = colorsys.hls_to_rgb((label * GOLDEN_RATIO) % 1.0, 0.5 + 0.1 * (label % 3 - 1), 0.8)
-    return round(red * 255), round(green * 255), round(blue * 255)
 
 
 def draw_detections(
