@@ -26,6 +26,7 @@ FLOORS = (
     (
         "utils/cpp_infer",
         "utils/cpu_kernels",
+        "utils/data_sets",
         "utils/drawing",
         "utils/hccl_tools/tables",
         "utils/sample_data",

@@ -81,9 +81,7 @@ def test_what_is_said_of_repaired_images_works_on_sets_of_earlier_versions(data,
 
 
 def test_without_the_key_they_are_refused_and_the_key_is_named(data):
-    with pytest.raises(
-        MissingPathError, match=r"1 of 6 images of .* is not in .*; .*, or leave such images out with "
-    ):
+    with pytest.raises(MissingPathError, match=r"1 of 6 images of .* is not in .*; .*, or leave such images out with "):
         open_split(paths_of(data), None)
     (data / "train2017" / "001.jpg").write_bytes(b"")
     with pytest.raises(BadValueError, match="3 of 6 images of .* cannot be used: .* with --skip_bad_images=True"):
