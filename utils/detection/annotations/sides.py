@@ -52,7 +52,7 @@ def _one_sided(val_share: ValShare, file_names: Sequence[str], source: Path, *, 
     held += TRAINING if is_all else EVALUATION
     if len(names) == 1 and len(set(file_names)) > 1:
         way_out = "set val_group_by_stem to False" if val_share.by_stem else "give more pictures"
-        return f"{held}, since they stay together as {short(*names)}: {way_out}, or give a file for the evaluation"
+        return f"{held}, since they stay together as {short(min(names))}: {way_out}, or give a file for the evaluation"
     return f"{held}: {'lower' if is_all else 'raise'} val_share, or set val_seed to another number"
 
 
