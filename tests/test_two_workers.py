@@ -231,7 +231,7 @@ def test_one_worker_with_twice_the_batch_comes_to_the_same_weights(suite, job):
         assert difference <= (min(1e-5, 0.01 * movement + 1e-7) if suite is SEGFORMER else 1e-5), name
         moved = max(moved, movement)
     assert moved > (0.1 if suite is SEGFORMER else 1e-3)
-    assert "resuming with 1 workers instead of 2, a step has the same images" in job.said
+    assert "resuming with 1 worker instead of 2, a step has the same images" in job.said
 
 
 @for_suites
@@ -271,7 +271,7 @@ def test_one_worker_goes_on_where_two_were_stopped(suite, job):
     done = (epoch - 1) * job.steps + step
     said = job.train_alone(job.run, "--resume=auto")
     assert f"resuming at epoch {epoch} step {step} of {job.steps}" in said
-    assert "resuming with 1 workers instead of 2, a step has the same images" in said
+    assert "resuming with 1 worker instead of 2, a step has the same images" in said
     rows = rows_of(job.run, "step")
     assert [row["global_step"] for row in rows] == list(range(1, job.last_epoch * job.steps + 1))
     expected = rows_of(alone, "step")

@@ -6,6 +6,7 @@ PLURALS = {
     "canvas": "canvases",
     "category": "categories",
     "class": "classes",
+    "copy": "copies",
     "entry": "entries",
     "index": "indices",
     "process": "processes",

@@ -277,8 +277,8 @@ def test_what_does_not_fit_is_named_and_counted(detector, tmp_path):
     state["roi_head.mask_head.conv.weight"] = torch.zeros(2)
     state["rpn_head.rpn_reg.bias"] = torch.zeros(24)
     sentence = refused(tmp_path, state)
-    assert "1 tensors missing (neck.lateral_convs.1.conv.weight)" in sentence
-    assert "1 tensors left over (roi_head.mask_head.conv.weight)" in sentence
+    assert "1 tensor missing (neck.lateral_convs.1.conv.weight)" in sentence
+    assert "1 tensor left over (roi_head.mask_head.conv.weight)" in sentence
     assert "rpn_head.rpn_reg.bias (24,) instead of (12,)" in sentence
     assert "anchor_ratios" in sentence
 
@@ -295,7 +295,7 @@ def test_what_does_not_fit_is_named_and_counted(detector, tmp_path):
         ({"layer1.0.downsample.0.weight": (64, 16, 1, 1)}, "shortcuts without an average pool"),
         ({"layer1.1.conv1.weight": (4, 64, 1, 1)}, "[2, 2, 1, 1] blocks in its stages, which is none of res2net_50"),
         ({"layer1.0.convs.0.weight": ()}, "4 splits of 0 channels"),
-        ({"layer1.0.se.fc1.weight": (4,)}, "1 tensors left over (layer1.0.se.fc1.weight)"),
+        ({"layer1.0.se.fc1.weight": (4,)}, "1 tensor left over (layer1.0.se.fc1.weight)"),
     ],
 )
 def test_another_network_is_refused(detector, tmp_path, changes, phrase):

@@ -172,10 +172,10 @@ def test_what_does_not_fit_is_named_and_counted(tiny, tmp_path):
     state["bbox_head.retina_reg.bias"] = torch.zeros(24)
     state["bbox_head.reg_convs.4.1.conv.weight"] += 1
     sentence = refused(tmp_path, state)
-    assert "1 tensors missing (neck.lateral_convs.1.conv.weight)" in sentence
-    assert "1 tensors left over (neck.lateral_convs.3.conv.weight)" in sentence
+    assert "1 tensor missing (neck.lateral_convs.1.conv.weight)" in sentence
+    assert "1 tensor left over (neck.lateral_convs.3.conv.weight)" in sentence
     assert "bbox_head.retina_reg.bias (24,) instead of (36,)" in sentence
-    assert "1 tensors different from the copy" in sentence
+    assert "1 tensor different from the copy" in sentence
     assert "bbox_head.reg_convs.4.1.conv.weight" in sentence
 
 

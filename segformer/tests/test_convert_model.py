@@ -106,7 +106,7 @@ def test_a_folder_in_several_files(model, tmp_path):
     index = tmp_path / "model" / "model.safetensors.index.json"
     content = json.loads(index.read_text())
     for places, sentence in (
-        (content["weight_map"] | {"extra.weight": shards[0].name}, "lacks 1 tensors .* first 'extra.weight'"),
+        (content["weight_map"] | {"extra.weight": shards[0].name}, "lacks 1 tensor .* first 'extra.weight'"),
         ({"extra.weight": "../own.ckpt"}, "no weight_map of names and files beside it"),
     ):
         index.write_text(json.dumps({"weight_map": places}))
@@ -250,7 +250,7 @@ def test_a_lightning_module_of_another_program(tmp_path):
     torch.save(content, tmp_path / "last.ckpt")
     report = convert(tmp_path / "last.ckpt", tmp_path / "own.ckpt")
     assert "MMSegmentation's head of 256 channels, from its 'state_dict'" in report
-    assert "left out: 1 tensors of the Lightning module beside 'model', first 'criterion.weight'" in report
+    assert "left out: 1 tensor of the Lightning module beside 'model', first 'criterion.weight'" in report
     assert load_checkpoint(tmp_path / "own.ckpt").part == ""
 
 
@@ -308,7 +308,7 @@ def _changed(release_file, folder, change):
             lambda w: w.pop("block2.1.attn.kv.bias"),
             r"2 tensors missing \(block2.1.attn.kv\[key\].bias; block2.1.attn.kv",
         ),
-        (lambda w: w.update({"extra.weight": torch.zeros(1)}), r"1 tensors left over \(extra.weight\)"),
+        (lambda w: w.update({"extra.weight": torch.zeros(1)}), r"1 tensor left over \(extra.weight\)"),
         (lambda w: w.update({"norm1.weight": torch.zeros(3)}), r"norm1.weight \(3,\) instead of \(32,\)"),
         (lambda w: w.pop("patch_embed1.proj.weight"), r"none has the name of a Mix Transformer's first layer"),
         (lambda w: w.update({"block1.2.norm1.weight": torch.zeros(32)}), r"\[3, 2, 2, 2\] blocks .* none of mit_b0"),

@@ -10,6 +10,7 @@ import numpy as np
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.guards.json_text import parse_json
 from utils.training.checkpoints.foreign_weights import ForeignWeights, read_foreign_weights
+from utils.words import counted
 
 from ..variants import ATTENTION_HEADS, MLP_RATIO, PATCH_KERNELS, PATCH_STRIDES, REDUCTIONS
 
@@ -112,8 +113,8 @@ def _read_shards(index: Path) -> ForeignWeights:
         absent = [tensor for tensor, place in places.items() if place == name and tensor not in held]
         if absent:
             raise BadValueError(
-                f"'{index.parent / name}' lacks {len(absent)} tensors that '{index}' says it has, first '{absent[0]}'; "
-                "copy or download both again"
+                f"'{index.parent / name}' lacks {counted(len(absent), 'tensor')} that '{index}' says it has, first "
+                f"'{absent[0]}'; copy or download both again"
             )
         arrays |= held
     return ForeignWeights(index, arrays)

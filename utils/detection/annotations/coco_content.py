@@ -8,7 +8,7 @@ from utils.detection.annotations.box_forms import check_sizes_form
 from utils.detection.annotations.categories import category_id_of, plain_categories
 from utils.detection.annotations.entries import AnnotationColumns, plain_annotations, plain_images
 from utils.detection.annotations.repairs import warn_once
-from utils.detection.annotations.val_share import Side
+from utils.detection.annotations.sides import Side
 from utils.model_utils.errors import BadValueError, MissingPathError, short
 from utils.model_utils.guards.json_text import JsonTextError, parse_json
 from utils.words import agreed, counted

@@ -12,7 +12,7 @@ from utils.detection.annotations.coco_content import of_side, read_coco_content
 from utils.detection.annotations.coco_names import COCO_CLASSES
 from utils.detection.annotations.entries import AnnotationColumns, annotation_name
 from utils.detection.annotations.repairs import warn_once
-from utils.detection.annotations.val_share import Side
+from utils.detection.annotations.sides import Side
 from utils.detection.boxes import xywh_to_xyxy
 from utils.detection.data.ground_truth import annotation_rows, with_annotation_rows
 from utils.detection.data.record_types import (

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 
 from utils.detection.annotations.box_forms import check_corners_form
-from utils.detection.annotations.val_share import Side
+from utils.detection.annotations.sides import Side
 from utils.detection.data.ground_truth import corner_rows, with_annotation_rows
 from utils.detection.data.record_types import (
     SKIP_ADVICE,

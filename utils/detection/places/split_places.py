@@ -5,7 +5,8 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from utils.detection.annotations.val_share import EVALUATION, TRAINING, Side, ValShare
+from utils.data_sets.val_share import ValShare
+from utils.detection.annotations.sides import EVALUATION, TRAINING, Side
 from utils.detection.data.layouts.split_paths import SplitPaths, split_paths
 from utils.detection.keys import DetectionDataKeys, RecordKeys
 from utils.model_utils.config.schema import TrainingKeys

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from utils.detection.annotations.val_share import EVALUATION, Side, ValShare
+from utils.data_sets.val_share import ValShare
+from utils.detection.annotations.sides import EVALUATION, Side
 from utils.detection.data.class_names import ClassTable, numbered_names
 from utils.detection.data.coco_file import read_ground_truth
 from utils.detection.data.ground_truth import to_coco_ground_truth, what_counts

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from utils.detection import keys
-from utils.detection.annotations.val_share import EVALUATION, TRAINING
+from utils.detection.annotations.sides import EVALUATION, TRAINING
 from utils.detection.data.layouts.coco_layouts import find_annotations, find_images, first_file_names, names_of
 from utils.detection.data.splits import open_split
 from utils.detection.places.split_places import check_places, place_of_split, say_place

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from utils.detection.annotations.val_share import EVALUATION, TRAINING, Side, ValShare, picture_name
+from utils.data_sets.val_share import ValShare, picture_name
+from utils.detection.annotations.sides import EVALUATION, TRAINING, Side
 from utils.detection.data.coco_file import load_coco, read_ground_truth
 from utils.detection.data.layouts.sides import side_of
 from utils.detection.data.splits import open_split

@@ -147,6 +147,6 @@ def format_conversion(conversion: Conversion, notes: Iterable[str] = ()) -> str:
             "(evaluation stays the same; in training the norm takes such a bias away again)"
         )
     if conversion.num_copies:
-        lines.append(f"merged: {conversion.num_copies} copies of shared weights, all equal")
+        lines.append(f"merged: {counted(conversion.num_copies, 'copy')} of shared weights, all equal")
     lines += [f"dropped: {counted(count, 'tensor')}: {reason}" for reason, count in conversion.dropped.items()]
     return "\n".join([*lines, *notes])

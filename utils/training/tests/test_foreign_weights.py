@@ -206,7 +206,7 @@ def test_averages_in_buffers_of_mmcv(torch, tmp_path):
     assert weights.notes[0].startswith("averages: 1 buffer ema_* is left out, which --ema=True takes")
     values, weights = read_saved(torch, tmp_path, content, averaged=True)
     assert values == {names[0]: [2], names[1]: [1]}
-    assert weights.notes[0].startswith("averages: 1 weights are taken from the buffers ema_*")
+    assert weights.notes[0].startswith("averages: 1 weight is taken from the buffers ema_*")
     assert "evaluate both" in weights.notes[0]
 
 

@@ -152,7 +152,7 @@ def test_one_worker_goes_on_with_what_two_have_begun(job, caplog):
     for place in (folder / "alone", folder / "run"):
         two_workers.trainer_of(place, step, two_workers.SharedSource(ALONE)).fit()
         states.append(two_workers.state_of(step))
-    assert "resuming with 1 workers instead of 2, a step has the same images" in caplog.text
+    assert "resuming with 1 worker instead of 2, a step has the same images" in caplog.text
     assert_close(states[1], states[0])
 
 

@@ -64,12 +64,12 @@ def test_bias_and_copy_may_be_absent():
 @pytest.mark.parametrize(
     ("changes", "phrase"),
     [
-        ({"a.bn.bias": None}, "1 tensors missing (a.bn.bias)"),
-        ({"c": np.zeros(2)}, "1 tensors left over (c)"),
-        ({"a.conv.bias": np.zeros(3)}, "1 tensors of another shape (a.conv.bias (3,) instead of (2,))"),
+        ({"a.bn.bias": None}, "1 tensor missing (a.bn.bias)"),
+        ({"c": np.zeros(2)}, "1 tensor left over (c)"),
+        ({"a.conv.bias": np.zeros(3)}, "1 tensor of another shape (a.conv.bias (3,) instead of (2,))"),
         (
             {"b.conv.weight": np.zeros((2, 1))},
-            "1 tensors different from the copy that they share their weights with (b.conv.weight)",
+            "1 tensor different from the copy that they share their weights with (b.conv.weight)",
         ),
         ({f"c{index}": np.zeros(2) for index in range(5)}, "5 tensors left over (c0; c1; c2; and 2 more)"),
     ],
@@ -89,7 +89,7 @@ def test_the_report_adds_up():
         ["in", "all", "5", "10"],
     ]
     assert lines[4].startswith("folded: 1 convolution biases")
-    assert lines[5:] == ["merged: 1 copies of shared weights, all equal", "dropped: 1 tensors: counters", "and so on"]
+    assert lines[5:] == ["merged: 1 copy of shared weights, all equal", "dropped: 1 tensor: counters", "and so on"]
 
 
 def test_convolution_sources_with_and_without_bias():

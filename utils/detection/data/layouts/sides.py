@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from utils.detection.annotations.val_share import EVALUATION, TRAINING, Side
+from utils.detection.annotations.sides import EVALUATION, TRAINING, Side
 from utils.detection.data.mindrecord_info import MindRecordInfo, damaged
 from utils.model_utils.errors import BadValueError
 from utils.model_utils.guards.json_text import JsonTextError, as_kind

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils.detection.annotations.val_share import Side
+from utils.detection.annotations.sides import Side
 from utils.detection.data.layouts.coco_layouts import COCO, Found, find_annotations, find_images, image_folders
 from utils.model_utils.errors import BadValueError, MissingPathError
 
