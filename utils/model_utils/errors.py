@@ -63,7 +63,7 @@ def os_errors_as(kind: type[UserError], what: str, advice: str) -> Iterator[None
         raise kind(f"{what} ({error.strerror or error}){advice}") from error
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """Returns the first line of a library's message, the error's name where it has none."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
