@@ -19,7 +19,7 @@ HOLE = "{}"  # what stands in a message for a value
 # Files that are named but lie in no checkout, each with the source that writes or defines its name.
 WRITTEN = {
     "config.yaml": "utils/training/record/run_folder.py",
-    "metrics.jsonl": "utils/training/record/run_folder.py",
+    "metrics.jsonl": "utils/training/record/metrics_log.py",
     "jobstart_hccl.json": "utils/hccl_tools/tables/table_file.py",
     "result_Files.json": "utils/cpp_infer/src/result_files.cc",
     "predictions.json": "utils/detection/results/result_json.py",
@@ -29,7 +29,12 @@ WRITTEN = {
     "acc.log": "utils/launch/infer_310.py",
     "loss_0.log": "faster_rcnn/src/train.py",
 }
-STARTERS = ("utils/launch/", "utils/tools/", "utils/cpp_infer/")  # what they say is about the commands of every suite
+STARTERS = (
+    "utils/launch/",
+    "utils/tools/",
+    "utils/cpp_infer/",
+    "utils/training/averaging/",
+)  # what they say is about the commands of every suite
 LAUNCHER = "a launcher's"  # --flag: of those that start several processes
 ACTIONS = "utils/tools/data/__main__.py"  # whose table of this name says by a text which `main` an action has
 DOORS = {"open_build": "build"}  # what opens a module of the suite that is asked for

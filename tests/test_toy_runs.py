@@ -50,6 +50,11 @@ TRAINING_LINES = {
         r"evaluation: pictures of 48x96 are scaled within 128x64 \(1\.3\), rounded up to multiples of 32$",
     ),
 }
+STEP_LINES = {  # the documented one, of which each logged step has one, with one more of our own beside it
+    "nas_fpn": r"^epoch: \d+ step: \d+, loss is ",
+    "faster_rcnn": r"^epoch: \d+ step: \d+, rpn_loss: ",
+    "segformer": r"Epoch \d+/\d+, step:",
+}
 AVERAGE = r"^ Average .* @\[ IoU=.+ \| area=.+ \| maxDets=.+ \] = -?\d\.\d{3}$"
 EVALUATION_LINES = {
     "nas_fpn": {AVERAGE: 12, r"^mAP: 0\.\d+": 1},
@@ -73,10 +78,14 @@ def test_a_run_is_where_the_page_says(toy):
     assert kept >= {toy.checkpoint(toy.epochs - 1).name, toy.checkpoint().name}
     assert [name for name in kept if name.endswith("_best.ckpt")]
     assert not [name for name in names if "tmp" in name]
-    for pattern in TRAINING_LINES[toy.suite.name]:
+    for pattern in (*TRAINING_LINES[toy.suite.name], r"^in all +[\d,]+ +\d+\.\d\d [MG]$"):
         assert found(pattern, toy.log), pattern
     steps = [(row["epoch"], row["step"]) for row in rows_of(toy.run, "step")]
     assert steps == [(epoch, step) for epoch in range(1, toy.epochs + 1) for step in range(1, toy.steps + 1)]
+    for pattern in (STEP_LINES[toy.suite.name], r"^epoch \d+/\d+ step \d+/\d+ loss "):
+        assert len(found(pattern, toy.log)) == len(steps), pattern
+    if toy.suite is NAS_FPN:
+        assert len(found(r"^lr:\[", toy.log)) == toy.epochs
 
 
 @for_suites
@@ -102,6 +111,9 @@ def test_the_best_checkpoint_is_that_of_the_best_evaluation(toy):
     assert state.best["metrics"] == row["metrics"]
     names = {"red", "blue"} if "mAP" in row["metrics"] else {"class_0", "class_1", "class_2", "class_3"}
     assert set(state.class_names) == names
+    assert {metric: set(values) for metric, values in row["per_class"].items()} == (
+        {"AP": names, "AP50": names} if "mAP" in row["metrics"] else {"IoU": names}
+    )
 
 
 @for_suites

@@ -42,14 +42,13 @@ from utils.training.step.train_step import TrainStep
 from utils.training.summary.model_summary import log_parts
 from utils.words import counted
 
-from . import multiply_adds
 from .config import FasterRcnnConfig
 from .dataset import ExpandSettings, TrainingSample
 from .detect import detections_of, image_metas
 from .FasterRcnn.bbox_assign_sample import RpnRule, SamplingRule
 from .FasterRcnn.bbox_assign_sample_stage2 import RoiSampler
 from .FasterRcnn.detection_selector import DetectionRule
-from .FasterRcnn.faster_rcnn_res2net import FasterRcnnRes2net
+from .FasterRcnn.faster_rcnn_res2net import FasterRcnnRes2net, count_network
 from .FasterRcnn.fpn_neck import FpnNeck
 from .FasterRcnn.loss import RcnnLoss, RpnLoss
 from .FasterRcnn.proposal_generator import ProposalGenerator
@@ -121,7 +120,7 @@ def build_network(config: FasterRcnnConfig, num_classes: int) -> FasterRcnnRes2n
 def log_network(config: FasterRcnnConfig, network: FasterRcnnRes2net) -> None:
     """Says how large the detector is, and what a picture of the configured size costs in an evaluation."""
     (height, width), num_regions = input_settings(config).size, config.rpn_max_num
-    parts = multiply_adds.count(network, (height, width), config.anchor_strides, num_regions)
+    parts = count_network(network, (height, width), config.anchor_strides, num_regions)
     log_parts(parts, f"a {height}x{width} picture with {counted(num_regions, 'region')}")
 
 

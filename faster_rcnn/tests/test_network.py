@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from mindspore import nn, ops
 
+from faster_rcnn.src.FasterRcnn.faster_rcnn_res2net import count_network
 from faster_rcnn.src.FasterRcnn.fpn_neck import FpnNeck
 from faster_rcnn.src.FasterRcnn.rcnn import Rcnn
 from faster_rcnn.src.FasterRcnn.res2net import Res2Net
 from faster_rcnn.src.FasterRcnn.rpn import Rpn
-from faster_rcnn.src.multiply_adds import count as count_parts
 from faster_rcnn.src.variants import RES2NET_LAYERS
 from utils.cpu_kernels.choice import stock_operators
 from utils.detection.layers import FROZEN, NormSettings
@@ -151,14 +151,14 @@ def test_published_parameter_counts():
     assert _count(network) == 41_914_376
     assert sum(parameter.size for parameter in network.trainable_params()) == 41_671_552
     for size, giga in (((800, 1280), 200.30), ((768, 1280), 192.29)):  # of PyTorch's layers
-        found = count_parts(network, size, STRIDES, 1000)
+        found = count_network(network, size, STRIDES, 1000)
         assert [part.name for part in found] == ["backbone", "neck", "rpn", "rcnn"]
         assert [part.weights for part in found] == parts
         assert round(sum(part.multiply_adds for part in found[:3]) / 1e9, 2) == giga
         assert round(found[3].multiply_adds / 1e9, 2) == 14.30
     network.backbone = deeper
     deeper.update_parameters_name("backbone.", recurse=True)
-    found = count_parts(network, (800, 1280), STRIDES, 1000)
+    found = count_network(network, (800, 1280), STRIDES, 1000)
     assert round(sum(part.multiply_adds for part in found[:3]) / 1e9, 2) == 278.10
 
 

@@ -43,7 +43,6 @@ from utils.training.step.precision import apply_amp
 from utils.training.step.train_step import TrainStep
 from utils.training.summary.model_summary import log_parts
 
-from . import multiply_adds
 from .assignment import AssignmentRule
 from .config import NasFpnConfig
 from .dataset import TrainingSample
@@ -52,7 +51,7 @@ from .lr_schedule import five_stage_schedule
 from .nasfpn import NasFpn
 from .resnet import ResNet
 from .retinahead import RetinaHead
-from .retinanet_nasfpn import RetinaNetInference, RetinaNetNasFpn, RetinaNetTraining
+from .retinanet_nasfpn import RetinaNetInference, RetinaNetNasFpn, RetinaNetTraining, count_network
 from .score import build_selection, selection
 from .variants import SIZE_MULTIPLE, STRIDES
 
@@ -90,7 +89,7 @@ def build_network(config: NasFpnConfig, num_classes: int) -> RetinaNetNasFpn:
 def log_network(config: NasFpnConfig, network: RetinaNetNasFpn) -> None:
     """Says how large the detector is, and what a picture of the configured size costs."""
     height, width = config.img_shape
-    log_parts(multiply_adds.count(network, config.img_shape), f"a {height}x{width} picture")
+    log_parts(count_network(network, config.img_shape), f"a {height}x{width} picture")
 
 
 def build_anchors(config: NasFpnConfig, canvas: Size | None = None) -> np.ndarray:

@@ -5,11 +5,10 @@ import numpy as np
 import pytest
 from mindspore import nn
 
-from nas_fpn.src.multiply_adds import count as count_parts
 from nas_fpn.src.nasfpn import NasFpn, output_features, unconsumed_inputs
 from nas_fpn.src.resnet import ResNet
 from nas_fpn.src.retinahead import RetinaHead
-from nas_fpn.src.retinanet_nasfpn import RetinaNetNasFpn
+from nas_fpn.src.retinanet_nasfpn import RetinaNetNasFpn, count_network
 from utils.detection.layers import FROZEN, TRAINED, NormSettings
 
 LAYERS, WIDTH, CHANNELS, STACKS, CONVS, CLASSES = (1, 2, 1, 1), 8, 16, 2, 2, 3
@@ -57,7 +56,7 @@ def test_published_parameter_counts():
 
     assert count(network) == 59_967_284
     assert [count(network.backbone), count(network.neck), count(network.head)] == [23_508_032, 29_977_600, 6_481_652]
-    parts = count_parts(network, (640, 640))
+    parts = count_network(network, (640, 640))
     assert [(part.name, part.weights) for part in parts] == [
         ("backbone", 23_508_032),
         ("neck", 29_977_600),
@@ -65,7 +64,7 @@ def test_published_parameter_counts():
     ]
     assert round(sum(part.multiply_adds for part in parts) / 1e9, 2) == 138.35
     network.head = larger_head
-    parts = count_parts(network, (640, 640))
+    parts = count_network(network, (640, 640))
     assert sum(part.weights for part in parts) == 60_195_479
     assert round(sum(part.multiply_adds for part in parts) / 1e9, 2) == 140.29
 

@@ -30,7 +30,6 @@ from utils.training.step.precision import LossScaler, apply_amp
 from utils.training.step.train_step import TrainStep
 from utils.training.summary.model_summary import log_parts
 
-from . import multiply_adds
 from .base_dataset import AugmentSettings
 from .checking.check import TrainingSizes, check_segmentation_data
 from .checking.labels import LabelledClasses
@@ -49,7 +48,7 @@ from .results.canvases import Canvas, FixedCanvas, PictureCanvas, UnturnedCanvas
 from .results.evaluation import SegmentationEvaluator
 from .results.files import Outputs
 from .results.inference import Predictor
-from .segformer import Segformer, SegformerInference, SegformerTraining
+from .segformer import Segformer, SegformerInference, SegformerTraining, count_network
 from .segformer_head import HEADS
 from .variants import MIT_VARIANTS, MMSEGMENTATION_CHANNELS, MitVariant
 
@@ -88,7 +87,7 @@ def build_network(config: SegformerConfig) -> Segformer:
 def log_network(config: SegformerConfig, network: Segformer) -> None:
     """Says how large the network is, and what a crop of training costs."""
     size, (height, width) = network_size(config), config.crop_size
-    parts = multiply_adds.count(network, config.crop_size, size.widths, size.depths)
+    parts = count_network(network, config.crop_size, size.widths, size.depths)
     log_parts(parts, f"a {height}x{width} picture")
 
 

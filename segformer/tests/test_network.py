@@ -7,8 +7,7 @@ from mindspore import nn, ops
 
 from segformer.src.layers import NORM_EPS
 from segformer.src.mix_transformer import Block, EfficientAttention, MixTransformer, drop_path_rates
-from segformer.src.multiply_adds import count
-from segformer.src.segformer import Segformer, SegformerInference, SegformerTraining
+from segformer.src.segformer import Segformer, SegformerInference, SegformerTraining, count_network
 from segformer.src.segformer_head import SegformerHead
 from segformer.src.variants import MIT_VARIANTS
 
@@ -78,7 +77,7 @@ def test_published_parameter_counts(backbone):
             MixTransformer(size.widths, size.depths), SegformerHead(size.widths, size.decoder_channels, 19)
         )
     assert (parameter_count(network.backbone), parameter_count(network)) == COUNTS[backbone]
-    found = [count(network, size_of_picture, size.widths, size.depths) for size_of_picture in PICTURES]
+    found = [count_network(network, size_of_picture, size.widths, size.depths) for size_of_picture in PICTURES]
     assert [[part.name for part in parts] for parts in found] == [["backbone", "head"]] * 2
     assert [sum(part.weights for part in parts) for parts in found] == [COUNTS[backbone][1]] * 2
     assert [giga(parts) for parts in found] == MULTIPLY_ADDS[backbone]

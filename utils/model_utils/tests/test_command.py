@@ -34,6 +34,23 @@ def test_a_reader_that_goes_away_is_no_fault_of_the_program():
     assert process.stderr.read() == ""
 
 
+MISSES = """
+from utils.model_utils.command import run_command
+from utils.model_utils.errors import MissedMetricError
+
+def main():
+    raise MissedMetricError("mAP is 0.3000, expected was 0.4: the metric is missed")
+
+run_command(main, "eval.py")
+"""
+
+
+def test_a_missed_metric_is_one_sentence_and_code_1():
+    finished = finish(sys.executable, "-c", MISSES, cwd=ROOT)
+    sentence = "eval.py: error: mAP is 0.3000, expected was 0.4: the metric is missed\n"
+    assert (finished.returncode, finished.stderr) == (1, sentence)
+
+
 SAYS = """
 import logging, sys
 from pathlib import Path

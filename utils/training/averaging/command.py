@@ -65,7 +65,7 @@ def last_checkpoints(run: Path, count: int) -> list[Path]:
         BadValueError: it has fewer checkpoints, or has them in several folders.
     """
     if not run.is_dir():
-        raise MissingPathError(f"run folder '{run}' is not there: give the --run_dir of a training")
+        raise MissingPathError(f"run folder '{run}' is not there: give the folder of a training")
     found = []
     for path in run.rglob("*.ckpt"):
         place = _PLACE.search(path.name)
