@@ -15,7 +15,7 @@ from utils.detection.results.coco_metrics import CocoResult, detections_to_coco
 from utils.detection.results.detection_counts import format_tables
 from utils.detection.results.official_score import score_detections
 from utils.detection.results.result_json import write_predictions, write_result
-from utils.detection.test_time.rules import tools_of, wanted_labels
+from utils.detection.test_time.rules import described_labels
 from utils.exporting.description import ModelDescription
 from utils.exporting.postprocess_command import PostprocessArguments, format_skipped, named, open_results
 from utils.exporting.result_files import ResultFiles, ResultImage
@@ -60,7 +60,7 @@ def score_run(
     results, description = open_results(arguments, suite)
     annotations = open_annotations(arguments.anno_path, arguments.dataset_path, description.class_names)
     match = match_model(description, annotations, arguments.anno_path, arguments.ignore_unknown_classes)
-    labels = wanted_labels(tools_of(description), description.class_names)
+    labels = described_labels(description)
     match = match if labels is None else match.counting(labels)
     score = score_results(results, match, annotations, arguments.anno_path, selection(description))
     write_result(score.result, arguments.run_dir, num_skipped=score.num_skipped)

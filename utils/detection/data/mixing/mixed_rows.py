@@ -101,10 +101,10 @@ def open_mixed(
     import mindspore.dataset as ds
 
     numbers = ds.NumpySlicesDataset({"occurrence": occurrences}, shuffle=False)
-    parts = [open_mindrecord(records, rows, COLUMNS, num_loaders), numbers]
+    parts = [open_mindrecord(records, rows.tolist(), COLUMNS, num_loaders), numbers]
     columns = [*COLUMNS, "occurrence"]
     if others is not None:
-        other = open_mindrecord(records, others, COLUMNS, num_loaders)
+        other = open_mindrecord(records, others.tolist(), COLUMNS, num_loaders)
         parts.append(other.rename(list(COLUMNS), list(OTHER_COLUMNS)))
         columns += OTHER_COLUMNS
     return ds.zip(tuple(parts)), columns

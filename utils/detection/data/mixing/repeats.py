@@ -56,7 +56,9 @@ def repeats_of_rows(records: MindRecordInfo, rows: np.ndarray, threshold: float)
         rows: int64[N], the images that are trained on.
         threshold: as for `repeat_factors`.
     """
-    found = open_mindrecord(records, rows, ("annotation",)).create_dict_iterator(num_epochs=1, output_numpy=True)
+    found = open_mindrecord(records, rows.tolist(), ("annotation",)).create_dict_iterator(
+        num_epochs=1, output_numpy=True
+    )
     of_images = [labels[~is_crowd] for _, labels, is_crowd in (unpack_annotation(row["annotation"]) for row in found)]
     image_index = np.repeat(np.arange(len(rows)), [len(labels) for labels in of_images])
     labels = np.concatenate(of_images).astype(np.int64)
