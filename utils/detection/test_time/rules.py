@@ -61,8 +61,8 @@ def described_labels(description: ModelDescription) -> tuple[int, ...] | None:
     wanted, class_names = tools_of(description).only_classes, description.class_names
     if unknown := _unknown(wanted, class_names):
         raise BadValueError(
-            f"the description of '{description.file}' wants the classes {list_names(unknown)}, and the model knows "
-            f"{list_names(class_names)}: export it again"
+            f"'{description.file}' is asked for the classes {list_names(unknown)}, and knows "
+            f"{list_names(class_names)}: name some of these"
         )
     return _labels(wanted, class_names)
 
@@ -88,7 +88,7 @@ def tools_of(description: ModelDescription) -> TestTimeKeys:
     Raises:
         BadValueError: a value cannot be.
     """
-    origin = Origin(f"description of '{description.file}'")
+    origin = Origin(f"settings of '{description.file}'")
     values: Mapping[str, object] = description.postprocessing
     given = {key: Given(key, values[key], origin) for key in KEYS if key in values}
     problems: list[str] = []

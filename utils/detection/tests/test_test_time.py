@@ -251,7 +251,7 @@ def test_a_description_brings_the_keys_back():
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"nms_method": "loose"}, "description of 'a.mindir': nms_method is 'loose', wanted one of hard, soft_linear"),
+        ({"nms_method": "loose"}, "settings of 'a.mindir': nms_method is 'loose', wanted one of hard, soft_linear"),
         ({"soft_nms_sigma": 0}, "soft_nms_sigma is 0, wanted a number above 0"),
         ({"flip_test": "perhaps"}, "flip_test is 'perhaps', wanted true or false"),
     ],
@@ -266,5 +266,5 @@ def test_an_unknown_class_is_refused():
     tools = test_time.TestTimeKeys(only_classes=("bee", "wasp"))
     with pytest.raises(BadValueError, match="only_classes has 'wasp', and the detector knows 'ant', 'bee': take"):
         wanted_labels(tools, ("ant", "bee"))
-    with pytest.raises(BadValueError, match="'a.mindir' wants the classes 'wasp', and the model knows 'ant', 'bee'"):
+    with pytest.raises(BadValueError, match="'a.mindir' is asked for the classes 'wasp', and knows 'ant', 'bee': name"):
         described_labels(_description(only_classes=["wasp"]))
