@@ -1,6 +1,6 @@
 """What the tools at test time give: mAP, AP50 and seconds per picture of trained detectors, each with and without.
 
-    python benchmarks/test_time.py CHECKPOINT... --coco_root=DATA [--key=value...]
+    python benchmarks/test_time.py CHECKPOINT... --coco_root=DATA [--tools=flip_mean,soft_gaussian] [--key=value...]
 
 The checkpoints are of one suite, for example of three seeds of one training. Each is evaluated with each tool on the
 same pictures, in one process, as eval.py does; keys are those of eval.py. Means and standard deviations are over the
@@ -20,19 +20,19 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)  # this folder has fil
 
 from utils.api.opening import suite_of
 from utils.model_utils.command import run_command
-from utils.model_utils.errors import BadValueError
+from utils.model_utils.errors import BadValueError, unknown_word
 from utils.training.record.logging_setup import set_up_logging
 
 PLAIN = "none"
 TOOLS: Mapping[str, Mapping[str, object]] = {
     PLAIN: {},
-    "flip_test, nms": {"flip_test": True},
-    "flip_test, mean": {"flip_test": True, "flip_merge": "mean"},
+    "flip_nms": {"flip_test": True},
+    "flip_mean": {"flip_test": True, "flip_merge": "mean"},
     "soft_linear": {"nms_method": "soft_linear"},
     "soft_gaussian": {"nms_method": "soft_gaussian"},
-    "soft_gaussian down to 0.001": {"nms_method": "soft_gaussian", "soft_nms_min_score": 0.001},
-    "nms_across_classes": {"nms_across_classes": True},
-    "flip_test, mean, and soft_gaussian": {"flip_test": True, "flip_merge": "mean", "nms_method": "soft_gaussian"},
+    "soft_gaussian_low": {"nms_method": "soft_gaussian", "soft_nms_min_score": 0.001},
+    "across_classes": {"nms_across_classes": True},
+    "flip_mean_soft_gaussian": {"flip_test": True, "flip_merge": "mean", "nms_method": "soft_gaussian"},
 }
 
 
@@ -55,24 +55,30 @@ def main() -> None:
     """Reads the arguments, measures and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoints", nargs="+", type=Path, metavar="CHECKPOINT")
+    parser.add_argument("--tools", default=",".join(TOOLS), help="some of %(default)s, with commas")
     arguments, keys = parser.parse_known_args()
+    tools = tuple(dict.fromkeys((PLAIN, *arguments.tools.split(","))))
+    for tool in tools:
+        if tool not in TOOLS:
+            raise BadValueError(unknown_word("tool", tool, TOOLS))
     suites = {suite_of(path) for path in arguments.checkpoints}
     if len(suites) > 1:
         raise BadValueError(f"the checkpoints are of {' and '.join(sorted(suites))}: give those of one suite")
     set_up_logging()
-    rows: dict[str, list[Measured]] = {tool: [] for tool in TOOLS}
+    rows: dict[str, list[Measured]] = {tool: [] for tool in tools}
     for path in arguments.checkpoints:
-        for tool, one in measure(next(iter(suites)), path, keys).items():
+        for tool, one in measure(next(iter(suites)), path, tools, keys).items():
             rows[tool].append(one)
     print(format_table(rows))
 
 
-def measure(suite: str, path: Path, keys: Sequence[str]) -> dict[str, Measured]:
+def measure(suite: str, path: Path, tools: Sequence[str], keys: Sequence[str]) -> dict[str, Measured]:
     """Evaluates a checkpoint with each tool.
 
     Args:
         suite: of the checkpoint.
         path: of it.
+        tools: names of `TOOLS`.
         keys: arguments of eval.py.
     """
     from utils.model_utils.device_adapter import set_up_device
@@ -84,8 +90,9 @@ def measure(suite: str, path: Path, keys: Sequence[str]) -> dict[str, Measured]:
     network, classes = build.load_detector(config, stored)
     split = build.open_evaluation_split(config, classes, f"'{path}'")
     found = {}
-    for tool, changed in TOOLS.items():
-        evaluation = build.build_evaluator(config.model_copy(update=changed), network, split).evaluate()
+    for tool in tools:
+        changed = config.model_copy(update=TOOLS[tool])
+        evaluation = build.build_evaluator(changed, network, split).evaluate()
         seconds = (evaluation.network_seconds + evaluation.selection_seconds) / split.records.num_images
         precision, precision_50 = (float(value) for value in evaluation.result.stats[:2])
         found[tool] = Measured(precision, precision_50, seconds)

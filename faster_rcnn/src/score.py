@@ -5,7 +5,7 @@ import numpy as np
 from utils.detection.detections import Detections, Select
 from utils.detection.results.coco_metrics import format_result_block
 from utils.detection.results.result_scoring import score_run
-from utils.detection.test_time.rules import tools_of, wanted_labels
+from utils.detection.test_time.rules import described_labels
 from utils.detection.test_time.selection import of_classes
 from utils.exporting.description import ModelDescription
 from utils.exporting.postprocess_command import PostprocessArguments
@@ -32,7 +32,7 @@ def selection(description: ModelDescription) -> Select:
     Raises:
         BadValueError: the description asks for a class that the model does not have.
     """
-    labels = wanted_labels(tools_of(description), description.class_names)
+    labels = described_labels(description)
 
     def select(*outputs: np.ndarray, **place: object) -> Detections:
         return of_classes(detections_of(*outputs, **place), labels)

@@ -8,7 +8,7 @@ from utils.detection.detections import Select
 from utils.detection.results.coco_metrics import format_map_line, format_result_block
 from utils.detection.results.result_scoring import score_run
 from utils.detection.suppression import SelectionRule, find_candidates, select_detections
-from utils.detection.test_time.rules import suppression_rule, tools_of
+from utils.detection.test_time.rules import described_labels, suppression_rule, tools_of
 from utils.detection.test_time.selection import Selection, SuppressionRule
 from utils.exporting.description import ModelDescription
 from utils.exporting.postprocess_command import PostprocessArguments, lengths, threshold
@@ -56,7 +56,7 @@ def selection(description: ModelDescription) -> tuple[Select, SuppressionRule]:
     )
     rule = suppression_rule(
         tools_of(description),
-        description.class_names,
+        described_labels(description),
         min_score=candidates.min_score,
         nms_threshold=candidates.nms_threshold,
         max_boxes=candidates.max_boxes,

@@ -352,7 +352,8 @@ def detection_rule(
     tools = _tools(config)
     for sentence in tools.idle_tools():
         logger.warning("%s", sentence)
-    return suppression_rule(tools, class_names, min_score=min_score, nms_threshold=nms_threshold, max_boxes=max_boxes)
+    labels = wanted_labels(tools, class_names)
+    return suppression_rule(tools, labels, min_score=min_score, nms_threshold=nms_threshold, max_boxes=max_boxes)
 
 
 def second_view(rule: SuppressionRule) -> SecondView | None:

@@ -18,7 +18,7 @@ from utils.detection.results.coco_metrics import CocoResult, detections_to_coco
 from utils.detection.results.detection_counts import format_tables
 from utils.detection.results.official_score import score_detections
 from utils.detection.results.result_json import write_predictions, write_result
-from utils.detection.test_time.rules import tools_of, wanted_labels
+from utils.detection.test_time.rules import described_labels
 from utils.exporting.description import ModelDescription
 from utils.exporting.postprocess_command import PostprocessArguments, format_skipped, named, open_results
 from utils.exporting.result_files import ResultFiles, ResultImage
@@ -67,7 +67,7 @@ def score_run(
     source = annotations_in(arguments.anno_path) if arguments.anno_path.is_dir() else arguments.anno_path
     annotations = open_annotations(source, arguments.dataset_path, description.class_names, _side(arguments))
     match = match_model(description, annotations, source, arguments.ignore_unknown_classes)
-    labels = wanted_labels(tools_of(description), description.class_names)
+    labels = described_labels(description)
     match = match if labels is None else match.counting(labels)
     score = score_results(results, match, annotations, source, selection(description))
     write_result(score.result, arguments.run_dir, num_skipped=score.num_skipped)

@@ -13,15 +13,18 @@ from utils.model_utils.errors import BadValueError
 
 
 def suppression_rule(
-    tools: TestTimeKeys, class_names: Sequence[str], *, min_score: float, nms_threshold: float, max_boxes: int
+    tools: TestTimeKeys, labels: tuple[int, ...] | None, *, min_score: float, nms_threshold: float, max_boxes: int
 ) -> SuppressionRule:
-    """Returns what the keys ask for; the limits are those of the suite.
+    """Returns what the keys ask for.
 
-    Raises:
-        BadValueError: `only_classes` has a name that is none of the detector's.
+    Args:
+        tools: the keys.
+        labels: indices of the classes that are wanted; None for all.
+        min_score: the suite's lowest score.
+        nms_threshold: its IoU of suppression.
+        max_boxes: its number of boxes of a picture.
     """
-    is_soft = tools.nms_method != "hard"
-    lowered = tools.soft_nms_min_score if is_soft else None
+    lowered = tools.soft_nms_min_score if tools.nms_method != "hard" else None
     return SuppressionRule(
         min_score=min_score if lowered is None else lowered,
         nms_threshold=nms_threshold,
@@ -29,7 +32,7 @@ def suppression_rule(
         method=tools.nms_method,
         sigma=tools.soft_nms_sigma,
         across_classes=tools.nms_across_classes,
-        labels=wanted_labels(tools, class_names),
+        labels=labels,
         merge=tools.flip_merge if tools.flip_test else "",
     )
 
@@ -40,15 +43,36 @@ def wanted_labels(tools: TestTimeKeys, class_names: Sequence[str]) -> tuple[int,
     Raises:
         BadValueError: it has a name that is none of the detector's.
     """
-    if tools.only_classes is None:
-        return None
-    unknown = [name for name in tools.only_classes if name not in class_names]
-    if unknown:
+    wanted = tools.only_classes
+    if unknown := _unknown(wanted, class_names):
         raise BadValueError(
             f"only_classes has {list_names(unknown)}, and the detector knows {list_names(class_names)}: take names of "
             "these, or leave only_classes out"
         )
-    return tuple(index for index, name in enumerate(class_names) if name in tools.only_classes)
+    return _labels(wanted, class_names)
+
+
+def described_labels(description: ModelDescription) -> tuple[int, ...] | None:
+    """Returns the same of the description of an exported model.
+
+    Raises:
+        BadValueError: it has a name that is none of the model's, or a value that cannot be.
+    """
+    wanted, class_names = tools_of(description).only_classes, description.class_names
+    if unknown := _unknown(wanted, class_names):
+        raise BadValueError(
+            f"'{description.file}' is asked for the classes {list_names(unknown)}, and knows "
+            f"{list_names(class_names)}: name some of these"
+        )
+    return _labels(wanted, class_names)
+
+
+def _unknown(wanted: Sequence[str] | None, class_names: Sequence[str]) -> list[str]:
+    return [name for name in wanted or () if name not in class_names]
+
+
+def _labels(wanted: Sequence[str] | None, class_names: Sequence[str]) -> tuple[int, ...] | None:
+    return None if wanted is None else tuple(index for index, name in enumerate(class_names) if name in wanted)
 
 
 def as_described(tools: TestTimeKeys, keys: Sequence[str] = KEYS) -> dict[str, str | bool | float | list[str]]:
@@ -64,7 +88,7 @@ def tools_of(description: ModelDescription) -> TestTimeKeys:
     Raises:
         BadValueError: a value cannot be.
     """
-    origin = Origin(f"description of '{description.file}'")
+    origin = Origin(f"settings of '{description.file}'")
     values: Mapping[str, object] = description.postprocessing
     given = {key: Given(key, values[key], origin) for key in KEYS if key in values}
     problems: list[str] = []

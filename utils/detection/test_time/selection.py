@@ -69,12 +69,8 @@ class Selection:
             views[1] = Detections(mirror_boxes(views[1].boxes, width), views[1].scores, views[1].labels)
         if rule.merge != "mean":
             return self._suppressed(_joined(views))
-        found = fuse(
-            self._suppressed(views[0]),
-            self._suppressed(views[1]),
-            rule.nms_threshold,
-            across_classes=rule.across_classes,
-        )
+        first, second = map(self._suppressed, views)
+        found = fuse(first, second, rule.nms_threshold, across_classes=rule.across_classes)
         return found.rows(np.flatnonzero(found.scores > rule.min_score)[: rule.max_boxes])
 
     def _suppressed(self, found: Detections) -> Detections:

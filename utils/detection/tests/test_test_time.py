@@ -13,7 +13,13 @@ from utils.detection.suppression import suppress
 from utils.detection.test_time import keys as test_time
 from utils.detection.test_time.fusion import fuse
 from utils.detection.test_time.mirror import mirror_content
-from utils.detection.test_time.rules import as_described, suppression_rule, tools_of
+from utils.detection.test_time.rules import (
+    as_described,
+    described_labels,
+    suppression_rule,
+    tools_of,
+    wanted_labels,
+)
 from utils.detection.test_time.selection import Selection, SuppressionRule
 from utils.detection.test_time.soft_nms import soft_suppress
 from utils.exporting.description import ModelDescription, Preprocessing
@@ -237,14 +243,15 @@ def test_a_description_brings_the_keys_back():
     assert said == {"nms_method": "soft_linear", "soft_nms_min_score": 0.01, "only_classes": ["bee"]}
     assert as_described(test_time.TestTimeKeys()) == {}
     assert tools_of(_description(**said, min_score=0.1)) == tools
-    rule = suppression_rule(tools, ("ant", "bee"), min_score=0.1, nms_threshold=0.5, max_boxes=9)
+    labels = described_labels(_description(**said))
+    rule = suppression_rule(tools, labels, min_score=0.1, nms_threshold=0.5, max_boxes=9)
     assert (rule.min_score, rule.labels, rule.merge, rule.is_plain) == (0.01, (1,), "", False)
 
 
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"nms_method": "loose"}, "description of 'a.mindir': nms_method is 'loose', wanted one of hard, soft_linear"),
+        ({"nms_method": "loose"}, "settings of 'a.mindir': nms_method is 'loose', wanted one of hard, soft_linear"),
         ({"soft_nms_sigma": 0}, "soft_nms_sigma is 0, wanted a number above 0"),
         ({"flip_test": "perhaps"}, "flip_test is 'perhaps', wanted true or false"),
     ],
@@ -255,11 +262,9 @@ def test_a_description_that_cannot_be_is_refused(settings, words):
 
 
 def test_an_unknown_class_is_refused():
+    assert wanted_labels(test_time.TestTimeKeys(), ("ant", "bee")) is None
+    tools = test_time.TestTimeKeys(only_classes=("bee", "wasp"))
     with pytest.raises(BadValueError, match="only_classes has 'wasp', and the detector knows 'ant', 'bee': take"):
-        suppression_rule(
-            test_time.TestTimeKeys(only_classes=("bee", "wasp")),
-            ("ant", "bee"),
-            min_score=0.1,
-            nms_threshold=0.5,
-            max_boxes=9,
-        )
+        wanted_labels(tools, ("ant", "bee"))
+    with pytest.raises(BadValueError, match="'a.mindir' is asked for the classes 'wasp', and knows 'ant', 'bee': name"):
+        described_labels(_description(only_classes=["wasp"]))
