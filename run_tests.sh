@@ -5,7 +5,7 @@
 # reader instead of 200, the CPU image from scratch, tries to lose trainings in each way, and their soak, the files that
 # pip finds for each Python and machine, and the CPU kernels as on aarch64.
 # PYTHON picks the interpreter (Python 3.11 or 3.12); a second run installs nothing. As root, where apt-get is there, it
-# installs once what is needed to check C++ and aarch64; without that these checks are skipped.
+# installs once what is needed to check C++ and aarch64, and Chromium for report pages; without that these are skipped.
 set -euo pipefail
 
 # shellcheck source=utils/tools/environment.sh

@@ -29,6 +29,7 @@ from benchmarks.scaling_model import format_table
 from utils.model_utils.command import run_command
 from utils.model_utils.errors import BadStateError
 from utils.training.record.profiling import FIRST_STEPS, PROFILE_FOLDER, STEPS, STEPS_FILE
+from utils.words import counted
 
 DATA_FLAGS = {"nas_fpn": "--coco_root", "segformer": "--data_path", "faster_rcnn": "--coco_root"}
 SKIPPED = FIRST_STEPS + STEPS + 1  # the profile is written in the step after it
@@ -49,9 +50,7 @@ class Case:
     fusion_mb: int
 
     def __str__(self) -> str:
-        return f"{self.workers} worker{'s' * (self.workers > 1)}" + (
-            f", gradient_fusion_mb {self.fusion_mb}" if self.workers > 1 else ""
-        )
+        return counted(self.workers, "worker") + (f", gradient_fusion_mb {self.fusion_mb}" if self.workers > 1 else "")
 
 
 @dataclass(frozen=True)

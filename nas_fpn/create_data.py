@@ -13,6 +13,7 @@ def main() -> None:
     from src.build import open_configured_split  # once the arguments are known to be good
     from utils.model_utils.moxing_adapter import open_job
     from utils.training.record.logging_setup import set_up_logging
+    from utils.words import counted
 
     set_up_logging()
     form = config.create_dataset
@@ -20,7 +21,7 @@ def main() -> None:
         split = open_configured_split(config, config.is_training, form=form, prefix=config.prefix)
     records = split.records
     files = f"{records.files[0]} ... {records.files[-1].name}"
-    print(f"{records.num_images} images, {len(records.class_names)} classes: {files}")
+    print(f"{counted(records.num_images, 'image')}, {counted(len(records.class_names), 'class')}: {files}")
 
 
 if __name__ == "__main__":

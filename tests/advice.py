@@ -31,6 +31,8 @@ WRITTEN = {
 }
 STARTERS = ("utils/launch/", "utils/tools/", "utils/cpp_infer/")  # what they say is about the commands of every suite
 LAUNCHER = "a launcher's"  # --flag: of those that start several processes
+ACTIONS = "utils/tools/data/__main__.py"  # whose table of this name says by a text which `main` an action has
+DOORS = {"open_build": "build"}  # what opens a module of the suite that is asked for
 CONFIG = "config_path"  # what every command has that reads a suite's keys
 ANY_KEY = ("key", "name")  # stand for the name of one
 FOREIGN = ("tar", "zip", "pip", "docker", "cmake")  # programs of others, whose arguments are not looked at
@@ -160,7 +162,11 @@ def _is_declaration(node: ast.AST) -> bool:
 
 def _references(node: ast.AST) -> Iterator[tuple[str, str]]:
     """Yields the names that a node uses, with the attribute taken of each or ""; annotations are no use."""
-    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+    opened = node.value.func if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Call) else None
+    if isinstance(opened, ast.Name) and opened.id in DOORS:
+        yield opened.id, node.attr
+        yield from _references(node.value)
+    elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
         yield node.value.id, node.attr
     elif isinstance(node, ast.Name):
         yield node.id, ""
@@ -200,6 +206,10 @@ class Sources:
     def _file(self, folder: PurePosixPath) -> str:
         return next((name for name in (f"{folder}.py", f"{folder}/__init__.py") if name in self.modules), "")
 
+    def _module(self, name: str) -> str:
+        """Returns the file of a module by its full name, "" for any other text."""
+        return self._file(PurePosixPath(name.replace(".", "/")))
+
     def entries(self) -> list[str]:
         """Returns the files that can be run."""
         return [path for path, module in self.modules.items() if any(map(_starts_main, module.tree.body))]
@@ -225,11 +235,16 @@ class Sources:
         module = self.modules[path]
         for node in module.parts.get(name, ()):
             for used, attribute in _references(node):
-                if used in module.parts:
+                if used in DOORS and attribute:
+                    yield from ((f"{suite}/src/{DOORS[used]}.py", attribute) for suite in SUITES)
+                elif used in module.parts:
                     yield path, used
                 elif used in module.imports:
                     file, inner = module.imports[used]
                     yield file, inner or attribute
+            if path == ACTIONS and name == "ACTIONS":
+                named = (_literal(each) for each in ast.walk(node))
+                yield from ((file, "main") for text in named if text and (file := self._module(text)))
         if name not in module.parts and name in module.imports:  # handed on
             file, inner = module.imports[name]
             yield file, inner

@@ -24,6 +24,7 @@ FLOORS = (
     ("utils/model_utils/moxing_adapter", "utils"),  # "utils": the files beside the rooms
     ("utils/models", "utils/api/suites"),
     (
+        "utils/checking",
         "utils/cpp_infer",
         "utils/cpu_kernels",
         "utils/drawing",
@@ -32,7 +33,7 @@ FLOORS = (
         "utils/tools",
         "utils/videos",
     ),
-    ("utils/exporting", "utils/hccl_tools", "utils/launch/processes", "utils/training/checkpoints"),
+    ("utils/exporting", "utils/hccl_tools", "utils/launch/processes", "utils/reports", "utils/training/checkpoints"),
     ("utils/launch", "utils/tools/torture", "utils/training/record", "utils/training/step"),
     ("utils/training/pictures",),
     ("utils/training", "utils/detection/annotations", "utils/detection/boxes"),
@@ -40,11 +41,12 @@ FLOORS = (
     ("utils/detection/data",),
     ("utils/detection/canvases/plan",),
     ("utils/detection",),
-    ("utils/detection/canvases",),
+    ("utils/detection/canvases", "utils/detection/copy_paste", "utils/detection/test_time"),
     ("utils/detection/results",),
     ("utils/detection/show",),
     ("utils/detection/builders",),
-    ("utils/api", "utils/doctor", "utils/tools/data"),
+    ("utils/detection/checking",),
+    ("utils/api", "utils/doctor", "utils/tools/compare", "utils/tools/data"),
     ("utils/cli",),
 )
 # Python files of a folder, tests apart: more are hard to look over. The kernels have a file for each operator.

@@ -15,7 +15,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import advice
 
 ROOT = Path(__file__).resolve().parent.parent
-SCHEMA_FILES = re.compile(r"\w+/src/config\w*\.py|utils/detection/keys\.py|utils/model_utils/config/.*")
+SCHEMA_FILES = re.compile(
+    r"\w+/src/(?:config\w*|labels/(?:keys|forms))\.py|utils/detection/keys\.py|utils/model_utils/config/.*"
+)
 
 # What a command comes to by its names and still never says, with the reason.
 NEVER_SAID = {

@@ -204,6 +204,18 @@ def test_another_number_of_classes_may_start_anew(suite, network, tmp_path):
             np.testing.assert_array_equal(values, weights_of(network)[name] + 1)
 
 
+@for_detectors
+def test_filter_weight_leaves_as_many_classes_out_too(suite, tmp_path):
+    other = build_network(suite)
+    before = weights_of(other)
+    path = save(tmp_path / "net.ckpt", {name: values + 1 for name, values in before.items()}, suite)
+    config = suite.load(f"--pre_trained={path}", "--filter_weight=True")
+    suite.part("build").load_pretrained(config, other, load_checkpoint(path), "ab")
+    for name, values in weights_of(other).items():
+        is_new = name.startswith(CLASS_OUTPUTS[suite.name])
+        np.testing.assert_array_equal(values, before[name] if is_new else before[name] + 1)
+
+
 BAD_RUNS = [
     (["--pre_trained_epoch_size=2"], "pre_trained_epoch_size is 2 and pre_trained is not set"),
     (["--pre_trained=net.ckpt", "--pre_trained_epoch_size=10"], "leaves nothing of epoch_size 10"),

@@ -19,6 +19,10 @@ from mindspore.train.checkpoint_pb2 import Checkpoint as CheckpointMessage
 from PIL import Image
 
 from nas_fpn.src.config import load
+from segformer.src.labels.codings import coding_of
+from segformer.src.labels.files import ImagePair, check_size, read_classes
+from segformer.src.labels.forms import palette_texts
+from segformer.src.labels.patterns import Layout
 from utils.detection.data.coco_file import load_coco, read_ground_truth
 from utils.detection.data.mindrecord_info import read_mindrecord_info
 from utils.detection.data.txt_file import load_txt
@@ -64,6 +68,42 @@ class Reader:
     name: str
     make: object
     read: object
+
+
+def palette_table(folder):
+    return b"# name:colour\nroad lane:128,64,128::\n0 0 255\tcar\nignore 0 0 0\n"
+
+
+def split_list(folder):
+    for place in ("images/a.png", "images/b.png", "masks/a.png", "masks/b.png"):
+        write_image(folder / "set" / place, np.zeros((4, 6, 3), np.uint8))
+    return b"a\n/data/images/b.jpg /data/masks/b.png\n"
+
+
+def read_split_list(path):
+    (path.parent / "set" / "train.txt").write_bytes(path.read_bytes())
+    Layout("images/*.png", "masks/*.png", "{split}.txt").pairs(path.parent / "set", "train")
+
+
+def label_picture(file_format):
+    def make(folder):
+        buffer = io.BytesIO()
+        image = Image.fromarray(np.random.default_rng(0).integers(0, 3, (24, 32), np.uint8), "P")
+        image.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
+        image.save(buffer, file_format)
+        return buffer.getvalue()
+
+    return make
+
+
+def read_coded(path):
+    for keys in (
+        {"label_map": ("0: ignore", "1: 0"), "palette": None},
+        {"label_map": None, "palette": ("0 0 0", "255 0 0")},
+    ):
+        coding = coding_of(**keys, num_classes=2, names=("a", "b"), ignore_label=255, ignores_unknown=True, fix="")
+        check_size(ImagePair(path, path, coding=coding))
+        read_classes(path, coding)
 
 
 def yaml_text(folder):
@@ -258,6 +298,9 @@ READERS = {
     "COCO": Reader("file.json", coco_text, read_coco),
     "MindRecord": Reader("header", mindrecord_header, read_mindrecord),
     "TXT": Reader("file.txt", txt_lines, lambda path: load_txt(path, path.parent, ["a", "b"])),
+    "palette": Reader("file.txt", palette_table, lambda path: palette_texts(str(path), "")),
+    "split list": Reader("file.txt", split_list, read_split_list),
+    **{f"label {name}": Reader("file", label_picture(name), read_coded) for name in ("PNG", "GIF", "TIFF", "BMP")},
     "rank table": Reader("file.json", rank_table, load_table),
     "metrics": Reader("file.jsonl", metrics_rows, read_rows),
     "checkpoint": Reader("file.ckpt", checkpoint, load_checkpoint),
@@ -305,7 +348,7 @@ def check(reader, folder, budget, damaged=mutations):
 @pytest.mark.parametrize("name", READERS)
 def test_a_damaged_file_is_read_or_refused_in_a_sentence(tmp_path, name):
     refused = check(READERS[name], tmp_path, BUDGET)
-    assert refused >= BUDGET // 10 or name in ("metrics", "lock", "BMP", "row PNG", "row JPEG")
+    assert refused >= BUDGET // 10 or name in ("metrics", "lock", "BMP", "label BMP", "row PNG", "row JPEG")
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,13 @@ import pytest
 from PIL import Image
 
 from tests.suites import FASTER_RCNN, NAS_FPN, for_detectors
+from utils.detection.data.class_names import ClassTable
 from utils.detection.data.mindrecord_info import fingerprint_of
 from utils.detection.tests import edited_coco
 from utils.detection.tests.edited_coco import annotations_of, change
 from utils.detection.tests.mindrecord_sets import write_without_checksums
 from utils.detection.tests.tiny_coco import write_coco, write_txt
+from utils.model_utils.config.loading import dump_config
 from utils.model_utils.errors import BadValueError, MissingPathError, UserError
 
 RECORDS = {"nas_fpn": ("NASFPN_MINDRECORD", "retinanet"), "faster_rcnn": ("FASTERRCNN_MINDRECORD", "FasterRcnn")}
@@ -433,6 +435,39 @@ def test_a_set_that_has_the_root_as_a_class_goes_on_with_it(suite, data, monkeyp
     assert [path.stat().st_ino for path in again.files] == [path.stat().st_ino for path in earlier.files]
 
 
+# One annotation file, without splits
+
+
+@pytest.fixture()
+def one_file(data):
+    """The training's pictures as CVAT writes them; of val_share 0.45 those of 002 to 005 are evaluated, by hand."""
+    (data / "annotations" / "instances_train2017.json").rename(data / "annotations" / "instances_default.json")
+    (data / "annotations" / "instances_val2017.json").unlink()
+    (data / "train2017").rename(data / "images")
+    return data
+
+
+@for_detectors
+def test_the_evaluation_of_a_checkpoint_sees_no_picture_of_its_training(suite, one_file, tmp_path):
+    trained = suite.load(f"--coco_root={one_file}", "--val_share=0.45")
+    assert suite.part("build").open_configured_split(trained, True).records.image_ids.tolist() == [100, 101]
+    checkpoint = suite.tiny.write_checkpoint(tmp_path / "net.ckpt", config_text=dump_config(trained))
+    given = (f"--checkpoint_path={checkpoint}", f"--coco_root={one_file}")
+    build = suite.part("build")
+    config, _ = build.open_checkpoint(suite.load(*given, program="eval.py"), checkpoint)
+    split = build.open_evaluation_split(config, ClassTable(("red", "blue"), (7, 3)), "a test")
+    assert split.records.image_ids.tolist() == [image["id"] for image in split.ground_truth["images"]]
+    assert split.records.image_ids.tolist() == [102, 103, 104, 105]
+
+
+@for_detectors
+def test_a_training_that_is_evaluated_needs_val_share_for_one_file(suite, one_file, tmp_path):
+    """Nothing is made before it is refused."""
+    with pytest.raises(BadValueError, match=r"has one annotation file, .* --val_share=0\.2 keeps a fifth"):
+        suite.call("train.py", f"--coco_root={one_file}", f"--run_dir={tmp_path / 'run'}", "--run_eval=True")
+    assert not list(tmp_path.rglob("*.mindrecord*"))
+
+
 @pytest.mark.end_to_end
 @for_detectors
 def test_a_training_says_what_it_leaves_out(suite, data):
@@ -457,7 +492,7 @@ def test_a_training_says_what_it_leaves_out(suite, data):
     log = said.stdout + said.stderr
     assert "5 images, 3 classes: blue, red, green" in log
     assert "category 0, 'things', has no box and is background or the group of the others: it is left out" in log
-    assert "1 of 3 classes have no box: 'green'" in log
-    assert "1 of 6 images cannot be used and are left out (skip_bad_images)" in log
+    assert "1 of 3 classes has no box: 'green'" in log
+    assert "1 of 6 images cannot be used and is left out (skip_bad_images)" in log
     assert "001.jpg' does not exist" in log
     assert log.count("training and evaluation have the same annotations") == 1

@@ -108,4 +108,4 @@ def test_a_training_may_leave_unknown_classes_of_its_evaluation_out(suite, data,
     change(data, rename_blue, "val2017")
     monkeypatch.setattr(suite.part("train").Trainer, "fit", lambda trainer: None)
     train(suite, data, tmp_path / "run", "--run_eval=True", "--ignore_unknown_classes=True")
-    assert "does not have: 'dog'; they are left out of the metric (ignore_unknown_classes)" in caplog.text
+    assert "does not have: 'dog'; it is left out of the metric (ignore_unknown_classes)" in caplog.text

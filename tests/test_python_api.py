@@ -137,6 +137,10 @@ def test_an_exported_model_gives_what_its_checkpoint_gives(toy, inferred):
         assert one.category_ids == other.category_ids
     with pytest.raises(BadValueError, match="nms is no key of the exported model"):
         load(toy.exported, nms=0.5)
+    if toy.suite.name != "segformer":
+        fault = "no key of the exported" if toy.suite.name == "faster_rcnn" else "is 'loose', wanted one of hard, soft_"
+        with pytest.raises(BadValueError, match=f"nms_method .*{fault}"):
+            load(toy.exported, nms_method="loose")
 
 
 TWO_MODELS = """

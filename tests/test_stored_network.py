@@ -274,11 +274,36 @@ def test_a_training_with_the_classes_in_another_order_begins_with_their_outputs_
     others = {name: np.zeros_like(array) for name, array in arrays.items()}
     save_state(path, suite, {**others, **{f"ema.{name}": array for name, array in arrays.items()}}, names)
     load_pretrained(suite, config, networks[1], path, ["d", "new", "a", "b"])
-    assert "the outputs of 3 of 4 classes are taken over by name; these begin anew: new" in caplog.text
+    said = "the outputs of 3 of 4 classes are taken over by name: d, a, b; these begin anew: new"
+    assert said in caplog.text
     before, after = (outputs(suite, network) for network in networks)
     for one, other in zip(before, after, strict=True):
         np.testing.assert_allclose(other[..., [0, 2, 3]], one[..., [3, 0, 1]], rtol=1e-4, atol=1e-5)
         assert np.abs(one[..., 0] - one[..., 1]).max() > 1e-4  # so that an order shows
+
+
+@for_detectors
+def test_a_training_with_some_of_the_classes_begins_with_their_rows(suite, tmp_path, caplog):
+    """Of the classes a, b, c the network has c and a: whole rows of each anchor's, or of each proposal's, outputs."""
+    caplog.set_level(logging.INFO)
+    build, config = suite.part("build"), suite.load()
+    stored = {item.name: item.asnumpy() for item in build.build_network(config, 3).get_parameters()}
+    path, network = tmp_path / "net.ckpt", build.build_network(config, 2)
+    save_state(path, suite, stored, ["a", "b", "c"])
+    load_pretrained(suite, config, network, path, ["c", "a"])
+    assert "the outputs of 2 of 2 classes are taken over by name: c, a" in caplog.text
+    weights = {item.name: item.asnumpy() for item in network.get_parameters()}
+    if suite is NAS_FPN:
+        name = "head.classify.weight"
+        rows = stored[name].reshape(config.anchors_per_cell, 3, -1)[:, [2, 0]]
+        np.testing.assert_array_equal(weights[name].reshape(rows.shape), rows)
+    else:
+        np.testing.assert_array_equal(
+            weights["rcnn.classify.weight"],
+            stored["rcnn.classify.weight"][[2, 0, 3]],  # background stays last
+        )
+        rows = stored["rcnn.regress.weight"].reshape(3, 4, -1)[[2, 0]]
+        np.testing.assert_array_equal(weights["rcnn.regress.weight"].reshape(rows.shape), rows)
 
 
 def save_state(path, suite, arrays, names):

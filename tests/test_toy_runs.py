@@ -8,7 +8,18 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.suites import FASTER_RCNN, NAS_FPN, ROOT, SEGFORMER, SUITES, files_of, for_detectors, for_suites, rows_of
+from tests.suites import (
+    FASTER_RCNN,
+    NAS_FPN,
+    ROOT,
+    SEGFORMER,
+    SUITES,
+    files_of,
+    for_detectors,
+    for_each,
+    for_suites,
+    rows_of,
+)
 from utils.training.checkpoints.checkpoint import load_checkpoint
 
 pytestmark = pytest.mark.end_to_end
@@ -45,7 +56,7 @@ EVALUATION_LINES = {
     "faster_rcnn": {AVERAGE: 12, r"^blue +\d\.\d+ +\d\.\d+ +4$": 1, r"^red +\d\.\d+ +\d\.\d+ +8$": 1, "12 images, ": 1},
     "segformer": {r"^===> class: class_3, IoU: 0\.\d+$": 1, r"^===> mIoU: 0\.\d+, ckpt: segformer_mit_b0_12\.ckpt$": 1},
 }
-EVALUATION_FILES = {"result.json", "predictions.json", "pictures/overview.jpg"}
+EVALUATION_FILES = {"result.json", "predictions.json", "pictures/overview.jpg", "report.html", "config.yaml"}
 
 
 def found(pattern, text):
@@ -119,6 +130,23 @@ def test_an_evaluation_leaves_detections_and_pictures(toy):
     high = low + [row["bbox"][2:] for row in rows]
     assert low.min() >= 0
     assert (high.max(axis=0) <= [128.001, 96.001]).all()
+
+
+@for_each((NAS_FPN,))
+def test_a_copy_of_the_checkpoint_knows_the_best_score_of_each_class(toy):
+    copy = toy.checkpoint().with_name(f"{toy.checkpoint().stem}_thresholds.ckpt")
+    build = toy.suite.part("build")
+    assert toy.evaluated.is_dir(), "with --store_thresholds"
+    config, stored = build.open_checkpoint(toy.suite.load(*toy.suite.tiny.TOY), copy)
+    _, classes = build.load_detector(config, stored)
+    result = json.loads((toy.evaluated / "result.json").read_text())
+    assert classes.picture_min_score == result["F1_threshold"]
+    rows = json.loads((toy.evaluated / "predictions.json").read_text())
+    scores = {row["category_id"]: {row["score"]} for row in rows}
+    for row in rows:
+        scores[row["category_id"]].add(row["score"])
+    for number, score in zip(classes.category_ids, classes.class_min_scores, strict=True):
+        assert score in scores[number] | {result["F1_threshold"]}
 
 
 @for_suites

@@ -38,6 +38,7 @@ WRITE_FLAGS = {"O_WRONLY", "O_RDWR", "O_CREAT", "O_APPEND", "O_TRUNC"}
 ALLOWED = {
     WRITER: "the writer itself",
     "utils/training/record/growing_file.py": "adds lines to a file, each whole",
+    "utils/training/record/loggers/tensorboard.py": "adds events to a file, each in one piece",
     "utils/model_utils/host_lock.py": "a lock has no content",
     "utils/model_utils/in_use.py": "a lock has no content",
     "utils/model_utils/command.py": "opens the null device",

@@ -4,6 +4,7 @@ So resuming in mid-epoch, another number of reading threads or another number of
 """
 
 import hashlib
+import math
 import struct
 
 import numpy as np
@@ -27,6 +28,32 @@ def generator(seed: int, epoch: int, item: int, stream: int = 0) -> np.random.Ge
 def epoch_order(seed: int, epoch: int, count: int) -> np.ndarray:
     """Returns the order in which one epoch visits its items: int64[count], a permutation of 0..count-1."""
     return _keyed_generator(b"order", seed, epoch, count).permutation(count).astype(np.int64)
+
+
+def repeated_items(seed: int, epoch: int, repeats: np.ndarray) -> np.ndarray:
+    """Returns which items an epoch visits, some of them several times: int64[L], ascending.
+
+    A random start and steps of 1 along the repeats of the items, laid end to end in a random order (systematic
+    sampling): an item comes as often as its repeats say, rounded down or up at random so that the mean over the epochs
+    is theirs, and L is the same in each epoch.
+
+    Args:
+        seed: seed of the run.
+        epoch: epoch number, counted from 1 in the training loop.
+        repeats: float64[N], each at least 1; L is their sum, rounded up, for which they are raised alike.
+    """
+    draws = _keyed_generator(b"repeats", seed, epoch, len(repeats))
+    order, start = draws.permutation(len(repeats)), draws.uniform()
+    ends = np.cumsum(repeats[order])
+    ends *= num_repeated(repeats) / ends[-1]
+    ends[-1] = num_repeated(repeats)
+    counts = np.diff(np.floor(ends + start).astype(np.int64), prepend=0)
+    return np.sort(np.repeat(order, counts))
+
+
+def num_repeated(repeats: np.ndarray) -> int:
+    """Returns how many items `repeated_items` gives."""
+    return math.ceil(repeats.sum())
 
 
 def _keyed_generator(purpose: bytes, *numbers: int) -> np.random.Generator:

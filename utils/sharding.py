@@ -2,12 +2,12 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from utils.model_utils.workers import ALONE, Workers
-from utils.randomness import epoch_order
+from utils.randomness import epoch_order, num_repeated, repeated_items
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class ShardedEpochs:
         drop_remainder: leave out what remains of an epoch after its full steps, another rest each time. If not, one
             more step takes it, filled up with the epoch's first images: these fillers must not add to loss, normalisers
             or gradients, so that each image counts once in an epoch.
+        repeats: how often an image comes in an epoch in the mean, float64[num_images], each at least 1; None for once.
     """
 
     num_images: int
@@ -35,6 +36,7 @@ class ShardedEpochs:
     accumulate_steps: int = 1
     workers: Workers = ALONE
     drop_remainder: bool = True
+    repeats: np.ndarray | None = field(default=None, compare=False)
 
     @property
     def images_per_step(self) -> int:
@@ -44,8 +46,19 @@ class ShardedEpochs:
     @property
     def steps_per_epoch(self) -> int:
         """Optimizer steps of an epoch."""
-        full = self.num_images // self.images_per_step
-        return full if self.drop_remainder else -(-self.num_images // self.images_per_step)
+        full = self.num_items // self.images_per_step
+        return full if self.drop_remainder else -(-self.num_items // self.images_per_step)
+
+    @property
+    def num_items(self) -> int:
+        """Images of an epoch, one that is repeated as often as it comes."""
+        return self.num_images if self.repeats is None else num_repeated(self.repeats)
+
+    def items(self, epoch: int) -> np.ndarray:
+        """Returns what is visited in an epoch, int64[num_items], positions of images, ascending."""
+        if self.repeats is None:
+            return np.arange(self.num_images)
+        return repeated_items(self.seed, epoch, self.repeats)
 
     def own_items(self, epoch: int, start_step: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Returns what this worker trains on from `start_step` (the first is 0) of an epoch (the first is 1) on.
@@ -54,14 +67,25 @@ class ShardedEpochs:
             int64[steps, accumulate_steps * batch_size], positions 0..num_images-1 of the images in the training set,
             and bool of that shape: whether an image only fills its place.
         """
-        order = epoch_order(self.seed, epoch, self.num_images)
-        places = self.steps_per_epoch * self.images_per_step
+        order = self._order(epoch)
+        is_filler = np.arange(self.steps_per_epoch * self.images_per_step) >= len(order)
+        return self._own(self.items(epoch)[order], start_step), self._own(is_filler, start_step)
+
+    def own_occurrences(self, epoch: int, start_step: int = 0) -> np.ndarray:
+        """Returns for each of `own_items` which of the epoch's repetitions of its image it is, from 0."""
+        items = self.items(epoch)
+        occurrence = np.arange(len(items)) - np.searchsorted(items, items)
+        return self._own(occurrence[self._order(epoch)], start_step)
+
+    def _order(self, epoch: int) -> np.ndarray:
+        return epoch_order(self.seed, epoch, self.num_items)
+
+    def _own(self, values: np.ndarray, start_step: int) -> np.ndarray:
+        """Returns of the values of an epoch's images this worker's, [steps, accumulate_steps * batch_size]."""
         shape = (self.steps_per_epoch, self.accumulate_steps, self.workers.count, self.batch_size)
-        own = np.s_[start_step:, :, self.workers.rank, :]
-        positions = np.resize(order, places).reshape(shape)[own]  # begins anew with the first where it ends
-        fillers = (np.arange(places) >= self.num_images).reshape(shape)[own]
-        per_worker = self.accumulate_steps * self.batch_size
-        return positions.reshape(-1, per_worker), fillers.reshape(-1, per_worker)
+        places = np.resize(values, self.steps_per_epoch * self.images_per_step)  # begins anew where it ends
+        own = places.reshape(shape)[start_step:, :, self.workers.rank, :]
+        return own.reshape(-1, self.accumulate_steps * self.batch_size)
 
 
 @dataclass(frozen=True, eq=False)

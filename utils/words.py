@@ -3,6 +3,7 @@
 # Nouns of this project's sentences whose plural is not the word with an s.
 PLURALS = {
     "box": "boxes",
+    "canvas": "canvases",
     "category": "categories",
     "class": "classes",
     "entry": "entries",

@@ -9,9 +9,13 @@ import numpy as np
 from mindspore import nn
 
 from utils.canvas import Size
+from utils.checking.findings import Options, Report
 from utils.detection import builders
 from utils.detection.anchors import anchors_per_level, make_anchors
+from utils.detection.augment import scaled_size
 from utils.detection.canvases.detectors import CanvasDetectors
+from utils.detection.checking.anchors import AnchorSettings, NetworkInput
+from utils.detection.checking.check import check_detection_data
 from utils.detection.data.class_names import ClassTable
 from utils.detection.data.splits import Split
 from utils.detection.data.training_source import MindRecordSource
@@ -22,6 +26,8 @@ from utils.detection.results.evaluation import DetectionEvaluator
 from utils.detection.results.evaluation_split import EvaluationSplit
 from utils.detection.results.picture_detector import PictureDetector
 from utils.detection.show.batch_view import DetectionBatchView
+from utils.detection.test_time.rules import as_described
+from utils.detection.test_time.selection import Selection
 from utils.exporting.description import ModelDescription, TensorDescription
 from utils.exporting.export import ExportedModel
 from utils.model_utils.errors import BadValueError
@@ -33,7 +39,10 @@ from utils.training.checkpoints.loading import Classes
 from utils.training.schedules import WarmUp, cosine_schedule, step_schedule
 from utils.training.step.precision import apply_amp
 from utils.training.step.train_step import TrainStep
+from utils.training.summary.model_summary import log_parts
+from utils.words import counted
 
+from . import multiply_adds
 from .config import FasterRcnnConfig
 from .dataset import ExpandSettings, TrainingSample
 from .detect import detections_of, image_metas
@@ -52,9 +61,11 @@ from .lr_schedule import long_cosine_schedule
 from .network_define import FasterRcnnInference, FasterRcnnTraining
 from .score import selection
 from .stored_network import keys_of_weights, stored_backbone, stored_layers, stored_stage1_pool
+from .variants import SIZE_MULTIPLE
 
 SUITE = "faster_rcnn"
 MINDRECORD_FOLDER = "FASTERRCNN_MINDRECORD"
+EXPORTED_TOOLS = ("only_classes",)  # of TestTimeKeys, those that act on what an exported detector puts out
 OUTPUT_NAMES = ("boxes", "scores", "labels")  # of FasterRcnnInference
 CLASS_OUTPUTS = (ClassOutputs("rcnn.classify.", extra=1), ClassOutputs("rcnn.regress.", values=4))
 
@@ -105,6 +116,13 @@ def build_network(config: FasterRcnnConfig, num_classes: int) -> FasterRcnnRes2n
         Rpn(channels, config.rpn_feat_channels, config.anchors_per_cell),
         Rcnn(channels, config.roi_size, config.rcnn_fc_out_channels, num_classes=num_classes),
     )
+
+
+def log_network(config: FasterRcnnConfig, network: FasterRcnnRes2net) -> None:
+    """Says how large the detector is, and what a picture of the configured size costs in an evaluation."""
+    (height, width), num_regions = input_settings(config).size, config.rpn_max_num
+    parts = multiply_adds.count(network, (height, width), config.anchor_strides, num_regions)
+    log_parts(parts, f"a {height}x{width} picture with {counted(num_regions, 'region')}")
 
 
 def build_anchors(config: FasterRcnnConfig, canvas: Size | None = None) -> np.ndarray:
@@ -170,7 +188,7 @@ def build_extractor(config: FasterRcnnConfig) -> RoiExtractor:
 
 
 def build_inference(
-    config: FasterRcnnConfig, network: FasterRcnnRes2net, canvas: Size | None = None
+    config: FasterRcnnConfig, network: FasterRcnnRes2net, canvas: Size | None = None, *, suppresses: bool = True
 ) -> FasterRcnnInference:
     """Puts proposals and the selection of detections around the detector.
 
@@ -178,6 +196,7 @@ def build_inference(
         config: the configuration.
         network: the detector.
         canvas: (height, width) of the input; None for the configured one.
+        suppresses: see `DetectionRule`.
     """
     rule = DetectionRule(
         min_score=config.test_score_thr,
@@ -186,6 +205,7 @@ def build_inference(
         max_boxes=config.test_max_per_img,
         target_means=config.rcnn_target_means,
         target_stds=config.rcnn_target_stds,
+        suppresses=suppresses,
     )
     proposals = build_proposal_generator(config, is_training=False, canvas=canvas)
     return FasterRcnnInference(network, proposals, build_extractor(config), rule)
@@ -307,12 +327,24 @@ def open_batch_view(config: FasterRcnnConfig) -> DetectionBatchView:
 
 
 def build_detector(
-    config: FasterRcnnConfig, network: FasterRcnnRes2net, *, is_repeated: bool = False
+    config: FasterRcnnConfig, network: FasterRcnnRes2net, class_names: Sequence[str] = (), *, is_repeated: bool = False
 ) -> CanvasDetectors:
-    """Builds what evaluation and inference ask for detections; see `builders.canvas_detectors`."""
+    """Builds what evaluation and inference ask for detections; see `builders.canvas_detectors`.
+
+    The graph suppresses itself, but where a key of `TestTimeKeys` asks for something else.
+    """
+    rule = builders.detection_rule(
+        config,
+        class_names,
+        min_score=config.test_score_thr,
+        nms_threshold=config.test_iou_thr,
+        max_boxes=config.test_max_per_img,
+    )
 
     def make(canvas: Size) -> NetworkDetector:
-        return NetworkDetector(build_inference(config, network, canvas), detections_of, image_metas)
+        inference = build_inference(config, network, canvas, suppresses=rule.is_plain)
+        select = detections_of if rule.is_plain else Selection(detections_of, rule)
+        return NetworkDetector(inference, select, image_metas, builders.second_view(rule))
 
     return builders.canvas_detectors(config, input_settings(config), make, is_repeated=is_repeated)
 
@@ -326,15 +358,20 @@ def build_evaluator(
     is_repeated: bool = False,
 ) -> DetectionEvaluator:
     """Builds what evaluates the detector on a split, each worker its share; `is_repeated` in a training."""
-    detector = build_detector(config, network, is_repeated=is_repeated)
+    detector = build_detector(config, network, split.match.classes.names, is_repeated=is_repeated)
     return builders.evaluator(config, detector, split, input_settings(config), config.test_batch_size, workers)
 
 
 def build_picture_detector(
-    config: FasterRcnnConfig, network: FasterRcnnRes2net, num_pictures: int, *, is_repeated: bool = False
+    config: FasterRcnnConfig,
+    network: FasterRcnnRes2net,
+    num_pictures: int,
+    class_names: Sequence[str],
+    *,
+    is_repeated: bool = False,
 ) -> PictureDetector:
     """Builds what detects in image files; `is_repeated` where a canvas comes again after others."""
-    detector = build_detector(config, network, is_repeated=is_repeated)
+    detector = build_detector(config, network, class_names, is_repeated=is_repeated)
     return builders.picture_detector(config, detector, num_pictures, input_settings(config), config.test_batch_size)
 
 
@@ -405,6 +442,7 @@ def describe_model(config: FasterRcnnConfig, classes: ClassTable, model: Exporte
             "test_score_thr": config.test_score_thr,
             "test_iou_thr": config.test_iou_thr,
             "test_max_per_img": config.test_max_per_img,
+            **as_described(config, EXPORTED_TOOLS),
         },
     )
 
@@ -423,6 +461,27 @@ def open_evaluation_split(config: FasterRcnnConfig, classes: ClassTable, model: 
         model: where they come from, for messages.
     """
     return builders.open_evaluation_split(config, MINDRECORD_FOLDER, classes, model)
+
+
+def check_data(config: FasterRcnnConfig, options: Options) -> Report:
+    """Looks at the data set that a training would read; see `check_detection_data`."""
+    inputs = NetworkInput(
+        (config.img_height, config.img_width),
+        SIZE_MULTIPLE,
+        ("img_height", "img_width"),
+        partial(scaled_size, keep_ratio=config.keep_ratio),
+        keep_ratio=config.keep_ratio,
+    )
+    anchors = AnchorSettings(
+        strides=config.anchor_strides,
+        scales=config.anchor_scales,
+        ratios=config.anchor_ratios,
+        wanted_iou=min(config.min_pos_iou, config.pos_iou_thr),
+        otherwise="the first stage learns nothing of them (min_pos_iou)",
+        key="anchor_scales",
+        value=config.anchor_scales,
+    )
+    return check_detection_data(config, MINDRECORD_FOLDER, inputs, anchors, options)
 
 
 def num_classes(config: FasterRcnnConfig, split: Split) -> int:

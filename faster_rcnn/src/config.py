@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from utils.detection import keys
+from utils.detection.test_time import keys as test_time
 from utils.model_utils.config.base import Contradiction, InactiveKey, PositiveNumber
 from utils.model_utils.config.command_keys import CommandKeys
 from utils.model_utils.config.loading import load_config
@@ -93,7 +94,15 @@ class RecordKeys(keys.RecordKeys):
 
 
 class FasterRcnnConfig(
-    ModelArtsKeys, ResultKeys, AugmentationKeys, RcnnKeys, RpnKeys, NetworkKeys, ScheduleKeys, RecordKeys
+    ModelArtsKeys,
+    ResultKeys,
+    test_time.TestTimeKeys,
+    AugmentationKeys,
+    RcnnKeys,
+    RpnKeys,
+    NetworkKeys,
+    ScheduleKeys,
+    RecordKeys,
 ):
     """Every key of the suite; the defaults are the page's values. The last group comes first in the help."""
 
@@ -155,21 +164,21 @@ COMMANDS = {
         "Evaluates a checkpoint with the COCO metrics.",
         most_used="checkpoint_path coco_root mindrecord_dir run_dir instance_set val_data_type num_pictures "
         "picture_min_score canvas device_target",
-        others=(*keys.EVALUATION, *SELECTION, "test_batch_size", "backbone"),
+        others=(*keys.EVALUATION, *SELECTION, *test_time.KEYS, "test_batch_size", "backbone"),
         checkpoint_key="checkpoint_path",
     ),
     "infer.py": CommandKeys(
         "Draws detections on pictures.",
         most_used="checkpoint_path image_path infer_output_path picture_min_score test_score_thr test_iou_thr "
         "test_max_per_img canvas canvas_sides device_target",
-        others=(*keys.INFERENCE, *SELECTION, "test_batch_size"),
+        others=(*keys.INFERENCE, *SELECTION, *test_time.KEYS, "test_batch_size"),
         checkpoint_key="checkpoint_path",
     ),
     "export.py": CommandKeys(
         "Exports a checkpoint for inference.",
         most_used="checkpoint_path file_name file_format export_batch_size run_dir img_height img_width test_score_thr "
         "test_iou_thr test_max_per_img",
-        others=(*keys.EXPORT, *SELECTION, "backbone"),
+        others=(*keys.EXPORT, *SELECTION, "only_classes", "backbone"),
         checkpoint_key="checkpoint_path",
     ),
     "convert_checkpoint.py": CommandKeys(

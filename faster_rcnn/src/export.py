@@ -10,6 +10,8 @@ from mindspore import nn
 
 from utils.cpu_kernels.roi_align import STOCK_SAMPLING_RATIO
 from utils.detection.builders import say_exported_size
+from utils.detection.test_time.keys import KEYS
+from utils.detection.test_time.rules import as_described
 from utils.exporting.description import write_description
 from utils.exporting.export import choose_format, export_network, format_exported
 from utils.exporting.files import export_path
@@ -17,6 +19,7 @@ from utils.model_utils.config.loading import require
 from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.moxing_adapter import open_job
 from utils.training.record.logging_setup import set_up_logging
+from utils.words import counted
 
 from . import build
 from .config import FasterRcnnConfig
@@ -43,6 +46,11 @@ def export(config: FasterRcnnConfig) -> None:
         file_format = choose_format(config.file_format, device.target)
         network, classes = build.load_detector(config, stored)
         say_exported_size(config, build.input_settings(config).size)
+        if idle := as_described(config, [key for key in KEYS if key not in build.EXPORTED_TOOLS]):
+            logger.warning(
+                "%s: without effect in the exported file, whose graph suppresses by itself, within each class",
+                " and ".join(idle),
+            )
         if config.roi_sampling_ratio == 0:
             logger.info(
                 "regions are pooled with %d x %d samples in a cell, since MindSpore's operator cannot take as "
@@ -86,7 +94,7 @@ def log_probe(network: nn.Cell, arrays: Sequence[np.ndarray]) -> None:
     scores = network.set_train(False)(*map(ms.Tensor, arrays))[1].asnumpy()
     count = int((scores > 0).sum())
     if count:
-        logger.info("%d detections on the drawn picture to compare with", count)
+        logger.info("%s on the drawn picture to compare with", counted(count, "detection"))
     else:
         logger.warning(
             "the network finds nothing on the drawn picture: that the file finds nothing either is all that "

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from utils.detection.data.splits import Split
 from utils.detection.data.training_source import warn_of_cut_boxes, warn_of_same_data
-from utils.detection.results.evaluation_split import best_metric
+from utils.detection.places.split_places import check_places
+from utils.detection.results.evaluation_split import BEST_METRIC, best_metric
 from utils.detection.results.pictures.epoch_pictures import evaluate_with_pictures
 from utils.model_utils.workers import Workers
 from utils.training.assembly import (
@@ -19,6 +20,7 @@ from utils.training.assembly import (
 )
 from utils.training.beginning import find_beginning
 from utils.training.checkpoints.checkpoint import Checkpoint
+from utils.training.ends.expected import check_training
 from utils.training.loop import Trainer
 from utils.training.record.records import TrainResult
 from utils.training.run import Run, open_run
@@ -38,11 +40,14 @@ def train(config: FasterRcnnConfig) -> TrainResult:
     """Trains as configured.
 
     Raises:
-        UserError: a path, the data, a checkpoint or the run folder cannot be used, or the loss is not finite.
+        UserError: a path, the data, a checkpoint or the run folder cannot be used, the loss is not finite, or the
+            metric is not the expected one.
     """
     folder = str(Path(config.save_checkpoint_path, CHECKPOINT_FOLDER))
     with open_run(config, folder, (CHECKPOINT_PATTERN, BEST_CHECKPOINT)) as run:
-        return _build_trainer(config, run).fit()
+        result = _build_trainer(config, run).fit()
+    check_training(config, result, BEST_METRIC)
+    return result
 
 
 def _build_trainer(config: FasterRcnnConfig, run: Run) -> Trainer:
@@ -53,6 +58,7 @@ def _build_trainer(config: FasterRcnnConfig, run: Run) -> Trainer:
     continued = beginning.continued
     goes_on_after = (continued.epoch, continued.step_in_epoch) if continued is not None else None
     lines = LossLog(run.folder.path / f"loss_{workers.rank}.log", goes_on_after)
+    check_places(config)
     split = build.open_configured_split(config, is_training=True)
     num_classes = build.num_classes(config, split)
     evaluation_split = None
@@ -61,6 +67,8 @@ def _build_trainer(config: FasterRcnnConfig, run: Run) -> Trainer:
         warn_of_same_data(split.records, evaluation_split.records)
     source = build.build_training_source(config, split, workers)
     network = build.build_network(config, num_classes)
+    if workers.is_main:
+        build.log_network(config, network)
     if workers.is_main and continued is None:  # the others get the weights of worker 0
         build.load_pretrained(config, network, beginning.pretrained, split.records.class_names)
     step = build.build_train_step(config, network, num_classes, run.amp_level, workers)

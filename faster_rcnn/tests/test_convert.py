@@ -337,7 +337,7 @@ def test_a_damaged_and_a_foreign_mindspore_file_are_refused(tmp_path):
     sentence = refused(tmp_path, {"fc.weight": np.ones(2, np.float32)}, name="a.ckpt")
     assert "none has the name of a Res2Net's first convolution" in sentence
     sentence = refused(tmp_path, {"fc.weight": np.float32([np.nan])}, name="a.ckpt")
-    assert "not finite" in sentence and ": 1 of 1 values, in 1 of 1 parameters (fc.weight, 1 of 1)" in sentence
+    assert "not finite" in sentence and ": 1 of 1 value, in 1 of 1 parameter (fc.weight, 1 of 1)" in sentence
     (tmp_path / "a.ckpt").write_bytes((tmp_path / "a.ckpt").read_bytes()[:10])
     with pytest.raises(UserError, match="cut short"):
         convert(load([f"--ckpt_file={tmp_path / 'a.ckpt'}", f"--run_dir={tmp_path}", *TINY]))

@@ -1,10 +1,14 @@
 """The final detections by hand, and against multi-class suppression in plain loops."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from faster_rcnn.src.detect import detections_of
 from faster_rcnn.src.FasterRcnn.detection_selector import DetectionRule, DetectionSelector
 from faster_rcnn.tests.two_stage_reference import decode, greedy_nms
+from utils.detection.test_time.selection import Selection, SuppressionRule
 from utils.detection.tests.in_graph import InGraph
 
 STDS = (0.1, 0.1, 0.2, 0.2)
@@ -64,6 +68,26 @@ def test_equals_the_reference_with_loops(rule, num_classes):
             assert labels[image, :found].tolist() == [pair[1] for pair in expected]
             np.testing.assert_allclose(boxes[image, :found], [pair[2] for pair in expected], rtol=1e-4, atol=1e-3)
             assert not (boxes[image, found:].any() or scores[image, found:].any() or labels[image, found:].any())
+
+
+def test_the_candidates_become_the_same_detections_on_the_host():
+    """Two images of 30 proposals and 5 classes; the graph that suppresses itself is what is expected."""
+    rule, rng = DetectionRule(max_boxes=40), np.random.default_rng(9)
+    low = rng.uniform(0, 40, (2, 30, 2))
+    rois = np.concatenate([low, low + rng.uniform(5, 30, (2, 30, 2))], -1).astype(np.float32)
+    logits = rng.normal(scale=2, size=(60, 6)).astype(np.float32)
+    deltas = (0.3 * rng.normal(size=(60, 5, 4))).astype(np.float32)
+    inputs = (rois, rng.random((2, 30)) < 0.8, logits, deltas, np.asarray([META, [60, 160, 0.75, 0.5]], np.float32))
+    expected = InGraph(DetectionSelector(rule, 5)).run(*inputs)
+    candidates = InGraph(DetectionSelector(replace(rule, suppresses=False), 5)).run(*inputs)
+    assert candidates[1].shape == (2, 150)
+    select = Selection(detections_of, SuppressionRule(rule.min_score, rule.nms_threshold, rule.max_boxes))
+    for image in range(2):
+        wanted = detections_of(*(part[image] for part in expected))
+        found = select(*(part[image] for part in candidates), scales=(1.0, 1.0), height=100, width=160)
+        assert len(found.scores) == len(wanted.scores) > 10
+        for one, other in zip(vars(found).values(), vars(wanted).values(), strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 @pytest.fixture(scope="module")

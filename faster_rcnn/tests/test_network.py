@@ -11,10 +11,12 @@ from faster_rcnn.src.FasterRcnn.fpn_neck import FpnNeck
 from faster_rcnn.src.FasterRcnn.rcnn import Rcnn
 from faster_rcnn.src.FasterRcnn.res2net import Res2Net
 from faster_rcnn.src.FasterRcnn.rpn import Rpn
+from faster_rcnn.src.multiply_adds import count as count_parts
 from faster_rcnn.src.variants import RES2NET_LAYERS
 from utils.cpu_kernels.choice import stock_operators
 from utils.detection.layers import FROZEN, NormSettings
 
+STRIDES = (4, 8, 16, 32, 64)
 TINY = {"layers": (1, 2, 1, 1), "width": 8, "base_width": 6}
 CHANNELS, FC_CHANNELS, ROI_SIZE, CLASSES = 16, 24, 3, 5
 
@@ -142,11 +144,22 @@ def _count(cell):
 
 def test_published_parameter_counts():
     """MMDetection's 61.18 M for faster_rcnn_r2_101_fpn leaves out the frozen stem and stage."""
-    network = _full("res2net_50")
+    with nn.utils.no_init_parameters():
+        network, deeper = _full("res2net_50"), Res2Net(RES2NET_LAYERS["res2net_101"], norm=NormSettings(FROZEN))
     parts = [_count(part) for part in (network.backbone, network.neck, network.rpn, network.rcnn)]
     assert parts == [23_669_352, 3_344_384, 593_935, 14_306_705]
     assert _count(network) == 41_914_376
     assert sum(parameter.size for parameter in network.trainable_params()) == 41_671_552
+    for size, giga in (((800, 1280), 200.30), ((768, 1280), 192.29)):  # of PyTorch's layers
+        found = count_parts(network, size, STRIDES, 1000)
+        assert [part.name for part in found] == ["backbone", "neck", "rpn", "rcnn"]
+        assert [part.weights for part in found] == parts
+        assert round(sum(part.multiply_adds for part in found[:3]) / 1e9, 2) == giga
+        assert round(found[3].multiply_adds / 1e9, 2) == 14.30
+    network.backbone = deeper
+    deeper.update_parameters_name("backbone.", recurse=True)
+    found = count_parts(network, (800, 1280), STRIDES, 1000)
+    assert round(sum(part.multiply_adds for part in found[:3]) / 1e9, 2) == 278.10
 
 
 @pytest.mark.parametrize(

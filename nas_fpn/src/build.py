@@ -10,10 +10,13 @@ import numpy as np
 from mindspore import nn
 
 from utils.canvas import Size
+from utils.checking.findings import Options, Report
 from utils.detection import builders
 from utils.detection.anchors import anchors_per_level, make_anchors, octave_scales
-from utils.detection.augment import AugmentSettings
+from utils.detection.augment import AugmentSettings, scaled_size
 from utils.detection.canvases.detectors import CanvasDetectors
+from utils.detection.checking.anchors import AnchorSettings, NetworkInput
+from utils.detection.checking.check import check_detection_data
 from utils.detection.data.class_names import ClassTable
 from utils.detection.data.splits import Split
 from utils.detection.data.training_source import MindRecordSource
@@ -24,7 +27,9 @@ from utils.detection.results.evaluation import DetectionEvaluator
 from utils.detection.results.evaluation_split import EvaluationSplit
 from utils.detection.results.picture_detector import PictureDetector
 from utils.detection.show.batch_view import DetectionBatchView
-from utils.detection.suppression import SelectionRule, select_detections
+from utils.detection.suppression import SelectionRule
+from utils.detection.test_time import keys as test_time
+from utils.detection.test_time.rules import as_described
 from utils.exporting.description import ModelDescription, TensorDescription
 from utils.exporting.export import ExportedModel, input_shape
 from utils.model_utils.errors import BadValueError
@@ -36,7 +41,9 @@ from utils.training.checkpoints.loading import Classes
 from utils.training.schedules import WarmUp, cosine_schedule, step_schedule
 from utils.training.step.precision import apply_amp
 from utils.training.step.train_step import TrainStep
+from utils.training.summary.model_summary import log_parts
 
+from . import multiply_adds
 from .assignment import AssignmentRule
 from .config import NasFpnConfig
 from .dataset import TrainingSample
@@ -46,12 +53,13 @@ from .nasfpn import NasFpn
 from .resnet import ResNet
 from .retinahead import RetinaHead
 from .retinanet_nasfpn import RetinaNetInference, RetinaNetNasFpn, RetinaNetTraining
-from .score import selection
-from .variants import STRIDES
+from .score import build_selection, selection
+from .variants import SIZE_MULTIPLE, STRIDES
 
 SUITE = "nas_fpn"
 MINDRECORD_FOLDER = "NASFPN_MINDRECORD"  # in coco_root, where mindrecord_dir is not given
 EVALUATION_BATCH_SIZE = 4  # images in a call of the network; no result depends on it
+EXPORTED_TOOLS = test_time.KEYS  # those that act on what an exported detector puts out
 OUTPUT_NAMES = ("boxes", "scores")  # of RetinaNetInference
 
 
@@ -77,6 +85,12 @@ def build_network(config: NasFpnConfig, num_classes: int) -> RetinaNetNasFpn:
             norm,
         ),
     )
+
+
+def log_network(config: NasFpnConfig, network: RetinaNetNasFpn) -> None:
+    """Says how large the detector is, and what a picture of the configured size costs."""
+    height, width = config.img_shape
+    log_parts(multiply_adds.count(network, config.img_shape), f"a {height}x{width} picture")
 
 
 def build_anchors(config: NasFpnConfig, canvas: Size | None = None) -> np.ndarray:
@@ -211,12 +225,21 @@ def open_batch_view(config: NasFpnConfig) -> DetectionBatchView:
     return build_batch_view(config, build_training_source(config, split))
 
 
-def build_detector(config: NasFpnConfig, network: RetinaNetNasFpn, *, is_repeated: bool = False) -> CanvasDetectors:
+def build_detector(
+    config: NasFpnConfig, network: RetinaNetNasFpn, class_names: Sequence[str] = (), *, is_repeated: bool = False
+) -> CanvasDetectors:
     """Builds what evaluation and inference ask for detections; see `builders.canvas_detectors`."""
+    rule = builders.detection_rule(
+        config,
+        class_names,
+        min_score=config.min_score,
+        nms_threshold=config.nms_threshold,
+        max_boxes=config.max_boxes,
+    )
 
     def make(canvas: Size) -> NetworkDetector:
-        select = partial(select_detections, rule=build_selection_rule(config, canvas))
-        return NetworkDetector(build_inference(config, network, canvas), select)
+        select = build_selection(build_selection_rule(config, canvas), rule)
+        return NetworkDetector(build_inference(config, network, canvas), select, second_view=builders.second_view(rule))
 
     return builders.canvas_detectors(config, input_settings(config), make, is_repeated=is_repeated)
 
@@ -230,7 +253,7 @@ def build_evaluator(
     is_repeated: bool = False,
 ) -> DetectionEvaluator:
     """Builds what evaluates the detector on a split, each worker its share; `is_repeated` in a training."""
-    detector = build_detector(config, network, is_repeated=is_repeated)
+    detector = build_detector(config, network, split.match.classes.names, is_repeated=is_repeated)
     return builders.evaluator(config, detector, split, input_settings(config), EVALUATION_BATCH_SIZE, workers)
 
 
@@ -270,16 +293,22 @@ def load_detector(config: NasFpnConfig, stored: Checkpoint) -> tuple[RetinaNetNa
 
 
 def build_picture_detector(
-    config: NasFpnConfig, network: RetinaNetNasFpn, num_pictures: int, *, is_repeated: bool = False
+    config: NasFpnConfig,
+    network: RetinaNetNasFpn,
+    num_pictures: int,
+    class_names: Sequence[str],
+    *,
+    is_repeated: bool = False,
 ) -> PictureDetector:
     """Builds what detects in image files; `is_repeated` where a canvas comes again after others."""
-    detector = build_detector(config, network, is_repeated=is_repeated)
+    detector = build_detector(config, network, class_names, is_repeated=is_repeated)
     return builders.picture_detector(config, detector, num_pictures, input_settings(config), EVALUATION_BATCH_SIZE)
 
 
 def build_exported_detector(description: ModelDescription, network: nn.Cell) -> NetworkDetector:
     """Builds what an exported file detects with; `network` is what was read of it."""
-    return NetworkDetector(network, selection(description))
+    select, rule = selection(description)
+    return NetworkDetector(network, select, second_view=builders.second_view(rule))
 
 
 def build_export(config: NasFpnConfig, network: RetinaNetNasFpn, num_classes: int) -> RetinaNetInference:
@@ -300,7 +329,7 @@ def describe_model(config: NasFpnConfig, classes: ClassTable, model: ExportedMod
         classes,
         input_settings(config),
         tensors=(input_description(config),),
-        postprocessing=asdict(build_selection_rule(config)),
+        postprocessing={**asdict(build_selection_rule(config)), **as_described(config)},
     )
 
 
@@ -327,6 +356,21 @@ def open_evaluation_split(config: NasFpnConfig, classes: ClassTable, model: str)
         model: where they come from, for messages.
     """
     return builders.open_evaluation_split(config, MINDRECORD_FOLDER, classes, model)
+
+
+def check_data(config: NasFpnConfig, options: Options) -> Report:
+    """Looks at the data set that a training would read; see `check_detection_data`."""
+    inputs = NetworkInput(config.img_shape, SIZE_MULTIPLE, ("img_shape",), scaled_size)
+    anchors = AnchorSettings(
+        strides=STRIDES,
+        scales=octave_scales(config.anchor_base_scale, config.anchor_scales_per_octave),
+        ratios=config.anchor_ratios,
+        wanted_iou=config.match_threshold,
+        otherwise="training gives each of them the nearest anchor alone, and learns them badly",
+        key="anchor_base_scale",
+        value=config.anchor_base_scale,
+    )
+    return check_detection_data(config, MINDRECORD_FOLDER, inputs, anchors, options)
 
 
 def num_classes(config: NasFpnConfig, split: Split) -> int:

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from utils.detection import keys
+from utils.detection.test_time import keys as test_time
 from utils.model_utils.config.base import Config, Contradiction, InactiveKey, Positive, PositiveNumber
 from utils.model_utils.config.command_keys import CommandKeys
 from utils.model_utils.config.loading import load_config
@@ -326,7 +327,9 @@ class RecordKeys(keys.RecordKeys):
     is_training: bool = Field(True, description="create_data.py: write the training split; false: the evaluation split")
 
 
-class NasFpnConfig(ModelArtsKeys, ResultKeys, AugmentationKeys, LossKeys, NetworkKeys, ScheduleKeys, RecordKeys):
+class NasFpnConfig(
+    ModelArtsKeys, ResultKeys, test_time.TestTimeKeys, AugmentationKeys, LossKeys, NetworkKeys, ScheduleKeys, RecordKeys
+):
     """Every key of the suite; the defaults are the page's values. The last group comes first in the help."""
 
     GROUP = TrainingKeys.GROUP
@@ -353,28 +356,28 @@ COMMANDS = {
         "Evaluates a checkpoint with the COCO metrics.",
         most_used="checkpoint_path coco_root mindrecord_dir run_dir instance_set val_data_type num_pictures "
         "picture_min_score canvas device_target",
-        others=(*keys.EVALUATION, *SELECTION),
+        others=(*keys.EVALUATION, *SELECTION, *test_time.KEYS),
         checkpoint_key="checkpoint_path",
     ),
     "infer.py": CommandKeys(
         "Draws detections on pictures.",
         most_used="checkpoint_path image_path infer_output_path picture_min_score min_score nms_threshold max_boxes "
         "canvas canvas_sides device_target",
-        others=(*keys.INFERENCE, *SELECTION),
+        others=(*keys.INFERENCE, *SELECTION, *test_time.KEYS),
         checkpoint_key="checkpoint_path",
     ),
     "export.py": CommandKeys(
         "Exports a checkpoint for inference.",
         most_used="checkpoint_path file_name file_format export_batch_size run_dir img_shape min_score nms_threshold "
         "max_boxes device_target",
-        others=(*keys.EXPORT, *SELECTION),
+        others=(*keys.EXPORT, *SELECTION, *test_time.KEYS),
         checkpoint_key="checkpoint_path",
     ),
     "create_data.py": CommandKeys(
         "Writes the MindRecord files of a split.",
         most_used="coco_root mindrecord_dir prefix is_training create_dataset anno_path image_dir instance_set "
         "coco_classes remake_mindrecord",
-        others=(*keys.READING, *JOB, "train_data_type", "val_data_type", "max_image_megapixels"),
+        others=(*keys.READING, *JOB, "max_image_megapixels"),
     ),
     "convert_checkpoint.py": CommandKeys(
         "Makes a checkpoint from weights of torchvision, timm, MindCV or MMDetection.",

@@ -22,6 +22,6 @@ def infer(config: NasFpnConfig) -> None:
         inputs = open_inputs(require(config, "image_path"), folder)
         set_up_device(config.device_target, config.device_id, seed=config.seed)
         network, classes = build.load_detector(config, stored)
-        detector = build.build_picture_detector(config, network, inputs.num_images)
+        detector = build.build_picture_detector(config, network, inputs.num_images, classes.names)
         limit = BoxLimit("max_boxes", config.max_boxes)
         infer_pictures(detector, inputs, folder, classes, config.picture_min_score, limit)

@@ -3,7 +3,8 @@
 import logging
 
 from utils.detection.data.training_source import warn_of_cut_boxes, warn_of_same_data
-from utils.detection.results.evaluation_split import best_metric
+from utils.detection.places.split_places import check_places
+from utils.detection.results.evaluation_split import BEST_METRIC, best_metric
 from utils.detection.results.pictures.epoch_pictures import evaluate_with_pictures
 from utils.training.assembly import (
     identify_run,
@@ -15,6 +16,7 @@ from utils.training.assembly import (
     warn_of_long_warm_up,
 )
 from utils.training.beginning import find_beginning
+from utils.training.ends.expected import check_training
 from utils.training.loop import Trainer
 from utils.training.record.records import EpochRecord, StepRecord, TrainResult
 from utils.training.run import Run, open_run
@@ -32,8 +34,9 @@ class LogLines:
     """The lines that the page shows, one function for each kind."""
 
     def step_lines(self, record: StepRecord) -> list[str]:
-        """Returns the line of a step, e.g. `epoch: 2 step: 916, loss is 32.88424`, and its learning rate."""
-        return [format_loss(record.epoch, record.step, record.losses["loss"]), format_lr(record.learning_rate)]
+        """Returns the line of a step, e.g. `epoch: 2 step: 916, loss is 32.88424`; of an epoch's last, its rate too."""
+        lines = [format_loss(record.epoch, record.step, record.losses["loss"])]
+        return [*lines, format_lr(record.learning_rate)] if record.step == record.steps_per_epoch else lines
 
     def epoch_lines(self, record: EpochRecord) -> list[str]:
         """Returns the line of an epoch, e.g. `epoch time: 406803.542 ms, per step time: 444.109 ms`."""
@@ -59,15 +62,19 @@ def train(config: NasFpnConfig) -> TrainResult:
     """Trains as configured.
 
     Raises:
-        UserError: a path, the data, a checkpoint or the run folder cannot be used, or the loss is not finite.
+        UserError: a path, the data, a checkpoint or the run folder cannot be used, the loss is not finite, or the
+            metric is not the expected one.
     """
     with open_run(config, names=(CHECKPOINT_PATTERN, BEST_CHECKPOINT)) as run:
-        return _build_trainer(config, run).fit()
+        result = _build_trainer(config, run).fit()
+    check_training(config, result, BEST_METRIC)
+    return result
 
 
 def _build_trainer(config: NasFpnConfig, run: Run) -> Trainer:
     checkpoints = keep_checkpoints(config, run, CHECKPOINT_PATTERN, BEST_CHECKPOINT)
     beginning = find_beginning(config, checkpoints, build.SUITE, run.workers, takes_optimizer=not config.filter_weight)
+    check_places(config)
     split = build.open_configured_split(config, is_training=True)
     num_classes = build.num_classes(config, split)
     evaluation_split = None
@@ -76,6 +83,8 @@ def _build_trainer(config: NasFpnConfig, run: Run) -> Trainer:
         warn_of_same_data(split.records, evaluation_split.records)
     source = build.build_training_source(config, split, run.workers)
     network = build.build_network(config, num_classes)
+    if run.workers.is_main:
+        build.log_network(config, network)
     if beginning.continued is None and run.workers.is_main:  # the others get the weights of worker 0
         build.load_pretrained(config, network, beginning.pretrained, split.records.class_names)
     step = build.build_train_step(config, network, num_classes, run.amp_level, run.workers)

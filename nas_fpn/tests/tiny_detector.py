@@ -23,7 +23,7 @@ TOY_TRAINING = (
     "--eval_interval=1",
     "--enable_profiling=True",
 )
-TOY_EVALUATION = ()
+TOY_EVALUATION = ("--store_thresholds=True",)
 
 
 def write_toy_data(root: Path) -> Path:

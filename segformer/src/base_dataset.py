@@ -26,6 +26,8 @@ class AugmentSettings:
         crop_size: height and width of the network's input.
         scale_range: smallest and largest multiple of `base_size`.
         cat_max_ratio: largest share of a crop's labelled pixels that one class may have; 1 accepts every crop.
+        class_crop_ratio: probability that a crop is laid around a pixel of a class that is drawn from those of the
+            picture, each as likely, instead of anywhere.
         flip_ratio: probability of a horizontal flip.
         photometric_distortion: change brightness, contrast, saturation and hue at random.
         mean: subtracted from the channels, RGB, 0-255.
@@ -42,6 +44,7 @@ class AugmentSettings:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     ignore_label: int = 255
+    class_crop_ratio: float = 0.0
 
 
 def fitted_size(size: tuple[int, int], base_size: tuple[int, int], ratio: float = 1.0) -> tuple[int, int]:
@@ -92,7 +95,7 @@ def choose_crop(
     Returns:
         Rows and columns; all of an axis that is not longer than the crop.
     """
-    margins = [max(0, side - limit) for side, limit in zip(label.shape, crop_size, strict=True)]
+    margins = _margins(label, crop_size)
     window = _draw_window(margins, crop_size, draws)
     if cat_max_ratio >= 1 or not any(margins):
         return window
@@ -101,6 +104,38 @@ def choose_crop(
             break
         window = _draw_window(margins, crop_size, draws)
     return window
+
+
+def crop_around_class(
+    label: np.ndarray, crop_size: tuple[int, int], ignore_label: int, draws: np.random.Generator
+) -> tuple[slice, slice]:
+    """Draws a class of the label, each as likely, one of its pixels, and a window that has this pixel anywhere in it.
+
+    So a class of few pixels is in as many crops as one that fills the picture.
+
+    Args:
+        label: uint8[H, W].
+        crop_size: height and width that the window does not exceed.
+        ignore_label: value that is no class.
+        draws: source of the draws.
+
+    Returns:
+        Rows and columns; all of an axis that is not longer than the crop. Of a label without a class, any window.
+    """
+    counts = cv2.calcHist([label], [0], None, [256], [0, 256])[:, 0]
+    counts[ignore_label] = 0
+    classes = np.flatnonzero(counts)
+    margins = _margins(label, crop_size)
+    if not classes.size:
+        return _draw_window(margins, crop_size, draws)
+    rows, columns = np.nonzero(label == classes[draws.integers(classes.size)])
+    chosen = draws.integers(rows.size)
+    pixel = (int(rows[chosen]), int(columns[chosen]))
+    starts = [
+        int(draws.integers(max(0, place - side + 1), min(margin, place) + 1))
+        for place, side, margin in zip(pixel, crop_size, margins, strict=True)
+    ]
+    return _window(starts, crop_size)
 
 
 def pad_label(label: np.ndarray, size: tuple[int, int], ignore_label: int) -> np.ndarray:
@@ -127,7 +162,11 @@ def augment(
     size = fitted_size(size_of(label), settings.base_size, draws.uniform(*settings.scale_range))
     is_flipped = draws.uniform() < settings.flip_ratio
     label = resize_label(label, size)
-    window = choose_crop(label, settings.crop_size, settings.cat_max_ratio, settings.ignore_label, draws)
+    # Without the ratio nothing is drawn for it, so that the other draws stay as they were.
+    if settings.class_crop_ratio > 0 and draws.uniform() < settings.class_crop_ratio:
+        window = crop_around_class(label, settings.crop_size, settings.ignore_label, draws)
+    else:
+        window = choose_crop(label, settings.crop_size, settings.cat_max_ratio, settings.ignore_label, draws)
     image, label = resize_image(image, size)[window], label[window]
     if is_flipped:
         image, label = cv2.flip(image, 1), cv2.flip(label, 1)
@@ -147,6 +186,14 @@ def prepare(
     )
 
 
+def _margins(label: np.ndarray, crop_size: tuple[int, int]) -> list[int]:
+    return [max(0, side - limit) for side, limit in zip(label.shape, crop_size, strict=True)]
+
+
 def _draw_window(margins: list[int], crop_size: tuple[int, int], draws: np.random.Generator) -> tuple[slice, slice]:
-    top, left = (int(draws.integers(0, margin + 1)) for margin in margins)
+    return _window([int(draws.integers(0, margin + 1)) for margin in margins], crop_size)
+
+
+def _window(starts: list[int], crop_size: tuple[int, int]) -> tuple[slice, slice]:
+    top, left = starts
     return slice(top, top + crop_size[0]), slice(left, left + crop_size[1])

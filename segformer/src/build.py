@@ -3,12 +3,14 @@
 import logging
 import shlex
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import mindspore as ms
 import numpy as np
 
 from utils.canvas import Size, follows_pictures, log_fixed_on_ascend
+from utils.checking.findings import Options, Report
 from utils.cpu_kernels.choice import stock_operators
 from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
 from utils.exporting.export import ExportedModel, input_shape, share_weights
@@ -25,12 +27,20 @@ from utils.training.checkpoints.stored_keys import configure_as_stored, naming_o
 from utils.training.schedules import WarmUp, constant_schedule, cosine_schedule, poly_schedule
 from utils.training.step.precision import LossScaler, apply_amp
 from utils.training.step.train_step import TrainStep
+from utils.training.summary.model_summary import log_parts
 
+from . import multiply_adds
 from .base_dataset import AugmentSettings
+from .checking.check import TrainingSizes, check_segmentation_data
+from .checking.labels import LabelledClasses
 from .config import SUITE_DIR, SegformerConfig
-from .dataset import CityscapesSource, open_pairs, usual_size
-from .labels.classes import CITYSCAPES_CLASS_NAMES, CITYSCAPES_IDS, class_names, numbered_names, palette
+from .dataset import CityscapesSource, list_pairs, open_pairs, usual_size
+from .labels.balance import weigh_classes
+from .labels.classes import CITYSCAPES_CLASS_NAMES, CITYSCAPES_IDS, class_colours, class_names, numbered_names
+from .labels.codings import MAP_KEYS, PALETTE_KEYS, LabelCoding, coding_of, first_colours
 from .labels.files import ImagePair
+from .labels.patterns import Layout
+from .labels.val_share import ValShare
 from .loss import SegmentationLoss
 from .mix_transformer import MixTransformer, drop_path_rates
 from .picture_scale import PictureScale, format_difference
@@ -73,6 +83,13 @@ def build_network(config: SegformerConfig) -> Segformer:
         MixTransformer(size.widths, size.depths, config.layer_norm_eps),
         HEADS[config.head](size.widths, size.decoder_channels, config.class_num, config.norm_statistics == "frozen"),
     )
+
+
+def log_network(config: SegformerConfig, network: Segformer) -> None:
+    """Says how large the network is, and what a crop of training costs."""
+    size, (height, width) = network_size(config), config.crop_size
+    parts = multiply_adds.count(network, config.crop_size, size.widths, size.depths)
+    log_parts(parts, f"a {height}x{width} picture")
 
 
 def build_inference(_config: SegformerConfig, network: Segformer) -> SegformerInference:
@@ -130,6 +147,7 @@ def build_evaluator(
         predictor=build_predictor(config, network),
         pairs=pairs,
         class_names=names or names_of_classes(config),
+        colours=colours_of_classes(config),
         ignore_label=config.dataset_ignore_label,
         num_loaders=clamp_loaders(config.dataset_eval_num_parallel_workers),
         log_interval=config.eval_log_interval,
@@ -138,7 +156,11 @@ def build_evaluator(
 
 
 def build_train_step(
-    config: SegformerConfig, network: Segformer, amp_level: str, workers: Workers = ALONE
+    config: SegformerConfig,
+    network: Segformer,
+    amp_level: str,
+    workers: Workers = ALONE,
+    class_weights: tuple[float, ...] | None = None,
 ) -> TrainStep:
     """Puts loss, optimizer and update around the network.
 
@@ -147,11 +169,12 @@ def build_train_step(
         network: the network.
         amp_level: precision, see `apply_amp`.
         workers: the workers of the job.
+        class_weights: of `weigh_training_classes`; None for those of the configuration.
     """
     loss = SegmentationLoss(
         config.class_num,
         ignore_label=config.dataset_ignore_label,
-        class_weights=config.class_weights,
+        class_weights=class_weights or config.class_weights,
         ohem_threshold=config.ohem_threshold,
         ohem_min_kept=config.ohem_min_kept,
         workers=workers,
@@ -171,6 +194,13 @@ def build_train_step(
         undecayed=(POSITION_CONVOLUTION,),
         lr_scales={HEAD: config.head_lr_factor},
     )
+
+
+def weigh_training_classes(config: SegformerConfig, pairs: tuple[ImagePair, ...]) -> tuple[float, ...] | None:
+    """Returns the weights that `class_weight_power` makes of the training labels; None where it makes none."""
+    if config.class_weights is not None or not config.class_weight_power:
+        return None
+    return weigh_classes(pairs, names_of_classes(config), config.dataset_ignore_label, config.class_weight_power)
 
 
 def _loss_scaler(config: SegformerConfig, amp_level: str) -> LossScaler:
@@ -235,6 +265,7 @@ def input_description(config: SegformerConfig) -> TensorDescription:
 
 def describe_model(config: SegformerConfig, names: tuple[str, ...], model: ExportedModel) -> ModelDescription:
     """Describes an exported network for programs that run it; a pixel's class is the one with the highest logit."""
+    coding = build_label_coding(config)
     return ModelDescription(
         suite=SUITE,
         file=model.file.name,
@@ -253,7 +284,7 @@ def describe_model(config: SegformerConfig, names: tuple[str, ...], model: Expor
         ),
         class_names=names,
         category_ids=category_ids(names),
-        postprocessing={"ignore_label": config.dataset_ignore_label},
+        postprocessing={"ignore_label": config.dataset_ignore_label, **(coding.numbers() if coding else {})},
     )
 
 
@@ -318,8 +349,17 @@ def build_schedule(config: SegformerConfig, steps_per_epoch: int, images_per_ste
 
 
 def open_split(config: SegformerConfig, is_training: bool) -> tuple[ImagePair, ...]:
-    """Finds and checks images and labels of the training or the evaluation split."""
-    split = config.train_split if is_training else config.eval_split
+    """Finds and checks images and labels of the training or the evaluation split.
+
+    Raises:
+        UserError: they cannot be used, or the images of the training would be those of its evaluation.
+    """
+    split, layout = config.train_split if is_training else config.eval_split, build_layout(config)
+    if layout is not None and is_training and config.run_eval and not layout.is_divided:
+        raise BadValueError(
+            "nothing divides the images of image_pattern, so that training and evaluation would have the same: write "
+            "{split} into the patterns, hold some back with --val_share=0.2, or set --run_eval=False"
+        )
     with naming_source(config, ("data_path",)):
         return open_pairs(
             Path(config.data_path),
@@ -327,8 +367,44 @@ def open_split(config: SegformerConfig, is_training: bool) -> tuple[ImagePair, .
             config.class_num,
             config.dataset_ignore_label,
             names_of_classes(config),
+            layout=layout,
+            coding=build_label_coding(config),
             for_training=is_training,
         )
+
+
+def build_layout(config: SegformerConfig) -> Layout | None:
+    """Returns where images and labels lie; None for the layout of Cityscapes."""
+    if not config.image_pattern:
+        return None
+    share = ValShare(config.val_share, config.val_seed, config.val_group_by_stem) if config.val_share else None
+    return Layout(config.image_pattern, config.label_pattern, config.split_list, share, config.train_split)
+
+
+def build_label_coding(config: SegformerConfig) -> LabelCoding | None:
+    """Returns what values or colours of labels stand for; None where they are the class numbers."""
+    return coding_of(
+        config.label_map,
+        config.palette,
+        num_classes=config.class_num,
+        names=names_of_classes(config),
+        ignore_label=config.dataset_ignore_label,
+        ignores_unknown=config.unknown_labels == "ignore",
+        fix=PALETTE_KEYS if config.palette else MAP_KEYS,
+    )
+
+
+def check_data(config: SegformerConfig, options: Options) -> Report:
+    """Looks at the data set that a training would read; see `check_segmentation_data`."""
+    root = Path(config.data_path)
+    layout, coding = build_layout(config), build_label_coding(config)
+    splits = {
+        split: partial(list_pairs, root, split, layout, coding) for split in (config.train_split, config.eval_split)
+    }
+    classes = LabelledClasses(names_of_classes(config), config.dataset_ignore_label)
+    sizes = TrainingSizes(config.base_size, config.crop_size, SIZE_DIVISOR)
+    with naming_source(config, ("data_path",)):
+        return check_segmentation_data(root, splits, classes, sizes, options)
 
 
 def names_of_classes(config: SegformerConfig) -> tuple[str, ...]:
@@ -337,13 +413,14 @@ def names_of_classes(config: SegformerConfig) -> tuple[str, ...]:
 
 
 def colours_of_classes(config: SegformerConfig) -> np.ndarray:
-    """Returns uint8[256, 3], the RGB colour of each class."""
-    return palette(config.class_num)
+    """Returns uint8[256, 3], the RGB colour of each class: those of palette where it is given."""
+    names = names_of_classes(config)
+    return class_colours(names, first_colours(config.palette, config.class_num, names) if config.palette else None)
 
 
 def colours_of_names(names: tuple[str, ...]) -> np.ndarray:
     """Returns the same for the classes of an exported file."""
-    return palette(len(names))
+    return class_colours(names)
 
 
 def choose_outputs(config: SegformerConfig) -> Outputs:
@@ -405,6 +482,7 @@ def build_training_source(
         crop_size=config.crop_size,
         scale_range=config.scale_range,
         cat_max_ratio=config.cat_max_ratio,
+        class_crop_ratio=config.class_crop_ratio,
         flip_ratio=config.flip_ratio,
         photometric_distortion=config.photometric_distortion,
         mean=config.img_norm_mean,

@@ -18,6 +18,7 @@ from utils.model_utils.config.base import (
 from utils.model_utils.config.command_keys import CommandKeys
 from utils.model_utils.config.loading import load_config
 from utils.model_utils.config.schema import (
+    CHECK,
     DEVICE,
     JOB,
     CanvasKeys,
@@ -27,6 +28,7 @@ from utils.model_utils.config.schema import (
     with_default,
 )
 
+from .labels.keys import DataKeys
 from .variants import ATTENTION_HEADS
 
 SUITE_DIR = Path(__file__).resolve().parent.parent
@@ -34,74 +36,6 @@ DEFAULT_FILE = "config/segformer.base.yaml"
 
 # Below 32 pixels the largest key-value reduction of the encoder (8 at a quarter of the size) has nothing to reduce.
 Side = Annotated[int, Field(ge=32)]
-
-
-class DataKeys(Config):
-    """A data set in the layout of Cityscapes."""
-
-    GROUP: ClassVar[str] = "Data"
-    FIXED_BY_WEIGHTS: ClassVar[tuple[str, ...]] = ("class_num", "class_names")
-    OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = ("dataset_num_parallel_workers", "dataset_eval_num_parallel_workers")
-    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ("dataset_ignore_label",)
-    data_path: InputText = Field(
-        "./data/cityscapes/",
-        description="folder of the data set; for infer.py also an image, a video, any folder of images, a pattern in "
-        "quotes such as 'in/**/*.jpg', or - for a list of paths on standard input",
-    )
-    train_split: str = Field(
-        "train", min_length=1, description="folder of the training images inside leftImg8bit and gtFine"
-    )
-    eval_split: str = Field("val", min_length=1, description="folder of the evaluation images, likewise")
-    class_num: int = Field(19, ge=2, le=255, description="number of classes; labels are 0 to class_num - 1")
-    class_names: tuple[str, ...] | None = Field(
-        None, description="names of the classes; null: those of Cityscapes for 19 classes, else class_0, class_1, ..."
-    )
-    dataset_ignore_label: int = Field(
-        255, ge=0, le=255, description="label of pixels that are neither learned from nor evaluated"
-    )
-    dataset_num_parallel_workers: int = Field(
-        4, ge=1, description="loaders that read and augment training images, at most one per core"
-    )
-    dataset_eval_num_parallel_workers: int = Field(
-        4, ge=1, description="loaders that read evaluation images, at most one per core"
-    )
-
-    @classmethod
-    def inactive_keys(cls) -> dict[str, InactiveKey]:
-        """Adds the data keys that do nothing here."""
-        from_environment = InactiveKey("taken from the environment that the launcher sets")
-        return super().inactive_keys() | {
-            "rank_id": from_environment,
-            "rank_size": from_environment,
-            "data_dir": InactiveKey("data_path has its place"),
-            "dataset_name": InactiveKey("every data set in the layout of Cityscapes is read"),
-            "dataset_max_rowsize": InactiveKey("rows may have any size"),
-            "dataset_ignore_image": InactiveKey("images are padded with the mean colour"),
-        }
-
-    def contradictions(self) -> Iterator[Contradiction]:
-        """Yields the data keys that do not fit each other."""
-        yield from super().contradictions()
-        if self.dataset_ignore_label < self.class_num:
-            yield Contradiction(
-                ("dataset_ignore_label", "class_num"),
-                f"dataset_ignore_label {self.dataset_ignore_label} is also one of the {self.class_num} classes, which "
-                f"are numbered 0 to {self.class_num - 1}: set it to 255",
-            )
-        names = self.class_names
-        if names is None:
-            return
-        if len(names) != self.class_num:
-            yield Contradiction(
-                ("class_names", "class_num"),
-                f"class_names has {len(names)} names and class_num is {self.class_num}: set class_num to {len(names)}, "
-                "or class_names to null",
-            )
-        repeated = sorted({name for name in names if names.count(name) > 1})
-        if repeated:
-            yield Contradiction(
-                ("class_names",), f"class_names has {repeated} more than once: give each class a name of its own"
-            )
 
 
 class NetworkKeys(Config):
@@ -174,9 +108,21 @@ class LossKeys(Config):
     """Cross entropy and what may be added to it."""
 
     GROUP: ClassVar[str] = "Loss"
-    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ("class_weights", "ohem_threshold", "ohem_min_kept")
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = (
+        "class_weights",
+        "class_weight_power",
+        "ohem_threshold",
+        "ohem_min_kept",
+    )
     class_weights: tuple[PositiveNumber, ...] | None = Field(
         None, description="weight of each class in the loss, class_num numbers; null: all the same"
+    )
+    class_weight_power: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="weight of each class from the training labels: its share of the pixels to the power of minus "
+        "this; 0: all the same, 0.5: thin classes count more, 1: each class as much; class_weights win over it",
     )
     ohem_threshold: float | None = Field(
         None,
@@ -237,6 +183,7 @@ class AugmentationKeys(PictureKeys):
         "base_size",
         "crop_size",
         "cat_max_ratio",
+        "class_crop_ratio",
         "photometric_distortion",
     )
     base_size: tuple[Side, Side] = Field(
@@ -251,6 +198,13 @@ class AugmentationKeys(PictureKeys):
     cat_max_ratio: float = Field(
         0.75, gt=0, le=1, description="highest share of a crop that one class may have; ten places are tried"
     )
+    class_crop_ratio: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the crops that are laid around a pixel of a class drawn from those of the picture, so "
+        "that thin classes are seen more often",
+    )
     photometric_distortion: bool = Field(True, description="change brightness, contrast, saturation and hue at random")
 
 
@@ -258,7 +212,7 @@ class EvaluationKeys(CanvasKeys):
     """How a network is applied to images, in training and in eval.py."""
 
     GROUP: ClassVar[str] = "Evaluation"
-    OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = ("eval_ckpt_path",)
+    OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = ("eval_ckpt_path", "make_report")
     LEFT_TO_WEIGHTS: ClassVar[tuple[str, ...]] = ("size_divisor", "canvas_keep_ratio")
     size_divisor: int | None = Field(
         None,
@@ -288,6 +242,9 @@ class EvaluationKeys(CanvasKeys):
         False, description="eval.py writes a PNG of label ids for each image, as the Cityscapes server takes them"
     )
     num_pictures: int = Field(16, ge=0, description="pictures with the prediction drawn over them that eval.py writes")
+    make_report: bool = Field(
+        True, description="eval.py writes report.html: classes, confusions, worst pictures with maps of their errors"
+    )
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Yields windows that leave gaps."""
@@ -359,9 +316,21 @@ class SegformerConfig(
     load_ckpt: bool = Field(True, description="start from the weights of pretrained_ckpt_path")
     save_best_ckpt: bool = Field(True, description="with run_eval: keep the checkpoint with the highest mIoU")
 
+    def notes(self) -> Iterator[str]:
+        """Says that given weights leave class_weight_power without effect."""
+        yield from super().notes()
+        if self.class_weights is not None and self.is_given_over("class_weight_power", "class_weights"):
+            yield f"{self.origin('class_weight_power')}: class_weight_power has no effect where class_weights is set"
+
     def contradictions(self) -> Iterator[Contradiction]:
         """Yields weights for another number of classes."""
         yield from super().contradictions()
+        if self.patience and not self.save_best_ckpt:
+            yield Contradiction(
+                ("patience", "save_best_ckpt"),
+                f"patience {self.patience} waits for a better mIoU and save_best_ckpt is false, so none is the best: "
+                "set --save_best_ckpt=True, or leave patience out",
+            )
         if self.class_weights is not None and len(self.class_weights) != self.class_num:
             yield Contradiction(
                 ("class_weights", "class_num"),
@@ -370,6 +339,18 @@ class SegformerConfig(
             )
 
 
+# Where eval.py and infer.py find images, and what the labels of eval.py hold.
+PLACES = (
+    "train_split",
+    "eval_split",
+    "image_pattern",
+    "label_pattern",
+    "split_list",
+    "val_share",
+    "val_seed",
+    "val_group_by_stem",
+)
+CODING = ("label_map", "palette", "unknown_labels", "dataset_ignore_label")
 # How eval.py and infer.py apply the network.
 APPLICATION = (
     *DEVICE,
@@ -378,7 +359,7 @@ APPLICATION = (
     "img_norm_std",
     "base_size",
     "max_image_megapixels",
-    "eval_split",
+    *PLACES,
     "canvas",
     "canvas_sides",
     "max_canvases",
@@ -393,15 +374,15 @@ APPLICATION = (
 # The entry scripts, and the keys that --help of each shows.
 COMMANDS = {
     "train.py": CommandKeys(
-        "Trains SegFormer on a data set in the layout of Cityscapes.",
+        "Trains SegFormer on a data set in the layout of Cityscapes, or on images and labels where patterns find them.",
         most_used="data_path class_num run_dir epoch_size batch_size lr load_ckpt pre_trained resume device_target",
-        left_out=(*ResultKeys.model_fields, "eval_ckpt_path", "save_predictions", "num_pictures"),
+        left_out=(*ResultKeys.model_fields, "eval_ckpt_path", "save_predictions", "num_pictures", "make_report"),
     ),
     "eval.py": CommandKeys(
         "Evaluates a checkpoint: IoU of each class and their mean.",
         most_used="eval_ckpt_path data_path run_dir eval_mode eval_scales eval_flip canvas save_predictions "
         "num_pictures device_target",
-        others=(*APPLICATION, "dataset_ignore_label", "dataset_eval_num_parallel_workers", "eval_log_interval"),
+        others=(*APPLICATION, *CODING, *CHECK, "dataset_eval_num_parallel_workers", "eval_log_interval", "make_report"),
         checkpoint_key="eval_ckpt_path",
     ),
     "infer.py": CommandKeys(
@@ -414,7 +395,7 @@ COMMANDS = {
     "export.py": CommandKeys(
         "Exports a checkpoint for inference.",
         most_used="export_ckpt_path export_format file_name export_batch_size run_dir base_size",
-        others=(*DEVICE, *JOB, "img_norm_mean", "img_norm_std", "dataset_ignore_label"),
+        others=(*DEVICE, *JOB, "img_norm_mean", "img_norm_std", "image_pattern", "label_pattern", *CODING),
         checkpoint_key="export_ckpt_path",
     ),
 }

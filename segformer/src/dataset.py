@@ -1,10 +1,11 @@
-"""Cityscapes from its folders to the arrays that training and evaluation take.
+"""Images and labels from their folders to the arrays that training and evaluation take.
 
 What is drawn for an image is a function of (seed, epoch, index of the image) alone, so that workers and a resumed run
 change nothing.
 """
 
 import contextlib
+import logging
 import os
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -23,8 +24,10 @@ from utils.model_utils.near_paths import near_path
 from utils.pixels import size_of
 from utils.randomness import generator
 from utils.sharding import BatchSource
+from utils.words import agreed, counted
 
 from .base_dataset import AugmentSettings, prepare
+from .labels.codings import LabelCoding
 from .labels.files import (
     SET_KEYS,
     ImagePair,
@@ -32,14 +35,17 @@ from .labels.files import (
     check_values,
     hold_labels,
     image_header,
-    read_label,
+    read_classes,
     size_error,
 )
+from .labels.patterns import Layout, log_of
 from .labels.sources import LABEL_ENDING, how_to_get
 
 IMAGE_ENDINGS = tuple(f"_leftimg8bit{suffix}" for suffix in IMAGE_SUFFIXES)  # in any case
 _IMAGE_MARK = "_leftImg8bit"
 _AUGMENT_STREAM, _PATH_STREAM, _CHANNEL_STREAM = range(3)
+
+logger = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -70,6 +76,22 @@ def is_image_name(name: str) -> bool:
     return name.lower().endswith(IMAGE_ENDINGS) and not name.startswith(".")
 
 
+def list_pairs(
+    root: Path, split: str, layout: Layout | None = None, coding: LabelCoding | None = None
+) -> tuple[ImagePair, ...]:
+    """Returns the images of a split with the paths of their labels, which may be missing in the layout of Cityscapes.
+
+    Arguments as for `open_pairs`.
+
+    Raises:
+        MissingPathError: a folder is missing, or there are no images.
+    """
+    if layout is not None:
+        return tuple(replace(pair, coding=coding) for pair in layout.pairs(root, split))
+    labels = ((image, _label_of(Path(root), image)) for image in find_images(root, split))
+    return tuple(ImagePair(image, label, coding=coding) for image, label in labels)
+
+
 def find_pairs(root: Path, split: str) -> tuple[ImagePair, ...]:
     """Returns the images of a split with their labels `root`/gtFine/`split`/<city>/*_gtFine_labelTrainIds.png, sorted.
 
@@ -78,13 +100,13 @@ def find_pairs(root: Path, split: str) -> tuple[ImagePair, ...]:
         BadValueError: two images share a label.
     """
     root = Path(root)
-    images = find_images(root, split)
-    pairs = tuple(ImagePair(image, _label_of(root, image)) for image in images)
+    pairs = list_pairs(root, split)
     missing = [pair for pair in pairs if not pair.label.is_file()]
     if missing:
         raise MissingPathError(
-            f"{len(missing)} of the {len(pairs)} images in '{root / 'leftImg8bit' / split}' have no label, first "
-            f"'{missing[0].label}'{near_path(missing[0].label)}; {how_to_get(root, [pair.label for pair in missing])}"
+            f"{len(missing)} of {counted(len(pairs), 'image')} in '{root / 'leftImg8bit' / split}' "
+            f"{agreed(len(missing), 'has', 'have')} no label, first '{missing[0].label}'{near_path(missing[0].label)}; "
+            f"{how_to_get(root, [pair.label for pair in missing])}"
         )
     first_with: dict[Path, Path] = {}
     for pair in pairs:
@@ -104,12 +126,28 @@ def open_pairs(
     ignore_label: int,
     names: Sequence[str] = (),
     *,
+    layout: Layout | None = None,
+    coding: LabelCoding | None = None,
     for_training: bool = False,
 ) -> tuple[ImagePair, ...]:
-    """Finds the pairs of a split and checks their labels; see `find_pairs`, `hold_labels` and `check_labels`."""
-    pairs = find_pairs(root, split)
-    held = hold_labels(root, split)
-    pairs = tuple(replace(pair, hold=held) for pair in pairs)
+    """Finds the pairs of a split and checks their labels; see `find_pairs`, `hold_labels` and `check_labels`.
+
+    Args:
+        root: folder of the data set.
+        split: name of the split.
+        num_classes: classes are 0..num_classes-1.
+        ignore_label: value of pixels without a class.
+        names: of the classes, if they have any.
+        layout: where images and labels lie; None for the layout of Cityscapes.
+        coding: what values or colours of labels stand for; None where they are the class numbers.
+        for_training: refuse a split in which nothing can be learned.
+    """
+    if layout is None:
+        pairs, held = find_pairs(root, split), hold_labels(root, split)
+    else:
+        pairs, held = layout.pairs(root, split), None
+        logger.info("%s", log_of(layout, root, split, pairs))
+    pairs = tuple(replace(pair, hold=held, coding=coding) for pair in pairs)
     check_labels(pairs, num_classes, ignore_label, names, for_training=for_training)
     return pairs
 
@@ -122,9 +160,9 @@ def read_pair(pair: ImagePair, num_classes: int, ignore_label: int) -> tuple[np.
 
     Raises:
         MissingPathError: a file is missing or cannot be read.
-        BadValueError: a file is damaged, the sizes differ, or the label has values that are no classes.
+        BadValueError: a file is damaged, the sizes differ, or the label has values or colours that are no classes.
     """
-    label = read_label(pair.label)
+    label = read_classes(pair.label, pair.coding)
     check_values(label, pair.label, num_classes, ignore_label, SET_KEYS)
     image = read_image(pair.image, size_of(label))
     if image.shape[:2] != label.shape:

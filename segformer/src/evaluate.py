@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 
-from utils.model_utils.config.loading import dump_config, require
+from utils.model_utils.config.leaving import leave_config
+from utils.model_utils.config.loading import require
 from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.errors import BadValueError
 from utils.model_utils.files import check_writable_folder
 from utils.model_utils.moxing_adapter import open_job
+from utils.training.ends.expected import check_metric
 from utils.training.record.logging_setup import set_up_logging
 
 from . import build
@@ -16,7 +17,11 @@ from .config import SegformerConfig
 from .labels.classes import CITYSCAPES_CLASS_NAMES
 from .picture_scale import scale_of_training
 from .results.evaluation import format_total, write_pictures
-from .results.report import write_and_print, write_run_file
+from .results.extremes import Extremes
+from .results.page import write_page
+from .results.report import write_and_print
+
+NUM_WORST, NUM_BEST = 8, 4  # pictures of the report: more would make the file too large to send
 
 logger = logging.getLogger(__name__)
 
@@ -25,10 +30,10 @@ def evaluate(config: SegformerConfig) -> None:
     """Evaluates `eval_ckpt_path`.
 
     `run_dir` gets config.yaml (eval_config.yaml in the folder of a training run), result.json, confusion_matrix.png,
-    pictures and, with `save_predictions`, predictions.
+    pictures, report.html (`make_report`) and, with `save_predictions`, predictions.
 
     Raises:
-        UserError: a path, the data or the checkpoint cannot be used.
+        UserError: a path, the data or the checkpoint cannot be used, or the metric is not the expected one.
     """
     set_up_logging()
     for note in config.notes():
@@ -45,13 +50,19 @@ def evaluate(config: SegformerConfig) -> None:
         set_up_device(config.device_target, config.device_id, seed=config.seed)
         network = build.load_network(config, stored)
         evaluator = build.build_evaluator(config, network, pairs, class_names)
-        _write_config(folder, dump_config(config))
+        leave_config(folder, config)
         predictions = folder / "predictions" if config.save_predictions else None
-        evaluation = evaluator.evaluate(config.num_pictures, predictions)
+        extremes = Extremes(NUM_WORST, NUM_BEST) if config.make_report else None
+        evaluation = evaluator.evaluate(config.num_pictures, predictions, extremes)
         how = evaluator.predictor.describe()
         write_and_print(evaluation, evaluator.class_names, how, checkpoint, folder, name=checkpoint.name)
         write_pictures(evaluation, evaluator.class_names, folder)
+        if extremes is not None:
+            about = {"checkpoint": str(checkpoint), "data": str(config.data_path), "how": how}
+            colours = build.colours_of_classes(config)
+            write_page(evaluation, extremes, evaluator.class_names, colours, about, folder)
         print(format_total(evaluation.seconds))
+    check_metric(config, "mIoU", evaluation.matrix.mean_iou())
 
 
 def refuse_other_classes(class_names: Sequence[str]) -> None:
@@ -65,9 +76,3 @@ def refuse_other_classes(class_names: Sequence[str]) -> None:
             f"save_predictions writes the label ids of Cityscapes' {len(CITYSCAPES_CLASS_NAMES)} classes, but the "
             f"classes here are {', '.join(class_names)}: set --save_predictions=False"
         )
-
-
-def _write_config(folder: Path, text: str) -> None:
-    """Writes the effective configuration; that of a training run in the same folder is left alone."""
-    name = "eval_config.yaml" if (folder / "metrics.jsonl").exists() else "config.yaml"
-    write_run_file(folder / name, text.encode())

@@ -19,10 +19,12 @@ from utils.model_utils.files import check_writable_folder
 from utils.model_utils.moxing_adapter import open_job
 from utils.training.record.logging_setup import set_up_logging
 from utils.videos.search import Inputs, find_inputs
+from utils.words import agreed, counted
 
 from . import build
 from .config import SegformerConfig
 from .dataset import find_images, map_ahead
+from .labels.patterns import Layout
 from .picture_scale import PictureScale, scale_of_training
 from .results.files import Outputs, refuse_overwriting, result_bases, write_results
 from .results.inference import Predictor, in_order_of_canvas
@@ -58,7 +60,7 @@ def infer(config: SegformerConfig) -> None:
     with open_job(config, "infer_output_path") as folder:
         config, stored = build.open_checkpoint(config, require(config, "infer_ckpt_path", "file"))
         with naming_source(config, ("data_path",)):
-            inputs = open_inputs(require(config, "data_path"), config.eval_split, folder)
+            inputs = open_inputs(require(config, "data_path"), config.eval_split, folder, build.build_layout(config))
         files = inputs.pictures
         outputs = build.choose_outputs(config)
         bases = result_bases(files, outputs)
@@ -75,8 +77,8 @@ def infer(config: SegformerConfig) -> None:
             _infer_files(predictor, inputs, bases, folder, outputs, colours, config.infer_log_interval)
         for source, paths in videos:
             logger.info("%s", VideoSegmentation(predictor, colours).run(source, paths))
-        sizes = len(predictor.input_sizes)
-        logger.info("%s; the network was compiled for %d input size%s", predictor.describe(), sizes, "s" * (sizes != 1))
+        sizes = counted(len(predictor.input_sizes), "input size")
+        logger.info("%s; the network was compiled for %s", predictor.describe(), sizes)
         logger.info("%s", format_total(time.monotonic() - start))
 
 
@@ -111,23 +113,30 @@ def _infer_files(
         return
     if done.num_unreadable:
         logger.warning(
-            "%d of %d images could not be read and have no result (each is named above)", done.num_unreadable, num_files
+            "%d of %s could not be read and %s no result (each is named above)",
+            done.num_unreadable,
+            counted(num_files, "image"),
+            agreed(done.num_unreadable, "has", "have"),
         )
 
 
-def open_inputs(path: Path, split: str, output: Path) -> Inputs:
-    """Returns the images and videos to predict: as `find_inputs` takes a path, or a split of Cityscapes.
+def open_inputs(path: Path, split: str, output: Path, layout: Layout | None = None) -> Inputs:
+    """Returns the images and videos to predict: as `find_inputs` takes a path, or a split of a data set.
 
     Args:
         path: what `find_inputs` takes, or the root of a data set in the layout of Cityscapes, of which only
-            leftImg8bit/`split` is taken.
-        split: folder of the images of a data set.
+            leftImg8bit/`split` is taken, or in `layout`, of which only the images of `split` are.
+        split: of a data set.
         output: folder of the results; what it holds from earlier runs is no input.
+        layout: of the data set that the network was trained on; None for that of Cityscapes.
 
     Raises:
         MissingPathError: there is nothing, or no image.
         BadValueError: there are videos alone, and none can be opened.
     """
+    if layout is not None and layout.has_images(path, split):
+        images = layout.find_images(path, split).values()
+        return Inputs(tuple(ImageFile(file, PurePosixPath(file.relative_to(path).as_posix())) for file in images))
     if not (path / "leftImg8bit").is_dir():
         return find_inputs(path, flag="--data_path", leave_out=output)
     found = find_images(path, split)
@@ -175,7 +184,9 @@ def run(
             logger.info("%s", format_progress(done, len(files), (now - last) / log_interval))
             last = now
     if not num_written:
-        raise BadValueError(f"none of the {len(files)} images can be read (each is named above): replace them")
+        if len(files) == 1:
+            raise BadValueError("the picture cannot be read (it is named above): replace it")
+        raise BadValueError(f"none of the {len(files)} pictures can be read (each is named above): replace them")
     return Inference(num_written, len(files) - num_written, time.monotonic() - start)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from utils.model_utils.config.yaml_files import parse_value
 from utils.training.checkpoints.checkpoint import TrainingState
+from utils.words import counted
 
 from .results.canvases import Canvas, FixedCanvas, PictureCanvas, text_of
 from .results.planes import Size
@@ -40,7 +41,7 @@ class PictureScale:
             size: height and width of most pictures.
             num_sizes: how many sizes there are.
         """
-        others = f" (and of {num_sizes - 1} other size{'s' * (num_sizes > 2)})" if num_sizes > 1 else ""
+        others = f" (and of {counted(num_sizes - 1, 'other size')})" if num_sizes > 1 else ""
         low, high = self.factors
         factors = "" if (low, high) == (1, 1) else f", times {low:g}" + (f" to {high:g}" if high > low else "")
         return f"pictures of {text_of(size)}{others} are {self.canvas.done_to(self.fit(size))}{factors}"

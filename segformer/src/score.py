@@ -12,20 +12,24 @@ import numpy as np
 from utils.exporting.description import ModelDescription, Preprocessing
 from utils.exporting.postprocess_command import PostprocessArguments, format_skipped, open_results, threshold
 from utils.exporting.result_files import ResultFiles, ResultImage
+from utils.image_search import is_picture_name
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.files import check_writable_folder
 from utils.pixels import size_of
 from utils.progress import track
 from utils.training.record.logging_setup import set_up_logging
+from utils.words import agreed, counted
 
 from .dataset import label_name
-from .labels.files import check_values, read_label
+from .labels.codings import coding_of_numbers
+from .labels.files import check_values, read_classes
 from .labels.sources import IDS_ENDING, LABEL_ENDING, POLYGONS_ENDING, conversion_command
 from .results.metrics import ConfusionMatrix
 from .results.planes import cut_planes, highest_plane, resize
 from .results.report import SegmentationEvaluation, write_and_print
 
 SUITE = "segformer"
+OTHER_LABELS = "give labels of the classes of this model"
 
 
 def score(arguments: PostprocessArguments) -> None:
@@ -64,7 +68,8 @@ def find_labels(path: Path, split: str, files: Sequence[str]) -> list[Path]:
             counts.
         split: of a data set.
         files: of the images; `<city>/<name>_leftImg8bit.png` has the label `<name>_gtFine_labelTrainIds.png`; of
-            several the one in a folder `<city>`.
+            several the one in a folder `<city>`. Where there are no such labels, `<name>.jpg` has `<name>.png`, or one
+            whose name has more behind it, the same for all, e.g. `<name>_mask.png`.
 
     Raises:
         MissingPathError: the folder or a label is missing.
@@ -77,13 +82,29 @@ def find_labels(path: Path, split: str, files: Sequence[str]) -> list[Path]:
     for label in sorted(folder.rglob(f"*{LABEL_ENDING}")):
         present.setdefault(label.name, []).append(label)
     names = [label_name(PurePosixPath(file).name) for file in files]
+    if not present:
+        present, names = _by_stem(folder, [PurePosixPath(file).stem for file in files])
     missing = [name for name in names if name not in present]
     if missing:
         raise MissingPathError(
-            f"{len(missing)} of the {len(files)} images have no label in '{folder}', first {missing[0]}; "
-            f"{_how_to_get(path, folder)}"
+            f"{len(missing)} of {counted(len(files), 'image')} {agreed(len(missing), 'has', 'have')} no label in "
+            f"'{folder}', first {missing[0]}; {_how_to_get(path, folder)}"
         )
     return [_choose(present[name], PurePosixPath(file).parent.name) for name, file in zip(names, files, strict=True)]
+
+
+def _by_stem(folder: Path, stems: Sequence[str]) -> tuple[dict[str, list[Path]], list[str]]:
+    """Returns the pictures in a folder by their names without endings, and the name of each image's label."""
+    present: dict[str, list[Path]] = {}
+    for file in sorted(folder.rglob("*")):
+        if is_picture_name(file.name):
+            present.setdefault(file.stem, []).append(file)
+    ends = sorted(
+        {name.removeprefix(stems[0]) for name in present if name.startswith(stems[0])} if stems else (), key=len
+    )
+    fitting = (end for end in ends if all(stem + end in present for stem in stems))
+    end = next(fitting, "")
+    return present, [stem + end for stem in stems]
 
 
 def _how_to_get(path: Path, folder: Path) -> str:
@@ -114,10 +135,11 @@ def _count(results: ResultFiles, labels: Sequence[Path], description: ModelDescr
     """Counts the pixels of all images by true and predicted class."""
     num_classes, ignore_label = len(description.class_names), int(threshold(description, "ignore_label"))
     matrix = ConfusionMatrix(num_classes, ignore_label)
+    coding = coding_of_numbers(description.postprocessing, ignore_label, OTHER_LABELS)
     pairs = zip(results.images, labels, strict=True)
     for image, path in track(pairs, len(labels), "scoring"):
-        label = read_label(path)
-        check_values(label, path, num_classes, ignore_label, "give labels of the classes of this model")
+        label = read_classes(path, coding)
+        check_values(label, path, num_classes, ignore_label, OTHER_LABELS)
         _check_size(image, size_of(label), path)
         (logits,) = results.arrays(image)
         matrix.add(classes_of(logits, description.preprocessing, size_of(label)), label)

@@ -1,7 +1,6 @@
 """The training command: data in, run folder with checkpoints, log and curves out."""
 
 import logging
-from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -16,16 +15,17 @@ from utils.training.assembly import (
 )
 from utils.training.beginning import find_beginning
 from utils.training.checkpoints.checkpoint import Checkpoint
+from utils.training.ends.expected import check_training
 from utils.training.loop import Trainer
 from utils.training.pictures.run_pictures import RunPictures
-from utils.training.record.records import EpochRecord, StepRecord, TrainResult
+from utils.training.record.records import EpochRecord, Evaluated, StepRecord, TrainResult
 from utils.training.run import Run, open_run
 
 from . import build
 from .config import SegformerConfig
 from .results.epoch_pictures import NUM_PICTURES, draw_evaluation
 from .results.evaluation import SegmentationEvaluator, segmentation_metrics
-from .results.report import format_absent, format_result
+from .results.report import format_absent, format_result, iou_by_class
 from .segformer import Segformer
 
 logger = logging.getLogger(__name__)
@@ -62,15 +62,13 @@ def checkpoint_name(backbone: str, epoch: int | str) -> str:
     return f"segformer_{backbone}_{epoch}.ckpt"
 
 
-def evaluate_epoch(
-    evaluator: SegmentationEvaluator, backbone: str, pictures: RunPictures, epoch: int
-) -> Mapping[str, float]:
+def evaluate_epoch(evaluator: SegmentationEvaluator, backbone: str, pictures: RunPictures, epoch: int) -> Evaluated:
     """Evaluates after an epoch and logs the block of the page, with the name of the epoch's checkpoint.
 
     Where they are due, predictions are drawn.
 
     Returns:
-        mIoU, mean accuracy and pixel accuracy.
+        mIoU, mean accuracy and pixel accuracy, and the IoU of each class.
     """
     evaluation = evaluator.evaluate(NUM_PICTURES if pictures.are_due(epoch) else 0)
     if evaluation.pictures:
@@ -80,18 +78,21 @@ def evaluate_epoch(
         block.append(format_absent(evaluation.matrix, evaluator.class_names))
     for line in block if evaluator.workers.is_main else ():
         logger.info("%s", line)
-    return segmentation_metrics(evaluation)
+    return Evaluated(segmentation_metrics(evaluation), {"IoU": iou_by_class(evaluation.matrix, evaluator.class_names)})
 
 
 def train(config: SegformerConfig) -> TrainResult:
     """Trains as configured.
 
     Raises:
-        UserError: a path, the data, a checkpoint or the run folder cannot be used, or the loss is not finite.
+        UserError: a path, the data, a checkpoint or the run folder cannot be used, the loss is not finite, or the
+            metric is not the expected one.
     """
     any_size = [checkpoint_name("mit_b?", word) for word in ("{epoch}", "best")]
     with open_run(config, names=any_size) as run:
-        return _build_trainer(config, run).fit()
+        result = _build_trainer(config, run).fit()
+    check_training(config, result, BEST_METRIC)
+    return result
 
 
 def _build_trainer(config: SegformerConfig, run: Run) -> Trainer:
@@ -102,9 +103,12 @@ def _build_trainer(config: SegformerConfig, run: Run) -> Trainer:
     pairs = build.open_split(config, is_training=True)
     source = build.build_training_source(config, pairs, workers)
     network = build.build_network(config)
+    if workers.is_main:
+        build.log_network(config, network)
     if workers.is_main and beginning.continued is None:  # the others get the weights of worker 0
         _load_first_weights(config, network, beginning.pretrained)
-    step = build.build_train_step(config, network, run.amp_level, workers)
+    weights = build.weigh_training_classes(config, pairs)
+    step = build.build_train_step(config, network, run.amp_level, workers, weights)
     class_names = build.names_of_classes(config)
     log_plan(config, len(pairs), class_names, source.images_per_step)
     build.log_scales(config, [pair.image for pair in pairs], "training")

@@ -24,7 +24,7 @@ from segformer.src.labels.conversion import (
 )
 from segformer.src.labels.files import claim_labels, read_label
 from segformer.src.labels.sources import LABEL_ENDING
-from segformer.tests.tiny_city import draw_pair, label_path, write_city, write_png
+from segformer.tests.tiny_city import draw_pair, label_path, polygons_of, write_city, write_png
 from utils.model_utils.errors import BadStateError
 
 pytestmark = pytest.mark.end_to_end
@@ -51,7 +51,7 @@ def city(tmp_path):
 
 def test_labels_are_those_that_were_drawn(city, tmp_path):
     done = _run(city, "--nproc", 8, folder=tmp_path)
-    assert done.stdout.startswith("made 7 labels (0 of them from labelIds) in ")
+    assert done.stdout.startswith("made 7 labels (0 from labelIds, 7 from polygons) in ")
     assert done.stdout.endswith("; 0 were there already, 0 failed\n")
     for split, seed in (("train", 500), ("val", 300)):
         made = cv2.imread(str(label_path(city, split, 1)), cv2.IMREAD_UNCHANGED)
@@ -87,12 +87,22 @@ def test_labels_are_those_of_cityscapesscripts(tmp_path):
     assert set(np.unique(cv2.imread(str(label_path(root, "train", 0)), -1))) == {0, 13, 255}
 
 
-def test_label_ids_serve_where_there_are_no_polygons(tmp_path):
-    root = write_city(tmp_path / "city", kinds=("polygons", "ids"))
-    label_path(root, "train", 0, "polygons.json").unlink()
+def test_label_ids_come_first_and_polygons_serve_where_there_are_none(tmp_path):
+    """Where both are there, the polygons are those of other pictures here, so that it is seen which is taken."""
+    root = write_city(tmp_path / "city", {"train": 3}, kinds=("polygons", "ids"))
+    labels = [draw_pair(48, 96, 500 + index)[1] for index in range(3)]
+    for index, other in ((0, 1), (1, 2)):
+        label_path(root, "train", index, "polygons.json").write_text(json.dumps(polygons_of(labels[other])))
+    label_path(root, "train", 2, "labelIds.png").unlink()
     done = _run(root, "--nproc=1")
-    assert "made 7 labels (1 of them from labelIds)" in done.stdout
-    np.testing.assert_array_equal(cv2.imread(str(label_path(root, "train", 0)), -1), draw_pair(48, 96, 500)[1])
+    assert "made 3 labels (2 from labelIds, 1 from polygons)" in done.stdout
+    said = "2 from labelIds and 1 from polygons, which are drawn where there are no labelIds"
+    assert said in done.stderr + done.stdout
+    for index in range(3):
+        np.testing.assert_array_equal(read_label(label_path(root, "train", index)), labels[index])
+        label_path(root, "train", index).unlink()
+    assert "made 3 labels (0 from labelIds, 3 from polygons)" in _run(root, "--nproc=1", "--polygons").stdout
+    np.testing.assert_array_equal(read_label(label_path(root, "train", 0)), labels[1])
 
 
 def test_what_is_finished_is_kept_and_what_is_damaged_made_again(city):
@@ -149,11 +159,11 @@ def test_labels_that_are_read_are_not_made_anew(city):
     assert "gtFine/train' are being read by a training or an evaluation, and 1 of them are not whole" in done.stderr
     assert not missing.exists()
     odd.write_bytes(odd.read_bytes()[:-1])
-    assert "made 1 labels" in _run(city).stdout  # the missing one
+    assert "made 1 label " in _run(city).stdout  # the missing one
     assert {name: content.rstrip(b"x") for name, content in labels.items()} == _labels(city)
     odd.write_bytes(odd.read_bytes() + b"x")
     del pairs
-    assert "made 1 labels" in _run(city).stdout
+    assert "made 1 label " in _run(city).stdout
     np.testing.assert_array_equal(cv2.imread(str(odd), cv2.IMREAD_UNCHANGED), draw_pair(48, 96, 500)[1])
 
 
@@ -211,7 +221,7 @@ def test_broken_annotations_are_named_and_the_others_converted(tmp_path):
         path = label_path(root, "train", index, "polygons.json")
         assert len([line for line in lines if str(path) in line and words in line]) == 1, done.stderr
     assert lines[-1].startswith(f"convert_dataset.py: error: {len(BROKEN)} annotations, named above")
-    assert "made 2 labels (0 of them from labelIds)" in done.stdout
+    assert "made 2 labels (0 from labelIds, 2 from polygons)" in done.stdout
     assert f"{len(BROKEN)} failed" in done.stdout
     assert sorted(_labels(root)) == sorted(label_path(root, "train", index).name for index in (8, 9))
     assert not list(root.rglob("*.tmp"))
@@ -230,13 +240,15 @@ def test_a_label_above_the_limit_is_not_drawn(tmp_path, processes):
 
 
 def test_what_is_said_of_broken_polygons_works(tmp_path):
-    """Moved away, they leave the labelIds file to be taken."""
+    """The labelIds file is taken in their place."""
     root = write_city(tmp_path / "city", {"train": 1}, kinds=("polygons", "ids"))
-    polygons = label_path(root, "train", 0, "polygons.json")
-    polygons.write_text("{")
-    assert "move it away so that its labelIds file is taken" in _run(root, "--nproc=1", check=False).stderr
-    polygons.rename(tmp_path / polygons.name)
-    assert "made 1 labels (1 of them from labelIds)" in _run(root, "--nproc=1").stdout
+    label_path(root, "train", 0, "polygons.json").write_text("{")
+    ids = label_path(root, "train", 0, "labelIds.png")
+    ids.rename(tmp_path / ids.name)
+    said = "get the file anew, or its labelIds file, which is taken in its place"
+    assert said in _run(root, "--nproc=1", check=False).stderr
+    (tmp_path / ids.name).rename(ids)
+    assert "made 1 label (1 from labelIds, 0 from polygons)" in _run(root, "--nproc=1").stdout
 
 
 def test_broken_label_ids_are_named(tmp_path):
@@ -317,7 +329,7 @@ def test_a_conversion_that_is_killed_is_taken_up_again(tmp_path, kind):
 def test_report_is_one_line():
     report = ConversionReport(from_polygons=3470, from_ids=5, skipped=12, failed=1, seconds=95.21)
     assert format_report(report) == (
-        "made 3475 labels (5 of them from labelIds) in 95.2 s; 12 were there already, 1 failed"
+        "made 3,475 labels (5 from labelIds, 3,470 from polygons) in 95.2 s; 12 were there already, 1 failed"
     )
 
 
@@ -331,8 +343,9 @@ def test_the_number_of_processes_changes_nothing(city):
     assert _labels(city) == labels
 
 
-def test_polygons_come_before_label_ids(tmp_path):
+def test_label_ids_come_before_polygons(tmp_path):
     root = write_city(tmp_path / "city", {"train": 1}, kinds=("polygons", "ids"))
-    found = find_annotations(root)
+    assert find_annotations(root) == [label_path(root, "train", 0, "labelIds.png")]
+    found = find_annotations(root, prefers_polygons=True)
     assert found == [label_path(root, "train", 0, "polygons.json")]
     np.testing.assert_array_equal(label_from_polygons(found[0]), draw_pair(48, 96, 500)[1])

@@ -18,6 +18,8 @@ from segformer.src.config import load
 from segformer.src.dataset import find_pairs
 from segformer.src.evaluate import evaluate, refuse_other_classes
 from segformer.src.labels.classes import CITYSCAPES_CLASS_NAMES, id_table, palette
+from segformer.src.labels.files import read_label
+from segformer.src.results.drawing import framed
 from segformer.src.results.evaluation import (
     SegmentationEvaluator,
     format_progress,
@@ -163,7 +165,32 @@ def test_every_image_is_scored_at_the_size_of_its_label(tmp_path, caplog):
     assert names[0] == f"000_{pairs[0].image.stem}.jpg"
     assert names[-1] == "overview.jpg"
     panels = cv2.imread(str(tmp_path / "pictures" / names[0]))
-    assert panels.shape == (40, 3 * 56 + 12, 3)
+    assert panels.shape == (5 * 40 + 32 + 36, 3 * 5 * 56 + 12, 3)  # five times as large, with headings and legend
+
+
+def test_pictures_are_evenly_spread_and_have_headings_and_the_classes_that_are_in_them(tmp_path):
+    pairs = find_pairs(write_city(tmp_path, {"val": 9}), "val")
+    names = ("ground", "water", "roof", "gypsy moth", *CITYSCAPES_CLASS_NAMES[4:])
+    evaluation = SegmentationEvaluator(FromColours(), pairs, names, colours=palette()).evaluate(num_pictures=3)
+    assert [name for name, _ in evaluation.pictures] == [
+        f"{number:03d}_{pairs[index].image.stem}.jpg" for number, index in enumerate((0, 4, 8))
+    ]
+    for index, present in zip((0, 4, 8), evaluation.present, strict=True):
+        truth = read_label(pairs[index].label)
+        expected = np.isin(np.arange(19), [*np.unique(truth), 0])  # class 1 is taken for class 0
+        np.testing.assert_array_equal(present, expected)
+    row = evaluation.pictures[0][1]
+    sheet = framed(row, names, evaluation.present[0], evaluation.colours)
+    height = (sheet.shape[0] - row.shape[0]) // 2
+    top = next(line for line in range(sheet.shape[0]) if (sheet[line : line + row.shape[0]] == row).all())
+    heading = sheet[:top].max(axis=(1, 2))
+    assert heading[-3:].max() < 60 < heading.max()  # the tail of a g ends above the pictures
+    assert (heading > 60).sum() > np.ptp(np.flatnonzero(sheet[:top, -row.shape[1] // 3 :].max(axis=(1, 2)) > 60)) > 10
+    assert height > 10
+    patches = {tuple(colour) for colour in palette()[np.flatnonzero(evaluation.present[0])].tolist()}
+    legend = {tuple(colour) for colour in sheet[top + row.shape[0] :].reshape(-1, 3).tolist()}
+    assert patches <= legend
+    assert tuple(palette()[13].tolist()) not in legend
 
 
 def test_numbers_do_not_wait_for_pictures_that_cannot_be_written(tmp_path, caplog):

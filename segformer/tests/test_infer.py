@@ -135,7 +135,7 @@ def test_the_pictures_are_at_the_size_of_the_image(tmp_path):
     assert gray.mode == "L"
     np.testing.assert_array_equal(np.asarray(gray), np.tile(classes, (20, 1)))
     color = cv2.imread(str(out / "x_color.png"))[..., ::-1]
-    np.testing.assert_array_equal(color, palette()[np.tile(classes, (20, 1))])
+    np.testing.assert_array_equal(color, palette(4)[np.tile(classes, (20, 1))])
     overlap = cv2.imread(str(out / "x_overlap.png"))[..., ::-1].astype(int)
     np.testing.assert_allclose(overlap, 0.6 * color + 0.4 * image, atol=1)
     assert (out / "x.png").read_bytes() == (tmp_path / "in" / "x.png").read_bytes()
@@ -186,7 +186,11 @@ def test_broken_images_are_named_and_left_out(tmp_path, caplog):
     assert all(name in caplog.text for name in ("empty.png", "cut.png", "text.jpg"))
     assert not list((tmp_path / "out").glob("empty*"))
     (folder / "a.png").unlink()
-    with pytest.raises(BadValueError, match="none of the 3 images"):
+    with pytest.raises(BadValueError, match="none of the 3 pictures can be read"):
+        _infer(folder, tmp_path)
+    for name in ("empty.png", "cut.png"):
+        (folder / name).unlink()
+    with pytest.raises(BadValueError, match=r"^the picture cannot be read \(it is named above\): replace it$"):
         _infer(folder, tmp_path)
 
 

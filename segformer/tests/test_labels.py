@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segformer.src.dataset import open_pairs
+from segformer.src.build import build_label_coding
+from segformer.src.config import load
+from segformer.src.dataset import open_pairs, read_pair
 from segformer.src.labels.classes import id_table, palette
 from segformer.src.labels.files import read_label
 from segformer.src.score import find_labels
@@ -77,23 +79,17 @@ def test_masks_of_0_and_255_are_said_at_the_start(city, caplog):
     assert warnings(caplog) == [
         "none of the 5 labels looked at has a pixel of object (1): they hold 0 and 255, and 255 is "
         f"dataset_ignore_label, whose pixels ({share:.0%}) are neither learnt from nor scored; where 255 stands for a "
-        "class, write its number, e.g. 1, into the label files in its place"
+        "class, say so with label_map, e.g. --label_map=binary"
     ]
 
 
-def test_the_readme_says_how_to_turn_255_into_a_class(city, caplog):
-    """Its code reads one folder and writes another."""
+def test_what_is_said_of_255_makes_a_class_of_it(city, caplog):
     rewrite(city, lambda label: np.uint8(255) * (label == 3))
-    before = [path.read_bytes() for path in labels_of(city)]
-    code = re.search(r"```python\n(import cv2.*?)```", (SUITE / "README.md").read_text(), re.DOTALL)[1]
-    (city / "gtFine").rename(city / "masks")
-    subprocess.run([sys.executable, "-c", code], cwd=city, check=True, timeout=60)
-    masks = [city / "masks" / path.relative_to(city / "gtFine") for path in labels_of(city)]
-    assert [path.read_bytes() for path in masks] == before
-    open_pairs(city, "train", 2, 255)
+    binary = build_label_coding(load(["--label_map=binary"]))
+    pairs = open_pairs(city, "train", 2, 255, coding=binary)
     assert warnings(caplog) == []
-    for path, mask in zip(labels_of(city), masks, strict=True):
-        np.testing.assert_array_equal(read_label(path), read_label(mask) // 255)
+    for pair in pairs:
+        np.testing.assert_array_equal(read_pair(pair, 2, 255)[1], read_label(pair.label) // 255)
 
 
 def test_absent_classes_are_named_once_and_nothing_is_said_where_all_are_there(city, caplog):
@@ -182,7 +178,7 @@ def test_colours_are_to_become_numbers_and_the_converter_leaves_them_alone(tmp_p
     drawn = path.read_bytes()
     said = refusal(city)
     assert "is a RGB PNG file" in said
-    assert "save the number of each pixel's class, in place of its colour, as a grey file" in said
+    assert "say with palette what its colours stand for, or save the number of each pixel's class, in place of" in said
     command = re.search(r"or move it away and make it again with: (.*)$", said)[1]
     follow(command)
     assert path.read_bytes() == drawn

@@ -8,6 +8,7 @@ from mindspore import nn
 from segformer.src import build
 from segformer.src.config import load
 from segformer.src.mix_transformer import MixTransformer
+from segformer.src.multiply_adds import count
 from segformer.src.segformer import Segformer
 from segformer.src.segformer_head import MMSegmentationHead
 from segformer.src.variants import MIT_VARIANTS, MMSEGMENTATION_CHANNELS
@@ -17,6 +18,7 @@ from utils.exporting.export import export_network
 from utils.training.checkpoints.weight_conversion import convert_weights
 
 COUNTS = {"mit_b0": 3_720_051, "mit_b1": 13_683_155, "mit_b2": 24_728_019}
+MULTIPLY_ADDS = {"mit_b0": [43.84, 120.96], "mit_b1": [86.28, 239.13], "mit_b2": [147.23, 419.01]}
 WIDTHS, CHANNELS, CLASSES = (4, 6, 10, 16), 12, 5
 SIZES = ((9, 14), (5, 7), (3, 4), (2, 2))
 
@@ -28,12 +30,15 @@ def _graph_mode():
 
 @pytest.mark.parametrize("backbone", COUNTS)
 def test_published_parameter_counts(backbone):
-    """Of the whole network for 19 classes."""
+    """Of the whole network for 19 classes; and multiply-adds in 10^9, as PyTorch's layers were counted."""
     size = MIT_VARIANTS[backbone]
     with nn.utils.no_init_parameters():
         head = MMSegmentationHead(size.widths, MMSEGMENTATION_CHANNELS, 19)
         network = Segformer(MixTransformer(size.widths, size.depths), head)
     assert sum(parameter.size for parameter in network.trainable_params()) == COUNTS[backbone]
+    found = [count(network, picture, size.widths, size.depths) for picture in ((1024, 1024), (1024, 2048))]
+    giga = [round(sum(part.multiply_adds for part in parts) / 1e9, 2) for parts in found]
+    assert giga == MULTIPLY_ADDS[backbone]
 
 
 def _pair(has_frozen_statistics=False):

@@ -7,6 +7,7 @@ from mindspore import nn, ops
 
 from segformer.src.layers import NORM_EPS
 from segformer.src.mix_transformer import Block, EfficientAttention, MixTransformer, drop_path_rates
+from segformer.src.multiply_adds import count
 from segformer.src.segformer import Segformer, SegformerInference, SegformerTraining
 from segformer.src.segformer_head import SegformerHead
 from segformer.src.variants import MIT_VARIANTS
@@ -18,6 +19,15 @@ COUNTS = {
     "mit_b3": (44_072_128, 47_237_075),
     "mit_b4": (60_842_688, 64_007_635),
     "mit_b5": (81_443_008, 84_607_955),
+}
+PICTURES = ((1024, 1024), (1024, 2048))
+MULTIPLY_ADDS = {  # in units of 10^9, for pictures of these sizes
+    "mit_b0": [43.84, 120.96],
+    "mit_b1": [86.28, 239.13],
+    "mit_b2": [289.47, 703.49],
+    "mit_b3": [380.13, 949.23],
+    "mit_b4": [477.55, 1226.75],
+    "mit_b5": [561.05, 1446.37],
 }
 WIDTHS, DEPTHS, CHANNELS, CLASSES = (4, 6, 10, 16), (1, 2, 1, 1), 12, 5
 
@@ -55,15 +65,23 @@ def parameter_count(cell):
     return sum(parameter.size for parameter in cell.trainable_params())
 
 
+def giga(parts):
+    return round(sum(part.multiply_adds for part in parts) / 1e9, 2)
+
+
 @pytest.mark.parametrize("backbone", COUNTS)
 def test_published_parameter_counts(backbone):
-    """Of the encoder, and of the whole network for 19 classes."""
+    """Of the encoder, and of the whole network for 19 classes; and multiply-adds, as PyTorch's layers were counted."""
     size = MIT_VARIANTS[backbone]
     with nn.utils.no_init_parameters():
         network = Segformer(
             MixTransformer(size.widths, size.depths), SegformerHead(size.widths, size.decoder_channels, 19)
         )
     assert (parameter_count(network.backbone), parameter_count(network)) == COUNTS[backbone]
+    found = [count(network, size_of_picture, size.widths, size.depths) for size_of_picture in PICTURES]
+    assert [[part.name for part in parts] for parts in found] == [["backbone", "head"]] * 2
+    assert [sum(part.weights for part in parts) for parts in found] == [COUNTS[backbone][1]] * 2
+    assert [giga(parts) for parts in found] == MULTIPLY_ADDS[backbone]
 
 
 def test_a_head_of_512_channels_on_mit_b1_has_the_count_of_the_page():

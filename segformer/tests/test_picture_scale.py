@@ -16,7 +16,7 @@ from utils.model_utils.config.loading import dump_config
 from utils.model_utils.errors import UserError
 from utils.training.checkpoints.checkpoint import TrainingState
 
-CUSTOM = ("--config_path=config/custom.yaml", "--class_num=4")
+CUSTOM = ("--config_path=config/custom.yaml", "--class_num=4", "--base_size=[256,512]")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from segformer.src.labels.files import read_label
 from segformer.src.score import classes_of, find_labels, score
 from segformer.tests.tiny_city import image_path, label_path, write_city, write_png
 from utils.exporting.description import Preprocessing
@@ -27,7 +28,7 @@ def city(tmp_path):
     return write_city(tmp_path / "a city", {"val": 2}, height=32, width=48)
 
 
-def write_run(city, folder, change=lambda label: label, **options):
+def write_run(city, folder, change=lambda label: label, described=None, **options):
     from PIL import Image
 
     images = []
@@ -42,7 +43,7 @@ def write_run(city, folder, change=lambda label: label, **options):
         suite="segformer",
         class_names=NAMES,
         category_ids=(0, 1, 2, 3),
-        postprocessing={"ignore_label": 255},
+        postprocessing={"ignore_label": 255, **(described or {})},
         **options,
     )
     return read_arguments(
@@ -89,8 +90,37 @@ def test_labels_are_found_anywhere_and_by_the_city_where_names_repeat(city, tmp_
         find_labels(tmp_path / "labels", "val", ["one.jpg"])
 
 
+def test_labels_of_another_layout_are_found_by_the_names_of_their_images(tmp_path):
+    for name in ("a.png", "b.png", "a_mask.png", "b_mask.png"):
+        write_png(tmp_path / "one" / name, np.zeros((2, 2), np.uint8))
+    assert [path.name for path in find_labels(tmp_path / "one", "val", ["a.jpg", "x/b.jpg"])] == ["a.png", "b.png"]
+    (tmp_path / "one" / "a.png").unlink()
+    found = find_labels(tmp_path / "one", "val", ["a.jpg", "b.jpg"])
+    assert [path.name for path in found] == ["a_mask.png", "b_mask.png"]
+    with pytest.raises(MissingPathError, match=r"1 of the 2 images have no label in .*, first c"):
+        find_labels(tmp_path / "one", "val", ["b.jpg", "c.jpg"])
+
+
+def test_values_are_mapped_as_the_model_says(city, tmp_path):
+    """Labels hold ten times the class, and 7 where there is none; the description says what stands for what."""
+    arguments = write_run(city, tmp_path / "run", described={"label_values": [0, 0, 10, 1, 20, 2, 30, 3, 7, 255]})
+    for index in range(2):
+        label = read_label(label_path(city, "val", index)) * np.uint8(10)
+        label[0] = 7
+        write_png(label_path(city, "val", index), label)
+    score(arguments)
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert result["mIoU"] > 0.9
+    assert np.sum(result["confusion_matrix"]) == 2 * 31 * 48
+    write_png(label_path(city, "val", 0), np.full((32, 48), 4, np.uint8))
+    with pytest.raises(
+        BadValueError, match=r"holds the value 4 \(1,536 pixels\), which stands for nothing; give labels of"
+    ):
+        score(arguments)
+
+
 def test_what_does_not_fit_is_a_sentence(city, tmp_path):
-    with pytest.raises(MissingPathError, match=r"1 of the 1 images have no label in .*first x_gtFine_"):
+    with pytest.raises(MissingPathError, match=r"1 of 1 image has no label in .*first x_gtFine_"):
         find_labels(city, "val", ["x.png"])
     with pytest.raises(MissingPathError, match="gtFine/test' is not a folder"):
         find_labels(city, "test", ["x.png"])

@@ -12,6 +12,7 @@ from utils.detection.canvases.plan import CanvasBatch, plan_batches
 from utils.detection.data.class_names import ClassTable
 from utils.detection.detections import DetectionClock, Detections
 from utils.detection.inputs import InputSettings, fit_image
+from utils.detection.results.pictures.min_score import MinScore
 from utils.model_utils.errors import BadValueError
 from utils.pixels import size_of
 
@@ -55,14 +56,14 @@ class DetectionEngine:
         detector: finds them.
         inputs: what the network takes.
         classes: what it knows.
-        min_score: score from which a result draws boxes.
+        min_score: scores from which a result draws boxes.
         fixed_batch: pictures that the network takes at once, no more and no less; 0 for any number.
     """
 
     detector: Detects
     inputs: InputSettings
     classes: ClassTable
-    min_score: float
+    min_score: MinScore
     fixed_batch: int = 0
 
     @property
@@ -103,7 +104,8 @@ class DetectionEngine:
             labels=found.labels,
             names=self.classes.names,
             category_ids=self.classes.category_ids,
-            min_score=self.min_score,
+            min_score=self.min_score.overall,
+            class_min_scores=self.min_score.by_class,
             image=picture.image,
             path=picture.path,
             frame=picture.frame,

@@ -12,6 +12,7 @@ from utils.api.videos import VideoResults, frames_of, pictures_of_files, several
 from utils.model_utils.errors import BadValueError, short
 from utils.videos.reading import open_video
 from utils.videos.search import is_pattern
+from utils.words import counted
 
 
 class Model:
@@ -33,7 +34,7 @@ class Model:
         return self._engine.names
 
     def __repr__(self) -> str:
-        return f"Model(suite='{self.suite}', path='{self.path}', {len(self.names)} classes)"
+        return f"Model(suite='{self.suite}', path='{self.path}', {counted(len(self.names), 'class')})"
 
     def __call__(
         self, images: object, batch: int = 1, *, probabilities: bool = False

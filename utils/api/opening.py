@@ -17,7 +17,11 @@ from utils.api.suites import SUITES, check_suite, open_build, open_config
 from utils.detection.data.class_names import ClassTable
 from utils.detection.inputs import InputSettings
 from utils.detection.keys import ResultKeys
-from utils.detection.results.pictures.operating_point import PICTURE_MIN_SCORE, choose_stored_min_score
+from utils.detection.results.pictures.operating_point import (
+    CLASS_MIN_SCORES,
+    PICTURE_MIN_SCORE,
+    choose_stored_min_score,
+)
 from utils.exporting.description import ModelDescription, read_description
 from utils.model_utils.config.base import Config
 from utils.model_utils.device_adapter import AUTO
@@ -67,8 +71,10 @@ def _engine_of(build: ModuleType, config: Config, stored: Checkpoint) -> Engine:
         return SegmentationEngine(predictor, names, build.category_ids(names), build.colours_of_classes(config))
     assert isinstance(config, ResultKeys), "a detector has the keys of its results"
     network, classes = build.load_detector(config, stored)
-    pictures = build.build_picture_detector(config, network, 1, is_repeated=True)
-    min_score, _ = choose_stored_min_score(config.picture_min_score, classes.picture_min_score)
+    pictures = build.build_picture_detector(config, network, 1, classes.names, is_repeated=True)
+    min_score, _ = choose_stored_min_score(
+        config.picture_min_score, classes.picture_min_score, classes.class_min_scores
+    )
     return DetectionEngine(pictures.detector, pictures.inputs, classes, min_score)
 
 
@@ -79,9 +85,11 @@ def open_exported(path: Path, suite: str, keys: Mapping[str, Any]) -> Model:
     if suite and check_suite(suite) != name:
         raise BadValueError(f"'{path}' is a model of {name}, not of {suite}: leave suite out")
     own: dict[str, Any] = {"device_target": AUTO, "device_id": None, PICTURE_MIN_SCORE: None}
-    unknown = [key for key in keys if key not in own and key not in description.postprocessing]
+    tools = getattr(open_build(name), "EXPORTED_TOOLS", ())
+    acting = dict.fromkeys([*own, *description.postprocessing, *tools])
+    unknown = [key for key in keys if key not in acting]
     if unknown:
-        known = ", ".join([*own, *description.postprocessing])
+        known = ", ".join(acting)
         raise BadValueError(f"{unknown[0]} is no key of the exported model '{path}', which has {known}: leave it out")
     own |= {key: value for key, value in keys.items() if key in own}
     given = {key: value for key, value in keys.items() if key not in own}
@@ -102,8 +110,13 @@ def _exported_engine(
         return SegmentationEngine(predictor, names, ids, build.colours_of_names(names), takes_batches=False)
     made = description.preprocessing
     inputs = InputSettings(made.height, made.width, made.mean, made.std, made.resize == "keep_ratio")
-    stored = description.postprocessing.get(PICTURE_MIN_SCORE)
-    min_score, _ = choose_stored_min_score(picture_min_score, stored if isinstance(stored, float) else None)
+    stored, by_class = (description.postprocessing.get(name) for name in (PICTURE_MIN_SCORE, CLASS_MIN_SCORES))
+    scores = [float(each) for each in by_class if not isinstance(each, str)] if isinstance(by_class, list) else []
+    min_score, _ = choose_stored_min_score(
+        picture_min_score,
+        stored if isinstance(stored, float) else None,
+        scores if len(scores) == len(names) else (),
+    )
     detector = build.build_exported_detector(description, network)
     return DetectionEngine(detector, inputs, ClassTable(names, ids), min_score, fixed_batch)
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from utils.detection.results.coco_metrics import detections_to_coco
 from utils.detection.results.pictures.drawing import draw_detections, is_drawn
+from utils.detection.results.pictures.min_score import MinScore
 from utils.drawing.class_maps import encode_gray, encode_overlap, encode_palette_png, overlay
 from utils.image_search import ImageFile, image_numbers
 from utils.images import write_image
@@ -30,6 +31,7 @@ class DetectionResult:
         names: name of each class index.
         category_ids: id of each class index in COCO's files.
         min_score: score from which `draw` draws a box where it is told nothing else.
+        class_min_scores: the same of each class index, which counts before it; empty where the model has none.
         image: uint8[H, W, 3] RGB.
         path: of the picture or its video; None where it came as an array or an image of Pillow.
         frame: number of the picture in a video, from 0; None for any other.
@@ -46,15 +48,17 @@ class DetectionResult:
     path: Path | None = None
     frame: int | None = None
     time: float | None = None
+    class_min_scores: tuple[float, ...] = ()
 
     def __len__(self) -> int:
         return len(self.scores)
 
     def __repr__(self) -> str:
-        drawn = Counter(self.names[label] for label in self.labels[is_drawn(self.scores, self.min_score)].tolist())
+        lowest = MinScore(self.min_score, self.class_min_scores)
+        drawn = Counter(self.names[label] for label in self.labels[is_drawn(self.scores, lowest.of(self.labels))])
         counts = ", ".join(f"{count} {name}" for name, count in drawn.most_common()) or "none"
         boxes = f"{len(self)} box{'es' * (len(self) != 1)}"
-        return f"DetectionResult({boxes}; from score {self.min_score:.3g}: {counts}{_of_path(self)})"
+        return f"DetectionResult({boxes}; from score {lowest}: {counts}{_of_path(self)})"
 
     def draw(self, min_score: float | None = None) -> Image.Image:
         """Draws the boxes with names and scores on the picture, as infer.py does.
@@ -92,14 +96,14 @@ class DetectionResult:
         return [{**row, **_origin(self)} for row in rows]
 
     def _drawn(self, min_score: float | None) -> np.ndarray:
-        lowest = self.min_score if min_score is None else min_score
+        own = MinScore(self.min_score, self.class_min_scores)
         return draw_detections(
             self.image,
             self.boxes,
             self.labels,
             self.scores,
             self.names,
-            min_score=lowest,
+            min_score=own.of(self.labels) if min_score is None else min_score,
             may_enlarge=self.frame is None,
         )
 

@@ -1,7 +1,7 @@
 """Runs a command by name.
 
 mszoo COMMAND SUITE [--key=value]...    train, eval, infer, export, convert
-mszoo COMMAND [ARGUMENT]...             data, models, doctor
+mszoo COMMAND [ARGUMENT]...             data, compare, models, doctor
 
 A command of a suite is its entry script: this process becomes it, so that arguments, output, signals and exit code are
 the script's own.

@@ -36,8 +36,12 @@ COMMANDS = {
     "infer": Command("predict pictures and draw what was found", script="infer.py"),
     "export": Command("write a checkpoint as MINDIR, AIR or ONNX", script="export.py"),
     "convert": Command("make a checkpoint of weights of PyTorch", script=CONVERTER),
+    "average": Command("average the weights of a run's last checkpoints", module="utils.training.averaging.command"),
     "doctor": Command("say what is installed, whether it works, and what to mend", module="utils.doctor.__main__"),
     "data": Command("convert, check and show a data set of your own", module="utils.tools.data.__main__"),
+    "compare": Command(
+        "show runs side by side: numbers, curves, keys that differ", module="utils.tools.compare.__main__"
+    ),
     "models": Command("list published weights, and get one as a checkpoint", module="utils.tools.models"),
 }
 SUITES_SAID = ", ".join(SUITES)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from utils.detection.boxes import box_area, box_centers, clip_boxes
+from utils.detection.boxes import box_area, box_centers, clip_boxes, mirror_boxes
 from utils.pixels import jitter_colours, size_of
 
 MIN_CROP_SIDE = 1.0  # a clipped box thinner than a pixel says nothing about its object
@@ -161,9 +161,7 @@ def keep_visible(
 
 def flip_horizontal(image: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mirrors an image and its boxes, which stay in their order, left to right."""
-    flipped = boxes.copy()
-    flipped[:, 0::2] = image.shape[1] - boxes[:, 2::-2]  # x1, x2 -> W - x2, W - x1
-    return cv2.flip(image, 1), flipped
+    return cv2.flip(image, 1), mirror_boxes(boxes, image.shape[1])
 
 
 def expand(

@@ -44,3 +44,20 @@ def pairwise_intersection(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     width = np.minimum(boxes[:, 2:3], others[:, 2]) - np.maximum(boxes[:, 0:1], others[:, 0])
     height = np.minimum(boxes[:, 3:4], others[:, 3]) - np.maximum(boxes[:, 1:2], others[:, 1])
     return np.maximum(width, 0) * np.maximum(height, 0)
+
+
+def pairwise_iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Returns intersection over union of each pair of boxes float[N, 4] and float[M, 4], as float[N, M].
+
+    It is 0 where both have no area.
+    """
+    shared = pairwise_intersection(boxes, others)
+    union = box_area(boxes)[:, None] + box_area(others) - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+
+
+def mirror_boxes(boxes: np.ndarray, width: float) -> np.ndarray:
+    """Mirrors boxes float[N, 4] of an image so wide left to right; they stay in their order."""
+    mirrored = boxes.copy()
+    mirrored[:, 0::2] = width - boxes[:, 2::-2]  # x1, x2 -> W - x2, W - x1
+    return mirrored

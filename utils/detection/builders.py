@@ -13,8 +13,12 @@ from mindspore import nn
 from utils.canvas import Size, follows_pictures, log_fixed_on_ascend
 from utils.cpu_kernels.choice import stock_operators
 from utils.detection.canvases.detectors import CanvasDetectors
+from utils.detection.copy_paste.outlines import read_outlines
+from utils.detection.copy_paste.pasting import CopyPaste
 from utils.detection.data.class_names import ClassTable, resolve_classes
-from utils.detection.data.splits import CheckClasses, Split, SplitPaths, open_split, split_paths
+from utils.detection.data.mixing.mixed_rows import Mixing
+from utils.detection.data.mixing.repeats import repeats_of_rows
+from utils.detection.data.splits import CheckClasses, Split, open_split
 from utils.detection.data.training_source import MindRecordSource, RowSample, warn_of_random_weights
 from utils.detection.detections import Detector
 from utils.detection.inputs import InputSettings
@@ -28,17 +32,26 @@ from utils.detection.keys import (
     match_num_classes,
 )
 from utils.detection.layers import FROZEN
-from utils.detection.network_detector import NetworkDetector
+from utils.detection.network_detector import NetworkDetector, SecondView
+from utils.detection.places.split_places import place_of_split, say_place
 from utils.detection.results.class_match import refuse_unknown
 from utils.detection.results.evaluation import DetectionEvaluator
 from utils.detection.results.evaluation_split import EvaluationSplit, prepare_evaluation
 from utils.detection.results.picture_detector import PictureDetector
-from utils.detection.results.pictures.operating_point import PICTURE_MIN_SCORE, stored_min_score
+from utils.detection.results.pictures.operating_point import (
+    CLASS_MIN_SCORES,
+    PICTURE_MIN_SCORE,
+    stored_min_score,
+)
 from utils.detection.show.batch_view import DetectionBatchView
+from utils.detection.test_time.keys import TestTimeKeys
+from utils.detection.test_time.mirror import mirror_content
+from utils.detection.test_time.rules import suppression_rule, wanted_labels
+from utils.detection.test_time.selection import SuppressionRule
 from utils.detection.training_sample import DetectionSample
-from utils.exporting.description import ModelDescription, Preprocessing, TensorDescription
+from utils.exporting.description import ModelDescription, Preprocessing, Setting, TensorDescription
 from utils.exporting.export import ExportedModel, share_weights
-from utils.model_utils.config.base import COMMAND_LINE
+from utils.model_utils.config.base import COMMAND_LINE, Config
 from utils.model_utils.config.schema import TrainingKeys
 from utils.model_utils.config.stored import naming_source
 from utils.model_utils.device_adapter import clamp_loaders
@@ -75,30 +88,16 @@ def open_detection_split(
         check_classes: see `open_split`.
     """
     with naming_source(config, DetectionDataKeys.PLACES_OF_DATA):
+        paths = place_of_split(config, default_folder, is_training=is_training, form=form, prefix=prefix)
+        say_place(paths, is_training=is_training)
         return open_split(
-            _split_paths(config, default_folder, is_training, form, prefix),
+            paths,
             config.coco_classes,
             for_training=is_training,
             skip_bad_images=config.skip_bad_images,
             remake_before=config.built_at if config.remake_mindrecord else None,
             check_classes=check_classes,
         )
-
-
-def _split_paths(
-    config: RecordKeys, default_folder: str, is_training: bool, form: str | None, prefix: str | None
-) -> SplitPaths:
-    return split_paths(
-        form=form or config.dataset,
-        split=config.train_data_type if is_training else config.val_data_type,
-        coco_root=config.coco_root,
-        instance_set=config.instance_set,
-        anno_path=config.anno_path,
-        image_dir=config.image_dir,
-        mindrecord_dir=config.mindrecord_dir,
-        default_folder=default_folder,
-        prefix=prefix or (config.prefix if is_training else config.eval_prefix),
-    )
 
 
 def open_evaluation_split(config: RecordKeys, default_folder: str, classes: ClassTable, model: str) -> EvaluationSplit:
@@ -111,12 +110,14 @@ def open_evaluation_split(config: RecordKeys, default_folder: str, classes: Clas
         model: where they come from, for messages.
     """
     ignore = config.ignore_unknown_classes
+    wanted = wanted_labels(_tools(config), classes.names)
 
     def check(listed: ClassTable, source: str) -> None:
         refuse_unknown(classes, listed, model=model, source=source, ignore_unknown=ignore)
 
     split = open_detection_split(config, default_folder, is_training=False, check_classes=check)
-    return prepare_evaluation(split, classes, model=model, ignore_unknown=ignore)
+    prepared = prepare_evaluation(split, classes, model=model, ignore_unknown=ignore)
+    return prepared if wanted is None else replace(prepared, match=prepared.match.counting(wanted))
 
 
 def count_classes(config: DetectionDataKeys, split: Split) -> int:
@@ -129,13 +130,16 @@ def training_source(config: RecordKeys, split: Split, sample: RowSample, workers
     """Builds the batches that a worker of a run trains on; `sample` prepares an image."""
     assert isinstance(config, AugmentationKeys) and isinstance(config, TrainingKeys), "it trains"
     rows = split.training_rows(config.keep_empty_images)
+    threshold = config.repeat_threshold
+    repeats = repeats_of_rows(split.records, rows, threshold) if threshold > 0 else None
     return MindRecordSource(
         records=split.records,
         rows=rows,
-        epochs=shard_epochs(config, len(rows), workers),
+        epochs=shard_epochs(config, len(rows), workers, repeats),
         sample=sample,
         num_loaders=clamp_loaders(config.num_parallel_workers),
         multiprocessing=config.python_multiprocessing,
+        mixing=_mixing(config, split) if config.copy_paste > 0 else None,
     )
 
 
@@ -143,6 +147,16 @@ def batch_view(source: MindRecordSource, pos_iou: float, min_pos_iou: float = 0.
     """Builds what shows the batches of a source; for the thresholds see `DetectionBatchView`."""
     assert isinstance(source.sample, DetectionSample), "a detector is trained on boxes"
     return DetectionBatchView(source, source.sample, source.records.class_names, pos_iou, min_pos_iou)
+
+
+def _mixing(config: AugmentationKeys, split: Split) -> Mixing:
+    """Builds what lays objects of one picture on another."""
+    file, outlines = split.annotation_file, None
+    if file is not None and file.is_file():
+        outlines = read_outlines(file, split.digest)
+    else:
+        logger.info("copy_paste: there is no COCO JSON that could have polygons: objects are cut out along their boxes")
+    return Mixing(config.copy_paste, CopyPaste(config.scale_range, config.flip_ratio, outlines))
 
 
 def evaluation_inputs(config: CanvasKeys, inputs: InputSettings) -> InputSettings:
@@ -228,8 +242,9 @@ def load_pretrained(
         return
     left_out = tuple(each.layer for each in classes.outputs) if config.filter_weight else ()
     allowed = Allowed(
-        missing=(*config.allow_missing, *left_out),
-        misshaped=(*config.allow_mismatch, *left_out),
+        missing=config.allow_missing,
+        misshaped=config.allow_mismatch,
+        left_out=left_out,
         parts={"backbone": beside_backbone},
     )
     with naming_other_network(config, pretrained):
@@ -290,10 +305,19 @@ def load_detector(
         configured_names=config.coco_classes,
         allow_unknown=config.ignore_unknown_classes,
     )
+    wanted_labels(_tools(config), classes.names)  # what cannot be found is refused before data are read
     network = make_network(match_num_classes(config.num_classes, classes.names, str(stored.path)))
     load_weights(network, stored)
     stored.release()
-    return network, replace(classes, picture_min_score=stored_min_score(stored.best))
+    return network, _with_min_scores(classes, stored)
+
+
+def _with_min_scores(classes: ClassTable, stored: Checkpoint) -> ClassTable:
+    """Returns the classes with the scores that a checkpoint has: those of store_thresholds, else those of its run."""
+    scores = stored.min_scores
+    if scores is None or len(scores["by_class"]) != len(classes.names):
+        return replace(classes, picture_min_score=stored_min_score(stored.best))
+    return replace(classes, picture_min_score=scores["overall"], class_min_scores=tuple(scores["by_class"]))
 
 
 def portable(
@@ -313,6 +337,34 @@ def portable(
     return inference
 
 
+def detection_rule(
+    config: CanvasKeys, class_names: Sequence[str], *, min_score: float, nms_threshold: float, max_boxes: int
+) -> SuppressionRule:
+    """Returns how candidates become detections, and says which keys are without effect.
+
+    Args:
+        config: the configuration.
+        class_names: of the detector.
+        min_score: the suite's key for the lowest score.
+        nms_threshold: its key for the IoU of suppression.
+        max_boxes: its key for the boxes of a picture.
+    """
+    tools = _tools(config)
+    for sentence in tools.idle_tools():
+        logger.warning("%s", sentence)
+    return suppression_rule(tools, class_names, min_score=min_score, nms_threshold=nms_threshold, max_boxes=max_boxes)
+
+
+def second_view(rule: SuppressionRule) -> SecondView | None:
+    """Returns what makes the mirror images that a rule wants to be looked at too, if it does."""
+    return mirror_content if rule.merge else None
+
+
+def _tools(config: Config) -> TestTimeKeys:
+    assert isinstance(config, TestTimeKeys), "a detector has the keys of what it may do at test time"
+    return config
+
+
 def say_exported_size(config: CanvasKeys, size: Size) -> None:
     """Says which (height, width) an exported file takes, where evaluation and inference choose it by the picture."""
     if config.canvas == "picture":
@@ -330,7 +382,7 @@ def describe_detector(
     inputs: InputSettings,
     *,
     tensors: tuple[TensorDescription, ...],
-    postprocessing: Mapping[str, float | int | list[int]],
+    postprocessing: Mapping[str, Setting],
 ) -> ModelDescription:
     """Describes an exported detector for programs that run it.
 
@@ -342,7 +394,11 @@ def describe_detector(
         tensors: what it takes.
         postprocessing: thresholds and limits, by the names that the suite's postprocess.py knows.
     """
-    drawn = {} if classes.picture_min_score is None else {PICTURE_MIN_SCORE: classes.picture_min_score}
+    drawn: dict[str, float | list[float]] = {}
+    if classes.picture_min_score is not None:
+        drawn[PICTURE_MIN_SCORE] = classes.picture_min_score
+    if classes.class_min_scores:
+        drawn[CLASS_MIN_SCORES] = list(classes.class_min_scores)
     return ModelDescription(
         suite=suite,
         file=model.file.name,

@@ -23,6 +23,10 @@ class Detections:
     scores: np.ndarray
     labels: np.ndarray
 
+    def rows(self, chosen: np.ndarray) -> "Detections":
+        """Returns some of them: int64[K] which, in the order wanted, or bool[D]."""
+        return Detections(self.boxes[chosen], self.scores[chosen], self.labels[chosen])
+
 
 class Select(Protocol):
     """Makes the detections of one image of what a model puts out for it."""
@@ -31,7 +35,8 @@ class Select(Protocol):
         """Selects.
 
         Args:
-            outputs: of the model, in its order, for the image alone.
+            outputs: of the model, in its order, for the image alone; those for its mirror image follow, where the
+                model was shown that too.
             scales: input pixels for one pixel of the original, vertically and horizontally.
             height: of the original in pixels.
             width: of the original in pixels.

@@ -11,18 +11,41 @@ from pydantic import Field, StrictInt
 
 from utils.canvas import CanvasRule, Size
 from utils.model_utils.config import schema
-from utils.model_utils.config.base import Config, Contradiction, InactiveKey, InputText, PathText, Positive, says_true
+from utils.model_utils.config.base import (
+    COMMAND_LINE,
+    Config,
+    Contradiction,
+    InactiveKey,
+    InputText,
+    PathText,
+    Positive,
+    says_true,
+)
 from utils.model_utils.errors import BadValueError
+from utils.words import agreed, counted
 
 logger = logging.getLogger(__name__)
 
 BACKGROUND = "background"
+DOCUMENTED_SET = "annotations/instances_{}.json"
 
 
 # The keys of both detectors that their commands act on; those of one alone are added in its config.py.
 NORMALISATION = ("img_norm_mean", "img_norm_std")
 CANVAS = ("canvas", "canvas_sides", "canvas_divisor")
-READING = ("coco_root", "instance_set", "image_dir", "anno_path", "mindrecord_dir", "coco_classes", "skip_bad_images")
+VAL_SHARE = ("val_share", "val_seed", "val_group_by_stem")
+READING = (
+    "coco_root",
+    "instance_set",
+    "image_dir",
+    "anno_path",
+    "mindrecord_dir",
+    "coco_classes",
+    "skip_bad_images",
+    "train_data_type",
+    "val_data_type",
+    *VAL_SHARE,
+)
 EVALUATION = (
     *schema.DEVICE,
     *schema.JOB,
@@ -30,7 +53,6 @@ EVALUATION = (
     *NORMALISATION,
     *CANVAS,
     "dataset",
-    "val_data_type",
     "ignore_unknown_classes",
     "num_parallel_workers",
     "eval_prefix",
@@ -38,6 +60,10 @@ EVALUATION = (
     "max_image_megapixels",
     "run_dir",
     "picture_min_score",
+    *schema.CHECK,
+    "make_report",
+    "store_thresholds",
+    "overwrite",
 )
 INFERENCE = (
     *schema.DEVICE,
@@ -56,6 +82,8 @@ NOT_OF_TRAINING = (
     "ema",
     "num_pictures",
     "picture_min_score",
+    "make_report",
+    "store_thresholds",
     "image_path",
     "infer_output_path",
     "file_name",
@@ -72,7 +100,7 @@ class DetectionDataKeys(Config):
     FIXED_BY_WEIGHTS: ClassVar[tuple[str, ...]] = ("num_classes", "coco_classes")
     OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = ("num_parallel_workers", "python_multiprocessing")
     PLACES_OF_DATA: ClassVar[tuple[str, ...]] = ("coco_root", "image_dir", "anno_path", "mindrecord_dir")
-    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ("num_gts",)
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ("num_gts", *VAL_SHARE)
     dataset: Literal["coco", "other"] = Field(
         "coco", description="form of the annotations: COCO JSON, or lines of text in anno_path"
     )
@@ -85,15 +113,29 @@ class DetectionDataKeys(Config):
         description="training split: folder of its images in coco_root and word in instance_set",
     )
     val_data_type: str = Field("val2017", min_length=1, description="evaluation split, likewise")
+    val_share: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of the training split's images that is kept for the evaluation, by their names, where there "
+        "is no file for it; eval.py takes it from the checkpoint; 0: none",
+    )
+    val_seed: int = Field(0, ge=0, description="another number keeps other images for the evaluation (val_share)")
+    val_group_by_stem: bool = Field(
+        False,
+        description="val_share keeps images together whose names differ in their last number alone, as the frames of a "
+        "video: clip_000123.jpg and clip_000124.jpg",
+    )
     instance_set: str = Field(
-        "annotations/instances_{}.json",
+        DOCUMENTED_SET,
         min_length=1,
-        description="annotation file, relative to coco_root; {} stands for the split",
+        description="annotation file, relative to coco_root; {} stands for the split; where it is left as it is and "
+        "there is no such file, the layouts of Roboflow, CVAT, Label Studio and others are looked for",
     )
     image_dir: PathText = Field(
         "",
-        description="folder of the images, {} stands for the split; empty: the split's folder in coco_root, or that of "
-        "anno_path where dataset is other",
+        description="folder of the images, {} stands for the split; empty: the one in coco_root that has them, or that "
+        "of anno_path where dataset is other",
     )
     anno_path: PathText = Field(
         "", description="annotations where dataset is other, one line an image; in postprocess.py the COCO JSON"
@@ -149,21 +191,34 @@ class DetectionDataKeys(Config):
         values["coco_classes"] = foreground
         if type(number) is int and number == len(foreground) + 1:
             values["num_classes"] = len(foreground)
-            notes.append(f"num_classes {number} counts the background: {len(foreground)} foreground classes are used")
+            used = f"{counted(len(foreground), 'foreground class')} {agreed(len(foreground), 'is', 'are')} used"
+            notes.append(f"num_classes {number} counts the background: {used}")
         elif has_background:
-            notes.append(f"coco_classes begins with 'background': the {len(foreground)} names after it are used")
+            names_used = f"{counted(len(foreground), 'name')} after it {agreed(len(foreground), 'is', 'are')} used"
+            notes.append(f"coco_classes begins with 'background': the {names_used}")
         return values
+
+    def finds_layouts(self) -> bool:
+        """Returns whether the annotations may be looked for in other places than the documented one."""
+        return self.instance_set == DOCUMENTED_SET and self.origin("instance_set").where != COMMAND_LINE
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Yields the data keys that do not fit each other."""
         yield from super().contradictions()
+        for key in VAL_SHARE[1:] if not self.val_share else ():
+            if getattr(self, key):
+                yield Contradiction(
+                    (key, "val_share"),
+                    f"{key} says which images val_share keeps for the evaluation, and that is 0, none: set val_share, "
+                    f"or leave {key} out",
+                )
         names = self.coco_classes
         if names is None:
             return
         if self.num_classes is not None and self.num_classes != len(names):
             yield Contradiction(
                 ("num_classes", "coco_classes"),
-                f"num_classes is {self.num_classes} and coco_classes has {len(names)} names: "
+                f"num_classes is {self.num_classes} and coco_classes has {counted(len(names), 'name')}: "
                 f"set num_classes to {len(names)}, or to null",
             )
         repeated = sorted({name for name in names if names.count(name) > 1}, key=str)
@@ -227,13 +282,35 @@ class StepScheduleKeys(DetectorTrainingKeys):
 class AugmentationKeys(schema.PictureKeys):
     """What training does to the pictures."""
 
-    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ("keep_empty_images", "brightness", "contrast", "saturation", "hue")
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = (
+        "keep_empty_images",
+        "brightness",
+        "contrast",
+        "saturation",
+        "hue",
+        "repeat_threshold",
+        "copy_paste",
+    )
     keep_empty_images: bool = Field(True, description="train on images without a box as well")
     brightness: float = Field(0.0, ge=0, le=1, description="strength of the random change of brightness")
     contrast: float = Field(0.0, ge=0, le=1, description="strength of the random change of contrast")
     saturation: float = Field(0.0, ge=0, le=1, description="strength of the random change of saturation")
     hue: float = Field(
         0.0, ge=0, le=0.5, description="strength of the random change of hue, as a share of the colour circle"
+    )
+    repeat_threshold: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="images come more often where a class of theirs is in a smaller share of the images than this, "
+        "sqrt(threshold / share) times an epoch; 0: once",
+    )
+    copy_paste: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the pictures on which objects of another one are laid, cut out along their polygons "
+        "where the COCO JSON has them, else along their boxes",
     )
 
 
@@ -287,7 +364,10 @@ class ResultKeys(CanvasKeys):
         "file_name",
         "file_format",
         "result_path",
+        "make_report",
+        "store_thresholds",
     )
+    NEVER_REPEATED: ClassVar[tuple[str, ...]] = ("store_thresholds",)
     checkpoint_path: PathText = Field(
         "", description="checkpoint that eval.py, infer.py and export.py read; weights that convert_checkpoint.py reads"
     )
@@ -297,13 +377,24 @@ class ResultKeys(CanvasKeys):
     ema: bool = Field(
         False, description="convert_checkpoint.py takes the averaged weights of a file that has both kinds"
     )
-    num_pictures: int = Field(16, ge=0, description="pictures with drawn boxes that eval.py writes")
+    num_pictures: int = Field(
+        16, ge=0, description="pictures that eval.py writes, evenly spread, the truth beside what was found"
+    )
     picture_min_score: float | None = Field(
         None,
         ge=0,
         le=1,
         description="boxes below this score are not drawn on pictures; null: the score of the best F1, which eval.py "
-        "finds and a checkpoint of a training with run_eval stores, else 0.4",
+        "finds and a checkpoint of a training with run_eval stores, else 0.4; that of each class from a checkpoint of "
+        "store_thresholds",
+    )
+    make_report: bool = Field(
+        True, description="eval.py writes report.html: curves, confusions, kinds of errors, worst pictures"
+    )
+    store_thresholds: bool = Field(
+        False,
+        description="eval.py writes a copy of the checkpoint beside it, *_thresholds.ckpt, with the score of each "
+        "class's best F1, from which infer.py and exported models then draw",
     )
     image_path: InputText = Field(
         "",
@@ -331,14 +422,15 @@ def match_num_classes(num_classes: int | None, names: Sequence[str], source: str
     """
     if num_classes == len(names) + 1:
         logger.info(
-            "num_classes %d counts the background: the %d foreground classes of %s are used",
+            "num_classes %d counts the background: the %s of %s %s used",
             num_classes,
-            len(names),
+            counted(len(names), "foreground class"),
             source,
+            agreed(len(names), "is", "are"),
         )
     elif num_classes not in (None, len(names)):
         raise BadValueError(
-            f"num_classes is {num_classes} and {source} has {len(names)} classes: "
+            f"num_classes is {num_classes} and {source} has {counted(len(names), 'class')}: "
             f"set --num_classes={len(names)}, or null to take these"
         )
     return len(names)

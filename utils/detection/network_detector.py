@@ -10,6 +10,9 @@ from mindspore import nn
 
 from utils.detection.detections import DetectionClock, Detections, Select
 
+# From images, scales and sizes, as `detect` takes them, to other images of the same shape.
+SecondView = Callable[[np.ndarray, Sequence[tuple[float, float]], Sequence[tuple[int, int]]], np.ndarray]
+
 
 @dataclass(frozen=True, eq=False)
 class NetworkDetector:
@@ -20,11 +23,14 @@ class NetworkDetector:
         select: makes the detections of an image of the network's outputs for it.
         metas: from images, scales and sizes, as `detect` takes them, to what the network takes beside the images, if
             anything.
+        second_view: makes other images of the same objects, which the network is shown too; `select` takes the outputs
+            for both.
     """
 
     network: nn.Cell
     select: Select
     metas: Callable[[np.ndarray, Sequence, Sequence], np.ndarray] | None = None
+    second_view: SecondView | None = None
 
     def begin(self) -> None:
         """Puts the network into inference mode."""
@@ -45,7 +51,8 @@ class NetworkDetector:
     ) -> list[Detections]:
         """Detects in a batch, as `Detector.detect` says."""
         start = time.perf_counter()
-        outputs = [output.asnumpy() for output in self.network(*self._inputs(images, scales, sizes))]
+        views = (images,) if self.second_view is None else (images, self.second_view(images, scales, sizes))
+        outputs = [output.asnumpy() for view in views for output in self.network(*self._inputs(view, scales, sizes))]
         middle = time.perf_counter()
         found = [
             self.select(*(output[row] for output in outputs), scales=scales[row], height=height, width=width)

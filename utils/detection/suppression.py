@@ -42,14 +42,21 @@ def select_detections(
         height: of the original image, pixels; boxes are clipped to it.
         width: of the original image, pixels.
     """
+    found = find_candidates(boxes, scores, rule, scales=scales, height=height, width=width)
+    kept = suppress(found.boxes, found.scores, found.labels, rule.nms_threshold)[: rule.max_boxes]
+    return found.rows(kept)
+
+
+def find_candidates(
+    boxes: np.ndarray, scores: np.ndarray, rule: SelectionRule, *, scales: tuple[float, float], height: int, width: int
+) -> Detections:
+    """Returns what enters suppression, level by level; arguments as `select_detections` has them."""
     anchor, label = _candidates(scores, rule)
     score = scores[anchor, label]
     original = boxes[anchor] / np.asarray([scales[1], scales[0]] * 2, np.float32)
     original = np.clip(original, 0, np.asarray([width, height, width, height], np.float32))
     has_area = np.all(original[:, 2:] > original[:, :2], axis=1)
-    original, score, label = original[has_area], score[has_area], label[has_area]
-    kept = suppress(original, score, label, rule.nms_threshold)[: rule.max_boxes]
-    return Detections(original[kept], score[kept], label[kept].astype(np.int32))
+    return Detections(original[has_area], score[has_area], label[has_area].astype(np.int32))
 
 
 def _candidates(scores: np.ndarray, rule: SelectionRule) -> tuple[np.ndarray, np.ndarray]:

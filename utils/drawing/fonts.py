@@ -14,6 +14,7 @@ from typing import cast
 from PIL import ImageFont
 
 from utils.drawing.figures import import_matplotlib
+from utils.words import counted
 
 logger = logging.getLogger(__name__)
 
@@ -65,9 +66,9 @@ def _letter_names(names: tuple[str, ...]) -> tuple[Lettering, ...]:
     absent = [index for index, text in enumerate(texts) if text not in fonts]
     if absent:
         logger.warning(
-            "no font of this machine has the letters of %d class names: pictures say '%s' for '%s'%s; install a font "
+            "no font of this machine has the letters of %s: pictures say '%s' for '%s'%s; install a font "
             "that has them, e.g. Noto Sans CJK for Chinese",
-            len(absent),
+            counted(len(absent), "class name"),
             f"class {absent[0]}",
             texts[absent[0]],
             " and so on" if len(absent) > 1 else "",

@@ -15,6 +15,7 @@ from utils.model_utils.guards.json_text import STRICTLY, JsonTextError, as_kind,
 
 Side = Annotated[int, Field(ge=1, le=2**24)]  # of an input; far above any
 Deviation = Annotated[float, Field(gt=0)]
+Setting = bool | float | int | str | list[int] | list[float] | list[str]  # of what follows the model
 FORMAT_VERSION = 1  # rises where a program that is older would misread the file
 _NUMBER_KINDS = "biuf"  # of NumPy's types: truth values, whole numbers, floating-point numbers
 
@@ -97,7 +98,7 @@ class ModelDescription:
         preprocessing: from a picture to the input.
         class_names: name of each class index.
         category_ids: id of each class index in result files: COCO's category ids, Cityscapes' labelIds.
-        postprocessing: thresholds and limits by name, as the suite's keys are called.
+        postprocessing: thresholds, limits and choices by name, as the suite's keys are called.
         format_version: version of this layout.
     """
 
@@ -110,7 +111,7 @@ class ModelDescription:
     preprocessing: Preprocessing
     class_names: tuple[str, ...]
     category_ids: tuple[int, ...]
-    postprocessing: dict[str, float | int | list[int]] = field(default_factory=dict)
+    postprocessing: dict[str, Setting] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
 

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from utils.exporting.description import ModelDescription, read_description
+from utils.exporting.description import ModelDescription, Setting, read_description
 from utils.exporting.result_files import RESULT_FOLDER, ResultFiles, check_outputs, read_result_files
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, short
+from utils.model_utils.guards.numbers import number_or_nan
 from utils.model_utils.guards.pixel_limit import add_limit_argument, set_most_megapixels
+from utils.words import counted
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,9 @@ class PostprocessArguments:
     eval_split: str
     run_dir: Path
     ignore_unknown_classes: bool = False
+    val_share: float = 0.0
+    val_seed: int = 0
+    val_group_by_stem: bool = False
 
 
 class _Parser(argparse.ArgumentParser):
@@ -38,7 +43,13 @@ def read_arguments(program: str, description: str, argv: Sequence[str] | None = 
         BadValueError: an argument is missing or unknown.
     """
     parser = _Parser(prog=program, description=description, allow_abbrev=False)
-    parser.add_argument("--anno_path", "--ann_file", type=Path, required=True, help="the annotations")
+    parser.add_argument(
+        "--anno_path",
+        "--ann_file",
+        type=Path,
+        required=True,
+        help="the annotations; of detectors also the folder of their data set",
+    )
     parser.add_argument(
         "--result_path",
         type=Path,
@@ -49,6 +60,14 @@ def read_arguments(program: str, description: str, argv: Sequence[str] | None = 
     parser.add_argument("--dataset_path", type=Path, help="the images; needed for annotations in lines of text")
     parser.add_argument("--eval_split", default="val", help="split of a Cityscapes folder (%(default)s)")
     parser.add_argument("--run_dir", type=Path, default=Path(), help="folder for what is written (%(default)s)")
+    _add_detectors_arguments(parser)
+    add_limit_argument(parser)
+    values = vars(parser.parse_args(argv))
+    set_most_megapixels(values.pop("max_image_megapixels"))
+    return PostprocessArguments(**values)
+
+
+def _add_detectors_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ignore_unknown_classes",
         type=_truth,
@@ -57,10 +76,29 @@ def read_arguments(program: str, description: str, argv: Sequence[str] | None = 
         default=False,
         help="detectors: leave classes of the annotations that the model does not have out of the metric (%(default)s)",
     )
-    add_limit_argument(parser)
-    values = vars(parser.parse_args(argv))
-    set_most_megapixels(values.pop("max_image_megapixels"))
-    return PostprocessArguments(**values)
+    parser.add_argument(
+        "--val_share",
+        type=_share,
+        default=0.0,
+        help="detectors: the share of the images that the training kept for the evaluation, which alone count; 0: all "
+        "(%(default)s)",
+    )
+    parser.add_argument("--val_seed", type=int, default=0, help="detectors: as in the training (%(default)s)")
+    parser.add_argument(
+        "--val_group_by_stem",
+        type=_truth,
+        nargs="?",
+        const=True,
+        default=False,
+        help="detectors: as in the training (%(default)s)",
+    )
+
+
+def _share(text: str) -> float:
+    share = number_or_nan(text)
+    if not 0 <= share < 1:
+        raise argparse.ArgumentTypeError(f"{short(text)} is no number from 0 to below 1")
+    return share
 
 
 def _truth(text: str) -> bool:
@@ -89,9 +127,10 @@ def threshold(description: ModelDescription, name: str) -> float:
         BadValueError: it has no number of that name.
     """
     value = _stored(description, name)
-    if isinstance(value, list):
+    if isinstance(value, list | str):
         raise BadValueError(
-            f"the description of '{description.file}' has a list as '{name}', wanted a number: export the model again"
+            f"the description of '{description.file}' has {_kind(value)} as '{name}', wanted a number: export the "
+            "model again"
         )
     return value
 
@@ -103,14 +142,20 @@ def lengths(description: ModelDescription, name: str) -> tuple[int, ...]:
         BadValueError: it has no list of that name.
     """
     value = _stored(description, name)
-    if not isinstance(value, list):
+    numbers = [each for each in value if isinstance(each, int)] if isinstance(value, list) else []
+    if not isinstance(value, list) or len(numbers) != len(value):
         raise BadValueError(
-            f"the description of '{description.file}' has {value} as '{name}', wanted a list: export the model again"
+            f"the description of '{description.file}' has {short(value)} as '{name}', wanted a list of whole numbers: "
+            "export the model again"
         )
-    return tuple(value)
+    return tuple(numbers)
 
 
-def _stored(description: ModelDescription, name: str) -> float | int | list[int]:
+def _kind(value: list | str) -> str:
+    return "a list" if isinstance(value, list) else "a text"
+
+
+def _stored(description: ModelDescription, name: str) -> Setting:
     if name not in description.postprocessing:
         raise BadValueError(
             f"the description of '{description.file}' has no '{name}' in its postprocessing: export the model again"
@@ -126,7 +171,8 @@ def format_skipped(results: ResultFiles) -> str:
     if not results.skipped:
         return ""
     total = len(results.images) + len(results.skipped)
-    return f"{len(results.skipped)} of {total} images could not be read: {named([one.file for one in results.skipped])}"
+    files = named([one.file for one in results.skipped])
+    return f"{len(results.skipped)} of {counted(total, 'image')} could not be read: {files}"
 
 
 def named(names: Sequence[str]) -> str:

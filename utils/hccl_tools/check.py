@@ -12,6 +12,7 @@ from utils.hccl_tools.tables.consistency import order_warning
 from utils.hccl_tools.tables.rank_table import RankTable
 from utils.hccl_tools.tables.table_file import load_table
 from utils.model_utils.command import run_command
+from utils.words import counted
 
 
 def main() -> None:
@@ -28,11 +29,8 @@ def main() -> None:
 
 def format_summary(name: str, table: RankTable) -> str:
     """Returns e.g. "table.json: template 1.0, completed, 2 servers, 16 devices: sound"."""
-    servers, devices = len(table.servers), table.device_count
-    return (
-        f"{name}: template {table.template}, completed, {servers} server{'s' * (servers != 1)}, {devices} "
-        f"device{'s' * (devices != 1)}: sound"
-    )
+    servers, devices = counted(len(table.servers), "server"), counted(table.device_count, "device")
+    return f"{name}: template {table.template}, completed, {servers}, {devices}: sound"
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from utils.installation import shown_file
 from utils.model_utils.device_adapter import available_cores, card_numbers
 from utils.model_utils.errors import BadStateError, BadValueError, short
 from utils.model_utils.guards.numbers import is_whole_number
+from utils.words import agreed, counted
 
 CPU, GPU, ASCEND = "CPU", "GPU", "Ascend"
 DEVICE_NUM = "DEVICE_NUM"
@@ -98,15 +99,17 @@ def check_present(devices: JobDevices, root: Path = Path("/dev")) -> None:
     """
     if devices.target == CPU:
         if available_cores() < devices.local_worker_num:
-            logger.warning("%d processes on %d cores: they take turns", devices.local_worker_num, available_cores())
+            processes, cores = counted(devices.local_worker_num, "process"), counted(available_cores(), "core")
+            logger.warning("%s on %s: they take turns", processes, cores)
         return
     present = _present(devices.target, root)
     missing = [number for number in devices.device_ids if number not in present]
     if missing:
         raise BadStateError(
-            f"{len(devices.device_ids)} {devices.target} devices were asked for ({joined(devices.device_ids)}), but "
-            f"this machine has {len(present)} ({joined(present) or 'none'}): ask for those that are there, or install "
-            "the driver of the others"
+            f"{counted(len(devices.device_ids), f'{devices.target} device')} "
+            f"{agreed(len(devices.device_ids), 'was', 'were')} asked for ({joined(devices.device_ids)}), but this "
+            f"machine has {len(present)} ({joined(present) or 'none'}): ask for those that are there, or install the "
+            "driver of the others"
         )
 
 

@@ -13,6 +13,7 @@ from utils.launch.launcher_options import spelled
 from utils.launch.processes.ports import free_port
 from utils.model_utils.errors import BadStateError
 from utils.model_utils.local_adapter import CLUSTER_VARIABLE, get_cluster_seconds
+from utils.words import counted
 
 WORKER = Path(__file__).resolve().with_name("worker.py")
 PORT_OF_SEVERAL_HOSTS = 8118  # msrun's own: every host has to name the same one
@@ -140,7 +141,7 @@ def format_plan(plan: JobPlan) -> str:
     """Returns the exact commands and variables, in the shell's spelling."""
     devices = plan.devices
     lines = [
-        f"{devices.worker_num} ranks on {devices.num_hosts} host{'s' * (devices.num_hosts > 1)}, {len(plan.ranks)} "
+        f"{counted(devices.worker_num, 'rank')} on {counted(devices.num_hosts, 'host')}, {len(plan.ranks)} "
         f"here ({devices.target}); the scheduler listens on {devices.master_addr} port {plan.master_port}",
         "msrun:",
         f"  {spelled(plan.msrun_command(), plan.environment)}",

@@ -15,6 +15,7 @@ from utils.model_utils.config.schema import RuntimeKeys
 from utils.model_utils.device_adapter import AUTO, choose_device
 from utils.model_utils.errors import BadStateError, BadValueError
 from utils.model_utils.local_adapter import ROLE_VARIABLE, get_device_num, is_scheduler
+from utils.words import counted
 
 # On a CPU an operation that all workers take part in otherwise fails after 30 seconds of waiting for one of them, which
 # may still be making data, compiling, or computing the metrics of an evaluation.
@@ -63,7 +64,7 @@ def _check_count(config: RuntimeKeys, count: int) -> None:
     """A number in a file is passed over: the documented files say 1, whatever was started."""
     if config.device_num not in (None, count) and config.origin("device_num").where == COMMAND_LINE:
         raise BadValueError(
-            f"--device_num is {config.device_num}, but the launcher has started {count} process{'es' * (count != 1)}: "
+            f"--device_num is {config.device_num}, but the launcher has started {counted(count, 'process')}: "
             "leave --device_num out, or give the launcher that number"
         )
 

@@ -40,11 +40,12 @@ def run_command(main: Callable[[], int | None], name: str) -> None:
         main: the command; returns an exit code, None for 0.
         name: what the sentence on standard error begins with, e.g. "train.py".
 
-    A `UserError` is printed as one sentence with code 2, Ctrl-C ends with 130 and SIGTERM with 143 (MindSpore may turn
-    the former into the latter); where MindSpore is compiling, both wait until it has. Where SIGINT is ignored at the
-    start, as in the background of a script, it stays ignored, and SIGTERM alone ends the command. Where the reader of
-    the output has gone (`--help | head`), the code is 141. A full disk is a sentence and code 2 wherever it is met, on
-    standard output too. Any other exception is a fault of the program and keeps its traceback (code 1).
+    A `UserError` is printed as one sentence with its code, 2 for all but a missed metric, Ctrl-C ends with 130 and
+    SIGTERM with 143 (MindSpore may turn the former into the latter); where MindSpore is compiling, both wait until it
+    has. Where SIGINT is ignored at the start, as in the background of a script, it stays ignored, and SIGTERM alone
+    ends the command. Where the reader of the output has gone (`--help | head`), the code is 141. A full disk is a
+    sentence and code 2 wherever it is met, on standard output too. Any other exception is a fault of the program and
+    keeps its traceback (code 1).
     """
     write_any_letter()
     keep_interrupts_ignored()
@@ -56,7 +57,7 @@ def run_command(main: Callable[[], int | None], name: str) -> None:
         sys.stdout.flush()
     except UserError as error:
         logger.debug("user error", exc_info=True)
-        code = _fail(f"{name}: error: {error}", EXIT_USER_ERROR)
+        code = _fail(f"{name}: error: {error}", error.exit_code)
     except KeyboardInterrupt:
         code = _fail(f"{name}: interrupted", EXIT_INTERRUPTED)
     except BrokenPipeError:

@@ -18,6 +18,7 @@ from utils.model_utils.local_adapter import (
     get_rank_id,
 )
 from utils.model_utils.workers import ALONE, Workers
+from utils.words import counted
 
 ACCELERATORS = ("Ascend", "GPU")
 AUTO = "auto"
@@ -226,4 +227,6 @@ def clamp_loaders(requested: int) -> int:
 
 @functools.cache
 def _log_clamped(requested: int, loaders: int, cores: int) -> None:
-    logger.info("%d workers of the %d asked for: this process may use %d cores", loaders, requested, cores)
+    logger.info(
+        "%s of the %d asked for: this process may use %s", counted(loaders, "worker"), requested, counted(cores, "core")
+    )

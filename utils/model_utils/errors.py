@@ -16,7 +16,9 @@ MAX_EXAMPLES = 3  # a sentence names so many of what is wrong: enough to see wha
 
 
 class UserError(Exception):
-    """Base of the errors that are shown to the user as one sentence."""
+    """Base of the errors that are shown to the user as one sentence; the command ends with `exit_code`."""
+
+    exit_code = 2  # as of argparse and of shells
 
 
 class BadValueError(UserError, ValueError):
@@ -33,6 +35,12 @@ class MissingPathError(UserError, FileNotFoundError):
 
 class BadStateError(UserError, RuntimeError):
     """The machine or a folder is in a state in which the command cannot go on."""
+
+
+class MissedMetricError(UserError):
+    """A network that does not reach the metric that is expected of it: the command has done all of its work."""
+
+    exit_code = 1
 
 
 @contextmanager
@@ -55,7 +63,7 @@ def os_errors_as(kind: type[UserError], what: str, advice: str) -> Iterator[None
         raise kind(f"{what} ({error.strerror or error}){advice}") from error
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """Returns the first line of a library's message, the error's name where it has none."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 

@@ -28,7 +28,7 @@ SUITE_FOLDERS = ("config", "src", "tools")
 SUITE_FILES = ("*.py", "*.yaml", "README*.md")
 SHARED_FILES = ("LICENSE", "NOTICE")
 REQUIREMENTS = "requirements.txt"
-SOURCES = (".py", ".c", ".h", ".md", ".sh", ".yaml")
+SOURCES = (".py", ".c", ".h", ".md", ".sh", ".yaml", ".css", ".js")
 LEFT_OUT = ("tests", "cpp_infer", "sample_data")  # of utils
 
 

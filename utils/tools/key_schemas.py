@@ -69,11 +69,14 @@ def _property(field: FieldInfo) -> dict[str, object]:
     kind = field_kind(field)
     default = list(field.default) if isinstance(field.default, tuple) else field.default
     said = {"description": f"{field.description} ({describe_wanted(field)})", "default": default}
-    if kind.choices:
+    if kind.choices and not kind.is_list:
         return said | {"enum": [*kind.choices, *([None] if kind.is_optional else [])]}
+    if kind.form:
+        return said | {"type": [*kind.form.kinds, "null"]}
     if kind.is_list:
         has_numbers = kind.scalar is str and "Strict" in str(field.annotation)  # classes by name or by id
         items = {"type": ["string", "integer"] if has_numbers else TYPES[kind.scalar]} | _limits(kind)
+        items |= {"enum": [*kind.choices]} if kind.choices else {}
         count = {"minItems": kind.length, "maxItems": kind.length} if kind.length else {}
         return said | {"type": ["array", "null"], "items": items} | count
     may_be_null = kind.is_optional or kind.scalar is str  # null clears a text

@@ -49,6 +49,11 @@ def check_equal(workers: Workers, parameters: Sequence[ms.Parameter]) -> str:
     return digests[0]
 
 
+def any_of(workers: Workers, wish: bool) -> bool:
+    """Returns whether one of the workers wishes something; all of them have to ask."""
+    return any(workers.gather(wish))
+
+
 def digest(parameters: Sequence[ms.Parameter]) -> str:
     """Returns 16 hexadecimal digits that stand for the values of the parameters, bit for bit."""
     content = hashlib.blake2b(digest_size=8)

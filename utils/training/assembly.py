@@ -10,15 +10,18 @@ from utils.model_utils.config.schema import TrainingKeys
 from utils.model_utils.workers import ALONE, Workers
 from utils.sharding import ShardedEpochs
 from utils.training.checkpoints.folder import CheckpointFolder
+from utils.training.ends.time_limit import NO_LIMIT, TimeLimit
 from utils.training.evaluations import EvaluationPlan
 from utils.training.pictures.batch_view import BatchView
 from utils.training.pictures.run_pictures import PicturePlan, RunPictures
 from utils.training.plan import RunIdentity, TrainingPlan
+from utils.training.record.records import Evaluated
 from utils.training.run import Run
 from utils.training.step.graphs import LossCell
 from utils.training.step.optimizer import build_optimizer
 from utils.training.step.precision import LossScaler
 from utils.training.step.train_step import TrainStep
+from utils.words import counted
 
 logger = logging.getLogger(__name__)
 
@@ -59,8 +62,10 @@ def build_step(
     )
 
 
-def shard_epochs(config: TrainingKeys, num_images: int, workers: Workers = ALONE) -> ShardedEpochs:
-    """Says which of the images of a training set a worker trains on, and when."""
+def shard_epochs(
+    config: TrainingKeys, num_images: int, workers: Workers = ALONE, repeats: np.ndarray | None = None
+) -> ShardedEpochs:
+    """Says which of the images of a training set a worker trains on, and when; for `repeats` see `ShardedEpochs`."""
     return ShardedEpochs(
         num_images=num_images,
         batch_size=config.batch_size,
@@ -68,6 +73,7 @@ def shard_epochs(config: TrainingKeys, num_images: int, workers: Workers = ALONE
         accumulate_steps=config.accumulate_steps,
         workers=workers,
         drop_remainder=config.drop_remainder,
+        repeats=repeats,
     )
 
 
@@ -86,11 +92,12 @@ def plan_training(config: TrainingKeys, learning_rates: np.ndarray) -> TrainingP
         log_interval=config.log_interval,
         save_every_epochs=config.save_checkpoint_epochs if config.save_checkpoint else config.epoch_size,
         max_bad_steps=config.max_bad_steps,
+        time_limit=NO_LIMIT if config.max_hours is None else TimeLimit(config.max_hours, config.built_at),
     )
 
 
 def plan_evaluation(
-    config: TrainingKeys, evaluate: Callable[[int], Mapping[str, float]] | None, best_metric: str
+    config: TrainingKeys, evaluate: Callable[[int], Mapping[str, float] | Evaluated] | None, best_metric: str
 ) -> EvaluationPlan:
     """Returns what a run evaluates; see `EvaluationPlan`. Where it evaluates nothing, nothing is the best."""
     return EvaluationPlan(
@@ -98,6 +105,7 @@ def plan_evaluation(
         interval=config.eval_interval,
         start_epoch=config.eval_start_epoch,
         best_metric=best_metric if evaluate is not None else "",
+        patience=config.patience if best_metric else None,
     )
 
 
@@ -126,8 +134,10 @@ def effective_lr(config: TrainingKeys, images_per_step: int) -> float:
 
 def log_plan(config: TrainingKeys, num_images: int, class_names: Sequence[str], images_per_step: int) -> None:
     """Says what is trained on, and how; `images_per_step` counts the images of all workers."""
-    logger.info("%d images, %d classes: %s", num_images, len(class_names), ", ".join(class_names))
-    logger.info("highest learning rate %g, %d images in a step", effective_lr(config, images_per_step), images_per_step)
+    images, classes = counted(num_images, "image"), counted(len(class_names), "class")
+    logger.info("%s, %s: %s", images, classes, ", ".join(class_names))
+    rate = effective_lr(config, images_per_step)
+    logger.info("highest learning rate %g, %s in a step", rate, counted(images_per_step, "image"))
 
 
 def warn_of_long_warm_up(key: str, warm_up_steps: int, num_steps: int) -> None:
@@ -140,9 +150,9 @@ def warn_of_long_warm_up(key: str, warm_up_steps: int, num_steps: int) -> None:
     """
     if warm_up_steps >= num_steps > 0:
         logger.warning(
-            "%s is %d and the run has %d steps: the learning rate never reaches lr; lower --%s or raise --epoch_size",
+            "%s is %d and the run has %s: the learning rate never reaches lr; lower --%s or raise --epoch_size",
             key,
             warm_up_steps,
-            num_steps,
+            counted(num_steps, "step"),
             key,
         )

@@ -10,13 +10,15 @@ import numpy as np
 
 from utils.model_utils.errors import BadStateError
 from utils.sharding import BatchSource
-from utils.training.agreement import check_equal, share_parameters
+from utils.training.agreement import any_of, check_equal, share_parameters
 from utils.training.beginning import ANEW, Beginning
 from utils.training.checkpoints.checkpoint import Checkpoint, TrainingState
 from utils.training.checkpoints.loading import restore_parameters
+from utils.training.ends.time_limit import NO_LIMIT
 from utils.training.evaluations import NO_EVALUATION, EvaluationPlan, Evaluations
 from utils.training.plan import RunIdentity, RunOutput, TrainingPlan
 from utils.training.record.lines import format_duration, format_losses
+from utils.training.record.loggers.protocol import ResumePoint
 from utils.training.record.progress_bar import ProgressBar
 from utils.training.record.records import EvaluationRecord, StepRecord, TrainResult
 from utils.training.record.timing import EpochMeter, StepTimer
@@ -25,12 +27,13 @@ from utils.training.resume import restore_loss_scale, take_over, take_position
 from utils.training.saving import RunSaver
 from utils.training.step.train_step import TrainStep
 from utils.training.stop_requests import StopRequests
+from utils.words import counted
 
 logger = logging.getLogger(__name__)
 
 
 class Trainer:
-    """Trains until the last epoch, the first fault, or a signal.
+    """Trains until the last epoch, the first fault, or a signal; or until it is out of patience or of time.
 
     Where several workers train (`TrainStep.workers`), each has a trainer: they begin with the parameters and at the
     place of worker 0, stop after the same step, and only worker 0 writes.
@@ -62,7 +65,7 @@ class Trainer:
         plan.check(source, beginning.first_epoch)
         self._step, self._source, self._plan, self._output = step, source, plan, output
         self._evaluation, self._beginning = evaluation, beginning
-        self._evaluations = Evaluations(evaluation, output.folder.metrics)
+        self._evaluations = Evaluations(evaluation, output.folder.log)
         self._report = RunReport(output, plan.log_interval)
         self._workers = step.workers
         self._state = TrainingState(
@@ -76,6 +79,7 @@ class Trainer:
         self._timer = StepTimer(source.images_per_step, plan.epochs * source.steps_per_epoch)
         self._stop_requests = StopRequests()
         self._bad_steps = 0
+        self._is_out_of_time = False
 
     def fit(self) -> TrainResult:
         """Trains to the end.
@@ -93,7 +97,8 @@ class Trainer:
         first_step = self._state.global_step
         self._train()
         seconds, steps = time.perf_counter() - started, self._state.global_step - first_step
-        logger.info("trained %d steps in %s, peak memory %.2f GB", steps, format_duration(seconds), _peak_memory_gb())
+        trained = counted(steps, "step")
+        logger.info("trained %s in %s, peak memory %.2f GB", trained, format_duration(seconds), _peak_memory_gb())
         if self._workers.count > 1:
             weights = check_equal(self._workers, self._step.parameters())
             logger.info("the %d workers end with equal weights (%s)", self._workers.count, weights)
@@ -104,6 +109,7 @@ class Trainer:
             steps=steps,
             best_checkpoint=best_path if best_path.is_file() else None,
             last_checkpoint=self._saver.last_path,
+            has_ended=not self._is_out_of_time,
         )
 
     def _begin(self) -> None:
@@ -123,8 +129,10 @@ class Trainer:
         self._take_folder()
         restore_loss_scale(found, self._step)
         self._evaluations.best = EvaluationRecord(**found.best) if found.best else None
+        self._evaluations.without_better = found.evaluations_without_better
         self._saver.last_path = found.path
-        self._output.folder.metrics.cut(found.epochs_done, keep_evaluation=found.epoch_done)
+        scale = self._state.global_step / found.global_step if found.global_step else 1.0
+        self._output.folder.log.begin(ResumePoint(found.epochs_done, found.global_step, scale, found.epoch_done))
         logger.info(
             "resuming at epoch %d step %d of %d from %s",
             self._state.epoch,
@@ -144,7 +152,7 @@ class Trainer:
         self._take_folder()
         self._state.epoch = beginning.first_epoch
         self._state.global_step = (beginning.first_epoch - 1) * self._source.steps_per_epoch
-        self._output.folder.metrics.cut(0, keep_evaluation=False)
+        self._output.folder.log.begin(None)
 
     def _take_folder(self) -> None:
         """Makes the folder of the run, now that all that the run needs is there."""
@@ -157,26 +165,44 @@ class Trainer:
         total = self._plan.epochs * self._source.steps_per_epoch
         try:
             with self._stop_requests, ProgressBar(total, self._state.global_step) as bar:
-                while self._state.epoch <= self._plan.epochs:
+                while self._state.epoch <= self._plan.epochs and not self._is_at_an_end():
                     self._run_epoch(bar)
+                    if self._is_out_of_time or self._evaluations.is_out_of_patience:
+                        break
                     self._state.epoch += 1
                     self._state.step_in_epoch, self._state.epoch_done = 0, False
         finally:
             if self._output.profiler is not None:
                 self._output.profiler.close()
             if self._workers.is_main:
-                self._report.curves.draw()
+                self._report.end()
+
+    def _is_at_an_end(self) -> bool:
+        """Whether a run that goes on has nothing left to do; the log says why."""
+        state = self._state
+        if not state.epoch_done:
+            return False
+        if self._evaluations.is_out_of_patience:
+            reason = f"{self._evaluations.format_patience()}: a higher --patience goes on"
+        elif state.epoch == self._plan.epochs:
+            reason = "all epochs are done: a higher --epoch_size goes on"
+        else:
+            return False
+        logger.info("the run has ended at epoch %d of %d, %s", state.epoch, self._plan.epochs, reason)
+        return True
 
     def _run_epoch(self, bar: ProgressBar) -> None:
         state = self._state
         meter = EpochMeter()
         batches = self._source.batches(state.epoch, state.step_in_epoch)
         try:
-            while state.step_in_epoch < self._source.steps_per_epoch:
+            while state.step_in_epoch < self._source.steps_per_epoch and not self._is_out_of_time:
                 self._make_step(batches, meter, bar)
         finally:
             if hasattr(batches, "close"):
                 batches.close()
+        if self._is_out_of_time:
+            return
         if meter.steps:
             images = self._source.images_per_step
             self._report.add_epoch(meter.record(state.epoch, self._plan.epochs, state.global_step, images))
@@ -194,7 +220,7 @@ class Trainer:
             self._output.pictures.add_first_batch(batch, *place, is_new_run=state.global_step == 0)
         learning_rate = float(self._plan.learning_rates[state.global_step])
         self._step.optimizer.set_learning_rate(learning_rate)
-        output = self._step(*batch, wants_stop=stop.is_pending)
+        output = self._step(*batch, wants_stop=stop.is_pending or self._plan.time_limit.is_reached())
         state.step_in_epoch += 1
         state.global_step += 1
         times = timer.end(state.global_step)
@@ -216,10 +242,14 @@ class Trainer:
         self._report.add_step(record)
         self._check_finite(record)
         # Alone, a signal that came during this step counts too; several workers have to have agreed on it.
-        if output.wants_stop if self._workers.count > 1 else stop.is_pending:
-            self._saver.save()
-            self._workers.wait()  # where one ends, the job's starter may end the others: not before all is written
-            self._stop(is_saved=True)
+        is_alone = self._workers.count == 1
+        if stop.is_pending or self._plan.time_limit.is_reached() if is_alone else output.wants_stop:
+            if any_of(self._workers, stop.is_pending):
+                self._saver.save()
+                self._workers.wait()  # where one ends, the job's starter may end the others: not before all is written
+                self._stop(is_saved=True)
+            if state.step_in_epoch < state.steps_per_epoch:  # else the end of the epoch looks at the time
+                self._run_out_of_time(is_saved=False)
 
     def _next_batch(self, batches: Iterator[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
         try:
@@ -248,6 +278,24 @@ class Trainer:
             )
         raise self._stop_requests.exception()
 
+    def _run_out_of_time(self, is_saved: bool) -> None:
+        """Stops the run where it stands, with a checkpoint, and says how to go on; all workers come here."""
+        self._is_out_of_time = True
+        if not is_saved:
+            self._saver.save()
+        logger.info(
+            "max_hours %g is over: stopped at epoch %d step %d, saved %s; the same command goes on with --resume=auto",
+            self._plan.time_limit.hours,
+            self._state.epoch,
+            self._state.step_in_epoch,
+            self._saver.last_path,
+        )
+
+    def _has_time_for(self, seconds: float) -> bool:
+        """Whether something that takes so long would end before the limit; worker 0's clock counts, all have to ask."""
+        limit = self._plan.time_limit
+        return limit is NO_LIMIT or not self._workers.broadcast(limit.is_reached(seconds))
+
     def _check_finite(self, record: StepRecord) -> None:
         self._bad_steps = 0 if record.is_finite else self._bad_steps + 1
         is_dynamic = self._step.loss_scaler.dynamic
@@ -265,24 +313,40 @@ class Trainer:
         state, saves = self._state, self._plan.saves(self._state.epoch)
         if state.epoch_done:
             return
-        is_best = False
-        if self._evaluation.is_due(state.epoch, state.epoch == self._plan.epochs):
+        is_last, is_best = state.epoch == self._plan.epochs, False
+        if self._evaluation.is_due(state.epoch, is_last):
             if saves:
                 self._saver.save()  # an evaluation may take long, and fail
             else:
                 self._saver.check()
-            try:
-                with self._stop_requests.immediately():
-                    is_best = self._evaluations.run(self._step, state.epoch, state.global_step)
-            except BaseException:
-                if self._stop_requests.is_pending:
-                    self._stop(is_saved=saves)
-                raise
+            if not self._has_time_for(self._evaluations.last.seconds if self._evaluations.last else 0.0):
+                self._run_out_of_time(is_saved=saves)
+                return
+            is_best = self._evaluate(is_saved=saves)
         state.epoch_done = True
+        state.evaluations_without_better = self._evaluations.without_better
         if is_best and self._evaluations.best is not None:
             self._saver.write_best(self._evaluations.best)
-        if saves:
+        is_over = self._evaluations.is_out_of_patience
+        if saves or is_over:
             self._saver.save()
+        if is_last:
+            return
+        if is_over:
+            reason = self._evaluations.format_patience()
+            logger.info("the run ends at epoch %d of %d, %s", state.epoch, self._plan.epochs, reason)
+        elif not self._has_time_for(0.0):
+            self._run_out_of_time(is_saved=saves)
+
+    def _evaluate(self, is_saved: bool) -> bool:
+        """Evaluates and returns whether this is the best so far; a signal breaks it off."""
+        try:
+            with self._stop_requests.immediately():
+                return self._evaluations.run(self._step, self._state.epoch, self._state.global_step)
+        except BaseException:
+            if self._stop_requests.is_pending:
+                self._stop(is_saved=is_saved)
+            raise
 
 
 def _peak_memory_gb() -> float:

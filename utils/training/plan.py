@@ -9,6 +9,7 @@ import numpy as np
 from utils.model_utils.errors import BadValueError
 from utils.sharding import BatchSource
 from utils.training.checkpoints.folder import CheckpointFolder
+from utils.training.ends.time_limit import NO_LIMIT, TimeLimit
 from utils.training.pictures.run_pictures import RunPictures
 from utils.training.record.profiling import StepProfiler
 from utils.training.record.records import LineFormats
@@ -26,6 +27,7 @@ class TrainingPlan:
         save_every_epochs: epochs between checkpoints; the last epoch is always saved.
         max_bad_steps: under dynamic loss scale, so many steps in a row that are not finite end the run; under a static
             scale the first one does.
+        time_limit: after which the run stops with a checkpoint.
 
     Raises:
         BadValueError: there is nothing to train, or an interval is out of range.
@@ -36,6 +38,7 @@ class TrainingPlan:
     log_interval: int = 50
     save_every_epochs: int = 1
     max_bad_steps: int = 20
+    time_limit: TimeLimit = NO_LIMIT
 
     def __post_init__(self) -> None:
         if self.epochs < 1:

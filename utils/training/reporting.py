@@ -29,7 +29,7 @@ class RunReport:
         """Says a step that is due, the last of its epoch, or not finite."""
         is_due = record.step % self._log_interval == 0 or record.step == record.steps_per_epoch
         if is_due or not record.is_finite:
-            self._output.folder.metrics.add(record)
+            self._output.folder.log.add(record)
             for line in self._output.lines.step_lines(record) if self._output.lines and is_due else ():
                 logger.info("%s", line)
             logger.log(logging.INFO if record.is_finite else logging.WARNING, "%s", format_step_line(record))
@@ -38,7 +38,13 @@ class RunReport:
 
     def add_epoch(self, record: EpochRecord) -> None:
         """Says an epoch."""
-        self._output.folder.metrics.add(record)
+        self._output.folder.log.add(record)
         for line in self._output.lines.epoch_lines(record) if self._output.lines else ():
             logger.info("%s", line)
         logger.info("%s", format_epoch_line(record))
+
+    def end(self) -> None:
+        """Draws the curves for the last time and shows them to the loggers, which have the numbers of earlier ones."""
+        self.curves.draw()
+        if self._output.folder.curves_path.is_file():
+            self._output.folder.log.add_picture("curves", self._output.folder.curves_path)

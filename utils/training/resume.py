@@ -6,6 +6,7 @@ from utils.model_utils.errors import BadValueError
 from utils.training.checkpoints.checkpoint import Checkpoint, TrainingState, refuse_bad_optimizer
 from utils.training.checkpoints.loading import restore_parameters
 from utils.training.step.train_step import TrainStep
+from utils.words import counted
 
 logger = logging.getLogger(__name__)
 
@@ -33,11 +34,12 @@ def take_position(found: Checkpoint, wanted: TrainingState) -> None:
         )
     wanted.epoch, wanted.step_in_epoch, wanted.global_step = found.epoch, found.step_in_epoch, found.global_step
     wanted.epoch_done, wanted.best = found.epoch_done, found.best
+    wanted.evaluations_without_better = found.evaluations_without_better
     if found.images_per_step in (0, wanted.images_per_step) and found.steps_per_epoch == wanted.steps_per_epoch:
         if found.num_workers != wanted.num_workers:
             logger.info(
-                "resuming with %d workers instead of %d, a step has the same images",
-                wanted.num_workers,
+                "resuming with %s instead of %d, a step has the same images",
+                counted(wanted.num_workers, "worker"),
                 found.num_workers,
             )
         return
@@ -46,8 +48,8 @@ def take_position(found: Checkpoint, wanted: TrainingState) -> None:
     elif found.images_per_step == 0 or _is_of_other_images(found, wanted):
         raise BadValueError(
             f"'{found.path}' stopped at step {found.step_in_epoch} of {found.steps_per_epoch} in epoch {found.epoch}, "
-            f"this run has {wanted.steps_per_epoch} steps per epoch; resume with the same images, or from the end of "
-            "an epoch"
+            f"this run has {counted(wanted.steps_per_epoch, 'step')} per epoch; resume with the same images, or from "
+            "the end of an epoch"
         )
     else:
         done = found.step_in_epoch * found.images_per_step
@@ -60,12 +62,15 @@ def format_changes(found: TrainingState, wanted: TrainingState) -> str:
     """Formats what is another in a run that goes on with other images in a step than its checkpoint was made with."""
     done, goes_on = (state.step_in_epoch * state.images_per_step for state in (found, wanted))
     is_whole = found.step_in_epoch == found.steps_per_epoch
-    again = "" if is_whole or done <= goes_on else f", {done - goes_on} images of the epoch are trained on once more"
+    again = (
+        "" if is_whole or done <= goes_on else f", {counted(done - goes_on, 'image')} of the epoch trained on once more"
+    )
     return (
-        f"resuming with {wanted.images_per_step} images in a step on {wanted.num_workers} workers instead of "
-        f"{found.images_per_step} on {found.num_workers}: step {found.step_in_epoch} of {found.steps_per_epoch} in "
-        f"epoch {found.epoch} is step {wanted.step_in_epoch} of {wanted.steps_per_epoch}, global step "
-        f"{found.global_step} is {wanted.global_step}, whose learning rate is used{again}"
+        f"resuming with {counted(wanted.images_per_step, 'image')} in a step on "
+        f"{counted(wanted.num_workers, 'worker')} instead of {found.images_per_step} on {found.num_workers}: step "
+        f"{found.step_in_epoch} of {found.steps_per_epoch} in epoch {found.epoch} is step {wanted.step_in_epoch} of "
+        f"{wanted.steps_per_epoch}, global step {found.global_step} is {wanted.global_step}, whose learning rate is "
+        f"used{again}"
     )
 
 

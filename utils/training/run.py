@@ -15,8 +15,10 @@ from utils.model_utils.moxing_adapter import open_uploader, sync_in
 from utils.model_utils.storage.result_uploader import ResultUploader
 from utils.model_utils.workers import Workers
 from utils.training.checkpoints.folder import CheckpointFolder
+from utils.training.ends.expected import refuse_unmeasured
 from utils.training.pictures.run_pictures import RunPictures
 from utils.training.plan import RunOutput
+from utils.training.record.loggers.opening import check_installed, make_loggers
 from utils.training.record.logging_setup import hold_messages, set_up_logging
 from utils.training.record.profiling import PROFILE_FOLDER, StepProfiler
 from utils.training.record.records import LineFormats
@@ -69,8 +71,11 @@ def open_run(config: TrainingKeys, checkpoints: str | None = None, names: Sequen
         names: of the checkpoints, see `RunFolder`.
 
     Raises:
-        UserError: the data, the run folder, the device, the precision on it or the object storage cannot be used.
+        UserError: the data, the run folder, the device, the precision on it, the object storage or a logger cannot be
+            used.
     """
+    refuse_unmeasured(config)
+    check_installed(config.loggers)
     rank = get_rank_id() if config.run_distribute else 0
     set_up_logging(rank=rank, rank_count=get_device_num())
     inputs = sync_in(config) if isinstance(config, ModelArtsKeys) else nullcontext()
@@ -85,6 +90,7 @@ def open_run(config: TrainingKeys, checkpoints: str | None = None, names: Sequen
             needed=config.pre_trained or "",
             writes=rank == 0,
             on_begin=lambda: set_up_logging(folder.log_path, rank_count=get_device_num()),
+            loggers=make_loggers(config.loggers, config.results_folder(), config.model_dump(mode="json")),
         ) as folder,
     ):
         if folder.writes and getattr(config, "enable_modelarts", False):

@@ -13,6 +13,7 @@ from utils.image_search import ImageFile, find_image_files, is_picture_name, log
 from utils.model_utils.errors import BadValueError, MissingPathError, UserError
 from utils.model_utils.near_paths import near_path
 from utils.videos.reading import Video, is_video_name, open_video
+from utils.words import counted
 
 STANDARD_INPUT = "-"
 _WILDCARDS = frozenset("*?[")
@@ -55,9 +56,8 @@ class Inputs:
 
     def __str__(self) -> str:
         """Returns e.g. "12 pictures, 1 video"."""
-        count = len(self.pictures)
-        parts = [f"{count} picture{'s' * (count != 1)}"] * bool(count or not self.videos)
-        parts += [f"{len(self.videos)} video{'s' * (len(self.videos) > 1)}"] * bool(self.videos)
+        parts = [counted(len(self.pictures), "picture")] * bool(self.pictures or not self.videos)
+        parts += [counted(len(self.videos), "video")] * bool(self.videos)
         return ", ".join(parts)
 
 

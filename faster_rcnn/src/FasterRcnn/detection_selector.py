@@ -26,6 +26,7 @@ class DetectionRule:
         max_boxes: slots of an image.
         target_means: see `BoxCoder`.
         target_stds: see `BoxCoder`.
+        suppresses: False leaves suppression, and the choice of the best, to whoever asks: all candidates come out.
     """
 
     min_score: float = 0.05
@@ -34,6 +35,7 @@ class DetectionRule:
     max_boxes: int = 100
     target_means: Sequence[float] = (0.0, 0.0, 0.0, 0.0)
     target_stds: Sequence[float] = RCNN_TARGET_STDS
+    suppresses: bool = True
 
 
 class DetectionSelector(nn.Cell):
@@ -50,7 +52,7 @@ class DetectionSelector(nn.Cell):
         super().__init__()
         self.num_classes = num_classes
         self.min_score = rule.min_score
-        self.candidates, self.max_boxes = rule.candidates, rule.max_boxes
+        self.candidates, self.max_boxes, self.suppresses = rule.candidates, rule.max_boxes, rule.suppresses
         self.coder, self.suppress = BoxCoder(rule.target_means, rule.target_stds), Nms(rule.nms_threshold)
         self.fields, self.top = ms.Tensor(_fields(num_classes)), ops.TopK(sorted=True)
         self.halves = ops.Split(1, 2)
@@ -71,6 +73,8 @@ class DetectionSelector(nn.Cell):
             float32[N, D, 4]: boxes, xyxy pixels of the original, within it, best first;
             float32[N, D]: probabilities, 0 in empty slots; and
             int32[N, D]: class indices.
+            Where the rule does not suppress, D is the number of candidates, and those that may not become detections
+            have the probability 0.
         """
         batch, count = is_valid.shape
         scores = ops.softmax(logits, axis=-1)[:, : self.num_classes].reshape(batch, count, self.num_classes)
@@ -83,6 +87,8 @@ class DetectionSelector(nn.Cell):
         scale_y, scale_x = self.halves(scale)
         boxes = clip_boxes(boxes / ops.expand_dims(ops.concat((scale_x, scale_y, scale_x, scale_y), 1), 1), size)
         is_candidate = ops.logical_and(has_sides_above(boxes, 0.0), scores > self.min_score)
+        if not self.suppresses:
+            return boxes, scores * is_candidate.astype(ms.float32), labels
         kept = self.suppress(boxes + self.shift(labels, size), is_candidate)
         return self.best(boxes, scores * kept.astype(ms.float32), labels)
 

@@ -1,13 +1,15 @@
-"""The classes of Cityscapes, from cityscapesscripts' own table.
+"""Names and colours of classes: Cityscapes', from cityscapesscripts' own table, and those of other data sets.
 
 A train id counts the classes that are trained and scored, 0 to 18; an id is the number in `_labelIds.png` files, -1 to
 33; 255 in a file of train ids is a pixel that belongs to none of the classes and is neither trained on nor scored.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from cityscapesscripts.helpers.labels import labels
+
+from utils.drawing.class_colours import distinct_colors
 
 IGNORE_LABEL = 255  # Cityscapes' own, the largest that a file of one byte a pixel holds
 _SCORED = tuple(sorted((label for label in labels if 0 <= label.trainId < IGNORE_LABEL), key=lambda one: one.trainId))
@@ -52,19 +54,22 @@ def train_id_table() -> np.ndarray:
 
 
 def palette(num_classes: int = len(CITYSCAPES_CLASS_NAMES)) -> np.ndarray:
-    """Returns uint8[256, 3], the RGB colour of each class value.
+    """Returns what `class_colours` does for classes of which only the number is known."""
+    return class_colours(class_names(num_classes))
 
-    The first 19 are Cityscapes' colours, further classes get the colours of the Pascal VOC palette; values that are no
-    class are black.
+
+def class_colours(names: Sequence[str], own: Mapping[int, tuple[int, int, int]] | None = None) -> np.ndarray:
+    """Returns uint8[256, 3], the RGB colour of each class value: Cityscapes' for its classes, else distinct ones.
+
+    Values that are no class are black.
+
+    Args:
+        names: of the classes.
+        own: colours by class number that count before these, as the data set's palette has them.
     """
     table = np.zeros((256, 3), np.uint8)
-    count = min(num_classes, len(_SCORED))
-    table[:count] = [label.color for label in _SCORED[:count]]
-    table[count:num_classes] = _bit_colours(np.arange(count, num_classes))
+    is_cityscapes = tuple(names) == CITYSCAPES_CLASS_NAMES
+    table[: len(names)] = [label.color for label in _SCORED] if is_cityscapes else distinct_colors(len(names))
+    if own:
+        table[list(own)] = list(own.values())
     return table
-
-
-def _bit_colours(values: np.ndarray) -> np.ndarray:
-    """Returns uint8[N, 3]: the bits of each of int64[N], spread over the channels, most telling bit first."""
-    bits = (values[:, None, None] >> (3 * np.arange(8)[:, None] + np.arange(3))) & 1  # [N, 8 levels, 3 channels]
-    return (bits << (7 - np.arange(8))[:, None]).sum(axis=1).astype(np.uint8)

@@ -25,6 +25,7 @@ from utils.model_utils.errors import BadStateError, BadValueError, MissingPathEr
 from utils.model_utils.files import write_file
 from utils.model_utils.guards.pixel_limit import check_pixels, most_megapixels, set_most_megapixels
 from utils.progress import track
+from utils.words import agreed, counted
 
 from .classes import CITYSCAPES_CLASS_NAMES, LARGEST_ID, train_id_table
 from .files import claim_labels, is_finished_label, read_label
@@ -44,15 +45,15 @@ class ConversionReport:
     """What a conversion came to.
 
     Attributes:
-        from_polygons: labels made from polygons.
-        from_ids: labels made from labelIds files, where there were no polygons.
+        from_ids: labels made from labelIds files.
+        from_polygons: labels drawn from polygons.
         skipped: labels that were there already.
         failed: annotations that could not be converted.
         seconds: it took.
     """
 
-    from_polygons: int
     from_ids: int
+    from_polygons: int
     skipped: int
     failed: int
     seconds: float
@@ -80,14 +81,15 @@ class _Outcome:
 
 
 def format_report(report: ConversionReport) -> str:
-    """Returns e.g. `made 3475 labels (0 of them from labelIds) in 95.2 s; 0 were there already, 0 failed`."""
+    """Returns e.g. `made 3 labels (2 from labelIds, 1 from polygons) in 0.2 s; 0 were there already, 0 failed`."""
     return (
-        f"made {report.from_polygons + report.from_ids} labels ({report.from_ids} of them from labelIds) in "
-        f"{report.seconds:.1f} s; {report.skipped} were there already, {report.failed} failed"
+        f"made {counted(report.from_ids + report.from_polygons, 'label')} ({report.from_ids:,} from labelIds, "
+        f"{report.from_polygons:,} from polygons) in {report.seconds:.1f} s; {report.skipped:,} "
+        f"{agreed(report.skipped, 'was', 'were')} there already, {report.failed:,} failed"
     )
 
 
-def convert_labels(root: Path, processes: int) -> ConversionReport:
+def convert_labels(root: Path, processes: int, *, prefers_polygons: bool = False) -> ConversionReport:
     """Makes the labels of all splits that are missing or damaged.
 
     Each is written under a temporary name and renamed. An annotation that cannot be converted is named in the log, and
@@ -96,6 +98,7 @@ def convert_labels(root: Path, processes: int) -> ConversionReport:
     Args:
         root: folder that holds gtFine.
         processes: to work in; never more than cores, or than labels to make.
+        prefers_polygons: draw the polygons where there are both; see `find_annotations`.
 
     Raises:
         BadValueError: `processes` is not positive.
@@ -105,11 +108,19 @@ def convert_labels(root: Path, processes: int) -> ConversionReport:
     started = time.perf_counter()
     if processes < 1:
         raise BadValueError(f"--nproc is {processes}, wanted 1 or more processes")
-    sources = find_annotations(root)
+    sources = find_annotations(root, prefers_polygons=prefers_polygons)
     jobs = [source for source in sources if not is_finished_label(target_of(source))]
     processes = min(processes, available_cores(), max(1, len(jobs)))
+    num_ids, done = sum(_ending(source) == IDS_ENDING for source in jobs), len(sources) - len(jobs)
     logger.info(
-        "%d labels to make with %d process(es), %d are there already", len(jobs), processes, len(sources) - len(jobs)
+        "%s to make with %s, %d from labelIds and %d from polygons%s; %d %s there already",
+        counted(len(jobs), "label"),
+        counted(processes, "process"),
+        num_ids,
+        len(jobs) - num_ids,
+        "" if prefers_polygons else ", which are drawn where there are no labelIds",
+        done,
+        agreed(done, "is", "are"),
     )
     made = {POLYGONS_ENDING: 0, IDS_ENDING: 0}
     void: list[Path] = []
@@ -132,10 +143,15 @@ def convert_labels(root: Path, processes: int) -> ConversionReport:
     )
 
 
-def find_annotations(root: Path) -> list[Path]:
-    """Returns the polygons of `root`/gtFine, and the labelIds files where there are none, sorted.
+def find_annotations(root: Path, *, prefers_polygons: bool = False) -> list[Path]:
+    """Returns the labelIds files of `root`/gtFine, and the polygons where there are none, sorted.
 
-    Leftovers of a conversion that was killed are removed.
+    Leftovers of a conversion that was killed are removed. Where there are both, the labelIds are the published ground
+    truth; polygons drawn again differ from it in 0.3 to 0.6 % of the pixels.
+
+    Args:
+        root: folder that holds gtFine.
+        prefers_polygons: take the polygons where there are both.
 
     Raises:
         MissingPathError: there is no folder gtFine, or it holds no annotations.
@@ -146,13 +162,14 @@ def find_annotations(root: Path) -> list[Path]:
             f"'{folder}' is not a folder; give the folder that holds gtFine, as in: convert_dataset.py data/cityscapes"
         )
     chosen: dict[str, Path] = {}
+    preferred = POLYGONS_ENDING if prefers_polygons else IDS_ENDING
     for where, _, names in os.walk(folder, followlinks=True):
         for name in names:
             path = Path(where) / name
             ending = _ending(path)
             if ending and not name.startswith("."):
                 stem = str(path)[: -len(ending)]
-                chosen[stem] = path if ending == POLYGONS_ENDING else chosen.get(stem, path)
+                chosen[stem] = path if ending == preferred else chosen.get(stem, path)
             elif _is_leftover(path):
                 path.unlink(missing_ok=True)
     if not chosen:
@@ -194,8 +211,8 @@ def label_from_polygons(path: Path) -> np.ndarray:
         raise
     except _CONTENT_ERRORS as error:
         raise BadValueError(
-            f"annotation '{path}' is broken ({type(error).__name__}: {error}); get the file anew, or move it away so "
-            "that its labelIds file is taken"
+            f"annotation '{path}' is broken ({type(error).__name__}: {error}); get the file anew, or its labelIds "
+            "file, which is taken in its place"
         ) from error
     except SystemExit as error:  # this is how cityscapesscripts answers to a class that it does not know
         reason = said.getvalue().partition("\n")[0].removeprefix("ERROR: ")

@@ -1,4 +1,7 @@
-"""Label files: PNG files whose levels or palette indexes are train ids; a wrong one is a sentence that names it."""
+"""Label files: what they hold is checked, and made to class numbers; a wrong one is a sentence that names it.
+
+Where no coding says otherwise, they are PNG files whose levels or palette indexes are the class numbers.
+"""
 
 import io
 import logging
@@ -18,17 +21,20 @@ from utils.images import DECODER_ERRORS, ImageHeader, read_bytes, read_header
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, os_errors_as
 from utils.model_utils.guards.pixel_limit import check_pixels
 from utils.model_utils.in_use import Hold, claim_all, hold
-from utils.png_chunks import SIGNATURE, check_png
+from utils.png_chunks import check_png
+from utils.words import agreed, counted
 
 from .classes import CITYSCAPES_CLASS_NAMES, LARGEST_ID, class_names
+from .codings import LabelCoding
+from .decoding import COLOUR_TYPES, GREY, PALETTE, PNG_HEAD_BYTES, is_png, label_colours, label_size, label_values
 from .sources import FOLDER, how_to_make_train_ids, how_to_replace, how_to_rewrite
 
-SET_KEYS = "set class_num to the number of classes, or dataset_ignore_label to the value of pixels without a class"
+SET_KEYS = (
+    "set class_num to the number of classes, or dataset_ignore_label to the value of pixels without a class, or say "
+    "with label_map what each value stands for"
+)
 PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
-_PNG_HEAD_BYTES = 26  # signature, length and name of IHDR, width, height, bit depth, colour type
 _HEAD_BYTES = 1 << 17  # a JPEG states its size after its EXIF data, which has at most 64 KiB
-_COLOUR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey and alpha", 6: "RGBA"}
-_GREY, _PALETTE = 0, 3
 
 logger = logging.getLogger(__name__)
 
@@ -41,11 +47,13 @@ class ImagePair:
         image: file of the image.
         label: file of its train ids.
         hold: keeps the label from being made anew as long as somebody has this object.
+        coding: what the label's values or colours stand for; None where they are the class numbers.
     """
 
     image: Path
     label: Path
     hold: Hold | None = field(default=None, compare=False, repr=False)
+    coding: LabelCoding | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,19 @@ class LabelHeader:
 
     size: tuple[int, int]
     has_palette: bool
+
+
+def read_classes(path: Path, coding: LabelCoding | None) -> np.ndarray:
+    """Reads a label and returns the class numbers that its values or colours stand for, uint8[H, W].
+
+    Raises:
+        MissingPathError: there is no such file, or it cannot be read.
+        BadValueError: it is of a kind that does not fit, damaged, or holds what stands for nothing.
+    """
+    if coding is None:
+        return read_label(path)
+    data = _read(path, "")
+    return coding.classes(label_colours(data, path) if coding.of_colours else label_values(data, path), path)
 
 
 def read_label(path: Path, fix: str = "") -> np.ndarray:
@@ -75,10 +96,7 @@ def read_label(path: Path, fix: str = "") -> np.ndarray:
         MissingPathError: there is no such file, or it cannot be read.
         BadValueError: it is no PNG file of that kind, or damaged.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise _unreadable(path, "label", fix, error) from error
+    data = _read(path, fix)
     label_header(data, path, fix)
     try:
         check_png(data)
@@ -112,12 +130,24 @@ def check_values(label: np.ndarray, path: Path, num_classes: int, ignore_label: 
         return counts
     found = ", ".join(str(value) for value in wrong[:6]) + (", ..." if len(wrong) > 6 else "")
     wanted = f"wanted 0 to {num_classes - 1} and {ignore_label}"
+    advice = how_to_name(counts, path, num_classes, ignore_label, fix)
+    raise BadValueError(f"label '{path}' holds {found}, {wanted}: {advice}")
+
+
+def how_to_name(counts: np.ndarray, path: Path, num_classes: int, ignore_label: int, fix: str) -> str:
+    """Returns what to do about values that are no classes.
+
+    Args:
+        counts: int64[256], pixels of each value.
+        path: a label that holds such values.
+        num_classes: classes are 0..num_classes-1.
+        ignore_label: the one other value that may be there.
+        fix: the advice where they are of other classes than Cityscapes'.
+    """
+    values = np.flatnonzero(counts)
     if num_classes == len(CITYSCAPES_CLASS_NAMES) and values[values != ignore_label].max() <= LARGEST_ID:
-        raise BadValueError(
-            f"label '{path}' holds {found}, {wanted}: these look like the ids of a labelIds file; "
-            f"{how_to_make_train_ids(path)}"
-        )
-    raise BadValueError(f"label '{path}' holds {found}, {wanted}: {fix}")
+        return f"these look like the ids of a labelIds file; {how_to_make_train_ids(path)}"
+    return fix
 
 
 def check_labels(
@@ -146,30 +176,37 @@ def check_labels(
         MissingPathError: a file cannot be read.
         BadValueError: a label is of the wrong kind or size, has values that are no classes, or none looked at has one.
     """
-    num_palettes = sum(_check_size(pair).has_palette for pair in pairs)
+    num_palettes = sum(check_size(pair).has_palette for pair in pairs)
     chosen = evenly_spread(pairs, sample)
     totals = np.zeros(256, np.int64)
     empty = []
     for pair in chosen:
-        counts = check_values(read_label(pair.label), pair.label, num_classes, ignore_label, SET_KEYS)
+        classes = read_classes(pair.label, pair.coding)
+        counts = check_values(classes, pair.label, num_classes, ignore_label, SET_KEYS)
         totals += counts
         if counts.sum() == counts[ignore_label]:
             empty.append(pair.label)
-    logger.info("%d pairs of image and label; sizes of all and values of %d labels checked", len(pairs), len(chosen))
+    looked_at = counted(len(chosen), "label")
+    logger.info("%s of image and label; sizes of all and values of %s checked", counted(len(pairs), "pair"), looked_at)
     if num_palettes:
-        logger.info("%d labels have a palette: its indexes are taken as the class numbers", num_palettes)
+        has = agreed(num_palettes, "has", "have")
+        logger.info("%s %s a palette: its indexes are taken as the class numbers", counted(num_palettes, "label"), has)
     if for_training and len(empty) == len(chosen):
         raise BadValueError(
-            f"none of the {len(chosen)} labels looked at has a pixel with a class, first '{empty[0]}': there is "
+            f"none of the {looked_at} looked at has a pixel with a class, first '{empty[0]}': there is "
             f"{ignore_label} alone, which is dataset_ignore_label, and nothing to learn; give other labels"
         )
     if empty:
         logger.warning(
-            "%d of %d labels looked at have no pixel with a class, first '%s': they count for nothing",
+            "%d of %s looked at %s no pixel with a class, first '%s': %s for nothing",
             len(empty),
-            len(chosen),
+            looked_at,
+            agreed(len(empty), "has", "have"),
             empty[0],
+            agreed(len(empty), "it counts", "they count"),
         )
+    if any(pair.coding for pair in chosen):
+        totals[ignore_label] = 0  # somebody has said which values are no class
     absent = format_absent_classes(totals, len(chosen), class_names(num_classes, names), ignore_label)
     if absent:
         logger.warning("%s", absent)
@@ -194,7 +231,7 @@ def format_absent_classes(counts: np.ndarray, num_labels: int, names: Sequence[s
     if not absent.size:
         return ""
     named = ", ".join(f"{names[index]} ({index})" for index in absent)
-    sentence = f"none of the {num_labels} labels looked at has a pixel of {named}"
+    sentence = f"none of the {counted(num_labels, 'label')} looked at has a pixel of {named}"
     if not counts[ignore_label]:
         return f"{sentence}: it cannot be learnt or scored from these" if absent.size == 1 else sentence
     held = np.flatnonzero(counts).tolist()
@@ -202,8 +239,8 @@ def format_absent_classes(counts: np.ndarray, num_labels: int, names: Sequence[s
     share = counts[ignore_label] / counts.sum()
     return (
         f"{sentence}: they hold {values}, and {ignore_label} is dataset_ignore_label, whose pixels ({share:.0%}) are "
-        f"neither learnt from nor scored; where {ignore_label} stands for a class, write its number, e.g. {absent[0]}, "
-        "into the label files in its place"
+        f"neither learnt from nor scored; where {ignore_label} stands for a class, say so with label_map, e.g. "
+        f"--label_map={'binary' if held == [0, 255] else f'{ignore_label}:{absent[0]},...'}"
     )
 
 
@@ -216,11 +253,11 @@ def image_header(path: Path) -> ImageHeader:
     """
     head = _head(path, "image", "put it back")
     if is_png(head):
-        width, height, depth, colour_type = struct.unpack(">IIBB", head[16:_PNG_HEAD_BYTES])
+        width, height, depth, colour_type = struct.unpack(">IIBB", head[16:PNG_HEAD_BYTES])
         check_pixels(height, width, f"image '{path}'")
         # whether there is an orientation is seen when the file is decoded
         return ImageHeader(
-            height, width, "PNG", _COLOUR_TYPES.get(colour_type, "?"), False, depth == 8 and colour_type in (0, 2)
+            height, width, "PNG", COLOUR_TYPES.get(colour_type, "?"), False, depth == 8 and colour_type in (0, 2)
         )
     try:
         return read_header(head, str(path))
@@ -228,18 +265,30 @@ def image_header(path: Path) -> ImageHeader:
         return read_header(read_bytes(path), str(path))
 
 
-def is_png(data: bytes) -> bool:
-    """Tells whether a file begins as a PNG file does, header included."""
-    return data.startswith(SIGNATURE) and data[12:16] == b"IHDR" and len(data) >= _PNG_HEAD_BYTES
-
-
-def _check_size(pair: ImagePair) -> LabelHeader:
+def check_size(pair: ImagePair) -> LabelHeader:
+    """Checks by the headers that a label has the size of its image; raises as `check_labels`."""
     header = image_header(pair.image)
-    label = label_header(_head(pair.label, "label", ""), pair.label)
+    label = read_label_header(pair)
     sizes = [(header.height, header.width), *([(header.width, header.height)] if header.is_rotated else [])]
     if label.size not in sizes:
         raise size_error(pair, sizes[0], label.size)
     return label
+
+
+def read_label_header(pair: ImagePair) -> LabelHeader:
+    """Reads size and kind of a label from the first bytes of its file.
+
+    Raises:
+        MissingPathError: there is no such file, or it cannot be read.
+        BadValueError: it is of a kind that is not read.
+    """
+    head = _head(pair.label, "label", "")
+    if pair.coding is None:
+        return label_header(head, pair.label)
+    try:
+        return LabelHeader(label_size(head, pair.label), False)
+    except BadValueError:  # a format whose size may stand far behind
+        return LabelHeader(label_size(_read(pair.label, ""), pair.label), False)
 
 
 def size_error(pair: ImagePair, image_size: tuple[int, int], label_shape: tuple[int, int]) -> BadValueError:
@@ -255,7 +304,7 @@ def is_finished_label(path: Path) -> bool:
     """Tells whether a file begins and ends as a PNG file does, of whatever kind; its pixels are not decoded."""
     try:
         with path.open("rb") as file:
-            begins = is_png(file.read(_PNG_HEAD_BYTES))
+            begins = is_png(file.read(PNG_HEAD_BYTES))
             file.seek(-len(PNG_END), os.SEEK_END)
             return begins and file.read() == PNG_END
     except OSError:
@@ -272,11 +321,11 @@ def label_header(data: bytes, path: Path, fix: str = "") -> LabelHeader:
     if not is_png(data):
         content = "is empty (0 bytes)" if not data else "is no PNG file"
         raise BadValueError(f"label '{path}' {content}; {fix or how_to_replace(path)}")
-    width, height, depth, colour_type = struct.unpack(">IIBB", data[16:_PNG_HEAD_BYTES])
+    width, height, depth, colour_type = struct.unpack(">IIBB", data[16:PNG_HEAD_BYTES])
     check_pixels(height, width, f"label '{path}'")
-    if colour_type == _PALETTE or (depth, colour_type) == (8, _GREY):
-        return LabelHeader((height, width), colour_type == _PALETTE)
-    colour = _COLOUR_TYPES.get(colour_type, "damaged")
+    if colour_type == PALETTE or (depth, colour_type) == (8, GREY):
+        return LabelHeader((height, width), colour_type == PALETTE)
+    colour = COLOUR_TYPES.get(colour_type, "damaged")
     raise BadValueError(
         f"label '{path}' is a {colour} PNG file with {depth} bits, wanted a grey one with 8 bits whose levels are the "
         f"class numbers, or one with a palette whose indexes are; {fix or how_to_rewrite(path, colour)}"
@@ -319,10 +368,17 @@ def claim_labels(root: Path, labels: Sequence[Path]) -> ExitStack:
     return claim_all(splits, refusal)
 
 
+def _read(path: Path, fix: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, "label", fix, error) from error
+
+
 def _head(path: Path, what: str, fix: str) -> bytes:
     try:
         with path.open("rb") as file:
-            first = file.read(_PNG_HEAD_BYTES)
+            first = file.read(PNG_HEAD_BYTES)
             return first if is_png(first) else first + file.read(_HEAD_BYTES)
     except OSError as error:
         raise _unreadable(path, what, fix, error) from error

@@ -20,7 +20,7 @@ def source_of(label: Path) -> Path | None:
     """Returns the annotation of which the converter makes a label; None where there is none."""
     if conversion_root(label) is None or not label.name.endswith(LABEL_ENDING):
         return None
-    names = (label.name.removesuffix(LABEL_ENDING) + ending for ending in (POLYGONS_ENDING, IDS_ENDING))
+    names = (label.name.removesuffix(LABEL_ENDING) + ending for ending in (IDS_ENDING, POLYGONS_ENDING))
     return next((path for name in names if (path := label.with_name(name)).is_file()), None)
 
 
@@ -47,7 +47,8 @@ def how_to_rewrite(label: Path, colour: str) -> str:
     advice = (
         "save it with 8 bits"
         if colour == "grey"
-        else "save the number of each pixel's class, in place of its colour, as a grey file"
+        else "say with palette what its colours stand for, or save the number of each pixel's class, in place of its "
+        "colour, as a grey file"
     )
     root = conversion_root(label)
     if source_of(label) is None or root is None:

@@ -11,6 +11,7 @@ from utils.drawing.class_maps import overlay
 from utils.drawing.contact_sheet import contact_sheet
 from utils.drawing.figures import draw_figure
 from utils.drawing.fonts import Lettering, base_font, letter_names, load_font
+from utils.drawing.panels import GAP, GROUND, TEXT_COLOR, title_line
 
 from .metrics import ConfusionMatrix
 
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PANEL_WIDTH = 640  # three panels in a row fit on a screen of 1920 pixels
-GAP = 6  # pixels between panels; enough to tell where one ends (taste)
-GROUND = 24  # dark grey behind panels, as on a contact sheet: it does not compete with the pictures
+MIN_PANEL_WIDTH = 240  # smaller pictures are enlarged by a whole factor: headings and legend need room
+PANELS = ("image", "truth", "prediction")
+PATCH_RIM = (130, 130, 130)  # around a patch, which may be as dark as the ground
 LEGEND_TEXT = 20  # pixels; names read well beside panels of 640 (taste)
-TEXT_COLOUR = (235, 235, 235)  # nearly white: pure white glares on the dark ground
 MAX_NAMED_CLASSES = 40  # a matrix of more has no numbers in its cells
 
 
@@ -35,17 +36,31 @@ def comparison(image: np.ndarray, label: np.ndarray, prediction: np.ndarray, col
         colours: uint8[256, 3].
 
     Returns:
-        uint8[H', W', 3], RGB, each panel at most `PANEL_WIDTH` wide.
+        uint8[H', W', 3], RGB, each panel at most `PANEL_WIDTH` wide, and not below `MIN_PANEL_WIDTH`.
     """
     width = min(PANEL_WIDTH, image.shape[1])
+    width *= max(1, -(-MIN_PANEL_WIDTH // width))
     height = max(1, round(image.shape[0] * width / image.shape[1]))
     # the classes are made small before they are coloured, so that no colours between them appear
-    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    method = cv2.INTER_AREA if width < image.shape[1] else cv2.INTER_LINEAR
+    small = cv2.resize(image, (width, height), interpolation=method)
     true, predicted = (
         cv2.resize(classes, (width, height), interpolation=cv2.INTER_NEAREST) for classes in (label, prediction)
     )
     gap = np.full((height, GAP, 3), GROUND, np.uint8)
     return np.hstack([small, gap, overlay(small, true, colours), gap, overlay(small, predicted, colours)])
+
+
+def framed(row: np.ndarray, class_names: Sequence[str], is_shown: np.ndarray, colours: np.ndarray) -> np.ndarray:
+    """Puts headings above a picture of `comparison` and a legend below it.
+
+    Args:
+        row: uint8[H, W, 3].
+        class_names: name of each class.
+        is_shown: bool[C], which classes stand in the legend.
+        colours: uint8[256, 3].
+    """
+    return np.vstack([_titles(row.shape[1]), row, _legend(class_names, is_shown, colours, row.shape[1])])
 
 
 def overview(
@@ -60,16 +75,19 @@ def overview(
         colours: uint8[256, 3].
     """
     sheet = contact_sheet(rows, columns=1, cell_width=max(row.shape[1] for row in rows), gap=GAP)
-    return np.vstack([_titles(sheet.shape[1]), sheet, _legend(class_names, is_shown, colours, sheet.shape[1])])
+    titles = _titles(sheet.shape[1] - 2 * GAP)
+    margin = np.full((titles.shape[0], GAP, 3), GROUND, np.uint8)
+    legend = _legend(class_names, is_shown, colours, sheet.shape[1])
+    return np.vstack([np.hstack([margin, titles, margin]), sheet, legend])
 
 
 def _titles(width: int) -> np.ndarray:
-    """Draws what each panel of a row shows, above it."""
-    picture = Image.new("RGB", (width, LEGEND_TEXT + 2 * GAP), (GROUND,) * 3)
-    pen, font = ImageDraw.Draw(picture), load_font(base_font(), LEGEND_TEXT)
-    for number, text in enumerate(("image", "truth", "prediction")):
-        pen.text((GAP + number * width // 3, LEGEND_TEXT + GAP // 2), text, font=font, fill=TEXT_COLOUR, anchor="ls")
-    return np.array(picture)
+    """Draws what each panel of a row of `width` pixels shows, above it."""
+    panel = (width - (len(PANELS) - 1) * GAP) // len(PANELS)
+    lines = [title_line(text, panel, LEGEND_TEXT) for text in PANELS]
+    gap = np.full((lines[0].shape[0], GAP, 3), GROUND, np.uint8)
+    row = np.hstack([part for line in lines for part in (line, gap)])
+    return row[:, :width]
 
 
 def _legend(class_names: Sequence[str], is_shown: np.ndarray, colours: np.ndarray, width: int) -> np.ndarray:
@@ -87,8 +105,9 @@ def _legend(class_names: Sequence[str], is_shown: np.ndarray, colours: np.ndarra
     picture = Image.new("RGB", (width, top + line + GAP), (GROUND,) * 3)
     pen = ImageDraw.Draw(picture)
     for left, top, index, text, font in places:
-        pen.rectangle((left, top + 4, left + LEGEND_TEXT, top + 4 + LEGEND_TEXT), fill=tuple(colours[index].tolist()))
-        pen.text((left + line, top + LEGEND_TEXT), text, font=font, fill=TEXT_COLOUR, anchor="ls")
+        box = left, top + 4, left + LEGEND_TEXT, top + 4 + LEGEND_TEXT
+        pen.rectangle(box, fill=tuple(colours[index].tolist()), outline=PATCH_RIM)
+        pen.text((left + line, top + LEGEND_TEXT), text, font=font, fill=TEXT_COLOR, anchor="ls")
     return np.array(picture)
 
 

@@ -17,10 +17,11 @@ from utils.model_utils.files import write_file
 from utils.model_utils.workers import ALONE, Workers
 
 from ..dataset import evaluation_images
-from ..labels.classes import id_table, palette
+from ..labels.classes import class_colours, id_table
 from ..labels.files import ImagePair
 from ..labels.sources import LABEL_ENDING
-from .drawing import comparison, confusion_picture, overview
+from .drawing import comparison, confusion_picture, framed, overview
+from .extremes import Extremes
 from .inference import Predictor, in_order_of_canvas
 from .metrics import ConfusionMatrix
 from .report import SegmentationEvaluation, write_run_file
@@ -38,6 +39,7 @@ class SegmentationEvaluator:
         predictor: its network may share its weights with a training network.
         pairs: images and labels of the split.
         class_names: name of each class.
+        colours: uint8[256, 3], RGB, of each class; None for those that `class_colours` gives the names.
         ignore_label: label of pixels that do not count.
         num_loaders: threads that read images.
         log_interval: images between lines of the log.
@@ -47,18 +49,22 @@ class SegmentationEvaluator:
     predictor: Predictor
     pairs: Sequence[ImagePair]
     class_names: Sequence[str]
+    colours: np.ndarray | None = None
     ignore_label: int = 255
     num_loaders: int = 1
     log_interval: int = 100
     workers: Workers = ALONE
 
-    def evaluate(self, num_pictures: int = 0, prediction_folder: Path | None = None) -> SegmentationEvaluation:
+    def evaluate(
+        self, num_pictures: int = 0, prediction_folder: Path | None = None, extremes: Extremes | None = None
+    ) -> SegmentationEvaluation:
         """Runs the whole split; predictions are scored at the size of the label.
 
         Args:
             num_pictures: of how many images of this worker's share, evenly spread, image, truth and prediction are
                 drawn.
             prediction_folder: where each prediction goes as a PNG of Cityscapes' label ids, named as its server wants.
+            extremes: keeps the worst and the best pictures of this worker's share; None where nobody asks for them.
 
         Raises:
             UserError: a file is missing, damaged or does not fit the other of its pair.
@@ -66,18 +72,23 @@ class SegmentationEvaluator:
         progress = _Progress(len(self.pairs), self.log_interval, self.workers)
         matrix = ConfusionMatrix(len(self.class_names), self.ignore_label)
         pictures: dict[Path, np.ndarray] = {}
+        held: dict[Path, np.ndarray] = {}  # which classes are in a picture, bool[256]
         share = self._share()
         shared = {pair.image for pair in share}
         drawn = evenly_spread([pair.image for pair in self.pairs if pair.image in shared], num_pictures)
+        colours = class_colours(self.class_names) if self.colours is None else self.colours
         for item in evaluation_images(share, len(self.class_names), self.ignore_label, self.num_loaders):
             prediction = self.predictor.predict(item.image)
+            before = matrix.counts.copy()
             matrix.add(prediction, item.label)
+            if extremes is not None:
+                extremes.add(item.pair.image, item.image, item.label, prediction, matrix.counts - before)
             if prediction_folder is not None:
                 write_prediction(prediction_folder, item.pair, prediction)
             if item.pair.image in drawn:
                 with guard_drawing(f"the picture of '{item.pair.image}'"):
-                    colours = palette(len(self.class_names))
                     pictures[item.pair.image] = comparison(item.image, item.label, prediction, colours)
+                    held[item.pair.image] = np.bincount(np.append(item.label, prediction), minlength=256) > 0
             progress.add_image()
         own: dict[str, Any] = {"counts": matrix.counts, "sizes": sorted(self.predictor.input_sizes)}
         shares = self.workers.gather(own)
@@ -85,7 +96,8 @@ class SegmentationEvaluator:
         num_sizes = len({tuple(size) for share in shares for size in share["sizes"]})
         named = [(path, pictures[path]) for path in drawn if path in pictures]
         shown = tuple((f"{number:03d}_{path.stem}.jpg", picture) for number, (path, picture) in enumerate(named))
-        return SegmentationEvaluation(matrix, len(self.pairs), progress.seconds(), num_sizes, shown)
+        present = tuple(held[path][: len(self.class_names)] for path, _ in named)
+        return SegmentationEvaluation(matrix, len(self.pairs), progress.seconds(), num_sizes, shown, present, colours)
 
     def _share(self) -> Sequence[ImagePair]:
         """Returns the images of this worker: where canvases follow the pictures, those of as few sizes as can be."""
@@ -133,7 +145,7 @@ def write_prediction(folder: Path, pair: ImagePair, prediction: np.ndarray) -> P
     Raises:
         BadStateError: it cannot be written.
     """
-    path = folder / f"{pair.label.name.removesuffix(LABEL_ENDING)}_pred_labelIds.png"
+    path = folder / f"{pair.label.name.removesuffix(LABEL_ENDING).removesuffix('.png')}_pred_labelIds.png"
     write_run_file(path, cv2.imencode(".png", id_table()[prediction])[1].tobytes())
     return path
 
@@ -154,10 +166,12 @@ def write_pictures(evaluation: SegmentationEvaluation, class_names: Sequence[str
     if not evaluation.pictures:
         return
     with guard_drawing(f"the pictures in '{folder / 'pictures'}'"):
-        for name, picture in evaluation.pictures:
-            write_image(folder / "pictures" / name, picture)
-        rows, is_shown = [picture for _, picture in evaluation.pictures], ~evaluation.matrix.is_absent()
-        sheet = overview(rows, class_names, is_shown, palette(len(class_names)))
+        colours = class_colours(class_names) if evaluation.colours is None else evaluation.colours
+        is_shown = ~evaluation.matrix.is_absent()
+        for number, (name, picture) in enumerate(evaluation.pictures):
+            present = evaluation.present[number] if evaluation.present else is_shown
+            write_image(folder / "pictures" / name, framed(picture, class_names, present, colours))
+        sheet = overview([picture for _, picture in evaluation.pictures], class_names, is_shown, colours)
         write_image(folder / "pictures" / "overview.jpg", sheet)
 
 

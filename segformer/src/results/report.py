@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.model_utils.files import json_bytes, write_file
+from utils.words import counted
 
 from .metrics import ConfusionMatrix
 
@@ -24,6 +25,8 @@ class SegmentationEvaluation:
         seconds: how long it took.
         num_input_sizes: different sizes that the network was compiled for.
         pictures: file name and uint8[H, W, 3] RGB of each picture that was asked for.
+        present: bool[C] of each picture, the classes in its label or its prediction.
+        colours: uint8[256, 3], RGB, of each class in them; None where there are none.
     """
 
     matrix: ConfusionMatrix
@@ -31,6 +34,8 @@ class SegmentationEvaluation:
     seconds: float
     num_input_sizes: int
     pictures: tuple[tuple[str, np.ndarray], ...] = ()
+    present: tuple[np.ndarray, ...] = ()
+    colours: np.ndarray | None = None
 
 
 def format_result(matrix: ConfusionMatrix, class_names: Sequence[str], checkpoint: str) -> str:
@@ -64,8 +69,8 @@ def format_absent(matrix: ConfusionMatrix, class_names: Sequence[str]) -> str:
     names, is_absent = np.array(class_names, object), matrix.is_absent()
     absent, mistaken = names[is_absent], names[matrix.is_unlabelled() & ~is_absent]
     total = len(class_names)
-    counted = f"{total - len(absent)} of" if len(absent) else "all"
-    parts = [f"===> mIoU is over {counted} {total} classes"]
+    share = f"{total - len(absent)} of" if len(absent) else "all"
+    parts = [f"===> mIoU is over {share} {counted(total, 'class')}"]
     if len(absent):
         parts.append(f"neither labelled nor predicted, so left out: {', '.join(absent)}")
     if len(mistaken):
@@ -77,8 +82,8 @@ def format_manner(evaluation: SegmentationEvaluation, how: str) -> str:
     """Returns what was evaluated and how, e.g. `evaluated 500 images, whole image in 512x1024; ...`."""
     sizes = evaluation.num_input_sizes
     return (
-        f"evaluated {evaluation.num_images} images, {how}; scored at the size of the labels; the network was compiled "
-        f"for {sizes} input size{'s' * (sizes != 1)}"
+        f"evaluated {counted(evaluation.num_images, 'image')}, {how}; scored at the size of the labels; the network "
+        f"was compiled for {counted(sizes, 'input size')}"
     )
 
 
@@ -117,7 +122,7 @@ def write_and_print(
 def result_of(evaluation: SegmentationEvaluation, class_names: Sequence[str], how: str, checkpoint: Path) -> dict:
     """Returns what result.json holds; null stands for what is not defined, e.g. the IoU of an absent class."""
     matrix = evaluation.matrix
-    iou, accuracy = (_by_name(class_names, values) for values in (matrix.iou(), matrix.class_accuracy()))
+    iou, accuracy = iou_by_class(matrix, class_names), _by_name(class_names, matrix.class_accuracy())
     return {
         "mIoU": _number(matrix.mean_iou()),
         "mean_accuracy": _number(matrix.mean_accuracy()),
@@ -130,6 +135,11 @@ def result_of(evaluation: SegmentationEvaluation, class_names: Sequence[str], ho
         "per_class": {name: {"IoU": iou[name], "accuracy": accuracy[name]} for name in iou},
         "confusion_matrix": matrix.counts.tolist(),
     }
+
+
+def iou_by_class(matrix: ConfusionMatrix, class_names: Sequence[str]) -> dict[str, float | None]:
+    """Returns the IoU of each class by its name; None for a class neither labelled nor predicted anywhere."""
+    return _by_name(class_names, matrix.iou())
 
 
 def _by_name(names: Sequence[str], values: np.ndarray) -> dict[str, float | None]:

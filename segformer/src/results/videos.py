@@ -17,6 +17,7 @@ from utils.training.stop_requests import StopRequests
 from utils.videos.reading import Frame, ahead, read_frames
 from utils.videos.search import Inputs, VideoInput
 from utils.videos.writing import VideoFile, part_path
+from utils.words import counted
 
 from .files import Outputs, result_bases
 from .inference import Predictor
@@ -104,10 +105,10 @@ class VideoSegmentation:
             for file in files:
                 file.finish(part_path(file.path) if stop.is_pending else file.path)
         if stop.is_pending:
-            logger.warning("broken off: %s holds the first %d frames", part_path(paths[-1]), num_frames)
+            logger.warning("broken off: %s holds the first %s", part_path(paths[-1]), counted(num_frames, "frame"))
             raise stop.exception()
         seconds = (time.monotonic() - started) / max(num_frames, 1)
-        return f"{source.file.name}: {num_frames} frames, {seconds:.3f} s per frame"
+        return f"{source.file.name}: {counted(num_frames, 'frame')}, {seconds:.3f} s per frame"
 
     def _predict(self, source: VideoInput) -> Iterator[tuple[Frame, np.ndarray]]:
         frames = ahead(read_frames(source.video), FRAMES_AT_ONCE + 1)

@@ -15,10 +15,24 @@ import numpy as np
 
 from utils.detection.annotations.repairs import BoxRepairs, warn_once
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, short
+from utils.words import agreed, counted
 
 SMALLEST_ID, LARGEST_ID = -(2**63), 2**63 - 1  # MindRecord and NumPy keep ids as 64-bit integers
 LARGEST_SIDE = 2**20  # pixels; OpenCV reads no picture with a longer side
 NUMBERS = {int, float}  # true and false are no numbers
+
+
+class EntryError(BadValueError):
+    """An annotation that cannot be used.
+
+    Args:
+        field: the field that is at fault.
+        sentence: as of every error.
+    """
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.field = field
 
 
 def plain_images(images: list[dict], source: Path) -> list[dict]:
@@ -42,8 +56,8 @@ def plain_images(images: list[dict], source: Path) -> list[dict]:
         repeated.append(entry["id"])
     if repeated:
         warn_once(
-            f"{source}: {len(repeated)} images are listed more than once, with the same file and size (first: image "
-            f"{repeated[0]}); each is taken once"
+            f"{source}: {counted(len(repeated), 'image')} {agreed(len(repeated), 'is', 'are')} listed more than once, "
+            f"with the same file and size (first: image {repeated[0]}); each is taken once"
         )
     return list(plain.values())
 
@@ -68,6 +82,18 @@ class AnnotationColumns:
     category_index: np.ndarray
     dropped: BoxRepairs
 
+    def of_images(self, is_chosen: np.ndarray) -> "AnnotationColumns":
+        """Returns the annotations of some images, bool[I], as if the file had no others."""
+        is_kept, new_index = is_chosen[self.image_index], np.cumsum(is_chosen) - 1
+        return AnnotationColumns(
+            boxes_xywh=self.boxes_xywh[is_kept],
+            areas=self.areas[is_kept],
+            is_crowd=self.is_crowd[is_kept],
+            image_index=new_index[self.image_index[is_kept]],
+            category_index=self.category_index[is_kept],
+            dropped=self.dropped,
+        )
+
 
 def plain_annotations(
     annotations: list[dict], image_ids: Sequence[int], category_ids: Sequence[int], source: Path
@@ -83,7 +109,7 @@ def plain_annotations(
         `empty`.
 
     Raises:
-        BadValueError: a field that cannot be used, or an id that the file does not have.
+        EntryError: a field that cannot be used, or an id that the file does not have.
     """
     boxes = _plain_boxes(annotations, source)
     image_index = _refer(annotations, "image_id", "image", image_ids, source)
@@ -177,9 +203,10 @@ def _refuse_box(annotations: list[dict], boxes: list, source: Path) -> None:
         return isinstance(box, list) and len(box) == 4 and {*map(type, box)} <= NUMBERS
 
     index = next(index for index, box in enumerate(boxes) if not is_box(box))
-    raise BadValueError(
+    raise EntryError(
+        "bbox",
         f"{_name(annotations, index)} in '{source}' has bbox {short(boxes[index])}, wanted four numbers [left, top, "
-        "width, height]; repair the file"
+        "width, height]; repair the file",
     )
 
 
@@ -198,9 +225,10 @@ def _refer(annotations: list[dict], key: str, what: str, known: Sequence[int], s
     positions = np.array([position.get(each, -1) for each in ids], np.int64)
     unknown = np.flatnonzero(positions < 0)
     if len(unknown):
-        raise BadValueError(
+        raise EntryError(
+            key,
             f"{_name(annotations, unknown[0])} in '{source}' has {key} {short(ids[unknown[0]])}, but the file has no "
-            f"such {what} ({len(unknown)} annotations like it); add the {what} or remove the annotations"
+            f"such {what} ({counted(len(unknown), 'annotation')} like it); add the {what} or remove the annotations",
         )
     return positions
 
@@ -214,9 +242,10 @@ def _fill_areas(annotations: list[dict], box_areas: np.ndarray, source: Path) ->
             return areas
     for index, value in enumerate(values):
         if value is not None and (type(value) not in NUMBERS or not 0 <= _as_float(value) < math.inf):
-            raise BadValueError(
+            raise EntryError(
+                "area",
                 f"{_name(annotations, index)} in '{source}' has area {short(value)}, wanted a number of pixels that is "
-                "not negative, or none, which stands for width x height of its box; repair the file"
+                "not negative, or none, which stands for width x height of its box; repair the file",
             )
         annotations[index]["area"] = float(box_areas[index] if value is None else value)
     return np.array([annotation["area"] for annotation in annotations], np.float64)
@@ -229,9 +258,10 @@ def _fill_crowds(annotations: list[dict], source: Path) -> np.ndarray:
         return np.array(values, bool)
     for index, value in enumerate(values):
         if value is not None and value not in (0, 1):
-            raise BadValueError(
+            raise EntryError(
+                "iscrowd",
                 f"{_name(annotations, index)} in '{source}' has iscrowd {short(value)}, wanted 0 or 1, or none, which "
-                "stands for 0; repair the file"
+                "stands for 0; repair the file",
             )
         annotations[index]["iscrowd"] = int(value or 0)
     return np.array([annotation["iscrowd"] for annotation in annotations], bool)
@@ -246,7 +276,7 @@ def _require_whole(entry: dict, key: str, name: str) -> int:
     if type(value) is float and value.is_integer():
         return int(value)
     if type(value) is not int:
-        raise BadValueError(f"{name} has {key} {short(value)}, wanted a whole number; repair the file")
+        raise EntryError(key, f"{name} has {key} {short(value)}, wanted a whole number; repair the file")
     return value
 
 

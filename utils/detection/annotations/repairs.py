@@ -5,6 +5,7 @@ import logging
 from dataclasses import dataclass
 
 from utils.model_utils.errors import MAX_EXAMPLES
+from utils.words import counted
 
 logger = logging.getLogger(__name__)
 
@@ -47,8 +48,8 @@ class BoxRepairs:
         if not self.clipped + self.dropped:
             return ""
         return (
-            f"{self.clipped} boxes clipped at the image border, {self.dropped} dropped ({self.empty} without area, "
-            f"{self.outside} outside the image, {self.not_finite} not finite); first: {', '.join(self.examples)}"
+            f"{counted(self.clipped, 'box')} clipped at the image border, {self.dropped} dropped ({self.empty} without "
+            f"area, {self.outside} outside the image, {self.not_finite} not finite); first: {', '.join(self.examples)}"
         )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from utils.canvas import Size
+from utils.words import counted
 
 MAX_SHOWN = 8  # canvases in a line of the log
 
@@ -69,11 +70,9 @@ def log_canvases(batches: Sequence[CanvasBatch], limit: int) -> None:
     more = f" and {len(shown) - MAX_SHOWN} more" if len(shown) > MAX_SHOWN else ""
     freed = f", at most {limit} of them held at once (max_canvases)" if len(counts) > limit > 1 else ""
     logger.info(
-        "%d picture%s on %d canvas%s, height x width (pictures): %s%s; the network is compiled for each%s",
-        (total := sum(counts.values())),
-        "s" * (total > 1),
-        len(counts),
-        "es" * (len(counts) > 1),
+        "%s on %s, height x width (pictures): %s%s; the network is compiled for each%s",
+        counted(sum(counts.values()), "picture"),
+        counted(len(counts), "canvas"),
         ", ".join(shown[:MAX_SHOWN]),
         more,
         freed,

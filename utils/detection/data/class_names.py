@@ -7,6 +7,7 @@ from pathlib import Path
 
 from utils.detection.annotations.coco_names import COCO_CATEGORY_IDS, COCO_CLASSES
 from utils.model_utils.errors import BadValueError
+from utils.words import counted
 
 MAX_NAMES = 10  # of a list in a sentence: own classes are seldom more, and COCO's 80 would hide the sentence
 
@@ -22,12 +23,14 @@ class ClassTable:
         category_ids: id of each class index in COCO result files.
         is_named: the names are known; False where a checkpoint has none, so that they were made up.
         picture_min_score: score from which the detector's boxes are worth drawing; None where its checkpoint has none.
+        class_min_scores: the same of each class index, which counts before it; empty where its checkpoint has none.
     """
 
     names: tuple[str, ...]
     category_ids: tuple[int, ...]
     is_named: bool = True
     picture_min_score: float | None = None
+    class_min_scores: tuple[float, ...] = ()
 
 
 def resolve_classes(
@@ -58,8 +61,8 @@ def resolve_classes(
     unknown = [name for name in names if name not in stored_names]
     if names and len(names) != num_classes and (not has_names or (unknown and not allow_unknown)):
         raise BadValueError(
-            f"coco_classes has {len(names)} names and '{source}' {num_classes} classes: list the names that it was "
-            "trained with, or set coco_classes to null"
+            f"coco_classes has {counted(len(names), 'name')} and '{source}' {counted(num_classes, 'class')}: list the "
+            "names that it was trained with, or set coco_classes to null"
         )
     if has_names:
         stored = tuple(stored_names)
@@ -107,8 +110,8 @@ def classes_of_weights(
     names = tuple(str(name) for name in configured_names or ())
     if names and len(names) != num_classes:
         raise BadValueError(
-            f"coco_classes has {len(names)} names and '{source}' {num_classes} classes: list the names that it was "
-            "trained with, or set coco_classes to null"
+            f"coco_classes has {counted(len(names), 'name')} and '{source}' {counted(num_classes, 'class')}: list the "
+            "names that it was trained with, or set coco_classes to null"
         )
     if names and stored and names != stored and set(names) == set(stored):
         raise BadValueError(

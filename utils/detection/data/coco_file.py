@@ -1,15 +1,18 @@
 """COCO annotation files: JSON to records. Boxes are xywh in the file and xyxy from here on."""
 
 import logging
-from collections.abc import Collection, Sequence
+import os
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
-from utils.detection.annotations.coco_content import read_coco_content
+from utils.detection.annotations.coco_content import of_side, read_coco_content
 from utils.detection.annotations.coco_names import COCO_CLASSES
 from utils.detection.annotations.entries import AnnotationColumns, annotation_name
 from utils.detection.annotations.repairs import warn_once
+from utils.detection.annotations.val_share import Side
 from utils.detection.boxes import xywh_to_xyxy
 from utils.detection.data.ground_truth import annotation_rows, with_annotation_rows
 from utils.detection.data.record_types import (
@@ -24,6 +27,9 @@ from utils.detection.data.record_types import (
     near_names,
 )
 from utils.model_utils.errors import BadValueError, short
+from utils.words import agreed, counted
+
+ContentReader: TypeAlias = Callable[..., tuple[dict, AnnotationColumns]]  # as `read_coco_content` is called
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +41,8 @@ def load_coco(
     *,
     for_training: bool = True,
     skip_bad_images: bool = False,
+    side: Side | None = None,
+    read: ContentReader = read_coco_content,
 ) -> DetectionDataset:
     """Loads one split of a data set in COCO's format.
 
@@ -46,18 +54,20 @@ def load_coco(
         for_training: refuse a split in which nothing can be learned. For an evaluation the boxes may be missing, and
             the file may lack some of the classes, or list none at all, as COCO's image_info files do.
         skip_bad_images: image files may be missing.
+        side: which images of the file to take; None for all.
+        read: reads the file; another reader may leave out what this one refuses.
 
     Raises:
         MissingPathError: the file, the folder or images are missing.
         BadValueError: the content is not what the format asks for; file and entry are named.
     """
     source, image_dir = Path(annotation_file), Path(image_dir)
-    content, columns = read_coco_content(source, for_training=for_training)
+    content, columns = of_side(*read(source, for_training=for_training), side, source)
     images = content["images"]
     names, category_ids = _select_categories(content["categories"], class_names, source, may_lack=not for_training)
     image_ids = [image["id"] for image in images]
     sizes = np.array([(image["height"], image["width"]) for image in images], np.int64).reshape(-1, 2)
-    file_names = [image["file_name"] for image in images]
+    file_names = [_plain_name(image_dir, image["file_name"]) for image in images]
     check_files_exist(image_dir, file_names, source, skip_bad_images)
     paths = [image_dir / name for name in file_names]
     labels = _positions([category["id"] for category in content["categories"]], category_ids)[columns.category_index]
@@ -67,8 +77,12 @@ def load_coco(
     return finish_dataset(dataset, allow_empty=not for_training)
 
 
-def read_ground_truth(source: Path) -> dict:
+def read_ground_truth(source: Path, side: Side | None = None) -> dict:
     """Reads an annotation file to evaluate with.
+
+    Args:
+        source: the file.
+        side: which of its images to take, with their annotations; None for all.
 
     Returns:
         What `read_coco_content` describes; a file without annotations, as those of test images, has an empty list.
@@ -77,14 +91,21 @@ def read_ground_truth(source: Path) -> dict:
         MissingPathError: no such file, or it cannot be read.
         BadValueError: the content is not what the format asks for; file and entry are named.
     """
-    content, columns = read_coco_content(source, for_training=False)
+    content, columns = of_side(*read_coco_content(source, for_training=False), side, source)
     dropped = columns.dropped
     if dropped.dropped:
         warn_once(
-            f"{source}: {dropped.dropped} boxes are left out, {dropped.empty} with a negative width or height and "
-            f"{dropped.not_finite} not finite; first: {', '.join(dropped.examples)}"
+            f"{source}: {counted(dropped.dropped, 'box')} {agreed(dropped.dropped, 'is', 'are')} left out, "
+            f"{dropped.empty} with a negative width or height and {dropped.not_finite} not finite; first: "
+            f"{', '.join(dropped.examples)}"
         )
     return content
+
+
+def _plain_name(image_dir: Path, file_name: str) -> str:
+    """Returns a file name as this system writes it, with slashes where it has the backslashes of Windows."""
+    is_foreign = "\\" in file_name and not os.path.lexists(os.path.join(image_dir, file_name))
+    return file_name.replace("\\", "/") if is_foreign else file_name
 
 
 def _select_categories(
@@ -145,8 +166,8 @@ def _unknown_names_sentence(
 ) -> str:
     if set(names) == set(COCO_CLASSES):
         return (
-            f"coco_classes are COCO's 80 names but '{source}' has {len(known)} categories ({_listed(known)}); "
-            "list the data set's own instead"
+            f"coco_classes are COCO's 80 names but '{source}' has {counted(len(known), 'category')} "
+            f"({_listed(known)}); list the data set's own instead"
         )
     if type(unknown[0]) is int:
         return (
@@ -160,7 +181,9 @@ def _box_table(content: dict, columns: AnnotationColumns, labels: np.ndarray, so
     """Returns the boxes with their class indices, int64[N]; those of categories that were not selected, -1, go."""
     selected = np.flatnonzero(labels >= 0)
     if len(selected) < len(labels):
-        logger.info("%s: %d boxes of classes that are not asked for are left out", source, len(labels) - len(selected))
+        others = len(labels) - len(selected)
+        are = agreed(others, "is", "are")
+        logger.info("%s: %s of classes that are not asked for %s left out", source, counted(others, "box"), are)
     return BoxTable(
         image_index=columns.image_index[selected],
         boxes=xywh_to_xyxy(columns.boxes_xywh)[selected],

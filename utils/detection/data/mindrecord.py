@@ -46,6 +46,7 @@ from utils.images import decode_image, decode_ordinary, read_bytes
 from utils.model_utils.device_adapter import clamp_loaders
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 from utils.model_utils.near_paths import others_of_kind
+from utils.words import agreed, counted
 
 if TYPE_CHECKING:
     from mindspore.dataset import Dataset
@@ -54,7 +55,8 @@ LOCK_SECONDS = 7200.0  # two hours: the writer reads and copies every image of t
 LOOKED_AT = 8  # images that are compared with their files, a few hundredths of a second; new exports change all of them
 NAME_ADVICE = (
     "name the file with --instance_set, in which {} stands for the split, and the splits with --train_data_type and "
-    "--val_data_type; training without an evaluation split is --run_eval=False"
+    "--val_data_type; where there are no images to evaluate on, --val_share=0.2 keeps a fifth of those of training for "
+    "it, and --run_eval=False trains without"
 )
 
 logger = logging.getLogger(__name__)
@@ -82,8 +84,9 @@ class SetRequest:
             return f"{explain_difference(info.made_from, parts)} since the old ones were made"
         changed = self.images.changed_since(info.sources) if self.images is not None else []
         if self.images is not None and changed:
+            count = counted(info.num_images + len(info.left_out), "image")
             return (
-                f"{len(changed)} of {info.num_images + len(info.left_out)} images have another size than when the old "
+                f"{len(changed)} of {count} {agreed(len(changed), 'has', 'have')} another size than when the old "
                 f"ones were made, first '{self.images.folder / changed[0]}'"
             )
         if self.remake_before is not None and info.made_at < self.remake_before:
@@ -245,13 +248,15 @@ def warn_of_changed_images(info: MindRecordInfo, images: ImageFolder) -> None:
     chosen = sorted({index for each in rows for index in evenly_spread(each, LOOKED_AT)})
     changed = _changed_rows(info, images.folder, chosen)
     if changed:
-        found = f"{len(changed)} of {len(chosen)} images looked at are not"
+        found = f"{len(changed)} of {counted(len(chosen), 'image')} looked at {agreed(len(changed), 'is', 'are')} not"
         others = f"{found} what MindRecord files '{files}' hold, first '{changed[0]}'"
     else:
-        others = f"the {len(chosen)} images looked at are what MindRecord files '{files}' hold"
+        looked_at, are = counted(len(chosen), "image"), agreed(len(chosen), "is", "are")
+        others = f"the {looked_at} looked at {are} what MindRecord files '{files}' hold"
     if len(newer):
-        count = info.num_images + len(info.left_out)
-        others = f"{len(newer)} of {count} images are newer than their MindRecord files; {others}"
+        count = counted(info.num_images + len(info.left_out), "image")
+        newer_than = agreed(len(newer), "is newer than its", "are newer than their")
+        others = f"{len(newer)} of {count} {newer_than} MindRecord files; {others}"
     if changed or len(newer):
         logger.warning("%s: --remake_mindrecord=True makes them anew", others)
 

@@ -34,6 +34,7 @@ from utils.model_utils.errors import BadStateError, BadValueError, MissingPathEr
 from utils.model_utils.files import free_space_said
 from utils.model_utils.guards.checksums import find_damage
 from utils.model_utils.in_use import Hold, claim, hold
+from utils.words import agreed, counted
 
 SAID_BEFORE_BYTES = 10**9  # a slow disk takes ten seconds for so many; nobody should wonder for longer
 REPLACING_SECONDS = 10.0  # a set is moved to its place within milliseconds, on a slow disk within seconds
@@ -95,9 +96,10 @@ def _check_contents(files: tuple[Path, ...], _stamps: tuple[tuple[int, ...], ...
             raise damaged(path, problem)
     if needs_checksums:
         logger.info(
-            "%d MindRecord files '%s' ... fit their checksums (%.1f MB read in %.1f s)",
-            len(files),
+            "%s '%s' ... %s checksums (%.1f MB read in %.1f s)",
+            counted(len(files), "MindRecord file"),
             first,
+            agreed(len(files), "fits its", "fit their"),
             num_bytes / 1e6,
             time.perf_counter() - started,
         )

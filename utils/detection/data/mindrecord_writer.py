@@ -32,6 +32,7 @@ from utils.model_utils.errors import MAX_EXAMPLES, BadStateError, BadValueError,
 from utils.model_utils.files import free_space, umask
 from utils.model_utils.guards.checksums import append_checksums
 from utils.progress import track
+from utils.words import agreed, counted
 
 SCHEMA = {
     "image": {"type": "bytes"},
@@ -131,10 +132,10 @@ def write_set(
     finally:
         shutil.rmtree(building, ignore_errors=True)
     logger.info(
-        "%d images (%.1f MB) in %d MindRecord files '%s*'",
-        info.num_images,
+        "%s (%.1f MB) in %s '%s*'",
+        counted(info.num_images, "image"),
         total_bytes / 1e6,
-        len(info.files),
+        counted(len(info.files), "MindRecord file"),
         folder / prefix,
     )
 
@@ -148,8 +149,8 @@ def _check_images(dataset: DetectionDataset, *, skip_bad_images: bool) -> list[C
         shown = "; ".join(problems[:MAX_EXAMPLES])
         more = f"; and {len(problems) - MAX_EXAMPLES} more" if len(problems) > MAX_EXAMPLES else ""
         raise BadValueError(
-            f"{len(problems)} of {len(found)} images of '{dataset.source}' cannot be used: {shown}{more}; repair them, "
-            f"or remove them from the annotations{'' if skip_bad_images else SKIP_ADVICE}"
+            f"{len(problems)} of {counted(len(found), 'image')} of '{dataset.source}' cannot be used: {shown}{more}; "
+            f"repair them, or remove them from the annotations{'' if skip_bad_images else SKIP_ADVICE}"
         )
     _warn_of_lying_images([record for record, image in zip(dataset.records, found, strict=True) if image.lies], dataset)
     return found
@@ -161,8 +162,8 @@ def _refuse_changing(dataset: DetectionDataset, file_bytes: Sequence[int], sourc
     changed = [str(record.file_path) for record, found, expected in records if found not in (-1, expected)]
     if changed:
         raise BadStateError(
-            f"{len(changed)} images change while MindRecord files are made of them, first '{changed[0]}': start again "
-            "when they are all there"
+            f"{counted(len(changed), 'image')} {agreed(len(changed), 'changes', 'change')} while MindRecord files are "
+            f"made of {agreed(len(changed), 'it', 'them')}, first '{changed[0]}': start again when they are all there"
         )
 
 
@@ -196,12 +197,14 @@ def _warn_of_lying_images(lying: Sequence[ImageRecord], dataset: DetectionDatase
     """Says which images are taken unturned: some programs write the stored size to boxes drawn on the upright image."""
     if lying:
         logger.warning(
-            "%d of %d images have an EXIF orientation that is not applied, first '%s', because '%s' has the size of "
-            "their stored pixels; if boxes were drawn on the upright images, exchange their height and width there",
+            "%d of %s %s an EXIF orientation that is not applied, first '%s', because '%s' has the size of %s "
+            "stored pixels; if boxes were drawn on the upright images, exchange their height and width there",
             len(lying),
-            len(dataset.records),
+            counted(len(dataset.records), "image"),
+            agreed(len(lying), "has", "have"),
             lying[0].file_path,
             dataset.source,
+            agreed(len(lying), "its", "their"),
         )
 
 

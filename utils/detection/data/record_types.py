@@ -13,6 +13,7 @@ from utils.detection.annotations.repairs import BoxRepairs
 from utils.detection.boxes import clip_boxes
 from utils.model_utils import near_paths
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, MissingPathError, short
+from utils.words import agreed, counted
 
 SKIP_ADVICE = ", or leave such images out with --skip_bad_images=True"
 ROUNDING_PIXELS = 1.0  # annotators round outwards; a corner that far outside is clipped without a word
@@ -235,8 +236,9 @@ def check_files_exist(
         shown = ", ".join(short(name) for name in missing[:MAX_EXAMPLES])
         near = near_paths.near_names(image_dir, missing)
         raise MissingPathError(
-            f"{len(missing)} of {len(file_names)} images of '{source}' are not in '{image_dir}', first {shown}{near}; "
-            f"check the data set path or copy the files there{SKIP_ADVICE if skip_bad_images is False else ''}"
+            f"{len(missing)} of {counted(len(file_names), 'image')} of '{source}' {agreed(len(missing), 'is', 'are')} "
+            f"not in '{image_dir}', first {shown}{near}; check the data set path or copy the files "
+            f"there{SKIP_ADVICE if skip_bad_images is False else ''}"
         )
 
 
@@ -254,18 +256,18 @@ def finish_dataset(dataset: DetectionDataset, allow_empty: bool) -> DetectionDat
         found = "no boxes" if not num_boxes else f"only crowd boxes ({num_crowds})"
         raise BadValueError(
             f"'{dataset.source}' has {found} of the classes {_shorten(dataset.class_names)} in its "
-            f"{len(dataset.records)} images, so there is nothing to learn; check the annotation file and the class "
-            "names"
+            f"{counted(len(dataset.records), 'image')}, so there is nothing to learn; check the annotation file and "
+            "the class names"
         )
     background = sum(not len(record.boxes) for record in dataset.records)
     logger.info(
-        "%s: %d images (%d without boxes), %d boxes (%d crowds), %d classes",
+        "%s: %s (%d without boxes), %s (%s), %s",
         dataset.source,
-        len(dataset.records),
+        counted(len(dataset.records), "image"),
         background,
-        num_boxes,
-        num_crowds,
-        len(dataset.class_names),
+        counted(num_boxes, "box"),
+        counted(num_crowds, "crowd"),
+        counted(len(dataset.class_names), "class"),
     )
     if str(dataset.repairs):
         logger.warning("%s: %s", dataset.source, dataset.repairs)

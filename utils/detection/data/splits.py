@@ -1,16 +1,21 @@
-"""Finds the annotations, images and MindRecord files of a split, and makes the latter where they are missing."""
+"""Opens a split: its annotations, and its MindRecord files, which are made where they are missing."""
 
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 
+from utils.detection.annotations.box_forms import check_corners_form
+from utils.detection.annotations.coco_content import read_coco_content
 from utils.detection.data.class_names import ClassTable, list_names
-from utils.detection.data.coco_file import load_coco, read_ground_truth
+from utils.detection.data.coco_file import ContentReader, load_coco, read_ground_truth
 from utils.detection.data.ground_truth import NUM_FIELDS, to_coco_ground_truth, what_counts
+from utils.detection.data.layouts.sides import check_side, side_of, side_option
+from utils.detection.data.layouts.split_paths import SplitPaths
 from utils.detection.data.mindrecord import (
     ensure_mindrecord,
     open_mindrecord,
@@ -21,9 +26,10 @@ from utils.detection.data.mindrecord import (
 from utils.detection.data.mindrecord_info import MindRecordInfo, digest_of
 from utils.detection.data.mindrecord_places import check_contents, hold_mindrecord
 from utils.detection.data.record_types import DetectionDataset, ImageRecord, LeftOutImage
-from utils.detection.data.txt_file import load_txt
+from utils.detection.data.txt_file import FormCheck, LineReader, load_txt, read_lines
 from utils.image_files import ImageFolder
 from utils.model_utils.errors import MAX_EXAMPLES, BadStateError, BadValueError, MissingPathError, short
+from utils.words import agreed, counted
 
 CheckClasses: TypeAlias = Callable[[ClassTable, str], None]
 
@@ -31,22 +37,21 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class SplitPaths:
-    """Where a split lies.
+class Readers:
+    """What reads annotation files, and refuses them at the first fault; others may gather the faults.
 
     Attributes:
-        form: "coco" for a COCO JSON, "other" for lines of text.
-        annotation_file: the annotations; None if they are not on this machine.
-        image_dir: folder that file names in the annotations are relative to; None likewise.
-        mindrecord_dir: folder of the MindRecord files.
-        prefix: their name without the number of the shard.
+        content: of a COCO file.
+        lines: of lines of text.
+        check_form: looks at the boxes of lines of text.
     """
 
-    form: str
-    annotation_file: Path | None
-    image_dir: Path | None
-    mindrecord_dir: Path
-    prefix: str
+    content: ContentReader = read_coco_content
+    lines: LineReader = read_lines
+    check_form: FormCheck = check_corners_form
+
+
+STRICT = Readers()
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +94,7 @@ class Split:
                 f"annotation file '{self.annotation_file}' does not exist: correct --instance_set, in which {{}} "
                 "stands for the split; for what the MindRecord files hold, leave instance_set and coco_root out"
             )
-        content = what_counts(read_ground_truth(self.annotation_file))
+        content = what_counts(read_ground_truth(self.annotation_file, side_of(self.records)))
         if self.digest is not None and digest_of(self.annotation_file) != self.digest:
             raise BadStateError(
                 f"annotation file '{self.annotation_file}' has changed since this command opened the split: start again"
@@ -105,81 +110,18 @@ class Split:
         """
         if self.records.num_objects == 0:
             raise BadValueError(
-                f"MindRecord files '{self.records.files[0]}' have no box to find in {self.records.num_images} images, "
-                "so there is nothing to learn: they were made for an evaluation; give another prefix or mindrecord_dir"
+                f"MindRecord files '{self.records.files[0]}' have no box to find in "
+                f"{counted(self.records.num_images, 'image')}, so there is nothing to learn: they were made for an "
+                "evaluation; give another prefix or mindrecord_dir"
             )
         rows = np.arange(self.records.num_images)
         num_empty = self.records.box_counts.get(0, 0)
         if keep_empty or not num_empty:
             return rows
         has_box = np.asarray([len(unpack_annotation(row)[0]) > 0 for row in _column(self.records, "annotation")])
-        logger.info("%d of %d images have no box: left out of training (keep_empty_images)", num_empty, len(rows))
+        images, have = counted(len(rows), "image"), agreed(num_empty, "has", "have")
+        logger.info("%d of %s %s no box: left out of training (keep_empty_images)", num_empty, images, have)
         return rows[has_box]
-
-
-def split_paths(
-    *,
-    form: str,
-    split: str,
-    coco_root: str | None,
-    instance_set: str,
-    anno_path: str,
-    image_dir: str,
-    mindrecord_dir: str | None,
-    default_folder: str,
-    prefix: str,
-) -> SplitPaths:
-    """Works out where a split lies; `{}` in `instance_set`, `anno_path` and `image_dir` stands for its name.
-
-    Args:
-        form: "coco" for a COCO JSON, "other" for lines of text.
-        split: name of the split.
-        coco_root: folder of a COCO data set, if any.
-        instance_set: its annotation file, relative to it or absolute.
-        anno_path: lines of text, where the form is "other".
-        image_dir: folder of the images; empty for the folder of the lines of text, or for the one in `coco_root` that
-            has the name of the split.
-        mindrecord_dir: folder of the MindRecord files, if it is given.
-        default_folder: name of the folder that is taken where it is not: in `coco_root`, or beside the lines of text.
-        prefix: name of the MindRecord files without the number of the shard.
-
-    Raises:
-        BadValueError: a key is missing that this form of data needs.
-        MissingPathError: `coco_root` is no folder.
-    """
-    if coco_root and not Path(coco_root).is_dir():
-        raise MissingPathError(f"coco_root '{coco_root}' is not a folder; set --coco_root to that of the data set")
-    if form == "other":
-        annotations = Path(anno_path.replace("{}", split)) if anno_path else None
-        images = Path(image_dir.replace("{}", split)) if image_dir else annotations and annotations.parent
-        root = annotations and (coco_root or annotations.parent)
-    else:
-        annotations = Path(coco_root or "", instance_set.replace("{}", split))
-        images = _coco_images(coco_root, split, image_dir)
-        annotations = annotations if coco_root or annotations.is_absolute() else None
-        root = coco_root or (image_dir and annotations and annotations.parent)
-    folder = mindrecord_dir or (root and Path(root, default_folder))
-    if not folder:
-        raise BadValueError(_nothing_to_read_from(form))
-    return SplitPaths(form, annotations, images, Path(folder), prefix)
-
-
-def _coco_images(coco_root: str | None, split: str, image_dir: str) -> Path | None:
-    if not image_dir:
-        return Path(coco_root, split) if coco_root else None
-    return Path(image_dir.replace("{}", split))
-
-
-def _nothing_to_read_from(form: str) -> str:
-    if form == "other":
-        return (
-            "dataset is 'other' and neither anno_path nor mindrecord_dir is set: give the list of images and boxes "
-            "with --anno_path=FILE, or finished MindRecord files with --mindrecord_dir=FOLDER"
-        )
-    return (
-        "neither coco_root nor mindrecord_dir is set: give the data set with --coco_root=FOLDER, "
-        "or finished MindRecord files with --mindrecord_dir=FOLDER"
-    )
 
 
 def open_split(
@@ -214,9 +156,10 @@ def open_split(
                 "or leave it out"
             )
         records = check_contents(hold_mindrecord(paths.mindrecord_dir, paths.prefix))
+        check_side(records, paths.side, for_training=for_training)
         _say_what_is_missing(records, records.files[0])
         return Split(records, paths.annotation_file)
-    load = _loader(paths, class_names, for_training, skip_bad_images)
+    load = partial(load_split, paths, class_names, for_training=for_training, skip_bad_images=skip_bad_images)
     images = ImageFolder(paths.image_dir)
     records = ensure_mindrecord(
         _checked(load, check_classes) if check_classes is not None else load,
@@ -225,12 +168,13 @@ def open_split(
         folder=paths.mindrecord_dir,
         prefix=paths.prefix,
         shards=num_shards,
-        options={"form": paths.form},
+        options={"form": paths.form, **side_option(paths.side)},
         may_lack_classes=not for_training,
         skip_bad_images=skip_bad_images,
         images=images,
         remake_before=remake_before,
     )
+    check_side(records, paths.side, for_training=for_training)
     if not paths.image_dir.is_dir():
         logger.info("image folder '%s' is not there: the images are those of '%s'", paths.image_dir, records.files[0])
     warn_of_changed_images(records, images)
@@ -247,44 +191,55 @@ def _say_what_is_missing(records: MindRecordInfo, source: Path) -> None:
     """Names the images that were left out, and the classes without a box."""
     if records.left_out:
         logger.warning(
-            "%s: %d of %d images cannot be used and are left out (skip_bad_images), an evaluation counts them as ones "
-            "in which nothing is found; once they are repaired, --remake_mindrecord=True has them taken: %s%s",
+            "%s: %d of %s cannot be used and %s left out (skip_bad_images), an evaluation counts %s in which "
+            "nothing is found; once they are repaired, --remake_mindrecord=True has them taken: %s%s",
             source,
             len(records.left_out),
-            len(records.left_out) + records.num_images,
+            counted(len(records.left_out) + records.num_images, "image"),
+            agreed(len(records.left_out), "is", "are"),
+            agreed(len(records.left_out), "it as one", "them as ones"),
             "; ".join(image.reason for image in records.left_out[:MAX_EXAMPLES]),
             "; ..." if len(records.left_out) > MAX_EXAMPLES else "",
         )
     counts = records.class_counts or ()
     absent = [name for name, count in zip(records.class_names, counts, strict=False) if not count]
     if absent and any(counts):
-        logger.warning("%s: %d of %d classes have no box: %s", source, len(absent), len(counts), list_names(absent))
+        classes, have = counted(len(counts), "class"), agreed(len(absent), "has", "have")
+        logger.warning("%s: %d of %s %s no box: %s", source, len(absent), classes, have, list_names(absent))
 
 
-def _loader(
-    paths: SplitPaths, class_names: Sequence[str | int] | None, for_training: bool, skip_bad_images: bool
-) -> Callable[[], DetectionDataset]:
-    def load() -> DetectionDataset:
-        assert paths.annotation_file is not None and paths.image_dir is not None, "asked only where both are"
-        if paths.form == "coco":
-            return load_coco(
-                paths.annotation_file,
-                paths.image_dir,
-                class_names,
-                for_training=for_training,
-                skip_bad_images=skip_bad_images,
-            )
-        if not class_names:
-            raise BadValueError("dataset is 'other' and coco_classes is not set: list the class names in the YAML file")
-        return load_txt(
+def load_split(
+    paths: SplitPaths,
+    class_names: Sequence[str | int] | None,
+    *,
+    for_training: bool,
+    skip_bad_images: bool,
+    readers: Readers = STRICT,
+) -> DetectionDataset:
+    """Loads a split from its annotations; see `load_coco` and `load_txt`."""
+    assert paths.annotation_file is not None and paths.image_dir is not None, "asked only where both are"
+    if paths.form == "coco":
+        return load_coco(
             paths.annotation_file,
             paths.image_dir,
             class_names,
-            allow_empty=not for_training,
+            for_training=for_training,
             skip_bad_images=skip_bad_images,
+            side=paths.side,
+            read=readers.content,
         )
-
-    return load
+    if not class_names:
+        raise BadValueError("dataset is 'other' and coco_classes is not set: list the class names in the YAML file")
+    return load_txt(
+        paths.annotation_file,
+        paths.image_dir,
+        class_names,
+        allow_empty=not for_training,
+        skip_bad_images=skip_bad_images,
+        side=paths.side,
+        read=readers.lines,
+        check_form=readers.check_form,
+    )
 
 
 def _checked(load: Callable[[], DetectionDataset], check_classes: CheckClasses) -> Callable[[], DetectionDataset]:
@@ -303,10 +258,10 @@ def _check_same_split(annotation_file: Path, content: dict, records: MindRecordI
     names = {category["id"]: category["name"] for category in content["categories"]}
     if listed != stored or not names.keys() >= set(records.category_ids):
         raise BadValueError(
-            f"annotation file '{annotation_file}' has {len(listed)} images and category ids {sorted(names)[:8]}, "
-            f"MindRecord file '{records.files[0]}' is of {len(stored)} images, {len(listed & stored)} of them the "
-            f"same, and category ids {sorted(records.category_ids)[:8]}: give the annotations of that split, or choose "
-            "its mindrecord_dir"
+            f"annotation file '{annotation_file}' has {counted(len(listed), 'image')} and category ids "
+            f"{sorted(names)[:8]}, MindRecord file '{records.files[0]}' is of {counted(len(stored), 'image')}, "
+            f"{len(listed & stored)} of them the same, and category ids {sorted(records.category_ids)[:8]}: give the "
+            "annotations of that split, or choose its mindrecord_dir"
         )
     for number, name in zip(records.category_ids, records.class_names, strict=True):
         if names[number] != name and name in names.values():

@@ -3,13 +3,15 @@
 import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
 from utils.detection.annotations.box_forms import check_corners_form
+from utils.detection.annotations.val_share import Side
 from utils.detection.data.ground_truth import corner_rows, with_annotation_rows
 from utils.detection.data.record_types import (
     SKIP_ADVICE,
@@ -27,6 +29,7 @@ from utils.model_utils.guards.numbers import number_of
 
 FIELDS = "xmin,ymin,xmax,ymax,class,is_crowd"
 NUM_FIELDS = 6
+FormCheck: TypeAlias = Callable[[np.ndarray, np.ndarray, Path], None]
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,21 @@ class TxtLine:
     boxes: tuple[tuple[float, ...], ...]
 
 
+LineReader: TypeAlias = Callable[[Path, int], list[TxtLine]]
+
+
+def read_lines(source: Path, num_classes: int) -> list[TxtLine]:
+    """Takes all lines apart.
+
+    Raises:
+        MissingPathError: there is no such file, or it cannot be read.
+        BadValueError: a line that is not of this form, or an image that is listed twice.
+    """
+    lines = [parse_line(text, number, source, num_classes) for number, text in numbered_lines(source)]
+    _refuse_repeated(lines, source)
+    return lines
+
+
 def load_txt(
     list_file: Path | str,
     image_dir: Path | str,
@@ -51,6 +69,9 @@ def load_txt(
     *,
     allow_empty: bool = False,
     skip_bad_images: bool | None = False,
+    side: Side | None = None,
+    read: LineReader = read_lines,
+    check_form: FormCheck = check_corners_form,
 ) -> DetectionDataset:
     """Loads one split of a data set in the documented TXT format.
 
@@ -61,9 +82,12 @@ def load_txt(
         class_names: names of the classes; ids in the file count from 1 into them.
         allow_empty: a split without any box is fine (evaluation), not an error (training).
         skip_bad_images: image files may be missing or unreadable; None where there is no key of this name to advise.
+        side: which images of the file to take; None for all.
+        read: takes the file apart; another reader may leave out what this one refuses.
+        check_form: refuses boxes that are no corners in pixels.
 
     Returns:
-        Records with image ids that count the images from 1, and category ids equal to the file's class ids.
+        Records with image ids that count the images of the file from 1, and category ids equal to its class ids.
 
     Raises:
         MissingPathError: the file, the folder or images are missing.
@@ -79,15 +103,18 @@ def load_txt(
         )
     names = tuple(map(str, listed))
     check_class_names(names, source)
-    lines = [parse_line(text, number, source, len(names)) for number, text in _numbered_lines(source)]
-    _refuse_repeated(lines, source)
+    lines = read(source, len(names))
+    image_ids = np.arange(1, len(lines) + 1)
+    if side is not None:
+        image_ids = image_ids[side.choose([line.file_name for line in lines], source)]
+        lines = [lines[image_id - 1] for image_id in image_ids]
     check_files_exist(image_dir, [line.file_name for line in lines], source, skip_bad_images)
     paths = [image_dir / line.file_name for line in lines]
     table = _box_table(lines)
     sizes = _read_sizes(paths, lines, source, skip_bad_images=skip_bad_images)
-    check_corners_form(table.boxes, sizes[table.image_index], source)
-    records, repairs = make_records(range(1, len(lines) + 1), paths, sizes, table)
-    rows = corner_rows(table.boxes, table.labels, table.is_crowd, table.image_index + 1)
+    check_form(table.boxes, sizes[table.image_index], source)
+    records, repairs = make_records(image_ids.tolist(), paths, sizes, table)
+    rows = corner_rows(table.boxes, table.labels, table.is_crowd, image_ids[table.image_index])
     records = with_annotation_rows(records, rows)
     category_ids = tuple(range(1, len(names) + 1))
     return finish_dataset(DetectionDataset(records, names, category_ids, source, image_dir, repairs), allow_empty)
@@ -138,7 +165,7 @@ def _parse_box(token: str, place: str, num_classes: int) -> tuple[float, ...]:
     return values
 
 
-def _numbered_lines(source: Path) -> list[tuple[int, str]]:
+def numbered_lines(source: Path) -> list[tuple[int, str]]:
     """Returns the lines that are not empty with their numbers, from 1."""
     try:
         text = source.read_text(encoding="utf-8-sig")

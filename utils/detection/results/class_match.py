@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from utils.detection.data.class_names import ClassTable, list_names
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, short
+from utils.words import agreed, counted
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +27,13 @@ class ClassMatch:
     classes: ClassTable
     scored_ids: tuple[int, ...]
     unscored_ids: tuple[int, ...]
+
+    def counting(self, labels: Iterable[int]) -> "ClassMatch":
+        """Returns the match for a metric in which some classes alone count, by their indices; the log says which."""
+        wanted = [self.classes.category_ids[label] for label in labels]
+        scored = tuple(number for number in self.scored_ids if number in wanted)
+        logger.info("only_classes: %s of %d in the metric", counted(len(scored), "class"), len(self.scored_ids))
+        return replace(self, scored_ids=scored)
 
 
 def match_classes(
@@ -62,11 +70,12 @@ def match_classes(
     unknown = [name for name in id_of if name not in trained.names]
     if unknown:
         logger.warning(
-            "%s has %d classes that %s does not have: %s; they are left out of the metric (ignore_unknown_classes)",
+            "%s has %s that %s does not have: %s; %s left out of the metric (ignore_unknown_classes)",
             source,
-            len(unknown),
+            counted(len(unknown), "class"),
             model,
             list_names(unknown),
+            agreed(len(unknown), "it is", "they are"),
         )
     ids = _result_ids(trained, id_of, {*listed.category_ids, *taken_ids})
     own = {name: number for name, number in zip(trained.names, ids, strict=True) if name not in id_of}
@@ -85,8 +94,9 @@ def refuse_unknown(
     if _is_by_number(trained, listed):
         if len(trained.names) != len(listed.names):
             raise BadValueError(
-                f"{model} has no class names and {len(trained.names)} classes, {source} has {len(listed.names)}, "
-                f"{list_names(listed.names)}: list the names that it was trained with in coco_classes"
+                f"{model} has no class names and {counted(len(trained.names), 'class')}, {source} has "
+                f"{len(listed.names)}, {list_names(listed.names)}: list the names that it was trained with in "
+                "coco_classes"
             )
         return
     unknown = [name for name in _as_twins(trained, listed).names if name not in trained.names]
@@ -111,10 +121,12 @@ def _by_number(trained: ClassTable, listed: ClassTable, model: str, source: str)
     """Returns the split's ids, in ascending order, for the made-up names of the detector."""
     by_id = sorted(zip(listed.category_ids, listed.names, strict=True))
     logger.warning(
-        "%s has no class names: its %d classes are taken for those of %s in the order of their ids, %s; where it was "
-        "trained with another order, list that in coco_classes",
+        "%s has no class names: its %s %s taken for %s of %s in the order of their ids, %s; where it was trained with "
+        "another order, list that in coco_classes",
         model,
-        len(by_id),
+        counted(len(by_id), "class"),
+        agreed(len(by_id), "is", "are"),
+        agreed(len(by_id), "that", "those"),
         source,
         list_names([name for _, name in by_id]),
     )
@@ -149,12 +161,13 @@ def _say_differences(trained: ClassTable, id_of: dict[str, int], own: dict[str, 
     if own:
         shown = ", ".join(f"{short(name)} ({number})" for name, number in list(own.items())[:MAX_EXAMPLES])
         logger.info(
-            "%s does not list %d of the %d classes of %s: they have no AP, and their detections stand in the "
-            "predictions under category ids that it does not have: %s%s",
+            "%s does not list %d of the %s of %s: %s detections stand in the predictions under "
+            "category ids that it does not have: %s%s",
             source,
             len(own),
-            len(trained.names),
+            counted(len(trained.names), "class"),
             model,
+            agreed(len(own), "it has no AP, and its", "they have no AP, and their"),
             shown,
             ", ..." if len(own) > MAX_EXAMPLES else "",
         )

@@ -14,6 +14,7 @@ from utils.detection.results.counting import Counts, count
 from utils.detection.results.detection_limit import warn_of_limit
 from utils.detection.results.pictures.operating_point import OperatingPoint
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError
+from utils.words import agreed, counted
 
 # (title, abbreviation, IoU, area, maximum of detections per image) of the twelve numbers, in their order.
 STAT_ROWS = (
@@ -149,10 +150,11 @@ def evaluate_coco(
     _check_detections(detections, content, name)
     chosen = set(selected)
     detections = [detection for detection in detections if detection["image_id"] in chosen]
+    images = counted(len(selected), "image")
     if not has_objects(content, category_ids, chosen):
-        logger.warning("%s has no boxes to find on the %d images, so AP is not defined (-1)", name, len(selected))
+        logger.warning("%s has no boxes to find on the %s, so AP is not defined (-1)", name, images)
     elif not detections:
-        logger.warning("there are no detections on the %d images of %s, so every AP is 0", len(selected), name)
+        logger.warning("there are no detections on the %s of %s, so every AP is 0", images, name)
     warn_of_limit(content["annotations"], selected, category_ids or [each["id"] for each in content["categories"]])
     counts = count(content, detections, selected, category_ids, is_fast=is_fast)
     return CocoResult(
@@ -224,7 +226,7 @@ def format_per_class_table(result: CocoResult) -> str:
         for row in table
     ]
     lines.insert(len(lines) - 1, "-" * len(lines[0]))
-    return "\n".join([*lines, f"{result.num_images} images, {result.num_detections} detections"])
+    return "\n".join([*lines, f"{counted(result.num_images, 'image')}, {counted(result.num_detections, 'detection')}"])
 
 
 def _complete(content: dict) -> dict:
@@ -260,8 +262,8 @@ def _check_images(selected: list[int], detections: list[dict], known_ids: set[in
         )
     if detected and not detected & set(selected):
         logger.warning(
-            "no detection is on any of the %d images evaluated: detections have image ids like %s, evaluated are %s",
-            len(selected),
+            "no detection is on any of the %s evaluated: detections have image ids like %s, evaluated are %s",
+            counted(len(selected), "image"),
             _examples(detected),
             _examples(selected),
         )
@@ -279,8 +281,9 @@ def _check_detections(detections: list[dict], content: dict, name: str) -> None:
     values = np.array([[*each.get("bbox", ()), each["score"]] for each in detections], np.float64)
     broken = np.flatnonzero(~np.isfinite(values).all(axis=-1)) if len(detections) else np.zeros(0, np.int64)
     if len(broken):
+        have = agreed(len(broken), "has a box or score that is", "have boxes or scores that are")
         raise BadValueError(
-            f"{len(broken)} of {len(detections)} detections have boxes or scores that are not finite, first on image "
+            f"{len(broken)} of {counted(len(detections), 'detection')} {have} not finite, first on image "
             f"{detections[broken[0]]['image_id']}; the weights have probably diverged"
         )
 

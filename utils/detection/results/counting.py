@@ -90,6 +90,7 @@ def _count_fast(
     import faster_coco_eval
     from faster_coco_eval import COCOeval_faster
 
+    logging.getLogger(faster_coco_eval.__name__).setLevel(logging.WARNING)  # it logs what pycocotools prints
     truth, found = _load(faster_coco_eval.COCO, content, detections)
     evaluator = COCOeval_faster(truth, found, "bbox")
     _choose(evaluator, image_ids, category_ids)

@@ -1,19 +1,20 @@
 """Detects in every image of a split and scores what was found with the COCO metrics."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
 from utils.detection.canvases.plan import CanvasBatch, log_canvases, plan_batches
-from utils.detection.detections import DetectionClock, Detector
+from utils.detection.detections import DetectionClock, Detections, Detector
 from utils.detection.inputs import InputSettings, evaluation_batches, evaluation_sizes
 from utils.detection.results.coco_metrics import CocoResult, as_values, detections_to_coco, result_of
 from utils.detection.results.evaluation_split import EvaluationSplit
 from utils.detection.results.pictures.evaluation_pictures import EvaluationPicture, draw_pictures
 from utils.detection.results.pictures.operating_point import choose_min_score
+from utils.detection.results.report.extras import Extras, write_extras
 from utils.detection.results.result_json import write_predictions, write_result
 from utils.image_files import evenly_spread
 from utils.model_utils.workers import ALONE, Workers
@@ -74,7 +75,7 @@ class DetectionEvaluator:
         clock = DetectionClock()
         category_ids = self.split.match.classes.category_ids
         rows: dict[int, list[dict]] = {}  # by the image's position
-        pictures: dict[int, EvaluationPicture] = {}
+        kept: dict[int, tuple[int, bytes, Detections]] = {}
         own = self._own_batches()
         shown = evenly_spread(sorted(position for batch in own for position in batch.members), num_pictures)
         batches = evaluation_batches(self.split.records, self.inputs, own, self.num_loaders)
@@ -84,7 +85,7 @@ class DetectionEvaluator:
                 position, image_id = batch.positions[index], batch.image_ids[index]
                 rows[position] = detections_to_coco(image_id, found.boxes, found.scores, found.labels, category_ids)
                 if position in shown:
-                    pictures[position] = EvaluationPicture(image_id, batch.encoded[index], found)
+                    kept[position] = image_id, batch.encoded[index], found
         detections = self._of_all_images(rows)
         result = self.split.score(detections, is_fast=is_fast) if self.workers.is_main else None
         if result is None or self.workers.count > 1:
@@ -94,8 +95,12 @@ class DetectionEvaluator:
             detections,
             clock.network,
             clock.selection,
-            tuple(picture for _, picture in sorted(pictures.items())),
+            self._pictures([each for _, each in sorted(kept.items())]),
         )
+
+    def _pictures(self, kept: Sequence[tuple[int, bytes, Detections]]) -> tuple[EvaluationPicture, ...]:
+        truths = self.split.true_boxes([number for number, _, _ in kept])
+        return tuple(EvaluationPicture(number, encoded, found, *truths[number]) for number, encoded, found in kept)
 
     @cached_property
     def _batches(self) -> tuple[CanvasBatch, ...]:
@@ -126,32 +131,46 @@ class DetectionEvaluator:
 
 
 def evaluate_and_write(
-    evaluator: DetectionEvaluator, folder: Path, num_pictures: int, show: Callable[[DetectionEvaluation], None]
+    evaluator: DetectionEvaluator,
+    folder: Path,
+    num_pictures: int,
+    show: Callable[[DetectionEvaluation], None],
+    extras: Extras | None = None,
 ) -> DetectionEvaluation:
-    """Evaluates; leaves result.json, predictions.json and, when these are written, pictures in a folder.
+    """Evaluates; leaves result.json, predictions.json and, when these are written, pictures and a report in a folder.
 
     Args:
         evaluator: what evaluates.
         folder: takes the files.
         num_pictures: images that are drawn.
         show: prints what was found, also where it cannot be written: the numbers have taken hours.
+        extras: what else is asked for; None: nothing.
 
     Raises:
         BadStateError: a file cannot be written, e.g. because the disk is full.
     """
     evaluation = evaluator.evaluate(num_pictures)
     try:
-        _write(evaluation, evaluator, folder)
+        _write(evaluation, evaluator, folder, extras or Extras())
     finally:
         show(evaluation)
     return evaluation
 
 
-def _write(evaluation: DetectionEvaluation, evaluator: DetectionEvaluator, folder: Path) -> None:
+def _write(evaluation: DetectionEvaluation, evaluator: DetectionEvaluator, folder: Path, extras: Extras) -> None:
     """Writes the smallest file first: where there is little room it is there, and has the numbers."""
     write_result(evaluation.result, folder)
     write_predictions(evaluation.detections, folder)
+    min_score, why = choose_min_score(evaluator.picture_min_score, evaluation.result.operating_point)
     if evaluation.pictures:
-        min_score, why = choose_min_score(evaluator.picture_min_score, evaluation.result.operating_point)
         logger.info("%s", why)
         draw_pictures(evaluation.pictures, evaluator.split.match.classes.names, min_score, folder / "pictures")
+    write_extras(
+        extras,
+        evaluation.result,
+        evaluation.detections,
+        evaluator.split,
+        min_score=min_score,
+        folder=folder,
+        num_loaders=evaluator.num_loaders,
+    )

@@ -1,15 +1,22 @@
 """A split that a detector is evaluated on: its images, what counts there, and whose class each category is."""
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
+from utils.detection.boxes import as_boxes, xywh_to_xyxy
 from utils.detection.data.class_names import ClassTable, list_names
 from utils.detection.data.mindrecord_info import MindRecordInfo
 from utils.detection.data.splits import Split
 from utils.detection.results.class_match import ClassMatch, match_classes
 from utils.detection.results.coco_metrics import CocoResult, has_objects
 from utils.detection.results.official_score import score_detections
+from utils.words import counted
+
+BEST_METRIC = "mAP"
 
 logger = logging.getLogger(__name__)
 
@@ -22,16 +29,33 @@ class EvaluationSplit:
         records: MindRecord files of its images.
         ground_truth: its annotations in COCO's form.
         match: its categories and the detector's classes.
+        name: what it is called in messages; "" where nobody asks.
     """
 
     records: MindRecordInfo
     ground_truth: dict
     match: ClassMatch
+    name: str = ""
 
     @cached_property
     def has_objects(self) -> bool:
         """Whether there is a box to find; without one AP is not defined."""
         return has_objects(self.ground_truth, self.match.scored_ids)
+
+    def true_boxes(self, image_ids: Collection[int]) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+        """Returns what is to be found in images: boxes float32[M, 4], xyxy, and class indices int64[M]; no crowds."""
+        index_of = {number: index for index, number in enumerate(self.match.classes.category_ids)}
+        rows: dict[int, list[dict]] = {number: [] for number in image_ids}
+        for each in self.ground_truth["annotations"]:
+            if each["image_id"] in rows and each["category_id"] in index_of and not each.get("iscrowd", 0):
+                rows[each["image_id"]].append(each)
+        return {
+            number: (
+                xywh_to_xyxy(as_boxes([each["bbox"] for each in found])),
+                np.array([index_of[each["category_id"]] for each in found], np.int64),
+            )
+            for number, found in rows.items()
+        }
 
     def score(self, detections: list[dict], *, is_fast: bool = False) -> CocoResult:
         """Evaluates detections, in COCO's result format with the ids of `match`; `is_fast`: see `evaluate_coco`."""
@@ -40,7 +64,7 @@ class EvaluationSplit:
 
 def best_metric(split: EvaluationSplit | None) -> str:
     """Returns the metric that chooses the best checkpoint; "" where it is not defined, or nothing is evaluated."""
-    return "mAP" if split is not None and split.has_objects else ""
+    return BEST_METRIC if split is not None and split.has_objects else ""
 
 
 def prepare_evaluation(
@@ -68,13 +92,13 @@ def prepare_evaluation(
         ignore_unknown=ignore_unknown,
         taken_ids=[category["id"] for category in ground_truth["categories"]],
     )
-    prepared = EvaluationSplit(records, ground_truth, match)
+    prepared = EvaluationSplit(records, ground_truth, match, split.name)
     if not prepared.has_objects:
         logger.warning(
-            "%s has no boxes to find in its %d images: AP is not defined there (-1) and cannot choose a best "
+            "%s has no boxes to find in its %s: AP is not defined there (-1) and cannot choose a best "
             "checkpoint; detections are counted",
             split.name,
-            records.num_images,
+            counted(records.num_images, "image"),
         )
     return prepared
 

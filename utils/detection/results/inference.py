@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
+
 from utils.detection.data.class_names import ClassTable
 from utils.detection.detections import DetectionClock, Detections
 from utils.detection.results.coco_metrics import detections_to_coco
 from utils.detection.results.picture_detector import Picture, PictureDetector
 from utils.detection.results.pictures.drawing import draw_detections, is_drawn
+from utils.detection.results.pictures.min_score import MinScore
 from utils.detection.results.pictures.operating_point import choose_stored_min_score
 from utils.detection.results.pictures.videos import ROWS_ENDING, VideoDetection
 from utils.drawing.guard import guard_drawing
@@ -22,6 +25,7 @@ from utils.model_utils.files import check_writable_folder, is_full, json_bytes, 
 from utils.progress import track
 from utils.videos.search import Inputs, find_inputs
 from utils.videos.writing import DRAWN_SUFFIX
+from utils.words import agreed, counted
 
 logger = logging.getLogger(__name__)
 
@@ -65,9 +69,12 @@ class BoxLimit:
     key: str
     count: int
 
-    def is_reached(self, found: Detections, min_score: float) -> bool:
+    def is_reached(self, found: Detections, min_score: MinScore) -> bool:
         """Whether the weakest of as many boxes as are kept is still one to be drawn."""
-        return len(found.scores) >= self.count and found.scores.min() >= min_score
+        if len(found.scores) < self.count:
+            return False
+        weakest = int(np.argmin(found.scores))
+        return bool(found.scores[weakest] >= min_score.of(found.labels[weakest])[0])
 
 
 def open_inputs(image_path: Path, folder: Path) -> Inputs:
@@ -93,7 +100,7 @@ def run(
     files: Sequence[ImageFile],
     folder: Path,
     classes: ClassTable,
-    min_score: float,
+    min_score: MinScore,
     limit: BoxLimit,
 ) -> InferenceSummary:
     """Detects in files, draws, and writes everything found in COCO's result format.
@@ -104,7 +111,7 @@ def run(
         folder: takes a JPEG for each picture, in its sub-folder, and detections.json. Each row there has `file_name`
             beside COCO's fields, and `image_id` as `image_numbers` gives it.
         classes: names and ids for what is written.
-        min_score: boxes below this score are not drawn.
+        min_score: boxes below these scores are not drawn.
         limit: boxes that the detector keeps of a picture.
 
     Raises:
@@ -127,8 +134,7 @@ def run(
             raise BadValueError("the picture cannot be read (it is named above): replace it")
         raise BadValueError(f"none of the {len(files)} pictures can be read (each is named above): replace them")
     if clock.num_compiled:
-        canvases = f"{clock.num_compiled} canvas{'es' * (clock.num_compiled > 1)}"
-        logger.info("network compiled for %s in %.1f s", canvases, clock.compilation)
+        logger.info("network compiled for %s in %.1f s", counted(clock.num_compiled, "canvas"), clock.compilation)
     rows = list(chain.from_iterable(found for _, found in sorted(rows_of.items())))
     _write_detections(folder / DETECTIONS_FILE, rows, pictures)
     pictures.check()
@@ -156,8 +162,8 @@ def infer_pictures(
 
     Boxes are drawn from `picture_min_score`; where that is None, from the score that the checkpoint stores.
     """
-    logger.info("%s, %d classes: %s", inputs, len(classes.names), ", ".join(classes.names))
-    min_score, why = choose_stored_min_score(picture_min_score, classes.picture_min_score)
+    logger.info("%s, %s: %s", inputs, counted(len(classes.names), "class"), ", ".join(classes.names))
+    min_score, why = choose_stored_min_score(picture_min_score, classes.picture_min_score, classes.class_min_scores)
     logger.info("%s", why)
     if inputs.pictures:
         try:
@@ -174,7 +180,7 @@ def _infer_files(
     files: Sequence[ImageFile],
     folder: Path,
     classes: ClassTable,
-    min_score: float,
+    min_score: MinScore,
     limit: BoxLimit,
 ) -> None:
     summary = run(detector, files, folder, classes, min_score, limit)
@@ -195,17 +201,17 @@ def _infer_videos(detection: VideoDetection, inputs: Inputs) -> None:
     if files:
         print(f"videos and *{ROWS_ENDING} are in {detection.folder}")
     if inputs.num_unreadable:
-        count = inputs.num_unreadable
-        print(f"{count} video{'s' * (count > 1)} could not be read")
+        print(f"{counted(inputs.num_unreadable, 'video')} could not be read")
 
 
-def format_bare(summary: InferenceSummary, min_score: float) -> str:
+def format_bare(summary: InferenceSummary, min_score: MinScore) -> str:
     """Returns why no picture has a box, and what to set."""
     if not summary.num_detections:
-        return f"nothing was found on {summary.num_images} pictures, so none has a box"
+        return f"nothing was found on {counted(summary.num_images, 'picture')}, so none has a box"
     return (
-        f"no picture has a box: of {summary.num_detections} detections none reaches score {min_score:.3g}, the highest "
-        f"is {summary.highest_score:.3g}; set --picture_min_score={summary.highest_score / 2:.2g} to see them"
+        f"no picture has a box: of {counted(summary.num_detections, 'detection')} none reaches score {min_score}, "
+        f"the highest is {summary.highest_score:.3g}; set --picture_min_score={summary.highest_score / 2:.2g} to see "
+        "them"
     )
 
 
@@ -213,19 +219,19 @@ def format_summary(summary: InferenceSummary) -> str:
     """Returns e.g. `3 images, 12 detections, 0.214 s per image (network 0.180 s); 1 file could not be read`."""
     each, network = (value / summary.num_images for value in (summary.seconds, summary.network_seconds))
     text = (
-        f"{summary.num_images} image{'s' * (summary.num_images != 1)}, {summary.num_detections} "
-        f"detection{'s' * (summary.num_detections != 1)}, {each:.3f} s per image (network {network:.3f} s)"
+        f"{counted(summary.num_images, 'image')}, {counted(summary.num_detections, 'detection')}, {each:.3f} s per "
+        f"image (network {network:.3f} s)"
     )
     if summary.num_unreadable:
-        text += f"; {summary.num_unreadable} file{'s' * (summary.num_unreadable > 1)} could not be read"
+        text += f"; {counted(summary.num_unreadable, 'file')} could not be read"
     return text
 
 
-def format_full(summary: InferenceSummary, limit: BoxLimit, min_score: float) -> str:
+def format_full(summary: InferenceSummary, limit: BoxLimit, min_score: MinScore) -> str:
     """Returns e.g. `in 2 of 3 pictures all 100 boxes that are kept have a score of 0.4 or more, so ...`."""
     return (
-        f"in {summary.num_full} of {summary.num_images} pictures all {limit.count} boxes that are kept have a score of "
-        f"{min_score:g} or more, so that others may be missing: raise --{limit.key}"
+        f"in {summary.num_full} of {counted(summary.num_images, 'picture')} all {limit.count} boxes that are kept have "
+        f"a score of {min_score} or more, so that others may be missing: raise --{limit.key}"
     )
 
 
@@ -275,13 +281,13 @@ class _PictureWriter:
         files: the pictures.
         folder: takes them.
         classes: names of the boxes.
-        min_score: boxes below this score are not drawn.
+        min_score: boxes below these scores are not drawn.
 
     Attributes:
         num_with_boxes: pictures with a box that is drawn.
     """
 
-    def __init__(self, files: Sequence[ImageFile], folder: Path, classes: ClassTable, min_score: float) -> None:
+    def __init__(self, files: Sequence[ImageFile], folder: Path, classes: ClassTable, min_score: MinScore) -> None:
         self._paths = [folder / name for name in result_names(files, ".jpg")]
         self._class_names, self._min_score = classes.names, min_score
         self._error: BadStateError | None = None
@@ -294,10 +300,9 @@ class _PictureWriter:
             return
         path, names = self._paths[picture.index], self._class_names
         with guard_drawing(f"the picture '{path}'"):
-            drawn = draw_detections(
-                picture.image, found.boxes, found.labels, found.scores, names, min_score=self._min_score
-            )
-            self.num_with_boxes += bool(is_drawn(found.scores, self._min_score).any())
+            lowest = self._min_score.of(found.labels)
+            drawn = draw_detections(picture.image, found.boxes, found.labels, found.scores, names, min_score=lowest)
+            self.num_with_boxes += bool(is_drawn(found.scores, lowest).any())
             try:
                 write_image(path, drawn)
                 self._written.append(path)
@@ -319,5 +324,7 @@ class _PictureWriter:
             BadStateError: there is one.
         """
         if self._error is not None:
-            count = f"{len(self._written)} of {len(self._paths)} pictures are"
-            raise BadStateError(f"{self._error}; {DETECTIONS_FILE} is written, and {count}") from self._error
+            count, are = counted(len(self._paths), "picture"), agreed(len(self._written), "is", "are")
+            raise BadStateError(
+                f"{self._error}; {DETECTIONS_FILE} is written, and {len(self._written)} of {count} {are}"
+            ) from self._error

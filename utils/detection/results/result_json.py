@@ -7,6 +7,7 @@ from pathlib import Path
 from utils.detection.results.coco_metrics import UNDEFINED, CocoResult
 from utils.detection.results.pictures.operating_point import THRESHOLD_METRIC
 from utils.model_utils.files import write_file
+from utils.training.record.records import ByClass
 
 PREDICTIONS_FILE = "predictions.json"
 RESULT_FILE = "result.json"
@@ -24,6 +25,14 @@ def metrics_of(result: CocoResult) -> dict[str, float]:
         "AP75": float(result.stats[2]),
         "F1": point.f1 if point else 0.0,
         THRESHOLD_METRIC: point.min_score if point else math.nan,
+    }
+
+
+def metrics_by_class(result: CocoResult) -> ByClass:
+    """Returns AP and AP50 of each class by its name; None where there is no box of it to find."""
+    return {
+        "AP": {row.name: row.average_precision for row in result.per_class},
+        "AP50": {row.name: row.average_precision_50 for row in result.per_class},
     }
 
 

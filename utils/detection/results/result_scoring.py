@@ -5,9 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from utils.detection.annotations.val_share import EVALUATION, Side, ValShare
 from utils.detection.data.class_names import ClassTable, numbered_names
 from utils.detection.data.coco_file import read_ground_truth
 from utils.detection.data.ground_truth import to_coco_ground_truth, what_counts
+from utils.detection.data.layouts.coco_layouts import find_annotations
 from utils.detection.data.txt_file import load_txt
 from utils.detection.detections import Select
 from utils.detection.results.class_match import ClassMatch, match_classes
@@ -15,12 +17,16 @@ from utils.detection.results.coco_metrics import CocoResult, detections_to_coco
 from utils.detection.results.detection_counts import format_tables
 from utils.detection.results.official_score import score_detections
 from utils.detection.results.result_json import write_predictions, write_result
+from utils.detection.test_time.rules import tools_of, wanted_labels
 from utils.exporting.description import ModelDescription
 from utils.exporting.postprocess_command import PostprocessArguments, format_skipped, named, open_results
 from utils.exporting.result_files import ResultFiles, ResultImage
-from utils.model_utils.errors import BadValueError
+from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.files import check_writable_folder
 from utils.progress import track
+from utils.words import agreed, counted
+
+EVALUATED = "val2017"  # what eval.py calls its split, and other data sets otherwise
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,35 +63,64 @@ def score_run(
     """
     check_writable_folder(arguments.run_dir, "--run_dir")
     results, description = open_results(arguments, suite)
-    annotations = open_annotations(arguments.anno_path, arguments.dataset_path, description.class_names)
-    match = match_model(description, annotations, arguments.anno_path, arguments.ignore_unknown_classes)
-    score = score_results(results, match, annotations, arguments.anno_path, selection(description))
+    source = annotations_in(arguments.anno_path) if arguments.anno_path.is_dir() else arguments.anno_path
+    annotations = open_annotations(source, arguments.dataset_path, description.class_names, _side(arguments))
+    match = match_model(description, annotations, source, arguments.ignore_unknown_classes)
+    labels = wanted_labels(tools_of(description), description.class_names)
+    match = match if labels is None else match.counting(labels)
+    score = score_results(results, match, annotations, source, selection(description))
     write_result(score.result, arguments.run_dir, num_skipped=score.num_skipped)
     write_predictions(score.detections, arguments.run_dir)
-    print(format_score(score, results, arguments.anno_path))
+    print(format_score(score, results, source))
     print(format_tables(score.result, score.detections))
     return score.result
 
 
-def open_annotations(path: Path, image_dir: Path | None, class_names: Sequence[str]) -> dict:
+def annotations_in(root: Path) -> Path:
+    """Returns the annotation file of a data set's evaluation split.
+
+    Args:
+        root: folder of the data set, laid out as `find_annotations` knows it.
+
+    Raises:
+        MissingPathError: none was found.
+    """
+    found = find_annotations(root, EVALUATED)
+    if found is None:
+        raise MissingPathError(
+            f"'{root}' is a folder in which no annotations of an evaluation split were found: name the file itself "
+            "with --anno_path"
+        )
+    return found.file
+
+
+def _side(arguments: PostprocessArguments) -> Side | None:
+    if not arguments.val_share:
+        return None
+    return Side(ValShare(arguments.val_share, arguments.val_seed, arguments.val_group_by_stem), EVALUATION)
+
+
+def open_annotations(path: Path, image_dir: Path | None, class_names: Sequence[str], side: Side | None = None) -> dict:
     """Returns annotations in COCO's form: a .json file as it is, lines of text converted.
 
     Args:
         path: the annotations.
         image_dir: folder that the paths in lines of text are relative to.
         class_names: names of the classes that ids in lines of text count into.
+        side: which of the images count; None for all.
 
     Raises:
         UserError: they cannot be read.
     """
     if path.suffix.lower() == ".json":
-        return what_counts(read_ground_truth(path))
+        return what_counts(read_ground_truth(path, side))
     if image_dir is None:
         raise BadValueError(
             f"the sizes of the images that '{path}' lists are needed: give their folder with "
             "--dataset_path, or annotations in COCO's form, a .json file"
         )
-    return to_coco_ground_truth(load_txt(path, image_dir, class_names, allow_empty=True, skip_bad_images=None))
+    dataset = load_txt(path, image_dir, class_names, allow_empty=True, skip_bad_images=None, side=side)
+    return to_coco_ground_truth(dataset)
 
 
 def match_model(
@@ -134,9 +169,10 @@ def score_results(
     annotated = [image for image in results.images if image.file in entries_of]
     if not annotated:
         raise BadValueError(
-            f"'{source}' has none of the {len(results.images)} images with results: they are "
-            f"{named([image.file for image in results.images])}, there "
-            f"{named([image['file_name'] for image in annotations['images']])}; give the annotations of these images"
+            f"'{source}' has none of the {counted(len(results.images), 'image')} with results: "
+            f"{agreed(len(results.images), 'it is', 'they are')} {named([image.file for image in results.images])}, "
+            f"there {named([image['file_name'] for image in annotations['images']])}; give the annotations of these "
+            "images"
         )
     detections: list[dict] = []
     for image in track(annotated, len(annotated), "selecting detections"):
@@ -161,7 +197,7 @@ def score_results(
 
 def format_score(score: ResultScore, results: ResultFiles, source: Path) -> str:
     """Returns which images were scored and which were not, a line each."""
-    lines = [f"scored {score.result.num_images} images with '{source}'"]
+    lines = [f"scored {counted(score.result.num_images, 'image')} with '{source}'"]
     if results.skipped:
         lines.append(f"{format_skipped(results)}; counted as images in which nothing was found: {score.num_skipped}")
     if score.num_absent:
@@ -176,15 +212,17 @@ def format_score(score: ResultScore, results: ResultFiles, source: Path) -> str:
 
 def _match(files: Sequence[str], annotations: dict) -> dict[str, list[dict]]:
     """Finds the entries of each image: by its path, else by its file name where one path alone has this name."""
-    by_path: dict[str, list[dict]] = defaultdict(list)
+    by_path: dict[PurePosixPath, list[dict]] = defaultdict(list)
     for image in annotations["images"]:
-        by_path[str(PurePosixPath(image["file_name"]))].append(image)
-    how_often = Counter(PurePosixPath(path).name for path in by_path)
-    by_name = {
-        PurePosixPath(path).name: images for path, images in by_path.items() if how_often[PurePosixPath(path).name] == 1
-    }
-    found = {file: by_path.get(file) or by_name.get(PurePosixPath(file).name) for file in files}
+        by_path[_path_of(image["file_name"])].append(image)
+    how_often = Counter(path.name for path in by_path)
+    by_name = {path.name: images for path, images in by_path.items() if how_often[path.name] == 1}
+    found = {file: by_path.get(_path_of(file)) or by_name.get(_path_of(file).name) for file in files}
     return {file: entries for file, entries in found.items() if entries}
+
+
+def _path_of(file_name: str) -> PurePosixPath:
+    return PurePosixPath(file_name.replace("\\", "/"))  # on Windows some programs write images\cat.jpg
 
 
 def _check_size(image: ResultImage, entry: dict, source: Path) -> None:

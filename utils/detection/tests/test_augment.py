@@ -64,6 +64,26 @@ def test_scale_and_crop_keeps_the_box_on_its_patch(seed):
         assert (boxes[:, 2:] <= np.array(image.shape[1::-1])).all()
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_large_scale_jitter_by_its_draws(seed):
+    """Three draws say factor and window; a box goes whose centre is cut off, the others are clipped."""
+    draws = np.random.default_rng(seed)
+    factor, down, across = draws.uniform(0.1, 2.0), *draws.uniform(size=2)
+    scale = 0.6 * factor  # 160 x 100 into 96 x 64
+    height, width = round(100 * scale), round(160 * scale)
+    top, left = int(down * (max(0, height - 64) + 1)), int(across * (max(0, width - 96) + 1))
+    box = BOX * scale - [left, top, left, top]
+    image, boxes, kept = augment.random_scale_and_crop(
+        picture(), BOX, (64, 96), np.random.default_rng(seed), scale_range=(0.1, 2.0)
+    )
+    assert image.shape[:2] == (min(height, 64), min(width, 96))
+    centre = box.reshape(2, 2).mean(axis=0)
+    stays = (centre >= 0).all() and (centre < image.shape[1::-1]).all()
+    assert kept.tolist() == [0] * stays
+    wanted = np.clip(box, 0, [*image.shape[1::-1]] * 2)
+    np.testing.assert_allclose(boxes, wanted[kept], rtol=1e-5, atol=1e-4)
+
+
 def test_scale_and_crop_at_the_fitting_scale_is_a_resize():
     rng = np.random.default_rng(0)
     image, boxes, kept = augment.random_scale_and_crop(picture(), BOX, (50, 80), rng, scale_range=(1.0, 1.0))

@@ -61,7 +61,7 @@ def test_a_name_that_training_does_not_have_is_left_out_where_the_key_says_so(ca
     found = match(("bee", "cat", "dog"), (1, 2, 3), ignore_unknown=True)
     assert found.classes.category_ids == (4, 1, 2)  # 3 is the dog's
     assert (found.scored_ids, found.unscored_ids) == ((1, 2), (4,))
-    assert "'val.json' has 1 classes that 'a.ckpt' does not have: 'dog'" in caplog.text
+    assert "'val.json' has 1 class that 'a.ckpt' does not have: 'dog'" in caplog.text
 
 
 def test_without_a_class_in_common_nothing_can_be_scored():

@@ -104,7 +104,7 @@ def test_a_box_that_cannot_be_one_is_dropped_in_both_and_said_once(write, caplog
     path = write({"bbox": bbox, "area": NAN})
     assert [row["id"] for row in read_ground_truth(path)["annotations"]] == [11]
     assert [row["id"] for row in read_ground_truth(path)["annotations"]] == [11]
-    assert caplog.messages == [f"{path}: 1 boxes are left out, {sentence}; first: annotation 12"]
+    assert caplog.messages == [f"{path}: 1 box is left out, {sentence}; first: annotation 12"]
     dataset = load_coco(path, path.parent)
     assert [len(record.boxes) for record in dataset.records] == [1, 0]
     assert (dataset.repairs.dropped, dataset.repairs.examples) == (1, ("annotation 12",))
@@ -167,7 +167,7 @@ def test_an_image_that_is_listed_twice_in_the_same_way_is_taken_once(write, capl
     records = load_coco(path, path.parent).records
     assert [(record.image_id, len(record.boxes)) for record in records] == [(1, 1), (2, 1)]
     assert caplog.messages == [
-        f"{path}: 1 images are listed more than once, with the same file and size (first: image 1); each is taken once"
+        f"{path}: 1 image is listed more than once, with the same file and size (first: image 1); each is taken once"
     ]
 
 

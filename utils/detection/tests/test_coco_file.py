@@ -93,7 +93,7 @@ def test_order_of_annotations_in_the_file_is_kept_per_image(load):
         ([-9, 10, 5, 5], "1 outside the image", 2),
         ([float("nan"), 10, 5, 5], "1 not finite", 2),
         ([1, 10, float("inf"), 5], "1 not finite", 2),
-        ([190, 90, 50, 50], "1 boxes clipped", 3),
+        ([190, 90, 50, 50], "1 box clipped", 3),
     ],
 )
 def test_bad_boxes_are_repaired_and_counted_once(load, caplog, bbox, what, boxes_left):
@@ -147,7 +147,7 @@ def repeat(section):
         (
             set_path("annotations", 0, "category_id", value=55),
             r"annotation 1 in '.*instances\.json' has category_id 55, but the file has no such category "
-            r"\(1 annotations",
+            r"\(1 annotation",
         ),
         (
             set_path("annotations", 1, "image_id", value=55),
@@ -293,4 +293,4 @@ def test_annotations_with_ignore_count_and_that_is_said(tmp_path, caplog):
     path.write_text(json.dumps({"images": [image], "annotations": boxes, "categories": [{"id": 1, "name": "a"}]}))
     (record,) = load_coco(path, tmp_path).records
     assert len(record.boxes) == 4
-    assert f"{path}: 1 annotations have 'ignore' and count as any other" in caplog.text
+    assert f"{path}: 1 annotation has 'ignore' and counts as any other" in caplog.text

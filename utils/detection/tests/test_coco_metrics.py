@@ -180,7 +180,7 @@ def test_detections_to_coco_by_hand():
         (
             detect(0, score=float("nan")),
             {},
-            "1 of 1 detections have boxes or scores that are not finite, first on image 0",
+            "1 of 1 detection has a box or score that is not finite, first on image 0",
         ),
         (detect(0), {"image_ids": [8]}, "image id 8 is not in the ground truth, whose ids are like 0, 1"),
         (detect(0), {"image_ids": []}, "has no images to evaluate on"),
@@ -195,7 +195,7 @@ def test_detections_on_none_of_the_images_are_warned_about(caplog):
     caplog.set_level(logging.WARNING)
     assert cm.evaluate_coco(ground_truth(), detect(1), image_ids=[0]).stats[0] == 0
     assert (
-        "no detection is on any of the 1 images evaluated: detections have image ids like 1, evaluated are 0"
+        "no detection is on any of the 1 image evaluated: detections have image ids like 1, evaluated are 0"
         in caplog.text
     )
 

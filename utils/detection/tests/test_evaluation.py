@@ -6,19 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from utils.detection.inputs import InputSettings
-from utils.detection.results.evaluation import DetectionEvaluator, evaluate_and_write
-from utils.detection.results.evaluation_split import prepare_evaluation
+from utils.detection.results.evaluation import evaluate_and_write
 from utils.detection.results.result_json import metrics_of
-from utils.detection.tests.known_boxes import KnowsTheBoxes
+from utils.detection.tests.known_evaluation import evaluator_of
 from utils.detection.tests.tiny_coco import write_coco
 from utils.detection.tests.tiny_splits import open_coco
+from utils.drawing.panels import GAP
 from utils.images import read_image
 from utils.model_utils.errors import BadStateError
-from utils.model_utils.workers import ALONE
 from utils.tests.replayed_workers import run_workers
-
-INPUTS = InputSettings(64, 64, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
 @pytest.fixture()
@@ -26,32 +22,6 @@ def split(tmp_path):
     """Three images with 0, 1 and 2 boxes of 40 pixels."""
     root = write_coco(tmp_path / "coco data", {"val2017": 3})
     return open_coco(root, "val2017", num_shards=1)
-
-
-def evaluator_of(split, leave_out=(), workers=ALONE):
-    """Images come in their order, so that their boxes can be told in it; batches have two of them."""
-    content = json.loads(split.annotation_file.read_text())
-    rows = [row for row in content["annotations"] if row["id"] not in leave_out]
-    labels = {category: index for index, category in enumerate(split.records.category_ids)}
-    ids = [image["id"] for image in content["images"]]
-    batches = [ids[start : start + 2] for start in range(0, len(ids), 2)]
-    own = workers.share_block(batches)
-    by_image = iter([[row for row in rows if row["image_id"] == each] for batch in own for each in batch])
-
-    def boxes_of(_size):
-        found = next(by_image)
-        corners = [[x, y, x + width, y + height] for x, y, width, height in (row["bbox"] for row in found)]
-        return corners, [labels[row["category_id"]] for row in found]
-
-    return DetectionEvaluator(
-        detector=KnowsTheBoxes(boxes_of),
-        split=prepare_evaluation(split, split.classes, model="a test"),
-        inputs=INPUTS,
-        batch_size=2,
-        num_loaders=1,
-        picture_min_score=None,
-        workers=workers,
-    )
 
 
 def test_a_detector_that_finds_every_box_has_an_ap_of_one(split):
@@ -101,9 +71,13 @@ def test_pictures_predictions_and_result_are_written(split, tmp_path, caplog):
     evaluation = evaluate_and_write(evaluator_of(split), tmp_path, 2, nothing)
     assert "boxes from score 0.9 (best F1 1.000) are drawn" in caplog.messages
     assert f"2 pictures are in {tmp_path / 'pictures'}, 1 of them with detections" in caplog.messages
+    assert [picture.image_id for picture in evaluation.pictures] == [100, 102], "the first and the last of three"
+    assert [picture.truth_labels.tolist() for picture in evaluation.pictures] == [[], [1, 0]], "red is the second class"
+    np.testing.assert_array_equal(evaluation.pictures[1].truth_boxes, evaluation.pictures[1].found.boxes)
     assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == ["000.jpg", "001.jpg", "overview.jpg"]
     height, width, _ = read_image(tmp_path / "pictures" / "001.jpg").shape
-    assert width * 96 == height * 128
+    panel = (width - GAP) // 2  # the truth on the left, as wide as what was found
+    assert 0 < height - panel * 96 // 128 < 60, "under a line of titles"
     rows = json.loads((tmp_path / "predictions.json").read_text())
     assert len(rows) == 3
     assert set(rows[0]) == {"image_id", "category_id", "bbox", "score"}
@@ -131,7 +105,7 @@ def test_numbers_are_there_whatever_happens_to_the_pictures(split, tmp_path, cap
 
     (tmp_path / "pictures").touch()  # a file where the folder is to be
     evaluate_and_write(evaluator_of(split), tmp_path, 2, nothing)
-    monkeypatch.setattr("utils.detection.results.pictures.evaluation_pictures.draw_detections", no_font)
+    monkeypatch.setattr("utils.detection.results.pictures.evaluation_pictures.draw_truth_beside", no_font)
     evaluate_and_write(evaluator_of(split), tmp_path, 2, nothing)
     warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert len(warnings) == 2

@@ -196,7 +196,7 @@ def test_perfect_detections_miss_the_boxes_that_nobody_can_find_and_what_repairs
     caplog.clear()
     assert score(evaluation, found).stats[0] == expected < 0.9
     assert (
-        "mAP counts the boxes as they are annotated; as training uses them (1 boxes clipped at the image border, 3 "
+        "mAP counts the boxes as they are annotated; as training uses them (1 box clipped at the image border, 3 "
         "dropped (2 without area, 1 outside the image, 0 not finite); first: annotation 1, annotation 5, annotation 8) "
         f"it would be 1.000000 instead of {expected:.6f}"
     ) in caplog.text

@@ -24,6 +24,7 @@ from utils.detection.results.inference import (
 )
 from utils.detection.results.picture_detector import PictureDetector
 from utils.detection.results.pictures.drawing import draw_detections
+from utils.detection.results.pictures.min_score import MinScore
 from utils.detection.tests.known_boxes import KnowsTheBoxes
 from utils.images import read_image, write_image
 from utils.model_utils.errors import BadStateError, BadValueError
@@ -31,6 +32,7 @@ from utils.model_utils.errors import BadStateError, BadValueError
 INPUTS = InputSettings(64, 64, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 CLASSES = ClassTable(("red", "blue"), (7, 3))
 LIMIT = BoxLimit("max_boxes", 100)
+FROM = MinScore(0.4)
 
 
 def detector_of(boxes_of, batch_size=2):
@@ -52,7 +54,7 @@ def test_what_is_found_is_drawn_and_written_with_the_category_ids(pictures, tmp_
     out = tmp_path / "out"
     files = open_inputs(pictures, out).pictures
     detector = detector_of(lambda size: ([[5, 6, 15, 26]], [1]) if size[1] == 51 else ([], []))
-    summary = run(detector, files, out, CLASSES, 0.4, LIMIT)
+    summary = run(detector, files, out, CLASSES, FROM, LIMIT)
     rows = json.loads((out / "detections.json").read_text())
     assert [(row["file_name"], row["category_id"], row["bbox"]) for row in rows] == [("1.png", 3, [5, 6, 10, 20])]
     assert sorted(path.name for path in out.glob("*.jpg")) == ["0.jpg", "1.jpg", "2.jpg"]
@@ -77,7 +79,7 @@ def test_pictures_of_one_canvas_go_together_and_results_keep_the_order_of_the_fi
     (folder / "g.png").write_bytes(b"no picture")
     inputs = InputSettings(64, 64, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), rule=CanvasRule((60, 60), 32))
     detector = PictureDetector(KnowsTheBoxes(lambda _size: ([[5, 6, 15, 16]], [1])), inputs, 2, num_loaders=2)
-    summary = run(detector, open_inputs(folder, out).pictures, out, CLASSES, 0.4, LIMIT)
+    summary = run(detector, open_inputs(folder, out).pictures, out, CLASSES, FROM, LIMIT)
     assert detector.detector.shapes == [(2, 3, 64, 32), (2, 3, 32, 64), (2, 3, 32, 64)]
     rows = json.loads((out / "detections.json").read_text())
     assert [row["file_name"] for row in rows] == ["a.png", "b.png", "d.png", "e.jpg", "f.png"]
@@ -102,7 +104,7 @@ def test_the_time_of_an_image_is_without_the_import_of_the_library_of_the_rule(t
     write_image(tmp_path / "a.png", np.full((40, 20, 3), 90, np.uint8))
     inputs = InputSettings(64, 64, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), rule=Slow((60, 60), 32))
     detector = PictureDetector(KnowsTheBoxes(lambda _size: ([], [])), inputs, 2, num_loaders=1)
-    summary = run(detector, open_inputs(tmp_path, tmp_path / "out").pictures, tmp_path / "out", CLASSES, 0.4, LIMIT)
+    summary = run(detector, open_inputs(tmp_path, tmp_path / "out").pictures, tmp_path / "out", CLASSES, FROM, LIMIT)
     assert Slow.asked > 1
     assert summary.seconds < 0.9
 
@@ -113,7 +115,7 @@ def test_a_header_that_names_another_size_costs_a_batch_and_no_result(pictures, 
     write_image(pictures / "1.png", np.full((50, 40, 3), 90, np.uint8))
     inputs = InputSettings(64, 64, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), rule=CanvasRule((60, 30), 32))
     detector = PictureDetector(KnowsTheBoxes(lambda _size: ([[5, 6, 15, 16]], [1])), inputs, 2, num_loaders=1)
-    run(detector, open_inputs(pictures, tmp_path / "out").pictures, tmp_path / "out", CLASSES, 0.4, LIMIT)
+    run(detector, open_inputs(pictures, tmp_path / "out").pictures, tmp_path / "out", CLASSES, FROM, LIMIT)
     assert len(json.loads((tmp_path / "out" / "detections.json").read_text())) == 3
     assert detector.detector.shapes == [(2, 3, 32, 64), (2, 3, 64, 32), (2, 3, 32, 64)]
 
@@ -125,7 +127,7 @@ def test_pictures_that_cannot_be_read_at_all_are_a_sentence(pictures, tmp_path):
             open_inputs(pictures / "broken.jpg", tmp_path / "out").pictures,
             tmp_path / "out",
             CLASSES,
-            0.4,
+            FROM,
             LIMIT,
         )
     assert not list(tmp_path.rglob("detections.json"))
@@ -144,6 +146,18 @@ def test_boxes_are_drawn_from_the_score_that_the_checkpoint_stores(pictures, tmp
     assert np.abs(read_image(tmp_path / "a" / "0.jpg").astype(int) - 90).max() > 60
 
 
+def test_each_class_has_the_score_that_the_checkpoint_stores_for_it(pictures, tmp_path, caplog):
+    """Every box has score 0.9 and is blue: from 0.95 on it is not drawn, though the score of all would show it."""
+    caplog.set_level("INFO")
+    for name, blue, is_drawn in (("a", 0.95, False), ("b", 0.85, True)):
+        classes = ClassTable(("red", "blue"), (7, 3), picture_min_score=0.5, class_min_scores=(0.1, blue))
+        finds_the_same(pictures, tmp_path / name, classes=classes)
+        changed = np.abs(read_image(tmp_path / name / "0.jpg").astype(int) - 90).max()
+        assert (changed > 60) == is_drawn
+    wanted = "boxes from the score of each class's best F1 are drawn, 0.1 to 0.95, which store_thresholds has stored"
+    assert wanted in caplog.messages
+
+
 def test_bare_pictures_say_what_to_set(pictures, tmp_path, caplog):
     finds_the_same(pictures, tmp_path / "a", min_score=0.95)
     wanted = (
@@ -151,7 +165,9 @@ def test_bare_pictures_say_what_to_set(pictures, tmp_path, caplog):
         "--picture_min_score=0.45 to see them"
     )
     assert wanted in caplog.messages
-    assert format_bare(InferenceSummary(6, 0, 0, 3.0, 1.5), 0.4) == "nothing was found on 6 pictures, so none has a box"
+    assert (
+        format_bare(InferenceSummary(6, 0, 0, 3.0, 1.5), FROM) == "nothing was found on 6 pictures, so none has a box"
+    )
 
 
 def test_a_picture_that_cannot_be_drawn_is_named_and_the_others_are_drawn(pictures, tmp_path, caplog, monkeypatch):
@@ -171,7 +187,7 @@ def test_a_picture_that_cannot_be_written_is_an_error_once_the_detections_are_wr
     out = tmp_path / "out"
     (out / "1.jpg").mkdir(parents=True)  # as a full disk, at the second picture
     (out / "1.jpg" / "file").touch()
-    wanted = r"1\.jpg' cannot be written .*; detections\.json is written, and 1 of 4 pictures are"
+    wanted = r"1\.jpg' cannot be written .*; detections\.json is written, and 1 of 4 pictures is"
     with pytest.raises(BadStateError, match=wanted):
         finds_the_same(pictures, out)
     assert len(json.loads((out / "detections.json").read_text())) == 3
@@ -187,7 +203,7 @@ def test_pictures_that_have_filled_the_disk_make_room_for_the_detections(picture
         path.write_bytes(content)
 
     monkeypatch.setattr("utils.detection.results.inference.write_file", write)
-    with pytest.raises(BadStateError, match=r"detections\.json is written, and 1 of 4 pictures are"):
+    with pytest.raises(BadStateError, match=r"detections\.json is written, and 1 of 4 pictures is"):
         finds_the_same(pictures, out)
     assert sorted(path.name for path in out.iterdir()) == ["0.jpg", "detections.json"]
     assert len(json.loads((out / "detections.json").read_text())) == 3
@@ -224,11 +240,11 @@ def test_pictures_with_as_many_boxes_as_are_kept_are_counted(limit, min_score, f
     boxes = [[5, 6, 15, 26], [20, 6, 30, 26]]
     detector = detector_of(lambda size: (boxes[: size[1] - 50], [0, 1][: size[1] - 50]))
     files = open_inputs(pictures, tmp_path / "out").pictures
-    assert run(detector, files, tmp_path / "out", CLASSES, min_score, BoxLimit("x", limit)).num_full == full
+    assert run(detector, files, tmp_path / "out", CLASSES, MinScore(min_score), BoxLimit("x", limit)).num_full == full
 
 
 def test_full_pictures_are_said_with_the_key():
-    assert format_full(InferenceSummary(6, 0, 200, 3.0, 1.5, 2), LIMIT, 0.4) == (
+    assert format_full(InferenceSummary(6, 0, 200, 3.0, 1.5, 2), LIMIT, FROM) == (
         "in 2 of 6 pictures all 100 boxes that are kept have a score of 0.4 or more, so that others may be missing: "
         "raise --max_boxes"
     )

@@ -7,8 +7,9 @@ import shutil
 import numpy as np
 import pytest
 
+from utils.detection.data.layouts.split_paths import SplitPaths
 from utils.detection.data.mindrecord_places import check_contents, hold_mindrecord
-from utils.detection.data.splits import SplitPaths, open_split
+from utils.detection.data.splits import open_split
 from utils.detection.tests.mindrecord_sets import (
     HEIGHT,
     PREFIX,

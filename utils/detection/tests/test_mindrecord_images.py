@@ -102,7 +102,7 @@ def test_images_newer_than_the_set_are_counted_and_the_key_is_named(ensure, data
     mr.warn_of_changed_images(info, images())
     (said,) = caplog.messages
     assert said == (
-        "2 of 23 images are newer than their MindRecord files; 1 of 10 images looked at are not what MindRecord files "
+        "2 of 23 images are newer than their MindRecord files; 1 of 10 images looked at is not what MindRecord files "
         f"'{str(info.files[0]).removesuffix('0')}*' hold, first '{dataset.records[10].file_path}': "
         "--remake_mindrecord=True makes them anew"
     )
@@ -117,7 +117,7 @@ def test_other_images_with_old_times_are_found_among_those_looked_at(ensure, dat
     age(dataset, info)
     mr.warn_of_changed_images(info, images())
     (said,) = caplog.messages
-    assert said.startswith("1 of 8 images looked at are not what MindRecord files ")
+    assert said.startswith("1 of 8 images looked at is not what MindRecord files ")
     assert f"hold, first '{dataset.records[6].file_path}'" in said
 
 
@@ -137,7 +137,7 @@ def test_a_set_of_an_earlier_version_is_read_as_it_is_with_one_line(ensure, data
     mr.warn_of_changed_images(again, images())
     lines = [message for message in caplog.messages if "did not store the sizes of the images" in message]
     assert len(lines) == 1
-    assert "1 of 8 images looked at are not what MindRecord files" in caplog.text  # as before
+    assert "1 of 8 images looked at is not what MindRecord files" in caplog.text  # as before
     made = time.time()
     assert ensure(images=images(), remake_before=made).sources is not None
     assert len(ensure.loads) == 2
@@ -181,7 +181,7 @@ def test_images_that_change_while_the_set_is_made_are_refused(ensure, dataset, f
     sources = mr._sources_of(dataset)
     other = dataclasses.replace(sources, sizes=sources.sizes + (np.arange(23) == 7))
     monkeypatch.setattr(mr, "_sources_of", lambda _: other)
-    with pytest.raises(BadStateError, match="1 images change while MindRecord files are made of them, first '.*7.png'"):
+    with pytest.raises(BadStateError, match="1 image changes while MindRecord files are made of it, first '.*7.png'"):
         ensure()
     assert not folder.exists() or names_in(folder) == []
 

@@ -10,6 +10,7 @@ from utils.detection.builders import describe_detector
 from utils.detection.data.class_names import ClassTable
 from utils.detection.inputs import InputSettings
 from utils.detection.results.coco_metrics import evaluate_coco
+from utils.detection.results.pictures.min_score import MinScore
 from utils.detection.results.pictures.operating_point import (
     OperatingPoint,
     best_f1,
@@ -92,12 +93,21 @@ def test_lines_of_eval():
 
 
 def test_lines_of_infer():
-    assert choose_stored_min_score(0.7, 0.1)[0] == 0.7
+    assert choose_stored_min_score(0.7, 0.1)[0] == MinScore(0.7)
     assert choose_stored_min_score(None, 0.1) == (
-        0.1,
+        MinScore(0.1),
         "boxes from score 0.1 are drawn, that of the best F1 in the training's best evaluation",
     )
-    assert choose_stored_min_score(None, None)[0] == 0.4
+    assert choose_stored_min_score(None, None)[0] == MinScore(0.4)
+    assert choose_stored_min_score(None, 0.1, (0.2, 0.6))[0] == MinScore(0.1, (0.2, 0.6))
+    assert choose_stored_min_score(0.7, 0.1, (0.2, 0.6))[0] == MinScore(0.7)
+
+
+def test_each_class_has_its_own_score():
+    own = MinScore(0.3, (0.2, 0.6))
+    assert own.of(np.array([1, 0, 1])).tolist() == [0.6, 0.2, 0.6]
+    assert MinScore(0.3).of(np.array([1, 0])).tolist() == [0.3, 0.3]
+    assert (str(own), str(MinScore(0.3))) == ("0.2 to 0.6", "0.3")
 
 
 @pytest.mark.parametrize(
@@ -114,13 +124,20 @@ def test_what_a_checkpoint_stores_of_it(best, wanted):
     assert stored_min_score(best) == wanted
 
 
-@pytest.mark.parametrize(("stored", "wanted"), [(0.25, {"picture_min_score": 0.25}), (None, {})])
-def test_an_exported_model_is_described_with_it(stored, wanted):
+@pytest.mark.parametrize(
+    ("stored", "own", "wanted"),
+    [
+        (0.25, (), {"picture_min_score": 0.25}),
+        (None, (), {}),
+        (0.25, (0.5,), {"picture_min_score": 0.25, "class_min_scores": [0.5]}),
+    ],
+)
+def test_an_exported_model_is_described_with_it(stored, own, wanted):
     inputs = InputSettings(128, 256, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), keep_ratio=True)
     described = describe_detector(
         "nas_fpn",
         ExportedModel(Path("net.mindir"), "MINDIR", (), 1, 0.0),
-        ClassTable(("car",), (3,), picture_min_score=stored),
+        ClassTable(("car",), (3,), picture_min_score=stored, class_min_scores=own),
         inputs,
         tensors=(),
         postprocessing={"min_score": 0.05},

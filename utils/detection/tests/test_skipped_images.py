@@ -81,9 +81,7 @@ def test_what_is_said_of_repaired_images_works_on_sets_of_earlier_versions(data,
 
 
 def test_without_the_key_they_are_refused_and_the_key_is_named(data):
-    with pytest.raises(
-        MissingPathError, match=r"1 of 6 images of .* are not in .*; .*, or leave such images out with "
-    ):
+    with pytest.raises(MissingPathError, match=r"1 of 6 images of .* is not in .*; .*, or leave such images out with "):
         open_split(paths_of(data), None)
     (data / "train2017" / "001.jpg").write_bytes(b"")
     with pytest.raises(BadValueError, match="3 of 6 images of .* cannot be used: .* with --skip_bad_images=True"):
@@ -190,4 +188,4 @@ def test_classes_without_a_box_are_named_each_time(tmp_path, caplog):
     for _ in range(2):
         caplog.clear()
         assert open_split(paths_of(root), None).records.class_counts == (2, 4, 0)
-        assert any("instances_train2017.json: 1 of 3 classes have no box: 'green'" in each for each in caplog.messages)
+        assert any("instances_train2017.json: 1 of 3 classes has no box: 'green'" in each for each in caplog.messages)

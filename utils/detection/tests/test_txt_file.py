@@ -57,7 +57,7 @@ def test_boxes_are_repaired_like_those_of_coco(load):
     dataset = load("a.jpg 1,2,3,4,1,0 600,400,700,500,1,0 9,9,9,9,1,0 nan,1,2,3,1,0")
     assert dataset.records[0].boxes.tolist() == [[1, 2, 3, 4], [600, 400, 640, 480]]
     assert str(dataset.repairs) == (
-        "1 boxes clipped at the image border, 2 dropped (1 without area, 0 outside the image, 1 not finite); "
+        "1 box clipped at the image border, 2 dropped (1 without area, 0 outside the image, 1 not finite); "
         "first: line 1 box 2, line 1 box 3, line 1 box 4"
     )
 
@@ -107,7 +107,7 @@ def test_no_boxes_is_fine_where_allowed(load):
 
 
 def test_missing_things(load, tmp_path):
-    with pytest.raises(MissingPathError, match=r"1 of 2 images of '.*train\.txt' are not in '.*', first 'c\.jpg'"):
+    with pytest.raises(MissingPathError, match=r"1 of 2 images of '.*train\.txt' is not in '.*', first 'c\.jpg'"):
         load("a.jpg 1,2,3,4,1,0\nc.jpg")
     with pytest.raises(MissingPathError, match="annotation list '.*none.txt' does not exist"):
         load_txt(tmp_path / "none.txt", tmp_path, NAMES)

@@ -13,6 +13,7 @@ from utils.detection.inputs import InputSettings
 from utils.detection.results.inference import BoxLimit, infer_pictures, open_inputs
 from utils.detection.results.picture_detector import PictureDetector
 from utils.detection.results.pictures.drawing import draw_detections
+from utils.detection.results.pictures.min_score import MinScore
 from utils.detection.results.pictures.videos import VideoDetection
 from utils.detection.tests.known_boxes import KnowsTheBoxes
 from utils.model_utils.command import Terminated
@@ -45,7 +46,7 @@ class FollowsTheSquare(KnowsTheBoxes):
 
 
 def detection(folder, detector=None):
-    return VideoDetection(PictureDetector(detector or FollowsTheSquare(), INPUTS, 2, 1), folder, CLASSES, 0.4)
+    return VideoDetection(PictureDetector(detector or FollowsTheSquare(), INPUTS, 2, 1), folder, CLASSES, MinScore(0.4))
 
 
 def film(path, frames=FRAMES):

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from utils.detection.data.splits import Split, SplitPaths, open_split, split_paths
+from utils.detection.data.layouts.split_paths import SplitPaths, split_paths
+from utils.detection.data.splits import Split, open_split
 
 
 def paths_of(root: Path | str | None, split: str = "train2017", folder: Path | None = None, **changes) -> SplitPaths:

@@ -25,7 +25,12 @@ def description(file="net.b0.mindir", file_format="MINDIR"):
         preprocessing=Preprocessing("RGB", "keep_ratio", 32, 64, (1.0, 2.0, 3.0), (4.0, 5.0, 6.0), "bottom_right"),
         class_names=("Straße", "sky"),
         category_ids=(3, 7),
-        postprocessing={"min_score": 0.05, "max_boxes": 100, "anchors_per_level": [4, 2, 1]},
+        postprocessing={
+            "min_score": 0.05,
+            "max_boxes": 100,
+            "anchors_per_level": [4, 2, 1],
+            "class_min_scores": [0.5, 0.25],
+        },
     )
 
 

@@ -36,6 +36,22 @@ class PathRule:
     keep_words: tuple[str, ...] = ()
 
 
+@dataclasses.dataclass(frozen=True)
+class FormRule:
+    """Marks a list of texts that may be given in other forms, which the loader turns into that list.
+
+    Args:
+        wanted: the forms in words, for messages.
+        as_texts: (value as given, folder in which a relative path in it begins) to the texts. A list of such texts
+            stays as it is; anything else that cannot be raises ValueError with a sentence.
+        kinds: of JSON's values that the forms have, for editors.
+    """
+
+    wanted: str
+    as_texts: Callable[[object, str], list[str]]
+    kinds: tuple[str, ...]
+
+
 PathText = Annotated[str, PathRule()]
 InputText = Annotated[str, PathRule(keep_words=("-",))]  # "-": a list on standard input
 Positive = Annotated[int, Field(ge=1)]
@@ -187,9 +203,9 @@ class Config(BaseModel):
             raise WrongKindError
         for item in items:
             _refuse_unusable(name, item, kind)
-        if kind.choices and isinstance(value, str):
-            return next((choice for choice in kind.choices if str(choice).lower() == value.lower()), value)
-        return value
+        if kind.choices and kind.is_list and isinstance(value, list | tuple):
+            return [_chosen(item, kind) for item in value]
+        return _chosen(value, kind)
 
     @model_validator(mode="after")
     def _refuse_contradictions(self, info: ValidationInfo) -> typing.Self:
@@ -219,6 +235,13 @@ class InactiveKey:
     derived: Callable[[typing.Any], object] | None = None
 
 
+def _chosen(value: object, kind: "FieldKind") -> object:
+    """Returns the choice that a text names in any case; else the value itself."""
+    if not isinstance(value, str):
+        return value
+    return next((choice for choice in kind.choices if str(choice).lower() == value.lower()), value)
+
+
 def _refuse_unusable(key: str, item: object, kind: "FieldKind") -> None:
     """Refuses what no file system and no 64 bits hold.
 
@@ -245,9 +268,10 @@ class FieldKind:
         scalar: bool, int, float or str: the value itself, or the items where `is_list`.
         is_list: whether the value is a list.
         length: number of items of a list, None for any.
-        choices: the allowed values, empty for any.
+        choices: the allowed values, or items where `is_list`; empty for any.
         is_optional: whether null is allowed.
         path_rule: set where the text is a path.
+        form: set where a list of texts may be given in other forms.
         limits: pydantic's, of the value or of the items.
     """
 
@@ -257,6 +281,7 @@ class FieldKind:
     choices: tuple[object, ...] = ()
     is_optional: bool = False
     path_rule: PathRule | None = None
+    form: FormRule | None = None
     limits: tuple[object, ...] = ()
 
 
@@ -283,7 +308,10 @@ def _kind_of(annotation: object, metadata: list[object]) -> FieldKind:
     if origin is tuple:
         items = _kind_of(arguments[0], [])
         length = None if Ellipsis in arguments else len(arguments)
-        return FieldKind(items.scalar, is_list=True, length=length, limits=items.limits)
+        form = next((item for item in metadata if isinstance(item, FormRule)), None)
+        return FieldKind(
+            items.scalar, is_list=True, length=length, choices=items.choices, form=form, limits=items.limits
+        )
     path_rule = next((item for item in metadata if isinstance(item, PathRule)), None)
     return FieldKind(typing.cast(type, annotation), path_rule=path_rule, limits=tuple(metadata))
 
@@ -295,8 +323,11 @@ PLURAL = {bool: "true/false values", int: "whole numbers", float: "numbers", str
 def describe_wanted(field: FieldInfo) -> str:
     """Returns what a field accepts in words, e.g. "a number from 0 to 1, or null"."""
     kind = field_kind(field)
+    choices = f"one of {', '.join(str(choice) for choice in kind.choices)}"
     if kind.choices:
-        words = f"one of {', '.join(str(choice) for choice in kind.choices)}"
+        words = f"a list of {PLURAL[kind.scalar]}, each {choices}" if kind.is_list else choices
+    elif kind.form:
+        words = kind.form.wanted
     elif kind.is_list:
         words = f"a list of {kind.length or ''} {PLURAL[kind.scalar]}".replace("  ", " ")
         item_bounds = _describe_bounds(kind.limits)

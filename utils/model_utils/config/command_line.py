@@ -87,7 +87,9 @@ def value_of_text(text: str, kind: FieldKind | None) -> object:
         return None if text else ""
     if kind is not None and kind.scalar is str and not kind.is_list:
         return _without_quotes(text)
-    if kind is not None and kind.is_list and not text.lstrip().startswith("["):
+    if kind is not None and kind.form and not text.lstrip().startswith(("[", "{")):
+        return _without_quotes(text)  # a word, a path or a short form of its own
+    if kind is not None and kind.is_list and not kind.form and not text.lstrip().startswith("["):
         text = f"[{text}]"
     try:
         return parse_value(text)

@@ -4,6 +4,7 @@ A suite describes its keys in a schema, a `Config` of base.py with the shared gr
 `load_config`. Nothing here imports MindSpore, so that `--help` answers at once.
 """
 
+import dataclasses
 import difflib
 import logging
 import os
@@ -94,7 +95,9 @@ def load_config(
     notes: list[str] = []
     file = find_config_file(arguments.config_path, suite_dir, default_file)
     named = [*map(_given_in_yaml, read_yaml_layers(file)), _given_in_arguments(schema, arguments)]
-    layers = tuple(_rename_aliases(schema, layer, problems) for layer in named)
+    layers = tuple(
+        _in_own_form(schema, _rename_aliases(schema, layer, problems), suite_dir, problems) for layer in named
+    )
     given = merge(layers)
     warnings = _refuse_unknown(schema, given, problems)
     inactive = {key: given.pop(key) for key in schema.inactive_keys() if key in given}
@@ -133,7 +136,8 @@ def with_default_file(
         return config
     problems: list[str] = []
     path = sources.suite_dir / file
-    files = [_rename_aliases(schema, _given_in_yaml(layer), problems) for layer in read_yaml_layers(path)]
+    named = [_rename_aliases(schema, _given_in_yaml(layer), problems) for layer in read_yaml_layers(path)]
+    files = [_in_own_form(schema, layer, sources.suite_dir, problems) for layer in named]
     layers = (*files, {key: Given(key, value, Origin(where)) for key, value in values.items()}, sources.layers[-1])
     given = {key: item for key, item in merge(layers).items() if key in schema.model_fields}
     built = build(schema, given, sources.suite_dir, problems, [])
@@ -197,6 +201,29 @@ def _rename_aliases(schema: type[Config], layer: Iterable[Given], problems: list
             )
         renamed[key] = item
     return renamed
+
+
+def _in_own_form(
+    schema: type[Config], layer: Mapping[str, Given], suite_dir: Path, problems: list[str]
+) -> dict[str, Given]:
+    """Returns a layer in which keys that may be given in several forms have their own (`FormRule`)."""
+    rewritten = dict(layer)
+    for key, item in layer.items():
+        form = field_kind(schema.model_fields[key]).form if key in schema.model_fields else None
+        if form is None or item.value in (None, ""):
+            continue
+        try:
+            texts = form.as_texts(item.value, _relative_to(item, suite_dir))
+            rewritten[key] = dataclasses.replace(item, value=texts)
+        except (ValueError, MissingPathError) as error:
+            problems.append(f"{item.origin}: {error}")
+            del rewritten[key]
+    return rewritten
+
+
+def _relative_to(item: Given, suite_dir: Path) -> str:
+    """Returns the folder in which a relative path begins."""
+    return os.getcwd() if item.origin.where == COMMAND_LINE else str(yaml_paths_folder(suite_dir))
 
 
 def _refuse_unknown(schema: type[Config], given: dict[str, Given], problems: list[str]) -> list[str]:
@@ -266,8 +293,7 @@ def _plain_values(schema: type[Config], given: Mapping[str, Given], suite_dir: P
     for key, field in schema.model_fields.items():
         kind, item = field_kind(field), given.get(key)
         if item is not None:
-            folder = os.getcwd() if item.origin.where == COMMAND_LINE else str(yaml_paths_folder(suite_dir))
-            values[key] = absolute_path(clear_value(item.value, kind), kind, folder)
+            values[key] = absolute_path(clear_value(item.value, kind), kind, _relative_to(item, suite_dir))
         elif kind.path_rule and field.default:
             values[key] = absolute_path(field.default, kind, os.getcwd())
     return values

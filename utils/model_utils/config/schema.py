@@ -27,6 +27,8 @@ from utils.model_utils.storage.object_storage import is_object_url
 
 # What commands act on that build a network: each with seed, as MindSpore is told one.
 DEVICE = ("device_target", "device_id", "seed")
+# How a command that measures a network is made a check of it.
+CHECK = ("expected_metric", "expected_tolerance")
 # Everything that does something in a job on ModelArts only.
 JOB = (
     "enable_modelarts",
@@ -163,7 +165,15 @@ class TrainingKeys(RuntimeKeys):
     """Optimizer, loss scale, checkpoints and the rhythm of a run."""
 
     GROUP: ClassVar[str] = "Training"
-    OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = ("resume", "pre_trained", "pre_trained_epoch_size")
+    OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = (
+        "resume",
+        "pre_trained",
+        "pre_trained_epoch_size",
+        "max_hours",
+        "loggers",
+        "expected_metric",
+        "expected_tolerance",
+    )
     NEVER_REPEATED: ClassVar[tuple[str, ...]] = ("resume",)
     COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = (
         "epoch_size",
@@ -180,6 +190,7 @@ class TrainingKeys(RuntimeKeys):
         "accumulate_steps",
         "drop_remainder",
         "ema_decay",
+        "patience",
     )
     epoch_size: int = Field(12, ge=1, description="passes over the training images")
     batch_size: int = Field(2, ge=1, description="images per step and device")
@@ -242,6 +253,31 @@ class TrainingKeys(RuntimeKeys):
     run_eval: bool = Field(False, description="evaluate while training and keep the best checkpoint")
     eval_interval: int = Field(1, ge=1, description="epochs between evaluations")
     eval_start_epoch: int = Field(0, ge=0, description="first epoch after which run_eval acts")
+    patience: int | None = Field(
+        None,
+        ge=1,
+        description="evaluations in a row without a better best metric after which the run ends; null: it goes on to "
+        "epoch_size",
+    )
+    max_hours: float | None = Field(
+        None,
+        gt=0,
+        description="hours after which training stops with a checkpoint and exit code 0, counted anew from each start "
+        "of the command; null: no limit",
+    )
+    expected_metric: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="mAP or mIoU that has to be reached, in training by the best evaluation: below it the command ends "
+        "with exit code 1; null: any will do",
+    )
+    expected_tolerance: float = Field(
+        0.0, ge=0, le=1, description="by how much the metric may be below expected_metric"
+    )
+    loggers: tuple[Literal["tensorboard", "swanlab"], ...] = Field(
+        (), description="what takes numbers and pictures of a training beside metrics.jsonl, in folders of run_dir"
+    )
     picture_interval: int = Field(
         5,
         ge=0,
@@ -271,6 +307,18 @@ class TrainingKeys(RuntimeKeys):
                 ("pre_trained_epoch_size", "pre_trained"),
                 f"pre_trained_epoch_size is {self.pre_trained_epoch_size} and pre_trained is not set: name the "
                 "checkpoint with --pre_trained=FILE, or leave pre_trained_epoch_size out",
+            )
+        if self.patience and not self.run_eval:
+            yield Contradiction(
+                ("patience", "run_eval"),
+                f"patience {self.patience} counts evaluations and run_eval is false: set --run_eval=True, or leave "
+                "patience out",
+            )
+        if self.expected_tolerance and self.expected_metric is None:
+            yield Contradiction(
+                ("expected_tolerance", "expected_metric"),
+                f"expected_tolerance is {self.expected_tolerance} and expected_metric is not set: give "
+                "--expected_metric=NUMBER too, or leave expected_tolerance out",
             )
         if self.resume and self.overwrite:
             yield Contradiction(

@@ -13,6 +13,7 @@ from utils.model_utils.config.help_text import show_value
 from utils.model_utils.config.key_names import right_name
 from utils.model_utils.config.loading import as_lists, build, find_faults, join_problems, merge
 from utils.model_utils.errors import BadValueError, MissingPathError
+from utils.words import counted
 
 logger = logging.getLogger(__name__)
 
@@ -183,7 +184,7 @@ def _log_changes(before: Config, after: Config, fixed: Mapping[str, Given], name
         if item.value is not None and getattr(before, key) != getattr(after, key)
     ]
     beyond = len(changed) - MAX_SHOWN
-    more = f" and {beyond} more {'key' if beyond == 1 else 'keys'}" if beyond > 0 else ""
+    more = f" and {counted(beyond, 'more key')}" if beyond > 0 else ""
     if changed:
         logger.info("the network is that of '%s': %s%s", name, ", ".join(changed[:MAX_SHOWN]), more)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError
+from utils.words import counted
 
 
 def describe_not_finite(arrays: Mapping[str, np.ndarray]) -> str:
@@ -26,7 +27,8 @@ def describe_not_finite(arrays: Mapping[str, np.ndarray]) -> str:
     shown = "; ".join(f"{name}, {bad[name]} of {finite[name].size}" for name in list(bad)[:MAX_EXAMPLES])
     more = f"; and {len(bad) - MAX_EXAMPLES} more" if len(bad) > MAX_EXAMPLES else ""
     total = sum(array.size for array in arrays.values())
-    return f"{sum(bad.values())} of {total} values, in {len(bad)} of {len(arrays)} parameters ({shown}{more})"
+    places = f"{len(bad)} of {counted(len(arrays), 'parameter')} ({shown}{more})"
+    return f"{sum(bad.values())} of {counted(total, 'value')}, in {places}"
 
 
 def _are_finite(array: np.ndarray) -> np.ndarray:

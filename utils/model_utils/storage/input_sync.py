@@ -20,6 +20,7 @@ from utils.model_utils.host_lock import host_lock
 from utils.model_utils.in_use import Hold, claim, hold
 from utils.model_utils.storage.object_storage import Entry, ObjectUrl, Storage
 from utils.model_utils.storage.unpacking import STAGING, SUFFIXES, unpack
+from utils.words import counted
 
 logger = logging.getLogger(__name__)
 
@@ -194,11 +195,11 @@ class InputFolder:
         )
         record.finished = time.time()
         logger.info(
-            "%s: '%s' is in '%s' (%d files copied in %.1f s)",
+            "%s: '%s' is in '%s' (%s copied in %.1f s)",
             self._key,
             url,
             self._folder,
-            len(chosen),
+            counted(len(chosen), "file"),
             time.monotonic() - started,
         )
 
@@ -302,7 +303,7 @@ class InputFolder:
             logger.info("unpacking '%s'", archive)
             paths = unpack(archive, self._folder)
             record.unpacked[archive.name] = [*state, sorted({path.partition("/")[0] for path in paths})]
-            logger.info("unpacked %d files into '%s'", len(paths), self._folder)
+            logger.info("unpacked %s into '%s'", counted(len(paths), "file"), self._folder)
 
     def _make(self) -> None:
         what = f"folder '{self._folder}' for {self._key} cannot be made or written"

@@ -27,6 +27,7 @@ from utils.training.checkpoints.checkpoint_file import (
 from utils.training.checkpoints.weight_matching import Shape, shapes_of
 
 Count = Annotated[int, Field(ge=0, lt=2**53)]  # JSON's numbers are exact so far
+Score = Annotated[float, Field(ge=0, le=1)]
 Id = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 FORMAT_VERSION = 1  # raised when an older program would misread a newer file
 _OPTIMIZER = f"{STATE_PREFIX}."
@@ -63,6 +64,16 @@ class BestEvaluation(TypedDict):
     seconds: NotRequired[float]
 
 
+class MinScores(TypedDict):
+    """From which scores what a detector finds is worth showing, as an evaluation of it has found.
+
+    `overall` is that of the best F1 of all classes together, `by_class` that of each class index.
+    """
+
+    overall: Score
+    by_class: list[Score]
+
+
 @dataclass
 class TrainingState:
     """All that a run needs to go on where it was.
@@ -80,11 +91,13 @@ class TrainingState:
         epoch_done: whether the epoch's evaluation is done too.
         seed: seed of the run; with the position it is all the random state there is.
         best: the best evaluation so far: {"epoch", "global_step", "metrics"}; None before the first.
+        evaluations_without_better: evaluations since the metric of the best one last rose; 0 in older files.
         loss_scale: loss scale of the next step.
         loss_scale_good_steps: finite steps since it changed.
         config_text: the effective configuration.
         class_names: name of each class index; empty where the run has none, as in older files.
         category_ids: id of each class index in the data set's own files, likewise.
+        min_scores: of a detector, where an evaluation has stored them; else None.
         format_version: version of this layout.
     """
 
@@ -100,11 +113,13 @@ class TrainingState:
     epoch_done: bool = False
     seed: Id = 0
     best: BestEvaluation | None = None
+    evaluations_without_better: Count = 0
     loss_scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     loss_scale_good_steps: Count = 0
     config_text: str = ""
     class_names: tuple[str, ...] = ()
     category_ids: tuple[Id, ...] = ()
+    min_scores: MinScores | None = None
     format_version: int = FORMAT_VERSION
 
     @property

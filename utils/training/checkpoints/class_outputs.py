@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from utils.words import counted
+
+MAX_NAMES = 10  # of a list in the log: own classes are seldom more
+
 logger = logging.getLogger(__name__)
 
 
@@ -83,10 +87,16 @@ def _take(
 
 
 def _log(stored_names: Sequence[str], names: Sequence[str]) -> None:
-    new = [name for name in names if name not in stored_names]
+    kept, new = ([name for name in names if (name in stored_names) is is_kept] for is_kept in (True, False))
     logger.info(
-        "the outputs of %d of %d classes are taken over by name%s",
-        len(names) - len(new),
-        len(names),
-        f"; these begin anew: {', '.join(new)}" if new else "",
+        "the outputs of %d of %s are taken over by name%s%s",
+        len(kept),
+        counted(len(names), "class"),
+        f": {_listed(kept)}" if kept else "",
+        f"; these begin anew: {_listed(new)}" if new else "",
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    return ", ".join(names[:MAX_NAMES]) + more

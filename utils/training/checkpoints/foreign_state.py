@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from utils.model_utils.errors import BadValueError
+from utils.words import agreed, counted
 
 # Names under which training programs keep the weights in a larger dictionary.
 WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "net", "weights")
@@ -104,11 +105,12 @@ def split_averages(found: FoundState, averaged: bool, flag: str, path: Path) -> 
     values = {name: state.pop(buffer) for name, buffer in buffers.items()}
     # MMCV's hook exchanges both before it evaluates; a file that is saved then has the averages under the plain names.
     doubt = "MMCV 1 saves the two exchanged where its hook comes before that of the checkpoints: evaluate both"
+    are = agreed(len(values), "is", "are")
     if averaged:
         state |= values
-        note = f"averages: {len(values)} weights are taken from the buffers {AVERAGE_BUFFER}*; {doubt}"
+        note = f"averages: {counted(len(values), 'weight')} {are} taken from the buffers {AVERAGE_BUFFER}*; {doubt}"
     else:
-        note = f"averages: {len(values)} buffers {AVERAGE_BUFFER}* are left out{_advice(flag)}; {doubt}"
+        note = f"averages: {counted(len(values), 'buffer')} {AVERAGE_BUFFER}* {are} left out{_advice(flag)}; {doubt}"
     return FoundState(state, found.wrapper, (*found.notes, note), averaged)
 
 
@@ -185,5 +187,6 @@ def _network_of_lightning(state: Mapping[str, object]) -> tuple[Mapping[str, obj
     others = [name for name in state if not name.startswith(prefix)]
     if not others:
         return state, ()
-    note = f"left out: {len(others)} tensors of the Lightning module beside '{prefix[:-1]}', first '{others[0]}'"
+    count = counted(len(others), "tensor")
+    note = f"left out: {count} of the Lightning module beside '{prefix[:-1]}', first '{others[0]}'"
     return {name: value for name, value in state.items() if name.startswith(prefix)}, (note,)

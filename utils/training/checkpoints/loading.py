@@ -30,12 +30,14 @@ class Allowed:
     Attributes:
         missing: parameters that the file need not have.
         misshaped: parameters that keep their values where the shapes differ.
+        left_out: parameters that keep their values whatever the file has.
         parts: for each part of the network that a file may be of (`TrainingState.part`), further parameters that it
             need not have; a file of any other part is refused.
     """
 
     missing: Sequence[str] = ()
     misshaped: Sequence[str] = ()
+    left_out: Sequence[str] = ()
     parts: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
@@ -77,9 +79,10 @@ def load_weights(
             f"'{checkpoint.path}' holds the {checkpoint.part} alone, to start a training from (--pre_trained); choose "
             "the checkpoint of a whole network"
         )
-    missing = (*allowed.missing, *allowed.parts.get(checkpoint.part, ()))
+    missing = (*allowed.missing, *allowed.left_out, *allowed.parts.get(checkpoint.part, ()))
     parameters = {parameter.name: parameter for parameter in network.get_parameters()}
     arrays = _with_classes(checkpoint, parameters, classes)
+    arrays = {name: values for name, values in arrays.items() if not name.startswith(tuple(allowed.left_out))}
     stored, wanted = shapes_of(arrays), shapes_of(parameters)
     matching = match(stored, wanted)
     _check(checkpoint, matching, matching.without(missing, allowed.misshaped), stored, wanted, allowed)

@@ -12,6 +12,7 @@ import numpy as np
 
 from utils.model_utils.errors import BadValueError
 from utils.training.checkpoints.weight_matching import Shape, first_of
+from utils.words import counted
 
 # Own names of a batch norm's values in MindSpore, and PyTorch's.
 NORM_VALUES = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
@@ -126,7 +127,7 @@ def _problems(
         (misshaped, "of another shape"),
         (differing, "different from the copy that they share their weights with"),
     )
-    return [f"{len(names)} tensors {kind} ({first_of(names)})" for names, kind in kinds if names]
+    return [f"{counted(len(names), 'tensor')} {kind} ({first_of(names)})" for names, kind in kinds if names]
 
 
 def format_conversion(conversion: Conversion, notes: Iterable[str] = ()) -> str:
@@ -147,5 +148,5 @@ def format_conversion(conversion: Conversion, notes: Iterable[str] = ()) -> str:
         )
     if conversion.num_copies:
         lines.append(f"merged: {conversion.num_copies} copies of shared weights, all equal")
-    lines += [f"dropped: {count} tensors: {reason}" for reason, count in conversion.dropped.items()]
+    lines += [f"dropped: {counted(count, 'tensor')}: {reason}" for reason, count in conversion.dropped.items()]
     return "\n".join([*lines, *notes])

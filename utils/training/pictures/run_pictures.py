@@ -70,7 +70,7 @@ class RunPictures:
         with guard_drawing(f"the first batch in '{path}'"):
             shown = tuple(array[:MOST_OF_BATCH] for array in batch)
             names = view.names(epoch, step)[:MOST_OF_BATCH]
-            self._write(path, draw_sheet(view, shown, names, f"epoch {epoch}, step {step + 1}"), epoch)
+            self._write(path, draw_sheet(view, shown, names, f"epoch {epoch}, step {step + 1}"), "first_batch")
             logger.info("the first batch, as the network is fed it: %s", path)
 
     def are_due(self, epoch: int) -> bool:
@@ -81,8 +81,9 @@ class RunPictures:
         """Writes a picture of predictions, uint8[H, W, 3] RGB, which `draw` makes."""
         path = self._folder.predictions_path(epoch)
         with guard_drawing(f"the predictions in '{path}'"):
-            self._write(path, draw(), epoch)
+            self._write(path, draw(), "predictions")
 
-    def _write(self, path: Path, image: np.ndarray, _epoch: int) -> None:
-        """Writes a picture; every picture of a run comes through here."""
+    def _write(self, path: Path, image: np.ndarray, name: str) -> None:
+        """Writes a picture and offers it to the loggers, under a name that it keeps from epoch to epoch."""
         write_image(path, image)
+        self._folder.log.add_picture(name, path)

@@ -15,11 +15,15 @@ from utils.model_utils.errors import BadStateError, os_errors_as
 from utils.model_utils.files import write_file
 from utils.model_utils.guards.json_text import JsonTextError, parse_json
 from utils.training.record.growing_file import GrowingFile
+from utils.training.record.loggers.protocol import ResumePoint
 from utils.training.record.records import EpochRecord, EvaluationRecord, StepRecord
+from utils.words import agreed, counted
 
+METRICS_NAME = "metrics.jsonl"
 _REQUIRED = {"kind", "epoch", "global_step"}
 _KINDS = {StepRecord: "step", EpochRecord: "epoch", EvaluationRecord: "evaluation"}
 _LEFT_OUT = {"epochs", "seconds_left"}
+_BY_CLASS = "per_class"  # a table for each metric of classes
 _ROUNDED = {"data_ms", "step_ms", "images_per_second", "seconds"}  # to microseconds
 _OF_STEPS = {"step", "steps_per_epoch"}
 _PLACES = {"epoch", "global_step", *_OF_STEPS}
@@ -52,9 +56,17 @@ class MetricsLog:
 
     def add(self, record: StepRecord | EpochRecord | EvaluationRecord) -> None:
         """Appends the row of a step, an epoch or an evaluation."""
-        values = {name: value for name, value in vars(record).items() if name not in _LEFT_OUT}
-        rounded = {name: round(value, 3) for name, value in values.items() if name in _ROUNDED}
-        self.append({"kind": _KINDS[type(record)], **values, **rounded})
+        self.append(row_of(record))
+
+    def add_picture(self, name: str, path: Path, global_step: int) -> None:
+        """Does nothing: the picture is a file of the run folder already."""
+
+    def begin(self, resumed: ResumePoint | None) -> None:
+        """Removes what is of another run, or what a resumed one will write again; see `cut`."""
+        if resumed is None:
+            self.cut(0, keep_evaluation=False)
+        else:
+            self.cut(resumed.epochs_done, resumed.keep_evaluation)
 
     def close(self) -> None:
         """Writes what still waits for room.
@@ -89,6 +101,15 @@ class MetricsLog:
         write_file(self.path, content, "free some space or make its folder writable, then go on with --resume=auto")
 
 
+def row_of(record: StepRecord | EpochRecord | EvaluationRecord) -> dict[str, Value]:
+    """Returns the row of a step, an epoch or an evaluation; numbers that are not finite are still in it."""
+    values = {name: value for name, value in vars(record).items() if name not in _LEFT_OUT}
+    if not values.get(_BY_CLASS, True):
+        del values[_BY_CLASS]
+    rounded = {name: round(value, 3) for name, value in values.items() if name in _ROUNDED}
+    return {"kind": _KINDS[type(record)], **values, **rounded}
+
+
 def read_metrics(path: Path) -> Sequence[dict]:
     """Reads the rows of a metrics file; a missing file has none.
 
@@ -102,7 +123,11 @@ def read_metrics(path: Path) -> Sequence[dict]:
     damaged = [number for number, row in enumerate(rows[:-1], start=1) if row is None]
     if damaged:
         logger.warning(
-            "%s: %d damaged rows are left out, first line %d; all others count", path, len(damaged), damaged[0]
+            "%s: %s %s left out, first line %d; all others count",
+            path,
+            counted(len(damaged), "damaged row"),
+            agreed(len(damaged), "is", "are"),
+            damaged[0],
         )
     return [row for row in rows if row is not None]
 
@@ -132,12 +157,15 @@ def _row_of(line: bytes) -> dict | None:
         return None
     is_placed = all(_is_number(row[name]) and 0 <= row[name] < _MOST_STEPS for name in _PLACES & row.keys())
     has_numbers = all(row[name] is None or _is_number(row[name]) for name in _NUMBERS & row.keys())
-    has_tables = all(
-        isinstance(row[name], dict) and all(value is None or _is_number(value) for value in row[name].values())
-        for name in _TABLES & row.keys()
-    )
-    is_whole = isinstance(row["kind"], str) and is_placed and has_numbers and has_tables
+    by_class = row.get(_BY_CLASS, {})
+    tables = [row[name] for name in _TABLES & row.keys()]
+    tables += by_class.values() if isinstance(by_class, dict) else [None]
+    is_whole = isinstance(row["kind"], str) and is_placed and has_numbers and all(map(_is_table, tables))
     return row if is_whole and row.get("steps_per_epoch", 1) > 0 else None
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, dict) and all(item is None or _is_number(item) for item in value.values())
 
 
 def _is_number(value: object) -> bool:

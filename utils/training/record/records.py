@@ -1,9 +1,9 @@
 """What a run records: steps, epochs, evaluations and its result. The rows of metrics.jsonl keep the order of fields."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,22 @@ class EpochRecord:
     images_per_second: float
 
 
+ByClass: TypeAlias = Mapping[str, Mapping[str, float | None]]  # metric to class name to value; None: not defined
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What an evaluation found.
+
+    Attributes:
+        metrics: metric name to value.
+        per_class: what it found of each class, e.g. {"IoU": {"road": 0.98, "train": None}}.
+    """
+
+    metrics: Mapping[str, float]
+    per_class: ByClass = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class EvaluationRecord:
     """Metrics of one evaluation.
@@ -81,12 +97,14 @@ class EvaluationRecord:
         global_step: optimizer steps made until then.
         metrics: metric name to value.
         seconds: how long it took.
+        per_class: see `Evaluated`.
     """
 
     epoch: int
     global_step: int
     metrics: Mapping[str, float]
     seconds: float = 0.0
+    per_class: ByClass = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -99,6 +117,7 @@ class TrainResult:
         steps: optimizer steps made by this process.
         best_checkpoint: file of the best weights, if there is one.
         last_checkpoint: the newest checkpoint, if there is one.
+        has_ended: whether the run has come to its end: false where a limit of time stopped it on the way.
     """
 
     best: EvaluationRecord | None
@@ -106,6 +125,7 @@ class TrainResult:
     steps: int
     best_checkpoint: Path | None = None
     last_checkpoint: Path | None = None
+    has_ended: bool = True
 
 
 class LineFormats(Protocol):

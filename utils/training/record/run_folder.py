@@ -16,7 +16,8 @@ from utils.model_utils.files import (
     remove_leftovers,
     write_file,
 )
-from utils.training.record.metrics_log import MetricsLog
+from utils.training.record.loggers.run_log import Guarded, RunLog
+from utils.training.record.metrics_log import METRICS_NAME, MetricsLog
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class RunFolder:
         needed: a file that the new run begins with: a run that it is a part of is not removed.
         writes: whether this process is the one of its job that writes; another one neither makes nor locks anything.
         on_begin: called when the folder is there and nothing but this run writes into it.
+        loggers: take what the run records beside metrics.jsonl.
 
     Attributes:
         path: the folder.
@@ -49,6 +51,7 @@ class RunFolder:
         first_batch_path: picture of the first batch.
         checkpoints_path: folder of the checkpoints.
         metrics: rows of metrics.jsonl.
+        log: takes what the run records and the pictures that it draws: metrics.jsonl and the loggers.
 
     Raises:
         MissingPathError: if the path is a file.
@@ -67,6 +70,7 @@ class RunFolder:
         needed: str = "",
         writes: bool = True,
         on_begin: Callable[[], None] | None = None,
+        loggers: Sequence[Guarded] = (),
     ) -> None:
         self.path = Path(path)
         self.config_path = self.path / CONFIG_NAME
@@ -76,7 +80,8 @@ class RunFolder:
         self.checkpoints_path = self.path / checkpoints
         self._names = [re.sub(r"\{\w+\}", "[0-9]*", name) for name in names]
         self._needed = needed
-        self.metrics = MetricsLog(self.path / "metrics.jsonl", writes=writes)
+        self.metrics = MetricsLog(self.path / METRICS_NAME, writes=writes)
+        self.log = RunLog(self.metrics, loggers if writes else ())
         self.writes = writes
         self._resume, self._overwrite, self._on_begin = resume, overwrite, on_begin
         self._lock = FileLock(self.path / LOCK_NAME, timeout=0)
@@ -95,6 +100,7 @@ class RunFolder:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:
+        self.log.close()
         try:
             self.metrics.close()
         except BadStateError as error:

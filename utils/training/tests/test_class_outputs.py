@@ -59,4 +59,4 @@ def test_weights_that_are_not_of_the_named_classes_are_left_to_be_refused():
 def test_one_line_says_what_is_taken_over(caplog):
     caplog.set_level(logging.INFO)
     take([1, 2], 3, ClassOutputs("layer."), ["cat", "dog"], ["dog", "cow", "hen"])
-    assert caplog.messages == ["the outputs of 1 of 3 classes are taken over by name; these begin anew: cow, hen"]
+    assert caplog.messages == ["the outputs of 1 of 3 classes are taken over by name: dog; these begin anew: cow, hen"]

@@ -203,7 +203,7 @@ def test_averages_in_buffers_of_mmcv(torch, tmp_path):
     content = {"state_dict": {name: torch.ones(1) * number for number, name in enumerate(names)}}
     values, weights = read_saved(torch, tmp_path, content, flag="--ema=True")
     assert values == {names[0]: [0], names[1]: [1]}
-    assert weights.notes[0].startswith("averages: 1 buffers ema_* are left out, which --ema=True takes")
+    assert weights.notes[0].startswith("averages: 1 buffer ema_* is left out, which --ema=True takes")
     values, weights = read_saved(torch, tmp_path, content, averaged=True)
     assert values == {names[0]: [2], names[1]: [1]}
     assert weights.notes[0].startswith("averages: 1 weights are taken from the buffers ema_*")

@@ -190,7 +190,7 @@ def test_a_damaged_row_is_left_out_and_counted_and_all_others_stay(damage, tmp_p
         metrics.append(row)
     metrics.cut(0.75, keep_evaluation=True)
     assert [record.message for record in caplog.records] == [
-        f"{metrics.path}: 1 damaged rows are left out, first line 2; all others count"
+        f"{metrics.path}: 1 damaged row is left out, first line 2; all others count"
     ]
     assert [row["global_step"] for row in read_metrics(metrics.path)] == [1, 3]
     assert len(metrics.path.read_text().splitlines()) == 2

@@ -60,7 +60,7 @@ def test_what_float32_does_not_hold_would_be_infinite_in_the_network(tmp_path):
     )
     assert np.isfinite(load_checkpoint(tmp_path / "a.ckpt").weights()["w"].astype(np.float32)).all()
     write_checkpoint_file(tmp_path / "a.ckpt", {"w": np.float64([2.0**128 - 2.0**103, -1e300, 1.0])})
-    with pytest.raises(BadValueError, match=r"float32\): 2 of 3 values, in 1 of 1 parameters \(w, 2 of 3\)"):
+    with pytest.raises(BadValueError, match=r"float32\): 2 of 3 values, in 1 of 1 parameter \(w, 2 of 3\)"):
         load_checkpoint(tmp_path / "a.ckpt")
 
 
@@ -77,9 +77,9 @@ def test_what_mindspore_s_optimizers_left_in_a_file_does_not_matter(tmp_path):
     write_checkpoint_file(tmp_path / "a.ckpt", arrays)
     assert load_checkpoint(tmp_path / "a.ckpt").weights().keys() == {"w"}
     write_checkpoint_file(tmp_path / "a.ckpt", {**arrays, "w": np.float32([NAN, 1])})
-    with pytest.raises(BadValueError, match="1 of 2 values, in 1 of 1 parameters .* convert it again from its source"):
+    with pytest.raises(BadValueError, match="1 of 2 values, in 1 of 1 parameter .* convert it again from its source"):
         load_checkpoint(tmp_path / "a.ckpt")
-    with pytest.raises(BadValueError, match="1 of 2 values, in 1 of 1 parameters"):
+    with pytest.raises(BadValueError, match="1 of 2 values, in 1 of 1 parameter"):
         read_weights(tmp_path / "a.ckpt", "tiny", averaged=False)
 
 

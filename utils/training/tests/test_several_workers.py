@@ -134,6 +134,15 @@ def test_a_signal_to_one_worker_stops_both_after_the_same_step_and_the_first_one
     assert [row["global_step"] for row in rows] == list(range(1, two_workers.STOP_AFTER + 1))
 
 
+def test_both_stop_cleanly_after_the_same_step_where_the_time_of_one_is_over(job):
+    """Without a hang: at worker 1's first step by its clock; before the first evaluation by worker 0's."""
+    for found in job[1]:
+        assert found["step_timed"].tolist() == [False, 1, False]
+        assert found["evaluation_timed"].tolist() == [False, 4, False]
+    names = [sorted(path.name for path in job[0].glob(f"timed_{name}/*/*.ckpt")) for name in ("step", "evaluation")]
+    assert names == [["tiny-1_1.ckpt"], ["tiny-1_4.ckpt"]]
+
+
 def test_one_worker_goes_on_with_what_two_have_begun(job, caplog):
     """Two epochs of 30 images in steps of 8 end as they do on one worker alone; the fillers of an epoch count not."""
     folder, _ = job

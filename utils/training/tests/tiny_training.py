@@ -135,7 +135,7 @@ def tiny_trainer(
 ):
     """Returns a trainer, its run folder and its step; the options are fields of what a trainer takes."""
     ms.set_context(mode=ms.GRAPH_MODE)
-    run = RunFolder(folder, resume=bool(resume))
+    run = RunFolder(folder, resume=bool(resume), loggers=options.pop("loggers", ()))
     checkpoints = CheckpointFolder(
         run.checkpoints_path,
         pattern=options.pop("pattern", "tiny-{epoch}_{step}.ckpt"),

@@ -6,6 +6,7 @@ As a script that msrun starts twice: `two_workers.py FOLDER`; each worker leaves
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import mindspore as ms
@@ -22,6 +23,7 @@ from utils.sharding import ShardedEpochs
 from utils.training.agreement import check_equal, share_parameters
 from utils.training.beginning import Beginning, find_continued
 from utils.training.checkpoints.folder import CheckpointFolder
+from utils.training.ends.time_limit import NO_LIMIT, TimeLimit
 from utils.training.evaluations import NO_EVALUATION, EvaluationPlan
 from utils.training.loop import Trainer
 from utils.training.plan import RunIdentity, RunOutput, TrainingPlan
@@ -123,19 +125,32 @@ def five_steps(step, workers=ALONE):
     return outputs
 
 
-def trainer_of(folder, step, source, evaluation=NO_EVALUATION, on_saved=None):
+def trainer_of(folder, step, source, evaluation=NO_EVALUATION, on_saved=None, time_limit=NO_LIMIT):
     run = RunFolder(folder, resume=True, writes=step.workers.is_main)
     checkpoints = CheckpointFolder(run.checkpoints_path, pattern="tiny-{epoch}_{step}.ckpt", best_name="best.ckpt")
     rates = np.linspace(0.1, 0.01, EPOCHS * source.steps_per_epoch)
     return Trainer(
         step,
         source,
-        plan=TrainingPlan(EPOCHS, rates, log_interval=1),
+        plan=TrainingPlan(EPOCHS, rates, log_interval=1, time_limit=time_limit),
         output=RunOutput(run, checkpoints, on_saved=on_saved),
         identity=RunIdentity(seed=SEED),
         evaluation=evaluation,
         beginning=Beginning(find_continued("auto", checkpoints, "", step.workers)),
     )
+
+
+class LateAfterAnEpoch:
+    """A limit that is reached when it is looked at after the four steps of an epoch."""
+
+    hours = 1.0
+
+    def __init__(self):
+        self.looks = 0
+
+    def is_reached(self, next_seconds=0.0):
+        self.looks += 1
+        return self.looks > 4
 
 
 class Job:
@@ -159,6 +174,10 @@ class Job:
         self.keep("trained", trained)
         self.overflow("trained", trained)
         self.differ(trained)
+        for parameter in parameters_of(step):
+            parameter.set_data(ms.Tensor(beginning[parameter.name]))
+        step.loss_scaler = LossScaler(8.0, dynamic=True)
+        self.run_out_of_time(step)
         for parameter in parameters_of(step):
             parameter.set_data(ms.Tensor(beginning[parameter.name]))
         step.loss_scaler = LossScaler(8.0, dynamic=True)
@@ -197,6 +216,16 @@ class Job:
             self.found["refusal"] = str(error)
         share_parameters(self.workers, parameters_of(step))
         self.found["agreed"] = check_equal(self.workers, parameters_of(step))
+
+    def run_out_of_time(self, step):
+        """Trains until worker 1's clock alone is over its limit, at once; then worker 0's, after an epoch's steps."""
+        far = TimeLimit(1000.0, time.time())
+        for name, late_rank, late in (("step", 1, TimeLimit(0.0, time.time())), ("evaluation", 0, LateAfterAnEpoch())):
+            limit = late if self.workers.rank == late_rank else far
+            evaluation = EvaluationPlan(lambda epoch: {"AP": 0.5})
+            folder, source = self.folder / f"timed_{name}", SharedSource(self.workers)
+            result = trainer_of(folder, step, source, evaluation, time_limit=limit).fit()
+            self.found[f"{name}_timed"] = [result.has_ended, result.steps, result.last is not None]
 
     def train(self, step):
         """Trains until worker 1 has a signal before its sixth step."""

@@ -44,7 +44,7 @@ def draw_detections(
     scores: np.ndarray | None,
     class_names: Sequence[str],
     *,
-    min_score: float = DEFAULT_MIN_SCORE,
+    min_score: float | np.ndarray = DEFAULT_MIN_SCORE,
     may_enlarge: bool = True,
 ) -> np.ndarray:
     """Draws boxes with the names of their classes onto a copy of an image.
@@ -55,7 +55,7 @@ def draw_detections(
         labels: int[N], class index from 0.
         scores: float[N] in [0, 1], shown behind the names; None for boxes of a ground truth, which have none.
         class_names: name of each class index, any script.
-        min_score: boxes with a lower score are left out.
+        min_score: boxes with a lower score are left out; float[N] for a limit of each box.
         may_enlarge: a tiny image is enlarged, so that names can be read.
 
     Returns:
@@ -77,7 +77,7 @@ def draw_detections(
     return _draw_labels(_draw_boxes(canvas, boxes[shown], colors), boxes[shown], texts, colors)
 
 
-def is_drawn(scores: np.ndarray, min_score: float) -> np.ndarray:
+def is_drawn(scores: np.ndarray, min_score: float | np.ndarray) -> np.ndarray:
     """Returns bool[N]: which of float[N] scores `draw_detections` draws the boxes of."""
     return np.asarray(scores, np.float64).reshape(-1) >= min_score
 

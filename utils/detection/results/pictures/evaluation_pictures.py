@@ -1,4 +1,4 @@
-"""The pictures of an evaluation: its first images with the boxes that were found, and a sheet of them all."""
+"""The pictures of an evaluation: images with their truth beside what was found, and a sheet of them all."""
 
 import logging
 from collections.abc import Sequence
@@ -8,10 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from utils.detection.detections import Detections
-from utils.detection.results.pictures.drawing import draw_detections, is_drawn
+from utils.detection.results.pictures.drawing import is_drawn
+from utils.detection.results.pictures.side_by_side import draw_truth_beside
 from utils.drawing.contact_sheet import contact_sheet
 from utils.drawing.guard import guard_drawing
 from utils.images import decode_image, write_image
+from utils.words import agreed, counted
+
+SHEET_COLUMNS, SHEET_WIDTH = 2, 960  # a cell holds two panels, each as wide as those of other sheets
 
 logger = logging.getLogger(__name__)
 
@@ -24,17 +28,21 @@ class EvaluationPicture:
         image_id: the annotation file's id.
         encoded: the image file.
         found: the detections, boxes xyxy in pixels of the image.
+        truth_boxes: float32[M, 4], xyxy, likewise, without crowds.
+        truth_labels: int64[M], class index.
     """
 
     image_id: int
     encoded: bytes
     found: Detections
+    truth_boxes: np.ndarray
+    truth_labels: np.ndarray
 
 
 def draw_pictures(
     pictures: Sequence[EvaluationPicture], class_names: Sequence[str], min_score: float, folder: Path
 ) -> None:
-    """Draws images and writes them, numbered, beside an `overview.jpg` of them.
+    """Draws images, truth on the left, what was found on the right, and writes them, beside an `overview.jpg` of all.
 
     What cannot be drawn or written is said, and no more: call it when the numbers are written.
 
@@ -50,12 +58,22 @@ def draw_pictures(
             image = decode_image(picture.encoded, f"image {picture.image_id}")
             found = picture.found
             drawn.append(
-                draw_detections(image, found.boxes, found.labels, found.scores, class_names, min_score=min_score)
+                draw_truth_beside(
+                    image,
+                    picture.truth_boxes,
+                    picture.truth_labels,
+                    found.boxes,
+                    found.labels,
+                    found.scores,
+                    class_names,
+                    min_score=min_score,
+                )
             )
             write_image(folder / f"{len(drawn) - 1:03d}.jpg", drawn[-1])
-        write_image(folder / "overview.jpg", contact_sheet(drawn, columns=min(4, len(drawn))))
+        write_image(folder / "overview.jpg", contact_sheet(drawn, SHEET_COLUMNS, cell_width=SHEET_WIDTH))
         with_boxes = sum(bool(is_drawn(picture.found.scores, min_score).any()) for picture in pictures)
+        shown, are = counted(len(pictures), "picture"), agreed(len(pictures), "is", "are")
         if with_boxes == len(pictures):
-            logger.info("%d pictures with detections are in %s", with_boxes, folder)
+            logger.info("%s with detections %s in %s", shown, are, folder)
         else:
-            logger.info("%d pictures are in %s, %d of them with detections", len(pictures), folder, with_boxes)
+            logger.info("%s %s in %s, %d of them with detections", shown, are, folder, with_boxes)

@@ -1,14 +1,17 @@
 """The score from which a detector's boxes are worth showing: that of the best F1, which an evaluation knows."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from pycocotools.cocoeval import COCOeval
 
+from utils.detection.results.pictures.min_score import MinScore
+
 IOU_INDEX, AREA_INDEX = 0, 0  # pycocotools' first IoU threshold, 0.5, and first range of areas, all
 PICTURE_MIN_SCORE = "picture_min_score"  # name of the key, and of its value in the JSON of an exported model
+CLASS_MIN_SCORES = "class_min_scores"  # in that JSON: the score of each class, where the checkpoint had them
 THRESHOLD_METRIC = "F1_threshold"  # name among the metrics of a run, which its checkpoints store
 FALLBACK_MIN_SCORE = 0.4  # where nothing is known of the detector; suits one whose scores reach near to 1
 
@@ -84,19 +87,31 @@ def choose_min_score(configured: float | None, point: OperatingPoint | None) -> 
     return point.min_score, f"boxes from score {point.min_score:.3g} ({best}) are drawn"
 
 
-def choose_stored_min_score(configured: float | None, stored: float | None) -> tuple[float, str]:
-    """Returns the score from which infer.py draws boxes, and a line about it.
+def choose_stored_min_score(
+    configured: float | None, stored: float | None, by_class: Sequence[float] = ()
+) -> tuple[MinScore, str]:
+    """Returns the scores from which infer.py draws boxes, and a line about them.
 
     Args:
         configured: the key `picture_min_score`.
         stored: that of the checkpoint, see `stored_min_score`.
+        by_class: those of its classes, which count before it; empty where it has none.
     """
     if configured is not None:
-        return configured, f"boxes from score {configured:g} (picture_min_score) are drawn"
+        return MinScore(configured), f"boxes from score {configured:g} (picture_min_score) are drawn"
+    if by_class:
+        least, most = min(by_class), max(by_class)
+        overall = least if stored is None else stored
+        return MinScore(overall, tuple(by_class)), (
+            f"boxes from the score of each class's best F1 are drawn, {least:.3g} to {most:.3g}, which "
+            "store_thresholds has stored"
+        )
     if stored is not None:
-        return stored, f"boxes from score {stored:.3g} are drawn, that of the best F1 in the training's best evaluation"
+        return MinScore(
+            stored
+        ), f"boxes from score {stored:.3g} are drawn, that of the best F1 in the training's best evaluation"
     why = "no score of a best F1 is stored, since training had no run_eval or its evaluations found nothing right"
-    return FALLBACK_MIN_SCORE, f"boxes from score {FALLBACK_MIN_SCORE} are drawn: {why}"
+    return MinScore(FALLBACK_MIN_SCORE), f"boxes from score {FALLBACK_MIN_SCORE} are drawn: {why}"
 
 
 def stored_min_score(best: Mapping | None) -> float | None:

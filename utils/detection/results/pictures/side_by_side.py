@@ -18,7 +18,7 @@ def draw_truth_beside(
     scores: np.ndarray,
     class_names: Sequence[str],
     *,
-    min_score: float = DEFAULT_MIN_SCORE,
+    min_score: float | np.ndarray = DEFAULT_MIN_SCORE,
     may_enlarge: bool = True,
 ) -> np.ndarray:
     """Draws the truth on the left and the prediction on the right, each under a title with its number of boxes.
@@ -31,7 +31,7 @@ def draw_truth_beside(
         labels: int[N], likewise.
         scores: float[N] in [0, 1] of `boxes`.
         class_names: name of each class index.
-        min_score: found boxes with a lower score are left out.
+        min_score: found boxes with a lower score are left out; float[N] for a limit of each.
         may_enlarge: a tiny image is enlarged, as `draw_detections` does it.
 
     Returns:

@@ -15,6 +15,7 @@ from utils.detection.detections import DetectionClock, Detections
 from utils.detection.results.coco_metrics import detections_to_coco
 from utils.detection.results.picture_detector import PictureDetector
 from utils.detection.results.pictures.drawing import draw_detections
+from utils.detection.results.pictures.min_score import MinScore
 from utils.model_utils.errors import BadStateError, os_errors_as
 from utils.model_utils.files import GO_ON, json_bytes, replaced_file
 from utils.progress import track
@@ -22,6 +23,7 @@ from utils.training.stop_requests import StopRequests
 from utils.videos.reading import Frame, read_frames
 from utils.videos.search import VideoInput
 from utils.videos.writing import VideoFile, part_path
+from utils.words import counted
 
 logger = logging.getLogger(__name__)
 
@@ -50,8 +52,8 @@ class VideoSummary:
         """Returns e.g. `clip.mp4: 60 frames, 12 detections, 0.214 s per frame (network 0.180 s)`."""
         each, network = (value / max(self.num_frames, 1) for value in (self.seconds, self.network_seconds))
         return (
-            f"{self.name}: {self.num_frames} frames, {self.num_detections} detections, {each:.3f} s per frame "
-            f"(network {network:.3f} s)"
+            f"{self.name}: {counted(self.num_frames, 'frame')}, {counted(self.num_detections, 'detection')}, "
+            f"{each:.3f} s per frame (network {network:.3f} s)"
         )
 
 
@@ -63,13 +65,13 @@ class VideoDetection:
         detector: of frames.
         folder: takes the results.
         classes: names and ids for what is written.
-        min_score: boxes below this score are not drawn.
+        min_score: boxes below these scores are not drawn.
     """
 
     detector: PictureDetector
     folder: Path
     classes: ClassTable
-    min_score: float
+    min_score: MinScore
 
     def run(self, source: VideoInput, name: PurePosixPath) -> VideoSummary:
         """Detects in the frames of a video in batches, and holds no more of them than a few batches.
@@ -105,7 +107,9 @@ class VideoDetection:
             drawn.finish(rows_path, is_whole=not stop.is_pending)
         if stop.is_pending:
             logger.warning(
-                "broken off: %s and its detections hold the first %d frames", part_path(drawn_path), num_frames
+                "broken off: %s and its detections hold the first %s",
+                part_path(drawn_path),
+                counted(num_frames, "frame"),
             )
             raise stop.exception()
         seconds = time.perf_counter() - started - clock.compilation
@@ -127,7 +131,7 @@ class VideoDetection:
             found.labels,
             found.scores,
             self.classes.names,
-            min_score=self.min_score,
+            min_score=self.min_score.of(found.labels),
             may_enlarge=False,
         )
 

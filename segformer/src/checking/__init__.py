@@ -1,0 +1,1 @@
+"""The checks of a data set for segmentation, all faults in one pass."""

@@ -1,0 +1,205 @@
+"""Pictures with their labels, looked at together: unusable labels, values that are no class, rare classes."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from utils.checking.findings import ERROR, NOTE, WARNING, Findings, share
+from utils.checking.pictures import Picture, Size, attempt, look_at
+from utils.pixels import size_of
+from utils.words import counted
+
+from ..labels.files import SET_KEYS, ImagePair, how_to_name, read_classes, read_label_header
+from ..labels.sources import how_to_get
+
+MUCH = 0.5  # share of pixels without a class from which it is said
+RARE = 0.001  # share of the labelled pixels: of a rarer class little is learnt
+NO_COUNTS = np.zeros(256, np.int64)
+
+
+@dataclass(frozen=True)
+class LabelledClasses:
+    """What the values of labels mean.
+
+    Attributes:
+        names: of the classes, which are 0, 1, ...
+        ignore_label: value of pixels without a class.
+    """
+
+    names: tuple[str, ...]
+    ignore_label: int
+
+    def unknown(self, counts: np.ndarray) -> np.ndarray:
+        """Returns int64[K], the values that are neither, of int64[256] pixels of each value."""
+        values = np.flatnonzero(counts)
+        return values[(values >= len(self.names)) & (values != self.ignore_label)]
+
+
+@dataclass(frozen=True, eq=False)
+class LookedAtPair:
+    """What a picture and its label have shown.
+
+    Attributes:
+        pair: its files.
+        picture: the image file.
+        label_size: (height, width) of the label; None where it cannot be read.
+        counts: int64[256], pixels of each value; zeros where they were not decoded.
+        problem: why the label cannot be used, a sentence; empty where it can, or is missing.
+        is_of_other_kind: it is no PNG file of class numbers; else it is damaged.
+    """
+
+    pair: ImagePair
+    picture: Picture
+    label_size: Size | None = None
+    counts: np.ndarray = field(default_factory=lambda: NO_COUNTS)
+    problem: str = ""
+    is_of_other_kind: bool = False
+
+
+def look_at_pair(pair: ImagePair, *, decode: bool) -> LookedAtPair:
+    """Looks at an image file and its label; without `decode` at their headers alone."""
+    if not pair.label.is_file():
+        return LookedAtPair(pair, look_at(pair.image, None, decode=decode))
+    header, unfit = attempt(read_label_header, pair)
+    if not decode:
+        size = header.size if header else None
+        picture = look_at(pair.image, size, decode=False)
+        return LookedAtPair(pair, picture, size, problem=unfit, is_of_other_kind=bool(unfit))
+    label, problem = attempt(read_classes, pair.label, pair.coding)
+    if label is None:
+        picture = look_at(pair.image, None, decode=True)
+        return LookedAtPair(pair, picture, problem=problem, is_of_other_kind=bool(unfit))
+    counts = cv2.calcHist([label], [0], None, [256], [0, 256])[:, 0].astype(np.int64)
+    return LookedAtPair(pair, look_at(pair.image, size_of(label), decode=True), size_of(label), counts)
+
+
+def add_label_faults(
+    found: Findings, split: str, root: Path, pairs: Sequence[LookedAtPair], classes: LabelledClasses
+) -> None:
+    """Adds labels of a split that are missing, of another kind or size, damaged, or with values that are no class."""
+    missing = [each.pair.label for each in pairs if not each.label_size and not each.problem]
+    found.add(
+        ERROR,
+        "labels-missing",
+        split,
+        len(missing),
+        f"pictures have no label ({share(len(missing), len(pairs))} of {counted(len(pairs), 'picture')})",
+        f"{how_to_get(root, missing)}; training refuses the data set" if missing else "",
+        (path.name for path in missing),
+    )
+    for code, what, is_other in (
+        ("labels-of-other-kind", "labels are no PNG files of class numbers", True),
+        ("labels-damaged", "labels are truncated or damaged", False),
+    ):
+        bad = [each for each in pairs if each.problem and each.is_of_other_kind == is_other]
+        fix = bad[0].problem.rpartition("; ")[2] if bad else ""
+        found.add(ERROR, code, split, len(bad), what, f"{fix}; training refuses them", _names(bad))
+    _add_other_sizes(found, split, pairs)
+    _add_unknown_values(found, split, pairs, classes)
+
+
+def _add_other_sizes(found: Findings, split: str, pairs: Sequence[LookedAtPair]) -> None:
+    others = [each for each in pairs if each.label_size and each.picture.size and each.label_size != each.picture.size]
+    found.add(
+        ERROR,
+        "labels-of-other-size",
+        split,
+        len(others),
+        "labels have another size than their picture",
+        "make the labels again from the pictures' annotations, or put the right pictures there: training refuses them",
+        (
+            f"{each.pair.label.name} is {_size(each.label_size)}, the picture {_size(each.picture.size)}"
+            for each in others
+        ),
+    )
+
+
+def _add_unknown_values(found: Findings, split: str, pairs: Sequence[LookedAtPair], classes: LabelledClasses) -> None:
+    bad = [each for each in pairs if len(classes.unknown(each.counts))]
+    if not bad:
+        return
+    counts = np.sum([each.counts for each in pairs], axis=0)
+    values = classes.unknown(counts)
+    fix = how_to_name(counts, bad[0].pair.label, len(classes.names), classes.ignore_label, SET_KEYS)
+    named = ", ".join(f"{value} ({share(counts[value], counts.sum())})" for value in values[:6])
+    more = f" and {len(values) - 6} more" if len(values) > 6 else ""
+    found.add(
+        ERROR,
+        "label-values-not-named",
+        split,
+        len(bad),
+        f"labels hold values that no class has (with their shares of all pixels): {named}{more}; wanted 0 to "
+        f"{len(classes.names) - 1} and {classes.ignore_label}",
+        f"{fix}; training refuses them",
+        _names(bad),
+    )
+
+
+def add_class_faults(
+    found: Findings, split: str, pairs: Sequence[LookedAtPair], classes: LabelledClasses, *, is_training: bool
+) -> None:
+    """Adds labels without a class, classes without pixels or with few, and many pixels without a class."""
+    read = [each for each in pairs if each.counts.any()]
+    if not read:
+        return
+    names, ignore = classes.names, classes.ignore_label
+    empty = [each for each in read if each.counts[ignore] == each.counts.sum()]
+    found.add(
+        WARNING,
+        "labels-without-class",
+        split,
+        len(empty),
+        f"labels have no pixel with a class: {ignore} alone, which is dataset_ignore_label",
+        "label something, or take the pictures out: they count for nothing",
+        _names(empty),
+    )
+    counts = np.sum([each.counts for each in read], axis=0)
+    ignored = counts[ignore] / counts.sum()
+    labelled = counts[: len(names)]
+    absent = [f"{names[index]} ({index})" for index in np.flatnonzero(labelled == 0)]
+    is_alone = np.count_nonzero(labelled) == 1 and counts[ignore] > 0
+    lost = "nothing of them is learnt" if is_training else "they have no IoU, and do not count in the mean"
+    found.add(
+        ERROR if is_alone else WARNING,
+        "classes-without-pixels",
+        split,
+        len(absent),
+        f"classes have no pixel in any label ({counted(len(names), 'class')} are named)",
+        f"one class is left, which is right everywhere: {ignore} is dataset_ignore_label, whose pixels count for "
+        "nothing; where it stands for a class, write the number of the class into the labels"
+        if is_alone
+        else f"label some, or take them out of class_names: {lost}",
+        absent,
+    )
+    found.add(
+        WARNING,
+        "pixels-without-class",
+        split,
+        len(read) if ignored >= MUCH and not is_alone else 0,
+        f"labels have a class for {share(1 - ignored, 1)} of their pixels; the others are {ignore}, which is "
+        "dataset_ignore_label",
+        "nothing to mend where that is meant: such pixels are neither learnt from nor scored",
+    )
+    if is_training:
+        shares = labelled / max(labelled.sum(), 1)
+        rare = np.flatnonzero((shares > 0) & (shares < RARE))
+        found.add(
+            NOTE,
+            "classes-rare",
+            split,
+            len(rare),
+            f"classes have less than {RARE:.1%} of the labelled pixels".replace("%", " %"),
+            "little is learnt of so few pixels: class_weights raises the weight of a class in the loss",
+            (f"{names[index]} ({share(shares[index], 1)})" for index in rare),
+        )
+
+
+def _names(pairs: Sequence[LookedAtPair]) -> Iterator[str]:
+    return (each.pair.label.name for each in pairs)
+
+
+def _size(size: Size | None) -> str:
+    return "?" if size is None else f"{size[0]} x {size[1]}"

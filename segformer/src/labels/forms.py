@@ -1,0 +1,346 @@
+"""The forms in which label_map and palette may be given, and the texts that they are kept as; without NumPy.
+
+A text of label_map is `VALUE: CLASS`, one of palette `RED GREEN BLUE NAME`. CLASS is the number of a class, its name,
+or a word for pixels without a class, and so may NAME be. A checkpoint stores these texts, so that it needs no file.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from utils.model_utils.config.base import FormRule
+from utils.model_utils.config.yaml_files import parse_value
+from utils.model_utils.errors import BadValueError, MissingPathError, os_errors_as, short, unknown_word
+from utils.model_utils.near_paths import near_path
+from utils.words import counted
+
+from .known_palettes import KNOWN_PALETTES, palette_lines
+
+# Words for what is no class, in any case; those behind the first are what data sets write into their tables.
+NO_CLASS = ("ignore", "void", "unlabeled", "unlabelled")
+ADE20K, BINARY = "ade20k", "binary"  # words of label_map
+ADE20K_CLASSES = 150
+BINARY_NAMES = ("background", "foreground")
+MOST_SHOWN = 20  # class names in a sentence
+HIGHEST_VALUE = 65535  # of a file with 16 bits
+MAX_FILE_BYTES = 1 << 20  # the largest known table, of 3,000 classes, has 100 kB
+_COLOUR = r"(\d+)[\s,;]+(\d+)[\s,;]+(\d+)"
+_COLOUR_FIRST = re.compile(rf"{_COLOUR}(?:[\s,;:]+(.*))?")
+_NAME_FIRST = re.compile(rf"(.*?)[\s,;:]+{_COLOUR}[:,;\s]*")  # CVAT's labelmap.txt ends a line with two colons
+_HEX = re.compile(r"#?([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class MappedValue:
+    """A value of label files and the class that it stands for.
+
+    Attributes:
+        value: 0 to 65535.
+        target: number of the class, its name, or None for pixels without one.
+    """
+
+    value: int
+    target: int | str | None
+
+
+@dataclass(frozen=True)
+class NamedColour:
+    """A colour of label files and the class that it stands for.
+
+    Attributes:
+        rgb: 0 to 255 each.
+        name: of the class; "" where the table names none; None for pixels without one.
+    """
+
+    rgb: tuple[int, int, int]
+    name: str | None
+
+
+def is_no_class(name: str) -> bool:
+    """Tells whether a name is one of the words for pixels without a class."""
+    return name.strip().lower() in NO_CLASS
+
+
+# label_map
+
+
+def label_map_texts(value: object, _folder: str) -> list[str]:
+    """Returns a label_map as texts; a word that stands for a map stays one.
+
+    Args:
+        value: a mapping, a list of `VALUE: CLASS`, such texts with commas between them, or a word.
+
+    Raises:
+        BadValueError: it is none of these.
+    """
+    if isinstance(value, str):
+        word = value.strip().lower()
+        if word in (ADE20K, BINARY):
+            return [word]
+        if ":" not in value:
+            raise BadValueError(unknown_word("label_map", word, (ADE20K, BINARY, "VALUE: CLASS")))
+        value = value.split(",")
+    if isinstance(value, dict):
+        value = [f"{key}" if of is None and ":" in str(key) else f"{key}: {of}" for key, of in value.items()]
+    if not isinstance(value, list | tuple) or not value:
+        raise BadValueError(f"label_map is {short(value)}, wanted {LABEL_MAP_FORM.wanted}")
+    return [word] if (word := map_word(value)) else [_text_of_value(each) for each in parse_label_map(value)]
+
+
+def map_word(texts: Sequence[object]) -> str:
+    """Returns the word that stands for the whole map, "" where there is none."""
+    return texts[0] if len(texts) == 1 and texts[0] in (ADE20K, BINARY) else ""
+
+
+def parse_label_map(texts: Iterable[object]) -> tuple[MappedValue, ...]:
+    """Reads texts `VALUE: CLASS`.
+
+    Raises:
+        BadValueError: one is none, or a value stands twice.
+    """
+    found = [_parse_value(text) for text in texts]
+    if len({type(each.target) for each in found if each.target is not None}) > 1:
+        raise BadValueError("label_map has names and numbers of classes: give all classes by name, or all by number")
+    twice = _repeated([each.value for each in found])
+    if twice:
+        raise BadValueError(f"label_map has the value {twice[0]} more than once: give each value one class")
+    return tuple(found)
+
+
+def expand_label_map(texts: Sequence[str], num_classes: int) -> tuple[MappedValue, ...]:
+    """Returns the values of a label_map, those that a word stands for written out."""
+    word = map_word(texts)
+    if word == ADE20K:
+        return (MappedValue(0, None), *(MappedValue(index + 1, index) for index in range(num_classes)))
+    if word == BINARY:  # a file with 1 bit a pixel has 1 in place of 255
+        return MappedValue(0, 0), MappedValue(1, 1), MappedValue(255, 1)
+    return parse_label_map(texts)
+
+
+def names_in_map(texts: Sequence[str]) -> tuple[str, ...]:
+    """Returns the class names of a label_map, in its order; none where it has numbers."""
+    if map_word(texts):
+        return BINARY_NAMES if map_word(texts) == BINARY else ()
+    return tuple(dict.fromkeys(each.target for each in parse_label_map(texts) if isinstance(each.target, str)))
+
+
+def count_of_map(texts: Sequence[str]) -> int:
+    """Returns how many classes a label_map speaks of."""
+    if map_word(texts) == ADE20K:
+        return ADE20K_CLASSES
+    highest = max((each.target for each in expand_label_map(texts, 0) if isinstance(each.target, int)), default=-1)
+    return max(highest + 1, len(names_in_map(texts)))
+
+
+def targets_of_map(texts: Sequence[str], num_classes: int, names: Sequence[str]) -> dict[int, int | None]:
+    """Returns the class index of each value of a label_map; None for pixels without a class.
+
+    Args:
+        texts: of the label_map.
+        num_classes: classes are 0..num_classes-1.
+        names: of the classes, as the user or the weights have them.
+
+    Raises:
+        BadValueError: it names a class that there is not.
+    """
+    values = expand_label_map(texts, num_classes)
+    unknown = [each.target for each in values if isinstance(each.target, str) and each.target not in names]
+    if unknown:
+        raise BadValueError(_unknown_name("label_map", str(unknown[0]), names))
+    beyond = [each for each in values if isinstance(each.target, int) and each.target >= num_classes]
+    if beyond:
+        raise BadValueError(
+            f"label_map gives the value {beyond[0].value} class {beyond[0].target}, and the classes are numbered 0 to "
+            f"{num_classes - 1}: correct label_map, or class_num"
+        )
+    index = {name: number for number, name in enumerate(names)}
+    return {each.value: index[each.target] if isinstance(each.target, str) else each.target for each in values}
+
+
+def _unknown_name(key: str, name: str, names: Sequence[str]) -> str:
+    known = ", ".join(names[:MOST_SHOWN]) + (", ..." if len(names) > MOST_SHOWN else "") or "numbered"
+    return (
+        f"{key} names the class {short(name)}, and the classes are {known}: give it one of their names, or "
+        f"{NO_CLASS[0]}"
+    )
+
+
+def _parse_value(text: object) -> MappedValue:
+    if isinstance(text, dict) and len(text) == 1:  # YAML reads `- 0: ignore` so
+        text = ": ".join(map(str, *text.items()))
+    value, colon, target = (part.strip() for part in str(text).partition(":"))
+    if not (value.isascii() and value.isdigit() and int(value[:9]) <= HIGHEST_VALUE and colon and target):
+        raise BadValueError(
+            f"label_map has {short(text)}, wanted VALUE: CLASS with a value from 0 to {HIGHEST_VALUE} and a class "
+            "number, a class name or ignore, e.g. 255: 1"
+        )
+    if is_no_class(target):
+        return MappedValue(int(value), None)
+    return MappedValue(int(value), int(target) if target.isascii() and target.isdigit() else target)
+
+
+def _text_of_value(item: MappedValue) -> str:
+    return f"{item.value}: {NO_CLASS[0] if item.target is None else item.target}"
+
+
+# palette
+
+
+def palette_texts(value: object, folder: str) -> list[str]:
+    """Returns a palette as texts.
+
+    Args:
+        value: name of a known palette, path of a file, a mapping of names to colours, or a list of colours with names.
+        folder: where a relative path begins.
+
+    Raises:
+        BadValueError: it is none of these, or the file holds something else.
+        MissingPathError: the file cannot be read.
+    """
+    if isinstance(value, str):
+        word = value.strip().lower()
+        value = (
+            palette_lines(word) if word in KNOWN_PALETTES else _read_palette(Path(folder, os.path.expanduser(value)))
+        )
+    if isinstance(value, dict):
+        value = [f"{_colour_text(colour)} {name}" for name, given in value.items() for colour in _colours_of(given)]
+    if not isinstance(value, list | tuple) or not value:
+        raise BadValueError(f"palette is {short(value)}, wanted {PALETTE_FORM.wanted}")
+    return [_text_of_colour(each) for each in parse_palette(value)]
+
+
+def parse_palette(items: Iterable[object]) -> tuple[NamedColour, ...]:
+    """Reads texts `RED GREEN BLUE NAME`, also with the name first, or lists of three numbers.
+
+    Raises:
+        BadValueError: one is none, or a colour stands for two classes.
+    """
+    found = tuple(dict.fromkeys(_parse_colour(item) for item in items))
+    nameless = [each for each in found if each.name == ""]
+    if nameless and any(each.name for each in found):
+        raise BadValueError(f"palette has the colour {nameless[0].rgb} without a name and others with one: name it too")
+    twice = _repeated([each.rgb for each in found])
+    if twice:
+        names = " and ".join(repr(each.name or NO_CLASS[0]) for each in found if each.rgb == twice[0])
+        raise BadValueError(f"palette has the colour {twice[0]} for {names}: give each colour one class")
+    return found
+
+
+def names_in_palette(colours: Sequence[NamedColour]) -> tuple[str, ...]:
+    """Returns the names of a palette's classes, in its order; none where it has colours alone."""
+    return tuple(dict.fromkeys(each.name for each in colours if each.name))
+
+
+def count_of_palette(colours: Sequence[NamedColour]) -> int:
+    """Returns how many classes a palette speaks of."""
+    return len(names_in_palette(colours)) or sum(each.name is not None for each in colours)
+
+
+def targets_of_palette(
+    colours: Sequence[NamedColour], num_classes: int, names: Sequence[str]
+) -> dict[tuple[int, int, int], int | None]:
+    """Returns the class index of each colour of a palette: by its name, or where no colour has one, by its place.
+
+    Raises:
+        BadValueError: it names a class that there is not, or has more colours than there are classes.
+    """
+    named = names_in_palette(colours)
+    unknown = [name for name in named if name not in names]
+    if unknown:
+        raise BadValueError(_unknown_name("palette", unknown[0], names))
+    if named:
+        index = {name: number for number, name in enumerate(names)}
+        return {each.rgb: None if each.name is None else index[each.name] for each in colours}
+    classes = [each.rgb for each in colours if each.name is not None]
+    if len(classes) != num_classes:
+        raise BadValueError(
+            f"palette has {counted(len(classes), 'colour')} and class_num is {num_classes}: set class_num to "
+            f"{len(classes)}, or give palette a colour for each class"
+        )
+    return {**{each.rgb: None for each in colours}, **{rgb: number for number, rgb in enumerate(classes)}}
+
+
+def _parse_colour(item: object) -> NamedColour:
+    if isinstance(item, dict) and len(item) == 1:  # YAML reads `- road: [128, 64, 128]` so
+        ((name, colour),) = item.items()
+        item = f"{_colour_text(colour)} {name}"
+    text = " ".join(map(str, item)) if isinstance(item, list | tuple) else str(item).strip()
+    if found := _COLOUR_FIRST.fullmatch(text):
+        *numbers, name = found.groups(default="")
+    elif found := _NAME_FIRST.fullmatch(text):
+        name, *numbers = found.groups()
+    else:
+        raise BadValueError(f"palette has {short(item)}, wanted RED GREEN BLUE NAME, e.g. 128 64 128 road")
+    rgb = tuple(int(number[:9]) for number in numbers)
+    if max(rgb) > 255 or re.match(r"\d+([\s,;]|$)", name):
+        raise BadValueError(f"palette has {short(item)}, wanted three numbers from 0 to 255 and a name behind them")
+    red, green, blue = rgb
+    return NamedColour((red, green, blue), None if is_no_class(name) else " ".join(name.split()))
+
+
+def _colours_of(given: object) -> list[object]:
+    """Returns the colours of a class: one, or a list of them."""
+    is_list = isinstance(given, list | tuple) and len(given) > 0 and not isinstance(given[0], int)
+    return list(given) if is_list else [given]  # type: ignore[call-overload]  # a list
+
+
+def _colour_text(colour: object) -> str:
+    if isinstance(colour, list | tuple):
+        return " ".join(map(str, colour))
+    found = _HEX.fullmatch(str(colour).strip())
+    return " ".join(str(int(part, 16)) for part in found.groups()) if found else str(colour)
+
+
+def _text_of_colour(item: NamedColour) -> str:
+    name = NO_CLASS[0] if item.name is None else item.name
+    return f"{item.rgb[0]} {item.rgb[1]} {item.rgb[2]} {name}".rstrip()
+
+
+def _read_palette(path: Path) -> object:
+    """Reads a file of colours and names: a line each, or YAML or JSON by its ending."""
+    if not path.is_file():
+        raise MissingPathError(
+            f"palette '{path}' is no file{near_path(path)} and none of {', '.join(KNOWN_PALETTES)}: give one of these, "
+            "or a file with a line RED GREEN BLUE NAME for each colour"
+        )
+    refusal = os_errors_as(MissingPathError, f"palette '{path}' cannot be read", ": change its permissions")
+    with refusal, path.open("rb") as file:
+        content = file.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise BadValueError(f"palette '{path}' has more than {MAX_FILE_BYTES} bytes: name a table of colours")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadValueError(f"palette '{path}' is no UTF-8 text (byte {error.start}): name another file") from error
+    try:
+        if path.suffix.lower() in (".yaml", ".yml", ".json"):
+            return parse_value(text)
+        lines = [line.strip() for line in text.splitlines()]
+        rows = [line for line in lines if line and not line.startswith("#")]
+        has_heading = bool(rows) and not any(map(str.isdigit, rows[0]))  # as a CSV file has: name,r,g,b
+        return [_text_of_colour(_parse_colour(row)) for row in rows[has_heading:]]
+    except ValueError as error:
+        raise BadValueError(f"'{path}': {error}") from error
+
+
+def _repeated(items: Sequence[Item]) -> list[Item]:
+    seen: set[Item] = set()
+    return [item for item in items if item in seen or seen.add(item)]  # type: ignore[func-returns-value]  # adds
+
+
+LABEL_MAP_FORM = FormRule(
+    f"a mapping of values to class numbers, class names or {NO_CLASS[0]}, {ADE20K} or {BINARY}",
+    label_map_texts,
+    ("object", "array", "string"),
+)
+PALETTE_FORM = FormRule(
+    f"a mapping of class names to colours, a list of RED GREEN BLUE NAME, the path of a file with such lines, "
+    f"or one of {', '.join(KNOWN_PALETTES)}",
+    palette_texts,
+    ("object", "array", "string"),
+)

@@ -1,0 +1,242 @@
+"""The keys of the data: where images and labels lie, what the values and colours of labels stand for, the classes."""
+
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, field_validator
+
+from utils.model_utils.config.base import Config, Contradiction, InactiveKey, InputText
+from utils.model_utils.errors import BadValueError
+
+from . import forms
+
+NUM_CITYSCAPES = 19
+SPLIT, STAR = "{split}", "*"
+
+
+class DataKeys(Config):
+    """A data set in the layout of Cityscapes, or images and labels as two patterns find them."""
+
+    GROUP: ClassVar[str] = "Data"
+    FIXED_BY_WEIGHTS: ClassVar[tuple[str, ...]] = ("class_num", "class_names")
+    OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = ("dataset_num_parallel_workers", "dataset_eval_num_parallel_workers")
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = (
+        "image_pattern",
+        "label_pattern",
+        "split_list",
+        "val_share",
+        "val_seed",
+        "val_group_by_stem",
+        "label_map",
+        "palette",
+        "unknown_labels",
+        "dataset_ignore_label",
+    )
+    data_path: InputText = Field(
+        "./data/cityscapes/",
+        description="folder of the data set; for infer.py also an image, a video, any folder of images, a pattern in "
+        "quotes such as 'in/**/*.jpg', or - for a list of paths on standard input",
+    )
+    train_split: str = Field(
+        "train", min_length=1, description="folder of the training images inside leftImg8bit and gtFine"
+    )
+    eval_split: str = Field("val", min_length=1, description="folder of the evaluation images, likewise")
+    image_pattern: str = Field(
+        "",
+        description="where the images lie inside data_path, e.g. images/{split}/*.jpg: {split} stands for train_split "
+        "or eval_split, the star for what an image and its label share; empty: the layout of Cityscapes",
+    )
+    label_pattern: str = Field(
+        "", description="where the labels lie inside data_path, likewise, e.g. masks/{split}/*.png"
+    )
+    split_list: str = Field(
+        "",
+        description="file inside data_path with a name of image_pattern's star in each line, e.g. "
+        "ImageSets/Segmentation/{split}.txt; empty: all images that image_pattern finds",
+    )
+    val_share: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of the images that is held back for evaluation where image_pattern has no {split}, chosen "
+        "by their names; 0: none",
+    )
+    val_seed: int = Field(0, ge=0, description="another number holds other images back (val_share)")
+    val_group_by_stem: bool = Field(
+        False,
+        description="val_share keeps images together whose names differ in their last number alone, as the frames of a "
+        "video: clip_000123.jpg and clip_000124.jpg",
+    )
+    label_map: Annotated[tuple[str, ...], forms.LABEL_MAP_FORM] | None = Field(
+        None,
+        description="what the values of label files stand for: ade20k, where 0 is no class; binary, masks of 0 and "
+        "255; null: they are the class numbers",
+    )
+    palette: Annotated[tuple[str, ...], forms.PALETTE_FORM] | None = Field(
+        None, description="what the colours of label files stand for; null: labels have values or palette indexes"
+    )
+    unknown_labels: Literal["refuse", "ignore"] = Field(
+        "refuse", description="what becomes of values and colours of labels that stand for nothing"
+    )
+    class_num: int = Field(
+        NUM_CITYSCAPES,
+        ge=2,
+        le=255,
+        description="number of classes, numbered 0 to class_num - 1; where it is not given, that of class_names, "
+        "palette or label_map",
+    )
+    class_names: tuple[str, ...] | None = Field(
+        None,
+        description="names of the classes; null: those of palette or label_map, those of Cityscapes for 19 classes, "
+        "else class_0, class_1, ...",
+    )
+    dataset_ignore_label: int = Field(
+        255, ge=0, le=255, description="label of pixels that are neither learned from nor evaluated"
+    )
+    dataset_num_parallel_workers: int = Field(
+        4, ge=1, description="loaders that read and augment training images, at most one per core"
+    )
+    dataset_eval_num_parallel_workers: int = Field(
+        4, ge=1, description="loaders that read evaluation images, at most one per core"
+    )
+
+    @field_validator("label_map")
+    @classmethod
+    def _check_label_map(cls, texts: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return texts if texts is None else tuple(forms.label_map_texts(texts, ""))
+
+    @field_validator("palette")
+    @classmethod
+    def _check_palette(cls, texts: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return texts if texts is None else tuple(forms.palette_texts(texts, ""))
+
+    @classmethod
+    def inactive_keys(cls) -> dict[str, InactiveKey]:
+        """Adds the data keys that do nothing here."""
+        from_environment = InactiveKey("taken from the environment that the launcher sets")
+        return super().inactive_keys() | {
+            "rank_id": from_environment,
+            "rank_size": from_environment,
+            "data_dir": InactiveKey("data_path has its place"),
+            "dataset_name": InactiveKey("image_pattern and label_pattern say what is read"),
+            "dataset_max_rowsize": InactiveKey("rows may have any size"),
+            "dataset_ignore_image": InactiveKey("images are padded with the mean colour"),
+        }
+
+    @classmethod
+    def normalise(cls, values: dict[str, object], notes: list[str]) -> dict[str, object]:
+        """Takes names and number of the classes from palette or label_map where they are not given."""
+        values = dict(super().normalise(values, notes))
+        try:
+            names, count = _classes_said(values.get("palette"), values.get("label_map"))
+        except BadValueError:  # the fields' own checks say what is wrong
+            return values
+        given = values.get("class_names")
+        if not given and names:
+            given = values["class_names"] = list(names)
+        if values.get("class_num") is None and (given or count):
+            values["class_num"] = len(given) if isinstance(given, list | tuple) else count
+        return values
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Yields the data keys that do not fit each other."""
+        yield from super().contradictions()
+        if self.dataset_ignore_label < self.class_num:
+            yield Contradiction(
+                ("dataset_ignore_label", "class_num"),
+                f"dataset_ignore_label {self.dataset_ignore_label} is also one of the {self.class_num} classes, which "
+                f"are numbered 0 to {self.class_num - 1}: set it to 255",
+            )
+        yield from self._contradictions_of_names()
+        yield from self._contradictions_of_labels()
+        yield from self._contradictions_of_places()
+
+    def _contradictions_of_names(self) -> Iterator[Contradiction]:
+        names = self.class_names
+        if names is None:
+            return
+        if len(names) != self.class_num:
+            yield Contradiction(
+                ("class_names", "class_num"),
+                f"class_names has {len(names)} names and class_num is {self.class_num}: set class_num to {len(names)}, "
+                "or class_names to null",
+            )
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            yield Contradiction(
+                ("class_names",), f"class_names has {repeated} more than once: give each class a name of its own"
+            )
+
+    def _contradictions_of_labels(self) -> Iterator[Contradiction]:
+        if self.label_map and self.palette:
+            yield Contradiction(
+                ("label_map", "palette"),
+                "label_map and palette are both set, and labels have either values or colours: clear one of them with "
+                "--label_map= or --palette=",
+            )
+            return
+        try:
+            if self.palette:
+                forms.targets_of_palette(forms.parse_palette(self.palette), self.class_num, self.class_names or ())
+            if self.label_map:
+                forms.targets_of_map(self.label_map, self.class_num, self.class_names or ())
+        except BadValueError as error:
+            key = "palette" if self.palette else "label_map"
+            yield Contradiction((key, "class_num", "class_names"), str(error))
+
+    def _contradictions_of_places(self) -> Iterator[Contradiction]:
+        patterns = {"image_pattern": self.image_pattern, "label_pattern": self.label_pattern}
+        absent = [key for key, pattern in patterns.items() if not pattern]
+        if len(absent) == 1:
+            given = next(key for key in patterns if key not in absent)
+            yield Contradiction(
+                (given, *absent), f"{given} is set and {absent[0]} is not: set {absent[0]} too, or neither of them"
+            )
+        for key, pattern in patterns.items():
+            if pattern.startswith(("/", "~")):
+                yield Contradiction((key,), f"{key} is '{pattern}', wanted a path inside data_path: begin it there")
+            elif pattern and pattern.count(STAR) != 1:
+                yield Contradiction(
+                    (key,),
+                    f"{key} is '{pattern}', wanted one star in it for what an image and its label share, e.g. "
+                    f"images/{SPLIT}/{STAR}.jpg",
+                )
+        has_split = any(SPLIT in each for each in (*patterns.values(), self.split_list))
+        needs = [key for key in ("split_list", "val_share") if getattr(self, key) and absent]
+        if needs:
+            yield Contradiction(
+                (needs[0], *absent), f"{needs[0]} has no effect without image_pattern: set image_pattern too"
+            )
+        if self.split_list and SPLIT not in self.split_list:
+            yield Contradiction(
+                ("split_list",),
+                f"split_list is '{self.split_list}', wanted {SPLIT} in it, so that training and evaluation have "
+                f"a list each, e.g. {SPLIT}.txt",
+            )
+        elif self.val_share and has_split:
+            yield Contradiction(
+                ("val_share", *(key for key in (*patterns, "split_list") if SPLIT in getattr(self, key))),
+                f"val_share is {self.val_share:g}, and {SPLIT} divides the images already: set val_share to 0, or "
+                f"write the patterns without {SPLIT}",
+            )
+        if self.val_group_by_stem and not self.val_share:
+            yield Contradiction(
+                ("val_group_by_stem", "val_share"),
+                "val_group_by_stem is true and val_share is 0, so that nothing is divided: set val_share, or "
+                "val_group_by_stem to false",
+            )
+
+
+def _classes_said(palette: object, label_map: object) -> tuple[tuple[str, ...], int]:
+    """Returns names and number of the classes that a palette or a label_map speaks of; neither where it says none.
+
+    Raises:
+        BadValueError: it is neither null nor a list of its texts.
+    """
+    if isinstance(palette, list | tuple) and palette:
+        colours = forms.parse_palette(palette)
+        return forms.names_in_palette(colours), forms.count_of_palette(colours)
+    if isinstance(label_map, list | tuple) and label_map:
+        texts = forms.label_map_texts(label_map, "")
+        return forms.names_in_map(texts), forms.count_of_map(texts)
+    return (), 0

@@ -1,0 +1,128 @@
+"""label_map and palette in all the forms in which a user may give them, and what is said of others."""
+
+import re
+
+import pytest
+
+from segformer.src.config import load
+from segformer.src.labels.forms import label_map_texts, palette_texts
+from segformer.src.labels.known_palettes import voc_colour
+from utils.model_utils.config.loading import dump_config
+from utils.model_utils.errors import BadValueError, UserError
+
+LANES = ["128 64 128 road lane", "0 0 0 ignore"]
+
+
+@pytest.mark.parametrize(
+    ("given", "texts"),
+    [
+        ("binary", ["binary"]),
+        ("ADE20K", ["ade20k"]),
+        ({0: "ignore", 1: 0, 2: 1}, ["0: ignore", "1: 0", "2: 1"]),
+        ({0: "void", 255: "crack"}, ["0: ignore", "255: crack"]),
+        ("0:ignore, 255:crack", ["0: ignore", "255: crack"]),
+        ([{0: "ignore"}, "255: crack"], ["0: ignore", "255: crack"]),
+        ({"0:ignore": None, "1:0": None}, ["0: ignore", "1: 0"]),  # what YAML makes of {0:ignore, 1:0}
+    ],
+)
+def test_a_label_map_has_many_forms(given, texts):
+    assert label_map_texts(given, "") == texts
+    assert label_map_texts(texts, "") == texts
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "128 64 128\troad lane\n0 0 0\t\tVoid\n",  # CamVid's label_colors.txt
+        "# label:color_rgb:parts:actions\nroad lane:128,64,128::\nignore:0,0,0::\n",  # CVAT's labelmap.txt
+        "\ufeffname,r,g,b\r\nroad lane,128,64,128\r\nUnlabeled,0,0,0\r\n",  # a CSV file of Windows
+    ],
+)
+def test_a_palette_file_has_a_line_for_each_colour(tmp_path, content):
+    (tmp_path / "colours.txt").write_text(content, encoding="utf-8")
+    assert palette_texts("colours.txt", str(tmp_path)) == LANES
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"road lane": [128, 64, 128], "ignore": "#000000"},
+        ["128 64 128 road lane", {"void": [0, 0, 0]}],
+        [[128, 64, 128, "road lane"], [0, 0, 0, "ignore"]],
+    ],
+)
+def test_a_palette_has_many_forms(tmp_path, given):
+    assert palette_texts(given, "") == LANES
+    (tmp_path / "colours.yaml").write_text("road lane: [128, 64, 128]\nignore: '#000000'\n")
+    assert palette_texts("colours.yaml", str(tmp_path)) == LANES
+
+
+def test_known_palettes_have_their_classes(tmp_path):
+    assert voc_colour(19) == (128, 192, 0)  # 10011b: bits 0 and 3 for red, 1 and 4 for green
+    for name, count, first in (("cityscapes", 19, "road"), ("camvid", 11, "sky"), ("voc", 21, "background")):
+        config = load([f"--palette={name}"])
+        assert (config.class_num, config.class_names[0]) == (count, first)
+        (tmp_path / "config.yaml").write_text(dump_config(config))
+        assert load([f"--config_path={tmp_path / 'config.yaml'}"]) == config
+
+
+@pytest.mark.parametrize(
+    ("arguments", "count", "names"),
+    [
+        (["--label_map=binary"], 2, ("background", "foreground")),
+        (["--label_map=ade20k"], 150, None),
+        (["--label_map=ade20k", "--class_names=a,b,c"], 3, ("a", "b", "c")),
+        (["--label_map={0: ignore, 1: wall, 2: floor, 3: wall}"], 2, ("wall", "floor")),
+        (["--label_map=0:2,1:0"], 3, None),
+        (["--palette=[[1, 2, 3], [4, 5, 6]]"], 2, None),
+        (["--palette={a: [1, 2, 3], b: [4, 5, 6]}", "--class_names=b,a"], 2, ("b", "a")),
+        (["--class_names=a,b,c"], 3, ("a", "b", "c")),
+        ([], 19, None),
+    ],
+)
+def test_names_and_number_of_classes_follow(arguments, count, names):
+    config = load(arguments)
+    assert (config.class_num, config.class_names) == (count, names)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--label_map=binry"], "no label_map 'binry' here: did you mean 'binary'?"),
+        (["--label_map=70000:1"], "label_map has '70000:1', wanted VALUE: CLASS with a value from 0 to 65535"),
+        (["--label_map=0:1,0:2"], "label_map has the value 0 more than once: give each value one class"),
+        (["--label_map=0:a,1:1"], "label_map has names and numbers of classes: give all classes by name"),
+        (["--label_map=0:0,1:2", "--class_num=2"], "label_map gives the value 1 class 2, and the classes are numbered"),
+        (["--label_map=0:a,1:b", "--class_names=a,c"], "label_map names the class 'b', and the classes are a, c"),
+        (["--palette=[1 2 3 a, 1 2 3 b]"], "palette has the colour (1, 2, 3) for 'a' and 'b': give each colour one"),
+        (["--palette=[1 2 300 a]"], "palette has '1 2 300 a', wanted three numbers from 0 to 255 and a name"),
+        (["--palette=[1 2 3 a, 4 5 6]"], "palette has the colour (4, 5, 6) without a name and others with one"),
+        (["--palette=[[1, 2, 3], [4, 5, 6]]", "--class_num=3"], "palette has 2 colours and class_num is 3: set"),
+        (["--palette=absent.txt"], "is no file and none of cityscapes, camvid, voc: give one of these, or a file"),
+        (["--palette=voc", "--label_map=binary"], "label_map and palette are both set"),
+        (["--image_pattern=a/*.jpg"], "image_pattern is set and label_pattern is not: set label_pattern too"),
+        (["--image_pattern=a.jpg", "--label_pattern=*.png"], "image_pattern is 'a.jpg', wanted one star in it"),
+        (["--image_pattern=/a/*.jpg", "--label_pattern=*.png"], "wanted a path inside data_path: begin it there"),
+        (["--val_share=0.2"], "val_share has no effect without image_pattern"),
+        (["--image_pattern={split}/*.jpg", "--label_pattern=*.png", "--val_share=0.2"], "divides the images already"),
+        (["--image_pattern=*.jpg", "--label_pattern=*.png", "--split_list=a.txt"], "wanted {split} in it"),
+        (["--val_group_by_stem=True"], "val_group_by_stem is true and val_share is 0"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(arguments, sentence):
+    with pytest.raises(BadValueError) as caught:
+        load(arguments)
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"road 1 2\n", "palette has 'road 1 2', wanted RED GREEN BLUE NAME"), (b"\xff\xfe\x00", "is no UTF-8 text")],
+)
+def test_a_broken_palette_file_is_named(tmp_path, content, words):
+    path = tmp_path / "colours.txt"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=re.escape(words)) as caught:
+        palette_texts(str(path), "")
+    assert str(path) in str(caught.value)

@@ -1,0 +1,382 @@
+"""`data check`: each fault of a data set made by hand is found once, with its count; a clean one has none."""
+
+import contextlib
+import json
+import shutil
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from segformer.tests.tiny_city import image_path, label_path, write_city, write_png
+from tests.suites import FASTER_RCNN, NAS_FPN, ROOT, SEGFORMER, run
+from utils.checking.findings import Options
+from utils.checking.table import format_report
+from utils.detection.tests.edited_coco import annotations_of, change
+from utils.detection.tests.tiny_coco import write_coco, write_txt
+from utils.images import write_image
+from utils.installation import module_command
+from utils.model_utils.errors import UserError
+from utils.model_utils.files import json_bytes
+from utils.tools.data.__main__ import main
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from mutations import mutations
+from test_damaged_files import READERS
+
+HEIGHT, WIDTH = 96, 128
+FINDING = {"severity", "code", "split", "count", "what", "fix", "examples"}
+BOTH = "train2017, val2017"
+
+
+def write_noise(path: Path, seed: int, height: int = HEIGHT, width: int = WIDTH) -> None:
+    write_image(path, np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8))
+
+
+def box(image_id: object, category_id: object, bbox: object, **fields) -> dict:
+    return {"image_id": image_id, "category_id": category_id, "bbox": bbox, "iscrowd": 0, **fields}
+
+
+def write_faulty_coco(root: Path) -> Path:
+    """Writes 14 training and 4 evaluation pictures with one of each fault, and a few right boxes."""
+    for split, count, first in (("train2017", 13, 0), ("val2017", 4, 100)):
+        for index in range(count):
+            write_noise(root / split / f"{index:03d}.png", first + index)
+    train = root / "train2017"
+    (train / "000.png").unlink()
+    (train / "001.png").write_bytes((train / "001.png").read_bytes()[:9000])  # of 37,000
+    (train / "002.png").write_text("no picture")
+    write_noise(train / "003.png", 3, height=64)
+    shutil.copy(train / "005.png", train / "004.png")
+    shutil.copy(train / "006.png", root / "val2017" / "000.png")
+    write_noise(train / "more" / "strange.png", 99)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.new("RGB", (WIDTH, HEIGHT), (9, 99, 199)).save(train / "013.jpg", exif=turned)
+    names = [*(f"{index:03d}.png" for index in range(13)), "013.jpg"]
+    images = [{"id": index, "file_name": name, "height": HEIGHT, "width": WIDTH} for index, name in enumerate(names)]
+    good = [box(index, 1 + index % 2, [10, 10, 40, 40]) for index in range(5, 14)]
+    faulty = [
+        box(7, 1, [130, 10, 20, 20]),  # outside
+        box(7, 2, [20, 20, 0, 20]),  # without area
+        box(8, 1, [20, 20, -5, 20]),
+        box(8, 2, [20, 20, float("nan"), 20]),
+        box(9, 1, [100, 50, 40, 40]),  # over the border, by 12 pixels
+        box(9, 2, [0.25, 0.25, 0.5, 0.5]),  # fractions
+        box(10, 1, [10, 10, 40, 40]),  # again: 10 is an even number, so the right one is of class 1 too
+        box(99, 1, [1, 1, 9, 9], id=71),
+        box(10, 99, [1, 1, 9, 9], id=72),
+        box(10, 1, [1, 1, 9], id=73),
+        box(10, 1, [1, 1, 9, 9], area="large", id=74),
+        box(10, 1, [1, 1, 9, 9], id=75) | {"iscrowd": 5},
+        *(box(11, 2, [5 * index, 50, 30, 30]) for index in range(4)),  # five boxes with the right one
+    ]
+    incomplete = [{"id": 50, "file_name": "050.png", "height": HEIGHT}]
+    sharing = [{"id": 5, "file_name": "other.png", "height": HEIGHT, "width": WIDTH}, dict(images[6])]
+    categories = [
+        {"id": 1, "name": "red"},
+        {"id": 2, "name": "blue"},
+        {"id": 3, "name": "Red"},  # like red, without a box, and not in the other split
+        {"id": 4},
+    ]
+    (root / "annotations").mkdir()
+    training = {"images": images + incomplete + sharing, "annotations": good + faulty, "categories": categories}
+    annotations_of(root).write_text(json.dumps(training))
+    evaluation = {
+        "images": [dict(image) for image in images[:4]],
+        "annotations": [box(index, 5 + index % 3, [10, 10, 40, 40]) for index in range(4)],
+        "categories": [{"id": 5, "name": "red"}, {"id": 6, "name": "blue"}, {"id": 7, "name": "green"}],
+    }
+    annotations_of(root, "val2017").write_text(json.dumps(evaluation))
+    return root
+
+
+COCO_FAULTS = {
+    ("error", "train2017", "pictures-missing"): 1,
+    ("error", "train2017", "pictures-damaged"): 1,
+    ("error", "train2017", "pictures-no-picture"): 1,
+    ("error", "train2017", "pictures-of-other-size"): 1,
+    ("warning", "train2017", "pictures-not-turned"): 1,
+    ("warning", "train2017", "pictures-repeated"): 1,
+    ("error", BOTH, "pictures-in-both-splits"): 1,
+    ("error", "train2017", "images-incomplete"): 1,
+    ("error", "train2017", "images-sharing-an-id"): 1,
+    ("warning", "train2017", "images-listed-twice"): 1,
+    ("error", "train2017", "categories-unusable"): 1,
+    ("error", "train2017", "annotations-of-no-image"): 1,
+    ("error", "train2017", "annotations-of-no-class"): 1,
+    ("error", "train2017", "annotations-without-box"): 1,
+    ("error", "train2017", "annotations-with-bad-area"): 1,
+    ("error", "train2017", "annotations-with-bad-iscrowd"): 1,
+    ("warning", "train2017", "boxes-negative"): 1,
+    ("warning", "train2017", "boxes-not-finite"): 1,
+    ("error", "train2017", "boxes-as-fractions"): 1,
+    ("warning", "train2017", "boxes-outside"): 1,
+    ("warning", "train2017", "boxes-without-area"): 1,
+    ("warning", "train2017", "boxes-over-the-border"): 1,
+    ("warning", "train2017", "boxes-repeated"): 1,
+    ("warning", "train2017", "pictures-with-too-many-boxes"): 1,
+    ("warning", "train2017", "class-names-alike"): 1,
+    ("warning", "train2017", "classes-without-boxes"): 1,
+    ("error", BOTH, "classes-of-evaluation-alone"): 1,
+    ("warning", BOTH, "classes-of-training-alone"): 1,
+    ("note", BOTH, "class-ids-differ"): 2,
+    ("note", "train2017", "pictures-not-listed"): 1,
+    ("note", "train2017", "pictures-without-boxes"): 5,  # the first five: 0 to 4
+}
+
+
+def check(capsys, suite, *arguments: object) -> tuple[int, dict]:
+    """Runs the check in this process; returns its exit code and its JSON."""
+    code = main(["check", suite.name, *suite.tiny.TINY_NETWORK, *map(str, arguments), "--json=-"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def counts_of(report: dict) -> dict[tuple[str, str, str], int]:
+    keys = [(each["severity"], each["split"], each["code"]) for each in report["findings"]]
+    assert not [key for key, count in Counter(keys).items() if count > 1]
+    return {key: each["count"] for key, each in zip(keys, report["findings"], strict=True)}
+
+
+def test_each_fault_of_a_detection_set_is_found_once(capsys, tmp_path):
+    code, report = check(capsys, NAS_FPN, f"--coco_root={write_faulty_coco(tmp_path)}", "--num_gts=4")
+    found = {key: count for key, count in counts_of(report).items() if key[2] not in OF_THE_NETWORK}
+    assert found == COCO_FAULTS
+    assert code == 1
+    examples = {each["code"]: each["examples"] for each in report["findings"]}
+    assert examples["boxes-outside"] == ["007.png [130, 10, 20, 20]"]
+    assert examples["annotations-of-no-image"] == ["annotation 71 (image_id 99)"]
+    assert examples["boxes-negative"] == ["annotation number 12 [20, 20, -5, 20]"]  # nine right ones stand before
+    assert examples["pictures-in-both-splits"] == ["000.png = 006.png"]
+    assert examples["pictures-of-other-size"] == ["003.png is 64 x 128, annotated as 96 x 128"]
+    assert examples["class-ids-differ"] == ["red (1, 5)", "blue (2, 6)"]
+    assert not (tmp_path / "NASFPN_MINDRECORD").exists()
+
+
+OF_THE_NETWORK = ("pictures-enlarged", "input-padded", "boxes-without-anchor", "boxes-below-stride", "classes-rare")
+
+
+def test_json_has_one_form(capsys, tmp_path):
+    _, report = check(capsys, NAS_FPN, f"--coco_root={write_coco(tmp_path)}")
+    keys = {"version", "suite", "config", "counts", "splits", "findings", "class_unit", "classes", "suggestions"}
+    assert set(report) == keys
+    assert report["counts"].keys() == {"error", "warning", "note"}
+    assert all(set(each) == FINDING for each in report["findings"])
+    assert [(each["name"], each["images"], each["boxes"], each["classes"]) for each in report["splits"]] == [
+        ("train2017", 6, 6, 2),
+        ("val2017", 3, 3, 2),
+    ]
+    assert report["classes"] == {
+        "blue": {"train2017": 2, "val2017": 1},
+        "red": {"train2017": 4, "val2017": 2},
+    }
+
+
+def test_corners_in_place_of_sizes_are_one_finding(capsys, tmp_path):
+    """16 pictures give 16 boxes [50, 40, 90, 80]: as sizes they end at 140, 120, outside 128 x 96."""
+    write_coco(tmp_path, {"train2017": 16, "val2017": 3})
+
+    def edit(content: dict) -> None:
+        for row in content["annotations"]:
+            row["bbox"] = [50, 40, 90, 80]
+        content["annotations"] = [*content["annotations"][:1], *content["annotations"]][:16]
+
+    change(tmp_path, edit)
+    content = json.loads(annotations_of(tmp_path).read_text())
+    code, report = check(capsys, FASTER_RCNN, f"--coco_root={tmp_path}")
+    found = counts_of(report)
+    assert found["error", "train2017", "boxes-as-corners"] == len(content["annotations"]) == 16
+    assert not [key for key in found if key[2].startswith("boxes-") and key[2] != "boxes-as-corners"]
+    assert code == 1
+
+
+def test_a_file_that_is_no_json_leaves_the_other_split(capsys, tmp_path):
+    write_coco(tmp_path)
+    annotations_of(tmp_path, "val2017").write_text("{")
+    code, report = check(capsys, NAS_FPN, f"--coco_root={tmp_path}")
+    (refused,) = [each for each in report["findings"] if each["code"] == "split-refused"]
+    assert refused["split"] == "val2017"
+    assert "is not valid JSON" in refused["what"]
+    assert [each["name"] for each in report["splits"]] == ["train2017"]
+    assert code == 1
+
+
+def test_classes_that_training_would_refuse_are_said_and_the_rest_is_looked_at(capsys, tmp_path):
+    root = write_coco(tmp_path)
+    code, report = check(capsys, NAS_FPN, f"--coco_root={root}", "--num_classes=7", "--train_data_type=train2017")
+    assert counts_of(report)["error", "train2017", "split-refused"] == 1
+    code, report = check(capsys, NAS_FPN, f"--coco_root={root}", "--coco_classes=[red, green]")
+    sentences = [each["what"] for each in report["findings"] if each["code"] == "split-refused"]
+    assert [("'green' is not a category" in each) for each in sentences] == [True]
+    assert {each["images"] for each in report["splits"]} == {6, 3}
+    assert code == 1
+
+
+def test_lines_of_text_are_looked_at_one_by_one(capsys, tmp_path):
+    keys = write_txt(write_coco(tmp_path))
+    lines = (tmp_path / "train2017.txt").read_text().splitlines()
+    lines += ["001.jpg 1,2,3", lines[0], "002.jpg 1,2,30,40,9,0", "missing.jpg 1,2,30,40,1,0"]
+    (tmp_path / "train2017.txt").write_text("\n".join(lines))
+    code, report = check(capsys, FASTER_RCNN, *keys)
+    found = counts_of(report)
+    assert found["error", "train2017", "lines-unreadable"] == 2
+    assert found["error", "train2017", "lines-repeated"] == 1
+    assert found["error", "train2017", "pictures-missing"] == 1
+    (examples,) = [each["examples"] for each in report["findings"] if each["code"] == "lines-unreadable"]
+    assert examples[0] == "line 7: box '1,2,3' has 3 fields, wanted 6: xmin,ymin,xmax,ymax,class,is_crowd"
+    assert code == 1
+
+
+def test_sizes_in_place_of_corners_are_one_finding(capsys, tmp_path):
+    """12 lines with left 60, top 50, width 20, height 30: 20 < 60, and 80, 80 lie inside 128 x 96."""
+    keys = write_txt(write_coco(tmp_path, {"train2017": 12, "val2017": 3}))
+    (tmp_path / "train2017.txt").write_text("\n".join(f"{index:03d}.jpg 60,50,20,30,1,0" for index in range(12)))
+    _, report = check(capsys, FASTER_RCNN, *keys)
+    found = {key: count for key, count in counts_of(report).items() if key[2].startswith("boxes-")}
+    assert found == {("error", "train2017", "boxes-as-sizes"): 12}
+
+
+def write_faulty_city(root: Path) -> Path:
+    """Writes 10 training and 3 evaluation pairs with one of each fault."""
+    write_city(root, {"train": 10, "val": 3}, height=64, width=96)
+    label_path(root, "train", 0).unlink()
+    whole = label_path(root, "train", 1).read_bytes()
+    label_path(root, "train", 1).write_bytes(whole[:-20])
+    write_png(label_path(root, "train", 2), np.zeros((64, 96, 3), np.uint8))
+    write_png(label_path(root, "train", 3), np.zeros((32, 96), np.uint8))
+    write_png(label_path(root, "train", 4), np.full((64, 96), 9, np.uint8))
+    write_png(label_path(root, "train", 5), np.full((64, 96), 255, np.uint8))
+    image_path(root, "train", 6).write_bytes(image_path(root, "train", 6).read_bytes()[:-20])
+    image_path(root, "train", 7).write_bytes(b"")
+    shutil.copy(image_path(root, "train", 8), image_path(root, "train", 9))
+    shutil.copy(image_path(root, "train", 8), image_path(root, "val", 0))
+    return root
+
+
+CITY_FAULTS = {
+    ("error", "train", "pictures-damaged"): 1,
+    ("error", "train", "pictures-no-picture"): 1,
+    ("error", "train", "labels-missing"): 1,
+    ("error", "train", "labels-damaged"): 1,
+    ("error", "train", "labels-of-other-kind"): 1,
+    ("error", "train", "labels-of-other-size"): 1,
+    ("error", "train", "label-values-not-named"): 1,
+    ("warning", "train", "labels-without-class"): 1,
+    ("warning", "train", "classes-without-pixels"): 1,  # class_4
+    ("warning", "val", "classes-without-pixels"): 1,
+    ("warning", "train", "pictures-repeated"): 1,
+    ("error", "train, val", "pictures-in-both-splits"): 1,
+}
+
+
+def test_each_fault_of_a_segmentation_set_is_found_once(capsys, tmp_path):
+    """Labels have the classes 0 to 3; five are named, and 9 is none of them."""
+    root = write_faulty_city(tmp_path)
+    code, report = check(capsys, SEGFORMER, f"--data_path={root}", "--class_num=5", "--base_size=[64,96]")
+    assert counts_of(report) == CITY_FAULTS
+    assert code == 1
+    (values,) = [each for each in report["findings"] if each["code"] == "label-values-not-named"]
+    assert values["examples"] == [label_path(root, "train", 4).name]
+    shares = {split: sum(numbers[split] for numbers in report["classes"].values()) for split in ("train", "val")}
+    assert shares == {"train": pytest.approx(1), "val": pytest.approx(1)}
+    assert report["classes"]["class_4"] == {"train": 0, "val": 0}
+
+
+def test_masks_of_one_value_and_the_ignore_label_are_an_error(capsys, tmp_path):
+    """0 and 255, as many programs write them: the only class left would be right everywhere."""
+    write_city(tmp_path, {"train": 2, "val": 1})
+    for split, count in (("train", 2), ("val", 1)):
+        for index in range(count):
+            mask = np.zeros((48, 96), np.uint8)
+            mask[:24] = 255
+            write_png(label_path(tmp_path, split, index), mask)
+    code, report = check(capsys, SEGFORMER, f"--data_path={tmp_path}", "--class_num=2", "--base_size=[64,96]")
+    assert {key[2] for key in counts_of(report) if key[0] == "error"} == {"classes-without-pixels"}
+    assert code == 1
+
+
+@pytest.mark.parametrize("suite", [FASTER_RCNN, NAS_FPN, SEGFORMER], ids=str)
+def test_a_clean_set_has_no_errors_and_warnings(suite, capsys, tmp_path):
+    write_city(tmp_path) if suite is SEGFORMER else write_coco(tmp_path)
+    keys = ["--class_num=4", "--base_size=[64,96]"] if suite is SEGFORMER else ["--ignore_unknown_classes=True"]
+    if suite is not SEGFORMER:  # its pictures are of a few boxes on grey, and those without one are all the same
+        for split in ("train2017", "val2017"):
+            for index, path in enumerate(sorted((tmp_path / split).glob("*.jpg"))):
+                write_noise(path, len(split) * 100 + index)
+    code, report = check(capsys, suite, f"--{suite.data}={tmp_path}", *keys, "--strict")
+    assert [each for each in report["findings"] if each["severity"] != "note"] == []
+    assert code == 0
+
+
+def test_headers_alone_find_no_damaged_pixels(capsys, tmp_path):
+    root = write_faulty_coco(tmp_path)
+    _, report = check(capsys, NAS_FPN, f"--coco_root={root}", "--num_gts=4", "--headers", "--examples=0")
+    found = {key: count for key, count in counts_of(report).items() if key[2] not in OF_THE_NETWORK}
+    decoded = {"pictures-damaged", "pictures-repeated", "pictures-in-both-splits"}
+    assert found == {key: count for key, count in COCO_FAULTS.items() if key[2] not in decoded}
+    assert all(each["examples"] == [] for each in report["findings"])
+
+
+@pytest.mark.parametrize("form", ["COCO", "TXT"])
+def test_what_a_training_refuses_is_an_error(form, tmp_path):
+    """Of 60 damaged copies of a good file; the readers that refuse are the strict ones."""
+    reader = READERS[form]
+    path, good = tmp_path / reader.name, reader.make(tmp_path)
+    keys = [f"--coco_root={tmp_path}", f"--instance_set={path}", f"--image_dir={tmp_path}/images"]
+    if form == "TXT":
+        keys = ["--dataset=other", f"--anno_path={path}", f"--image_dir={tmp_path}", "--coco_classes=[a, b]"]
+    config = NAS_FPN.load(*keys, "--num_classes=null")
+    num_refused = 0
+    for content in mutations(good, 60):
+        path.write_bytes(content)
+        try:
+            reader.read(path)
+        except UserError:
+            num_refused += 1
+            with contextlib.suppress(UserError):
+                report = NAS_FPN.part("build").check_data(config, Options())
+                assert report.count("error"), content
+                assert json.loads(json_bytes(report.as_json({})))["findings"]
+                assert format_report(report, "title")
+    assert num_refused > 20
+
+
+@pytest.mark.end_to_end
+def test_the_command_says_and_writes_what_it_found(tmp_path):
+    root = write_coco(tmp_path / "data")
+    (root / "train2017" / "003.jpg").write_bytes(b"")
+    keys = [*NAS_FPN.tiny.TINY_NETWORK, f"--coco_root={root}", f"--json={tmp_path / 'report.json'}"]
+    finished = run(module_command("utils.cli", "data", "check", "nas_fpn", *keys), cwd=ROOT)
+    assert finished.returncode == 1, finished.stderr
+    assert "files are no pictures of a known format" in finished.stdout
+    assert "training refuses the data set" in finished.stdout
+    assert finished.stderr == ""  # what the readers log is in the findings
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert {each["code"] for each in report["findings"] if each["severity"] == "error"} == {
+        "pictures-no-picture",
+        "pictures-in-both-splits",  # those without a box are grey all over
+    }
+
+
+def test_usage_is_refused(tmp_path):
+    with pytest.raises(UserError, match="there is no suite 'yolo'"):
+        main(["check", "yolo"])
+    with pytest.raises(UserError, match="coco_root '.*' is not a folder"):
+        main(["check", "nas_fpn", f"--coco_root={tmp_path / 'none'}"])
+    with pytest.raises(UserError, match="annotation file '.*' does not exist"):
+        main(["check", "nas_fpn", f"--coco_root={tmp_path}"])
+    with pytest.raises(UserError, match="--examples is -1"):
+        main(["check", "nas_fpn", f"--coco_root={tmp_path}", "--examples=-1"])
+    with pytest.raises(UserError, match="data_path '.*' holds no folder leftImg8bit"):
+        main(["check", "segformer", f"--data_path={tmp_path}"])
+
+
+@pytest.mark.parametrize("suite", [FASTER_RCNN, NAS_FPN, SEGFORMER], ids=str)
+def test_own_flags_are_no_keys(suite):
+    assert not {"json", "examples", "headers", "strict", "suite"} & set(
+        type(suite.part("config").load([])).model_fields
+    )

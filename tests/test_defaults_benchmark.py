@@ -1,0 +1,24 @@
+"""benchmarks/defaults.py: what it reads of a log, and its table."""
+
+import pytest
+
+from benchmarks.defaults import SECONDS, format_table, mean_iou
+
+
+def test_the_last_evaluation_of_a_log_counts():
+    log = """
+===> class: pole, IoU: 0.1
+===> class: traffic sign, IoU: 0.9
+[time] ===> class: pole, IoU: 0.25
+[time] ===> class: traffic sign, IoU: absent
+"""
+    assert mean_iou(log, ["pole", "traffic sign"]) == pytest.approx(0.125)
+
+
+def test_the_table_has_means_spreads_and_ratios():
+    before = [{"mIoU": 0.2, SECONDS: 100.0}, {"mIoU": 0.3, SECONDS: 120.0}]
+    after = [{"mIoU": 0.4, SECONDS: 99.0}, {"mIoU": 0.2, SECONDS: 110.0}]
+    assert format_table(before, after).splitlines()[2:] == [
+        "| mIoU | 0.2500 (0.2000 to 0.3000) | 0.3000 (0.2000 to 0.4000) | 1.200 |",
+        "| processor seconds | 110 (100 to 120) | 104 (99 to 110) | 0.950 |",
+    ]

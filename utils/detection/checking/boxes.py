@@ -1,0 +1,211 @@
+"""Boxes that are in the wrong form, outside their picture, without area, twice there or too many."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from utils.checking.findings import ERROR, WARNING, Findings, share
+from utils.detection.annotations.box_forms import (
+    FEWEST,
+    FRACTION_SLACK,
+    MOST,
+    NEARLY_ALL,
+    ROUNDING_PIXELS,
+    SOME,
+)
+from utils.detection.data.ground_truth import NUM_FIELDS
+from utils.detection.data.record_types import DetectionDataset
+from utils.words import counted
+
+
+@dataclass(frozen=True, eq=False)
+class AnnotatedBoxes:
+    """All boxes of a split as they stand in the file, without what its reader dropped.
+
+    Attributes:
+        dataset: the split.
+        table: float64[N, 7]: left, top, width, height, area, class index, is_crowd.
+        image_index: int64[N], position of the box's picture in the records.
+        sizes: float64[N, 2], (width, height) of its picture, as annotated.
+    """
+
+    dataset: DetectionDataset
+    table: np.ndarray
+    image_index: np.ndarray
+    sizes: np.ndarray
+
+    @cached_property
+    def boxes_xywh(self) -> np.ndarray:
+        """float64[N, 4], left, top, width, height."""
+        return self.table[:, :4]
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """int64[N], class index."""
+        return self.table[:, 5].astype(np.int64)
+
+    @cached_property
+    def is_crowd(self) -> np.ndarray:
+        """bool[N]."""
+        return self.table[:, 6] == 1
+
+    def named(self, mask: np.ndarray) -> Iterator[str]:
+        """Yields what the boxes of bool[N] are called: picture and numbers."""
+        for index in np.flatnonzero(mask):
+            numbers = ", ".join(f"{value:g}" for value in self.boxes_xywh[index])
+            yield f"{self.dataset.records[self.image_index[index]].file_path.name} [{numbers}]"
+
+
+def annotated_boxes(dataset: DetectionDataset) -> AnnotatedBoxes:
+    """Returns the boxes of a split as columns."""
+    rows = [np.zeros((0, NUM_FIELDS)) if each.as_annotated is None else each.as_annotated for each in dataset.records]
+    image_index = np.repeat(np.arange(len(rows)), [len(each) for each in rows])
+    sizes = np.array([(each.width, each.height) for each in dataset.records], np.float64).reshape(-1, 2)
+    return AnnotatedBoxes(dataset, np.concatenate([np.zeros((0, NUM_FIELDS)), *rows]), image_index, sizes[image_index])
+
+
+def are_fractions(boxes_xywh: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Returns bool[N], boxes whose four numbers lie from 0 to 1, not all of them whole: fractions of the picture.
+
+    Args:
+        boxes_xywh: float64[N, 4].
+        sizes: float64[N, 2], (width, height) of each box's picture.
+    """
+    is_inside = (boxes_xywh >= -FRACTION_SLACK).all(axis=1) & (boxes_xywh <= 1 + FRACTION_SLACK).all(axis=1)
+    return is_inside & (boxes_xywh % 1 != 0).any(axis=1) & (sizes > 1).all(axis=1)
+
+
+def are_corners(boxes_xywh: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Returns bool[N], boxes that leave their picture, where all can only be meant as [x1, y1, x2, y2]; else none.
+
+    So it is where a quarter or more of at least ten boxes leave their picture by more than a pixel, and 99 of 100 would
+    lie inside as corners: of right boxes hardly one leaves it.
+    """
+    starts, ends = boxes_xywh[:, :2], boxes_xywh[:, 2:]
+    is_box = (ends > 0).all(axis=1)
+    leaves = is_box & (starts + ends > sizes + ROUNDING_PIXELS).any(axis=1)
+    fits = (ends > starts).all(axis=1) & (ends <= sizes + ROUNDING_PIXELS).all(axis=1)
+    total = int(is_box.sum())
+    is_form = total >= FEWEST and leaves.sum() >= SOME * total and fits[is_box].mean() >= NEARLY_ALL
+    return leaves if is_form else np.zeros(len(leaves), bool)
+
+
+def are_sizes(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Returns bool[N], boxes that end before they begin, where all can only be left, top, width, height; else none.
+
+    Args:
+        boxes: float64[N, 4], meant as xyxy.
+        sizes: int[N, 2], (height, width) of each box's picture.
+    """
+    is_finite = np.isfinite(boxes).all(axis=1)
+    starts, ends = boxes[is_finite, :2], boxes[is_finite, 2:]
+    is_reversed = (ends < starts).any(axis=1)
+    fits = (ends > 0).all(axis=1) & (starts + ends <= sizes[is_finite][:, ::-1] + ROUNDING_PIXELS).all(axis=1)
+    is_form = len(fits) >= FEWEST and is_reversed.mean() > MOST and fits.mean() >= NEARLY_ALL
+    found = np.zeros(len(boxes), bool)
+    found[np.flatnonzero(is_finite)[is_reversed]] = is_form
+    return found
+
+
+def add_box_faults(found: Findings, split: str, boxes: AnnotatedBoxes, num_gts: int) -> bool:
+    """Adds what is wrong with the boxes of a split; a box in the wrong form has no other fault.
+
+    Args:
+        found: takes the findings.
+        split: name of the split.
+        boxes: of the split.
+        num_gts: most boxes of a picture that training looks at.
+
+    Returns:
+        Whether their form is right, so that their sizes mean something.
+    """
+    is_fraction = are_fractions(boxes.boxes_xywh, boxes.sizes)
+    is_corners = are_corners(boxes.boxes_xywh, boxes.sizes) & ~is_fraction
+    total = len(boxes.table)
+
+    def add(severity: str, code: str, mask: np.ndarray, what: str, fix: str) -> None:
+        of_all = f" ({share(mask.sum(), total)} of {counted(total, 'box')})"
+        found.add(severity, code, split, int(mask.sum()), what + of_all, fix, boxes.named(mask))
+
+    add(
+        ERROR,
+        "boxes-as-fractions",
+        is_fraction,
+        "boxes with four numbers from 0 to 1: fractions of the picture",
+        "multiply left and width by the width of the picture, top and height by its height: pixels are wanted",
+    )
+    add(
+        ERROR,
+        "boxes-as-corners",
+        is_corners,
+        "boxes leave their picture as [left, top, width, height], and all would fit as corners [x1, y1, x2, y2]",
+        "subtract left from the third number and top from the fourth",
+    )
+    if is_corners.any():
+        return False
+    _add_places(add, boxes, ~is_fraction)
+    _add_counts(found, split, boxes, num_gts)
+    return not is_fraction.any()
+
+
+def _add_places(
+    add: Callable[[str, str, np.ndarray, str, str], None], boxes: AnnotatedBoxes, is_pixels: np.ndarray
+) -> None:
+    starts = boxes.boxes_xywh[:, :2]
+    ends = starts + boxes.boxes_xywh[:, 2:]
+    is_empty = is_pixels & (boxes.boxes_xywh[:, 2:] <= 0).any(axis=1)
+    is_outside = is_pixels & ~is_empty & ((starts >= boxes.sizes) | (ends <= 0)).any(axis=1)
+    reach = np.maximum(-starts, ends - boxes.sizes).max(axis=1, initial=0)
+    is_clipped = is_pixels & ~is_empty & ~is_outside & (reach > ROUNDING_PIXELS)
+    add(
+        WARNING,
+        "boxes-without-area",
+        is_empty,
+        "boxes have a width or height of 0",
+        "draw them anew, or remove them: training leaves them out, an evaluation counts them as objects not found",
+    )
+    add(
+        WARNING,
+        "boxes-outside",
+        is_outside,
+        "boxes lie wholly outside their picture",
+        "move or remove them, or put the right picture there: training leaves them out, an evaluation counts them as "
+        "objects not found",
+    )
+    add(
+        WARNING,
+        "boxes-over-the-border",
+        is_clipped,
+        "boxes reach more than a pixel out of their picture",
+        "training cuts them at the border; where there are many, look whether pictures were resized after annotating",
+    )
+
+
+def _add_counts(found: Findings, split: str, boxes: AnnotatedBoxes, num_gts: int) -> None:
+    rows = np.column_stack([boxes.image_index, boxes.table[:, [0, 1, 2, 3, 5]]])
+    _, first = np.unique(rows, axis=0, return_index=True) if len(rows) else (rows, np.zeros(0, np.int64))
+    is_again = np.ones(len(rows), bool)
+    is_again[first] = False
+    found.add(
+        WARNING,
+        "boxes-repeated",
+        split,
+        int(is_again.sum()),
+        "boxes are there twice: the same numbers, class and picture",
+        "remove the copies: an evaluation counts each as an object that is to be found",
+        boxes.named(is_again),
+    )
+    counts = np.bincount(boxes.image_index, minlength=len(boxes.dataset.records))
+    full = np.flatnonzero(counts > num_gts)
+    found.add(
+        WARNING,
+        "pictures-with-too-many-boxes",
+        split,
+        len(full),
+        f"pictures with more than {num_gts} boxes (num_gts), at most {counts.max(initial=0)}: training looks at the "
+        "largest alone, the others are background to it",
+        f"raise it: --num_gts={counts.max(initial=0)}",
+        (f"{boxes.dataset.records[index].file_path.name} ({counts[index]})" for index in full),
+    )

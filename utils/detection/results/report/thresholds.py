@@ -1,0 +1,116 @@
+"""A copy of a checkpoint that knows from which score each of its classes is worth showing."""
+
+import logging
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from utils.detection.results.class_match import ClassMatch
+from utils.detection.results.pictures.operating_point import OperatingPoint
+from utils.model_utils.errors import BadStateError
+from utils.training.checkpoints.checkpoint import Checkpoint, MinScores, load_checkpoint, save_checkpoint
+from utils.words import agreed, counted
+
+ENDING = "_thresholds"  # of the name of the copy
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ThresholdCopy:
+    """The copy of a checkpoint that an evaluation is to write.
+
+    Attributes:
+        source: the checkpoint, which is never changed.
+        stamp: what the file system says of it when it was read for the evaluation.
+        path: the copy.
+        suite: of the network, for a checkpoint that does not say it.
+    """
+
+    source: Path
+    stamp: tuple[int, ...]
+    path: Path
+    suite: str = ""
+
+    def write(self, scores: np.ndarray, match: ClassMatch, point: OperatingPoint | None) -> None:
+        """Writes the copy; where no detection is right, says that there is nothing to store.
+
+        Args:
+            scores: float64[C], where F1 of each scored class is best, by category id; NaN where nothing is right.
+            match: the scored classes among those of the detector.
+            point: best F1 of all classes together, whose score stands for classes without one of their own.
+
+        Raises:
+            BadStateError: it cannot be written, or the checkpoint has changed since it was evaluated.
+        """
+        if point is None:
+            logger.warning("no detection is right, so no class has a score to store: '%s' is not written", self.path)
+            return
+        if _stamp(self.source) != self.stamp:
+            raise BadStateError(
+                f"'{self.source}' has changed since it was evaluated, so '{self.path.name}' is not written: evaluate a "
+                "checkpoint that no training replaces"
+            )
+        own = dict(zip(match.scored_ids, scores.tolist(), strict=True))
+        by_class = [own.get(number, np.nan) for number in match.classes.category_ids]
+        without = [name for name, score in zip(match.classes.names, by_class, strict=True) if score != score]
+        kept = [float(point.min_score if score != score else score) for score in by_class]
+        stored = load_checkpoint(self.source)
+        if not stored.has_training_state:
+            names = match.classes.names if match.classes.is_named else ()
+            stored = replace(stored, class_names=names, category_ids=match.classes.category_ids if names else ())
+        stored = replace(stored, suite=stored.suite or self.suite)
+        save_checkpoint(self.path, replace(stored, min_scores=MinScores(overall=point.min_score, by_class=kept)))
+        logger.info("the best score of each class is stored in '%s'%s", self.path, _said(without, point))
+
+
+def plan_copy(stored: Checkpoint, folder: Path, *, overwrite: bool) -> ThresholdCopy:
+    """Returns what is to be written, before the hours of an evaluation.
+
+    Args:
+        stored: the checkpoint.
+        folder: takes the copy.
+        overwrite: whether an older copy may be replaced.
+
+    Raises:
+        BadStateError: the copy is there already, the checkpoint is such a copy, or the folder is not writable.
+    """
+    source = stored.path
+    if source.stem.endswith(ENDING):
+        raise BadStateError(
+            f"'{source}' has scores of its classes already: evaluate the checkpoint that it was made of, or leave "
+            "--store_thresholds out"
+        )
+    path = folder / f"{source.stem}{ENDING}.ckpt"
+    if path.is_dir():
+        raise BadStateError(f"'{path}', which store_thresholds would write, is a folder: move it away")
+    if path.exists() and not overwrite:
+        raise BadStateError(
+            f"'{path}', which store_thresholds would write, is there already: replace it with --overwrite=True, or "
+            "move it away"
+        )
+    if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
+        raise BadStateError(
+            f"'{folder}' is not writable, so that store_thresholds cannot write '{path.name}' there: change its "
+            "permissions, or copy the checkpoint to another folder"
+        )
+    return ThresholdCopy(source, _stamp(source), path, stored.suite)
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """Returns what changes with a file that is replaced or written to."""
+    found = path.stat()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _said(without: list[str], point: OperatingPoint) -> str:
+    if not without:
+        return ""
+    named = ", ".join(without[:5]) + (", ..." if len(without) > 5 else "")
+    verb = agreed(len(without), "has", "have")
+    return (
+        f"; {counted(len(without), 'class')} of which nothing right was found {verb} that of all, "
+        f"{point.min_score:.3g}: {named}"
+    )

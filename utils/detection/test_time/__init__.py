@@ -1,0 +1,1 @@
+"""What evaluation and inference may do beyond the plain selection: mirrored pictures, other suppression, a filter."""

@@ -1,0 +1,64 @@
+"""The keys of what both detectors may do at test time. No MindSpore import."""
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from utils.model_utils.config.base import COMMAND_LINE, Config
+
+SUPPRESSION = ("nms_method", "soft_nms_sigma", "soft_nms_min_score", "nms_across_classes")
+MIRRORING = ("flip_test", "flip_merge")
+KEYS = (*MIRRORING, *SUPPRESSION, "only_classes")
+
+
+class TestTimeKeys(Config):
+    """Ways to more, or to other, detections of the same weights; none changes a training step."""
+
+    GROUP: ClassVar[str] = "Detections at test time"
+    OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = ("only_classes",)
+    flip_test: bool = Field(
+        False, description="look at each picture mirrored too and merge the boxes; takes twice the network's time"
+    )
+    flip_merge: Literal["nms", "mean"] = Field(
+        "nms",
+        description="with flip_test: nms, the boxes of both pass one suppression; mean, boxes of both that overlap are "
+        "averaged, weighted by score, and a box that one of them lacks has half its score",
+    )
+    nms_method: Literal["hard", "soft_linear", "soft_gaussian"] = Field(
+        "hard",
+        description="hard drops the lower of two boxes that overlap; soft_linear and soft_gaussian lower its score by "
+        "the overlap instead (Soft-NMS)",
+    )
+    soft_nms_sigma: float = Field(
+        0.5,
+        gt=0,
+        description="with soft_gaussian: a score falls by exp(-IoU^2 / sigma), so that a small value costs more",
+    )
+    soft_nms_min_score: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="with the two soft methods: boxes whose lowered score is not above it are dropped; null: the "
+        "lowest score of any box",
+    )
+    nms_across_classes: bool = Field(
+        False, description="a box suppresses those of other classes too, so that an object keeps one class"
+    )
+    only_classes: tuple[str, ...] | None = Field(
+        None,
+        min_length=1,
+        description="names of the classes to detect, of those that the weights know; an evaluation counts these alone; "
+        "null: all",
+    )
+
+    def idle_tools(self) -> Iterator[str]:
+        """Yields a sentence for each key of the command line that another one leaves without effect."""
+        idle = {
+            "flip_merge": ("flip_test is true", self.flip_test),
+            "soft_nms_sigma": ("nms_method is soft_gaussian", self.nms_method == "soft_gaussian"),
+            "soft_nms_min_score": ("nms_method is soft_linear or soft_gaussian", self.nms_method != "hard"),
+        }
+        for key, (condition, holds) in idle.items():
+            if not holds and self.origin(key).where == COMMAND_LINE:
+                yield f"{key} has no effect here, it acts where {condition}"

@@ -1,0 +1,74 @@
+"""From the keys of a configuration, or from the description of an exported model, to the rule of a selection."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from utils.detection.data.class_names import list_names
+from utils.detection.test_time.keys import KEYS, TestTimeKeys
+from utils.detection.test_time.selection import SuppressionRule
+from utils.exporting.description import ModelDescription
+from utils.model_utils.config.base import Given, Origin
+from utils.model_utils.config.loading import build, join_problems
+from utils.model_utils.errors import BadValueError
+
+
+def suppression_rule(
+    tools: TestTimeKeys, class_names: Sequence[str], *, min_score: float, nms_threshold: float, max_boxes: int
+) -> SuppressionRule:
+    """Returns what the keys ask for; the limits are those of the suite.
+
+    Raises:
+        BadValueError: `only_classes` has a name that is none of the detector's.
+    """
+    is_soft = tools.nms_method != "hard"
+    lowered = tools.soft_nms_min_score if is_soft else None
+    return SuppressionRule(
+        min_score=min_score if lowered is None else lowered,
+        nms_threshold=nms_threshold,
+        max_boxes=max_boxes,
+        method=tools.nms_method,
+        sigma=tools.soft_nms_sigma,
+        across_classes=tools.nms_across_classes,
+        labels=wanted_labels(tools, class_names),
+        merge=tools.flip_merge if tools.flip_test else "",
+    )
+
+
+def wanted_labels(tools: TestTimeKeys, class_names: Sequence[str]) -> tuple[int, ...] | None:
+    """Returns the indices of `only_classes`, ascending; None where all are wanted.
+
+    Raises:
+        BadValueError: it has a name that is none of the detector's.
+    """
+    if tools.only_classes is None:
+        return None
+    unknown = [name for name in tools.only_classes if name not in class_names]
+    if unknown:
+        raise BadValueError(
+            f"only_classes has {list_names(unknown)}, and the detector knows {list_names(class_names)}: take names of "
+            "these, or leave only_classes out"
+        )
+    return tuple(index for index, name in enumerate(class_names) if name in tools.only_classes)
+
+
+def as_described(tools: TestTimeKeys, keys: Sequence[str] = KEYS) -> dict[str, str | bool | float | list[str]]:
+    """Returns for the description of an exported model what of `keys` is not as usual."""
+    usual = TestTimeKeys.model_fields
+    values = {key: getattr(tools, key) for key in keys if getattr(tools, key) != usual[key].default}
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+
+
+def tools_of(description: ModelDescription) -> TestTimeKeys:
+    """Returns the keys that the description of an exported model has; the others are as usual.
+
+    Raises:
+        BadValueError: a value cannot be.
+    """
+    origin = Origin(f"description of '{description.file}'")
+    values: Mapping[str, object] = description.postprocessing
+    given = {key: Given(key, values[key], origin) for key in KEYS if key in values}
+    problems: list[str] = []
+    built = build(TestTimeKeys, given, Path(), problems, [])
+    if built is None:
+        raise BadValueError(join_problems(problems))
+    return built

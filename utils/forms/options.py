@@ -1,0 +1,24 @@
+"""What a user can say about a data set that its files do not."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a form is read.
+
+    Attributes:
+        first_pixel: number of the first pixel in VOC's corners, 0 or 1; None: found out.
+        difficult: what becomes of VOC's difficult objects.
+        colors: file with the names and the colours or values of label pictures' classes; None: looked for.
+        no_class: values of label pictures that stand for no class; None: as the form has it.
+        classes: names of the classes of label pictures, in the order of their values; empty: looked for.
+    """
+
+    first_pixel: int | None = None
+    difficult: Literal["ignore", "keep", "drop"] = "ignore"
+    colors: Path | None = None
+    no_class: tuple[int, ...] | None = None
+    classes: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""Outlines of objects: their pixels, and labels made of objects and objects of labels."""

@@ -1,0 +1,1 @@
+"""One file for each form: from the files of a data set to pictures with their objects."""

@@ -1,0 +1,144 @@
+"""COCO's JSON in any layout: COCO's own, Roboflow's, CVAT's, Label Studio's, or files of other names."""
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from utils.detection.annotations.coco_content import read_coco_content
+from utils.detection.annotations.entries import AnnotationColumns
+from utils.detection.boxes import xywh_to_xyxy
+from utils.forms.content import DataSet, Objects, Picture, make_objects
+from utils.forms.options import Options
+from utils.forms.outlines.shapes import Polygons, RunLengths, Shape, decode, rings_of
+from utils.forms.readers.sizes import agreed_size
+from utils.forms.source_files import SourceFiles, split_of
+from utils.forms.tally import Tally
+from utils.model_utils.errors import BadValueError
+from utils.words import counted
+
+PREFERRED = "instances"  # how COCO's files of boxes begin
+OTHER_TASKS = ("captions", "person_keypoints", "stuff", "panoptic", "image_info")  # how its others do
+
+
+def read(files: SourceFiles, options: Options) -> DataSet:
+    """Reads all annotation files, those of splits first; categories of one name are one class.
+
+    Raises:
+        BadValueError: a file is not what the format asks for, or none can be used.
+    """
+    del options
+    tally = Tally()
+    sources = annotation_files(files)
+    if not sources:
+        raise BadValueError(f"no JSON file in '{files.root}' has COCO's 'images' and 'categories'")
+    sources.sort(key=lambda name: (not split_of(name, with_stem=True), name))
+    contents = [read_coco_content(files.path(name), for_training=False) for name in sources]
+    names = {
+        each["name"]: None
+        for content, _ in contents
+        for each in sorted(content["categories"], key=lambda category: category["id"])
+        if "is_root" not in each
+    }
+    class_names = tuple(names)
+    pictures: dict[str, Picture] = {}
+    for name, (content, columns) in zip(sources, contents, strict=True):
+        for picture in _pictures(files, name, content, columns, class_names, tally):
+            if picture.name in pictures:
+                tally.drop("entry", "of a picture that an earlier file has too", f"{name}: {picture.name}")
+            else:
+                pictures[picture.name] = picture
+    roots = {each["name"] for content, _ in contents for each in content["categories"] if "is_root" in each}
+    notes = [f"annotations: {', '.join(sources)}"]
+    notes += [f"category 0, {name!r}, has no box, is a group or background, and no class" for name in sorted(roots)]
+    num_alone = len(set(files.pictures).difference(pictures))
+    if num_alone:
+        notes.append(f"{counted(num_alone, 'picture')} in no annotation file: they are not taken")
+    return DataSet(class_names, [pictures[name] for name in sorted(pictures)], tally, notes)
+
+
+def annotation_files(files: SourceFiles) -> list[str]:
+    """Returns the files that hold COCO's lists, of COCO's own set those with boxes."""
+    found = [name for name in files.ending_in(".json") if has_coco_lists(_bytes(files, name))]
+    instances = [name for name in found if PurePosixPath(name).name.startswith(PREFERRED)]
+    others = [name for name in found if not PurePosixPath(name).name.startswith(OTHER_TASKS)]
+    return instances or others or found
+
+
+def has_coco_lists(data: bytes) -> bool:
+    """Whether the bytes of a JSON file name COCO's lists."""
+    return b'"images"' in data and b'"categories"' in data
+
+
+def _bytes(files: SourceFiles, name: str) -> bytes:
+    try:
+        return files.path(name).read_bytes()
+    except OSError:
+        return b""
+
+
+def _pictures(
+    files: SourceFiles,
+    source: str,
+    content: dict,
+    columns: AnnotationColumns,
+    class_names: Sequence[str],
+    tally: Tally,
+) -> list[Picture]:
+    tally.drop("box", "with a negative side", source, columns.dropped.empty)
+    tally.drop("box", "with coordinates that are no numbers", source, columns.dropped.not_finite)
+    index_of = {name: index for index, name in enumerate(class_names)}
+    classes = np.array([index_of.get(each["name"], -1) for each in content["categories"]], np.int64)
+    labels, boxes = classes[columns.category_index], xywh_to_xyxy(columns.boxes_xywh)
+    order = np.argsort(columns.image_index, kind="stable")
+    ends = np.cumsum(np.bincount(columns.image_index, minlength=len(content["images"])))[:-1]
+    split = split_of(source, with_stem=True)
+    pictures = []
+    for image, rows in zip(content["images"], np.split(order, ends), strict=True):
+        name = files.find(image["file_name"], source, split)
+        if name is None:
+            tally.drop("picture", "missing", f"{source}: {image['file_name']}")
+            continue
+        size = agreed_size(files.path(name), name, (image["height"], image["width"]), tally)
+        if size is None:
+            continue
+        shapes = [_shape(content["annotations"][row], size, name, tally) for row in rows]
+        objects = make_objects(labels[rows], shapes, boxes[rows], columns.is_crowd[rows], columns.areas[rows])
+        pictures.append(Picture(name, files.path(name), split, size, _known(objects)))
+    return pictures
+
+
+def _known(objects: Objects) -> Objects:
+    """Returns the objects of classes; a root has none."""
+    return objects.chosen(objects.labels >= 0)
+
+
+def _shape(annotation: dict, size: tuple[int, int], name: str, tally: Tally) -> Shape | None:
+    """Returns the outline of an annotation; None where there is none, or none that can be read."""
+    outline = annotation.get("segmentation")
+    if not outline:
+        return None
+    shape = _runs(outline, size) if isinstance(outline, dict) else _polygons(outline)
+    if shape is None:
+        tally.change("outline", "that cannot be read: the box counts alone", name)
+    return shape
+
+
+def _polygons(outline: object) -> Polygons | None:
+    parts = outline if isinstance(outline, list) else []
+    lists = [part if isinstance(part, list) and len(part) % 2 == 0 else [] for part in parts]
+    rings = [rings_of(list(zip(part[::2], part[1::2], strict=True))) for part in lists]
+    whole = tuple(ring for ring in rings if ring is not None)
+    return Polygons(whole) if whole and len(whole) == len(rings) else None
+
+
+def _runs(outline: dict, size: tuple[int, int]) -> RunLengths | None:
+    counts = outline.get("counts")
+    if outline.get("size") != list(size):
+        return None
+    try:
+        runs = RunLengths(size, counts.encode() if isinstance(counts, str) else np.array(counts, np.int64).reshape(-1))
+        decode(runs)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return runs

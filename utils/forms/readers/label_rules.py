@@ -1,0 +1,259 @@
+"""From the values or colours of label pictures to class numbers, and how that is found out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from utils.forms.content import NO_CLASS
+from utils.forms.options import Options
+from utils.forms.readers.class_tables import (
+    BACKGROUND_NAMES,
+    CAMVID_NAMES,
+    NO_CLASS_NAMES,
+    VOC_BORDER,
+    VOC_NAMES,
+    ClassTable,
+    find_names,
+    find_table,
+    read_table,
+    voc_colours,
+)
+from utils.forms.readers.label_files import LabelPixels, codes_of, colour_of
+from utils.forms.source_files import SourceFiles
+from utils.model_utils.errors import BadValueError
+from utils.words import counted
+
+MOST_STRETCHED, SMALLEST_GAP = 13, 20  # class numbers that were spread over 0 to 255, to be seen: 0, 127, 254
+MOST_COLOURS = 300  # of labels; of photographs, or of labels saved as JPEG, there are thousands
+MOST_NAMED = 12  # colours of a sentence
+MOST_CLASSES = 255  # 0 to 254: 255 is no class
+
+
+@dataclass(frozen=True, eq=False)
+class LabelRule:
+    """What becomes of the pixels.
+
+    Attributes:
+        names: of the classes.
+        table: uint8[256], class number of each value, or NO_CLASS; None for colours.
+        codes: uint32[N], sorted; numbers of the colours that are known.
+        classes: uint8[N], class number of each of them.
+        notes: sentences on how it was found.
+        background: class that is no object; None where there is none.
+    """
+
+    names: tuple[str, ...]
+    table: np.ndarray | None
+    codes: np.ndarray
+    classes: np.ndarray
+    notes: tuple[str, ...]
+    background: int | None
+
+    def apply(self, label: LabelPixels) -> np.ndarray:
+        """Returns uint8[H, W], class numbers and NO_CLASS."""
+        if self.table is not None and not label.is_coloured:
+            return self.table[label.values]
+        colours = label.values if label.is_coloured else np.repeat(label.values[..., None], 3, axis=-1)
+        if label.palette is not None and not label.is_coloured:
+            colours = label.palette[np.minimum(label.values, len(label.palette) - 1)]
+        codes = codes_of(colours)
+        at = np.minimum(np.searchsorted(self.codes, codes), len(self.codes) - 1)
+        return np.where(self.codes[at] == codes, self.classes[at], NO_CLASS).astype(np.uint8)
+
+
+@dataclass(frozen=True, eq=False)
+class FoundPixels:
+    """What all labels of a set hold.
+
+    Attributes:
+        values: the values of those of numbers, sorted.
+        codes: the colours of the others, as numbers, sorted.
+        has_palette: some of the former are indexes into a palette.
+        palette_codes: colours that a palette gives to indexes that occur.
+    """
+
+    values: tuple[int, ...]
+    codes: tuple[int, ...]
+    has_palette: bool
+    palette_codes: tuple[int, ...] = ()
+
+
+def find_rule(files: SourceFiles, found: FoundPixels, options: Options, *, layout: str) -> LabelRule:
+    """Finds out what the pixels of a set stand for.
+
+    Args:
+        files: of the source, in which tables and lists of names are looked for.
+        found: what the labels hold.
+        options: of the user, which count before what is found.
+        layout: "camvid", "ade20k", "voc" or "" for how folders are named.
+
+    Raises:
+        BadValueError: they have colours and no table names them, or more classes than a file of one byte a pixel holds.
+    """
+    table = _table(files, options)
+    if found.codes:
+        return _colour_rule(table or _voc_table(found.codes, layout), found, options)
+    if table is not None and table.colours:
+        if found.has_palette and set(found.palette_codes) & set(codes_of(np.array(table.colours)).tolist()):
+            return _colour_rule(table, found, options)
+        greys = {red for red, green, blue in table.colours if red == green == blue}
+        if set(found.values) <= greys:
+            return _colour_rule(table, found, options)
+        table = None
+    if table is not None:
+        return _value_table_rule(table, options)
+    return _number_rule(files, found, options, layout)
+
+
+def _table(files: SourceFiles, options: Options) -> ClassTable | None:
+    if options.colors is not None:
+        return read_table(Path(options.colors), str(options.colors))
+    return None if options.classes else find_table(files)
+
+
+def _voc_table(codes: Sequence[int], layout: str) -> ClassTable:
+    """Returns VOC's table where all colours are its: other programs use its colours for classes of any names.
+
+    Raises:
+        BadValueError: they are not.
+    """
+    colours = [(int(red), int(green), int(blue)) for red, green, blue in voc_colours(len(VOC_NAMES))]
+    known = codes_of(np.array([*colours, VOC_BORDER])).tolist()
+    if set(codes) <= set(known):
+        count = 1 + max(number for number, code in enumerate(known[:-1]) if code in codes or number == 0)
+        numbered = tuple(f"class_{number}" for number in range(count))
+        names = VOC_NAMES if layout == "voc" else numbered
+        return ClassTable(names, (), tuple(colours[: len(names)]), "Pascal VOC's colours")
+    if len(codes) > MOST_COLOURS:
+        raise BadValueError(
+            f"the labels have {len(codes):,} colours, too many to be classes: are they photographs, or were they saved "
+            "as JPEG once? Give labels whose colours are exact"
+        )
+    shown = ", ".join("{} {} {}".format(*colour_of(code)) for code in codes[:MOST_NAMED])
+    raise BadValueError(
+        f"the labels have {counted(len(codes), 'colour')} and no table names them: write a file with a line for each, "
+        f"a name and its colour as in 'car 0 0 142', and give it with --colors; found were {shown}"
+        f"{', ...' if len(codes) > MOST_NAMED else ''}"
+    )
+
+
+def _colour_rule(table: ClassTable, found: FoundPixels, options: Options) -> LabelRule:
+    names = [name for name in dict.fromkeys(table.names) if name.lower() not in NO_CLASS_NAMES]
+    if options.classes:
+        raise BadValueError("--classes names values, and these labels have colours: name them in the file of --colors")
+    if not table.colours:
+        raise BadValueError(f"the labels have colours, and '{table.source}' names values: give a table with --colors")
+    number_of = {name: number for number, name in enumerate(names)}
+    classes = np.array([number_of.get(name, NO_CLASS) for name in table.names], np.uint8)
+    codes, first = np.unique(codes_of(np.array(table.colours)), return_index=True)
+    notes = [f"colours are those of {table.source}: {counted(len(names), 'class')}"]
+    skipped = [name for name in dict.fromkeys(table.names) if name.lower() in NO_CLASS_NAMES]
+    if skipped:
+        notes.append(f"no class by their names: {', '.join(skipped)}")
+    strange = sorted(set(found.codes).difference(codes.tolist()))
+    if strange:
+        shown = ", ".join("{} {} {}".format(*colour_of(code)) for code in strange[:MOST_NAMED])
+        notes.append(f"{counted(len(strange), 'colour')} of the labels not in the table, no class: {shown}")
+    return _rule(names, None, notes, codes, classes[first])
+
+
+def _value_table_rule(table: ClassTable, options: Options) -> LabelRule:
+    no_class = {*(options.no_class or ())}
+    kept = [(value, name) for value, name in zip(table.values, table.names, strict=True) if value not in no_class]
+    names = list(dict.fromkeys(name for _, name in kept if name.lower() not in NO_CLASS_NAMES))
+    numbers = np.full(256, NO_CLASS, np.uint8)
+    for value, name in kept:
+        numbers[value] = names.index(name) if name in names else NO_CLASS
+    return _rule(names, numbers, [f"values are those of {table.source}: {counted(len(names), 'class')}"])
+
+
+def _number_rule(files: SourceFiles, found: FoundPixels, options: Options, layout: str) -> LabelRule:
+    """Takes values as class numbers, and those that were spread over 0 to 255 in their order."""
+    names, source = (options.classes, "--classes") if options.classes else find_names(files)
+    is_spread = not found.has_palette and layout == "" and is_stretched(found.values) and options.no_class is None
+    if is_spread:
+        kept: list[int] = list(found.values)
+        how = f"values {', '.join(map(str, kept))} are classes in this order (--no_class 255: 255 is none)"
+        if not names and kept == [0, 255]:
+            names, source = ("background", "foreground"), "masks of 0 and 255"
+    else:
+        no_class, why = _values_of_no_class(found, options, layout)
+        last = max([value for value in found.values if value not in no_class], default=-1)
+        kept = [value for value in range(last + 1) if value not in no_class]
+        how = f"values are class numbers; {', '.join(map(str, sorted(no_class)))} is no class{why}"
+    named, note = _names_of(kept, names, source, layout)
+    if not is_spread:  # a list may name more classes than occur
+        kept = kept + [value for value in range(kept[-1] + 1 if kept else 0, 256) if value not in no_class]
+        kept = kept[: len(named)]
+    table = np.full(256, NO_CLASS, np.uint8)
+    table[kept[: len(named)]] = np.arange(len(named))
+    return _rule(named, table, [how, note], is_named=bool(names))
+
+
+def is_stretched(values: Sequence[int]) -> bool:
+    """Whether values look like class numbers that were spread over 0 to 255, as 0 and 255, or 0, 127 and 254."""
+    gaps = np.diff(values)
+    return 2 <= len(values) <= MOST_STRETCHED and values[-1] >= 100 and bool((gaps >= SMALLEST_GAP).all())
+
+
+def _values_of_no_class(found: FoundPixels, options: Options, layout: str) -> tuple[set[int], str]:
+    if options.no_class is not None:
+        return {*options.no_class, NO_CLASS} if NO_CLASS not in options.no_class else set(options.no_class), ""
+    if layout == "ade20k":
+        return {0, NO_CLASS}, " (ADE20K's layout; --no_class 255: 0 is one)"
+    if layout == "camvid":
+        return {len(CAMVID_NAMES), NO_CLASS}, " (CamVid's layout; --no_class 255: 11 is one)"
+    return {NO_CLASS}, ""
+
+
+def _names_of(kept: Sequence[int], names: Sequence[str], source: str, layout: str) -> tuple[list[str], str]:
+    """Returns a name for each class, and a sentence.
+
+    Args:
+        kept: values that stand for classes, in the order of the classes.
+        names: that were found or given, of the values from 0 on, or of the classes.
+        source: of the names.
+        layout: see `find_rule`.
+
+    Raises:
+        BadValueError: there are fewer names than classes.
+    """
+    if not names and layout == "camvid" and len(kept) <= len(CAMVID_NAMES):
+        names, source = CAMVID_NAMES, "CamVid's 11"
+    if not names and layout == "voc" and len(kept) <= len(VOC_NAMES):
+        names, source = VOC_NAMES, "Pascal VOC's 21"
+    if not names:
+        return [f"class_{number}" for number in range(len(kept))], "no file names the classes: they are numbered"
+    if len(names) < len(kept):
+        raise BadValueError(
+            f"{source} names {counted(len(names), 'class')}, and the labels have {len(kept)}, up to the value "
+            f"{kept[-1]}: name them all with --classes, in the order of their values"
+        )
+    return list(names), f"class names are those of {source}"
+
+
+def _rule(
+    names: Sequence[str],
+    table: np.ndarray | None,
+    notes: Sequence[str],
+    codes: np.ndarray | None = None,
+    classes: np.ndarray | None = None,
+    *,
+    is_named: bool = True,
+) -> LabelRule:
+    if not names or len(names) > MOST_CLASSES:
+        raise BadValueError(f"the labels have {counted(len(names), 'class')}, wanted 1 to {MOST_CLASSES}")
+    background = next((index for index, name in enumerate(names) if name.lower() in BACKGROUND_NAMES), None)
+    if background is None and not is_named and table is not None and table[0] == 0:
+        background = 0
+    empty = np.zeros(0, np.uint32)
+    return LabelRule(
+        tuple(names),
+        table,
+        empty if codes is None else codes,
+        empty.astype(np.uint8) if classes is None else classes,
+        tuple(notes),
+        background,
+    )

@@ -1,0 +1,190 @@
+"""LabelMe: a JSON file for each picture, whose shapes are polygons, rectangles, circles and masks."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from utils.forms.content import IGNORED, DataSet, Objects, Picture, make_objects
+from utils.forms.options import Options
+from utils.forms.outlines.shapes import Bitmap, Disk, Polygons, Shape, rings_of
+from utils.forms.readers.sizes import agreed_size
+from utils.forms.readers.texts import read_json_object, read_lines
+from utils.forms.source_files import SourceFiles, split_of
+from utils.forms.tally import Tally
+from utils.images import decode_image, read_header
+from utils.model_utils.errors import BadValueError, UserError
+from utils.model_utils.guards.json_text import Json, JsonTextError
+from utils.progress import track
+from utils.words import counted
+
+IGNORED_NAMES = ("__ignore__",)  # as LabelMe's own exporters have it
+BACKGROUND_NAMES = ("_background_", "__background__", "background")
+NAME_LISTS = ("labels.txt", "class_names.txt", "classes.txt")
+SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "BMP": ".bmp", "TIFF": ".tif", "WEBP": ".webp", "GIF": ".gif"}
+PIXELS = {"polygon", "rectangle", "circle", "mask"}  # kinds of shapes that have an area
+
+
+@dataclass(frozen=True)
+class _Object:
+    """One or several shapes that are one object."""
+
+    label: str
+    shape: Shape
+
+
+def read(files: SourceFiles, options: Options) -> DataSet:
+    """Reads all JSON files with shapes, and the pictures that they name or hold.
+
+    Shapes of one label and one group_id are one object.
+
+    Raises:
+        BadValueError: no file can be used.
+    """
+    del options
+    tally = Tally()
+    names = files.ending_in(".json")
+    found: list[tuple[str, dict, list[_Object]]] = []
+    for name in track(names, len(names), "reading JSON"):
+        content = _read_file(files, name, tally)
+        if content is not None:
+            found.append((name, content, _objects(content["shapes"], name, tally)))
+    if not found:
+        raise BadValueError(f"none of {counted(len(names), 'JSON file')} in '{files.root}' is LabelMe's, with 'shapes'")
+    class_names, note = _class_names(files, {each.label for _, _, objects in found for each in objects})
+    index_of = {name: index for index, name in enumerate(class_names)}
+    pictures = []
+    for name, content, objects in found:
+        labels = [index_of.get(each.label, IGNORED) for each in objects]
+        columns = make_objects(labels, [each.shape for each in objects])
+        picture = _picture(files, name, content, columns, tally)
+        if picture is not None:
+            pictures.append(picture)
+    alone = set(files.pictures).difference(picture.name for picture in pictures)
+    notes = [note] + ([f"{counted(len(alone), 'picture')} without a JSON file: they are not taken"] if alone else [])
+    return DataSet(class_names, pictures, tally, notes, background=_background(class_names))
+
+
+def is_labelme(content: Json) -> bool:
+    """Whether the value of a JSON file is one of LabelMe's."""
+    return isinstance(content, dict) and isinstance(content.get("shapes"), list)
+
+
+def _read_file(files: SourceFiles, name: str, tally: Tally) -> dict | None:
+    try:
+        content = read_json_object(files.path(name))
+    except JsonTextError as error:
+        tally.drop("JSON file", "that cannot be read", f"{name}: {error}")
+        return None
+    if not is_labelme(content):
+        tally.drop("JSON file", "without 'shapes'", name)
+        return None
+    return content
+
+
+def _class_names(files: SourceFiles, used: set[str]) -> tuple[tuple[str, ...], str]:
+    """Returns the classes, those of a list in its order, and a sentence."""
+    listed = next((name for name in files.names if PurePosixPath(name).name.lower() in NAME_LISTS), None)
+    names = list(dict.fromkeys(read_lines(files.path(listed)))) if listed else []
+    others = sorted(used.difference(names))
+    names = [name for name in (*names, *others) if name.lower() not in IGNORED_NAMES]
+    return tuple(names), f"class names are those of {listed}" if listed else "class names are in alphabetical order"
+
+
+def _background(names: Sequence[str]) -> int | None:
+    return next((index for index, name in enumerate(names) if name.lower() in BACKGROUND_NAMES), None)
+
+
+def _objects(shapes: list, name: str, tally: Tally) -> list[_Object]:
+    """Returns the objects of a file, in the order of their first shapes."""
+    groups: dict[object, list[_Object]] = {}
+    for number, entry in enumerate(shapes):
+        entry = entry if isinstance(entry, dict) else {}
+        kind = entry.get("shape_type") or "polygon"
+        if kind not in PIXELS:
+            tally.drop("shape", f"of the kind {str(kind)[:20]!r}, which has no area", name)
+            continue
+        label, shape = entry.get("label"), _shape(kind, entry)
+        if not isinstance(label, str) or not label or shape is None:
+            tally.drop("shape", "that cannot be read", name)
+            continue
+        group = entry.get("group_id")
+        is_grouped = isinstance(group, int | str) and isinstance(shape, Polygons)
+        groups.setdefault((label, group) if is_grouped else number, []).append(_Object(label, shape))
+    return [_merged(group) for group in groups.values()]
+
+
+def _merged(group: list[_Object]) -> _Object:
+    if len(group) == 1:
+        return group[0]
+    rings = tuple(ring for each in group if isinstance(each.shape, Polygons) for ring in each.shape.rings)
+    return _Object(group[0].label, Polygons(rings))
+
+
+def _shape(kind: str, entry: dict) -> Shape | None:
+    """Returns the outline of a shape; None where its points or its mask are no such thing."""
+    try:
+        points = np.array(entry.get("points"), np.float64).reshape(-1, 2)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    if not np.isfinite(points).all():
+        return None
+    if kind == "polygon":
+        ring = rings_of(points.tolist())
+        return None if ring is None else Polygons((ring,))
+    if len(points) != 2:
+        return None
+    if kind == "circle":
+        radius = float(np.hypot(*(points[1] - points[0])))
+        return Disk((float(points[0, 0]), float(points[0, 1])), radius)
+    (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    if kind == "rectangle":
+        return Polygons((np.array([[left, top], [right, top], [right, bottom], [left, bottom]]),))
+    data = _decoded(entry.get("mask"))
+    try:
+        pixels = decode_image(data, "mask")[..., 0] > 0 if data else None
+    except UserError:
+        return None
+    return None if pixels is None else Bitmap(pixels, round(left), round(top))
+
+
+def _picture(files: SourceFiles, name: str, content: dict, objects: Objects, tally: Tally) -> Picture | None:
+    """Returns a file's picture: the one that it names, else one of its own name, else the one that it holds."""
+    declared, split = _declared_size(content), split_of(name)
+    named, path = content.get("imagePath"), PurePosixPath(name)
+    found = (files.find(named, name) if isinstance(named, str) and named else None) or files.find_stem(path.stem, name)
+    if found is not None:
+        size = agreed_size(files.path(found), found, declared, tally)
+        return None if size is None else Picture(found, files.path(found), split, size, objects)
+    data = _decoded(content.get("imageData"))
+    if not data:
+        tally.drop("JSON file", "without its picture", name)
+        return None
+    try:
+        header = read_header(data, name)
+    except UserError:
+        tally.drop("JSON file", "with an imageData that is no picture", name)
+        return None
+    if declared not in (None, (header.height, header.width)):
+        tally.drop("JSON file", "with an imageData of another size than it says", name)
+        return None
+    tally.change("picture", "taken out of its JSON file", name)
+    inner = path.with_suffix(SUFFIXES.get(header.file_format, ".png")).as_posix()
+    return Picture(inner, None, split, (header.height, header.width), objects, inline=data)
+
+
+def _declared_size(content: dict) -> tuple[int, int] | None:
+    height, width = content.get("imageHeight"), content.get("imageWidth")
+    is_size = type(height) is int and type(width) is int and height > 0 and width > 0
+    return (height, width) if is_size else None  # type: ignore[return-value]  # both are whole numbers
+
+
+def _decoded(text: object) -> bytes:
+    """Returns the bytes of a base64 text, b"" where it is none."""
+    try:
+        return base64.b64decode(text, validate=False) if isinstance(text, str) else b""
+    except (binascii.Error, ValueError):
+        return b""

@@ -1,0 +1,198 @@
+"""Label pictures: a picture of class numbers, indexes or colours for each picture, or a mask for each object."""
+
+import functools
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from utils.forms.content import DataSet, Picture, make_objects
+from utils.forms.options import Options
+from utils.forms.outlines.shapes import Bitmap, Shape
+from utils.forms.readers.label_files import SUFFIXES, LabelPixels, codes_of, read_label
+from utils.forms.readers.label_rules import FoundPixels, LabelRule, find_rule
+from utils.forms.readers.sizes import agreed_size
+from utils.forms.readers.split_lists import listed_splits
+from utils.forms.source_files import SourceFiles, is_label_name, is_picture_of_label, nearest, split_of
+from utils.forms.tally import Tally
+from utils.model_utils.errors import BadValueError, UserError
+from utils.progress import track
+from utils.words import counted
+
+_LABEL_ENDING = re.compile(r"[_-](masks?|labels?|l|seg|segmentation|gt|annotation)$", re.IGNORECASE)
+LIST_FOLDER = "ImageSets/Segmentation"
+
+Pair = tuple[str, str]  # picture and label, inside the source
+
+
+def read(files: SourceFiles, options: Options) -> DataSet:
+    """Pairs pictures with labels by their names and finds out what the values stand for.
+
+    Raises:
+        BadValueError: there are no labels that can be used, or it cannot be found out what they stand for.
+    """
+    tally = Tally()
+    labels = label_files(files)
+    if not labels:
+        raise BadValueError(_no_labels(files))
+    pairs, of_objects = pair_up(files, labels, tally)
+    if not pairs and of_objects:
+        return _objects_of_masks(files, of_objects, options, tally)
+    layout = _layout(files, pairs)
+    usable, found = _look_at(files, pairs, tally)
+    if not usable:
+        raise BadValueError(f"none of {counted(len(labels), 'label')} in '{files.root}' belongs to a picture there")
+    rule = find_rule(files, found, options, layout=layout)
+    splits = listed_splits(files, LIST_FOLDER)
+    pictures = []
+    for picture, label, size in usable:
+        split = splits.get(PurePosixPath(picture).stem, "") if splits else split_of(picture) or split_of(label)
+        reader = functools.partial(_mapped, files.path(label), label, rule)
+        pictures.append(Picture(picture, files.path(picture), split, size, read_label=reader))
+    notes = [*rule.notes, *([f"splits are those of {LIST_FOLDER}"] if splits else [])]
+    return DataSet(rule.names, pictures, tally, notes, has_labels=True, background=rule.background)
+
+
+def label_files(files: SourceFiles) -> list[str]:
+    """Returns the files that are labels by the names of their folders, else by their own: `a_mask.png` of `a.jpg`."""
+    exact = [name for name in files.pictures if name.lower().endswith(SUFFIXES)]
+    found = [name for name in exact if is_label_name(name)]
+    if found:
+        return found
+    stems = {PurePosixPath(name).with_suffix("").as_posix().lower() for name in files.pictures}
+    bare = {name: _bare(PurePosixPath(name).with_suffix("").as_posix().lower()) for name in exact}
+    return [name for name, stem in bare.items() if stem in stems and not name.lower().startswith(f"{stem}.")]
+
+
+def _bare(stem: str) -> str:
+    return _LABEL_ENDING.sub("", stem)
+
+
+def _no_labels(files: SourceFiles) -> str:
+    inexact = [name for name in files.pictures if is_label_name(name)]
+    if inexact:
+        return (
+            f"the labels of '{files.root}', such as {inexact[0]}, are no {', '.join(SUFFIXES)}: a JPEG file blurs the "
+            "borders of classes, so that its values are not exact; export them as PNG"
+        )
+    return f"no folder of '{files.root}' is one of labels by its name, such as masks, labels or annotations"
+
+
+def pair_up(files: SourceFiles, labels: Sequence[str], tally: Tally) -> tuple[list[Pair], dict[str, list[str]]]:
+    """Finds the picture of each label.
+
+    Returns:
+        Pictures with their labels, sorted; and the masks of each picture whose folder has the picture's name.
+    """
+    is_label = set(labels)
+    others = [name for name in files.pictures if name not in is_label and not is_picture_of_label(name)]
+    by_stem: dict[str, list[str]] = defaultdict(list)
+    for name in others:
+        by_stem[PurePosixPath(name).stem.lower()].append(name)
+    labels_of: dict[str, list[str]] = defaultdict(list)
+    masks_of: dict[str, list[str]] = defaultdict(list)
+    for label in labels:
+        path = PurePosixPath(label.lower())
+        named = by_stem.get(path.stem) or by_stem.get(_bare(path.stem)) or []
+        by_folder = [] if named else next((by_stem[part] for part in path.parts[-2::-1] if part in by_stem), [])
+        picture = nearest(named or by_folder, path.parts[:-1], label, split_of(label))
+        if picture is None:
+            tally.drop("label", "without a picture", label)
+        else:
+            (labels_of if named else masks_of)[picture].append(label)
+    _refuse_two_sets(labels_of, files)
+    alone = [name for name in others if name not in labels_of and name not in masks_of]
+    for name in alone:
+        tally.drop("picture", "without a label", name)
+    return sorted((picture, found[0]) for picture, found in labels_of.items()), dict(masks_of)
+
+
+def _refuse_two_sets(labels_of: dict[str, list[str]], files: SourceFiles) -> None:
+    twice = next((found for found in labels_of.values() if len(found) > 1), None)
+    if twice:
+        raise BadValueError(
+            f"pictures of '{files.root}' have several labels, such as {twice[0]} and {twice[1]}: leave one set of "
+            "labels in the source, e.g. in a folder of links"
+        )
+
+
+def _look_at(
+    files: SourceFiles, pairs: Sequence[Pair], tally: Tally
+) -> tuple[list[tuple[str, str, tuple[int, int]]], FoundPixels]:
+    """Reads all labels once; returns those that can be used, with the size of each, and what they hold."""
+    values, codes, palette_codes = np.zeros(256, bool), np.zeros(0, np.uint32), np.zeros(0, np.uint32)
+    usable, has_palette = [], False
+    for picture, label, pixels in _readable(files, pairs, tally):
+        size = agreed_size(files.path(picture), picture, pixels.size, tally)
+        if size is None:
+            continue
+        usable.append((picture, label, size))
+        if pixels.is_coloured:
+            codes = np.union1d(codes, codes_of(pixels.values))
+            continue
+        present = np.flatnonzero(np.bincount(pixels.values.ravel(), minlength=256))
+        values[present] = True
+        if pixels.palette is not None:
+            has_palette = True
+            palette_codes = np.union1d(palette_codes, codes_of(pixels.palette[present[present < len(pixels.palette)]]))
+    numbers = tuple(np.flatnonzero(values).tolist())
+    return usable, FoundPixels(numbers, tuple(codes.tolist()), has_palette, tuple(palette_codes.tolist()))
+
+
+def _readable(files: SourceFiles, pairs: Sequence[Pair], tally: Tally) -> Iterator[tuple[str, str, LabelPixels]]:
+    for picture, label in track(pairs, len(pairs), "looking at labels"):
+        try:
+            yield picture, label, read_label(files.path(label), label)
+        except UserError as error:
+            tally.drop("label", "that cannot be read", str(error))
+
+
+def _mapped(path: Path, name: str, rule: LabelRule) -> np.ndarray:
+    return rule.apply(read_label(path, name))
+
+
+def _layout(files: SourceFiles, pairs: Sequence[Pair]) -> str:
+    """Returns "camvid", "ade20k" or "voc" where the folders are named as those sets have them, else ""."""
+    if any(f"/{LIST_FOLDER}/" in f"/{name}" for name in files.names):
+        return "voc"
+    folders = {part.lower() for _, label in pairs for part in PurePosixPath(label).parts[:-1]}
+    if folders & {"trainannot", "valannot", "testannot"}:
+        return "camvid"
+    has_table = any(PurePosixPath(name).name.lower() == "objectinfo150.txt" for name in files.names)
+    is_ade = {"annotations", "training"} <= folders and any(name.startswith("ADE_") for name in _stems(pairs))
+    return "ade20k" if has_table or is_ade else ""
+
+
+def _stems(pairs: Sequence[Pair]) -> Iterator[str]:
+    return (PurePosixPath(picture).stem for picture, _ in pairs)
+
+
+def _objects_of_masks(files: SourceFiles, masks_of: dict[str, list[str]], options: Options, tally: Tally) -> DataSet:
+    """Returns objects of which each has a mask of its own, whose pixels other than 0 are the object."""
+    names = options.classes or ("object",)
+    pictures = []
+    for name in track(sorted(masks_of), len(masks_of), "reading masks"):
+        size = agreed_size(files.path(name), name, None, tally)
+        if size is None:
+            continue
+        shapes: list[Shape | None] = []
+        for mask in masks_of[name]:
+            try:
+                pixels = read_label(files.path(mask), mask)
+            except UserError as error:
+                tally.drop("mask", "that cannot be read", str(error))
+                continue
+            if pixels.size != size:
+                tally.drop("mask", "of another size than its picture", mask)
+                continue
+            inside = pixels.values.reshape(*size, -1).max(axis=2) > 0
+            if inside.any():
+                shapes.append(Bitmap(inside, 0, 0))
+            else:
+                tally.drop("mask", "without a pixel", mask)
+        objects = make_objects([0] * len(shapes), shapes)
+        pictures.append(Picture(name, files.path(name), split_of(name) or split_of(masks_of[name][0]), size, objects))
+    note = "each picture has a folder of masks, one for an object"
+    return DataSet(tuple(names[:1]), pictures, tally, [note])

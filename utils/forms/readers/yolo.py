@@ -1,0 +1,225 @@
+"""YOLO: a text file for each picture, whose lines are a class and a box or polygon in fractions of the picture."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from utils.forms.content import DataSet, Objects, Picture, make_objects, objects_of
+from utils.forms.options import Options
+from utils.forms.outlines.shapes import Polygons, Shape
+from utils.forms.readers.sizes import agreed_size
+from utils.forms.readers.texts import read_lines, read_text, read_yaml
+from utils.forms.source_files import SPLIT_WORDS, SourceFiles, split_of
+from utils.forms.tally import Tally
+from utils.model_utils.errors import BadValueError, UserError, short
+from utils.model_utils.guards.numbers import number_or_nan
+from utils.progress import track
+from utils.words import counted
+
+NAME_LISTS = ("classes.txt", "obj.names", "labels.txt", "class_names.txt", "names.txt")
+BOX_NUMBERS = 5  # class, centre, sides
+FEWEST_OF_POLYGON = 7  # class and three points
+MOST_CLASSES = 10_000  # where no file names them
+BEYOND = 1.5  # a fraction above it is no fraction: annotators leave the picture by a few pixels
+PICTURES, LABELS = "images", "labels"  # folders side by side, in the layouts of Ultralytics and Roboflow
+
+
+@dataclass(frozen=True)
+class _Names:
+    """The classes.
+
+    Attributes:
+        names: by their number; "" for numbers without a name.
+        source: the file that names them.
+        has_points: lines have key points behind the box, which are passed over.
+        splits: entries of data.yaml by split.
+    """
+
+    names: tuple[str, ...]
+    source: str
+    has_points: bool = False
+    splits: tuple[tuple[str, str], ...] = ()
+
+
+def read(files: SourceFiles, options: Options) -> DataSet:
+    """Reads the labels of all pictures; a picture without a file of labels has no object.
+
+    Raises:
+        BadValueError: there is no list of the classes, or the numbers are no fractions.
+    """
+    del options
+    tally = Tally()
+    names = _class_names(files)
+    splits = _listed_splits(files, names)
+    texts = {name.lower(): name for name in files.ending_in(".txt")}
+    chosen = [name for name in files.pictures if not splits or name in splits]
+    pictures, num_empty = [], 0
+    for name in track(chosen, len(chosen), "reading labels"):
+        size = agreed_size(files.path(name), name, None, tally)
+        if size is None:
+            continue
+        label = _label_of(name, texts)
+        num_empty += label is None
+        objects = _read_label(files, label, size, names, tally) if label else make_objects([], [])
+        pictures.append(Picture(name, files.path(name), splits[name] if splits else split_of(name), size, objects))
+    _check_fractions(pictures, files)
+    notes = [
+        f"class names are those of {names.source}" if names.source else "no file names the classes: they are numbered"
+    ]
+    num_unlisted = len(files.pictures) - len(chosen)
+    if num_unlisted:
+        notes.append(
+            f"{counted(num_unlisted, 'picture')} in no split of {names.source or 'the lists'}: they are not taken"
+        )
+    if num_empty:
+        notes.append(f"{counted(num_empty, 'picture')} without a text file, as without objects")
+    return DataSet(_without_gaps(names.names, pictures), pictures, tally, notes)
+
+
+def find_yaml(files: SourceFiles) -> str | None:
+    """Returns the file that names classes and splits, data.yaml or one like it; None where there is none."""
+    candidates = [name for name in files.ending_in(".yaml", ".yml") if "names" in _keys_of(files, name)]
+    candidates.sort(key=lambda name: (name.count("/"), PurePosixPath(name).stem.lower() != "data", name))
+    return candidates[0] if candidates else None
+
+
+def find_list(files: SourceFiles) -> str | None:
+    """Returns the text file that lists class names; None where there is none."""
+    found = [name for name in files.names if PurePosixPath(name).name.lower() in NAME_LISTS or name.endswith(".names")]
+    return min(found, key=lambda name: (name.count("/"), name), default=None)
+
+
+def _keys_of(files: SourceFiles, name: str) -> dict:
+    try:
+        return read_yaml(files.path(name))
+    except UserError:
+        return {}
+
+
+def _class_names(files: SourceFiles) -> _Names:
+    found = find_yaml(files)
+    if found is None:
+        listed = find_list(files)
+        return _Names(tuple(read_lines(files.path(listed))), listed) if listed else _Names((), "")
+    content = read_yaml(files.path(found))
+    names = content["names"]
+    if isinstance(names, dict) and all(type(key) is int and 0 <= key < MOST_CLASSES for key in names):
+        names = [names.get(number, "") for number in range(max(names, default=-1) + 1)]
+    if not isinstance(names, list) or not names:
+        raise BadValueError(
+            f"'{files.path(found)}' has names {short(names)}, wanted a list of class names; repair the file"
+        )
+    splits = [
+        (split, entry)
+        for split, words in SPLIT_WORDS.items()
+        for word in words
+        for entry in (content[word] if isinstance(content.get(word), list) else [content.get(word)])
+        if isinstance(entry, str) and entry
+    ]
+    return _Names(tuple(map(str, names)), found, "kpt_shape" in content, tuple(splits))
+
+
+def _listed_splits(files: SourceFiles, names: _Names) -> dict[str, str]:
+    """Returns the split of each picture that an entry of data.yaml, or a list train.txt, names; {} for none.
+
+    An entry may be relative to another folder than the file's, on another machine: as many of its last parts count as
+    there are in the source.
+    """
+    splits: dict[str, str] = {}
+    near = names.source
+    entries = list(names.splits)
+    lists = {PurePosixPath(name).name.lower(): name for name in files.ending_in(".txt")}
+    if not entries:
+        words = [(split, word) for split, known in SPLIT_WORDS.items() for word in known]
+        entries = [(split, lists[f"{word}.txt"]) for split, word in words if f"{word}.txt" in lists]
+    for split, entry in entries:
+        parts = [part for part in PurePosixPath(entry.replace("\\", "/")).parts if part not in ("..", ".", "/")]
+        if entry.lower().endswith(".txt"):
+            listed = lists.get(parts[-1].lower())
+            found = [
+                files.find(line, listed or near, split) for line in (read_lines(files.path(listed)) if listed else [])
+            ]
+            splits |= {name: split for name in found if name is not None}
+            continue
+        inside = next((each for each in (parts[at:] for at in range(len(parts))) if _holds(files, each)), None)
+        if inside is not None:
+            prefix = "/".join(inside) + "/"
+            splits |= {name: split for name in files.pictures if f"/{name}".find(f"/{prefix}") >= 0}
+    return splits
+
+
+def _holds(files: SourceFiles, parts: Sequence[str]) -> bool:
+    folder = f"/{'/'.join(parts)}/"
+    return any(folder in f"/{name}" for name in files.pictures)
+
+
+def _label_of(picture: str, texts: dict[str, str]) -> str | None:
+    """Returns the text file of a picture: in `labels` where it lies in `images`, else beside it."""
+    path = PurePosixPath(picture).with_suffix(".txt")
+    parts = [part.lower() for part in path.parts]
+    candidates = [path]
+    if PICTURES in parts[:-1]:
+        at = len(parts) - 2 - parts[:-1][::-1].index(PICTURES)
+        candidates.insert(0, PurePosixPath(*path.parts[:at], LABELS, *path.parts[at + 1 :]))
+    return next((texts[name] for each in candidates if (name := each.as_posix().lower()) in texts), None)
+
+
+def _read_label(files: SourceFiles, label: str, size: tuple[int, int], names: _Names, tally: Tally) -> Objects:
+    rows: list[tuple[int, np.ndarray]] = []
+    for line in read_text(files.path(label)).splitlines():
+        values = np.array([number_or_nan(word) for word in line.split()], np.float64)
+        if names.has_points and len(values) > BOX_NUMBERS:
+            values = values[:BOX_NUMBERS]
+        is_polygon = len(values) >= FEWEST_OF_POLYGON and len(values) % 2 == 1
+        if not len(values):
+            continue
+        if not (is_polygon or len(values) == BOX_NUMBERS) or not np.isfinite(values).all() or values[0] % 1:
+            tally.drop("line", "of neither a class and four numbers nor a class and a polygon", label)
+        elif not 0 <= values[0] < (len(names.names) or MOST_CLASSES):
+            tally.drop("object", "of a class that has no name", f"{label}: class {values[0]:g}")
+        else:
+            rows.append((int(values[0]), values[1:]))
+    sides = np.array([size[1], size[0]], np.float64)
+    shapes: list[Shape | None] = [
+        Polygons((numbers.reshape(-1, 2) * sides,)) if len(numbers) > 4 else None for _, numbers in rows
+    ]
+    boxes = [_box(numbers, sides) for _, numbers in rows]
+    return make_objects([number for number, _ in rows], shapes, boxes)
+
+
+def _box(numbers: np.ndarray, sides: np.ndarray) -> np.ndarray:
+    """Returns float64[4], xyxy in pixels, of a box by centre and sides or of a polygon, in fractions."""
+    if len(numbers) == 4:
+        center, half = numbers[:2], numbers[2:] / 2
+        return np.concatenate([(center - half) * sides, (center + half) * sides])
+    points = numbers.reshape(-1, 2) * sides
+    return np.concatenate([points.min(axis=0), points.max(axis=0)])
+
+
+def _check_fractions(pictures: Sequence[Picture], files: SourceFiles) -> None:
+    """Refuses labels in pixels.
+
+    Raises:
+        BadValueError: more than half of the boxes end at more than one and a half times the picture.
+    """
+    boxes = [each.boxes for each in objects_of(pictures)]
+    limits = [np.tile(each.size[::-1], (len(part), 1)) for each, part in zip(pictures, boxes, strict=True)]
+    if not boxes or not sum(map(len, boxes)):
+        return
+    leaves = (np.concatenate(boxes)[:, 2:] > BEYOND * np.concatenate(limits)).any(axis=1)
+    if leaves.mean() > 0.5:
+        raise BadValueError(
+            f"{int(leaves.sum())} of {len(leaves)} boxes in the text files of '{files.root}' leave their picture; "
+            "wanted are fractions of the picture, from 0 to 1: divide x and width by its width, y and "
+            "height by its height"
+        )
+
+
+def _without_gaps(names: tuple[str, ...], pictures: Sequence[Picture]) -> tuple[str, ...]:
+    """Returns a name of its own for each class number that there is."""
+    used = [int(each.labels.max()) for each in objects_of(pictures) if len(each.labels)]
+    count = max([len(names), *(number + 1 for number in used)], default=0)
+    given = [name or f"class_{number}" for number, name in enumerate((*names, *[""] * (count - len(names))))]
+    return tuple(name if given.index(name) == number else f"{name} ({number})" for number, name in enumerate(given))

@@ -1,0 +1,243 @@
+"""The target is whole or not there, the source is left alone, and what is asked for wrongly is one sentence."""
+
+import json
+import os
+import sys
+
+import numpy as np
+import pytest
+
+from utils.forms import sniffing
+from utils.forms.content import Picture
+from utils.forms.conversion import Request, convert
+from utils.forms.readers.xml_text import MOST_BYTES, XmlTextError, read_xml
+from utils.forms.source_files import SourceFiles, split_of
+from utils.forms.splits import group_of, with_splits
+from utils.forms.tally import Tally
+from utils.forms.tests.samples import checksums, converted, grey, labelme, picture, shape, text, voc_xml
+from utils.forms.tests.test_boxes_forms import run, write_voc
+from utils.installation import ROOT
+from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
+from utils.tests.processes import finish
+from utils.tools.data.convert import main
+
+
+def write_small(root, count=1):
+    for number in range(count):
+        picture(root / f"{number}.jpg", number)
+        text(root / f"{number}.xml", voc_xml([("cat", 1, 1, 9, 9, 0)]))
+    return root
+
+
+def test_the_target_is_refused_where_it_would_harm(tmp_path):
+    source = write_small(tmp_path / "source")
+    for out in (source, source / "inner", tmp_path / "link" / "inner"):
+        if out.parent.name == "link":
+            os.symlink(source, out.parent)
+        with pytest.raises(BadValueError, match="lies in the source"):
+            run(source, out)
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(MissingPathError, match="is a file"):
+        run(source, tmp_path / "file")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine").write_text("mine")
+    with pytest.raises(BadStateError, match="is not empty: choose another --out, or give --overwrite"):
+        run(source, tmp_path / "full")
+    with pytest.raises(BadStateError, match="holds what no conversion has made"):
+        run(source, tmp_path / "full", overwrite=True)
+    with pytest.raises(MissingPathError, match="'.*/Source' does not exist, but '.*/source' is there"):
+        run(tmp_path / "Source", tmp_path / "out")
+    with pytest.raises(MissingPathError, match="is a file: unpack it"):
+        run(tmp_path / "file", tmp_path / "out")
+
+
+def test_an_earlier_conversion_is_replaced_and_what_else_lies_there_stays(tmp_path):
+    source, out = write_small(tmp_path / "source", 2), tmp_path / "out"
+    run(source, out)
+    (out / "run").mkdir()
+    (out / "run" / "mine.ckpt").write_text("hours of work")
+    old = checksums(out)
+    text(source / "0.xml", voc_xml([("dog", 1, 1, 5, 5, 0)]))
+    with pytest.raises(BadValueError, match="--strict"):
+        picture(source / "9.jpg")
+        text(source / "9.xml", voc_xml([("dog", 5, 5, 1, 1, 0)]))
+        run(source, out, overwrite=True, is_strict=True)
+    assert checksums(out) == old
+    run(source, out, overwrite=True, target="cityscapes", val_share=0)
+    assert sorted(each.name for each in out.iterdir()) == ["conversion.json", "gtFine", "leftImg8bit", "run"]
+    assert (out / "run" / "mine.ckpt").read_text() == "hours of work"
+    record = json.loads((out / "conversion.json").read_text())
+    assert record["class_names"] == ["background", "cat", "dog"]
+    assert record["entries"] == ["gtFine", "leftImg8bit", "conversion.json"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["out", "source"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_nothing_half_written_stays_behind(tmp_path, monkeypatch, error):
+    source = write_small(tmp_path / "source", 3)
+
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr("utils.forms.writers.coco.write_file", fail)
+    with pytest.raises(KeyboardInterrupt if error is KeyboardInterrupt else OSError):
+        run(source, tmp_path / "out")
+    assert [each.name for each in tmp_path.iterdir()] == ["source"]
+
+
+def test_what_a_killed_conversion_has_left_is_removed(tmp_path):
+    source = write_small(tmp_path / "source")
+    (tmp_path / ".out.999999999.tmp" / "train2017").mkdir(parents=True)
+    (tmp_path / f".out.{os.getppid()}.tmp").mkdir()  # of one that still runs
+    run(source, tmp_path / "out", val_share=0)
+    assert sorted(each.name for each in tmp_path.iterdir()) == [f".out.{os.getppid()}.tmp", "out", "source"]
+
+
+def test_pictures_are_linked_copied_or_given_a_second_name(tmp_path, monkeypatch):
+    source = write_small(tmp_path / "source")
+    for how in ("link", "hardlink", "copy"):
+        run(source, tmp_path / how, images=how, val_share=0)
+        target = tmp_path / how / "train2017" / "0.jpg"
+        assert target.read_bytes() == (source / "0.jpg").read_bytes()
+        assert (target.is_symlink(), target.samefile(source / "0.jpg")) == (how == "link", how != "copy")
+
+    def refuse(*_):
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "symlink", refuse)
+    said = run(source, tmp_path / "fallback", val_share=0)
+    assert "the file system of --out takes no links: pictures copied instead: 1" in said
+    assert not (tmp_path / "fallback" / "train2017" / "0.jpg").is_symlink()
+
+
+def test_forms_are_told_apart_and_several_are_listed(tmp_path):
+    source = write_voc(tmp_path / "both")
+    for name in ("a", "b", "c"):
+        grey(source / "SegmentationClass" / f"{name}.png", np.ones((40, 60)))
+    with pytest.raises(BadValueError, match=r"may be of 2 forms: say which with --form \(voc: .*; labels: "):
+        run(source, tmp_path / "out")
+    run(source, tmp_path / "boxes", target="coco")
+    run(source, tmp_path / "labels", target="cityscapes", options=sniffing.Options(classes=("a", "b")))
+    assert len(list((tmp_path / "labels" / "gtFine").rglob("*_gtFine_labelTrainIds.png"))) == 3
+    empty = tmp_path / "empty"
+    text(empty / "notes.md", "nothing")
+    with pytest.raises(BadValueError, match=r"looks like none of the forms voc, yolo, .*: its files end in \.md; give"):
+        run(empty, tmp_path / "none")
+    for form in sniffing.FORMS:  # forced
+        with pytest.raises(BadValueError):
+            run(empty, tmp_path / "none", form=form)
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_set_without_any_box_is_refused(tmp_path):
+    source = tmp_path / "source"
+    picture(source / "a.jpg")
+    text(source / "a.xml", voc_xml([("cat", 9, 9, 1, 1, 0)]))
+    said = []
+    with pytest.raises(BadValueError, match="there is no box of any class in the source that can be used"):
+        convert(Request(source, tmp_path / "out"), said.append)
+    assert "  1 box without area (first: a.jpg)" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "with_stem"),
+    [
+        ("train/a.jpg", "train", ""),
+        ("Training/a.jpg", "train", ""),
+        ("valid/images/a.jpg", "val", ""),
+        ("images/val2017/a.jpg", "val", ""),
+        ("a/test_set/b.jpg", "test", ""),
+        ("annotations/instances_train2017.json", "", "train"),
+        ("trains/constraint/validate/a.jpg", "", ""),
+        ("images/train_1.jpg", "", "train"),
+        ("train_val/a.jpg", "", ""),
+    ],
+)
+def test_splits_are_read_from_folders(name, split, with_stem):
+    assert split_of(name) == split
+    assert split_of(name, with_stem=True) == (with_stem or split)
+
+
+def test_the_draw_depends_on_names_and_seed_and_keeps_groups_together():
+    def pictures(names):
+        return [Picture(name, None, "", (1, 1)) for name in names]
+
+    def evaluated(names, share, seed, by_stem=False):
+        kept, _ = with_splits(pictures(names), share, seed, by_stem, Tally())
+        return [each.name for each in kept if each.split == "val"]
+
+    names = [f"{scene}_{frame:03d}.jpg" for scene in "abcde" for frame in range(4)]
+    assert evaluated(names, 0.2, 1) == evaluated(names, 0.2, 1)
+    assert evaluated(names, 0.2, 1) != evaluated(names, 0.2, 2)
+    assert len(evaluated(names, 0.2, 1)) == 4  # of 20
+    grouped = evaluated(names, 0.2, 1, by_stem=True)
+    assert len(grouped) == 4 and len({name[0] for name in grouped}) == 1
+    assert len(evaluated(names[:2], 0.001, 1)) == len(evaluated(names[:2], 0.999, 1)) == 1
+    assert evaluated(names[:1], 0.5, 1) == [] == evaluated(names, 0, 1)
+    assert group_of("a/street_0012.jpg") == "a/street"
+    assert group_of("a_jpg.rf.0123abcd.jpg") == group_of("a_jpg.rf.4567.jpg") == "a_jpg"
+
+
+def test_pictures_of_one_name_in_two_folders_keep_them(tmp_path):
+    source = tmp_path / "source"
+    for folder in ("x", "y"):
+        picture(source / folder / "a.jpg", len(folder))
+        text(source / folder / "a.json", labelme([shape("leaf", [[0, 0], [4, 0], [0, 4]])], imagePath="a.jpg"))
+    picture(source / "x" / "a.PNG")
+    picture(source / "z" / "A.jpeg")
+    text(source / "z" / "A.json", labelme([shape("leaf", [[0, 0], [4, 0], [0, 4]])], imagePath="A.jpeg"))
+    run(source, tmp_path / "out", val_share=0)
+    assert sorted(converted(tmp_path / "out")) == ["x_a.jpg", "y_a.jpg", "z_A.jpeg"]
+
+
+def test_a_huge_or_strange_xml_file_is_half_a_sentence(tmp_path):
+    huge = tmp_path / "huge.xml"
+    with huge.open("wb") as file:
+        file.truncate(MOST_BYTES + 1)
+    with pytest.raises(XmlTextError, match="more than 16 MB"):
+        read_xml(huge)
+    for content in (b"", b"<a>", b"\xff\xfe<", b"<?xml version='1.0' encoding='x'?><a/>", b"<a/><b/>"):
+        huge.write_bytes(content)
+        with pytest.raises(XmlTextError, match="it is no XML"):
+            read_xml(huge)
+    deep = b"<a>" * 100_000 + b"</a>" * 100_000
+    huge.write_bytes(deep)
+    assert read_xml(huge).tag == "a"
+
+
+def test_hidden_files_and_loops_of_links_are_passed_over(tmp_path):
+    source = write_small(tmp_path / "source")
+    text(source / "__MACOSX" / "._0.xml", "x")
+    text(source / ".git" / "0.xml", "x")
+    os.symlink(source, source / "loop")
+    assert SourceFiles(source).names == ["0.jpg", "0.xml"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["SOURCE"], "the following arguments are required: --out"),
+        (["SOURCE", "--out=OUT", "--to=voc"], "argument --to: invalid choice: 'voc'"),
+        (["SOURCE", "--out=OUT", "--val_share=2"], "argument --val_share: '2', wanted a number from 0 to below 1"),
+        (["SOURCE", "--out=OUT", "--no_class=256"], "argument --no_class: '256', wanted whole numbers up to 255"),
+        (["SOURCE", "--out=OUT", "--classes=a,a"], "argument --classes: 'a,a', wanted names that all differ"),
+        (["SOURCE", "--out=OUT", "--val-share=0"], "unrecognized arguments: --val-share=0"),
+    ],
+)
+def test_the_command_refuses_in_one_sentence(arguments, sentence):
+    with pytest.raises(BadValueError) as caught:
+        main(arguments)
+    assert str(caught.value).startswith(sentence)
+
+
+@pytest.mark.end_to_end
+def test_the_command_converts_and_says_how_to_go_on(tmp_path):
+    write_small(tmp_path / "my data", 5)
+    words = ("utils.cli", "data", "convert", tmp_path / "my data", "--out", tmp_path / "new set")
+    done = finish(sys.executable, "-m", *words, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, "")
+    output = done.stdout
+    place = tmp_path / "new set"
+    assert "4 pictures to train, 1 picture to evaluate" in output
+    assert f"--config_path=nas_fpn/config/custom.yaml '--coco_root={place}' '--run_dir=runs/new set/nas_fpn'" in output
+    assert "python faster_rcnn/train.py" in output

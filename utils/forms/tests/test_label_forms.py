@@ -1,0 +1,238 @@
+"""Label pictures of every kind become SegFormer's labels, value by value, and boxes region by region."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from utils.forms.options import Options
+from utils.forms.readers.class_tables import read_table, voc_colours
+from utils.forms.tests.samples import converted, grey, indexed, label_of, picture, text
+from utils.forms.tests.test_boxes_forms import run
+from utils.model_utils.errors import BadValueError
+
+SIZE = (40, 60)
+
+
+def blocks(*values):
+    """A label of 40 x 60 with the values in columns of 10 pixels, the last one to the end."""
+    label = np.full(SIZE, values[-1], np.uint8)
+    for number, value in enumerate(values):
+        label[:, number * 10 : number * 10 + 10] = value
+    return label
+
+
+def columns(label):
+    """Returns the value of each column of blocks, and checks that each has one."""
+    assert (label == label[:1]).all()
+    return label[0, ::10].tolist()
+
+
+def two(root, values, others, images="images", masks="masks"):
+    """Writes two pictures and their grey labels."""
+    for name, blocks_of in (("a", values), ("b", others)):
+        picture(root / images / f"{name}.jpg")
+        grey(root / masks / f"{name}.png", blocks(*blocks_of))
+    return root
+
+
+@pytest.mark.parametrize(
+    ("values", "others", "expected", "options", "names"),
+    [
+        ([0, 1, 2, 255], [3, 0, 3, 0], [0, 1, 2, 255, 255, 255], {}, "[class_0, class_1, class_2, class_3]"),
+        ([0, 255], [255, 0, 255], [0, 1, 1, 1, 1, 1], {}, "[background, foreground]"),
+        ([0, 127, 254], [254, 0], [0, 1, 2, 2, 2, 2], {"classes": ("soil", "weed", "crop")}, "[soil, weed, crop]"),
+        ([0, 1, 2, 255], [2, 1], [255, 0, 1, 255, 255, 255], {"no_class": (0,), "classes": ("a", "b c")}, '[a, "b c"]'),
+        ([5, 255, 1], [1, 5], [3, 255, 1, 1, 1, 1], {"no_class": (2, 3)}, "[class_0, class_1, class_2, class_3]"),
+    ],
+)
+def test_grey_labels(tmp_path, values, others, expected, options, names):
+    source = two(tmp_path / "set", values, others)
+    said = run(source, tmp_path / "out", val_share=0, options=Options(**options))
+    assert columns(label_of(tmp_path / "out", "a")) == expected
+    assert "form: label pictures (--form labels): 2 pictures named as labels, in masks" in said
+    assert f"--class_names={names}" in said.replace("'", "")
+    assert (tmp_path / "out" / "leftImg8bit" / "train" / "a_leftImg8bit.jpg").is_symlink()
+
+
+def test_camvid(tmp_path):
+    """11 is no class; splits are train and trainannot, val and valannot."""
+    source = tmp_path / "camvid"
+    for split in ("train", "val", "test"):
+        picture(source / split / f"{split}_01.png")
+        grey(source / f"{split}annot" / f"{split}_01.png", blocks(0, 11, 10, 8))
+    said = run(source, tmp_path / "out")
+    for split in ("train", "val", "test"):
+        assert columns(label_of(tmp_path / "out", f"{split}_01", split)) == [0, 255, 10, 8, 8, 8]
+    assert "values are class numbers; 11, 255 is no class (CamVid's layout" in said
+    assert "--class_num=11" in said and "bicyclist" in said
+
+
+def test_ade20k(tmp_path):
+    source = tmp_path / "ade"
+    for split, name in (("training", "ADE_train_00000001"), ("validation", "ADE_val_00000001")):
+        picture(source / "images" / split / f"{name}.jpg")
+        grey(source / "annotations" / split / f"{name}.png", blocks(0, 1, 3))
+    text(
+        source / "objectInfo150.txt",
+        "Idx\tRatio\tTrain\tVal\tStuff\tName\n"
+        + "".join(
+            f"{number}\t0.1\t1\t1\t0\t{name}\n" for number, name in ((1, "wall"), (2, "building, edifice"), (3, "sky"))
+        ),
+    )
+    said = run(source, tmp_path / "out")
+    assert columns(label_of(tmp_path / "out", "ADE_train_00000001")) == [255, 0, 2, 2, 2, 2]
+    assert columns(label_of(tmp_path / "out", "ADE_val_00000001", "val")) == [255, 0, 2, 2, 2, 2]
+    assert "--class_names=[wall, building, sky]" in said
+
+
+def test_voc_segmentation_with_its_palette_and_lists(tmp_path):
+    """Indexes are classes and 255 the border; a picture without a label, and one that no list has, are left out."""
+    source = tmp_path / "voc"
+    for name in ("a", "b", "c", "d"):
+        picture(source / "JPEGImages" / f"{name}.jpg")
+    for name, values in (("a", (0, 15, 255)), ("b", (0, 1)), ("c", (0, 20))):
+        indexed(source / "SegmentationClass" / f"{name}.png", blocks(*values), voc_colours(256).ravel().tolist())
+        indexed(source / "SegmentationObject" / f"{name}.png", blocks(0, 1), voc_colours(256).ravel().tolist())
+    text(source / "ImageSets" / "Segmentation" / "train.txt", "a\n")
+    text(source / "ImageSets" / "Segmentation" / "val.txt", "b\n")
+    said = run(source, tmp_path / "out")
+    assert columns(label_of(tmp_path / "out", "a")) == [0, 15, 255, 255, 255, 255]
+    assert columns(label_of(tmp_path / "out", "b", "val")) == [0, 1, 1, 1, 1, 1]
+    assert "--class_num=21" in said and "tvmonitor" in said
+    assert "1 picture without a label (first: JPEGImages/d.jpg)" in said
+    assert "1 picture that no split of the source lists (first: JPEGImages/c.jpg)" in said
+    run(source, tmp_path / "boxes", target="coco", form="labels")
+    assert converted(tmp_path / "boxes") == {"a.jpg": [("person", (10, 0, 20, 40), 0)]}
+
+
+def test_labelmes_own_export_has_its_names(tmp_path):
+    source = tmp_path / "exported"
+    picture(source / "JPEGImages" / "a.jpg")
+    picture(source / "SegmentationClassVisualization" / "a.jpg")
+    indexed(source / "SegmentationClassPNG" / "a.png", blocks(0, 2, 1), voc_colours(256).ravel().tolist())
+    text(source / "class_names.txt", "_background_\nleaf\nstem\n")
+    said = run(source, tmp_path / "out", val_share=0)
+    assert columns(label_of(tmp_path / "out", "a")) == [0, 2, 1, 1, 1, 1]
+    assert "class names are those of class_names.txt" in said and "--class_names=[_background_" not in said
+    assert '["_background_", leaf, stem]' in said
+
+
+def coloured(path, *colours):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    label = np.zeros((*SIZE, 3), np.uint8)
+    for number, colour in enumerate(colours):
+        label[:, number * 10 :] = colour
+    Image.fromarray(label).save(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("labelmap.txt", "# label:color_rgb:parts:actions\nroad:128,64,128::\ncar:0,0,142::\nvoid:0,0,0::\n"),
+        ("class_dict.csv", "name,r,g,b\nroad,128,64,128\ncar,0,0,142\nVoid,0,0,0\n"),
+        ("label_colors.txt", "128 64 128\t\troad\n0 0 142\tcar\n0 0 0\tVoid\n"),
+        ("mine.json", '{"road": [128, 64, 128], "car": [0, 0, 142], "void": [0, 0, 0]}'),
+        ("mine.txt", "road #804080\ncar #00008E\nvoid #000000\n"),
+    ],
+)
+def test_colours_with_a_table(tmp_path, name, content):
+    source = tmp_path / "set"
+    picture(source / "imgs" / "a.jpg")
+    coloured(source / "labels" / "a_L.png", (128, 64, 128), (0, 0, 142), (0, 0, 0), (1, 2, 3))
+    table = text(tmp_path / name if name.startswith("mine") else source / name, content)
+    options = Options(colors=table) if name.startswith("mine") else Options()
+    said = run(source, tmp_path / "out", val_share=0, options=options)
+    assert columns(label_of(tmp_path / "out", "a")) == [0, 1, 255, 255, 255, 255]
+    assert "--class_names=[road, car]" in said
+    assert "1 colour of the labels not in the table, no class: 1 2 3" in said
+
+
+def test_colours_without_a_table_are_listed(tmp_path):
+    source = tmp_path / "set"
+    picture(source / "images" / "a.jpg")
+    coloured(source / "masks" / "a.png", (128, 64, 128), (0, 0, 142))
+    with pytest.raises(
+        BadValueError, match=r"2 colours and no table names them: .* --colors; found were 0 0 142, 128 64 128$"
+    ):
+        run(source, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_grey_levels_in_an_rgb_file_and_values_of_a_table(tmp_path):
+    """Roboflow's masks lie beside their pictures, and _classes.csv names their values."""
+    source = tmp_path / "set"
+    for split in ("train", "valid"):
+        picture(source / split / f"{split}_jpg.rf.1.jpg")
+        coloured(source / split / f"{split}_jpg.rf.1_mask.png", (0, 0, 0), (1, 1, 1), (2, 2, 2))
+        text(source / split / "_classes.csv", "Pixel Value, Class\n0, background\n1, crack\n2, spall\n")
+    said = run(source, tmp_path / "out")
+    assert columns(label_of(tmp_path / "out", "train_jpg.rf.1")) == [0, 1, 2, 2, 2, 2]
+    assert columns(label_of(tmp_path / "out", "valid_jpg.rf.1", "val")) == [0, 1, 2, 2, 2, 2]
+    assert "--class_names=[background, crack, spall]" in said
+
+
+def test_regions_become_boxes_whatever_their_classes(tmp_path):
+    """Two regions of class 1 that touch at a corner only, inside one of class 2."""
+    source = tmp_path / "set"
+    picture(source / "images" / "a.jpg")
+    label = np.zeros(SIZE, np.uint8)
+    label[5:15, 5:25] = 2
+    label[6:8, 6:9] = 1
+    label[8:10, 9:12] = 1
+    label[30:, 50:] = 255
+    grey(source / "masks" / "a.png", label)
+    said = run(source, tmp_path / "out", target="coco", val_share=0, options=Options(classes=("none", "nut", "box")))
+    assert sorted(converted(tmp_path / "out")["a.jpg"]) == [
+        ("box", (5, 5, 25, 15), 0),
+        ("none", (0, 0, 60, 40), 0),
+        ("nut", (6, 6, 9, 8), 0),
+        ("nut", (9, 8, 12, 10), 0),
+    ]
+    assert "each connected region of a class is one object" in said
+    run(source, tmp_path / "numbered", target="coco", val_share=0)  # 0 of numbered classes is taken for background
+    assert len(converted(tmp_path / "numbered")["a.jpg"]) == 3
+
+
+@pytest.mark.parametrize("layout", ["images/{0}.png masks/{0}/{1}.png", "{0}/images/{0}.png {0}/masks/{1}.png"])
+def test_a_mask_for_each_object(tmp_path, layout):
+    source = tmp_path / "cells"
+    image, mask = layout.split()
+    for name in ("p1", "p2"):
+        picture(source / image.format(name))
+        for number in range(2):
+            label = np.zeros(SIZE, np.uint8)
+            label[10 : 20 + number, 5 + 20 * number : 15 + 20 * number] = 255
+            grey(source / mask.format(name, f"{name}m{number}"), label)
+    grey(source / mask.format("p1", "empty"), np.zeros(SIZE))
+    said = run(source, tmp_path / "out", target="coco", val_share=0.5)
+    objects = [("object", (5, 10, 15, 20), 0), ("object", (25, 10, 35, 21), 0)]
+    assert (
+        sorted([*converted(tmp_path / "out").values(), *converted(tmp_path / "out", "val").values()]) == [objects] * 2
+    )
+    assert "1 mask without a pixel" in said
+    run(source, tmp_path / "labels", val_share=0, options=Options(classes=("cell",)))
+    assert (label_of(tmp_path / "labels", "p1") == 1).sum() == 100 + 110
+
+
+def test_labels_that_cannot_be_exact_or_are_broken(tmp_path):
+    source = two(tmp_path / "set", [0, 1], [1, 0])
+    (source / "masks" / "b.png").write_bytes((source / "masks" / "b.png").read_bytes()[:60])
+    grey(source / "masks" / "c.png", blocks(1))
+    picture(source / "images" / "d.jpg")
+    grey(source / "masks" / "d.png", np.zeros((20, 30)))
+    said = run(source, tmp_path / "out", val_share=0)
+    assert "1 label that cannot be read (first: label 'masks/b.png' is no whole picture" in said
+    assert "1 label without a picture (first: masks/c.png)" in said
+    assert "1 picture annotated at another size than the file has (first: images/d.jpg: 30 x 20, file 60 x 40)" in said
+    blurred = tmp_path / "jpeg"
+    picture(blurred / "images" / "a.jpg")
+    picture(blurred / "masks" / "a.jpg")
+    with pytest.raises(BadValueError, match="a JPEG file blurs the borders of classes"):
+        run(blurred, tmp_path / "no", form="labels")
+
+
+@pytest.mark.parametrize("content", ["", "car\nbus\n", "car 1 2 3\nbus 4\n", '{"car": "red"}'])
+def test_a_table_without_keys_is_refused(tmp_path, content):
+    path = text(tmp_path / ("t.json" if content.startswith("{") else "t.txt"), content)
+    with pytest.raises(BadValueError, match=r"table '.*t\.(txt|json)'"):
+        read_table(path, "t")

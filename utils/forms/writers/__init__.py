@@ -1,0 +1,1 @@
+"""From pictures with their objects to the two layouts that the suites read."""

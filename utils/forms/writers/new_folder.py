@@ -1,0 +1,117 @@
+"""The folder of a converted data set: there when it is whole, and never over what is not a conversion's own."""
+
+import contextlib
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, os_errors_as
+from utils.model_utils.files import free_space_said, json_bytes, write_file
+from utils.model_utils.guards.json_text import JsonTextError, parse_json
+
+RECORD = "conversion.json"  # says what a folder was made of, and which of its entries a conversion has made
+_ADVICE = ": choose another --out, or make its folder writable"
+_TEMPORARY = re.compile(r"\.(.+)\.(\d{1,10})\.tmp", re.DOTALL)
+
+
+def check_target(out: Path, source: Path, overwrite: bool) -> None:
+    """Refuses a target before the work.
+
+    Raises:
+        MissingPathError: it is a file.
+        BadValueError: it is the source, or lies in it, or has it in itself.
+        BadStateError: it holds something, and `overwrite` is not given or does not reach it.
+    """
+    there, of = out.resolve(), source.resolve()
+    if there == of or there.is_relative_to(of):
+        raise BadValueError(f"--out '{out}' lies in the source '{source}', which stays as it is: choose another --out")
+    if out.exists() and not out.is_dir():
+        raise MissingPathError(f"--out '{out}' is a file: choose another --out")
+    if not out.exists() or not any(out.iterdir()):
+        return
+    if not overwrite:
+        raise BadStateError(f"--out '{out}' is not empty: choose another --out, or give --overwrite")
+    if _own_entries(out) is None:
+        raise BadStateError(
+            f"--out '{out}' holds what no conversion has made ('{RECORD}' is missing): choose another --out"
+        )
+
+
+@contextlib.contextmanager
+def new_folder(out: Path) -> Iterator[Path]:
+    """Yields a hidden folder beside `out`, whose content takes its place once the block has ended well.
+
+    Of an earlier conversion in `out` its own entries are replaced; what else lies there stays. Where the block ends
+    with an error, or by Ctrl-C, nothing is left of the new folder and `out` is as it was.
+
+    Raises:
+        BadStateError: it cannot be written.
+    """
+    parent = out.absolute().parent
+    with os_errors_as(BadStateError, f"--out '{out}' cannot be made", _ADVICE), free_space_said(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(parent, out.name)
+        folder = parent / f".{out.name[-200:]}.{os.getpid()}.tmp"
+        folder.mkdir()
+    try:
+        yield folder
+        with os_errors_as(BadStateError, f"--out '{out}' cannot be made", _ADVICE):
+            _take_place(folder, out)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_record(folder: Path, record: dict) -> None:
+    """Writes what a conversion has made and of what, as the last of its files."""
+    entries = sorted(entry.name for entry in folder.iterdir())
+    write_file(folder / RECORD, json_bytes({**record, "entries": [*entries, RECORD]}, indent=1))
+
+
+def _take_place(folder: Path, out: Path) -> None:
+    if not out.exists() or not any(out.iterdir()):
+        os.replace(folder, out)
+        return
+    old = folder / ".old"
+    old.mkdir()
+    moved: list[tuple[Path, Path]] = []
+    try:
+        for name in _own_entries(out) or []:
+            if os.path.lexists(out / name):
+                _move(out / name, old / name, moved)
+        for entry in sorted(folder.iterdir()):
+            if entry != old:
+                _move(entry, out / entry.name, moved)
+    except BaseException:
+        for source, target in reversed(moved):
+            os.replace(target, source)
+        raise
+
+
+def _move(source: Path, target: Path, moved: list[tuple[Path, Path]]) -> None:
+    os.replace(source, target)
+    moved.append((source, target))
+
+
+def _own_entries(out: Path) -> list[str] | None:
+    """Returns what an earlier conversion has made in a folder; None where it is no conversion's."""
+    try:
+        record = parse_json((out / RECORD).read_bytes())
+    except (OSError, JsonTextError):
+        return None
+    entries = record.get("entries") if isinstance(record, dict) else None
+    is_list = isinstance(entries, list) and all(isinstance(name, str) and _is_plain(name) for name in entries)
+    return entries if is_list else None
+
+
+def _is_plain(name: str) -> bool:
+    return name == Path(name).name and not name.startswith(".")
+
+
+def _remove_leftovers(parent: Path, name: str) -> None:
+    """Removes what killed conversions into the same folder have left."""
+    for entry in parent.iterdir():
+        found = _TEMPORARY.fullmatch(entry.name)
+        if found and found[1] == name[-200:] and entry.is_dir() and not os.path.exists(f"/proc/{found[2]}"):
+            shutil.rmtree(entry, ignore_errors=True)

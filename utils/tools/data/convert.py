@@ -1,0 +1,165 @@
+"""Converts a data set of one's own to the layout that the detectors or SegFormer read.
+
+python -m utils.cli data convert SOURCE --out FOLDER [--to coco|cityscapes] [--form FORM] ...
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from utils.forms.conversion import Request, convert
+from utils.forms.options import Options
+from utils.forms.sniffing import CITYSCAPES, COCO, FORMS
+from utils.installation import console_command
+from utils.model_utils.errors import BadValueError, short
+from utils.model_utils.guards.numbers import is_whole_number, number_or_nan
+from utils.model_utils.guards.pixel_limit import add_limit_argument, set_most_megapixels
+from utils.training.record.logging_setup import set_up_logging
+
+LARGEST_VALUE = 255
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Converts as the arguments ask.
+
+    Raises:
+        UserError: the data set cannot be converted; nothing was written.
+    """
+    parsed = _parser().parse_args(arguments)
+    set_most_megapixels(parsed.max_image_megapixels)
+    set_up_logging()
+    options = Options(parsed.first_pixel, parsed.difficult, parsed.colors, parsed.no_class, parsed.classes)
+    convert(
+        Request(
+            source=parsed.source,
+            out=parsed.out,
+            form=parsed.form or "",
+            target=parsed.to or "",
+            images=parsed.images,
+            val_share=parsed.val_share,
+            seed=parsed.seed,
+            group_by_stem=parsed.group_by_stem,
+            has_background=parsed.background == "class",
+            is_strict=parsed.strict,
+            overwrite=parsed.overwrite,
+            options=options,
+        )
+    )
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence, without the many arguments before it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises what argparse would print."""
+        raise BadValueError(f"{message} ({self.prog} --help says more)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=console_command("data", "convert"),
+        description="Converts a data set in the form that an annotation tool has left; the source is only read.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("source", type=Path, metavar="SOURCE", help="folder with annotations and pictures")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="takes the new data set")
+    parser.add_argument(
+        "--to",
+        choices=(COCO, CITYSCAPES),
+        help="coco for the detectors, cityscapes for SegFormer; by default cityscapes for label pictures, else coco",
+    )
+    forms = ", ".join(f"{name} ({form.title})" for name, form in FORMS.items())
+    parser.add_argument("--form", choices=tuple(FORMS), help=f"form of the source, else it is found out: {forms}")
+    parser.add_argument(
+        "--images", choices=("link", "hardlink", "copy"), default="link", help="how pictures get there (%(default)s)"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier conversion in FOLDER")
+    parser.add_argument("--strict", action="store_true", help="write nothing where anything would be left out")
+    _add_splits(parser.add_argument_group("splits, where the source has none to evaluate on"))
+    _add_reading(parser.add_argument_group("reading"))
+    add_limit_argument(parser)
+    return parser
+
+
+def _add_splits(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument(
+        "--val_share",
+        type=_share,
+        default=0.2,
+        metavar="SHARE",
+        help="of the pictures, drawn to evaluate; 0: none (0.2)",
+    )
+    group.add_argument("--seed", type=_number, default=1, help="of the draw (%(default)s)")
+    group.add_argument(
+        "--group_by_stem",
+        action="store_true",
+        help="pictures of one name, but for the number at its end, stay in one split, as frames of a video should",
+    )
+
+
+def _add_reading(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument(
+        "--background",
+        choices=("class", "none"),
+        default="class",
+        help="to cityscapes, of objects: what is no object is a class of its own, or is left out (%(default)s)",
+    )
+    group.add_argument(
+        "--classes",
+        type=_names,
+        default=(),
+        metavar="A,B,...",
+        help="names of label pictures' classes, in order",
+    )
+    group.add_argument(
+        "--colors",
+        type=Path,
+        metavar="FILE",
+        help="names and colours, or values, of label pictures' classes: lines such as 'car 0 0 142' or 'car 7'",
+    )
+    group.add_argument(
+        "--no_class",
+        type=_values,
+        metavar="V,W,...",
+        help="values of label pictures that are no class",
+    )
+    group.add_argument(
+        "--first_pixel",
+        type=int,
+        choices=(0, 1),
+        help="number of the first pixel in Pascal VOC's corners",
+    )
+    group.add_argument(
+        "--difficult",
+        choices=("ignore", "keep", "drop"),
+        default="ignore",
+        help="Pascal VOC's difficult objects: neither learnt nor counted, as others, or left out (%(default)s)",
+    )
+
+
+def _share(text: str) -> float:
+    value = number_or_nan(text)
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"{short(text)}, wanted a number from 0 to below 1")
+    return value
+
+
+def _number(text: str) -> int:
+    if not is_whole_number(text):
+        raise argparse.ArgumentTypeError(f"{short(text)}, wanted a whole number from 0 on")
+    return int(text)
+
+
+def _values(text: str) -> tuple[int, ...]:
+    words = [word.strip() for word in text.split(",")]
+    if not all(is_whole_number(word) and int(word) <= LARGEST_VALUE for word in words):
+        raise argparse.ArgumentTypeError(f"{short(text)}, wanted whole numbers up to {LARGEST_VALUE} and commas")
+    return tuple(map(int, words))
+
+
+def _names(text: str) -> tuple[str, ...]:
+    words = tuple(word.strip() for word in text.split(","))
+    if not all(words) or len(set(words)) < len(words):
+        raise argparse.ArgumentTypeError(f"{short(text)}, wanted names that all differ, with commas between")
+    return words

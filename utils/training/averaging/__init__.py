@@ -1,0 +1,1 @@
+"""The average of checkpoints of a run, whose weights are one network."""

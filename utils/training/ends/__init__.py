@@ -1,0 +1,1 @@
+"""How a run may end before its last epoch, and whether it came to what was expected of it."""
