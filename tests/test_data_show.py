@@ -7,11 +7,12 @@ import cv2
 import numpy as np
 import pytest
 
-from segformer.src.labels.classes import palette
+from segformer.src.labels.classes import class_colours, palette
 from segformer.tests.tiny_city import label_path, write_city
 from tests.suites import DETECTORS, FASTER_RCNN, NAS_FPN, SEGFORMER
 from utils.detection.results.pictures.drawing import class_color
 from utils.detection.tests.tiny_coco import write_coco
+from utils.drawing.class_maps import OPACITY
 from utils.drawing.network_inputs import STRIPE_COLORS
 from utils.drawing.panels import GAP
 from utils.images import read_image
@@ -98,14 +99,15 @@ def test_segformers_classes_are_laid_over_their_pixels(tmp_path, capsys):
     sheet = read_image(out / "pictures.png").astype(int)
     width, files = 3 * 128, sorted(path.parent.name + path.name for path in data.rglob("*_leftImg8bit.png"))
     numbers = [int(name.split("_")[1]) for name in files]  # of the picture at each position of the training set
-    colours = palette(4).astype(int)
+    drawn, own = palette().astype(int), class_colours(list("abcd")).astype(int)
     for place, position in enumerate(order_of(3)[:3]):
         top, left = top_left(place, 2, 3 * 64, 2 * width + GAP)
         label = labels[numbers[position]]
         for y, x in ((8, 8), (40, 88)):
             picture, over = sheet[top + 3 * y, left + 3 * x], sheet[top + 3 * y, left + width + GAP + 3 * x]
-            np.testing.assert_allclose(picture, colours[label[y, x]], atol=2)
-            np.testing.assert_allclose(over, colours[label[y, x]], atol=2)  # a picture in the colours of its classes
+            np.testing.assert_allclose(picture, drawn[label[y, x]], atol=2)
+            mixed = OPACITY * own[label[y, x]] + (1 - OPACITY) * drawn[label[y, x]]
+            np.testing.assert_allclose(over, mixed, atol=2)
         padding = sheet[top + 3 * 48 : top + 3 * 64, left : left + width]
         assert set(np.unique(padding)) == set(STRIPE_COLORS)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from utils.detection.results.pictures.drawing import class_color
-from utils.detection.results.pictures.epoch_pictures import PANEL_WIDTH, evaluate_with_pictures, true_boxes
+from utils.detection.results.pictures.epoch_pictures import PANEL_WIDTH, evaluate_with_pictures
 from utils.detection.tests.test_evaluation import evaluator_of
 from utils.detection.tests.tiny_coco import write_coco
 from utils.detection.tests.tiny_splits import open_coco
@@ -21,22 +21,12 @@ def evaluator(tmp_path):
     return evaluator_of(split, leave_out=(3,))
 
 
-def test_true_boxes_have_the_labels_of_the_detector(evaluator):
-    truth = true_boxes(evaluator.split, 102)
-    rows = [row["bbox"] for row in evaluator.split.ground_truth["annotations"] if row["image_id"] == 102]
-    assert truth.boxes.tolist() == [[x, y, x + 40, y + 40] for x, y, _, _ in rows]
-    names = [evaluator.split.match.classes.names[label] for label in truth.labels]
-    assert names == ["red", "blue"]
-    assert true_boxes(evaluator.split, 100).boxes.shape == (0, 4)
-
-
 def test_predictions_are_drawn_after_the_epochs_that_are_due(evaluator, tmp_path):
     with RunFolder(tmp_path / "run") as run:
         run.begin("")
         pictures = RunPictures(run, PicturePlan(interval=2, first_epoch=1, epochs_between=1, last_epoch=9))
         evaluate = evaluate_with_pictures(evaluator, pictures)
-        metrics = evaluate(1)
-        assert metrics["mAP"] == pytest.approx(0.5)
+        assert evaluate(1).metrics["mAP"] == pytest.approx(0.5)
         assert [path.name for path in (run.path / "predictions").iterdir()] == ["epoch_0001.jpg"]
     sheet = read_image(run.predictions_path(1))
     # three rows of pictures in two columns, 128 x 96 pixels enlarged by 3; the last one is below on the left

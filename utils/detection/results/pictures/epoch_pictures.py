@@ -16,7 +16,7 @@ from utils.training.pictures.run_pictures import RunPictures
 from utils.training.record.records import Evaluated
 
 NUM_PICTURES, COLUMNS = 6, 2  # a sheet that a screen shows at once, and that is drawn within half a second
-PANEL_WIDTH = 470  # pixels of a picture: truth and prediction of two of them fill a screen
+PANEL_WIDTH, PANEL_HEIGHT = 470, 380  # pixels: truth and prediction of two pictures fill the width of a screen
 HEADING_TEXT = 18  # pixels (taste)
 MOST_BOXES = 50  # of a picture: a detector that has just begun finds hundreds, which would hide it
 
@@ -50,7 +50,9 @@ def draw_evaluation(evaluation: DetectionEvaluation, split: EvaluationSplit, wha
     rows = []
     for picture in evaluation.pictures:
         found = picture.found
-        image, scale = scale_to_width(decode_image(picture.encoded, f"image {picture.image_id}"), PANEL_WIDTH)
+        image = decode_image(picture.encoded, f"image {picture.image_id}")
+        fitting = round(PANEL_HEIGHT * image.shape[1] / image.shape[0])  # as wide as an upright one may be
+        image, scale = scale_to_width(image, max(1, min(PANEL_WIDTH, fitting)))
         best = np.argsort(-found.scores, kind="stable")[:MOST_BOXES]
         row = draw_truth_beside(
             image,
