@@ -42,6 +42,8 @@ from utils.model_utils.config.yaml_files import read_yaml_layers
 from utils.model_utils.errors import UserError
 from utils.model_utils.host_lock import describe_owner
 from utils.model_utils.storage.unpacking import unpack
+from utils.tools.compare.page import compare_page
+from utils.tools.compare.reading import read_runs
 from utils.training.checkpoints.checkpoint import TrainingState, load_checkpoint, save_checkpoint
 from utils.training.record.metrics_log import MetricsLog, read_metrics
 
@@ -166,6 +168,16 @@ def metrics_rows(folder):
     return "".join(json.dumps(row) + "\n" for row in (step, {**step, "step": 2, "global_step": 2}, evaluation)).encode()
 
 
+def result_of_evaluation(folder):
+    classes = {"cat": 0.5, "dog": -1.0, "road": {"IoU": 0.5, "accuracy": None}}
+    return json.dumps({"mAP": 0.5, "F1_threshold": None, "num_images": 3, "per_class": classes}).encode()
+
+
+def read_run(path):
+    (path.parent / "result.json").write_bytes(path.read_bytes())
+    compare_page(read_runs([path.parent]))
+
+
 def read_rows(path):
     read_metrics(path)
     MetricsLog(path).cut(1, keep_evaluation=True)
@@ -207,6 +219,7 @@ def training_state(folder):
             "loss_scale": 1.0,
             "class_names": ["a"],
             "category_ids": [1],
+            "min_scores": {"overall": 0.25, "by_class": [0.5]},
         }
     ).encode()
 
@@ -218,6 +231,7 @@ def read_state(path):
     write_checkpoint_file(path, {STATE_NAME: text, "w": np.zeros(1, np.float32)})
     found = load_checkpoint(path)
     assert found.epochs_done >= -1
+    assert found.min_scores is None or all(0 <= score <= 1 for score in found.min_scores["by_class"])
     assert found.best is None or isinstance(found.best["metrics"], dict)
 
 
@@ -308,6 +322,7 @@ READERS = {
     "training state": Reader("file.ckpt", training_state, read_state),
     "description": Reader("good.json", description, read_descriptions),
     "results": Reader("file.json", result_index, read_results),
+    "result": Reader("run.json", result_of_evaluation, read_run),
     "lock": Reader("lock", lambda folder: b'{"host": "a", "pid": 1, "doing": "copies"}', describe_owner),
     **{name: Reader("file", picture(name), read_picture) for name in PICTURE_FORMATS},
     "row JPEG": Reader("file", picture("JPEG"), read_row),
@@ -352,7 +367,8 @@ def test_a_damaged_file_is_read_or_refused_in_a_sentence(tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    "name", ["COCO", "MindRecord", "rank table", "metrics", "training state", "description", "results", "lock"]
+    "name",
+    ["COCO", "MindRecord", "rank table", "metrics", "training state", "description", "results", "result", "lock"],
 )
 def test_texts_of_any_length_are_read_or_refused_in_a_short_sentence(tmp_path, name):
     check(READERS[name], tmp_path, 0, with_other_texts)

@@ -364,8 +364,8 @@ def test_the_command_prints_and_leaves_what_the_page_says(data, checkpoint, tmp_
     assert result["num_images"] == 3
     assert np.sum(result["confusion_matrix"]) == 3 * 48 * 96
     names = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
-    assert {"config.yaml", "result.json", "confusion_matrix.png", "pictures/overview.jpg"} <= names
-    assert len(names) == 6
+    assert {"config.yaml", "result.json", "report.html", "confusion_matrix.png", "pictures/overview.jpg"} <= names
+    assert len(names) == 7
     evaluate_here(f"--config_path={run / 'config.yaml'}", f"--run_dir={tmp_path / 'again'}")
     assert f"===> mIoU: {result['mIoU']}, ckpt" in capsys.readouterr().out
 

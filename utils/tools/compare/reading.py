@@ -1,7 +1,7 @@
 """What the folder of a run, of a training or of an evaluation, has to compare."""
 
-import math
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +85,7 @@ def read_runs(paths: Sequence[Path]) -> list[Run]:
 
 def number_of(value: object) -> float | None:
     """Returns a finite number as such, everything else as None."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
         return None
     return value
 

@@ -71,10 +71,10 @@ def write_extras(
     Raises:
         BadStateError: the copy of the checkpoint cannot be written.
     """
-    if extras.copy is not None:
-        match = match_split(split, detections)
+    match = match_split(split, detections) if extras.copy is not None else None
+    if extras.copy is not None and match is not None:
         extras.copy.write(best_scores(rank(match)).score, split.match, result.operating_point)
     if extras.about is not None:
         with guard_drawing(f"the report in '{folder / REPORT_FILE}'"):
-            analysis = analyse(result, split, match_split(split, detections), min_score)
+            analysis = analyse(result, split, match or match_split(split, detections), min_score)
             write_page(analysis, split, detections, extras.about, folder, num_loaders)

@@ -100,8 +100,11 @@ def plan_copy(stored: Checkpoint, folder: Path, *, overwrite: bool) -> Threshold
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
-    """Returns what changes with a file that is replaced or written to."""
-    found = path.stat()
+    """Returns what changes with a file that is replaced or written to; nothing of one that is gone."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
