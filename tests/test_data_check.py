@@ -380,3 +380,53 @@ def test_own_flags_are_no_keys(suite):
     assert not {"json", "examples", "headers", "strict", "suite"} & set(
         type(suite.part("config").load([])).model_fields
     )
+
+
+def test_other_layouts_are_looked_at_as_training_finds_them(capsys, tmp_path):
+    """One file for all, as CVAT writes it: with val_share both sides are looked at, and its faults are said once."""
+    root = write_coco(tmp_path, {"train2017": 30})
+    for index, path in enumerate(sorted((root / "train2017").iterdir())):
+        write_noise(path, index)
+    (root / "train2017").rename(root / "images")
+    content = json.loads(annotations_of(root).read_text())
+    content["annotations"].append(box(99, 7, [1, 1, 9, 9], id=900))
+    annotations_of(root).unlink()
+    (root / "annotations" / "instances_default.json").write_text(json.dumps(content))
+    code, report = check(capsys, NAS_FPN, f"--coco_root={root}", "--val_share=0.4")
+    assert [each["split"] for each in report["findings"] if each["severity"] == "error"] == [BOTH]
+    assert sum(each["images"] for each in report["splits"]) == 30
+    assert ", the evaluation side of val_share 0.4" in report["splits"][1]["source"]
+    assert code == 1
+    _, report = check(capsys, NAS_FPN, f"--coco_root={root}", "--run_eval=False")
+    assert [(each["name"], each["images"]) for each in report["splits"]] == [("train2017", 30)]
+    assert not [each for each in report["findings"] if each["code"] == "pictures-in-both-splits"]
+    _, report = check(capsys, NAS_FPN, f"--coco_root={root}", "--run_eval=True")
+    (refused,) = [each for each in report["findings"] if each["code"] == "split-refused"]
+    assert "--val_share=0.2" in refused["what"]
+
+
+def test_values_that_no_map_has_and_missing_masks_are_said(capsys, tmp_path):
+    """Masks of 0 and 255 beside the pictures; one holds 7 in its last 6 pixels, one is missing."""
+    for split, count, seed in (("train", 4, 0), ("val", 2, 9)):
+        for index in range(count):
+            write_noise(tmp_path / "images" / split / f"{index}.png", seed + index)
+            mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+            mask[:48] = 255
+            mask[-1, -6:] = 7 if (split, index) == ("train", 1) else 0
+            if (split, index) != ("train", 2):
+                write_png(tmp_path / "masks" / split / f"{index}.png", mask)
+    patterns = (
+        "--image_pattern=images/{split}/*.png",
+        "--label_pattern=masks/{split}/*.png",
+        "--label_map=[0:0, 255:1]",
+    )
+    keys = (f"--data_path={tmp_path}", "--class_num=2", "--base_size=[96,128]", *patterns)
+    code, report = check(capsys, SEGFORMER, *keys)
+    assert counts_of(report) == {
+        ("error", "train", "labels-missing"): 1,
+        ("error", "train", "label-values-not-mapped"): 1,
+    }
+    examples = {each["code"]: each["examples"] for each in report["findings"]}
+    assert examples["label-values-not-mapped"] == ["1.png holds the value 7 (6 pixels), which stands for nothing"]
+    assert report["classes"]["class_1"]["val"] == 0.5
+    assert code == 1

@@ -79,7 +79,7 @@ def is_image_name(name: str) -> bool:
 def list_pairs(
     root: Path, split: str, layout: Layout | None = None, coding: LabelCoding | None = None
 ) -> tuple[ImagePair, ...]:
-    """Returns the images of a split with the paths of their labels, which may be missing in the layout of Cityscapes.
+    """Returns the images of a split with the paths of their labels, which may be missing.
 
     Arguments as for `open_pairs`.
 
@@ -87,7 +87,7 @@ def list_pairs(
         MissingPathError: a folder is missing, or there are no images.
     """
     if layout is not None:
-        return tuple(replace(pair, coding=coding) for pair in layout.pairs(root, split))
+        return tuple(replace(pair, coding=coding) for pair in layout.listed(root, split))
     labels = ((image, _label_of(Path(root), image)) for image in find_images(root, split))
     return tuple(ImagePair(image, label, coding=coding) for image, label in labels)
 

@@ -1,7 +1,8 @@
 """Pictures with their labels, looked at together: unusable labels, values that are no class, rare classes."""
 
+import functools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,7 @@ from utils.checking.pictures import Picture, Size, attempt, look_at
 from utils.pixels import size_of
 from utils.words import counted
 
+from ..labels.codings import LabelCoding
 from ..labels.files import SET_KEYS, ImagePair, how_to_name, read_classes, read_label_header
 from ..labels.sources import how_to_get
 
@@ -48,6 +50,7 @@ class LookedAtPair:
         label_size: (height, width) of the label; None where it cannot be read.
         counts: int64[256], pixels of each value; zeros where they were not decoded.
         problem: why the label cannot be used, a sentence; empty where it can, or is missing.
+        strange: values or colours that a coding has nothing for, as a sentence names them; `counts` passes over them.
         is_of_other_kind: it is no PNG file of class numbers; else it is damaged.
     """
 
@@ -56,6 +59,7 @@ class LookedAtPair:
     label_size: Size | None = None
     counts: np.ndarray = field(default_factory=lambda: NO_COUNTS)
     problem: str = ""
+    strange: str = ""
     is_of_other_kind: bool = False
 
 
@@ -69,11 +73,21 @@ def look_at_pair(pair: ImagePair, *, decode: bool) -> LookedAtPair:
         picture = look_at(pair.image, size, decode=False)
         return LookedAtPair(pair, picture, size, problem=unfit, is_of_other_kind=bool(unfit))
     label, problem = attempt(read_classes, pair.label, pair.coding)
+    strange = ""
+    if label is None and pair.coding is not None:
+        label, _ = attempt(read_classes, pair.label, _lenient(pair.coding))
+        strange = problem.partition(" holds ")[2].rpartition("; ")[0] if label is not None else ""
     if label is None:
         picture = look_at(pair.image, None, decode=True)
         return LookedAtPair(pair, picture, problem=problem, is_of_other_kind=bool(unfit))
     counts = cv2.calcHist([label], [0], None, [256], [0, 256])[:, 0].astype(np.int64)
-    return LookedAtPair(pair, look_at(pair.image, size_of(label), decode=True), size_of(label), counts)
+    return LookedAtPair(pair, look_at(pair.image, size_of(label), decode=True), size_of(label), counts, strange=strange)
+
+
+@functools.cache
+def _lenient(coding: LabelCoding) -> LabelCoding:
+    """Returns a coding that takes what stands for nothing as pixels without a class; its table is made once."""
+    return replace(coding, ignores_unknown=True)
 
 
 def add_label_faults(
@@ -118,6 +132,16 @@ def _add_other_sizes(found: Findings, split: str, pairs: Sequence[LookedAtPair])
 
 
 def _add_unknown_values(found: Findings, split: str, pairs: Sequence[LookedAtPair], classes: LabelledClasses) -> None:
+    strange = [each for each in pairs if each.strange]
+    found.add(
+        ERROR,
+        "label-values-not-mapped",
+        split,
+        len(strange),
+        "labels hold values or colours that label_map or palette has nothing for",
+        f"{strange[0].pair.coding.fix if strange and strange[0].pair.coding else ''}; training refuses them",
+        (f"{each.pair.label.name} holds {each.strange}" for each in strange),
+    )
     bad = [each for each in pairs if len(classes.unknown(each.counts))]
     if not bad:
         return
@@ -160,7 +184,8 @@ def add_class_faults(
     ignored = counts[ignore] / counts.sum()
     labelled = counts[: len(names)]
     absent = [f"{names[index]} ({index})" for index in np.flatnonzero(labelled == 0)]
-    is_alone = np.count_nonzero(labelled) == 1 and counts[ignore] > 0
+    is_coded = any(each.pair.coding for each in read)  # then somebody has said which values are no class
+    is_alone = not is_coded and np.count_nonzero(labelled) == 1 and counts[ignore] > 0
     lost = "nothing of them is learnt" if is_training else "they have no IoU, and do not count in the mean"
     found.add(
         ERROR if is_alone else WARNING,

@@ -53,17 +53,25 @@ class Layout:
             MissingPathError: a folder, a list, an image of the list or a label is missing, or there are no images.
             BadValueError: two images have one name, or nothing is left for a split.
         """
-        names = self.find_images(root, split)
-        labels = dict(_found(root, _filled(self.labels, split)))
-        missing = [name for name in names if name not in labels]
+        pairs = self.listed(root, split)
+        missing = [pair.label for pair in pairs if not pair.label.is_file()]
         if missing:
-            wanted = root / _filled(self.labels, split).replace(STAR, missing[0])
+            names, wanted = pairs, missing[0]
             raise MissingPathError(
                 f"{len(missing)} of the {counted(len(names), 'image')} of '{root / _filled(self.images, split)}' "
                 f"{agreed(len(missing), 'has', 'have')} no label, first '{wanted}'{near_path(wanted)}; correct "
                 "label_pattern, or move these images out of the data set"
             )
-        return tuple(ImagePair(image, labels[name]) for name, image in names.items())
+        return pairs
+
+    def listed(self, root: Path, split: str) -> tuple[ImagePair, ...]:
+        """Returns the same with labels that may be missing: they have the path where they were looked for."""
+        labels = dict(_found(root, _filled(self.labels, split)))
+        wanted = _filled(self.labels, split)
+        return tuple(
+            ImagePair(image, labels.get(name, root / wanted.replace(STAR, name)))
+            for name, image in self.find_images(root, split).items()
+        )
 
     def find_images(self, root: Path, split: str) -> dict[str, Path]:
         """Returns the images of a split by their names, sorted; raises as `pairs`."""

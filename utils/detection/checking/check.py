@@ -24,7 +24,7 @@ from utils.detection.data.layouts.split_paths import SplitPaths
 from utils.detection.data.record_types import DetectionDataset, ImageRecord
 from utils.detection.data.splits import load_split
 from utils.detection.keys import AugmentationKeys, RecordKeys, match_num_classes
-from utils.detection.places.split_places import place_of_split
+from utils.detection.places.split_places import check_places, place_of_split
 from utils.model_utils.config.schema import TrainingKeys
 from utils.model_utils.errors import BadValueError, MissingPathError, UserError
 
@@ -78,6 +78,8 @@ def check_detection_data(
     for name, where in paths.items():
         assert where.annotation_file is not None, "refused before"
         files[where.annotation_file] = ", ".join(filter(None, (files.get(where.annotation_file), name)))
+    _, undecided = attempt(check_places, config)
+    found.add(ERROR, "split-refused", config.val_data_type, int(bool(undecided)), undecided, "")
     check = _Check(found, config, GatheringReader(found, files), options)
     datasets = {name: check.load(name, where) for name, where in paths.items()}
     check.require_any(datasets)
@@ -113,6 +115,9 @@ def _paths_of_splits(config: RecordKeys, default_folder: str) -> dict[str, Split
                 "there are MindRecord files alone, and annotations and pictures are looked at before these are made: "
                 "give the data set with --coco_root=FOLDER, or --dataset=other and --anno_path=FILE"
             )
+        is_again = paths.side is None and any(paths.annotation_file == each.annotation_file for each in found.values())
+        if is_again and paths.found is not None:  # the one file that its data set has: nothing is to be evaluated
+            continue
         found.setdefault(config.train_data_type if is_training else config.val_data_type, paths)
     return found
 
@@ -270,7 +275,7 @@ def _fit_network(
 def _summary(split: CheckedSplit) -> SplitSummary:
     return SplitSummary(
         split.name,
-        str(split.paths.annotation_file),
+        f"{split.paths.annotation_file}{f', {split.paths.side}' if split.paths.side else ''}",
         len(split.dataset.records),
         len(split.dataset.class_names),
         len(split.boxes.table),
