@@ -9,10 +9,10 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from utils.forms.content import DataSet, Picture, make_objects
+from utils.forms.labels.files import SUFFIXES, LabelPixels, codes_of, read_label
+from utils.forms.labels.rules import FoundPixels, LabelRule, find_rule
 from utils.forms.options import Options
 from utils.forms.outlines.shapes import Shape, cropped
-from utils.forms.readers.label_files import SUFFIXES, LabelPixels, codes_of, read_label
-from utils.forms.readers.label_rules import FoundPixels, LabelRule, find_rule
 from utils.forms.readers.sizes import agreed_size
 from utils.forms.readers.split_lists import listed_splits
 from utils.forms.source_files import SourceFiles, is_label_name, is_picture_of_label, nearest, split_of

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from utils.forms.labels.tables import read_table, voc_colours
 from utils.forms.options import Options
-from utils.forms.readers.class_tables import read_table, voc_colours
 from utils.forms.tests.samples import converted, grey, indexed, label_of, picture, text
 from utils.forms.tests.test_boxes_forms import run
 from utils.model_utils.errors import BadValueError

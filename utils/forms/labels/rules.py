@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from utils.forms.content import NO_CLASS
-from utils.forms.options import Options
-from utils.forms.readers.class_tables import (
+from utils.forms.labels.files import LARGEST, LabelPixels, codes_of, colour_of
+from utils.forms.labels.tables import (
     BACKGROUND_NAMES,
     CAMVID_NAMES,
     NO_CLASS_NAMES,
@@ -20,7 +20,7 @@ from utils.forms.readers.class_tables import (
     read_table,
     voc_colours,
 )
-from utils.forms.readers.label_files import LARGEST, LabelPixels, codes_of, colour_of
+from utils.forms.options import Options
 from utils.forms.source_files import SourceFiles
 from utils.model_utils.errors import BadValueError
 from utils.words import counted
