@@ -52,7 +52,7 @@ class Picture:
         size: (height, width), the one that the annotation is for.
         objects: what is in it; None for a picture with a label.
         read_label: reads the label; None for a picture with objects.
-        inline: content of the picture's file, where the annotation holds it.
+        read_inline: reads the content of the picture's file, where the annotation holds it; else None.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Picture:
     size: tuple[int, int]
     objects: Objects | None = None
     read_label: LabelReader | None = None
-    inline: bytes = b""
+    read_inline: Callable[[], bytes] | None = None
 
 
 @dataclass(eq=False)

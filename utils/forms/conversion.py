@@ -20,7 +20,7 @@ from utils.model_utils.errors import BadValueError, UserError
 from utils.words import counted
 
 WHAT_FOR = {"train": "to train", "val": "to evaluate", "test": "to test"}
-MOST_LISTED = 30  # classes of a line
+MOST_LISTED = 20  # classes of a line
 
 Say = Callable[[str], None]
 
@@ -123,7 +123,10 @@ def _write_coco(data: DataSet, folder: Path, placing: Placing) -> list[str]:
     counts = coco.write(data, folder, placing)
     if not sum(counts.values()):
         raise BadValueError("there is no box of any class in the source that can be used: nothing was written")
-    lines = [f"boxes: {_listed(counts)}"]
+    lines = [f"boxes: {_listed({name: count for name, count in counts.items() if count})}"]
+    absent = [name for name, count in counts.items() if not count]
+    if absent:
+        lines.append(f"classes without a box: {_shortened(absent)}")
     if data.has_labels:
         left = f"; {data.class_names[data.background]!r} is no object" if data.background is not None else ""
         lines.append(f"each connected region of a class is one object: those that touch share a box{left}")
@@ -134,8 +137,8 @@ def _write_coco(data: DataSet, folder: Path, placing: Placing) -> list[str]:
 def _write_cityscapes(data: DataSet, folder: Path, placing: Placing, has_background: bool) -> list[str]:
     names, numbers, unpainted = cityscapes.classes_of(data, has_background)
     totals = cityscapes.write(data, folder, placing, numbers, unpainted, len(names))
-    if not totals.sum():
-        raise BadValueError("there is no label in the source that can be used: nothing was written")
+    if not totals[:-1].sum():
+        raise BadValueError("no pixel of any label in the source has a class: nothing was written")
     data.class_names = names
     shares = totals / totals.sum()
     of_each = [f"{name} {share:.1%}" for name, share in zip(names, shares, strict=False)]

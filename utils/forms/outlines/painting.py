@@ -9,7 +9,8 @@ from utils.forms.outlines.shapes import box_window, window_of
 def label_of_objects(objects: Objects, size: tuple[int, int], numbers: np.ndarray, unpainted: int) -> np.ndarray:
     """Returns uint8[H, W], class numbers and NO_CLASS.
 
-    An object without an outline paints its box; a crowd and an ignored region give NO_CLASS.
+    An object without an outline paints its box. A crowd and an ignored region give NO_CLASS; crowds come first, so that
+    an object in one keeps its class.
 
     Args:
         objects: of the picture.
@@ -19,9 +20,10 @@ def label_of_objects(objects: Objects, size: tuple[int, int], numbers: np.ndarra
     """
     label = np.full(size, unpainted, np.uint8)
     values = np.where((objects.labels == IGNORED) | objects.is_crowd, NO_CLASS, numbers[np.maximum(objects.labels, 0)])
-    for shape, box, value in zip(objects.shapes, objects.boxes, values.tolist(), strict=True):
+    for row in np.argsort(~objects.is_crowd, kind="stable").tolist():
+        shape, value = objects.shapes[row], values[row]
         if shape is None:
-            label[box_window(box, size)] = value
+            label[box_window(objects.boxes[row], size)] = value
         else:
             window, inside = window_of(shape, size)
             label[window][inside] = value

@@ -94,6 +94,12 @@ def box_of(shape: Shape) -> np.ndarray:
     return np.array([left + columns[0], top + rows[0], left + columns[-1] + 1, top + rows[-1] + 1], np.float64)
 
 
+def cropped(pixels: np.ndarray) -> Bitmap:
+    """Returns the object of a mask of a whole picture, bool[H, W], without what is empty around it."""
+    left, top, right, bottom = box_of(Bitmap(pixels, 0, 0)).astype(int).tolist()
+    return Bitmap(pixels[top:bottom, left:right].copy(), left, top)
+
+
 def area_of(shape: Shape) -> float:
     """Returns the area in pixels squared; where polygons of one object overlap, it is counted more than once."""
     if isinstance(shape, Polygons):

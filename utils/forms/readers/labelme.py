@@ -2,13 +2,14 @@
 
 import base64
 import binascii
+import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from utils.forms.content import IGNORED, DataSet, Objects, Picture, make_objects
+from utils.forms.content import IGNORED, DataSet, Picture, make_objects
 from utils.forms.options import Options
 from utils.forms.outlines.shapes import Bitmap, Disk, Polygons, Shape, rings_of
 from utils.forms.readers.sizes import agreed_size
@@ -16,7 +17,7 @@ from utils.forms.readers.texts import read_json_object, read_lines
 from utils.forms.source_files import SourceFiles, split_of
 from utils.forms.tally import Tally
 from utils.images import decode_image, read_header
-from utils.model_utils.errors import BadValueError, UserError
+from utils.model_utils.errors import BadValueError, MissingPathError, UserError
 from utils.model_utils.guards.json_text import Json, JsonTextError
 from utils.progress import track
 from utils.words import counted
@@ -47,22 +48,21 @@ def read(files: SourceFiles, options: Options) -> DataSet:
     del options
     tally = Tally()
     names = files.ending_in(".json")
-    found: list[tuple[str, dict, list[_Object]]] = []
+    found: list[tuple[Picture | None, list[_Object]]] = []
     for name in track(names, len(names), "reading JSON"):
         content = _read_file(files, name, tally)
         if content is not None:
-            found.append((name, content, _objects(content["shapes"], name, tally)))
+            found.append((_picture(files, name, content, tally), _objects(content["shapes"], name, tally)))
     if not found:
         raise BadValueError(f"none of {counted(len(names), 'JSON file')} in '{files.root}' is LabelMe's, with 'shapes'")
-    class_names, note = _class_names(files, {each.label for _, _, objects in found for each in objects})
+    class_names, note = _class_names(files, {each.label for _, objects in found for each in objects})
     index_of = {name: index for index, name in enumerate(class_names)}
     pictures = []
-    for name, content, objects in found:
+    for picture, objects in found:
         labels = [index_of.get(each.label, IGNORED) for each in objects]
         columns = make_objects(labels, [each.shape for each in objects])
-        picture = _picture(files, name, content, columns, tally)
         if picture is not None:
-            pictures.append(picture)
+            pictures.append(replace(picture, objects=columns))
     alone = set(files.pictures).difference(picture.name for picture in pictures)
     notes = [note] + ([f"{counted(len(alone), 'picture')} without a JSON file: they are not taken"] if alone else [])
     return DataSet(class_names, pictures, tally, notes, background=_background(class_names))
@@ -151,14 +151,14 @@ def _shape(kind: str, entry: dict) -> Shape | None:
     return None if pixels is None else Bitmap(pixels, round(left), round(top))
 
 
-def _picture(files: SourceFiles, name: str, content: dict, objects: Objects, tally: Tally) -> Picture | None:
-    """Returns a file's picture: the one that it names, else one of its own name, else the one that it holds."""
+def _picture(files: SourceFiles, name: str, content: dict, tally: Tally) -> Picture | None:
+    """Returns a file's picture, without objects: the one that it names, else one of its name, else the one in it."""
     declared, split = _declared_size(content), split_of(name)
     named, path = content.get("imagePath"), PurePosixPath(name)
     found = (files.find(named, name) if isinstance(named, str) and named else None) or files.find_stem(path.stem, name)
     if found is not None:
         size = agreed_size(files.path(found), found, declared, tally)
-        return None if size is None else Picture(found, files.path(found), split, size, objects)
+        return None if size is None else Picture(found, files.path(found), split, size)
     data = _decoded(content.get("imageData"))
     if not data:
         tally.drop("JSON file", "without its picture", name)
@@ -173,7 +173,16 @@ def _picture(files: SourceFiles, name: str, content: dict, objects: Objects, tal
         return None
     tally.change("picture", "taken out of its JSON file", name)
     inner = path.with_suffix(SUFFIXES.get(header.file_format, ".png")).as_posix()
-    return Picture(inner, None, split, (header.height, header.width), objects, inline=data)
+    reader = functools.partial(_read_inline, files.path(name))
+    return Picture(inner, None, split, (header.height, header.width), read_inline=reader)
+
+
+def _read_inline(path: Path) -> bytes:
+    """Returns the picture in a file; all of a data set at once would fill the memory."""
+    try:
+        return _decoded(read_json_object(path).get("imageData"))
+    except JsonTextError as error:
+        raise MissingPathError(f"'{path}' has changed while it was converted: {error}") from error
 
 
 def _declared_size(content: dict) -> tuple[int, int] | None:

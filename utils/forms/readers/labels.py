@@ -9,10 +9,10 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from utils.forms.content import DataSet, Picture, make_objects
+from utils.forms.labels.files import SUFFIXES, LabelPixels, codes_of, read_label
+from utils.forms.labels.rules import FoundPixels, LabelRule, find_rule
 from utils.forms.options import Options
-from utils.forms.outlines.shapes import Bitmap, Shape
-from utils.forms.readers.label_files import SUFFIXES, LabelPixels, codes_of, read_label
-from utils.forms.readers.label_rules import FoundPixels, LabelRule, find_rule
+from utils.forms.outlines.shapes import Shape, cropped
 from utils.forms.readers.sizes import agreed_size
 from utils.forms.readers.split_lists import listed_splits
 from utils.forms.source_files import SourceFiles, is_label_name, is_picture_of_label, nearest, split_of
@@ -189,7 +189,7 @@ def _objects_of_masks(files: SourceFiles, masks_of: dict[str, list[str]], option
                 continue
             inside = pixels.values.reshape(*size, -1).max(axis=2) > 0
             if inside.any():
-                shapes.append(Bitmap(inside, 0, 0))
+                shapes.append(cropped(inside))
             else:
                 tally.drop("mask", "without a pixel", mask)
         objects = make_objects([0] * len(shapes), shapes)

@@ -8,9 +8,9 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from utils.forms.content import DataSet, Picture, make_objects
+from utils.forms.labels.files import decode_label
 from utils.forms.options import Options
 from utils.forms.outlines.shapes import Bitmap, Polygons, Shape, rings_of
-from utils.forms.readers.label_files import decode_label
 from utils.forms.readers.sizes import agreed_size
 from utils.forms.readers.texts import read_json_object
 from utils.forms.source_files import SourceFiles, split_of

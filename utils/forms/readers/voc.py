@@ -49,8 +49,8 @@ class _Annotation:
 def read(files: SourceFiles, options: Options) -> DataSet:
     """Reads the annotations of a data set and finds their pictures.
 
-    Corners become edges: xmin and ymin lose the pixel that they begin with. Where some of them are 0 the files count
-    from 0, and all stay as they are.
+    Corners become edges: xmin and ymin lose the pixel that they begin with. Where more of
+    them are 0 than 1 the files count from 0, and all stay as they are.
 
     Raises:
         BadValueError: no file can be used.
@@ -108,11 +108,14 @@ def _is_true(element: ET.Element, tag: str) -> bool:
 
 
 def _first_pixel(annotations: Sequence[_Annotation], asked: int | None) -> tuple[int, str]:
-    """Returns the number that the files give to the first pixel, and a sentence."""
+    """Returns the number that the files give to the first pixel, and a sentence.
+
+    Boxes that touch the border begin at that number; a stray 0 among many at 1 is an annotator's slip.
+    """
     if asked is not None:
         return asked, f"corners count pixels from {asked}, as --first_pixel says"
     corners = np.concatenate([each.corners[:, :2] for each in annotations])
-    if (corners == 0).any():
+    if (corners == 0).any() and (corners == 0).sum() >= (corners == 1).sum():
         count = int((corners == 0).any(axis=1).sum())
         begin = agreed(count, "begins", "begin")
         return 0, f"corners count pixels from 0, as {counted(count, 'box')} {begin} there (--first_pixel 1: from 1)"

@@ -65,9 +65,8 @@ def read(files: SourceFiles, options: Options) -> DataSet:
         objects = _read_label(files, label, size, names, tally) if label else make_objects([], [])
         pictures.append(Picture(name, files.path(name), splits[name] if splits else split_of(name), size, objects))
     _check_fractions(pictures, files)
-    notes = [
-        f"class names are those of {names.source}" if names.source else "no file names the classes: they are numbered"
-    ]
+    numbered = "no file in the source names the classes: they are numbered"
+    notes = [f"class names are those of {names.source}" if names.source else numbered]
     num_unlisted = len(files.pictures) - len(chosen)
     if num_unlisted:
         notes.append(

@@ -61,6 +61,11 @@ def test_voc_corners_that_begin_at_0_and_difficult_objects(tmp_path):
     said = run(source, tmp_path / "kept", val_share=0, options=Options(difficult="keep"))
     assert converted(tmp_path / "kept")["a.jpg"] == [("cat", (0, 5, 10, 15), 0), ("cat", (20, 20, 30, 30), 0)]
     assert "corners count pixels from 0, as 1 box begins there" in said
+    text(source / "train" / "a.xml", voc_xml([("cat", 0, 1, 10, 15, 0), ("cat", 1, 20, 30, 30, 1)]))  # a slip among 1s
+    said = run(source, tmp_path / "slip", val_share=0)
+    assert converted(tmp_path / "slip")["a.jpg"] == [("cat", (0, 0, 10, 15), 0), ("cat", (0, 19, 30, 30), 1)]
+    assert "corners count pixels from 1, as Pascal VOC has it" in said
+    text(source / "train" / "a.xml", voc_xml([("cat", 0, 5, 10, 15, 0), ("cat", 20, 20, 30, 30, 1)]))
     run(source, tmp_path / "dropped", val_share=0, options=Options(difficult="drop", first_pixel=1))
     assert converted(tmp_path / "dropped")["a.jpg"] == [("cat", (0, 4, 10, 15), 0)]  # -1 is the border
 
@@ -157,7 +162,7 @@ def test_yolo_without_names_in_pixels_and_with_lists(tmp_path):
     said = run(source, tmp_path / "out")
     assert converted(tmp_path / "out") == {"a.jpg": [("class_2", (0, 0, 60, 40), 0)]}
     assert converted(tmp_path / "out", "val") == {"b.jpg": [("class_0", (15, 10, 45, 30), 0)]}
-    assert "no file names the classes: they are numbered" in said
+    assert "no file in the source names the classes: they are numbered" in said
     text(source / "obj_train_data" / "a.txt", "0 30 20 10 10\n0 10 10 5 5")
     text(source / "obj_train_data" / "b.txt", "0 30 20 10 10")
     with pytest.raises(BadValueError, match="3 of 3 boxes in the text files .* wanted are fractions"):

@@ -18,6 +18,7 @@ from utils.forms.tests.samples import checksums, converted, grey, labelme, pictu
 from utils.forms.tests.test_boxes_forms import run, write_voc
 from utils.installation import ROOT
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
+from utils.model_utils.in_use import hold
 from utils.tests.processes import finish
 from utils.tools.data.convert import main
 
@@ -66,6 +67,8 @@ def test_an_earlier_conversion_is_replaced_and_what_else_lies_there_stays(tmp_pa
     run(source, out, overwrite=True, target="cityscapes", val_share=0)
     assert sorted(each.name for each in out.iterdir()) == ["conversion.json", "gtFine", "leftImg8bit", "run"]
     assert (out / "run" / "mine.ckpt").read_text() == "hours of work"
+    with hold(out / "gtFine" / "train"), pytest.raises(BadStateError, match="is being read by a training"):
+        run(source, out, overwrite=True)
     record = json.loads((out / "conversion.json").read_text())
     assert record["class_names"] == ["background", "cat", "dog"]
     assert record["entries"] == ["gtFine", "leftImg8bit", "conversion.json"]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from utils.forms.labels.tables import read_table, voc_colours
 from utils.forms.options import Options
-from utils.forms.readers.class_tables import read_table, voc_colours
 from utils.forms.tests.samples import converted, grey, indexed, label_of, picture, text
 from utils.forms.tests.test_boxes_forms import run
 from utils.model_utils.errors import BadValueError
@@ -42,6 +42,7 @@ def two(root, values, others, images="images", masks="masks"):
         ([0, 255], [255, 0, 255], [0, 1, 1, 1, 1, 1], {}, "[background, foreground]"),
         ([0, 127, 254], [254, 0], [0, 1, 2, 2, 2, 2], {"classes": ("soil", "weed", "crop")}, "[soil, weed, crop]"),
         ([0, 1, 2, 255], [2, 1], [255, 0, 1, 255, 255, 255], {"no_class": (0,), "classes": ("a", "b c")}, '[a, "b c"]'),
+        ([0, 127, 254], [254, 0], [255, 0, 1, 1, 1, 1], {"no_class": (0,)}, "[class_0, class_1]"),
         ([5, 255, 1], [1, 5], [3, 255, 1, 1, 1, 1], {"no_class": (2, 3)}, "[class_0, class_1, class_2, class_3]"),
     ],
 )
@@ -52,6 +53,16 @@ def test_grey_labels(tmp_path, values, others, expected, options, names):
     assert "form: label pictures (--form labels): 2 pictures named as labels, in masks" in said
     assert f"--class_names={names}" in said.replace("'", "")
     assert (tmp_path / "out" / "leftImg8bit" / "train" / "a_leftImg8bit.jpg").is_symlink()
+
+
+def test_labels_without_any_class_and_with_one_alone_are_refused(tmp_path):
+    source = two(tmp_path / "set", [0, 255], [255, 0])
+    with pytest.raises(BadValueError, match="SegFormer takes 2 to 255 classes, and the source gives 1: name"):
+        run(source, tmp_path / "out", options=Options(no_class=(0,)))
+    void = two(tmp_path / "void", [255], [255])
+    with pytest.raises(BadValueError, match="no pixel of any label in the source has a class"):
+        run(void, tmp_path / "out", options=Options(classes=("a", "b")))
+    assert not (tmp_path / "out").exists()
 
 
 def test_camvid(tmp_path):

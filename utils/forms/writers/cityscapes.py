@@ -38,7 +38,8 @@ def classes_of(data: DataSet, has_background: bool) -> tuple[tuple[str, ...], np
         else:
             unpainted = data.background
     if not 2 <= len(names) <= MOST_CLASSES:
-        fix = "give --background class, which makes one of what is no object" if len(names) < 2 else "leave some out"
+        own = "name the values with --colors" if data.has_labels else "give --background class, for what is no object"
+        fix = own if len(names) < 2 else "leave some out"
         raise BadValueError(f"SegFormer takes 2 to {MOST_CLASSES} classes, and the source gives {len(names)}: {fix}")
     return names, numbers.astype(np.uint8), unpainted
 

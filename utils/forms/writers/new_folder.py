@@ -10,6 +10,7 @@ from pathlib import Path
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, os_errors_as
 from utils.model_utils.files import free_space_said, json_bytes, write_file
 from utils.model_utils.guards.json_text import JsonTextError, parse_json
+from utils.model_utils.in_use import claim_all
 
 RECORD = "conversion.json"  # says what a folder was made of, and which of its entries a conversion has made
 _ADVICE = ": choose another --out, or make its folder writable"
@@ -47,7 +48,7 @@ def new_folder(out: Path) -> Iterator[Path]:
     with an error, or by Ctrl-C, nothing is left of the new folder and `out` is as it was.
 
     Raises:
-        BadStateError: it cannot be written.
+        BadStateError: it cannot be written, or what would be replaced is being read.
     """
     parent = out.absolute().parent
     with os_errors_as(BadStateError, f"--out '{out}' cannot be made", _ADVICE), free_space_said(parent):
@@ -74,19 +75,24 @@ def _take_place(folder: Path, out: Path) -> None:
         os.replace(folder, out)
         return
     old = folder / ".old"
+    own = [out / name for name in _own_entries(out) or [] if os.path.lexists(out / name)]
+    new = sorted(folder.iterdir())
     old.mkdir()
     moved: list[tuple[Path, Path]] = []
-    try:
-        for name in _own_entries(out) or []:
-            if os.path.lexists(out / name):
-                _move(out / name, old / name, moved)
-        for entry in sorted(folder.iterdir()):
-            if entry != old:
+    with claim_all([each for entry in own if entry.is_dir() for each in entry.iterdir() if each.is_dir()], _in_use):
+        try:
+            for entry in own:
+                _move(entry, old / entry.name, moved)
+            for entry in new:
                 _move(entry, out / entry.name, moved)
-    except BaseException:
-        for source, target in reversed(moved):
-            os.replace(target, source)
-        raise
+        except BaseException:
+            for source, target in reversed(moved):
+                os.replace(target, source)
+            raise
+
+
+def _in_use(folder: Path) -> BadStateError:
+    return BadStateError(f"'{folder}' is being read by a training or an evaluation: wait until it has ended")
 
 
 def _move(source: Path, target: Path, moved: list[tuple[Path, Path]]) -> None:

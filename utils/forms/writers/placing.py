@@ -31,7 +31,7 @@ class Placing:
             BadStateError: nothing can be written there.
         """
         if picture.path is None:
-            write_file(target, picture.inline, what="picture")
+            write_file(target, picture.read_inline() if picture.read_inline else b"", what="picture")
             return
         if self.how != "copy" and self._link(picture.path, target):
             return

@@ -12,6 +12,7 @@ from utils.forms.conversion import Request, convert
 from utils.forms.options import Options
 from utils.forms.sniffing import CITYSCAPES, COCO, FORMS
 from utils.installation import console_command
+from utils.model_utils.command import run_command
 from utils.model_utils.errors import BadValueError, short
 from utils.model_utils.guards.numbers import is_whole_number, number_or_nan
 from utils.model_utils.guards.pixel_limit import add_limit_argument, set_most_megapixels
@@ -20,8 +21,8 @@ from utils.training.record.logging_setup import set_up_logging
 LARGEST_VALUE = 255
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Converts as the arguments ask.
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Converts as the arguments ask; None takes those of the process.
 
     Raises:
         UserError: the data set cannot be converted; nothing was written.
@@ -163,3 +164,7 @@ def _names(text: str) -> tuple[str, ...]:
     if not all(words) or len(set(words)) < len(words):
         raise argparse.ArgumentTypeError(f"{short(text)}, wanted names that all differ, with commas between")
     return words
+
+
+if __name__ == "__main__":
+    run_command(main, "data convert")

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from utils.forms.content import NO_CLASS
-from utils.forms.options import Options
-from utils.forms.readers.class_tables import (
+from utils.forms.labels.files import LARGEST, LabelPixels, codes_of, colour_of
+from utils.forms.labels.tables import (
     BACKGROUND_NAMES,
     CAMVID_NAMES,
     NO_CLASS_NAMES,
@@ -20,7 +20,7 @@ from utils.forms.readers.class_tables import (
     read_table,
     voc_colours,
 )
-from utils.forms.readers.label_files import LabelPixels, codes_of, colour_of
+from utils.forms.options import Options
 from utils.forms.source_files import SourceFiles
 from utils.model_utils.errors import BadValueError
 from utils.words import counted
@@ -172,11 +172,11 @@ def _value_table_rule(table: ClassTable, options: Options) -> LabelRule:
 def _number_rule(files: SourceFiles, found: FoundPixels, options: Options, layout: str) -> LabelRule:
     """Takes values as class numbers, and those that were spread over 0 to 255 in their order."""
     names, source = (options.classes, "--classes") if options.classes else find_names(files)
-    is_spread = not found.has_palette and layout == "" and is_stretched(found.values) and options.no_class is None
+    is_spread = not found.has_palette and layout == "" and is_stretched(found.values)
     if is_spread:
-        kept: list[int] = list(found.values)
+        kept = [value for value in found.values if value not in (options.no_class or ())]
         how = f"values {', '.join(map(str, kept))} are classes in this order (--no_class 255: 255 is none)"
-        if not names and kept == [0, 255]:
+        if not names and kept == [0, LARGEST]:
             names, source = ("background", "foreground"), "masks of 0 and 255"
     else:
         no_class, why = _values_of_no_class(found, options, layout)

@@ -1,0 +1,1 @@
+"""Label pictures as they stand in their files, and what their values and colours stand for."""
