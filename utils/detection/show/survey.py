@@ -6,10 +6,10 @@ from functools import cached_property
 import numpy as np
 
 from utils.detection.boxes import box_area, pairwise_intersection
-from utils.detection.results.pictures.drawing import class_color
 from utils.detection.show.box_figure import draw_box_sizes
 from utils.detection.training_sample import DetectionSample
 from utils.drawing.class_bars import class_bars
+from utils.drawing.class_colours import class_color
 from utils.drawing.network_inputs import content_size
 from utils.image_files import evenly_spread
 from utils.training.pictures.batch_view import Batch, Survey
