@@ -82,7 +82,8 @@ class SegmentationEvaluator:
             before = matrix.counts.copy()
             matrix.add(prediction, item.label)
             if extremes is not None:
-                extremes.add(item.pair.image, item.image, item.label, prediction, matrix.counts - before)
+                with guard_drawing(f"the picture of '{item.pair.image}' for the report"):
+                    extremes.add(item.pair.image, item.image, item.label, prediction, matrix.counts - before)
             if prediction_folder is not None:
                 write_prediction(prediction_folder, item.pair, prediction)
             if item.pair.image in drawn:

@@ -44,7 +44,8 @@ class EvaluationSplit:
 
     def true_boxes(self, image_ids: Collection[int]) -> dict[int, tuple[np.ndarray, np.ndarray]]:
         """Returns what is to be found in images: boxes float32[M, 4], xyxy, and class indices int64[M]; no crowds."""
-        index_of = {number: index for index, number in enumerate(self.match.classes.category_ids)}
+        scored = set(self.match.scored_ids)
+        index_of = {number: index for index, number in enumerate(self.match.classes.category_ids) if number in scored}
         rows: dict[int, list[dict]] = {number: [] for number in image_ids}
         for each in self.ground_truth["annotations"]:
             if each["image_id"] in rows and each["category_id"] in index_of and not each.get("iscrowd", 0):

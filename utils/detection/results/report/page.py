@@ -124,13 +124,13 @@ def _size_row(analysis: Analysis, stat: Mapping[str, float], name: str, least: f
 def _errors(analysis: Analysis) -> Section:
     columns = [
         Column("kind"),
-        Column("what it is"),
         Column(f"from score {analysis.min_score:.3g}", "errors among the detections that are drawn"),
         Column("all", "errors among all detections, also those of the lowest scores"),
         Column("AP50 to gain", "what AP50 would rise by, were all errors of this kind alone mended"),
+        Column("what it is"),
     ]
     rows: list[list[Cell]] = [
-        [each.name, wording.KINDS[each.name], each.num_shown, each.num_all, each.gain] for each in analysis.errors
+        [each.name, each.num_shown, each.num_all, each.gain, wording.KINDS[each.name]] for each in analysis.errors
     ]
     assert len(rows) == len(KINDS), "each kind has its words"
     return Section("errors", "What goes wrong", wording.ERRORS, sortable_table(columns, rows))

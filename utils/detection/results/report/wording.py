@@ -11,7 +11,7 @@ NUMBERS = (
     "together."
 )
 ERRORS = (
-    "Each wrong detection has one kind. The last column says where there is most to gain: mending detections of high "
+    "Each wrong detection has one kind. AP50 to gain says where mending pays: mending detections of high "
     "scores helps AP50, while most of the many of low scores cost it nothing."
 )
 KINDS = {
