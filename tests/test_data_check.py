@@ -367,10 +367,12 @@ def test_usage_is_refused(tmp_path):
         main(["check", "yolo"])
     with pytest.raises(UserError, match="coco_root '.*' is not a folder"):
         main(["check", "nas_fpn", f"--coco_root={tmp_path / 'none'}"])
-    with pytest.raises(UserError, match="annotation file '.*' does not exist"):
+    with pytest.raises(UserError, match="annotation file '.*' does not exist.* data convert` makes one"):
         main(["check", "nas_fpn", f"--coco_root={tmp_path}"])
     with pytest.raises(UserError, match="--examples is -1"):
         main(["check", "nas_fpn", f"--coco_root={tmp_path}", "--examples=-1"])
+    with pytest.raises(UserError, match="--json '.*' is a folder: name a file"):
+        main(["check", "nas_fpn", f"--coco_root={tmp_path}", f"--json={tmp_path}"])
     with pytest.raises(UserError, match="data_path '.*' holds no folder leftImg8bit"):
         main(["check", "segformer", f"--data_path={tmp_path}"])
 

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 
+from utils.installation import console_command
+from utils.model_utils.errors import MissingPathError, UserError
 from utils.words import counted
 
 ERROR, WARNING, NOTE = "error", "warning", "note"  # what each means stands in docs/own_data.md
@@ -131,6 +133,11 @@ class Report:
             "classes": {name: dict(numbers) for name, numbers in self.classes.items()},
             "suggestions": dict(self.suggestions),
         }
+
+
+def not_of_this_form(error: UserError) -> MissingPathError:
+    """Returns the error about a folder that is there and holds no data set that a training reads."""
+    return MissingPathError(f"{error}; of one in another form `{console_command('data', 'convert')}` makes one")
 
 
 def cut(text: str, letters: int) -> str:

@@ -13,6 +13,7 @@ from utils.checking.findings import (
     Options,
     Report,
     SplitSummary,
+    not_of_this_form,
 )
 from utils.checking.pictures import add_repeated, add_unusable, in_parallel, usual_size
 from utils.checking.sizes import add_padding, add_scale, fit_turned, leaner_input
@@ -70,7 +71,7 @@ def check_segmentation_data(
             in_parallel(lambda pair: look_at_pair(pair, decode=options.decode), pairs, f"looking at {name}")
         )
     if not looked_at:
-        raise refusals[0]
+        raise not_of_this_form(refusals[0]) if root.is_dir() else refusals[0]
     for name, pairs_of in looked_at.items():
         add_unusable(found, name, [each.picture for each in pairs_of], ERROR, "training refuses them")
         add_label_faults(found, name, root, pairs_of, classes)

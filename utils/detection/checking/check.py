@@ -4,7 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from utils.checking.findings import ERROR, NOTE, WARNING, Findings, Options, Report, SplitSummary, share
+from utils.checking.findings import (
+    ERROR,
+    NOTE,
+    WARNING,
+    Findings,
+    Options,
+    Report,
+    SplitSummary,
+    not_of_this_form,
+    share,
+)
 from utils.checking.pictures import (
     Picture,
     add_repeated,
@@ -171,7 +181,7 @@ class _Check:
         """Refuses to go on where no split is there at all."""
         is_missing = all(isinstance(error, MissingPathError) for error in self.refusals)
         if is_missing and all(dataset is None for dataset in datasets.values()):
-            raise self.refusals[0]
+            raise not_of_this_form(self.refusals[0])
 
     def look_at(self, name: str, where: SplitPaths, dataset: DetectionDataset) -> CheckedSplit:
         """Looks at pictures, boxes and classes of a split."""

@@ -62,6 +62,8 @@ def main(arguments: Sequence[str]) -> int:
         raise BadValueError(f"--examples is {own.examples}, wanted 0 or more")
     target = Path(own.json) if own.json not in (None, "-") else None
     if target is not None:
+        if target.is_dir():
+            raise BadValueError(f"--json '{target}' is a folder: name a file")
         check_writable_folder(target.absolute().parent, "--json")
     config = open_config(suite).load(keys, PROGRAM)
     with _quiet_readers():
