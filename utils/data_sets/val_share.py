@@ -38,8 +38,12 @@ class ValShare:
 
     def is_evaluated(self, file_names: Sequence[str]) -> np.ndarray:
         """Returns which images are evaluated, bool[N]; the others are trained on."""
+        return self.numbers(file_names) < self.share
+
+    def numbers(self, file_names: Sequence[str]) -> np.ndarray:
+        """Returns float64[N] in [0, 1): the number of each image, which decides; images that stay together share it."""
         names = [picture_name(name, by_stem=self.by_stem) for name in file_names]
-        return np.array([_fraction(name, self.seed) for name in names], np.float64) < self.share
+        return np.array([_fraction(name, self.seed) for name in names], np.float64)
 
 
 def picture_name(file_name: str, *, by_stem: bool) -> str:

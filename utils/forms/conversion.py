@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from utils.data_sets.val_share import ValShare
 from utils.forms import sniffing
 from utils.forms.content import DataSet, count_objects
 from utils.forms.next_commands import next_commands
@@ -36,8 +37,8 @@ class Request:
         target: "coco" or "cityscapes"; "" for what the form is for.
         images: how pictures get there.
         val_share: share of the pictures to evaluate, where the source does not say.
-        seed: of that draw.
-        group_by_stem: pictures of one name, but for the number at its end, stay in one split.
+        val_seed: another number draws others.
+        val_group_by_stem: pictures of one name, but for the number at its end, stay in one split.
         has_background: for "cityscapes", what is no object is a class, and not left out.
         is_strict: anything that is left out is an error.
         overwrite: an earlier conversion in `out` is replaced.
@@ -50,8 +51,8 @@ class Request:
     target: str = ""
     images: How = "link"
     val_share: float = 0.2
-    seed: int = 1
-    group_by_stem: bool = False
+    val_seed: int = 0
+    val_group_by_stem: bool = False
     has_background: bool = True
     is_strict: bool = False
     overwrite: bool = False
@@ -81,9 +82,8 @@ def convert(request: Request, say: Say = print) -> DataSet:
     try:
         data.pictures = with_usable_boxes(data.pictures, data.tally)
         _say_found(data, say)
-        data.pictures, where_from = with_splits(
-            data.pictures, request.val_share, request.seed, request.group_by_stem, data.tally
-        )
+        share = ValShare(request.val_share, request.val_seed, request.val_group_by_stem)
+        data.pictures, where_from = with_splits(data.pictures, share, data.tally)
         lines = _write(request, data, name, target)
     except UserError:
         _say_counts(data.tally, say)

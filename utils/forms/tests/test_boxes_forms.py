@@ -210,12 +210,12 @@ def test_cvat_coco_with_crowds_and_subfolders(tmp_path):
     text(source / "annotations" / "instances_default.json", coco(names, boxes, categories))
     said = run(source, tmp_path / "out", val_share=0.4)
     train, val = converted(tmp_path / "out"), converted(tmp_path / "out", "val")
-    assert len(train) == 3 and len(val) == 2
+    assert len(train) == 2 and len(val) == 3
     assert sorted({**train, **val}) == ["2.png", "3.png", "4.png", "images_seq0_0.png", "images_seq1_0.png"]
     everything = {**train, **val}
     assert everything["images_seq0_0.png"] == [("crowd of people", (0, 0, 30, 40), 1)]
     assert everything["images_seq1_0.png"] == [("person", (1, 1, 9, 9), 0)]
-    assert "the source has no splits: --val_share 0.4 and --seed 1 draw them" in said
+    assert "the source has no splits: val_share 0.4, val_seed 0 draw them" in said
     again = run(source, tmp_path / "again", val_share=0.4)
     assert converted(tmp_path / "again") == train
     assert again.replace("again", "out") == said

@@ -39,8 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             target=parsed.to or "",
             images=parsed.images,
             val_share=parsed.val_share,
-            seed=parsed.seed,
-            group_by_stem=parsed.group_by_stem,
+            val_seed=parsed.val_seed,
+            val_group_by_stem=parsed.val_group_by_stem,
             has_background=parsed.background == "class",
             is_strict=parsed.strict,
             overwrite=parsed.overwrite,
@@ -91,9 +91,9 @@ def _add_splits(group: "argparse._ArgumentGroup") -> None:
         metavar="SHARE",
         help="of the pictures, drawn to evaluate; 0: none (0.2)",
     )
-    group.add_argument("--seed", type=_number, default=1, help="of the draw (%(default)s)")
+    group.add_argument("--val_seed", type=_number, default=0, help="another number draws others (%(default)s)")
     group.add_argument(
-        "--group_by_stem",
+        "--val_group_by_stem",
         action="store_true",
         help="pictures of one name, but for the number at its end, stay in one split, as frames of a video should",
     )
