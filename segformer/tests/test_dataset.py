@@ -211,7 +211,7 @@ def test_values_are_looked_at_in_an_even_sample_and_labels_without_classes_are_s
     with caplog.at_level(logging.INFO):
         check_labels(pairs, 19, 255, sample=3)
     assert "5 pairs of image and label; sizes of all and values of 3 labels checked" in caplog.text
-    assert f"1 of 3 labels looked at have no pixel with a class, first '{pairs[2].label}'" in caplog.text
+    assert f"1 of 3 labels looked at has no pixel with a class, first '{pairs[2].label}'" in caplog.text
     with pytest.raises(BadValueError, match="holds 77"):
         check_labels(pairs, 19, 255)
 

@@ -107,7 +107,7 @@ def test_a_zip_is_unpacked_once_and_again_when_it_changes(bucket, storage, job, 
     for expected in (True, False):
         caplog.clear()
         sync_in(config, storage)
-        assert ("unpacked 1 files" in caplog.text) == expected
+        assert ("unpacked 1 file " in caplog.text) == expected
     assert (tmp_path / "cache/data/MindRecord_COCO/a").read_bytes() == b"1"
     bucket.write("d/MindRecord_COCO.zip", zip_of(tmp_path, a=b"2", b=b"3"))
     sync_in(config, storage)

@@ -277,7 +277,7 @@ def place(images_per_step, steps_per_epoch, **values):
     [
         (2, 8, 6, ""),  # 12 of 16 images are done
         (6, 2, 2, ""),  # and what is left is no full step
-        (8, 2, 1, ", 4 images of the epoch are trained on once more"),
+        (8, 2, 1, ", 4 images of the epoch trained on once more"),
     ],
 )
 def test_another_batch_size_goes_on_with_the_images_that_come_next(
