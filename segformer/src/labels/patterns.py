@@ -215,4 +215,4 @@ def log_of(layout: Layout, root: Path, split: str, pairs: Sequence[ImagePair]) -
         return f"{start} ({layout.val_share})"
     if layout.split_list:
         return f"{start}, those of '{root / _filled(layout.split_list, split)}'"
-    return start if layout.is_divided else f"{start}: all there are, as nothing divides them"
+    return start if layout.is_divided else f"{start}: all images, since nothing divides them"

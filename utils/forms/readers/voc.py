@@ -153,7 +153,7 @@ def _picture(
         objects = replace(objects, is_crowd=np.zeros(len(corners), bool))
     else:
         tally.change(
-            "box", "called difficult, which neither training nor evaluation counts (--difficult keep: as any other)",
+            "box", "called difficult, which neither training nor evaluation counts (--difficult keep: like any other)",
             annotation.name, int(annotation.is_difficult.sum()),
         )  # fmt: skip
     return Picture(name, files.path(name), "", size, objects)
