@@ -53,7 +53,7 @@ def read(files: SourceFiles, options: Options) -> DataSet:
     notes += [f"category 0, {name!r}, has no box: it is a group or background, and no class" for name in sorted(roots)]
     num_alone = len(set(files.pictures).difference(pictures))
     if num_alone:
-        notes.append(f"{counted(num_alone, 'picture')} in no annotation file: they are not taken")
+        notes.append(f"{counted(num_alone, 'picture')} in no annotation file: left out")
     return DataSet(class_names, [pictures[name] for name in sorted(pictures)], tally, notes)
 
 

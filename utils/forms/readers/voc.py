@@ -74,7 +74,7 @@ def read(files: SourceFiles, options: Options) -> DataSet:
     if splits:
         notes.append(f"splits are those of {LIST_FOLDER}")
     if num_alone:
-        notes.append(f"{counted(num_alone, 'picture')} without an XML file: they are not taken")
+        notes.append(f"{counted(num_alone, 'picture')} without an XML file: left out")
     return DataSet(class_names, pictures, tally, notes)
 
 

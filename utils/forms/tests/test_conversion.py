@@ -110,7 +110,7 @@ def test_pictures_are_linked_copied_or_given_a_second_name(tmp_path, monkeypatch
 
     monkeypatch.setattr(os, "symlink", refuse)
     said = run(source, tmp_path / "fallback", val_share=0)
-    assert "the file system of --out takes no links: pictures copied instead: 1" in said
+    assert "the file system of --out takes no links; 1 picture copied instead" in said
     assert not (tmp_path / "fallback" / "train2017" / "0.jpg").is_symlink()
 
 
