@@ -32,7 +32,7 @@ class Layout:
         labels: pattern of the labels.
         split_list: file with the names of a split, one in each line; "" for all images.
         val_share: what divides the images where nothing else does; None for nothing.
-        train_split: name of the split that is trained on; with `val_share` every other one has the images that are kept.
+        train_split: name of the split that is trained on; with `val_share` every other one has those that are kept.
     """
 
     images: str

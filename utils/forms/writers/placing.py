@@ -56,5 +56,5 @@ class Placing:
         """Returns a sentence where links were not possible, else ""."""
         if not self.num_copied_instead:
             return ""
-        kind = "links" if self.how == "link" else "second names of files on another disk"
+        kind = "links" if self.how == "link" else "hard links to another disk"
         return f"the file system of --out takes no {kind}; {counted(self.num_copied_instead, 'picture')} copied instead"
