@@ -46,7 +46,7 @@ def format_runs(runs: Sequence[Run]) -> str:
     if keys:
         parts.append(_aligned([["keys that differ", *head[1:]], *([name, *values] for name, values in keys)]))
     if others:
-        parts.append(f"{counted(others, 'key')} that only some of the runs have")
+        parts.append(f"not shown: {counted(others, 'key')} that only some of the runs have")
     classes = [[name, *_shown(values)] for name, values in class_rows(runs)]
     if classes:
         parts.append(_aligned([["AP or IoU", *head[1:]], *classes]))
