@@ -23,7 +23,7 @@ def test_an_evaluation_of_one_class_counts_it_alone(suite, checkpoint, tmp_path,
     assert list(result["per_class"]) == ["blue"]
     assert {row["category_id"] for row in predictions} == {3}
     assert "only_classes: 1 class of 2 in the metric" in caplog.text
-    assert "soft_nms_sigma has no effect here, it acts where nms_method is soft_gaussian" in caplog.text
+    assert "soft_nms_sigma has no effect here, it acts only if nms_method is soft_gaussian" in caplog.text
     with pytest.raises(BadValueError, match="only_classes has 'green', and the detector knows 'red', 'blue': take"):
         evaluated(suite, data, checkpoint, tmp_path / "refused", "--only_classes=[green]")
     assert not (tmp_path / "refused" / "records").exists()

@@ -476,7 +476,7 @@ def check_data(config: FasterRcnnConfig, options: Options) -> Report:
         scales=config.anchor_scales,
         ratios=config.anchor_ratios,
         wanted_iou=min(config.min_pos_iou, config.pos_iou_thr),
-        otherwise="the first stage learns nothing of them (min_pos_iou)",
+        otherwise="the first stage does not learn them (min_pos_iou)",
         key="anchor_scales",
         value=config.anchor_scales,
     )

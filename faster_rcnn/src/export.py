@@ -48,7 +48,7 @@ def export(config: FasterRcnnConfig) -> None:
         say_exported_size(config, build.input_settings(config).size)
         if idle := as_described(config, [key for key in KEYS if key not in build.EXPORTED_TOOLS]):
             logger.warning(
-                "%s: without effect in the exported file, whose graph suppresses by itself, within each class",
+                "%s: no effect in the exported model, whose graph suppresses within each class",
                 " and ".join(idle),
             )
         if config.roi_sampling_ratio == 0:

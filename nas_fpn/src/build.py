@@ -365,7 +365,7 @@ def check_data(config: NasFpnConfig, options: Options) -> Report:
         scales=octave_scales(config.anchor_base_scale, config.anchor_scales_per_octave),
         ratios=config.anchor_ratios,
         wanted_iou=config.match_threshold,
-        otherwise="training gives each of them the nearest anchor alone, and learns them badly",
+        otherwise="training gives each of them only its nearest anchor, so they are hardly learned",
         key="anchor_base_scale",
         value=config.anchor_base_scale,
     )

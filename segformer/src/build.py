@@ -356,8 +356,8 @@ def open_split(config: SegformerConfig, is_training: bool) -> tuple[ImagePair, .
     split, layout = config.train_split if is_training else config.eval_split, build_layout(config)
     if layout is not None and is_training and config.run_eval and not layout.is_divided:
         raise BadValueError(
-            "nothing divides the images of image_pattern, so that training and evaluation would have the same: write "
-            "{split} into the patterns, hold some back with --val_share=0.2, or set --run_eval=False"
+            "training and evaluation would have the same images: write {split} into the patterns, keep some for "
+            "evaluation with --val_share=0.2, or set --run_eval=False"
         )
     with naming_source(config, ("data_path",)):
         return open_pairs(

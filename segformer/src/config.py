@@ -121,8 +121,9 @@ class LossKeys(Config):
         0.0,
         ge=0,
         le=1,
-        description="weight of each class from the training labels: its share of the pixels to the power of minus "
-        "this; 0: all the same, 0.5: thin classes count more, 1: each class as much; class_weights win over it",
+        description="makes the weight of each class in the loss its share of the labelled training pixels to the "
+        "power of minus this; 0: all the same, 0.5: rare classes count more, 1: all classes count alike; "
+        "class_weights override it",
     )
     ohem_threshold: float | None = Field(
         None,
@@ -202,8 +203,8 @@ class AugmentationKeys(PictureKeys):
         0.0,
         ge=0,
         le=1,
-        description="share of the crops that are laid around a pixel of a class drawn from those of the picture, so "
-        "that thin classes are seen more often",
+        description="share of the crops that are placed around a pixel of one class of the picture, so that rare "
+        "classes are seen more often",
     )
     photometric_distortion: bool = Field(True, description="change brightness, contrast, saturation and hue at random")
 
@@ -243,7 +244,8 @@ class EvaluationKeys(CanvasKeys):
     )
     num_pictures: int = Field(16, ge=0, description="pictures with the prediction drawn over them that eval.py writes")
     make_report: bool = Field(
-        True, description="eval.py writes report.html: classes, confusions, worst pictures with maps of their errors"
+        True,
+        description="eval.py writes report.html: classes, confusions, and the worst pictures with maps of their errors",
     )
 
     def contradictions(self) -> Iterator[Contradiction]:
@@ -328,8 +330,8 @@ class SegformerConfig(
         if self.patience and not self.save_best_ckpt:
             yield Contradiction(
                 ("patience", "save_best_ckpt"),
-                f"patience {self.patience} waits for a better mIoU and save_best_ckpt is false, so none is the best: "
-                "set --save_best_ckpt=True, or leave patience out",
+                f"patience {self.patience} needs the best checkpoint and save_best_ckpt is false: set "
+                "--save_best_ckpt=True, or leave patience out",
             )
         if self.class_weights is not None and len(self.class_weights) != self.class_num:
             yield Contradiction(
@@ -374,7 +376,7 @@ APPLICATION = (
 # The entry scripts, and the keys that --help of each shows.
 COMMANDS = {
     "train.py": CommandKeys(
-        "Trains SegFormer on a data set in the layout of Cityscapes, or on images and labels where patterns find them.",
+        "Trains SegFormer on a data set in the layout of Cityscapes, or on images and labels that two patterns find.",
         most_used="data_path class_num run_dir epoch_size batch_size lr load_ckpt pre_trained resume device_target",
         left_out=(*ResultKeys.model_fields, "eval_ckpt_path", "save_predictions", "num_pictures", "make_report"),
     ),

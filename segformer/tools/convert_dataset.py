@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument(
         "--polygons",
         action="store_true",
-        help="draw the polygons where there are labelIds too; they differ in 0.3 to 0.6 percent of the pixels",
+        help="draw the polygons even if there are labelIds; the two differ in 0.3 to 0.6 percent of the pixels",
     )
     from utils.model_utils.guards.pixel_limit import add_limit_argument, set_most_megapixels
 

@@ -21,8 +21,8 @@ def load(path: str | os.PathLike, *, suite: str = "", **keys: object) -> "Model"
         keys: keys of the suite's infer.py, which count before what the checkpoint says, e.g. `device_target="CPU"`,
             `picture_min_score=0.5`, `min_score=0.01` (NAS-FPN), `test_score_thr=0.01` (Faster R-CNN),
             `eval_mode="slide"` (SegFormer). Of an exported file: `device_target`, `device_id`, `picture_min_score`,
-            what its JSON lists under postprocessing, and of docs/accuracy.md what acts on what it puts out: of NAS-FPN
-            `flip_test`, `nms_method` and the like, of both detectors `only_classes`.
+            what its JSON lists under postprocessing, and the keys of docs/accuracy.md that act on its outputs:
+            `flip_test`, `nms_method` and the like for NAS-FPN, `only_classes` for both detectors.
 
     Returns:
         The model; call it with a picture.

@@ -137,7 +137,7 @@ class Report:
 
 def not_of_this_form(error: UserError) -> MissingPathError:
     """Returns the error about a folder that is there and holds no data set that a training reads."""
-    return MissingPathError(f"{error}; of one in another form `{console_command('data', 'convert')}` makes one")
+    return MissingPathError(f"{error}; `{console_command('data', 'convert')}` converts other forms")
 
 
 def cut(text: str, letters: int) -> str:

@@ -130,7 +130,7 @@ def add_repeated(found: Findings, splits: Sequence[tuple[str, Sequence[Picture]]
             name,
             len(again),
             f"pictures show the same as another one of the split, pixel for pixel ({share(len(again), len(pictures))})",
-            "keep one of each, with all of its annotations: else they count twice, or contradict each other",
+            "keep one of each, with all of its annotations: otherwise they count twice, or contradict each other",
             (f"{each.path.name} = {first[each.digest].path.name}" for each in again),
         )
     if len(splits) < 2:
@@ -145,7 +145,7 @@ def add_repeated(found: Findings, splits: Sequence[tuple[str, Sequence[Picture]]
         len(both),
         f"pictures of {name} are in {trained_name} too, pixel for pixel ({share(len(both), len(pictures))} of its "
         f"{counted(len(pictures), 'picture')})",
-        "take them out of one of the splits: an evaluation on pictures of the training gives too good a number",
+        "remove them from one of the splits: evaluation on training pictures gives numbers that are too good",
         (f"{each.path.name} = {first[each.digest].path.name}" for each in both),
     )
 
@@ -170,7 +170,7 @@ def add_unlisted(found: Findings, split: str, folder: Path, listed: Iterable[Pat
         split,
         len(others),
         f"pictures of '{folder}' are in no annotation file",
-        "nothing to mend where that is meant: they are not used",
+        "no action is needed if that is intended: they are not used",
         (os.path.relpath(path, folder) for path in others),
     )
 

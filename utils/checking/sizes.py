@@ -71,7 +71,8 @@ def add_scale(
         split,
         len(sizes) if scale < SHRUNK else 0,
         f"pictures are shrunk to {scale:.2f} of their size on average to fit {shown}",
-        f"what is thinner than {1 / scale:.0f} pixels vanishes: a larger input ({key}) shows it, at more work a step",
+        f"details thinner than {1 / scale:.0f} pixels vanish: a larger input ({key}) shows them, with more work for "
+        "each step",
     )
     native = rounded_up(Counter(sizes).most_common(1)[0][0], multiple)
     found.add(
@@ -80,9 +81,9 @@ def add_scale(
         split,
         len(sizes) if scale > ENLARGED else 0,
         f"pictures are enlarged {scale:.2f} times on average to fit {shown}",
-        f"{native[0]} x {native[1]} ({key}) takes most of them as they are, with "
-        f"{share(native[0] * native[1], configured[0] * configured[1])} of the pixels to compute; small things are "
-        "seen better enlarged",
+        f"{native[0]} x {native[1]} ({key}) shows most of them unchanged, with "
+        f"{share(native[0] * native[1], configured[0] * configured[1])} of the pixels to compute; enlarged, small "
+        "objects are easier to find",
     )
 
 

@@ -155,7 +155,7 @@ def _mixing(config: AugmentationKeys, split: Split) -> Mixing:
     if file is not None and file.is_file():
         outlines = read_outlines(file, split.digest)
     else:
-        logger.info("copy_paste: there is no COCO JSON that could have polygons: objects are cut out along their boxes")
+        logger.info("copy_paste: without a COCO JSON there are no polygons, so objects are cut out along their boxes")
     return Mixing(config.copy_paste, CopyPaste(config.scale_range, config.flip_ratio, outlines))
 
 

@@ -117,25 +117,25 @@ class DetectionDataKeys(Config):
         0.0,
         ge=0,
         lt=1,
-        description="share of the training split's images that is kept for the evaluation, by their names, where there "
-        "is no file for it; eval.py takes it from the checkpoint; 0: none",
+        description="share of the training images that is kept for evaluation, chosen by their names, if there is no "
+        "annotation file for it; eval.py takes it from the checkpoint; 0: none",
     )
-    val_seed: int = Field(0, ge=0, description="another number keeps other images for the evaluation (val_share)")
+    val_seed: int = Field(0, ge=0, description="seed of val_share: another number keeps other images for evaluation")
     val_group_by_stem: bool = Field(
         False,
-        description="val_share keeps images together whose names differ in their last number alone, as the frames of a "
-        "video: clip_000123.jpg and clip_000124.jpg",
+        description="val_share keeps images together whose names differ only in the last number, such as the frames "
+        "of a video: clip_000123.jpg and clip_000124.jpg",
     )
     instance_set: str = Field(
         DOCUMENTED_SET,
         min_length=1,
-        description="annotation file, relative to coco_root; {} stands for the split; where it is left as it is and "
-        "there is no such file, the layouts of Roboflow, CVAT, Label Studio and others are looked for",
+        description="annotation file, relative to coco_root; {} stands for the split; if it is not set and there is "
+        "no such file, the layouts of Roboflow, CVAT, Label Studio and others are searched",
     )
     image_dir: PathText = Field(
         "",
-        description="folder of the images, {} stands for the split; empty: the one in coco_root that has them, or that "
-        "of anno_path where dataset is other",
+        description="folder of the images, {} stands for the split; empty: the one in coco_root that has them, or "
+        "that of anno_path if dataset is other",
     )
     anno_path: PathText = Field(
         "", description="annotations where dataset is other, one line an image; in postprocess.py the COCO JSON"
@@ -209,8 +209,8 @@ class DetectionDataKeys(Config):
             if getattr(self, key):
                 yield Contradiction(
                     (key, "val_share"),
-                    f"{key} says which images val_share keeps for the evaluation, and that is 0, none: set val_share, "
-                    f"or leave {key} out",
+                    f"{key} chooses the images that val_share keeps for evaluation, and val_share is 0: set "
+                    f"val_share, or leave {key} out",
                 )
         names = self.coco_classes
         if names is None:
@@ -302,15 +302,15 @@ class AugmentationKeys(schema.PictureKeys):
         0.0,
         ge=0,
         le=1,
-        description="images come more often where a class of theirs is in a smaller share of the images than this, "
-        "sqrt(threshold / share) times an epoch; 0: once",
+        description="images of a class that is in a smaller share of the images than this are repeated sqrt(threshold "
+        "/ share) times an epoch; 0: none are",
     )
     copy_paste: float = Field(
         0.0,
         ge=0,
         le=1,
-        description="share of the pictures on which objects of another one are laid, cut out along their polygons "
-        "where the COCO JSON has them, else along their boxes",
+        description="share of the pictures onto which objects of another one are pasted, cut out along the polygons "
+        "of the COCO JSON, or along their boxes",
     )
 
 
@@ -378,23 +378,25 @@ class ResultKeys(CanvasKeys):
         False, description="convert_checkpoint.py takes the averaged weights of a file that has both kinds"
     )
     num_pictures: int = Field(
-        16, ge=0, description="pictures that eval.py writes, evenly spread, the truth beside what was found"
+        16,
+        ge=0,
+        description="pictures that eval.py draws, evenly spread over the split, with truth and detections side by side",
     )
     picture_min_score: float | None = Field(
         None,
         ge=0,
         le=1,
         description="boxes below this score are not drawn on pictures; null: the score of the best F1, which eval.py "
-        "finds and a checkpoint of a training with run_eval stores, else 0.4; that of each class from a checkpoint of "
-        "store_thresholds",
+        "finds and a checkpoint of a training with run_eval stores, else 0.4; a checkpoint of store_thresholds has "
+        "one score for each class",
     )
     make_report: bool = Field(
-        True, description="eval.py writes report.html: curves, confusions, kinds of errors, worst pictures"
+        True, description="eval.py writes report.html: curves, confusions, kinds of errors, and the worst pictures"
     )
     store_thresholds: bool = Field(
         False,
-        description="eval.py writes a copy of the checkpoint beside it, *_thresholds.ckpt, with the score of each "
-        "class's best F1, from which infer.py and exported models then draw",
+        description="eval.py stores the score of each class's best F1 in a copy of the checkpoint, *_thresholds.ckpt "
+        "next to it; infer.py and exported models then draw each class from its score",
     )
     image_path: InputText = Field(
         "",

@@ -80,7 +80,7 @@ def _add_detectors_arguments(parser: argparse.ArgumentParser) -> None:
         "--val_share",
         type=_share,
         default=0.0,
-        help="detectors: the share of the images that the training kept for the evaluation, which alone count; 0: all "
+        help="detectors: val_share of the training; only the images that it kept for evaluation count; 0: all "
         "(%(default)s)",
     )
     parser.add_argument("--val_seed", type=int, default=0, help="detectors: as in the training (%(default)s)")

@@ -146,9 +146,9 @@ def _write_cityscapes(data: DataSet, folder: Path, placing: Placing, has_backgro
     lines = [f"pixels: {_shortened(of_each)}; no class {shares[-1]:.1%}"]
     if not data.has_labels:
         what = f"{names[unpainted]} ({unpainted})" if unpainted < len(names) else "no class (255)"
-        lines.append(f"what is no object is {what}; a pixel belongs to a polygon where its centre lies inside")
+        lines.append(f"pixels outside all objects are {what}; a pixel belongs to a polygon if its centre lies inside")
         if any(None in each.objects.shapes for each in data.pictures if each.objects is not None):
-            lines.append("objects without an outline, boxes alone, are painted as filled boxes")
+            lines.append("objects that are only boxes are painted as filled boxes")
     return lines + ([f"classes without a pixel: {_shortened(absent)}"] if absent else [])
 
 

@@ -40,7 +40,8 @@ def with_splits(pictures: Sequence[Picture], share: ValShare, tally: Tally) -> t
     to_share = [picture for picture in kept if picture.split != "test"]
     if not to_share:
         raise BadValueError(
-            f"{counted(len(kept), 'picture')} of the source can be used, none of them to train on: see what is left out"
+            f"{counted(len(kept), 'picture')} of the source can be used, none of them to train on: see above what was "
+            "left out"
         )
     kept = [picture for picture in kept if picture.split == "test"]
     drawn = _drawn(to_share, share)

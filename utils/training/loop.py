@@ -183,9 +183,9 @@ class Trainer:
         if not state.epoch_done:
             return False
         if self._evaluations.is_out_of_patience:
-            reason = f"{self._evaluations.format_patience()}: a higher --patience goes on"
+            reason = f"{self._evaluations.format_patience()}: raise --patience to go on"
         elif state.epoch == self._plan.epochs:
-            reason = "all epochs are done: a higher --epoch_size goes on"
+            reason = "all epochs are done: raise --epoch_size to go on"
         else:
             return False
         logger.info("the run has ended at epoch %d of %d, %s", state.epoch, self._plan.epochs, reason)
@@ -284,7 +284,8 @@ class Trainer:
         if not is_saved:
             self._saver.save()
         logger.info(
-            "max_hours %g is over: stopped at epoch %d step %d, saved %s; the same command goes on with --resume=auto",
+            "the limit max_hours %g is reached: stopped at epoch %d step %d, saved %s; the same command goes on with "
+            "--resume=auto",
             self._plan.time_limit.hours,
             self._state.epoch,
             self._state.step_in_epoch,

@@ -138,7 +138,7 @@ def _add_unknown_values(found: Findings, split: str, pairs: Sequence[LookedAtPai
         "label-values-not-mapped",
         split,
         len(strange),
-        "labels hold values or colours that label_map or palette has nothing for",
+        "labels hold values or colours that label_map or palette does not have",
         f"{strange[0].pair.coding.fix if strange and strange[0].pair.coding else ''}; training refuses them",
         (f"{each.pair.label.name} holds {each.strange}" for each in strange),
     )
@@ -176,8 +176,8 @@ def add_class_faults(
         "labels-without-class",
         split,
         len(empty),
-        f"labels have no pixel with a class: {ignore} alone, which is dataset_ignore_label",
-        "label something, or take the pictures out: they count for nothing",
+        f"labels have no pixel with a class, only {ignore}, which is dataset_ignore_label",
+        "label something, or remove the pictures: they do not count",
         _names(empty),
     )
     counts = np.sum([each.counts for each in read], axis=0)
@@ -186,14 +186,14 @@ def add_class_faults(
     absent = [f"{names[index]} ({index})" for index in np.flatnonzero(labelled == 0)]
     is_coded = any(each.pair.coding for each in read)  # then somebody has said which values are no class
     is_alone = not is_coded and np.count_nonzero(labelled) == 1 and counts[ignore] > 0
-    lost = "nothing of them is learnt" if is_training else "they have no IoU, and do not count in the mean"
+    lost = "they cannot be learned" if is_training else "they have no IoU, and do not count in the mean"
     found.add(
         ERROR if is_alone else WARNING,
         "classes-without-pixels",
         split,
         len(absent),
         f"classes have no pixel in any label ({counted(len(names), 'class')} are named)",
-        f"one class is left, which is right everywhere: {ignore} is dataset_ignore_label, whose pixels count for "
+        f"only one class is left, which is right everywhere: {ignore} is dataset_ignore_label, whose pixels count for "
         "nothing; where it stands for a class, write the number of the class into the labels"
         if is_alone
         else f"label some, or take them out of class_names: {lost}",
@@ -206,7 +206,7 @@ def add_class_faults(
         len(read) if ignored >= MUCH and not is_alone else 0,
         f"labels have a class for {share(1 - ignored, 1)} of their pixels; the others are {ignore}, which is "
         "dataset_ignore_label",
-        "nothing to mend where that is meant: such pixels are neither learnt from nor scored",
+        "no action is needed if that is intended: training and evaluation ignore such pixels",
     )
     if is_training:
         shares = labelled / max(labelled.sum(), 1)
@@ -217,7 +217,7 @@ def add_class_faults(
             split,
             len(rare),
             f"classes have less than {RARE:.1%} of the labelled pixels".replace("%", " %"),
-            "little is learnt of so few pixels: class_weights raises the weight of a class in the loss",
+            "so few pixels teach little: class_weight_power or class_weights raises the weight of a class in the loss",
             (f"{names[index]} ({share(shares[index], 1)})" for index in rare),
         )
 

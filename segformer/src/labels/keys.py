@@ -43,47 +43,50 @@ class DataKeys(Config):
     eval_split: str = Field("val", min_length=1, description="folder of the evaluation images, likewise")
     image_pattern: str = Field(
         "",
-        description="where the images lie inside data_path, e.g. images/{split}/*.jpg: {split} stands for train_split "
-        "or eval_split, the star for what an image and its label share; empty: the layout of Cityscapes",
+        description="place of the images inside data_path, e.g. images/{split}/*.jpg: {split} stands for train_split "
+        "or eval_split, the star for the part of the path that an image and its label share; empty: the layout of "
+        "Cityscapes",
     )
     label_pattern: str = Field(
-        "", description="where the labels lie inside data_path, likewise, e.g. masks/{split}/*.png"
+        "", description="place of the labels inside data_path, likewise, e.g. masks/{split}/*.png"
     )
     split_list: str = Field(
         "",
-        description="file inside data_path with a name of image_pattern's star in each line, e.g. "
-        "ImageSets/Segmentation/{split}.txt; empty: all images that image_pattern finds",
+        description="file inside data_path that lists the images of a split, each line with what the star of "
+        "image_pattern stands for, e.g. ImageSets/Segmentation/{split}.txt; empty: all images that image_pattern finds",
     )
     val_share: float = Field(
         0.0,
         ge=0,
         lt=1,
-        description="share of the images that is held back for evaluation where image_pattern has no {split}, chosen "
-        "by their names; 0: none",
+        description="share of the images that is kept for evaluation if the patterns have no {split}, chosen by their "
+        "names; 0: none",
     )
-    val_seed: int = Field(0, ge=0, description="another number holds other images back (val_share)")
+    val_seed: int = Field(0, ge=0, description="seed of val_share: another number keeps other images for evaluation")
     val_group_by_stem: bool = Field(
         False,
-        description="val_share keeps images together whose names differ in their last number alone, as the frames of a "
-        "video: clip_000123.jpg and clip_000124.jpg",
+        description="val_share keeps images together whose names differ only in the last number, such as the frames "
+        "of a video: clip_000123.jpg and clip_000124.jpg",
     )
     label_map: Annotated[tuple[str, ...], forms.LABEL_MAP_FORM] | None = Field(
         None,
-        description="what the values of label files stand for: ade20k, where 0 is no class; binary, masks of 0 and "
-        "255; null: they are the class numbers",
+        description="what the values of labels stand for; ade20k: 0 is no class; binary: masks of 0 and 255; null: "
+        "values are class numbers",
     )
     palette: Annotated[tuple[str, ...], forms.PALETTE_FORM] | None = Field(
-        None, description="what the colours of label files stand for; null: labels have values or palette indexes"
+        None, description="what the colours of labels stand for; null: labels have values or palette indexes"
     )
     unknown_labels: Literal["refuse", "ignore"] = Field(
-        "refuse", description="what becomes of values and colours of labels that stand for nothing"
+        "refuse",
+        description="what happens to values and colours that label_map or palette does not have; ignore: "
+        "their pixels are no class",
     )
     class_num: int = Field(
         NUM_CITYSCAPES,
         ge=2,
         le=255,
-        description="number of classes, numbered 0 to class_num - 1; where it is not given, that of class_names, "
-        "palette or label_map",
+        description="number of classes, numbered 0 to class_num - 1; if it is not given, that of class_names, palette "
+        "or label_map",
     )
     class_names: tuple[str, ...] | None = Field(
         None,
@@ -171,7 +174,7 @@ class DataKeys(Config):
         if self.label_map and self.palette:
             yield Contradiction(
                 ("label_map", "palette"),
-                "label_map and palette are both set, and labels have either values or colours: clear one of them with "
+                "label_map and palette are both set, but labels have either values or colours: clear one of them with "
                 "--label_map= or --palette=",
             )
             return
@@ -198,8 +201,8 @@ class DataKeys(Config):
             elif pattern and pattern.count(STAR) != 1:
                 yield Contradiction(
                     (key,),
-                    f"{key} is '{pattern}', wanted one star in it for what an image and its label share, e.g. "
-                    f"images/{SPLIT}/{STAR}.jpg",
+                    f"{key} is '{pattern}', wanted one star in it for the part that an image and its label share, "
+                    f"e.g. images/{SPLIT}/{STAR}.jpg",
                 )
         has_split = any(SPLIT in each for each in (*patterns.values(), self.split_list))
         needs = [key for key in ("split_list", "val_share") if getattr(self, key) and absent]
@@ -216,13 +219,13 @@ class DataKeys(Config):
         elif self.val_share and has_split:
             yield Contradiction(
                 ("val_share", *(key for key in (*patterns, "split_list") if SPLIT in getattr(self, key))),
-                f"val_share is {self.val_share:g}, and {SPLIT} divides the images already: set val_share to 0, or "
+                f"val_share is {self.val_share:g}, but {SPLIT} already divides the images: set val_share to 0, or "
                 f"write the patterns without {SPLIT}",
             )
         if self.val_group_by_stem and not self.val_share:
             yield Contradiction(
                 ("val_group_by_stem", "val_share"),
-                "val_group_by_stem is true and val_share is 0, so that nothing is divided: set val_share, or "
+                "val_group_by_stem is true and val_share is 0, so it has no effect: set val_share, or "
                 "val_group_by_stem to false",
             )
 

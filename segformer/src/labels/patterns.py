@@ -32,7 +32,7 @@ class Layout:
         labels: pattern of the labels.
         split_list: file with the names of a split, one in each line; "" for all images.
         val_share: what divides the images where nothing else does; None for nothing.
-        train_split: name of the split that is trained on; with `val_share` every other one is what is held back.
+        train_split: name of the split that is trained on; with `val_share` every other one has those that are kept.
     """
 
     images: str
@@ -215,4 +215,4 @@ def log_of(layout: Layout, root: Path, split: str, pairs: Sequence[ImagePair]) -
         return f"{start} ({layout.val_share})"
     if layout.split_list:
         return f"{start}, those of '{root / _filled(layout.split_list, split)}'"
-    return start if layout.is_divided else f"{start}: all there are, as nothing divides them"
+    return start if layout.is_divided else f"{start}: all images, since nothing divides them"

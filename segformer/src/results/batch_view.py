@@ -23,7 +23,7 @@ from utils.words import counted
 
 from ..dataset import CityscapesSource
 
-NO_CLASS = "no class, not learned from"
+NO_CLASS = "no class, ignored"
 MOST_CLASS_LINES = 40
 
 

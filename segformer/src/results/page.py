@@ -23,8 +23,8 @@ from .report import SegmentationEvaluation
 REPORT_FILE = "report.html"
 MAX_MATRIX = 30  # classes of the confusion matrix; the others share a row and a column
 NUM_WORST_CLASSES = 5  # in the sentence above the table
-IOU = "pixels of the class that were found, by all that are labelled as it or were predicted as it"
-ACCURACY = "share of the pixels labelled as the class that were found"
+IOU = "pixels that are labelled and predicted as the class, divided by all that are labelled or predicted as it"
+ACCURACY = "share of the pixels labelled as the class that are predicted as it"
 PRECISION = "share of the pixels predicted as the class that are labelled so"
 
 logger = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ def write_page(
             _pictures(extremes, matrix, class_names, colours),
         ]
         write_file(path, page("Evaluation of a segmentation", list(facts.items()), sections, f"mszoo {version()}"))
-        logger.info("report: %s, a page for the browser", path)
+        logger.info("report: %s (open it in a browser)", path)
 
 
 def _num_labelled(matrix: ConfusionMatrix) -> int:
@@ -86,7 +86,7 @@ def _numbers(matrix: ConfusionMatrix) -> Section:
             Figure(
                 "pixel accuracy",
                 show_number(matrix.pixel_accuracy()),
-                "share of all pixels that are right; large classes decide it",
+                "share of all pixels that are right; large classes dominate it",
             ),
         ]
     )
@@ -125,7 +125,7 @@ def _classes(matrix: ConfusionMatrix, names: Sequence[str]) -> Section:
         if absent
         else ""
     )
-    intro = f"Worst first: {worst}. A click on a heading sorts.{left_out}"
+    intro = f"Worst first: {worst}. Click a heading to sort.{left_out}"
     return Section("classes", "Classes", intro, sortable_table(columns, rows, total))
 
 
@@ -142,9 +142,9 @@ def _confusion(matrix: ConfusionMatrix, names: Sequence[str]) -> Section:
     counts, shown_names = fold_matrix(
         matrix.counts[np.ix_(shown, shown)], [names[index] for index in shown.tolist()], MAX_MATRIX
     )
-    table = matrix_table(counts, shown_names, "row: truth, column: taken for; in percent of the row", unit="pixel")
-    intro = "What the pixels of each class were taken for. On the diagonal stands the accuracy of the class."
-    return Section("confusion", "Taken for what", intro, table)
+    table = matrix_table(counts, shown_names, "row: truth, column: prediction; in percent of the row", unit="pixel")
+    intro = "What the pixels of each class were taken for. The diagonal is the accuracy of each class."
+    return Section("confusion", "Confusions", intro, table)
 
 
 def _pictures(extremes: Extremes, matrix: ConfusionMatrix, names: Sequence[str], colours: np.ndarray) -> Section:
@@ -157,8 +157,8 @@ def _pictures(extremes: Extremes, matrix: ConfusionMatrix, names: Sequence[str],
     if not extremes.worst:
         body = paragraph("No picture has a labelled pixel.")
     intro = (
-        "By the mean IoU of the picture, over the classes that its label has. In the map of errors wrong pixels are "
-        "red, and those without a class, which do not count, nearly black. A click enlarges."
+        "Sorted by the mean IoU of the picture, over the classes in its label. In the map of errors wrong pixels are "
+        "red; pixels without a class do not count and are nearly black. Click a picture to enlarge it."
     )
     return Section("pictures", "Pictures", intro, body)
 

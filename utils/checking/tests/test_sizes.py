@@ -42,7 +42,7 @@ def test_enlarged_pictures_are_said_with_the_input_that_takes_them_as_they_are()
     (finding,) = found.ordered()
     assert finding.code == "pictures-enlarged"
     assert finding.what.startswith("pictures are enlarged 5.12 times")
-    assert finding.fix.startswith("128 x 224 (base_size) takes most of them as they are, with 5.5 % of the pixels")
+    assert finding.fix.startswith("128 x 224 (base_size) shows most of them unchanged, with 5.5 % of the pixels")
 
 
 def test_shrunk_pictures_are_said():

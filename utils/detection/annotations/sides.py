@@ -59,7 +59,7 @@ def _one_sided(val_share: ValShare, file_names: Sequence[str], source: Path, *, 
 @functools.cache  # a run reads the file of a split several times
 def _say(val_share: ValShare, count: int, total: int, source: Path) -> None:
     logger.info(
-        "%s: %d of %s %s kept for the evaluation (%s)",
+        "%s: %d of %s %s kept for evaluation (%s)",
         source,
         count,
         counted(total, "image"),

@@ -194,7 +194,7 @@ def _add_counts(found: Findings, split: str, boxes: AnnotatedBoxes, num_gts: int
         split,
         int(is_again.sum()),
         "boxes are there twice: the same numbers, class and picture",
-        "remove the copies: an evaluation counts each as an object that is to be found",
+        "remove the copies: an evaluation expects each of them to be found",
         boxes.named(is_again),
     )
     counts = np.bincount(boxes.image_index, minlength=len(boxes.dataset.records))
@@ -204,8 +204,8 @@ def _add_counts(found: Findings, split: str, boxes: AnnotatedBoxes, num_gts: int
         "pictures-with-too-many-boxes",
         split,
         len(full),
-        f"pictures with more than {num_gts} boxes (num_gts), at most {counts.max(initial=0)}: training looks at the "
-        "largest alone, the others are background to it",
+        f"pictures with more than {num_gts} boxes (num_gts), at most {counts.max(initial=0)}: training uses only the "
+        "largest, and the others count as background",
         f"raise it: --num_gts={counts.max(initial=0)}",
         (f"{boxes.dataset.records[index].file_path.name} ({counts[index]})" for index in full),
     )

@@ -122,8 +122,8 @@ def _paths_of_splits(config: RecordKeys, default_folder: str) -> dict[str, Split
         paths = place_of_split(config, default_folder, is_training=is_training)
         if paths.annotation_file is None or paths.image_dir is None:
             raise BadValueError(
-                "there are MindRecord files alone, and annotations and pictures are looked at before these are made: "
-                "give the data set with --coco_root=FOLDER, or --dataset=other and --anno_path=FILE"
+                "there are only MindRecord files, and data check reads annotations and pictures: give the data set "
+                "with --coco_root=FOLDER, or --dataset=other and --anno_path=FILE"
             )
         is_again = paths.side is None and any(paths.annotation_file == each.annotation_file for each in found.values())
         if is_again and paths.found is not None:  # the one file that its data set has: nothing is to be evaluated

@@ -30,7 +30,7 @@ def add_class_faults(found: Findings, split: str, boxes: AnnotatedBoxes, *, is_t
     """Adds classes of a split that have no or few boxes, and names that differ by case or spaces alone."""
     names, counts = boxes.dataset.class_names, boxes_of_classes(boxes)
     absent = [name for name, count in zip(names, counts, strict=True) if not count]
-    what = "nothing of them is learnt" if is_training else "they have no AP, and do not count in the mean"
+    what = "they cannot be learned" if is_training else "they have no AP, and do not count in the mean"
     found.add(
         WARNING,
         "classes-without-boxes",
@@ -48,7 +48,7 @@ def add_class_faults(found: Findings, split: str, boxes: AnnotatedBoxes, *, is_t
             split,
             len(rare),
             f"classes have fewer than {RARE} boxes",
-            "annotate more of them: of so few hardly anything is learnt",
+            "annotate more of them: so few teach hardly anything",
             rare,
         )
     alike = list(_alike(names, names))
@@ -57,8 +57,8 @@ def add_class_faults(found: Findings, split: str, boxes: AnnotatedBoxes, *, is_t
         "class-names-alike",
         split,
         len(alike),
-        "class names differ from another one by case, spaces or dashes alone",
-        "where the same is meant, give all of its boxes one category",
+        "class names differ from another one only by case, spaces or dashes",
+        "if they mean the same, give all of its boxes one category",
         alike,
     )
 
@@ -88,7 +88,7 @@ def add_class_differences(
         both,
         len(gone),
         f"classes are in {first} and not in {second}",
-        "give both files the same class list: such classes are learnt, and no number says how well",
+        "give both files the same class list: such classes are learned, but never evaluated",
         gone,
     )
     ids = dict(zip(training.class_names, training.category_ids, strict=True))
@@ -103,7 +103,7 @@ def add_class_differences(
         both,
         len(moved),
         f"classes have another category id in {second} than in {first}",
-        "nothing to mend where the names are right: classes are matched by name",
+        "no action is needed if the names are right: classes are matched by name",
         moved,
     )
 

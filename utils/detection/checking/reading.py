@@ -162,8 +162,8 @@ class GatheringReader:
             "images-sharing-an-id",
             source,
             len(sharing),
-            "pictures have the id of another one, so that nobody knows whose the boxes are",
-            "give each picture its own id: training refuses the file, and here they are passed over",
+            "pictures have the id of another one, so it is unknown whose the boxes are",
+            "give each picture its own id: training refuses the file, and this check skips them",
             sharing,
         )
         self._add(

@@ -55,8 +55,8 @@ LOCK_SECONDS = 7200.0  # two hours: the writer reads and copies every image of t
 LOOKED_AT = 8  # images that are compared with their files, a few hundredths of a second; new exports change all of them
 NAME_ADVICE = (
     "name the file with --instance_set, in which {} stands for the split, and the splits with --train_data_type and "
-    "--val_data_type; where there are no images to evaluate on, --val_share=0.2 keeps a fifth of those of training for "
-    "it, and --run_eval=False trains without"
+    "--val_data_type; if there are no images to evaluate on, --val_share=0.2 keeps a fifth of the training images for "
+    "evaluation, and --run_eval=False trains without"
 )
 
 logger = logging.getLogger(__name__)

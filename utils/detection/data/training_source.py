@@ -136,9 +136,9 @@ def warn_of_same_data(training: MindRecordInfo, evaluation: MindRecordInfo) -> N
     has_same = content is not None and content == evaluation.made_from.get("annotations")
     if has_same and side_of(training) == side_of(evaluation):
         logger.warning(
-            "training and evaluation have the same annotations ('%s' ...): the metric shows what was learned by heart; "
-            "--val_share=0.2 keeps a fifth of the images for the evaluation; or set --val_data_type to another split, "
-            "and put {} into instance_set or anno_path where its name belongs",
+            "training and evaluation have the same annotations ('%s' ...): the metric shows what was learned by "
+            "heart; --val_share=0.2 keeps a fifth of the images for evaluation; or set --val_data_type to another "
+            "split, and put {} into instance_set or anno_path where its name belongs",
             evaluation.files[0],
         )
 

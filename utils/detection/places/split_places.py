@@ -43,13 +43,16 @@ def place_of_split(
     is_stored = config.origin("val_share").where.startswith(CHECKPOINT)
     if _has_other_file(evaluation, training):
         if is_stored and not is_training:  # another data set than that of the training
-            logger.info("'%s' is evaluated whole: val_share is for one file alone", evaluation.annotation_file)
+            logger.info(
+                "all of '%s' is evaluated: val_share is only for data sets with one annotation file",
+                evaluation.annotation_file,
+            )
             return evaluation
         raise BadValueError(_two_files(config, training, evaluation))
     if is_stored and not _has_annotations(training):
         return evaluation  # finished MindRecord files, which say themselves what they hold
     if is_stored:
-        logger.info("val_share is that of the %s: --val_share=0 evaluates all images", config.origin("val_share"))
+        logger.info("val_share comes from the %s: --val_share=0 evaluates all images", config.origin("val_share"))
     val_share = ValShare(config.val_share, config.val_seed, config.val_group_by_stem)
     return replace(training, side=Side(val_share, TRAINING if is_training else EVALUATION))
 
@@ -60,8 +63,8 @@ def say_place(paths: SplitPaths, *, is_training: bool) -> None:
         _say(paths.finding)
     if _is_of_all(paths) and paths.side is None and not is_training:
         logger.warning(
-            "'%s' is the one annotation file of its data set: where the detector was trained on its images, the metric "
-            "shows what was learned by heart; a training with --val_share=0.2 keeps some of them for the evaluation",
+            "'%s' is the only annotation file of its data set: if the detector was trained on its images, the metric "
+            "shows what was learned by heart; a training with --val_share=0.2 keeps some of them for evaluation",
             paths.annotation_file,
         )
 
@@ -82,7 +85,7 @@ def check_places(config: RecordKeys) -> None:
     if _is_of_all(evaluation) and evaluation.annotation_file == training.annotation_file:
         raise BadValueError(
             f"coco_root '{config.coco_root}' has one annotation file, '{training.annotation_file}', and no splits: "
-            "--val_share=0.2 keeps a fifth of its images for the evaluation, --run_eval=False trains on all of them"
+            "--val_share=0.2 keeps a fifth of its images for evaluation, --run_eval=False trains on all of them"
         )
 
 

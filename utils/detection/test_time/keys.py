@@ -18,12 +18,12 @@ class TestTimeKeys(Config):
     GROUP: ClassVar[str] = "Detections at test time"
     OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = ("only_classes",)
     flip_test: bool = Field(
-        False, description="look at each picture mirrored too and merge the boxes; takes twice the network's time"
+        False, description="also run the network on the mirrored picture and merge the boxes; takes twice the time"
     )
     flip_merge: Literal["nms", "mean"] = Field(
         "nms",
-        description="with flip_test: nms, the boxes of both pass one suppression; mean, boxes of both that overlap are "
-        "averaged, weighted by score, and a box that one of them lacks has half its score",
+        description="with flip_test: nms, the boxes of both pass one suppression; mean, overlapping boxes of both are "
+        "averaged, weighted by score, and a box that only one of them has gets half its score",
     )
     nms_method: Literal["hard", "soft_linear", "soft_gaussian"] = Field(
         "hard",
@@ -33,23 +33,23 @@ class TestTimeKeys(Config):
     soft_nms_sigma: float = Field(
         0.5,
         gt=0,
-        description="with soft_gaussian: a score falls by exp(-IoU^2 / sigma), so that a small value costs more",
+        description="with soft_gaussian: scores are multiplied by exp(-IoU^2 / sigma), so a smaller value lowers them "
+        "more",
     )
     soft_nms_min_score: float | None = Field(
         None,
         ge=0,
         le=1,
-        description="with the two soft methods: boxes whose lowered score is not above it are dropped; null: the "
-        "lowest score of any box",
+        description="with the soft methods: boxes whose lowered score is not above this are dropped; null: the lowest "
+        "score of all boxes",
     )
     nms_across_classes: bool = Field(
-        False, description="a box suppresses those of other classes too, so that an object keeps one class"
+        False, description="boxes of different classes suppress each other too, so that an object keeps one class"
     )
     only_classes: tuple[str, ...] | None = Field(
         None,
         min_length=1,
-        description="names of the classes to detect, of those that the weights know; an evaluation counts these alone; "
-        "null: all",
+        description="names of the classes to detect; an evaluation counts only these; null: all classes of the weights",
     )
 
     def idle_tools(self) -> Iterator[str]:
@@ -61,4 +61,4 @@ class TestTimeKeys(Config):
         }
         for key, (condition, holds) in idle.items():
             if not holds and self.origin(key).where == COMMAND_LINE:
-                yield f"{key} has no effect here, it acts where {condition}"
+                yield f"{key} has no effect here, it acts only if {condition}"

@@ -61,8 +61,8 @@ def described_labels(description: ModelDescription) -> tuple[int, ...] | None:
     wanted, class_names = tools_of(description).only_classes, description.class_names
     if unknown := _unknown(wanted, class_names):
         raise BadValueError(
-            f"'{description.file}' is asked for the classes {list_names(unknown)}, and knows "
-            f"{list_names(class_names)}: name some of these"
+            f"'{description.file}' lists {list_names(unknown)} in only_classes, and the model knows "
+            f"{list_names(class_names)}: take names of these"
         )
     return _labels(wanted, class_names)
 

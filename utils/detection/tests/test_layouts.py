@@ -241,7 +241,7 @@ def test_an_evaluation_takes_val_share_from_the_checkpoint(write, load, caplog):
     root = write(CVAT)
     side = place(with_stored(load(), stored, "net.ckpt"), False).side
     assert (side.name, side.val_share.share, side.val_share.seed, side.val_share.by_stem) == (EVALUATION, 0.25, 4, True)
-    assert "val_share is that of the checkpoint 'net.ckpt': --val_share=0 evaluates all images" in caplog.text
+    assert "val_share comes from the checkpoint 'net.ckpt': --val_share=0 evaluates all images" in caplog.text
     assert place(with_stored(load("--val_share=0"), stored, "net.ckpt"), False).side is None
     write(ROBOFLOW)
     other = place(with_stored(load("--val_data_type=test"), stored, "net.ckpt"), False)
@@ -267,5 +267,5 @@ def test_a_training_on_one_file_has_to_say_what_is_evaluated(write, load, caplog
 
 @pytest.mark.parametrize("argument", ["--val_seed=2", "--val_group_by_stem=True"])
 def test_how_nothing_is_shared_out_is_refused(argument, load):
-    with pytest.raises(BadValueError, match=f"{argument[2:].split('=')[0]} says which images val_share keeps"):
+    with pytest.raises(BadValueError, match=f"{argument[2:].split('=')[0]} chooses the images that val_share keeps"):
         load(argument)

@@ -118,7 +118,7 @@ def test_the_copy_has_the_score_of_each_class_and_the_original_is_as_it_was(tmp_
     assert found.min_scores == {"overall": 0.5, "by_class": [0.75, 0.25, 0.5]}, "green has that of all"
     assert (found.epoch, found.best, found.class_names) == (stored.epoch, stored.best, stored.class_names)
     np.testing.assert_array_equal(found.arrays["w"], stored.arrays["w"])
-    assert "1 class of which nothing right was found has that of all, 0.5: green" in caplog.text
+    assert "1 class without a right detection has the score of all classes, 0.5: green" in caplog.text
 
 
 def test_a_copy_is_not_replaced_by_chance(tmp_path, caplog):
@@ -131,7 +131,7 @@ def test_a_copy_is_not_replaced_by_chance(tmp_path, caplog):
     with pytest.raises(BadStateError, match=r"net_best_thresholds.ckpt'.* is there already: .*--overwrite=True"):
         plan_copy(stored, tmp_path, overwrite=False)
     assert plan_copy(stored, tmp_path, overwrite=True) == copy
-    with pytest.raises(BadStateError, match="has scores of its classes already"):
+    with pytest.raises(BadStateError, match="already has a score for each class"):
         plan_copy(load_checkpoint(copy.path), tmp_path, overwrite=True)
     path.write_bytes(path.read_bytes() + b"")  # another time of change, as a training that goes on would leave
     with pytest.raises(BadStateError, match="has changed since it was evaluated"):

@@ -266,5 +266,7 @@ def test_an_unknown_class_is_refused():
     tools = test_time.TestTimeKeys(only_classes=("bee", "wasp"))
     with pytest.raises(BadValueError, match="only_classes has 'wasp', and the detector knows 'ant', 'bee': take"):
         wanted_labels(tools, ("ant", "bee"))
-    with pytest.raises(BadValueError, match="'a.mindir' is asked for the classes 'wasp', and knows 'ant', 'bee': name"):
+    with pytest.raises(
+        BadValueError, match="'a.mindir' lists 'wasp' in only_classes, and the model knows 'ant', 'bee': take"
+    ):
         described_labels(_description(only_classes=["wasp"]))

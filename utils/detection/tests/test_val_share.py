@@ -112,7 +112,7 @@ def test_the_sides_of_a_file_are_all_of_it(data, caplog):
         assert (record.boxes == whole[record.image_id].boxes).all()
         assert (record.as_annotated == whole[record.image_id].as_annotated).all()
     said = [each.message for each in caplog.records if "kept for" in each.message]
-    assert said == [f"{source}: 4 of 6 images are kept for the evaluation (val_share 0.45, val_seed 0)"]
+    assert said == [f"{source}: 4 of 6 images are kept for evaluation (val_share 0.45, val_seed 0)"]
     truth = read_ground_truth(source, SIDES[EVALUATION])
     assert [image["id"] for image in truth["images"]] == [102, 103, 104, 105]
     assert [row["image_id"] for row in truth["annotations"]] == [102, 102, 104, 105, 105]

@@ -50,10 +50,10 @@ def read(files: SourceFiles, options: Options) -> DataSet:
                 pictures[picture.name] = picture
     roots = {each["name"] for content, _ in contents for each in content["categories"] if "is_root" in each}
     notes = [f"annotations: {', '.join(sources)}"]
-    notes += [f"category 0, {name!r}, has no box, is a group or background, and no class" for name in sorted(roots)]
+    notes += [f"category 0, {name!r}, has no box: it is a group or background, and no class" for name in sorted(roots)]
     num_alone = len(set(files.pictures).difference(pictures))
     if num_alone:
-        notes.append(f"{counted(num_alone, 'picture')} in no annotation file: they are not taken")
+        notes.append(f"{counted(num_alone, 'picture')} in no annotation file: left out")
     return DataSet(class_names, [pictures[name] for name in sorted(pictures)], tally, notes)
 
 
@@ -120,7 +120,7 @@ def _shape(annotation: dict, size: tuple[int, int], name: str, tally: Tally) -> 
         return None
     shape = _runs(outline, size) if isinstance(outline, dict) else _polygons(outline)
     if shape is None:
-        tally.change("outline", "that cannot be read: the box counts alone", name)
+        tally.change("outline", "that cannot be read: only the box counts", name)
     return shape
 
 

@@ -64,7 +64,7 @@ def read(files: SourceFiles, options: Options) -> DataSet:
         if picture is not None:
             pictures.append(replace(picture, objects=columns))
     alone = set(files.pictures).difference(picture.name for picture in pictures)
-    notes = [note] + ([f"{counted(len(alone), 'picture')} without a JSON file: they are not taken"] if alone else [])
+    notes = [note] + ([f"{counted(len(alone), 'picture')} without a JSON file: left out"] if alone else [])
     return DataSet(class_names, pictures, tally, notes, background=_background(class_names))
 
 

@@ -74,7 +74,7 @@ def read(files: SourceFiles, options: Options) -> DataSet:
     if splits:
         notes.append(f"splits are those of {LIST_FOLDER}")
     if num_alone:
-        notes.append(f"{counted(num_alone, 'picture')} without an XML file: they are not taken")
+        notes.append(f"{counted(num_alone, 'picture')} without an XML file: left out")
     return DataSet(class_names, pictures, tally, notes)
 
 
@@ -153,7 +153,7 @@ def _picture(
         objects = replace(objects, is_crowd=np.zeros(len(corners), bool))
     else:
         tally.change(
-            "box", "called difficult, which neither training nor evaluation counts (--difficult keep: as any other)",
+            "box", "called difficult, which neither training nor evaluation counts (--difficult keep: like any other)",
             annotation.name, int(annotation.is_difficult.sum()),
         )  # fmt: skip
     return Picture(name, files.path(name), "", size, objects)

@@ -69,11 +69,9 @@ def read(files: SourceFiles, options: Options) -> DataSet:
     notes = [f"class names are those of {names.source}" if names.source else numbered]
     num_unlisted = len(files.pictures) - len(chosen)
     if num_unlisted:
-        notes.append(
-            f"{counted(num_unlisted, 'picture')} in no split of {names.source or 'the lists'}: they are not taken"
-        )
+        notes.append(f"{counted(num_unlisted, 'picture')} in no split of {names.source or 'the lists'}: left out")
     if num_empty:
-        notes.append(f"{counted(num_empty, 'picture')} without a text file, as without objects")
+        notes.append(f"{counted(num_empty, 'picture')} without a text file: no objects")
     return DataSet(_without_gaps(names.names, pictures), pictures, tally, notes)
 
 

@@ -145,7 +145,7 @@ def test_yolo_in_three_layouts(tmp_path, layout, yaml):
     assert "form: YOLO (--form yolo)" in said
     assert "2 objects of a class that has no name (first: " in said and "class 7" in said
     assert "2 lines of neither a class and four numbers nor a class and a polygon" in said
-    assert "1 picture without a text file, as without objects" in said
+    assert "1 picture without a text file: no objects" in said
     polygon = json.loads((tmp_path / "out" / "annotations" / "instances_val2017.json").read_text())["annotations"][1]
     np.testing.assert_allclose(polygon["segmentation"], [[6, 4, 30, 4, 30, 24]])
     assert polygon["area"] == pytest.approx(24 * 20 / 2)

@@ -45,7 +45,7 @@ def test_the_target_is_refused_where_it_would_harm(tmp_path):
     (tmp_path / "full" / "mine").write_text("mine")
     with pytest.raises(BadStateError, match="is not empty: choose another --out, or give --overwrite"):
         run(source, tmp_path / "full")
-    with pytest.raises(BadStateError, match="holds what no conversion has made"):
+    with pytest.raises(BadStateError, match="was not made by a conversion"):
         run(source, tmp_path / "full", overwrite=True)
     with pytest.raises(MissingPathError, match="'.*/Source' does not exist, but '.*/source' is there"):
         run(tmp_path / "Source", tmp_path / "out")
@@ -110,7 +110,7 @@ def test_pictures_are_linked_copied_or_given_a_second_name(tmp_path, monkeypatch
 
     monkeypatch.setattr(os, "symlink", refuse)
     said = run(source, tmp_path / "fallback", val_share=0)
-    assert "the file system of --out takes no links: pictures copied instead: 1" in said
+    assert "the file system of --out takes no links; 1 picture copied instead" in said
     assert not (tmp_path / "fallback" / "train2017" / "0.jpg").is_symlink()
 
 
@@ -223,7 +223,7 @@ def test_hidden_files_and_loops_of_links_are_passed_over(tmp_path):
         (["SOURCE", "--out=OUT", "--to=voc"], "argument --to: invalid choice: 'voc'"),
         (["SOURCE", "--out=OUT", "--val_share=2"], "argument --val_share: '2', wanted a number from 0 to below 1"),
         (["SOURCE", "--out=OUT", "--no_class=256"], "argument --no_class: '256', wanted whole numbers up to 255"),
-        (["SOURCE", "--out=OUT", "--classes=a,a"], "argument --classes: 'a,a', wanted names that all differ"),
+        (["SOURCE", "--out=OUT", "--classes=a,a"], "argument --classes: 'a,a', wanted different names with commas"),
         (["SOURCE", "--out=OUT", "--val-share=0"], "unrecognized arguments: --val-share=0"),
     ],
 )

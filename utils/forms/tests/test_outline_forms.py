@@ -70,7 +70,7 @@ def test_labelme_to_boxes(tmp_path):
         "1 shape that cannot be read (first: a.json)",
         "1 JSON file without its picture (first: d.json)",
         "1 JSON file that cannot be read (first: e.json: ",
-        "1 region to be ignored, for which boxes have no word (first: a.jpg)",
+        "1 region to be ignored, which boxes cannot express (first: a.jpg)",
         "1 picture taken out of its JSON file (first: c.json)",
     ):
         assert line in said
@@ -88,7 +88,9 @@ def test_labelme_to_labels(tmp_path):
     np.testing.assert_array_equal(label_of(tmp_path / "out", "a"), wanted)
     label = label_of(tmp_path / "out", "c")
     assert (label[6:8, 5:7] == [[0, 2], [2, 2]]).all() and (label > 0).sum() == 3
-    assert "what is no object is background (0); a pixel belongs to a polygon where its centre lies inside" in said
+    assert (
+        "pixels outside all objects are background (0); a pixel belongs to a polygon if its centre lies inside" in said
+    )
     assert "--class_num=4 '--class_names=[background, fruit, leaf, stem]'" in said
     run(tmp_path / "labelme", tmp_path / "none", target="cityscapes", val_share=0, has_background=False)
     expected = np.where(wanted == 0, 255, np.where(wanted == 255, 255, wanted - 1))

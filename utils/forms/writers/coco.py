@@ -71,7 +71,7 @@ def _annotations(
     objects: Objects, category_of: dict[int, int], image_id: int, first_id: int, picture: Picture, tally: Tally
 ) -> list[dict]:
     num_ignored = int((objects.labels == IGNORED).sum())
-    tally.drop("region", "to be ignored, for which boxes have no word", picture.name, num_ignored)
+    tally.drop("region", "to be ignored, which boxes cannot express", picture.name, num_ignored)
     is_class = np.isin(objects.labels, list(category_of))
     kept = objects.chosen(is_class)
     boxes = xyxy_to_xywh(kept.boxes)

@@ -35,9 +35,7 @@ def check_target(out: Path, source: Path, overwrite: bool) -> None:
     if not overwrite:
         raise BadStateError(f"--out '{out}' is not empty: choose another --out, or give --overwrite")
     if _own_entries(out) is None:
-        raise BadStateError(
-            f"--out '{out}' holds what no conversion has made ('{RECORD}' is missing): choose another --out"
-        )
+        raise BadStateError(f"--out '{out}' was not made by a conversion ('{RECORD}' is missing): choose another --out")
 
 
 @contextlib.contextmanager

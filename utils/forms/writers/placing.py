@@ -8,6 +8,7 @@ from utils.forms.content import Picture
 from utils.images import read_bytes
 from utils.model_utils.errors import BadStateError, os_errors_as
 from utils.model_utils.files import write_file
+from utils.words import counted
 
 How: TypeAlias = Literal["link", "hardlink", "copy"]
 
@@ -55,5 +56,5 @@ class Placing:
         """Returns a sentence where links were not possible, else ""."""
         if not self.num_copied_instead:
             return ""
-        kind = "links" if self.how == "link" else "second names of files on another disk"
-        return f"the file system of --out takes no {kind}: pictures copied instead: {self.num_copied_instead:,}"
+        kind = "links" if self.how == "link" else "hard links to another disk"
+        return f"the file system of --out takes no {kind}; {counted(self.num_copied_instead, 'picture')} copied instead"

@@ -256,33 +256,33 @@ class TrainingKeys(RuntimeKeys):
     patience: int | None = Field(
         None,
         ge=1,
-        description="evaluations in a row without a better best metric after which the run ends; null: it goes on to "
-        "epoch_size",
+        description="the run ends after so many evaluations in a row that do not improve the best metric; null: it "
+        "goes on to epoch_size",
     )
     max_hours: float | None = Field(
         None,
         gt=0,
-        description="hours after which training stops with a checkpoint and exit code 0, counted anew from each start "
-        "of the command; null: no limit",
+        description="training stops after so many hours, with a checkpoint and exit code 0; each start of the command "
+        "has its own hours; null: no limit",
     )
     expected_metric: float | None = Field(
         None,
         ge=0,
         le=1,
-        description="mAP or mIoU that has to be reached, in training by the best evaluation: below it the command ends "
-        "with exit code 1; null: any will do",
+        description="mAP or mIoU that the evaluation, in training the best one, has to reach: below it the command "
+        "ends with exit code 1; null: no check",
     )
-    expected_tolerance: float = Field(
-        0.0, ge=0, le=1, description="by how much the metric may be below expected_metric"
-    )
+    expected_tolerance: float = Field(0.0, ge=0, le=1, description="how far the metric may be below expected_metric")
     loggers: tuple[Literal["tensorboard", "swanlab"], ...] = Field(
-        (), description="what takes numbers and pictures of a training beside metrics.jsonl, in folders of run_dir"
+        (),
+        description="loggers that take numbers and pictures of a training beside metrics.jsonl, each in its own "
+        "folder in run_dir",
     )
     picture_interval: int = Field(
         5,
         ge=0,
-        description="evaluations of run_eval from one picture of predictions to the next, in predictions/ of run_dir; "
-        "the first and the last evaluation leave one; 0: none",
+        description="run_eval draws predictions at the first evaluation, at every so many evaluations after it, and "
+        "at the last, into predictions/ of run_dir; 0: never",
     )
 
     def notes(self) -> Iterator[str]:

@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     runs = read_runs(parsed.runs)
     print(format_runs(runs))
     write_file(parsed.out, compare_page(runs), "choose another --out")
-    print(f"\ncurves: {parsed.out}, a page for the browser")
+    print(f"\ncurves: {parsed.out} (open it in a browser)")
 
 
 def format_runs(runs: Sequence[Run]) -> str:
@@ -46,7 +46,7 @@ def format_runs(runs: Sequence[Run]) -> str:
     if keys:
         parts.append(_aligned([["keys that differ", *head[1:]], *([name, *values] for name, values in keys)]))
     if others:
-        parts.append(f"{counted(others, 'key')} that not all of the runs have")
+        parts.append(f"not shown: {counted(others, 'key')} that only some of the runs have")
     classes = [[name, *_shown(values)] for name, values in class_rows(runs)]
     if classes:
         parts.append(_aligned([["AP or IoU", *head[1:]], *classes]))
@@ -84,14 +84,15 @@ def _check_out(path: Path, overwrite: bool) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=console_command("compare"),
-        description="Numbers, curves and differing keys of runs side by side, in the terminal and as a page.",
+        description="Shows numbers, curves and differing keys of runs side by side, in the terminal and as an HTML "
+        "page.",
         allow_abbrev=False,
     )
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run_dir of a training or an evaluation")
     parser.add_argument(
-        "--out", type=Path, default=DEFAULT_OUT, metavar="FILE", help=f"the page; '{DEFAULT_OUT}' by default"
+        "--out", type=Path, default=DEFAULT_OUT, metavar="FILE", help=f"HTML page to write; '{DEFAULT_OUT}' by default"
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace a file that is no such page")
+    parser.add_argument("--overwrite", action="store_true", help="replace a file that this command did not write")
     return parser
 
 

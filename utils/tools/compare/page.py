@@ -21,16 +21,14 @@ def compare_page(runs: Sequence[Run]) -> bytes:
     """Returns an HTML file that shows runs side by side."""
     sections = [_numbers(runs), _keys(runs)]
     if any(run.metrics() for run in runs):
-        sections.append(_curves("metrics", "Metrics", runs, Run.metrics, "What the evaluations of a training found."))
+        sections.append(_curves("metrics", "Metrics", runs, Run.metrics, "The evaluations of a training."))
     if any(run.losses() for run in runs):
-        intro = "The mean of every epoch; of a training of one or two epochs each step that was noted."
+        intro = "The mean of every epoch; for a training of one or two epochs, each logged step."
         sections.append(_curves("losses", "Losses", runs, Run.losses, intro))
     classes = class_rows(runs)
     if classes:
         sections.append(
-            Section(
-                "classes", "Classes", "AP of each class; of a segmentation its IoU.", _table("class", runs, classes)
-            )
+            Section("classes", "Classes", "AP of each class, or IoU for segmentation.", _table("class", runs, classes))
         )
     about = [(run.name, str(run.folder)) for run in runs]
     return page(TITLE, about, sections, f"mszoo {version()}")
@@ -38,8 +36,8 @@ def compare_page(runs: Sequence[Run]) -> bytes:
 
 def _numbers(runs: Sequence[Run]) -> Section:
     intro = (
-        "Of a training: its last epoch, and the evaluation that was best by its first metric. Of an evaluation: what "
-        "result.json says. A dash: the run has no such number."
+        "For a training: its last epoch, and its best evaluation by the first metric. For an evaluation: the numbers "
+        "of result.json. A dash: the run has no such number."
     )
     return Section("numbers", "Numbers", intro, _table("number", runs, number_rows(runs)))
 
@@ -60,10 +58,10 @@ def _keys(runs: Sequence[Run]) -> Section:
         cells: list[list[Cell]] = [[name, *values] for name, values in rows]
         body += sortable_table([Column("key"), *(Column(run.name) for run in runs)], cells)
     elif len(runs) - len(without) > 1:
-        body += paragraph("No key has another value.")
+        body += paragraph("All shared keys have the same values.")
     if others:
-        body += paragraph(f"Not shown: {counted(others, 'key')} that not all of the runs have.")
-    intro = "Keys that the stored configurations give other values; the folder of a run does not count."
+        body += paragraph(f"Not shown: {counted(others, 'key')} that only some of the runs have.")
+    intro = "Keys whose values differ in the stored configurations; the folder of a run does not count."
     return Section("keys", "Keys that differ", intro, body)
 
 

@@ -26,9 +26,9 @@ class Action:
 
 
 ACTIONS: dict[str, Action] = {
-    "convert": Action("make a data set that the suites read of one in another form", "utils.tools.data.convert"),
-    "check": Action("look at a data set and say all that is wrong with it", "utils.tools.data.check"),
-    "show": Action("show what a network is fed: pictures, classes, sizes of boxes", "utils.tools.data.show"),
+    "convert": Action("convert a data set to a layout that the suites read", "utils.tools.data.convert"),
+    "check": Action("look at a data set and list all that is wrong with it", "utils.tools.data.check"),
+    "show": Action("show what the network is fed: pictures, classes, sizes of boxes", "utils.tools.data.show"),
 }
 
 

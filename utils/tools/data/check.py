@@ -29,9 +29,7 @@ JSON_VERSION = 1
 SHOWN_LOGS = (images.__name__, progress.__name__)  # what the readers log is a finding, but for these
 
 # Keys are those of train.py, so that a check is a training's command with another beginning.
-DESCRIPTION = (
-    "Looks at the data set that train.py of a suite would read with the same keys, and says all that is wrong with it."
-)
+DESCRIPTION = "Reads the data set as train.py of a suite would with the same keys, and lists all that is wrong with it."
 EPILOG = (
     f"SUITE is one of {', '.join(SUITES)}; --key=value is any key of its train.py, such as --coco_root, --data_path "
     "and --config_path. Exit code 0: no errors; 1: errors, or with --strict warnings; 2: nothing to look at, or wrong "
@@ -110,13 +108,15 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         allow_abbrev=False,
     )
-    parser.add_argument("suite", metavar="SUITE", help="whose data set it is")
-    parser.add_argument("--json", metavar="FILE", help="write all findings there too; - for standard output")
-    parser.add_argument("--examples", type=int, default=3, metavar="N", help="most examples of a finding; 3 by default")
+    parser.add_argument("suite", metavar="SUITE", help="suite that would train on it")
+    parser.add_argument("--json", metavar="FILE", help="also write all findings as JSON; - for standard output")
+    parser.add_argument(
+        "--examples", type=int, default=3, metavar="N", help="show at most N examples of a finding; 3 by default"
+    )
     parser.add_argument(
         "--headers",
         action="store_true",
-        help="read the headers of pictures alone: quick, and neither truncated nor repeated pictures are found",
+        help="read only the headers of pictures: fast, but finds neither truncated nor repeated pictures",
     )
     parser.add_argument("--strict", action="store_true", help="warnings give exit code 1 too")
     return parser

@@ -60,24 +60,29 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog=console_command("data", "convert"),
-        description="Converts a data set in the form that an annotation tool has left; the source is only read.",
+        description="Converts a data set that an annotation tool exported. It only reads the source.",
         allow_abbrev=False,
     )
     parser.add_argument("source", type=Path, metavar="SOURCE", help="folder with annotations and pictures")
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="takes the new data set")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder of the new data set")
     parser.add_argument(
         "--to",
         choices=(COCO, CITYSCAPES),
         help="coco for the detectors, cityscapes for SegFormer; by default cityscapes for label pictures, else coco",
     )
     forms = ", ".join(f"{name} ({form.title})" for name, form in FORMS.items())
-    parser.add_argument("--form", choices=tuple(FORMS), help=f"form of the source, else it is found out: {forms}")
     parser.add_argument(
-        "--images", choices=("link", "hardlink", "copy"), default="link", help="how pictures get there (%(default)s)"
+        "--form", choices=tuple(FORMS), help=f"form of the source; by default it is recognised: {forms}"
+    )
+    parser.add_argument(
+        "--images",
+        choices=("link", "hardlink", "copy"),
+        default="link",
+        help="how pictures get into FOLDER (%(default)s)",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier conversion in FOLDER")
-    parser.add_argument("--strict", action="store_true", help="write nothing where anything would be left out")
-    _add_splits(parser.add_argument_group("splits, where the source has none to evaluate on"))
+    parser.add_argument("--strict", action="store_true", help="write nothing if anything would be left out")
+    _add_splits(parser.add_argument_group("splits, if the source has none to evaluate on"))
     _add_reading(parser.add_argument_group("reading"))
     add_limit_argument(parser)
     return parser
@@ -89,13 +94,13 @@ def _add_splits(group: "argparse._ArgumentGroup") -> None:
         type=_share,
         default=0.2,
         metavar="SHARE",
-        help="of the pictures, drawn to evaluate; 0: none (0.2)",
+        help="share of the pictures to evaluate on; 0: none (0.2)",
     )
-    group.add_argument("--val_seed", type=_number, default=0, help="another number draws others (%(default)s)")
+    group.add_argument("--val_seed", type=_number, default=0, help="another number draws other pictures (%(default)s)")
     group.add_argument(
         "--val_group_by_stem",
         action="store_true",
-        help="pictures of one name, but for the number at its end, stay in one split, as frames of a video should",
+        help="pictures whose names differ only in the last number stay in one split, such as the frames of a video",
     )
 
 
@@ -104,20 +109,21 @@ def _add_reading(group: "argparse._ArgumentGroup") -> None:
         "--background",
         choices=("class", "none"),
         default="class",
-        help="to cityscapes, of objects: what is no object is a class of its own, or is left out (%(default)s)",
+        help="to cityscapes, from objects: pixels outside all objects are a class of their own, or no class "
+        "(%(default)s)",
     )
     group.add_argument(
         "--classes",
         type=_names,
         default=(),
         metavar="A,B,...",
-        help="names of label pictures' classes, in order",
+        help="names of the classes of label pictures, in order",
     )
     group.add_argument(
         "--colors",
         type=Path,
         metavar="FILE",
-        help="names and colours, or values, of label pictures' classes: lines such as 'car 0 0 142' or 'car 7'",
+        help="names and colours, or values, of the classes of label pictures: lines such as 'car 0 0 142' or 'car 7'",
     )
     group.add_argument(
         "--no_class",
@@ -129,13 +135,14 @@ def _add_reading(group: "argparse._ArgumentGroup") -> None:
         "--first_pixel",
         type=int,
         choices=(0, 1),
-        help="number of the first pixel in Pascal VOC's corners",
+        help="number of the first pixel in Pascal VOC's corners; by default found from the boxes",
     )
     group.add_argument(
         "--difficult",
         choices=("ignore", "keep", "drop"),
         default="ignore",
-        help="Pascal VOC's difficult objects: neither learnt nor counted, as others, or left out (%(default)s)",
+        help="Pascal VOC's difficult objects: ignored by training and evaluation, kept like others, or left out "
+        "(%(default)s)",
     )
 
 
@@ -162,7 +169,7 @@ def _values(text: str) -> tuple[int, ...]:
 def _names(text: str) -> tuple[str, ...]:
     words = tuple(word.strip() for word in text.split(","))
     if not all(words) or len(set(words)) < len(words):
-        raise argparse.ArgumentTypeError(f"{short(text)}, wanted names that all differ, with commas between")
+        raise argparse.ArgumentTypeError(f"{short(text)}, wanted different names with commas between")
     return words
 
 

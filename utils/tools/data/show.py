@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     given, keys = _parser().parse_known_args(arguments)
     if given.pictures < 1 or given.epoch < 1:
-        raise BadValueError(f"pictures is {given.pictures} and epoch is {given.epoch}: wanted 1 or more of both")
+        raise BadValueError(f"--pictures is {given.pictures} and --epoch is {given.epoch}, wanted 1 or more for both")
     set_up_logging()
     config = open_config(given.suite).load(keys, "train.py")
     folder = given.out or config.results_folder() / FOLDER
@@ -97,20 +97,20 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=console_command("data", "show"),
         usage=f"{console_command('data', 'show', 'SUITE')} [--key=value]... [--out FOLDER] [--pictures N] [--epoch N]",
-        description="Shows what a network is fed, after augmentation: pictures, classes, sizes of boxes. "
-        f"SUITE: {', '.join(SUITES)}. The keys are those of its training, as `{console_command('train', 'SUITE')} "
-        "--help` lists them.",
+        description="Shows what the network is fed, after augmentation: pictures, classes, sizes of boxes. SUITE is "
+        f"one of {', '.join(SUITES)}. Its keys are those of train.py: `{console_command('train', 'SUITE')} --help` "
+        "lists them.",
         allow_abbrev=False,
     )
     parser.add_argument("suite", metavar="SUITE", help=argparse.SUPPRESS)
     parser.add_argument(
-        "--out", type=Path, metavar="FOLDER", help=f"takes the pictures; by default '{FOLDER}' in run_dir"
+        "--out", type=Path, metavar="FOLDER", help=f"folder for the pictures; by default '{FOLDER}' in run_dir"
     )
     parser.add_argument(
-        "--pictures", type=int, default=MOST_PICTURES, metavar="N", help="on the sheet; %(default)s by default"
+        "--pictures", type=int, default=MOST_PICTURES, metavar="N", help="pictures on the sheet; %(default)s by default"
     )
     parser.add_argument(
-        "--epoch", type=int, default=1, metavar="N", help="whose draws are shown; %(default)s by default"
+        "--epoch", type=int, default=1, metavar="N", help="epoch whose augmentation is shown; %(default)s by default"
     )
     return parser
 

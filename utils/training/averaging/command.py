@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if bool(given.checkpoints) == bool(given.run):
         raise BadValueError("name the checkpoints, or a run with --run=RUN and --last=N: one of the two")
     if given.run and given.last is None:
-        raise BadValueError("--run takes --last=N too, the number of its last checkpoints")
+        raise BadValueError("--run needs --last=N, the number of its last checkpoints")
     if given.checkpoints and not given.out:
         raise BadValueError("the file to write is not given: name it with --out=FILE")
     paths = [Path(path) for path in given.checkpoints] or last_checkpoints(Path(given.run), given.last)
@@ -88,17 +88,17 @@ def last_checkpoints(run: Path, count: int) -> list[Path]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=console_command("average"),
-        description="Averages the weights of checkpoints of one run, the oldest first, into a file of weights, which "
+        description="Averages the weights of checkpoints of one run, the oldest first, into a file of weights that "
         "eval.py, infer.py and export.py take.",
         allow_abbrev=False,
     )
-    parser.add_argument("checkpoints", nargs="*", metavar="CHECKPOINT", help="the files, two or more")
-    parser.add_argument("--run", default="", help="take the last checkpoints of the run in this folder")
+    parser.add_argument("checkpoints", nargs="*", metavar="CHECKPOINT", help="two files or more")
+    parser.add_argument("--run", default="", help="average the last checkpoints of the run in this folder")
     parser.add_argument("--last", type=_count, metavar="N", help="how many of them, two or more")
     parser.add_argument(
-        "--out", default="", metavar="FILE", help="the file to write; with --run, average_of_N.ckpt beside the others"
+        "--out", default="", metavar="FILE", help="file to write; with --run, average_of_N.ckpt beside the others"
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace the file to write where it is there")
+    parser.add_argument("--overwrite", action="store_true", help="replace the file if it exists")
     return parser
 
 

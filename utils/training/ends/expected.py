@@ -28,7 +28,7 @@ def check_training(config: TrainingKeys, result: TrainResult, metric: str) -> No
         return
     evaluation = result.best or result.last
     if not result.has_ended:
-        logger.info("expected_metric is looked at when the run has come to its end")
+        logger.info("expected_metric is checked when the run has ended")
     elif evaluation is not None:
         check_metric(config, metric, evaluation.metrics.get(metric, math.nan))
     else:

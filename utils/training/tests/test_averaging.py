@@ -105,7 +105,7 @@ def test_the_command_writes_beside_the_run_or_where_it_is_told(tmp_path, capsys)
         ([*files, "--run=x", "--last=2"], "one of the two"),
         (files, "the file to write is not given"),
         ([files[0], "--out=x.ckpt"], "1 checkpoint to average, wanted two or more"),
-        (["--run=x"], "--run takes --last=N too"),
+        (["--run=x"], "--run needs --last=N"),
     ):
         with pytest.raises(BadValueError, match=said):
             main(arguments)

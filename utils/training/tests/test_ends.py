@@ -76,8 +76,8 @@ def test_patience_ends_a_run_and_resuming_it_says_so(tmp_path, step, caplog):
     with run:
         assert trainer.fit().steps == 0
     assert (
-        "the run has ended at epoch 5 of 9, no better AP in 3 evaluations; the best is 0.6000 at epoch 3: a higher "
-        "--patience goes on"
+        "the run has ended at epoch 5 of 9, no better AP in 3 evaluations; the best is 0.6000 at epoch 3: raise "
+        "--patience to go on"
     ) in caplog.text
     assert again.seen == [20, ("curves", 20), "closed"]
 
@@ -90,7 +90,7 @@ def test_patience_ends_a_run_and_resuming_it_says_so(tmp_path, step, caplog):
     trainer, run, _ = tiny_trainer(tmp_path, patience=5, **options)
     with run:
         trainer.fit()
-    assert "the run has ended at epoch 9 of 9, all epochs are done: a higher --epoch_size goes on" in caplog.text
+    assert "the run has ended at epoch 9 of 9, all epochs are done: raise --epoch_size to go on" in caplog.text
 
 
 class Clock:
@@ -115,8 +115,8 @@ def test_time_runs_out_and_the_run_goes_on(tmp_path, step, caplog, monkeypatch):
     assert (result.has_ended, result.steps, result.best) == (False, 2, None)
     assert result.last_checkpoint.name == "tiny-1_2.ckpt"
     assert (
-        f"max_hours 1 is over: stopped at epoch 1 step 2, saved {result.last_checkpoint}; the same command goes on "
-        "with --resume=auto"
+        f"the limit max_hours 1 is reached: stopped at epoch 1 step 2, saved {result.last_checkpoint}; the same "
+        "command goes on with --resume=auto"
     ) in caplog.text
 
     monkeypatch.setattr(time_limit, "time", Clock(1.0))
@@ -165,7 +165,7 @@ def test_a_training_is_measured_by_its_best_evaluation_when_it_has_ended(caplog)
         with pytest.raises(MissedMetricError, match="mIoU is 0.3000, expected was 0.4: the metric is missed"):
             check_training(config(), result, "mIoU")
     check_training(config(), TrainResult(None, last, 2, has_ended=False), "mIoU")
-    assert "expected_metric is looked at when the run has come to its end" in caplog.text
+    assert "expected_metric is checked when the run has ended" in caplog.text
     with pytest.raises(BadValueError, match="nothing was evaluated"):
         check_training(config(), TrainResult(None, None, 2), "mIoU")
     with pytest.raises(BadValueError, match="expected_metric is 0.4 and run_eval is false, so nothing is measured"):

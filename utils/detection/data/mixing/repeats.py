@@ -73,6 +73,6 @@ def repeats_of_rows(records: MindRecordInfo, rows: np.ndarray, threshold: float)
         len(rows),
         f"classes that come more often: {', '.join(named)}{', ...' if len(rare) > MAX_NAMED else ''}"
         if rare
-        else "every class is in so large a share of the images that none is repeated",
+        else "every class is frequent enough, so no image is repeated",
     )
     return repeats

@@ -75,7 +75,7 @@ def write_page(
         ]
     path = folder / REPORT_FILE
     write_file(path, page("Evaluation of a detector", list(facts.items()), sections, f"mszoo {version()}"))
-    logger.info("report: %s, a page for the browser", path)
+    logger.info("report: %s (open it in a browser)", path)
     return path
 
 
@@ -126,7 +126,7 @@ def _errors(analysis: Analysis) -> Section:
         Column("kind"),
         Column(f"from score {analysis.min_score:.3g}", "errors among the detections that are drawn"),
         Column("all", "errors among all detections, also those of the lowest scores"),
-        Column("AP50 to gain", "what AP50 would rise by, were all errors of this kind alone mended"),
+        Column("AP50 gain", "how much AP50 would rise if all errors of this kind, and no others, were fixed"),
         Column("what it is"),
     ]
     rows: list[list[Cell]] = [
@@ -201,9 +201,9 @@ def _curves(analysis: Analysis) -> Section:
 
 def _confusion(analysis: Analysis) -> Section:
     matrix, names = fold_matrix(analysis.confusion, [*analysis.names, "background"], MAX_MATRIX, num_fixed=1)
-    table = matrix_table(matrix, names, "row: truth, column: taken for; in percent of the row", unit="box")
+    table = matrix_table(matrix, names, "row: truth, column: prediction; in percent of the row", unit="box")
     intro = wording.CONFUSION.format(score=f"{analysis.min_score:.3g}")
-    return Section("confusion", "Taken for what", intro, table + _most_confused(analysis))
+    return Section("confusion", "Confusions", intro, table + _most_confused(analysis))
 
 
 def _most_confused(analysis: Analysis) -> str:

@@ -80,7 +80,7 @@ def plan_copy(stored: Checkpoint, folder: Path, *, overwrite: bool) -> Threshold
     source = stored.path
     if source.stem.endswith(ENDING):
         raise BadStateError(
-            f"'{source}' has scores of its classes already: evaluate the checkpoint that it was made of, or leave "
+            f"'{source}' already has a score for each class: evaluate the checkpoint that it was made from, or leave "
             "--store_thresholds out"
         )
     path = folder / f"{source.stem}{ENDING}.ckpt"
@@ -114,6 +114,6 @@ def _said(without: list[str], point: OperatingPoint) -> str:
     named = ", ".join(without[:5]) + (", ..." if len(without) > 5 else "")
     verb = agreed(len(without), "has", "have")
     return (
-        f"; {counted(len(without), 'class')} of which nothing right was found {verb} that of all, "
+        f"; {counted(len(without), 'class')} without a right detection {verb} the score of all classes, "
         f"{point.min_score:.3g}: {named}"
     )
