@@ -96,14 +96,3 @@ def _pixels(image: Image.Image, name: str) -> LabelPixels:
     colours = np.array(image.convert("RGB"))
     is_grey = (colours == colours[..., :1]).all()
     return LabelPixels(colours[..., 0] if is_grey else colours, alpha=alpha)
-
-
-def codes_of(colours: np.ndarray) -> np.ndarray:
-    """Returns uint32[...], one number for each RGB colour of uint8[..., 3]."""
-    red, green, blue = np.moveaxis(colours.astype(np.uint32), -1, 0)
-    return (red << 16) | (green << 8) | blue
-
-
-def colour_of(code: int) -> tuple[int, int, int]:
-    """Returns the RGB colour of such a number."""
-    return code >> 16, (code >> 8) & 255, code & 255
