@@ -137,9 +137,8 @@ def _look_at(
         values[present] = True
         if pixels.palette is not None:
             has_palette = True
-            palette_codes = np.union1d(
-                palette_codes, colour_numbers(pixels.palette[present[present < len(pixels.palette)]])
-            )
+            used = present[present < len(pixels.palette)]
+            palette_codes = np.union1d(palette_codes, colour_numbers(pixels.palette[used]))
     numbers = tuple(np.flatnonzero(values).tolist())
     return usable, FoundPixels(numbers, tuple(codes.tolist()), has_palette, tuple(palette_codes.tolist()))
 
