@@ -30,7 +30,6 @@ from utils.detection.test_time.rules import as_described
 from utils.detection.test_time.selection import Selection
 from utils.exporting.description import ModelDescription, TensorDescription
 from utils.exporting.export import ExportedModel
-from utils.model_utils.errors import BadValueError
 from utils.model_utils.workers import ALONE, Workers
 from utils.training.assembly import build_step, effective_lr
 from utils.training.checkpoints.checkpoint import Checkpoint, load_checkpoint
@@ -59,7 +58,7 @@ from .FasterRcnn.rpn import Rpn
 from .lr_schedule import long_cosine_schedule
 from .network_define import FasterRcnnInference, FasterRcnnTraining
 from .score import selection
-from .stored_network import keys_of_weights, stored_backbone, stored_layers, stored_stage1_pool
+from .stored_network import keys_of_weights, with_stored_network
 from .variants import SIZE_MULTIPLE
 
 SUITE = "faster_rcnn"
@@ -67,34 +66,6 @@ MINDRECORD_FOLDER = "FASTERRCNN_MINDRECORD"
 EXPORTED_TOOLS = ("only_classes",)  # of TestTimeKeys, those that act on what an exported detector puts out
 OUTPUT_NAMES = ("boxes", "scores", "labels")  # of FasterRcnnInference
 CLASS_OUTPUTS = (ClassOutputs("rcnn.classify.", extra=1), ClassOutputs("rcnn.regress.", values=4))
-
-
-def with_stored_network(config: FasterRcnnConfig, checkpoint: Checkpoint) -> FasterRcnnConfig:
-    """Returns the configuration of a network that takes a checkpoint's weights; its depth has to be the configured one.
-
-    `res2net_stage1_pool` is taken from the checkpoint where it says it.
-
-    Raises:
-        BadValueError: it has no network of this suite, or another one than the keys say.
-    """
-    layers = stored_layers(checkpoint)
-    if layers != config.layers:
-        backbone = stored_backbone(checkpoint)
-        wanted = config.backbone if config.res2net_layers is None else f"res2net_layers {list(config.layers)}"
-        way_out = f"--backbone={backbone}" if backbone else "the --config_path that it was trained with"
-        raise BadValueError(
-            f"'{checkpoint.path}' is of {backbone or 'a Res2Net'} with {list(layers)} blocks in its stages, the "
-            f"configuration has {wanted}: give {way_out}, or another checkpoint"
-        )
-    pool = stored_stage1_pool(checkpoint)
-    if pool is None:
-        return config
-    if config.res2net_stage1_pool not in (None, pool):
-        raise BadValueError(
-            f"res2net_stage1_pool is {str(config.res2net_stage1_pool).lower()} and '{checkpoint.path}' is of a "
-            f"network with {str(pool).lower()}: leave the key out"
-        )
-    return config.model_copy(update={"res2net_stage1_pool": pool})
 
 
 def build_network(config: FasterRcnnConfig, num_classes: int) -> FasterRcnnRes2net:
