@@ -34,7 +34,7 @@ def draw_legend(names: Sequence[Lettering], colours: np.ndarray, width: int, siz
         left += length
     picture = Image.new("RGB", (width, top + line + GAP), (GROUND,) * 3)
     pen = ImageDraw.Draw(picture)
-    for left, top, colour, name, font in entries:
+    for left, top, colour, text, font in entries:
         pen.rectangle((left, top + 5, left + size, top + 5 + size), fill=tuple(colour), outline=PATCH_RIM)
-        pen.text((left + line, top + 5 + size / 2), name, font=font, fill=TEXT_COLOR, anchor="lm")
+        pen.text((left + line, top + 5 + size / 2), text, font=font, fill=TEXT_COLOR, anchor="lm")
     return np.array(picture)
