@@ -39,6 +39,7 @@ POSTPROCESSING = {
     "nas_fpn": {
         "min_score": 0.05,
         "nms_threshold": 0.5,
+        "nms_method": "soft_gaussian",
         "nms_pre": 1000,
         "max_boxes": 100,
         "anchors_per_level": [2304, 576, 144, 36, 9],

@@ -25,7 +25,7 @@ def bare(tmp_path_factory):
     shutil.copy(ROOT / "quickstart.sh", root)
     for room in ("tools", "model_utils"):
         shutil.copytree(ROOT / "utils" / room, root / "utils" / room, ignore=shutil.ignore_patterns("tests"))
-    for file in ("__init__.py", "installation.py"):
+    for file in ("__init__.py", "installation.py", "words.py"):
         shutil.copy(ROOT / "utils" / file, root / "utils")
     python = root / "python"
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "$@"\n')

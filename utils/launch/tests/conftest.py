@@ -106,7 +106,7 @@ def tree(tmp_path_factory):
     root = tmp_path_factory.mktemp("a repository") / "of its own"
     for room in ("launch", "model_utils", "hccl_tools"):
         shutil.copytree(ROOT / "utils" / room, root / "utils" / room, ignore=shutil.ignore_patterns("tests"))
-    for file in ("__init__.py", "installation.py"):
+    for file in ("__init__.py", "installation.py", "words.py"):
         shutil.copy(ROOT / "utils" / file, root / "utils")
     (root / "suite" / "scripts").mkdir(parents=True)
     (root / "suite" / "train.py").write_text(RECORDER)

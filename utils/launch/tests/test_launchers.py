@@ -42,7 +42,7 @@ def tree(tmp_path_factory):
             (root / suite / command).write_text(RECORDER)
     for room in ("launch", "model_utils"):
         shutil.copytree(ROOT / "utils" / room, root / "utils" / room, ignore=shutil.ignore_patterns("tests"))
-    for file in ("__init__.py", "installation.py"):
+    for file in ("__init__.py", "installation.py", "words.py"):
         shutil.copy(ROOT / "utils" / file, root / "utils")
     (root / "segformer" / "config").mkdir()
     (root / "segformer" / "config" / "b0.yaml").write_text("")
