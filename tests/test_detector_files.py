@@ -66,7 +66,7 @@ def test_a_bad_list_is_refused_with_its_line_and_leaves_nothing(suite, content, 
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"001.jpg 1,2,30,40,1,0\nabsent.jpg 1,2,30,40,1,0", r"1 of 2 images of .* are not in .*, first 'absent\.jpg'"),
+        (b"001.jpg 1,2,30,40,1,0\nabsent.jpg 1,2,30,40,1,0", r"1 of 2 images of .* is not in .*, first 'absent\.jpg'"),
         (b"other/001.jpg 1,2,30,40,1,0", r"first 'other/001\.jpg'"),
     ],
 )
