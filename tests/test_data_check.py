@@ -369,7 +369,7 @@ def test_usage_is_refused(tmp_path):
         main(["check", "nas_fpn", f"--coco_root={tmp_path / 'none'}"])
     with pytest.raises(UserError, match="annotation file '.*' does not exist.* data convert` makes one"):
         main(["check", "nas_fpn", f"--coco_root={tmp_path}"])
-    with pytest.raises(UserError, match="--examples is -1"):
+    with pytest.raises(UserError, match="--examples: '-1', wanted a whole number from 0 on"):
         main(["check", "nas_fpn", f"--coco_root={tmp_path}", "--examples=-1"])
     with pytest.raises(UserError, match="--json '.*' is a folder: name a file"):
         main(["check", "nas_fpn", f"--coco_root={tmp_path}", f"--json={tmp_path}"])

@@ -116,7 +116,7 @@ def test_segformers_classes_are_laid_over_their_pixels(tmp_path, capsys):
     ("arguments", "sentence"),
     [
         (("nas_fpm",), "there is no suite 'nas_fpm': choose one of"),
-        (("nas_fpn", "--pictures=0"), "--pictures is 0 and --epoch is 1, wanted 1 or more for both"),
+        (("nas_fpn", "--pictures=0"), "argument --pictures: '0', wanted a whole number from 1 on"),
         (("nas_fpn", "--epochs=2"), "epochs"),
     ],
 )

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.suites import DETECTORS, FASTER_RCNN, NAS_FPN, for_detectors, for_each, taken_device
-from utils.detection import builders
+from utils.detection.builders import detectors, exports
 from utils.detection.suppression import select_detections
 from utils.detection.tests.edited_coco import change
 from utils.detection.tests.tiny_coco import write_coco
@@ -227,7 +227,7 @@ def test_ascend_has_one_size_unless_more_are_asked_for_on_the_command_line(suite
         config = load(arguments)
         held = build.build_detector(config, None, is_repeated=True).limit
         assert (held, build.build_detector(config, None).limit) == (5, 1)
-        return builders.evaluation_inputs(config, build.input_settings(config)).rule is not None
+        return detectors.evaluation_inputs(config, build.input_settings(config)).rule is not None
 
     held = "--max_canvases=5"
     assert follows(f"--config_path={config}", held)
@@ -256,7 +256,7 @@ def test_keys_of_canvases_that_do_nothing_are_said(suite, caplog):
 def test_an_export_says_its_one_size_where_pictures_choose_theirs(suite, caplog):
     caplog.set_level(logging.INFO)
     for canvas in ("fixed", "picture"):
-        builders.say_exported_size(suite.part("config").load([f"--canvas={canvas}"], "export.py"), (256, 384))
+        exports.say_exported_size(suite.part("config").load([f"--canvas={canvas}"], "export.py"), (256, 384))
     (line,) = [line for line in caplog.messages if "canvas" in line]
     assert line.startswith("the file takes one canvas of 256 x 384 pixels (height x width)")
 

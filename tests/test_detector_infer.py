@@ -72,7 +72,9 @@ def corners_of(rows):
 
 @for_detectors
 def test_every_picture_is_drawn_and_broken_ones_are_named(toy, inferred):
-    assert re.search(r"^23 images, [\d,]+ detections, .* per image .*; 2 files could not be read$", inferred.stdout, re.M)
+    assert re.search(
+        r"^23 images, [\d,]+ detections, .* per image .*; 2 files could not be read$", inferred.stdout, re.M
+    )
     assert "broken.jpg' is truncated" in inferred.stderr
     assert "empty.png' is empty" in inferred.stderr
     assert "2 classes: blue, red" in inferred.stderr

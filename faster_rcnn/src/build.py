@@ -10,9 +10,9 @@ from mindspore import nn
 
 from utils.canvas import Size
 from utils.checking.findings import Options, Report
-from utils.detection import builders
 from utils.detection.anchors import anchors_per_level, make_anchors
 from utils.detection.augment import scaled_size
+from utils.detection.builders import data_sets, detectors, exports, weights
 from utils.detection.canvases.detectors import CanvasDetectors
 from utils.detection.checking.anchors import AnchorSettings, NetworkInput
 from utils.detection.checking.check import check_detection_data
@@ -30,7 +30,6 @@ from utils.detection.test_time.rules import as_described
 from utils.detection.test_time.selection import Selection
 from utils.exporting.description import ModelDescription, TensorDescription
 from utils.exporting.export import ExportedModel
-from utils.model_utils.errors import BadValueError
 from utils.model_utils.workers import ALONE, Workers
 from utils.training.assembly import build_step, effective_lr
 from utils.training.checkpoints.checkpoint import Checkpoint, load_checkpoint
@@ -59,7 +58,7 @@ from .FasterRcnn.rpn import Rpn
 from .lr_schedule import long_cosine_schedule
 from .network_define import FasterRcnnInference, FasterRcnnTraining
 from .score import selection
-from .stored_network import keys_of_weights, stored_backbone, stored_layers, stored_stage1_pool
+from .stored_network import keys_of_weights, with_stored_network
 from .variants import SIZE_MULTIPLE
 
 SUITE = "faster_rcnn"
@@ -67,34 +66,6 @@ MINDRECORD_FOLDER = "FASTERRCNN_MINDRECORD"
 EXPORTED_TOOLS = ("only_classes",)  # of TestTimeKeys, those that act on what an exported detector puts out
 OUTPUT_NAMES = ("boxes", "scores", "labels")  # of FasterRcnnInference
 CLASS_OUTPUTS = (ClassOutputs("rcnn.classify.", extra=1), ClassOutputs("rcnn.regress.", values=4))
-
-
-def with_stored_network(config: FasterRcnnConfig, checkpoint: Checkpoint) -> FasterRcnnConfig:
-    """Returns the configuration of a network that takes a checkpoint's weights; its depth has to be the configured one.
-
-    `res2net_stage1_pool` is taken from the checkpoint where it says it.
-
-    Raises:
-        BadValueError: it has no network of this suite, or another one than the keys say.
-    """
-    layers = stored_layers(checkpoint)
-    if layers != config.layers:
-        backbone = stored_backbone(checkpoint)
-        wanted = config.backbone if config.res2net_layers is None else f"res2net_layers {list(config.layers)}"
-        way_out = f"--backbone={backbone}" if backbone else "the --config_path that it was trained with"
-        raise BadValueError(
-            f"'{checkpoint.path}' is of {backbone or 'a Res2Net'} with {list(layers)} blocks in its stages, the "
-            f"configuration has {wanted}: give {way_out}, or another checkpoint"
-        )
-    pool = stored_stage1_pool(checkpoint)
-    if pool is None:
-        return config
-    if config.res2net_stage1_pool not in (None, pool):
-        raise BadValueError(
-            f"res2net_stage1_pool is {str(config.res2net_stage1_pool).lower()} and '{checkpoint.path}' is of a "
-            f"network with {str(pool).lower()}: leave the key out"
-        )
-    return config.model_copy(update={"res2net_stage1_pool": pool})
 
 
 def build_network(config: FasterRcnnConfig, num_classes: int) -> FasterRcnnRes2net:
@@ -260,8 +231,8 @@ def build_train_step(
 def load_pretrained(
     config: FasterRcnnConfig, network: FasterRcnnRes2net, pretrained: Checkpoint | None, class_names: Sequence[str]
 ) -> None:
-    """Loads the weights that a training begins with; see `builders.load_pretrained`."""
-    builders.load_pretrained(
+    """Loads the weights that a training begins with; see `weights.load_pretrained`."""
+    weights.load_pretrained(
         config,
         network,
         pretrained,
@@ -310,12 +281,12 @@ def build_training_source(config: FasterRcnnConfig, split: Split, workers: Worke
         num_priorities=config.rpn_proposal_max_num + config.num_gts,
         seed=config.seed,
     )
-    return builders.training_source(config, split, sample, workers)
+    return data_sets.training_source(config, split, sample, workers)
 
 
 def build_batch_view(config: FasterRcnnConfig, source: MindRecordSource) -> DetectionBatchView:
     """Builds what shows the batches of a run."""
-    return builders.batch_view(source, config.pos_iou_thr, config.min_pos_iou)
+    return data_sets.batch_view(source, config.pos_iou_thr, config.min_pos_iou)
 
 
 def open_batch_view(config: FasterRcnnConfig) -> DetectionBatchView:
@@ -328,11 +299,11 @@ def open_batch_view(config: FasterRcnnConfig) -> DetectionBatchView:
 def build_detector(
     config: FasterRcnnConfig, network: FasterRcnnRes2net, class_names: Sequence[str] = (), *, is_repeated: bool = False
 ) -> CanvasDetectors:
-    """Builds what evaluation and inference ask for detections; see `builders.canvas_detectors`.
+    """Builds what evaluation and inference ask for detections; see `detectors.canvas_detectors`.
 
     The graph suppresses itself, but where a key of `TestTimeKeys` asks for something else.
     """
-    rule = builders.detection_rule(
+    rule = detectors.detection_rule(
         config,
         class_names,
         min_score=config.test_score_thr,
@@ -343,9 +314,9 @@ def build_detector(
     def make(canvas: Size) -> NetworkDetector:
         inference = build_inference(config, network, canvas, suppresses=rule.is_plain)
         select = detections_of if rule.is_plain else Selection(detections_of, rule)
-        return NetworkDetector(inference, select, image_metas, builders.second_view(rule))
+        return NetworkDetector(inference, select, image_metas, detectors.second_view(rule))
 
-    return builders.canvas_detectors(config, input_settings(config), make, is_repeated=is_repeated)
+    return detectors.canvas_detectors(config, input_settings(config), make, is_repeated=is_repeated)
 
 
 def build_evaluator(
@@ -358,7 +329,7 @@ def build_evaluator(
 ) -> DetectionEvaluator:
     """Builds what evaluates the detector on a split, each worker its share; `is_repeated` in a training."""
     detector = build_detector(config, network, split.match.classes.names, is_repeated=is_repeated)
-    return builders.evaluator(config, detector, split, input_settings(config), config.test_batch_size, workers)
+    return detectors.evaluator(config, detector, split, input_settings(config), config.test_batch_size, workers)
 
 
 def build_picture_detector(
@@ -371,7 +342,7 @@ def build_picture_detector(
 ) -> PictureDetector:
     """Builds what detects in image files; `is_repeated` where a canvas comes again after others."""
     detector = build_detector(config, network, class_names, is_repeated=is_repeated)
-    return builders.picture_detector(config, detector, num_pictures, input_settings(config), config.test_batch_size)
+    return detectors.picture_detector(config, detector, num_pictures, input_settings(config), config.test_batch_size)
 
 
 def build_exported_detector(description: ModelDescription, network: nn.Cell) -> NetworkDetector:
@@ -395,7 +366,7 @@ def open_checkpoint(config: FasterRcnnConfig, path: Path) -> tuple[FasterRcnnCon
 
 def configure(config: FasterRcnnConfig, stored: Checkpoint) -> FasterRcnnConfig:
     """Returns the configuration of a checkpoint's network; see `open_checkpoint`."""
-    config = builders.configure_detector(config, stored, keys_of_weights(stored))
+    config = weights.configure_detector(config, stored, keys_of_weights(stored))
     return with_stored_network(config, stored)
 
 
@@ -406,7 +377,7 @@ def load_detector(config: FasterRcnnConfig, stored: Checkpoint) -> tuple[FasterR
         BadValueError: it is no checkpoint of this network, or `num_classes` or `coco_classes` contradicts it.
     """
     count = stored.length("rcnn.classify.bias") - 1
-    return builders.load_detector(config, stored, count, partial(build_network, config))
+    return weights.load_detector(config, stored, count, partial(build_network, config))
 
 
 def build_export(config: FasterRcnnConfig, network: FasterRcnnRes2net, num_classes: int) -> FasterRcnnInference:
@@ -417,7 +388,7 @@ def build_export(config: FasterRcnnConfig, network: FasterRcnnRes2net, num_class
         network: from `load_detector`.
         num_classes: of it.
     """
-    return builders.portable(network, partial(build_network, config, num_classes), partial(build_inference, config))
+    return exports.portable(network, partial(build_network, config, num_classes), partial(build_inference, config))
 
 
 def input_descriptions(config: FasterRcnnConfig) -> tuple[TensorDescription, TensorDescription]:
@@ -431,7 +402,7 @@ def input_descriptions(config: FasterRcnnConfig) -> tuple[TensorDescription, Ten
 
 def describe_model(config: FasterRcnnConfig, classes: ClassTable, model: ExportedModel) -> ModelDescription:
     """Describes an exported detector for programs that run it."""
-    return builders.describe_detector(
+    return exports.describe_detector(
         SUITE,
         model,
         classes,
@@ -448,7 +419,7 @@ def describe_model(config: FasterRcnnConfig, classes: ClassTable, model: Exporte
 
 def open_configured_split(config: FasterRcnnConfig, is_training: bool) -> Split:
     """Opens the training or the evaluation split, making its MindRecord files where they are missing."""
-    return builders.open_detection_split(config, MINDRECORD_FOLDER, is_training=is_training)
+    return data_sets.open_detection_split(config, MINDRECORD_FOLDER, is_training=is_training)
 
 
 def open_evaluation_split(config: FasterRcnnConfig, classes: ClassTable, model: str) -> EvaluationSplit:
@@ -459,7 +430,7 @@ def open_evaluation_split(config: FasterRcnnConfig, classes: ClassTable, model: 
         classes: of the detector.
         model: where they come from, for messages.
     """
-    return builders.open_evaluation_split(config, MINDRECORD_FOLDER, classes, model)
+    return data_sets.open_evaluation_split(config, MINDRECORD_FOLDER, classes, model)
 
 
 def check_data(config: FasterRcnnConfig, options: Options) -> Report:
@@ -485,4 +456,4 @@ def check_data(config: FasterRcnnConfig, options: Options) -> Report:
 
 def num_classes(config: FasterRcnnConfig, split: Split) -> int:
     """Returns the number of foreground classes of a split after checking `num_classes` against it."""
-    return builders.count_classes(config, split)
+    return data_sets.count_classes(config, split)

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from utils.detection import keys
+from utils.detection import command_keys, keys
 from utils.detection.test_time import keys as test_time
 from utils.model_utils.config.base import Contradiction, InactiveKey, PositiveNumber
 from utils.model_utils.config.command_keys import CommandKeys
@@ -158,27 +158,27 @@ COMMANDS = {
     "train.py": CommandKeys(
         "Trains Faster R-CNN with Res2Net and a feature pyramid on a COCO or text data set.",
         most_used="coco_root run_dir epoch_size batch_size lr pre_trained resume num_classes backbone device_target",
-        left_out=keys.NOT_OF_TRAINING,
+        left_out=command_keys.NOT_OF_TRAINING,
     ),
     "eval.py": CommandKeys(
         "Evaluates a checkpoint with the COCO metrics.",
         most_used="checkpoint_path coco_root mindrecord_dir run_dir instance_set val_data_type num_pictures "
         "picture_min_score canvas device_target",
-        others=(*keys.EVALUATION, *SELECTION, *test_time.KEYS, "test_batch_size", "backbone"),
+        others=(*command_keys.EVALUATION, *SELECTION, *test_time.KEYS, "test_batch_size", "backbone"),
         checkpoint_key="checkpoint_path",
     ),
     "infer.py": CommandKeys(
         "Draws detections on pictures.",
         most_used="checkpoint_path image_path infer_output_path picture_min_score test_score_thr test_iou_thr "
         "test_max_per_img canvas canvas_sides device_target",
-        others=(*keys.INFERENCE, *SELECTION, *test_time.KEYS, "test_batch_size"),
+        others=(*command_keys.INFERENCE, *SELECTION, *test_time.KEYS, "test_batch_size"),
         checkpoint_key="checkpoint_path",
     ),
     "export.py": CommandKeys(
         "Exports a checkpoint for inference.",
         most_used="checkpoint_path file_name file_format export_batch_size run_dir img_height img_width test_score_thr "
         "test_iou_thr test_max_per_img",
-        others=(*keys.EXPORT, *SELECTION, "only_classes", "backbone"),
+        others=(*command_keys.EXPORT, *SELECTION, "only_classes", "backbone"),
         checkpoint_key="checkpoint_path",
     ),
     "convert_checkpoint.py": CommandKeys(
@@ -188,7 +188,7 @@ COMMANDS = {
             *NetworkKeys.FIXED_BY_WEIGHTS,
             *RpnKeys.FIXED_BY_WEIGHTS,
             *RcnnKeys.FIXED_BY_WEIGHTS,
-            *keys.CONVERSION,
+            *command_keys.CONVERSION,
             *SELECTION,
         ),
     ),

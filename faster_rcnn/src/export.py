@@ -9,7 +9,7 @@ import numpy as np
 from mindspore import nn
 
 from utils.cpu_kernels.roi_align import STOCK_SAMPLING_RATIO
-from utils.detection.builders import say_exported_size
+from utils.detection.builders.exports import say_exported_size
 from utils.detection.test_time.keys import KEYS
 from utils.detection.test_time.rules import as_described
 from utils.exporting.description import write_description

@@ -7,7 +7,7 @@ from utils.model_utils.errors import BadValueError
 from utils.training.checkpoints.checkpoint import Checkpoint
 from utils.training.checkpoints.stored_keys import stored_keys
 
-from .config import SUITE_DIR
+from .config import SUITE_DIR, FasterRcnnConfig
 from .variants import NUM_STAGES, RES2NET_LAYERS
 
 _BLOCK = re.compile(r"backbone\.stages\.(\d+)\.(\d+)\.")
@@ -51,3 +51,31 @@ def keys_of_weights(checkpoint: Checkpoint) -> dict[str, object]:
     if backbone is None:
         return {"res2net_layers": stored_layers(checkpoint)}
     return {"backbone": backbone, "res2net_layers": None}
+
+
+def with_stored_network(config: FasterRcnnConfig, checkpoint: Checkpoint) -> FasterRcnnConfig:
+    """Returns the configuration of a network that takes a checkpoint's weights; its depth has to be the configured one.
+
+    `res2net_stage1_pool` is taken from the checkpoint where it says it.
+
+    Raises:
+        BadValueError: it has no network of this suite, or another one than the keys say.
+    """
+    layers = stored_layers(checkpoint)
+    if layers != config.layers:
+        backbone = stored_backbone(checkpoint)
+        wanted = config.backbone if config.res2net_layers is None else f"res2net_layers {list(config.layers)}"
+        way_out = f"--backbone={backbone}" if backbone else "the --config_path that it was trained with"
+        raise BadValueError(
+            f"'{checkpoint.path}' is of {backbone or 'a Res2Net'} with {list(layers)} blocks in its stages, the "
+            f"configuration has {wanted}: give {way_out}, or another checkpoint"
+        )
+    pool = stored_stage1_pool(checkpoint)
+    if pool is None:
+        return config
+    if config.res2net_stage1_pool not in (None, pool):
+        raise BadValueError(
+            f"res2net_stage1_pool is {str(config.res2net_stage1_pool).lower()} and '{checkpoint.path}' is of a "
+            f"network with {str(pool).lower()}: leave the key out"
+        )
+    return config.model_copy(update={"res2net_stage1_pool": pool})

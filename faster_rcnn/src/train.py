@@ -28,6 +28,7 @@ from utils.training.run import Run, open_run
 from . import build
 from .config import FasterRcnnConfig
 from .loss_log import LossLog
+from .stored_network import with_stored_network
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ def _with_earlier_network(
 ) -> FasterRcnnConfig:
     """Returns the configuration of the network whose weights the run begins with; worker 0 alone has them."""
     if checkpoint is not None and workers.is_main:
-        config = build.with_stored_network(config, checkpoint)
+        config = with_stored_network(config, checkpoint)
     pool = workers.broadcast(config.res2net_stage1_pool)
     return config if pool == config.res2net_stage1_pool else config.model_copy(update={"res2net_stage1_pool": pool})
 

@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch")
 from faster_rcnn.src import build  # noqa: E402  (nothing here runs without torch)
 from faster_rcnn.src.config import load  # noqa: E402
 from faster_rcnn.src.convert import convert  # noqa: E402
+from faster_rcnn.src.stored_network import with_stored_network  # noqa: E402
 from faster_rcnn.tests import conversion, torch_mmdet  # noqa: E402
 from faster_rcnn.tests.conversion import (  # noqa: E402
     NUM_CLASSES,
@@ -95,7 +96,7 @@ def test_a_backbone_of_timm_gives_its_features(tmp_path):
     output = convert(load([f"--ckpt_file={tmp_path / 'weights.pth'}", f"--run_dir={tmp_path}", *TINY]))
     config = load([*TINY, f"--pre_trained={output}"])
     checkpoint = load_checkpoint(output)
-    config = build.with_stored_network(config, checkpoint)
+    config = with_stored_network(config, checkpoint)
     assert config.res2net_stage1_pool is True
     network = build.build_network(config, 2)
     build.load_pretrained(config, network, checkpoint, ["a", "b"])

@@ -9,6 +9,7 @@ import pytest
 from faster_rcnn.src import build
 from faster_rcnn.src.config import load
 from faster_rcnn.src.loss_log import format_loss_line
+from faster_rcnn.src.stored_network import with_stored_network
 from faster_rcnn.tests.tiny_detector import TINY_NETWORK as TINY
 from utils.model_utils.errors import BadValueError
 from utils.training.checkpoints.checkpoint import TrainingState, load_checkpoint, save_checkpoint
@@ -50,7 +51,7 @@ def test_a_backbone_by_key_keeps_its_weights_and_says_how_stage_1_pools(config, 
     path = _write(config, tmp_path / "backbone.ckpt", part="backbone", config_text=stored)
     config = load([*TINY, "--res2net_layers=[1,1,2,1]", f"--pre_trained={path}"])
     checkpoint = load_checkpoint(path)
-    config = build.with_stored_network(config, checkpoint)
+    config = with_stored_network(config, checkpoint)
     assert config.res2net_stage1_pool is True
     network = build.build_network(config, 5)
     build.load_pretrained(config, network, checkpoint, "abcde")
@@ -108,9 +109,9 @@ def test_another_depth_is_taken_from_the_checkpoint_or_refused(tmp_path):
         build.open_checkpoint(load([*small, "--res2net_layers=null", "--backbone=res2net_50"]), path)
     checkpoint = load_checkpoint(path)
     with pytest.raises(BadValueError, match=r"res2net_101 with \[3, 4, 23, 3\] blocks .* --backbone=res2net_101"):
-        build.with_stored_network(plain, checkpoint)
+        with_stored_network(plain, checkpoint)
     with pytest.raises(BadValueError, match=r"the configuration has res2net_layers \[2, 2, 2, 2\]"):
-        build.with_stored_network(load(small), checkpoint)
+        with_stored_network(load(small), checkpoint)
 
 
 def test_weights_of_no_network_of_this_suite_are_sent_to_the_converter(config, tmp_path):
@@ -119,7 +120,7 @@ def test_weights_of_no_network_of_this_suite_are_sent_to_the_converter(config, t
     with pytest.raises(
         BadValueError, match="make a checkpoint of it with: python /.*/convert_checkpoint.py --ck"
     ) as got:
-        build.with_stored_network(config, load_checkpoint(path))
+        with_stored_network(config, load_checkpoint(path))
     _, script, argument = shlex.split(str(got.value).partition("with: ")[2])
     assert Path(script).is_file()
     assert argument == f"--ckpt_file={path}"

@@ -11,9 +11,9 @@ from mindspore import nn
 
 from utils.canvas import Size
 from utils.checking.findings import Options, Report
-from utils.detection import builders
 from utils.detection.anchors import anchors_per_level, make_anchors, octave_scales
 from utils.detection.augment import AugmentSettings, scaled_size
+from utils.detection.builders import data_sets, detectors, exports, weights
 from utils.detection.canvases.detectors import CanvasDetectors
 from utils.detection.checking.anchors import AnchorSettings, NetworkInput
 from utils.detection.checking.check import check_detection_data
@@ -140,9 +140,9 @@ def _check_statistics(config: NasFpnConfig) -> None:
 def load_pretrained(
     config: NasFpnConfig, network: RetinaNetNasFpn, pretrained: Checkpoint | None, class_names: Sequence[str]
 ) -> None:
-    """Loads the weights that a training begins with; see `builders.load_pretrained`."""
+    """Loads the weights that a training begins with; see `weights.load_pretrained`."""
     outputs = ClassOutputs("head.classify.", groups=config.anchors_per_cell, extra=config.unused_class_outputs)
-    builders.load_pretrained(
+    weights.load_pretrained(
         config,
         network,
         pretrained,
@@ -198,7 +198,7 @@ def build_training_source(config: NasFpnConfig, split: Split, workers: Workers =
         num_gts=config.num_gts,
         seed=config.seed,
     )
-    return builders.training_source(config, split, sample, workers)
+    return data_sets.training_source(config, split, sample, workers)
 
 
 def build_selection_rule(config: NasFpnConfig, canvas: Size | None = None) -> SelectionRule:
@@ -214,7 +214,7 @@ def build_selection_rule(config: NasFpnConfig, canvas: Size | None = None) -> Se
 
 def build_batch_view(config: NasFpnConfig, source: MindRecordSource) -> DetectionBatchView:
     """Builds what shows the batches of a run."""
-    return builders.batch_view(source, config.match_threshold)
+    return data_sets.batch_view(source, config.match_threshold)
 
 
 def open_batch_view(config: NasFpnConfig) -> DetectionBatchView:
@@ -227,8 +227,8 @@ def open_batch_view(config: NasFpnConfig) -> DetectionBatchView:
 def build_detector(
     config: NasFpnConfig, network: RetinaNetNasFpn, class_names: Sequence[str] = (), *, is_repeated: bool = False
 ) -> CanvasDetectors:
-    """Builds what evaluation and inference ask for detections; see `builders.canvas_detectors`."""
-    rule = builders.detection_rule(
+    """Builds what evaluation and inference ask for detections; see `detectors.canvas_detectors`."""
+    rule = detectors.detection_rule(
         config,
         class_names,
         min_score=config.min_score,
@@ -238,9 +238,11 @@ def build_detector(
 
     def make(canvas: Size) -> NetworkDetector:
         select = build_selection(build_selection_rule(config, canvas), rule)
-        return NetworkDetector(build_inference(config, network, canvas), select, second_view=builders.second_view(rule))
+        return NetworkDetector(
+            build_inference(config, network, canvas), select, second_view=detectors.second_view(rule)
+        )
 
-    return builders.canvas_detectors(config, input_settings(config), make, is_repeated=is_repeated)
+    return detectors.canvas_detectors(config, input_settings(config), make, is_repeated=is_repeated)
 
 
 def build_evaluator(
@@ -253,7 +255,7 @@ def build_evaluator(
 ) -> DetectionEvaluator:
     """Builds what evaluates the detector on a split, each worker its share; `is_repeated` in a training."""
     detector = build_detector(config, network, split.match.classes.names, is_repeated=is_repeated)
-    return builders.evaluator(config, detector, split, input_settings(config), EVALUATION_BATCH_SIZE, workers)
+    return detectors.evaluator(config, detector, split, input_settings(config), EVALUATION_BATCH_SIZE, workers)
 
 
 def open_checkpoint(config: NasFpnConfig, path: Path) -> tuple[NasFpnConfig, Checkpoint]:
@@ -272,7 +274,7 @@ def open_checkpoint(config: NasFpnConfig, path: Path) -> tuple[NasFpnConfig, Che
 
 def configure(config: NasFpnConfig, stored: Checkpoint) -> NasFpnConfig:
     """Returns the configuration of a checkpoint's network; see `open_checkpoint`."""
-    return builders.configure_detector(config, stored)
+    return weights.configure_detector(config, stored)
 
 
 def load_detector(config: NasFpnConfig, stored: Checkpoint) -> tuple[RetinaNetNasFpn, ClassTable]:
@@ -288,7 +290,7 @@ def load_detector(config: NasFpnConfig, stored: Checkpoint) -> tuple[RetinaNetNa
             f"'{stored.path}' has {anchors} anchors per cell and {count} classes beside unused ones, the configuration "
             f"has {config.anchors_per_cell} anchors: give the --config_path that it was trained with"
         )
-    return builders.load_detector(config, stored, count, partial(build_network, config))
+    return weights.load_detector(config, stored, count, partial(build_network, config))
 
 
 def build_picture_detector(
@@ -301,18 +303,18 @@ def build_picture_detector(
 ) -> PictureDetector:
     """Builds what detects in image files; `is_repeated` where a canvas comes again after others."""
     detector = build_detector(config, network, class_names, is_repeated=is_repeated)
-    return builders.picture_detector(config, detector, num_pictures, input_settings(config), EVALUATION_BATCH_SIZE)
+    return detectors.picture_detector(config, detector, num_pictures, input_settings(config), EVALUATION_BATCH_SIZE)
 
 
 def build_exported_detector(description: ModelDescription, network: nn.Cell) -> NetworkDetector:
     """Builds what an exported file detects with; `network` is what was read of it."""
     select, rule = selection(description)
-    return NetworkDetector(network, select, second_view=builders.second_view(rule))
+    return NetworkDetector(network, select, second_view=detectors.second_view(rule))
 
 
 def build_export(config: NasFpnConfig, network: RetinaNetNasFpn, num_classes: int) -> RetinaNetInference:
     """Builds the detector of MindSpore's own operators, the only ones a file can hold, with `network`'s weights."""
-    return builders.portable(network, partial(build_network, config, num_classes), partial(build_inference, config))
+    return exports.portable(network, partial(build_network, config, num_classes), partial(build_inference, config))
 
 
 def input_description(config: NasFpnConfig) -> TensorDescription:
@@ -322,7 +324,7 @@ def input_description(config: NasFpnConfig) -> TensorDescription:
 
 def describe_model(config: NasFpnConfig, classes: ClassTable, model: ExportedModel) -> ModelDescription:
     """Describes an exported detector for programs that run it."""
-    return builders.describe_detector(
+    return exports.describe_detector(
         SUITE,
         model,
         classes,
@@ -343,7 +345,7 @@ def open_configured_split(
         form: form of the annotations instead of the key `dataset`.
         prefix: name of the MindRecord files instead of the configured one.
     """
-    return builders.open_detection_split(config, MINDRECORD_FOLDER, is_training=is_training, form=form, prefix=prefix)
+    return data_sets.open_detection_split(config, MINDRECORD_FOLDER, is_training=is_training, form=form, prefix=prefix)
 
 
 def open_evaluation_split(config: NasFpnConfig, classes: ClassTable, model: str) -> EvaluationSplit:
@@ -354,7 +356,7 @@ def open_evaluation_split(config: NasFpnConfig, classes: ClassTable, model: str)
         classes: of the detector.
         model: where they come from, for messages.
     """
-    return builders.open_evaluation_split(config, MINDRECORD_FOLDER, classes, model)
+    return data_sets.open_evaluation_split(config, MINDRECORD_FOLDER, classes, model)
 
 
 def check_data(config: NasFpnConfig, options: Options) -> Report:
@@ -374,4 +376,4 @@ def check_data(config: NasFpnConfig, options: Options) -> Report:
 
 def num_classes(config: NasFpnConfig, split: Split) -> int:
     """Returns the number of foreground classes of a split after checking `num_classes` against it."""
-    return builders.count_classes(config, split)
+    return data_sets.count_classes(config, split)

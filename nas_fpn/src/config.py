@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from utils.detection import keys
+from utils.detection import command_keys, keys
 from utils.detection.test_time import keys as test_time
 from utils.model_utils.config.base import Config, Contradiction, InactiveKey, Positive, PositiveNumber
 from utils.model_utils.config.command_keys import CommandKeys
@@ -350,39 +350,45 @@ COMMANDS = {
     "train.py": CommandKeys(
         "Trains RetinaNet with ResNet and NAS-FPN on a COCO data set.",
         most_used="coco_root run_dir epoch_size batch_size lr pre_trained resume num_classes img_shape device_target",
-        left_out=(*keys.NOT_OF_TRAINING, "create_dataset", "is_training", "nasfpn_start_level", "nasfpn_end_level"),
+        left_out=(
+            *command_keys.NOT_OF_TRAINING,
+            "create_dataset",
+            "is_training",
+            "nasfpn_start_level",
+            "nasfpn_end_level",
+        ),
     ),
     "eval.py": CommandKeys(
         "Evaluates a checkpoint with the COCO metrics.",
         most_used="checkpoint_path coco_root mindrecord_dir run_dir instance_set val_data_type num_pictures "
         "picture_min_score canvas device_target",
-        others=(*keys.EVALUATION, *SELECTION, *test_time.KEYS),
+        others=(*command_keys.EVALUATION, *SELECTION, *test_time.KEYS),
         checkpoint_key="checkpoint_path",
     ),
     "infer.py": CommandKeys(
         "Draws detections on pictures.",
         most_used="checkpoint_path image_path infer_output_path picture_min_score min_score nms_threshold max_boxes "
         "canvas canvas_sides device_target",
-        others=(*keys.INFERENCE, *SELECTION, *test_time.KEYS),
+        others=(*command_keys.INFERENCE, *SELECTION, *test_time.KEYS),
         checkpoint_key="checkpoint_path",
     ),
     "export.py": CommandKeys(
         "Exports a checkpoint for inference.",
         most_used="checkpoint_path file_name file_format export_batch_size run_dir img_shape min_score nms_threshold "
         "max_boxes device_target",
-        others=(*keys.EXPORT, *SELECTION, *test_time.KEYS),
+        others=(*command_keys.EXPORT, *SELECTION, *test_time.KEYS),
         checkpoint_key="checkpoint_path",
     ),
     "create_data.py": CommandKeys(
         "Writes the MindRecord files of a split.",
         most_used="coco_root mindrecord_dir prefix is_training create_dataset anno_path image_dir instance_set "
         "coco_classes remake_mindrecord",
-        others=(*keys.READING, *JOB, "max_image_megapixels"),
+        others=(*command_keys.READING, *JOB, "max_image_megapixels"),
     ),
     "convert_checkpoint.py": CommandKeys(
         "Makes a checkpoint from weights of torchvision, timm, MindCV or MMDetection.",
         most_used="checkpoint_path output ema run_dir overwrite",
-        others=(*NetworkKeys.FIXED_BY_WEIGHTS, *keys.CONVERSION, *SELECTION),
+        others=(*NetworkKeys.FIXED_BY_WEIGHTS, *command_keys.CONVERSION, *SELECTION),
     ),
 }
 

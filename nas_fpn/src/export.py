@@ -1,6 +1,6 @@
 """The export command: checkpoint in; model file, compared with the network, and its description out."""
 
-from utils.detection.builders import say_exported_size
+from utils.detection.builders.exports import say_exported_size
 from utils.exporting.description import write_description
 from utils.exporting.export import choose_format, export_network, format_exported
 from utils.exporting.files import export_path

@@ -1,7 +1,6 @@
 """Makes the parts of the suite from the configuration; the only file of `src` that passes its values on."""
 
 import logging
-import shlex
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,7 @@ from utils.exporting.export import ExportedModel, input_shape, share_weights
 from utils.exporting.onnx_operators import replace_for_onnx
 from utils.model_utils.config.stored import naming_source
 from utils.model_utils.device_adapter import clamp_loaders
-from utils.model_utils.errors import BadValueError, MissingPathError
+from utils.model_utils.errors import BadValueError
 from utils.model_utils.workers import ALONE, Workers
 from utils.training.assembly import build_step, effective_lr, shard_epochs
 from utils.training.checkpoints.checkpoint import Checkpoint, load_checkpoint
@@ -33,7 +32,7 @@ from utils.training.summary.model_summary import log_parts
 from .base_dataset import AugmentSettings
 from .checking.check import TrainingSizes, check_segmentation_data
 from .checking.labels import LabelledClasses
-from .config import SUITE_DIR, SegformerConfig
+from .config import SegformerConfig
 from .dataset import CityscapesSource, list_pairs, open_pairs, usual_size
 from .labels.balance import weigh_classes
 from .labels.classes import CITYSCAPES_CLASS_NAMES, CITYSCAPES_IDS, class_colours, class_names, numbered_names
@@ -46,7 +45,6 @@ from .picture_scale import PictureScale, format_difference
 from .results.batch_view import LabelBatchView
 from .results.canvases import Canvas, FixedCanvas, PictureCanvas, UnturnedCanvas
 from .results.evaluation import SegmentationEvaluator
-from .results.files import Outputs
 from .results.inference import Predictor
 from .segformer import Segformer, SegformerInference, SegformerTraining, count_network
 from .segformer_head import HEADS
@@ -298,24 +296,6 @@ def build_exported_predictor(description: ModelDescription, network: Callable[[m
     return Predictor(network, mean=made.mean, std=made.std, canvas=UnturnedCanvas((made.height, made.width)))
 
 
-def find_pretrained(config: SegformerConfig) -> Path | None:
-    """Returns the file of pretrained weights, None where none are wanted.
-
-    Raises:
-        MissingPathError: it is wanted and missing.
-    """
-    if not config.load_ckpt:
-        return None
-    if config.pre_trained and Path(config.pre_trained).is_file():
-        return Path(config.pre_trained)
-    state = f"'{config.pre_trained}' is no file" if config.pre_trained else "is not set"
-    raise MissingPathError(
-        f"pretrained_ckpt_path {state} ({config.origin('pre_trained')}) and load_ckpt is true: make it with `python "
-        f"{shlex.quote(str(SUITE_DIR))}/tools/convert_model.py --pt_model_path=FILE --ms_model_path=FILE`, or begin "
-        "with random weights by --load_ckpt=False"
-    )
-
-
 def load_pretrained(config: SegformerConfig, network: Segformer, checkpoint: Checkpoint) -> None:
     """Loads pretrained weights: of the encoder alone, or of the whole network."""
     allowed = Allowed(
@@ -420,26 +400,6 @@ def colours_of_classes(config: SegformerConfig) -> np.ndarray:
 def colours_of_names(names: tuple[str, ...]) -> np.ndarray:
     """Returns the same for the classes of an exported file."""
     return class_colours(names)
-
-
-def choose_outputs(config: SegformerConfig) -> Outputs:
-    """Returns which pictures infer.py writes.
-
-    Raises:
-        BadValueError: it would write none.
-    """
-    outputs = Outputs(
-        gray=config.infer_save_gray_img,
-        color=config.infer_save_color_img,
-        overlap=config.infer_save_overlap_img,
-        original=config.infer_copy_original_img,
-    )
-    if not any((outputs.gray, outputs.color, outputs.overlap, outputs.original)):
-        raise BadValueError(
-            "infer.py would write nothing: set one of infer_save_gray_img, infer_save_color_img, "
-            "infer_save_overlap_img and infer_copy_original_img to true"
-        )
-    return outputs
 
 
 def log_scales(

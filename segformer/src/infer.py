@@ -62,7 +62,7 @@ def infer(config: SegformerConfig) -> None:
         with naming_source(config, ("data_path",)):
             inputs = open_inputs(require(config, "data_path"), config.eval_split, folder, build.build_layout(config))
         files = inputs.pictures
-        outputs = build.choose_outputs(config)
+        outputs = choose_outputs(config)
         bases = result_bases(files, outputs)
         refuse_overwriting(files, bases, outputs, folder)
         videos = plan_videos(inputs, outputs, folder)
@@ -80,6 +80,26 @@ def infer(config: SegformerConfig) -> None:
         sizes = counted(len(predictor.input_sizes), "input size")
         logger.info("%s; the network was compiled for %s", predictor.describe(), sizes)
         logger.info("%s", format_total(time.monotonic() - start))
+
+
+def choose_outputs(config: SegformerConfig) -> Outputs:
+    """Returns which pictures infer.py writes.
+
+    Raises:
+        BadValueError: it would write none.
+    """
+    outputs = Outputs(
+        gray=config.infer_save_gray_img,
+        color=config.infer_save_color_img,
+        overlap=config.infer_save_overlap_img,
+        original=config.infer_copy_original_img,
+    )
+    if not any((outputs.gray, outputs.color, outputs.overlap, outputs.original)):
+        raise BadValueError(
+            "infer.py would write nothing: set one of infer_save_gray_img, infer_save_color_img, "
+            "infer_save_overlap_img and infer_copy_original_img to true"
+        )
+    return outputs
 
 
 def _log_scales(config: SegformerConfig, inputs: Inputs, trained: PictureScale | None) -> None:

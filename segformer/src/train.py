@@ -1,10 +1,13 @@
 """The training command: data in, run folder with checkpoints, log and curves out."""
 
 import logging
+import shlex
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
+from utils.model_utils.errors import MissingPathError
 from utils.training.assembly import (
     identify_run,
     keep_checkpoints,
@@ -22,7 +25,7 @@ from utils.training.record.records import EpochRecord, Evaluated, StepRecord, Tr
 from utils.training.run import Run, open_run
 
 from . import build
-from .config import SegformerConfig
+from .config import SUITE_DIR, SegformerConfig
 from .results.epoch_pictures import NUM_PICTURES, draw_evaluation
 from .results.evaluation import SegmentationEvaluator, segmentation_metrics
 from .results.report import format_absent, format_result, iou_by_class
@@ -95,11 +98,29 @@ def train(config: SegformerConfig) -> TrainResult:
     return result
 
 
+def find_pretrained(config: SegformerConfig) -> Path | None:
+    """Returns the file of pretrained weights, None where none are wanted.
+
+    Raises:
+        MissingPathError: it is wanted and missing.
+    """
+    if not config.load_ckpt:
+        return None
+    if config.pre_trained and Path(config.pre_trained).is_file():
+        return Path(config.pre_trained)
+    state = f"'{config.pre_trained}' is no file" if config.pre_trained else "is not set"
+    raise MissingPathError(
+        f"pretrained_ckpt_path {state} ({config.origin('pre_trained')}) and load_ckpt is true: make it with `python "
+        f"{shlex.quote(str(SUITE_DIR))}/tools/convert_model.py --pt_model_path=FILE --ms_model_path=FILE`, or begin "
+        "with random weights by --load_ckpt=False"
+    )
+
+
 def _build_trainer(config: SegformerConfig, run: Run) -> Trainer:
     workers = run.workers
     names = [checkpoint_name(config.backbone, word) for word in ("{epoch}", "best")]
     checkpoints = keep_checkpoints(config, run, *names)
-    beginning = find_beginning(config, checkpoints, build.SUITE, workers, find_pretrained=build.find_pretrained)
+    beginning = find_beginning(config, checkpoints, build.SUITE, workers, find_pretrained=find_pretrained)
     pairs = build.open_split(config, is_training=True)
     source = build.build_training_source(config, pairs, workers)
     network = build.build_network(config)

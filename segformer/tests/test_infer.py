@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segformer.src import build
 from segformer.src.config import load
-from segformer.src.infer import format_progress, format_start, format_total, infer, open_inputs, run
+from segformer.src.infer import choose_outputs, format_progress, format_start, format_total, infer, open_inputs, run
 from segformer.src.labels.classes import palette
 from segformer.src.results.files import Outputs, refuse_overwriting, result_bases
 from segformer.tests.tiny_checkpoint import TINY_NETWORK as TINY
@@ -158,7 +157,7 @@ def test_each_picture_can_be_left_out(tmp_path, outputs, expected):
 def test_at_least_one_picture_is_asked_for():
     names = ("infer_copy_original_img", "infer_save_gray_img", "infer_save_color_img", "infer_save_overlap_img")
     with pytest.raises(BadValueError, match="write nothing"):
-        build.choose_outputs(load([*TINY, *(f"--{name}=False" for name in names)]))
+        choose_outputs(load([*TINY, *(f"--{name}=False" for name in names)]))
 
 
 def test_grey_transparent_and_deep_images_have_results(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from segformer.src.config import load
 from segformer.src.labels.forms import label_map_texts, palette_texts
-from segformer.src.labels.known_palettes import voc_colour
+from utils.data_sets.known_palettes import voc_colour
 from utils.model_utils.config.loading import dump_config
 from utils.model_utils.errors import BadValueError, UserError
 

@@ -5,7 +5,7 @@ import pytest
 
 from segformer.src import build
 from segformer.src.config import load
-from segformer.src.train import LogLines, checkpoint_name, format_step
+from segformer.src.train import LogLines, checkpoint_name, find_pretrained, format_step
 from segformer.tests.tiny_city import write_city
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.workers import Workers
@@ -118,8 +118,8 @@ def test_a_batch_has_the_shapes_that_the_network_takes(tmp_path):
 def test_pretrained_weights_are_wanted_only_where_load_ckpt_says_so(tmp_path):
     file = tmp_path / "b0.ckpt"
     file.write_bytes(b"x")
-    assert build.find_pretrained(load(["--load_ckpt=False"])) is None
-    assert build.find_pretrained(load([f"--pretrained_ckpt_path={file}"])) == file
+    assert find_pretrained(load(["--load_ckpt=False"])) is None
+    assert find_pretrained(load([f"--pretrained_ckpt_path={file}"])) == file
     for path, words in ((tmp_path, "is no file"), ("", "is not set")):
         with pytest.raises(MissingPathError, match=f"{words}.*convert_model.py.*--load_ckpt=False"):
-            build.find_pretrained(load([f"--pretrained_ckpt_path={path}"]))
+            find_pretrained(load([f"--pretrained_ckpt_path={path}"]))

@@ -4,12 +4,11 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 from utils.exporting.description import ModelDescription, Setting, read_description
 from utils.exporting.result_files import RESULT_FOLDER, ResultFiles, check_outputs, read_result_files
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, short
-from utils.model_utils.guards.numbers import number_or_nan
+from utils.model_utils.guards.arguments import SentenceParser, share, truth, whole_number
 from utils.model_utils.guards.pixel_limit import add_limit_argument, set_most_megapixels
 from utils.words import counted
 
@@ -30,19 +29,13 @@ class PostprocessArguments:
     val_group_by_stem: bool = False
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Ends with the one sentence that all commands end with."""
-        raise BadValueError(f"command line: {message}; --help lists the arguments")
-
-
 def read_arguments(program: str, description: str, argv: Sequence[str] | None = None) -> PostprocessArguments:
     """Reads the command line, `--key=value` or `--key value`; prints the help and exits where that is asked for.
 
     Raises:
         BadValueError: an argument is missing or unknown.
     """
-    parser = _Parser(prog=program, description=description, allow_abbrev=False)
+    parser = SentenceParser(prog=program, description=description, allow_abbrev=False)
     parser.add_argument(
         "--anno_path",
         "--ann_file",
@@ -70,7 +63,7 @@ def read_arguments(program: str, description: str, argv: Sequence[str] | None = 
 def _add_detectors_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ignore_unknown_classes",
-        type=_truth,
+        type=truth,
         nargs="?",
         const=True,
         default=False,
@@ -78,33 +71,22 @@ def _add_detectors_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--val_share",
-        type=_share,
+        type=share,
         default=0.0,
         help="detectors: val_share of the training; only the images that it kept for evaluation count; 0: all "
         "(%(default)s)",
     )
-    parser.add_argument("--val_seed", type=int, default=0, help="detectors: as in the training (%(default)s)")
+    parser.add_argument(
+        "--val_seed", type=whole_number(), default=0, help="detectors: as in the training (%(default)s)"
+    )
     parser.add_argument(
         "--val_group_by_stem",
-        type=_truth,
+        type=truth,
         nargs="?",
         const=True,
         default=False,
         help="detectors: as in the training (%(default)s)",
     )
-
-
-def _share(text: str) -> float:
-    share = number_or_nan(text)
-    if not 0 <= share < 1:
-        raise argparse.ArgumentTypeError(f"{short(text)} is no number from 0 to below 1")
-    return share
-
-
-def _truth(text: str) -> bool:
-    if text.lower() not in ("true", "false"):
-        raise argparse.ArgumentTypeError(f"{short(text)} is neither True nor False")
-    return text.lower() == "true"
 
 
 def open_results(arguments: PostprocessArguments, suite: str) -> tuple[ResultFiles, ModelDescription]:

@@ -1,6 +1,6 @@
 """Finds out in which form a data set is, and why it looks like that."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TypeAlias
@@ -163,8 +163,3 @@ FORMS: dict[str, Form] = {
     "supervisely": Form("Supervisely", supervisely.read, _looks_like_supervisely),
     "labels": Form("label pictures", labels.read, _looks_like_labels, CITYSCAPES),
 }
-
-
-def form_names() -> Sequence[str]:
-    """Returns what --form takes."""
-    return tuple(FORMS)

@@ -171,6 +171,15 @@ def json_bytes(value: object, indent: int | None = None) -> bytes:
     return json.dumps(value, ensure_ascii=False, indent=indent).encode("utf-8", "backslashreplace")
 
 
+def stamp_of(path: Path) -> tuple[int, ...]:
+    """Returns what changes with a file that is replaced or written to; nothing of one that is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def umask() -> int:
     """Returns which permissions the process takes away from the files that it makes."""
     mask = os.umask(0o022)  # there is no other call that tells it

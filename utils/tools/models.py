@@ -12,6 +12,7 @@ from pathlib import Path
 from utils.installation import console_command
 from utils.model_utils.command import run_command
 from utils.model_utils.errors import BadValueError
+from utils.model_utils.guards.arguments import SentenceParser
 from utils.models.listing import list_lines, show_lines
 from utils.models.table import TABLE, find_model, read_table
 
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None, table: Path = TABLE) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = SentenceParser(
         prog=console_command("models"),
         description="Published weights that the converters here read: where they lie, their terms, and as checkpoints.",
         allow_abbrev=False,

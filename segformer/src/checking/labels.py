@@ -76,7 +76,7 @@ def look_at_pair(pair: ImagePair, *, decode: bool) -> LookedAtPair:
     strange = ""
     if label is None and pair.coding is not None:
         label, _ = attempt(read_classes, pair.label, _lenient(pair.coding))
-        strange = problem.partition(" holds ")[2].rpartition("; ")[0] if label is not None else ""
+        strange = problem.partition(" holds ")[2].removesuffix(f"; {pair.coding.fix}") if label is not None else ""
     if label is None:
         picture = look_at(pair.image, None, decode=True)
         return LookedAtPair(pair, picture, problem=problem, is_of_other_kind=bool(unfit))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.data_sets.colour_numbers import colour_numbers, colour_of_number
 from utils.model_utils.errors import BadValueError
 from utils.words import counted
 
@@ -79,18 +80,12 @@ class LabelCoding:
         return f"the {kind}s {listed}, which stand for nothing"
 
     def _shown(self, number: int) -> str:
-        return f"({number >> 16}, {number >> 8 & 255}, {number & 255})" if self.of_colours else str(number)
+        return str(colour_of_number(number) if self.of_colours else number)
 
     def numbers(self) -> dict[str, int | list[int]]:
         """Returns the coding as an exported model's description takes it; see `coding_of_numbers`."""
         pairs = [number for pair in self.targets.items() for number in pair]
         return {"label_colours" if self.of_colours else "label_values": pairs, IGNORES: int(self.ignores_unknown)}
-
-
-def colour_numbers(pixels: np.ndarray) -> np.ndarray:
-    """Returns int32[H, W], red * 65536 + green * 256 + blue, of uint8[H, W, 3]."""
-    wide = pixels.astype(np.int32)
-    return wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
 
 
 def coding_of(

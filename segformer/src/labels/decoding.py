@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from utils.images import DECODER_ERRORS, read_header
+from utils.images import DECODER_ERRORS, LABEL_FORMATS, read_header
 from utils.model_utils.errors import BadValueError
 from utils.model_utils.guards.pixel_limit import check_pixels
 from utils.png_chunks import SIGNATURE, check_png
 
-FORMATS = ("PNG", "BMP", "TIFF", "GIF")
 PNG_HEAD_BYTES = 26  # signature, length and name of IHDR, width, height, bit depth, colour type
 COLOUR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey and alpha", 6: "RGBA"}
 GREY, PALETTE = 0, 3
@@ -38,10 +37,10 @@ def label_size(data: bytes, path: Path) -> tuple[int, int]:
     if not data:
         raise BadValueError(f"label '{path}' is empty (0 bytes); get the file anew")
     header = read_header(data, str(path))
-    if header.file_format not in FORMATS:
+    if header.file_format not in LABEL_FORMATS:
         raise BadValueError(
             f"label '{path}' is a {header.file_format} file, which does not keep values as they were drawn; wanted "
-            f"one of {', '.join(FORMATS)}: {SAVE_AS_PNG} where it was drawn"
+            f"one of {', '.join(LABEL_FORMATS)}: {SAVE_AS_PNG} where it was drawn"
         )
     return header.height, header.width
 
@@ -93,7 +92,7 @@ def _open(data: bytes, path: Path) -> Image.Image:
     try:
         if is_png(data):
             check_png(data)
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        image = Image.open(io.BytesIO(data), formats=LABEL_FORMATS)
         image.load()
     except DECODER_ERRORS as error:
         raise BadValueError(f"label '{path}' is truncated or damaged ({error}); get the file anew") from error

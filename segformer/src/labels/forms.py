@@ -12,16 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from utils.data_sets.known_palettes import KNOWN_PALETTES, NO_CLASS, NO_CLASS_WORDS, palette_lines
 from utils.model_utils.config.base import FormRule
 from utils.model_utils.config.yaml_files import parse_value
 from utils.model_utils.errors import BadValueError, MissingPathError, os_errors_as, short, unknown_word
 from utils.model_utils.near_paths import near_path
 from utils.words import counted
 
-from .known_palettes import KNOWN_PALETTES, palette_lines
-
-# Words for what is no class, in any case; those behind the first are what data sets write into their tables.
-NO_CLASS = ("ignore", "void", "unlabeled", "unlabelled")
 ADE20K, BINARY = "ade20k", "binary"  # words of label_map
 ADE20K_CLASSES = 150
 BINARY_NAMES = ("background", "foreground")
@@ -64,7 +61,7 @@ class NamedColour:
 
 def is_no_class(name: str) -> bool:
     """Tells whether a name is one of the words for pixels without a class."""
-    return name.strip().lower() in NO_CLASS
+    return name.strip().lower() in NO_CLASS_WORDS
 
 
 # label_map
@@ -166,8 +163,7 @@ def targets_of_map(texts: Sequence[str], num_classes: int, names: Sequence[str])
 def _unknown_name(key: str, name: str, names: Sequence[str]) -> str:
     known = ", ".join(names[:MOST_SHOWN]) + (", ..." if len(names) > MOST_SHOWN else "") or "numbered"
     return (
-        f"{key} names the class {short(name)}, and the classes are {known}: give it one of their names, or "
-        f"{NO_CLASS[0]}"
+        f"{key} names the class {short(name)}, and the classes are {known}: give it one of their names, or {NO_CLASS}"
     )
 
 
@@ -186,7 +182,7 @@ def _parse_value(text: object) -> MappedValue:
 
 
 def _text_of_value(item: MappedValue) -> str:
-    return f"{item.value}: {NO_CLASS[0] if item.target is None else item.target}"
+    return f"{item.value}: {NO_CLASS if item.target is None else item.target}"
 
 
 # palette
@@ -227,7 +223,7 @@ def parse_palette(items: Iterable[object]) -> tuple[NamedColour, ...]:
         raise BadValueError(f"palette has the colour {nameless[0].rgb} without a name and others with one: name it too")
     twice = _repeated([each.rgb for each in found])
     if twice:
-        names = " and ".join(repr(each.name or NO_CLASS[0]) for each in found if each.rgb == twice[0])
+        names = " and ".join(repr(each.name or NO_CLASS) for each in found if each.rgb == twice[0])
         raise BadValueError(f"palette has the colour {twice[0]} for {names}: give each colour one class")
     return found
 
@@ -297,7 +293,7 @@ def _colour_text(colour: object) -> str:
 
 
 def _text_of_colour(item: NamedColour) -> str:
-    name = NO_CLASS[0] if item.name is None else item.name
+    name = NO_CLASS if item.name is None else item.name
     return f"{item.rgb[0]} {item.rgb[1]} {item.rgb[2]} {name}".rstrip()
 
 
@@ -333,7 +329,7 @@ def _repeated(items: Sequence[Item]) -> list[Item]:
 
 
 LABEL_MAP_FORM = FormRule(
-    f"a mapping of values to class numbers, class names or {NO_CLASS[0]}, {ADE20K} or {BINARY}",
+    f"a mapping of values to class numbers, class names or {NO_CLASS}, {ADE20K} or {BINARY}",
     label_map_texts,
     ("object", "array", "string"),
 )

@@ -8,6 +8,7 @@ import numpy as np
 
 from utils.drawing.class_bars import class_bars
 from utils.drawing.class_maps import overlay
+from utils.drawing.fonts import letter_names
 from utils.drawing.legend import draw_legend
 from utils.drawing.network_inputs import (
     captioned_sheet,
@@ -50,9 +51,10 @@ class LabelBatchView(BatchView):
         sheet = captioned_sheet(pairs, names, f"{heading}; striped: padding", columns)
         present = np.unique(labels)
         shown = present[present < len(self.class_names)]
-        entries, colours = [self.class_names[index] for index in shown], self.colours[shown]
+        *letterings, no_class = letter_names([*self.class_names, NO_CLASS])
+        entries, colours = [letterings[index] for index in shown], self.colours[shown]
         if len(shown) < len(present):
-            entries, colours = [*entries, NO_CLASS], np.vstack([colours, np.zeros((1, 3), np.uint8)])
+            entries, colours = [*entries, no_class], np.vstack([colours, np.zeros((1, 3), np.uint8)])
         return np.vstack([sheet, draw_legend(entries, colours, sheet.shape[1])])
 
     def _draw_pair(self, planes: np.ndarray, label: np.ndarray, most: int) -> np.ndarray:

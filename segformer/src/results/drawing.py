@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw
 
 from utils.drawing.class_maps import overlay
 from utils.drawing.contact_sheet import contact_sheet
 from utils.drawing.figures import draw_figure
-from utils.drawing.fonts import Lettering, base_font, letter_names, load_font
-from utils.drawing.panels import GAP, GROUND, TEXT_COLOR, title_line
+from utils.drawing.fonts import Lettering, base_font, letter_names
+from utils.drawing.legend import draw_legend
+from utils.drawing.panels import GAP, GROUND, title_line
 
 from .metrics import ConfusionMatrix
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 PANEL_WIDTH = 640  # three panels in a row fit on a screen of 1920 pixels
 MIN_PANEL_WIDTH = 240  # smaller pictures are enlarged by a whole factor: headings and legend need room
 PANELS = ("image", "truth", "prediction")
-PATCH_RIM = (130, 130, 130)  # around a patch, which may be as dark as the ground
 LEGEND_TEXT = 20  # pixels; names read well beside panels of 640 (taste)
 MAX_NAMED_CLASSES = 40  # a matrix of more has no numbers in its cells
 
@@ -91,24 +90,9 @@ def _titles(width: int) -> np.ndarray:
 
 
 def _legend(class_names: Sequence[str], is_shown: np.ndarray, colours: np.ndarray, width: int) -> np.ndarray:
-    """Draws a patch and a name for each class that is shown, in as many lines as `width` pixels need."""
-    line, places, left, top = LEGEND_TEXT + 10, [], GAP, 0
-    for index, name in enumerate(letter_names(class_names)):
-        if not is_shown[index]:
-            continue
-        font = load_font(name.font, LEGEND_TEXT)
-        length = line + round(font.getlength(name.text)) + LEGEND_TEXT
-        if left + length > width and left > GAP:
-            left, top = GAP, top + line
-        places.append((left, top, index, name.text, font))
-        left += length
-    picture = Image.new("RGB", (width, top + line + GAP), (GROUND,) * 3)
-    pen = ImageDraw.Draw(picture)
-    for left, top, index, text, font in places:
-        box = left, top + 4, left + LEGEND_TEXT, top + 4 + LEGEND_TEXT
-        pen.rectangle(box, fill=tuple(colours[index].tolist()), outline=PATCH_RIM)
-        pen.text((left + line, top + LEGEND_TEXT), text, font=font, fill=TEXT_COLOR, anchor="ls")
-    return np.array(picture)
+    """Draws a patch and a name for each class that is shown."""
+    shown, letterings = np.flatnonzero(is_shown), letter_names(class_names)
+    return draw_legend([letterings[index] for index in shown], colours[shown], width, LEGEND_TEXT)
 
 
 def confusion_picture(matrix: ConfusionMatrix, class_names: Sequence[str]) -> bytes:

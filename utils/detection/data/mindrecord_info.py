@@ -21,6 +21,7 @@ import numpy as np
 from utils.detection.data.record_types import LeftOutImage
 from utils.image_files import SourceImages
 from utils.model_utils.errors import BadStateError, MissingPathError, UserError, short
+from utils.model_utils.files import stamp_of
 from utils.model_utils.guards.checksums import LINE_BYTES
 from utils.model_utils.guards.json_text import parse_json
 from utils.model_utils.in_use import Hold
@@ -198,15 +199,7 @@ def _read_set(folder: Path, first: Path) -> MindRecordInfo:
 
 def stamps_of(files: Sequence[Path]) -> tuple[tuple[int, ...], ...]:
     """Returns what changes with a file that is replaced or written to; nothing of one that is not there."""
-    return tuple(_stamp(path) for path in files)
-
-
-def _stamp(path: Path) -> tuple[int, ...]:
-    try:
-        found = path.stat()
-    except OSError:
-        return ()
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+    return tuple(stamp_of(path) for path in files)
 
 
 def _sources(rows: Sequence[Row], left_out: Sequence[LeftOutImage]) -> SourceImages | None:

@@ -62,3 +62,9 @@ class TestTimeKeys(Config):
         for key, (condition, holds) in idle.items():
             if not holds and self.origin(key).where == COMMAND_LINE:
                 yield f"{key} has no effect here, it acts only if {condition}"
+
+
+def keys_at_test_time(config: Config) -> TestTimeKeys:
+    """Returns a detector's configuration as the keys of this file, which it has among others."""
+    assert isinstance(config, TestTimeKeys), "a detector has the keys of what it may do at test time"
+    return config

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from utils.detection.builders import describe_detector
+from utils.detection.builders.exports import describe_detector
 from utils.detection.data.class_names import ClassTable
 from utils.detection.inputs import InputSettings
 from utils.detection.results.coco_metrics import evaluate_coco

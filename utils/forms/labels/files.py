@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from utils.images import DECODER_ERRORS
+from utils.images import DECODER_ERRORS, LABEL_FORMATS
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.guards.pixel_limit import check_pixels
 
-FORMATS = ("PNG", "BMP", "TIFF", "GIF")  # whose values are exact; JPEG blurs the borders of classes
 SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".gif")
 LARGEST = 255
 
@@ -67,14 +66,14 @@ def decode_label(data: bytes, name: str) -> LabelPixels:
     """
     Image.MAX_IMAGE_PIXELS = None
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        image = Image.open(io.BytesIO(data), formats=LABEL_FORMATS)
         check_pixels(image.height, image.width, f"label '{name}'")
         image.load()
         return _pixels(image, name)
     except BadValueError:
         raise
     except DECODER_ERRORS as error:
-        raise BadValueError(f"label '{name}' is no whole picture of {', '.join(FORMATS)} ({error})") from error
+        raise BadValueError(f"label '{name}' is no whole picture of {', '.join(LABEL_FORMATS)} ({error})") from error
 
 
 def _pixels(image: Image.Image, name: str) -> LabelPixels:
@@ -96,14 +95,3 @@ def _pixels(image: Image.Image, name: str) -> LabelPixels:
     colours = np.array(image.convert("RGB"))
     is_grey = (colours == colours[..., :1]).all()
     return LabelPixels(colours[..., 0] if is_grey else colours, alpha=alpha)
-
-
-def codes_of(colours: np.ndarray) -> np.ndarray:
-    """Returns uint32[...], one number for each RGB colour of uint8[..., 3]."""
-    red, green, blue = np.moveaxis(colours.astype(np.uint32), -1, 0)
-    return (red << 16) | (green << 8) | blue
-
-
-def colour_of(code: int) -> tuple[int, int, int]:
-    """Returns the RGB colour of such a number."""
-    return code >> 16, (code >> 8) & 255, code & 255

@@ -6,19 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.data_sets.colour_numbers import colour_numbers, colour_of_number
+from utils.data_sets.known_palettes import CAMVID_NAMES, VOC_BORDER, VOC_NAMES, voc_colour
 from utils.forms.content import NO_CLASS
-from utils.forms.labels.files import LARGEST, LabelPixels, codes_of, colour_of
+from utils.forms.labels.files import LARGEST, LabelPixels
 from utils.forms.labels.tables import (
     BACKGROUND_NAMES,
-    CAMVID_NAMES,
     NO_CLASS_NAMES,
-    VOC_BORDER,
-    VOC_NAMES,
     ClassTable,
     find_names,
     find_table,
     read_table,
-    voc_colours,
 )
 from utils.forms.options import Options
 from utils.forms.source_files import SourceFiles
@@ -58,7 +56,7 @@ class LabelRule:
         colours = label.values if label.is_coloured else np.repeat(label.values[..., None], 3, axis=-1)
         if label.palette is not None and not label.is_coloured:
             colours = label.palette[np.minimum(label.values, len(label.palette) - 1)]
-        codes = codes_of(colours)
+        codes = colour_numbers(colours)
         at = np.minimum(np.searchsorted(self.codes, codes), len(self.codes) - 1)
         return np.where(self.codes[at] == codes, self.classes[at], NO_CLASS).astype(np.uint8)
 
@@ -96,7 +94,7 @@ def find_rule(files: SourceFiles, found: FoundPixels, options: Options, *, layou
     if found.codes:
         return _colour_rule(table or _voc_table(found.codes, layout), found, options)
     if table is not None and table.colours:
-        if found.has_palette and set(found.palette_codes) & set(codes_of(np.array(table.colours)).tolist()):
+        if found.has_palette and set(found.palette_codes) & set(colour_numbers(np.array(table.colours)).tolist()):
             return _colour_rule(table, found, options)
         greys = {red for red, green, blue in table.colours if red == green == blue}
         if set(found.values) <= greys:
@@ -119,8 +117,8 @@ def _voc_table(codes: Sequence[int], layout: str) -> ClassTable:
     Raises:
         BadValueError: they are not.
     """
-    colours = [(int(red), int(green), int(blue)) for red, green, blue in voc_colours(len(VOC_NAMES))]
-    known = codes_of(np.array([*colours, VOC_BORDER])).tolist()
+    colours = [voc_colour(number) for number in range(len(VOC_NAMES))]
+    known = colour_numbers(np.array([*colours, VOC_BORDER])).tolist()
     if set(codes) <= set(known):
         count = 1 + max(number for number, code in enumerate(known[:-1]) if code in codes or number == 0)
         numbered = tuple(f"class_{number}" for number in range(count))
@@ -131,7 +129,7 @@ def _voc_table(codes: Sequence[int], layout: str) -> ClassTable:
             f"the labels have {len(codes):,} colours, too many to be classes: are they photographs, or were they saved "
             "as JPEG once? Give labels whose colours are exact"
         )
-    shown = ", ".join("{} {} {}".format(*colour_of(code)) for code in codes[:MOST_NAMED])
+    shown = ", ".join("{} {} {}".format(*colour_of_number(code)) for code in codes[:MOST_NAMED])
     raise BadValueError(
         f"the labels have {counted(len(codes), 'colour')} and no table names them: write a file with a line for each, "
         f"a name and its colour as in 'car 0 0 142', and give it with --colors; found were {shown}"
@@ -147,14 +145,14 @@ def _colour_rule(table: ClassTable, found: FoundPixels, options: Options) -> Lab
         raise BadValueError(f"the labels have colours, and '{table.source}' names values: give a table with --colors")
     number_of = {name: number for number, name in enumerate(names)}
     classes = np.array([number_of.get(name, NO_CLASS) for name in table.names], np.uint8)
-    codes, first = np.unique(codes_of(np.array(table.colours)), return_index=True)
+    codes, first = np.unique(colour_numbers(np.array(table.colours)), return_index=True)
     notes = [f"colours are those of {table.source}: {counted(len(names), 'class')}"]
     skipped = [name for name in dict.fromkeys(table.names) if name.lower() in NO_CLASS_NAMES]
     if skipped:
         notes.append(f"no class by their names: {', '.join(skipped)}")
     strange = sorted(set(found.codes).difference(codes.tolist()))
     if strange:
-        shown = ", ".join("{} {} {}".format(*colour_of(code)) for code in strange[:MOST_NAMED])
+        shown = ", ".join("{} {} {}".format(*colour_of_number(code)) for code in strange[:MOST_NAMED])
         notes.append(f"{counted(len(strange), 'colour')} of the labels not in the table, no class: {shown}")
     return _rule(names, None, notes, codes, classes[first])
 

@@ -4,8 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import numpy as np
-
+from utils.data_sets.known_palettes import NO_CLASS_WORDS
 from utils.forms.readers.texts import read_json_object, read_lines
 from utils.forms.source_files import SourceFiles
 from utils.model_utils.errors import BadValueError, short
@@ -15,16 +14,9 @@ from utils.model_utils.guards.json_text import JsonTextError
 COLOUR_TABLES = ("labelmap.txt", "class_dict.csv", "label_colors.txt", "colors.txt", "colours.txt", "_classes.csv")
 NAME_LISTS = ("class_names.txt", "classes.txt", "labels.txt", "names.txt")
 ADE_TABLE = "objectinfo150.txt"
-NO_CLASS_NAMES = ("void", "__ignore__", "ignore", "unlabelled", "unlabeled")  # what stands for no class by its name
+LABELME_NO_CLASS = "__ignore__"  # its -1
+NO_CLASS_NAMES = (*NO_CLASS_WORDS, LABELME_NO_CLASS)  # what stands for no class by its name
 BACKGROUND_NAMES = ("background", "_background_", "__background__", "bg")
-VOC_NAMES = (
-    "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
-    "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
-)  # fmt: skip
-VOC_BORDER = (224, 224, 192)  # of the objects in its colour pictures, which is no class
-CAMVID_NAMES = (
-    "sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist",
-)  # fmt: skip
 _TRIPLE = re.compile(r"(?<![\d.])(\d{1,3})[\s,;]+(\d{1,3})[\s,;]+(\d{1,3})(?![\d.])")
 _HEX = re.compile(r"#([0-9a-fA-F]{6})\b")
 _NUMBER = re.compile(r"^\s*(\d{1,3})[\s,;:=]+(.+)$|^(.+?)[\s,;:=]+(\d{1,3})\s*$")
@@ -88,14 +80,8 @@ def find_names(files: SourceFiles) -> tuple[tuple[str, ...], str]:
     found = next((named[name] for name in NAME_LISTS if name in named), None)
     if found is None:
         return (), ""
-    names = [name for name in read_lines(files.path(found)) if name != "__ignore__"]  # LabelMe's -1
+    names = [name for name in read_lines(files.path(found)) if name != LABELME_NO_CLASS]
     return tuple(names), found
-
-
-def voc_colours(count: int) -> np.ndarray:
-    """Returns uint8[count, 3], VOC's RGB colours: the bits of a number, spread over the channels, highest first."""
-    bits = (np.arange(count)[:, None, None] >> (3 * np.arange(8)[:, None] + np.arange(3))) & 1  # [N, 8 levels, 3]
-    return (bits << (7 - np.arange(8))[:, None]).sum(axis=1).astype(np.uint8)
 
 
 def _json_rows(path: Path) -> list[tuple[str, int | tuple[int, int, int]]]:

@@ -13,7 +13,7 @@ from utils.forms.content import IGNORED, DataSet, Picture, make_objects
 from utils.forms.options import Options
 from utils.forms.outlines.shapes import Bitmap, Disk, Polygons, Shape, rings_of
 from utils.forms.readers.sizes import agreed_size
-from utils.forms.readers.texts import read_json_object, read_lines
+from utils.forms.readers.texts import read_json_object, read_lines, readable_json
 from utils.forms.source_files import SourceFiles, split_of
 from utils.forms.tally import Tally
 from utils.images import decode_image, read_header
@@ -74,12 +74,8 @@ def is_labelme(content: Json) -> bool:
 
 
 def _read_file(files: SourceFiles, name: str, tally: Tally) -> dict | None:
-    try:
-        content = read_json_object(files.path(name))
-    except JsonTextError as error:
-        tally.drop("JSON file", "that cannot be read", f"{name}: {error}")
-        return None
-    if not is_labelme(content):
+    content = readable_json(files, name, tally)
+    if content is not None and not is_labelme(content):
         tally.drop("JSON file", "without 'shapes'", name)
         return None
     return content

@@ -8,8 +8,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from utils.data_sets.colour_numbers import colour_numbers
 from utils.forms.content import DataSet, Picture, make_objects
-from utils.forms.labels.files import SUFFIXES, LabelPixels, codes_of, read_label
+from utils.forms.labels.files import SUFFIXES, LabelPixels, read_label
 from utils.forms.labels.rules import FoundPixels, LabelRule, find_rule
 from utils.forms.options import Options
 from utils.forms.outlines.shapes import Shape, cropped
@@ -130,13 +131,14 @@ def _look_at(
             continue
         usable.append((picture, label, size))
         if pixels.is_coloured:
-            codes = np.union1d(codes, codes_of(pixels.values))
+            codes = np.union1d(codes, colour_numbers(pixels.values))
             continue
         present = np.flatnonzero(np.bincount(pixels.values.ravel(), minlength=256))
         values[present] = True
         if pixels.palette is not None:
             has_palette = True
-            palette_codes = np.union1d(palette_codes, codes_of(pixels.palette[present[present < len(pixels.palette)]]))
+            used = present[present < len(pixels.palette)]
+            palette_codes = np.union1d(palette_codes, colour_numbers(pixels.palette[used]))
     numbers = tuple(np.flatnonzero(values).tolist())
     return usable, FoundPixels(numbers, tuple(codes.tolist()), has_palette, tuple(palette_codes.tolist()))
 

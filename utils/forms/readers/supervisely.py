@@ -12,7 +12,7 @@ from utils.forms.labels.files import decode_label
 from utils.forms.options import Options
 from utils.forms.outlines.shapes import Bitmap, Polygons, Shape, rings_of
 from utils.forms.readers.sizes import agreed_size
-from utils.forms.readers.texts import read_json_object
+from utils.forms.readers.texts import read_json_object, readable_json
 from utils.forms.source_files import SourceFiles, split_of
 from utils.forms.tally import Tally
 from utils.model_utils.errors import BadValueError, UserError
@@ -54,11 +54,7 @@ def is_supervisely(content: Json) -> bool:
 
 
 def _read_file(files: SourceFiles, name: str, tally: Tally) -> dict | None:
-    try:
-        content = read_json_object(files.path(name))
-    except JsonTextError as error:
-        tally.drop("JSON file", "that cannot be read", f"{name}: {error}")
-        return None
+    content = readable_json(files, name, tally)
     return content if is_supervisely(content) else None
 
 

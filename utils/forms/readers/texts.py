@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from utils.forms.source_files import SourceFiles
+from utils.forms.tally import Tally
 from utils.model_utils.config.yaml_files import parse_value
 from utils.model_utils.errors import BadValueError, MissingPathError, first_line, short
 from utils.model_utils.guards.json_text import Json, JsonTextError, parse_json
@@ -51,6 +53,15 @@ def read_yaml(path: Path) -> dict[str, Json]:
     if not isinstance(value, dict):
         raise BadValueError(f"'{path}' holds {short(value)}, wanted keys with values; repair the file")
     return value
+
+
+def readable_json(files: SourceFiles, name: str, tally: Tally) -> dict[str, Json] | None:
+    """Returns the object of a JSON file of the source; None where it cannot be read, which is counted."""
+    try:
+        return read_json_object(files.path(name))
+    except JsonTextError as error:
+        tally.drop("JSON file", "that cannot be read", f"{name}: {error}")
+        return None
 
 
 def read_json_object(path: Path) -> dict[str, Json]:

@@ -230,7 +230,7 @@ def test_hidden_files_and_loops_of_links_are_passed_over(tmp_path):
 def test_the_command_refuses_in_one_sentence(arguments, sentence):
     with pytest.raises(BadValueError) as caught:
         main(arguments)
-    assert str(caught.value).startswith(sentence)
+    assert str(caught.value).startswith(f"command line: {sentence}")
 
 
 @pytest.mark.end_to_end

@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from utils.forms.labels.tables import read_table, voc_colours
+from utils.data_sets.known_palettes import voc_colour
+from utils.forms.labels.tables import read_table
 from utils.forms.options import Options
 from utils.forms.tests.samples import converted, grey, indexed, label_of, picture, text
 from utils.forms.tests.test_boxes_forms import run
 from utils.model_utils.errors import BadValueError
 
 SIZE = (40, 60)
+VOC_PALETTE = [level for number in range(256) for level in voc_colour(number)]
 
 
 def blocks(*values):
@@ -102,8 +104,8 @@ def test_voc_segmentation_with_its_palette_and_lists(tmp_path):
     for name in ("a", "b", "c", "d"):
         picture(source / "JPEGImages" / f"{name}.jpg")
     for name, values in (("a", (0, 15, 255)), ("b", (0, 1)), ("c", (0, 20))):
-        indexed(source / "SegmentationClass" / f"{name}.png", blocks(*values), voc_colours(256).ravel().tolist())
-        indexed(source / "SegmentationObject" / f"{name}.png", blocks(0, 1), voc_colours(256).ravel().tolist())
+        indexed(source / "SegmentationClass" / f"{name}.png", blocks(*values), VOC_PALETTE)
+        indexed(source / "SegmentationObject" / f"{name}.png", blocks(0, 1), VOC_PALETTE)
     text(source / "ImageSets" / "Segmentation" / "train.txt", "a\n")
     text(source / "ImageSets" / "Segmentation" / "val.txt", "b\n")
     said = run(source, tmp_path / "out")
@@ -120,7 +122,7 @@ def test_labelmes_own_export_has_its_names(tmp_path):
     source = tmp_path / "exported"
     picture(source / "JPEGImages" / "a.jpg")
     picture(source / "SegmentationClassVisualization" / "a.jpg")
-    indexed(source / "SegmentationClassPNG" / "a.png", blocks(0, 2, 1), voc_colours(256).ravel().tolist())
+    indexed(source / "SegmentationClassPNG" / "a.png", blocks(0, 2, 1), VOC_PALETTE)
     text(source / "class_names.txt", "_background_\nleaf\nstem\n")
     said = run(source, tmp_path / "out", val_share=0)
     assert columns(label_of(tmp_path / "out", "a")) == [0, 2, 1, 1, 1, 1]

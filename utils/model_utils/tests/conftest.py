@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from utils.model_utils.config.schema import ModelArtsKeys
 from utils.model_utils.tests.object_server import Bucket, environment, running_moto
 
 
@@ -34,3 +35,16 @@ def bucket(moto_address, monkeypatch):
     for name, value in environment(moto_address).items():
         monkeypatch.setenv(name, value)
     return Bucket.new(moto_address)
+
+
+@pytest.fixture
+def job(tmp_path, monkeypatch):
+    """Builds the configuration of a job whose folders lie in tmp_path."""
+    monkeypatch.delenv("MS_ROLE", raising=False)
+
+    def build(**values):
+        places = {"data_path": "cache/data", "load_path": "cache/load", "output_path": "cache/train"}
+        values = {key: str(tmp_path / place) for key, place in places.items()} | values
+        return ModelArtsKeys(**{"enable_modelarts": True, **values})
+
+    return build

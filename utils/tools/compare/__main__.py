@@ -11,6 +11,7 @@ from utils.installation import console_command
 from utils.model_utils.command import run_command
 from utils.model_utils.errors import BadStateError, BadValueError
 from utils.model_utils.files import write_file
+from utils.model_utils.guards.arguments import SentenceParser
 from utils.reports.tables import show_number
 from utils.tools.compare.differences import DIGITS, class_rows, key_rows, number_rows
 from utils.tools.compare.page import TITLE, compare_page
@@ -82,7 +83,7 @@ def _check_out(path: Path, overwrite: bool) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = SentenceParser(
         prog=console_command("compare"),
         description="Shows numbers, curves and differing keys of runs side by side, in the terminal and as an HTML "
         "page.",

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from utils.image_files import evenly_spread
 from utils.installation import version
 from utils.reports.charts import Line, line_chart
 from utils.reports.page import Section, page, paragraph, side_by_side, subheading
@@ -87,5 +88,4 @@ def _line(run: str, places: Sequence[float], values: Sequence[float]) -> Line:
 
 def _thinned(values: Sequence[float]) -> np.ndarray:
     """Returns at most `MAX_POINTS` of the values, evenly spread, the first and the last among them."""
-    kept = np.unique(np.linspace(0, len(values) - 1, min(len(values), MAX_POINTS), dtype=int))
-    return np.asarray(values, np.float64)[kept]
+    return np.array(evenly_spread(values, MAX_POINTS), np.float64)

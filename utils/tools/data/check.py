@@ -22,6 +22,7 @@ from utils.installation import console_command
 from utils.model_utils.config.base import Config
 from utils.model_utils.errors import BadValueError
 from utils.model_utils.files import check_writable_folder, json_bytes, write_file
+from utils.model_utils.guards.arguments import SentenceParser, whole_number
 
 PROGRAM = "train.py"  # whose keys are taken, with its default configuration
 CLEAN, FAULTY = 0, 1
@@ -56,8 +57,6 @@ def main(arguments: Sequence[str]) -> int:
     suite, *others = arguments
     check_suite(suite)
     own, keys = parser.parse_known_args([suite, *others])
-    if own.examples < 0:
-        raise BadValueError(f"--examples is {own.examples}, wanted 0 or more")
     target = Path(own.json) if own.json not in (None, "-") else None
     if target is not None:
         if target.is_dir():
@@ -101,7 +100,7 @@ def _quiet_readers() -> Iterator[None]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = SentenceParser(
         prog=console_command("data", "check"),
         usage=f"{console_command('data', 'check')} SUITE [options] [--key=value]...",
         description=DESCRIPTION,
@@ -111,7 +110,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("suite", metavar="SUITE", help="suite that would train on it")
     parser.add_argument("--json", metavar="FILE", help="also write all findings as JSON; - for standard output")
     parser.add_argument(
-        "--examples", type=int, default=3, metavar="N", help="show at most N examples of a finding; 3 by default"
+        "--examples",
+        type=whole_number(),
+        default=3,
+        metavar="N",
+        help="show at most N examples of a finding; 3 by default",
     )
     parser.add_argument(
         "--headers",

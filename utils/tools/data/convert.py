@@ -6,15 +6,15 @@ python -m utils.cli data convert SOURCE --out FOLDER [--to coco|cityscapes] [--f
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from utils.forms.conversion import Request, convert
 from utils.forms.options import Options
 from utils.forms.sniffing import CITYSCAPES, COCO, FORMS
 from utils.installation import console_command
 from utils.model_utils.command import run_command
-from utils.model_utils.errors import BadValueError, short
-from utils.model_utils.guards.numbers import is_whole_number, number_or_nan
+from utils.model_utils.errors import short
+from utils.model_utils.guards.arguments import SentenceParser, share, whole_number
+from utils.model_utils.guards.numbers import is_whole_number
 from utils.model_utils.guards.pixel_limit import add_limit_argument, set_most_megapixels
 from utils.training.record.logging_setup import set_up_logging
 
@@ -49,16 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one sentence, without the many arguments before it."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raises what argparse would print."""
-        raise BadValueError(f"{message} ({self.prog} --help says more)")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = SentenceParser(
         prog=console_command("data", "convert"),
         description="Converts a data set that an annotation tool exported. It only reads the source.",
         allow_abbrev=False,
@@ -91,12 +83,14 @@ def _parser() -> argparse.ArgumentParser:
 def _add_splits(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--val_share",
-        type=_share,
+        type=share,
         default=0.2,
         metavar="SHARE",
         help="share of the pictures to evaluate on; 0: none (0.2)",
     )
-    group.add_argument("--val_seed", type=_number, default=0, help="another number draws other pictures (%(default)s)")
+    group.add_argument(
+        "--val_seed", type=whole_number(), default=0, help="another number draws other pictures (%(default)s)"
+    )
     group.add_argument(
         "--val_group_by_stem",
         action="store_true",
@@ -144,19 +138,6 @@ def _add_reading(group: "argparse._ArgumentGroup") -> None:
         help="Pascal VOC's difficult objects: ignored by training and evaluation, kept like others, or left out "
         "(%(default)s)",
     )
-
-
-def _share(text: str) -> float:
-    value = number_or_nan(text)
-    if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"{short(text)}, wanted a number from 0 to below 1")
-    return value
-
-
-def _number(text: str) -> int:
-    if not is_whole_number(text):
-        raise argparse.ArgumentTypeError(f"{short(text)}, wanted a whole number from 0 on")
-    return int(text)
 
 
 def _values(text: str) -> tuple[int, ...]:

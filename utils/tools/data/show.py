@@ -18,6 +18,7 @@ from utils.installation import console_command
 from utils.model_utils.command import run_command
 from utils.model_utils.errors import BadValueError
 from utils.model_utils.files import GO_ON, check_writable_folder, write_file
+from utils.model_utils.guards.arguments import SentenceParser, whole_number
 from utils.progress import track
 from utils.training.pictures.batch_view import MOST_PICTURES, Batch, BatchView, draw_sheet
 from utils.training.record.logging_setup import set_up_logging
@@ -38,8 +39,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         UserError: a key, the data or the folder cannot be used.
     """
     given, keys = _parser().parse_known_args(arguments)
-    if given.pictures < 1 or given.epoch < 1:
-        raise BadValueError(f"--pictures is {given.pictures} and --epoch is {given.epoch}, wanted 1 or more for both")
     set_up_logging()
     config = open_config(given.suite).load(keys, "train.py")
     folder = given.out or config.results_folder() / FOLDER
@@ -94,7 +93,7 @@ def _without_fillers(view: BatchView, batch: Batch, epoch: int, step: int) -> Ba
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = SentenceParser(
         prog=console_command("data", "show"),
         usage=f"{console_command('data', 'show', 'SUITE')} [--key=value]... [--out FOLDER] [--pictures N] [--epoch N]",
         description="Shows what the network is fed, after augmentation: pictures, classes, sizes of boxes. SUITE is "
@@ -107,10 +106,18 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=Path, metavar="FOLDER", help=f"folder for the pictures; by default '{FOLDER}' in run_dir"
     )
     parser.add_argument(
-        "--pictures", type=int, default=MOST_PICTURES, metavar="N", help="pictures on the sheet; %(default)s by default"
+        "--pictures",
+        type=whole_number(1),
+        default=MOST_PICTURES,
+        metavar="N",
+        help="pictures on the sheet; %(default)s by default",
     )
     parser.add_argument(
-        "--epoch", type=int, default=1, metavar="N", help="epoch whose augmentation is shown; %(default)s by default"
+        "--epoch",
+        type=whole_number(1),
+        default=1,
+        metavar="N",
+        help="epoch whose augmentation is shown; %(default)s by default",
     )
     return parser
 

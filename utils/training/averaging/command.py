@@ -12,9 +12,9 @@ from pathlib import Path
 
 from utils.installation import console_command
 from utils.model_utils.command import run_command
-from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, short
+from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 from utils.model_utils.files import make_writable_folder
-from utils.model_utils.guards.numbers import is_whole_number
+from utils.model_utils.guards.arguments import SentenceParser, whole_number
 from utils.words import agreed, counted
 
 # Epoch and step, or epoch alone, at the end of a checkpoint's name; what stands before them is the same in a run.
@@ -86,7 +86,7 @@ def last_checkpoints(run: Path, count: int) -> list[Path]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = SentenceParser(
         prog=console_command("average"),
         description="Averages the weights of checkpoints of one run, the oldest first, into a file of weights that "
         "eval.py, infer.py and export.py take.",
@@ -94,18 +94,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("checkpoints", nargs="*", metavar="CHECKPOINT", help="two files or more")
     parser.add_argument("--run", default="", help="average the last checkpoints of the run in this folder")
-    parser.add_argument("--last", type=_count, metavar="N", help="how many of them, two or more")
+    parser.add_argument("--last", type=whole_number(2), metavar="N", help="how many of them, two or more")
     parser.add_argument(
         "--out", default="", metavar="FILE", help="file to write; with --run, average_of_N.ckpt beside the others"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the file if it exists")
     return parser
-
-
-def _count(text: str) -> int:
-    if not is_whole_number(text) or int(text) < 2:
-        raise argparse.ArgumentTypeError(f"{short(text)} is no whole number of two or more")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -11,10 +11,10 @@ from functools import cached_property
 import numpy as np
 
 from utils.detection.boxes import xywh_to_xyxy
+from utils.detection.results.detection_limit import LIMIT
 
 FOUND_IOU = 0.5  # from here on a box is found; COCO's AP50, and the foreground threshold of TIDE
 NEAR_IOU = 0.1  # below, a detection has nothing to do with a box; the background threshold of TIDE
-MOST_OF_A_CLASS = 100  # detections of a class in a picture that count, as COCO has it
 PAIRS_AT_ONCE = 2_000_000  # of detections and boxes that are compared: some 100 MB
 _TINY = 1e-10  # what pycocotools takes off an IoU of 1
 
@@ -199,7 +199,7 @@ def _found(detections: Sequence[dict], image_ids: Sequence[int], category_ids: S
     order = order[(image[order] >= 0) & (label[order] >= 0)]
     group = image[order] * len(category_ids) + label[order]
     rank = rank_in_groups(group)
-    order, rank = order[rank < MOST_OF_A_CLASS], rank[rank < MOST_OF_A_CLASS]
+    order, rank = order[rank < LIMIT], rank[rank < LIMIT]
     return Found(image[order], label[order], boxes[order], score[order], rank)
 
 

@@ -8,12 +8,13 @@ import numpy as np
 
 from utils.detection.results.coco_metrics import UNDEFINED
 from utils.detection.results.detection_counts import format_detection_counts
+from utils.detection.results.detection_limit import RECALLS
 from utils.detection.results.evaluation_split import EvaluationSplit
 from utils.detection.results.report import wording
 from utils.detection.results.report.analysis import Analysis
 from utils.detection.results.report.confusion import best_pictures, worst_pictures
 from utils.detection.results.report.errors import KINDS
-from utils.detection.results.report.precision import RECALLS, SCORES, f1_at_scores, f1_of_all, precision_at_recalls
+from utils.detection.results.report.precision import SCORES, f1_at_scores, f1_of_all, precision_at_recalls
 from utils.detection.results.report.shots import draw_shots
 from utils.installation import version
 from utils.model_utils.files import write_file

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from utils.detection.results.detection_limit import RECALLS
 from utils.detection.results.report.matching import Match
 
-RECALLS = np.linspace(0.0, 1.0, 101)  # at which COCO reads the precision
 SCORES = np.linspace(0.0, 1.0, 101)  # at which F1 is drawn
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from utils.detection.results.class_match import ClassMatch
 from utils.detection.results.pictures.operating_point import OperatingPoint
 from utils.model_utils.errors import BadStateError
+from utils.model_utils.files import stamp_of
 from utils.training.checkpoints.checkpoint import Checkpoint, MinScores, load_checkpoint, save_checkpoint
 from utils.words import agreed, counted
 
@@ -48,7 +49,7 @@ class ThresholdCopy:
         if point is None:
             logger.warning("no detection is right, so no class has a score to store: '%s' is not written", self.path)
             return
-        if _stamp(self.source) != self.stamp:
+        if stamp_of(self.source) != self.stamp:
             raise BadStateError(
                 f"'{self.source}' has changed since it was evaluated, so '{self.path.name}' is not written: evaluate a "
                 "checkpoint that no training replaces"
@@ -96,16 +97,7 @@ def plan_copy(stored: Checkpoint, folder: Path, *, overwrite: bool) -> Threshold
             f"'{folder}' is not writable, so that store_thresholds cannot write '{path.name}' there: change its "
             "permissions, or copy the checkpoint to another folder"
         )
-    return ThresholdCopy(source, _stamp(source), path, stored.suite)
-
-
-def _stamp(path: Path) -> tuple[int, ...]:
-    """Returns what changes with a file that is replaced or written to; nothing of one that is gone."""
-    try:
-        found = path.stat()
-    except OSError:
-        return ()
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+    return ThresholdCopy(source, stamp_of(source), path, stored.suite)
 
 
 def _said(without: list[str], point: OperatingPoint) -> str:

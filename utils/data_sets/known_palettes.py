@@ -1,4 +1,4 @@
-"""The colours of known data sets' label pictures; without NumPy.
+"""The classes and colours of known data sets' label pictures, and the words for no class; without NumPy.
 
 Cityscapes' are those of cityscapesscripts. CamVid's are those of its label_colors.txt; its 32 names are put together to
 the 11 classes that are usually trained (Brostow et al. 2009; Badrinarayanan et al. 2017, SegNet). Pascal VOC's follow
@@ -6,7 +6,9 @@ from the class number by the rule of its development kit (`voc_colour`).
 """
 
 KNOWN_PALETTES = ("cityscapes", "camvid", "voc")
-NO_CLASS = "ignore"
+# Words for what is no class, in any case; those behind the first are what data sets write into their tables.
+NO_CLASS_WORDS = ("ignore", "void", "unlabeled", "unlabelled")
+NO_CLASS = NO_CLASS_WORDS[0]
 VOC_BORDER = (224, 224, 192)  # drawn around objects, index 255
 VOC_NAMES = (
     "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable",
@@ -27,6 +29,7 @@ CAMVID = {
     "bicyclist": ((0, 128, 192), (192, 0, 192)),  # motorcycle
     NO_CLASS: ((0, 0, 0),),
 }
+CAMVID_NAMES = tuple(name for name in CAMVID if name != NO_CLASS)
 
 
 def palette_lines(name: str) -> list[str]:

@@ -1,0 +1,1 @@
+"""What the build.py of both detectors make alike."""
