@@ -104,7 +104,7 @@ def test_names_and_number_of_classes_follow(arguments, count, names):
         (["--image_pattern=a.jpg", "--label_pattern=*.png"], "image_pattern is 'a.jpg', wanted one star in it"),
         (["--image_pattern=/a/*.jpg", "--label_pattern=*.png"], "wanted a path inside data_path: begin it there"),
         (["--val_share=0.2"], "val_share has no effect without image_pattern"),
-        (["--image_pattern={split}/*.jpg", "--label_pattern=*.png", "--val_share=0.2"], "divides the images already"),
+        (["--image_pattern={split}/*.jpg", "--label_pattern=*.png", "--val_share=0.2"], "already divides the images"),
         (["--image_pattern=*.jpg", "--label_pattern=*.png", "--split_list=a.txt"], "wanted {split} in it"),
         (["--val_group_by_stem=True"], "val_group_by_stem is true and val_share is 0"),
     ],
