@@ -14,7 +14,9 @@ from utils.model_utils.config.schema import JOB
 from utils.model_utils.errors import BadValueError
 
 HEAVY = ("mindspore", "mmcv", "matplotlib", "cv2", "numpy")
-SECONDS = 0.4  # of the processor, as the machine may be busy: half of it is Python and pydantic
+# Of the processor, as the machine may be busy, and measured beside it, as processors differ: help takes about twice as
+# long as Python with pydantic alone.
+PYDANTIC, MOST_TIMES = [sys.executable, "-c", "import pydantic; pydantic.BaseModel"], 4
 # What no command acts on: a key of postprocess.py, which has arguments of its own, and two that have one value only.
 OF_NO_COMMAND = {"result_path", "nasfpn_start_level", "nasfpn_end_level"}
 DOCUMENTED = [  # what the pages give each command
@@ -160,11 +162,16 @@ def test_help_of_a_process_is_quick_and_imports_nothing_heavy(suite):
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in listed.stderr.splitlines()}
     assert "pydantic" in imported
     assert not imported & {*HEAVY}
-    assert any(seconds_of(command) < SECONDS for _ in range(4))
+    assert is_quick(command)
 
 
 def test_help_of_the_commands_is_quick():
-    assert any(seconds_of([sys.executable, "-m", "utils.cli", "--help"]) < SECONDS for _ in range(4))
+    assert is_quick([sys.executable, "-m", "utils.cli", "--help"])
+
+
+def is_quick(command) -> bool:
+    """Tells whether a command takes little longer than an import, in one of four tries."""
+    return any(seconds_of(command) < MOST_TIMES * seconds_of(PYDANTIC) for _ in range(4))
 
 
 def seconds_of(command) -> float:
