@@ -367,7 +367,7 @@ def test_usage_is_refused(tmp_path):
         main(["check", "yolo"])
     with pytest.raises(UserError, match="coco_root '.*' is not a folder"):
         main(["check", "nas_fpn", f"--coco_root={tmp_path / 'none'}"])
-    with pytest.raises(UserError, match="annotation file '.*' does not exist.* data convert` makes one"):
+    with pytest.raises(UserError, match="annotation file '.*' does not exist.* data convert` converts other forms"):
         main(["check", "nas_fpn", f"--coco_root={tmp_path}"])
     with pytest.raises(UserError, match="--examples: '-1', wanted a whole number from 0 on"):
         main(["check", "nas_fpn", f"--coco_root={tmp_path}", "--examples=-1"])
