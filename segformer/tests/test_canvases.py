@@ -18,6 +18,7 @@ from segformer.src.results.evaluation import SegmentationEvaluator
 from segformer.src.results.inference import Predictor, in_order_of_canvas
 from segformer.tests.tiny_checkpoint import TINY_NETWORK
 from segformer.tests.tiny_city import draw_pair, image_path, label_path, write_png
+from utils.image_files import evenly_spread
 from utils.images import read_image
 from utils.tests.replayed_workers import run_workers
 
@@ -157,7 +158,7 @@ def _evaluator(pairs, workers=None):
     return SegmentationEvaluator(predictor, pairs, CITYSCAPES_CLASS_NAMES[:3], **more)
 
 
-def test_pictures_of_one_size_follow_each_other_and_the_first_files_are_drawn(tmp_path):
+def test_pictures_of_one_size_follow_each_other_and_those_evenly_spread_are_drawn(tmp_path):
     pairs = _write_sizes(tmp_path)
     (tmp_path / "broken.png").write_bytes(b"no picture")
     evaluator = _evaluator([])
@@ -170,7 +171,9 @@ def test_pictures_of_one_size_follow_each_other_and_the_first_files_are_drawn(tm
     assert order[-1] == paths[0]
     assert in_order_of_canvas(Predictor(Channels(), **PLAIN), paths, lambda path: path) == paths
     pictures = _evaluator(pairs).evaluate(num_pictures=3).pictures
-    assert [name for name, _ in pictures] == [f"{n:03d}_{pair.image.stem}.jpg" for n, pair in enumerate(pairs[:3])]
+    assert [name for name, _ in pictures] == [
+        f"{n:03d}_{pair.image.stem}.jpg" for n, pair in enumerate(evenly_spread(pairs, 3))
+    ]
 
 
 def test_workers_split_by_canvas_and_get_the_numbers_of_one(tmp_path):

@@ -112,7 +112,7 @@ def test_missing_labels_are_counted_and_the_converter_named_where_it_can_make_th
         label_path(city, "train", index).unlink()
     with pytest.raises(MissingPathError) as caught:
         find_pairs(city, "train")
-    assert str(caught.value).startswith("2 of the 5 images")
+    assert str(caught.value).startswith("2 of 5 images")
     assert str(label_path(city, "train", 0)) in str(caught.value)
     assert str(caught.value).endswith(advice.format(shlex.quote(str(SUITE_DIR)), city))
 
