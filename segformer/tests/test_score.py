@@ -97,7 +97,7 @@ def test_labels_of_another_layout_are_found_by_the_names_of_their_images(tmp_pat
     (tmp_path / "one" / "a.png").unlink()
     found = find_labels(tmp_path / "one", "val", ["a.jpg", "b.jpg"])
     assert [path.name for path in found] == ["a_mask.png", "b_mask.png"]
-    with pytest.raises(MissingPathError, match=r"1 of the 2 images have no label in .*, first c"):
+    with pytest.raises(MissingPathError, match=r"1 of 2 images has no label in .*, first c"):
         find_labels(tmp_path / "one", "val", ["b.jpg", "c.jpg"])
 
 
