@@ -95,6 +95,7 @@ def test_inference_from_a_checkpoint_alone_is_that_of_all_arguments(toy, tmp_pat
         assert (tmp_path / "alone" / name).read_bytes() == (tmp_path / "all" / name).read_bytes()
 
 
+@pytest.mark.long_run
 @for_suites
 def test_an_export_from_a_checkpoint_alone_is_described_as_that_of_all_arguments(toy, tmp_path):
     named = () if toy.suite is SEGFORMER else ("--file_name=toy",)

@@ -201,6 +201,7 @@ def test_the_canvas_of_the_keys():
     assert build.build_canvas(load(keys)) == PictureCanvas((2048, 512), 1, keeps_ratio=False)
 
 
+@pytest.mark.long_run
 def test_a_network_finds_the_same_however_few_sizes_are_held(tmp_path):
     """The suite's own network, random; sides that are no multiples of 32 among the sizes."""
     ms.set_context(mode=ms.GRAPH_MODE)

@@ -57,6 +57,7 @@ def test_masks_of_0_and_255_beside_images(tmp_path, caplog):
     assert cv2.imread(str(pictures[0])).shape[1] == 3 * 288 + 2 * 6  # 96 pixels are shown as 288
 
 
+@pytest.mark.long_run
 def test_masks_of_colours_by_split(tmp_path):
     """RGB files whose names end otherwise than the images'; black is no class."""
     data = tmp_path / "set"
