@@ -32,8 +32,15 @@ CANVASES = {  # worked by hand: NAS-FPN scales 96x128 by 120/96 to 120x160, Fast
 
 
 def arguments_of(suite):
+    """Of commands whose detections are made by hand too, which has plain suppression."""
     sides, divisor = list(SIDES[suite.name]), DIVISOR[suite.name]
-    return (LOW[suite.name], "--canvas=picture", f"--canvas_sides={sides}", f"--canvas_divisor={divisor}")
+    return (
+        LOW[suite.name],
+        "--nms_method=hard",
+        "--canvas=picture",
+        f"--canvas_sides={sides}",
+        f"--canvas_divisor={divisor}",
+    )
 
 
 @pytest.fixture(scope="module")
