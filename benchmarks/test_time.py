@@ -3,9 +3,10 @@
     python benchmarks/test_time.py CHECKPOINT... --coco_root=DATA [--tools=flip_mean,soft_gaussian] [--key=value...]
 
 The checkpoints are of one suite, for example of three seeds of one training. Each is evaluated with each tool on the
-same pictures, in one process, as eval.py does; keys are those of eval.py. Means and standard deviations are over the
-checkpoints; the gain is that of each checkpoint over itself without a tool, which is steadier than the values. Seconds
-are those in the network and in the selection, without reading pictures and compiling.
+same pictures, in one process, as eval.py does; keys are those of eval.py. `none` is plain suppression, whatever tools
+the configuration of the checkpoint has. Means and standard deviations are over the checkpoints; the gain is that of
+each checkpoint over itself without a tool, which is steadier than the values. Seconds are those in the network and in
+the selection, without reading pictures and compiling.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from utils.training.record.logging_setup import set_up_logging
 
 PLAIN = "none"
 TOOLS: Mapping[str, Mapping[str, object]] = {
-    PLAIN: {},
+    PLAIN: {"flip_test": False, "nms_method": "hard", "nms_across_classes": False, "soft_nms_min_score": None},
     "flip_nms": {"flip_test": True},
     "flip_mean": {"flip_test": True, "flip_merge": "mean"},
     "soft_linear": {"nms_method": "soft_linear"},
@@ -91,7 +92,7 @@ def measure(suite: str, path: Path, tools: Sequence[str], keys: Sequence[str]) -
     split = build.open_evaluation_split(config, classes, f"'{path}'")
     found = {}
     for tool in tools:
-        changed = config.model_copy(update=TOOLS[tool])
+        changed = config.model_copy(update={**TOOLS[PLAIN], **TOOLS[tool]})
         evaluation = build.build_evaluator(changed, network, split).evaluate()
         seconds = (evaluation.network_seconds + evaluation.selection_seconds) / split.records.num_images
         precision, precision_50 = (float(value) for value in evaluation.result.stats[:2])
