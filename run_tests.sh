@@ -23,7 +23,8 @@ main() {
   "$bin/mypy"
   find . -name '*.sh' -not -path './.venv/*' -print0 | xargs -0 "$bin/shellcheck" --external-sources .ci/run
   # In the groups and the order of conftest.py.
-  exec "$bin/python" -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder "$@"
+  exec "$bin/python" -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder \
+    --durations=40 --durations-min=5 "$@"
 }
 
 main "$@"
