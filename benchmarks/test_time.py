@@ -33,7 +33,7 @@ TOOLS: Mapping[str, Mapping[str, object]] = {
     "soft_gaussian": {"nms_method": "soft_gaussian"},
     "soft_gaussian_low": {"nms_method": "soft_gaussian", "soft_nms_min_score": 0.001},
     "across_classes": {"nms_across_classes": True},
-    "flip_mean_soft_gaussian": {"flip_test": True, "flip_merge": "mean", "nms_method": "soft_gaussian"},
+    "flip_nms_soft_gaussian": {"flip_test": True, "nms_method": "soft_gaussian"},
 }
 
 

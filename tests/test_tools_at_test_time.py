@@ -7,12 +7,13 @@ from tests.suites import FASTER_RCNN, NAS_FPN
 from tests.test_detector_evaluation import evaluated
 from utils.api import load
 from utils.detection.boxes import mirror_boxes
+from utils.detection.test_time.keys import keys_at_test_time
 from utils.detection.tests.tiny_coco import write_coco
 from utils.exporting.description import ModelDescription, Preprocessing
 from utils.model_utils.errors import BadValueError
 
 pytestmark = pytest.mark.end_to_end
-FLIP = {"test_score_thr": 0.01, "flip_test": True, "flip_merge": "mean", "nms_method": "soft_gaussian"}
+FLIP = {"test_score_thr": 0.01, "flip_test": True, "flip_merge": "mean"}
 
 
 @pytest.mark.parametrize("suite", [NAS_FPN], ids=str)
@@ -71,3 +72,10 @@ def test_an_exported_faster_rcnn_leaves_classes_out_that_are_not_wanted():
     slots = np.zeros((3, 4), np.float32), np.array([0.9, 0.8, 0.0], np.float32), np.array([0, 1, 0], np.int32)
     select = FASTER_RCNN.part("score").selection(described(FASTER_RCNN, only_classes=["bee"]))
     assert select(*slots, scales=(1.0, 1.0), height=9, width=9).labels.tolist() == [1]
+
+
+def test_keys_that_the_mean_leaves_without_effect_are_said():
+    typed = ("--flip_test=True", "--flip_merge=mean", "--nms_method=soft_gaussian", "--soft_nms_sigma=0.4")
+    said = list(keys_at_test_time(NAS_FPN.part("config").load(typed)).idle_tools())
+    ending = "has no effect here, it acts only if flip_merge is nms"
+    assert said == [f"{key} {ending}" for key in ("nms_method", "soft_nms_sigma")]

@@ -22,8 +22,9 @@ class TestTimeKeys(Config):
     )
     flip_merge: Literal["nms", "mean"] = Field(
         "nms",
-        description="with flip_test: nms, the boxes of both pass one suppression; mean, overlapping boxes of both are "
-        "averaged, weighted by score, and a box that only one of them has gets half its score",
+        description="with flip_test: nms, the boxes of both pass one suppression; mean, each passes a hard one, "
+        "overlapping boxes of both are averaged, weighted by score, and a box that only one of them has gets half its "
+        "score",
     )
     nms_method: Literal["hard", "soft_linear", "soft_gaussian"] = Field(
         "hard",
@@ -54,10 +55,13 @@ class TestTimeKeys(Config):
 
     def idle_tools(self) -> Iterator[str]:
         """Yields a sentence for each key of the command line that another one leaves without effect."""
+        averages = self.flip_test and self.flip_merge == "mean"
+        method, only_nms = ("hard", "flip_merge is nms") if averages else (self.nms_method, "")
         idle = {
             "flip_merge": ("flip_test is true", self.flip_test),
-            "soft_nms_sigma": ("nms_method is soft_gaussian", self.nms_method == "soft_gaussian"),
-            "soft_nms_min_score": ("nms_method is soft_linear or soft_gaussian", self.nms_method != "hard"),
+            "nms_method": (only_nms, method == self.nms_method),
+            "soft_nms_sigma": (only_nms or "nms_method is soft_gaussian", method == "soft_gaussian"),
+            "soft_nms_min_score": (only_nms or "nms_method is soft_linear or soft_gaussian", method != "hard"),
         }
         for key, (condition, holds) in idle.items():
             if not holds and self.origin(key).where == COMMAND_LINE:

@@ -248,6 +248,13 @@ def test_a_description_brings_the_keys_back():
     assert (rule.min_score, rule.labels, rule.merge, rule.is_plain) == (0.01, (1,), "", False)
 
 
+@pytest.mark.parametrize(("merge", "method", "min_score"), [("nms", "soft_linear", 0.01), ("mean", "hard", 0.1)])
+def test_the_mean_is_of_boxes_that_passed_a_hard_suppression(merge, method, min_score):
+    tools = test_time.TestTimeKeys(flip_test=True, flip_merge=merge, nms_method="soft_linear", soft_nms_min_score=0.01)
+    rule = suppression_rule(tools, None, min_score=0.1, nms_threshold=0.5, max_boxes=9)
+    assert (rule.merge, rule.method, rule.min_score) == (merge, method, min_score)
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
