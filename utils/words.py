@@ -1,4 +1,6 @@
-"""Counts in sentences: "1 class", "2 classes"."""
+"""Counts and lists in sentences: "1 class", "2 classes", "0, 1 and 255"."""
+
+from collections.abc import Iterable
 
 # Nouns of this project's sentences whose plural is not the word with an s.
 PLURALS = {
@@ -22,6 +24,12 @@ def plural(noun: str) -> str:
     """Returns the plural of a noun of which the last word is inflected: "training image" gives "training images"."""
     before, space, last = noun.rpartition(" ")
     return before + space + PLURALS.get(last, f"{last}s")
+
+
+def listed(items: Iterable[object]) -> str:
+    """Returns items as a sentence has them: "0", "0 and 255", "0, 1 and 255"."""
+    *before, last = map(str, items)
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def agreed(count: int, one: str, several: str) -> str:

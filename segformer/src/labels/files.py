@@ -22,7 +22,7 @@ from utils.model_utils.errors import BadStateError, BadValueError, MissingPathEr
 from utils.model_utils.guards.pixel_limit import check_pixels
 from utils.model_utils.in_use import Hold, claim_all, hold
 from utils.png_chunks import check_png
-from utils.words import agreed, counted
+from utils.words import agreed, counted, listed
 
 from .classes import CITYSCAPES_CLASS_NAMES, LARGEST_ID, class_names
 from .codings import MOST_NAMED, LabelCoding
@@ -236,7 +236,7 @@ def format_absent_classes(counts: np.ndarray, num_labels: int, names: Sequence[s
     if not counts[ignore_label]:
         return f"{sentence}: it cannot be learnt or scored from these" if absent.size == 1 else sentence
     held = np.flatnonzero(counts).tolist()
-    values = f"{', '.join(map(str, held[:-1]))} and {held[-1]}" if len(held) > 1 else f"{held[0]} alone"
+    values = listed(held) if len(held) > 1 else f"{held[0]} alone"
     share = counts[ignore_label] / counts.sum()
     return (
         f"{sentence}: they hold {values}, and {ignore_label} is dataset_ignore_label, whose pixels ({share:.0%}) are "

@@ -131,7 +131,7 @@ YOLO_BOXES = [("dog", (24, 8, 36, 12), 0), ("cat", (6, 4, 30, 24), 0)]
 @pytest.mark.parametrize(
     ("layout", "yaml"),
     [
-        ("roboflow", "train: ../train/images\nval: ../valid/images\nnc: 2\nnames: ['cat', 'dog']\n"),
+        ("roboflow", "train: ../train/images\nval: ../valid/images\ntest: ../test/images\nnames: ['cat', 'dog']\n"),
         ("ultralytics", "path: ../datasets/x\ntrain: images/train\nval: images/valid\nnames:\n  0: cat\n  1: dog\n"),
         ("beside", ""),
     ],
