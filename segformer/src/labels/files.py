@@ -241,8 +241,21 @@ def format_absent_classes(counts: np.ndarray, num_labels: int, names: Sequence[s
     return (
         f"{sentence}: they hold {values}, and {ignore_label} is dataset_ignore_label, whose pixels ({share:.0%}) are "
         f"neither learnt from nor scored; where {ignore_label} stands for a class, say so with label_map, e.g. "
-        f"--label_map={'binary' if held == [0, 255] else f'{ignore_label}:{absent[0]},...'}"
+        f"--label_map={example_map(counts, absent, ignore_label)}"
     )
+
+
+def example_map(counts: np.ndarray, absent: np.ndarray, ignore_label: int) -> str:
+    """Returns a `label_map` for labels whose pixels without a class may be of one.
+
+    Args:
+        counts: int[256], pixels of each value.
+        absent: int[N], classes without a pixel.
+        ignore_label: the value that stands for no class.
+    """
+    if not absent.size:
+        return ""
+    return "binary" if np.flatnonzero(counts).tolist() == [0, 255] else f"{ignore_label}:{absent[0]},..."
 
 
 def image_header(path: Path) -> ImageHeader:
