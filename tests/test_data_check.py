@@ -22,6 +22,7 @@ from utils.installation import module_command
 from utils.model_utils.errors import UserError
 from utils.model_utils.files import json_bytes
 from utils.tools.data.__main__ import main
+from utils.words import plural
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -31,6 +32,7 @@ from test_damaged_files import READERS
 HEIGHT, WIDTH = 96, 128
 FINDING = {"severity", "code", "split", "count", "what", "fix", "examples"}
 BOTH = "train2017, val2017"
+ONE = {"annotation", "box", "class", "entry", "file", "label", "line", "picture"}  # first words of what was found
 
 
 def write_noise(path: Path, seed: int, height: int = HEIGHT, width: int = WIDTH) -> None:
@@ -139,6 +141,9 @@ def check(capsys, suite, *arguments: object) -> tuple[int, dict]:
 def counts_of(report: dict) -> dict[tuple[str, str, str], int]:
     keys = [(each["severity"], each["split"], each["code"]) for each in report["findings"]]
     assert not [key for key, count in Counter(keys).items() if count > 1]
+    for each in report["findings"]:
+        assert each["what"].split()[0] not in (set(map(plural, ONE)) if each["count"] == 1 else ONE)
+        assert "|" not in each["what"] + each["fix"]  # wordings for one and for several
     return {key: each["count"] for key, each in zip(keys, report["findings"], strict=True)}
 
 
@@ -352,7 +357,7 @@ def test_the_command_says_and_writes_what_it_found(tmp_path):
     keys = [*NAS_FPN.tiny.TINY_NETWORK, f"--coco_root={root}", f"--json={tmp_path / 'report.json'}"]
     finished = run(module_command("utils.cli", "data", "check", "nas_fpn", *keys), cwd=ROOT)
     assert finished.returncode == 1, finished.stderr
-    assert "files are no pictures of a known format" in finished.stdout
+    assert "file is no picture of a known format" in finished.stdout
     assert "training refuses the data set" in finished.stdout
     assert finished.stderr == ""  # what the readers log is in the findings
     report = json.loads((tmp_path / "report.json").read_text())
@@ -432,3 +437,10 @@ def test_values_that_no_map_has_and_missing_masks_are_said(capsys, tmp_path):
     assert examples["label-values-not-mapped"] == ["1.png holds the value 7 (6 pixels), which stands for nothing"]
     assert report["classes"]["class_1"]["val"] == 0.5
     assert code == 1
+    for name in ("train/1.png", "train/2.png"):
+        write_png(tmp_path / "masks" / name, mask)
+    code, report = check(capsys, SEGFORMER, *keys[:-1])
+    alone = [each for each in report["findings"] if each["code"] == "classes-without-pixels"]
+    assert [each["split"] for each in alone] == ["train", "val"] and code == 1
+    assert all(each["fix"].endswith("say so with label_map, e.g. --label_map=binary") for each in alone)
+    assert alone[0]["what"] == "class has no pixel in any label (2 classes are named)"

@@ -1,4 +1,7 @@
-"""Counts in sentences: "1 class", "2 classes"."""
+"""Counts and lists in sentences: "1 class", "2 classes", "0, 1 and 255"."""
+
+import re
+from collections.abc import Iterable
 
 # Nouns of this project's sentences whose plural is not the word with an s.
 PLURALS = {
@@ -12,6 +15,9 @@ PLURALS = {
     "process": "processes",
 }
 
+# "[one|several]" in words: what names of files, which may have any letters, hardly ever are.
+_WORDINGS = re.compile(r"\[([a-zA-Z':, ]+)\|([a-zA-Z':, ]+)\]")
+
 
 def counted(count: int, noun: str) -> str:
     """Returns a count with its noun: "1 class", "12,000 images"; of a noun of several words the last is inflected."""
@@ -22,6 +28,17 @@ def plural(noun: str) -> str:
     """Returns the plural of a noun of which the last word is inflected: "training image" gives "training images"."""
     before, space, last = noun.rpartition(" ")
     return before + space + PLURALS.get(last, f"{last}s")
+
+
+def listed(items: Iterable[object]) -> str:
+    """Returns items as a sentence has them: "0", "0 and 255", "0, 1 and 255"."""
+    *before, last = map(str, items)
+    return f"{', '.join(before)} and {last}" if before else last
+
+
+def worded(count: int, text: str) -> str:
+    """Returns a text with the wording for one or for several: "[class has|classes have] no box" has both."""
+    return _WORDINGS.sub(r"\1" if count == 1 else r"\2", text)
 
 
 def agreed(count: int, one: str, several: str) -> str:

@@ -96,7 +96,7 @@ def test_frames_of_a_video_stay_together(tmp_path):
 @pytest.mark.parametrize(
     ("images", "labels", "sentence"),
     [
-        ("imgs/*.png", "m/*.png", r"'.*imgs' of image_pattern is not a folder; folders that are there: i, m: correct"),
+        ("imgs/*.png", "m/*.png", r"'.*imgs' of image_pattern is not a folder; folders of '[^']*': i, m: correct"),
         ("i/*.jpg", "m/*.png", r"image_pattern finds no picture at '.*i/\*.jpg': correct image_pattern"),
         ("i/*.png", "m/*_x.png", r"2 of the 2 images of .* have no label, first '.*m/a_x.png'; correct label_pattern"),
         ("i/*", "m/*.png", "are both the image 'a' of image_pattern: name a file ending"),

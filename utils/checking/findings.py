@@ -6,7 +6,7 @@ from itertools import islice
 
 from utils.installation import console_command
 from utils.model_utils.errors import MissingPathError, UserError
-from utils.words import counted
+from utils.words import counted, worded
 
 ERROR, WARNING, NOTE = "error", "warning", "note"  # what each means stands in docs/own_data.md
 SEVERITIES = (ERROR, WARNING, NOTE)
@@ -64,8 +64,9 @@ class Findings:
     def add(
         self, severity: str, code: str, split: str, count: int, what: str, fix: str, examples: Iterable[str] = ()
     ) -> None:
-        """Adds a finding; arguments as its attributes."""
+        """Adds a finding; arguments as its attributes, `what` and `fix` with wordings for one and for several."""
         if count:
+            what, fix = worded(count, what), worded(count, fix)
             shown = tuple(cut(each, MOST_LETTERS) for each in islice(examples, self._most))
             self._all.append(Finding(severity, code, split, int(count), what, fix, shown))
 

@@ -99,12 +99,15 @@ def add_unusable(found: Findings, split: str, pictures: Sequence[Picture], sever
         then: what happens to such pictures, e.g. "training refuses them".
     """
     wordings = {
-        MISSING: ("pictures are not there", "copy them there, or take them out of the annotations"),
-        UNREADABLE: ("pictures cannot be read", "change the permissions of the files"),
-        NO_PICTURE: ("files are no pictures of a known format", "replace the files"),
+        MISSING: (
+            "[picture is|pictures are] not there",
+            "copy [it|them] there, or take [it|them] out of the annotations",
+        ),
+        UNREADABLE: ("[picture|pictures] cannot be read", "change the permissions of the [file|files]"),
+        NO_PICTURE: ("[file is no picture|files are no pictures] of a known format", "replace the [file|files]"),
         DAMAGED: (
-            "pictures are truncated or damaged: their headers are whole, their pixels are not",
-            "copy them again",
+            "[picture is|pictures are] truncated or damaged: the header is whole, the pixels are not",
+            "copy [it|them] again",
         ),
     }
     for fault, (what, fix) in wordings.items():
@@ -129,8 +132,9 @@ def add_repeated(found: Findings, splits: Sequence[tuple[str, Sequence[Picture]]
             "pictures-repeated",
             name,
             len(again),
-            f"pictures show the same as another one of the split, pixel for pixel ({share(len(again), len(pictures))})",
-            "keep one of each, with all of its annotations: otherwise they count twice, or contradict each other",
+            "[picture shows|pictures show] the same as another one of the split, pixel for pixel "
+            f"({share(len(again), len(pictures))})",
+            "keep one of each, with all of its annotations: otherwise both count, or contradict each other",
             (f"{each.path.name} = {first[each.digest].path.name}" for each in again),
         )
     if len(splits) < 2:
@@ -143,9 +147,9 @@ def add_repeated(found: Findings, splits: Sequence[tuple[str, Sequence[Picture]]
         "pictures-in-both-splits",
         f"{trained_name}, {name}",
         len(both),
-        f"pictures of {name} are in {trained_name} too, pixel for pixel ({share(len(both), len(pictures))} of its "
-        f"{counted(len(pictures), 'picture')})",
-        "remove them from one of the splits: evaluation on training pictures gives numbers that are too good",
+        f"[picture|pictures] of {name} [is|are] in {trained_name} too, pixel for pixel "
+        f"({share(len(both), len(pictures))} of its {counted(len(pictures), 'picture')})",
+        "remove [it|them] from one of the splits: evaluation on training pictures gives numbers that are too good",
         (f"{each.path.name} = {first[each.digest].path.name}" for each in both),
     )
 
@@ -169,8 +173,8 @@ def add_unlisted(found: Findings, split: str, folder: Path, listed: Iterable[Pat
         "pictures-not-listed",
         split,
         len(others),
-        f"pictures of '{folder}' are in no annotation file",
-        "no action is needed if that is intended: they are not used",
+        f"[picture|pictures] of '{folder}' [is|are] in no annotation file",
+        "no action is needed if that is intended: [it is|they are] not used",
         (os.path.relpath(path, folder) for path in others),
     )
 

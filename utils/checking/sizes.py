@@ -70,7 +70,7 @@ def add_scale(
         "pictures-shrunk",
         split,
         len(sizes) if scale < SHRUNK else 0,
-        f"pictures are shrunk to {scale:.2f} of their size on average to fit {shown}",
+        f"[picture is|pictures are] shrunk to {scale:.2f} of [its|their] size on average to fit {shown}",
         f"details thinner than {1 / scale:.0f} pixels vanish: a larger input ({key}) shows them, with more work for "
         "each step",
     )
@@ -80,7 +80,7 @@ def add_scale(
         "pictures-enlarged",
         split,
         len(sizes) if scale > ENLARGED else 0,
-        f"pictures are enlarged {scale:.2f} times on average to fit {shown}",
+        f"[picture is|pictures are] enlarged {scale:.2f} times on average to fit {shown}",
         f"{native[0]} x {native[1]} ({key}) shows most of them unchanged, with "
         f"{share(native[0] * native[1], configured[0] * configured[1])} of the pixels to compute; enlarged, small "
         "objects are easier to find",
@@ -112,7 +112,7 @@ def add_padding(
         "input-padded",
         split,
         len(sizes),
-        f"pictures fill {share(filled, 1)} of the input of {configured[0]} x {configured[1]} (height x width) on "
-        "average; the rest is padding",
-        f"{leaner[0]} x {leaner[1]} ({key}) shows them as large with {share(saved, 1)} fewer pixels to compute",
+        f"[picture fills|pictures fill] {share(filled, 1)} of the input of {configured[0]} x {configured[1]} (height "
+        "x width) on average; the rest is padding",
+        f"{leaner[0]} x {leaner[1]} ({key}) shows [it|them] as large with {share(saved, 1)} fewer pixels to compute",
     )

@@ -53,6 +53,7 @@ class Picture:
         objects: what is in it; None for a picture with a label.
         read_label: reads the label; None for a picture with objects.
         read_inline: reads the content of the picture's file, where the annotation holds it; else None.
+        listed_name: by which a training on the source itself would know it; "" for its name.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Picture:
     objects: Objects | None = None
     read_label: LabelReader | None = None
     read_inline: Callable[[], bytes] | None = None
+    listed_name: str = ""
 
 
 @dataclass(eq=False)

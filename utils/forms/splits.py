@@ -55,7 +55,7 @@ def with_splits(pictures: Sequence[Picture], share: ValShare, tally: Tally) -> t
 
 def _drawn(pictures: Sequence[Picture], share: ValShare) -> np.ndarray:
     """Returns bool[N], which pictures are to be evaluated; of a few that differ at least one, and never all."""
-    numbers = share.numbers([picture.name for picture in pictures])
+    numbers = share.numbers([picture.listed_name or picture.name for picture in pictures])
     if share.share == 0 or numbers.min() == numbers.max():
         return np.zeros(len(pictures), bool)
     drawn = numbers < share.share

@@ -227,6 +227,4 @@ def clamp_loaders(requested: int) -> int:
 
 @functools.cache
 def _log_clamped(requested: int, loaders: int, cores: int) -> None:
-    logger.info(
-        "%s of the %d asked for: this process may use %s", counted(loaders, "worker"), requested, counted(cores, "core")
-    )
+    logger.info("%s, not %d: this process may use %s", counted(loaders, "worker"), requested, counted(cores, "core"))

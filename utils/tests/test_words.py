@@ -1,6 +1,6 @@
 import pytest
 
-from utils.words import agreed, counted, plural
+from utils.words import agreed, counted, listed, plural, worded
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,13 @@ def test_a_count_is_said_with_its_noun(count, noun, said):
 def test_verbs_and_plurals_agree():
     assert [agreed(count, "is", "are") for count in (0, 1, 2)] == ["are", "is", "are"]
     assert plural("training image") == "training images"
+
+
+def test_items_are_listed_with_an_and_before_the_last():
+    assert [listed([0, 1, 255][-count:]) for count in (1, 2, 3)] == ["255", "1 and 255", "0, 1 and 255"]
+
+
+def test_a_text_has_wordings_for_one_and_for_several():
+    text = "[box leaves its|boxes leave their] picture as [left, top, width, height]"
+    assert worded(1, text) == "box leaves its picture as [left, top, width, height]"
+    assert worded(2, text) == "boxes leave their picture as [left, top, width, height]"

@@ -73,7 +73,7 @@ def check_segmentation_data(
     if not looked_at:
         raise not_of_this_form(refusals[0]) if root.is_dir() else refusals[0]
     for name, pairs_of in looked_at.items():
-        add_unusable(found, name, [each.picture for each in pairs_of], ERROR, "training refuses them")
+        add_unusable(found, name, [each.picture for each in pairs_of], ERROR, "training refuses [it|them]")
         add_label_faults(found, name, root, pairs_of, classes)
         if options.decode:
             add_class_faults(found, name, pairs_of, classes, is_training=name == next(iter(splits)))

@@ -11,10 +11,10 @@ import numpy as np
 from utils.checking.findings import ERROR, NOTE, WARNING, Findings, share
 from utils.checking.pictures import Picture, Size, attempt, look_at
 from utils.pixels import size_of
-from utils.words import counted
+from utils.words import agreed, counted
 
 from ..labels.codings import LabelCoding
-from ..labels.files import SET_KEYS, ImagePair, how_to_name, read_classes, read_label_header
+from ..labels.files import SET_KEYS, ImagePair, example_map, how_to_name, read_classes, read_label_header
 from ..labels.sources import how_to_get
 
 MUCH = 0.5  # share of pixels without a class from which it is said
@@ -100,17 +100,17 @@ def add_label_faults(
         "labels-missing",
         split,
         len(missing),
-        f"pictures have no label ({share(len(missing), len(pairs))} of {counted(len(pairs), 'picture')})",
+        f"[picture has|pictures have] no label ({share(len(missing), len(pairs))} of {counted(len(pairs), 'picture')})",
         f"{how_to_get(root, missing)}; training refuses the data set" if missing else "",
         (path.name for path in missing),
     )
     for code, what, is_other in (
-        ("labels-of-other-kind", "labels are no PNG files of class numbers", True),
-        ("labels-damaged", "labels are truncated or damaged", False),
+        ("labels-of-other-kind", "[label is no PNG file|labels are no PNG files] of class numbers", True),
+        ("labels-damaged", "[label is|labels are] truncated or damaged", False),
     ):
         bad = [each for each in pairs if each.problem and each.is_of_other_kind == is_other]
         fix = bad[0].problem.rpartition("; ")[2] if bad else ""
-        found.add(ERROR, code, split, len(bad), what, f"{fix}; training refuses them", _names(bad))
+        found.add(ERROR, code, split, len(bad), what, f"{fix}; training refuses [it|them]", _names(bad))
     _add_other_sizes(found, split, pairs)
     _add_unknown_values(found, split, pairs, classes)
 
@@ -122,8 +122,9 @@ def _add_other_sizes(found: Findings, split: str, pairs: Sequence[LookedAtPair])
         "labels-of-other-size",
         split,
         len(others),
-        "labels have another size than their picture",
-        "make the labels again from the pictures' annotations, or put the right pictures there: training refuses them",
+        "[label has another size than its|labels have another size than their] picture",
+        "make the labels again from the pictures' annotations, or put the right pictures there: training refuses "
+        "[it|them]",
         (
             f"{each.pair.label.name} is {_size(each.label_size)}, the picture {_size(each.picture.size)}"
             for each in others
@@ -138,8 +139,8 @@ def _add_unknown_values(found: Findings, split: str, pairs: Sequence[LookedAtPai
         "label-values-not-mapped",
         split,
         len(strange),
-        "labels hold values or colours that label_map or palette does not have",
-        f"{strange[0].pair.coding.fix if strange and strange[0].pair.coding else ''}; training refuses them",
+        "[label holds|labels hold] values or colours that label_map or palette does not have",
+        f"{strange[0].pair.coding.fix if strange and strange[0].pair.coding else ''}; training refuses [it|them]",
         (f"{each.pair.label.name} holds {each.strange}" for each in strange),
     )
     bad = [each for each in pairs if len(classes.unknown(each.counts))]
@@ -155,9 +156,9 @@ def _add_unknown_values(found: Findings, split: str, pairs: Sequence[LookedAtPai
         "label-values-not-named",
         split,
         len(bad),
-        f"labels hold values that no class has (with their shares of all pixels): {named}{more}; wanted 0 to "
-        f"{len(classes.names) - 1} and {classes.ignore_label}",
-        f"{fix}; training refuses them",
+        f"[label holds|labels hold] values that no class has (with their shares of all pixels): {named}{more}; "
+        f"wanted 0 to {len(classes.names) - 1} and {classes.ignore_label}",
+        f"{fix}; training refuses [it|them]",
         _names(bad),
     )
 
@@ -176,27 +177,31 @@ def add_class_faults(
         "labels-without-class",
         split,
         len(empty),
-        f"labels have no pixel with a class, only {ignore}, which is dataset_ignore_label",
-        "label something, or remove the pictures: they do not count",
+        f"[label has|labels have] no pixel with a class, only {ignore}, which is dataset_ignore_label",
+        "label something, or remove the [picture: it does|pictures: they do] not count",
         _names(empty),
     )
     counts = np.sum([each.counts for each in read], axis=0)
     ignored = counts[ignore] / counts.sum()
     labelled = counts[: len(names)]
-    absent = [f"{names[index]} ({index})" for index in np.flatnonzero(labelled == 0)]
+    without = np.flatnonzero(labelled == 0)
+    absent = [f"{names[index]} ({index})" for index in without]
     is_coded = any(each.pair.coding for each in read)  # then somebody has said which values are no class
     is_alone = not is_coded and np.count_nonzero(labelled) == 1 and counts[ignore] > 0
-    lost = "they cannot be learned" if is_training else "they have no IoU, and do not count in the mean"
+    example = example_map(counts, without, ignore)
+    unscored = "[it has|they have] no IoU, and [does|do] not count in the mean"
+    lost = "[it|they] cannot be learned" if is_training else unscored
     found.add(
         ERROR if is_alone else WARNING,
         "classes-without-pixels",
         split,
         len(absent),
-        f"classes have no pixel in any label ({counted(len(names), 'class')} are named)",
+        f"[class has|classes have] no pixel in any label ({counted(len(names), 'class')} "
+        f"{agreed(len(names), 'is', 'are')} named)",
         f"only one class is left, which is right everywhere: {ignore} is dataset_ignore_label, whose pixels count for "
-        "nothing; where it stands for a class, write the number of the class into the labels"
+        f"nothing; where it stands for a class, say so with label_map, e.g. --label_map={example}"
         if is_alone
-        else f"label some, or take them out of class_names: {lost}",
+        else f"label some, or take [it|them] out of class_names: {lost}",
         absent,
     )
     found.add(
@@ -204,8 +209,8 @@ def add_class_faults(
         "pixels-without-class",
         split,
         len(read) if ignored >= MUCH and not is_alone else 0,
-        f"labels have a class for {share(1 - ignored, 1)} of their pixels; the others are {ignore}, which is "
-        "dataset_ignore_label",
+        f"[label has|labels have] a class for {share(1 - ignored, 1)} of [its|their] pixels; the others are "
+        f"{ignore}, which is dataset_ignore_label",
         "no action is needed if that is intended: training and evaluation ignore such pixels",
     )
     if is_training:
@@ -216,7 +221,7 @@ def add_class_faults(
             "classes-rare",
             split,
             len(rare),
-            f"classes have less than {RARE:.1%} of the labelled pixels".replace("%", " %"),
+            f"[class has|classes have] less than {RARE:.1%} of the labelled pixels".replace("%", " %"),
             "so few pixels teach little: class_weight_power or class_weights raises the weight of a class in the loss",
             (f"{names[index]} ({share(shares[index], 1)})" for index in rare),
         )

@@ -22,7 +22,7 @@ from utils.model_utils.errors import BadStateError, BadValueError, MissingPathEr
 from utils.model_utils.guards.pixel_limit import check_pixels
 from utils.model_utils.in_use import Hold, claim_all, hold
 from utils.png_chunks import check_png
-from utils.words import agreed, counted
+from utils.words import agreed, counted, listed
 
 from .classes import CITYSCAPES_CLASS_NAMES, LARGEST_ID, class_names
 from .codings import MOST_NAMED, LabelCoding
@@ -236,13 +236,26 @@ def format_absent_classes(counts: np.ndarray, num_labels: int, names: Sequence[s
     if not counts[ignore_label]:
         return f"{sentence}: it cannot be learnt or scored from these" if absent.size == 1 else sentence
     held = np.flatnonzero(counts).tolist()
-    values = f"{', '.join(map(str, held[:-1]))} and {held[-1]}" if len(held) > 1 else f"{held[0]} alone"
+    values = listed(held) if len(held) > 1 else f"{held[0]} alone"
     share = counts[ignore_label] / counts.sum()
     return (
         f"{sentence}: they hold {values}, and {ignore_label} is dataset_ignore_label, whose pixels ({share:.0%}) are "
         f"neither learnt from nor scored; where {ignore_label} stands for a class, say so with label_map, e.g. "
-        f"--label_map={'binary' if held == [0, 255] else f'{ignore_label}:{absent[0]},...'}"
+        f"--label_map={example_map(counts, absent, ignore_label)}"
     )
+
+
+def example_map(counts: np.ndarray, absent: np.ndarray, ignore_label: int) -> str:
+    """Returns a `label_map` for labels whose pixels without a class may be of one.
+
+    Args:
+        counts: int[256], pixels of each value.
+        absent: int[N], classes without a pixel.
+        ignore_label: the value that stands for no class.
+    """
+    if not absent.size:
+        return ""
+    return "binary" if np.flatnonzero(counts).tolist() == [0, 255] else f"{ignore_label}:{absent[0]},..."
 
 
 def image_header(path: Path) -> ImageHeader:

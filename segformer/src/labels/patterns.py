@@ -125,9 +125,12 @@ class Layout:
         if not root.is_dir():
             return f"data_path '{root}' is not a folder; set --data_path to the folder that image_pattern begins in"
         if not folder.is_dir():
-            entries = sorted(item.name for item in root.iterdir() if item.is_dir())[:MAX_EXAMPLES]
-            there = f"; folders that are there: {', '.join(entries)}" if entries else ""
-            return f"'{folder}' of image_pattern is not a folder{near_path(folder)}{there}: correct image_pattern"
+            place = next(each for each in folder.parents if each.is_dir())
+            entries = sorted(item.name for item in place.iterdir() if item.is_dir())[:MAX_EXAMPLES]
+            there = f"; folders of '{place}': {', '.join(entries)}" if entries else ""
+            names = " or, where splits have other names, train_split and eval_split" if SPLIT in self.images else ""
+            fix = f"correct image_pattern{names}"
+            return f"'{folder}' of image_pattern is not a folder{near_path(folder)}{there}: {fix}"
         rest = f" but {counted(others, 'other file')}" if others else ""
         return f"image_pattern finds no picture at '{root / pattern}'{rest}: correct image_pattern"
 

@@ -41,7 +41,7 @@ def test_enlarged_pictures_are_said_with_the_input_that_takes_them_as_they_are()
     add_scale(found, "train", [(100, 200)], (512, 1024), 32, "base_size", fit_turned)
     (finding,) = found.ordered()
     assert finding.code == "pictures-enlarged"
-    assert finding.what.startswith("pictures are enlarged 5.12 times")
+    assert finding.what.startswith("picture is enlarged 5.12 times")
     assert finding.fix.startswith("128 x 224 (base_size) shows most of them unchanged, with 5.5 % of the pixels")
 
 

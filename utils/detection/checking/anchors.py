@@ -165,8 +165,8 @@ def add_anchor_faults(
             "boxes-without-anchor",
             split,
             int(is_alone.sum()),
-            f"boxes fit no anchor at {shown} (height x width): their best IoU is below {anchors.wanted_iou:g} "
-            f"({share(is_alone.sum(), len(boxes))} of {counted(len(boxes), 'box')}; "
+            f"[box fits|boxes fit] no anchor at {shown} (height x width): [its|their] best IoU is below "
+            f"{anchors.wanted_iou:g} ({share(is_alone.sum(), len(boxes))} of {counted(len(boxes), 'box')}; "
             f"{share(is_small.sum(), len(is_small))} of these are smaller than the smallest anchor, {smallest:g} "
             "pixels)",
             "; ".join([*_advice(dataset, inputs, anchors, better, float(is_alone.mean())), anchors.otherwise]),
@@ -179,7 +179,7 @@ def add_anchor_faults(
             "boxes-below-stride",
             split,
             int(is_fine.sum()),
-            f"boxes have a side below {finest} pixels at {shown}, which is the finest stride of the network "
+            f"[box has|boxes have] a side below {finest} pixels at {shown}, which is the finest stride of the network "
             f"({share(is_fine.sum(), len(boxes))} of {counted(len(boxes), 'box')})",
             "show the pictures larger, or cut them into parts: such objects are hardly ever found",
         )

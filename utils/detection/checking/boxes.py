@@ -133,14 +133,15 @@ def add_box_faults(found: Findings, split: str, boxes: AnnotatedBoxes, num_gts: 
         ERROR,
         "boxes-as-fractions",
         is_fraction,
-        "boxes with four numbers from 0 to 1: fractions of the picture",
+        "[box|boxes] with four numbers from 0 to 1: fractions of the picture",
         "multiply left and width by the width of the picture, top and height by its height: pixels are wanted",
     )
     add(
         ERROR,
         "boxes-as-corners",
         is_corners,
-        "boxes leave their picture as [left, top, width, height], and all would fit as corners [x1, y1, x2, y2]",
+        "[box leaves its|boxes leave their] picture as [left, top, width, height], and all would fit as corners [x1, "
+        "y1, x2, y2]",
         "subtract left from the third number and top from the fourth",
     )
     if is_corners.any():
@@ -163,23 +164,25 @@ def _add_places(
         WARNING,
         "boxes-without-area",
         is_empty,
-        "boxes have a width or height of 0",
-        "draw them anew, or remove them: training leaves them out, an evaluation counts them as objects not found",
+        "[box has|boxes have] a width or height of 0",
+        "draw [it|them] anew, or remove [it|them]: training leaves [it|them] out, an evaluation counts [it as an "
+        "object|them as objects] not found",
     )
     add(
         WARNING,
         "boxes-outside",
         is_outside,
-        "boxes lie wholly outside their picture",
-        "move or remove them, or put the right picture there: training leaves them out, an evaluation counts them as "
-        "objects not found",
+        "[box lies wholly outside its|boxes lie wholly outside their] picture",
+        "move or remove [it|them], or put the right picture there: training leaves [it|them] out, an evaluation counts "
+        "[it as an object|them as objects] not found",
     )
     add(
         WARNING,
         "boxes-over-the-border",
         is_clipped,
-        "boxes reach more than a pixel out of their picture",
-        "training cuts them at the border; where there are many, look whether pictures were resized after annotating",
+        "[box reaches more than a pixel out of its|boxes reach more than a pixel out of their] picture",
+        "training cuts [it|them] at the border; where there are many, look whether pictures were resized after "
+        "annotating",
     )
 
 
@@ -193,8 +196,8 @@ def _add_counts(found: Findings, split: str, boxes: AnnotatedBoxes, num_gts: int
         "boxes-repeated",
         split,
         int(is_again.sum()),
-        "boxes are there twice: the same numbers, class and picture",
-        "remove the copies: an evaluation expects each of them to be found",
+        "[box is|boxes are] there twice: the same numbers, class and picture",
+        "remove [the copy|the copies]: an evaluation expects [both|all] to be found",
         boxes.named(is_again),
     )
     counts = np.bincount(boxes.image_index, minlength=len(boxes.dataset.records))
@@ -204,8 +207,8 @@ def _add_counts(found: Findings, split: str, boxes: AnnotatedBoxes, num_gts: int
         "pictures-with-too-many-boxes",
         split,
         len(full),
-        f"pictures with more than {num_gts} boxes (num_gts), at most {counts.max(initial=0)}: training uses only the "
-        "largest, and the others count as background",
+        f"[picture|pictures] with more than {num_gts} boxes (num_gts), at most {counts.max(initial=0)}: training "
+        "uses only the largest, and the others count as background",
         f"raise it: --num_gts={counts.max(initial=0)}",
         (f"{boxes.dataset.records[index].file_path.name} ({counts[index]})" for index in full),
     )

@@ -212,10 +212,10 @@ class _Check:
             "pictures-without-boxes",
             name,
             len(empty),
-            f"pictures have no box ({share(len(empty), len(dataset.records))})",
-            "training takes them as background (keep_empty_images)"
+            f"[picture has|pictures have] no box ({share(len(empty), len(dataset.records))})",
+            "training takes [it|them] as background (keep_empty_images)"
             if self.config.keep_empty_images
-            else "training leaves them out; --keep_empty_images=True takes them as background",
+            else "training leaves [it|them] out; --keep_empty_images=True takes [it|them] as background",
             empty,
         )
 
@@ -225,9 +225,9 @@ def _add_picture_faults(
 ) -> None:
     severity = WARNING if config.skip_bad_images else ERROR
     then = (
-        "such pictures are left out (skip_bad_images)"
+        "[it is|they are] left out (skip_bad_images)"
         if config.skip_bad_images
-        else "training refuses the data set, or leaves them out with --skip_bad_images=True"
+        else "training refuses the data set, or leaves [it|them] out with --skip_bad_images=True"
     )
     add_unusable(found, name, pictures, severity, then)
     pairs = list(zip(dataset.records, pictures, strict=True))
@@ -237,8 +237,8 @@ def _add_picture_faults(
         "pictures-of-other-size",
         name,
         len(others),
-        "pictures have another size than their annotations say",
-        f"put the annotated pictures there, or correct height and width and the boxes with them; {then}",
+        "[picture has another size than its|pictures have another size than their] annotations say",
+        f"put the annotated [picture|pictures] there, or correct height and width and the boxes with them; {then}",
         (
             f"{record.file_path.name} is {_size(each.size)}, annotated as {record.height} x {record.width}"
             for record, each in others
@@ -250,8 +250,8 @@ def _add_picture_faults(
         "pictures-not-turned",
         name,
         len(turned),
-        "pictures have an EXIF orientation that is not applied, as they are annotated with the size of their stored "
-        "pixels",
+        "[picture has|pictures have] an EXIF orientation that is not applied, as [it is|they are] annotated with the "
+        "size of [its|their] stored pixels",
         "where boxes were drawn on the upright picture, exchange its height and width in the annotations",
         turned,
     )

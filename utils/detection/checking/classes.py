@@ -7,7 +7,7 @@ import numpy as np
 from utils.checking.findings import ERROR, NOTE, WARNING, Findings
 from utils.detection.checking.boxes import AnnotatedBoxes
 from utils.detection.data.record_types import DetectionDataset
-from utils.words import counted
+from utils.words import agreed, counted
 
 RARE = 10  # boxes of a class: of fewer a network hardly learns it
 
@@ -30,14 +30,15 @@ def add_class_faults(found: Findings, split: str, boxes: AnnotatedBoxes, *, is_t
     """Adds classes of a split that have no or few boxes, and names that differ by case or spaces alone."""
     names, counts = boxes.dataset.class_names, boxes_of_classes(boxes)
     absent = [name for name, count in zip(names, counts, strict=True) if not count]
-    what = "they cannot be learned" if is_training else "they have no AP, and do not count in the mean"
+    unscored = "[it has|they have] no AP, and [does|do] not count in the mean"
+    what = "[it|they] cannot be learned" if is_training else unscored
     found.add(
         WARNING,
         "classes-without-boxes",
         split,
         len(absent),
-        f"classes have no box ({counted(len(names), 'class')} are listed)",
-        f"annotate some, or take them out of the class list: {what}",
+        f"[class has|classes have] no box ({counted(len(names), 'class')} {agreed(len(names), 'is', 'are')} listed)",
+        f"annotate some, or take [it|them] out of the class list: {what}",
         absent,
     )
     if is_training:
@@ -47,8 +48,8 @@ def add_class_faults(found: Findings, split: str, boxes: AnnotatedBoxes, *, is_t
             "classes-rare",
             split,
             len(rare),
-            f"classes have fewer than {RARE} boxes",
-            "annotate more of them: so few teach hardly anything",
+            f"[class has|classes have] fewer than {RARE} boxes",
+            "annotate more: so few teach hardly anything",
             rare,
         )
     alike = list(_alike(names, names))
@@ -57,7 +58,7 @@ def add_class_faults(found: Findings, split: str, boxes: AnnotatedBoxes, *, is_t
         "class-names-alike",
         split,
         len(alike),
-        "class names differ from another one only by case, spaces or dashes",
+        "[class name differs|class names differ] from another one only by case, spaces or dashes",
         "if they mean the same, give all of its boxes one category",
         alike,
     )
@@ -76,9 +77,9 @@ def add_class_differences(
         "classes-of-evaluation-alone",
         both,
         len(new),
-        f"classes are in {second} and not in {first}",
-        "give both files the same class list, or leave such classes out of the numbers: --ignore_unknown_classes=True"
-        + ("" if ignores else "; eval.py refuses them"),
+        f"[class is|classes are] in {second} and not in {first}",
+        "give both files the same class list, or leave [such a class|such classes] out of the numbers: "
+        "--ignore_unknown_classes=True" + ("" if ignores else "; eval.py refuses [it|them]"),
         [alike.get(name, name) for name in new],
     )
     gone = [name for name in training.class_names if name not in evaluation.class_names]
@@ -87,8 +88,8 @@ def add_class_differences(
         "classes-of-training-alone",
         both,
         len(gone),
-        f"classes are in {first} and not in {second}",
-        "give both files the same class list: such classes are learned, but never evaluated",
+        f"[class is|classes are] in {first} and not in {second}",
+        "give both files the same class list: [such a class is|such classes are] learned, but never evaluated",
         gone,
     )
     ids = dict(zip(training.class_names, training.category_ids, strict=True))
@@ -102,7 +103,7 @@ def add_class_differences(
         "class-ids-differ",
         both,
         len(moved),
-        f"classes have another category id in {second} than in {first}",
+        f"[class has|classes have] another category id in {second} than in {first}",
         "no action is needed if the names are right: classes are matched by name",
         moved,
     )

@@ -27,28 +27,29 @@ from utils.model_utils.errors import BadValueError, short
 FIELDS = {
     "bbox": (
         "without-box",
-        "annotations whose bbox is not four numbers",
-        "write [left, top, width, height] in pixels, or remove the annotations: training refuses them",
+        "[annotation|annotations] whose bbox is not four numbers",
+        "write [left, top, width, height] in pixels, or remove the [annotation|annotations]: training refuses "
+        "[it|them]",
     ),
     "image_id": (
         "of-no-image",
-        "annotations of a picture that the file does not list",
-        "add the picture to 'images', or remove the annotations: training refuses them",
+        "[annotation|annotations] of a picture that the file does not list",
+        "add the picture to 'images', or remove the [annotation|annotations]: training refuses [it|them]",
     ),
     "category_id": (
         "of-no-class",
-        "annotations of a category that the file does not list",
-        "add it to 'categories', or remove the annotations: training refuses them",
+        "[annotation|annotations] of a category that the file does not list",
+        "add it to 'categories', or remove the [annotation|annotations]: training refuses [it|them]",
     ),
     "area": (
         "with-bad-area",
-        "annotations with an area that is no number of pixels",
-        "leave 'area' out, which stands for width x height: training refuses them",
+        "[annotation|annotations] with an area that is no number of pixels",
+        "leave 'area' out, which stands for width x height: training refuses [it|them]",
     ),
     "iscrowd": (
         "with-bad-iscrowd",
-        "annotations with an iscrowd that is neither 0 nor 1",
-        "write 0, or 1 for a region that is to be passed over: training refuses them",
+        "[annotation|annotations] with an iscrowd that is neither 0 nor 1",
+        "write 0, or 1 for a region that is to be passed over: training refuses [it|them]",
     ),
 }
 
@@ -107,7 +108,8 @@ class GatheringReader:
                 "boxes-as-sizes",
                 source,
                 int(is_reversed.sum()),
-                f"boxes of {len(boxes):,} end before they begin, and all fit as left, top, width and height",
+                f"[box|boxes] of {len(boxes):,} [ends before it begins|end before they begin], and all fit as left, "
+                "top, width and height",
                 "write corners xmin,ymin,xmax,ymax: add xmin to the third number and ymin to the fourth",
             )
 
@@ -153,8 +155,9 @@ class GatheringReader:
             "images-incomplete",
             source,
             len(refused),
-            "entries of 'images' without a usable id, file_name, height or width",
-            "give each a whole id of its own, a file_name, and height and width in pixels: training refuses the file",
+            "[entry|entries] of 'images' without a usable id, file_name, height or width",
+            "give [it|each] a whole id of its own, a file_name, and height and width in pixels: training refuses the "
+            "file",
             refused,
         )
         self._add(
@@ -162,8 +165,8 @@ class GatheringReader:
             "images-sharing-an-id",
             source,
             len(sharing),
-            "pictures have the id of another one, so it is unknown whose the boxes are",
-            "give each picture its own id: training refuses the file, and this check skips them",
+            "[picture has|pictures have] the id of another one, so it is unknown whose the boxes are",
+            "give each picture its own id: training refuses the file, and this check skips [it|them]",
             sharing,
         )
         self._add(
@@ -171,8 +174,8 @@ class GatheringReader:
             "images-listed-twice",
             source,
             len(again),
-            "entries of 'images' are there twice, with the same id, file and size",
-            "remove the copies: each is taken once",
+            "[entry of 'images' is|entries of 'images' are] there twice, with the same id, file and size",
+            "remove the [copy|copies]: each is taken once",
             again,
         )
         return list(first.values())
@@ -191,8 +194,8 @@ class GatheringReader:
             "categories-unusable",
             source,
             len(bad),
-            "entries of 'categories' without a name, or without a whole id of their own",
-            "give each a name and an id that no other has: training refuses the file",
+            "[entry|entries] of 'categories' without a name, or without a whole id of [its|their] own",
+            "give [it|each] a name and an id that no other has: training refuses the file",
             bad,
         )
         return list(good.values())
@@ -205,11 +208,11 @@ class GatheringReader:
         are_negative = set(map(id, negative))
         others = [each for each in dropped if id(each) not in are_negative]
         for code, bad, what in (
-            ("boxes-not-finite", others, "boxes with numbers that are not finite (NaN, infinite)"),
-            ("boxes-negative", negative, "boxes with a negative width or height"),
+            ("boxes-not-finite", others, "[box|boxes] with numbers that are not finite (NaN, infinite)"),
+            ("boxes-negative", negative, "[box|boxes] with a negative width or height"),
         ):
             examples = [f"{annotation_name(each, places[id(each)])} {short(each['bbox'])}" for each in bad]
-            fix = "draw them anew, or remove them: training and evaluation leave them out"
+            fix = "draw [it|them] anew, or remove [it|them]: training and evaluation leave [it|them] out"
             self._add(WARNING, code, source, len(bad), what, fix, examples)
 
     def _read_lines(self, source: Path, num_classes: int) -> list[TxtLine]:
@@ -227,8 +230,8 @@ class GatheringReader:
             "lines-unreadable",
             source,
             len(bad),
-            "lines that are not of the form: path xmin,ymin,xmax,ymax,class,is_crowd ...",
-            "correct them: training refuses the file",
+            "[line that is|lines that are] not of the form: path xmin,ymin,xmax,ymax,class,is_crowd ...",
+            "correct [it|them]: training refuses the file",
             bad,
         )
         self._add(
@@ -236,7 +239,7 @@ class GatheringReader:
             "lines-repeated",
             source,
             len(repeated),
-            "lines of a picture that has a line already",
+            "[line|lines] of a picture that has a line already",
             "put all boxes of a picture on one line: training refuses the file",
             repeated,
         )

@@ -27,6 +27,11 @@ ROBOFLOW_IMAGES = {
     "test/_annotations.coco.json": ("b.jpg", "test/images/b.jpg"),
 }
 CVAT = {"annotations/instances_default.json": ("day 1/a.jpg", "images/day 1/a.jpg")}
+CVAT_FOLDER = {"annotations/instances_default.json": ("a.jpg", "images/default/a.jpg")}
+CVAT_OF_SPLITS = {
+    "train/annotations/instances_default.json": ("a.jpg", "train/images/default/a.jpg"),
+    "val/annotations/instances_default.json": ("b.jpg", "val/images/default/b.jpg"),
+}
 CVAT_SUBSETS = {
     "annotations/instances_Train.json": ("a.jpg", "images/Train/a.jpg"),
     "annotations/instances_Validation.json": ("b.jpg", "images/Validation/b.jpg"),
@@ -95,6 +100,13 @@ def place(config, is_training):
             ("test/_annotations.coco.json", "test/images"),
         ),
         (CVAT, "CVAT", *2 * [("annotations/instances_default.json", "images")]),
+        (CVAT_FOLDER, "CVAT", *2 * [("annotations/instances_default.json", "images/default")]),
+        (
+            CVAT_OF_SPLITS,
+            "CVAT",
+            ("train/annotations/instances_default.json", "train/images/default"),
+            ("val/annotations/instances_default.json", "val/images/default"),
+        ),
         (
             CVAT_SUBSETS,
             "COCO",

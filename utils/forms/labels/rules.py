@@ -21,7 +21,7 @@ from utils.forms.labels.tables import (
 from utils.forms.options import Options
 from utils.forms.source_files import SourceFiles
 from utils.model_utils.errors import BadValueError
-from utils.words import counted
+from utils.words import agreed, counted, listed
 
 MOST_STRETCHED, SMALLEST_GAP = 13, 20  # class numbers that were spread over 0 to 255, to be seen: 0, 127, 254
 MOST_COLOURS = 300  # of labels; of photographs, or of labels saved as JPEG, there are thousands
@@ -173,14 +173,15 @@ def _number_rule(files: SourceFiles, found: FoundPixels, options: Options, layou
     is_spread = not found.has_palette and layout == "" and is_stretched(found.values)
     if is_spread:
         kept = [value for value in found.values if value not in (options.no_class or ())]
-        how = f"values {', '.join(map(str, kept))} are classes in this order (--no_class 255: 255 is none)"
+        how = f"values {listed(kept)} are classes in this order (--no_class 255: 255 is none)"
         if not names and kept == [0, LARGEST]:
             names, source = ("background", "foreground"), "masks of 0 and 255"
     else:
         no_class, why = _values_of_no_class(found, options, layout)
         last = max([value for value in found.values if value not in no_class], default=-1)
         kept = [value for value in range(last + 1) if value not in no_class]
-        how = f"values are class numbers; {', '.join(map(str, sorted(no_class)))} is no class{why}"
+        verb = agreed(len(no_class), "is", "are")
+        how = f"values are class numbers; {listed(sorted(no_class))} {verb} no class{why}"
     named, note = _names_of(kept, names, source, layout)
     if not is_spread:  # a list may name more classes than occur
         kept = kept + [value for value in range(kept[-1] + 1 if kept else 0, 256) if value not in no_class]

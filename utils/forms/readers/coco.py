@@ -104,7 +104,8 @@ def _pictures(
             continue
         shapes = [_shape(content["annotations"][row], size, name, tally) for row in rows]
         objects = make_objects(labels[rows], shapes, boxes[rows], columns.is_crowd[rows], columns.areas[rows])
-        pictures.append(Picture(name, files.path(name), split, size, _known(objects)))
+        picture = Picture(name, files.path(name), split, size, _known(objects), listed_name=image["file_name"])
+        pictures.append(picture)
     return pictures
 
 

@@ -106,7 +106,7 @@ def _tagged_split(content: dict) -> str:
     """Returns the split that a tag of the picture names, "" where none does."""
     tags = content.get("tags")
     names = [str(tag.get("name", "")) for tag in tags if isinstance(tag, dict)] if isinstance(tags, list) else []
-    return next((split for name in names if (split := split_of(f"{name}/"))), "")
+    return next((split for name in names if (split := split_of(name, with_stem=True))), "")
 
 
 def _shape(entry: dict, name: str, tally: Tally) -> Shape | None:

@@ -122,7 +122,8 @@ def _listed_splits(files: SourceFiles, names: _Names) -> dict[str, str]:
     """Returns the split of each picture that an entry of data.yaml, or a list train.txt, names; {} for none.
 
     An entry may be relative to another folder than the file's, on another machine: as many of its last parts count as
-    there are in the source.
+    there are in the source, but not fewer than from the folder of the split on. Roboflow lists test/images where there
+    is no such folder, and `images` alone would be all pictures.
     """
     splits: dict[str, str] = {}
     near = names.source
@@ -140,7 +141,8 @@ def _listed_splits(files: SourceFiles, names: _Names) -> dict[str, str]:
             ]
             splits |= {name: split for name in found if name is not None}
             continue
-        inside = next((each for each in (parts[at:] for at in range(len(parts))) if _holds(files, each)), None)
+        fewest = max((at for at, part in enumerate(parts) if split_of(f"{part}/_") == split), default=len(parts) - 1)
+        inside = next((each for each in (parts[at:] for at in range(fewest + 1)) if _holds(files, each)), None)
         if inside is not None:
             prefix = "/".join(inside) + "/"
             splits |= {name: split for name in files.pictures if f"/{name}".find(f"/{prefix}") >= 0}

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from utils.data_sets.val_share import ValShare
 from utils.forms.conversion import Request, convert
 from utils.forms.options import Options
 from utils.forms.tests.samples import checksums, converted, picture, text, voc_xml
@@ -131,7 +132,7 @@ YOLO_BOXES = [("dog", (24, 8, 36, 12), 0), ("cat", (6, 4, 30, 24), 0)]
 @pytest.mark.parametrize(
     ("layout", "yaml"),
     [
-        ("roboflow", "train: ../train/images\nval: ../valid/images\nnc: 2\nnames: ['cat', 'dog']\n"),
+        ("roboflow", "train: ../train/images\nval: ../valid/images\ntest: ../test/images\nnames: ['cat', 'dog']\n"),
         ("ultralytics", "path: ../datasets/x\ntrain: images/train\nval: images/valid\nnames:\n  0: cat\n  1: dog\n"),
         ("beside", ""),
     ],
@@ -210,7 +211,6 @@ def test_cvat_coco_with_crowds_and_subfolders(tmp_path):
     text(source / "annotations" / "instances_default.json", coco(names, boxes, categories))
     said = run(source, tmp_path / "out", val_share=0.4, val_seed=7)
     train, val = converted(tmp_path / "out"), converted(tmp_path / "out", "val")
-    assert len(train) == 3 and len(val) == 2
     assert sorted({**train, **val}) == ["2.png", "3.png", "4.png", "images_seq0_0.png", "images_seq1_0.png"]
     everything = {**train, **val}
     assert everything["images_seq0_0.png"] == [("crowd of people", (0, 0, 30, 40), 1)]
@@ -219,6 +219,9 @@ def test_cvat_coco_with_crowds_and_subfolders(tmp_path):
     again = run(source, tmp_path / "again", val_share=0.4, val_seed=7)
     assert converted(tmp_path / "again") == train
     assert again.replace("again", "out") == said
+    is_kept = ValShare(0.4, 7).is_evaluated(names)  # those that training on the source with val_share keeps
+    written = [f"images_seq{number}_0.png" if number < 2 else f"{number}.png" for number in range(5)]
+    assert set(val) == {name for name, is_evaluated in zip(written, is_kept, strict=True) if is_evaluated}
 
 
 def test_label_studio_coco_with_backslashes_and_upload_prefixes(tmp_path):

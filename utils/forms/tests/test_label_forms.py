@@ -76,7 +76,7 @@ def test_camvid(tmp_path):
     said = run(source, tmp_path / "out")
     for split in ("train", "val", "test"):
         assert columns(label_of(tmp_path / "out", f"{split}_01", split)) == [0, 255, 10, 8, 8, 8]
-    assert "values are class numbers; 11, 255 is no class (CamVid's layout" in said
+    assert "values are class numbers; 11 and 255 are no class (CamVid's layout" in said
     assert "--class_num=11" in said and "bicyclist" in said
 
 

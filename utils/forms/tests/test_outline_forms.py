@@ -154,6 +154,18 @@ def test_supervisely(tmp_path):
     assert label[13, 13] == 0 and label[5, 31] == 2
 
 
+def test_tags_of_supervisely_name_the_split_of_a_picture(tmp_path):
+    source = write_supervisely(tmp_path / "project")
+    content = json.loads((source / "ds" / "ann" / "a.jpg.json").read_text())
+    for name, tag in (("b", "Val"), ("c", "test"), ("d", "train")):
+        picture(source / "ds" / "img" / f"{name}.jpg")
+        text(source / "ds" / "ann" / f"{name}.jpg.json", content | {"tags": [{"name": "blurred"}, {"name": tag}]})
+    said = run(source, tmp_path / "out")
+    assert "(as in the source)" in said
+    found = [list(converted(tmp_path / "out", split)) for split in ("train", "val", "test")]
+    assert found == [["a.jpg", "d.jpg"], ["b.jpg"], ["c.jpg"]]
+
+
 def test_inline_pictures_do_not_make_a_file_that_is_refused_half_written(tmp_path):
     source = tmp_path / "labelme"
     text(source / "a.json", labelme([shape("leaf", [[0, 0], [4, 0], [0, 4]])], imageData="AAAA"))

@@ -198,8 +198,8 @@ def test_workers_are_clamped_to_the_cores_and_said_once(monkeypatch, caplog):
     monkeypatch.setattr(device_adapter, "available_cores", lambda: 4)
     assert [clamp_loaders(requested) for requested in (1, 4, 5, 5, 0)] == [1, 4, 4, 4, 1]
     assert [record.message for record in caplog.records] == [
-        "4 workers of the 5 asked for: this process may use 4 cores",
-        "1 worker of the 0 asked for: this process may use 4 cores",
+        "4 workers, not 5: this process may use 4 cores",
+        "1 worker, not 0: this process may use 4 cores",
     ]
 
 

@@ -113,9 +113,10 @@ def image_folders(annotations: Path, root: Path, split: str) -> Iterator[Path]:
     names = names_of(split)
     yield from _Folders(root).present((split, *names, *(f"{each}/{name}" for each in IMAGE_FOLDERS for name in names)))
     beside = annotations.parent
+    subset = annotations.stem.removeprefix("instances_")  # CVAT: images/default of instances_default.json
     places = (beside, beside.parent, root) if beside != root else (root,)
     for place in places:
-        yield from _Folders(place).present(IMAGE_FOLDERS)
+        yield from _Folders(place).present((*IMAGE_FOLDERS, f"images/{subset}"))
     yield from places
 
 
