@@ -378,7 +378,7 @@ def test_usage_is_refused(tmp_path):
         main(["check", "nas_fpn", f"--coco_root={tmp_path}", "--examples=-1"])
     with pytest.raises(UserError, match="--json '.*' is a folder: name a file"):
         main(["check", "nas_fpn", f"--coco_root={tmp_path}", f"--json={tmp_path}"])
-    with pytest.raises(UserError, match="data_path '.*' holds no folder leftImg8bit"):
+    with pytest.raises(UserError, match="data_path '.*' holds no folder leftImg8bit.* data convert` converts outlines"):
         main(["check", "segformer", f"--data_path={tmp_path}"])
 
 

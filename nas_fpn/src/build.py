@@ -218,10 +218,9 @@ def build_batch_view(config: NasFpnConfig, source: MindRecordSource) -> Detectio
 
 
 def open_batch_view(config: NasFpnConfig) -> DetectionBatchView:
-    """Opens the training split and builds what shows its batches, as one worker would train on them."""
-    split = open_configured_split(config, is_training=True)
-    num_classes(config, split)
-    return build_batch_view(config, build_training_source(config, split))
+    """Opens the training split and builds what shows its batches; see `data_sets.open_batch_view`."""
+    make_source, make_view = partial(build_training_source, config), partial(build_batch_view, config)
+    return data_sets.open_batch_view(config, MINDRECORD_FOLDER, make_source, make_view)
 
 
 def build_detector(

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from utils.data_sets.keys import VAL_SHARE
 from utils.model_utils.config.base import (
     Config,
     Contradiction,
@@ -28,7 +29,7 @@ from utils.model_utils.config.schema import (
     with_default,
 )
 
-from .labels.keys import DataKeys
+from .labels.keys import CODING, PATTERNS, DataKeys
 from .variants import ATTENTION_HEADS
 
 SUITE_DIR = Path(__file__).resolve().parent.parent
@@ -341,18 +342,6 @@ class SegformerConfig(
             )
 
 
-# Where eval.py and infer.py find images, and what the labels of eval.py hold.
-PLACES = (
-    "train_split",
-    "eval_split",
-    "image_pattern",
-    "label_pattern",
-    "split_list",
-    "val_share",
-    "val_seed",
-    "val_group_by_stem",
-)
-CODING = ("label_map", "palette", "unknown_labels", "dataset_ignore_label")
 # How eval.py and infer.py apply the network.
 APPLICATION = (
     *DEVICE,
@@ -361,7 +350,10 @@ APPLICATION = (
     "img_norm_std",
     "base_size",
     "max_image_megapixels",
-    *PLACES,
+    "train_split",
+    "eval_split",
+    *PATTERNS,
+    *VAL_SHARE,
     "canvas",
     "canvas_sides",
     "max_canvases",

@@ -19,6 +19,7 @@ import numpy as np
 from utils.image_files import evenly_spread
 from utils.image_search import log_passed_over
 from utils.images import IMAGE_SUFFIXES, read_image
+from utils.installation import console_command
 from utils.model_utils.errors import BadValueError, MissingPathError, UserError
 from utils.model_utils.near_paths import near_path
 from utils.pixels import size_of
@@ -314,6 +315,10 @@ def _missing_folder(root: Path, folder: Path) -> str:
         return f"data_path '{root}' is not a folder; set --data_path to the folder that holds leftImg8bit and gtFine"
     images = root / "leftImg8bit"
     if not images.is_dir():
-        return f"data_path '{root}' holds no folder leftImg8bit; set --data_path to the folder that holds it and gtFine"
+        return (
+            f"data_path '{root}' holds no folder leftImg8bit; set --data_path to the folder that holds it and gtFine, "
+            "or say with --image_pattern and --label_pattern where images and labels are; "
+            f"`{console_command('data', 'convert')}` converts outlines and other labels"
+        )
     splits = ", ".join(sorted(item.name for item in images.iterdir() if item.is_dir())) or "none"
     return f"'{folder}' is not a folder; splits that are there: {splits}"

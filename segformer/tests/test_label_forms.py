@@ -106,7 +106,8 @@ def test_names_and_number_of_classes_follow(arguments, count, names):
         (["--val_share=0.2"], "val_share has no effect without image_pattern"),
         (["--image_pattern={split}/*.jpg", "--label_pattern=*.png", "--val_share=0.2"], "already divides the images"),
         (["--image_pattern=*.jpg", "--label_pattern=*.png", "--split_list=a.txt"], "wanted {split} in it"),
-        (["--val_group_by_stem=True"], "val_group_by_stem is true and val_share is 0"),
+        (["--val_group_by_stem=True"], "val_group_by_stem chooses the images that val_share keeps for evaluation, and"),
+        (["--val_seed=2"], "val_seed chooses the images that val_share keeps for evaluation, and val_share is 0"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(arguments, sentence):

@@ -138,7 +138,8 @@ class Report:
 
 def not_of_this_form(error: UserError) -> MissingPathError:
     """Returns the error about a folder that is there and holds no data set that a training reads."""
-    return MissingPathError(f"{error}; `{console_command('data', 'convert')}` converts other forms")
+    command = console_command("data", "convert")
+    return MissingPathError(str(error) if command in str(error) else f"{error}; `{command}` converts other forms")
 
 
 def cut(text: str, letters: int) -> str:

@@ -1,6 +1,6 @@
 """The keys of both detectors that their commands act on; those of one alone are added in its config.py."""
 
-from utils.detection.keys import VAL_SHARE
+from utils.data_sets.keys import VAL_SHARE
 from utils.model_utils.config import schema
 
 NORMALISATION = ("img_norm_mean", "img_norm_std")

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, StrictInt
 
 from utils.canvas import CanvasRule, Size
+from utils.data_sets.keys import ValShareKeys
 from utils.model_utils.config import schema
 from utils.model_utils.config.base import (
     COMMAND_LINE,
@@ -28,7 +29,6 @@ logger = logging.getLogger(__name__)
 
 BACKGROUND = "background"
 DOCUMENTED_SET = "annotations/instances_{}.json"
-VAL_SHARE = ("val_share", "val_seed", "val_group_by_stem")
 
 
 class DetectionDataKeys(Config):
@@ -38,7 +38,7 @@ class DetectionDataKeys(Config):
     FIXED_BY_WEIGHTS: ClassVar[tuple[str, ...]] = ("num_classes", "coco_classes")
     OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = ("num_parallel_workers", "python_multiprocessing")
     PLACES_OF_DATA: ClassVar[tuple[str, ...]] = ("coco_root", "image_dir", "anno_path", "mindrecord_dir")
-    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ("num_gts", *VAL_SHARE)
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = ("num_gts",)
     dataset: Literal["coco", "other"] = Field(
         "coco", description="form of the annotations: COCO JSON, or lines of text in anno_path"
     )
@@ -51,19 +51,6 @@ class DetectionDataKeys(Config):
         description="training split: folder of its images in coco_root and word in instance_set",
     )
     val_data_type: str = Field("val2017", min_length=1, description="evaluation split, likewise")
-    val_share: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="share of the training images that is kept for evaluation, chosen by their names, if there is no "
-        "annotation file for it; eval.py takes it from the checkpoint; 0: none",
-    )
-    val_seed: int = Field(0, ge=0, description="seed of val_share: another number keeps other images for evaluation")
-    val_group_by_stem: bool = Field(
-        False,
-        description="val_share keeps images together whose names differ only in the last number, such as the frames "
-        "of a video: clip_000123.jpg and clip_000124.jpg",
-    )
     instance_set: str = Field(
         DOCUMENTED_SET,
         min_length=1,
@@ -143,13 +130,6 @@ class DetectionDataKeys(Config):
     def contradictions(self) -> Iterator[Contradiction]:
         """Yields the data keys that do not fit each other."""
         yield from super().contradictions()
-        for key in VAL_SHARE[1:] if not self.val_share else ():
-            if getattr(self, key):
-                yield Contradiction(
-                    (key, "val_share"),
-                    f"{key} chooses the images that val_share keeps for evaluation, and val_share is 0: set "
-                    f"val_share, or leave {key} out",
-                )
         names = self.coco_classes
         if names is None:
             return
@@ -167,12 +147,19 @@ class DetectionDataKeys(Config):
             )
 
 
-class RecordKeys(DetectionDataKeys):
-    """Names of the MindRecord files."""
+class RecordKeys(ValShareKeys, DetectionDataKeys):
+    """Which images a split has, and the names of its MindRecord files."""
 
     GROUP: ClassVar[str] = "MindRecord files"
     OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = ("remake_mindrecord",)
     NEVER_REPEATED: ClassVar[tuple[str, ...]] = ("remake_mindrecord",)
+    val_share: float = schema.with_default(
+        ValShareKeys,
+        "val_share",
+        0.0,
+        "share of the training images that is kept for evaluation, chosen by their names, if there is no annotation "
+        "file for it; eval.py takes it from the checkpoint; 0: none",
+    )
     prefix: str = Field(
         "train.mindrecord", min_length=1, description="name of the MindRecord files that train.py reads"
     )

@@ -5,33 +5,24 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from utils.data_sets.keys import ValShareKeys
 from utils.model_utils.config.base import Config, Contradiction, InactiveKey, InputText
+from utils.model_utils.config.schema import with_default
 from utils.model_utils.errors import BadValueError
 
 from . import forms
 
 NUM_CITYSCAPES = 19
 SPLIT, STAR = "{split}", "*"
+PATTERNS = ("image_pattern", "label_pattern", "split_list")
+CODING = ("label_map", "palette", "unknown_labels", "dataset_ignore_label")
 
 
-class DataKeys(Config):
+class PlaceKeys(Config):
     """A data set in the layout of Cityscapes, or images and labels as two patterns find them."""
 
     GROUP: ClassVar[str] = "Data"
-    FIXED_BY_WEIGHTS: ClassVar[tuple[str, ...]] = ("class_num", "class_names")
-    OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = ("dataset_num_parallel_workers", "dataset_eval_num_parallel_workers")
-    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = (
-        "image_pattern",
-        "label_pattern",
-        "split_list",
-        "val_share",
-        "val_seed",
-        "val_group_by_stem",
-        "label_map",
-        "palette",
-        "unknown_labels",
-        "dataset_ignore_label",
-    )
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = PATTERNS
     data_path: InputText = Field(
         "./data/cityscapes/",
         description="folder of the data set; for infer.py also an image, a video, any folder of images, a pattern in "
@@ -55,18 +46,50 @@ class DataKeys(Config):
         description="file inside data_path that lists the images of a split, each line with what the star of "
         "image_pattern stands for, e.g. ImageSets/Segmentation/{split}.txt; empty: all images that image_pattern finds",
     )
-    val_share: float = Field(
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Yields patterns that find no pairs of images and labels."""
+        yield from super().contradictions()
+        patterns = {"image_pattern": self.image_pattern, "label_pattern": self.label_pattern}
+        absent = [key for key, pattern in patterns.items() if not pattern]
+        if len(absent) == 1:
+            given = next(key for key in patterns if key not in absent)
+            yield Contradiction(
+                (given, *absent), f"{given} is set and {absent[0]} is not: set {absent[0]} too, or neither of them"
+            )
+        for key, pattern in patterns.items():
+            if pattern.startswith(("/", "~")):
+                yield Contradiction((key,), f"{key} is '{pattern}', wanted a path inside data_path: begin it there")
+            elif pattern and pattern.count(STAR) != 1:
+                yield Contradiction(
+                    (key,),
+                    f"{key} is '{pattern}', wanted one star in it for the part that an image and its label share, "
+                    f"e.g. images/{SPLIT}/{STAR}.jpg",
+                )
+        if self.split_list and absent:
+            yield Contradiction(
+                ("split_list", *absent), "split_list has no effect without image_pattern: set image_pattern too"
+            )
+        if self.split_list and SPLIT not in self.split_list:
+            yield Contradiction(
+                ("split_list",),
+                f"split_list is '{self.split_list}', wanted {SPLIT} in it, so that training and evaluation have "
+                f"a list each, e.g. {SPLIT}.txt",
+            )
+
+
+class DataKeys(ValShareKeys, PlaceKeys):
+    """Where images and labels lie, what the values and colours of labels stand for, and the classes."""
+
+    FIXED_BY_WEIGHTS: ClassVar[tuple[str, ...]] = ("class_num", "class_names")
+    OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = ("dataset_num_parallel_workers", "dataset_eval_num_parallel_workers")
+    COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = CODING
+    val_share: float = with_default(
+        ValShareKeys,
+        "val_share",
         0.0,
-        ge=0,
-        lt=1,
-        description="share of the images that is kept for evaluation if the patterns have no {split}, chosen by their "
-        "names; 0: none",
-    )
-    val_seed: int = Field(0, ge=0, description="seed of val_share: another number keeps other images for evaluation")
-    val_group_by_stem: bool = Field(
-        False,
-        description="val_share keeps images together whose names differ only in the last number, such as the frames "
-        "of a video: clip_000123.jpg and clip_000124.jpg",
+        "share of the images that is kept for evaluation if the patterns have no {split}, chosen by their names; 0: "
+        "none",
     )
     label_map: Annotated[tuple[str, ...], forms.LABEL_MAP_FORM] | None = Field(
         None,
@@ -152,7 +175,7 @@ class DataKeys(Config):
             )
         yield from self._contradictions_of_names()
         yield from self._contradictions_of_labels()
-        yield from self._contradictions_of_places()
+        yield from self._contradictions_of_val_share()
 
     def _contradictions_of_names(self) -> Iterator[Contradiction]:
         names = self.class_names
@@ -187,46 +210,19 @@ class DataKeys(Config):
             key = "palette" if self.palette else "label_map"
             yield Contradiction((key, "class_num", "class_names"), str(error))
 
-    def _contradictions_of_places(self) -> Iterator[Contradiction]:
-        patterns = {"image_pattern": self.image_pattern, "label_pattern": self.label_pattern}
-        absent = [key for key, pattern in patterns.items() if not pattern]
-        if len(absent) == 1:
-            given = next(key for key in patterns if key not in absent)
+    def _contradictions_of_val_share(self) -> Iterator[Contradiction]:
+        if not self.val_share:
+            return
+        if not self.image_pattern:
             yield Contradiction(
-                (given, *absent), f"{given} is set and {absent[0]} is not: set {absent[0]} too, or neither of them"
+                ("val_share", "image_pattern"),
+                "val_share has no effect without image_pattern: set image_pattern too",
             )
-        for key, pattern in patterns.items():
-            if pattern.startswith(("/", "~")):
-                yield Contradiction((key,), f"{key} is '{pattern}', wanted a path inside data_path: begin it there")
-            elif pattern and pattern.count(STAR) != 1:
-                yield Contradiction(
-                    (key,),
-                    f"{key} is '{pattern}', wanted one star in it for the part that an image and its label share, "
-                    f"e.g. images/{SPLIT}/{STAR}.jpg",
-                )
-        has_split = any(SPLIT in each for each in (*patterns.values(), self.split_list))
-        needs = [key for key in ("split_list", "val_share") if getattr(self, key) and absent]
-        if needs:
+        elif divided := [key for key in PATTERNS if SPLIT in getattr(self, key)]:
             yield Contradiction(
-                (needs[0], *absent), f"{needs[0]} has no effect without image_pattern: set image_pattern too"
-            )
-        if self.split_list and SPLIT not in self.split_list:
-            yield Contradiction(
-                ("split_list",),
-                f"split_list is '{self.split_list}', wanted {SPLIT} in it, so that training and evaluation have "
-                f"a list each, e.g. {SPLIT}.txt",
-            )
-        elif self.val_share and has_split:
-            yield Contradiction(
-                ("val_share", *(key for key in (*patterns, "split_list") if SPLIT in getattr(self, key))),
+                ("val_share", *divided),
                 f"val_share is {self.val_share:g}, but {SPLIT} already divides the images: set val_share to 0, or "
                 f"write the patterns without {SPLIT}",
-            )
-        if self.val_group_by_stem and not self.val_share:
-            yield Contradiction(
-                ("val_group_by_stem", "val_share"),
-                "val_group_by_stem is true and val_share is 0, so it has no effect: set val_share, or "
-                "val_group_by_stem to false",
             )
 
 

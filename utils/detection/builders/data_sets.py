@@ -4,6 +4,7 @@ Each `config` is the configuration of a detector, which has the keys of utils.de
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 
 from utils.detection.copy_paste.outlines import read_outlines
@@ -119,3 +120,22 @@ def batch_view(source: MindRecordSource, pos_iou: float, min_pos_iou: float = 0.
     """Builds what shows the batches of a source; for the thresholds see `DetectionBatchView`."""
     assert isinstance(source.sample, DetectionSample), "a detector is trained on boxes"
     return DetectionBatchView(source, source.sample, source.records.class_names, pos_iou, min_pos_iou)
+
+
+def open_batch_view(
+    config: RecordKeys,
+    default_folder: str,
+    make_source: Callable[[Split], MindRecordSource],
+    make_view: Callable[[MindRecordSource], DetectionBatchView],
+) -> DetectionBatchView:
+    """Opens the training split and builds what shows its batches, as one worker would train on them.
+
+    Args:
+        config: the configuration.
+        default_folder: name of the MindRecord files' folder where `mindrecord_dir` is not given.
+        make_source: builds the batches of a split.
+        make_view: builds what shows them.
+    """
+    split = open_detection_split(config, default_folder, is_training=True)
+    count_classes(config, split)
+    return make_view(make_source(split))

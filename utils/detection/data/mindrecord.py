@@ -43,6 +43,7 @@ from utils.detection.data.mindrecord_writer import write_set
 from utils.detection.data.record_types import DetectionDataset, drop_background, names_of_ids
 from utils.image_files import ImageFolder, SourceImages, evenly_spread, source_name
 from utils.images import decode_image, decode_ordinary, read_bytes
+from utils.installation import console_command
 from utils.model_utils.device_adapter import clamp_loaders
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 from utils.model_utils.near_paths import others_of_kind
@@ -54,9 +55,9 @@ if TYPE_CHECKING:
 LOCK_SECONDS = 7200.0  # two hours: the writer reads and copies every image of the split, 118,287 in COCO's training
 LOOKED_AT = 8  # images that are compared with their files, a few hundredths of a second; new exports change all of them
 NAME_ADVICE = (
-    "name the file with --instance_set, in which {} stands for the split, and the splits with --train_data_type and "
-    "--val_data_type; if there are no images to evaluate on, --val_share=0.2 keeps a fifth of the training images for "
-    "evaluation, and --run_eval=False trains without"
+    "of COCO, name the file with --instance_set, in which {} stands for the split, and the splits with "
+    "--train_data_type and --val_data_type; if there are no images to evaluate on, --val_share=0.2 keeps a fifth of "
+    "the training images for evaluation, and --run_eval=False trains without"
 )
 
 logger = logging.getLogger(__name__)
@@ -323,7 +324,8 @@ def _use_without_annotations(
         info = hold_mindrecord(folder, prefix)
     except MissingPathError as error:
         file = Path(annotation_file)
-        advice = NAME_ADVICE if file.suffix == ".json" else "check the data set path"
+        convert = f"`{console_command('data', 'convert')}` converts Pascal VOC, YOLO, LabelMe and other forms to COCO"
+        advice = f"{convert}; {NAME_ADVICE}" if file.suffix == ".json" else "check the data set path"
         raise MissingPathError(
             f"annotation file '{file}' does not exist{others_of_kind(file)}, and there are no MindRecord files "
             f"'{folder / prefix}*' to use instead; {advice}"

@@ -124,7 +124,7 @@ def _is_of_all(paths: SplitPaths) -> bool:
     return paths.found is not None and not paths.found.split
 
 
-def _two_files(config: DetectionDataKeys, training: SplitPaths, evaluation: SplitPaths) -> str:
+def _two_files(config: RecordKeys, training: SplitPaths, evaluation: SplitPaths) -> str:
     chosen = "anno_path" if training.form == "other" else "instance_set"
     files = [str(Path(paths.annotation_file or "")) for paths in (training, evaluation)]
     return (

@@ -75,7 +75,7 @@ class BoxSurvey(Survey):
             f"anchor sides: {anchor_sides.min():.3g} to {anchor_sides.max():.3g} pixels; {fitting:.0%} of the boxes "
             f"have anchors with an IoU of {self._pos_iou:g} or more, the others are learned by the one that fits best"
             + f", but for {missed:.0%}, where its IoU is below {self._min_pos_iou:g}"
-            * bool(self._min_pos_iou),
+            * bool(missed),
         ]
 
     def figures(self) -> Mapping[str, bytes]:

@@ -45,6 +45,11 @@ def test_the_lines(survey):
     ]
 
 
+def test_boxes_that_no_anchor_fits_are_said_where_there_are_any(survey):
+    survey._min_pos_iou = 0.0
+    assert survey.lines()[-1].endswith("the others are learned by the one that fits best")
+
+
 def test_without_a_box_the_classes_alone_are_drawn():
     empty = BoxSurvey(FakeSample(), ("$_$", "dog"), pos_iou=0.5)
     empty._sample.fed_boxes = lambda _: [NOTHING]

@@ -97,6 +97,7 @@ def test_annotations_of_another_name_are_found_and_read_by_it(tiny_coco, tmp_pat
         open_split(paths_of(tiny_coco, folder=folder), None)
     assert f"does not exist, but '{tiny_coco}' has {there}, and there are no MindRecord files" in str(caught.value)
     assert "with --instance_set, in which {} stands for the split" in str(caught.value)
+    assert "data convert` converts Pascal VOC, YOLO, LabelMe and other forms to COCO" in str(caught.value)
     assert open_split(paths_of(tiny_coco, folder=folder, instance_set=name), None).records.num_images == 6
 
 
