@@ -16,7 +16,8 @@ import advice
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA_FILES = re.compile(
-    r"\w+/src/(?:config\w*|labels/(?:keys|forms))\.py|utils/detection/keys\.py|utils/model_utils/config/.*"
+    r"\w+/src/(?:config\w*|labels/(?:keys|forms))\.py|utils/(?:data_sets|detection)/keys\.py"
+    r"|utils/model_utils/config/.*"
 )
 
 # What a command comes to by its names and still never says, with the reason.
