@@ -9,6 +9,7 @@ from segformer.src.train import LogLines, checkpoint_name, find_pretrained, form
 from segformer.tests.tiny_city import write_city
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.workers import Workers
+from utils.training.assembly import effective_lr
 from utils.training.record.records import StepRecord
 
 TINY = (
@@ -84,7 +85,7 @@ def test_schedules_of_the_configuration():
     # cosine at 0, 1/2: 1, 0.5; times 0.5 at the first
     np.testing.assert_allclose(build.build_schedule(load([*TINY, *arguments]), 2, 2), [0.4, 0.4])
     config = load([*TINY, "--lr=0.4", "--lr_base_batch=8"])
-    assert build.effective_lr(config, 4) == pytest.approx(0.2)
+    assert effective_lr(config, 4) == pytest.approx(0.2)
     assert build.build_schedule(config, 1, 16).tolist() == pytest.approx([0.8] * config.epoch_size)
 
 
