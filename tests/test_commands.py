@@ -67,7 +67,6 @@ def data(suite, _data):
         (SEGFORMER, ["--train_split=training"], "splits that are there: train, val"),
         (SEGFORMER, ["--eval_split=test"], "splits that are there: train, val"),
         (SEGFORMER, ["--class_num=3"], "class_num"),
-        (SEGFORMER, ["--warmup_steps=100"], "warmup_steps is 100 and the run has"),
         (SEGFORMER, ["--load_ckpt=True"], "ms_pretrained_b0.ckpt"),
         (SEGFORMER, ["--load_ckpt=True"], "tools/convert_model.py"),
         (SEGFORMER, ["--load_ckpt=True"], "--load_ckpt=False"),

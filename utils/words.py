@@ -24,6 +24,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {plural(noun) if count != 1 else noun}"
 
 
+def none_of(count: int, noun: str) -> str:
+    """Returns "none of the 5 labels", of one "not even the only label"."""
+    return f"none of the {counted(count, noun)}" if count != 1 else f"not even the only {noun}"
+
+
 def plural(noun: str) -> str:
     """Returns the plural of a noun of which the last word is inflected: "training image" gives "training images"."""
     before, space, last = noun.rpartition(" ")

@@ -15,6 +15,7 @@ from utils.training.assembly import (
     log_plan,
     plan_evaluation,
     plan_training,
+    warn_of_long_warm_up,
 )
 from utils.training.beginning import find_beginning
 from utils.training.checkpoints.checkpoint import Checkpoint
@@ -132,6 +133,7 @@ def _build_trainer(config: SegformerConfig, run: Run) -> Trainer:
     step = build.build_train_step(config, network, run.amp_level, workers, weights)
     class_names = build.names_of_classes(config)
     log_plan(config, len(pairs), class_names, source.images_per_step)
+    warn_of_long_warm_up("warmup_steps", config.warmup_steps, config.epoch_size * source.steps_per_epoch)
     build.log_scales(config, [pair.image for pair in pairs], "training")
     pictures = keep_pictures(config, run, build.build_batch_view(config, source))
     evaluate = None

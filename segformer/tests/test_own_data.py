@@ -41,8 +41,9 @@ def test_masks_of_0_and_255_beside_images(tmp_path, caplog):
             "train.py", f"--run_dir={tmp_path / 'no'}", *ONE_EPOCH, *given, "--class_num=2", "--run_eval=True"
         )
     given += [f"--run_dir={tmp_path / 'run'}", "--val_share=0.4", "--class_num=2"]
-    SEGFORMER.call("train.py", *ONE_EPOCH, *given)
+    SEGFORMER.call("train.py", *ONE_EPOCH, *given, "--warmup_steps=100")
     assert "2 classes: background, foreground" in caplog.text
+    assert "warmup_steps is 100 and the run has" in caplog.text  # as in any run on a few pictures
     file = tmp_path / "run" / "checkpoint" / "segformer_mit_b0_1.ckpt"
     assert load_checkpoint(file).class_names == ("background", "foreground")
     places = [f"--eval_ckpt_path={file}", f"--data_path={data}", f"--run_dir={tmp_path / 'eval'}"]

@@ -7,7 +7,7 @@ from segformer.src import build
 from segformer.src.config import load
 from segformer.src.train import LogLines, checkpoint_name, find_pretrained, format_step
 from segformer.tests.tiny_city import write_city
-from utils.model_utils.errors import BadValueError, MissingPathError
+from utils.model_utils.errors import MissingPathError
 from utils.model_utils.workers import Workers
 from utils.training.assembly import effective_lr
 from utils.training.record.records import StepRecord
@@ -89,9 +89,9 @@ def test_schedules_of_the_configuration():
     assert build.build_schedule(config, 1, 16).tolist() == pytest.approx([0.8] * config.epoch_size)
 
 
-def test_a_warm_up_longer_than_the_run_is_refused():
-    with pytest.raises(BadValueError, match="warmup_steps is 1500 and the run has 1000 steps"):
-        build.build_schedule(load([*TINY, "--epoch_size=10", "--warmup_steps=1500"]), 100, 2)
+def test_a_run_shorter_than_its_warm_up_trains_at_the_rates_of_its_beginning():
+    arguments = ("--epoch_size=2", "--lr=0.8", "--lr_schedule=constant", "--warmup_steps=8", "--warmup_ratio=0.5")
+    np.testing.assert_allclose(build.build_schedule(load([*TINY, *arguments]), 2, 2), [0.4, 0.45, 0.5, 0.55])
 
 
 def test_widths_depths_and_head_override_the_backbone():

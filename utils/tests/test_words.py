@@ -1,6 +1,6 @@
 import pytest
 
-from utils.words import agreed, counted, listed, plural, worded
+from utils.words import agreed, counted, listed, none_of, plural, worded
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,7 @@ def test_a_text_has_wordings_for_one_and_for_several():
     text = "[box leaves its|boxes leave their] picture as [left, top, width, height]"
     assert worded(1, text) == "box leaves its picture as [left, top, width, height]"
     assert worded(2, text) == "boxes leave their picture as [left, top, width, height]"
+
+
+def test_none_of_one_is_not_counted():
+    assert [none_of(count, "class") for count in (1, 2)] == ["not even the only class", "none of the 2 classes"]

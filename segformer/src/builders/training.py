@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from utils.model_utils.errors import BadValueError
 from utils.model_utils.workers import ALONE, Workers
 from utils.training.assembly import build_step, effective_lr
 from utils.training.schedules import WarmUp, constant_schedule, cosine_schedule, poly_schedule
@@ -79,17 +78,8 @@ def _loss_scaler(config: SegformerConfig, amp_level: str) -> LossScaler:
 
 
 def build_schedule(config: SegformerConfig, steps_per_epoch: int, images_per_step: int) -> np.ndarray:
-    """Computes the learning rate of every step, float64[epoch_size * steps_per_epoch].
-
-    Raises:
-        BadValueError: the warm-up is as long as the run.
-    """
+    """Computes the learning rate of every step, float64[epoch_size * steps_per_epoch]."""
     total = config.epoch_size * steps_per_epoch
-    if total and config.warmup_steps >= total:
-        raise BadValueError(
-            f"warmup_steps is {config.warmup_steps} and the run has {total} steps, so the rate would never reach lr: "
-            "lower warmup_steps or raise epoch_size"
-        )
     lr = effective_lr(config, images_per_step)
     warm_up = WarmUp(config.warmup_steps, config.warmup_ratio, is_factor=True)
     if config.lr_schedule == "poly":

@@ -22,7 +22,7 @@ from utils.model_utils.errors import BadStateError, BadValueError, MissingPathEr
 from utils.model_utils.guards.pixel_limit import check_pixels
 from utils.model_utils.in_use import Hold, claim_all, hold
 from utils.png_chunks import check_png
-from utils.words import agreed, counted, listed
+from utils.words import agreed, counted, listed, none_of
 
 from .classes import CITYSCAPES_CLASS_NAMES, LARGEST_ID, class_names
 from .codings import MOST_NAMED, LabelCoding
@@ -194,7 +194,7 @@ def check_labels(
         logger.info("%s %s a palette: its indexes are taken as the class numbers", counted(num_palettes, "label"), has)
     if for_training and len(empty) == len(chosen):
         raise BadValueError(
-            f"none of the {looked_at} looked at has a pixel with a class, first '{empty[0]}': there is "
+            f"{none_of(len(chosen), 'label')} looked at has a pixel with a class, first '{empty[0]}': there is "
             f"{ignore_label} alone, which is dataset_ignore_label, and nothing to learn; give other labels"
         )
     if empty:
@@ -232,7 +232,7 @@ def format_absent_classes(counts: np.ndarray, num_labels: int, names: Sequence[s
     if not absent.size:
         return ""
     named = ", ".join(f"{names[index]} ({index})" for index in absent)
-    sentence = f"none of the {counted(num_labels, 'label')} looked at has a pixel of {named}"
+    sentence = f"{none_of(num_labels, 'label')} looked at has a pixel of {named}"
     if not counts[ignore_label]:
         return f"{sentence}: it cannot be learnt or scored from these" if absent.size == 1 else sentence
     held = np.flatnonzero(counts).tolist()

@@ -14,7 +14,7 @@ from utils.data_sets.val_share import ValShare
 from utils.image_search import is_picture_name
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, MissingPathError, os_errors_as, short
 from utils.model_utils.near_paths import near_path
-from utils.words import agreed, counted
+from utils.words import agreed, counted, none_of
 
 from .files import ImagePair
 from .keys import SPLIT, STAR
@@ -93,7 +93,7 @@ class Layout:
         if count in (0, total):
             side, way = ("training", "lower") if count else ("evaluation", "raise")
             raise BadValueError(
-                f"{share} leaves none of the {counted(total, 'image')} of '{root / self.images}' for the {side}: {way} "
+                f"{share} leaves {none_of(total, 'image')} of '{root / self.images}' for the {side}: {way} "
                 "val_share, or set val_seed to another number"
             )
         return {

@@ -10,7 +10,7 @@ import numpy as np
 
 from utils.data_sets.val_share import ValShare, picture_name
 from utils.model_utils.errors import BadValueError, short
-from utils.words import agreed, counted
+from utils.words import agreed, counted, none_of
 
 TRAINING, EVALUATION = "training", "evaluation"
 
@@ -48,7 +48,7 @@ class Side:
 
 def _one_sided(val_share: ValShare, file_names: Sequence[str], source: Path, *, is_all: bool) -> str:
     names = {picture_name(name, by_stem=val_share.by_stem) for name in file_names}
-    held = f"val_share {val_share.share} leaves none of the {counted(len(file_names), 'image')} of '{source}' for the "
+    held = f"val_share {val_share.share} leaves {none_of(len(file_names), 'image')} of '{source}' for the "
     held += TRAINING if is_all else EVALUATION
     if len(names) == 1 and len(set(file_names)) > 1:
         way_out = "set val_group_by_stem to False" if val_share.by_stem else "give more pictures"

@@ -25,7 +25,7 @@ from utils.exporting.result_files import ResultFiles, ResultImage
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.files import check_writable_folder
 from utils.progress import track
-from utils.words import agreed, counted
+from utils.words import agreed, counted, none_of
 
 EVALUATED = "val2017"  # what eval.py calls its split, and other data sets otherwise
 
@@ -170,7 +170,7 @@ def score_results(
     annotated = [image for image in results.images if image.file in entries_of]
     if not annotated:
         raise BadValueError(
-            f"'{source}' has none of the {counted(len(results.images), 'image')} with results: "
+            f"'{source}' has {none_of(len(results.images), 'image')} with results: "
             f"{agreed(len(results.images), 'it is', 'they are')} {named([image.file for image in results.images])}, "
             f"there {named([image['file_name'] for image in annotations['images']])}; give the annotations of these "
             "images"
