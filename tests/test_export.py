@@ -42,7 +42,7 @@ POSTPROCESSING = {
         "nms_method": "soft_gaussian",
         "nms_pre": 1000,
         "max_boxes": 100,
-        "anchors_per_level": [2304, 576, 144, 36, 9],
+        "anchors_per_level": [1536, 384, 96, 24, 6],
     },
     "faster_rcnn": {"test_score_thr": 0.05, "test_iou_thr": 0.5, "test_max_per_img": 100},
     "segformer": {"ignore_label": 255},
