@@ -24,7 +24,7 @@ from utils.model_utils.in_use import Hold, claim_all, hold
 from utils.png_chunks import check_png
 from utils.words import agreed, counted, listed, none_of
 
-from .classes import CITYSCAPES_CLASS_NAMES, LARGEST_ID, class_names
+from .classes import CITYSCAPES_CLASS_NAMES, IGNORE_LABEL, LARGEST_ID, class_names
 from .codings import MOST_NAMED, LabelCoding
 from .decoding import COLOUR_TYPES, GREY, PALETTE, PNG_HEAD_BYTES, is_png, label_colours, label_size, label_values
 from .sources import FOLDER, how_to_make_train_ids, how_to_replace, how_to_rewrite
@@ -217,7 +217,8 @@ def format_absent_classes(counts: np.ndarray, num_labels: int, names: Sequence[s
     """Returns which classes no label has a pixel of, e.g. `none of the 64 labels looked at has a pixel of wall (1)`.
 
     Where the labels hold the ignore label too, as masks of 0 and 255 do, it is named with what becomes of its pixels:
-    such a mask has one class, and a network that knows only this one scores 1.0.
+    such a mask has one class, and a network that knows only this one scores 1.0. Of another ignore label than 255
+    nothing is said: somebody has given it.
 
     Args:
         counts: int64[256], pixels of each value in these labels.
@@ -233,7 +234,7 @@ def format_absent_classes(counts: np.ndarray, num_labels: int, names: Sequence[s
         return ""
     named = ", ".join(f"{names[index]} ({index})" for index in absent)
     sentence = f"{none_of(num_labels, 'label')} looked at has a pixel of {named}"
-    if not counts[ignore_label]:
+    if not counts[ignore_label] or ignore_label != IGNORE_LABEL:
         return f"{sentence}: it cannot be learnt or scored from these" if absent.size == 1 else sentence
     held = np.flatnonzero(counts).tolist()
     values = listed(held) if len(held) > 1 else f"{held[0]} alone"
