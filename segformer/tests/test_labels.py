@@ -103,6 +103,13 @@ def test_absent_classes_are_named_once_and_nothing_is_said_where_all_are_there(c
     assert warnings(caplog)[1:] == [absent.replace("of wall", "of a (0), wall")]
 
 
+def test_of_many_absent_classes_the_first_ten_are_named(city, caplog):
+    """ADE20K's 150 with 4 of them in the labels."""
+    open_pairs(city, "train", 150, 255, tuple(f"c{number}" for number in range(150)))
+    first = ", ".join(f"c{number} ({number})" for number in range(4, 14))
+    assert warnings(caplog) == [f"none of the 5 labels looked at has a pixel of {first} and 136 more"]
+
+
 # Advice
 
 

@@ -33,6 +33,7 @@ SET_KEYS = (
     "set class_num to the number of classes, or dataset_ignore_label to the value of pixels without a class, or say "
     "with label_map what each value stands for"
 )
+MOST_ABSENT = 10  # classes of a sentence
 PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _HEAD_BYTES = 1 << 17  # a JPEG states its size after its EXIF data, which has at most 64 KiB
 
@@ -232,7 +233,8 @@ def format_absent_classes(counts: np.ndarray, num_labels: int, names: Sequence[s
     absent = np.flatnonzero(counts[: len(names)] == 0)
     if not absent.size:
         return ""
-    named = ", ".join(f"{names[index]} ({index})" for index in absent)
+    named = ", ".join(f"{names[index]} ({index})" for index in absent[:MOST_ABSENT])
+    named += f" and {len(absent) - MOST_ABSENT} more" if len(absent) > MOST_ABSENT else ""
     sentence = f"{none_of(num_labels, 'label')} looked at has a pixel of {named}"
     if not counts[ignore_label] or ignore_label != IGNORE_LABEL:
         return f"{sentence}: it cannot be learnt or scored from these" if absent.size == 1 else sentence
