@@ -96,7 +96,18 @@ def test_absent_classes_are_named_once_and_nothing_is_said_where_all_are_there(c
     open_pairs(city, "train", 4, 255)
     assert warnings(caplog) == []
     open_pairs(city, "train", 6, 255, ("a", "b", "c", "d", "wall", "fence"))
-    assert warnings(caplog) == ["none of the 5 labels looked at has a pixel of wall (4), fence (5)"]
+    absent = "none of the 5 labels looked at has a pixel of wall (4), fence (5)"
+    assert warnings(caplog) == [absent]
+    rewrite(city, lambda label: np.where(label == 0, 9, label).astype(np.uint8))
+    open_pairs(city, "train", 6, 9, ("a", "b", "c", "d", "wall", "fence"))  # CamVid's 11 is given in this way
+    assert warnings(caplog)[1:] == [absent.replace("of wall", "of a (0), wall")]
+
+
+def test_of_many_absent_classes_the_first_ten_are_named(city, caplog):
+    """ADE20K's 150 with 4 of them in the labels."""
+    open_pairs(city, "train", 150, 255, tuple(f"c{number}" for number in range(150)))
+    first = ", ".join(f"c{number} ({number})" for number in range(4, 14))
+    assert warnings(caplog) == [f"none of the 5 labels looked at has a pixel of {first} and 136 more"]
 
 
 # Advice

@@ -1,5 +1,6 @@
 """Finds out in which form a data set is, and why it looks like that."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -25,6 +26,7 @@ COCO_WRITERS = {
     "result.json": "Label Studio's",
 }
 XML_BYTES = 4096  # in which the outermost element is
+_VOC_ROOT = re.compile(rb"<annotation[\s>]")  # <annotations> is CVAT's own
 
 Reader: TypeAlias = Callable[[SourceFiles, Options], DataSet]
 
@@ -77,6 +79,9 @@ def choose(files: SourceFiles, asked: str, target: str) -> tuple[str, str]:
 
 
 def _unknown(files: SourceFiles) -> str:
+    of_cvat = [name for name in files.ending_in(".xml")[:LOOKED_AT] if b"<annotations>" in _beginning(files, name)]
+    if of_cvat:
+        return f"'{files.path(of_cvat[0])}' is of CVAT's own form, which is not read: export from CVAT as COCO 1.0"
     suffixes = sorted({PurePosixPath(name).suffix.lower() for name in files.names} - {""})
     shown = f"its files end in {', '.join(suffixes[:12])}" if suffixes else "it has no file"
     return (
@@ -87,7 +92,7 @@ def _unknown(files: SourceFiles) -> str:
 
 def _looks_like_voc(files: SourceFiles) -> str:
     names = files.ending_in(".xml")
-    found = [name for name in evenly_spread(names, LOOKED_AT) if b"<annotation" in _beginning(files, name)]
+    found = [name for name in evenly_spread(names, LOOKED_AT) if _VOC_ROOT.search(_beginning(files, name))]
     return f"{counted(len(names), 'XML file')}, {found[0]} has <annotation>" if found else ""
 
 

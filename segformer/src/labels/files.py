@@ -24,7 +24,7 @@ from utils.model_utils.in_use import Hold, claim_all, hold
 from utils.png_chunks import check_png
 from utils.words import agreed, counted, listed, none_of
 
-from .classes import CITYSCAPES_CLASS_NAMES, LARGEST_ID, class_names
+from .classes import CITYSCAPES_CLASS_NAMES, IGNORE_LABEL, LARGEST_ID, class_names
 from .codings import MOST_NAMED, LabelCoding
 from .decoding import COLOUR_TYPES, GREY, PALETTE, PNG_HEAD_BYTES, is_png, label_colours, label_size, label_values
 from .sources import FOLDER, how_to_make_train_ids, how_to_replace, how_to_rewrite
@@ -33,6 +33,7 @@ SET_KEYS = (
     "set class_num to the number of classes, or dataset_ignore_label to the value of pixels without a class, or say "
     "with label_map what each value stands for"
 )
+MOST_ABSENT = 10  # classes of a sentence
 PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _HEAD_BYTES = 1 << 17  # a JPEG states its size after its EXIF data, which has at most 64 KiB
 
@@ -217,7 +218,8 @@ def format_absent_classes(counts: np.ndarray, num_labels: int, names: Sequence[s
     """Returns which classes no label has a pixel of, e.g. `none of the 64 labels looked at has a pixel of wall (1)`.
 
     Where the labels hold the ignore label too, as masks of 0 and 255 do, it is named with what becomes of its pixels:
-    such a mask has one class, and a network that knows only this one scores 1.0.
+    such a mask has one class, and a network that knows only this one scores 1.0. Of another ignore label than 255
+    nothing is said: somebody has given it.
 
     Args:
         counts: int64[256], pixels of each value in these labels.
@@ -231,9 +233,10 @@ def format_absent_classes(counts: np.ndarray, num_labels: int, names: Sequence[s
     absent = np.flatnonzero(counts[: len(names)] == 0)
     if not absent.size:
         return ""
-    named = ", ".join(f"{names[index]} ({index})" for index in absent)
+    named = ", ".join(f"{names[index]} ({index})" for index in absent[:MOST_ABSENT])
+    named += f" and {len(absent) - MOST_ABSENT} more" if len(absent) > MOST_ABSENT else ""
     sentence = f"{none_of(num_labels, 'label')} looked at has a pixel of {named}"
-    if not counts[ignore_label]:
+    if not counts[ignore_label] or ignore_label != IGNORE_LABEL:
         return f"{sentence}: it cannot be learnt or scored from these" if absent.size == 1 else sentence
     held = np.flatnonzero(counts).tolist()
     values = listed(held) if len(held) > 1 else f"{held[0]} alone"

@@ -17,7 +17,7 @@ from utils.forms.tally import Tally
 from utils.model_utils.errors import BadValueError
 from utils.model_utils.guards.numbers import number_or_nan
 from utils.progress import track
-from utils.words import agreed, counted
+from utils.words import agreed, counted, none_of
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 ROOT = "annotation"  # of each file
@@ -59,7 +59,7 @@ def read(files: SourceFiles, options: Options) -> DataSet:
     names = files.ending_in(".xml")
     annotations = [each for name in track(names, len(names), "reading XML") if (each := _read_file(files, name, tally))]
     if not annotations:
-        raise BadValueError(f"none of {counted(len(names), 'XML file')} in '{files.root}' is one of Pascal VOC")
+        raise BadValueError(f"{none_of(len(names), 'XML file')} in '{files.root}' is one of Pascal VOC")
     class_names = tuple(sorted({name for each in annotations for name in each.classes}))
     first_pixel, note = _first_pixel(annotations, options.first_pixel)
     splits = listed_splits(files, LIST_FOLDER)

@@ -127,6 +127,12 @@ def test_forms_are_told_apart_and_several_are_listed(tmp_path):
     text(empty / "notes.md", "nothing")
     with pytest.raises(BadValueError, match=r"looks like none of the forms voc, yolo, .*: its files end in \.md; give"):
         run(empty, tmp_path / "none")
+    cvat = tmp_path / "cvat"
+    text(cvat / "annotations.xml", '<?xml version="1.0"?>\n<annotations><version>1.1</version></annotations>')
+    with pytest.raises(
+        BadValueError, match=r"annotations\.xml' is of CVAT's own form, .*: export from CVAT as COCO 1\.0"
+    ):
+        run(cvat, tmp_path / "none")
     for form in sniffing.FORMS:  # forced
         with pytest.raises(BadValueError):
             run(empty, tmp_path / "none", form=form)
