@@ -1,6 +1,8 @@
 """`data show` on small data sets: boxes and classes where they are, and as many as there are."""
 
 import json
+import logging
+import tempfile
 from pathlib import Path
 
 import cv2
@@ -9,14 +11,16 @@ import pytest
 
 from segformer.src.labels.classes import class_colours, palette
 from segformer.tests.tiny_city import label_path, write_city
-from tests.suites import DETECTORS, FASTER_RCNN, NAS_FPN, SEGFORMER
+from tests.suites import DETECTORS, FASTER_RCNN, NAS_FPN, SEGFORMER, SUITES
+from utils.api.suites import open_build
 from utils.detection.results.pictures.drawing import class_color
 from utils.detection.tests.tiny_coco import write_coco
 from utils.drawing.class_maps import OPACITY
 from utils.drawing.network_inputs import STRIPE_COLORS
 from utils.drawing.panels import GAP
 from utils.images import read_image
-from utils.model_utils.errors import BadValueError
+from utils.model_utils.command import Terminated
+from utils.model_utils.errors import BadStateError, BadValueError
 from utils.sharding import ShardedEpochs
 from utils.tools.data.show import main
 
@@ -110,6 +114,77 @@ def test_segformers_classes_are_laid_over_their_pixels(tmp_path, capsys):
             np.testing.assert_allclose(over, mixed, atol=2)
         padding = sheet[top + 3 * 48 : top + 3 * 64, left : left + width]
         assert set(np.unique(padding)) == set(STRIPE_COLORS)
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch) -> Path:
+    """The folder for temporary files, empty."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def write_data(suite, root: Path) -> Path:
+    return write_city(root, {"train": 3}) if suite is SEGFORMER else write_coco(root, {"train2017": 5})
+
+
+def state_of(data: Path) -> dict[Path, tuple[object, ...]]:
+    """Returns bytes, mode and time of each file and folder; a file made and removed again changes its folder's time."""
+    return {
+        path: (path.read_bytes() if path.is_file() else b"", path.stat().st_mode, path.stat().st_mtime_ns)
+        for path in (data, *data.rglob("*"))
+    }
+
+
+@pytest.mark.parametrize("suite", SUITES, ids=str)
+def test_a_read_only_data_set_is_shown_and_stays_as_it_is(suite, tmp_path, temporary, capsys):
+    data = write_data(suite, tmp_path / "data")
+    for path in (data, *data.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    before = state_of(data)
+    lines = show(suite, data, tmp_path / "out", capsys)
+    assert lines[0].startswith(f"{5 if suite in DETECTORS else 3} pictures of 128 x ")
+    assert state_of(data) == before
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("suite", DETECTORS, ids=str)
+def test_mindrecord_files_of_a_training_are_read_where_they_lie(suite, tmp_path, temporary, capsys, caplog):
+    data = write_data(suite, tmp_path / "data")
+    records = data / open_build(suite.name).MINDRECORD_FOLDER
+    show(suite, data, tmp_path / "out", capsys, f"--mindrecord_dir={records}")
+    before = state_of(data)
+    assert any(path.is_relative_to(records) for path in before)
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        show(suite, data, tmp_path / "out", capsys)
+    assert "making MindRecord files" not in caplog.text
+    assert state_of(data) == before
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt(), Terminated(), BadStateError("no room")], ids=repr)
+def test_nothing_stays_of_a_command_that_ends_early(end, tmp_path, temporary, capsys, monkeypatch):
+    found = []
+
+    def stop(*_: object) -> np.ndarray:
+        found.extend(path.name for path in temporary.rglob("retinanet.mindrecord*"))
+        raise end
+
+    monkeypatch.setattr("utils.tools.data.show.draw_sheet", stop)
+    data = write_data(NAS_FPN, tmp_path / "data")
+    before = state_of(data)
+    with pytest.raises(type(end)):
+        show(NAS_FPN, data, tmp_path / "out", capsys)
+    assert found
+    assert state_of(data) == before
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_folder_for_temporary_files_that_is_not_there(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))
+    with pytest.raises(BadStateError, match="no temporary folder can be made .*; set TMPDIR to a folder"):
+        show(NAS_FPN, write_data(NAS_FPN, tmp_path / "data"), tmp_path / "out", capsys)
 
 
 @pytest.mark.parametrize(

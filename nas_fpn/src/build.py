@@ -1,6 +1,7 @@
 """Turns the configuration into objects; the commands themselves read only the keys that are theirs."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -217,8 +218,8 @@ def build_batch_view(config: NasFpnConfig, source: MindRecordSource) -> Detectio
     return data_sets.batch_view(source, config.match_threshold)
 
 
-def open_batch_view(config: NasFpnConfig) -> DetectionBatchView:
-    """Opens the training split and builds what shows its batches; see `data_sets.open_batch_view`."""
+def open_batch_view(config: NasFpnConfig) -> AbstractContextManager[DetectionBatchView]:
+    """Opens the training split and yields what shows its batches; see `data_sets.open_batch_view`."""
     make_source, make_view = partial(build_training_source, config), partial(build_batch_view, config)
     return data_sets.open_batch_view(config, MINDRECORD_FOLDER, make_source, make_view)
 

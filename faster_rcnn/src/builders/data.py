@@ -87,8 +87,8 @@ def build_batch_view(config: FasterRcnnConfig, source: MindRecordSource) -> Dete
     return data_sets.batch_view(source, config.pos_iou_thr, config.min_pos_iou)
 
 
-def open_batch_view(config: FasterRcnnConfig) -> DetectionBatchView:
-    """Opens the training split and builds what shows its batches; see `data_sets.open_batch_view`."""
+def open_batch_view(config: FasterRcnnConfig) -> AbstractContextManager[DetectionBatchView]:
+    """Opens the training split and yields what shows its batches; see `data_sets.open_batch_view`."""
     make_source, make_view = partial(build_training_source, config), partial(build_batch_view, config)
     return data_sets.open_batch_view(config, MINDRECORD_FOLDER, make_source, make_view)
 

@@ -109,6 +109,7 @@ def build_batch_view(config: SegformerConfig, source: CityscapesSource) -> Label
     return LabelBatchView(source, names_of_classes(config), colours_of_classes(config))
 
 
-def open_batch_view(config: SegformerConfig) -> LabelBatchView:
-    """Opens the training split and builds what shows its batches, as one worker would train on them."""
-    return build_batch_view(config, build_training_source(config, open_split(config, is_training=True)))
+@contextlib.contextmanager
+def open_batch_view(config: SegformerConfig) -> Iterator[LabelBatchView]:
+    """Opens the training split and yields what shows its batches, as one worker would train on them."""
+    yield build_batch_view(config, build_training_source(config, open_split(config, is_training=True)))

@@ -3,9 +3,12 @@
 Each `config` is the configuration of a detector, which has the keys of utils.detection.keys.
 """
 
+import contextlib
 import logging
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from utils.detection.copy_paste.outlines import read_outlines
 from utils.detection.copy_paste.pasting import CopyPaste
@@ -25,6 +28,7 @@ from utils.detection.training_sample import DetectionSample
 from utils.model_utils.config.schema import TrainingKeys
 from utils.model_utils.config.stored import naming_source
 from utils.model_utils.device_adapter import clamp_loaders
+from utils.model_utils.errors import BadStateError, os_errors_as
 from utils.model_utils.workers import ALONE, Workers
 from utils.training.assembly import shard_epochs
 
@@ -39,6 +43,7 @@ def open_detection_split(
     form: str | None = None,
     prefix: str | None = None,
     check_classes: CheckClasses | None = None,
+    make_in: Path | None = None,
 ) -> Split:
     """Opens the training or the evaluation split, making its MindRecord files where they are missing.
 
@@ -49,6 +54,7 @@ def open_detection_split(
         form: form of the annotations instead of `dataset`.
         prefix: name of the MindRecord files instead of the configured one.
         check_classes: see `open_split`.
+        make_in: see `ensure_mindrecord`.
     """
     with naming_source(config, DetectionDataKeys.PLACES_OF_DATA):
         paths = place_of_split(config, default_folder, is_training=is_training, form=form, prefix=prefix)
@@ -60,6 +66,7 @@ def open_detection_split(
             skip_bad_images=config.skip_bad_images,
             remake_before=config.built_at if config.remake_mindrecord else None,
             check_classes=check_classes,
+            make_in=make_in,
         )
 
 
@@ -122,13 +129,17 @@ def batch_view(source: MindRecordSource, pos_iou: float, min_pos_iou: float = 0.
     return DetectionBatchView(source, source.sample, source.records.class_names, pos_iou, min_pos_iou)
 
 
+@contextlib.contextmanager
 def open_batch_view(
     config: RecordKeys,
     default_folder: str,
     make_source: Callable[[Split], MindRecordSource],
     make_view: Callable[[MindRecordSource], DetectionBatchView],
-) -> DetectionBatchView:
-    """Opens the training split and builds what shows its batches, as one worker would train on them.
+) -> Iterator[DetectionBatchView]:
+    """Opens the training split and yields what shows its batches, as one worker would train on them.
+
+    The data set stays as it is: MindRecord files that it lacks are made in a temporary folder, unless `mindrecord_dir`
+    is given.
 
     Args:
         config: the configuration.
@@ -136,6 +147,17 @@ def open_batch_view(
         make_source: builds the batches of a split.
         make_view: builds what shows them.
     """
-    split = open_detection_split(config, default_folder, is_training=True)
-    count_classes(config, split)
-    return make_view(make_source(split))
+    with contextlib.nullcontext() if config.mindrecord_dir else _temporary_folder() as make_in:
+        split = open_detection_split(config, default_folder, is_training=True, make_in=make_in)
+        count_classes(config, split)
+        yield make_view(make_source(split))
+
+
+@contextlib.contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    with contextlib.ExitStack() as stack:
+        with os_errors_as(
+            BadStateError, "no temporary folder can be made", "; set TMPDIR to a folder that you may write to"
+        ):
+            name = stack.enter_context(tempfile.TemporaryDirectory(prefix="mindrecord-"))
+        yield Path(name)

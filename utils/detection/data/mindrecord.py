@@ -108,6 +108,7 @@ def ensure_mindrecord(
     skip_bad_images: bool = False,
     images: ImageFolder | None = None,
     remake_before: float | None = None,
+    make_in: Path | None = None,
     timeout_seconds: float = LOCK_SECONDS,
 ) -> MindRecordInfo:
     """Returns the MindRecord files of a split, making them where they are missing, damaged or of other data.
@@ -128,6 +129,7 @@ def ensure_mindrecord(
         skip_bad_images: leave images out that cannot be used, instead of refusing them.
         images: folder of the images, whose sizes have to be those that a set was made of; None: they are not looked at.
         remake_before: a set from before this time is made anew, seconds since 1970.
+        make_in: where a set is made that `folder` has not, which stays as it is then; None: in `folder`.
         timeout_seconds: how long to wait for another process that is writing.
 
     Raises:
@@ -149,6 +151,7 @@ def ensure_mindrecord(
     info = _find(folder, prefix, request)
     if info is not None:
         return info
+    folder = make_in or folder
     with locked(folder, prefix, timeout_seconds):
         info = _find(folder, prefix, request)
         if info is not None:  # another process has made them while this one waited

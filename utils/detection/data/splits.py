@@ -133,6 +133,7 @@ def open_split(
     skip_bad_images: bool = False,
     remake_before: float | None = None,
     check_classes: CheckClasses | None = None,
+    make_in: Path | None = None,
 ) -> Split:
     """Opens a split, making its MindRecord files where they are missing or were made from something else.
 
@@ -145,6 +146,7 @@ def open_split(
         remake_before: make files anew that are from before this time, seconds since 1970 (remake_mindrecord).
         check_classes: called with the classes of the annotations and their name before files are made of them, which
             can take long; it may refuse them.
+        make_in: see `ensure_mindrecord`.
 
     Raises:
         As `ensure_mindrecord`.
@@ -173,6 +175,7 @@ def open_split(
         skip_bad_images=skip_bad_images,
         images=images,
         remake_before=remake_before,
+        make_in=make_in,
     )
     check_side(records, paths.side, for_training=for_training)
     if not paths.image_dir.is_dir():

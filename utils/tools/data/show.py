@@ -43,13 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config = open_config(given.suite).load(keys, "train.py")
     folder = given.out or config.results_folder() / FOLDER
     check_writable_folder(folder, "--out")
-    view = open_build(given.suite).open_batch_view(config)
-    if view.source.steps_per_epoch < 1:
-        raise BadValueError(
-            f"the training set has fewer images than one step takes ({view.source.images_per_step}): lower "
-            "--batch_size or add images"
-        )
-    show(view, folder, given.epoch, given.pictures)
+    with open_build(given.suite).open_batch_view(config) as view:
+        if view.source.steps_per_epoch < 1:
+            raise BadValueError(
+                f"the training set has fewer images than one step takes ({view.source.images_per_step}): lower "
+                "--batch_size or add images"
+            )
+        show(view, folder, given.epoch, given.pictures)
 
 
 def show(view: BatchView, folder: Path, epoch: int, num_pictures: int) -> None:
