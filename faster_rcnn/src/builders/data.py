@@ -1,5 +1,6 @@
 """The splits, the batches of a training, what shows them, and what checks them."""
 
+from contextlib import AbstractContextManager
 from functools import partial
 
 from utils.checking.findings import Options, Report

@@ -1,5 +1,7 @@
 """Images and labels, the batches of a training, what shows them, and what checks them."""
 
+import contextlib
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
