@@ -154,7 +154,7 @@ def test_a_key_leaves_classes_of_the_annotations_out(tmp_path, truth):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"files": ["x.jpg"]}, r"has none of the 1 image with results: it is x\.jpg, there 000\.jpg"),
+        ({"files": ["x.jpg"]}, r"has not even the only image with results: it is x\.jpg, there 000\.jpg"),
         ({"files": ["002.jpg"], "size": (128, 96)}, "'002.jpg' is 128 x 96 .height x width., but .* has 96 x 128"),
         (
             {"files": ["002.jpg"], "names": ("green", "red")},
