@@ -19,7 +19,7 @@ from utils.model_utils.errors import BadStateError, BadValueError, MissingPathEr
 from utils.training.checkpoints.checkpoint import load_checkpoint
 
 pytestmark = pytest.mark.end_to_end
-NUM_ANCHORS = (16 * 16 + 8 * 8 + 4 * 4 + 2 * 2 + 1) * 9  # of a 128 x 128 input
+NUM_ANCHORS = (16 * 16 + 8 * 8 + 4 * 4 + 2 * 2 + 1) * 6  # of a 128 x 128 input: two scales, three ratios
 INPUTS = {
     "nas_fpn": [("images", [1, 3, 128, 128])],
     "faster_rcnn": [("images", [1, 3, 128, 128]), ("image_metas", [1, 4])],
