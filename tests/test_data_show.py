@@ -12,7 +12,6 @@ import pytest
 from segformer.src.labels.classes import class_colours, palette
 from segformer.tests.tiny_city import label_path, write_city
 from tests.suites import DETECTORS, FASTER_RCNN, NAS_FPN, SEGFORMER, SUITES
-from utils.api.suites import open_build
 from utils.detection.results.pictures.drawing import class_color
 from utils.detection.tests.tiny_coco import write_coco
 from utils.drawing.class_maps import OPACITY
@@ -38,6 +37,7 @@ OWN = {
         "--cat_max_ratio=1",
     ),
 }
+RECORDS = {NAS_FPN: "NASFPN_MINDRECORD", FASTER_RCNN: "FASTERRCNN_MINDRECORD"}  # in coco_root, by default
 
 
 def show(suite, data: Path, out: Path, capsys, *more: str) -> list[str]:
@@ -152,7 +152,7 @@ def test_a_read_only_data_set_is_shown_and_stays_as_it_is(suite, tmp_path, tempo
 @pytest.mark.parametrize("suite", DETECTORS, ids=str)
 def test_mindrecord_files_of_a_training_are_read_where_they_lie(suite, tmp_path, temporary, capsys, caplog):
     data = write_data(suite, tmp_path / "data")
-    records = data / open_build(suite.name).MINDRECORD_FOLDER
+    records = data / RECORDS[suite]
     show(suite, data, tmp_path / "out", capsys, f"--mindrecord_dir={records}")
     before = state_of(data)
     assert any(path.is_relative_to(records) for path in before)

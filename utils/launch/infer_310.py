@@ -38,6 +38,7 @@ from utils.model_utils.command import run_command  # noqa: E402
 from utils.model_utils.errors import BadStateError, BadValueError  # noqa: E402
 from utils.model_utils.files import make_writable_folder, write_file  # noqa: E402
 from utils.model_utils.in_use import claim_all  # noqa: E402
+from utils.words import counted  # noqa: E402
 
 ARGUMENTS = "MINDIR_PATH DATA_PATH ANNO_PATH [DEVICE_ID] [--key=value]..."
 LIMIT_OPTION = "max_image_megapixels"  # of both
@@ -199,7 +200,7 @@ def check_disk(request: Request, description: ModelDescription) -> None:
     free = shutil.disk_usage(request.folder).free + old
     if num_images * bytes_per_image > free:
         raise BadStateError(
-            f"the results of {num_images} images take {num_images * bytes_per_image / 1e9:.1f} GB and "
+            f"the results of {counted(num_images, 'image')} take {num_images * bytes_per_image / 1e9:.1f} GB and "
             f"'{request.folder}' has {free / 1e9:.1f} GB left: work in another folder, or give fewer images"
         )
 

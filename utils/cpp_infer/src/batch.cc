@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "cpp_infer/errors.h"
+#include "words.h"
 
 namespace cpp_infer {
 namespace {
@@ -47,7 +48,8 @@ std::int64_t BatchSize(const ModelDescription& description, int wish) {
   }
   if (wish != 0 && wish != description.batch_size()) {
     throw UserError("--batch_size is " + std::to_string(wish) + " and the model was exported for " +
-                    std::to_string(description.batch_size()) + " images: leave the flag out or export it again");
+                    Counted(static_cast<std::size_t>(description.batch_size()), "image") +
+                    ": leave the flag out or export it again");
   }
   return description.batch_size();
 }

@@ -13,6 +13,7 @@
 #include "include/api/model.h"
 #include "include/api/status.h"
 #include "include/api/types.h"
+#include "words.h"
 
 namespace cpp_infer {
 namespace {
@@ -111,7 +112,7 @@ class LiteEngine : public Engine {
   void Resize(const std::vector<Tensor>& inputs) {
     const std::vector<MSTensor> values = model_.GetInputs();
     if (values.size() != inputs.size()) {
-      throw std::runtime_error("the model takes " + std::to_string(values.size()) + " inputs, its description says " +
+      throw std::runtime_error("the model takes " + Counted(values.size(), "input") + ", its description says " +
                                std::to_string(inputs.size()) + ": export it again");
     }
     std::vector<std::vector<std::int64_t>> shapes;

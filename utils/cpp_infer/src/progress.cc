@@ -3,6 +3,8 @@
 #include <iomanip>
 #include <sstream>
 
+#include "words.h"
+
 namespace cpp_infer {
 namespace {
 
@@ -36,8 +38,8 @@ void Progress::Show(std::size_t num_done, Clock::time_point now) {
   const double seconds = std::chrono::duration<double>(now - start_).count();
   const double rate = seconds > 0 ? static_cast<double>(num_done) / seconds : 0;
   std::ostringstream text;
-  text << num_done << "/" << total_ << " images, " << std::fixed << std::setprecision(rate < 10 ? 2 : 0) << rate
-       << " images/s";
+  text << num_done << "/" << total_ << " " << Agreed(total_, "image") << ", " << std::fixed
+       << std::setprecision(rate < 10 ? 2 : 0) << rate << " images/s";
   if (!is_last && rate > 0) {
     const auto left = static_cast<double>(total_ - num_done) / rate;
     text << ", " << DurationText(std::chrono::seconds(static_cast<long>(left))) << " left";

@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "words.h"
+
 namespace cpp_infer {
 namespace {
 
@@ -69,7 +71,7 @@ void ResultFiles::Finish(const std::string& suite, const std::filesystem::path& 
 
 void ResultFiles::CheckOutputs(const std::vector<Tensor>& outputs, std::int64_t batch_size) {
   if (outputs.size() != outputs_.size()) {
-    throw std::runtime_error("the model has " + std::to_string(outputs.size()) + " outputs, its description " +
+    throw std::runtime_error("the model has " + Counted(outputs.size(), "output") + ", its description " +
                              std::to_string(outputs_.size()) + ": export it again");
   }
   for (std::size_t i = 0; i < outputs.size(); ++i) {

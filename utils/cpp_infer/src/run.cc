@@ -9,6 +9,7 @@
 #include "batch.h"
 #include "cpp_infer/errors.h"
 #include "inference.h"
+#include "words.h"
 
 namespace cpp_infer {
 namespace {
@@ -43,16 +44,19 @@ void RunModel(const Options& options, const Program& program, const Interrupts& 
       MakeEngine({options.engine, options.model, options.device_target, options.device_id, options.python});
   Progress progress(std::cerr, isatty(STDERR_FILENO) == 1, files.size());
   progress.Say("model '" + options.model.string() + "' loaded, engine " + engine->Name() + ", " +
-               std::to_string(files.size()) +
-               " images, other files passed over: " + std::to_string(CountOtherFiles(options.dataset)));
+               Counted(files.size(), "image") +
+               ", other files passed over: " + std::to_string(CountOtherFiles(options.dataset)));
   const Timings timings = Infer(options, description, files, *engine, results, progress, interrupts);
   if (results.num_images() == 0) {
-    throw UserError("none of the " + std::to_string(files.size()) + " images in '" + options.dataset.string() +
-                    "' can be read: see the warnings above");
+    throw UserError(files.size() == 1
+                        ? "the only image of '" + options.dataset.string() + "' cannot be read: see the warning above"
+                        : "none of the " + Counted(files.size(), "image") + " in '" + options.dataset.string() +
+                              "' can be read: see the warnings above");
   }
   WriteFile(times / "test_perform_static.txt", timings.Report());
   results.Finish(program.suite, options.model, engine->Name());
-  std::cout << results.num_images() << " images done, " << results.num_skipped() << " left out\n" << timings.Report();
+  std::cout << Counted(results.num_images(), "image") << " done, " << results.num_skipped() << " left out\n"
+            << timings.Report();
   if (!std::cout.flush()) {
     throw UserError("standard output cannot be written: free some space for it; all results are written");
   }

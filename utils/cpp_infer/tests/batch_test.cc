@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "cpp_infer/errors.h"
+#include "message_of.h"
 
 namespace cpp_infer {
 namespace {
@@ -52,7 +53,10 @@ TEST(BatchInputs, LeaveOutMetasThatTheModelDoesNotTake) {
 TEST(BatchSize, IsTheModelsOwnOrAnyThatIsWished) {
   EXPECT_EQ(BatchSize(Description(3), 0), 3);
   EXPECT_EQ(BatchSize(Description(3), 3), 3);
-  EXPECT_THROW((void)BatchSize(Description(3), 2), UserError);
+  EXPECT_EQ(MessageOf<UserError>([] { (void)BatchSize(Description(3), 2); }),
+            "--batch_size is 2 and the model was exported for 3 images: leave the flag out or export it again");
+  EXPECT_EQ(MessageOf<UserError>([] { (void)BatchSize(Description(1), 2); }),
+            "--batch_size is 2 and the model was exported for 1 image: leave the flag out or export it again");
   EXPECT_EQ(BatchSize(Description(kAnyLength), 0), 1);
   EXPECT_EQ(BatchSize(Description(kAnyLength), 5), 5);
 }

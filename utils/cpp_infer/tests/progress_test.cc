@@ -29,6 +29,13 @@ TEST(Progress, WritesALineNowAndThenIntoALog) {
   EXPECT_NE(log.str().find("\n100/100 images, 3.85 images/s\n"), std::string::npos);
 }
 
+TEST(Progress, OfOneImageSaysSo) {
+  std::ostringstream log;
+  Progress progress(log, false, 1);
+  progress.Show(1, Progress::Clock::now() + seconds(20));
+  EXPECT_EQ(log.str().find("1/1 image, 0.05 images/s\n"), 0U);
+}
+
 TEST(Progress, RewritesItsLineOnATerminal) {
   std::ostringstream terminal;
   Progress progress(terminal, true, 10);

@@ -9,6 +9,7 @@ import numpy as np
 
 from utils.detection.annotations.repairs import warn_once
 from utils.model_utils.errors import BadValueError
+from utils.words import agreed, counted
 
 MOST, NEARLY_ALL = 0.5, 0.99  # shares of the boxes; a wrong form spoils every box, a few may have other faults
 SOME = 0.25  # share that leaves the picture; where it is less, nothing is wrong with the form: of right boxes none does
@@ -37,7 +38,7 @@ def check_sizes_form(boxes_xywh: np.ndarray, sizes: np.ndarray, source: Path) ->
     if not total or count < SOME * total:
         return
     as_corners = fits.mean() >= NEARLY_ALL
-    sentence = f"{count} of {total} boxes of '{source}' leave their picture"
+    sentence = f"{count} of {counted(total, 'box')} of '{source}' {agreed(count, 'leaves its', 'leave their')} picture"
     if as_corners and count > MOST * total and total >= FEWEST:
         raise BadValueError(
             f"{sentence}, and all fit as corners [x1, y1, x2, y2]; wanted [left, top, width, height]: subtract left "
@@ -65,11 +66,12 @@ def check_corners_form(boxes: np.ndarray, sizes: np.ndarray, source: Path) -> No
     starts, ends = boxes[:, :2], boxes[:, 2:]
     is_reversed, leaves = (ends < starts).any(axis=1), _leaves(ends, sizes)
     fits = (ends > 0).all(axis=1) & ~_leaves(starts + ends, sizes)
-    count, total = int(is_reversed.sum()), len(boxes)
+    count, leaving, total = int(is_reversed.sum()), int(leaves.sum()), len(boxes)
     if not total:
         return
     as_sizes = fits.mean() >= NEARLY_ALL
-    sentence = f"{count} of {total} boxes of '{source}' end before they begin"
+    end = agreed(count, "ends before it begins", "end before they begin")
+    sentence = f"{count} of {counted(total, 'box')} of '{source}' {end}"
     if count > MOST * total and as_sizes and total >= FEWEST:
         raise BadValueError(
             f"{sentence}, and all fit as left, top, width and height; wanted are corners xmin,ymin,xmax,ymax: add xmin "
@@ -77,10 +79,10 @@ def check_corners_form(boxes: np.ndarray, sizes: np.ndarray, source: Path) -> No
         )
     if count > SOME * total:
         warn_once(f"{sentence}: are they corners xmin,ymin,xmax,ymax, or left, top, width and height?")
-    elif leaves.sum() > MOST * total:
+    elif leaving > MOST * total:
         warn_once(
-            f"{int(leaves.sum())} of {total} boxes of '{source}' leave their picture: are they in pixels of these "
-            "pictures, as corners xmin,ymin,xmax,ymax?"
+            f"{leaving} of {counted(total, 'box')} of '{source}' {agreed(leaving, 'leaves its', 'leave their')} "
+            "picture: are they in pixels of these pictures, as corners xmin,ymin,xmax,ymax?"
         )
 
 
@@ -98,14 +100,18 @@ def _check_fractions(boxes: np.ndarray, sides: np.ndarray, sizes: np.ndarray, so
     is_fraction = (boxes >= -FRACTION_SLACK).all(axis=1) & (boxes <= 1 + FRACTION_SLACK).all(axis=1)
     has_pixels = (sizes > 1).all(axis=1)
     if len(boxes) and (is_fraction & has_pixels).all() and (boxes % 1 != 0).any():
+        count = len(boxes)
+        all_boxes = agreed(count, "the only box", f"all {counted(count, 'box')}")
+        boxes_have = f"{all_boxes} of '{source}' {agreed(count, 'has', 'have')}"
         raise BadValueError(
-            f"all {len(boxes)} boxes of '{source}' have numbers from 0 to 1, fractions of the picture; wanted pixels: "
-            f"multiply {factors} by its height"
+            f"{boxes_have} numbers from 0 to 1, fractions of the picture; wanted pixels: multiply {factors} by "
+            "its height"
         )
     is_box = (sides > 0).all(axis=1)
     is_tiny = is_box & (sides < 1).all(axis=1) & has_pixels
-    if is_tiny.sum() > MOST * is_box.sum():
+    tiny = int(is_tiny.sum())
+    if tiny > MOST * is_box.sum():
         warn_once(
-            f"{int(is_tiny.sum())} of {int(is_box.sum())} boxes of '{source}' are smaller than a pixel: are they "
-            "fractions of the picture? wanted are pixels"
+            f"{tiny} of {counted(int(is_box.sum()), 'box')} of '{source}' {agreed(tiny, 'is', 'are')} smaller than a "
+            "pixel: are they fractions of the picture? wanted are pixels"
         )

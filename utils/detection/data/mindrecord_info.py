@@ -25,6 +25,7 @@ from utils.model_utils.files import stamp_of
 from utils.model_utils.guards.checksums import LINE_BYTES
 from utils.model_utils.guards.json_text import parse_json
 from utils.model_utils.in_use import Hold
+from utils.words import counted
 
 KIND = "detection records"
 FORMAT_VERSION = 1  # goes up when what stands in a row changes: sets of another are refused
@@ -173,7 +174,8 @@ def _read_set(folder: Path, first: Path) -> MindRecordInfo:
     rows = np.array([row[:2] for row in table], np.int64).reshape(-1, 2)
     order = np.argsort(rows[:, 0], kind="stable")
     if not np.array_equal(rows[order, 0], np.arange(description["num_images"])):
-        raise UnusableSetError(f"MindRecord files '{first}' ... hold {len(rows)} of {description['num_images']} images")
+        wanted = counted(description["num_images"], "image")
+        raise UnusableSetError(f"MindRecord files '{first}' ... hold {len(rows)} of {wanted}")
     left_out = tuple(LeftOutImage(**image) for image in description.get("left_out", ()))
     return MindRecordInfo(
         files=files,

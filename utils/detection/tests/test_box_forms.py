@@ -104,6 +104,15 @@ def test_corners_in_the_wrong_order_are_said_and_not_taken_for_sizes(caplog):
     assert "40 of 40 boxes of" in said(caplog, check_corners_form, corners)
 
 
+def test_one_box_is_said_as_one(caplog):
+    with pytest.raises(BadValueError, match=r"^the only box of 'boxes\.json' has numbers from 0 to 1, fractions"):
+        check_sizes_form(np.array([[0.1, 0.1, 0.5, 0.5]]), sizes_of([0]), SOURCE)
+    assert "1 of 1 box of" in (text := said(caplog, check_corners_form, [[60, 50, 20, 30]]))
+    assert "ends before it begins: are they" in text
+    assert "leaves its picture: are they" in said(caplog, check_sizes_form, [[300, 300, 10, 10]])
+    assert "is smaller than a pixel: are they" in said(caplog, check_sizes_form, [[5, 5, 0.5, 0.5]])
+
+
 def test_right_boxes_and_none_pass_in_silence(caplog):
     assert said(caplog, check_sizes_form, spread(40)) == ""
     assert said(caplog, check_corners_form, xywh_to_xyxy(spread(40))) == ""

@@ -185,6 +185,9 @@ def test_a_disk_that_cannot_hold_the_results_is_a_sentence(place, monkeypatch):
     huge = describe(place / "net.mindir", (np.broadcast_to(np.float32(0), (10**6, 10**9)),), suite="faster_rcnn")
     with pytest.raises(BadStateError, match=r"results of 3 images take 12000000\.0 GB and .* GB left"):
         check_disk(request, huge)
+    monkeypatch.setattr(infer_310, "find_image_files", lambda *_, **__: [place / "a.jpg"])
+    with pytest.raises(BadStateError, match=r"results of 1 image take 4000000\.0 GB"):
+        check_disk(request, huge)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from utils.model_utils.errors import BadStateError
 from utils.model_utils.files import free_space_said, is_full
+from utils.words import agreed, counted
 
 MOST_WAITING = 100_000  # lines, about 30 MB; a line is of an interval of steps, so that these are days of a training
 
@@ -76,8 +77,9 @@ class GrowingFile:
         self._waiting.clear()
         self._is_begun = True
         if self._problem:
-            lost = f"; {self._lost} older ones are lost" if self._lost else ""
-            self._tell(f"'{self.path}' is written again, with the {count} lines that have waited{lost}")
+            have, are = agreed(count, "has", "have"), agreed(self._lost, "one is", "ones are")
+            lost = f"; {self._lost} older {are} lost" if self._lost else ""
+            self._tell(f"'{self.path}' is written again, with the {counted(count, 'line')} that {have} waited{lost}")
             self._problem, self._lost = "", 0
 
     def close(self) -> None:
@@ -91,8 +93,9 @@ class GrowingFile:
             count = len(self._waiting) + self._lost
             self._waiting.clear()
             self._lost = 0
+            last = agreed(count, "line", counted(count, "line"))
             raise BadStateError(
-                f"'{self.path}' lacks its last {count} lines ({self._problem}): free some space before the next run; "
+                f"'{self.path}' lacks its last {last} ({self._problem}): free some space before the next run; "
                 "all checkpoints are there"
             )
 
