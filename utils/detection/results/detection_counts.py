@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from utils.detection.results.coco_metrics import UNDEFINED, CocoResult, format_per_class_table
+from utils.words import counted
 
 # of the rows; where a score begins to be believed differs from model to model
 SCORES = (0.1, 0.3, 0.5, 0.7, 0.9)
@@ -28,7 +29,8 @@ def format_detection_counts(detections: Sequence[dict], num_images: int) -> str:
     """
     scores = np.array([each["score"] for each in detections], np.float64)
     image_ids = np.array([each["image_id"] for each in detections], np.int64)
-    lines = [f"{'score':<8}  {'detections':>10}  {'for each image':>14}  {f'of {num_images} images with one':>24}"]
+    with_one = f"of {counted(num_images, 'image')} with one"
+    lines = [f"{'score':<8}  {'detections':>10}  {'for each image':>14}  {with_one:>24}"]
     for name, least in [("all", -np.inf), *((f">= {score}", score) for score in SCORES)]:
         is_found = scores >= least
         count, images = int(is_found.sum()), len(np.unique(image_ids[is_found]))

@@ -21,3 +21,7 @@ def test_detections_and_images_with_one_are_counted_from_each_score_on():
 def test_nothing_found_is_a_table_of_zeros():
     rows = [line.split()[-3:] for line in format_detection_counts([], 3).splitlines()[1:]]
     assert rows == [["0", "0.000", "0"]] * 6
+
+
+def test_one_image_is_said_in_the_singular():
+    assert format_detection_counts([], 1).splitlines()[0].endswith("  for each image       of 1 image with one")
