@@ -1,7 +1,7 @@
 """Counts and lists in sentences: "1 class", "2 classes", "0, 1 and 255"."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 # Nouns of this project's sentences whose plural is not the word with an s.
 PLURALS = {
@@ -39,6 +39,13 @@ def listed(items: Iterable[object]) -> str:
     """Returns items as a sentence has them: "0", "0 and 255", "0, 1 and 255"."""
     *before, last = map(str, items)
     return f"{', '.join(before)} and {last}" if before else last
+
+
+def first_of(items: Sequence[str], most: int, between: str = ", ") -> str:
+    """Returns the first items and how many more there are: "a, b and 3 more", or "a; b; and 3 more"."""
+    beyond = len(items) - most
+    more = f"{between.strip(', ')} and {beyond} more" if beyond > 0 else ""
+    return between.join(items[:most]) + more
 
 
 def worded(count: int, text: str) -> str:

@@ -1,6 +1,6 @@
 import pytest
 
-from utils.words import agreed, counted, listed, none_of, plural, worded
+from utils.words import agreed, counted, first_of, listed, none_of, plural, worded
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,16 @@ def test_a_text_has_wordings_for_one_and_for_several():
 
 def test_none_of_one_is_not_counted():
     assert [none_of(count, "class") for count in (1, 2)] == ["not even the only class", "none of the 2 classes"]
+
+
+@pytest.mark.parametrize(
+    ("most", "between", "said"),
+    [
+        (4, ", ", "a, b, c, d"),
+        (3, ", ", "a, b, c and 1 more"),
+        (1, ", ", "a and 3 more"),
+        (2, "; ", "a; b; and 2 more"),
+    ],
+)
+def test_a_long_list_is_cut_and_says_so(most, between, said):
+    assert first_of(["a", "b", "c", "d"], most, between) == said

@@ -11,9 +11,9 @@ import numpy as np
 from utils.checking.findings import ERROR, NOTE, WARNING, Findings, share
 from utils.checking.pictures import Picture, Size, attempt, look_at
 from utils.pixels import size_of
-from utils.words import agreed, counted
+from utils.words import agreed, counted, first_of
 
-from ..labels.codings import LabelCoding
+from ..labels.codings import MOST_NAMED, LabelCoding
 from ..labels.files import SET_KEYS, ImagePair, example_map, how_to_name, read_classes, read_label_header
 from ..labels.sources import how_to_get
 
@@ -149,14 +149,13 @@ def _add_unknown_values(found: Findings, split: str, pairs: Sequence[LookedAtPai
     counts = np.sum([each.counts for each in pairs], axis=0)
     values = classes.unknown(counts)
     fix = how_to_name(counts, bad[0].pair.label, len(classes.names), classes.ignore_label, SET_KEYS)
-    named = ", ".join(f"{value} ({share(counts[value], counts.sum())})" for value in values[:6])
-    more = f" and {len(values) - 6} more" if len(values) > 6 else ""
+    named = first_of([f"{value} ({share(counts[value], counts.sum())})" for value in values], MOST_NAMED)
     found.add(
         ERROR,
         "label-values-not-named",
         split,
         len(bad),
-        f"[label holds|labels hold] values that no class has (with their shares of all pixels): {named}{more}; "
+        f"[label holds|labels hold] values that no class has (with their shares of all pixels): {named}; "
         f"wanted 0 to {len(classes.names) - 1} and {classes.ignore_label}",
         f"{fix}; training refuses [it|them]",
         _names(bad),

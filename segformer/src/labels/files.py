@@ -22,7 +22,7 @@ from utils.model_utils.errors import BadStateError, BadValueError, MissingPathEr
 from utils.model_utils.guards.pixel_limit import check_pixels
 from utils.model_utils.in_use import Hold, claim_all, hold
 from utils.png_chunks import check_png
-from utils.words import agreed, counted, listed, none_of
+from utils.words import agreed, counted, first_of, listed, none_of
 
 from .classes import CITYSCAPES_CLASS_NAMES, IGNORE_LABEL, LARGEST_ID, class_names
 from .codings import MOST_NAMED, LabelCoding
@@ -233,8 +233,7 @@ def format_absent_classes(counts: np.ndarray, num_labels: int, names: Sequence[s
     absent = np.flatnonzero(counts[: len(names)] == 0)
     if not absent.size:
         return ""
-    named = ", ".join(f"{names[index]} ({index})" for index in absent[:MOST_ABSENT])
-    named += f" and {len(absent) - MOST_ABSENT} more" if len(absent) > MOST_ABSENT else ""
+    named = first_of([f"{names[index]} ({index})" for index in absent], MOST_ABSENT)
     sentence = f"{none_of(num_labels, 'label')} looked at has a pixel of {named}"
     if not counts[ignore_label] or ignore_label != IGNORE_LABEL:
         return f"{sentence}: it cannot be learnt or scored from these" if absent.size == 1 else sentence

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from utils.canvas import Size
-from utils.words import counted
+from utils.words import counted, first_of
 
 MAX_SHOWN = 8  # canvases in a line of the log
 
@@ -67,13 +67,11 @@ def log_canvases(batches: Sequence[CanvasBatch], limit: int) -> None:
     for batch in batches:
         counts[batch.canvas] += len(batch.members)
     shown = [f"{height}x{width} ({count})" for (height, width), count in counts.items()]
-    more = f" and {len(shown) - MAX_SHOWN} more" if len(shown) > MAX_SHOWN else ""
     freed = f", at most {limit} of them held at once (max_canvases)" if len(counts) > limit > 1 else ""
     logger.info(
-        "%s on %s, height x width (pictures): %s%s; the network is compiled for each%s",
+        "%s on %s, height x width (pictures): %s; the network is compiled for each%s",
         counted(sum(counts.values()), "picture"),
         counted(len(counts), "canvas"),
-        ", ".join(shown[:MAX_SHOWN]),
-        more,
+        first_of(shown, MAX_SHOWN),
         freed,
     )

@@ -32,7 +32,7 @@ from utils.model_utils.errors import MAX_EXAMPLES, BadStateError, BadValueError,
 from utils.model_utils.files import free_space, umask
 from utils.model_utils.guards.checksums import append_checksums
 from utils.progress import track
-from utils.words import agreed, counted
+from utils.words import agreed, counted, first_of
 
 SCHEMA = {
     "image": {"type": "bytes"},
@@ -146,10 +146,9 @@ def _check_images(dataset: DetectionDataset, *, skip_bad_images: bool) -> list[C
         found = list(track(pool.map(_check_image, dataset.records), len(dataset.records), "checking images"))
     problems = [image.problem for image in found if image.problem]
     if problems and not (skip_bad_images and len(problems) < len(found)):
-        shown = "; ".join(problems[:MAX_EXAMPLES])
-        more = f"; and {len(problems) - MAX_EXAMPLES} more" if len(problems) > MAX_EXAMPLES else ""
+        shown = first_of(problems, MAX_EXAMPLES, "; ")
         raise BadValueError(
-            f"{len(problems)} of {counted(len(found), 'image')} of '{dataset.source}' cannot be used: {shown}{more}; "
+            f"{len(problems)} of {counted(len(found), 'image')} of '{dataset.source}' cannot be used: {shown}; "
             f"repair them, or remove them from the annotations{'' if skip_bad_images else SKIP_ADVICE}"
         )
     _warn_of_lying_images([record for record, image in zip(dataset.records, found, strict=True) if image.lies], dataset)

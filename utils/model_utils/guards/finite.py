@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError
-from utils.words import counted
+from utils.words import counted, first_of
 
 
 def describe_not_finite(arrays: Mapping[str, np.ndarray]) -> str:
@@ -24,10 +24,9 @@ def describe_not_finite(arrays: Mapping[str, np.ndarray]) -> str:
     bad = {name: values.size - np.count_nonzero(values) for name, values in finite.items() if not values.all()}
     if not bad:
         return ""
-    shown = "; ".join(f"{name}, {bad[name]} of {finite[name].size}" for name in list(bad)[:MAX_EXAMPLES])
-    more = f"; and {len(bad) - MAX_EXAMPLES} more" if len(bad) > MAX_EXAMPLES else ""
+    shown = first_of([f"{name}, {count} of {finite[name].size}" for name, count in bad.items()], MAX_EXAMPLES, "; ")
     total = sum(array.size for array in arrays.values())
-    places = f"{len(bad)} of {counted(len(arrays), 'parameter')} ({shown}{more})"
+    places = f"{len(bad)} of {counted(len(arrays), 'parameter')} ({shown})"
     return f"{sum(bad.values())} of {counted(total, 'value')}, in {places}"
 
 

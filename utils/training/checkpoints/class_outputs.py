@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from utils.words import counted
+from utils.words import counted, first_of
 
 MAX_NAMES = 10  # of a list in the log: own classes are seldom more
 
@@ -92,11 +92,6 @@ def _log(stored_names: Sequence[str], names: Sequence[str]) -> None:
         "the outputs of %d of %s are taken over by name%s%s",
         len(kept),
         counted(len(names), "class"),
-        f": {_listed(kept)}" if kept else "",
-        f"; these begin anew: {_listed(new)}" if new else "",
+        f": {first_of(kept, MAX_NAMES)}" if kept else "",
+        f"; these begin anew: {first_of(new, MAX_NAMES)}" if new else "",
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
-    return ", ".join(names[:MAX_NAMES]) + more

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from utils.model_utils.errors import BadValueError
-from utils.training.checkpoints.weight_matching import Shape, first_of
-from utils.words import counted
+from utils.model_utils.errors import MAX_EXAMPLES, BadValueError
+from utils.training.checkpoints.weight_matching import Shape
+from utils.words import counted, first_of
 
 # Own names of a batch norm's values in MindSpore, and PyTorch's.
 NORM_VALUES = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
@@ -127,7 +127,11 @@ def _problems(
         (misshaped, "of another shape"),
         (differing, "different from the copy that they share their weights with"),
     )
-    return [f"{counted(len(names), 'tensor')} {kind} ({first_of(names)})" for names, kind in kinds if names]
+    return [
+        f"{counted(len(names), 'tensor')} {kind} ({first_of(names, MAX_EXAMPLES, '; ')})"
+        for names, kind in kinds
+        if names
+    ]
 
 
 def format_conversion(conversion: Conversion, notes: Iterable[str] = ()) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from utils.model_utils.errors import MAX_EXAMPLES
+from utils.words import first_of
 
 if TYPE_CHECKING:
     import mindspore as ms
@@ -69,7 +70,7 @@ def describe(matching: Matching, file_shapes: Mapping[str, Shape], network_shape
         ([f"{name} {file_shapes[name]}" for name in matching.unused], "unused"),
         ([f"{name} {own} in the file, {wanted} in the network" for name, own, wanted in misshaped], "of another shape"),
     )
-    return ", ".join(f"{len(names)} {kind} ({first_of(names)})" for names, kind in kinds if names)
+    return ", ".join(f"{len(names)} {kind} ({first_of(names, MAX_EXAMPLES, '; ')})" for names, kind in kinds if names)
 
 
 def differs_in_class_count_only(matching: Matching) -> bool:
@@ -83,9 +84,3 @@ def differs_in_class_count_only(matching: Matching) -> bool:
 def shapes_of(arrays: Mapping[str, "np.ndarray | ms.Parameter"]) -> dict[str, Shape]:
     """Returns name to shape."""
     return {name: tuple(array.shape) for name, array in arrays.items()}
-
-
-def first_of(names: Sequence[str]) -> str:
-    """Returns the first three, and how many more there are."""
-    more = f"; and {len(names) - MAX_EXAMPLES} more" if len(names) > MAX_EXAMPLES else ""
-    return "; ".join(names[:MAX_EXAMPLES]) + more
