@@ -163,7 +163,7 @@ OF_BOTH = [
 OF_THE_NETWORK = {
     NAS_FPN: [
         ("--nasfpn_stack_times=2", BadValueError, r"neck\.stacks\.1"),
-        ("--anchor_scales_per_octave=2", BadValueError, "has 9 anchors per cell"),
+        ("--anchor_scales_per_octave=3", BadValueError, "has 6 anchors per cell"),
     ],
     FASTER_RCNN: [("--fpn_out_channels=16", BadValueError, "does not fit the network")],
 }

@@ -8,6 +8,7 @@ from utils.tools.small_networks import NAS_FPN_NETWORK
 TINY_NETWORK = (
     "--config_path=config/custom.yaml",
     *NAS_FPN_NETWORK,
+    "--anchor_scales_per_octave=2",  # custom.yaml's, for calls that take no configuration file
     "--device_target=CPU",
     "--num_parallel_workers=1",
 )
