@@ -5,7 +5,6 @@ The commands themselves read only the keys that are theirs.
 
 from .builders.checkpoints import configure, load_detector, load_pretrained, open_checkpoint
 from .builders.data import (
-    MINDRECORD_FOLDER,
     build_batch_view,
     build_rpn_rule,
     build_training_source,
@@ -31,7 +30,6 @@ from .builders.training import build_schedule, build_train_step
 
 __all__ = [
     "EXPORTED_TOOLS",
-    "MINDRECORD_FOLDER",
     "OUTPUT_NAMES",
     "SUITE",
     "build_anchors",

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from nas_fpn.src import build
+from nas_fpn.src.builders import detection
 from nas_fpn.src.config import load
 from nas_fpn.src.infer import infer
 from nas_fpn.src.variants import STRIDES
@@ -55,7 +56,7 @@ def run_infer(checkpoint, pictures, out, *arguments):
 def alone(root):
     """What is found in each picture alone."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "EVALUATION_BATCH_SIZE", 1)
+        patch.setattr(detection, "EVALUATION_BATCH_SIZE", 1)
         return run_infer(root / "tiny.ckpt", root / "in", root / "alone")
 
 

@@ -1,0 +1,1 @@
+"""Turns the configuration into objects, one idea in each file; `build.py` hands their names on."""
