@@ -8,6 +8,7 @@ from utils.hccl_tools.tables.addresses import is_loopback, is_own_name, normal_a
 from utils.hccl_tools.tables.rank_table import RankTable, Server
 from utils.installation import shown_file
 from utils.model_utils.errors import BadStateError, BadValueError
+from utils.words import counted
 
 LOCAL_ADDRESS = "127.0.0.1"
 VISIBLE_DEVICES = "ASCEND_RT_VISIBLE_DEVICES"
@@ -98,8 +99,8 @@ def _check_numbering(servers: Sequence[Server]) -> None:
     for index, server in enumerate(servers):
         if len(server.devices) != count:
             raise BadValueError(
-                f"{server.place} has {len(server.devices)} devices and {servers[0].place} has {count}, but msrun "
-                "numbers ranks by the same number on each server: make tables with as many devices on each"
+                f"{server.place} has {counted(len(server.devices), 'device')} and {servers[0].place} has {count}, but "
+                "msrun numbers ranks by the same number on each server: make tables with as many devices on each"
             )
         ranks = sorted(device.rank_id for device in server.devices)
         if ranks != list(range(index * count, (index + 1) * count)):

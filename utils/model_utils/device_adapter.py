@@ -202,9 +202,10 @@ def _check_device_id(info: DeviceInfo, source: str) -> None:
 
     count = ms.hal.device_count(info.target)
     if info.device_id >= count:
+        numbers = f"numbered 0 to {count - 1}: choose one of them" if count > 1 else "number 0: choose it"
         raise BadStateError(
-            f"device {info.device_id} was asked for ({source}), but this machine has {count} {info.target} devices, "
-            f"numbered 0 to {count - 1}: choose one of them"
+            f"device {info.device_id} was asked for ({source}), but this machine has "
+            f"{counted(count, f'{info.target} device')}, {numbers}"
         )
 
 

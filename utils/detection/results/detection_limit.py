@@ -7,6 +7,8 @@ from collections.abc import Collection
 
 import numpy as np
 
+from utils.words import agreed, counted
+
 LIMIT = 100  # the largest of COCO's maxDets, which all AP are of
 RECALLS = np.linspace(0.0, 1.0, 101)  # at which COCO's AP is the mean of the precision
 
@@ -30,9 +32,9 @@ def warn_of_limit(annotations: list[dict], image_ids: Collection[int], category_
     crowded = {image for (_, image), count in counts.items() if count > LIMIT}
     if crowded:
         _say_once(
-            f"{len(crowded)} of {len(images)} images have more than {LIMIT} boxes of a class, up to "
-            f"{max(counts.values())}: COCO's metrics count {LIMIT} detections of a class in an image, so that perfect "
-            f"detections would have mAP {highest_map(counts):.3f}"
+            f"{len(crowded)} of {counted(len(images), 'image')} {agreed(len(crowded), 'has', 'have')} more than "
+            f"{LIMIT} boxes of a class, up to {max(counts.values())}: COCO's metrics count {LIMIT} detections of a "
+            f"class in an image, so that perfect detections would have mAP {highest_map(counts):.3f}"
         )
 
 

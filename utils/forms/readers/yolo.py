@@ -16,7 +16,7 @@ from utils.forms.tally import Tally
 from utils.model_utils.errors import BadValueError, UserError, short
 from utils.model_utils.guards.numbers import number_or_nan
 from utils.progress import track
-from utils.words import counted
+from utils.words import agreed, counted
 
 NAME_LISTS = ("classes.txt", "obj.names", "labels.txt", "class_names.txt", "names.txt")
 BOX_NUMBERS = 5  # class, centre, sides
@@ -210,7 +210,8 @@ def _check_fractions(pictures: Sequence[Picture], files: SourceFiles) -> None:
     leaves = (np.concatenate(boxes)[:, 2:] > BEYOND * np.concatenate(limits)).any(axis=1)
     if leaves.mean() > 0.5:
         raise BadValueError(
-            f"{int(leaves.sum())} of {len(leaves)} boxes in the text files of '{files.root}' leave their picture; "
+            f"{int(leaves.sum())} of {counted(len(leaves), 'box')} in the text files of '{files.root}' "
+            f"{agreed(int(leaves.sum()), 'leaves its', 'leave their')} picture; "
             "wanted are fractions of the picture, from 0 to 1: divide x and width by its width, y and "
             "height by its height"
         )

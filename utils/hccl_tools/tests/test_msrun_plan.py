@@ -120,5 +120,5 @@ def test_msrun_numbers_ranks_server_by_server():
 
 
 def test_msrun_wants_as_many_devices_on_each_server():
-    with pytest.raises(BadValueError, match=r"instance_list\[1\] has 1 devices and .*instance_list\[0\] has 2"):
+    with pytest.raises(BadValueError, match=r"instance_list\[1\] has 1 device and .*instance_list\[0\] has 2"):
         plan(MODELARTS, "192.168.0.25")
