@@ -81,7 +81,7 @@ def other_tree(commit: str) -> Iterator[Path]:
             subprocess.run([*git, "worktree", "remove", "--force", str(tree)], check=False)
 
 
-def train(root: Path, suite: str, config: str, keys: Sequence[str], thin: Sequence[str]) -> Row:
+def train(root: Path, suite: str, config: str, keys: Sequence[str], thin: Sequence[str] = ()) -> Row:
     """Trains with a tree and returns what came out, by name.
 
     Raises:

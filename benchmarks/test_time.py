@@ -106,16 +106,16 @@ def format_table(rows: Mapping[str, Sequence[Measured]]) -> str:
     for tool, found in rows.items():
         gains = [one.precision - plain.precision for one, plain in zip(found, rows[PLAIN], strict=True)]
         cells = [
-            _spread([one.precision for one in found]),
-            _spread(gains, "+.4f") if tool != PLAIN else "",
-            _spread([one.precision_50 for one in found]),
+            spread([one.precision for one in found]),
+            spread(gains, "+.4f") if tool != PLAIN else "",
+            spread([one.precision_50 for one in found]),
             f"{statistics.mean(one.seconds for one in found):.3f}",
         ]
         lines.append(f"| {tool} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _spread(values: Sequence[float], form: str = ".4f") -> str:
+def spread(values: Sequence[float], form: str = ".4f") -> str:
     """Returns mean and standard deviation; of one value that alone."""
     deviation = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):{form}}{deviation}"

@@ -70,7 +70,7 @@ def test_the_detections_are_the_networks(root, alone):
     image[:96] = (image[:96] - config.img_norm_mean) / config.img_norm_std
     logits, deltas = network.set_train(False)(ms.Tensor(image.transpose(2, 0, 1)[None]))
     anchor, label = np.unravel_index(np.argmax(logits.asnumpy()[0]), logits.shape[1:])
-    x1, y1, x2, y2 = make_anchors(128, 128, STRIDES, octave_scales(3.0, 2), (0.5, 1.0, 2.0))[anchor].astype(np.float64)
+    x1, y1, x2, y2 = make_anchors(128, 128, STRIDES, octave_scales(2.5, 2), (0.5, 1.0, 2.0))[anchor].astype(np.float64)
     dx, dy, dw, dh = deltas.asnumpy()[0, anchor].astype(np.float64)
     centre = np.array([(x1 + x2) / 2 + dx * (x2 - x1), (y1 + y2) / 2 + dy * (y2 - y1)])
     half = np.array([(x2 - x1) * np.exp(dw), (y2 - y1) * np.exp(dh)]) / 2

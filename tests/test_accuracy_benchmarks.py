@@ -1,7 +1,8 @@
-"""benchmarks/defaults.py: what it reads of a log, and its table."""
+"""benchmarks/defaults.py and training_tools.py: what they read of a log, and their tables."""
 
 import pytest
 
+from benchmarks import training_tools
 from benchmarks.defaults import SECONDS, format_table, mean_iou
 
 
@@ -21,4 +22,15 @@ def test_the_table_has_means_spreads_and_ratios():
     assert format_table(before, after).splitlines()[2:] == [
         "| mIoU | 0.2500 (0.2000 to 0.3000) | 0.3000 (0.2000 to 0.4000) | 1.200 |",
         "| processor seconds | 110 (100 to 120) | 104 (99 to 110) | 0.950 |",
+    ]
+
+
+def test_the_table_of_training_tools_pairs_runs_of_a_seed():
+    rows = {
+        "none": [{"mAP": 0.5, "AP50": 0.8, SECONDS: 100.0}, {"mAP": 0.7, "AP50": 0.9, SECONDS: 110.0}],
+        "copy_paste": [{"mAP": 0.6, "AP50": 0.8, SECONDS: 101.0}, {"mAP": 0.8, "AP50": 0.8, SECONDS: 119.0}],
+    }
+    assert training_tools.format_table(rows).splitlines()[2:] == [
+        "| none | 0.6000 ± 0.1414 |  | 0.8500 ± 0.0707 |  | 105 |",
+        "| copy_paste | 0.7000 ± 0.1414 | +0.1000 ± 0.0000 | 0.8000 ± 0.0000 | -0.0500 ± 0.0707 | 110 |",
     ]
