@@ -38,15 +38,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("commit", help="of the other tree")
     parser.add_argument("suite", choices=sorted(DATA_FLAGS))
-    parser.add_argument(
-        "--data", type=Path, required=True, help="folder of the data set, as the suite's train.py takes it"
-    )
-    parser.add_argument("--config", default="custom", help="name of the YAML file in SUITE/config, without ending")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--thin", nargs="*", default=list(THIN), help="classes whose mean IoU is shown, of segformer")
-    cut = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
-    arguments = parser.parse_args(sys.argv[1:cut])
-    keys = [f"{DATA_FLAGS[arguments.suite]}={arguments.data.resolve()}", *sys.argv[cut + 1 :]]
+    arguments, keys = parse_trainings(parser)
     before: list[Row] = []
     after: list[Row] = []
     with other_tree(arguments.commit) as tree:
@@ -57,6 +50,22 @@ def main() -> None:
                     f"seed {seed}, {'before' if rows is before else 'after'}: {rows[-1]}", file=sys.stderr, flush=True
                 )
     print(format_table(before, after))
+
+
+def parse_trainings(parser: argparse.ArgumentParser) -> tuple[argparse.Namespace, list[str]]:
+    """Reads the command line of a program that trains `suite` with several seeds; adds --data, --config and --seeds.
+
+    Returns:
+        Its own arguments, and the keys of every training: the data, and what follows `--`.
+    """
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder of the data set, as the suite's train.py takes it"
+    )
+    parser.add_argument("--config", default="custom", help="name of the YAML file in SUITE/config, without ending")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    cut = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+    arguments = parser.parse_args(sys.argv[1:cut])
+    return arguments, [f"{DATA_FLAGS[arguments.suite]}={arguments.data.resolve()}", *sys.argv[cut + 1 :]]
 
 
 @contextmanager

@@ -58,10 +58,7 @@ def main() -> None:
     parser.add_argument("checkpoints", nargs="+", type=Path, metavar="CHECKPOINT")
     parser.add_argument("--tools", default=",".join(TOOLS), help="some of %(default)s, with commas")
     arguments, keys = parser.parse_known_args()
-    tools = tuple(dict.fromkeys((PLAIN, *arguments.tools.split(","))))
-    for tool in tools:
-        if tool not in TOOLS:
-            raise BadValueError(unknown_word("tool", tool, TOOLS))
+    tools = chosen_tools(arguments.tools, TOOLS)
     suites = {suite_of(path) for path in arguments.checkpoints}
     if len(suites) > 1:
         raise BadValueError(f"the checkpoints are of {' and '.join(sorted(suites))}: give those of one suite")
@@ -71,6 +68,19 @@ def main() -> None:
         for tool, one in measure(next(iter(suites)), path, tools, keys).items():
             rows[tool].append(one)
     print(format_table(rows))
+
+
+def chosen_tools(text: str, tools: Mapping[str, object]) -> tuple[str, ...]:
+    """Returns `PLAIN` and the tools that `text` names, with commas.
+
+    Raises:
+        BadValueError: there is no such tool.
+    """
+    chosen = tuple(dict.fromkeys((PLAIN, *text.split(","))))
+    for tool in chosen:
+        if tool not in tools:
+            raise BadValueError(unknown_word("tool", tool, tools))
+    return chosen
 
 
 def measure(suite: str, path: Path, tools: Sequence[str], keys: Sequence[str]) -> dict[str, Measured]:

@@ -17,13 +17,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)  # this folder has files with the names of suites
 
-from benchmarks.defaults import METRICS, SECONDS, Row, train
+from benchmarks.defaults import METRICS, SECONDS, Row, parse_trainings, train
 from benchmarks.scaling import DATA_FLAGS
-from benchmarks.test_time import spread
+from benchmarks.test_time import PLAIN, chosen_tools, spread
 from utils.model_utils.command import run_command
-from utils.model_utils.errors import BadValueError, unknown_word
 
-PLAIN = "none"
 TOOLS: Mapping[str, Sequence[str]] = {
     PLAIN: (),
     "repeat_threshold": ("--repeat_threshold=0.5",),  # small sets: a class in less than half of the pictures is rare
@@ -38,17 +36,9 @@ def main() -> None:
     """Reads the command line, trains and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("suite", choices=DETECTORS)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the data set, as train.py takes it")
-    parser.add_argument("--config", default="custom", help="name of the YAML file in SUITE/config, without ending")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--tools", default=",".join(TOOLS), help="some of %(default)s, with commas")
-    cut = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
-    arguments = parser.parse_args(sys.argv[1:cut])
-    tools = tuple(dict.fromkeys((PLAIN, *arguments.tools.split(","))))
-    for tool in tools:
-        if tool not in TOOLS:
-            raise BadValueError(unknown_word("tool", tool, TOOLS))
-    keys = [f"{DATA_FLAGS[arguments.suite]}={arguments.data.resolve()}", *sys.argv[cut + 1 :]]
+    arguments, keys = parse_trainings(parser)
+    tools = chosen_tools(arguments.tools, TOOLS)
     rows: dict[str, list[Row]] = {tool: [] for tool in tools}
     for seed in arguments.seeds:
         for tool in tools:
