@@ -6,6 +6,7 @@ import pytest
 
 from segformer.src.config import load
 from segformer.src.labels.forms import label_map_texts, palette_texts
+from segformer.src.labels.name_forms import class_name_texts
 from utils.data_sets.known_palettes import voc_colour
 from utils.model_utils.config.loading import dump_config
 from utils.model_utils.errors import BadValueError, UserError
@@ -55,6 +56,39 @@ def test_a_palette_has_many_forms(tmp_path, given):
     assert palette_texts(given, "") == LANES
     (tmp_path / "colours.yaml").write_text("road lane: [128, 64, 128]\nignore: '#000000'\n")
     assert palette_texts("colours.yaml", str(tmp_path)) == LANES
+
+
+@pytest.mark.parametrize("given", [["road lane", "#2"], ("road lane", "#2"), "road lane, #2", "names.txt"])
+def test_class_names_are_a_list_or_a_file(tmp_path, given):
+    (tmp_path / "names.txt").write_text("\ufeffroad lane\r\n\r\n #2\n", encoding="utf-8")
+    assert class_name_texts(given, str(tmp_path)) == ["road lane", "#2"]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("--class_names=[1, 2]", "class_names is [1, 2], wanted a list of texts, or the path of a text file"),
+        ("--class_names={a: 1}", "class_names is "),
+        ("--class_names=[a, b,,c]", "wanted a list of texts, or the path of a text file with a name on each line"),
+        ("--class_names=[a]", "class_names has 1 name, wanted 2 to 255 classes"),
+        ("--class_names=one.txt", "one.txt' has 1 name, wanted 2 to 255 classes"),
+        ("--class_names=none.txt", "none.txt' is no file: give the names with commas between them, or a text file"),
+        ("--class_names=latin.txt", "latin.txt' is no UTF-8 text (byte 1): name another file"),
+    ],
+)
+def test_other_class_names_are_refused_in_one_sentence(tmp_path, monkeypatch, given, expected):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "one.txt").write_text("road\n")
+    (tmp_path / "latin.txt").write_bytes(b"a\xe4\nb\n")
+    with pytest.raises(UserError, match=re.escape(expected)) as refusal:
+        load([given])
+    assert "class_num is null" not in str(refusal.value)
+
+
+def test_a_file_of_class_names_says_how_many_classes_there_are(tmp_path):
+    (tmp_path / "names.txt").write_text("a\nb\nc\n")
+    config = load([f"--class_names={tmp_path / 'names.txt'}"])
+    assert (config.class_num, config.class_names) == (3, ("a", "b", "c"))
 
 
 def test_known_palettes_have_their_classes(tmp_path):

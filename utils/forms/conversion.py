@@ -136,7 +136,7 @@ def _write_coco(data: DataSet, folder: Path, placing: Placing) -> list[str]:
 
 def _write_cityscapes(data: DataSet, folder: Path, placing: Placing, has_background: bool) -> list[str]:
     names, numbers, unpainted = cityscapes.classes_of(data, has_background)
-    totals = cityscapes.write(data, folder, placing, numbers, unpainted, len(names))
+    totals = cityscapes.write(data, folder, placing, numbers, unpainted, names)
     if not totals[:-1].sum():
         raise BadValueError("no pixel of any label in the source has a class: nothing was written")
     data.class_names = names

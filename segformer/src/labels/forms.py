@@ -4,27 +4,25 @@ A text of label_map is `VALUE: CLASS`, one of palette `RED GREEN BLUE NAME`. CLA
 or a word for pixels without a class, and so may NAME be. A checkpoint stores these texts, so that it needs no file.
 """
 
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from utils.data_sets.known_palettes import KNOWN_PALETTES, NO_CLASS, NO_CLASS_WORDS, palette_lines
 from utils.model_utils.config.base import FormRule
 from utils.model_utils.config.yaml_files import parse_value
-from utils.model_utils.errors import BadValueError, MissingPathError, os_errors_as, short, unknown_word
-from utils.model_utils.near_paths import near_path
+from utils.model_utils.errors import BadValueError, short, unknown_word
 from utils.words import counted
+
+from .key_files import read_key_file
 
 ADE20K, BINARY = "ade20k", "binary"  # words of label_map
 ADE20K_CLASSES = 150
 BINARY_NAMES = ("background", "foreground")
 MOST_SHOWN = 20  # class names in a sentence
 HIGHEST_VALUE = 65535  # of a file with 16 bits
-MAX_FILE_BYTES = 1 << 20  # the largest known table, of 3,000 classes, has 100 kB
 _COLOUR = r"(\d+)[\s,;]+(\d+)[\s,;]+(\d+)"
 _COLOUR_FIRST = re.compile(rf"{_COLOUR}(?:[\s,;:]+(.*))?")
 _NAME_FIRST = re.compile(rf"(.*?)[\s,;:]+{_COLOUR}[:,;\s]*")  # CVAT's labelmap.txt ends a line with two colons
@@ -201,9 +199,7 @@ def palette_texts(value: object, folder: str) -> list[str]:
     """
     if isinstance(value, str):
         word = value.strip().lower()
-        value = (
-            palette_lines(word) if word in KNOWN_PALETTES else _read_palette(Path(folder, os.path.expanduser(value)))
-        )
+        value = palette_lines(word) if word in KNOWN_PALETTES else _read_palette(value, folder)
     if isinstance(value, dict):
         value = [f"{_colour_text(colour)} {name}" for name, given in value.items() for colour in _colours_of(given)]
     if not isinstance(value, list | tuple) or not value:
@@ -297,22 +293,15 @@ def _text_of_colour(item: NamedColour) -> str:
     return f"{item.rgb[0]} {item.rgb[1]} {item.rgb[2]} {name}".rstrip()
 
 
-def _read_palette(path: Path) -> object:
+def _read_palette(name: str, folder: str) -> object:
     """Reads a file of colours and names: a line each, or YAML or JSON by its ending."""
-    if not path.is_file():
-        raise MissingPathError(
-            f"palette '{path}' is no file{near_path(path)} and none of {', '.join(KNOWN_PALETTES)}: give one of these, "
-            "or a file with a line RED GREEN BLUE NAME for each colour"
-        )
-    refusal = os_errors_as(MissingPathError, f"palette '{path}' cannot be read", ": change its permissions")
-    with refusal, path.open("rb") as file:
-        content = file.read(MAX_FILE_BYTES + 1)
-    if len(content) > MAX_FILE_BYTES:
-        raise BadValueError(f"palette '{path}' has more than {MAX_FILE_BYTES} bytes: name a table of colours")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadValueError(f"palette '{path}' is no UTF-8 text (byte {error.start}): name another file") from error
+    path, text = read_key_file(
+        "palette",
+        name,
+        folder,
+        f" and none of {', '.join(KNOWN_PALETTES)}: give one of these, or a file with a line RED GREEN BLUE NAME for "
+        "each colour",
+    )
     try:
         if path.suffix.lower() in (".yaml", ".yml", ".json"):
             return parse_value(text)

@@ -11,6 +11,7 @@ from utils.model_utils.config.schema import with_default
 from utils.model_utils.errors import BadValueError
 
 from . import forms
+from .name_forms import CLASS_NAMES_FORM
 
 NUM_CITYSCAPES = 19
 SPLIT, STAR = "{split}", "*"
@@ -111,10 +112,10 @@ class DataKeys(ValShareKeys, PlaceKeys):
         description="number of classes, numbered 0 to class_num - 1; if it is not given, that of class_names, palette "
         "or label_map",
     )
-    class_names: tuple[str, ...] | None = Field(
+    class_names: Annotated[tuple[str, ...], CLASS_NAMES_FORM] | None = Field(
         None,
-        description="names of the classes; null: those of palette or label_map, those of Cityscapes for 19 classes, "
-        "else class_0, class_1, ...",
+        description="names of the classes, or a text file with a name on each line; null: those of palette or "
+        "label_map, those of Cityscapes for 19 classes, else class_0, class_1, ...",
     )
     dataset_ignore_label: int = Field(
         255, ge=0, le=255, description="label of pixels that are neither learned from nor evaluated"

@@ -89,6 +89,12 @@ def label_of(folder: Path, name: str, split: str = "train") -> np.ndarray:
     return np.array(Image.open(folder / "gtFine" / split / f"{name}_gtFine_labelTrainIds.png"))
 
 
+def class_names(folder: Path, said: str) -> list[str]:
+    """Returns the names that a conversion to SegFormer's layout has written; the training command names their file."""
+    assert f"--class_names={folder / 'class_names.txt'}" in said
+    return (folder / "class_names.txt").read_text(encoding="utf-8").splitlines()
+
+
 def checksums(folder: Path) -> dict[str, tuple[bytes, int]]:
     """Returns content and time of every file of a folder."""
     return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}

@@ -66,13 +66,14 @@ def test_an_earlier_conversion_is_replaced_and_what_else_lies_there_stays(tmp_pa
         run(source, out, overwrite=True, is_strict=True)
     assert checksums(out) == old
     run(source, out, overwrite=True, target="cityscapes", val_share=0)
-    assert sorted(each.name for each in out.iterdir()) == ["conversion.json", "gtFine", "leftImg8bit", "run"]
+    made = ["gtFine", "leftImg8bit", "class_names.txt", "conversion.json"]
+    assert sorted(each.name for each in out.iterdir()) == sorted([*made, "run"])
     assert (out / "run" / "mine.ckpt").read_text() == "hours of work"
     with hold(out / "gtFine" / "train"), pytest.raises(BadStateError, match="is being read by a training"):
         run(source, out, overwrite=True)
     record = json.loads((out / "conversion.json").read_text())
     assert record["class_names"] == ["background", "cat", "dog"]
-    assert record["entries"] == ["gtFine", "leftImg8bit", "conversion.json"]
+    assert sorted(record["entries"]) == sorted(made)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["out", "source"]
 
 

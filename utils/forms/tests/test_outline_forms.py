@@ -7,7 +7,17 @@ import numpy as np
 import pytest
 
 from utils.forms.outlines.shapes import Disk, mask_of
-from utils.forms.tests.samples import converted, label_of, labelme, picture, png_bytes, shape, supervisely_bitmap, text
+from utils.forms.tests.samples import (
+    class_names,
+    converted,
+    label_of,
+    labelme,
+    picture,
+    png_bytes,
+    shape,
+    supervisely_bitmap,
+    text,
+)
 from utils.forms.tests.test_boxes_forms import run
 from utils.model_utils.errors import BadValueError
 
@@ -91,7 +101,7 @@ def test_labelme_to_labels(tmp_path):
     assert (
         "pixels outside all objects are background (0); a pixel belongs to a polygon if its centre lies inside" in said
     )
-    assert "--class_num=4 '--class_names=[background, fruit, leaf, stem]'" in said
+    assert class_names(tmp_path / "out", said) == ["background", "fruit", "leaf", "stem"]
     run(tmp_path / "labelme", tmp_path / "none", target="cityscapes", val_share=0, has_background=False)
     expected = np.where(wanted == 0, 255, np.where(wanted == 255, 255, wanted - 1))
     np.testing.assert_array_equal(label_of(tmp_path / "none", "a"), expected)

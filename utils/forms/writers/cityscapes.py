@@ -1,5 +1,6 @@
-"""Writes what SegFormer reads: leftImg8bit/SPLIT and gtFine/SPLIT with a grey picture of class numbers for each."""
+"""Writes what SegFormer reads: leftImg8bit/SPLIT, gtFine/SPLIT with a grey picture of class numbers each, and names."""
 
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import cv2
@@ -14,6 +15,7 @@ from utils.model_utils.files import write_file
 from utils.progress import track
 
 IMAGE_MARK, LABEL_ENDING = "_leftImg8bit", "_gtFine_labelTrainIds.png"
+CLASS_NAMES = "class_names.txt"
 BACKGROUND = "background"
 MOST_CLASSES = 255
 
@@ -45,7 +47,7 @@ def classes_of(data: DataSet, has_background: bool) -> tuple[tuple[str, ...], np
 
 
 def write(
-    data: DataSet, folder: Path, placing: Placing, numbers: np.ndarray, unpainted: int, num_classes: int
+    data: DataSet, folder: Path, placing: Placing, numbers: np.ndarray, unpainted: int, names: Sequence[str]
 ) -> np.ndarray:
     """Writes a data set.
 
@@ -55,10 +57,10 @@ def write(
         placing: puts the pictures there.
         numbers: see `classes_of`.
         unpainted: likewise.
-        num_classes: how many classes there are.
+        names: of the classes, C.
 
     Returns:
-        int64[num_classes + 1], the pixels of each class, and last those without one.
+        int64[C + 1], the pixels of each class, and last those without one.
 
     Raises:
         BadStateError: it cannot be written.
@@ -78,7 +80,8 @@ def write(
             placing.place(picture, folder / "leftImg8bit" / split / f"{path.stem}{IMAGE_MARK}{path.suffix}")
             content = cv2.imencode(".png", label)[1].tobytes()
             write_file(folder / "gtFine" / split / f"{path.stem}{LABEL_ENDING}", content, what="label")
-    return np.concatenate([totals[:num_classes], totals[NO_CLASS:]])
+    write_file(folder / CLASS_NAMES, "".join(f"{' '.join(name.split())}\n" for name in names).encode(), what="list")
+    return np.concatenate([totals[: len(names)], totals[NO_CLASS:]])
 
 
 def _label(picture: Picture, numbers: np.ndarray, unpainted: int) -> np.ndarray:
