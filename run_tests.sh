@@ -1,9 +1,9 @@
 #!/bin/bash
 # Makes .venv with everything the tests need, then runs ruff, mypy, shellcheck and pytest:
 # run_tests.sh [--all] [PYTEST_ARGUMENT...]
-# --all runs the few tests too that take longest: every size of SegFormer beside PyTorch, 2,000 damaged files for each
-# reader instead of 200, the CPU image from scratch, tries to lose trainings in each way, and their soak, the files that
-# pip finds for each Python and machine, and the CPU kernels as on aarch64.
+# --all runs the few tests too that take longest: every size of SegFormer and the whole detectors beside PyTorch, 2,000
+# damaged files for each reader instead of 200, the CPU image from scratch, tries to lose trainings in each way, and
+# their soak, the files that pip finds for each Python and machine, and the CPU kernels as on aarch64.
 # PYTHON picks the interpreter (Python 3.11 or 3.12); a second run installs nothing. As root, where apt-get is there, it
 # installs once what is needed to check C++ and aarch64, and Chromium for report pages; without that these are skipped.
 set -euo pipefail

@@ -13,7 +13,7 @@ import yaml
 
 from package.rewriting import SUITES
 from tests.other_pythons import VERSIONS, find_interpreter
-from tests.suites import NAS_FPN, ROOT, for_suites, run, sentence_of
+from tests.suites import FASTER_RCNN, NAS_FPN, ROOT, SEGFORMER, for_each, run, sentence_of
 
 pytestmark = [
     pytest.mark.end_to_end,
@@ -139,7 +139,7 @@ def test_a_misspelt_word_is_answered(installed):
     assert "did you mean 'nas_fpn'?" in sentence_of(installed.console("infer", "nas-fpn"))
 
 
-@for_suites
+@for_each((FASTER_RCNN, NAS_FPN, SEGFORMER), long_run=(NAS_FPN, SEGFORMER))
 def test_a_prediction_is_that_of_a_clone(installed, suite, checkpoint, tmp_path):
     pictures = suite.tiny.write_toy_data(tmp_path / "data")
     picture = next(path for path in sorted(pictures.rglob("*")) if path.suffix in (".jpg", ".png", ".bmp"))

@@ -7,7 +7,7 @@ import cv2
 import pytest
 
 from segformer.tests.tiny_city import write_city
-from tests.suites import FASTER_RCNN, SEGFORMER, SUITES, for_each, rows_of
+from tests.suites import FASTER_RCNN, NAS_FPN, SEGFORMER, SUITES, for_each, rows_of
 from utils.detection.tests.tiny_coco import write_coco
 
 pytestmark = pytest.mark.end_to_end
@@ -38,7 +38,7 @@ def write_data(suite, root):
     return (f"--coco_root={root}", f"--mindrecord_dir={root / 'records'}")
 
 
-@for_each(SUITES, long_run=(FASTER_RCNN,))
+@for_each(SUITES, long_run=(FASTER_RCNN, NAS_FPN))
 def test_a_notebook_and_names_without_a_font_end_neither_training_nor_evaluation(suite, tmp_path):
     run, out = tmp_path / "run", tmp_path / "out"
     arguments = (*suite.tiny.TINY_NETWORK, *SMALL[suite.name], *write_data(suite, tmp_path / "data"))

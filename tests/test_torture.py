@@ -24,12 +24,11 @@ def torture(suite, folder, *arguments, seconds=None):
     return json.loads(output.read_text())
 
 
-def test_a_kill_and_a_full_disk_lose_nothing(tmp_path):
-    """With this seed the kill is in the middle of a checkpoint, and the disk is full at one."""
-    content = torture("nas_fpn", tmp_path, "--tries=2", "--hurts=1", "--kinds=kills,full disk", "--seed=47")
-    assert {tried["kind"] for tried in content["tries"]} == {"kills", "full disk"}
-    assert [tried["lost"] for tried in content["tries"]] == [[], []]
-    assert sum(len(tried["moments"]) for tried in content["tries"]) == 2
+def test_a_kill_loses_nothing(tmp_path):
+    """With this seed the kill is in the middle of a checkpoint."""
+    content = torture("nas_fpn", tmp_path, "--tries=1", "--hurts=1", "--kinds=kills", "--seed=47")
+    (tried,) = content["tries"]
+    assert (tried["kind"], tried["lost"], len(tried["moments"])) == ("kills", [], 1)
     assert content["table"][-1]["lost"] == 0
 
 

@@ -8,6 +8,7 @@ pytestmark = pytest.mark.end_to_end
 SIZE = ("--img_height=128", "--img_width=160")
 
 
+@pytest.mark.long_run
 def test_the_full_detector(tmp_path):
     """Every tensor finds its place, the number of weights is the published one, and the outputs agree at 128 x 160."""
     torch = pytest.importorskip("torch")

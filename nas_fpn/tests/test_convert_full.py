@@ -17,6 +17,7 @@ def _graph_mode():
     ms.set_context(mode=ms.GRAPH_MODE)
 
 
+@pytest.mark.long_run
 def test_the_full_detector(tmp_path):
     """retinanet_r50_nasfpn with 80 classes: every tensor finds its place and the outputs agree at 128 x 128."""
     torch = pytest.importorskip("torch")
