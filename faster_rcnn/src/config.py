@@ -50,7 +50,7 @@ class AugmentationKeys(keys.AugmentationKeys):
         keys.AugmentationKeys,
         "keep_empty_images",
         True,
-        "train on images without a box as well, as background, as the page's 7393 steps an epoch do",
+        "train on images without a box as well, as background: 7393 steps an epoch on COCO with 8 devices",
     )
     keep_ratio: bool = Field(
         True, description="keep the shape of a picture and pad below or on the right; false stretches it to the input"

@@ -11,7 +11,7 @@ from utils.model_utils.config.schema import with_default
 from utils.model_utils.errors import BadValueError
 
 from . import forms
-from .name_forms import CLASS_NAMES_FORM
+from .name_forms import CLASS_NAMES_FORM, class_name_texts
 
 NUM_CITYSCAPES = 19
 SPLIT, STAR = "{split}", "*"
@@ -136,6 +136,11 @@ class DataKeys(ValShareKeys, PlaceKeys):
     @classmethod
     def _check_palette(cls, texts: tuple[str, ...] | None) -> tuple[str, ...] | None:
         return texts if texts is None else tuple(forms.palette_texts(texts, ""))
+
+    @field_validator("class_names")
+    @classmethod
+    def _check_class_names(cls, texts: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return texts if texts is None else tuple(class_name_texts(texts, ""))
 
     @classmethod
     def inactive_keys(cls) -> dict[str, InactiveKey]:
