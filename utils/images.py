@@ -32,6 +32,7 @@ from utils.png_chunks import SIGNATURE, check_png
 # here.
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM", "JPEG2000")
 LABEL_FORMATS = ("PNG", "BMP", "TIFF", "GIF")  # keep values as they were drawn; JPEG blurs the borders of classes
+LABEL_SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".gif")
 # In any case, what every command takes for a picture; utils/cpp_infer/src/paths.cc has the same.
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".jp2")
 EXIF_ORIENTATION = 0x0112  # number of the tag

@@ -12,7 +12,7 @@ import numpy as np
 from utils.exporting.description import ModelDescription, Preprocessing
 from utils.exporting.postprocess_command import PostprocessArguments, format_skipped, open_results, threshold
 from utils.exporting.result_files import ResultFiles, ResultImage
-from utils.image_search import is_picture_name
+from utils.images import LABEL_SUFFIXES
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.files import check_writable_folder
 from utils.pixels import size_of
@@ -83,7 +83,7 @@ def find_labels(path: Path, split: str, files: Sequence[str]) -> list[Path]:
         present.setdefault(label.name, []).append(label)
     names = [label_name(PurePosixPath(file).name) for file in files]
     if not present:
-        present, names = _by_stem(folder, [PurePosixPath(file).stem for file in files])
+        present, names = _by_stem(folder, files)
     missing = [name for name in names if name not in present]
     if missing:
         raise MissingPathError(
@@ -93,17 +93,22 @@ def find_labels(path: Path, split: str, files: Sequence[str]) -> list[Path]:
     return [_choose(present[name], PurePosixPath(file).parent.name) for name, file in zip(names, files, strict=True)]
 
 
-def _by_stem(folder: Path, stems: Sequence[str]) -> tuple[dict[str, list[Path]], list[str]]:
-    """Returns the pictures in a folder by their names without endings, and the name of each image's label."""
+def _by_stem(folder: Path, files: Sequence[str]) -> tuple[dict[str, list[Path]], list[str]]:
+    """Returns the labels in a folder by their names without endings, and the name of each image's label.
+
+    Of `a.png` and `a_mask.png` the second is the label of an image `a.png`, and the first that of `a.jpg`.
+    """
     present: dict[str, list[Path]] = {}
     for file in sorted(folder.rglob("*")):
-        if is_picture_name(file.name):
+        if file.suffix.lower() in LABEL_SUFFIXES:
             present.setdefault(file.stem, []).append(file)
-    ends = sorted(
-        {name.removeprefix(stems[0]) for name in present if name.startswith(stems[0])} if stems else (), key=len
-    )
-    fitting = (end for end in ends if all(stem + end in present for stem in stems))
-    end = next(fitting, "")
+    stems = [PurePosixPath(file).stem for file in files]
+    ends = {name.removeprefix(stems[0]) for name in present if name.startswith(stems[0])} if stems else set()
+    fitting = [end for end in sorted(ends, key=len) if all(stem + end in present for stem in stems)]
+    if len(fitting) > 1 and not fitting[0]:
+        images = {PurePosixPath(file).name for file in files}
+        del fitting[: all(label.name in images for stem in stems for label in present[stem])]
+    end = next(iter(fitting), "")
     return present, [stem + end for stem in stems]
 
 

@@ -175,7 +175,8 @@ WRONG_LABELS = {
     "16 bit": (lambda path, label: write_png(path, label.astype(np.uint16)), "is a grey PNG file with 16 bits"),
     "truncated": (_truncate, "truncated or damaged .* make it again from your annotation"),
     "empty": (lambda path, label: path.write_bytes(b""), "is empty"),
-    "text": (lambda path, label: path.write_text("a label"), "is no PNG file"),
+    "text": (lambda path, label: path.write_text("a label"), "is no PNG file; get the file anew"),
+    "TIFF": (lambda path, label: Image.fromarray(label).save(path, "TIFF"), "is no PNG file; say with label_map or"),
 }
 
 

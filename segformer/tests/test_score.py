@@ -94,7 +94,9 @@ def test_labels_of_another_layout_are_found_by_the_names_of_their_images(tmp_pat
     for name in ("a.png", "b.png", "a_mask.png", "b_mask.png"):
         write_png(tmp_path / "one" / name, np.zeros((2, 2), np.uint8))
     assert [path.name for path in find_labels(tmp_path / "one", "val", ["a.jpg", "x/b.jpg"])] == ["a.png", "b.png"]
-    (tmp_path / "one" / "a.png").unlink()
+    own = find_labels(tmp_path / "one", "val", ["a.png", "x/b.png"])
+    assert [path.name for path in own] == ["a_mask.png", "b_mask.png"]
+    (tmp_path / "one" / "a.png").rename(tmp_path / "one" / "a.jpg")  # a photograph
     found = find_labels(tmp_path / "one", "val", ["a.jpg", "b.jpg"])
     assert [path.name for path in found] == ["a_mask.png", "b_mask.png"]
     with pytest.raises(MissingPathError, match=r"1 of 2 images has no label in .*, first c"):

@@ -45,6 +45,14 @@ def label_size(data: bytes, path: Path) -> tuple[int, int]:
     return header.height, header.width
 
 
+def may_be_label(data: bytes) -> bool:
+    """Tells by its first bytes whether a file is a picture of a kind that keeps values as they are."""
+    try:
+        return read_header(data, "").file_format in LABEL_FORMATS
+    except BadValueError:
+        return False
+
+
 def label_values(data: bytes, path: Path) -> np.ndarray:
     """Returns the value of each pixel: levels of grey, or indexes of a palette.
 

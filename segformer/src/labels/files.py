@@ -26,9 +26,20 @@ from utils.words import agreed, counted, first_of, listed, none_of
 
 from .classes import CITYSCAPES_CLASS_NAMES, IGNORE_LABEL, LARGEST_ID, class_names
 from .codings import MOST_NAMED, LabelCoding
-from .decoding import COLOUR_TYPES, GREY, PALETTE, PNG_HEAD_BYTES, is_png, label_colours, label_size, label_values
+from .decoding import (
+    COLOUR_TYPES,
+    GREY,
+    PALETTE,
+    PNG_HEAD_BYTES,
+    is_png,
+    label_colours,
+    label_size,
+    label_values,
+    may_be_label,
+)
 from .sources import FOLDER, how_to_make_train_ids, how_to_replace, how_to_rewrite
 
+OTHER_FORMATS = "say with label_map or palette what its values or colours stand for, or save it as a PNG file"
 SET_KEYS = (
     "set class_num to the number of classes, or dataset_ignore_label to the value of pixels without a class, or say "
     "with label_map what each value stands for"
@@ -336,7 +347,8 @@ def label_header(data: bytes, path: Path, fix: str = "") -> LabelHeader:
     """
     if not is_png(data):
         content = "is empty (0 bytes)" if not data else "is no PNG file"
-        raise BadValueError(f"label '{path}' {content}; {fix or how_to_replace(path)}")
+        advice = OTHER_FORMATS if may_be_label(data) else how_to_replace(path)
+        raise BadValueError(f"label '{path}' {content}; {fix or advice}")
     width, height, depth, colour_type = struct.unpack(">IIBB", data[16:PNG_HEAD_BYTES])
     check_pixels(height, width, f"label '{path}'")
     if colour_type == PALETTE or (depth, colour_type) == (8, GREY):

@@ -27,7 +27,7 @@ from utils.model_utils.files import check_writable_folder
 from utils.progress import track
 from utils.words import agreed, counted, none_of
 
-EVALUATED = "val2017"  # what eval.py calls its split, and other data sets otherwise
+TRAINED, EVALUATED = "train2017", "val2017"  # what train.py and eval.py call them, and other data sets otherwise
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +64,9 @@ def score_run(
     """
     check_writable_folder(arguments.run_dir, "--run_dir")
     results, description = open_results(arguments, suite)
-    source = annotations_in(arguments.anno_path) if arguments.anno_path.is_dir() else arguments.anno_path
+    source = arguments.anno_path
+    if source.is_dir():
+        source = annotations_in(source, has_sides=bool(arguments.val_share))
     annotations = open_annotations(source, arguments.dataset_path, description.class_names, _side(arguments))
     match = match_model(description, annotations, source, arguments.ignore_unknown_classes)
     labels = described_labels(description)
@@ -77,16 +79,26 @@ def score_run(
     return score.result
 
 
-def annotations_in(root: Path) -> Path:
+def annotations_in(root: Path, *, has_sides: bool = False) -> Path:
     """Returns the annotation file of a data set's evaluation split.
 
     Args:
         root: folder of the data set, laid out as `find_annotations` knows it.
+        has_sides: what is evaluated is a side of the training's annotation file, see `place_of_split`.
 
     Raises:
         MissingPathError: none was found.
+        BadValueError: there is one for the evaluation beside the training's.
     """
-    found = find_annotations(root, EVALUATED)
+    found = find_annotations(root, EVALUATED, or_test=not has_sides)
+    if has_sides:
+        training = find_annotations(root, TRAINED)
+        if found is not None and training is not None and found.file != training.file:
+            raise BadValueError(
+                f"--val_share is given, and there are files for training and for evaluation, '{training.file}' and "
+                f"'{found.file}': leave --val_share out, or name one file with --anno_path"
+            )
+        found = training
     if found is None:
         raise MissingPathError(
             f"'{root}' is a folder in which no annotations of an evaluation split were found: name the file itself "

@@ -6,12 +6,19 @@ import numpy as np
 import pytest
 
 from utils.detection.detections import Detections
-from utils.detection.results.result_scoring import format_score, match_model, open_annotations, score_results, score_run
+from utils.detection.results.result_scoring import (
+    annotations_in,
+    format_score,
+    match_model,
+    open_annotations,
+    score_results,
+    score_run,
+)
 from utils.detection.tests.tiny_coco import write_coco, write_txt
 from utils.exporting.postprocess_command import read_arguments
 from utils.exporting.result_files import read_result_files
 from utils.exporting.tests.written_results import describe, write_results
-from utils.model_utils.errors import BadValueError
+from utils.model_utils.errors import BadValueError, MissingPathError
 
 SIZE, SCALES = (96, 128), (0.5, 0.5)
 CATEGORIES = (3, 7)
@@ -190,3 +197,25 @@ def test_a_run_leaves_its_files_and_prints_the_classes(tmp_path, truth, capsys):
     values = json.loads((tmp_path / "out" / "result.json").read_text())
     assert (values["num_images"], values["num_skipped"]) == (3, 1)
     assert json.loads((tmp_path / "out" / "predictions.json").read_text()) == []
+
+
+def test_a_side_is_of_the_file_that_the_training_had(tmp_path):
+    """With val_share the test split does not count, as in eval.py; a file for the evaluation contradicts it."""
+    folder = tmp_path / "annotations"
+    folder.mkdir()
+    for split in ("train", "test"):
+        (folder / f"instances_{split}.json").write_text("{}")
+    assert annotations_in(tmp_path).name == "instances_test.json"
+    assert annotations_in(tmp_path, has_sides=True).name == "instances_train.json"
+    (folder / "instances_val.json").write_text("{}")
+    assert annotations_in(tmp_path).name == "instances_val.json"
+    with pytest.raises(BadValueError, match=r"'.*instances_train.json' and '.*instances_val.json': leave --val_share"):
+        annotations_in(tmp_path, has_sides=True)
+    with pytest.raises(MissingPathError, match="no annotations of an evaluation split were found"):
+        annotations_in(tmp_path / "nothing", has_sides=True)
+
+
+def test_a_file_without_splits_has_both_sides(tmp_path):
+    (tmp_path / "_annotations.coco.json").write_text("{}")
+    for has_sides in (False, True):
+        assert annotations_in(tmp_path, has_sides=has_sides).name == "_annotations.coco.json"

@@ -54,15 +54,24 @@ class Run:
         return _series([(row["epoch"], row["metrics"]) for row in self.evaluations()])
 
     def best(self) -> dict | None:
-        """Returns the evaluation with the most of the first metric, by which a run chooses its best checkpoint."""
+        """Returns the evaluation with the most of the first metric, by which a run chooses its best checkpoint.
+
+        Of equal ones it is the last, as for the run.
+        """
         rows = [row for row in self.evaluations() if number_of(next(iter(row["metrics"].values()))) is not None]
-        return max(rows, key=lambda row: next(iter(row["metrics"].values())), default=None)
+        return max(reversed(rows), key=lambda row: next(iter(row["metrics"].values())), default=None)
 
     def classes(self) -> dict[str, float | None]:
-        """Returns AP or IoU of each class of an evaluation; None where it is not defined."""
+        """Returns AP or IoU of each class, of a training those of its best evaluation; None where not defined."""
         found = self.result.get("per_class")
-        values = found if isinstance(found, dict) else {}
+        values = found if isinstance(found, dict) else self._best_by_class()
         return {str(name): _of_class(value) for name, value in values.items()}
+
+    def _best_by_class(self) -> Mapping[str, Json]:
+        """Returns the first of the tables by class that a training's best evaluation has: of AP or IoU."""
+        tables = (self.best() or {}).get("per_class")
+        table = next(iter(tables.values()), None) if isinstance(tables, dict) else None
+        return table if isinstance(table, dict) else {}
 
 
 def read_runs(paths: Sequence[Path]) -> list[Run]:

@@ -82,6 +82,21 @@ def test_evaluations_are_compared_by_class(runs, tmp_path, capsys):
     assert ["dog", "–", "–", "–"] in lines
 
 
+def test_trainings_are_compared_by_the_classes_of_their_best_evaluations(runs, tmp_path, capsys):
+    """Of equal ones the last is the best, as for the checkpoint that a run keeps."""
+    for run, values in zip(runs, ([0.25, 0.75, 0.5], [0.125, 0.0, None]), strict=True):
+        rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+        evaluations = [row for row in rows if row["kind"] == "evaluation"]
+        for row, value in zip(evaluations, values, strict=True):
+            row["metrics"]["mAP"] = 0.5 if value in (0.5, 0.75, None) else 0.25
+            row["per_class"] = {"AP": {"cat": value}, "AP50": {"cat": 1.0}}
+        (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    main([*map(str, runs), "--out", str(tmp_path / "page.html")])
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["cat", "0.5000", "–"] in lines
+    assert ["epoch", "of", "the", "best", "evaluation", "3", "3"] in lines
+
+
 def test_what_cannot_be_compared_is_a_sentence(runs, tmp_path):
     out = ["--out", str(tmp_path / "page.html")]
     with pytest.raises(BadValueError, match="compare got 1 run, wanted two or more"):
