@@ -65,12 +65,12 @@ def test_a_detectors_boxes_are_where_they_are_annotated(suite, tmp_path, capsys)
     data, out = write_coco(tmp_path / "data", {"train2017": 5}), tmp_path / "out"
     lines = show(suite, data, out, capsys, "--pictures=6", f"--mindrecord_dir={tmp_path / 'records'}")
     assert lines[:4] == [
-        "5 pictures of 128 x 128 pixels (width x height), 25% of that is padding",
+        "5 pictures of 128 x 128 pixels (width x height), 25 % of that is padding",
         "4 boxes, at most 2 in a picture; 2 pictures have none",
         "  red        3 in 3 pictures",
         "  blue       1 in 1 picture",
     ]
-    assert lines[4] == "box sides (square root of the area): 40 to 40 pixels, half of them below 40; 0% below 8"
+    assert lines[4] == "box sides (square root of the area): 40 to 40 pixels, half of them below 40; 0 % below 8"
     assert lines[-3:] == [str(out / name) for name in ("pictures.png", "classes.png", "boxes.png")]
     assert {str(path) for path in out.iterdir()} == set(lines[-3:])
 
@@ -90,7 +90,7 @@ def test_segformers_classes_are_laid_over_their_pixels(tmp_path, capsys):
     data, out = write_city(tmp_path / "data", {"train": 3}), tmp_path / "out"
     lines = show(SEGFORMER, data, out, capsys, "--pictures=4", "--class_names=[a,b,c,d]")
     assert lines[0] == (
-        "3 pictures of 128 x 64 pixels (width x height), 44% of that is padding, 44% belongs to no class (padding "
+        "3 pictures of 128 x 64 pixels (width x height), 44 % of that is padding, 44 % belongs to no class (padding "
         "included); of the rest:"
     )
     labels = [cv2.imread(str(label_path(data, "train", index)), cv2.IMREAD_UNCHANGED) for index in range(3)]

@@ -56,3 +56,14 @@ def worded(count: int, text: str) -> str:
 def agreed(count: int, one: str, several: str) -> str:
     """Returns the verb that agrees with a count: `agreed(count, "is", "are")`."""
     return one if count == 1 else several
+
+
+def share(part: float, whole: float) -> str:
+    """Returns e.g. "31 %"; near nothing and near all with one digit more, never 0 for something or 100 for less."""
+    percent = 100 * part / whole if whole else 0.0
+    if 0 < percent < 0.05:
+        return "below 0.1 %"
+    if 99.95 < percent < 100:
+        return "above 99.9 %"
+    is_plain = 9.95 <= percent < 99.5 or percent in (0, 100)
+    return f"{percent:.0f} %" if is_plain else f"{percent:.1f} %"

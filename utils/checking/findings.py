@@ -145,11 +145,3 @@ def not_of_this_form(error: UserError) -> MissingPathError:
 def cut(text: str, letters: int) -> str:
     """Returns a text, cut to so many letters."""
     return text if len(text) <= letters else f"{text[: letters - 3]}..."
-
-
-def share(part: float, whole: float) -> str:
-    """Returns e.g. "31 %"; below 1 % with one digit more, never 0 for something."""
-    percent = 100 * part / whole if whole else 0.0
-    if 0 < percent < 0.05:
-        return "below 0.1 %"
-    return f"{percent:.0f} %" if percent >= 9.95 or percent == 0 else f"{percent:.1f} %"

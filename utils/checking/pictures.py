@@ -11,14 +11,14 @@ from typing import ParamSpec, TypeVar
 
 import numpy as np
 
-from utils.checking.findings import ERROR, NOTE, WARNING, Findings, share
+from utils.checking.findings import ERROR, NOTE, WARNING, Findings
 from utils.image_search import is_picture_name
 from utils.images import decode_image, read_bytes, read_header
 from utils.model_utils.device_adapter import available_cores
 from utils.model_utils.errors import BadValueError, MissingPathError, UserError
 from utils.pixels import size_of
 from utils.progress import track
-from utils.words import counted
+from utils.words import counted, share
 
 MOST_THREADS = 8  # each holds a decoded picture
 DIGEST_BYTES = 16

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from utils.canvas import rounded_up
-from utils.checking.findings import NOTE, Findings, share
+from utils.checking.findings import NOTE, Findings
 from utils.image_files import evenly_spread
+from utils.words import share
 
 Size = tuple[int, int]  # (height, width) in pixels
 # Scales of pictures, float64[N, 2] as (height, width), in inputs, float64[M, 2]: float64[M, N].

@@ -18,7 +18,7 @@ from utils.forms.writers import cityscapes, coco
 from utils.forms.writers.new_folder import check_target, new_folder, write_record
 from utils.forms.writers.placing import How, Placing
 from utils.model_utils.errors import BadValueError, UserError
-from utils.words import counted
+from utils.words import counted, share
 
 WHAT_FOR = {"train": "to train", "val": "to evaluate", "test": "to test"}
 MOST_LISTED = 20  # classes of a line
@@ -141,9 +141,9 @@ def _write_cityscapes(data: DataSet, folder: Path, placing: Placing, has_backgro
         raise BadValueError("no pixel of any label in the source has a class: nothing was written")
     data.class_names = names
     shares = totals / totals.sum()
-    of_each = [f"{name} {share:.1%}" for name, share in zip(names, shares, strict=False)]
+    of_each = [f"{name} {share(part, 1)}" for name, part in zip(names, shares, strict=False)]
     absent = [name for name, total in zip(names, totals, strict=False) if not total]
-    lines = [f"pixels: {_shortened(of_each)}; no class {shares[-1]:.1%}"]
+    lines = [f"pixels: {_shortened(of_each)}; no class {share(shares[-1], 1)}"]
     if not data.has_labels:
         what = f"{names[unpainted]} ({unpainted})" if unpainted < len(names) else "no class (255)"
         lines.append(f"pixels outside all objects are {what}; a pixel belongs to a polygon if its centre lies inside")

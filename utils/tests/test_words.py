@@ -1,6 +1,6 @@
 import pytest
 
-from utils.words import agreed, counted, first_of, listed, none_of, plural, worded
+from utils.words import agreed, counted, first_of, listed, none_of, plural, share, worded
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,21 @@ def test_none_of_one_is_not_counted():
 )
 def test_a_long_list_is_cut_and_says_so(most, between, said):
     assert first_of(["a", "b", "c", "d"], most, between) == said
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "text"),
+    [
+        (31, 100, "31 %"),
+        (1, 2000, "0.1 %"),
+        (1, 10**6, "below 0.1 %"),
+        (0, 5, "0 %"),
+        (3, 60, "5.0 %"),
+        (1, 0, "0 %"),
+        (5, 5, "100 %"),
+        (996, 1000, "99.6 %"),
+        (10**6 - 1, 10**6, "above 99.9 %"),
+    ],
+)
+def test_shares(part, whole, text):
+    assert share(part, whole) == text

@@ -8,10 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from utils.checking.findings import ERROR, NOTE, WARNING, Findings, share
+from utils.checking.findings import ERROR, NOTE, WARNING, Findings
 from utils.checking.pictures import Picture, Size, attempt, look_at
 from utils.pixels import size_of
-from utils.words import agreed, counted, first_of
+from utils.words import agreed, counted, first_of, share
 
 from ..labels.codings import MOST_NAMED, LabelCoding
 from ..labels.files import SET_KEYS, ImagePair, example_map, how_to_name, read_classes, read_label_header

@@ -20,7 +20,7 @@ from utils.drawing.network_inputs import (
 from utils.drawing.panels import GAP, GROUND, scale_to_width
 from utils.pixels import size_of
 from utils.training.pictures.batch_view import Batch, BatchView, Survey
-from utils.words import counted
+from utils.words import counted, share
 
 from ..dataset import CityscapesSource
 
@@ -108,8 +108,8 @@ class LabelSurvey(Survey):
         order = np.argsort(-shares, kind="stable")
         lines = [
             f"{counted(len(counts), 'picture')} of {width} x {height} pixels (width x height), "
-            f"{np.mean(self._padding):.0%} of that is padding, {1 - classes.sum() / total:.0%} belongs to no class "
-            "(padding included); of the rest:",
+            f"{share(sum(self._padding), len(self._padding))} of that is padding, "
+            f"{share(total - classes.sum(), total)} belongs to no class (padding included); of the rest:",
             *(
                 f"  {self._class_names[index]:{longest}} {shares[index]:7.2%} in "
                 f"{counted(int(with_class[index]), 'picture')}"

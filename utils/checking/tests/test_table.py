@@ -12,7 +12,6 @@ from utils.checking.findings import (
     Options,
     Report,
     SplitSummary,
-    share,
 )
 from utils.checking.table import format_report
 
@@ -79,18 +78,3 @@ def test_a_percent_sign_stays_with_its_number():
 )
 def test_the_last_line_counts_kinds_of_fault(findings, text):
     assert Report((), findings).summary() == text
-
-
-@pytest.mark.parametrize(
-    ("part", "whole", "text"),
-    [
-        (31, 100, "31 %"),
-        (1, 2000, "0.1 %"),
-        (1, 10**6, "below 0.1 %"),
-        (0, 5, "0 %"),
-        (3, 60, "5.0 %"),
-        (1, 0, "0 %"),
-    ],
-)
-def test_shares(part, whole, text):
-    assert share(part, whole) == text

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from utils.checking.findings import NOTE, WARNING, Findings, share
+from utils.checking.findings import NOTE, WARNING, Findings
 from utils.detection.anchors import cell_anchors, level_sizes
 from utils.detection.data.record_types import DetectionDataset
-from utils.words import counted
+from utils.words import counted, share
 
 Size = tuple[int, int]  # (height, width) in pixels
 Resize = Callable[[Size, Size], Size]  # (height, width) that a picture of a size has within an input of a size

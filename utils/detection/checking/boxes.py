@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from utils.checking.findings import ERROR, WARNING, Findings, share
+from utils.checking.findings import ERROR, WARNING, Findings
 from utils.detection.annotations.box_forms import (
     FEWEST,
     FRACTION_SLACK,
@@ -17,7 +17,7 @@ from utils.detection.annotations.box_forms import (
 )
 from utils.detection.data.ground_truth import NUM_FIELDS
 from utils.detection.data.record_types import DetectionDataset
-from utils.words import counted
+from utils.words import counted, share
 
 
 @dataclass(frozen=True, eq=False)

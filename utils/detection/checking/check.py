@@ -13,7 +13,6 @@ from utils.checking.findings import (
     Report,
     SplitSummary,
     not_of_this_form,
-    share,
 )
 from utils.checking.pictures import (
     Picture,
@@ -37,6 +36,7 @@ from utils.detection.keys import AugmentationKeys, RecordKeys, match_num_classes
 from utils.detection.places.split_places import check_places, place_of_split
 from utils.model_utils.config.schema import TrainingKeys
 from utils.model_utils.errors import BadValueError, MissingPathError, UserError
+from utils.words import share
 
 
 @dataclass(frozen=True, eq=False)

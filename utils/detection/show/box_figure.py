@@ -6,6 +6,7 @@ import numpy as np
 
 from utils.drawing.class_bars import INK, dress
 from utils.drawing.figures import draw_figure
+from utils.words import share
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,8 +68,8 @@ def _draw_sizes(axes: "Axes", sizes: np.ndarray, colours: np.ndarray, anchor_siz
 def _draw_ious(axes: "Axes", best_ious: np.ndarray, pos_iou: float) -> None:
     axes.hist(best_ious, bins=np.linspace(0, 1, 41).tolist(), color="#1d84e8", edgecolor="white", linewidth=0.5)
     axes.axvline(pos_iou, color="#c0504d", linewidth=1.6)
-    share = float((best_ious >= pos_iou).mean())
+    fitting = share((best_ious >= pos_iou).sum(), len(best_ious))
     axes.set_xlim(0, 1)
     axes.set_xlabel("IoU of a box with the anchor that fits it best")
     axes.set_ylabel("boxes")
-    axes.set_title(f"{share:.0%} of the boxes have an anchor with an IoU of {pos_iou:g} or more (red line)")
+    axes.set_title(f"{fitting} of the boxes have an anchor with an IoU of {pos_iou:g} or more (red line)")

@@ -13,7 +13,7 @@ from utils.drawing.class_colours import class_color
 from utils.drawing.network_inputs import content_size
 from utils.image_files import evenly_spread
 from utils.training.pictures.batch_view import Batch, Survey
-from utils.words import agreed, counted
+from utils.words import agreed, counted, share
 
 SMALL_SIDE = 8.0  # pixels: the finest stride of both detectors' levels or less than three cells of it
 MOST_COMPARED = 1000  # boxes that are compared with all anchors: they take about a second
@@ -58,7 +58,7 @@ class BoxSurvey(Survey):
         empty = int((counts.sum(axis=1) == 0).sum())
         lines = [
             f"{counted(num_pictures, 'picture')} of {width} x {height} pixels (width x height), "
-            f"{np.mean(self._padding):.0%} of that is padding",
+            f"{share(sum(self._padding), len(self._padding))} of that is padding",
             f"{counted(num_boxes, 'box')}, at most {counts.sum(axis=1).max()} in a picture"
             + f"; {counted(empty, 'picture')} {agreed(empty, 'has', 'have')} none" * bool(empty),
             *self._class_lines(counts),
@@ -71,11 +71,11 @@ class BoxSurvey(Survey):
         return [
             *lines,
             f"box sides (square root of the area): {sides.min():.3g} to {sides.max():.3g} pixels, half of them below "
-            f"{np.median(sides):.3g}; {(sides < SMALL_SIDE).mean():.0%} below {SMALL_SIDE:.0f}",
-            f"anchor sides: {anchor_sides.min():.3g} to {anchor_sides.max():.3g} pixels; {fitting:.0%} of the boxes "
-            f"have anchors with an IoU of {self._pos_iou:g} or more, the others are learned by the one that fits best"
-            + f", but for {missed:.0%}, where its IoU is below {self._min_pos_iou:g}"
-            * bool(missed),
+            f"{np.median(sides):.3g}; {share((sides < SMALL_SIDE).mean(), 1)} below {SMALL_SIDE:.0f}",
+            f"anchor sides: {anchor_sides.min():.3g} to {anchor_sides.max():.3g} pixels; {share(fitting, 1)} of the "
+            f"boxes have anchors with an IoU of {self._pos_iou:g} or more"
+            + ", the others are learned by the one that fits best" * (fitting < 1)
+            + f", but for {share(missed, 1)}, where its IoU is below {self._min_pos_iou:g}" * bool(missed),
         ]
 
     def figures(self) -> Mapping[str, bytes]:

@@ -34,14 +34,14 @@ def survey():
 
 def test_the_lines(survey):
     assert survey.lines() == [
-        "2 pictures of 100 x 80 pixels (width x height), 20% of that is padding",
+        "2 pictures of 100 x 80 pixels (width x height), 20 % of that is padding",
         "3 boxes, at most 3 in a picture; 1 picture has none",
         "  cat        2 in 1 picture",
         "  bird       1 in 1 picture",
         "  dog        0 in 0 pictures",
-        "box sides (square root of the area): 4 to 20 pixels, half of them below 14.1; 33% below 8",
-        "anchor sides: 20 to 40 pixels; 67% of the boxes have anchors with an IoU of 0.5 or more, the others are "
-        "learned by the one that fits best, but for 33%, where its IoU is below 0.3",
+        "box sides (square root of the area): 4 to 20 pixels, half of them below 14.1; 33 % below 8",
+        "anchor sides: 20 to 40 pixels; 67 % of the boxes have anchors with an IoU of 0.5 or more, the others are "
+        "learned by the one that fits best, but for 33 %, where its IoU is below 0.3",
     ]
 
 
