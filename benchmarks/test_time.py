@@ -26,7 +26,13 @@ from utils.training.record.logging_setup import set_up_logging
 
 PLAIN = "none"
 TOOLS: Mapping[str, Mapping[str, object]] = {
-    PLAIN: {"flip_test": False, "nms_method": "hard", "nms_across_classes": False, "soft_nms_min_score": None},
+    PLAIN: {
+        "flip_test": False,
+        "flip_merge": "nms",
+        "nms_method": "hard",
+        "nms_across_classes": False,
+        "soft_nms_min_score": None,
+    },
     "flip_nms": {"flip_test": True},
     "flip_mean": {"flip_test": True, "flip_merge": "mean"},
     "soft_linear": {"nms_method": "soft_linear"},

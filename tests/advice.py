@@ -19,11 +19,11 @@ HOLE = "{}"  # what stands in a message for a value
 # Files that are named but lie in no checkout, each with the source that writes or defines its name.
 WRITTEN = {
     "config.yaml": "utils/training/record/run_folder.py",
-    "metrics.jsonl": "utils/training/record/metrics_log.py",
+    "metrics.jsonl": "utils/model_utils/files.py",
     "jobstart_hccl.json": "utils/hccl_tools/tables/table_file.py",
     "result_Files.json": "utils/cpp_infer/src/result_files.cc",
     "predictions.json": "utils/detection/results/result_json.py",
-    "result.json": "utils/detection/results/result_json.py",
+    "result.json": "utils/model_utils/files.py",
     "build.log": "utils/launch/infer_310.py",
     "infer.log": "utils/launch/infer_310.py",
     "acc.log": "utils/launch/infer_310.py",

@@ -2,8 +2,14 @@
 
 import pytest
 
-from benchmarks import training_tools
+from benchmarks import test_time, training_tools
 from benchmarks.defaults import SECONDS, format_table, mean_iou
+from utils.detection.test_time import keys
+
+
+def test_no_tool_is_left_on_in_the_plain_row():
+    tools = set(keys.TestTimeKeys.model_fields) - set(keys.Config.model_fields)
+    assert set(test_time.TOOLS[test_time.PLAIN]) == tools - {"only_classes", "soft_nms_sigma"}  # which alone do nothing
 
 
 def test_the_last_evaluation_of_a_log_counts():

@@ -90,6 +90,36 @@ def test_json_has_one_form(capsys, tmp_path):
     }
 
 
+def test_few_corners_are_a_warning_as_in_training(capsys, tmp_path):
+    """Of 20 boxes 6 leave their picture as sizes, and all would fit as corners."""
+    write_coco(tmp_path, {"train2017": 20, "val2017": 3})
+
+    def edit(content: dict) -> None:
+        images = [image["id"] for image in content["images"]]
+        rows = [dict(content["annotations"][0], id=number, image_id=image) for number, image in enumerate(images, 1)]
+        for row in rows:
+            row["bbox"] = [50, 40, 90, 80] if row["id"] <= 6 else [10, 10, 40, 40]
+        content["annotations"] = rows
+
+    change(tmp_path, edit)
+    _, report = check(capsys, FASTER_RCNN, f"--coco_root={tmp_path}")
+    assert counts_of(report)["warning", "train2017", "boxes-as-corners"] == 6
+
+
+def test_boxes_without_area_are_not_too_many_of_a_picture(capsys, tmp_path):
+    write_coco(tmp_path, {"train2017": 4, "val2017": 3})
+
+    def edit(content: dict) -> None:
+        row = content["annotations"][0]
+        content["annotations"] += [dict(row, id=100 + number, bbox=[5, 5, 0, 9]) for number in range(17)]
+
+    change(tmp_path, edit)
+    _, report = check(capsys, FASTER_RCNN, f"--coco_root={tmp_path}", "--num_gts=16")
+    found = counts_of(report)
+    assert found["warning", "train2017", "boxes-without-area"] == 17
+    assert ("warning", "train2017", "pictures-with-too-many-boxes") not in found
+
+
 def test_corners_in_place_of_sizes_are_one_finding(capsys, tmp_path):
     """16 pictures give 16 boxes [50, 40, 90, 80]: as sizes they end at 140, 120, outside 128 x 96."""
     write_coco(tmp_path, {"train2017": 16, "val2017": 3})

@@ -9,6 +9,7 @@ from typing import Any
 from utils.api.arguments import arguments_of
 from utils.api.child import run_command_of
 from utils.api.suites import check_suite, open_config
+from utils.model_utils.files import METRICS_NAME, RESULT_NAME
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def train(suite: str, **keys: object) -> Training:
     config = open_config(check_suite(suite)).load(arguments, "train.py")
     run_command_of(suite, "train.py", arguments)
     folder = config.results_folder()
-    rows = _read_json(folder / "metrics.jsonl", by_line=True)
+    rows = _read_json(folder / METRICS_NAME, by_line=True)
     best, others = _checkpoints(folder / config.save_checkpoint_path)
     return Training(
         run_folder=folder,
@@ -98,7 +99,7 @@ def evaluate(checkpoint: str | os.PathLike, *, suite: str = "", **keys: object) 
     config = part.load(arguments, "eval.py")
     run_command_of(suite, "eval.py", arguments)
     folder = config.results_folder()
-    (result,) = _read_json(folder / "result.json")
+    (result,) = _read_json(folder / RESULT_NAME)
     numbers = {name: value for name, value in result.items() if isinstance(value, int | float)}
     return Evaluation(folder, path, numbers, result.get("per_class", {}))
 

@@ -12,9 +12,19 @@ from typing import BinaryIO
 from utils.model_utils.errors import BadStateError, MissingPathError, os_errors_as
 
 STORED_MARK = "# Effective configuration"  # first words of the configuration that a command leaves
+METRICS_NAME, RESULT_NAME, REPORT_NAME = "metrics.jsonl", "result.json", "report.html"  # of a run, of an evaluation
 GO_ON = "free some space or make its folder writable, then give the command again"
 _TEMPORARY_ENDING = ".tmp"
 _TEMPORARY = re.compile(rf"\..+\.(\d{{1,10}}){re.escape(_TEMPORARY_ENDING)}", re.DOTALL)
+
+
+def is_stored_config(path: Path) -> bool:
+    """Tells whether a file is a configuration that a command has left, and not one that somebody has written."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(STORED_MARK)) == STORED_MARK.encode()
+    except OSError:
+        return False
 
 
 def make_writable_folder(path: Path, flag: str) -> None:

@@ -22,7 +22,7 @@ from utils.api.suites import SUITES  # noqa: E402
 from utils.installation import IS_INSTALLED, ROOT  # noqa: E402
 from utils.model_utils.command import run_command  # noqa: E402
 from utils.model_utils.errors import BadStateError, BadValueError, os_errors_as  # noqa: E402
-from utils.model_utils.files import STORED_MARK, free_space_said  # noqa: E402
+from utils.model_utils.files import free_space_said, is_stored_config  # noqa: E402
 
 SUITE_FOLDERS = ("config", "src", "tools")
 SUITE_FILES = ("*.py", "*.yaml", "README*.md")
@@ -119,10 +119,7 @@ def _files_beneath(folder: Path) -> list[Path]:
 
 def _is_of_a_run(path: Path) -> bool:
     """Whether a file is the configuration that a run has left, with the paths of whoever ran it."""
-    if path.suffix != ".yaml" or not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.read(len(STORED_MARK)) == STORED_MARK.encode()
+    return path.suffix == ".yaml" and is_stored_config(path)
 
 
 def _without_mindspore(requirements: str) -> str:

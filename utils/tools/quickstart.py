@@ -24,6 +24,7 @@ from pathlib import Path
 from utils.installation import IS_INSTALLED, ROOT, module_name, shown_script, work_folder
 from utils.model_utils.command import run_command
 from utils.model_utils.errors import BadStateError, BadValueError, unknown_word
+from utils.model_utils.files import RESULT_NAME
 
 CONFIG = Path("config/quickstart.yaml")
 SAMPLE_DATA = work_folder() / "sample_data" / "toy_town"
@@ -174,7 +175,7 @@ def _show_suite(name: str, request: Request, seconds_before: float) -> str:
     checkpoint = f"--{suite.checkpoint_keys[0]}={folder / suite.best_checkpoint}"
     evaluation = folder / "eval"
     _run(f"evaluating {name}", [evaluate, *common, checkpoint, f"--run_dir={evaluation}", "--overwrite=True"])
-    value = json.loads((evaluation / "result.json").read_text(encoding="utf-8"))[suite.metric]
+    value = json.loads((evaluation / RESULT_NAME).read_text(encoding="utf-8"))[suite.metric]
     seconds = seconds_before + time.perf_counter() - start
     return f"{name} {suite.metric}={value:.3f} seconds={seconds:.0f} pictures={evaluation / 'pictures'}"
 

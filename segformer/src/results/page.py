@@ -10,7 +10,7 @@ from utils.drawing.class_maps import overlay
 from utils.drawing.guard import guard_drawing
 from utils.drawing.panels import side_by_side
 from utils.installation import version
-from utils.model_utils.files import write_file
+from utils.model_utils.files import REPORT_NAME, write_file
 from utils.reports.page import Figure, Section, colour_legend, figures, page, paragraph, subheading
 from utils.reports.pictures import Shot, gallery, small_jpeg
 from utils.reports.tables import Cell, Column, fold_matrix, matrix_table, show_number, sortable_table
@@ -20,7 +20,6 @@ from .extremes import Extreme, Extremes, error_map
 from .metrics import ConfusionMatrix
 from .report import SegmentationEvaluation
 
-REPORT_FILE = "report.html"
 MAX_MATRIX = 30  # classes of the confusion matrix; the others share a row and a column
 NUM_WORST_CLASSES = 5  # in the sentence above the table
 IOU = "pixels that are labelled and predicted as the class, divided by all that are labelled or predicted as it"
@@ -48,7 +47,7 @@ def write_page(
         about: what was evaluated, as words and texts.
         folder: takes the file.
     """
-    path = folder / REPORT_FILE
+    path = folder / REPORT_NAME
     with guard_drawing(f"the report in '{path}'"):
         matrix = evaluation.matrix
         facts = {

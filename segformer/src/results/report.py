@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.model_utils.files import json_bytes, write_file
+from utils.model_utils.files import RESULT_NAME, json_bytes, write_file
 from utils.words import counted
 
 from .metrics import ConfusionMatrix
@@ -112,7 +112,7 @@ def write_and_print(
     """
     content = result_of(evaluation, class_names, how, weights) | counts
     try:
-        write_run_file(folder / "result.json", json_bytes(content, indent=2))
+        write_run_file(folder / RESULT_NAME, json_bytes(content, indent=2))
     finally:
         print(format_result(evaluation.matrix, class_names, name))
         print(format_accuracy(evaluation.matrix, class_names))

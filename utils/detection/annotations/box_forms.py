@@ -3,6 +3,7 @@
 Such boxes are numbers like others, so each file is looked at as a whole: what most of its boxes say.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,31 @@ ROUNDING_PIXELS = 1.0  # annotators round outwards
 FRACTION_SLACK = 0.01  # of fractions that were computed and rounded
 
 
+@dataclass(frozen=True, eq=False)
+class SuspectForm:
+    """Boxes of a file that cannot be in the form that they are read in.
+
+    Attributes:
+        suspects: bool[N].
+        total: boxes that were looked at.
+        fits_otherwise: whether nearly all of these make sense in the other form.
+    """
+
+    suspects: np.ndarray
+    total: int
+    fits_otherwise: bool
+
+    @property
+    def is_likely(self) -> bool:
+        """Whether enough boxes are suspect that the other form must be meant, as `data check` says."""
+        return self.fits_otherwise and self.total >= FEWEST and self.suspects.sum() >= SOME * self.total
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether so many are that a training refuses the file."""
+        return self.fits_otherwise and self.total >= FEWEST and self.suspects.sum() > MOST * self.total
+
+
 def check_sizes_form(boxes_xywh: np.ndarray, sizes: np.ndarray, source: Path) -> None:
     """Refuses or warns of boxes that are not left, top, width and height in pixels.
 
@@ -29,22 +55,19 @@ def check_sizes_form(boxes_xywh: np.ndarray, sizes: np.ndarray, source: Path) ->
     Raises:
         BadValueError: all are fractions of the picture, or all can only be corners.
     """
-    boxes, sizes = _usable(boxes_xywh, sizes)
+    boxes, sizes = usable(boxes_xywh, sizes)
     _check_fractions(boxes, boxes[:, 2:], sizes, source, "left and width by the width of the picture, top and height")
-    is_box = (boxes[:, 2:] > 0).all(axis=1)
-    starts, ends, sizes = boxes[is_box, :2], boxes[is_box, 2:], sizes[is_box]
-    leaves, fits = _leaves(starts + ends, sizes), (ends > starts).all(axis=1) & ~_leaves(ends, sizes)
-    count, total = int(leaves.sum()), len(leaves)
+    form = leaving_boxes(boxes, sizes)
+    count, total = int(form.suspects.sum()), form.total
     if not total or count < SOME * total:
         return
-    as_corners = fits.mean() >= NEARLY_ALL
     sentence = f"{count} of {counted(total, 'box')} of '{source}' {agreed(count, 'leaves its', 'leave their')} picture"
-    if as_corners and count > MOST * total and total >= FEWEST:
+    if form.is_certain:
         raise BadValueError(
             f"{sentence}, and all fit as corners [x1, y1, x2, y2]; wanted [left, top, width, height]: subtract left "
             "from the third number and top from the fourth"
         )
-    if as_corners:
+    if form.fits_otherwise:
         warn_once(f"{sentence}, and all would fit as corners [x1, y1, x2, y2]: wanted are [left, top, width, height]")
     elif count > MOST * total:
         warn_once(f"{sentence}: are they in pixels of these pictures, as [left, top, width, height]?")
@@ -61,18 +84,15 @@ def check_corners_form(boxes: np.ndarray, sizes: np.ndarray, source: Path) -> No
     Raises:
         BadValueError: all are fractions of the picture, or all can only be left, top, width and height.
     """
-    boxes, sizes = _usable(boxes, sizes)
+    boxes, sizes = usable(boxes, sizes)
     _check_fractions(boxes, boxes[:, 2:] - boxes[:, :2], sizes, source, "x by the width of the picture, y")
-    starts, ends = boxes[:, :2], boxes[:, 2:]
-    is_reversed, leaves = (ends < starts).any(axis=1), _leaves(ends, sizes)
-    fits = (ends > 0).all(axis=1) & ~_leaves(starts + ends, sizes)
-    count, leaving, total = int(is_reversed.sum()), int(leaves.sum()), len(boxes)
+    form = reversed_boxes(boxes, sizes)
+    count, leaving, total = int(form.suspects.sum()), int(_leaves(boxes[:, 2:], sizes).sum()), form.total
     if not total:
         return
-    as_sizes = fits.mean() >= NEARLY_ALL
     end = agreed(count, "ends before it begins", "end before they begin")
     sentence = f"{count} of {counted(total, 'box')} of '{source}' {end}"
-    if count > MOST * total and as_sizes and total >= FEWEST:
+    if form.is_certain:
         raise BadValueError(
             f"{sentence}, and all fit as left, top, width and height; wanted are corners xmin,ymin,xmax,ymax: add xmin "
             "to the third number and ymin to the fourth"
@@ -86,7 +106,50 @@ def check_corners_form(boxes: np.ndarray, sizes: np.ndarray, source: Path) -> No
         )
 
 
-def _usable(boxes: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def are_fractions(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Returns bool[N], boxes whose four numbers lie from 0 to 1, not all of them whole: fractions of the picture.
+
+    Args:
+        boxes: float64[N, 4].
+        sizes: float64[N, 2], (width, height) of each box's picture.
+    """
+    return _are_within_one(boxes) & (boxes % 1 != 0).any(axis=1) & (sizes > 1).all(axis=1)
+
+
+def leaving_boxes(boxes_xywh: np.ndarray, sizes: np.ndarray) -> SuspectForm:
+    """Returns which boxes leave their picture by more than a pixel, of those with an area; corners would not.
+
+    Args:
+        boxes_xywh: float64[N, 4].
+        sizes: float64[N, 2], (width, height) of each box's picture.
+    """
+    starts, ends = boxes_xywh[:, :2], boxes_xywh[:, 2:]
+    is_box = (ends > 0).all(axis=1)
+    fits = (ends > starts).all(axis=1) & ~_leaves(ends, sizes)
+    return SuspectForm(is_box & _leaves(starts + ends, sizes), int(is_box.sum()), _are_nearly_all(fits[is_box]))
+
+
+def reversed_boxes(boxes: np.ndarray, sizes: np.ndarray) -> SuspectForm:
+    """Returns which boxes end before they begin; left, top, width and height would not.
+
+    Args:
+        boxes: float64[N, 4], meant as xyxy.
+        sizes: float64[N, 2], (width, height) of each box's picture.
+    """
+    starts, ends = boxes[:, :2], boxes[:, 2:]
+    fits = (ends > 0).all(axis=1) & ~_leaves(starts + ends, sizes)
+    return SuspectForm((ends < starts).any(axis=1), len(boxes), _are_nearly_all(fits))
+
+
+def _are_nearly_all(fits: np.ndarray) -> bool:
+    return len(fits) > 0 and bool(fits.mean() >= NEARLY_ALL)
+
+
+def _are_within_one(boxes: np.ndarray) -> np.ndarray:
+    return (boxes >= -FRACTION_SLACK).all(axis=1) & (boxes <= 1 + FRACTION_SLACK).all(axis=1)
+
+
+def usable(boxes: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns the boxes with finite numbers and their sizes as (width, height)."""
     is_finite = np.isfinite(boxes).all(axis=1)
     return boxes[is_finite], sizes[is_finite][:, ::-1]
@@ -97,7 +160,7 @@ def _leaves(ends: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 def _check_fractions(boxes: np.ndarray, sides: np.ndarray, sizes: np.ndarray, source: Path, factors: str) -> None:
-    is_fraction = (boxes >= -FRACTION_SLACK).all(axis=1) & (boxes <= 1 + FRACTION_SLACK).all(axis=1)
+    is_fraction = _are_within_one(boxes)
     has_pixels = (sizes > 1).all(axis=1)
     if len(boxes) and (is_fraction & has_pixels).all() and (boxes % 1 != 0).any():
         count = len(boxes)

@@ -7,14 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from utils.checking.findings import ERROR, WARNING, Findings
-from utils.detection.annotations.box_forms import (
-    FEWEST,
-    FRACTION_SLACK,
-    MOST,
-    NEARLY_ALL,
-    ROUNDING_PIXELS,
-    SOME,
-)
+from utils.detection.annotations.box_forms import ROUNDING_PIXELS, are_fractions, leaving_boxes
 from utils.detection.data.ground_truth import NUM_FIELDS
 from utils.detection.data.record_types import DetectionDataset
 from utils.words import counted, share
@@ -66,49 +59,6 @@ def annotated_boxes(dataset: DetectionDataset) -> AnnotatedBoxes:
     return AnnotatedBoxes(dataset, np.concatenate([np.zeros((0, NUM_FIELDS)), *rows]), image_index, sizes[image_index])
 
 
-def are_fractions(boxes_xywh: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Returns bool[N], boxes whose four numbers lie from 0 to 1, not all of them whole: fractions of the picture.
-
-    Args:
-        boxes_xywh: float64[N, 4].
-        sizes: float64[N, 2], (width, height) of each box's picture.
-    """
-    is_inside = (boxes_xywh >= -FRACTION_SLACK).all(axis=1) & (boxes_xywh <= 1 + FRACTION_SLACK).all(axis=1)
-    return is_inside & (boxes_xywh % 1 != 0).any(axis=1) & (sizes > 1).all(axis=1)
-
-
-def are_corners(boxes_xywh: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Returns bool[N], boxes that leave their picture, where all can only be meant as [x1, y1, x2, y2]; else none.
-
-    So it is where a quarter or more of at least ten boxes leave their picture by more than a pixel, and 99 of 100 would
-    lie inside as corners: of right boxes hardly one leaves it.
-    """
-    starts, ends = boxes_xywh[:, :2], boxes_xywh[:, 2:]
-    is_box = (ends > 0).all(axis=1)
-    leaves = is_box & (starts + ends > sizes + ROUNDING_PIXELS).any(axis=1)
-    fits = (ends > starts).all(axis=1) & (ends <= sizes + ROUNDING_PIXELS).all(axis=1)
-    total = int(is_box.sum())
-    is_form = total >= FEWEST and leaves.sum() >= SOME * total and fits[is_box].mean() >= NEARLY_ALL
-    return leaves if is_form else np.zeros(len(leaves), bool)
-
-
-def are_sizes(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Returns bool[N], boxes that end before they begin, where all can only be left, top, width, height; else none.
-
-    Args:
-        boxes: float64[N, 4], meant as xyxy.
-        sizes: int[N, 2], (height, width) of each box's picture.
-    """
-    is_finite = np.isfinite(boxes).all(axis=1)
-    starts, ends = boxes[is_finite, :2], boxes[is_finite, 2:]
-    is_reversed = (ends < starts).any(axis=1)
-    fits = (ends > 0).all(axis=1) & (starts + ends <= sizes[is_finite][:, ::-1] + ROUNDING_PIXELS).all(axis=1)
-    is_form = len(fits) >= FEWEST and is_reversed.mean() > MOST and fits.mean() >= NEARLY_ALL
-    found = np.zeros(len(boxes), bool)
-    found[np.flatnonzero(is_finite)[is_reversed]] = is_form
-    return found
-
-
 def add_box_faults(found: Findings, split: str, boxes: AnnotatedBoxes, num_gts: int) -> bool:
     """Adds what is wrong with the boxes of a split; a box in the wrong form has no other fault.
 
@@ -122,7 +72,8 @@ def add_box_faults(found: Findings, split: str, boxes: AnnotatedBoxes, num_gts: 
         Whether their form is right, so that their sizes mean something.
     """
     is_fraction = are_fractions(boxes.boxes_xywh, boxes.sizes)
-    is_corners = are_corners(boxes.boxes_xywh, boxes.sizes) & ~is_fraction
+    form = leaving_boxes(boxes.boxes_xywh, boxes.sizes)
+    is_corners = form.suspects & ~is_fraction & form.is_likely
     total = len(boxes.table)
 
     def add(severity: str, code: str, mask: np.ndarray, what: str, fix: str) -> None:
@@ -137,7 +88,7 @@ def add_box_faults(found: Findings, split: str, boxes: AnnotatedBoxes, num_gts: 
         "multiply left and width by the width of the picture, top and height by its height: pixels are wanted",
     )
     add(
-        ERROR,
+        ERROR if form.is_certain else WARNING,
         "boxes-as-corners",
         is_corners,
         "[box leaves its|boxes leave their] picture as [left, top, width, height], and all would fit as corners [x1, "
@@ -200,7 +151,7 @@ def _add_counts(found: Findings, split: str, boxes: AnnotatedBoxes, num_gts: int
         "remove [the copy|the copies]: an evaluation expects [both|all] to be found",
         boxes.named(is_again),
     )
-    counts = np.bincount(boxes.image_index, minlength=len(boxes.dataset.records))
+    counts = np.array([len(record.boxes) for record in boxes.dataset.records], np.int64)  # that training can use
     full = np.flatnonzero(counts > num_gts)
     found.add(
         WARNING,

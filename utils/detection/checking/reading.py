@@ -9,6 +9,7 @@ import numpy as np
 
 from utils.checking.findings import ERROR, WARNING, Findings
 from utils.checking.pictures import attempt
+from utils.detection.annotations.box_forms import reversed_boxes, usable
 from utils.detection.annotations.categories import category_id_of, plain_categories
 from utils.detection.annotations.coco_content import make_plain, read_outline
 from utils.detection.annotations.entries import (
@@ -18,7 +19,6 @@ from utils.detection.annotations.entries import (
     plain_annotations,
     plain_images,
 )
-from utils.detection.checking.boxes import are_sizes
 from utils.detection.data.splits import Readers
 from utils.detection.data.txt_file import TxtLine, numbered_lines, parse_line
 from utils.model_utils.errors import BadValueError, short
@@ -100,14 +100,14 @@ class GatheringReader:
 
     def check_form(self, boxes: np.ndarray, sizes: np.ndarray, source: Path) -> None:
         """Notes that the boxes of a text file are left, top, width and height; arguments as `check_corners_form`."""
-        is_reversed = are_sizes(boxes, sizes)
-        if source not in self.of_other_form and is_reversed.any():
+        form = reversed_boxes(*usable(boxes, sizes))
+        if source not in self.of_other_form and form.is_certain:
             self.of_other_form.add(source)
             self._add(
                 ERROR,
                 "boxes-as-sizes",
                 source,
-                int(is_reversed.sum()),
+                int(form.suspects.sum()),
                 f"[box|boxes] of {len(boxes):,} [ends before it begins|end before they begin], and all fit as left, "
                 "top, width and height",
                 "write corners xmin,ymin,xmax,ymax: add xmin to the third number and ymin to the fourth",

@@ -6,11 +6,10 @@ from pathlib import Path
 
 from utils.detection.results.coco_metrics import UNDEFINED, CocoResult
 from utils.detection.results.pictures.operating_point import THRESHOLD_METRIC
-from utils.model_utils.files import write_file
+from utils.model_utils.files import RESULT_NAME, write_file
 from utils.training.record.records import ByClass
 
 PREDICTIONS_FILE = "predictions.json"
-RESULT_FILE = "result.json"
 
 
 def metrics_of(result: CocoResult) -> dict[str, float]:
@@ -63,6 +62,6 @@ def write_result(result: CocoResult, folder: Path, **counts: int) -> Path:
             row.name: UNDEFINED if row.average_precision is None else row.average_precision for row in result.per_class
         },
     }
-    path = folder / RESULT_FILE
+    path = folder / RESULT_NAME
     write_file(path, json.dumps(content, indent=2).encode())
     return path

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from utils.detection.boxes import box_area, pairwise_intersection
+from utils.detection.boxes import box_area, pairwise_iou
 from utils.detection.show.box_figure import draw_box_sizes
 from utils.detection.training_sample import DetectionSample
 from utils.drawing.class_bars import class_bars
@@ -121,11 +121,5 @@ class BoxSurvey(Survey):
     def _best_ious(self) -> np.ndarray:
         """Returns float32[K], the highest IoU of boxes with any anchor; of many boxes, of some evenly spread."""
         boxes = np.array(evenly_spread(np.concatenate(self._boxes), MOST_COMPARED))
-        anchors = self._sample.anchors
-        anchor_areas = box_area(anchors)
-        best = []
-        for start in range(0, len(boxes), BOXES_AT_ONCE):
-            some = boxes[start : start + BOXES_AT_ONCE]
-            shared = pairwise_intersection(some, anchors)
-            best.append((shared / (box_area(some)[:, None] + anchor_areas - shared)).max(axis=1))
-        return np.concatenate(best)
+        parts = (boxes[start : start + BOXES_AT_ONCE] for start in range(0, len(boxes), BOXES_AT_ONCE))
+        return np.concatenate([pairwise_iou(part, self._sample.anchors).max(axis=1) for part in parts])

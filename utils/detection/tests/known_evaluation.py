@@ -16,7 +16,7 @@ def evaluator_of(split, leave_out=(), workers=ALONE):
     content = json.loads(split.annotation_file.read_text())
     rows = [row for row in content["annotations"] if row["id"] not in leave_out]
     labels = {category: index for index, category in enumerate(split.records.category_ids)}
-    ids = [image["id"] for image in content["images"]]
+    ids = [image["id"] for image in content["images"] if image["id"] in split.records.image_ids]
     batches = [ids[start : start + 2] for start in range(0, len(ids), 2)]
     own = workers.share_block(batches)
     by_image = iter([[row for row in rows if row["image_id"] == each] for batch in own for each in batch])

@@ -154,6 +154,8 @@ def test_nothing_found_and_nothing_to_find():
     assert count_pictures(missed, 0.5).missed.tolist() == [2, 2]
     by_name = {each.name: each.num_all for each in count_errors(missed, find_errors(missed), 0.5)}
     assert by_name == {**dict.fromkeys(KINDS, 0), "missed": 4}
+    gains = {each.name: each.gain for each in count_errors(missed, find_errors(missed), 0.5)}
+    assert gains == {**dict.fromkeys(KINDS, 0.0), "missed": 1.0}, "all that is missed is all that there is"
     alarms = match({"annotations": [], "images": []}, FOUND)
     assert confusion_matrix(alarms, 0.0)[-1].tolist() == [5, 2, 0]
 

@@ -68,6 +68,21 @@ def test_the_page_opens_sorts_and_asks_no_network(split, tmp_path):
     assert 100_000 < page.stat().st_size < 1_000_000
 
 
+def test_pictures_that_could_not_be_read_are_no_shots(tmp_path):
+    """Images 1 and 2 have three boxes, which count as missed; all others are found."""
+    data = write_coco(tmp_path / "coco data", {"val2017": NUM_IMAGES})
+    for name in ("001.jpg", "002.jpg"):
+        (data / "val2017" / name).write_bytes(b"no picture")
+    split = open_split(paths_of(data, "val2017"), None, num_shards=1, skip_bad_images=True)
+    evaluate_and_write(evaluator_of(split), tmp_path, 0, nothing, Extras(about={}))
+    page = (tmp_path / "report.html").read_text()
+    pictures = page[page.index('id="pictures"') :]
+    assert "Not shown: 2 pictures that could not be read." in pictures
+    assert [title in pictures for title in ("Worst", "Best", "F1 0.00", "F1 1.00")] == [True, True, False, True]
+    worst, best = pictures.split("Best", 1)
+    assert "<figcaption>" not in worst and best.count("<figcaption>") == 4
+
+
 def test_a_page_that_fails_ends_no_evaluation(split, tmp_path, caplog, monkeypatch):
     def fails(*_arguments, **_options):
         raise MemoryError("no room")
@@ -118,7 +133,16 @@ def test_the_copy_has_the_score_of_each_class_and_the_original_is_as_it_was(tmp_
     assert found.min_scores == {"overall": 0.5, "by_class": [0.75, 0.25, 0.5]}, "green has that of all"
     assert (found.epoch, found.best, found.class_names) == (stored.epoch, stored.best, stored.class_names)
     np.testing.assert_array_equal(found.arrays["w"], stored.arrays["w"])
-    assert "1 class without a right detection has the score of all classes, 0.5: green" in caplog.text
+    assert "; 1 class that was not evaluated has the score of all classes, 0.5: green" in caplog.text
+
+
+def test_classes_that_only_classes_leaves_out_are_said_to_be_so(tmp_path, caplog):
+    caplog.set_level("INFO")
+    copy = plan_copy(load_checkpoint(checkpoint_in(tmp_path)), tmp_path, overwrite=False)
+    copy.write(np.array([np.nan]), ClassMatch(MATCH.classes, (7,), ()), POINT)
+    assert load_checkpoint(copy.path).min_scores["by_class"] == [0.5, 0.5, 0.5]
+    assert "; 1 class without a right detection has the score of all classes, 0.5: red; 2 classes" in caplog.text
+    assert "; 2 classes that were not evaluated have the score of all classes, 0.5: blue, green" in caplog.text
 
 
 def test_a_copy_is_not_replaced_by_chance(tmp_path, caplog):

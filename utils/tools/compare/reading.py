@@ -8,10 +8,10 @@ from pathlib import Path
 
 from utils.model_utils.config.yaml_files import read_yaml_layers
 from utils.model_utils.errors import BadValueError, MissingPathError, os_errors_as
+from utils.model_utils.files import METRICS_NAME, RESULT_NAME
 from utils.model_utils.guards.json_text import Json, JsonTextError, parse_json
 from utils.training.record.metrics_log import epochs_done_at, read_metrics
 
-METRICS, RESULT = "metrics.jsonl", "result.json"
 CONFIGS = ("config.yaml", "eval_config.yaml")  # the first one that is there
 MAX_RESULT_BYTES = 1 << 26  # a confusion matrix of 255 classes has 1 MB
 
@@ -102,10 +102,10 @@ def number_of(value: object) -> float | None:
 def _read(folder: Path, name: str) -> Run:
     if not folder.is_dir():
         raise MissingPathError(f"there is no folder '{folder}': give the run_dir of a training or an evaluation")
-    rows, result = read_metrics(folder / METRICS), _read_result(folder / RESULT)
+    rows, result = read_metrics(folder / METRICS_NAME), _read_result(folder / RESULT_NAME)
     if not rows and not result:
         raise MissingPathError(
-            f"'{folder}' has neither {METRICS} nor {RESULT}: give the run_dir of a training or an evaluation"
+            f"'{folder}' has neither {METRICS_NAME} nor {RESULT_NAME}: give the run_dir of a training or an evaluation"
         )
     path = next((folder / each for each in CONFIGS if (folder / each).is_file()), None)
     layers = read_yaml_layers(path) if path is not None else []

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from utils.model_utils.errors import UserError
+from utils.model_utils.files import METRICS_NAME
 from utils.tools.torture.small_suites import DATA_NAME, RUN_NAME, SmallSuite
 
 # Of a row of metrics.jsonl and of the best evaluation in a checkpoint: how long something took.
@@ -22,7 +23,7 @@ def facts_of(suite: SmallSuite, here: Path) -> dict[str, object]:
     facts: dict[str, object] = {"names of files": sorted(_names(here))}
     for path in sorted((run / suite.checkpoints).glob("*.ckpt")):
         facts |= {f"{path.name}: {name}": value for name, value in _checkpoint_facts(path, here)}
-    metrics = run / "metrics.jsonl"
+    metrics = run / METRICS_NAME
     rows = metrics.read_bytes().splitlines() if metrics.is_file() else []
     for number, row in enumerate(map(json.loads, rows), start=1):
         facts[f"metrics.jsonl, row {number}"] = {name: value for name, value in row.items() if name not in TIMES}
@@ -58,7 +59,7 @@ def unreadable_files(suite: SmallSuite, here: Path) -> list[str]:
             load_checkpoint(path)
         except UserError as error:
             found.append(f"{path.name}: {error}")
-    metrics = run / "metrics.jsonl"
+    metrics = run / METRICS_NAME
     lines = metrics.read_bytes().splitlines(keepends=True) if metrics.is_file() else []
     found += [f"metrics.jsonl, row {number}" for number, line in enumerate(lines[:-1], 1) if not _is_row(line)]
     return found

@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+from utils.model_utils.files import METRICS_NAME
 from utils.tools.torture.small_suites import EPOCHS, RUN_NAME, SmallSuite
 
 START, RECORDS, STEP, CHECKPOINT, SAVED, EVALUATION = (
@@ -35,7 +36,7 @@ def delay_after(name: str, start_seconds: float, draws: random.Random) -> float:
 def condition_of(name: str, suite: SmallSuite, here: Path) -> Callable[[], bool]:
     """Returns what says whether the moment has come, for a training that starts now."""
     run = here / RUN_NAME
-    metrics, checkpoints = run / "metrics.jsonl", run / suite.checkpoints
+    metrics, checkpoints = run / METRICS_NAME, run / suite.checkpoints
     before, finished = _size(metrics), set(_finished(checkpoints))
     last = f'"kind": "epoch", "epoch": {EPOCHS},'
     return {

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from utils.model_utils.errors import BadStateError
+from utils.model_utils.files import METRICS_NAME
 from utils.tools.torture.small_suites import BATCH_SIZE, RUN_NAME, SmallSuite
 from utils.tools.torture.watched import Watched
 
@@ -56,7 +57,7 @@ def run_soak(suite: SmallSuite, here: Path, log: Path) -> list[Sample]:
         "--keep_checkpoint_max=2",
     )
     samples: list[Sample] = []
-    metrics = _Steps(here / RUN_NAME / "metrics.jsonl")
+    metrics = _Steps(here / RUN_NAME / METRICS_NAME)
     with Watched(suite.command(here, *arguments), here, log) as training:
         while training.is_there():
             if (sample := _look(training.process.pid, metrics.last())) is not None:

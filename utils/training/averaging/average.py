@@ -11,7 +11,7 @@ import numpy as np
 
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, short
 from utils.training.checkpoints.checkpoint import Checkpoint, TrainingState, load_checkpoint
-from utils.words import agreed, counted
+from utils.words import agreed, counted, first_of
 
 
 def average_checkpoints(paths: Sequence[Path]) -> TrainingState:
@@ -84,7 +84,7 @@ def _refuse_others(
         if name not in wanted or name not in weights or wanted[name].shape != weights[name].shape
     ]
     if differing:
-        shown = ", ".join(differing[:MAX_EXAMPLES]) + (", ..." if len(differing) > MAX_EXAMPLES else "")
+        shown = first_of(differing, MAX_EXAMPLES)
         raise BadValueError(
             f"'{other.path}' is of another network than '{first.path}': {counted(len(differing), 'parameter')} "
             f"{agreed(len(differing), 'differs', 'differ')} in name or shape, such as {shown}: average checkpoints of "

@@ -18,7 +18,8 @@ from utils.model_utils.guards.arguments import SentenceParser, whole_number
 from utils.words import agreed, counted
 
 # Epoch and step, or epoch alone, at the end of a checkpoint's name; what stands before them is the same in a run.
-_PLACE = re.compile(r"(?P<first>\d+)(?:_(?P<second>\d+))?\.ckpt")
+# resnet50.ckpt has none.
+_PLACE = re.compile(r"(?P<name>.*?)[-_](?P<first>\d+)(?:_(?P<second>\d+))?\.ckpt", re.DOTALL)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -62,20 +63,26 @@ def last_checkpoints(run: Path, count: int) -> list[Path]:
 
     Raises:
         MissingPathError: there is no such folder.
-        BadValueError: it has fewer checkpoints, or has them in several folders.
+        BadValueError: it has fewer checkpoints, or has them in several folders or of several names.
     """
     if not run.is_dir():
         raise MissingPathError(f"run folder '{run}' is not there: give the folder of a training")
-    found = []
+    found, names = [], set()
     for path in run.rglob("*.ckpt"):
-        place = _PLACE.search(path.name)
+        place = _PLACE.fullmatch(path.name)
         if place and not path.name.startswith((".", "average_of_")):
             found.append((int(place["first"]), int(place["second"] or 0), path))
+            names.add(place["name"])
     folders = sorted({str(path.parent) for *_, path in found})
     if len(folders) > 1:
         raise BadValueError(
             f"'{run}' has checkpoints in {len(folders)} folders, such as {folders[0]} and {folders[1]}: give one of "
             "them with --run"
+        )
+    if len(names) > 1:
+        raise BadValueError(
+            f"'{run}' has checkpoints of {len(names)} names, {' and '.join(map(repr, sorted(names)[:2]))}: give the "
+            "files themselves in place of --run"
         )
     if len(found) < count:
         raise BadValueError(

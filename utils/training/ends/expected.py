@@ -22,7 +22,7 @@ def check_training(config: TrainingKeys, result: TrainResult, metric: str) -> No
 
     Raises:
         MissedMetricError: it is below what is expected.
-        BadValueError: the run evaluates nothing.
+        BadValueError: neither this process nor an earlier one has kept what an evaluation found.
     """
     if config.expected_metric is None:
         return
@@ -33,8 +33,8 @@ def check_training(config: TrainingKeys, result: TrainResult, metric: str) -> No
         check_metric(config, metric, evaluation.metrics.get(metric, math.nan))
     else:
         raise BadValueError(
-            f"expected_metric is {config.expected_metric:g} and nothing was evaluated: set --run_eval=True, or leave "
-            "expected_metric out"
+            f"expected_metric is {config.expected_metric:g}, and this process has evaluated nothing, since the run was "
+            "at its end: give expected_metric to eval.py with its last checkpoint"
         )
 
 

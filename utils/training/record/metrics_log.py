@@ -19,7 +19,6 @@ from utils.training.record.loggers.protocol import ResumePoint
 from utils.training.record.records import EpochRecord, EvaluationRecord, StepRecord
 from utils.words import agreed, counted
 
-METRICS_NAME = "metrics.jsonl"
 _REQUIRED = {"kind", "epoch", "global_step"}
 _KINDS = {StepRecord: "step", EpochRecord: "epoch", EvaluationRecord: "evaluation"}
 _LEFT_OUT = {"epochs", "seconds_left"}

@@ -10,14 +10,16 @@ from filelock import FileLock, Timeout
 
 from utils.model_utils.errors import BadStateError, os_errors_as
 from utils.model_utils.files import (
+    METRICS_NAME,
     check_writable_folder,
     free_space_said,
+    is_stored_config,
     make_writable_folder,
     remove_leftovers,
     write_file,
 )
 from utils.training.record.loggers.run_log import Guarded, RunLog
-from utils.training.record.metrics_log import METRICS_NAME, MetricsLog
+from utils.training.record.metrics_log import MetricsLog
 
 logger = logging.getLogger(__name__)
 
@@ -171,6 +173,11 @@ class RunFolder:
                 ) from error
 
     def _refuse_run(self) -> None:
+        own = self.config_path
+        if own.exists() and own.stat().st_size and not is_stored_config(own) and not self.holds_run():
+            raise BadStateError(
+                f"'{own}' was not left by a training, which would replace it: rename it, or choose another --run_dir"
+            )
         if self._resume or not self.holds_run():
             return
         if not self._overwrite:

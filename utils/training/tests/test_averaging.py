@@ -76,8 +76,13 @@ def test_the_last_of_a_run_are_found_by_the_numbers_in_their_names(tmp_path):
         "net-10_4.ckpt",
         "net-10_40.ckpt",
     ]
+    (folder / "resnet50.ckpt").touch()
     with pytest.raises(BadValueError, match="has 4 checkpoints of epochs and --last is 5: lower it"):
         last_checkpoints(tmp_path / "run", 5)
+    (folder / "other-1_1.ckpt").touch()
+    with pytest.raises(BadValueError, match="has checkpoints of 2 names, 'net' and 'other': give the files themselves"):
+        last_checkpoints(tmp_path / "run", 2)
+    (folder / "other-1_1.ckpt").unlink()
     (tmp_path / "run" / "old").mkdir()
     (tmp_path / "run" / "old" / "net-1_1.ckpt").touch()
     with pytest.raises(BadValueError, match="has checkpoints in 2 folders, such as"):

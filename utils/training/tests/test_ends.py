@@ -166,7 +166,10 @@ def test_a_training_is_measured_by_its_best_evaluation_when_it_has_ended(caplog)
             check_training(config(), result, "mIoU")
     check_training(config(), TrainResult(None, last, 2, has_ended=False), "mIoU")
     assert "expected_metric is checked when the run has ended" in caplog.text
-    with pytest.raises(BadValueError, match="nothing was evaluated"):
+    with pytest.raises(
+        BadValueError,
+        match="this process has evaluated nothing, since the run was at its end: give expected_metric to eval.py",
+    ):
         check_training(config(), TrainResult(None, None, 2), "mIoU")
     with pytest.raises(BadValueError, match="expected_metric is 0.4 and run_eval is false, so nothing is measured"):
         refuse_unmeasured(config(run_eval=False))

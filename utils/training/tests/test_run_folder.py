@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from utils.model_utils.errors import BadStateError, MissingPathError
+from utils.model_utils.files import STORED_MARK
 from utils.training.record.run_folder import RunFolder
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -47,6 +48,18 @@ def test_a_run_that_does_not_begin_leaves_the_earlier_one_as_it_is(tmp_path):
     with RunFolder(tmp_path, overwrite=True):
         pass
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_config_that_somebody_has_written_is_not_replaced(tmp_path):
+    own = tmp_path / "config.yaml"
+    own.write_text("lr: 0.1  # mine\n")
+    with pytest.raises(BadStateError, match=r"config.yaml' was not left by a training, .*: rename it, or choose anoth"):
+        RunFolder(tmp_path)
+    assert own.read_text() == "lr: 0.1  # mine\n"
+    own.write_text(f"{STORED_MARK} (Config)\nlr: 0.1\n")
+    with RunFolder(tmp_path) as run:
+        run.begin("lr: 0.2\n")
+    assert own.read_text() == "lr: 0.2\n"
 
 
 def test_a_folder_with_a_run_is_refused_with_the_three_ways_out(tmp_path):

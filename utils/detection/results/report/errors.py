@@ -91,7 +91,7 @@ def count_errors(match: Match, errors: Errors, min_score: float) -> list[KindOfE
             name,
             _count(match, errors, name, is_shown),
             _count(match, errors, name, everything),
-            mean_precision(_mended(match, errors, name)) - before,
+            _mended_precision(match, errors, name) - before,
         )
         for name in KINDS
     ]
@@ -108,6 +108,12 @@ def _count(match: Match, errors: Errors, name: str, counts: np.ndarray) -> int:
     if name == MISSED:
         return int(is_missed(match, errors, counts).sum())
     return int((counts & (errors.kind == KINDS.index(name))).sum())
+
+
+def _mended_precision(match: Match, errors: Errors, name: str) -> float:
+    """Returns what AP50 would be without the errors of a kind: 1 where no box is found, and none were missed."""
+    value = mean_precision(_mended(match, errors, name))
+    return 1.0 if name == MISSED and np.isnan(value) and match.num_truths.sum() else value
 
 
 def _mended(match: Match, errors: Errors, name: str) -> Ranked:

@@ -8,10 +8,11 @@ from utils.detection.keys import ResultKeys
 from utils.detection.results.coco_metrics import CocoResult
 from utils.detection.results.evaluation_split import EvaluationSplit
 from utils.detection.results.report.analysis import analyse, match_split
-from utils.detection.results.report.page import REPORT_FILE, write_page
+from utils.detection.results.report.page import write_page
 from utils.detection.results.report.precision import best_scores, rank
 from utils.detection.results.report.thresholds import ThresholdCopy, plan_copy
 from utils.drawing.guard import guard_drawing
+from utils.model_utils.files import REPORT_NAME
 from utils.training.checkpoints.checkpoint import Checkpoint
 
 
@@ -75,6 +76,6 @@ def write_extras(
     if extras.copy is not None and match is not None:
         extras.copy.write(best_scores(rank(match)).score, split.match, result.operating_point)
     if extras.about is not None:
-        with guard_drawing(f"the report in '{folder / REPORT_FILE}'"):
+        with guard_drawing(f"the report in '{folder / REPORT_NAME}'"):
             analysis = analyse(result, split, match or match_split(split, detections), min_score)
             write_page(analysis, split, detections, extras.about, folder, num_loaders)

@@ -17,14 +17,13 @@ from utils.detection.results.report.errors import KINDS
 from utils.detection.results.report.precision import SCORES, f1_at_scores, f1_of_all, precision_at_recalls
 from utils.detection.results.report.shots import draw_shots
 from utils.installation import version
-from utils.model_utils.files import write_file
+from utils.model_utils.files import REPORT_NAME, write_file
 from utils.reports.charts import Line, line_chart
 from utils.reports.page import Figure, Section, figures, page, paragraph, side_by_side, subheading
 from utils.reports.pictures import gallery
 from utils.reports.tables import Cell, Column, fold_matrix, matrix_table, show_number, sortable_table
 from utils.words import counted
 
-REPORT_FILE = "report.html"
 NUM_WORST, NUM_BEST = 8, 4  # pictures: more would make the file too large to send
 MAX_LINES = 100  # of a chart; of more classes those with the most boxes
 MAX_MATRIX = 30  # classes of the confusion matrix; the others share a row and a column
@@ -74,7 +73,7 @@ def write_page(
             _pictures(analysis, split, num_loaders),
             _rules(),
         ]
-    path = folder / REPORT_FILE
+    path = folder / REPORT_NAME
     write_file(path, page("Evaluation of a detector", list(facts.items()), sections, f"mszoo {version()}"))
     logger.info("report: %s (open it in a browser)", path)
     return path
@@ -233,14 +232,18 @@ def _share(analysis: Analysis, true: int, taken: int) -> float:
 
 def _pictures(analysis: Analysis, split: EvaluationSplit, num_loaders: int) -> Section:
     counts = analysis.pictures
-    worst = worst_pictures(counts, NUM_WORST).tolist()
+    left_out = set(np.flatnonzero(~np.isin(analysis.image_ids, split.records.image_ids)).tolist())
+    worst = [place for place in worst_pictures(counts, NUM_WORST + len(left_out)).tolist() if place not in left_out]
+    worst = worst[:NUM_WORST]
     best = [place for place in best_pictures(counts, NUM_BEST).tolist() if place not in worst]
-    shots = draw_shots(analysis, split, [*worst, *best], num_loaders)
+    worst_shots, best_shots = (draw_shots(analysis, split, places, num_loaders) for places in (worst, best))
     without = int(np.isnan(counts.f1).sum())
     rest = f"{counted(without, 'picture')} without a box and without a detection have no F1." if without else ""
-    body = subheading("Worst") + (gallery(shots[: len(worst)]) if worst else paragraph("No picture has an error."))
+    if left_out:
+        rest += f" Not shown: {counted(len(left_out), 'picture')} that could not be read."
+    body = subheading("Worst") + (gallery(worst_shots) if worst else paragraph("No picture has an error."))
     if best:
-        body += subheading("Best") + gallery(shots[len(worst) :])
+        body += subheading("Best") + gallery(best_shots)
     intro = wording.PICTURES.format(score=f"{analysis.min_score:.3g}")
     return Section("pictures", "Pictures", f"{intro} {rest}".strip(), body)
 

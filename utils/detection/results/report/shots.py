@@ -19,11 +19,10 @@ def draw_shots(analysis: Analysis, split: EvaluationSplit, places: Sequence[int]
     Args:
         analysis: of the evaluation.
         split: has the pictures.
-        places: of the pictures, as the analysis counts them; those that the records do not hold are left out.
+        places: of the pictures, as the analysis counts them; the records hold them.
         num_loaders: threads that read.
     """
     position_of = {int(number): position for position, number in enumerate(split.records.image_ids)}
-    places = [place for place in places if analysis.image_ids[place] in position_of]
     if not places:
         return []
     positions = [position_of[analysis.image_ids[place]] for place in places]

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from utils.detection.results.pictures.operating_point import OperatingPoint
 from utils.model_utils.errors import BadStateError
 from utils.model_utils.files import stamp_of
 from utils.training.checkpoints.checkpoint import Checkpoint, MinScores, load_checkpoint, save_checkpoint
-from utils.words import agreed, counted
+from utils.words import agreed, counted, first_of, worded
 
 ENDING = "_thresholds"  # of the name of the copy
+MOST_NAMED = 5  # classes in a sentence
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +58,7 @@ class ThresholdCopy:
             )
         own = dict(zip(match.scored_ids, scores.tolist(), strict=True))
         by_class = [own.get(number, np.nan) for number in match.classes.category_ids]
-        without = [name for name, score in zip(match.classes.names, by_class, strict=True) if score != score]
+        without = _without_score(match, own)
         kept = [float(point.min_score if score != score else score) for score in by_class]
         stored = load_checkpoint(self.source)
         if not stored.has_training_state:
@@ -100,12 +102,19 @@ def plan_copy(stored: Checkpoint, folder: Path, *, overwrite: bool) -> Threshold
     return ThresholdCopy(source, stamp_of(source), path, stored.suite)
 
 
-def _said(without: list[str], point: OperatingPoint) -> str:
-    if not without:
-        return ""
-    named = ", ".join(without[:5]) + (", ..." if len(without) > 5 else "")
-    verb = agreed(len(without), "has", "have")
-    return (
-        f"; {counted(len(without), 'class')} without a right detection {verb} the score of all classes, "
-        f"{point.min_score:.3g}: {named}"
+def _without_score(match: ClassMatch, own: Mapping[int, float]) -> dict[str, list[str]]:
+    """Returns the names of the classes without a score of their own, by the reason."""
+    named = list(zip(match.classes.names, match.classes.category_ids, strict=True))
+    return {
+        "without a right detection": [name for name, number in named if number in own and own[number] != own[number]],
+        "that [was|were] not evaluated": [name for name, number in named if number not in own],
+    }
+
+
+def _said(without: Mapping[str, list[str]], point: OperatingPoint) -> str:
+    return "".join(
+        f"; {counted(len(names), 'class')} {worded(len(names), reason)} {agreed(len(names), 'has', 'have')} the score "
+        f"of all classes, {point.min_score:.3g}: {first_of(names, MOST_NAMED)}"
+        for reason, names in without.items()
+        if names
     )

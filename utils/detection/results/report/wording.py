@@ -42,7 +42,8 @@ CONFUSION = (
 )
 PICTURES = (
     "Sorted by F1 = 2 found / (2 found + wrong + missed) of the detections from score {score} on; of equal ones, "
-    "those with the most errors come first. Truth on the left, detections on the right. Click a picture to enlarge it."
+    "the worst begin with the most errors, the best with the most boxes. Truth on the left, detections on the right. "
+    "Click a picture to enlarge it."
 )
 RULES_INTRO = "The rules are those of pycocotools, unless stated otherwise."
 RULES = (

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from utils.model_utils.errors import BadStateError
+from utils.model_utils.files import METRICS_NAME
 from utils.training.record.loggers.run_log import Guarded
 from utils.training.record.loggers.swanlab import SwanLabLogger
 from utils.training.record.loggers.tensorboard import TensorBoardLogger
-from utils.training.record.metrics_log import METRICS_NAME
 
 # Logger to the module that it needs and to what pip installs of it: one beside whose protobuf MindSpore works.
 NEEDED = {"tensorboard": ("tensorboardX", "tensorboardX==2.6.5"), "swanlab": ("swanlab", "swanlab==0.6.4")}
