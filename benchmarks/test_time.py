@@ -62,7 +62,7 @@ def main() -> None:
     """Reads the arguments, measures and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoints", nargs="+", type=Path, metavar="CHECKPOINT")
-    parser.add_argument("--tools", default=",".join(TOOLS), help="some of %(default)s, with commas")
+    parser.add_argument("--tools", default=",".join(TOOLS), help=f"some of {', '.join(TOOLS)}, with commas (all)")
     arguments, keys = parser.parse_known_args()
     tools = chosen_tools(arguments.tools, TOOLS)
     suites = {suite_of(path) for path in arguments.checkpoints}

@@ -36,7 +36,7 @@ def main() -> None:
     """Reads the command line, trains and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("suite", choices=DETECTORS)
-    parser.add_argument("--tools", default=",".join(TOOLS), help="some of %(default)s, with commas")
+    parser.add_argument("--tools", default=",".join(TOOLS), help=f"some of {', '.join(TOOLS)}, with commas (all)")
     arguments, keys = parse_trainings(parser)
     tools = chosen_tools(arguments.tools, TOOLS)
     rows: dict[str, list[Row]] = {tool: [] for tool in tools}
