@@ -16,7 +16,18 @@ import numpy as np
 import pytest
 
 from segformer.tests.tiny_city import draw_pair, label_path, write_city, write_png
-from tests.suites import FASTER_RCNN, LIMIT, NAS_FPN, SEGFORMER, Suite, files_of, for_detectors, for_suites, rows_of
+from tests.suites import (
+    FASTER_RCNN,
+    LIMIT,
+    NAS_FPN,
+    SEGFORMER,
+    SUITES,
+    Suite,
+    files_of,
+    for_detectors,
+    for_each,
+    rows_of,
+)
 from tests.suites import taken_device as device
 from utils.detection.tests.tiny_coco import write_coco
 from utils.model_utils.workers import Workers
@@ -25,6 +36,7 @@ from utils.training.checkpoints.checkpoint import load_checkpoint
 
 pytestmark = pytest.mark.end_to_end
 HEIGHT, WIDTH = 32, 64
+for_jobs = for_each(SUITES, long_run=(FASTER_RCNN,))  # each job is three trainings
 IMAGES = {"nas_fpn": 7, "faster_rcnn": 11, "segformer": 9}
 LAUNCHER = {
     "nas_fpn": ("run_distribute_train.sh", "2", "cpu", "records", "--coco_root=my data"),
@@ -181,7 +193,7 @@ def job(suite, _jobs):
     return _jobs(suite)
 
 
-@for_suites
+@for_jobs
 def test_only_the_first_worker_leaves_a_run(suite, job):
     first, second = (job.here / name for name in FOLDERS[suite.name])
     names = {path.name for path in first.iterdir()}
@@ -216,7 +228,7 @@ def test_only_the_first_worker_leaves_a_run(suite, job):
     assert suite is NAS_FPN or "the 2 workers end with equal weights" in (first / "train.log").read_text()
 
 
-@for_suites
+@for_jobs
 def test_one_worker_with_twice_the_batch_comes_to_the_same_weights(suite, job):
     """Also with what the first epoch left: moments, rates, the order of the second, and the place without an image."""
     before, together, single = (
@@ -234,7 +246,7 @@ def test_one_worker_with_twice_the_batch_comes_to_the_same_weights(suite, job):
     assert "resuming with 1 worker instead of 2, a step has the same images" in job.said
 
 
-@for_suites
+@for_jobs
 def test_steps_rates_and_losses_are_those_of_the_whole_batch(suite, job):
     found, expected = (rows_of(run, "step", 2) for run in (job.run, job.alone))
     assert [row["step"] for row in found] == list(range(1, job.steps + 1))
@@ -245,7 +257,7 @@ def test_steps_rates_and_losses_are_those_of_the_whole_batch(suite, job):
     assert numbers == list(range(1, len(numbers) + 1))
 
 
-@for_suites
+@for_jobs
 def test_eval_py_finds_of_the_checkpoint_of_two_workers_what_they_found(suite, job, tmp_path):
     """Of an odd number of images, with the configuration that the run has left."""
     (row,) = rows_of(job.run, "evaluation", 2)
