@@ -77,6 +77,21 @@ def test_an_earlier_conversion_is_replaced_and_what_else_lies_there_stays(tmp_pa
     assert sorted(each.name for each in tmp_path.iterdir()) == ["out", "source"]
 
 
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_what_a_user_has_put_beside_an_earlier_conversion_is_not_replaced(tmp_path, is_whole):
+    source, out = write_small(tmp_path / "source", 2), tmp_path / "out"
+    run(source, out)
+    text(out / "class_names.txt", "hours of work")
+    if is_whole:
+        text(out / "gtFine" / "mine.txt", "mine")
+    before = checksums(out)
+    names = "'class_names.txt', 'gtFine'" if is_whole else "'class_names.txt'"
+    with pytest.raises(BadStateError, match=f"has {names}, which the earlier conversion has not made and the new one"):
+        run(source, out, target="cityscapes", overwrite=True)
+    assert checksums(out) == before
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["out", "source"]
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
 def test_nothing_half_written_stays_behind(tmp_path, monkeypatch, error):
     source = write_small(tmp_path / "source", 3)

@@ -7,10 +7,11 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, os_errors_as
+from utils.model_utils.errors import MAX_EXAMPLES, BadStateError, BadValueError, MissingPathError, os_errors_as
 from utils.model_utils.files import free_space_said, json_bytes, write_file
 from utils.model_utils.guards.json_text import JsonTextError, parse_json
 from utils.model_utils.in_use import claim_all
+from utils.words import first_of
 
 RECORD = "conversion.json"  # says what a folder was made of, and which of its entries a conversion has made
 _ADVICE = ": choose another --out, or make its folder writable"
@@ -46,7 +47,8 @@ def new_folder(out: Path) -> Iterator[Path]:
     with an error, or by Ctrl-C, nothing is left of the new folder and `out` is as it was.
 
     Raises:
-        BadStateError: it cannot be written, or what would be replaced is being read.
+        BadStateError: it cannot be written, what would be replaced is being read, or something of the user's has the
+            name of a new entry.
     """
     parent = out.absolute().parent
     with os_errors_as(BadStateError, f"--out '{out}' cannot be made", _ADVICE), free_space_said(parent):
@@ -75,6 +77,7 @@ def _take_place(folder: Path, out: Path) -> None:
     old = folder / ".old"
     own = [out / name for name in _own_entries(out) or [] if os.path.lexists(out / name)]
     new = sorted(folder.iterdir())
+    _refuse_others(out, own, new)
     old.mkdir()
     moved: list[tuple[Path, Path]] = []
     with claim_all([each for entry in own if entry.is_dir() for each in entry.iterdir() if each.is_dir()], _in_use):
@@ -87,6 +90,16 @@ def _take_place(folder: Path, out: Path) -> None:
             for source, target in reversed(moved):
                 os.replace(target, source)
             raise
+
+
+def _refuse_others(out: Path, own: list[Path], new: list[Path]) -> None:
+    """Refuses to put a new entry where one lies that the earlier conversion has not made: a file would be replaced."""
+    others = [entry.name for entry in new if os.path.lexists(out / entry.name) and out / entry.name not in own]
+    if others:
+        raise BadStateError(
+            f"--out '{out}' has {first_of([repr(name) for name in others], MAX_EXAMPLES)}, which the earlier conversion "
+            "has not made and the new one would replace: choose another --out, or move it elsewhere"
+        )
 
 
 def _in_use(folder: Path) -> BadStateError:
