@@ -1,6 +1,7 @@
 """label_map and palette in all the forms in which a user may give them, and what is said of others."""
 
 import re
+from itertools import product
 
 import pytest
 
@@ -8,6 +9,7 @@ from segformer.src.config import load
 from segformer.src.labels.forms import label_map_texts, palette_texts
 from segformer.src.labels.name_forms import class_name_texts
 from utils.data_sets.known_palettes import voc_colour
+from utils.forms.labels.tables import read_table
 from utils.model_utils.config.loading import dump_config
 from utils.model_utils.errors import BadValueError, UserError
 
@@ -130,6 +132,11 @@ def test_names_and_number_of_classes_follow(arguments, count, names):
         (["--label_map=0:a,1:b", "--class_names=a,c"], "label_map names the class 'b', and the classes are a, c"),
         (["--palette=[1 2 3 a, 1 2 3 b]"], "palette has the colour (1, 2, 3) for 'a' and 'b': give each colour one"),
         (["--palette=[1 2 300 a]"], "palette has '1 2 300 a', wanted three numbers from 0 to 255 and a name"),
+        (
+            ["--palette={2 wheels: [1, 2, 3]}"],
+            "palette has the class '2 wheels', wanted a name that begins with no num",
+        ),
+        (["--palette=[7 road]"], "palette has 'road 7', wanted RED GREEN BLUE NAME"),
         (["--palette=[1 2 3 a, 4 5 6]"], "palette has the colour (4, 5, 6) without a name and others with one"),
         (["--palette=[[1, 2, 3], [4, 5, 6]]", "--class_num=3"], "palette has 2 colours and class_num is 3: set"),
         (["--palette=absent.txt"], "is no file and none of cityscapes, camvid, voc: give one of these, or a file"),
@@ -161,3 +168,27 @@ def test_a_broken_palette_file_is_named(tmp_path, content, words):
     with pytest.raises(UserError, match=re.escape(words)) as caught:
         palette_texts(str(path), "")
     assert str(path) in str(caught.value)
+
+
+def test_two_names_of_one_colour_are_refused_by_both_readers(tmp_path):
+    table = tmp_path / "colors.txt"
+    table.write_text("road 1 2 3\ncar 1 2 3\n")
+    for read, what in (
+        (lambda: read_table(table, "t"), f"table '{table}'"),
+        (lambda: palette_texts(str(table), ""), ""),
+    ):
+        with pytest.raises(BadValueError, match=rf"{what} .*the colour \(1, 2, 3\) for 'road' and 'car': give each"):
+            read()
+
+
+def test_both_readers_say_the_same_of_a_table(tmp_path):
+    colours = {"road1": (128, 64, 128), "ground truth": (0, 0, 0), "class 2": (0, 64, 255)}
+    lines = [f"{name},{red},{green},{blue}" for name, (red, green, blue) in colours.items()]
+    numbered = [f"{number},{line}" for number, line in enumerate(lines)]
+    turned = [f"{red} {green} {blue} {name}" for name, (red, green, blue) in colours.items()]
+    for number, (heading, rows) in enumerate(product(([], ["# a comment"]), (lines, numbered, turned))):
+        path = tmp_path / f"{number}.txt"
+        path.write_text("\n".join([*heading, *rows]))
+        table = read_table(path, "t")
+        assert dict(zip(table.names, table.colours, strict=True)) == colours
+        assert palette_texts(str(path), "") == turned

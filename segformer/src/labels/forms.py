@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from utils.data_sets.colour_tables import WANTED, TableRow, parse_rows, parse_table, refuse_two_names, rows_of_mapping
 from utils.data_sets.known_palettes import KNOWN_PALETTES, NO_CLASS, NO_CLASS_WORDS, palette_lines
 from utils.model_utils.config.base import FormRule
 from utils.model_utils.config.yaml_files import parse_value
@@ -23,10 +24,7 @@ ADE20K_CLASSES = 150
 BINARY_NAMES = ("background", "foreground")
 MOST_SHOWN = 20  # class names in a sentence
 HIGHEST_VALUE = 65535  # of a file with 16 bits
-_COLOUR = r"(\d+)[\s,;]+(\d+)[\s,;]+(\d+)"
-_COLOUR_FIRST = re.compile(rf"{_COLOUR}(?:[\s,;:]+(.*))?")
-_NAME_FIRST = re.compile(rf"(.*?)[\s,;:]+{_COLOUR}[:,;\s]*")  # CVAT's labelmap.txt ends a line with two colons
-_HEX = re.compile(r"#?([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
+_NUMBERED = re.compile(r"\d+(\s|$)")  # a name that begins so cannot be told from the colour before it
 
 Item = TypeVar("Item")
 
@@ -201,26 +199,24 @@ def palette_texts(value: object, folder: str) -> list[str]:
         word = value.strip().lower()
         value = palette_lines(word) if word in KNOWN_PALETTES else _read_palette(value, folder)
     if isinstance(value, dict):
-        value = [f"{_colour_text(colour)} {name}" for name, given in value.items() for colour in _colours_of(given)]
+        value = rows_of_mapping(value, "palette")
     if not isinstance(value, list | tuple) or not value:
         raise BadValueError(f"palette is {short(value)}, wanted {PALETTE_FORM.wanted}")
     return [_text_of_colour(each) for each in parse_palette(value)]
 
 
 def parse_palette(items: Iterable[object]) -> tuple[NamedColour, ...]:
-    """Reads texts `RED GREEN BLUE NAME`, also with the name first, or lists of three numbers.
+    """Reads texts `RED GREEN BLUE NAME`, also with the name first, lists of three numbers, or rows of a table.
 
     Raises:
         BadValueError: one is none, or a colour stands for two classes.
     """
-    found = tuple(dict.fromkeys(_parse_colour(item) for item in items))
+    rows = _rows(items)
+    found = tuple(dict.fromkeys(map(_named_colour, rows)))
     nameless = [each for each in found if each.name == ""]
     if nameless and any(each.name for each in found):
         raise BadValueError(f"palette has the colour {nameless[0].rgb} without a name and others with one: name it too")
-    twice = _repeated([each.rgb for each in found])
-    if twice:
-        names = " and ".join(repr(each.name or NO_CLASS) for each in found if each.rgb == twice[0])
-        raise BadValueError(f"palette has the colour {twice[0]} for {names}: give each colour one class")
+    refuse_two_names(rows, "palette")
     return found
 
 
@@ -258,34 +254,32 @@ def targets_of_palette(
     return {**{each.rgb: None for each in colours}, **{rgb: number for number, rgb in enumerate(classes)}}
 
 
-def _parse_colour(item: object) -> NamedColour:
+def _rows(items: Iterable[object]) -> list[TableRow]:
+    """Returns the rows that items stand for; texts are read together, as their first numbers may count the classes."""
+    found = [_rows_of(item) for item in items]
+    parsed = iter(parse_rows((item for item in found if isinstance(item, str)), "palette"))
+    return [row for item in found for row in ([next(parsed)] if isinstance(item, str) else item)]
+
+
+def _rows_of(item: object) -> str | list[TableRow]:
+    """Returns the rows of an item, or the text that is still to be read."""
+    if isinstance(item, TableRow):
+        return [item]
     if isinstance(item, dict) and len(item) == 1:  # YAML reads `- road: [128, 64, 128]` so
-        ((name, colour),) = item.items()
-        item = f"{_colour_text(colour)} {name}"
-    text = " ".join(map(str, item)) if isinstance(item, list | tuple) else str(item).strip()
-    if found := _COLOUR_FIRST.fullmatch(text):
-        *numbers, name = found.groups(default="")
-    elif found := _NAME_FIRST.fullmatch(text):
-        name, *numbers = found.groups()
-    else:
-        raise BadValueError(f"palette has {short(item)}, wanted RED GREEN BLUE NAME, e.g. 128 64 128 road")
-    rgb = tuple(int(number[:9]) for number in numbers)
-    if max(rgb) > 255 or re.match(r"\d+([\s,;]|$)", name):
-        raise BadValueError(f"palette has {short(item)}, wanted three numbers from 0 to 255 and a name behind them")
-    red, green, blue = rgb
-    return NamedColour((red, green, blue), None if is_no_class(name) else " ".join(name.split()))
+        return rows_of_mapping(item, "palette")
+    if isinstance(item, list | tuple) and all(type(each) is int for each in item[:3]):
+        return rows_of_mapping({" ".join(map(str, item[3:])): list(item[:3])}, "palette")
+    return " ".join(map(str, item)) if isinstance(item, list | tuple) else str(item).strip()
 
 
-def _colours_of(given: object) -> list[object]:
-    """Returns the colours of a class: one, or a list of them."""
-    return list(given) if isinstance(given, list | tuple) and given and not isinstance(given[0], int) else [given]
-
-
-def _colour_text(colour: object) -> str:
-    if isinstance(colour, list | tuple):
-        return " ".join(map(str, colour))
-    found = _HEX.fullmatch(str(colour).strip())
-    return " ".join(str(int(part, 16)) for part in found.groups()) if found else str(colour)
+def _named_colour(row: TableRow) -> NamedColour:
+    if not isinstance(row.key, tuple):
+        raise BadValueError(f"palette has {short(f'{row.name} {row.key}')}, {WANTED}")
+    if _NUMBERED.match(row.name):
+        raise BadValueError(
+            f"palette has the class {short(row.name)}, wanted a name that begins with no number: call it otherwise"
+        )
+    return NamedColour(row.key, row.stands_for)
 
 
 def _text_of_colour(item: NamedColour) -> str:
@@ -294,7 +288,7 @@ def _text_of_colour(item: NamedColour) -> str:
 
 
 def _read_palette(name: str, folder: str) -> object:
-    """Reads a file of colours and names: a line each, or YAML or JSON by its ending."""
+    """Reads a file of colours and names: a line each, or YAML or JSON by its ending; returns texts or a value."""
     path, text = read_key_file(
         "palette",
         name,
@@ -305,10 +299,7 @@ def _read_palette(name: str, folder: str) -> object:
     try:
         if path.suffix.lower() in (".yaml", ".yml", ".json"):
             return parse_value(text)
-        lines = [line.strip() for line in text.splitlines()]
-        rows = [line for line in lines if line and not line.startswith("#")]
-        has_heading = bool(rows) and not any(map(str.isdigit, rows[0]))  # as a CSV file has: name,r,g,b
-        return [_text_of_colour(_parse_colour(row)) for row in rows[has_heading:]]
+        return [_text_of_colour(each) for each in parse_palette(parse_table(text.splitlines(), "palette"))]
     except ValueError as error:
         raise BadValueError(f"'{path}': {error}") from error
 

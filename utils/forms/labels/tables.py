@@ -1,14 +1,14 @@
 """Tables of the classes of label pictures: a name with a value or a colour on each line."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from utils.data_sets.colour_tables import parse_table, refuse_two_names, rows_of_mapping
 from utils.data_sets.known_palettes import NO_CLASS_WORDS
 from utils.forms.readers.texts import read_json_object, read_lines
 from utils.forms.source_files import SourceFiles
-from utils.model_utils.errors import BadValueError, short
-from utils.model_utils.guards.json_text import JsonTextError
+from utils.model_utils.errors import BadValueError
+from utils.model_utils.guards.json_text import Json, JsonTextError
 
 # In the order in which they are looked for.
 COLOUR_TABLES = ("labelmap.txt", "class_dict.csv", "label_colors.txt", "colors.txt", "colours.txt", "_classes.csv")
@@ -17,10 +17,6 @@ ADE_TABLE = "objectinfo150.txt"
 LABELME_NO_CLASS = "__ignore__"  # its -1
 NO_CLASS_NAMES = (*NO_CLASS_WORDS, LABELME_NO_CLASS)  # what stands for no class by its name
 BACKGROUND_NAMES = ("background", "_background_", "__background__", "bg")
-_TRIPLE = re.compile(r"(?<![\d.])(\d{1,3})[\s,;]+(\d{1,3})[\s,;]+(\d{1,3})(?![\d.])")
-_HEX = re.compile(r"#([0-9a-fA-F]{6})\b")
-_NUMBER = re.compile(r"^\s*(\d{1,3})[\s,;:=]+(.+)$|^(.+?)[\s,;:=]+(\d{1,3})\s*$")
-_AROUND = " \t,;:=\"'"
 
 
 @dataclass(frozen=True)
@@ -41,27 +37,31 @@ class ClassTable:
 
 
 def read_table(path: Path, source: str) -> ClassTable:
-    """Reads a table: lines such as `car 0 0 142`, `0,0,142,car`, `car:0,0,142::`, `car #00008e`, `7 car`, or JSON.
+    """Reads a table: lines such as `car 0 0 142` or `7 car`, see `parse_table`, or JSON.
 
     Args:
         path: of the file.
         source: what sentences call it.
 
     Raises:
-        BadValueError: no line names a class, or some have colours and others values.
+        BadValueError: no line names a class, one cannot be read, some have colours and others values, or a colour or a
+            value has two names.
     """
-    rows = _json_rows(path) if path.suffix.lower() == ".json" else _text_rows(path)
-    colours = [(name, key) for name, key in rows if isinstance(key, tuple)]
-    values = [(name, key) for name, key in rows if isinstance(key, int)]
-    if colours and not values:
-        return ClassTable(tuple(name for name, _ in colours), (), tuple(key for _, key in colours), source)
-    if values and not colours:
-        return ClassTable(tuple(name for name, _ in values), tuple(key for _, key in values), (), source)
-    found = "lines with colours and lines with values" if rows else "no such line"
-    raise BadValueError(
-        f"table '{path}' has {found}; wanted on each line a name and its colour, as in 'car 0 0 142', or its value, as "
-        "in 'car 7'"
-    )
+    what = f"table '{path}'"
+    is_json = path.suffix.lower() == ".json"
+    rows = rows_of_mapping(_json(path), what) if is_json else parse_table(read_lines(path), what)
+    names = tuple(row.name for row in rows)
+    colours = tuple(row.key for row in rows if isinstance(row.key, tuple))
+    values = tuple(row.key for row in rows if isinstance(row.key, int))
+    if not rows or (colours and values) or not all(names):
+        found = "no such line" if not rows else "lines with colours and lines with values"
+        found = found if all(names) else "a colour without a name"
+        raise BadValueError(
+            f"{what} has {found}; wanted on each line a name and its colour, as in 'car 0 0 142', or its value, as in "
+            "'car 7'"
+        )
+    refuse_two_names(rows, what)
+    return ClassTable(names, values, colours, source)
 
 
 def find_table(files: SourceFiles) -> ClassTable | None:
@@ -84,46 +84,8 @@ def find_names(files: SourceFiles) -> tuple[tuple[str, ...], str]:
     return tuple(names), found
 
 
-def _json_rows(path: Path) -> list[tuple[str, int | tuple[int, int, int]]]:
+def _json(path: Path) -> dict[str, Json]:
     try:
-        content = read_json_object(path)
+        return read_json_object(path)
     except JsonTextError as error:
         raise BadValueError(f"table '{path}' cannot be read: {error}; repair the file") from error
-    rows: list[tuple[str, int | tuple[int, int, int]]] = []
-    for name, key in content.items():
-        numbers = key if isinstance(key, list) else [key]
-        if len(numbers) not in (1, 3) or not all(type(each) is int and 0 <= each <= 255 for each in numbers):
-            raise BadValueError(
-                f"table '{path}' gives {short(name)} {short(key)}, wanted a value or [red, green, blue]"
-            )
-        rows.append((name, numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1], numbers[2])))
-    return rows
-
-
-def _text_rows(path: Path) -> list[tuple[str, int | tuple[int, int, int]]]:
-    return [row for line in read_lines(path) if (row := _row(line))]
-
-
-def _row(line: str) -> tuple[str, int | tuple[int, int, int]] | None:
-    """Returns name and key of a line; None for a comment, a heading, or a line without a key."""
-    hexadecimal, triple = _HEX.search(line), _TRIPLE.search(line)
-    if hexadecimal:
-        digits = hexadecimal[1]
-        key = (int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16))
-        return _named(line[: hexadecimal.start()] + line[hexadecimal.end() :], key)
-    if line.startswith("#"):
-        return None
-    if triple and all(int(each) <= 255 for each in triple.groups()):
-        red, green, blue = map(int, triple.groups())
-        before, after = line[: triple.start()], line[triple.end() :]
-        return _named(before if before.strip(_AROUND) else after, (red, green, blue))
-    number = _NUMBER.match(line)
-    if number is None:
-        return None
-    value, name = (number[1], number[2]) if number[1] else (number[4], number[3])
-    return _named(name, int(value)) if int(value) <= 255 else None
-
-
-def _named(text: str, key: int | tuple[int, int, int]) -> tuple[str, int | tuple[int, int, int]] | None:
-    name = text.strip(_AROUND)
-    return (name, key) if name else None

@@ -96,9 +96,10 @@ def _refuse_others(out: Path, own: list[Path], new: list[Path]) -> None:
     """Refuses to put a new entry where one lies that the earlier conversion has not made: a file would be replaced."""
     others = [entry.name for entry in new if os.path.lexists(out / entry.name) and out / entry.name not in own]
     if others:
+        shown = first_of([repr(name) for name in others], MAX_EXAMPLES)
         raise BadStateError(
-            f"--out '{out}' has {first_of([repr(name) for name in others], MAX_EXAMPLES)}, which the earlier conversion "
-            "has not made and the new one would replace: choose another --out, or move it elsewhere"
+            f"--out '{out}' has {shown}, which the earlier conversion has not made and the new one would replace: "
+            "choose another --out, or move it elsewhere"
         )
 
 
