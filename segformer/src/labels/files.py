@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from utils.data_sets.label_files import COLOUR_TYPES, GREY, PALETTE, PNG_HEAD_BYTES, is_png, label_size, may_be_label
 from utils.image_files import evenly_spread
 from utils.images import DECODER_ERRORS, ImageHeader, read_bytes, read_header
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, os_errors_as
@@ -26,17 +27,7 @@ from utils.words import agreed, counted, first_of, listed, none_of
 
 from .classes import CITYSCAPES_CLASS_NAMES, IGNORE_LABEL, LARGEST_ID, class_names
 from .codings import MOST_NAMED, LabelCoding
-from .decoding import (
-    COLOUR_TYPES,
-    GREY,
-    PALETTE,
-    PNG_HEAD_BYTES,
-    is_png,
-    label_colours,
-    label_size,
-    label_values,
-    may_be_label,
-)
+from .decoding import label_colours, label_values
 from .sources import FOLDER, how_to_make_train_ids, how_to_replace, how_to_rewrite
 
 OTHER_FORMATS = "say with label_map or palette what its values or colours stand for, or save it as a PNG file"

@@ -1,97 +1,35 @@
-"""Label pictures as they stand in their files: levels, palette indexes or colours."""
+"""Label pictures of a data set, as numbers of one byte or as colours."""
 
-import io
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from utils.images import DECODER_ERRORS, LABEL_FORMATS
+from utils.data_sets.label_files import LARGEST_BYTE, LabelPixels, decode_label
 from utils.model_utils.errors import BadValueError, MissingPathError
-from utils.model_utils.guards.pixel_limit import check_pixels
-
-SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".gif")
-LARGEST = 255
-
-
-@dataclass(frozen=True, eq=False)
-class LabelPixels:
-    """A label.
-
-    Attributes:
-        values: uint8[H, W], levels or palette indexes, or uint8[H, W, 3], RGB.
-        palette: uint8[N, 3], RGB, where the values are indexes into it.
-        alpha: uint8[H, W], where there is one.
-    """
-
-    values: np.ndarray
-    palette: np.ndarray | None = None
-    alpha: np.ndarray | None = None
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width."""
-        return self.values.shape[0], self.values.shape[1]
-
-    @property
-    def is_coloured(self) -> bool:
-        """Whether it has colours in the place of numbers."""
-        return self.values.ndim == 3
 
 
 def read_label(path: Path, name: str) -> LabelPixels:
-    """Reads a label; see `decode_label`.
+    """Reads a label; colours whose channels are all alike are levels, and a file of black and white has 0 and 255.
+
+    Args:
+        path: of the file.
+        name: what error sentences call it.
 
     Raises:
         MissingPathError: it cannot be read.
-        BadValueError: see `decode_label`.
+        BadValueError: see `decode_label`; or it has values above 255.
     """
     try:
         data = path.read_bytes()
     except OSError as error:
         raise MissingPathError(f"label '{name}' cannot be read ({error.strerror}); check its permissions") from error
-    return decode_label(data, name)
-
-
-def decode_label(data: bytes, name: str) -> LabelPixels:
-    """Decodes the content of a label; colours whose channels are all alike are levels of grey.
-
-    Args:
-        data: of the file.
-        name: what error sentences call it.
-
-    Raises:
-        BadValueError: it is no picture of these formats, is damaged or too large, or has values above 255.
-    """
-    Image.MAX_IMAGE_PIXELS = None
-    try:
-        image = Image.open(io.BytesIO(data), formats=LABEL_FORMATS)
-        check_pixels(image.height, image.width, f"label '{name}'")
-        image.load()
-        return _pixels(image, name)
-    except BadValueError:
-        raise
-    except DECODER_ERRORS as error:
-        raise BadValueError(f"label '{name}' is no whole picture of {', '.join(LABEL_FORMATS)} ({error})") from error
-
-
-def _pixels(image: Image.Image, name: str) -> LabelPixels:
-    if image.mode == "P":
-        colours = np.array(image.getpalette() or [], np.uint8).reshape(-1, 3)
-        return LabelPixels(np.array(image), palette=colours)
-    if image.mode == "1":
-        return LabelPixels(np.array(image.convert("L")))
-    if image.mode in ("L", "I", "F") or image.mode.startswith("I;16"):
-        values = np.array(image)
-        if values.min(initial=0) < 0 or values.max(initial=0) > LARGEST or (values % 1).any():
-            raise BadValueError(
-                f"label '{name}' has values up to {values.max():g}, wanted whole numbers up to {LARGEST}"
-            )
-        return LabelPixels(values.astype(np.uint8))
-    alpha = np.array(image.getchannel("A")) if "A" in image.getbands() else None
-    if image.mode == "LA":
-        return LabelPixels(np.array(image.getchannel("L")), alpha=alpha)
-    colours = np.array(image.convert("RGB"))
-    is_grey = (colours == colours[..., :1]).all()
-    return LabelPixels(colours[..., 0] if is_grey else colours, alpha=alpha)
+    label = decode_label(data, name).simplified()
+    if label.values.max(initial=0) > LARGEST_BYTE:
+        raise BadValueError(
+            f"label '{name}' has values up to {label.values.max()}, wanted whole numbers up to {LARGEST_BYTE}: number "
+            "the classes from 0 on"
+        )
+    # A program that writes masks of 0 and 255 may save some with 1 bit and others with 8.
+    values = label.values * LARGEST_BYTE if label.bits == 1 else label.values
+    return replace(label, values=values.astype(np.uint8), bits=8)

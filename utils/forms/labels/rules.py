@@ -8,8 +8,8 @@ import numpy as np
 
 from utils.data_sets.colour_numbers import colour_numbers, colour_of_number
 from utils.data_sets.known_palettes import CAMVID_NAMES, VOC_BORDER, VOC_NAMES, voc_colour
+from utils.data_sets.label_files import LARGEST_BYTE, LabelPixels
 from utils.forms.content import NO_CLASS
-from utils.forms.labels.files import LARGEST, LabelPixels
 from utils.forms.labels.tables import (
     BACKGROUND_NAMES,
     NO_CLASS_NAMES,
@@ -53,10 +53,7 @@ class LabelRule:
         """Returns uint8[H, W], class numbers and NO_CLASS."""
         if self.table is not None and not label.is_coloured:
             return self.table[label.values]
-        colours = label.values if label.is_coloured else np.repeat(label.values[..., None], 3, axis=-1)
-        if label.palette is not None and not label.is_coloured:
-            colours = label.palette[np.minimum(label.values, len(label.palette) - 1)]
-        codes = colour_numbers(colours)
+        codes = colour_numbers(label.colours())
         at = np.minimum(np.searchsorted(self.codes, codes), len(self.codes) - 1)
         return np.where(self.codes[at] == codes, self.classes[at], NO_CLASS).astype(np.uint8)
 
@@ -174,7 +171,7 @@ def _number_rule(files: SourceFiles, found: FoundPixels, options: Options, layou
     if is_spread:
         kept = [value for value in found.values if value not in (options.no_class or ())]
         how = f"values {listed(kept)} are classes in this order (--no_class 255: 255 is none)"
-        if not names and kept == [0, LARGEST]:
+        if not names and kept == [0, LARGEST_BYTE]:
             names, source = ("background", "foreground"), "masks of 0 and 255"
     else:
         no_class, why = _values_of_no_class(found, options, layout)

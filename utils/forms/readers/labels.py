@@ -9,8 +9,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from utils.data_sets.colour_numbers import colour_numbers
+from utils.data_sets.label_files import LabelPixels
 from utils.forms.content import DataSet, Picture, make_objects
-from utils.forms.labels.files import SUFFIXES, LabelPixels, read_label
+from utils.forms.labels.files import read_label
 from utils.forms.labels.rules import FoundPixels, LabelRule, find_rule
 from utils.forms.options import Options
 from utils.forms.outlines.shapes import Shape, cropped
@@ -18,6 +19,7 @@ from utils.forms.readers.sizes import agreed_size
 from utils.forms.readers.split_lists import listed_splits
 from utils.forms.source_files import SourceFiles, is_label_name, is_picture_of_label, nearest, split_of
 from utils.forms.tally import Tally
+from utils.images import LABEL_SUFFIXES
 from utils.model_utils.errors import BadValueError, UserError
 from utils.progress import track
 from utils.words import counted
@@ -58,7 +60,7 @@ def read(files: SourceFiles, options: Options) -> DataSet:
 
 def label_files(files: SourceFiles) -> list[str]:
     """Returns the files that are labels by the names of their folders, else by their own: `a_mask.png` of `a.jpg`."""
-    exact = [name for name in files.pictures if name.lower().endswith(SUFFIXES)]
+    exact = [name for name in files.pictures if name.lower().endswith(LABEL_SUFFIXES)]
     found = [name for name in exact if is_label_name(name)]
     if found:
         return found
@@ -75,8 +77,8 @@ def _no_labels(files: SourceFiles) -> str:
     inexact = [name for name in files.pictures if is_label_name(name)]
     if inexact:
         return (
-            f"the labels of '{files.root}', such as {inexact[0]}, are no {', '.join(SUFFIXES)}: a JPEG file blurs the "
-            "borders of classes, so that its values are not exact; export them as PNG"
+            f"the labels of '{files.root}', such as {inexact[0]}, are no {', '.join(LABEL_SUFFIXES)}: a JPEG file "
+            "blurs the borders of classes, so that its values are not exact; export them as PNG"
         )
     return f"no folder of '{files.root}' is one of labels by its name, such as masks, labels or annotations"
 

@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
+from utils.data_sets.label_files import decode_label
 from utils.forms.content import DataSet, Picture, make_objects
-from utils.forms.labels.files import decode_label
 from utils.forms.options import Options
 from utils.forms.outlines.shapes import Bitmap, Polygons, Shape, rings_of
 from utils.forms.readers.sizes import agreed_size

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from utils.data_sets.known_palettes import voc_colour
+from utils.data_sets.tests.test_label_files import grey_png
 from utils.forms.labels.tables import read_table
 from utils.forms.options import Options
 from utils.forms.tests.samples import class_names, converted, grey, indexed, label_of, picture, text
@@ -55,6 +56,22 @@ def test_grey_labels(tmp_path, values, others, expected, options, names):
     assert "form: label pictures (--form labels): 2 pictures named as labels, in masks" in said
     assert class_names(tmp_path / "out", said) == names
     assert (tmp_path / "out" / "leftImg8bit" / "train" / "a_leftImg8bit.jpg").is_symlink()
+
+
+@pytest.mark.parametrize(("bits", "expected"), [(2, [0, 1, 2]), (4, [0, 1, 2]), (1, [0, 1, 1])])
+def test_grey_labels_of_few_bits_have_their_numbers(tmp_path, bits, expected):
+    """Pillow shows levels 0, 1 and 2 of 4 bits as 0, 17 and 34; one bit is black and white, beside masks of 8 bits."""
+    source = tmp_path / "set"
+    for name, values in (("a", [0, 1, 2]), ("b", [0, 1])):
+        picture(source / "images" / f"{name}.jpg")
+        (source / "masks").mkdir(exist_ok=True)
+        (source / "masks" / f"{name}.png").write_bytes(grey_png(np.minimum(blocks(*values), 2**bits - 1), bits))
+    if bits == 1:
+        grey(source / "masks" / "b.png", blocks(0, 255))
+    said = run(source, tmp_path / "out", val_share=0)
+    assert columns(label_of(tmp_path / "out", "a"))[:3] == expected
+    count = len(set(expected))
+    assert len(class_names(tmp_path / "out", said)) == count
 
 
 def test_labels_without_any_class_and_with_one_alone_are_refused(tmp_path):
@@ -236,7 +253,7 @@ def test_labels_that_cannot_be_exact_or_are_broken(tmp_path):
     picture(source / "images" / "d.jpg")
     grey(source / "masks" / "d.png", np.zeros((20, 30)))
     said = run(source, tmp_path / "out", val_share=0)
-    assert "1 label that cannot be read (first: label 'masks/b.png' is no whole picture" in said
+    assert "1 label that cannot be read (first: " in said and "label 'masks/b.png' is truncated or damaged" in said
     assert "1 label without a picture (first: masks/c.png)" in said
     assert "1 picture annotated at another size than the file has (first: images/d.jpg: 30 x 20, file 60 x 40)" in said
     blurred = tmp_path / "jpeg"
