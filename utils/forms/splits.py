@@ -1,7 +1,7 @@
 """Which pictures are trained on and which evaluated: as the source says, else drawn by picture."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +13,22 @@ from utils.model_utils.errors import BadValueError
 from utils.words import counted
 
 SPLITS = ("train", "val", "test")
+
+
+def first_splits(groups: Iterable[tuple[str, Iterable[str]]], tally: Tally) -> dict[str, str]:
+    """Returns the split of each name: that of the first group that has it.
+
+    Args:
+        groups: splits with their names; a split may come more than once.
+        tally: counts the names that another split has too.
+    """
+    splits: dict[str, str] = {}
+    for split, names in groups:
+        for name in names:
+            first = splits.setdefault(name, split)
+            if first != split:
+                tally.change("picture", f"that both {first} and {split} list: it is taken for {first}", name)
+    return splits
 
 
 def with_splits(pictures: Sequence[Picture], share: ValShare, tally: Tally) -> tuple[list[Picture], str]:

@@ -8,8 +8,9 @@ import os
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from utils.data_sets.listed_names import known_name
 from utils.data_sets.val_share import ValShare
 from utils.image_search import is_picture_name
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, MissingPathError, os_errors_as, short
@@ -19,7 +20,6 @@ from utils.words import agreed, counted, none_of
 from .files import ImagePair
 from .keys import SPLIT, STAR
 
-MOST_FOLDERS = 20  # of a path in a list
 MAX_LIST_BYTES = 1 << 26  # a name each for a million images
 
 
@@ -179,7 +179,7 @@ def _found(root: Path, pattern: str) -> Iterator[tuple[str, Path]]:
 
 
 def _names_in(path: Path, known: Collection[str]) -> list[str]:
-    """Returns the names in a list: the first word of each line, or the known name that its path ends with.
+    """Returns the names in a list, see `known_name`; a line that means none as it stands.
 
     Raises:
         MissingPathError: it is not there, or cannot be read.
@@ -196,19 +196,7 @@ def _names_in(path: Path, known: Collection[str]) -> list[str]:
         raise BadValueError(f"split_list '{path}' is no UTF-8 text (byte {error.start}): correct split_list") from error
     if size > MAX_LIST_BYTES:
         raise BadValueError(f"split_list '{path}' has {size} bytes, which no list of names has: correct split_list")
-    return [_known_name(line.strip(), known) for line in lines if line.strip()]
-
-
-def _known_name(line: str, known: Collection[str]) -> str:
-    """Returns the name that a line of a list means: it may be a path, and a second one may stand behind it."""
-    for text in (line, line.split()[0]):
-        parts = PurePosixPath(text).parts[-MOST_FOLDERS:]
-        for start in range(len(parts)):
-            inner = PurePosixPath(*parts[start:])
-            for name in (str(inner), str(inner.parent / inner.stem)):
-                if name in known:
-                    return name
-    return line
+    return [known_name(line, known) or line for each in lines if (line := each.strip())]
 
 
 def log_of(layout: Layout, root: Path, split: str, pairs: Sequence[ImagePair]) -> str:

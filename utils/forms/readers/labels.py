@@ -48,7 +48,7 @@ def read(files: SourceFiles, options: Options) -> DataSet:
     if not usable:
         raise BadValueError(f"none of {counted(len(labels), 'label')} in '{files.root}' belongs to a picture there")
     rule = find_rule(files, found, options, layout=layout)
-    splits = listed_splits(files, LIST_FOLDER)
+    splits = listed_splits(files, LIST_FOLDER, {*_stems(pairs)}, tally)
     pictures = []
     for picture, label, size in usable:
         split = splits.get(PurePosixPath(picture).stem, "") if splits else split_of(picture) or split_of(label)

@@ -62,7 +62,8 @@ def read(files: SourceFiles, options: Options) -> DataSet:
         raise BadValueError(f"{none_of(len(names), 'XML file')} in '{files.root}' is one of Pascal VOC")
     class_names = tuple(sorted({name for each in annotations for name in each.classes}))
     first_pixel, note = _first_pixel(annotations, options.first_pixel)
-    splits = listed_splits(files, LIST_FOLDER)
+    stems = {PurePosixPath(each.name).stem for each in annotations}
+    splits = listed_splits(files, LIST_FOLDER, stems, tally)
     pictures = []
     for annotation in annotations:
         picture = _picture(files, annotation, class_names, first_pixel, options, tally)

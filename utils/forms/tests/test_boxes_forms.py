@@ -55,6 +55,34 @@ def test_pascal_voc(tmp_path):
     assert (tmp_path / "out" / "train2017" / "a.jpg").is_symlink()
 
 
+@pytest.mark.parametrize(
+    ("names", "lines"),
+    [
+        ("photo {}", "photo {}"),
+        ("p{}", "p{}.jpg"),
+        ("photo {}", "photo {}.jpg"),
+        ("photo {}", "VOC2007\\JPEGImages\\photo {}.jpg"),
+        ("p{}", "p{}  1"),
+        ("a.b {}", "a.b {}"),
+    ],
+)
+def test_voc_lists_with_spaces_and_endings(tmp_path, names, lines):
+    source = tmp_path / "voc"
+    for number in range(4):
+        picture(source / "JPEGImages" / f"{names.format(number)}.jpg", number)
+        text(source / "Annotations" / f"{names.format(number)}.xml", voc_xml([("cat", 1, 1, 9, 9, 0)]))
+    for split, numbers in (("train", (0, 1)), ("val", (2, 3)), ("trainval", (0, 1, 2, 3))):
+        listed = [lines.format(number) for number in numbers]
+        text(source / "ImageSets" / "Main" / f"{split}.txt", "\n".join(listed))
+    said = run(source, tmp_path / "out")
+    assert "2 pictures to train, 2 pictures to evaluate (as in the source)" in said and "left out" not in said
+    assert sorted(converted(tmp_path / "out")) == [f"{names.format(number)}.jpg" for number in (0, 1)]
+    text(source / "ImageSets" / "Main" / "val.txt", "\n".join(lines.format(number) for number in (1, 2, 3)))
+    said = run(source, tmp_path / "both")
+    assert "1 picture that both val and train list: it is taken for val (first: " in said
+    assert sorted(converted(tmp_path / "both")) == [f"{names.format(0)}.jpg"]
+
+
 def test_voc_corners_that_begin_at_0_and_difficult_objects(tmp_path):
     source = tmp_path / "voc"
     picture(source / "train" / "a.jpg")

@@ -125,7 +125,7 @@ def test_voc_segmentation_with_its_palette_and_lists(tmp_path):
         indexed(source / "SegmentationClass" / f"{name}.png", blocks(*values), VOC_PALETTE)
         indexed(source / "SegmentationObject" / f"{name}.png", blocks(0, 1), VOC_PALETTE)
     text(source / "ImageSets" / "Segmentation" / "train.txt", "a\n")
-    text(source / "ImageSets" / "Segmentation" / "val.txt", "b\n")
+    text(source / "ImageSets" / "Segmentation" / "val.txt", "/VOC/JPEGImages/b.jpg /VOC/SegmentationClass/b.png\n")
     said = run(source, tmp_path / "out")
     assert columns(label_of(tmp_path / "out", "a")) == [0, 15, 255, 255, 255, 255]
     assert columns(label_of(tmp_path / "out", "b", "val")) == [0, 1, 1, 1, 1, 1]
