@@ -12,6 +12,7 @@ from utils.forms.outlines.shapes import Polygons, Shape
 from utils.forms.readers.sizes import agreed_size
 from utils.forms.readers.texts import read_lines, read_text, read_yaml
 from utils.forms.source_files import SPLIT_WORDS, SourceFiles, split_of
+from utils.forms.splits import first_splits
 from utils.forms.tally import Tally
 from utils.model_utils.errors import BadValueError, UserError, short
 from utils.model_utils.guards.numbers import number_or_nan
@@ -52,7 +53,7 @@ def read(files: SourceFiles, options: Options) -> DataSet:
     del options
     tally = Tally()
     names = _class_names(files)
-    splits = _listed_splits(files, names)
+    splits = _listed_splits(files, names, tally)
     texts = {name.lower(): name for name in files.ending_in(".txt")}
     chosen = [name for name in files.pictures if not splits or name in splits]
     pictures, num_empty = [], 0
@@ -118,14 +119,15 @@ def _class_names(files: SourceFiles) -> _Names:
     return _Names(tuple(map(str, names)), found, "kpt_shape" in content, tuple(splits))
 
 
-def _listed_splits(files: SourceFiles, names: _Names) -> dict[str, str]:
+def _listed_splits(files: SourceFiles, names: _Names, tally: Tally) -> dict[str, str]:
     """Returns the split of each picture that an entry of data.yaml, or a list train.txt, names; {} for none.
 
     An entry may be relative to another folder than the file's, on another machine: as many of its last parts count as
     there are in the source, but not fewer than from the folder of the split on. Roboflow lists test/images where there
-    is no such folder, and `images` alone would be all pictures.
+    is no such folder, and `images` alone would be all pictures. Of a picture that two splits name the first one counts:
+    `test` often is the folder of `val`.
     """
-    splits: dict[str, str] = {}
+    groups: list[tuple[str, list[str]]] = []
     near = names.source
     entries = list(names.splits)
     lists = {PurePosixPath(name).name.lower(): name for name in files.ending_in(".txt")}
@@ -139,14 +141,14 @@ def _listed_splits(files: SourceFiles, names: _Names) -> dict[str, str]:
             found = [
                 files.find(line, listed or near, split) for line in (read_lines(files.path(listed)) if listed else [])
             ]
-            splits |= {name: split for name in found if name is not None}
+            groups.append((split, [name for name in found if name is not None]))
             continue
         fewest = max((at for at, part in enumerate(parts) if split_of(f"{part}/_") == split), default=len(parts) - 1)
         inside = next((each for each in (parts[at:] for at in range(fewest + 1)) if _holds(files, each)), None)
         if inside is not None:
             prefix = "/".join(inside) + "/"
-            splits |= {name: split for name in files.pictures if f"/{name}".find(f"/{prefix}") >= 0}
-    return splits
+            groups.append((split, [name for name in files.pictures if f"/{prefix}" in f"/{name}"]))
+    return first_splits(groups, tally)
 
 
 def _holds(files: SourceFiles, parts: Sequence[str]) -> bool:

@@ -180,6 +180,18 @@ def test_yolo_in_three_layouts(tmp_path, layout, yaml):
     assert polygon["area"] == pytest.approx(24 * 20 / 2)
 
 
+def test_a_picture_that_two_splits_of_yolo_name_is_of_the_first(tmp_path):
+    source = write_yolo(tmp_path / "yolo", "ultralytics")
+    text(source / "data.yaml", "test: images/valid\nval: images/valid\ntrain: images/train\nnames: [cat, dog]\n")
+    said = run(source, tmp_path / "out")
+    assert "2 pictures to train, 1 picture to evaluate (as in the source)" in said
+    assert "1 picture that both val and test list: it is taken for val (first: images/valid/1.jpg)" in said
+    text(source / "data.yaml", "val: images/valid\ntrain: [images/train, images/valid]\nnames: [cat, dog]\n")
+    said = run(source, tmp_path / "trained")
+    assert "1 picture that both train and val list: it is taken for train (first: images/valid/1.jpg)" in said
+    assert "the source has none to evaluate on" in said
+
+
 def test_yolo_without_names_in_pixels_and_with_lists(tmp_path):
     source = tmp_path / "yolo"
     picture(source / "obj_train_data" / "a.jpg")
