@@ -8,18 +8,14 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from utils.data_sets.split_words import SPLIT_WORDS, TRAINVAL
 from utils.image_search import is_picture_name
 from utils.model_utils.errors import MissingPathError
 from utils.model_utils.near_paths import near_path
 
-SPLIT_WORDS = {
-    "train": ("train", "training", "trainset", "trn", "trainannot", "trainval"),
-    "val": ("val", "valid", "validation", "valset", "dev", "valannot", "eval"),
-    "test": ("test", "testing", "testset", "testannot"),
-}
 # Folders of labels by their names, e.g. masks, train_labels, trainannot, SegmentationClassPNG.
 _LABEL_FOLDER = re.compile(
-    r"(^|[^a-z]|train|val|valid|validation|test)"
+    rf"(^|[^a-z]|{'|'.join(word for words in SPLIT_WORDS.values() for word in words)})"
     r"(masks?|labels?|lbls?|annot|annotations?|ann|gt|groundtruth|ground_truth|segmentationclass|segmentations?|seg|targets?)"
     r"(png|raw|\d*)$"
 )
@@ -158,6 +154,7 @@ def split_of(name: str, *, with_stem: bool = False) -> str:
     for part in reversed(parts):
         words = _WORDS.findall(part)
         found = {split for split, known in SPLIT_WORDS.items() if any(word in known for word in words)}
+        found |= {"train"} if TRAINVAL in words else set()
         if len(found) == 1:
             return found.pop()
     return ""

@@ -176,8 +176,9 @@ def test_a_split_without_its_file_is_not_taken_for_another(write):
 
 
 def test_names_of_a_split():
-    assert names_of("train2017") == ("train2017", "train", "training")
-    assert names_of("VAL") == ("val", "valid", "validation")
+    assert names_of("train2017")[:4] == ("train2017", "train", "training", "trainset")
+    assert names_of("VAL")[:4] == ("val", "valid", "validation", "valset")
+    assert {"dev", "eval"} < {*names_of("val2017")} and "trn" in names_of("train2017")  # as data convert has them
     assert names_of("test-dev2017") == ("test-dev2017",)
     assert names_of("fold_3") == ("fold_3",)
 

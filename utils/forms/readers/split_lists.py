@@ -4,12 +4,11 @@ from collections.abc import Collection
 from pathlib import PurePosixPath
 
 from utils.data_sets.listed_names import known_name
+from utils.data_sets.split_words import TRAINVAL
 from utils.forms.readers.texts import read_lines
 from utils.forms.source_files import SourceFiles
 from utils.forms.splits import first_splits
 from utils.forms.tally import Tally
-
-REST = "trainval"  # lists all that the others do not have to test
 
 
 def listed_splits(files: SourceFiles, folder: str, known: Collection[str], tally: Tally) -> dict[str, str]:
@@ -28,4 +27,4 @@ def listed_splits(files: SourceFiles, folder: str, known: Collection[str], tally
         return [known_name(line, known) or line for line in lines]
 
     splits = first_splits([(split, names_of(split)) for split in ("test", "val", "train")], tally)
-    return {**dict.fromkeys(names_of(REST), "train"), **splits}
+    return {**dict.fromkeys(names_of(TRAINVAL), "train"), **splits}

@@ -6,12 +6,13 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
+from utils.data_sets.split_words import SPLIT_WORDS, TRAINVAL
 from utils.forms.content import DataSet, Objects, Picture, make_objects, objects_of
 from utils.forms.options import Options
 from utils.forms.outlines.shapes import Polygons, Shape
 from utils.forms.readers.sizes import agreed_size
 from utils.forms.readers.texts import read_lines, read_text, read_yaml
-from utils.forms.source_files import SPLIT_WORDS, SourceFiles, split_of
+from utils.forms.source_files import SourceFiles, split_of
 from utils.forms.splits import first_splits
 from utils.forms.tally import Tally
 from utils.model_utils.errors import BadValueError, UserError, short
@@ -24,6 +25,7 @@ BOX_NUMBERS = 5  # class, centre, sides
 FEWEST_OF_POLYGON = 7  # class and three points
 MOST_CLASSES = 10_000  # where no file names them
 BEYOND = 1.5  # a fraction above it is no fraction: annotators leave the picture by a few pixels
+_WORDS = {**SPLIT_WORDS, TRAINVAL: (TRAINVAL,)}
 PICTURES, LABELS = "images", "labels"  # folders side by side, in the layouts of Ultralytics and Roboflow
 
 
@@ -35,7 +37,7 @@ class _Names:
         names: by their number; "" for numbers without a name.
         source: the file that names them.
         has_points: lines have key points behind the box, which are passed over.
-        splits: entries of data.yaml by split.
+        splits: entries of data.yaml by split; that of `TRAINVAL` stands for what the others leave over.
     """
 
     names: tuple[str, ...]
@@ -111,7 +113,7 @@ def _class_names(files: SourceFiles) -> _Names:
         )
     splits = [
         (split, entry)
-        for split, words in SPLIT_WORDS.items()
+        for split, words in _WORDS.items()
         for word in words
         for entry in (content[word] if isinstance(content.get(word), list) else [content.get(word)])
         if isinstance(entry, str) and entry
@@ -132,23 +134,29 @@ def _listed_splits(files: SourceFiles, names: _Names, tally: Tally) -> dict[str,
     entries = list(names.splits)
     lists = {PurePosixPath(name).name.lower(): name for name in files.ending_in(".txt")}
     if not entries:
-        words = [(split, word) for split, known in SPLIT_WORDS.items() for word in known]
+        words = [(split, word) for split, known in _WORDS.items() for word in known]
         entries = [(split, lists[f"{word}.txt"]) for split, word in words if f"{word}.txt" in lists]
     for split, entry in entries:
+        near_split = "train" if split == TRAINVAL else split
         parts = [part for part in PurePosixPath(entry.replace("\\", "/")).parts if part not in ("..", ".", "/")]
         if entry.lower().endswith(".txt"):
             listed = lists.get(parts[-1].lower())
             found = [
-                files.find(line, listed or near, split) for line in (read_lines(files.path(listed)) if listed else [])
+                files.find(line, listed or near, near_split)
+                for line in (read_lines(files.path(listed)) if listed else [])
             ]
             groups.append((split, [name for name in found if name is not None]))
             continue
-        fewest = max((at for at, part in enumerate(parts) if split_of(f"{part}/_") == split), default=len(parts) - 1)
+        fewest = max(
+            (at for at, part in enumerate(parts) if split_of(f"{part}/_") == near_split), default=len(parts) - 1
+        )
         inside = next((each for each in (parts[at:] for at in range(fewest + 1)) if _holds(files, each)), None)
         if inside is not None:
             prefix = "/".join(inside) + "/"
             groups.append((split, [name for name in files.pictures if f"/{prefix}" in f"/{name}"]))
-    return first_splits(groups, tally)
+    splits = first_splits([group for group in groups if group[0] != TRAINVAL], tally)
+    rest = [name for split, names_of in groups if split == TRAINVAL for name in names_of]
+    return {**dict.fromkeys(rest, "train"), **splits}
 
 
 def _holds(files: SourceFiles, parts: Sequence[str]) -> bool:

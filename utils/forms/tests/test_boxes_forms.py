@@ -204,6 +204,10 @@ def test_yolo_without_names_in_pixels_and_with_lists(tmp_path):
     assert converted(tmp_path / "out") == {"a.jpg": [("class_2", (0, 0, 60, 40), 0)]}
     assert converted(tmp_path / "out", "val") == {"b.jpg": [("class_0", (15, 10, 45, 30), 0)]}
     assert "no file in the source names the classes: they are numbered" in said
+    text(source / "trainval.txt", "data/obj_train_data/a.jpg\ndata/obj_train_data/b.jpg\n")
+    (source / "train.txt").unlink()
+    said = run(source, tmp_path / "rest")  # what no other list has is trained on
+    assert sorted(converted(tmp_path / "rest")) == ["a.jpg"] and "that both" not in said
     text(source / "obj_train_data" / "a.txt", "0 30 20 10 10\n0 10 10 5 5")
     text(source / "obj_train_data" / "b.txt", "0 30 20 10 10")
     with pytest.raises(BadValueError, match="3 of 3 boxes in the text files .* wanted are fractions"):

@@ -12,7 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-FAMILIES = (("train", "training"), ("valid", "val", "validation"), ("test", "testing"))
+from utils.data_sets.split_words import SPLIT_WORDS
+
+FAMILIES = tuple(SPLIT_WORDS.values())
 TRAIN, VALID, TEST = FAMILIES
 YEAR = re.compile(r"[\s_-]*\d+$")
 
