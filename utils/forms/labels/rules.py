@@ -140,6 +140,8 @@ def _colour_rule(table: ClassTable, found: FoundPixels, options: Options) -> Lab
         raise BadValueError("--classes names values, and these labels have colours: name them in the file of --colors")
     if not table.colours:
         raise BadValueError(f"the labels have colours, and '{table.source}' names values: give a table with --colors")
+    if len(names) > MOST_CLASSES:  # more than the table below has numbers for
+        raise _wrong_count(len(names))
     number_of = {name: number for number, name in enumerate(names)}
     classes = np.array([number_of.get(name, NO_CLASS) for name in table.names], np.uint8)
     codes, first = np.unique(colour_numbers(np.array(table.colours)), return_index=True)
@@ -165,7 +167,16 @@ def _value_table_rule(table: ClassTable, options: Options) -> LabelRule:
 
 
 def _number_rule(files: SourceFiles, found: FoundPixels, options: Options, layout: str) -> LabelRule:
-    """Takes values as class numbers, and those that were spread over 0 to 255 in their order."""
+    """Takes values as class numbers, and those that were spread over 0 to 255 in their order.
+
+    Raises:
+        BadValueError: all values stand for no class, or there are fewer or more names than values for them.
+    """
+    if options.no_class and set(found.values) <= set(options.no_class):
+        raise BadValueError(
+            f"--no_class names all values of the labels ({listed(found.values)}), so that there is no class: leave out "
+            "those that stand for one"
+        )
     names, source = (options.classes, "--classes") if options.classes else find_names(files)
     is_spread = not found.has_palette and layout == "" and is_stretched(found.values)
     if is_spread:
@@ -183,8 +194,16 @@ def _number_rule(files: SourceFiles, found: FoundPixels, options: Options, layou
     if not is_spread:  # a list may name more classes than occur
         kept = kept + [value for value in range(kept[-1] + 1 if kept else 0, 256) if value not in no_class]
         kept = kept[: len(named)]
+    if len(named) > len(kept):
+        of_labels = (
+            f"the labels have {listed(kept)}" if is_spread else f"labels have {counted(len(kept), 'value')} for them"
+        )
+        raise BadValueError(
+            f"{source} names {counted(len(named), 'class')}, and {of_labels}: give a name for each with --classes, in "
+            "the order of their values"
+        )
     table = np.full(256, NO_CLASS, np.uint8)
-    table[kept[: len(named)]] = np.arange(len(named))
+    table[kept] = np.arange(len(named))
     return _rule(named, table, [how, note], is_named=bool(names))
 
 
@@ -230,6 +249,12 @@ def _names_of(kept: Sequence[int], names: Sequence[str], source: str, layout: st
     return list(names), f"class names are those of {source}"
 
 
+def _wrong_count(count: int) -> BadValueError:
+    return BadValueError(
+        f"the labels have {counted(count, 'class')}, wanted 1 to {MOST_CLASSES}: correct the table that names them"
+    )
+
+
 def _rule(
     names: Sequence[str],
     table: np.ndarray | None,
@@ -240,7 +265,7 @@ def _rule(
     is_named: bool = True,
 ) -> LabelRule:
     if not names or len(names) > MOST_CLASSES:
-        raise BadValueError(f"the labels have {counted(len(names), 'class')}, wanted 1 to {MOST_CLASSES}")
+        raise _wrong_count(len(names))
     background = next((index for index, name in enumerate(names) if name.lower() in BACKGROUND_NAMES), None)
     if background is None and not is_named and table is not None and table[0] == 0:
         background = 0

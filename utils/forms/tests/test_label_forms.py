@@ -84,6 +84,55 @@ def test_labels_without_any_class_and_with_one_alone_are_refused(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("values", "names", "options", "sentence"),
+    [
+        (
+            [0, 255],
+            3,
+            {},
+            r"class_names\.txt names 3 classes, and the labels have 0 and 255: give a name for each with",
+        ),
+        (
+            [0, 127, 254],
+            0,
+            {"classes": ("a", "b", "c", "d")},
+            "--classes names 4 classes, and the labels have 0, 127 and",
+        ),
+        ([0, 1], 300, {}, r"class_names\.txt names 300 classes, and labels have 255 values for them: give a name for"),
+        ([1, 2], 255, {"no_class": (0,)}, r"class_names\.txt names 255 classes, and labels have 254 values for them"),
+        (
+            [0, 255],
+            0,
+            {"no_class": (0, 255)},
+            r"--no_class names all values of the labels \(0 and 255\), so that there",
+        ),
+        ([0, 1, 255], 0, {"no_class": (0, 1, 255)}, r"--no_class names all values of the labels \(0, 1 and 255\), so"),
+    ],
+)
+def test_more_names_than_values_and_no_class_at_all_are_one_sentence(tmp_path, values, names, options, sentence):
+    source = two(tmp_path / "set", values, values)
+    if names:
+        text(source / "class_names.txt", "".join(f"c{number}\n" for number in range(names)))
+    with pytest.raises(BadValueError, match=sentence):
+        run(source, tmp_path / "out", options=Options(**options))
+
+
+@pytest.mark.parametrize("line", ["n{0}_{1}x {0} {1} 7", "n{0}x {0}"])
+def test_tables_of_too_many_or_no_classes_are_one_sentence(tmp_path, line):
+    source = tmp_path / "set"
+    picture(source / "images" / "a.jpg")
+    coloured(source / "masks" / "a.png", *(([1, 0, 7], [2, 0, 7]) if "7" in line else ([1, 1, 1], [2, 2, 2])))
+    rows = [line.format(number % 256, number // 256) for number in range(300 if "7" in line else 256)]
+    text(source / "colors.txt", "\n".join(rows))
+    count = len(rows)
+    with pytest.raises(BadValueError, match=f"the labels have {count} classes, wanted 1 to 255: correct the table"):
+        run(source, tmp_path / "out")
+    text(source / "colors.txt", "\n".join(row.replace(row.split()[0], "void") for row in rows))
+    with pytest.raises(BadValueError, match="the labels have 0 classes, wanted 1 to 255: correct the table"):
+        run(source, tmp_path / "out")
+
+
 def test_camvid(tmp_path):
     """11 is no class; splits are train and trainannot, val and valannot."""
     source = tmp_path / "camvid"
