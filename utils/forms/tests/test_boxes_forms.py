@@ -268,6 +268,27 @@ def test_cvat_coco_with_crowds_and_subfolders(tmp_path):
     assert set(val) == {name for name, is_evaluated in zip(written, is_kept, strict=True) if is_evaluated}
 
 
+def test_annotated_areas_end_where_the_picture_does(tmp_path):
+    """A box of 40 x 40 of which half lies inside, with and without an outline; an area inside stays as annotated."""
+    source = tmp_path / "coco"
+    picture(source / "a.jpg")
+    square = {"segmentation": [[40, 0, 80, 0, 80, 40, 40, 40]], "area": 1600.0}
+    inside = {"segmentation": [[0, 0, 9, 0, 9, 9]], "area": 40.0}
+    elsewhere = {"segmentation": [[-20, -20, -9, -20, -9, -9]], "area": 40.0}
+    boxes = [
+        (0, 1, [40.0, 0.0, 40.0, 40.0], square),
+        (0, 1, [40.0, 0.0, 40.0, 40.0], {"area": 1600.0}),
+        (0, 1, [0.0, 0.0, 9.0, 9.0], inside),
+        (0, 1, [0.0, 0.0, 9.0, 9.0], elsewhere),
+    ]
+    text(source / "a.json", coco(["a.jpg"], boxes, [{"id": 1, "name": "cat"}]))
+    said = run(source, tmp_path / "out", val_share=0)
+    assert "1 outline outside the picture: only the box counts" in said
+    rows = json.loads((tmp_path / "out" / "annotations" / "instances_train2017.json").read_text())["annotations"]
+    assert [each["area"] for each in rows] == [800, 800, 40, 81]
+    assert [np.max(each["segmentation"]) if "segmentation" in each else None for each in rows] == [60, None, 9, None]
+
+
 def test_label_studio_coco_with_backslashes_and_upload_prefixes(tmp_path):
     source = tmp_path / "studio"
     picture(source / "images" / "0123abcd-a.jpg")

@@ -128,6 +128,28 @@ def test_a_list_of_labelmes_classes_gives_their_order(tmp_path):
     assert [name for name, _, _ in converted(tmp_path / "boxes")["a.jpg"]] == ["leaf", "stem"]
 
 
+def test_outlines_are_cut_with_their_boxes(tmp_path):
+    """Of 80 x 40 pixels half lies inside; of a triangle 20 high a smaller one of 10 x 10; of the last nothing."""
+    source = tmp_path / "labelme"
+    picture(source / "a.jpg")
+    shapes = [
+        shape("leaf", [[-40, 0], [40, 0], [40, 40], [-40, 40]]),
+        shape("stem", [[-10, 0], [10, 0], [-10, 20]]),
+        shape("fruit", [[0, 20], [3, 24]], "circle"),
+        shape("leaf", [[-9, 90], [-9, -9], [90, -9], [-8, -8]]),
+    ]
+    text(source / "a.json", labelme(shapes, imagePath="a.jpg"))
+    said = run(source, tmp_path / "out", val_share=0)
+    assert "1 box outside the picture (first: a.jpg)" in said
+    assert "3 boxes cut at the border of the picture (first: a.jpg)" in said
+    rows = json.loads((tmp_path / "out" / "annotations" / "instances_train2017.json").read_text())["annotations"]
+    assert [each["bbox"] for each in rows] == [[0, 0, 40, 40], [0, 0, 10, 10], [0, 15, 5, 10]]
+    pixels = mask_of(Disk((0, 20), 5), (40, 60)).sum()
+    assert [each["area"] for each in rows] == [1600, 50, pixels]
+    assert sorted(map(tuple, np.reshape(rows[1]["segmentation"], (-1, 2)).tolist())) == [(0, 0), (0, 10), (10, 0)]
+    assert all(each["area"] <= each["bbox"][2] * each["bbox"][3] for each in rows)
+
+
 def write_supervisely(root):
     picture(root / "ds" / "img" / "a.jpg")
     classes = [{"title": name, "shape": "any", "color": "#FF0000"} for name in ("tree", "lake")]

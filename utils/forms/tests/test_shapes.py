@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
+from utils.forms.outlines.clipping import inside_of, is_inside
 from utils.forms.outlines.shapes import (
     Bitmap,
     Disk,
@@ -131,3 +132,44 @@ def test_runs_of_another_size_are_refused(counts):
 )
 def test_points_that_are_no_polygon_are_none(points):
     assert rings_of(points) is None
+
+
+def test_what_lies_inside_of_a_polygon():
+    """A square of 10 around the corner (0, 0) keeps a quarter; of an H without its bar two legs of 2 x 4 remain."""
+    square = Polygons((ring((-5, -5), (5, -5), (5, 5), (-5, 5)),), (ring((-9, -9), (1, -9), (1, 1), (-9, 1)),))
+    inside = inside_of(square, (20, 20))
+    assert not is_inside(square, (20, 20)) and is_inside(inside, (20, 20))
+    assert (area_of(inside), box_of(inside).tolist()) == (25 - 1, [0, 0, 5, 5])
+    legs = Polygons((ring((0, 4), (0, -6), (8, -6), (8, 4), (6, 4), (6, -2), (2, -2), (2, 4)),))
+    assert (area_of(inside_of(legs, (20, 20))), box_of(inside_of(legs, (20, 20))).tolist()) == (16, [0, 0, 8, 4])
+    assert rows(mask_of(inside_of(legs, (5, 9)), (5, 9))) == 4 * ["##....##."] + ["........."]
+    assert inside_of(Polygons((ring((-5, 0), (-1, 0), (-1, 9)),)), (20, 20)) is None
+    notch = Polygons((ring((-9, -9), (30, -9), (-9, 30)),))  # its box covers the picture, and it does too
+    assert area_of(inside_of(notch, (4, 4))) == 16
+    bow = Polygons((ring((-4, 0), (4, 8), (4, 0), (-4, 8)),))
+    assert (mask_of(inside_of(bow, (8, 8)), (8, 8)) == mask_of(bow, (8, 8))).all()
+    assert inside_of(Polygons((ring((-9, 30), (-9, -9), (30, -9), (-8, -8)),)), (4, 4)) is None
+
+
+def test_cut_polygons_have_the_pixels_that_they_had():
+    random = np.random.default_rng(0)
+    for _ in range(300):
+        points = random.uniform(-8, 20, (random.integers(3, 9), 2))  # no centre lies on an edge
+        whole = Polygons((points,))
+        inside = inside_of(whole, (11, 13))
+        mask = mask_of(whole, (11, 13))
+        np.testing.assert_array_equal(mask if inside is None else mask_of(inside, (11, 13)), mask)
+        assert inside is not None or not mask.any()
+        if inside is not None:
+            left, top, right, bottom = box_of(inside)
+            assert 0 <= left < right <= 13 and 0 <= top < bottom <= 11
+
+
+def test_what_lies_inside_of_circles_and_bitmaps():
+    """Of a circle of radius 2 around (0, 2) the right half: centres at 0.5 and 1.5, of 4 and 2 rows."""
+    half = inside_of(Disk((0, 2), 2), (9, 9))
+    assert rows(half.pixels) == ["#.", "##", "##", "#."] and box_of(half).tolist() == [0, 0, 2, 4]
+    part = inside_of(Bitmap(np.ones((3, 4), bool), -2, 7), (9, 9))
+    assert (area_of(part), box_of(part).tolist()) == (4, [0, 7, 2, 9])
+    assert inside_of(Bitmap(np.ones((3, 4), bool), 9, 0), (9, 9)) is None
+    assert inside_of(Disk((-3, 2), 2), (9, 9)) is None
