@@ -124,8 +124,12 @@ def test_a_list_of_labelmes_classes_gives_their_order(tmp_path):
         [0, 0, 1, 1, 1, 1, 0],
         [0, 0, 0, 0, 0, 0, 0],
     ]
-    run(source, tmp_path / "boxes", val_share=0)
+    said = run(source, tmp_path / "boxes", val_share=0)
     assert [name for name, _, _ in converted(tmp_path / "boxes")["a.jpg"]] == ["leaf", "stem"]
+    assert "1 object of '_background_', which is no class of the boxes (first: a.jpg)" in said
+    with pytest.raises(BadValueError, match="--strict"):
+        run(source, tmp_path / "strict", val_share=0, is_strict=True)
+    run(source, tmp_path / "labels", target="cityscapes", val_share=0, is_strict=True)  # which have it
 
 
 def test_outlines_are_cut_with_their_boxes(tmp_path):

@@ -47,6 +47,7 @@ def write(data: DataSet, folder: Path, placing: Placing) -> dict[str, int]:
             placing.place(picture, folder / f"{split}{YEAR}" / name)
             height, width = picture.size
             images.append({"id": len(images) + 1, "file_name": name, "height": height, "width": width})
+            _count_background(objects, data, picture)
             rows = _annotations(objects, category_of, len(images), len(annotations) + 1, picture, data.tally)
             annotations += rows
             for row in rows:
@@ -65,6 +66,14 @@ def _objects(picture: Picture, background: int | None, tally: Tally) -> Objects 
     except UserError as error:
         tally.drop("label", "that cannot be read", str(error))
         return None
+
+
+def _count_background(objects: Objects, data: DataSet, picture: Picture) -> None:
+    """Counts the objects of the class that stands for what is no object; regions of a label are none from the start."""
+    if data.background is not None:
+        name = data.class_names[data.background]
+        count = int((objects.labels == data.background).sum())
+        data.tally.drop("object", f"of {name!r}, which is no class of the boxes", picture.name, count)
 
 
 def _annotations(
