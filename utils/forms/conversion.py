@@ -9,7 +9,7 @@ from utils.forms import sniffing
 from utils.forms.content import DataSet, count_objects
 from utils.forms.next_commands import next_commands
 from utils.forms.options import Options
-from utils.forms.repairs import with_usable_boxes
+from utils.forms.repairs import once_each, with_usable_boxes
 from utils.forms.sniffing import COCO, FORMS
 from utils.forms.source_files import SourceFiles
 from utils.forms.splits import SPLITS, with_splits
@@ -80,7 +80,7 @@ def convert(request: Request, say: Say = print) -> DataSet:
     say(f"form: {form.title} (--form {name}): {why}")
     data = form.read(files, request.options)
     try:
-        data.pictures = with_usable_boxes(data.pictures, data.tally)
+        data.pictures = with_usable_boxes(once_each(data.pictures, data.tally), data.tally)
         _say_found(data, say)
         share = ValShare(request.val_share, request.val_seed, request.val_group_by_stem)
         data.pictures, where_from = with_splits(data.pictures, share, data.tally)

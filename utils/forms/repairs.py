@@ -1,4 +1,4 @@
-"""Boxes that cannot be used are left out; boxes and outlines are cut at the picture's border; all are counted."""
+"""Pictures count once, boxes that cannot be used are left out, what leaves its picture is cut; all that is counted."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,6 +12,15 @@ from utils.forms.outlines.shapes import box_of
 from utils.forms.tally import Tally
 
 ROUNDING_PIXELS = 1.0  # annotators round outwards; what is cut by less is not worth a word
+
+
+def once_each(pictures: Sequence[Picture], tally: Tally) -> list[Picture]:
+    """Returns each picture once, with what the first file says of it: two files, or two entries, may name one."""
+    first: dict[str, Picture] = {}
+    for picture in pictures:
+        if first.setdefault(picture.name, picture) is not picture:
+            tally.drop("entry", "of a picture that an earlier one has too", picture.name)
+    return list(first.values())
 
 
 def with_usable_boxes(pictures: Sequence[Picture], tally: Tally) -> list[Picture]:

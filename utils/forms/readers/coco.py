@@ -41,20 +41,18 @@ def read(files: SourceFiles, options: Options) -> DataSet:
         if "is_root" not in each
     }
     class_names = tuple(names)
-    pictures: dict[str, Picture] = {}
-    for name, (content, columns) in zip(sources, contents, strict=True):
-        for picture in _pictures(files, name, content, columns, class_names, tally):
-            if picture.name in pictures:
-                tally.drop("entry", "of a picture that an earlier file has too", f"{name}: {picture.name}")
-            else:
-                pictures[picture.name] = picture
+    pictures = [
+        picture
+        for name, (content, columns) in zip(sources, contents, strict=True)
+        for picture in _pictures(files, name, content, columns, class_names, tally)
+    ]
     roots = {each["name"] for content, _ in contents for each in content["categories"] if "is_root" in each}
     notes = [f"annotations: {', '.join(sources)}"]
     notes += [f"category 0, {name!r}, has no box: it is a group or background, and no class" for name in sorted(roots)]
-    num_alone = len(set(files.pictures).difference(pictures))
+    num_alone = len(set(files.pictures).difference(picture.name for picture in pictures))
     if num_alone:
         notes.append(f"{counted(num_alone, 'picture')} in no annotation file: left out")
-    return DataSet(class_names, [pictures[name] for name in sorted(pictures)], tally, notes)
+    return DataSet(class_names, sorted(pictures, key=lambda picture: picture.name), tally, notes)
 
 
 def annotation_files(files: SourceFiles) -> list[str]:

@@ -16,7 +16,7 @@ from utils.forms.source_files import SourceFiles, split_of
 from utils.forms.splits import with_splits
 from utils.forms.tally import Tally
 from utils.forms.tests.samples import checksums, converted, grey, labelme, picture, shape, text, voc_xml
-from utils.forms.tests.test_boxes_forms import run, write_voc
+from utils.forms.tests.test_boxes_forms import coco, run, write_voc
 from utils.installation import ROOT
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError
 from utils.model_utils.in_use import hold
@@ -153,6 +153,34 @@ def test_forms_are_told_apart_and_several_are_listed(tmp_path):
         with pytest.raises(BadValueError):
             run(empty, tmp_path / "none", form=form)
     assert not (tmp_path / "none").exists()
+
+
+def two_files_of(form, source):
+    """Writes two files for a.jpg, of which the first has two objects, and one for b.jpg."""
+    boxes = [("cat", 1, 1, 9, 9, 0), ("cat", 11, 11, 19, 19, 0)]
+    for name, of, count in (("1", "a", 2), ("2", "a", 1), ("3", "b", 1)):
+        picture(source / f"{of}.jpg", len(of))
+        if form == "voc":
+            text(source / f"{name}.xml", voc_xml(boxes[:count], filename=f"{of}.jpg"))
+        elif form == "labelme":
+            shapes = [shape("cat", [[x, y], [x + 8, y + 8]], "rectangle") for _, x, y, *_ in boxes[:count]]
+            text(source / f"{name}.json", labelme(shapes, imagePath=f"{of}.jpg"))
+        elif form == "coco":
+            rows = [(0, 1, [x, y, 8, 8], {}) for _, x, y, *_ in boxes[:count]]
+            text(source / f"{name}.json", coco([f"{of}.jpg"], rows, [{"id": 1, "name": "cat"}]))
+        else:
+            points = [{"exterior": [[x, y], [x + 8, y + 8]], "interior": []} for _, x, y, *_ in boxes[:count]]
+            objects = [{"classTitle": "cat", "geometryType": "rectangle", "points": each} for each in points]
+            content = {"size": {"height": 40, "width": 60}, "tags": [], "objects": objects}
+            text(source / ("ds" if name == "1" else "ds2") / "ann" / f"{of}.jpg.json", content)
+
+
+@pytest.mark.parametrize("form", ["voc", "labelme", "coco", "supervisely"])
+def test_two_files_for_one_picture_are_said(tmp_path, form):
+    two_files_of(form, tmp_path / "source")
+    said = run(tmp_path / "source", tmp_path / "out", val_share=0)
+    assert "1 entry of a picture that an earlier one has too (first: a.jpg)" in said
+    assert {name: len(found) for name, found in converted(tmp_path / "out").items()} == {"a.jpg": 2, "b.jpg": 1}
 
 
 def test_a_set_without_any_box_is_refused(tmp_path):
