@@ -154,11 +154,12 @@ def remove_leftovers(folder: Path) -> None:
     with contextlib.suppress(OSError):
         for path in folder.iterdir():
             found = _TEMPORARY.fullmatch(path.name)
-            if found and not _is_other_process(int(found[1])):
+            if found and not is_other_process(int(found[1])):
                 path.unlink(missing_ok=True)
 
 
-def _is_other_process(number: int) -> bool:
+def is_other_process(number: int) -> bool:
+    """Whether another process of this machine has a number; in a container a killed one often had that of this one."""
     return number != os.getpid() and os.path.exists(f"/proc/{number}")
 
 

@@ -108,6 +108,7 @@ def test_nothing_half_written_stays_behind(tmp_path, monkeypatch, error):
 def test_what_a_killed_conversion_has_left_is_removed(tmp_path):
     source = write_small(tmp_path / "source")
     (tmp_path / ".out.999999999.tmp" / "train2017").mkdir(parents=True)
+    (tmp_path / f".out.{os.getpid()}.tmp" / "val2017").mkdir(parents=True)  # had the same number, in a container
     (tmp_path / f".out.{os.getppid()}.tmp").mkdir()  # of one that still runs
     run(source, tmp_path / "out", val_share=0)
     assert sorted(each.name for each in tmp_path.iterdir()) == [f".out.{os.getppid()}.tmp", "out", "source"]

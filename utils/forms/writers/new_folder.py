@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from utils.model_utils.errors import MAX_EXAMPLES, BadStateError, BadValueError, MissingPathError, os_errors_as
-from utils.model_utils.files import free_space_said, json_bytes, write_file
+from utils.model_utils.files import free_space_said, is_other_process, json_bytes, write_file
 from utils.model_utils.guards.json_text import JsonTextError, parse_json
 from utils.model_utils.in_use import claim_all
 from utils.words import first_of
@@ -131,5 +131,6 @@ def _remove_leftovers(parent: Path, name: str) -> None:
     """Removes what killed conversions into the same folder have left."""
     for entry in parent.iterdir():
         found = _TEMPORARY.fullmatch(entry.name)
-        if found and found[1] == name[-200:] and entry.is_dir() and not os.path.exists(f"/proc/{found[2]}"):
+        is_dead = found is not None and not is_other_process(int(found[2]))
+        if found and found[1] == name[-200:] and entry.is_dir() and is_dead:
             shutil.rmtree(entry, ignore_errors=True)
