@@ -45,6 +45,19 @@ def test_the_star_is_what_both_share(tmp_path, images, labels, files, pairs):
     assert found(tmp_path, Layout(images, labels)) == pairs
 
 
+def test_a_label_pattern_without_an_ending_takes_pictures_alone_and_one_of_each_name(tmp_path):
+    make(tmp_path, "i/a.jpg", "i/b.jpg", "m/a.png", "m/b.PNG")
+    (tmp_path / "m" / "a.txt").write_text("x")
+    (tmp_path / "m" / "b.jpg").write_text("a picture that shows the label")
+    assert found(tmp_path, Layout("i/*", "m/*")) == [("i/a.jpg", "m/a.png"), ("i/b.jpg", "m/b.PNG")]
+    make(tmp_path, "m/other.png", "m/other.bmp", "m/b.png")  # no image has that name
+    for pattern in ("m/*", "m/*.png"):
+        with pytest.raises(
+            BadValueError, match=r"m/b.PNG' and '.*m/b.png' are both the label 'b' of label_pattern: name"
+        ):
+            found(tmp_path, Layout("i/*", pattern))
+
+
 def test_lists_name_the_images_of_a_split(tmp_path):
     """As Pascal VOC writes them, and SegNet, whose lines are two paths."""
     make(tmp_path, *(f"JPEGImages/{n}.jpg" for n in "abc"), *(f"SegmentationClass/{n}.png" for n in "abc"))

@@ -6,6 +6,7 @@ included. `{split}` stands for the name of the split.
 
 import os
 import re
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from utils.data_sets.listed_names import known_name
 from utils.data_sets.val_share import ValShare
 from utils.image_search import is_picture_name
+from utils.images import LABEL_SUFFIXES
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, MissingPathError, os_errors_as, short
 from utils.model_utils.near_paths import near_path
 from utils.words import agreed, counted, none_of
@@ -65,11 +67,19 @@ class Layout:
         return pairs
 
     def listed(self, root: Path, split: str) -> tuple[ImagePair, ...]:
-        """Returns the same with labels that may be missing: they have the path where they were looked for."""
-        labels = dict(_found(root, _filled(self.labels, split)))
+        """Returns the same with labels that may be missing: they have the path where they were looked for.
+
+        Raises:
+            BadValueError: as `pairs`, or an image has two labels.
+        """
+        labels = defaultdict(list)
         wanted = _filled(self.labels, split)
+        has_ending = not wanted.endswith(STAR)
+        for name, path in _found(root, wanted):
+            if has_ending or is_picture_name(path.name):
+                labels[name].append(path)
         return tuple(
-            ImagePair(image, labels.get(name, root / wanted.replace(STAR, name)))
+            ImagePair(image, _one_label(name, labels.get(name) or [root / wanted.replace(STAR, name)]))
             for name, image in self.find_images(root, split).items()
         )
 
@@ -146,6 +156,21 @@ class Layout:
         if not names:
             raise BadValueError(f"'{path}' names no image: correct split_list, or the list")
         return {name: found[name] for name in sorted(set(names))}
+
+
+def _one_label(name: str, found: Sequence[Path]) -> Path:
+    """Returns the label among the files of one name: the one of a format that keeps values, where others lie beside it.
+
+    Raises:
+        BadValueError: there are several.
+    """
+    labels = [path for path in found if path.name.lower().endswith(LABEL_SUFFIXES)] or found
+    if len(labels) > 1:
+        raise BadValueError(
+            f"'{labels[0]}' and '{labels[1]}' are both the label '{name}' of label_pattern: name a file ending in "
+            "label_pattern, or move one of them out of the data set"
+        )
+    return labels[0]
 
 
 def _filled(pattern: str, split: str) -> str:
