@@ -11,7 +11,7 @@ import numpy as np
 
 from utils.forms.content import IGNORED, DataSet, Picture, make_objects
 from utils.forms.options import Options
-from utils.forms.outlines.shapes import Bitmap, Disk, Polygons, Shape, rings_of
+from utils.forms.outlines.shapes import Bitmap, Disk, Polygons, Shape, cropped, mask_of, rings_of
 from utils.forms.readers.sizes import agreed_size
 from utils.forms.readers.texts import read_json_object, read_lines, readable_json
 from utils.forms.source_files import SourceFiles, split_of
@@ -40,7 +40,7 @@ class _Object:
 def read(files: SourceFiles, options: Options) -> DataSet:
     """Reads all JSON files with shapes, and the pictures that they name or hold.
 
-    Shapes of one label and one group_id are one object.
+    Shapes of one label and one group_id are one object: of polygons one with several rings, else the pixels of all.
 
     Raises:
         BadValueError: no file can be used.
@@ -52,7 +52,8 @@ def read(files: SourceFiles, options: Options) -> DataSet:
     for name in track(names, len(names), "reading JSON"):
         content = _read_file(files, name, tally)
         if content is not None:
-            found.append((_picture(files, name, content, tally), _objects(content["shapes"], name, tally)))
+            picture = _picture(files, name, content, tally)
+            found.append((picture, _objects(content["shapes"], name, picture.size if picture else None, tally)))
     if not found:
         raise BadValueError(f"none of {counted(len(names), 'JSON file')} in '{files.root}' is LabelMe's, with 'shapes'")
     class_names, note = _class_names(files, {each.label for _, objects in found for each in objects})
@@ -94,8 +95,15 @@ def _background(names: Sequence[str]) -> int | None:
     return next((index for index, name in enumerate(names) if name.lower() in BACKGROUND_NAMES), None)
 
 
-def _objects(shapes: list, name: str, tally: Tally) -> list[_Object]:
-    """Returns the objects of a file, in the order of their first shapes."""
+def _objects(shapes: list, name: str, size: tuple[int, int] | None, tally: Tally) -> list[_Object]:
+    """Returns the objects of a file, in the order of their first shapes.
+
+    Args:
+        shapes: of the file.
+        name: of the file.
+        size: (height, width) of the picture; None where there is none, and the labels alone count.
+        tally: counts shapes that are left out.
+    """
     groups: dict[object, list[_Object]] = {}
     for number, entry in enumerate(shapes):
         entry = entry if isinstance(entry, dict) else {}
@@ -108,16 +116,19 @@ def _objects(shapes: list, name: str, tally: Tally) -> list[_Object]:
             tally.drop("shape", "that cannot be read", name)
             continue
         group = entry.get("group_id")
-        is_grouped = isinstance(group, int | str) and isinstance(shape, Polygons)
+        is_grouped = isinstance(group, int | str)
         groups.setdefault((label, group) if is_grouped else number, []).append(_Object(label, shape))
-    return [_merged(group) for group in groups.values()]
+    return [_merged(group, size) for group in groups.values()]
 
 
-def _merged(group: list[_Object]) -> _Object:
-    if len(group) == 1:
+def _merged(group: list[_Object], size: tuple[int, int] | None) -> _Object:
+    if len(group) == 1 or size is None:
         return group[0]
-    rings = tuple(ring for each in group if isinstance(each.shape, Polygons) for ring in each.shape.rings)
-    return _Object(group[0].label, Polygons(rings))
+    if all(isinstance(each.shape, Polygons) for each in group):
+        rings = tuple(ring for each in group if isinstance(each.shape, Polygons) for ring in each.shape.rings)
+        return _Object(group[0].label, Polygons(rings))
+    pixels = np.logical_or.reduce([mask_of(each.shape, size) for each in group])
+    return _Object(group[0].label, cropped(pixels))
 
 
 def _shape(kind: str, entry: dict) -> Shape | None:

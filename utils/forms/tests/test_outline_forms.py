@@ -86,6 +86,27 @@ def test_labelme_to_boxes(tmp_path):
         assert line in said
 
 
+def test_masks_and_circles_of_one_group_are_one_object(tmp_path):
+    """The mask has 3 pixels, the circle of radius 2 has 12, the rectangle 4 of which one is the mask's: 18 together."""
+    source = tmp_path / "labelme"
+    picture(source / "a.jpg")
+    mask = base64.b64encode(png_bytes(np.array([[0, 255], [255, 255]], np.uint8))).decode()
+    shapes = [
+        shape("leaf", [[5, 6], [6, 7]], "mask", mask=mask, group_id=1),
+        shape("stem", [[5, 6], [6, 7]], "rectangle", group_id=1),
+        shape("leaf", [[20, 10], [22, 10]], "circle", group_id=1),
+        shape("leaf", [[6, 7], [8, 9]], "rectangle", group_id=1),
+        shape("leaf", [[70, 10], [71, 10]], "circle", group_id=2),
+        shape("leaf", [[80, 10], [82, 10]], "circle", group_id=2),
+    ]
+    text(source / "a.json", labelme(shapes, imagePath="a.jpg"))
+    said = run(source, tmp_path / "out", val_share=0)
+    assert converted(tmp_path / "out") == {"a.jpg": [("leaf", (5, 6, 22, 12), 0), ("stem", (5, 6, 6, 7), 0)]}
+    rows = json.loads((tmp_path / "out" / "annotations" / "instances_train2017.json").read_text())["annotations"]
+    assert rows[0]["area"] == 3 + 12 + 4 - 1
+    assert "1 box without area (first: a.jpg)" in said  # both circles of group 2 lie outside
+
+
 def test_labelme_to_labels(tmp_path):
     """Classes in alphabetical order behind the background: fruit 1, leaf 2, stem 3."""
     said = run(write_labelme(tmp_path / "labelme"), tmp_path / "out", target="cityscapes", val_share=0)
