@@ -18,7 +18,7 @@ from utils.forms.writers import cityscapes, coco
 from utils.forms.writers.new_folder import check_target, new_folder, write_record
 from utils.forms.writers.placing import How, Placing
 from utils.model_utils.errors import BadValueError, UserError
-from utils.words import counted, share
+from utils.words import counted, first_of, share
 
 WHAT_FOR = {"train": "to train", "val": "to evaluate", "test": "to test"}
 MOST_LISTED = 20  # classes of a line
@@ -126,7 +126,7 @@ def _write_coco(data: DataSet, folder: Path, placing: Placing) -> list[str]:
     lines = [f"boxes: {_listed({name: count for name, count in counts.items() if count})}"]
     absent = [name for name, count in counts.items() if not count]
     if absent:
-        lines.append(f"classes without a box: {_shortened(absent)}")
+        lines.append(f"classes without a box: {first_of(absent, MOST_LISTED)}")
     if data.has_labels:
         left = f"; {data.class_names[data.background]!r} is no object" if data.background is not None else ""
         lines.append(f"each connected region of a class is one object: those that touch share a box{left}")
@@ -143,18 +143,18 @@ def _write_cityscapes(data: DataSet, folder: Path, placing: Placing, has_backgro
     shares = totals / totals.sum()
     of_each = [f"{name} {share(part, 1)}" for name, part in zip(names, shares, strict=False)]
     absent = [name for name, total in zip(names, totals, strict=False) if not total]
-    lines = [f"pixels: {_shortened(of_each)}; no class {share(shares[-1], 1)}"]
+    lines = [f"pixels: {first_of(of_each, MOST_LISTED)}; no class {share(shares[-1], 1)}"]
     if not data.has_labels:
         what = f"{names[unpainted]} ({unpainted})" if unpainted < len(names) else "no class (255)"
         lines.append(f"pixels outside all objects are {what}; a pixel belongs to a polygon if its centre lies inside")
         if any(None in each.objects.shapes for each in data.pictures if each.objects is not None):
             lines.append("objects that are only boxes are painted as filled boxes")
-    return lines + ([f"classes without a pixel: {_shortened(absent)}"] if absent else [])
+    return lines + ([f"classes without a pixel: {first_of(absent, MOST_LISTED)}"] if absent else [])
 
 
 def _say_found(data: DataSet, say: Say) -> None:
     count = f", {counted(count_objects(data.pictures), 'object')}" if not data.has_labels else ""
-    named = _shortened([repr(name) for name in data.class_names])
+    named = first_of([repr(name) for name in data.class_names], MOST_LISTED)
     say(f"found: {counted(len(data.pictures), 'picture')}, {counted(len(data.class_names), 'class')} ({named}){count}")
     for note in data.notes:
         say(f"  {note}")
@@ -180,8 +180,4 @@ def _num_of(data: DataSet, split: str) -> int:
 
 
 def _listed(counts: dict[str, int]) -> str:
-    return _shortened([f"{name} {count:,}" for name, count in counts.items()])
-
-
-def _shortened(words: list[str]) -> str:
-    return ", ".join(words[:MOST_LISTED]) + (f", ... ({len(words)})" if len(words) > MOST_LISTED else "")
+    return first_of([f"{name} {count:,}" for name, count in counts.items()], MOST_LISTED)

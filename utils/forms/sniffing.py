@@ -15,10 +15,10 @@ from utils.image_files import evenly_spread
 from utils.model_utils.errors import BadValueError, UserError
 from utils.model_utils.guards.json_text import Json, JsonTextError
 from utils.model_utils.guards.numbers import number_or_nan
-from utils.words import counted
+from utils.words import counted, first_of
 
 COCO, CITYSCAPES = "coco", "cityscapes"  # what a data set becomes
-MOST_FOLDERS = 4  # of a sentence
+MOST_FOLDERS, MOST_SUFFIXES = 4, 12  # of a sentence
 LOOKED_AT = 5  # files of a kind: a form has one program that wrote them all
 COCO_WRITERS = {
     "_annotations.coco.json": "Roboflow's",
@@ -83,7 +83,7 @@ def _unknown(files: SourceFiles) -> str:
     if of_cvat:
         return f"'{files.path(of_cvat[0])}' is of CVAT's own form, which is not read: export from CVAT as COCO 1.0"
     suffixes = sorted({PurePosixPath(name).suffix.lower() for name in files.names} - {""})
-    shown = f"its files end in {', '.join(suffixes[:12])}" if suffixes else "it has no file"
+    shown = f"its files end in {first_of(suffixes, MOST_SUFFIXES)}" if suffixes else "it has no file"
     return (
         f"'{files.root}' looks like none of the forms {', '.join(FORMS)}: {shown}; give the folder that holds "
         "annotations and pictures, or say the form with --form"
@@ -141,7 +141,7 @@ def _has_numbers(files: SourceFiles, name: str) -> bool:
 def _looks_like_labels(files: SourceFiles) -> str:
     found = labels.label_files(files)
     folders = sorted({PurePosixPath(name).parent.as_posix() for name in found})
-    shown = ", ".join(folders[:MOST_FOLDERS]) + (", ..." if len(folders) > MOST_FOLDERS else "")
+    shown = first_of(folders, MOST_FOLDERS)
     return f"{counted(len(found), 'picture')} named as labels, in {shown}" if found else ""
 
 

@@ -21,7 +21,7 @@ from utils.forms.labels.tables import (
 from utils.forms.options import Options
 from utils.forms.source_files import SourceFiles
 from utils.model_utils.errors import BadValueError
-from utils.words import agreed, counted, listed
+from utils.words import agreed, counted, first_of, listed
 
 MOST_STRETCHED, SMALLEST_GAP = 13, 20  # class numbers that were spread over 0 to 255, to be seen: 0, 127, 254
 MOST_COLOURS = 300  # of labels; of photographs, or of labels saved as JPEG, there are thousands
@@ -126,12 +126,15 @@ def _voc_table(codes: Sequence[int], layout: str) -> ClassTable:
             f"the labels have {len(codes):,} colours, too many to be classes: are they photographs, or were they saved "
             "as JPEG once? Give labels whose colours are exact"
         )
-    shown = ", ".join("{} {} {}".format(*colour_of_number(code)) for code in codes[:MOST_NAMED])
     raise BadValueError(
         f"the labels have {counted(len(codes), 'colour')} and no table names them: write a file with a line for each, "
-        f"a name and its colour as in 'car 0 0 142', and give it with --colors; found were {shown}"
-        f"{', ...' if len(codes) > MOST_NAMED else ''}"
+        f"a name and its colour as in 'car 0 0 142', and give it with --colors; found were "
+        f"{_shown(codes)}"
     )
+
+
+def _shown(codes: Sequence[int]) -> str:
+    return first_of(["{} {} {}".format(*colour_of_number(code)) for code in codes], MOST_NAMED)
 
 
 def _colour_rule(table: ClassTable, found: FoundPixels, options: Options) -> LabelRule:
@@ -151,8 +154,7 @@ def _colour_rule(table: ClassTable, found: FoundPixels, options: Options) -> Lab
         notes.append(f"no class by their names: {', '.join(skipped)}")
     strange = sorted(set(found.codes).difference(codes.tolist()))
     if strange:
-        shown = ", ".join("{} {} {}".format(*colour_of_number(code)) for code in strange[:MOST_NAMED])
-        notes.append(f"{counted(len(strange), 'colour')} of the labels not in the table, no class: {shown}")
+        notes.append(f"{counted(len(strange), 'colour')} of the labels not in the table, no class: {_shown(strange)}")
     return _rule(names, None, notes, codes, classes[first])
 
 

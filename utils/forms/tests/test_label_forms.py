@@ -237,6 +237,11 @@ def test_colours_without_a_table_are_listed(tmp_path):
     ):
         run(source, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+    many = np.zeros((*SIZE, 3), np.uint8)
+    many[0, :, 1] = np.arange(60)
+    Image.fromarray(many).save(source / "masks" / "a.png")
+    with pytest.raises(BadValueError, match="60 colours and no table .* found were 0 0 0, .*, 0 11 0 and 48 more$"):
+        run(source, tmp_path / "out")
 
 
 def test_grey_levels_in_an_rgb_file_and_values_of_a_table(tmp_path):
