@@ -120,14 +120,13 @@ def _json_like(files: SourceFiles, is_one: Callable[[Json], bool], what: str) ->
 
 
 def _looks_like_yolo(files: SourceFiles) -> str:
-    named = yolo.find_yaml(files) or yolo.find_list(files)
+    named = yolo.find_yaml(files)
     stems = {PurePosixPath(name).stem for name in files.pictures}
     texts = [name for name in files.ending_in(".txt") if PurePosixPath(name).stem in stems]
     found = [name for name in evenly_spread(texts, LOOKED_AT) if _has_numbers(files, name)]
     if found:
         return f"{counted(len(texts), 'text file')} named like pictures, {found[0]} has lines of class and numbers"
-    is_data = named is not None and named.lower().endswith((".yaml", ".yml")) and bool(files.pictures)
-    return f"{named} has the names of classes" if is_data and texts else ""
+    return f"{named} has the names of classes" if named is not None and texts else ""
 
 
 def _has_numbers(files: SourceFiles, name: str) -> bool:

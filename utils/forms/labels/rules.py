@@ -9,9 +9,9 @@ import numpy as np
 from utils.data_sets.colour_numbers import colour_numbers, colour_of_number
 from utils.data_sets.known_palettes import CAMVID_NAMES, VOC_BORDER, VOC_NAMES, voc_colour
 from utils.data_sets.label_files import LARGEST_BYTE, LabelPixels
+from utils.forms.class_lists import background_of
 from utils.forms.content import NO_CLASS
 from utils.forms.labels.tables import (
-    BACKGROUND_NAMES,
     NO_CLASS_NAMES,
     ClassTable,
     find_names,
@@ -268,7 +268,7 @@ def _rule(
 ) -> LabelRule:
     if not names or len(names) > MOST_CLASSES:
         raise _wrong_count(len(names))
-    background = next((index for index, name in enumerate(names) if name.lower() in BACKGROUND_NAMES), None)
+    background = background_of(names)
     if background is None and not is_named and table is not None and table[0] == 0:
         background = 0
     empty = np.zeros(0, np.uint32)

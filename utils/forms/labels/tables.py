@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 
 from utils.data_sets.colour_tables import parse_table, refuse_two_names, rows_of_mapping
 from utils.data_sets.known_palettes import NO_CLASS_WORDS
+from utils.forms.class_lists import LABELME_NO_CLASS, find_name_list
 from utils.forms.readers.texts import read_json_object, read_lines
 from utils.forms.source_files import SourceFiles
 from utils.model_utils.errors import BadValueError
@@ -12,11 +13,9 @@ from utils.model_utils.guards.json_text import Json, JsonTextError
 
 # In the order in which they are looked for.
 COLOUR_TABLES = ("labelmap.txt", "class_dict.csv", "label_colors.txt", "colors.txt", "colours.txt", "_classes.csv")
-NAME_LISTS = ("class_names.txt", "classes.txt", "labels.txt", "names.txt")
+OWN_LIST = "class_names.txt"  # of labelme2voc, and of what data convert writes
 ADE_TABLE = "objectinfo150.txt"
-LABELME_NO_CLASS = "__ignore__"  # its -1
 NO_CLASS_NAMES = (*NO_CLASS_WORDS, LABELME_NO_CLASS)  # what stands for no class by its name
-BACKGROUND_NAMES = ("background", "_background_", "__background__", "bg")
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ def find_names(files: SourceFiles) -> tuple[tuple[str, ...], str]:
     if ADE_TABLE in named:
         rows = [line.split("\t") for line in read_lines(files.path(named[ADE_TABLE]))]
         return tuple(row[-1].split(",")[0].strip() for row in rows if row[0].isdigit()), named[ADE_TABLE]
-    found = next((named[name] for name in NAME_LISTS if name in named), None)
+    found = find_name_list(files, OWN_LIST)
     if found is None:
         return (), ""
     names = [name for name in read_lines(files.path(found)) if name != LABELME_NO_CLASS]

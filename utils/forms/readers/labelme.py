@@ -3,12 +3,12 @@
 import base64
 import binascii
 import functools
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from utils.forms.class_lists import LABELME_NO_CLASS, background_of, find_name_list
 from utils.forms.content import IGNORED, DataSet, Picture, make_objects
 from utils.forms.options import Options
 from utils.forms.outlines.shapes import Bitmap, Disk, Polygons, Shape, cropped, mask_of, rings_of
@@ -22,9 +22,7 @@ from utils.model_utils.guards.json_text import Json, JsonTextError
 from utils.progress import track
 from utils.words import counted
 
-IGNORED_NAMES = ("__ignore__",)  # as LabelMe's own exporters have it
-BACKGROUND_NAMES = ("_background_", "__background__", "background")
-NAME_LISTS = ("labels.txt", "class_names.txt", "classes.txt")
+OWN_LIST = "labels.txt"  # that its option --labels is given
 SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "BMP": ".bmp", "TIFF": ".tif", "WEBP": ".webp", "GIF": ".gif"}
 PIXELS = {"polygon", "rectangle", "circle", "mask"}  # kinds of shapes that have an area
 
@@ -66,7 +64,7 @@ def read(files: SourceFiles, options: Options) -> DataSet:
             pictures.append(replace(picture, objects=columns))
     alone = set(files.pictures).difference(picture.name for picture in pictures)
     notes = [note] + ([f"{counted(len(alone), 'picture')} without a JSON file: left out"] if alone else [])
-    return DataSet(class_names, pictures, tally, notes, background=_background(class_names))
+    return DataSet(class_names, pictures, tally, notes, background=background_of(class_names))
 
 
 def is_labelme(content: Json) -> bool:
@@ -84,15 +82,11 @@ def _read_file(files: SourceFiles, name: str, tally: Tally) -> dict | None:
 
 def _class_names(files: SourceFiles, used: set[str]) -> tuple[tuple[str, ...], str]:
     """Returns the classes, those of a list in its order, and a sentence."""
-    listed = next((name for name in files.names if PurePosixPath(name).name.lower() in NAME_LISTS), None)
+    listed = find_name_list(files, OWN_LIST)
     names = list(dict.fromkeys(read_lines(files.path(listed)))) if listed else []
     others = sorted(used.difference(names))
-    names = [name for name in (*names, *others) if name.lower() not in IGNORED_NAMES]
+    names = [name for name in (*names, *others) if name.lower() != LABELME_NO_CLASS]
     return tuple(names), f"class names are those of {listed}" if listed else "class names are in alphabetical order"
-
-
-def _background(names: Sequence[str]) -> int | None:
-    return next((index for index, name in enumerate(names) if name.lower() in BACKGROUND_NAMES), None)
 
 
 def _objects(shapes: list, name: str, size: tuple[int, int] | None, tally: Tally) -> list[_Object]:

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from utils.data_sets.split_words import SPLIT_WORDS, TRAINVAL
+from utils.forms.class_lists import find_name_list
 from utils.forms.content import DataSet, Objects, Picture, make_objects, objects_of
 from utils.forms.options import Options
 from utils.forms.outlines.shapes import Polygons, Shape
@@ -20,7 +21,7 @@ from utils.model_utils.guards.numbers import number_or_nan
 from utils.progress import track
 from utils.words import agreed, counted
 
-NAME_LISTS = ("classes.txt", "obj.names", "labels.txt", "class_names.txt", "names.txt")
+OWN_LIST = "classes.txt"  # of labelImg and Label Studio
 BOX_NUMBERS = 5  # class, centre, sides
 FEWEST_OF_POLYGON = 7  # class and three points
 MOST_CLASSES = 10_000  # where no file names them
@@ -85,12 +86,6 @@ def find_yaml(files: SourceFiles) -> str | None:
     return candidates[0] if candidates else None
 
 
-def find_list(files: SourceFiles) -> str | None:
-    """Returns the text file that lists class names; None where there is none."""
-    found = [name for name in files.names if PurePosixPath(name).name.lower() in NAME_LISTS or name.endswith(".names")]
-    return min(found, key=lambda name: (name.count("/"), name), default=None)
-
-
 def _keys_of(files: SourceFiles, name: str) -> dict:
     try:
         return read_yaml(files.path(name))
@@ -101,7 +96,7 @@ def _keys_of(files: SourceFiles, name: str) -> dict:
 def _class_names(files: SourceFiles) -> _Names:
     found = find_yaml(files)
     if found is None:
-        listed = find_list(files)
+        listed = find_name_list(files, OWN_LIST)
         return _Names(tuple(read_lines(files.path(listed))), listed) if listed else _Names((), "")
     content = read_yaml(files.path(found))
     names = content["names"]

@@ -9,6 +9,7 @@ import pytest
 
 from utils.data_sets.val_share import ValShare
 from utils.forms import sniffing
+from utils.forms.class_lists import background_of, find_name_list
 from utils.forms.content import Picture
 from utils.forms.conversion import Request, convert
 from utils.forms.readers.xml_text import MOST_BYTES, XmlTextError, read_xml
@@ -182,6 +183,20 @@ def test_two_files_for_one_picture_are_said(tmp_path, form):
     said = run(tmp_path / "source", tmp_path / "out", val_share=0)
     assert "1 entry of a picture that an earlier one has too (first: a.jpg)" in said
     assert {name: len(found) for name, found in converted(tmp_path / "out").items()} == {"a.jpg": 2, "b.jpg": 1}
+
+
+def test_the_outermost_list_of_names_counts_and_beside_others_the_forms_own(tmp_path):
+    def found(own, *names):
+        for name in names:
+            text(tmp_path / "_".join([own, *names]).replace("/", "-") / name, "a")
+        return find_name_list(SourceFiles(tmp_path / "_".join([own, *names]).replace("/", "-")), own)
+
+    assert found("labels.txt", "classes.txt", "labels.txt", "class_names.txt") == "labels.txt"
+    assert found("classes.txt", "Classes.txt", "labels.txt") == "Classes.txt"
+    assert found("classes.txt", "labels.txt", "names.txt", "class_names.txt") == "class_names.txt"
+    assert found("classes.txt", "x/classes.txt", "my.names") == "my.names"
+    assert found("classes.txt", "notes.txt") is None
+    assert [background_of(names) for names in (["a", "BG"], ["_background_"], ["a"])] == [1, 0, None]
 
 
 def test_a_set_without_any_box_is_refused(tmp_path):
