@@ -27,7 +27,7 @@ def first_splits(groups: Iterable[tuple[str, Iterable[str]]], tally: Tally) -> d
         for name in names:
             first = splits.setdefault(name, split)
             if first != split:
-                tally.change("picture", f"that both {first} and {split} list: it is taken for {first}", name)
+                tally.change("picture", f"that both {first} and {split} list: taken for {first}", name)
     return splits
 
 

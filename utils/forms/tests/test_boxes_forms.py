@@ -79,7 +79,7 @@ def test_voc_lists_with_spaces_and_endings(tmp_path, names, lines):
     assert sorted(converted(tmp_path / "out")) == [f"{names.format(number)}.jpg" for number in (0, 1)]
     text(source / "ImageSets" / "Main" / "val.txt", "\n".join(lines.format(number) for number in (1, 2, 3)))
     said = run(source, tmp_path / "both")
-    assert "1 picture that both val and train list: it is taken for val (first: " in said
+    assert "1 picture that both val and train list: taken for val (first: " in said
     assert sorted(converted(tmp_path / "both")) == [f"{names.format(0)}.jpg"]
 
 
@@ -185,10 +185,10 @@ def test_a_picture_that_two_splits_of_yolo_name_is_of_the_first(tmp_path):
     text(source / "data.yaml", "test: images/valid\nval: images/valid\ntrain: images/train\nnames: [cat, dog]\n")
     said = run(source, tmp_path / "out")
     assert "2 pictures to train, 1 picture to evaluate (as in the source)" in said
-    assert "1 picture that both val and test list: it is taken for val (first: images/valid/1.jpg)" in said
+    assert "1 picture that both val and test list: taken for val (first: images/valid/1.jpg)" in said
     text(source / "data.yaml", "val: images/valid\ntrain: [images/train, images/valid]\nnames: [cat, dog]\n")
     said = run(source, tmp_path / "trained")
-    assert "1 picture that both train and val list: it is taken for train (first: images/valid/1.jpg)" in said
+    assert "1 picture that both train and val list: taken for train (first: images/valid/1.jpg)" in said
     assert "the source has none to evaluate on" in said
 
 

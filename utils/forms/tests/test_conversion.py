@@ -86,7 +86,7 @@ def test_what_a_user_has_put_beside_an_earlier_conversion_is_not_replaced(tmp_pa
     if is_whole:
         text(out / "gtFine" / "mine.txt", "mine")
     before = checksums(out)
-    names = "'class_names.txt', 'gtFine'" if is_whole else "'class_names.txt'"
+    names = "'class_names.txt' and 'gtFine'" if is_whole else "'class_names.txt'"
     with pytest.raises(BadStateError, match=f"has {names}, which the earlier conversion has not made and the new one"):
         run(source, out, target="cityscapes", overwrite=True)
     assert checksums(out) == before

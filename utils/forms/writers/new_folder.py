@@ -7,11 +7,11 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from utils.model_utils.errors import MAX_EXAMPLES, BadStateError, BadValueError, MissingPathError, os_errors_as
+from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, os_errors_as
 from utils.model_utils.files import free_space_said, is_other_process, json_bytes, write_file
 from utils.model_utils.guards.json_text import JsonTextError, parse_json
 from utils.model_utils.in_use import claim_all
-from utils.words import first_of
+from utils.words import listed
 
 RECORD = "conversion.json"  # says what a folder was made of, and which of its entries a conversion has made
 _ADVICE = ": choose another --out, or make its folder writable"
@@ -96,10 +96,9 @@ def _refuse_others(out: Path, own: list[Path], new: list[Path]) -> None:
     """Refuses to put a new entry where one lies that the earlier conversion has not made: a file would be replaced."""
     others = [entry.name for entry in new if os.path.lexists(out / entry.name) and out / entry.name not in own]
     if others:
-        shown = first_of([repr(name) for name in others], MAX_EXAMPLES)
         raise BadStateError(
-            f"--out '{out}' has {shown}, which the earlier conversion has not made and the new one would replace: "
-            "choose another --out, or move it elsewhere"
+            f"--out '{out}' has {listed(map(repr, others))}, which the earlier conversion has not made and the new one "
+            "would replace: choose another --out, or move it elsewhere"
         )
 
 
