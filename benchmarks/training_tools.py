@@ -24,7 +24,7 @@ from utils.model_utils.command import run_command
 
 TOOLS: Mapping[str, Sequence[str]] = {
     PLAIN: (),
-    "repeat_threshold": ("--repeat_threshold=0.5",),  # small sets: a class in less than half of the pictures is rare
+    "repeat_threshold": ("--repeat_threshold=1",),  # small sets have no rarer classes: these are not in every picture
     "large_scale_jitter": ("--scale_range=[0.1,2.0]",),
     "mild_scale_jitter": ("--scale_range=[0.5,1.5]",),
     "copy_paste": ("--copy_paste=0.5",),

@@ -87,6 +87,23 @@ def test_other_class_names_are_refused_in_one_sentence(tmp_path, monkeypatch, gi
     assert "class_num is null" not in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            "--label_map=0:ignore,255:crack",
+            "label_map has one class, 'crack', wanted two or more: give what is none",
+        ),
+        ("--label_map=0:ignore,255:0", "label_map has one class, wanted two or more"),
+        ("--palette={crack: [255, 0, 0], ignore: [0, 0, 0]}", "palette has one class, 'crack', wanted two or more"),
+    ],
+)
+def test_one_class_is_one_sentence(given, said):
+    with pytest.raises(UserError, match=re.escape(said)) as refusal:
+        load([given])
+    assert "fault" not in str(refusal.value) and "schema default" not in str(refusal.value)
+
+
 def test_a_file_of_class_names_says_how_many_classes_there_are(tmp_path):
     (tmp_path / "names.txt").write_text("a\nb\nc\n")
     config = load([f"--class_names={tmp_path / 'names.txt'}"])

@@ -71,6 +71,8 @@ def _fill(
     dress(axes)
     axes.grid(axis="y", visible=False)
     axes.set_xlabel(axis)
+    if len(order) < len(names):
+        title += f", the {len(order)} classes of {len(names)} with most"
     axes.set_title(title, fontsize=11, color=INK, loc="left")
 
 

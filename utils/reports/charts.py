@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 
 WIDTH, HEIGHT = 560, 340  # of the drawing; a browser scales it to its column
-LEFT, RIGHT, TOP, BOTTOM = 52, 14, 12, 40  # room for numbers and words around the lines
+LEFT, RIGHT, TOP, BOTTOM = 76, 14, 12, 40  # room around the lines, on the left for a title and numbers of 8 characters
 NUM_COLOURS = 8  # that page.css has for lines
 MAX_LEGEND = 12  # more lines than these are named where the pointer rests, not below the chart
 TICKS = 5  # about as many numbers at a side
@@ -73,7 +73,8 @@ def _ticks(span: tuple[float, float]) -> list[float]:
     """Returns round numbers that cover a span."""
     low, high = float(span[0]), float(span[1])
     if high <= low:
-        low, high = low - (abs(low) or 1.0) / 2, high + (abs(high) or 1.0) / 2
+        room = (abs(low) or 1.0) / 2
+        low, high = (low - room if low else 0.0), high + room
     raw = (high - low) / TICKS
     unit = 10.0 ** math.floor(math.log10(raw))
     step = next(factor * unit for factor in (1, 2, 2.5, 5, 10) if factor * unit >= raw * 0.999)

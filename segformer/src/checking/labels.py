@@ -172,7 +172,7 @@ def add_class_faults(
     names, ignore = classes.names, classes.ignore_label
     empty = [each for each in read if each.counts[ignore] == each.counts.sum()]
     found.add(
-        WARNING,
+        ERROR if len(empty) == len(read) else WARNING,
         "labels-without-class",
         split,
         len(empty),

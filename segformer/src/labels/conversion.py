@@ -134,6 +134,14 @@ def convert_labels(root: Path, processes: int, *, prefers_polygons: bool = False
                 void.append(source)
     _warn_of_other_ids(void, made[IDS_ENDING])
     _warn_of_old_labels(sorted(set(sources).difference(jobs)))
+    if prefers_polygons and done:
+        logger.warning(
+            "%s there already, of whatever kind, %s as %s: remove %s to have the polygons drawn",
+            counted(done, "label"),
+            agreed(done, "stays", "stay"),
+            agreed(done, "it is", "they are"),
+            agreed(done, "it", "them"),
+        )
     return ConversionReport(
         from_polygons=made[POLYGONS_ENDING],
         from_ids=made[IDS_ENDING],

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 from utils.data_sets.keys import ValShareKeys
 from utils.model_utils.config.base import Config, Contradiction, InactiveKey, InputText
 from utils.model_utils.config.schema import with_default
-from utils.model_utils.errors import BadValueError
+from utils.model_utils.errors import BadValueError, short
 
 from . import forms
 from .name_forms import CLASS_NAMES_FORM, class_name_texts
@@ -164,9 +164,9 @@ class DataKeys(ValShareKeys, PlaceKeys):
         except BadValueError:  # the fields' own checks say what is wrong
             return values
         given = values.get("class_names")
-        if not given and names:
+        if not given and len(names) > 1:
             given = values["class_names"] = list(names)
-        if values.get("class_num") is None and (given or count):
+        if values.get("class_num") is None and (given or count > 1):
             values["class_num"] = len(given) if isinstance(given, list | tuple) else count
         return values
 
@@ -205,6 +205,16 @@ class DataKeys(ValShareKeys, PlaceKeys):
                 ("label_map", "palette"),
                 "label_map and palette are both set, but labels have either values or colours: clear one of them with "
                 "--label_map= or --palette=",
+            )
+            return
+        names, count = _classes_said(self.palette, self.label_map)
+        if count == 1 and not self.class_names:
+            key = "palette" if self.palette else "label_map"
+            named = f", {short(names[0])}" if names else ""
+            yield Contradiction(
+                (key,),
+                f"{key} has one class{named}, wanted two or more: give what is none of it a class too, such as "
+                "background, in place of ignore",
             )
             return
         try:

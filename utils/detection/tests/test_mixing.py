@@ -248,7 +248,7 @@ def test_repeats_of_a_data_set(split, caplog):
     said = "an epoch has 9 images instead of 7; classes that come more often: blue x 1.67, red x 1.18"
     assert caplog.messages[-1] == f"repeat_threshold 0.8: {said}"
     repeats_of_rows(split.records, np.arange(NUM_IMAGES), 0.2)
-    assert caplog.messages[-1].endswith("every class is frequent enough, so no image is repeated")
+    assert caplog.messages[-1].endswith("no class is in a smaller share of the images, so none is repeated")
 
 
 @dataclass(frozen=True, eq=False)

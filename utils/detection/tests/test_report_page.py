@@ -1,5 +1,7 @@
 """report.html of a detector, opened in a browser, and the copy of a checkpoint with a score for each class."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -143,6 +145,15 @@ def test_classes_that_only_classes_leaves_out_are_said_to_be_so(tmp_path, caplog
     assert load_checkpoint(copy.path).min_scores["by_class"] == [0.5, 0.5, 0.5]
     assert "; 1 class without a right detection has the score of all classes, 0.5: red; 2 classes" in caplog.text
     assert "; 2 classes that were not evaluated have the score of all classes, 0.5: blue, green" in caplog.text
+
+
+@pytest.mark.parametrize(("text", "is_said"), [("min_score: 0.05", False), ("test_score_thr: 0.3", True), ("", False)])
+def test_scores_below_that_of_inference_are_said(tmp_path, caplog, text, is_said):
+    path = checkpoint_in(tmp_path)
+    save_checkpoint(path, replace(load_checkpoint(path), config_text=text))
+    plan_copy(load_checkpoint(path), tmp_path, overwrite=False).write(SCORES, MATCH, POINT)
+    said = "is 0.25, and inference drops boxes below test_score_thr 0.3: give it --test_score_thr=0.25 too"
+    assert (said in caplog.text) == is_said == ("drops boxes" in caplog.text)
 
 
 def test_a_copy_is_not_replaced_by_chance(tmp_path, caplog):

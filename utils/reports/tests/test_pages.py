@@ -39,7 +39,7 @@ def test_a_chart_has_its_points_where_they_belong():
         x_range=(0, 1),
         y_range=(0, 1),
     )
-    assert re.findall(r' d="([^"]*)"', html) == ["M52.0 300.0L299.0 12.0M546.0 156.0"]
+    assert re.findall(r' d="([^"]*)"', html) == ["M76.0 300.0L311.0 12.0M546.0 156.0"]
     assert "nothing to draw" in line_chart([Line("a", np.zeros(0), np.zeros(0))], "x", "y")
     assert "quiet" in line_chart([Line(str(n), np.arange(2), np.arange(2)) for n in range(13)], "x", "y")
 

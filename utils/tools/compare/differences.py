@@ -42,6 +42,10 @@ def key_rows(runs: Sequence[Run]) -> tuple[list[tuple[str, list[str]]], int]:
     return rows, len(names) - len(common)
 
 
+def _loss_words(name: str) -> str:
+    return name if "loss" in name else f"loss {name}"
+
+
 def _numbers(run: Run) -> dict[str, Number]:
     epochs, best = run.epochs(), run.best()
     numbers: dict[str, Number] = {}
@@ -49,7 +53,8 @@ def _numbers(run: Run) -> dict[str, Number]:
         last = run.rows[-1]
         numbers |= {"epochs": last["epoch"], "steps": last["global_step"]}
     if epochs:
-        numbers |= {f"loss {name} (last epoch)": number_of(value) for name, value in epochs[-1]["losses"].items()}
+        losses = epochs[-1]["losses"]
+        numbers |= {f"{_loss_words(name)} (last epoch)": number_of(value) for name, value in losses.items()}
         seconds = [number_of(row.get("seconds")) for row in epochs]
         numbers["seconds of training"] = sum(value for value in seconds if value is not None)
         numbers["images per second (last epoch)"] = number_of(epochs[-1].get("images_per_second"))

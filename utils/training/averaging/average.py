@@ -4,6 +4,7 @@ The last checkpoints of a run lie around a place that none of them is at; their 
 Juditsky 1992; Izmailov et al. 2018). Moving statistics of batch normalisation are averaged like weights.
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,8 +26,12 @@ def average_checkpoints(paths: Sequence[Path]) -> TrainingState:
 
     Raises:
         MissingPathError: a file is not there.
-        BadValueError: there are fewer than two files, one is damaged, or they are of different networks.
+        BadValueError: there are fewer than two files, one is there twice or damaged, or they are of different networks.
     """
+    real = [os.path.realpath(path) for path in paths]
+    twice = next((path for index, path in enumerate(paths) if real.index(real[index]) < index), None)
+    if twice is not None:
+        raise BadValueError(f"'{twice}' is named twice: name each checkpoint once")
     if len(paths) < 2:
         raise BadValueError(f"{len(paths)} checkpoint to average, wanted two or more: name further ones")
     sums: dict[str, np.ndarray] = {}

@@ -52,9 +52,11 @@ def format_epoch_line(record: EpochRecord) -> str:
 def format_evaluation_line(evaluation: EvaluationRecord, best: EvaluationRecord | None, best_metric: str) -> str:
     """Formats the line of an evaluation; `best` is the best one so far by `best_metric`.
 
-    A metric that is not defined is left out, such as the score of the best F1 where nothing right was found.
+    A metric that is not defined is left out, such as the score of the best F1 where nothing right was found; where none
+    is, that is said.
     """
     values = " ".join(f"{name} {value:.4f}" for name, value in evaluation.metrics.items() if not math.isnan(value))
+    values = values or "no metric is defined, as the evaluation has nothing to find,"
     line = f"evaluation epoch {evaluation.epoch}: {values} in {evaluation.seconds:.1f} s"
     if best is None or not best_metric:
         return line

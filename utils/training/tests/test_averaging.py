@@ -109,6 +109,7 @@ def test_the_command_writes_beside_the_run_or_where_it_is_told(tmp_path, capsys)
         ([], "name the checkpoints, or a run"),
         ([*files, "--run=x", "--last=2"], "one of the two"),
         (files, "the file to write is not given"),
+        ([*files, files[0], "--out=x.ckpt"], "is named twice: name each checkpoint once"),
         ([files[0], "--out=x.ckpt"], "1 checkpoint to average, wanted two or more"),
         (["--run=x"], "--run needs --last=N"),
         (["--run=x", "--last=1"], "command line: argument --last: '1', wanted a whole number from 2 on"),

@@ -109,6 +109,9 @@ def test_the_evaluation_line():
     assert format_evaluation_line(now, None, "") == "evaluation epoch 3: AP 0.4000 AP50 0.8000 in 12.3 s"
     nothing_found = EvaluationRecord(3, 30, {"AP": 0.0, "F1_threshold": math.nan}, 12.34)
     assert format_evaluation_line(nothing_found, None, "") == "evaluation epoch 3: AP 0.0000 in 12.3 s"
+    undefined = EvaluationRecord(3, 30, {"mIoU": math.nan}, 12.3)
+    said = "evaluation epoch 3: no metric is defined, as the evaluation has nothing to find, in 12.3 s"
+    assert format_evaluation_line(undefined, None, "") == said
 
 
 def test_a_loss_without_parts():

@@ -92,7 +92,7 @@ def test_tensorboard_has_the_numbers_and_a_resumed_run_has_no_step_twice(tmp_pat
     write_image(picture, np.zeros((3, 5, 3), np.uint8))
 
     def run(resumed, first, last, value):
-        logger = TensorBoardLogger(folder)
+        logger = TensorBoardLogger(folder, tmp_path / "metrics.jsonl")
         logger.begin(resumed)
         for number in range(first, last + 1):
             logger.add(step_record(number))
@@ -121,6 +121,33 @@ def test_tensorboard_has_the_numbers_and_a_resumed_run_has_no_step_twice(tmp_pat
     assert [step for step, _ in losses()] == [0, 1, 2, 2, 3]  # rounded half to even, as Python does
     run(None, 1, 1, 0.0)
     assert losses() == [(1, 1.0)]
+
+
+def test_tensorboard_has_the_steps_that_a_run_has_made_without_it(tmp_path):
+    """An epoch with it, one without, and it is there again: the second comes from metrics.jsonl, in its place."""
+    if importlib.util.find_spec("tensorboardX") is None:
+        pytest.skip("tensorboardX is not installed")
+    folder, metrics = tmp_path / "tensorboard", MetricsLog(tmp_path / "metrics.jsonl")
+
+    def run(resumed, numbers, *, with_logger):
+        logger = TensorBoardLogger(folder, metrics.path)
+        if with_logger:
+            logger.begin(resumed)
+        for number in numbers:
+            records = [step_record(number), *([evaluation_record(number // STEPS, 0.5)] if number % STEPS == 0 else [])]
+            for record in records:
+                metrics.add(record)
+                if with_logger:
+                    logger.add(record)
+
+    run(None, range(1, 5), with_logger=True)
+    run(ResumePoint(1.0, 4), range(5, 9), with_logger=False)
+    run(ResumePoint(2.0, 8, keep_evaluation=True), range(9, 13), with_logger=True)
+    found = read_raw(folder)
+    assert [(step, value) for step, tag, value in found if tag == "train/loss"] == [
+        (number, round(1 / number, 5)) for number in range(1, 13)
+    ]
+    assert [step for step, tag, _ in found if tag == "evaluation/mIoU"] == [4, 8, 12]
 
 
 class FakeSwanLab(types.ModuleType):

@@ -6,7 +6,7 @@ import numpy as np
 
 from utils.detection.data.mindrecord import open_mindrecord, unpack_annotation
 from utils.detection.data.mindrecord_info import MindRecordInfo
-from utils.words import counted
+from utils.words import counted, first_of
 
 MAX_NAMED = 5  # classes in the line of the log
 
@@ -65,14 +65,14 @@ def repeats_of_rows(records: MindRecordInfo, rows: np.ndarray, threshold: float)
     of_class = repeat_factors(image_index, labels, len(rows), threshold)
     repeats = image_repeats(image_index, labels, len(rows), of_class)
     rare = [index for index in np.argsort(-of_class, kind="stable").tolist() if of_class[index] > 1]
-    named = [f"{records.class_names[index]} x {of_class[index]:.2f}" for index in rare[:MAX_NAMED]]
+    if not rare:
+        logger.info("repeat_threshold %g: no class is in a smaller share of the images, so none is repeated", threshold)
+        return repeats
     logger.info(
-        "repeat_threshold %g: an epoch has %s instead of %d; %s",
+        "repeat_threshold %g: an epoch has %s instead of %d; classes that come more often: %s",
         threshold,
         counted(int(np.ceil(repeats.sum())), "image"),
         len(rows),
-        f"classes that come more often: {', '.join(named)}{', ...' if len(rare) > MAX_NAMED else ''}"
-        if rare
-        else "every class is frequent enough, so no image is repeated",
+        first_of([f"{records.class_names[index]} x {of_class[index]:.2f}" for index in rare], MAX_NAMED),
     )
     return repeats

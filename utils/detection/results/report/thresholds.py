@@ -10,6 +10,7 @@ import numpy as np
 
 from utils.detection.results.class_match import ClassMatch
 from utils.detection.results.pictures.operating_point import OperatingPoint
+from utils.model_utils.config.yaml_files import parse_value
 from utils.model_utils.errors import BadStateError
 from utils.model_utils.files import stamp_of
 from utils.training.checkpoints.checkpoint import Checkpoint, MinScores, load_checkpoint, save_checkpoint
@@ -17,6 +18,7 @@ from utils.words import agreed, counted, first_of, worded
 
 ENDING = "_thresholds"  # of the name of the copy
 MOST_NAMED = 5  # classes in a sentence
+DROPPING = ("min_score", "test_score_thr")  # keys of the suites: boxes below these scores are dropped
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +69,7 @@ class ThresholdCopy:
         stored = replace(stored, suite=stored.suite or self.suite)
         save_checkpoint(self.path, replace(stored, min_scores=MinScores(overall=point.min_score, by_class=kept)))
         logger.info("the best score of each class is stored in '%s'%s", self.path, _said(without, point))
+        _warn_of_lower_scores(stored, min(kept))
 
 
 def plan_copy(stored: Checkpoint, folder: Path, *, overwrite: bool) -> ThresholdCopy:
@@ -100,6 +103,23 @@ def plan_copy(stored: Checkpoint, folder: Path, *, overwrite: bool) -> Threshold
             "permissions, or copy the checkpoint to another folder"
         )
     return ThresholdCopy(source, stamp_of(source), path, stored.suite)
+
+
+def _warn_of_lower_scores(stored: Checkpoint, lowest: float) -> None:
+    """Says that an inference drops boxes before these scores are asked."""
+    found = parse_value(stored.config_text)
+    keys = found if isinstance(found, dict) else {}
+    for key in DROPPING:
+        dropped = keys.get(key)
+        if isinstance(dropped, float | int) and lowest < dropped:
+            logger.warning(
+                "the lowest of these scores is %.3g, and inference drops boxes below %s %g: give it --%s=%.3g too",
+                lowest,
+                key,
+                dropped,
+                key,
+                lowest,
+            )
 
 
 def _without_score(match: ClassMatch, own: Mapping[int, float]) -> dict[str, list[str]]:

@@ -41,7 +41,7 @@ def make_loggers(names: Sequence[str], run_folder: Path, config: Mapping[str, ob
     for name in dict.fromkeys(names):
         folder = run_folder / name
         if name == "tensorboard":
-            made.append(Guarded(name, TensorBoardLogger(folder)))
+            made.append(Guarded(name, TensorBoardLogger(folder, run_folder / METRICS_NAME)))
         else:
             parent, experiment = run_folder.resolve().parts[-2:]
             made.append(Guarded(name, SwanLabLogger(folder, run_folder / METRICS_NAME, parent, experiment, config)))

@@ -9,7 +9,7 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from utils.images import read_size
 from utils.training.record.loggers.protocol import ResumePoint
 from utils.training.record.loggers.scalars import EVALUATION_GROUPS, clean, scalars_of
-from utils.training.record.metrics_log import row_of
+from utils.training.record.metrics_log import in_one_count, read_metrics, row_of
 from utils.training.record.records import EpochRecord, EvaluationRecord, StepRecord
 
 if TYPE_CHECKING:
@@ -32,14 +32,16 @@ class TensorBoardLogger:
     """Writes an event file; see `RunLogger`.
 
     A resumed run copies the events that stay into a file of its own and removes the earlier ones, so that no step is
-    there twice. The new file begins with the mark by which a TensorBoard that is looking on forgets what it has read.
+    there twice; numbers that it has logged without this logger come from metrics.jsonl. The new file begins with the
+    mark by which a TensorBoard that is looking on forgets what it has read.
 
     Args:
         folder: takes the event files; nothing else of it is touched.
+        metrics_path: metrics.jsonl of the run.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, metrics_path: Path) -> None:
+        self.folder, self._metrics_path = folder, metrics_path
         self._path = folder
 
     def begin(self, resumed: ResumePoint | None) -> None:
@@ -53,24 +55,27 @@ class TensorBoardLogger:
         name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{os.getpid()}.{time.monotonic_ns()}"
         self._path = self.folder / name
         self._write(Event(file_version=_VERSION, wall_time=time.time()))
-        if not earlier:
-            return
-        self._write(Event(step=0, session_log=SessionLog(status=SessionLog.START), wall_time=time.time()))
-        for path in earlier if resumed is not None else ():
-            for event in read_events(path):
-                if resumed is not None and _stays(event, resumed):
-                    event.step = round(event.step * resumed.step_scale)
-                    self._write(event)
+        if earlier:
+            self._write(Event(step=0, session_log=SessionLog(status=SessionLog.START), wall_time=time.time()))
+        if resumed is not None:
+            kept = list(_kept_events(earlier, resumed))
+            for event in sorted([*kept, *self._missing_events(kept)], key=lambda each: each.step):
+                self._write(event)
         for path in earlier:
             path.unlink(missing_ok=True)
 
+    def _missing_events(self, kept: Sequence["Event"]) -> Iterator["Event"]:
+        """Yields the numbers of metrics.jsonl that no event has."""
+        there = {(value.tag, event.step) for event in kept for value in event.summary.value}
+        for row in in_one_count(read_metrics(self._metrics_path)):
+            step = round(row["global_step"])
+            values = {name: value for name, value in scalars_of(row).items() if (name, step) not in there}
+            if values:
+                yield _event_of(values, step)
+
     def add(self, record: StepRecord | EpochRecord | EvaluationRecord) -> None:
         """Writes the numbers of a record."""
-        from tensorboardX.proto.event_pb2 import Event
-        from tensorboardX.proto.summary_pb2 import Summary
-
-        values = [Summary.Value(tag=name, simple_value=value) for name, value in scalars_of(row_of(record)).items()]
-        self._write(Event(step=record.global_step, summary=Summary(value=values), wall_time=time.time()))
+        self._write(_event_of(scalars_of(row_of(record)), record.global_step))
 
     def add_picture(self, name: str, path: Path, global_step: int) -> None:
         """Writes a picture, as the file has it."""
@@ -117,6 +122,23 @@ def read_events(path: Path) -> Iterator["Event"]:
             file.read(_CHECKSUM.size)
             if event.HasField("summary"):
                 yield event
+
+
+def _kept_events(paths: Iterable[Path], resumed: ResumePoint) -> Iterator["Event"]:
+    """Yields the events that stay, their steps in the count of the process that goes on."""
+    for path in paths:
+        for event in read_events(path):
+            if _stays(event, resumed):
+                event.step = round(event.step * resumed.step_scale)
+                yield event
+
+
+def _event_of(values: Mapping[str, float], step: int) -> "Event":
+    from tensorboardX.proto.event_pb2 import Event
+    from tensorboardX.proto.summary_pb2 import Summary
+
+    numbers = [Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
+    return Event(step=step, summary=Summary(value=numbers), wall_time=time.time())
 
 
 def _stays(event: "Event", resumed: ResumePoint) -> bool:
