@@ -100,7 +100,10 @@ class DetectionEvaluator:
 
     def _pictures(self, kept: Sequence[tuple[int, bytes, Detections]]) -> tuple[EvaluationPicture, ...]:
         truths = self.split.true_boxes([number for number, _, _ in kept])
-        return tuple(EvaluationPicture(number, encoded, found, *truths[number]) for number, encoded, found in kept)
+        names = self.split.file_names()
+        return tuple(
+            EvaluationPicture(number, names[number], encoded, found, *truths[number]) for number, encoded, found in kept
+        )
 
     @cached_property
     def _batches(self) -> tuple[CanvasBatch, ...]:

@@ -42,6 +42,10 @@ class EvaluationSplit:
         """Whether there is a box to find; without one AP is not defined."""
         return has_objects(self.ground_truth, self.match.scored_ids)
 
+    def file_names(self) -> dict[int, str]:
+        """Returns the name of the file of each image, by id; the id where there is none."""
+        return {image["id"]: str(image.get("file_name", image["id"])) for image in self.ground_truth["images"]}
+
     def true_boxes(self, image_ids: Collection[int]) -> dict[int, tuple[np.ndarray, np.ndarray]]:
         """Returns what is to be found in images: boxes float32[M, 4], xyxy, and class indices int64[M]; no crowds."""
         scored = set(self.match.scored_ids)

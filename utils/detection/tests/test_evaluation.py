@@ -74,8 +74,12 @@ def test_pictures_predictions_and_result_are_written(split, tmp_path, caplog):
     assert [picture.image_id for picture in evaluation.pictures] == [100, 102], "the first and the last of three"
     assert [picture.truth_labels.tolist() for picture in evaluation.pictures] == [[], [1, 0]], "red is the second class"
     np.testing.assert_array_equal(evaluation.pictures[1].truth_boxes, evaluation.pictures[1].found.boxes)
-    assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == ["000.jpg", "001.jpg", "overview.jpg"]
-    height, width, _ = read_image(tmp_path / "pictures" / "001.jpg").shape
+    assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == [
+        "000_000.jpg",
+        "001_002.jpg",
+        "overview.jpg",
+    ]
+    height, width, _ = read_image(tmp_path / "pictures" / "001_002.jpg").shape
     panel = (width - GAP) // 2  # the truth on the left, as wide as what was found
     assert 0 < height - panel * 96 // 128 < 60, "under a line of titles"
     rows = json.loads((tmp_path / "predictions.json").read_text())

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from utils.drawing.guard import guard_drawing
 from utils.images import decode_image, write_image
 from utils.words import agreed, counted
 
+MOST_LETTERS = 60  # of an image's name in that of its picture; four bytes each, file systems take 255
 SHEET_COLUMNS, SHEET_WIDTH = 2, 960  # a cell holds two panels, each as wide as those of other sheets
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ class EvaluationPicture:
 
     Attributes:
         image_id: the annotation file's id.
+        name: of the image file.
         encoded: the image file.
         found: the detections, boxes xyxy in pixels of the image.
         truth_boxes: float32[M, 4], xyxy, likewise, without crowds.
@@ -33,6 +35,7 @@ class EvaluationPicture:
     """
 
     image_id: int
+    name: str
     encoded: bytes
     found: Detections
     truth_boxes: np.ndarray
@@ -69,7 +72,8 @@ def draw_pictures(
                     min_score=min_score,
                 )
             )
-            write_image(folder / f"{len(drawn) - 1:03d}.jpg", drawn[-1])
+            stem = PurePath(picture.name.replace("\\", "/")).stem[:MOST_LETTERS]
+            write_image(folder / f"{len(drawn) - 1:03d}_{stem}.jpg", drawn[-1])
         write_image(folder / "overview.jpg", contact_sheet(drawn, SHEET_COLUMNS, cell_width=SHEET_WIDTH))
         with_boxes = sum(bool(is_drawn(picture.found.scores, min_score).any()) for picture in pictures)
         shown, are = counted(len(pictures), "picture"), agreed(len(pictures), "is", "are")

@@ -31,7 +31,7 @@ def draw_shots(analysis: Analysis, split: EvaluationSplit, places: Sequence[int]
         int(row["image_id"]): row["image"].tobytes()
         for row in rows.create_dict_iterator(num_epochs=1, output_numpy=True)
     }
-    names = {image["id"]: str(image.get("file_name", image["id"])) for image in split.ground_truth["images"]}
+    names = split.file_names()
     ids = [analysis.image_ids[place] for place in places]
     return [
         _shot(analysis, split, place, encoded[number], names[number]) for place, number in zip(places, ids, strict=True)
