@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -316,6 +317,23 @@ def test_other_layouts_are_looked_at_as_training_finds_them(capsys, tmp_path):
     _, report = check(capsys, NAS_FPN, f"--coco_root={root}", "--run_eval=True")
     (refused,) = [each for each in report["findings"] if each["code"] == "split-refused"]
     assert "--val_share=0.2" in refused["what"]
+
+
+@pytest.mark.parametrize("canvas", ["fixed", "picture"])
+def test_padding_is_said_where_there_is_any(canvas, capsys, tmp_path):
+    write_city(tmp_path)  # pictures of 48 x 96
+    keys = (f"--data_path={tmp_path}", "--class_num=4", "--base_size=[96,128]", "--crop_size=[32,32]")
+    _, report = check(capsys, SEGFORMER, *keys, f"--canvas={canvas}")
+    assert ("base_size" in report["suggestions"]) == (canvas == "fixed")
+
+
+def test_colours_where_a_map_has_values_are_another_kind_of_label(capsys, tmp_path):
+    for index in range(8):
+        write_noise(tmp_path / "images" / f"{index}.png", index)
+        cv2.imwrite(str(tmp_path / f"{index}.png"), np.full((HEIGHT, WIDTH, 3), (128, 64, index), np.uint8))
+    patterns = ("--image_pattern=images/*.png", "--label_pattern=*.png", "--label_map=[0:0, 255:1]", "--val_share=0.5")
+    _, report = check(capsys, SEGFORMER, f"--data_path={tmp_path}", "--class_num=2", *patterns)
+    assert {key[2] for key in counts_of(report) if key[0] == "error"} == {"labels-of-other-kind"}
 
 
 def test_values_that_no_map_has_and_missing_masks_are_said(capsys, tmp_path):

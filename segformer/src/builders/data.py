@@ -70,7 +70,7 @@ def check_data(config: SegformerConfig, options: Options) -> Report:
         split: partial(list_pairs, root, split, layout, coding) for split in (config.train_split, config.eval_split)
     }
     classes = LabelledClasses(names_of_classes(config), config.dataset_ignore_label)
-    sizes = TrainingSizes(config.base_size, config.crop_size, SIZE_DIVISOR)
+    sizes = TrainingSizes(config.base_size, config.crop_size, SIZE_DIVISOR, pads=config.canvas == "fixed")
     with naming_source(config, ("data_path",)):
         return check_segmentation_data(root, splits, classes, sizes, options)
 

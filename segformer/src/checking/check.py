@@ -31,11 +31,13 @@ class TrainingSizes:
         base_size: height and width that pictures are fitted into.
         crop_size: height and width of the part that is trained on.
         multiple: of which their sides should be multiples.
+        pads: whether an evaluation pads pictures to base_size.
     """
 
     base_size: tuple[int, int]
     crop_size: tuple[int, int]
     multiple: int
+    pads: bool
 
 
 def check_segmentation_data(
@@ -96,6 +98,8 @@ def _fit_sizes(found: Findings, name: str, pairs: Sequence[LookedAtPair], sizes:
     if not own:
         return {}
     add_scale(found, name, own, sizes.base_size, sizes.multiple, "base_size", fit_turned)
+    if not sizes.pads:
+        return {}
     leaner = leaner_input(own, sizes.base_size, sizes.multiple, fit_turned)
     add_padding(found, name, own, sizes.base_size, leaner, "base_size", fit_turned)
     if leaner is None:

@@ -20,6 +20,7 @@ from ..labels.sources import how_to_get
 MUCH = 0.5  # share of pixels without a class from which it is said
 RARE = 0.001  # share of the labelled pixels: of a rarer class little is learnt
 NO_COUNTS = np.zeros(256, np.int64)
+DAMAGED = " truncated or damaged"  # in the sentence of the decoder
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def look_at_pair(pair: ImagePair, *, decode: bool) -> LookedAtPair:
         strange = problem.partition(" holds ")[2].removesuffix(f"; {pair.coding.fix}") if label is not None else ""
     if label is None:
         picture = look_at(pair.image, None, decode=True)
-        return LookedAtPair(pair, picture, problem=problem, is_of_other_kind=bool(unfit))
+        return LookedAtPair(pair, picture, problem=problem, is_of_other_kind=bool(unfit) or DAMAGED not in problem)
     counts = cv2.calcHist([label], [0], None, [256], [0, 256])[:, 0].astype(np.int64)
     return LookedAtPair(pair, look_at(pair.image, size_of(label), decode=True), size_of(label), counts, strange=strange)
 
