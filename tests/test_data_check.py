@@ -6,7 +6,6 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -27,6 +26,7 @@ from utils.checking.findings import Options
 from utils.checking.table import format_report
 from utils.detection.tests.edited_coco import annotations_of, change
 from utils.detection.tests.tiny_coco import write_coco, write_txt
+from utils.images import write_image
 from utils.installation import module_command
 from utils.model_utils.errors import UserError
 from utils.model_utils.files import json_bytes
@@ -330,8 +330,13 @@ def test_padding_is_said_where_there_is_any(canvas, capsys, tmp_path):
 def test_colours_where_a_map_has_values_are_another_kind_of_label(capsys, tmp_path):
     for index in range(8):
         write_noise(tmp_path / "images" / f"{index}.png", index)
-        cv2.imwrite(str(tmp_path / f"{index}.png"), np.full((HEIGHT, WIDTH, 3), (128, 64, index), np.uint8))
-    patterns = ("--image_pattern=images/*.png", "--label_pattern=*.png", "--label_map=[0:0, 255:1]", "--val_share=0.5")
+        write_image(tmp_path / "masks" / f"{index}.png", np.full((HEIGHT, WIDTH, 3), (128, 64, index), np.uint8))
+    patterns = (
+        "--image_pattern=images/*.png",
+        "--label_pattern=masks/*.png",
+        "--label_map=[0:0, 255:1]",
+        "--val_share=0.5",
+    )
     _, report = check(capsys, SEGFORMER, f"--data_path={tmp_path}", "--class_num=2", *patterns)
     assert {key[2] for key in counts_of(report) if key[0] == "error"} == {"labels-of-other-kind"}
 
