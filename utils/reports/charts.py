@@ -23,12 +23,14 @@ class Line:
         x: float[N].
         y: float[N]; where a value is NaN the line has a gap.
         is_main: drawn thick, above the others.
+        rgb: colour, 0 to 255 each; None for one of the chart's own. Of many lines none has it before it is lit.
     """
 
     name: str
     x: np.ndarray
     y: np.ndarray
     is_main: bool = False
+    rgb: tuple[int, int, int] | None = None
 
 
 def line_chart(
@@ -125,6 +127,14 @@ def _colour(lines: Sequence[Line], index: int, are_many: bool) -> str:
     return "quiet" if are_many else f"colour{index % NUM_COLOURS}"
 
 
+def _style(line: Line, colour: str) -> str:
+    """Returns the attribute that gives a line its own colour, to which CSS refers as --own too; else nothing."""
+    if line.rgb is None or colour in ("main", "quiet"):
+        return ""
+    own = "#" + "".join(f"{value:02x}" for value in line.rgb)
+    return f' style="stroke: {own}; --own: {own}"'
+
+
 def _path(line: Line, colour: str, x_span: tuple[float, float], y_span: tuple[float, float]) -> str:
     x, y = np.asarray(line.x, np.float64), np.asarray(line.y, np.float64)
     is_point = np.isfinite(x) & np.isfinite(y)
@@ -140,14 +150,17 @@ def _path(line: Line, colour: str, x_span: tuple[float, float], y_span: tuple[fl
     alone = " dotted" if is_point.sum() == 1 else ""  # a line of one point is seen by its round ends
     if alone:
         words.append(f"L{words[0][1:]}")
-    return f'<path class="line {colour}{alone}" data-name="{name}" d="{"".join(words)}"><title>{name}</title></path>'
+    return (
+        f'<path class="line {colour}{alone}"{_style(line, colour)} data-name="{name}" d="{"".join(words)}">'
+        f"<title>{name}</title></path>"
+    )
 
 
 def _legend(lines: Sequence[Line], are_many: bool) -> str:
     shown = [index for index, line in enumerate(lines) if line.is_main or not are_many]
     names = "".join(
-        f'<span class="{_colour(lines, index, are_many)}" data-name="{escape(lines[index].name)}">'
-        f"{escape(lines[index].name)}</span>"
+        f'<span class="{_colour(lines, index, are_many)}"{_style(lines[index], _colour(lines, index, are_many))} '
+        f'data-name="{escape(lines[index].name)}">{escape(lines[index].name)}</span>'
         for index in shown
     )
     rest = len(lines) - len(shown)

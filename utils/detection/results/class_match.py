@@ -4,6 +4,8 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from utils.detection.data.class_names import ClassTable, list_names
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, short
 from utils.words import agreed, counted
@@ -27,6 +29,11 @@ class ClassMatch:
     classes: ClassTable
     scored_ids: tuple[int, ...]
     unscored_ids: tuple[int, ...]
+
+    def scored_labels(self) -> np.ndarray:
+        """Returns int64[K], the detector's class index of each scored category, by category id."""
+        index_of = {number: index for index, number in enumerate(self.classes.category_ids)}
+        return np.array([index_of[number] for number in self.scored_ids], np.int64)
 
     def counting(self, labels: Iterable[int]) -> "ClassMatch":
         """Returns the match for a metric in which some classes alone count, by their indices; the log says which."""

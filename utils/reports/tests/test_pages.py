@@ -31,7 +31,7 @@ def test_a_table_has_numbers_to_sort_by():
 
 
 def test_a_chart_has_its_points_where_they_belong():
-    """The range is 0 to 1 on both sides: x from 52 to 546, y from 300 down to 12; NaN leaves a gap."""
+    """The range is 0 to 1 on both sides: x from 76 to 546, y from 300 down to 12; NaN leaves a gap."""
     html = line_chart(
         [Line("a", np.array([0, 0.5, 0.75, 1]), np.array([0, 1, np.nan, 0.5]))],
         "x",
@@ -42,6 +42,14 @@ def test_a_chart_has_its_points_where_they_belong():
     assert re.findall(r' d="([^"]*)"', html) == ["M76.0 300.0L311.0 12.0M546.0 156.0"]
     assert "nothing to draw" in line_chart([Line("a", np.zeros(0), np.zeros(0))], "x", "y")
     assert "quiet" in line_chart([Line(str(n), np.arange(2), np.arange(2)) for n in range(13)], "x", "y")
+
+
+def test_a_line_has_the_colour_that_it_is_given():
+    points = np.arange(2.0)
+    html = line_chart(
+        [Line("mean", points, points, is_main=True), Line("a", points, points, rgb=(255, 183, 3))], "x", "y"
+    )
+    assert html.count('style="stroke: #ffb703; --own: #ffb703"') == 2, "the line and its name"
 
 
 @pytest.mark.parametrize("values", [[3.0], [5e-9, 6e-9], [-1e6, 2e6], [0.0, 0.0]])

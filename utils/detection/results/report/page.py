@@ -16,6 +16,7 @@ from utils.detection.results.report.confusion import best_pictures, worst_pictur
 from utils.detection.results.report.errors import KINDS
 from utils.detection.results.report.precision import SCORES, f1_at_scores, f1_of_all, precision_at_recalls
 from utils.detection.results.report.shots import draw_shots
+from utils.drawing.class_colours import class_color
 from utils.installation import version
 from utils.model_utils.files import REPORT_NAME, write_file
 from utils.reports.charts import Line, line_chart
@@ -68,7 +69,7 @@ def write_page(
             _numbers(analysis),
             _errors(analysis),
             _classes(analysis),
-            _curves(analysis),
+            _curves(analysis, split.match.scored_labels()),
             _confusion(analysis),
             _pictures(analysis, split, num_loaders),
             _rules(),
@@ -165,12 +166,13 @@ def _means(measured: Sequence[Sequence[float]]) -> list[float | None]:
     return [float(value) for value in values.mean(axis=0)] if len(values) else [None] * 3
 
 
-def _curves(analysis: Analysis) -> Section:
+def _curves(analysis: Analysis, labels: np.ndarray) -> Section:
+    """Returns curves of the classes in the colours that pictures have for int64[C], the index of each scored class."""
     precision, f1 = precision_at_recalls(analysis.ranks), f1_at_scores(analysis.ranks)
     has_boxes = np.flatnonzero(analysis.match.num_truths > 0)
     most = has_boxes[np.argsort(-analysis.match.num_truths[has_boxes], kind="stable")][:MAX_LINES]
     shown = np.sort(most).tolist()
-    names = analysis.names
+    names, colours = analysis.names, [class_color(label) for label in labels.tolist()]
     mean = Line("mean of the classes", RECALLS, precision[has_boxes].mean(axis=0), is_main=True)
     together = Line("all boxes together", SCORES, f1_of_all(analysis.ranks), is_main=True)
     unit = (0.0, 1.0)
@@ -178,7 +180,7 @@ def _curves(analysis: Analysis) -> Section:
         subheading("Precision and recall")
         + paragraph(wording.PRECISION_RECALL)
         + line_chart(
-            [mean, *(Line(names[index], RECALLS, precision[index]) for index in shown)],
+            [mean, *(Line(names[index], RECALLS, precision[index], rgb=colours[index]) for index in shown)],
             "recall",
             "precision",
             x_range=unit,
@@ -187,7 +189,7 @@ def _curves(analysis: Analysis) -> Section:
         subheading("F1 and score")
         + paragraph(wording.F1_SCORE)
         + line_chart(
-            [together, *(Line(names[index], SCORES, f1[index]) for index in shown)],
+            [together, *(Line(names[index], SCORES, f1[index], rgb=colours[index]) for index in shown)],
             "lowest score that counts",
             "F1",
             x_range=unit,

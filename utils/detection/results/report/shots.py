@@ -42,8 +42,7 @@ def _shot(analysis: Analysis, split: EvaluationSplit, place: int, encoded: bytes
     match, classes = analysis.match, split.match.classes
     is_found = match.found.image == place
     is_true = (match.truths.image == place) & ~match.truths.is_ignored
-    index_of = {number: index for index, number in enumerate(classes.category_ids)}
-    own_index = np.array([index_of[number] for number in split.match.scored_ids], np.int64)  # so colours stay
+    own_index = split.match.scored_labels()  # so colours stay
     image = decode_image(encoded, f"image {analysis.image_ids[place]}")
     drawn = draw_truth_beside(
         image,
