@@ -54,6 +54,8 @@ class Picture:
         read_label: reads the label; None for a picture with objects.
         read_inline: reads the content of the picture's file, where the annotation holds it; else None.
         listed_name: by which a training on the source itself would know it; "" for its name.
+        rank: how well the annotation that names it fits, see `Found`.
+        named_by: that annotation; "" where the picture's name says it.
     """
 
     name: str
@@ -64,6 +66,8 @@ class Picture:
     read_label: LabelReader | None = None
     read_inline: Callable[[], bytes] | None = None
     listed_name: str = ""
+    rank: tuple[int, ...] = ()
+    named_by: str = ""
 
 
 @dataclass(eq=False)

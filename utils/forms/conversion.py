@@ -78,17 +78,18 @@ def convert(request: Request, say: Say = print) -> DataSet:
     form = FORMS[name]
     target = request.target or form.target
     say(f"form: {form.title} (--form {name}): {why}")
-    data = form.read(files, request.options)
+    tally = Tally()
     try:
+        data = form.read(files, request.options, tally)
         data.pictures = with_usable_boxes(once_each(data.pictures, data.tally), data.tally)
         _say_found(data, say)
         share = ValShare(request.val_share, request.val_seed, request.val_group_by_stem)
         data.pictures, where_from = with_splits(data.pictures, share, data.tally)
         lines = _write(request, data, name, target)
     except UserError:
-        _say_counts(data.tally, say)
+        _say_counts(tally, say)
         raise
-    _say_counts(data.tally, say)
+    _say_counts(tally, say)
     _say_written(request, data, where_from, lines, say)
     return data
 

@@ -15,10 +15,20 @@ ROUNDING_PIXELS = 1.0  # annotators round outwards; what is cut by less is not w
 
 
 def once_each(pictures: Sequence[Picture], tally: Tally) -> list[Picture]:
-    """Returns each picture once, with what the first file says of it: two files, or two entries, may name one."""
+    """Returns each picture once, with what the annotation says that fits it best.
+
+    Of two that fit alike the first one counts. One that fits less means a picture that is not there: of two of one name
+    in two folders one is missing.
+    """
+    best: dict[str, tuple[int, ...]] = {}
+    for picture in pictures:
+        best[picture.name] = max(picture.rank, best.get(picture.name, ()))
     first: dict[str, Picture] = {}
     for picture in pictures:
-        if first.setdefault(picture.name, picture) is not picture:
+        if picture.rank < best[picture.name]:
+            what = "missing: the only one of its name belongs to another annotation"
+            tally.drop("picture", what, picture.named_by or picture.name)
+        elif first.setdefault(picture.name, picture) is not picture:
             tally.drop("entry", "of a picture that an earlier one has too", picture.name)
     return list(first.values())
 

@@ -11,6 +11,7 @@ from utils.forms.options import Options
 from utils.forms.readers import coco, labelme, labels, supervisely, voc, yolo
 from utils.forms.readers.texts import read_json_object, read_text
 from utils.forms.source_files import SourceFiles
+from utils.forms.tally import Tally
 from utils.image_files import evenly_spread
 from utils.model_utils.errors import BadValueError, UserError
 from utils.model_utils.guards.json_text import Json, JsonTextError
@@ -28,7 +29,7 @@ COCO_WRITERS = {
 XML_BYTES = 4096  # in which the outermost element is
 _VOC_ROOT = re.compile(rb"<annotation[\s>]")  # <annotations> is CVAT's own
 
-Reader: TypeAlias = Callable[[SourceFiles, Options], DataSet]
+Reader: TypeAlias = Callable[[SourceFiles, Options, Tally], DataSet]
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Form:
 
     Attributes:
         title: what it is called.
-        read: reads it.
+        read: reads it; what it leaves out is counted, also where it refuses the rest.
         looks_like: says why a source looks like it, "" where it does not.
         target: what it becomes unless one says otherwise.
     """

@@ -1,14 +1,16 @@
 """The files of a data set, looked up as annotations name them: by paths of another machine, or with another suffix."""
 
 import os
+import posixpath
 import re
 import urllib.parse
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from utils.data_sets.split_words import SPLIT_WORDS, TRAINVAL
+from utils.data_sets.split_words import SPLIT_WORDS
+from utils.forms.matching import Found, Meant
 from utils.image_search import is_picture_name
 from utils.model_utils.errors import MissingPathError
 from utils.model_utils.near_paths import near_path
@@ -20,8 +22,9 @@ _LABEL_FOLDER = re.compile(
     r"(png|raw|\d*)$"
 )
 _OTHER_FOLDER = re.compile(r"visuali[sz]ation|overlay|segmentationobject")  # that exporters put beside them
-_WORDS = re.compile(r"[a-z]+")
 _UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-(?=.)")  # Label Studio puts it before each name
+# How a picture's name may agree with the one in an annotation, the best first.
+MATCHES = ("name", "name without escapes", "name without prefix", "name with a prefix", "name without suffix")
 _PASSED_OVER = ("__MACOSX", "@eaDir")  # of the programs that packed or keep the files
 
 
@@ -41,6 +44,7 @@ class SourceFiles:
             raise MissingPathError(f"source '{root}' {kind}{'' if root.exists() else near_path(root)}")
         self.root = root
         self.names: list[str] = sorted(self._walk())
+        self._shared: dict[str, frozenset[str]] = {}
 
     def _walk(self) -> list[str]:
         found, seen = [], {self.root.resolve()}
@@ -70,6 +74,10 @@ class SourceFiles:
         return _grouped(self.pictures, lambda path: path.name.lower())
 
     @cached_property
+    def _by_path(self) -> dict[str, list[str]]:
+        return _grouped(self.pictures, lambda path: path.as_posix().lower())
+
+    @cached_property
     def _by_stem(self) -> dict[str, list[str]]:
         return _grouped(self.pictures, lambda path: path.stem.lower())
 
@@ -81,8 +89,8 @@ class SourceFiles:
         """Returns the path of a file."""
         return self.root / name
 
-    def find(self, named: str, near: str, split: str = "") -> str | None:
-        """Returns the picture that an annotation means, None where none is like it or several are alike.
+    def find(self, named: str, near: str, split: str = "") -> Found:
+        """Returns the picture that an annotation means.
 
         Args:
             named: as the annotation names it: with folders, of any system, or an address.
@@ -90,6 +98,9 @@ class SourceFiles:
             split: of the annotation, "" where it says none.
         """
         wanted = PurePosixPath(named.replace("\\", "/").lower())
+        exact = self._exact(wanted, near)
+        if exact is not None:
+            return Found(exact, (len(MATCHES),))
         plain = urllib.parse.unquote(wanted.name)
         bare = _UPLOAD_PREFIX.sub("", wanted.name)
         lists = (
@@ -99,34 +110,56 @@ class SourceFiles:
             self._by_bare_name.get(wanted.name),
             self._by_stem.get(wanted.stem) if wanted.suffix else self._by_stem.get(wanted.name),
         )
-        return nearest(next((each for each in lists if each), []), wanted.parts[:-1], near, split)
+        meant = Meant(wanted.parts[:-1], near, split, self._shared_folders(near))
+        num_alike = 0
+        for level, candidates in zip(reversed(range(len(MATCHES))), lists, strict=True):
+            found = meant.best_of(candidates or [])
+            if found.name is not None:
+                return Found(found.name, (level, *found.rank))
+            num_alike = num_alike or found.num_alike
+        return Found(None, num_alike=num_alike)
 
-    def find_stem(self, stem: str, near: str, split: str = "") -> str | None:
-        """Returns the picture of that name without suffix, None where none has it or several are alike."""
-        found = self._by_stem.get(stem.lower(), [])
-        pictures = [name for name in found if not is_label_name(name) and not is_picture_of_label(name)]
-        return nearest(pictures or found, (), near, split)
+    def find_stem(self, stem: str, near: str, split: str = "") -> Found:
+        """Returns the picture of that name without suffix; `near` and `split` as `find` has them."""
+        named = self._by_stem.get(stem.lower(), [])
+        pictures = [name for name in named if not is_label_name(name) and not is_picture_of_label(name)] or named
+        beside = [name for name in pictures if PurePosixPath(name).parent == PurePosixPath(near).parent]
+        found = Meant((), near, split, self._shared_folders(near)).best_of(beside or pictures)
+        return Found(found.name, (len(MATCHES) if beside else 0, *found.rank), found.num_alike)
+
+    def _exact(self, wanted: PurePosixPath, near: str) -> str | None:
+        """Returns the picture at a path, in any case of letters, from the annotation's folder or the source on."""
+        places = [PurePosixPath(near.lower()).parent / wanted, *([wanted] if len(wanted.parts) > 1 else [])]
+        found = (self._by_path.get(posixpath.normpath(place.as_posix()), []) for place in places)
+        return next((names[0] for names in found if len(names) == 1), None)
+
+    def _shared_folders(self, near: str) -> frozenset[str]:
+        """Returns the names of folders that pictures have, and files of the same kind as an annotation."""
+        ending = PurePosixPath(near).suffix.lower()
+        if ending not in self._shared:
+            of_kind = [name for name in self.ending_in(ending) if not is_picture_name(name)]
+            self._shared[ending] = shared_folders(of_kind, self.pictures)
+        return self._shared[ending]
+
+    def unused(self, used: Iterable[str]) -> list[str]:
+        """Returns the pictures that no annotation has; label pictures of those that one has are none of them."""
+        taken = set(used)
+        stems = {PurePosixPath(name).stem.lower() for name in taken}
+        return [
+            name
+            for name in self.pictures
+            if name not in taken
+            and not is_picture_of_label(name)
+            and not (is_label_name(name) and PurePosixPath(name).stem.lower() in stems)
+        ]
 
 
-def nearest(candidates: Sequence[str], wanted: Sequence[str], near: str, split: str) -> str | None:
-    """Returns the file whose folders agree best with wanted ones, then the nearest one; None where two are alike.
-
-    Args:
-        candidates: paths inside the source.
-        wanted: folders of the wanted path, in small letters.
-        near: path inside the source.
-        split: the split that it is of.
-    """
-    if len(candidates) < 2:
-        return candidates[0] if candidates else None
-    beside = PurePosixPath(near.lower()).parts[:-1]
-
-    def rank(name: str) -> tuple[int, bool, int]:
-        parts = PurePosixPath(name.lower()).parts[:-1]
-        return _num_equal(parts[::-1], wanted[::-1]), split_of(name) == split, _num_equal(parts, beside)
-
-    ranked = sorted(candidates, key=rank, reverse=True)
-    return ranked[0] if rank(ranked[0]) > rank(ranked[1]) else None
+def shared_folders(annotations: Sequence[str], pictures: Sequence[str]) -> frozenset[str]:
+    """Returns the names of folders, in small letters, that both have."""
+    of = [
+        {part for name in names for part in PurePosixPath(name.lower()).parts[:-1]} for names in (annotations, pictures)
+    ]
+    return frozenset(of[0] & of[1])
 
 
 def is_label_name(name: str) -> bool:
@@ -138,36 +171,6 @@ def is_label_name(name: str) -> bool:
 def is_picture_of_label(name: str) -> bool:
     """Whether a path is one of a picture that shows a label, or of labels of objects, beside those of classes."""
     return any(_OTHER_FOLDER.search(folder) for folder in PurePosixPath(name.lower()).parts[:-1])
-
-
-def split_of(name: str, *, with_stem: bool = False) -> str:
-    """Returns which split a path inside the source speaks of: "train", "val", "test", or "" for none.
-
-    The nearest folder counts: of "val/images/train/a.jpg" it is the last one.
-
-    Args:
-        name: the path, with forward slashes.
-        with_stem: the file's own name counts too, as that of instances_train2017.json; a picture may be "test_1.jpg".
-    """
-    path = PurePosixPath(name.lower())
-    parts = (*path.parts[:-1], path.stem) if with_stem else path.parts[:-1]
-    for part in reversed(parts):
-        words = _WORDS.findall(part)
-        found = {split for split, known in SPLIT_WORDS.items() if any(word in known for word in words)}
-        found |= {"train"} if TRAINVAL in words else set()
-        if len(found) == 1:
-            return found.pop()
-    return ""
-
-
-def _num_equal(one: Sequence[str], other: Sequence[str]) -> int:
-    """Returns how many parts two paths have in common from their beginning."""
-    count = 0
-    for first, second in zip(one, other, strict=False):
-        if first != second:
-            break
-        count += 1
-    return count
 
 
 def _grouped(names: Sequence[str], key: Callable[[PurePosixPath], str]) -> dict[str, list[str]]:

@@ -12,7 +12,8 @@ from utils.forms.content import DataSet, Objects, Picture, make_objects
 from utils.forms.options import Options
 from utils.forms.outlines.shapes import Polygons, RunLengths, Shape, decode, rings_of
 from utils.forms.readers.sizes import agreed_size
-from utils.forms.source_files import SourceFiles, split_of
+from utils.forms.source_files import SourceFiles
+from utils.forms.split_folders import split_of
 from utils.forms.tally import Tally
 from utils.model_utils.errors import BadValueError
 from utils.words import counted
@@ -21,14 +22,13 @@ PREFERRED = "instances"  # how COCO's files of boxes begin
 OTHER_TASKS = ("captions", "person_keypoints", "stuff", "panoptic", "image_info")  # how its others do
 
 
-def read(files: SourceFiles, options: Options) -> DataSet:
+def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
     """Reads all annotation files, those of splits first; categories of one name are one class.
 
     Raises:
         BadValueError: a file is not what the format asks for, or none can be used.
     """
     del options
-    tally = Tally()
     sources = annotation_files(files)
     if not sources:
         raise BadValueError(f"no JSON file in '{files.root}' has COCO's 'images' and 'categories'")
@@ -93,17 +93,28 @@ def _pictures(
     split = split_of(source, with_stem=True)
     pictures = []
     for image, rows in zip(content["images"], np.split(order, ends), strict=True):
-        name = files.find(image["file_name"], source, split)
+        found = files.find(image["file_name"], source, split)
+        name, entry = found.name, f"{source}: {image['file_name']}"
         if name is None:
-            tally.drop("picture", "missing", f"{source}: {image['file_name']}")
+            tally.drop("picture", found.why_not("missing"), entry)
             continue
         size = agreed_size(files.path(name), name, (image["height"], image["width"]), tally)
         if size is None:
             continue
         shapes = [_shape(content["annotations"][row], size, name, tally) for row in rows]
         objects = make_objects(labels[rows], shapes, boxes[rows], columns.is_crowd[rows], columns.areas[rows])
-        picture = Picture(name, files.path(name), split, size, _known(objects), listed_name=image["file_name"])
-        pictures.append(picture)
+        pictures.append(
+            Picture(
+                name,
+                files.path(name),
+                split,
+                size,
+                _known(objects),
+                listed_name=image["file_name"],
+                rank=found.rank,
+                named_by=entry,
+            )
+        )
     return pictures
 
 

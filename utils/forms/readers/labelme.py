@@ -10,11 +10,13 @@ import numpy as np
 
 from utils.forms.class_lists import LABELME_NO_CLASS, background_of, find_name_list
 from utils.forms.content import IGNORED, DataSet, Picture, make_objects
+from utils.forms.matching import Found
 from utils.forms.options import Options
 from utils.forms.outlines.shapes import Bitmap, Disk, Polygons, Shape, cropped, mask_of, rings_of
 from utils.forms.readers.sizes import agreed_size
 from utils.forms.readers.texts import read_json_object, read_lines, readable_json
-from utils.forms.source_files import SourceFiles, split_of
+from utils.forms.source_files import SourceFiles
+from utils.forms.split_folders import split_of
 from utils.forms.tally import Tally
 from utils.images import decode_image, read_header
 from utils.model_utils.errors import BadValueError, MissingPathError, UserError
@@ -35,7 +37,7 @@ class _Object:
     shape: Shape
 
 
-def read(files: SourceFiles, options: Options) -> DataSet:
+def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
     """Reads all JSON files with shapes, and the pictures that they name or hold.
 
     Shapes of one label and one group_id are one object: of polygons one with several rings, else the pixels of all.
@@ -44,7 +46,6 @@ def read(files: SourceFiles, options: Options) -> DataSet:
         BadValueError: no file can be used.
     """
     del options
-    tally = Tally()
     names = files.ending_in(".json")
     found: list[tuple[Picture | None, list[_Object]]] = []
     for name in track(names, len(names), "reading JSON"):
@@ -156,13 +157,16 @@ def _picture(files: SourceFiles, name: str, content: dict, tally: Tally) -> Pict
     """Returns a file's picture, without objects: the one that it names, else one of its name, else the one in it."""
     declared, split = _declared_size(content), split_of(name)
     named, path = content.get("imagePath"), PurePosixPath(name)
-    found = (files.find(named, name) if isinstance(named, str) and named else None) or files.find_stem(path.stem, name)
-    if found is not None:
-        size = agreed_size(files.path(found), found, declared, tally)
-        return None if size is None else Picture(found, files.path(found), split, size)
+    found = files.find(named, name) if isinstance(named, str) and named else Found(None)
+    found = found if found.name is not None else files.find_stem(path.stem, name)
+    if found.name is not None:
+        size = agreed_size(files.path(found.name), found.name, declared, tally)
+        rank = (int(PurePosixPath(found.name).stem == path.stem), *found.rank)
+        where = files.path(found.name)
+        return None if size is None else Picture(found.name, where, split, size, rank=rank, named_by=name)
     data = _decoded(content.get("imageData"))
     if not data:
-        tally.drop("JSON file", "without its picture", name)
+        tally.drop("JSON file", found.why_not(), name)
         return None
     try:
         header = read_header(data, name)

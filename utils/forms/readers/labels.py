@@ -13,16 +13,18 @@ from utils.data_sets.label_files import LabelPixels
 from utils.forms.content import DataSet, Picture, make_objects
 from utils.forms.labels.files import read_label
 from utils.forms.labels.rules import FoundPixels, LabelRule, find_rule
+from utils.forms.matching import Found, Meant
 from utils.forms.options import Options
 from utils.forms.outlines.shapes import Shape, cropped
 from utils.forms.readers.sizes import agreed_size
 from utils.forms.readers.split_lists import listed_splits
-from utils.forms.source_files import SourceFiles, is_label_name, is_picture_of_label, nearest, split_of
+from utils.forms.source_files import SourceFiles, is_label_name, is_picture_of_label, shared_folders
+from utils.forms.split_folders import split_of
 from utils.forms.tally import Tally
 from utils.images import LABEL_SUFFIXES
 from utils.model_utils.errors import BadValueError, UserError
 from utils.progress import track
-from utils.words import counted
+from utils.words import none_of
 
 _LABEL_ENDING = re.compile(r"[_-](masks?|labels?|l|seg|segmentation|gt|annotation)$", re.IGNORECASE)
 LIST_FOLDER = "ImageSets/Segmentation"
@@ -30,23 +32,24 @@ LIST_FOLDER = "ImageSets/Segmentation"
 Pair = tuple[str, str]  # picture and label, inside the source
 
 
-def read(files: SourceFiles, options: Options) -> DataSet:
+def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
     """Pairs pictures with labels by their names and finds out what the values stand for.
 
     Raises:
         BadValueError: there are no labels that can be used, or it cannot be found out what they stand for.
     """
-    tally = Tally()
     labels = label_files(files)
     if not labels:
         raise BadValueError(_no_labels(files))
     pairs, of_objects = pair_up(files, labels, tally)
-    if not pairs and of_objects:
+    if of_objects:
         return _objects_of_masks(files, of_objects, options, tally)
     layout = _layout(files, pairs)
     usable, found = _look_at(files, pairs, tally)
     if not usable:
-        raise BadValueError(f"none of {counted(len(labels), 'label')} in '{files.root}' belongs to a picture there")
+        raise BadValueError(
+            f"{none_of(len(labels), 'label')} in '{files.root}' can be used: see above what was left out"
+        )
     rule = find_rule(files, found, options, layout=layout)
     splits = listed_splits(files, LIST_FOLDER, {*_stems(pairs)}, tally)
     pictures = []
@@ -94,31 +97,93 @@ def pair_up(files: SourceFiles, labels: Sequence[str], tally: Tally) -> tuple[li
     by_stem: dict[str, list[str]] = defaultdict(list)
     for name in others:
         by_stem[PurePosixPath(name).stem.lower()].append(name)
-    labels_of: dict[str, list[str]] = defaultdict(list)
-    masks_of: dict[str, list[str]] = defaultdict(list)
+    shared = shared_folders(labels, others)
+    by_name: dict[str, Found] = {}
+    by_folder: dict[str, str] = {}
+    own_folders = _own_folders(by_stem)
     for label in labels:
         path = PurePosixPath(label.lower())
-        named = by_stem.get(path.stem) or by_stem.get(_bare(path.stem)) or []
-        by_folder = [] if named else next((by_stem[part] for part in path.parts[-2::-1] if part in by_stem), [])
-        picture = nearest(named or by_folder, path.parts[:-1], label, split_of(label))
-        if picture is None:
-            tally.drop("label", "without a picture", label)
+        meant = Meant(path.parts[:-1], label, shared=shared)
+        by_name[label] = meant.best_of(by_stem.get(path.stem) or by_stem.get(_bare(path.stem)) or [])
+        folder = next((part for part in path.parts[-2::-1] if part in own_folders), "")
+        named = meant.best_of(by_stem[folder]).name if folder else None
+        if named is not None:
+            by_folder[label] = named
+    if _are_of_objects(by_name, by_folder):
+        labels_of, masks_of = {}, _masks_of(by_name, by_folder, tally)
+    else:
+        labels_of, masks_of = _labels_of(files, by_name, by_folder, tally), {}
+    for name in others:
+        if name not in labels_of and name not in masks_of:
+            tally.drop("picture", "without a label", name)
+    return sorted(labels_of.items()), masks_of
+
+
+def _own_folders(by_stem: dict[str, list[str]]) -> set[str]:
+    """Returns the names that pictures have and that no folder of other pictures has, in small letters.
+
+    Such a folder holds the masks of that picture. In images/1 and masks/1, with pictures of any number, it does not.
+    """
+    stems_in: dict[str, set[str]] = defaultdict(set)
+    for stem, names in by_stem.items():
+        for name in names:
+            for part in PurePosixPath(name.lower()).parts[:-1]:
+                stems_in[part].add(stem)
+    return {stem for stem in by_stem if stems_in[stem] <= {stem}}
+
+
+def _are_of_objects(by_name: dict[str, Found], by_folder: dict[str, str]) -> bool:
+    """Whether folders of masks are meant: they say something else than the masks' own names, and have more pictures.
+
+    A mask may have the number of its object as its name, which may be that of another picture.
+    """
+    differs = any(by_name[label].name != picture for label, picture in by_folder.items())
+    named = {found.name for label, found in by_name.items() if found.name is not None and label not in by_folder}
+    return differs and len(set(by_folder.values())) > len(named)
+
+
+def _masks_of(by_name: dict[str, Found], by_folder: dict[str, str], tally: Tally) -> dict[str, list[str]]:
+    masks_of: dict[str, list[str]] = defaultdict(list)
+    for label, found in by_name.items():
+        if label in by_folder:
+            masks_of[by_folder[label]].append(label)
+        elif found.name is not None:
+            tally.drop("label", "of a whole picture, beside folders of masks", label)
         else:
-            (labels_of if named else masks_of)[picture].append(label)
-    _refuse_two_sets(labels_of, files)
-    alone = [name for name in others if name not in labels_of and name not in masks_of]
-    for name in alone:
-        tally.drop("picture", "without a label", name)
-    return sorted((picture, found[0]) for picture, found in labels_of.items()), dict(masks_of)
+            tally.drop("label", found.why_not(), label)
+    return dict(masks_of)
 
 
-def _refuse_two_sets(labels_of: dict[str, list[str]], files: SourceFiles) -> None:
-    twice = next((found for found in labels_of.values() if len(found) > 1), None)
-    if twice:
-        raise BadValueError(
-            f"pictures of '{files.root}' have several labels, such as {twice[0]} and {twice[1]}: leave one set of "
-            "labels in the source, e.g. in a folder of links"
-        )
+def _labels_of(
+    files: SourceFiles, by_name: dict[str, Found], by_folder: dict[str, str], tally: Tally
+) -> dict[str, str]:
+    """Returns the label of each picture, of several the one whose folders fit best.
+
+    Raises:
+        BadValueError: several fit alike.
+    """
+    found_for: dict[str, list[tuple[tuple[int, ...], str]]] = defaultdict(list)
+    for label, found in by_name.items():
+        if found.name is not None:
+            found_for[found.name].append((found.rank, label))
+        elif label in by_folder:
+            tally.drop("mask", "in a folder named like its picture, beside labels of whole pictures", label)
+        else:
+            tally.drop("label", found.why_not(), label)
+    labels_of = {}
+    for picture, ranked in found_for.items():
+        best = max(rank for rank, _ in ranked)
+        first, *alike = [label for rank, label in ranked if rank == best]
+        if alike:
+            raise BadValueError(
+                f"pictures of '{files.root}' have several labels, such as {first} and {alike[0]}: leave one set of "
+                "labels in the source, e.g. in a folder of links"
+            )
+        labels_of[picture] = first
+        for rank, label in ranked:
+            if rank < best:
+                tally.drop("label", "whose picture has another one that fits better", label)
+    return labels_of
 
 
 def _look_at(

@@ -13,7 +13,8 @@ from utils.forms.options import Options
 from utils.forms.outlines.shapes import Bitmap, Polygons, Shape, rings_of
 from utils.forms.readers.sizes import agreed_size
 from utils.forms.readers.texts import read_json_object, readable_json
-from utils.forms.source_files import SourceFiles, split_of
+from utils.forms.source_files import SourceFiles
+from utils.forms.split_folders import split_of
 from utils.forms.tally import Tally
 from utils.model_utils.errors import BadValueError, UserError
 from utils.model_utils.guards.json_text import Json, JsonTextError
@@ -25,14 +26,13 @@ MOST_BYTES = 64 * 10**6  # of an unpacked bitmap: a PNG file of one bit a pixel
 PIXELS = ("polygon", "rectangle", "bitmap")
 
 
-def read(files: SourceFiles, options: Options) -> DataSet:
+def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
     """Reads the annotations of all folders of a project; the classes are in the order of its meta.json.
 
     Raises:
         BadValueError: no file can be used.
     """
     del options
-    tally = Tally()
     names = [name for name in files.ending_in(".json") if PurePosixPath(name).name != META]
     contents: list[tuple[str, dict]] = []
     for name in track(names, len(names), "reading JSON"):
@@ -81,9 +81,11 @@ def _picture(
 ) -> Picture | None:
     path = PurePosixPath(name)
     inside = path.parent.parent / "img" / path.stem  # a.jpg.json is the annotation of a.jpg
-    found = files.find(inside.as_posix(), name, split_of(name)) or files.find_stem(path.stem, name)
+    match = files.find(inside.as_posix(), name, split_of(name))
+    match = match if match.name is not None else files.find_stem(path.stem, name)
+    found = match.name
     if found is None:
-        tally.drop("JSON file", "without its picture", name)
+        tally.drop("JSON file", match.why_not(), name)
         return None
     size = content["size"].get("height"), content["size"].get("width")
     declared = size if all(type(side) is int and side > 0 for side in size) else None
@@ -97,9 +99,8 @@ def _picture(
         if shape is not None:
             labels.append(class_names.index(_title(entry)))
             shapes.append(shape)
-    return Picture(
-        found, files.path(found), split_of(name) or _tagged_split(content), agreed, make_objects(labels, shapes)
-    )
+    split, objects = split_of(name) or _tagged_split(content), make_objects(labels, shapes)
+    return Picture(found, files.path(found), split, agreed, objects, rank=match.rank, named_by=name)
 
 
 def _tagged_split(content: dict) -> str:

@@ -12,7 +12,8 @@ from utils.forms.options import Options
 from utils.forms.readers.sizes import agreed_size
 from utils.forms.readers.split_lists import listed_splits
 from utils.forms.readers.xml_text import XmlTextError, read_xml
-from utils.forms.source_files import SourceFiles, split_of
+from utils.forms.source_files import SourceFiles
+from utils.forms.split_folders import split_of
 from utils.forms.tally import Tally
 from utils.model_utils.errors import BadValueError
 from utils.model_utils.guards.numbers import number_or_nan
@@ -46,7 +47,7 @@ class _Annotation:
     is_difficult: np.ndarray
 
 
-def read(files: SourceFiles, options: Options) -> DataSet:
+def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
     """Reads the annotations of a data set and finds their pictures.
 
     Corners become edges: xmin and ymin lose the pixel that they begin with. Where more of
@@ -55,7 +56,6 @@ def read(files: SourceFiles, options: Options) -> DataSet:
     Raises:
         BadValueError: no file can be used.
     """
-    tally = Tally()
     names = files.ending_in(".xml")
     annotations = [each for name in track(names, len(names), "reading XML") if (each := _read_file(files, name, tally))]
     if not annotations:
@@ -132,11 +132,15 @@ def _picture(
     tally: Tally,
 ) -> Picture | None:
     stem = PurePosixPath(annotation.name).stem
-    name = files.find_stem(stem, annotation.name) or (
-        files.find(annotation.picture, annotation.name) if annotation.picture else None
-    )
+    found = files.find_stem(stem, annotation.name)
+    rank = (1, *found.rank)  # the picture of a file's own name is its, whatever other files say
+    if found.name is None and annotation.picture:
+        named = files.find(annotation.picture, annotation.name)
+        if named.name is not None:
+            found, rank = named, (int(PurePosixPath(named.name).stem == stem), *named.rank)
+    name = found.name
     if name is None:
-        tally.drop("XML file", "without a picture", annotation.name)
+        tally.drop("XML file", found.why_not(), annotation.name)
         return None
     size = agreed_size(files.path(name), name, annotation.size, tally)
     if size is None:
@@ -157,4 +161,4 @@ def _picture(
             "box", "called difficult, which neither training nor evaluation counts (--difficult keep: like any other)",
             annotation.name, int(annotation.is_difficult.sum()),
         )  # fmt: skip
-    return Picture(name, files.path(name), "", size, objects)
+    return Picture(name, files.path(name), "", size, objects, rank=rank, named_by=annotation.name)

@@ -13,7 +13,8 @@ from utils.forms.options import Options
 from utils.forms.outlines.shapes import Polygons, Shape
 from utils.forms.readers.sizes import agreed_size
 from utils.forms.readers.texts import read_lines, read_text, read_yaml
-from utils.forms.source_files import SourceFiles, split_of
+from utils.forms.source_files import SourceFiles
+from utils.forms.split_folders import split_of
 from utils.forms.splits import first_splits
 from utils.forms.tally import Tally
 from utils.model_utils.errors import BadValueError, UserError, short
@@ -47,14 +48,13 @@ class _Names:
     splits: tuple[tuple[str, str], ...] = ()
 
 
-def read(files: SourceFiles, options: Options) -> DataSet:
+def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
     """Reads the labels of all pictures; a picture without a file of labels has no object.
 
     Raises:
         BadValueError: there is no list of the classes, or the numbers are no fractions.
     """
     del options
-    tally = Tally()
     names = _class_names(files)
     splits = _listed_splits(files, names, tally)
     texts = {name.lower(): name for name in files.ending_in(".txt")}
@@ -125,7 +125,7 @@ def _listed_splits(files: SourceFiles, names: _Names, tally: Tally) -> dict[str,
     `test` often is the folder of `val`.
     """
     groups: list[tuple[str, list[str]]] = []
-    near = names.source
+    near, missing = names.source, set[str]()
     entries = list(names.splits)
     lists = {PurePosixPath(name).name.lower(): name for name in files.ending_in(".txt")}
     if not entries:
@@ -136,11 +136,13 @@ def _listed_splits(files: SourceFiles, names: _Names, tally: Tally) -> dict[str,
         parts = [part for part in PurePosixPath(entry.replace("\\", "/")).parts if part not in ("..", ".", "/")]
         if entry.lower().endswith(".txt"):
             listed = lists.get(parts[-1].lower())
-            found = [
-                files.find(line, listed or near, near_split)
-                for line in (read_lines(files.path(listed)) if listed else [])
-            ]
-            groups.append((split, [name for name in found if name is not None]))
+            lines = read_lines(files.path(listed)) if listed else []
+            found = [(line, files.find(line, listed or near, near_split)) for line in lines]
+            for line, each in found:
+                if each.name is None and line not in missing:
+                    missing.add(line)
+                    tally.drop("picture", each.why_not("missing"), f"{listed}: {line}")
+            groups.append((split, [each.name for _, each in found if each.name is not None]))
             continue
         fewest = max(
             (at for at, part in enumerate(parts) if split_of(f"{part}/_") == near_split), default=len(parts) - 1

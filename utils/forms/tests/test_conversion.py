@@ -13,7 +13,8 @@ from utils.forms.class_lists import background_of, find_name_list
 from utils.forms.content import Picture
 from utils.forms.conversion import Request, convert
 from utils.forms.readers.xml_text import MOST_BYTES, XmlTextError, read_xml
-from utils.forms.source_files import SourceFiles, split_of
+from utils.forms.source_files import SourceFiles
+from utils.forms.split_folders import split_of
 from utils.forms.splits import with_splits
 from utils.forms.tally import Tally
 from utils.forms.tests.samples import checksums, converted, grey, labelme, picture, shape, text, voc_xml

@@ -12,6 +12,7 @@ from utils.forms.outlines.shapes import area_of, encode, mask_of
 from utils.forms.repairs import with_usable_boxes
 from utils.forms.sniffing import FORMS
 from utils.forms.source_files import SourceFiles
+from utils.forms.tally import Tally
 from utils.forms.tests.samples import grey, picture, text
 from utils.forms.tests.test_boxes_forms import coco, write_voc, write_yolo
 from utils.forms.tests.test_outline_forms import write_labelme, write_supervisely
@@ -67,7 +68,7 @@ def yolo_with_names(root):
 
 
 def read(root, form):
-    data = FORMS[form].read(SourceFiles(root), Options())
+    data = FORMS[form].read(SourceFiles(root), Options(), Tally())
     for each in with_usable_boxes(data.pictures, data.tally):
         if each.objects is None:
             each.read_label()

@@ -78,7 +78,7 @@ def test_labelme_to_boxes(tmp_path):
         "form: LabelMe (--form labelme): 5 JSON files, a.json has 'shapes'",
         "1 shape of the kind 'point', which has no area (first: a.json)",
         "1 shape that cannot be read (first: a.json)",
-        "1 JSON file without its picture (first: d.json)",
+        "1 JSON file without a picture (first: d.json)",
         "1 JSON file that cannot be read (first: e.json: ",
         "1 region to be ignored, which boxes cannot express (first: a.jpg)",
         "1 picture taken out of its JSON file (first: c.json)",
