@@ -9,13 +9,12 @@ from typing import TypeAlias
 from utils.forms.content import DataSet
 from utils.forms.options import Options
 from utils.forms.readers import coco, labelme, labels, supervisely, voc, yolo
-from utils.forms.readers.texts import read_json_object, read_text
+from utils.forms.readers.texts import read_json_object
 from utils.forms.source_files import SourceFiles
 from utils.forms.tally import Tally
 from utils.image_files import evenly_spread
-from utils.model_utils.errors import BadValueError, UserError
+from utils.model_utils.errors import BadValueError
 from utils.model_utils.guards.json_text import Json, JsonTextError
-from utils.model_utils.guards.numbers import number_or_nan
 from utils.words import counted, first_of
 
 COCO, CITYSCAPES = "coco", "cityscapes"  # what a data set becomes
@@ -124,18 +123,11 @@ def _looks_like_yolo(files: SourceFiles) -> str:
     named = yolo.find_yaml(files)
     stems = {PurePosixPath(name).stem for name in files.pictures}
     texts = [name for name in files.ending_in(".txt") if PurePosixPath(name).stem in stems]
-    found = [name for name in evenly_spread(texts, LOOKED_AT) if _has_numbers(files, name)]
+    filled = [name for name in texts if not yolo.is_empty(files, name)]  # of pictures without objects they are empty
+    found = [name for name in evenly_spread(filled, LOOKED_AT) if yolo.has_label_lines(files, name)]
     if found:
         return f"{counted(len(texts), 'text file')} named like pictures, {found[0]} has lines of class and numbers"
     return f"{named} has the names of classes" if named is not None and texts else ""
-
-
-def _has_numbers(files: SourceFiles, name: str) -> bool:
-    try:
-        lines = [line.split() for line in read_text(files.path(name)).splitlines() if line.strip()]
-    except UserError:
-        return False
-    return bool(lines) and len(lines[0]) >= 5 and all(number_or_nan(word) == number_or_nan(word) for word in lines[0])
 
 
 def _looks_like_labels(files: SourceFiles) -> str:

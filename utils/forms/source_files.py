@@ -5,7 +5,7 @@ import posixpath
 import re
 import urllib.parse
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -45,6 +45,7 @@ class SourceFiles:
         self.root = root
         self.names: list[str] = sorted(self._walk())
         self._shared: dict[str, frozenset[str]] = {}
+        self._meant: set[str] = set()  # pictures that annotations mean
 
     def _walk(self) -> list[str]:
         found, seen = [], {self.root.resolve()}
@@ -100,7 +101,7 @@ class SourceFiles:
         wanted = PurePosixPath(named.replace("\\", "/").lower())
         exact = self._exact(wanted, near)
         if exact is not None:
-            return Found(exact, (len(MATCHES),))
+            return self._noted(Found(exact, (len(MATCHES),)))
         plain = urllib.parse.unquote(wanted.name)
         bare = _UPLOAD_PREFIX.sub("", wanted.name)
         lists = (
@@ -115,7 +116,7 @@ class SourceFiles:
         for level, candidates in zip(reversed(range(len(MATCHES))), lists, strict=True):
             found = meant.best_of(candidates or [])
             if found.name is not None:
-                return Found(found.name, (level, *found.rank))
+                return self._noted(Found(found.name, (level, *found.rank)))
             num_alike = num_alike or found.num_alike
         return Found(None, num_alike=num_alike)
 
@@ -125,7 +126,12 @@ class SourceFiles:
         pictures = [name for name in named if not is_label_name(name) and not is_picture_of_label(name)] or named
         beside = [name for name in pictures if PurePosixPath(name).parent == PurePosixPath(near).parent]
         found = Meant((), near, split, self._shared_folders(near)).best_of(beside or pictures)
-        return Found(found.name, (len(MATCHES) if beside else 0, *found.rank), found.num_alike)
+        return self._noted(Found(found.name, (len(MATCHES) if beside else 0, *found.rank), found.num_alike))
+
+    def _noted(self, found: Found) -> Found:
+        if found.name is not None:
+            self._meant.add(found.name)
+        return found
 
     def _exact(self, wanted: PurePosixPath, near: str) -> str | None:
         """Returns the picture at a path, in any case of letters, from the annotation's folder or the source on."""
@@ -141,14 +147,13 @@ class SourceFiles:
             self._shared[ending] = shared_folders(of_kind, self.pictures)
         return self._shared[ending]
 
-    def unused(self, used: Iterable[str]) -> list[str]:
-        """Returns the pictures that no annotation has; label pictures of those that one has are none of them."""
-        taken = set(used)
-        stems = {PurePosixPath(name).stem.lower() for name in taken}
+    def unused(self) -> list[str]:
+        """Returns the pictures that no annotation means, by what `find` has returned; labels of others are none."""
+        stems = {PurePosixPath(name).stem.lower() for name in self._meant}
         return [
             name
             for name in self.pictures
-            if name not in taken
+            if name not in self._meant
             and not is_picture_of_label(name)
             and not (is_label_name(name) and PurePosixPath(name).stem.lower() in stems)
         ]

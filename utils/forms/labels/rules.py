@@ -1,13 +1,13 @@
 """From the values or colours of label pictures to class numbers, and how that is found out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from utils.data_sets.colour_numbers import colour_numbers, colour_of_number
-from utils.data_sets.known_palettes import CAMVID_NAMES, VOC_BORDER, VOC_NAMES, voc_colour
+from utils.data_sets.known_palettes import CAMVID_NAMES, NO_CLASS_WORDS, VOC_BORDER, VOC_NAMES, voc_colour
 from utils.data_sets.label_files import LARGEST_BYTE, LabelPixels
 from utils.forms.class_lists import background_of
 from utils.forms.content import NO_CLASS
@@ -40,6 +40,7 @@ class LabelRule:
         classes: uint8[N], class number of each of them.
         notes: sentences on how it was found.
         background: class that is no object; None where there is none.
+        unknown: what the labels hold and the table of classes does not, "colour" or "value" and which: no class.
     """
 
     names: tuple[str, ...]
@@ -48,6 +49,7 @@ class LabelRule:
     classes: np.ndarray
     notes: tuple[str, ...]
     background: int | None
+    unknown: tuple[tuple[str, str], ...] = ()
 
     def apply(self, label: LabelPixels) -> np.ndarray:
         """Returns uint8[H, W], class numbers and NO_CLASS."""
@@ -98,7 +100,7 @@ def find_rule(files: SourceFiles, found: FoundPixels, options: Options, *, layou
             return _colour_rule(table, found, options)
         table = None
     if table is not None:
-        return _value_table_rule(table, options)
+        return _value_table_rule(table, found, options)
     return _number_rule(files, found, options, layout)
 
 
@@ -120,7 +122,8 @@ def _voc_table(codes: Sequence[int], layout: str) -> ClassTable:
         count = 1 + max(number for number, code in enumerate(known[:-1]) if code in codes or number == 0)
         numbered = tuple(f"class_{number}" for number in range(count))
         names = VOC_NAMES if layout == "voc" else numbered
-        return ClassTable(names, (), tuple(colours[: len(names)]), "Pascal VOC's colours")
+        listed_colours = (*colours[: len(names)], VOC_BORDER)
+        return ClassTable((*names, NO_CLASS_WORDS[0]), (), listed_colours, "Pascal VOC's colours")
     if len(codes) > MOST_COLOURS:
         raise BadValueError(
             f"the labels have {len(codes):,} colours, too many to be classes: are they photographs, or were they saved "
@@ -134,7 +137,11 @@ def _voc_table(codes: Sequence[int], layout: str) -> ClassTable:
 
 
 def _shown(codes: Sequence[int]) -> str:
-    return first_of(["{} {} {}".format(*colour_of_number(code)) for code in codes], MOST_NAMED)
+    return first_of([_colour(code) for code in codes], MOST_NAMED)
+
+
+def _colour(code: int) -> str:
+    return "{} {} {}".format(*colour_of_number(code))
 
 
 def _colour_rule(table: ClassTable, found: FoundPixels, options: Options) -> LabelRule:
@@ -152,20 +159,21 @@ def _colour_rule(table: ClassTable, found: FoundPixels, options: Options) -> Lab
     skipped = [name for name in dict.fromkeys(table.names) if name.lower() in NO_CLASS_NAMES]
     if skipped:
         notes.append(f"no class by their names: {', '.join(skipped)}")
-    strange = sorted(set(found.codes).difference(codes.tolist()))
-    if strange:
-        notes.append(f"{counted(len(strange), 'colour')} of the labels not in the table, no class: {_shown(strange)}")
-    return _rule(names, None, notes, codes, classes[first])
+    strange = sorted({*found.codes, *found.palette_codes}.difference(codes.tolist()))
+    rule = _rule(names, None, notes, codes, classes[first])
+    return replace(rule, unknown=tuple(("colour", _colour(code)) for code in strange))
 
 
-def _value_table_rule(table: ClassTable, options: Options) -> LabelRule:
+def _value_table_rule(table: ClassTable, found: FoundPixels, options: Options) -> LabelRule:
     no_class = {*(options.no_class or ())}
     kept = [(value, name) for value, name in zip(table.values, table.names, strict=True) if value not in no_class]
     names = list(dict.fromkeys(name for _, name in kept if name.lower() not in NO_CLASS_NAMES))
     numbers = np.full(256, NO_CLASS, np.uint8)
     for value, name in kept:
         numbers[value] = names.index(name) if name in names else NO_CLASS
-    return _rule(names, numbers, [f"values are those of {table.source}: {counted(len(names), 'class')}"])
+    rule = _rule(names, numbers, [f"values are those of {table.source}: {counted(len(names), 'class')}"])
+    strange = sorted(set(found.values).difference(table.values, no_class, [NO_CLASS]))
+    return replace(rule, unknown=tuple(("value", str(value)) for value in strange))
 
 
 def _number_rule(files: SourceFiles, found: FoundPixels, options: Options, layout: str) -> LabelRule:

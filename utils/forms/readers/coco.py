@@ -16,7 +16,6 @@ from utils.forms.source_files import SourceFiles
 from utils.forms.split_folders import split_of
 from utils.forms.tally import Tally
 from utils.model_utils.errors import BadValueError
-from utils.words import counted
 
 PREFERRED = "instances"  # how COCO's files of boxes begin
 OTHER_TASKS = ("captions", "person_keypoints", "stuff", "panoptic", "image_info")  # how its others do
@@ -49,9 +48,8 @@ def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
     roots = {each["name"] for content, _ in contents for each in content["categories"] if "is_root" in each}
     notes = [f"annotations: {', '.join(sources)}"]
     notes += [f"category 0, {name!r}, has no box: it is a group or background, and no class" for name in sorted(roots)]
-    num_alone = len(set(files.pictures).difference(picture.name for picture in pictures))
-    if num_alone:
-        notes.append(f"{counted(num_alone, 'picture')} in no annotation file: left out")
+    for name in files.unused():
+        tally.drop("picture", "in no annotation file", name)
     return DataSet(class_names, sorted(pictures, key=lambda picture: picture.name), tally, notes)
 
 

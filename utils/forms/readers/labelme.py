@@ -63,9 +63,9 @@ def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
         columns = make_objects(labels, [each.shape for each in objects])
         if picture is not None:
             pictures.append(replace(picture, objects=columns))
-    alone = set(files.pictures).difference(picture.name for picture in pictures)
-    notes = [note] + ([f"{counted(len(alone), 'picture')} without a JSON file: left out"] if alone else [])
-    return DataSet(class_names, pictures, tally, notes, background=background_of(class_names))
+    for name in files.unused():
+        tally.drop("picture", "without a JSON file that can be read", name)
+    return DataSet(class_names, pictures, tally, [note], background=background_of(class_names))
 
 
 def is_labelme(content: Json) -> bool:

@@ -51,10 +51,12 @@ def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
             f"{none_of(len(labels), 'label')} in '{files.root}' can be used: see above what was left out"
         )
     rule = find_rule(files, found, options, layout=layout)
-    splits = listed_splits(files, LIST_FOLDER, {*_stems(pairs)}, tally)
+    for noun, which in rule.unknown:
+        tally.drop(noun, "of the labels that the table lacks, so no class", which)
+    splits = listed_splits(files, LIST_FOLDER, [picture for picture, _ in pairs], tally)
     pictures = []
     for picture, label, size in usable:
-        split = splits.get(PurePosixPath(picture).stem, "") if splits else split_of(picture) or split_of(label)
+        split = splits.get(picture, "") if splits else split_of(picture) or split_of(label)
         reader = functools.partial(_mapped, files.path(label), label, rule)
         pictures.append(Picture(picture, files.path(picture), split, size, read_label=reader))
     notes = [*rule.notes, *([f"splits are those of {LIST_FOLDER}"] if splits else [])]

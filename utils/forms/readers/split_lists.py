@@ -1,6 +1,7 @@
 """Pascal VOC's lists of splits: text files with the name of a picture on each line, mostly without suffix."""
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
 from utils.data_sets.listed_names import known_name
@@ -11,20 +12,42 @@ from utils.forms.splits import first_splits
 from utils.forms.tally import Tally
 
 
-def listed_splits(files: SourceFiles, folder: str, known: Collection[str], tally: Tally) -> dict[str, str]:
-    """Returns the split of each name that a list has; {} where there are no lists.
+def listed_splits(files: SourceFiles, folder: str, names: Sequence[str], tally: Tally) -> dict[str, str]:
+    """Returns the split of each annotation or picture that a list has; {} where there are no lists.
+
+    There may be several folders of lists, such as those of VOC2007 and VOC2012: each one's lists are for what lies
+    beside it, or for all where nothing of the kind does.
 
     Args:
         files: of the source.
         folder: of the lists, such as ImageSets/Main, anywhere in it.
-        known: the names of the pictures, without suffix.
+        names: paths of the annotations or pictures, which are listed by their names without suffix.
         tally: counts names that two lists have; the one that is not trained on counts.
     """
-    lists = {PurePosixPath(name).stem.lower(): name for name in files.ending_in(".txt") if f"/{folder}/" in f"/{name}"}
+    lists: dict[str, list[str]] = defaultdict(list)
+    for name in files.ending_in(".txt"):
+        if f"/{folder}/" in f"/{name}":
+            lists[PurePosixPath(name).stem.lower()].append(name)
+    by_place = {"": _by_stem(names)}
 
     def names_of(listed: str) -> list[str]:
-        lines = read_lines(files.path(lists[listed])) if listed in lists else []
-        return [known_name(line, known) or line for line in lines]
+        found = []
+        for name in lists.get(listed, []):
+            place = f"/{name}".split(f"/{folder}/")[0][1:]
+            if place not in by_place:
+                inside = _by_stem(each for each in names if each.startswith(f"{place}/"))
+                by_place[place] = inside or by_place[""]
+            known = by_place[place]
+            for line in read_lines(files.path(name)):
+                found += known.get(known_name(line, known) or line, [line])
+        return found
 
     splits = first_splits([(split, names_of(split)) for split in ("test", "val", "train")], tally)
     return {**dict.fromkeys(names_of(TRAINVAL), "train"), **splits}
+
+
+def _by_stem(names: Iterable[str]) -> dict[str, list[str]]:
+    by_stem: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        by_stem[PurePosixPath(name).stem].append(name)
+    return dict(by_stem)

@@ -43,6 +43,8 @@ def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
         raise BadValueError(f"none of {counted(len(names), 'JSON file')} in '{files.root}' is Supervisely's")
     class_names = _class_names(files, contents)
     pictures = [each for name, content in contents if (each := _picture(files, name, content, class_names, tally))]
+    for name in files.unused():
+        tally.drop("picture", "without a JSON file that can be read", name)
     return DataSet(class_names, pictures, tally)
 
 

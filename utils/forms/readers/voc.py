@@ -62,20 +62,18 @@ def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
         raise BadValueError(f"{none_of(len(names), 'XML file')} in '{files.root}' is one of Pascal VOC")
     class_names = tuple(sorted({name for each in annotations for name in each.classes}))
     first_pixel, note = _first_pixel(annotations, options.first_pixel)
-    stems = {PurePosixPath(each.name).stem for each in annotations}
-    splits = listed_splits(files, LIST_FOLDER, stems, tally)
+    splits = listed_splits(files, LIST_FOLDER, [each.name for each in annotations], tally)
     pictures = []
     for annotation in annotations:
         picture = _picture(files, annotation, class_names, first_pixel, options, tally)
         if picture is not None:
-            stem = PurePosixPath(annotation.name).stem
-            pictures.append(replace(picture, split=splits.get(stem, "") if splits else split_of(picture.name)))
-    num_alone = len(set(files.pictures).difference(picture.name for picture in pictures))
+            split = splits.get(annotation.name, "") if splits else split_of(picture.name)
+            pictures.append(replace(picture, split=split))
+    for name in files.unused():
+        tally.drop("picture", "without an XML file that can be read", name)
     notes = [note]
     if splits:
         notes.append(f"splits are those of {LIST_FOLDER}")
-    if num_alone:
-        notes.append(f"{counted(num_alone, 'picture')} without an XML file: left out")
     return DataSet(class_names, pictures, tally, notes)
 
 

@@ -1,5 +1,6 @@
 """YOLO: a text file for each picture, whose lines are a class and a box or polygon in fractions of the picture."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -71,9 +72,10 @@ def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
     _check_fractions(pictures, files)
     numbered = "no file in the source names the classes: they are numbered"
     notes = [f"class names are those of {names.source}" if names.source else numbered]
-    num_unlisted = len(files.pictures) - len(chosen)
-    if num_unlisted:
-        notes.append(f"{counted(num_unlisted, 'picture')} in no split of {names.source or 'the lists'}: left out")
+    for name in sorted(set(files.pictures).difference(chosen)):
+        tally.drop("picture", f"in no split of {names.source or 'the lists'}", name)
+    for name in _texts_alone(files, texts):
+        tally.drop("text file", "without a picture", name)
     if num_empty:
         notes.append(f"{counted(num_empty, 'picture')} without a text file: no objects")
     return DataSet(_without_gaps(names.names, pictures), pictures, tally, notes)
@@ -170,6 +172,35 @@ def _label_of(picture: str, texts: dict[str, str]) -> str | None:
         at = len(parts) - 2 - parts[:-1][::-1].index(PICTURES)
         candidates.insert(0, PurePosixPath(*path.parts[:at], LABELS, *path.parts[at + 1 :]))
     return next((texts[name] for each in candidates if (name := each.as_posix().lower()) in texts), None)
+
+
+def _texts_alone(files: SourceFiles, texts: dict[str, str]) -> list[str]:
+    """Returns the text files of labels that no picture has: with lines of numbers, or empty ones beside others."""
+    used = {label for name in files.pictures if (label := _label_of(name, texts)) is not None}
+    folders = {PurePosixPath(name).parent for name in used}
+    alone = [name for name in texts.values() if name not in used]
+    return sorted(
+        name
+        for name in alone
+        if has_label_lines(files, name) or (PurePosixPath(name).parent in folders and is_empty(files, name))
+    )
+
+
+def has_label_lines(files: SourceFiles, name: str) -> bool:
+    """Whether a text file begins with a line of a class and at least four numbers."""
+    try:
+        lines = [line.split() for line in read_text(files.path(name)).splitlines() if line.strip()]
+    except UserError:
+        return False
+    return bool(lines) and len(lines[0]) >= BOX_NUMBERS and all(math.isfinite(number_or_nan(word)) for word in lines[0])
+
+
+def is_empty(files: SourceFiles, name: str) -> bool:
+    """Whether a text file has no line."""
+    try:
+        return files.path(name).stat().st_size == 0
+    except OSError:
+        return False
 
 
 def _read_label(files: SourceFiles, label: str, size: tuple[int, int], names: _Names, tally: Tally) -> Objects:

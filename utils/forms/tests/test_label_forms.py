@@ -225,7 +225,7 @@ def test_colours_with_a_table(tmp_path, name, content):
     said = run(source, tmp_path / "out", val_share=0, options=options)
     assert columns(label_of(tmp_path / "out", "a")) == [0, 1, 255, 255, 255, 255]
     assert class_names(tmp_path / "out", said) == ["road", "car"]
-    assert "1 colour of the labels not in the table, no class: 1 2 3" in said
+    assert "1 colour of the labels that the table lacks, so no class (first: 1 2 3)" in said
 
 
 def test_colours_without_a_table_are_listed(tmp_path):
