@@ -82,9 +82,12 @@ def convert(request: Request, say: Say = print) -> DataSet:
     try:
         data = form.read(files, request.options, tally)
         data.pictures = with_usable_boxes(once_each(data.pictures, data.tally), data.tally)
+        data.notes += _splits_passed_over(files)
         _say_found(data, say)
         share = ValShare(request.val_share, request.val_seed, request.val_group_by_stem)
-        data.pictures, where_from = with_splits(data.pictures, share, data.tally)
+        data.pictures, where_from = with_splits(
+            data.pictures, share, data.tally, of_source=request.options.splits == "source"
+        )
         lines = _write(request, data, name, target)
     except UserError:
         _say_counts(tally, say)
@@ -151,6 +154,12 @@ def _write_cityscapes(data: DataSet, folder: Path, placing: Placing, has_backgro
         if any(None in each.objects.shapes for each in data.pictures if each.objects is not None):
             lines.append("objects that are only boxes are painted as filled boxes")
     return lines + ([f"classes without a pixel: {first_of(absent, MOST_LISTED)}"] if absent else [])
+
+
+def _splits_passed_over(files: SourceFiles) -> list[str]:
+    folder, beside = files.passed_over_split
+    what = f"folder {folder!r} is not taken for a split: {beside!r} lies beside it, and no other split is there"
+    return [what] if folder else []
 
 
 def _say_found(data: DataSet, say: Say) -> None:

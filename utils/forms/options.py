@@ -15,6 +15,7 @@ class Options:
         colors: file with the names and the colours or values of label pictures' classes; None: looked for.
         no_class: values of label pictures that stand for no class; None: as the form has it.
         classes: names of the classes of label pictures, in the order of their values; empty: looked for.
+        splits: whether the splits of the source count.
     """
 
     first_pixel: int | None = None
@@ -22,3 +23,4 @@ class Options:
     colors: Path | None = None
     no_class: tuple[int, ...] | None = None
     classes: tuple[str, ...] = ()
+    splits: Literal["source", "none"] = "source"

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from utils.data_sets.split_words import SPLIT_WORDS
 from utils.forms.matching import Found, Meant
+from utils.forms.split_folders import lone_split_folder, split_of
 from utils.image_search import is_picture_name
 from utils.model_utils.errors import MissingPathError
 from utils.model_utils.near_paths import near_path
@@ -45,6 +46,7 @@ class SourceFiles:
         self.root = root
         self.names: list[str] = sorted(self._walk())
         self._shared: dict[str, frozenset[str]] = {}
+        self.passed_over_split = ("", "")  # a folder named as a split that is none, and one beside it
         self._meant: set[str] = set()  # pictures that annotations mean
 
     def _walk(self) -> list[str]:
@@ -85,6 +87,23 @@ class SourceFiles:
     @cached_property
     def _by_bare_name(self) -> dict[str, list[str]]:
         return _grouped(self.pictures, lambda path: _UPLOAD_PREFIX.sub("", path.name.lower()))
+
+    @cached_property
+    def _lone_split(self) -> tuple[str, str]:
+        return lone_split_folder([name for name in self.pictures if not is_label_name(name)] or self.names)
+
+    def split_of(self, name: str, *, with_stem: bool = False) -> str:
+        """Returns the split that the folders of a path speak of, as `split_of`, where they are splits at all.
+
+        What the file's own name says counts before.
+        """
+        if with_stem and (own := split_of(PurePosixPath(name).name, with_stem=True)):
+            return own
+        found = split_of(name)
+        if found and self._lone_split[0]:
+            self.passed_over_split = self._lone_split
+            return ""
+        return found
 
     def path(self, name: str) -> Path:
         """Returns the path of a file."""

@@ -31,7 +31,9 @@ def first_splits(groups: Iterable[tuple[str, Iterable[str]]], tally: Tally) -> d
     return splits
 
 
-def with_splits(pictures: Sequence[Picture], share: ValShare, tally: Tally) -> tuple[list[Picture], str]:
+def with_splits(
+    pictures: Sequence[Picture], share: ValShare, tally: Tally, *, of_source: bool = True
+) -> tuple[list[Picture], str]:
     """Gives each picture a split, and says in a sentence where it comes from.
 
     What the source says counts. Where it has none to train, or none to evaluate, a share of the pictures is drawn for
@@ -41,12 +43,13 @@ def with_splits(pictures: Sequence[Picture], share: ValShare, tally: Tally) -> t
         pictures: of the whole data set.
         share: which are evaluated; those that the detectors' key `val_share` would keep, 0 for none.
         tally: counts pictures that no split of the source lists.
+        of_source: the source's splits count; otherwise all pictures are shared out anew.
 
     Raises:
         BadValueError: there is no picture to train on.
     """
-    said = Counter(picture.split for picture in pictures)
-    kept = list(pictures)
+    kept = list(pictures) if of_source else [replace(picture, split="") for picture in pictures]
+    said = Counter(picture.split for picture in kept)
     if said["train"]:
         for picture in (each for each in pictures if not each.split):
             tally.drop("picture", "that no split of the source lists", picture.name)
@@ -64,6 +67,7 @@ def with_splits(pictures: Sequence[Picture], share: ValShare, tally: Tally) -> t
     kept += [replace(picture, split="val" if drawn[index] else "train") for index, picture in enumerate(to_share)]
     kept.sort(key=lambda picture: picture.name)
     reason = "the source has none to evaluate on" if said["train"] else "the source has no splits"
+    reason = reason if of_source else "the splits of the source do not count"
     if not drawn.any():
         return kept, f"{reason}, and none was drawn"
     return kept, f"{reason}: {share} draw them"

@@ -13,7 +13,6 @@ from utils.forms.options import Options
 from utils.forms.outlines.shapes import Polygons, RunLengths, Shape, decode, rings_of
 from utils.forms.readers.sizes import agreed_size
 from utils.forms.source_files import SourceFiles
-from utils.forms.split_folders import split_of
 from utils.forms.tally import Tally
 from utils.model_utils.errors import BadValueError
 
@@ -31,7 +30,7 @@ def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
     sources = annotation_files(files)
     if not sources:
         raise BadValueError(f"no JSON file in '{files.root}' has COCO's 'images' and 'categories'")
-    sources.sort(key=lambda name: (not split_of(name, with_stem=True), name))
+    sources.sort(key=lambda name: (not files.split_of(name, with_stem=True), name))
     contents = [read_coco_content(files.path(name), for_training=False) for name in sources]
     names = {
         each["name"]: None
@@ -88,7 +87,7 @@ def _pictures(
     labels, boxes = classes[columns.category_index], xywh_to_xyxy(columns.boxes_xywh)
     order = np.argsort(columns.image_index, kind="stable")
     ends = np.cumsum(np.bincount(columns.image_index, minlength=len(content["images"])))[:-1]
-    split = split_of(source, with_stem=True)
+    split = files.split_of(source, with_stem=True)
     pictures = []
     for image, rows in zip(content["images"], np.split(order, ends), strict=True):
         found = files.find(image["file_name"], source, split)

@@ -16,7 +16,6 @@ from utils.forms.outlines.shapes import Bitmap, Disk, Polygons, Shape, cropped, 
 from utils.forms.readers.sizes import agreed_size
 from utils.forms.readers.texts import read_json_object, read_lines, readable_json
 from utils.forms.source_files import SourceFiles
-from utils.forms.split_folders import split_of
 from utils.forms.tally import Tally
 from utils.images import decode_image, read_header
 from utils.model_utils.errors import BadValueError, MissingPathError, UserError
@@ -155,7 +154,7 @@ def _shape(kind: str, entry: dict) -> Shape | None:
 
 def _picture(files: SourceFiles, name: str, content: dict, tally: Tally) -> Picture | None:
     """Returns a file's picture, without objects: the one that it names, else one of its name, else the one in it."""
-    declared, split = _declared_size(content), split_of(name)
+    declared, split = _declared_size(content), files.split_of(name)
     named, path = content.get("imagePath"), PurePosixPath(name)
     found = files.find(named, name) if isinstance(named, str) and named else Found(None)
     found = found if found.name is not None else files.find_stem(path.stem, name)

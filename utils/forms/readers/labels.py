@@ -19,7 +19,6 @@ from utils.forms.outlines.shapes import Shape, cropped
 from utils.forms.readers.sizes import agreed_size
 from utils.forms.readers.split_lists import listed_splits
 from utils.forms.source_files import SourceFiles, is_label_name, is_picture_of_label, shared_folders
-from utils.forms.split_folders import split_of
 from utils.forms.tally import Tally
 from utils.images import LABEL_SUFFIXES
 from utils.model_utils.errors import BadValueError, UserError
@@ -56,7 +55,7 @@ def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
     splits = listed_splits(files, LIST_FOLDER, [picture for picture, _ in pairs], tally)
     pictures = []
     for picture, label, size in usable:
-        split = splits.get(picture, "") if splits else split_of(picture) or split_of(label)
+        split = splits.get(picture, "") if splits else files.split_of(picture) or files.split_of(label)
         reader = functools.partial(_mapped, files.path(label), label, rule)
         pictures.append(Picture(picture, files.path(picture), split, size, read_label=reader))
     notes = [*rule.notes, *([f"splits are those of {LIST_FOLDER}"] if splits else [])]
@@ -264,6 +263,8 @@ def _objects_of_masks(files: SourceFiles, masks_of: dict[str, list[str]], option
             else:
                 tally.drop("mask", "without a pixel", mask)
         objects = make_objects([0] * len(shapes), shapes)
-        pictures.append(Picture(name, files.path(name), split_of(name) or split_of(masks_of[name][0]), size, objects))
+        pictures.append(
+            Picture(name, files.path(name), files.split_of(name) or files.split_of(masks_of[name][0]), size, objects)
+        )
     note = "each picture has a folder of masks, one for an object"
     return DataSet(tuple(names[:1]), pictures, tally, [note])

@@ -101,7 +101,7 @@ def _picture(
         if shape is not None:
             labels.append(class_names.index(_title(entry)))
             shapes.append(shape)
-    split, objects = split_of(name) or _tagged_split(content), make_objects(labels, shapes)
+    split, objects = files.split_of(name) or _tagged_split(content), make_objects(labels, shapes)
     return Picture(found, files.path(found), split, agreed, objects, rank=match.rank, named_by=name)
 
 

@@ -13,7 +13,6 @@ from utils.forms.readers.sizes import agreed_size
 from utils.forms.readers.split_lists import listed_splits
 from utils.forms.readers.xml_text import XmlTextError, read_xml
 from utils.forms.source_files import SourceFiles
-from utils.forms.split_folders import split_of
 from utils.forms.tally import Tally
 from utils.model_utils.errors import BadValueError
 from utils.model_utils.guards.numbers import number_or_nan
@@ -67,7 +66,7 @@ def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
     for annotation in annotations:
         picture = _picture(files, annotation, class_names, first_pixel, options, tally)
         if picture is not None:
-            split = splits.get(annotation.name, "") if splits else split_of(picture.name)
+            split = splits.get(annotation.name, "") if splits else files.split_of(picture.name)
             pictures.append(replace(picture, split=split))
     for name in files.unused():
         tally.drop("picture", "without an XML file that can be read", name)

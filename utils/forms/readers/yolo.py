@@ -55,9 +55,8 @@ def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
     Raises:
         BadValueError: there is no list of the classes, or the numbers are no fractions.
     """
-    del options
     names = _class_names(files)
-    splits = _listed_splits(files, names, tally)
+    splits = _listed_splits(files, names, tally) if options.splits == "source" else {}
     texts = {name.lower(): name for name in files.ending_in(".txt")}
     chosen = [name for name in files.pictures if not splits or name in splits]
     pictures, num_empty = [], 0
@@ -68,7 +67,9 @@ def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
         label = _label_of(name, texts)
         num_empty += label is None
         objects = _read_label(files, label, size, names, tally) if label else make_objects([], [])
-        pictures.append(Picture(name, files.path(name), splits[name] if splits else split_of(name), size, objects))
+        pictures.append(
+            Picture(name, files.path(name), splits[name] if splits else files.split_of(name), size, objects)
+        )
     _check_fractions(pictures, files)
     numbered = "no file in the source names the classes: they are numbered"
     notes = [f"class names are those of {names.source}" if names.source else numbered]

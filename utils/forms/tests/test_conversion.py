@@ -229,6 +229,67 @@ def test_splits_are_read_from_folders(name, split, with_stem):
     assert split_of(name, with_stem=True) == (with_stem or split)
 
 
+@pytest.mark.parametrize("form", ["labelme", "voc", "yolo", "labels"])
+def test_a_folder_of_trains_is_no_split(tmp_path, form):
+    source = tmp_path / "source"
+    for folder in ("bus", "car", "train"):
+        for number in range(2):
+            path = picture(source / folder / f"{folder}{number}.jpg", number)
+            if form == "labelme":
+                content = labelme([shape(folder, [[0, 0], [9, 9]], "rectangle")], imagePath=path.name)
+                text(path.with_suffix(".json"), content)
+            elif form == "voc":
+                text(path.with_suffix(".xml"), voc_xml([(folder, 1, 1, 9, 9, 0)]))
+            elif form == "yolo":
+                text(path.with_suffix(".txt"), "0 0.5 0.5 0.1 0.1")
+            else:
+                grey(source / "masks" / folder / f"{folder}{number}.png", np.full((40, 60), number))
+    said = run(source, tmp_path / "out", val_share=0.2, target="coco", is_strict=True)
+    assert "  folder 'train' is not taken for a split: 'bus' lies beside it, and no other split is there" in said
+    assert "(the source has no splits: val_share 0.2, val_seed 0 draw them)" in said
+    assert len(converted(tmp_path / "out")) + len(converted(tmp_path / "out", "val")) == 6
+    picture(source / "val" / "x.jpg")  # with two splits they are meant
+    said = run(source, tmp_path / "two", val_share=0, target="coco")
+    assert "is not taken for a split" not in said and "written: " in said and "2 pictures to train" in said
+
+
+def test_a_lone_split_without_other_folders_of_pictures_is_one(tmp_path):
+    source = tmp_path / "source"
+    for number in range(3):
+        picture(source / "images" / "train" / f"{number}.jpg", number)
+        grey(source / "masks" / "train" / f"{number}.png", np.full((40, 60), number % 2))
+    said = run(source, tmp_path / "out", target="coco", val_share=0.3)
+    assert "(the source has none to evaluate on: val_share 0.3" in said
+
+
+@pytest.mark.parametrize("form", ["voc", "coco", "yolo"])
+def test_the_splits_of_the_source_can_be_passed_over(tmp_path, form):
+    """9 pictures to train, one to evaluate and one that no split has; a half of all is drawn."""
+    source = tmp_path / "source"
+    for number in range(11):
+        folder = "train" if number < 9 else "val" if number == 9 else "rest"
+        path = picture(source / folder / f"{number}.jpg", number)
+        if form == "voc":
+            text(path.with_suffix(".xml"), voc_xml([("cat", 1, 1, 9, 9, 0)]))
+        elif form == "yolo":
+            text(path.with_suffix(".txt"), "0 0.5 0.5 0.1 0.1")
+        else:
+            rows = [(0, 1, [1, 1, 8, 8], {})]
+            text(path.with_suffix(".json"), coco([path.name], rows, [{"id": 1, "name": "cat"}]))
+    if form == "yolo":
+        text(source / "data.yaml", "train: train\nval: val\nnames: [cat]\n")
+    said = run(source, tmp_path / "out")
+    assert "9 pictures to train, 1 picture to evaluate (as in the source)" in said and "1 picture " in said
+    said = run(source, tmp_path / "none", val_share=0.5, is_strict=True, options=sniffing.Options(splits="none"))
+    is_kept = ValShare(0.5, 0).is_evaluated([f"{number}.jpg" for number in range(11)])
+    assert "(the splits of the source do not count: val_share 0.5, val_seed 0 draw them)" in said
+    assert len(converted(tmp_path / "none")) + len(converted(tmp_path / "none", "val")) == 11
+    if form == "coco":
+        assert sorted(converted(tmp_path / "none", "val")) == sorted(
+            f"{number}.jpg" for number in range(11) if is_kept[number]
+        )
+
+
 def test_the_draw_depends_on_names_and_seed_and_keeps_groups_together():
     def pictures(names):
         return [Picture(name, None, "", (1, 1)) for name in names]

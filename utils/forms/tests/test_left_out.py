@@ -1,5 +1,7 @@
 """What is left out is counted with its reason, so that --strict knows of it; and nothing is that a list has."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -140,7 +142,11 @@ def test_lists_of_two_years_of_pascal_voc_count_both(tmp_path, names):
             text(root / "ImageSets" / "Segmentation" / f"{split}.txt", "\n".join(of))
     said = run(source, tmp_path / "out", target="coco", is_strict=True)
     assert "4 pictures to train, 2 pictures to evaluate, 2 pictures to test (as in the source)" in said
-    assert len(converted(tmp_path / "out")) == 4 and "that both" not in said
+    trained = {each.resolve().relative_to(source / "VOCdevkit") for each in (tmp_path / "out" / "train2017").iterdir()}
+    last = (2, 3) if "year" not in names else (0, 1)  # of VOC2012
+    expected = {("VOC2007", 0), ("VOC2007", 1), *(("VOC2012", number) for number in last)}
+    assert trained == {Path(y, "JPEGImages", f"{names.format(year=y, number=n)}.jpg") for y, n in expected}
+    assert "that both" not in said
     said = run(source, tmp_path / "labels", target="cityscapes", is_strict=True)
     assert "4 pictures to train, 2 pictures to evaluate, 2 pictures to test (as in the source)" in said
 

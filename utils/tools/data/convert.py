@@ -30,7 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parsed = _parser().parse_args(arguments)
     set_most_megapixels(parsed.max_image_megapixels)
     set_up_logging()
-    options = Options(parsed.first_pixel, parsed.difficult, parsed.colors, parsed.no_class, parsed.classes)
+    options = Options(
+        parsed.first_pixel, parsed.difficult, parsed.colors, parsed.no_class, parsed.classes, parsed.splits
+    )
     convert(
         Request(
             source=parsed.source,
@@ -74,6 +76,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier conversion in FOLDER")
     parser.add_argument("--strict", action="store_true", help="write nothing if anything would be left out")
+    parser.add_argument(
+        "--splits",
+        choices=("source", "none"),
+        default="source",
+        help="whether the splits of the source count, such as folders train and val; none: all pictures are shared out "
+        "anew (%(default)s)",
+    )
     _add_splits(parser.add_argument_group("splits, if the source has none to evaluate on"))
     _add_reading(parser.add_argument_group("reading"))
     add_limit_argument(parser)
