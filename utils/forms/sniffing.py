@@ -10,7 +10,7 @@ from utils.forms.content import DataSet
 from utils.forms.options import Options
 from utils.forms.readers import coco, labelme, labels, supervisely, voc, yolo
 from utils.forms.readers.texts import read_json_object
-from utils.forms.source_files import SourceFiles
+from utils.forms.source_files import LABEL_FOLDERS, SourceFiles
 from utils.forms.tally import Tally
 from utils.image_files import evenly_spread
 from utils.model_utils.errors import BadValueError
@@ -25,6 +25,7 @@ COCO_WRITERS = {
     "instances_default.json": "CVAT's",
     "result.json": "Label Studio's",
 }
+PACKED = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 XML_BYTES = 4096  # in which the outermost element is
 _VOC_ROOT = re.compile(rb"<annotation[\s>]")  # <annotations> is CVAT's own
 
@@ -83,10 +84,14 @@ def _unknown(files: SourceFiles) -> str:
     if of_cvat:
         return f"'{files.path(of_cvat[0])}' is of CVAT's own form, which is not read: export from CVAT as COCO 1.0"
     suffixes = sorted({PurePosixPath(name).suffix.lower() for name in files.names} - {""})
+    packed = files.ending_in(*PACKED)
+    if packed and not files.pictures:
+        return f"'{files.root}' has '{packed[0]}' and no picture: unpack it, and give the folder that it makes"
     shown = f"its files end in {first_of(suffixes, MOST_SUFFIXES)}" if suffixes else "it has no file"
     return (
         f"'{files.root}' looks like none of the forms {', '.join(FORMS)}: {shown}; give the folder that holds "
-        "annotations and pictures, or say the form with --form"
+        "annotations and pictures, or say the form with --form; a folder of label pictures has to be called "
+        f"{LABEL_FOLDERS}"
     )
 
 

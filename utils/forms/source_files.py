@@ -16,12 +16,13 @@ from utils.image_search import is_picture_name
 from utils.model_utils.errors import MissingPathError
 from utils.model_utils.near_paths import near_path
 
-# Folders of labels by their names, e.g. masks, train_labels, trainannot, SegmentationClassPNG.
+# Folders of labels by their names, e.g. masks, train_labels, trainannot, SegmentationClassPNG, Ground Truth.
 _LABEL_FOLDER = re.compile(
     rf"(^|[^a-z]|{'|'.join(word for words in SPLIT_WORDS.values() for word in words)})"
-    r"(masks?|labels?|lbls?|annot|annotations?|ann|gt|groundtruth|ground_truth|segmentationclass|segmentations?|seg|targets?)"
-    r"(png|raw|\d*)$"
+    r"(masks?|labels?|lbls?|annot|annotations?|ann|gt|ground[ _-]?truths?|segmentationclass|segmentations?|seg|targets?"
+    r"|labell?edapproved)([ _-]?(png|raw|aug|full|images?|imgs?))?\d*$"
 )
+LABEL_FOLDERS = "masks, labels, annotations, gt, ground_truth, targets or SegmentationClass"  # of sentences
 _OTHER_FOLDER = re.compile(r"visuali[sz]ation|overlay|segmentationobject")  # that exporters put beside them
 _UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-(?=.)")  # Label Studio puts it before each name
 # How a picture's name may agree with the one in an annotation, the best first.

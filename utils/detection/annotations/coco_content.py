@@ -1,5 +1,6 @@
 """Reads a COCO annotation file: its outline is checked, and its entries are put into their plain form."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,15 @@ from utils.words import agreed, counted
 SECTIONS = ("images", "annotations", "categories")
 
 
-def read_coco_content(source: Path, *, for_training: bool) -> tuple[dict, AnnotationColumns]:
+def read_coco_content(
+    source: Path, *, for_training: bool, complete: Callable[[dict], None] | None = None
+) -> tuple[dict, AnnotationColumns]:
     """Reads an annotation file for training and evaluation alike.
 
     Args:
         source: `instances_*.json`, or `image_info_*.json`, which has no annotations.
         for_training: annotations and categories have to be there; to evaluate, their lists may be missing or empty.
+        complete: gets the content, and may put in what its entries lack, before they are looked at.
 
     Returns:
         The JSON object. Of "images" every one has an own "id" of 64 bits, "height" and "width" in pixels and a
@@ -37,6 +41,8 @@ def read_coco_content(source: Path, *, for_training: bool) -> tuple[dict, Annota
     content = read_outline(source, for_training=for_training)
     if not content["categories"] and (for_training or content["annotations"]):
         raise BadValueError(f"'{source}' needs at least one class name, got none; list its classes in 'categories'")
+    if complete is not None:
+        complete(content)
     columns = make_plain(content, source)
     _warn_of_ignored(content["annotations"], source)
     sizes = np.array([(image["height"], image["width"]) for image in content["images"]], np.int64).reshape(-1, 2)

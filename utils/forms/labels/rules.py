@@ -24,6 +24,7 @@ from utils.model_utils.errors import BadValueError
 from utils.words import agreed, counted, first_of, listed
 
 MOST_STRETCHED, SMALLEST_GAP = 13, 20  # class numbers that were spread over 0 to 255, to be seen: 0, 127, 254
+FARTHEST_PLAIN = 100  # a value from which on class numbers without names are doubted where most do not occur
 MOST_COLOURS = 300  # of labels; of photographs, or of labels saved as JPEG, there are thousands
 MOST_NAMED = 12  # colours of a sentence
 MOST_CLASSES = 255  # 0 to 254: 255 is no class
@@ -180,7 +181,8 @@ def _number_rule(files: SourceFiles, found: FoundPixels, options: Options, layou
     """Takes values as class numbers, and those that were spread over 0 to 255 in their order.
 
     Raises:
-        BadValueError: all values stand for no class, or there are fewer or more names than values for them.
+        BadValueError: all values stand for no class, or there are fewer or more names than values for them, or they are
+            no class numbers.
     """
     if options.no_class and set(found.values) <= set(options.no_class):
         raise BadValueError(
@@ -192,12 +194,15 @@ def _number_rule(files: SourceFiles, found: FoundPixels, options: Options, layou
     if is_spread:
         kept = [value for value in found.values if value not in (options.no_class or ())]
         how = f"values {listed(kept)} are classes in this order (--no_class 255: 255 is none)"
-        if not names and kept == [0, LARGEST_BYTE]:
-            names, source = ("background", "foreground"), "masks of 0 and 255"
+        if not names and found.values == (0, LARGEST_BYTE):
+            of_value = {0: "background", LARGEST_BYTE: "foreground"}
+            names, source = tuple(of_value[value] for value in kept), "masks of 0 and 255"
     else:
         no_class, why = _values_of_no_class(found, options, layout)
         last = max([value for value in found.values if value not in no_class], default=-1)
         kept = [value for value in range(last + 1) if value not in no_class]
+        if not names and not found.has_palette and not layout:
+            _refuse_sparse([value for value in found.values if value in kept], kept)
         verb = agreed(len(no_class), "is", "are")
         how = f"values are class numbers; {listed(sorted(no_class))} {verb} no class{why}"
     named, note = _names_of(kept, names, source, layout)
@@ -217,10 +222,26 @@ def _number_rule(files: SourceFiles, found: FoundPixels, options: Options, layou
     return _rule(named, table, [how, note], is_named=bool(names))
 
 
+def _refuse_sparse(used: Sequence[int], kept: Sequence[int]) -> None:
+    """Refuses values that nobody has numbered classes with, such as masks of 0 and 255 with a few of 254.
+
+    Raises:
+        BadValueError: they go far, and most of those up to the last one do not occur.
+    """
+    if used and used[-1] >= FARTHEST_PLAIN and 2 * len(used) < len(kept):
+        shown = first_of([str(value) for value in used], MOST_NAMED)
+        raise BadValueError(
+            f"the labels have {counted(len(used), 'value')} up to {used[-1]} ({shown}), so that most of "
+            f"{counted(len(kept), 'class')} would have no pixel: give masks that have no other values than their "
+            "classes, or say what the values are in a file with --colors, in lines such as 'background 0' and "
+            "'foreground 255'"
+        )
+
+
 def is_stretched(values: Sequence[int]) -> bool:
     """Whether values look like class numbers that were spread over 0 to 255, as 0 and 255, or 0, 127 and 254."""
     gaps = np.diff(values)
-    return 2 <= len(values) <= MOST_STRETCHED and values[-1] >= 100 and bool((gaps >= SMALLEST_GAP).all())
+    return 2 <= len(values) <= MOST_STRETCHED and values[-1] >= FARTHEST_PLAIN and bool((gaps >= SMALLEST_GAP).all())
 
 
 def _values_of_no_class(found: FoundPixels, options: Options, layout: str) -> tuple[set[int], str]:

@@ -1,5 +1,6 @@
 """COCO's JSON in any layout: COCO's own, Roboflow's, CVAT's, Label Studio's, or files of other names."""
 
+import functools
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
@@ -10,7 +11,7 @@ from utils.detection.annotations.entries import AnnotationColumns
 from utils.detection.boxes import xywh_to_xyxy
 from utils.forms.content import DataSet, Objects, Picture, make_objects
 from utils.forms.options import Options
-from utils.forms.outlines.shapes import Polygons, RunLengths, Shape, decode, rings_of
+from utils.forms.outlines.shapes import Polygons, RunLengths, Shape, box_of, decode, rings_of
 from utils.forms.readers.sizes import agreed_size
 from utils.forms.source_files import SourceFiles
 from utils.forms.tally import Tally
@@ -31,7 +32,12 @@ def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
     if not sources:
         raise BadValueError(f"no JSON file in '{files.root}' has COCO's 'images' and 'categories'")
     sources.sort(key=lambda name: (not files.split_of(name, with_stem=True), name))
-    contents = [read_coco_content(files.path(name), for_training=False) for name in sources]
+    contents = [
+        read_coco_content(
+            files.path(name), for_training=False, complete=functools.partial(_add_boxes, source=name, tally=tally)
+        )
+        for name in sources
+    ]
     names = {
         each["name"]: None
         for content, _ in contents
@@ -70,6 +76,25 @@ def _bytes(files: SourceFiles, name: str) -> bytes:
         return files.path(name).read_bytes()
     except OSError:
         return b""
+
+
+def _add_boxes(content: dict, source: str, tally: Tally) -> None:
+    """Puts the box around its outline where an annotation has none; the content is not looked at yet."""
+    images = {str(each.get("id")): each for each in content["images"]}
+    for each in content["annotations"]:
+        outline = each.get("segmentation")
+        if each.get("bbox") or not outline:
+            continue
+        image = images.get(str(each.get("image_id")), {})
+        height, width = image.get("height"), image.get("width")
+        if not isinstance(outline, dict):
+            shape: Shape | None = _polygons(outline)
+        else:
+            shape = _runs(outline, (height, width)) if type(height) is int and type(width) is int else None
+        box = None if shape is None else box_of(shape)
+        if box is not None and np.isfinite(box).all():
+            each["bbox"] = [*box[:2].tolist(), *(box[2:] - box[:2]).tolist()]
+            tally.change("annotation", "without a box: it gets the one around its outline", source)
 
 
 def _pictures(

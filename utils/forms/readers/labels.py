@@ -18,7 +18,7 @@ from utils.forms.options import Options
 from utils.forms.outlines.shapes import Shape, cropped
 from utils.forms.readers.sizes import agreed_size
 from utils.forms.readers.split_lists import listed_splits
-from utils.forms.source_files import SourceFiles, is_label_name, is_picture_of_label, shared_folders
+from utils.forms.source_files import LABEL_FOLDERS, SourceFiles, is_label_name, is_picture_of_label, shared_folders
 from utils.forms.tally import Tally
 from utils.images import LABEL_SUFFIXES
 from utils.model_utils.errors import BadValueError, UserError
@@ -84,7 +84,10 @@ def _no_labels(files: SourceFiles) -> str:
             f"the labels of '{files.root}', such as {inexact[0]}, are no {', '.join(LABEL_SUFFIXES)}: a JPEG file "
             "blurs the borders of classes, so that its values are not exact; export them as PNG"
         )
-    return f"no folder of '{files.root}' is one of labels by its name, such as masks, labels or annotations"
+    return (
+        f"no folder of '{files.root}' is one of labels by its name: call it {LABEL_FOLDERS}, or the files a_mask.png "
+        "beside a.jpg"
+    )
 
 
 def pair_up(files: SourceFiles, labels: Sequence[str], tally: Tally) -> tuple[list[Pair], dict[str, list[str]]]:

@@ -320,3 +320,29 @@ def test_cocos_own_layout_takes_its_files_of_boxes_alone(tmp_path):
     text(source / "annotations" / "captions_val2017.json", {"images": content["images"], "annotations": []})
     run(source, tmp_path / "out")
     assert converted(tmp_path / "out") == {"000000000139.jpg": [("dog", (1, 2, 4, 6), 0)]}  # one cannot be shared
+
+
+def test_outlines_of_coco_without_boxes_get_those_around_them(tmp_path):
+    """A polygon, two of one object, and runs of columns 10 to 19, rows 5 to 14; what has neither is refused as ever."""
+    source = tmp_path / "coco"
+    picture(source / "a.jpg")
+    runs = [10 * 40 + 5, *[10, 30] * 9, 10, 40 * 60 - (19 * 40 + 15)]
+    outlines = [
+        [[1, 2, 9, 2, 9.5, 8]],
+        [[1, 1, 4, 1, 4, 4], [20, 20, 30, 20, 30, 35]],
+        {"size": [40, 60], "counts": runs},
+    ]
+    content = coco(["a.jpg"], [(0, 1, [], {"segmentation": each}) for each in outlines], [{"id": 1, "name": "cat"}])
+    for each in content["annotations"]:
+        del each["bbox"]
+    content["annotations"].append({**content["annotations"][0], "id": 9, "bbox": [3, 3, 4, 4]})
+    text(source / "a.json", content)
+    said = run(source, tmp_path / "out", val_share=0)
+    boxes = [(1, 2, 9.5, 8), (1, 1, 30, 35), (10, 5, 20, 15), (3, 3, 7, 7)]
+    assert converted(tmp_path / "out")["a.jpg"] == [("cat", box, 0) for box in boxes]
+    assert "3 annotations without a box: it gets the one around its outline (first: a.json)" in said
+    for segmentation in (None, [], [[1, 2]], {"size": [10**9, 10**9], "counts": "a"}, "x", {"size": None}):
+        content["annotations"][0] = {**content["annotations"][0], "segmentation": segmentation}
+        text(source / "a.json", content)
+        with pytest.raises(BadValueError, match="bbox"):
+            run(source, tmp_path / "no", val_share=0)

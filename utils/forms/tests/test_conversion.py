@@ -372,3 +372,30 @@ def test_the_command_converts_and_says_how_to_go_on(tmp_path):
     assert "3 pictures to train, 2 pictures to evaluate" in output
     assert f"--config_path=nas_fpn/config/custom.yaml '--coco_root={place}' '--run_dir=runs/new set/nas_fpn'" in output
     assert "python faster_rcnn/train.py" in output
+
+
+def test_a_folder_with_nothing_but_an_archive_says_so(tmp_path):
+    text(tmp_path / "source" / "data.zip", "x")
+    text(tmp_path / "source" / "README.md", "x")
+    with pytest.raises(BadValueError, match=r"source' has 'data\.zip' and no picture: unpack it, and give the folder"):
+        run(tmp_path / "source", tmp_path / "out")
+
+
+@pytest.mark.parametrize("target", ["coco", "cityscapes"])
+def test_names_in_another_encoding_become_letters(tmp_path, target):
+    """Two pictures with names of GBK, as ZIP files of Windows have them, one that is no text, and one of UTF-8."""
+    source = tmp_path / "source"
+    raw = ["\u7ec6\u80de1".encode("gbk"), "\u7ec6\u80de2".encode("gbk"), b"\xff\xff", "\u7ec63".encode()]
+    try:
+        for number, name in enumerate(raw):
+            picture(source / f"{number}.jpg", number)
+            os.rename(source / f"{number}.jpg", os.fsencode(source) + b"/" + name + b".jpg")
+            text(source / f"{number}.txt", "0 0.5 0.5 0.5 0.5")
+            os.rename(source / f"{number}.txt", os.fsencode(source) + b"/" + name + b".txt")
+    except OSError:
+        pytest.skip("this file system takes names of UTF-8 alone")
+    said = run(source, tmp_path / "out", val_share=0, target=target)
+    assert "3 pictures whose name is no UTF-8: it gets another one (first: " in said
+    places = {"coco": "train2017", "cityscapes": "leftImg8bit/train"}
+    written = sorted(each.name.replace("_leftImg8bit", "") for each in (tmp_path / "out" / places[target]).iterdir())
+    assert written == ["__.jpg", "\u7ec63.jpg", "\u7ec6\u80de1.jpg", "\u7ec6\u80de2.jpg"]

@@ -317,6 +317,74 @@ def test_labels_that_cannot_be_exact_or_are_broken(tmp_path):
         run(blurred, tmp_path / "no", form="labels")
 
 
+@pytest.mark.parametrize("values", [(0, 254, 255), (0, 1, 250, 255), (1, 10, 100), (0, 3, 120, 252, 255)])
+def test_masks_with_a_few_stray_values_are_no_255_classes(tmp_path, values):
+    source = two(tmp_path / "set", values, values)
+    used = [value for value in values if value != 255]
+    sentence = (
+        rf"^the labels have {len(used)} values up to {used[-1]} \({', '.join(map(str, used))}\), so that most of "
+        rf"{used[-1] + 1} classes would have no pixel: give masks .* with --colors, in lines such as 'background 0' "
+    )
+    with pytest.raises(BadValueError, match=sentence):
+        run(source, tmp_path / "out")
+    table = text(tmp_path / "table.txt", f"background {values[0]}\nforeground {values[-1]}\n")
+    run(source, tmp_path / "table", val_share=0, options=Options(colors=table))
+    expected = [{values[0]: 0, values[-1]: 1}.get(value, 255) for value in values]
+    assert columns(label_of(tmp_path / "table", "a"))[: len(values)] == expected
+    text(source / "class_names.txt", "".join(f"c{number}\n" for number in range(255)))
+    run(source, tmp_path / "named", val_share=0)  # a list of so many names says that they are class numbers
+    assert columns(label_of(tmp_path / "named", "a"))[: len(values)] == list(values)
+
+
+def test_many_classes_that_occur_need_no_names(tmp_path):
+    source = two(tmp_path / "set", [0], [0])
+    grey(source / "masks" / "a.png", np.arange(2400).reshape(SIZE) % 150)
+    said = run(source, tmp_path / "out", val_share=0)
+    assert len(class_names(tmp_path / "out", said)) == 150
+
+
+def test_the_foreground_of_masks_keeps_its_name_where_0_is_no_class(tmp_path):
+    source = two(tmp_path / "set", [0, 255, 0], [255, 0])
+    run(source, tmp_path / "out", target="coco", val_share=0, options=Options(no_class=(0,)))
+    assert converted(tmp_path / "out")["a.jpg"] == [("foreground", (10, 0, 20, 40), 0)]
+
+
+@pytest.mark.parametrize(
+    "folder",
+    ["masks_png", "SegmentationClassAug", "ground-truth", "Ground Truth", "groundtruth", "label_images", "mask images",
+     "LabeledApproved_full", "train_labels", "labels-raw", "GT", "seg2"],
+)  # fmt: skip
+def test_folders_of_labels_by_their_names(tmp_path, folder):
+    source = two(tmp_path / "set", [0, 1], [1, 0], images="pictures", masks=folder)
+    run(source, tmp_path / "out", val_share=0)
+    assert columns(label_of(tmp_path / "out", "a"))[:2] == [0, 1]
+
+
+def test_folders_of_pictures_are_none_of_labels(tmp_path):
+    for folder in ("images", "labelled", "targeted", "images_full", "photos png", "magnets"):
+        source = two(tmp_path / folder, [0, 1], [1, 0], images="pictures", masks=folder)
+        sentence = (
+            "a folder of label pictures has to be called masks, labels, annotations, gt, ground_truth, targets or"
+        )
+        with pytest.raises(BadValueError, match=sentence):
+            run(source, tmp_path / "out")
+        with pytest.raises(
+            BadValueError, match="is one of labels by its name: call it masks, labels, annotations, gt,"
+        ):
+            run(source, tmp_path / "out", form="labels")
+
+
+def test_the_whole_set_of_camvid(tmp_path):
+    source = tmp_path / "camvid"
+    for name in ("0001TP_006690", "0016E5_07959"):
+        picture(source / "701_StillsRaw_full" / f"{name}.png")
+        coloured(source / "LabeledApproved_full" / f"{name}_L.png", (64, 128, 64), (192, 0, 128), (0, 0, 0))
+    text(source / "label_colors.txt", "64 128 64\tAnimal\n192 0 128\t\tArchway\n0 0 0\t\tVoid\n")
+    said = run(source, tmp_path / "out", val_share=0, is_strict=True)
+    assert columns(label_of(tmp_path / "out", "0016E5_07959"))[:3] == [0, 1, 255]
+    assert class_names(tmp_path / "out", said) == ["Animal", "Archway"]
+
+
 @pytest.mark.parametrize("content", ["", "car\nbus\n", "car 1 2 3\nbus 4\n", '{"car": "red"}'])
 def test_a_table_without_keys_is_refused(tmp_path, content):
     path = text(tmp_path / ("t.json" if content.startswith("{") else "t.txt"), content)

@@ -68,7 +68,7 @@ def write(
     totals = np.zeros(256, np.int64)
     for split in sorted({picture.split for picture in data.pictures}):
         pictures = [picture for picture in data.pictures if picture.split == split]
-        listed = zip(pictures, file_names(pictures), strict=True)
+        listed = zip(pictures, file_names(pictures, data.tally), strict=True)
         for picture, name in track(listed, len(pictures), f"writing {split}"):
             try:
                 label = _label(picture, numbers, unpainted)

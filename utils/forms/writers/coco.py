@@ -39,7 +39,7 @@ def write(data: DataSet, folder: Path, placing: Placing) -> dict[str, int]:
             continue
         images: list[dict] = []
         annotations: list[dict] = []
-        listed = zip(pictures, file_names(pictures), strict=True)
+        listed = zip(pictures, file_names(pictures, data.tally), strict=True)
         for picture, name in track(listed, len(pictures), f"writing {split}"):
             objects = _objects(picture, data.background, data.tally)
             if objects is None:

@@ -1,15 +1,25 @@
 """Names for the pictures of the new data set: their own where no other has it, else with their folders before it."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from utils.forms.content import Picture
+from utils.forms.tally import Tally
 
 
-def file_names(pictures: Sequence[Picture]) -> list[str]:
-    """Returns a file name for each picture, of which no two in a split differ in case or suffix alone."""
-    paths = [PurePosixPath(picture.name) for picture in pictures]
+def file_names(pictures: Sequence[Picture], tally: Tally) -> list[str]:
+    """Returns a file name for each picture, of which no two in a split differ in case or suffix alone.
+
+    Args:
+        pictures: each with its split.
+        tally: counts those whose names are no UTF-8, which MindRecord files cannot hold: they are read as names of GBK.
+    """
+    paths = [PurePosixPath(_as_utf8(picture.name)) for picture in pictures]
+    for picture, path in zip(pictures, paths, strict=True):
+        if path.name != PurePosixPath(picture.name).name:
+            tally.change("picture", "whose name is no UTF-8: it gets another one", picture.name)
     counts = Counter((picture.split, path.stem.lower()) for picture, path in zip(pictures, paths, strict=True))
     names: list[str] = []
     taken: set[tuple[str, str]] = set()
@@ -25,3 +35,12 @@ def file_names(pictures: Sequence[Picture]) -> list[str]:
         taken.add((picture.split, free.lower()))
         names.append(free + path.suffix)
     return names
+
+
+def _as_utf8(name: str) -> str:
+    """Returns a name of letters where it has bytes of another encoding, as those that Windows packs in a ZIP file."""
+    data = os.fsencode(name)
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("gb18030", "replace").replace("\ufffd", "_")
