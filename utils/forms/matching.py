@@ -1,5 +1,6 @@
 """Which of the pictures of one name an annotation means, and how well it fits."""
 
+import functools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -52,40 +53,50 @@ class Meant:
         Args:
             candidates: paths inside the source, of one name.
         """
-        ranked = sorted(((self._rank(name), name) for name in candidates if not self._is_another(name)), reverse=True)
-        if not ranked:
+        if not candidates:
             return Found(None)
-        first = ranked[0][0]
-        num_alike = sum(rank == first for rank, _ in ranked)
-        return Found(ranked[0][1], first) if num_alike == 1 else Found(None, num_alike=num_alike)
+        beside = _folders(self.near)
+        own = {*self.folders, *beside}.intersection(self.shared)
+        splits = {self.split, split_of(self.near), split_of("/".join((*self.folders, "_")))} - {""}
+        ranked = []
+        for name in candidates:
+            folders, split = _folders(name), split_of(name)
+            other = set(folders).intersection(self.shared)
+            is_of_another_split = split and splits and split not in splits
+            is_of_another_folder = own - other and other - own  # which has annotations of its own
+            if not is_of_another_split and not is_of_another_folder:
+                ranked.append((self._rank(folders, beside, split, len(other - own)), name))
+        best = max((rank for rank, _ in ranked), default=())
+        alike = [name for rank, name in ranked if rank == best]
+        return Found(alike[0], best) if len(alike) == 1 else Found(None, num_alike=len(alike))
 
-    def _is_another(self, name: str) -> bool:
-        """Whether a picture is of another split, or of another folder that has annotations of its own."""
-        split = split_of(name)
-        said = {self.split, split_of(self.near), split_of("/".join((*self.folders, "_")))} - {""}
-        own, other = self._words(name)
-        return bool((split and said and split not in said) or (own - other and other - own))
+    def _rank(self, folders: Sequence[str], beside: Sequence[str], split: str, num_strange: int) -> tuple[int, ...]:
+        """Returns how well a picture's folders fit.
 
-    def _words(self, name: str) -> tuple[set[str], set[str]]:
-        """Returns the shared names of folders that the annotation has, and those of a picture."""
-        own = {*self.folders, *_folders(self.near)}.intersection(self.shared)
-        return own, set(_folders(name)).intersection(self.shared)
-
-    def _rank(self, name: str) -> tuple[int, ...]:
-        folders, beside = _folders(name), _folders(self.near)
-        own, other = self._words(name)
+        Args:
+            folders: of the picture.
+            beside: of the annotation.
+            split: of the picture.
+            num_strange: how many of the shared folders the picture has alone.
+        """
         return (
             _num_equal(folders[::-1], self.folders[::-1]),
-            int(split_of(name) == (self.split or split_of(self.near))),
+            int(split == (self.split or split_of(self.near))),
             _num_equal(folders[::-1], beside[::-1]),
-            -len(other - own),
+            -num_strange,
             _num_equal(folders, beside),
             int(any(part in _PICTURE_FOLDERS for part in folders)),
         )
 
 
+@functools.lru_cache(maxsize=4096)  # a folder's files come one after another
+def _parts(folder: str) -> tuple[str, ...]:
+    return PurePosixPath(folder).parts
+
+
 def _folders(name: str) -> tuple[str, ...]:
-    return PurePosixPath(name.lower()).parts[:-1]
+    """Returns the folders of a path, in small letters."""
+    return _parts(name.lower().rpartition("/")[0])
 
 
 def _num_equal(one: Sequence[str], other: Sequence[str]) -> int:

@@ -1,5 +1,6 @@
 """Which split the folders of a path speak of, and whether a data set has splits by its folders at all."""
 
+import functools
 import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -18,9 +19,9 @@ def split_of(name: str, *, with_stem: bool = False) -> str:
         name: the path, with forward slashes.
         with_stem: the file's own name counts too, as that of instances_train2017.json; a picture may be "test_1.jpg".
     """
-    path = PurePosixPath(name.lower())
-    parts = (*path.parts[:-1], path.stem) if with_stem else path.parts[:-1]
-    return next((split for part in reversed(parts) if (split := _of_word(part))), "")
+    name = name.lower()
+    own = _of_word(PurePosixPath(name).stem) if with_stem else ""
+    return own or _of_folder(name.rpartition("/")[0])
 
 
 def lone_split_folder(names: Sequence[str]) -> tuple[str, str]:
@@ -43,6 +44,12 @@ def lone_split_folder(names: Sequence[str]) -> tuple[str, str]:
         if others:
             return "/".join((*outer, part)), others[0]
     return "", ""
+
+
+@functools.lru_cache(maxsize=4096)  # a data set has few folders and many files
+def _of_folder(folder: str) -> str:
+    """Returns the split of a folder's path in small letters, the innermost that one of its parts has."""
+    return next((split for part in reversed(folder.split("/")) if (split := _of_word(part))), "")
 
 
 def _of_word(part: str) -> str:

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import functools
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -46,11 +47,12 @@ def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
     """
     del options
     names = files.ending_in(".json")
+    stems = {PurePosixPath(name).stem.lower() for name in names}
     found: list[tuple[Picture | None, list[_Object]]] = []
     for name in track(names, len(names), "reading JSON"):
         content = _read_file(files, name, tally)
         if content is not None:
-            picture = _picture(files, name, content, tally)
+            picture = _picture(files, name, content, stems, tally)
             found.append((picture, _objects(content["shapes"], name, picture.size if picture else None, tally)))
     if not found:
         raise BadValueError(f"none of {counted(len(names), 'JSON file')} in '{files.root}' is LabelMe's, with 'shapes'")
@@ -152,12 +154,19 @@ def _shape(kind: str, entry: dict) -> Shape | None:
     return None if pixels is None else Bitmap(pixels, round(left), round(top))
 
 
-def _picture(files: SourceFiles, name: str, content: dict, tally: Tally) -> Picture | None:
-    """Returns a file's picture, without objects: the one that it names, else one of its name, else the one in it."""
+def _picture(files: SourceFiles, name: str, content: dict, stems: Collection[str], tally: Tally) -> Picture | None:
+    """Returns a file's picture, without objects: the one that it names, else one of its name, else the one in it.
+
+    Where the one that it names has a file of its own, as `stems` tells, one of its name counts first: files and
+    pictures were given other names together.
+    """
     declared, split = _declared_size(content), files.split_of(name)
     named, path = content.get("imagePath"), PurePosixPath(name)
     found = files.find(named, name) if isinstance(named, str) and named else Found(None)
-    found = found if found.name is not None else files.find_stem(path.stem, name)
+    other = PurePosixPath(found.name or name).stem.lower()
+    if found.name is None or (other != path.stem.lower() and other in stems):
+        own = files.find_stem(path.stem, name)
+        found = own if own.name is not None or found.name is None else found
     if found.name is not None:
         size = agreed_size(files.path(found.name), found.name, declared, tally)
         rank = (int(PurePosixPath(found.name).stem == path.stem), *found.rank)

@@ -71,6 +71,18 @@ def test_a_picture_that_another_annotation_has_by_its_own_name_is_not_taken(tmp_
     assert "1 picture missing: the only one of its name belongs to another annotation (first: 0." in said
 
 
+def test_labelme_files_that_were_renamed_with_their_pictures(tmp_path):
+    """a and b became b and c, and still name what they were called; d names one of another name."""
+    source = tmp_path / "source"
+    for number, name in enumerate(("b", "c", "e")):
+        picture(source / f"{name}.jpg", number)
+    write_file("labelme", source, "b", 1, "a.jpg")
+    write_file("labelme", source, "c", 2, "b.jpg")
+    write_file("labelme", source, "d", 3, "e.jpg")
+    run(source, tmp_path / "out", val_share=0, is_strict=True)
+    assert lefts(tmp_path / "out") == {"b.jpg": 1, "c.jpg": 2, "e.jpg": 3}
+
+
 def test_an_entry_of_coco_does_not_take_the_picture_of_another_one(tmp_path):
     """The pictures of cam1/2.jpg and a.png are missing; cam2/2.jpg and a.jpg have entries of their own."""
     source = tmp_path / "source"
