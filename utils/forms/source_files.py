@@ -4,7 +4,7 @@ import os
 import posixpath
 import re
 import urllib.parse
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -25,6 +25,7 @@ _LABEL_FOLDER = re.compile(
 LABEL_FOLDERS = "masks, labels, annotations, gt, ground_truth, targets or SegmentationClass"  # of sentences
 _OTHER_FOLDER = re.compile(r"visuali[sz]ation|overlay|segmentationobject")  # that exporters put beside them
 _UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-(?=.)")  # Label Studio puts it before each name
+MOST_TIMES = 10  # as many pictures as annotations, or the other way round, that a folder of both has
 # How a picture's name may agree with the one in an annotation, the best first.
 MATCHES = ("name", "name without escapes", "name without prefix", "name with a prefix", "name without suffix")
 _PASSED_OVER = ("__MACOSX", "@eaDir")  # of the programs that packed or keep the files
@@ -180,11 +181,19 @@ class SourceFiles:
 
 
 def shared_folders(annotations: Sequence[str], pictures: Sequence[str]) -> frozenset[str]:
-    """Returns the names of folders, in small letters, that both have."""
-    of = [
-        {part for name in names for part in PurePosixPath(name.lower()).parts[:-1]} for names in (annotations, pictures)
+    """Returns the names of folders, in small letters, that both have, neither of them a few alone.
+
+    A stray picture among the annotations, and a stray annotation among the pictures, say nothing of the others.
+    """
+    inside = [
+        Counter(part for name in names for part in set(PurePosixPath(name.lower()).parts[:-1]))
+        for names in (annotations, pictures)
     ]
-    return frozenset(of[0] & of[1])
+    return frozenset(
+        part
+        for part in inside[0].keys() & inside[1].keys()
+        if MOST_TIMES * min(inside[0][part], inside[1][part]) >= max(inside[0][part], inside[1][part])
+    )
 
 
 def is_label_name(name: str) -> bool:

@@ -201,7 +201,7 @@ def _number_rule(files: SourceFiles, found: FoundPixels, options: Options, layou
         no_class, why = _values_of_no_class(found, options, layout)
         last = max([value for value in found.values if value not in no_class], default=-1)
         kept = [value for value in range(last + 1) if value not in no_class]
-        if not names and not found.has_palette and not layout:
+        if not names and not layout:
             _refuse_sparse([value for value in found.values if value in kept], kept)
         verb = agreed(len(no_class), "is", "are")
         how = f"values are class numbers; {listed(sorted(no_class))} {verb} no class{why}"

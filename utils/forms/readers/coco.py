@@ -118,7 +118,7 @@ def _pictures(
         found = files.find(image["file_name"], source, split)
         name, entry = found.name, f"{source}: {image['file_name']}"
         if name is None:
-            tally.drop("picture", found.why_not("missing"), entry)
+            tally.drop("entry" if found.num_alike else "picture", found.why_not("missing"), entry)
             continue
         size = agreed_size(files.path(name), name, (image["height"], image["width"]), tally)
         if size is None:

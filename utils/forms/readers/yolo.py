@@ -144,7 +144,7 @@ def _listed_splits(files: SourceFiles, names: _Names, tally: Tally) -> dict[str,
             for line, each in found:
                 if each.name is None and line not in missing:
                     missing.add(line)
-                    tally.drop("picture", each.why_not("missing"), f"{listed}: {line}")
+                    tally.drop("line" if each.num_alike else "picture", each.why_not("missing"), f"{listed}: {line}")
             groups.append((split, [each.name for _, each in found if each.name is not None]))
             continue
         fewest = max(

@@ -134,6 +134,28 @@ def test_a_folder_of_copies_is_passed_over(tmp_path, form):
     assert (tmp_path / "out" / "train2017" / "0.jpg").resolve() == (source / "JPEGImages" / "0.jpg").resolve()
 
 
+def test_stray_files_among_pictures_and_annotations_do_not_part_them(tmp_path):
+    source = tmp_path / "source"
+    for number in range(12):
+        picture(source / "images" / f"{number}.jpg", number)
+        write_file("labelme", source / "json", str(number), number, f"{number}.jpg")
+    picture(source / "json" / "preview.jpg")
+    text(source / "images" / "notes.json", "{}")
+    run(source, tmp_path / "out", val_share=0)
+    assert lefts(tmp_path / "out") == {f"{number}.jpg": number for number in range(12)}
+
+
+def test_an_entry_of_coco_that_may_be_of_two_pictures_says_so(tmp_path):
+    source = tmp_path / "source"
+    for name in ("x/a.jpg", "y/a.jpg", "b.jpg"):
+        picture(source / name)
+    rows = [(number, 1, [number, 5, 10, 10], {}) for number in range(2)]
+    text(source / "all.json", coco(["a.jpg", "b.jpg"], rows, CAT))
+    said = run(source, tmp_path / "out", val_share=0)
+    assert "1 entry that may be of several pictures: they have the same name (first: all.json: a.jpg)" in said
+    assert lefts(tmp_path / "out") == {"b.jpg": 1}
+
+
 def test_what_may_be_of_two_pictures_says_so(tmp_path):
     source = tmp_path / "source"
     for number, name in enumerate(("a.jpg", "b.jpg", "b.png")):
