@@ -3,7 +3,7 @@
 import base64
 import binascii
 import functools
-from collections.abc import Collection
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -16,7 +16,7 @@ from utils.forms.options import Options
 from utils.forms.outlines.shapes import Bitmap, Disk, Polygons, Shape, cropped, mask_of, rings_of
 from utils.forms.readers.sizes import agreed_size
 from utils.forms.readers.texts import read_json_object, read_lines, readable_json
-from utils.forms.source_files import SourceFiles
+from utils.forms.source_files import MATCHES, SourceFiles
 from utils.forms.tally import Tally
 from utils.images import decode_image, read_header
 from utils.model_utils.errors import BadValueError, MissingPathError, UserError
@@ -47,7 +47,7 @@ def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
     """
     del options
     names = files.ending_in(".json")
-    stems = {PurePosixPath(name).stem.lower() for name in names}
+    stems = Counter(PurePosixPath(name).stem.lower() for name in names)
     found: list[tuple[Picture | None, list[_Object]]] = []
     for name in track(names, len(names), "reading JSON"):
         content = _read_file(files, name, tally)
@@ -154,7 +154,7 @@ def _shape(kind: str, entry: dict) -> Shape | None:
     return None if pixels is None else Bitmap(pixels, round(left), round(top))
 
 
-def _picture(files: SourceFiles, name: str, content: dict, stems: Collection[str], tally: Tally) -> Picture | None:
+def _picture(files: SourceFiles, name: str, content: dict, stems: Counter[str], tally: Tally) -> Picture | None:
     """Returns a file's picture, without objects: the one that it names, else one of its name, else the one in it.
 
     Where the one that it names has a file of its own, as `stems` tells, one of its name counts first: files and
@@ -167,6 +167,8 @@ def _picture(files: SourceFiles, name: str, content: dict, stems: Collection[str
     if found.name is None or (other != path.stem.lower() and other in stems):
         own = files.find_stem(path.stem, name)
         found = own if own.name is not None or found.name is None else found
+    if found.name is not None and _holds_another(files, found, content, stems[path.stem.lower()]):
+        found = Found(None)
     if found.name is not None:
         size = agreed_size(files.path(found.name), found.name, declared, tally)
         rank = (int(PurePosixPath(found.name).stem == path.stem), *found.rank)
@@ -188,6 +190,17 @@ def _picture(files: SourceFiles, name: str, content: dict, stems: Collection[str
     inner = path.with_suffix(SUFFIXES.get(header.file_format, ".png")).as_posix()
     reader = functools.partial(_read_inline, files.path(name))
     return Picture(inner, None, split, (header.height, header.width), read_inline=reader)
+
+
+def _holds_another(files: SourceFiles, found: Found, content: dict, num_of_stem: int) -> bool:
+    """Whether a file holds another picture than the one of its name, which may be that of another file of this name."""
+    if num_of_stem == 1 or found.name is None or found.rank[0] == len(MATCHES):
+        return False
+    data = _decoded(content.get("imageData"))
+    try:
+        return bool(data) and data != files.path(found.name).read_bytes()
+    except OSError:
+        return False
 
 
 def _read_inline(path: Path) -> bytes:

@@ -1,5 +1,7 @@
 """A picture is found where it may lie, and none of the same name that belongs to another annotation takes its place."""
 
+import base64
+
 import numpy as np
 import pytest
 
@@ -81,6 +83,27 @@ def test_labelme_files_that_were_renamed_with_their_pictures(tmp_path):
     write_file("labelme", source, "d", 3, "e.jpg")
     run(source, tmp_path / "out", val_share=0, is_strict=True)
     assert lefts(tmp_path / "out") == {"b.jpg": 1, "c.jpg": 2, "e.jpg": 3}
+
+
+def test_labelme_files_that_hold_their_pictures_do_not_take_those_of_others(tmp_path):
+    """cam1 has no pictures but those in its files, cam2's lie in another folder."""
+    source = tmp_path / "source"
+    for index, folder in enumerate(("cam1", "cam2")):
+        for number in range(2):
+            made = picture(tmp_path / folder / f"{number}.jpg", 10 * index + number)
+            box = square(10 * index + number)
+            content = labelme([shape("cat", [box[:2], box[2:]], "rectangle")], imagePath=f"{number}.jpg")
+            content["imageData"] = base64.b64encode(made.read_bytes()).decode()
+            text(source / "json" / folder / f"{number}.json", content)
+            if folder == "cam2":
+                picture(source / "pictures" / f"{number}.jpg", 10 * index + number)
+    run(source, tmp_path / "out", val_share=0, is_strict=True)
+    assert lefts(tmp_path / "out") == {
+        "json_cam1_0.jpg": 0,
+        "json_cam1_1.jpg": 1,
+        "pictures_0.jpg": 10,
+        "pictures_1.jpg": 11,
+    }
 
 
 def test_an_entry_of_coco_does_not_take_the_picture_of_another_one(tmp_path):
