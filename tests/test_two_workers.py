@@ -17,6 +17,7 @@ import pytest
 
 from segformer.tests.tiny_city import draw_pair, label_path, write_city, write_png
 from tests.suites import (
+    DETECTORS,
     FASTER_RCNN,
     LIMIT,
     NAS_FPN,
@@ -24,7 +25,6 @@ from tests.suites import (
     SUITES,
     Suite,
     files_of,
-    for_detectors,
     for_each,
     rows_of,
 )
@@ -295,7 +295,7 @@ def test_one_worker_goes_on_where_two_were_stopped(suite, job):
         np.testing.assert_allclose(trained[name], values, rtol=0, atol=1e-4, err_msg=name)
 
 
-@for_detectors
+@for_each(DETECTORS, long_run=(FASTER_RCNN,))
 def test_two_workers_share_the_images_of_one_and_draw_what_it_draws(suite, job):
     """Every image once, and one filler, of which nothing is learned."""
     build, columns = suite.part("build"), suite.part("dataset").TrainingSample.COLUMNS

@@ -9,6 +9,7 @@ import numpy as np
 
 WIDTH, HEIGHT = 560, 340  # of the drawing; a browser scales it to its column
 LEFT, RIGHT, TOP, BOTTOM = 76, 14, 12, 40  # room around the lines, on the left for a title and numbers of 8 characters
+GIVEN = "given"  # class of a line whose colour is not the chart's
 NUM_COLOURS = 8  # that page.css has for lines
 MAX_LEGEND = 12  # more lines than these are named where the pointer rests, not below the chart
 TICKS = 5  # about as many numbers at a side
@@ -124,15 +125,13 @@ def _colour(lines: Sequence[Line], index: int, are_many: bool) -> str:
     """Returns the class of a line: its colour; of many lines only the main ones have one."""
     if lines[index].is_main:
         return "main"
-    return "quiet" if are_many else f"colour{index % NUM_COLOURS}"
+    if are_many:
+        return "quiet"
+    return GIVEN if lines[index].rgb is not None else f"colour{index % NUM_COLOURS}"
 
 
-def _style(line: Line, colour: str) -> str:
-    """Returns the attribute that gives a line its own colour, to which CSS refers as --own too; else nothing."""
-    if line.rgb is None or colour in ("main", "quiet"):
-        return ""
-    own = "#" + "".join(f"{value:02x}" for value in line.rgb)
-    return f' style="stroke: {own}; --own: {own}"'
+def _hex(line: Line) -> str:
+    return "#" + "".join(f"{value:02x}" for value in line.rgb or ())
 
 
 def _path(line: Line, colour: str, x_span: tuple[float, float], y_span: tuple[float, float]) -> str:
@@ -150,17 +149,23 @@ def _path(line: Line, colour: str, x_span: tuple[float, float], y_span: tuple[fl
     alone = " dotted" if is_point.sum() == 1 else ""  # a line of one point is seen by its round ends
     if alone:
         words.append(f"L{words[0][1:]}")
+    style = f' style="stroke: {_hex(line)}"' if colour == GIVEN else ""
     return (
-        f'<path class="line {colour}{alone}"{_style(line, colour)} data-name="{name}" d="{"".join(words)}">'
+        f'<path class="line {colour}{alone}"{style} data-name="{name}" d="{"".join(words)}">'
         f"<title>{name}</title></path>"
     )
+
+
+def _mark(line: Line, colour: str) -> str:
+    """Returns what stands before the name of a line with a given colour; those of the chart's own are drawn by CSS."""
+    return f'<i style="background: {_hex(line)}"></i>' if colour == GIVEN else ""
 
 
 def _legend(lines: Sequence[Line], are_many: bool) -> str:
     shown = [index for index, line in enumerate(lines) if line.is_main or not are_many]
     names = "".join(
-        f'<span class="{_colour(lines, index, are_many)}"{_style(lines[index], _colour(lines, index, are_many))} '
-        f'data-name="{escape(lines[index].name)}">{escape(lines[index].name)}</span>'
+        f'<span class="{_colour(lines, index, are_many)}" data-name="{escape(lines[index].name)}">'
+        f"{_mark(lines[index], _colour(lines, index, are_many))}{escape(lines[index].name)}</span>"
         for index in shown
     )
     rest = len(lines) - len(shown)

@@ -49,7 +49,8 @@ def test_a_line_has_the_colour_that_it_is_given():
     html = line_chart(
         [Line("mean", points, points, is_main=True), Line("a", points, points, rgb=(255, 183, 3))], "x", "y"
     )
-    assert html.count('style="stroke: #ffb703; --own: #ffb703"') == 2, "the line and its name"
+    assert '<path class="line given" style="stroke: #ffb703"' in html
+    assert '<span class="given" data-name="a"><i style="background: #ffb703"></i>a</span>' in html
 
 
 @pytest.mark.parametrize("values", [[3.0], [5e-9, 6e-9], [-1e6, 2e6], [0.0, 0.0]])
