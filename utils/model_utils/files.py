@@ -5,7 +5,7 @@ import errno
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +16,12 @@ METRICS_NAME, RESULT_NAME, REPORT_NAME = "metrics.jsonl", "result.json", "report
 GO_ON = "free some space or make its folder writable, then give the command again"
 _TEMPORARY_ENDING = ".tmp"
 _TEMPORARY = re.compile(rf"\..+\.(\d{{1,10}}){re.escape(_TEMPORARY_ENDING)}", re.DOTALL)
+
+
+def named_twice(paths: Sequence[Path]) -> int | None:
+    """Returns the index of the first path that leads where an earlier one does; None where each leads elsewhere."""
+    real = [os.path.realpath(path) for path in paths]
+    return next((index for index, place in enumerate(real) if real.index(place) < index), None)
 
 
 def is_stored_config(path: Path) -> bool:

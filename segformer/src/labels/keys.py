@@ -11,7 +11,7 @@ from utils.model_utils.config.schema import with_default
 from utils.model_utils.errors import BadValueError, short
 
 from . import forms
-from .name_forms import CLASS_NAMES_FORM, class_name_texts
+from .name_forms import CLASS_NAMES_FORM, FEWEST, MOST, class_name_texts
 
 NUM_CITYSCAPES = 19
 SPLIT, STAR = "{split}", "*"
@@ -107,8 +107,8 @@ class DataKeys(ValShareKeys, PlaceKeys):
     )
     class_num: int = Field(
         NUM_CITYSCAPES,
-        ge=2,
-        le=255,
+        ge=FEWEST,
+        le=MOST,
         description="number of classes, numbered 0 to class_num - 1; if it is not given, that of class_names, palette "
         "or label_map",
     )

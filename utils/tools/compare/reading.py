@@ -1,6 +1,5 @@
 """What the folder of a run, of a training or of an evaluation, has to compare."""
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from pathlib import Path
 
 from utils.model_utils.config.yaml_files import read_yaml_layers
 from utils.model_utils.errors import BadValueError, MissingPathError, os_errors_as
-from utils.model_utils.files import METRICS_NAME, RESULT_NAME
+from utils.model_utils.files import METRICS_NAME, RESULT_NAME, named_twice
 from utils.model_utils.guards.json_text import Json, JsonTextError, parse_json
 from utils.training.record.metrics_log import epochs_done_at, read_metrics
 
@@ -85,10 +84,9 @@ def read_runs(paths: Sequence[Path]) -> list[Run]:
         BadValueError: it is named twice, or a file in it is damaged.
     """
     folders = [path.parent if path.is_file() else path for path in paths]
-    real = [os.path.realpath(folder) for folder in folders]
-    twice = next((path for index, path in enumerate(paths) if real.index(real[index]) < index), None)
+    twice = named_twice(folders)
     if twice is not None:
-        raise BadValueError(f"'{twice}' is named twice: name each run once")
+        raise BadValueError(f"'{paths[twice]}' is named twice: name each run once")
     return [_read(folder, name) for folder, name in zip(folders, _names(folders), strict=True)]
 
 

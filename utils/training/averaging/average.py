@@ -4,13 +4,13 @@ The last checkpoints of a run lie around a place that none of them is at; their 
 Juditsky 1992; Izmailov et al. 2018). Moving statistics of batch normalisation are averaged like weights.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, short
+from utils.model_utils.files import named_twice
 from utils.training.checkpoints.checkpoint import Checkpoint, TrainingState, load_checkpoint
 from utils.words import agreed, counted, first_of
 
@@ -28,10 +28,9 @@ def average_checkpoints(paths: Sequence[Path]) -> TrainingState:
         MissingPathError: a file is not there.
         BadValueError: there are fewer than two files, one is there twice or damaged, or they are of different networks.
     """
-    real = [os.path.realpath(path) for path in paths]
-    twice = next((path for index, path in enumerate(paths) if real.index(real[index]) < index), None)
+    twice = named_twice(paths)
     if twice is not None:
-        raise BadValueError(f"'{twice}' is named twice: name each checkpoint once")
+        raise BadValueError(f"'{paths[twice]}' is named twice: name each checkpoint once")
     if len(paths) < 2:
         raise BadValueError(f"{len(paths)} checkpoint to average, wanted two or more: name further ones")
     sums: dict[str, np.ndarray] = {}

@@ -58,7 +58,8 @@ class RunFolder:
     Raises:
         MissingPathError: if the path is a file.
         BadStateError: if the folder cannot be written, another process trains in it, or it holds a run and neither
-            `resume` nor `overwrite` is set, or `overwrite` would remove what is needed.
+            `resume` nor `overwrite` is set, or `overwrite` would remove what is needed, or somebody's own config.yaml
+            is there.
     """
 
     def __init__(

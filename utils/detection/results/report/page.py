@@ -238,14 +238,14 @@ def _pictures(analysis: Analysis, split: EvaluationSplit, num_loaders: int) -> S
     worst = [place for place in worst_pictures(counts, NUM_WORST + len(left_out)).tolist() if place not in left_out]
     worst = worst[:NUM_WORST]
     best = [place for place in best_pictures(counts, NUM_BEST).tolist() if place not in worst]
-    worst_shots, best_shots = (draw_shots(analysis, split, places, num_loaders) for places in (worst, best))
+    shots = draw_shots(analysis, split, [*worst, *best], num_loaders)
     without = int(np.isnan(counts.f1).sum())
     rest = f"{counted(without, 'picture')} without a box and without a detection have no F1." if without else ""
     if left_out:
         rest += f" Not shown: {counted(len(left_out), 'picture')} that could not be read."
-    body = subheading("Worst") + (gallery(worst_shots) if worst else paragraph("No picture has an error."))
+    body = subheading("Worst") + (gallery(shots[: len(worst)]) if worst else paragraph("No picture has an error."))
     if best:
-        body += subheading("Best") + gallery(best_shots)
+        body += subheading("Best") + gallery(shots[len(worst) :])
     intro = wording.PICTURES.format(score=f"{analysis.min_score:.3g}")
     return Section("pictures", "Pictures", f"{intro} {rest}".strip(), body)
 
