@@ -183,6 +183,10 @@ def test_a_configuration_of_the_suite_has_nothing_to_remark_on_itself(suite, nam
     config = load([f"--config_path=config/{name}.yaml"])
     assert config.optimizer == "adamw"
     assert not list(config.notes())
+    resumed = [f"--config_path=config/{name}.yaml", "--resume=auto"]
+    assert not list(load(resumed).notes())
+    (said_of_weights,) = load([*resumed, "--pre_trained=mine.ckpt"]).notes()
+    assert said_of_weights.endswith("pre_trained is not read where resume continues a run")
     (tmp_path / "mine.yaml").write_text(f"__BASE__: {suite.path / 'config' / name}.yaml\nmomentum: 0.5\n")
     said = [f"{tmp_path / 'mine.yaml'}, line 2: momentum has no effect with optimizer adamw"]
     assert list(load([f"--config_path={tmp_path / 'mine.yaml'}"]).notes()) == said

@@ -111,6 +111,11 @@ def test_frames_of_a_video_stay_together(tmp_path):
     [
         ("imgs/*.png", "m/*.png", r"'.*imgs' of image_pattern is not a folder; folders of '[^']*': i, m: correct"),
         ("i/*.jpg", "m/*.png", r"image_pattern finds no picture at '.*i/\*.jpg': correct image_pattern"),
+        (
+            "i/*.png",
+            "i/*.png",
+            r"finds no picture at '.*i/\*.png' but 2 labels of label_pattern: correct image_pattern",
+        ),
         ("i/*.png", "m/*_x.png", r"2 of the 2 images of .* have no label, first '.*m/a_x.png'; correct label_pattern"),
         ("i/*", "m/*.png", "are both the image 'a' of image_pattern: name a file ending"),
     ],

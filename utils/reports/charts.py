@@ -165,7 +165,8 @@ def _legend(lines: Sequence[Line], are_many: bool) -> str:
     shown = [index for index, line in enumerate(lines) if line.is_main or not are_many]
     names = "".join(
         f'<span class="{_colour(lines, index, are_many)}" data-name="{escape(lines[index].name)}">'
-        f"{_mark(lines[index], _colour(lines, index, are_many))}{escape(lines[index].name)}</span>"
+        f"{_mark(lines[index], _colour(lines, index, are_many))}{escape(lines[index].name)}"
+        f"{'' if np.isfinite(lines[index].y).any() else ' (no values)'}</span>"
         for index in shown
     )
     rest = len(lines) - len(shown)

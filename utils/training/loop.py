@@ -165,7 +165,9 @@ class Trainer:
         total = self._plan.epochs * self._source.steps_per_epoch
         try:
             with self._stop_requests, ProgressBar(total, self._state.global_step) as bar:
-                while self._state.epoch <= self._plan.epochs and not self._is_at_an_end():
+                if self._is_at_an_end():
+                    return
+                while self._state.epoch <= self._plan.epochs:
                     self._run_epoch(bar)
                     if self._is_out_of_time or self._evaluations.is_out_of_patience:
                         break
@@ -180,11 +182,9 @@ class Trainer:
     def _is_at_an_end(self) -> bool:
         """Whether a run that goes on has nothing left to do; the log says why."""
         state = self._state
-        if not state.epoch_done:
-            return False
-        if self._evaluations.is_out_of_patience:
+        if state.epoch_done and self._evaluations.is_out_of_patience:
             reason = f"{self._evaluations.format_patience()}: raise --patience to go on"
-        elif state.epoch == self._plan.epochs:
+        elif state.epoch > self._plan.epochs or (state.epoch_done and state.epoch == self._plan.epochs):
             reason = "all epochs are done: raise --epoch_size to go on"
         else:
             return False

@@ -114,10 +114,12 @@ class Layout:
         pattern = _filled(self.images, split)
         labels = _expression(_filled(self.labels, split))
         images: dict[str, Path] = {}
-        others = 0
+        num_labels, others = 0, 0
         for name, path in _found(root, pattern):
-            inner = path.relative_to(root).as_posix()
-            if not is_picture_name(path.name) or labels.fullmatch(inner):  # masks may lie beside the images
+            if labels.fullmatch(path.relative_to(root).as_posix()):  # masks may lie beside the images
+                num_labels += 1
+                continue
+            if not is_picture_name(path.name):
                 others += 1
                 continue
             if name in images:
@@ -127,10 +129,10 @@ class Layout:
                 )
             images[name] = path
         if not images:
-            raise MissingPathError(self._nothing_found(root, pattern, others))
+            raise MissingPathError(self._nothing_found(root, pattern, num_labels, others))
         return dict(sorted(images.items()))
 
-    def _nothing_found(self, root: Path, pattern: str, others: int) -> str:
+    def _nothing_found(self, root: Path, pattern: str, num_labels: int, others: int) -> str:
         folder = root / _fixed_folder(pattern)
         if not root.is_dir():
             return f"data_path '{root}' is not a folder; set --data_path to the folder that image_pattern begins in"
@@ -141,7 +143,9 @@ class Layout:
             names = " or, where splits have other names, train_split and eval_split" if SPLIT in self.images else ""
             fix = f"correct image_pattern{names}"
             return f"'{folder}' of image_pattern is not a folder{near_path(folder)}{there}: {fix}"
-        rest = f" but {counted(others, 'other file')}" if others else ""
+        found = [f"{counted(num_labels, 'label')} of label_pattern"] if num_labels else []
+        found += [counted(others, "other file")] if others else []
+        rest = f" but {' and '.join(found)}" if found else ""
         return f"image_pattern finds no picture at '{root / pattern}'{rest}: correct image_pattern"
 
     def _listed(self, root: Path, split: str, found: dict[str, Path]) -> dict[str, Path]:

@@ -134,9 +134,9 @@ def test_the_best_score_of_a_class_is_that_of_its_best_f1():
     )
     best = best_scores(ranks)
     np.testing.assert_allclose(best.score, [0.7, np.nan, np.nan, 0.4])
-    np.testing.assert_allclose(best.f1, [4 / 6, np.nan, np.nan, 2 / 3])
+    np.testing.assert_allclose(best.f1, [4 / 6, 0.0, np.nan, 2 / 3])
     np.testing.assert_allclose(best.precision, [2 / 3, np.nan, np.nan, 1 / 2])
-    np.testing.assert_allclose(best.recall, [2 / 3, np.nan, np.nan, 1.0])
+    np.testing.assert_allclose(best.recall, [2 / 3, 0.0, np.nan, 1.0])
     curve = f1_at_scores(ranks)
     assert curve.shape == (4, 101)
     np.testing.assert_allclose(

@@ -290,7 +290,7 @@ class TrainingKeys(RuntimeKeys):
         yield from super().notes()
         if self.optimizer == "adamw" and self.is_given_over("momentum", "optimizer"):
             yield f"{self.origin('momentum')}: momentum has no effect with optimizer adamw"
-        if self.resume and self.pre_trained:
+        if self.resume and self.pre_trained and self.is_given_over("pre_trained", "resume"):
             yield f"{self.origin('pre_trained')}: pre_trained is not read where resume continues a run"
 
     def contradictions(self) -> Iterator[Contradiction]:

@@ -91,6 +91,10 @@ def test_patience_ends_a_run_and_resuming_it_says_so(tmp_path, step, caplog):
     with run:
         trainer.fit()
     assert "the run has ended at epoch 9 of 9, all epochs are done: raise --epoch_size to go on" in caplog.text
+    trainer, run, _ = tiny_trainer(tmp_path, patience=5, **{**options, "epochs": 3})
+    with run:
+        assert trainer.fit().steps == 0
+    assert "the run has ended at epoch 9 of 3, all epochs are done: raise --epoch_size to go on" in caplog.text
 
 
 class Clock:

@@ -160,10 +160,9 @@ def _classes(analysis: Analysis) -> Section:
 
 
 def _means(measured: Sequence[Sequence[float]]) -> list[float | None]:
-    """Returns the means of precision, recall and F1 over the classes of which something was found."""
-    values = np.array(measured)[:, 1:]
-    values = values[~np.isnan(values).any(axis=1)]
-    return [float(value) for value in values.mean(axis=0)] if len(values) else [None] * 3
+    """Returns the means of precision, recall and F1, each over the classes that have it."""
+    columns = [column[~np.isnan(column)] for column in np.array(measured).T[1:]]
+    return [float(column.mean()) if len(column) else None for column in columns]
 
 
 def _curves(analysis: Analysis, labels: np.ndarray) -> Section:

@@ -34,13 +34,14 @@ class Ranked:
 
 @dataclass(frozen=True, eq=False)
 class BestScores:
-    """Where F1 of each class is best; NaN for a class of which nothing right was found.
+    """Where F1 of each class is best.
 
     Attributes:
-        score: float64[C], the lowest score that counts as found there; of equals the highest.
-        precision: float64[C].
-        recall: float64[C].
-        f1: float64[C].
+        score: float64[C], the lowest score that counts as found there; of equals the highest. NaN for a class of which
+            nothing right was found.
+        precision: float64[C], likewise.
+        recall: float64[C]; 0 for a class with boxes of which nothing right was found, NaN for one without boxes.
+        f1: float64[C], likewise.
     """
 
     score: np.ndarray
@@ -122,6 +123,7 @@ def best_scores(ranks: Ranked) -> BestScores:
     """Returns where F1 of each class is best."""
     right, found = _running(ranks)
     columns = np.full((4, ranks.num_classes), np.nan)
+    columns[2:, ranks.num_truths > 0] = 0.0
     if not len(found):
         return BestScores(*columns)
     truths = ranks.num_truths[ranks.label]
