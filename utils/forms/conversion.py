@@ -73,7 +73,7 @@ def convert(request: Request, say: Say = print) -> DataSet:
         UserError: the source is of no known form, or nothing of it can be used, or the target cannot be written.
     """
     files = SourceFiles(request.source)
-    check_target(request.out, request.source, request.overwrite)
+    check_target(request.out, files, request.overwrite)
     name, why = sniffing.choose(files, request.form, request.target)
     form = FORMS[name]
     target = request.target or form.target

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -53,6 +54,43 @@ def test_the_target_is_refused_where_it_would_harm(tmp_path):
         run(tmp_path / "Source", tmp_path / "out")
     with pytest.raises(MissingPathError, match="is a file: unpack it"):
         run(tmp_path / "file", tmp_path / "out")
+
+
+@pytest.mark.parametrize("images", ["link", "copy"])
+def test_what_the_source_links_to_is_not_replaced(tmp_path, images):
+    """The second set has links into the first one; one whose pictures are copies can be converted over it."""
+    source, first, second = write_small(tmp_path / "source", 3), tmp_path / "a", tmp_path / "b"
+    run(source, first, images="copy", val_share=0)
+    run(first, second, images=images, val_share=0)
+    before = checksums(first)
+    if images == "copy":
+        run(second, first, overwrite=True, val_share=0)
+    else:
+        with pytest.raises(BadValueError, match=r"a' holds files of the source '.*b', such as '.*a/train2017/0\.jpg' for"):
+            run(second, first, overwrite=True, val_share=0)
+        assert checksums(first) == before
+    assert all((second / "train2017" / f"{number}.jpg").read_bytes() for number in range(3))
+
+
+@pytest.mark.parametrize("kind", ["folder", "link", "here"])
+def test_an_empty_folder_takes_the_set_and_stays_the_same(tmp_path, monkeypatch, kind):
+    source, real = write_small(tmp_path / "source"), tmp_path / "disk" / "real"
+    real.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(real)
+    monkeypatch.chdir(real)
+    number = real.stat().st_ino
+    run(source, {"folder": real, "link": tmp_path / "link", "here": Path()}[kind], val_share=0)
+    assert sorted(converted(real)) == ["0.jpg"] and real.stat().st_ino == number
+    assert [each.name for each in real.parent.iterdir()] == ["real"] and (tmp_path / "link").is_symlink()
+
+
+def test_a_link_to_nothing_is_refused_at_once(tmp_path):
+    source = write_small(tmp_path / "source")
+    (tmp_path / "out").symlink_to("disk")
+    said = []
+    with pytest.raises(MissingPathError, match="out' is a link to 'disk', which is not there: make that folder"):
+        run(source, tmp_path / "out", said=said)
+    assert not said and not (tmp_path / "disk").exists()
 
 
 def test_an_earlier_conversion_is_replaced_and_what_else_lies_there_stays(tmp_path):
