@@ -66,7 +66,9 @@ def test_what_the_source_links_to_is_not_replaced(tmp_path, images):
     if images == "copy":
         run(second, first, overwrite=True, val_share=0)
     else:
-        with pytest.raises(BadValueError, match=r"a' holds files of the source '.*b', such as '.*a/train2017/0\.jpg' for"):
+        with pytest.raises(
+            BadValueError, match=r"a' holds files of the source '.*b', such as '.*a/train2017/0\.jpg' for"
+        ):
             run(second, first, overwrite=True, val_share=0)
         assert checksums(first) == before
     assert all((second / "train2017" / f"{number}.jpg").read_bytes() for number in range(3))

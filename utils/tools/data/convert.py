@@ -120,7 +120,8 @@ def _add_reading(group: "argparse._ArgumentGroup") -> None:
         type=_names,
         default=(),
         metavar="A,B,...",
-        help="names of the classes of label pictures, in order",
+        help="names of the classes of label pictures, one for each value, or one for each value but those of --no_class, "
+        "in order",
     )
     group.add_argument(
         "--colors",
@@ -132,7 +133,8 @@ def _add_reading(group: "argparse._ArgumentGroup") -> None:
         "--no_class",
         type=_values,
         metavar="V,W,...",
-        help="values of label pictures that are no class",
+        help="values of label pictures that are no class; a list of names has one for each value, these included, or one "
+        "for each class",
     )
     group.add_argument(
         "--first_pixel",
