@@ -6,6 +6,7 @@ from pathlib import Path
 
 from utils.data_sets.val_share import ValShare
 from utils.forms import sniffing
+from utils.forms.class_lists import told_apart
 from utils.forms.content import DataSet, count_objects
 from utils.forms.next_commands import next_commands
 from utils.forms.options import Options
@@ -81,6 +82,7 @@ def convert(request: Request, say: Say = print) -> DataSet:
     tally = Tally()
     try:
         data = form.read(files, request.options, tally)
+        data.class_names = told_apart(data.class_names, tally)
         data.pictures = with_usable_boxes(once_each(data.pictures, data.tally), data.tally)
         data.notes += _splits_passed_over(files)
         _say_found(data, say)

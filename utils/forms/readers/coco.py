@@ -9,6 +9,7 @@ import numpy as np
 from utils.detection.annotations.coco_content import read_coco_content
 from utils.detection.annotations.entries import AnnotationColumns
 from utils.detection.boxes import xywh_to_xyxy
+from utils.forms.class_lists import RENAMED
 from utils.forms.content import DataSet, Objects, Picture, make_objects
 from utils.forms.options import Options
 from utils.forms.outlines.shapes import Polygons, RunLengths, Shape, box_of, decode, rings_of
@@ -51,6 +52,10 @@ def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
         for picture in _pictures(files, name, content, columns, class_names, tally)
     ]
     roots = {each["name"] for content, _ in contents for each in content["categories"] if "is_root" in each}
+    for name, (content, _) in zip(sources, contents, strict=True):
+        for each in content["categories"]:
+            if "twin_of" in each:
+                tally.change("class", RENAMED, f"{name}: {each['name']}")
     notes = [f"annotations: {', '.join(sources)}"]
     notes += [f"category 0, {name!r}, has no box: it is a group or background, and no class" for name in sorted(roots)]
     for name in files.unused():

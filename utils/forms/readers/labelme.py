@@ -108,7 +108,7 @@ def _objects(shapes: list, name: str, size: tuple[int, int] | None, tally: Tally
             tally.drop("shape", f"of the kind {str(kind)[:20]!r}, which has no area", name)
             continue
         label, shape = entry.get("label"), _shape(kind, entry)
-        if not isinstance(label, str) or not label or shape is None:
+        if not isinstance(label, str) or shape is None:
             tally.drop("shape", "that cannot be read", name)
             continue
         group = entry.get("group_id")

@@ -95,7 +95,7 @@ def _read_file(files: SourceFiles, name: str, tally: Tally) -> _Annotation | Non
         name=name,
         picture=(root.findtext("filename") or "").strip(),
         size=(int(size[0]), int(size[1])) if is_size else None,
-        classes=[(each.findtext("name") or "").strip() or "unnamed" for each, _ in objects],
+        classes=[(each.findtext("name") or "").strip() for each, _ in objects],
         corners=np.array(corners, np.float64).reshape(-1, 4),
         is_difficult=np.array([_is_true(each, "difficult") for each, _ in objects], bool),
     )

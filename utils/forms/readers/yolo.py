@@ -37,7 +37,7 @@ class _Names:
     """The classes.
 
     Attributes:
-        names: by their number; "" for numbers without a name.
+        names: by their number.
         source: the file that names them.
         has_points: lines have key points behind the box, which are passed over.
         splits: entries of data.yaml by split; that of `TRAINVAL` stands for what the others leave over.
@@ -79,7 +79,7 @@ def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
         tally.drop("text file", "without a picture", name)
     if num_empty:
         notes.append(f"{counted(num_empty, 'picture')} without a text file: no objects")
-    return DataSet(_without_gaps(names.names, pictures), pictures, tally, notes)
+    return DataSet(names.names or _numbered(pictures), pictures, tally, notes)
 
 
 def find_yaml(files: SourceFiles) -> str | None:
@@ -104,7 +104,7 @@ def _class_names(files: SourceFiles) -> _Names:
     content = read_yaml(files.path(found))
     names = content["names"]
     if isinstance(names, dict) and all(type(key) is int and 0 <= key < MOST_CLASSES for key in names):
-        names = [names.get(number, "") for number in range(max(names, default=-1) + 1)]
+        names = [names.get(number, f"class_{number}") for number in range(max(names, default=-1) + 1)]
     if not isinstance(names, list) or not names:
         raise BadValueError(
             f"'{files.path(found)}' has names {short(names)}, wanted a list of class names; repair the file"
@@ -256,9 +256,7 @@ def _check_fractions(pictures: Sequence[Picture], files: SourceFiles) -> None:
         )
 
 
-def _without_gaps(names: tuple[str, ...], pictures: Sequence[Picture]) -> tuple[str, ...]:
-    """Returns a name of its own for each class number that there is."""
-    used = [int(each.labels.max()) for each in objects_of(pictures) if len(each.labels)]
-    count = max([len(names), *(number + 1 for number in used)], default=0)
-    given = [name or f"class_{number}" for number, name in enumerate((*names, *[""] * (count - len(names))))]
-    return tuple(name if given.index(name) == number else f"{name} ({number})" for number, name in enumerate(given))
+def _numbered(pictures: Sequence[Picture]) -> tuple[str, ...]:
+    """Returns a name for each class number up to the last one."""
+    last = max((int(each.labels.max()) for each in objects_of(pictures) if len(each.labels)), default=-1)
+    return tuple(f"class_{number}" for number in range(last + 1))

@@ -120,8 +120,7 @@ def _add_reading(group: "argparse._ArgumentGroup") -> None:
         type=_names,
         default=(),
         metavar="A,B,...",
-        help="names of the classes of label pictures, one for each value, or one for each value but those of --no_class, "
-        "in order",
+        help="names of the classes of label pictures in order: one for each value, or for each but those of --no_class",
     )
     group.add_argument(
         "--colors",
@@ -133,8 +132,7 @@ def _add_reading(group: "argparse._ArgumentGroup") -> None:
         "--no_class",
         type=_values,
         metavar="V,W,...",
-        help="values of label pictures that are no class; a list of names has one for each value, these included, or one "
-        "for each class",
+        help="values of label pictures that are no class; a list of names has one for each value, or for each class",
     )
     group.add_argument(
         "--first_pixel",
