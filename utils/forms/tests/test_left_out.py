@@ -49,7 +49,7 @@ def write_one(form, source):
         ("labelme", "1 picture without a JSON file that can be read (first: b.jpg)"),
         ("coco", "1 picture in no annotation file (first: b.jpg)"),
         ("supervisely", "1 picture without a JSON file that can be read (first: img/b.jpg)"),
-        ("yolo", "1 picture in no split of the lists (first: b.jpg)"),
+        ("yolo", "1 picture in no split of train.txt (first: b.jpg)"),
     ],
 )
 def test_a_picture_without_an_annotation_is_left_out_and_said(tmp_path, form, sentence):
@@ -160,3 +160,48 @@ def test_yolo_with_mostly_empty_files_is_recognised(tmp_path):
     said = run(source, tmp_path / "out", val_share=0)
     assert "form: YOLO (--form yolo): 13 text files named like pictures, labels/f01.txt has lines" in said
     assert sum(map(len, converted(tmp_path / "out").values())) == 2
+
+
+def write_yolo(source, yaml="", name="data.yaml"):
+    for split in ("train", "val"):
+        for number in range(2):
+            picture(source / "images" / split / f"{split}{number}.jpg", number)
+            text(source / "labels" / split / f"{split}{number}.txt", "0 0.5 0.5 0.5 0.5")
+    text(source / name, yaml or "cat\ndog\n")
+    return source
+
+
+@pytest.mark.parametrize(
+    ("yaml", "sentence"),
+    [
+        ("train: images/train\nval: images/nope\nnames: [cat]\n", "data.yaml: val: images/nope"),
+        ("train: images/train\nval: nope.txt\nnames: [cat]\n", "data.yaml: val: nope.txt"),
+        ("train: [images/train, extra/more]\nval: images/val\nnames: [cat]\n", "data.yaml: train: extra/more"),
+    ],
+)
+def test_a_split_of_yolo_that_leads_nowhere_is_said(tmp_path, yaml, sentence):
+    refused(write_yolo(tmp_path / "source", yaml), tmp_path, f"1 split that leads to no picture (first: {sentence})")
+
+
+def test_a_test_split_that_roboflow_names_and_does_not_have_is_nothing_that_is_left_out(tmp_path):
+    yaml = "train: images/train\nval: images/val\ntest: ../test/images\nnc: 5\nnames: [cat, dog, cow]\n"
+    said = run(write_yolo(tmp_path / "source", yaml), tmp_path / "out", is_strict=True)
+    assert "changed:\n  1 split that leads to no picture (first: data.yaml: test: ../test/images)" in said
+    assert "data.yaml has nc 5 and 3 names: the names count" in said
+
+
+def test_a_list_of_classes_is_no_list_of_splits(tmp_path):
+    source = write_yolo(tmp_path / "source", name="classes.txt")
+    text(source / "train.txt", "images/train/train0.jpg\n")
+    text(source / "val.txt", "images/val/val0.jpg\n")
+    sentence = "2 pictures in no split of train.txt and val.txt (first: images/train/train1.jpg, images/val/val1.jpg)"
+    refused(source, tmp_path, sentence)
+
+
+def test_a_data_yaml_that_is_no_yaml_is_refused(tmp_path):
+    source = write_yolo(tmp_path / "source", "train: images/train\nnames: [a, b\nval: images/val: x\n")
+    with pytest.raises(BadValueError, match=r"source/data\.yaml', line 3 is no YAML \(.*\); repair the file$"):
+        run(source, tmp_path / "out")
+    text(source / "data.yaml", "names: [cat]\n")
+    text(source / "ci.yaml", "on: {{ x\n")  # of something else
+    run(source, tmp_path / "out")
