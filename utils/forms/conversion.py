@@ -84,7 +84,8 @@ def convert(request: Request, say: Say = print) -> DataSet:
         data = form.read(files, request.options, tally)
         data.class_names = told_apart(data.class_names, tally)
         data.pictures = with_usable_boxes(once_each(data.pictures, data.tally), data.tally)
-        data.notes += _splits_passed_over(files)
+        if request.options.splits == "source":
+            data.notes += _splits_passed_over(files)
         _say_found(data, say)
         share = ValShare(request.val_share, request.val_seed, request.val_group_by_stem)
         data.pictures, where_from = with_splits(

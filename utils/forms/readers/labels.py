@@ -52,7 +52,7 @@ def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
     rule = find_rule(files, found, options, layout=layout)
     for noun, which in rule.unknown:
         tally.drop(noun, "of the labels that the table lacks, so no class", which)
-    splits = listed_splits(files, LIST_FOLDER, [picture for picture, _ in pairs], tally)
+    splits = listed_splits(files, LIST_FOLDER, [picture for picture, _ in pairs], options, tally)
     pictures = []
     for picture, label, size in usable:
         split = splits.get(picture, "") if splits else files.split_of(picture) or files.split_of(label)

@@ -61,7 +61,7 @@ def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
         raise BadValueError(f"{none_of(len(names), 'XML file')} in '{files.root}' is one of Pascal VOC")
     class_names = tuple(sorted({name for each in annotations for name in each.classes}))
     first_pixel, note = _first_pixel(annotations, options.first_pixel)
-    splits = listed_splits(files, LIST_FOLDER, [each.name for each in annotations], tally)
+    splits = listed_splits(files, LIST_FOLDER, [each.name for each in annotations], options, tally)
     pictures = []
     for annotation in annotations:
         picture = _picture(files, annotation, class_names, first_pixel, options, tally)

@@ -1,5 +1,6 @@
 """What is left out is counted with its reason, so that --strict knows of it; and nothing is that a list has."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,10 @@ from PIL import Image
 
 from utils.data_sets.known_palettes import VOC_BORDER, voc_colour
 from utils.forms.options import Options
+from utils.forms.source_files import SourceFiles
 from utils.forms.tests.samples import converted, grey, indexed, labelme, picture, shape, text, voc_xml
 from utils.forms.tests.test_boxes_forms import coco, run
-from utils.model_utils.errors import BadValueError
+from utils.model_utils.errors import BadValueError, MissingPathError
 
 
 def refused(source, out, sentence, **others):
@@ -205,3 +207,42 @@ def test_a_data_yaml_that_is_no_yaml_is_refused(tmp_path):
     text(source / "data.yaml", "names: [cat]\n")
     text(source / "ci.yaml", "on: {{ x\n")  # of something else
     run(source, tmp_path / "out")
+
+
+@pytest.mark.parametrize("form", ["voc", "labels"])
+def test_a_picture_that_a_list_of_pascal_voc_names_and_that_is_missing_is_said(tmp_path, form):
+    """Of 0 to 3 the lists name all, 2 has no annotation, and of 3 there is nothing."""
+    source = tmp_path / "source"
+    for number in range(3):
+        picture(source / "JPEGImages" / f"{number}.jpg", number)
+        if number < 2 and form == "voc":
+            text(source / "Annotations" / f"{number}.xml", voc_xml([("cat", 1, 1, 9, 9, 0)]))
+        elif number < 2:
+            grey(source / "SegmentationClass" / f"{number}.png", np.arange(2400).reshape(40, 60) % 2)
+    folder = source / "ImageSets" / ("Main" if form == "voc" else "Segmentation")
+    text(folder / "train.txt", "0\n2\n3\n")
+    text(folder / "val.txt", "1\n")
+    text(folder / "trainval.txt", "0\n1\n2\n3\n")
+    place = folder.relative_to(source).as_posix()
+    sentence = f"1 picture missing (first: {place}/train.txt: 3)"
+    refused(source, tmp_path, sentence)
+    said = run(source, tmp_path / "none", options=Options(splits="none"))
+    assert "missing" not in said and "splits are those of" not in said
+
+
+def test_a_folder_that_cannot_be_read_is_refused(tmp_path, monkeypatch):
+    """The tests may run as one who may read everything: the system's refusal is put in its place."""
+    write_one("voc", tmp_path / "source")
+    (tmp_path / "source" / "locked").mkdir()
+    scan = os.scandir
+
+    def refuse(path):
+        if Path(path).name == "locked":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(
+        MissingPathError, match=r"locked' of the source cannot be read \(Permission denied\); check its"
+    ):
+        SourceFiles(tmp_path / "source")
