@@ -349,6 +349,21 @@ def test_the_draw_depends_on_names_and_seed_and_keeps_groups_together():
     assert evaluated(names[:1], 0.5, 1) == [] == evaluated(names, 0, 1)
 
 
+@pytest.mark.parametrize("by_stem", [True, False])
+def test_pictures_that_all_stay_together_cannot_be_shared_out(tmp_path, by_stem):
+    source = tmp_path / "source"
+    for number in range(4):
+        name = f"clip_{number}" if by_stem else f"clip_jpg.rf.{number}"
+        picture(source / f"{name}.jpg", number)
+        text(source / f"{name}.xml", voc_xml([("cat", 1, 1, 9, 9, 0)]))
+    way_out = "leave out --val_group_by_stem" if by_stem else "give more pictures"
+    sentence = f"leaves none of 4 pictures for the evaluation, since they stay together as 'clip': {way_out}, or give"
+    with pytest.raises(BadValueError, match=sentence):
+        run(source, tmp_path / "out", val_share=0.5, val_group_by_stem=by_stem)
+    run(source, tmp_path / "all", val_share=0, val_group_by_stem=by_stem)
+    assert len(converted(tmp_path / "all")) == 4
+
+
 def test_pictures_of_one_name_in_two_folders_keep_them(tmp_path):
     source = tmp_path / "source"
     for folder in ("x", "y"):
