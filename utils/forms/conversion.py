@@ -9,7 +9,7 @@ from utils.forms import sniffing
 from utils.forms.class_lists import told_apart
 from utils.forms.content import DataSet, count_objects
 from utils.forms.next_commands import next_commands
-from utils.forms.options import Options
+from utils.forms.options import Options, refuse_unread
 from utils.forms.repairs import once_each, with_usable_boxes
 from utils.forms.sniffing import COCO, FORMS
 from utils.forms.source_files import SourceFiles
@@ -71,13 +71,17 @@ def convert(request: Request, say: Say = print) -> DataSet:
         What was written, each picture with its split.
 
     Raises:
-        UserError: the source is of no known form, or nothing of it can be used, or the target cannot be written.
+        UserError: the source is of no known form, or nothing of it can be used, an option is for other forms, or the
+            target cannot be written.
     """
     files = SourceFiles(request.source)
     check_target(request.out, files, request.overwrite)
     name, why = sniffing.choose(files, request.form, request.target)
     form = FORMS[name]
     target = request.target or form.target
+    refuse_unread(request.options, name)
+    if target == COCO and not request.has_background:
+        raise BadValueError("--background none is for --to cityscapes, and the target is coco: leave it out")
     say(f"form: {form.title} (--form {name}): {why}")
     tally = Tally()
     try:

@@ -90,12 +90,19 @@ def find_rule(files: SourceFiles, found: FoundPixels, options: Options, *, layou
         layout: "camvid", "ade20k", "voc" or "" for how folders are named.
 
     Raises:
-        BadValueError: they have colours and no table names them, or more classes than a file of one byte a pixel holds.
+        BadValueError: they have colours and no table names them, or more classes than a file of one byte a pixel holds,
+            or options of the user do not go together or with them.
     """
     table = _table(files, options)
     if found.codes or (table is not None and _are_colours_of(table, found)):
         _refuse_options_of_values(options)
         return _colour_rule(table or _voc_table(found.codes, layout), found)
+    if options.colors is not None and table is not None and table.colours:
+        values = first_of([str(value) for value in found.values], MOST_NAMED)
+        raise BadValueError(
+            f"table '{options.colors}' names colours, and the labels have the values {values}: give one of values, in "
+            "lines such as 'car 7'"
+        )
     if table is not None and table.values:
         return _value_table_rule(table, found, options)
     return _number_rule(files, found, options, layout)
@@ -126,6 +133,8 @@ def _refuse_options_of_values(options: Options) -> None:
 
 
 def _table(files: SourceFiles, options: Options) -> ClassTable | None:
+    if options.colors is not None and options.classes:
+        raise BadValueError("--colors and --classes both name the classes: give one of them")
     if options.colors is not None:
         return read_table(Path(options.colors), str(options.colors))
     return None if options.classes else find_table(files)
