@@ -119,6 +119,19 @@ def test_an_earlier_conversion_is_replaced_and_what_else_lies_there_stays(tmp_pa
     assert sorted(each.name for each in tmp_path.iterdir()) == ["out", "source"]
 
 
+@pytest.mark.parametrize("content", ["{", "[]", '{"entries": ["../x"]}', '{"entries": "x"}', ""])
+def test_a_damaged_record_is_called_so(tmp_path, content):
+    source, out = write_small(tmp_path / "source"), tmp_path / "out"
+    run(source, out, val_share=0)
+    text(out / "conversion.json", content)
+    before = checksums(out)
+    with pytest.raises(
+        BadStateError, match=r"^'.*out/conversion\.json' is damaged, so that it cannot be told what the"
+    ):
+        run(source, out, overwrite=True)
+    assert checksums(out) == before
+
+
 @pytest.mark.parametrize("is_whole", [True, False])
 def test_what_a_user_has_put_beside_an_earlier_conversion_is_not_replaced(tmp_path, is_whole):
     source, out = write_small(tmp_path / "source", 2), tmp_path / "out"

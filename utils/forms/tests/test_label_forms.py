@@ -55,6 +55,7 @@ def test_grey_labels(tmp_path, values, others, expected, options, names):
     assert columns(label_of(tmp_path / "out", "a")) == expected
     assert "form: label pictures (--form labels): 2 pictures named as labels, in masks" in said
     assert class_names(tmp_path / "out", said) == names
+    assert ("--no_class 255" in said) == (values == [0, 255])  # a hint, where 255 is a class
     assert (tmp_path / "out" / "leftImg8bit" / "train" / "a_leftImg8bit.jpg").is_symlink()
 
 
@@ -225,6 +226,7 @@ def coloured(path, *colours):
         ("class_dict.csv", "name,r,g,b\nroad,128,64,128\ncar,0,0,142\nVoid,0,0,0\n"),
         ("label_colors.txt", "128 64 128\t\troad\n0 0 142\tcar\n0 0 0\tVoid\n"),
         ("mine.json", '{"road": [128, 64, 128], "car": [0, 0, 142], "void": [0, 0, 0]}'),
+        ("mine.txt", '\n{"road": [128, 64, 128], "car": "#00008e", "void": [0, 0, 0]}'),
         ("mine.txt", "road #804080\ncar #00008E\nvoid #000000\n"),
     ],
 )

@@ -44,6 +44,10 @@ def check_target(out: Path, files: SourceFiles, overwrite: bool) -> None:
     if not overwrite:
         raise BadStateError(f"--out '{out}' is not empty: choose another --out, or give --overwrite")
     own = _own_entries(out)
+    if own is None and os.path.lexists(out / RECORD):
+        raise BadStateError(
+            f"'{out / RECORD}' is damaged, so that it cannot be told what the conversion has made: choose another --out"
+        )
     if own is None:
         raise BadStateError(f"--out '{out}' was not made by a conversion ('{RECORD}' is missing): choose another --out")
     _refuse_own_source(out, {there / name for name in own}, files)
@@ -139,7 +143,7 @@ def _move(source: Path, target: Path, moved: list[tuple[Path, Path]]) -> None:
 
 
 def _own_entries(out: Path) -> list[str] | None:
-    """Returns what an earlier conversion has made in a folder; None where it is no conversion's."""
+    """Returns what an earlier conversion has made in a folder; None where that is not said."""
     try:
         record = parse_json((out / RECORD).read_bytes())
     except (OSError, JsonTextError):
