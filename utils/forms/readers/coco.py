@@ -16,9 +16,11 @@ from utils.forms.outlines.shapes import Polygons, RunLengths, Shape, box_of, dec
 from utils.forms.readers.sizes import agreed_size
 from utils.forms.source_files import SourceFiles
 from utils.forms.tally import Tally
-from utils.model_utils.errors import BadValueError
+from utils.model_utils.errors import BadValueError, short
+from utils.model_utils.guards.json_text import Json
 
 PREFERRED = "instances"  # how COCO's files of boxes begin
+REFERENCES = {"image_id": "images", "category_id": "categories"}  # of an annotation
 OTHER_TASKS = ("captions", "person_keypoints", "stuff", "panoptic", "image_info")  # how its others do
 
 
@@ -35,7 +37,7 @@ def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
     sources.sort(key=lambda name: (not files.split_of(name, with_stem=True), name))
     contents = [
         read_coco_content(
-            files.path(name), for_training=False, complete=functools.partial(_add_boxes, source=name, tally=tally)
+            files.path(name), for_training=False, complete=functools.partial(_complete, source=name, tally=tally)
         )
         for name in sources
     ]
@@ -83,8 +85,36 @@ def _bytes(files: SourceFiles, name: str) -> bytes:
         return b""
 
 
+def _complete(content: dict, source: str, tally: Tally) -> None:
+    """Gives annotations boxes where they have outlines alone, and leaves out those that cannot be used, in place.
+
+    The content is not looked at yet: whatever stands there is taken for what it is.
+    """
+    _add_boxes(content, source, tally)
+    known = {key: {_id(each.get("id")) for each in content[section]} - {None} for key, section in REFERENCES.items()}
+    kept = []
+    for each in content["annotations"]:
+        unknown = next((key for key in known if _id(each.get(key)) not in known[key]), None)
+        if unknown is not None:
+            tally.drop("annotation", f"whose {unknown} the file does not have", f"{source}: {short(each.get(unknown))}")
+        elif not _is_box(each.get("bbox")):
+            tally.drop("annotation", "whose bbox is no four numbers", f"{source}: {short(each.get('bbox'))}")
+        else:
+            kept.append(each)
+    content["annotations"] = kept
+
+
+def _id(value: Json) -> int | float | None:
+    """Returns an id; None for what is none."""
+    return value if type(value) in (int, float) else None
+
+
+def _is_box(value: Json) -> bool:
+    return isinstance(value, list) and len(value) == 4 and all(type(each) in (int, float) for each in value)
+
+
 def _add_boxes(content: dict, source: str, tally: Tally) -> None:
-    """Puts the box around its outline where an annotation has none; the content is not looked at yet."""
+    """Puts the box around its outline where an annotation has none."""
     images = {str(each.get("id")): each for each in content["images"]}
     for each in content["annotations"]:
         outline = each.get("segmentation")

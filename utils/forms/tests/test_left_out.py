@@ -246,3 +246,22 @@ def test_a_folder_that_cannot_be_read_is_refused(tmp_path, monkeypatch):
         MissingPathError, match=r"locked' of the source cannot be read \(Permission denied\); check its"
     ):
         SourceFiles(tmp_path / "source")
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"bbox": None}, "whose bbox is no four numbers (first: x.json: None)"),
+        ({"bbox": [1, 1, 8, "8"]}, "whose bbox is no four numbers (first: x.json: [1, 1, 8, '8'])"),
+        ({"image_id": 7}, "whose image_id the file does not have (first: x.json: 7)"),
+        ({"image_id": "0"}, "whose image_id the file does not have (first: x.json: '0')"),
+        ({"category_id": [1]}, "whose category_id the file does not have (first: x.json: [1])"),
+    ],
+)
+def test_an_annotation_of_coco_that_cannot_be_used_is_left_out_alone(tmp_path, changed, sentence):
+    source = tmp_path / "source"
+    picture(source / "a.jpg")
+    content = coco(["a.jpg"], [(0, 1, [1, 1, 8, 8], {}), (0, 1, [2, 2, 5, 5], changed)], [{"id": 1, "name": "cat"}])
+    text(source / "x.json", content)
+    refused(source, tmp_path, f"1 annotation {sentence}")
+    assert converted(tmp_path / "lax") == {"a.jpg": [("cat", (1, 1, 9, 9), 0)]}
