@@ -1,6 +1,6 @@
 """Lists of class names in the files of a data set, and the names that stand for no object and for no class."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
 from utils.forms.source_files import SourceFiles
@@ -55,6 +55,11 @@ def told_apart(names: Sequence[str], tally: Tally) -> tuple[str, ...]:
         taken.add(given)
         apart.append(given)
     return tuple(apart)
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Returns different names in alphabetical order; one without letters is the last."""
+    return sorted(set(names), key=lambda name: (not name.strip(), name))
 
 
 def background_of(names: Sequence[str]) -> int | None:

@@ -353,10 +353,10 @@ def _values_of_no_class(options: Options, layout: str) -> tuple[set[int], str]:
     if options.no_class is not None:
         return {*options.no_class, NO_CLASS}, ""
     if layout == "ade20k":
-        return {0, NO_CLASS}, " (ADE20K's layout; --no_class 255 and a name for it in --classes: 0 is one)"
+        return {0, NO_CLASS}, " (ADE20K's layout; --no_class 255 and a name for 0 in --classes: 0 is one)"
     if layout == "camvid":
         last = len(CAMVID_NAMES)
-        return {last, NO_CLASS}, f" (CamVid's layout; --no_class 255 and a name for it in --classes: {last} is one)"
+        return {last, NO_CLASS}, f" (CamVid's layout; --no_class 255 and a name for {last} in --classes: {last} is one)"
     return {NO_CLASS}, ""
 
 

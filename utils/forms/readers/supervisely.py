@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from utils.data_sets.label_files import decode_label
+from utils.forms.class_lists import in_order
 from utils.forms.content import DataSet, Picture, make_objects
 from utils.forms.options import Options
 from utils.forms.outlines.shapes import Bitmap, Polygons, Shape, rings_of
@@ -70,7 +71,7 @@ def _class_names(files: SourceFiles, contents: list[tuple[str, dict]]) -> tuple[
             raise BadValueError(f"'{files.path(name)}' cannot be read: {error}; repair the file") from error
         listed += [_title(each, "title") for each in classes or [] if isinstance(each, dict)]
     used = {_title(each) for _, content in contents for each in content["objects"] if isinstance(each, dict)}
-    return tuple(dict.fromkeys([*listed, *sorted(used.difference(listed))]))
+    return tuple(dict.fromkeys([*listed, *in_order(used.difference(listed))]))
 
 
 def _title(entry: dict, key: str = "classTitle") -> str:

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
+from utils.forms.class_lists import in_order
 from utils.forms.content import DataSet, Picture, make_objects
 from utils.forms.options import Options
 from utils.forms.readers.sizes import agreed_size
@@ -59,7 +60,7 @@ def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
     annotations = [each for name in track(names, len(names), "reading XML") if (each := _read_file(files, name, tally))]
     if not annotations:
         raise BadValueError(f"{none_of(len(names), 'XML file')} in '{files.root}' is one of Pascal VOC")
-    class_names = tuple(sorted({name for each in annotations for name in each.classes}))
+    class_names = tuple(in_order(name for each in annotations for name in each.classes))
     first_pixel, note = _first_pixel(annotations, options.first_pixel)
     splits = listed_splits(files, LIST_FOLDER, [each.name for each in annotations], options, tally)
     pictures = []

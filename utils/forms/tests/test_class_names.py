@@ -71,14 +71,19 @@ def test_a_blank_name_of_a_number_is_unnamed(tmp_path, form, blank):
 def test_an_object_without_a_name_is_unnamed(tmp_path, form, blank):
     source = tmp_path / "set"
     picture(source / ("img" if form == "supervisely" else "") / "a.jpg")
+    boxes = [("cat", [[19, 0], [29, 9]]), (blank, [[0, 0], [9, 9]])]
     if form == "voc":
-        text(source / "a.xml", voc_xml([(blank, 1, 1, 9, 9, 0)]))
+        text(source / "a.xml", voc_xml([("cat", 20, 1, 29, 9, 0), (blank, 1, 1, 9, 9, 0)]))
     elif form == "labelme":
-        text(source / "a.json", labelme([shape(blank, [[0, 0], [9, 9]], "rectangle")], imagePath="a.jpg"))
+        text(
+            source / "a.json", labelme([shape(name, points, "rectangle") for name, points in boxes], imagePath="a.jpg")
+        )
     else:
-        points = {"exterior": [[0, 0], [8, 8]], "interior": []}
-        objects = [{"classTitle": blank, "geometryType": "rectangle", "points": points}]
+        objects = [
+            {"classTitle": name, "geometryType": "rectangle", "points": {"exterior": [[x1, y1], [x2 - 1, y2 - 1]]}}
+            for name, ((x1, y1), (x2, y2)) in boxes
+        ]
         text(source / "ann" / "a.jpg.json", {"size": {"height": 40, "width": 60}, "tags": [], "objects": objects})
     said = run(source, tmp_path / "out", val_share=0)
-    assert converted(tmp_path / "out")["a.jpg"] == [("unnamed", (0, 0, 9, 9), 0)]
-    assert UNNAMED.format(0) in said
+    assert converted(tmp_path / "out")["a.jpg"] == [("cat", (19, 0, 29, 9), 0), ("unnamed", (0, 0, 9, 9), 0)]
+    assert UNNAMED.format(1) in said
