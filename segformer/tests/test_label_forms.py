@@ -187,6 +187,19 @@ def test_a_broken_palette_file_is_named(tmp_path, content, words):
     assert str(path) in str(caught.value)
 
 
+def test_a_file_of_names_in_which_one_stands_twice_is_named(tmp_path):
+    path = tmp_path / "names.txt"
+    path.write_text("RBC\nWBC\nRBC\n")
+    with pytest.raises(BadValueError, match=r"^class_names '.*names\.txt' has \['RBC'\] more than once: give each"):
+        class_name_texts(str(path), "")
+
+
+def test_json_is_known_by_its_content(tmp_path):
+    path = tmp_path / "colours.txt"
+    path.write_text('{"road": [1, 2, 3], "car": [4, 5, 6]}')
+    assert palette_texts(str(path), "") == ["1 2 3 road", "4 5 6 car"]
+
+
 def test_two_names_of_one_colour_are_refused_by_both_readers(tmp_path):
     table = tmp_path / "colors.txt"
     table.write_text("road 1 2 3\ncar 1 2 3\n")

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from utils.data_sets.val_share import ValShare
 from utils.forms import sniffing
+from utils.forms.class_lists import told_apart
 from utils.forms.content import DataSet, count_objects
 from utils.forms.next_commands import next_commands
-from utils.forms.options import Options
+from utils.forms.options import Options, refuse_unread
 from utils.forms.repairs import once_each, with_usable_boxes
 from utils.forms.sniffing import COCO, FORMS
 from utils.forms.source_files import SourceFiles
@@ -70,19 +71,25 @@ def convert(request: Request, say: Say = print) -> DataSet:
         What was written, each picture with its split.
 
     Raises:
-        UserError: the source is of no known form, or nothing of it can be used, or the target cannot be written.
+        UserError: the source is of no known form, or nothing of it can be used, an option is for other forms, or the
+            target cannot be written.
     """
     files = SourceFiles(request.source)
-    check_target(request.out, request.source, request.overwrite)
+    check_target(request.out, files, request.overwrite)
     name, why = sniffing.choose(files, request.form, request.target)
     form = FORMS[name]
     target = request.target or form.target
+    refuse_unread(request.options, name)
+    if target == COCO and not request.has_background:
+        raise BadValueError("--background none is for --to cityscapes, and the target is coco: leave it out")
     say(f"form: {form.title} (--form {name}): {why}")
     tally = Tally()
     try:
         data = form.read(files, request.options, tally)
+        data.class_names = told_apart(data.class_names, tally)
         data.pictures = with_usable_boxes(once_each(data.pictures, data.tally), data.tally)
-        data.notes += _splits_passed_over(files)
+        if request.options.splits == "source":
+            data.notes += _splits_passed_over(files)
         _say_found(data, say)
         share = ValShare(request.val_share, request.val_seed, request.val_group_by_stem)
         data.pictures, where_from = with_splits(

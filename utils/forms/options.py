@@ -4,6 +4,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from utils.model_utils.errors import BadValueError
+
+# The forms whose readers look at an option; all look at the others.
+READ_BY = {
+    "first_pixel": ("voc",),
+    "difficult": ("voc",),
+    "colors": ("labels",),
+    "no_class": ("labels",),
+    "classes": ("labels",),
+}
+
 
 @dataclass(frozen=True)
 class Options:
@@ -24,3 +35,21 @@ class Options:
     no_class: tuple[int, ...] | None = None
     classes: tuple[str, ...] = ()
     splits: Literal["source", "none"] = "source"
+
+
+def refuse_unread(options: Options, form: str) -> None:
+    """Refuses an option that the reader of a form would pass over.
+
+    Args:
+        options: of the user.
+        form: that the source has.
+
+    Raises:
+        BadValueError: there is one.
+    """
+    for name, forms in READ_BY.items():
+        if form not in forms and getattr(options, name) != getattr(Options(), name):
+            raise BadValueError(
+                f"--{name} is for --form {' and '.join(forms)}, and the source is read as --form {form}: leave it out, "
+                "or say another form with --form"
+            )

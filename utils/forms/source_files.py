@@ -38,7 +38,7 @@ class SourceFiles:
         root: the folder.
 
     Raises:
-        MissingPathError: there is no such folder.
+        MissingPathError: there is no such folder, or one in it cannot be read.
     """
 
     def __init__(self, root: Path) -> None:
@@ -53,7 +53,7 @@ class SourceFiles:
 
     def _walk(self) -> list[str]:
         found, seen = [], {self.root.resolve()}
-        for where, folders, files in os.walk(self.root, followlinks=True):
+        for where, folders, files in os.walk(self.root, onerror=_refuse_unreadable, followlinks=True):
             kept = []
             for name in sorted(folders):
                 place = Path(where, name).resolve()
@@ -178,6 +178,12 @@ class SourceFiles:
             and not is_picture_of_label(name)
             and not (is_label_name(name) and PurePosixPath(name).stem.lower() in stems)
         ]
+
+
+def _refuse_unreadable(error: OSError) -> None:
+    raise MissingPathError(
+        f"folder '{error.filename}' of the source cannot be read ({error.strerror}); check its permissions"
+    ) from error
 
 
 def shared_folders(annotations: Sequence[str], pictures: Sequence[str]) -> frozenset[str]:

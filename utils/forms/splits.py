@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from utils.data_sets.val_share import ValShare
+from utils.data_sets.val_share import ValShare, picture_name
 from utils.forms.content import Picture
 from utils.forms.tally import Tally
-from utils.model_utils.errors import BadValueError
+from utils.model_utils.errors import BadValueError, short
 from utils.words import counted
 
 SPLITS = ("train", "val", "test")
@@ -46,7 +46,7 @@ def with_splits(
         of_source: the source's splits count; otherwise all pictures are shared out anew.
 
     Raises:
-        BadValueError: there is no picture to train on.
+        BadValueError: there is no picture to train on, or none of several can be evaluated as they stay together.
     """
     kept = list(pictures) if of_source else [replace(picture, split="") for picture in pictures]
     said = Counter(picture.split for picture in kept)
@@ -74,10 +74,21 @@ def with_splits(
 
 
 def _drawn(pictures: Sequence[Picture], share: ValShare) -> np.ndarray:
-    """Returns bool[N], which pictures are to be evaluated; of a few that differ at least one, and never all."""
-    numbers = share.numbers([picture.listed_name or picture.name for picture in pictures])
-    if share.share == 0 or numbers.min() == numbers.max():
+    """Returns bool[N], which pictures are to be evaluated; of several at least one, and never all.
+
+    Raises:
+        BadValueError: all of several stay together.
+    """
+    names = [picture.listed_name or picture.name for picture in pictures]
+    numbers = share.numbers(names)
+    if share.share == 0 or len(names) == 1:
         return np.zeros(len(pictures), bool)
+    if numbers.min() == numbers.max():
+        way_out = "leave out --val_group_by_stem" if share.by_stem else "give more pictures"
+        raise BadValueError(
+            f"{share} leaves none of {counted(len(names), 'picture')} for the evaluation, since they stay together as "
+            f"{short(picture_name(names[0], by_stem=share.by_stem))}: {way_out}, or give --val_share 0"
+        )
     drawn = numbers < share.share
     if not drawn.any():
         return numbers == numbers.min()

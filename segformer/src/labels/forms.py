@@ -288,7 +288,7 @@ def _text_of_colour(item: NamedColour) -> str:
 
 
 def _read_palette(name: str, folder: str) -> object:
-    """Reads a file of colours and names: a line each, or YAML or JSON by its ending; returns texts or a value."""
+    """Reads a file of colours and names: a line each, or YAML by its ending, or JSON; returns texts or a value."""
     path, text = read_key_file(
         "palette",
         name,
@@ -297,7 +297,7 @@ def _read_palette(name: str, folder: str) -> object:
         "each colour",
     )
     try:
-        if path.suffix.lower() in (".yaml", ".yml", ".json"):
+        if path.suffix.lower() in (".yaml", ".yml", ".json") or text.lstrip().startswith("{"):
             return parse_value(text)
         return [_text_of_colour(each) for each in parse_palette(parse_table(text.splitlines(), "palette"))]
     except ValueError as error:

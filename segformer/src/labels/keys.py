@@ -193,11 +193,6 @@ class DataKeys(ValShareKeys, PlaceKeys):
                 f"class_names has {len(names)} names and class_num is {self.class_num}: set class_num to {len(names)}, "
                 "or class_names to null",
             )
-        repeated = sorted({name for name in names if names.count(name) > 1})
-        if repeated:
-            yield Contradiction(
-                ("class_names",), f"class_names has {repeated} more than once: give each class a name of its own"
-            )
 
     def _contradictions_of_labels(self) -> Iterator[Contradiction]:
         if self.label_map and self.palette:

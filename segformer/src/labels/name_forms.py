@@ -17,7 +17,7 @@ def class_name_texts(value: object, folder: str) -> list[str]:
         folder: where a relative path begins.
 
     Raises:
-        BadValueError: it is none of these, or not 2 to 255 names.
+        BadValueError: it is none of these, or not 2 to 255 names, or one stands twice.
         MissingPathError: the file cannot be read.
     """
     where = "class_names"
@@ -32,6 +32,9 @@ def class_name_texts(value: object, folder: str) -> list[str]:
         raise BadValueError(f"class_names is {short(value)}, wanted {CLASS_NAMES_FORM.wanted}")
     if not FEWEST <= len(value) <= MOST:
         raise BadValueError(f"{where} has {counted(len(value), 'name')}, wanted {FEWEST} to {MOST} classes")
+    repeated = sorted({name for name in value if value.count(name) > 1})
+    if repeated:
+        raise BadValueError(f"{where} has {short(repeated)} more than once: give each class a name of its own")
     return list(value)
 
 

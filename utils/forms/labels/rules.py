@@ -1,6 +1,6 @@
 """From the values or colours of label pictures to class numbers, and how that is found out."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from utils.data_sets.label_files import LARGEST_BYTE, LabelPixels
 from utils.forms.class_lists import background_of
 from utils.forms.content import NO_CLASS
 from utils.forms.labels.tables import (
+    ADE_TABLE,
     NO_CLASS_NAMES,
     ClassTable,
     find_names,
@@ -28,6 +29,7 @@ FARTHEST_PLAIN = 100  # a value from which on class numbers without names are do
 MOST_COLOURS = 300  # of labels; of photographs, or of labels saved as JPEG, there are thousands
 MOST_NAMED = 12  # colours of a sentence
 MOST_CLASSES = 255  # 0 to 254: 255 is no class
+ADE_CLASSES = 150
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,24 +90,51 @@ def find_rule(files: SourceFiles, found: FoundPixels, options: Options, *, layou
         layout: "camvid", "ade20k", "voc" or "" for how folders are named.
 
     Raises:
-        BadValueError: they have colours and no table names them, or more classes than a file of one byte a pixel holds.
+        BadValueError: they have colours and no table names them, or more classes than a file of one byte a pixel holds,
+            or options of the user do not go together or with them.
     """
     table = _table(files, options)
-    if found.codes:
-        return _colour_rule(table or _voc_table(found.codes, layout), found, options)
-    if table is not None and table.colours:
-        if found.has_palette and set(found.palette_codes) & set(colour_numbers(np.array(table.colours)).tolist()):
-            return _colour_rule(table, found, options)
-        greys = {red for red, green, blue in table.colours if red == green == blue}
-        if set(found.values) <= greys:
-            return _colour_rule(table, found, options)
-        table = None
-    if table is not None:
+    if found.codes or (table is not None and _are_colours_of(table, found)):
+        _refuse_options_of_values(options)
+        return _colour_rule(table or _voc_table(found.codes, layout), found)
+    if options.colors is not None and table is not None and table.colours:
+        values = first_of([str(value) for value in found.values], MOST_NAMED)
+        raise BadValueError(
+            f"table '{options.colors}' names colours, and the labels have the values {values}: give one of values, in "
+            "lines such as 'car 7'"
+        )
+    if table is not None and table.values:
         return _value_table_rule(table, found, options)
     return _number_rule(files, found, options, layout)
 
 
+def _are_colours_of(table: ClassTable, found: FoundPixels) -> bool:
+    """Whether labels of numbers have colours of a table: in their palettes, or as levels that are greys in it."""
+    if not table.colours:
+        return False
+    if found.has_palette and set(found.palette_codes) & set(colour_numbers(np.array(table.colours)).tolist()):
+        return True
+    greys = {red for red, green, blue in table.colours if red == green == blue}
+    return set(found.values) <= greys
+
+
+def _refuse_options_of_values(options: Options) -> None:
+    """Refuses what is said of values, of labels that have colours.
+
+    Raises:
+        BadValueError: there is such an option.
+    """
+    given = {"--classes": bool(options.classes), "--no_class": options.no_class is not None}
+    for option in (name for name, is_given in given.items() if is_given):
+        raise BadValueError(
+            f"{option} is about values, and these labels have colours: name them in the file of --colors, those of no "
+            "class as 'void'"
+        )
+
+
 def _table(files: SourceFiles, options: Options) -> ClassTable | None:
+    if options.colors is not None and options.classes:
+        raise BadValueError("--colors and --classes both name the classes: give one of them")
     if options.colors is not None:
         return read_table(Path(options.colors), str(options.colors))
     return None if options.classes else find_table(files)
@@ -145,10 +174,8 @@ def _colour(code: int) -> str:
     return "{} {} {}".format(*colour_of_number(code))
 
 
-def _colour_rule(table: ClassTable, found: FoundPixels, options: Options) -> LabelRule:
+def _colour_rule(table: ClassTable, found: FoundPixels) -> LabelRule:
     names = [name for name in dict.fromkeys(table.names) if name.lower() not in NO_CLASS_NAMES]
-    if options.classes:
-        raise BadValueError("--classes names values, and these labels have colours: name them in the file of --colors")
     if not table.colours:
         raise BadValueError(f"the labels have colours, and '{table.source}' names values: give a table with --colors")
     if len(names) > MOST_CLASSES:  # more than the table below has numbers for
@@ -181,57 +208,135 @@ def _number_rule(files: SourceFiles, found: FoundPixels, options: Options, layou
     """Takes values as class numbers, and those that were spread over 0 to 255 in their order.
 
     Raises:
-        BadValueError: all values stand for no class, or there are fewer or more names than values for them, or they are
-            no class numbers.
+        BadValueError: all values stand for no class, or it cannot be told which value each name is for, or the values
+            are no class numbers.
     """
     if options.no_class and set(found.values) <= set(options.no_class):
         raise BadValueError(
             f"--no_class names all values of the labels ({listed(found.values)}), so that there is no class: leave out "
             "those that stand for one"
         )
-    names, source = (options.classes, "--classes") if options.classes else find_names(files)
     is_spread = not found.has_palette and layout == "" and is_stretched(found.values)
+    possible = list(found.values) if is_spread else list(range(256))
     if is_spread:
-        kept = [value for value in found.values if value not in (options.no_class or ())]
-        how = f"values {listed(kept)} are classes in this order (--no_class 255: 255 is none)"
-        if not names and found.values == (0, LARGEST_BYTE):
-            of_value = {0: "background", LARGEST_BYTE: "foreground"}
-            names, source = tuple(of_value[value] for value in kept), "masks of 0 and 255"
+        no_class, values = {*(options.no_class or ())}, list(found.values)
+        kept = [value for value in values if value not in no_class]
+        hint = " (--no_class 255: 255 is none)" if LARGEST_BYTE in kept else ""
+        how = f"values {listed(kept)} are classes in this order{hint}"
     else:
-        no_class, why = _values_of_no_class(found, options, layout)
+        no_class, why = _values_of_no_class(options, layout)
         last = max([value for value in found.values if value not in no_class], default=-1)
         kept = [value for value in range(last + 1) if value not in no_class]
-        if not names and not layout:
-            _refuse_sparse([value for value in found.values if value in kept], kept)
+        values = list(range(1 + max([*kept, *({*found.values, *no_class} - {NO_CLASS})], default=-1)))
         verb = agreed(len(no_class), "is", "are")
         how = f"values are class numbers; {listed(sorted(no_class))} {verb} no class{why}"
-    named, note = _names_of(kept, names, source, layout)
-    if not is_spread:  # a list may name more classes than occur
-        kept = kept + [value for value in range(kept[-1] + 1 if kept else 0, 256) if value not in no_class]
-        kept = kept[: len(named)]
-    if len(named) > len(kept):
-        of_labels = (
-            f"the labels have {listed(kept)}" if is_spread else f"labels have {counted(len(kept), 'value')} for them"
-        )
-        raise BadValueError(
-            f"{source} names {counted(len(named), 'class')}, and {of_labels}: give a name for each with --classes, in "
-            "the order of their values"
-        )
+    is_mask = is_spread and found.values == (0, LARGEST_BYTE)
+    given = _find_names(files, options, layout, kept, no_class) or (MASK_NAMES if is_mask else None)
+    if given is None and not is_spread and not layout:
+        _refuse_sparse(found.values, kept)
+    named = _named_values(given or _numbered(kept), values, kept, [each for each in possible if each not in no_class])
     table = np.full(256, NO_CLASS, np.uint8)
-    table[kept] = np.arange(len(named))
-    return _rule(named, table, [how, note], is_named=bool(names))
+    table[list(named)] = np.arange(len(named))
+    note = f"class names are those of {given.source}" if given else "no file names the classes: they are numbered"
+    return _rule(list(named.values()), table, [how, note], is_named=given is not None)
 
 
-def _refuse_sparse(used: Sequence[int], kept: Sequence[int]) -> None:
+@dataclass(frozen=True)
+class _Names:
+    """Names of classes.
+
+    Attributes:
+        names: in the order of their values.
+        source: of the names.
+        first: value of the first one; None where it may be the first value, or the first that is a class.
+    """
+
+    names: tuple[str, ...]
+    source: str
+    first: int | None = None
+
+
+MASK_NAMES = _Names(("background", "foreground"), "black and white masks")
+
+
+def _numbered(kept: Sequence[int]) -> _Names:
+    return _Names(tuple(f"class_{number}" for number in range(len(kept))), "")
+
+
+def _find_names(
+    files: SourceFiles, options: Options, layout: str, kept: Sequence[int], no_class: Collection[int]
+) -> _Names | None:
+    """Returns the names that are given, lie in the source or are known of its layout; None where there are none.
+
+    Args:
+        files: of the source.
+        options: of the user.
+        layout: see `find_rule`.
+        kept: values that stand for classes, sorted.
+        no_class: values that stand for none.
+    """
+    names, source = (options.classes, "--classes") if options.classes else find_names(files)
+    if names and layout == "ade20k" and (0 in no_class or source.lower().endswith(ADE_TABLE)):
+        return _Names(names, source, int(len(names) <= ADE_CLASSES))  # a longer list names 0 too
+    if names:
+        return _Names(names, source)
+    known = {"camvid": (CAMVID_NAMES, "CamVid's 11"), "voc": (VOC_NAMES, "Pascal VOC's 21")}
+    if layout not in known or not kept or kept[-1] >= len(known[layout][0]):
+        return None
+    return _Names(*known[layout], first=0)
+
+
+def _named_values(given: _Names, values: Sequence[int], kept: Sequence[int], possible: Sequence[int]) -> dict[int, str]:
+    """Returns the name of each value that stands for a class, in the order of the classes.
+
+    A name belongs to its value where there are as many names as values, those of no class included, which behind the
+    last class may lack one; to its class where there are as many names as classes. Where no value before the last class
+    is left out both are the same, and a list may name more classes than occur.
+
+    Args:
+        given: the names.
+        values: of the labels, sorted; of class numbers all up to the last one.
+        kept: those of them that stand for classes.
+        possible: all values that may stand for classes, sorted.
+
+    Raises:
+        BadValueError: there are other numbers of names.
+    """
+    num_names, num_until_last = len(given.names), values.index(kept[-1]) + 1 if kept else 0
+    if given.first is not None:
+        of: Sequence[int] = range(given.first, 256)
+    elif num_names in (len(values), num_until_last):
+        of = values
+    else:
+        of = possible if len(kept) == num_until_last else kept
+    named = {value: name for value, name in zip(of, given.names, strict=False) if value in possible}
+    if num_names > len(of) or not named.keys() >= set(kept):
+        verb = agreed(len(kept), "is a class", "are classes")
+        raise BadValueError(
+            f"{given.source} names {counted(num_names, 'class')}, and the labels have {counted(len(values), 'value')} "
+            f"up to {max(values, default=0)}, of which {len(kept)} {verb}: name each value or each class with "
+            "--classes, in their order"
+        )
+    return named
+
+
+def _refuse_sparse(found: Sequence[int], kept: Sequence[int]) -> None:
     """Refuses values that nobody has numbered classes with, such as masks of 0 and 255 with a few of 254.
+
+    Args:
+        found: values of the labels.
+        kept: class numbers up to the last one of them.
 
     Raises:
         BadValueError: they go far, and most of those up to the last one do not occur.
     """
+    used = [value for value in found if value in kept]
+    others = [str(value) for value in found if value not in kept]
     if used and used[-1] >= FARTHEST_PLAIN and 2 * len(used) < len(kept):
         shown = first_of([str(value) for value in used], MOST_NAMED)
+        beside = f" beside {first_of(others, MOST_NAMED)}, no class," if others else ""
         raise BadValueError(
-            f"the labels have {counted(len(used), 'value')} up to {used[-1]} ({shown}), so that most of "
+            f"the labels have {counted(len(used), 'value')} up to {used[-1]} ({shown}){beside or ','} so that most of "
             f"{counted(len(kept), 'class')} would have no pixel: give masks that have no other values than their "
             "classes, or say what the values are in a file with --colors, in lines such as 'background 0' and "
             "'foreground 255'"
@@ -244,40 +349,15 @@ def is_stretched(values: Sequence[int]) -> bool:
     return 2 <= len(values) <= MOST_STRETCHED and values[-1] >= FARTHEST_PLAIN and bool((gaps >= SMALLEST_GAP).all())
 
 
-def _values_of_no_class(found: FoundPixels, options: Options, layout: str) -> tuple[set[int], str]:
+def _values_of_no_class(options: Options, layout: str) -> tuple[set[int], str]:
     if options.no_class is not None:
-        return {*options.no_class, NO_CLASS} if NO_CLASS not in options.no_class else set(options.no_class), ""
+        return {*options.no_class, NO_CLASS}, ""
     if layout == "ade20k":
-        return {0, NO_CLASS}, " (ADE20K's layout; --no_class 255: 0 is one)"
+        return {0, NO_CLASS}, " (ADE20K's layout; --no_class 255 and a name for 0 in --classes: 0 is one)"
     if layout == "camvid":
-        return {len(CAMVID_NAMES), NO_CLASS}, " (CamVid's layout; --no_class 255: 11 is one)"
+        last = len(CAMVID_NAMES)
+        return {last, NO_CLASS}, f" (CamVid's layout; --no_class 255 and a name for {last} in --classes: {last} is one)"
     return {NO_CLASS}, ""
-
-
-def _names_of(kept: Sequence[int], names: Sequence[str], source: str, layout: str) -> tuple[list[str], str]:
-    """Returns a name for each class, and a sentence.
-
-    Args:
-        kept: values that stand for classes, in the order of the classes.
-        names: that were found or given, of the values from 0 on, or of the classes.
-        source: of the names.
-        layout: see `find_rule`.
-
-    Raises:
-        BadValueError: there are fewer names than classes.
-    """
-    if not names and layout == "camvid" and len(kept) <= len(CAMVID_NAMES):
-        names, source = CAMVID_NAMES, "CamVid's 11"
-    if not names and layout == "voc" and len(kept) <= len(VOC_NAMES):
-        names, source = VOC_NAMES, "Pascal VOC's 21"
-    if not names:
-        return [f"class_{number}" for number in range(len(kept))], "no file names the classes: they are numbered"
-    if len(names) < len(kept):
-        raise BadValueError(
-            f"{source} names {counted(len(names), 'class')}, and the labels have {len(kept)}, up to the value "
-            f"{kept[-1]}: name them all with --classes, in the order of their values"
-        )
-    return list(names), f"class names are those of {source}"
 
 
 def _wrong_count(count: int) -> BadValueError:

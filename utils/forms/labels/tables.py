@@ -36,7 +36,7 @@ class ClassTable:
 
 
 def read_table(path: Path, source: str) -> ClassTable:
-    """Reads a table: lines such as `car 0 0 142` or `7 car`, see `parse_table`, or JSON.
+    """Reads a table: lines such as `car 0 0 142` or `7 car`, see `parse_table`, or JSON, whatever its ending.
 
     Args:
         path: of the file.
@@ -47,8 +47,9 @@ def read_table(path: Path, source: str) -> ClassTable:
             value has two names.
     """
     what = f"table '{path}'"
-    is_json = path.suffix.lower() == ".json"
-    rows = rows_of_mapping(_json(path), what) if is_json else parse_table(read_lines(path), what)
+    lines = read_lines(path)
+    is_json = path.suffix.lower() == ".json" or (bool(lines) and lines[0].startswith("{"))
+    rows = rows_of_mapping(_json(path), what) if is_json else parse_table(lines, what)
     names = tuple(row.name for row in rows)
     colours = tuple(row.key for row in rows if isinstance(row.key, tuple))
     values = tuple(row.key for row in rows if isinstance(row.key, int))

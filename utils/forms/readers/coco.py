@@ -9,15 +9,18 @@ import numpy as np
 from utils.detection.annotations.coco_content import read_coco_content
 from utils.detection.annotations.entries import AnnotationColumns
 from utils.detection.boxes import xywh_to_xyxy
+from utils.forms.class_lists import RENAMED
 from utils.forms.content import DataSet, Objects, Picture, make_objects
 from utils.forms.options import Options
 from utils.forms.outlines.shapes import Polygons, RunLengths, Shape, box_of, decode, rings_of
 from utils.forms.readers.sizes import agreed_size
 from utils.forms.source_files import SourceFiles
 from utils.forms.tally import Tally
-from utils.model_utils.errors import BadValueError
+from utils.model_utils.errors import BadValueError, short
+from utils.model_utils.guards.json_text import Json
 
 PREFERRED = "instances"  # how COCO's files of boxes begin
+REFERENCES = {"image_id": "images", "category_id": "categories"}  # of an annotation
 OTHER_TASKS = ("captions", "person_keypoints", "stuff", "panoptic", "image_info")  # how its others do
 
 
@@ -34,7 +37,7 @@ def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
     sources.sort(key=lambda name: (not files.split_of(name, with_stem=True), name))
     contents = [
         read_coco_content(
-            files.path(name), for_training=False, complete=functools.partial(_add_boxes, source=name, tally=tally)
+            files.path(name), for_training=False, complete=functools.partial(_complete, source=name, tally=tally)
         )
         for name in sources
     ]
@@ -51,6 +54,10 @@ def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
         for picture in _pictures(files, name, content, columns, class_names, tally)
     ]
     roots = {each["name"] for content, _ in contents for each in content["categories"] if "is_root" in each}
+    for name, (content, _) in zip(sources, contents, strict=True):
+        for each in content["categories"]:
+            if "twin_of" in each:
+                tally.change("class", RENAMED, f"{name}: {each['name']}")
     notes = [f"annotations: {', '.join(sources)}"]
     notes += [f"category 0, {name!r}, has no box: it is a group or background, and no class" for name in sorted(roots)]
     for name in files.unused():
@@ -78,8 +85,36 @@ def _bytes(files: SourceFiles, name: str) -> bytes:
         return b""
 
 
+def _complete(content: dict, source: str, tally: Tally) -> None:
+    """Gives annotations boxes where they have outlines alone, and leaves out those that cannot be used, in place.
+
+    The content is not looked at yet: whatever stands there is taken for what it is.
+    """
+    _add_boxes(content, source, tally)
+    known = {key: {_id(each.get("id")) for each in content[section]} - {None} for key, section in REFERENCES.items()}
+    kept = []
+    for each in content["annotations"]:
+        unknown = next((key for key in known if _id(each.get(key)) not in known[key]), None)
+        if unknown is not None:
+            tally.drop("annotation", f"whose {unknown} the file does not have", f"{source}: {short(each.get(unknown))}")
+        elif not _is_box(each.get("bbox")):
+            tally.drop("annotation", "whose bbox is no four numbers", f"{source}: {short(each.get('bbox'))}")
+        else:
+            kept.append(each)
+    content["annotations"] = kept
+
+
+def _id(value: Json) -> int | float | None:
+    """Returns an id; None for what is none."""
+    return value if type(value) in (int, float) else None
+
+
+def _is_box(value: Json) -> bool:
+    return isinstance(value, list) and len(value) == 4 and all(type(each) in (int, float) for each in value)
+
+
 def _add_boxes(content: dict, source: str, tally: Tally) -> None:
-    """Puts the box around its outline where an annotation has none; the content is not looked at yet."""
+    """Puts the box around its outline where an annotation has none."""
     images = {str(each.get("id")): each for each in content["images"]}
     for each in content["annotations"]:
         outline = each.get("segmentation")

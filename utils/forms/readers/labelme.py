@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from utils.forms.class_lists import LABELME_NO_CLASS, background_of, find_name_list
+from utils.forms.class_lists import LABELME_NO_CLASS, background_of, find_name_list, in_order
 from utils.forms.content import IGNORED, DataSet, Picture, make_objects
 from utils.forms.matching import Found
 from utils.forms.options import Options
@@ -86,7 +86,7 @@ def _class_names(files: SourceFiles, used: set[str]) -> tuple[tuple[str, ...], s
     """Returns the classes, those of a list in its order, and a sentence."""
     listed = find_name_list(files, OWN_LIST)
     names = list(dict.fromkeys(read_lines(files.path(listed)))) if listed else []
-    others = sorted(used.difference(names))
+    others = in_order(used.difference(names))
     names = [name for name in (*names, *others) if name.lower() != LABELME_NO_CLASS]
     return tuple(names), f"class names are those of {listed}" if listed else "class names are in alphabetical order"
 
@@ -108,7 +108,7 @@ def _objects(shapes: list, name: str, size: tuple[int, int] | None, tally: Tally
             tally.drop("shape", f"of the kind {str(kind)[:20]!r}, which has no area", name)
             continue
         label, shape = entry.get("label"), _shape(kind, entry)
-        if not isinstance(label, str) or not label or shape is None:
+        if not isinstance(label, str) or shape is None:
             tally.drop("shape", "that cannot be read", name)
             continue
         group = entry.get("group_id")

@@ -52,7 +52,7 @@ def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
     rule = find_rule(files, found, options, layout=layout)
     for noun, which in rule.unknown:
         tally.drop(noun, "of the labels that the table lacks, so no class", which)
-    splits = listed_splits(files, LIST_FOLDER, [picture for picture, _ in pairs], tally)
+    splits = listed_splits(files, LIST_FOLDER, [picture for picture, _ in pairs], options, tally)
     pictures = []
     for picture, label, size in usable:
         split = splits.get(picture, "") if splits else files.split_of(picture) or files.split_of(label)
@@ -243,8 +243,16 @@ def _stems(pairs: Sequence[Pair]) -> Iterator[str]:
 
 
 def _objects_of_masks(files: SourceFiles, masks_of: dict[str, list[str]], options: Options, tally: Tally) -> DataSet:
-    """Returns objects of which each has a mask of its own, whose pixels other than 0 are the object."""
-    names = options.classes or ("object",)
+    """Returns objects of which each has a mask of its own, whose pixels other than 0 are the object.
+
+    Raises:
+        BadValueError: the user says what values or colours stand for, or names several classes.
+    """
+    if options.colors is not None or options.no_class is not None or len(options.classes) > 1:
+        raise BadValueError(
+            "each picture of the source has a folder of masks, one for an object, which are all of one class: leave "
+            "out --colors and --no_class, and give one name with --classes"
+        )
     pictures = []
     for name in track(sorted(masks_of), len(masks_of), "reading masks"):
         size = agreed_size(files.path(name), name, None, tally)
@@ -270,4 +278,4 @@ def _objects_of_masks(files: SourceFiles, masks_of: dict[str, list[str]], option
             Picture(name, files.path(name), files.split_of(name) or files.split_of(masks_of[name][0]), size, objects)
         )
     note = "each picture has a folder of masks, one for an object"
-    return DataSet(tuple(names[:1]), pictures, tally, [note])
+    return DataSet(options.classes or ("object",), pictures, tally, [note])

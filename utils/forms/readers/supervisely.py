@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from utils.data_sets.label_files import decode_label
+from utils.forms.class_lists import in_order
 from utils.forms.content import DataSet, Picture, make_objects
 from utils.forms.options import Options
 from utils.forms.outlines.shapes import Bitmap, Polygons, Shape, rings_of
@@ -68,13 +69,14 @@ def _class_names(files: SourceFiles, contents: list[tuple[str, dict]]) -> tuple[
             classes = read_json_object(files.path(name)).get("classes")
         except JsonTextError as error:
             raise BadValueError(f"'{files.path(name)}' cannot be read: {error}; repair the file") from error
-        listed += [str(each.get("title")) for each in classes or [] if isinstance(each, dict)]
-    used = {_title(each) for _, content in contents for each in content["objects"]}
-    return tuple(dict.fromkeys([*listed, *sorted(used.difference(listed, [""]))]))
+        listed += [_title(each, "title") for each in classes or [] if isinstance(each, dict)]
+    used = {_title(each) for _, content in contents for each in content["objects"] if isinstance(each, dict)}
+    return tuple(dict.fromkeys([*listed, *in_order(used.difference(listed))]))
 
 
-def _title(entry: Json) -> str:
-    title = entry.get("classTitle") if isinstance(entry, dict) else None
+def _title(entry: dict, key: str = "classTitle") -> str:
+    """Returns the name of a class, "" where there is none."""
+    title = entry.get(key)
     return title if isinstance(title, str) else ""
 
 
@@ -97,7 +99,7 @@ def _picture(
     labels: list[int] = []
     shapes: list[Shape | None] = []
     for entry in content["objects"]:
-        shape = _shape(entry, name, tally) if _title(entry) else None
+        shape = _shape(entry, name, tally)
         if shape is not None:
             labels.append(class_names.index(_title(entry)))
             shapes.append(shape)
@@ -112,8 +114,8 @@ def _tagged_split(content: dict) -> str:
     return next((split for name in names if (split := split_of(name, with_stem=True))), "")
 
 
-def _shape(entry: dict, name: str, tally: Tally) -> Shape | None:
-    kind = entry.get("geometryType")
+def _shape(entry: Json, name: str, tally: Tally) -> Shape | None:
+    kind = entry.get("geometryType") if isinstance(entry, dict) else None
     if kind not in PIXELS:
         tally.drop("object", f"of the kind {str(kind)[:20]!r}, which has no area", name)
         return None

@@ -49,7 +49,9 @@ def read_yaml(path: Path) -> dict[str, Json]:
     except ValueError as error:
         if isinstance(error, BadValueError):
             raise
-        raise BadValueError(f"'{path}' is no YAML ({first_line(error)}); repair the file") from error
+        mark = getattr(error.__cause__, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise BadValueError(f"'{path}'{line} is no YAML ({first_line(error)}); repair the file") from error
     if not isinstance(value, dict):
         raise BadValueError(f"'{path}' holds {short(value)}, wanted keys with values; repair the file")
     return value

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
+from utils.forms.class_lists import in_order
 from utils.forms.content import DataSet, Picture, make_objects
 from utils.forms.options import Options
 from utils.forms.readers.sizes import agreed_size
@@ -59,9 +60,9 @@ def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
     annotations = [each for name in track(names, len(names), "reading XML") if (each := _read_file(files, name, tally))]
     if not annotations:
         raise BadValueError(f"{none_of(len(names), 'XML file')} in '{files.root}' is one of Pascal VOC")
-    class_names = tuple(sorted({name for each in annotations for name in each.classes}))
+    class_names = tuple(in_order(name for each in annotations for name in each.classes))
     first_pixel, note = _first_pixel(annotations, options.first_pixel)
-    splits = listed_splits(files, LIST_FOLDER, [each.name for each in annotations], tally)
+    splits = listed_splits(files, LIST_FOLDER, [each.name for each in annotations], options, tally)
     pictures = []
     for annotation in annotations:
         picture = _picture(files, annotation, class_names, first_pixel, options, tally)
@@ -95,7 +96,7 @@ def _read_file(files: SourceFiles, name: str, tally: Tally) -> _Annotation | Non
         name=name,
         picture=(root.findtext("filename") or "").strip(),
         size=(int(size[0]), int(size[1])) if is_size else None,
-        classes=[(each.findtext("name") or "").strip() or "unnamed" for each, _ in objects],
+        classes=[(each.findtext("name") or "").strip() for each, _ in objects],
         corners=np.array(corners, np.float64).reshape(-1, 4),
         is_difficult=np.array([_is_true(each, "difficult") for each, _ in objects], bool),
     )

@@ -1,6 +1,7 @@
 """YOLO: a text file for each picture, whose lines are a class and a box or polygon in fractions of the picture."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -18,16 +19,18 @@ from utils.forms.source_files import SourceFiles
 from utils.forms.split_folders import split_of
 from utils.forms.splits import first_splits
 from utils.forms.tally import Tally
-from utils.model_utils.errors import BadValueError, UserError, short
+from utils.model_utils.errors import BadValueError, MissingPathError, UserError, short
+from utils.model_utils.guards.json_text import Json
 from utils.model_utils.guards.numbers import number_or_nan
 from utils.progress import track
-from utils.words import agreed, counted
+from utils.words import agreed, counted, listed
 
 OWN_LIST = "classes.txt"  # of labelImg and Label Studio
 BOX_NUMBERS = 5  # class, centre, sides
 FEWEST_OF_POLYGON = 7  # class and three points
 MOST_CLASSES = 10_000  # where no file names them
 BEYOND = 1.5  # a fraction above it is no fraction: annotators leave the picture by a few pixels
+_NAMES_KEY = re.compile(r"^[\"']?names[\"']?\s*:", re.MULTILINE)  # in a file that is no YAML
 _WORDS = {**SPLIT_WORDS, TRAINVAL: (TRAINVAL,)}
 PICTURES, LABELS = "images", "labels"  # folders side by side, in the layouts of Ultralytics and Roboflow
 
@@ -37,16 +40,18 @@ class _Names:
     """The classes.
 
     Attributes:
-        names: by their number; "" for numbers without a name.
+        names: by their number.
         source: the file that names them.
         has_points: lines have key points behind the box, which are passed over.
         splits: entries of data.yaml by split; that of `TRAINVAL` stands for what the others leave over.
+        count: of the classes, as the file says beside their names; None where it does not.
     """
 
     names: tuple[str, ...]
     source: str
     has_points: bool = False
     splits: tuple[tuple[str, str], ...] = ()
+    count: Json = None
 
 
 def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
@@ -56,7 +61,8 @@ def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
         BadValueError: there is no list of the classes, or the numbers are no fractions.
     """
     names = _class_names(files)
-    splits = _listed_splits(files, names, tally) if options.splits == "source" else {}
+    entries, lists = _split_entries(files, names)
+    splits = _listed_splits(files, entries, lists, tally) if options.splits == "source" else {}
     texts = {name.lower(): name for name in files.ending_in(".txt")}
     chosen = [name for name in files.pictures if not splits or name in splits]
     pictures, num_empty = [], 0
@@ -73,38 +79,47 @@ def read(files: SourceFiles, options: Options, tally: Tally) -> DataSet:
     _check_fractions(pictures, files)
     numbered = "no file in the source names the classes: they are numbered"
     notes = [f"class names are those of {names.source}" if names.source else numbered]
+    if names.count not in (None, len(names.names)):
+        notes.append(
+            f"{names.source} has nc {short(names.count)} and {counted(len(names.names), 'name')}: the names count"
+        )
     for name in sorted(set(files.pictures).difference(chosen)):
-        tally.drop("picture", f"in no split of {names.source or 'the lists'}", name)
+        tally.drop("picture", f"in no split of {lists}", name)
     for name in _texts_alone(files, texts):
         tally.drop("text file", "without a picture", name)
     if num_empty:
         notes.append(f"{counted(num_empty, 'picture')} without a text file: no objects")
-    return DataSet(_without_gaps(names.names, pictures), pictures, tally, notes)
+    return DataSet(names.names or _numbered(pictures), pictures, tally, notes)
 
 
 def find_yaml(files: SourceFiles) -> str | None:
-    """Returns the file that names classes and splits, data.yaml or one like it; None where there is none."""
-    candidates = [name for name in files.ending_in(".yaml", ".yml") if "names" in _keys_of(files, name)]
+    """Returns the file that names classes and splits, data.yaml or one like it; None where there is none.
+
+    It may be one that `read_yaml` refuses, where a line of it seems to begin with the names.
+    """
+    candidates = [name for name in files.ending_in(".yaml", ".yml") if _has_names(files, name)]
     candidates.sort(key=lambda name: (name.count("/"), PurePosixPath(name).stem.lower() != "data", name))
     return candidates[0] if candidates else None
 
 
-def _keys_of(files: SourceFiles, name: str) -> dict:
+def _has_names(files: SourceFiles, name: str) -> bool:
     try:
-        return read_yaml(files.path(name))
+        return "names" in read_yaml(files.path(name))
+    except MissingPathError:
+        return PurePosixPath(name).stem.lower() == "data"
     except UserError:
-        return {}
+        return bool(_NAMES_KEY.search(read_text(files.path(name))))
 
 
 def _class_names(files: SourceFiles) -> _Names:
     found = find_yaml(files)
     if found is None:
-        listed = find_name_list(files, OWN_LIST)
-        return _Names(tuple(read_lines(files.path(listed))), listed) if listed else _Names((), "")
+        own = find_name_list(files, OWN_LIST)
+        return _Names(tuple(read_lines(files.path(own))), own) if own else _Names((), "")
     content = read_yaml(files.path(found))
     names = content["names"]
     if isinstance(names, dict) and all(type(key) is int and 0 <= key < MOST_CLASSES for key in names):
-        names = [names.get(number, "") for number in range(max(names, default=-1) + 1)]
+        names = [names.get(number, f"class_{number}") for number in range(max(names, default=-1) + 1)]
     if not isinstance(names, list) or not names:
         raise BadValueError(
             f"'{files.path(found)}' has names {short(names)}, wanted a list of class names; repair the file"
@@ -116,10 +131,20 @@ def _class_names(files: SourceFiles) -> _Names:
         for entry in (content[word] if isinstance(content.get(word), list) else [content.get(word)])
         if isinstance(entry, str) and entry
     ]
-    return _Names(tuple(map(str, names)), found, "kpt_shape" in content, tuple(splits))
+    return _Names(tuple(map(str, names)), found, "kpt_shape" in content, tuple(splits), content.get("nc"))
 
 
-def _listed_splits(files: SourceFiles, names: _Names, tally: Tally) -> dict[str, str]:
+def _split_entries(files: SourceFiles, names: _Names) -> tuple[Sequence[tuple[str, str]], str]:
+    """Returns the entries of data.yaml by split, else lists such as train.txt; and what names them, for sentences."""
+    if names.splits:
+        return names.splits, names.source
+    lists = {PurePosixPath(name).name.lower(): name for name in files.ending_in(".txt")}
+    words = [(split, f"{word}.txt") for split, known in _WORDS.items() for word in known]
+    entries = [(split, lists[name]) for split, name in words if name in lists]
+    return entries, listed(name for _, name in entries) if entries else ""
+
+
+def _listed_splits(files: SourceFiles, entries: Sequence[tuple[str, str]], near: str, tally: Tally) -> dict[str, str]:
     """Returns the split of each picture that an entry of data.yaml, or a list train.txt, names; {} for none.
 
     An entry may be relative to another folder than the file's, on another machine: as many of its last parts count as
@@ -128,32 +153,39 @@ def _listed_splits(files: SourceFiles, names: _Names, tally: Tally) -> dict[str,
     `test` often is the folder of `val`.
     """
     groups: list[tuple[str, list[str]]] = []
-    near, missing = names.source, set[str]()
-    entries = list(names.splits)
+    missing = set[str]()
     lists = {PurePosixPath(name).name.lower(): name for name in files.ending_in(".txt")}
-    if not entries:
-        words = [(split, word) for split, known in _WORDS.items() for word in known]
-        entries = [(split, lists[f"{word}.txt"]) for split, word in words if f"{word}.txt" in lists]
+
+    def say_missing(split: str, entry: str) -> None:
+        say = tally.change if split == "test" else tally.drop  # Roboflow names a test split whether or not it has one
+        say("split", "that leads to no picture", f"{near}: {split}: {entry}")
+
     for split, entry in entries:
         near_split = "train" if split == TRAINVAL else split
         parts = [part for part in PurePosixPath(entry.replace("\\", "/")).parts if part not in ("..", ".", "/")]
+        if not parts:  # the whole source, which is no split
+            continue
         if entry.lower().endswith(".txt"):
-            listed = lists.get(parts[-1].lower())
-            lines = read_lines(files.path(listed)) if listed else []
-            found = [(line, files.find(line, listed or near, near_split)) for line in lines]
+            name = lists.get(parts[-1].lower())
+            if name is None:
+                say_missing(split, entry)
+                continue
+            found = [(line, files.find(line, name, near_split)) for line in read_lines(files.path(name))]
             for line, each in found:
                 if each.name is None and line not in missing:
                     missing.add(line)
-                    tally.drop("line" if each.num_alike else "picture", each.why_not("missing"), f"{listed}: {line}")
+                    tally.drop("line" if each.num_alike else "picture", each.why_not("missing"), f"{name}: {line}")
             groups.append((split, [each.name for _, each in found if each.name is not None]))
             continue
         fewest = max(
             (at for at, part in enumerate(parts) if split_of(f"{part}/_") == near_split), default=len(parts) - 1
         )
         inside = next((each for each in (parts[at:] for at in range(fewest + 1)) if _holds(files, each)), None)
-        if inside is not None:
-            prefix = "/".join(inside) + "/"
-            groups.append((split, [name for name in files.pictures if f"/{prefix}" in f"/{name}"]))
+        if inside is None:
+            say_missing(split, entry)
+            continue
+        prefix = "/".join(inside) + "/"
+        groups.append((split, [name for name in files.pictures if f"/{prefix}" in f"/{name}"]))
     splits = first_splits([group for group in groups if group[0] != TRAINVAL], tally)
     rest = [name for split, names_of in groups if split == TRAINVAL for name in names_of]
     return {**dict.fromkeys(rest, "train"), **splits}
@@ -256,9 +288,7 @@ def _check_fractions(pictures: Sequence[Picture], files: SourceFiles) -> None:
         )
 
 
-def _without_gaps(names: tuple[str, ...], pictures: Sequence[Picture]) -> tuple[str, ...]:
-    """Returns a name of its own for each class number that there is."""
-    used = [int(each.labels.max()) for each in objects_of(pictures) if len(each.labels)]
-    count = max([len(names), *(number + 1 for number in used)], default=0)
-    given = [name or f"class_{number}" for number, name in enumerate((*names, *[""] * (count - len(names))))]
-    return tuple(name if given.index(name) == number else f"{name} ({number})" for number, name in enumerate(given))
+def _numbered(pictures: Sequence[Picture]) -> tuple[str, ...]:
+    """Returns a name for each class number up to the last one."""
+    last = max((int(each.labels.max()) for each in objects_of(pictures) if len(each.labels)), default=-1)
+    return tuple(f"class_{number}" for number in range(last + 1))

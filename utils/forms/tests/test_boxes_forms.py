@@ -323,7 +323,7 @@ def test_cocos_own_layout_takes_its_files_of_boxes_alone(tmp_path):
 
 
 def test_outlines_of_coco_without_boxes_get_those_around_them(tmp_path):
-    """A polygon, two of one object, and runs of columns 10 to 19, rows 5 to 14; what has neither is refused as ever."""
+    """A polygon, two of one object, and runs of columns 10 to 19, rows 5 to 14; what has neither is left out."""
     source = tmp_path / "coco"
     picture(source / "a.jpg")
     runs = [10 * 40 + 5, *[10, 30] * 9, 10, 40 * 60 - (19 * 40 + 15)]
@@ -344,5 +344,6 @@ def test_outlines_of_coco_without_boxes_get_those_around_them(tmp_path):
     for segmentation in (None, [], [[1, 2]], {"size": [10**9, 10**9], "counts": "a"}, "x", {"size": None}):
         content["annotations"][0] = {**content["annotations"][0], "segmentation": segmentation}
         text(source / "a.json", content)
-        with pytest.raises(BadValueError, match="bbox"):
-            run(source, tmp_path / "no", val_share=0)
+        said = run(source, tmp_path / "no", val_share=0, overwrite=True)
+        assert "1 annotation whose bbox is no four numbers (first: a.json: None)" in said
+        assert [box for _, box, _ in converted(tmp_path / "no")["a.jpg"]] == boxes[1:]

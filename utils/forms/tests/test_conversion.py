@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,6 +56,45 @@ def test_the_target_is_refused_where_it_would_harm(tmp_path):
         run(tmp_path / "file", tmp_path / "out")
 
 
+@pytest.mark.parametrize("images", ["link", "copy"])
+def test_what_the_source_links_to_is_not_replaced(tmp_path, images):
+    """The second set has links into the first one; one whose pictures are copies can be converted over it."""
+    source, first, second = write_small(tmp_path / "source", 3), tmp_path / "a", tmp_path / "b"
+    run(source, first, images="copy", val_share=0)
+    run(first, second, images=images, val_share=0)
+    before = checksums(first)
+    if images == "copy":
+        run(second, first, overwrite=True, val_share=0)
+    else:
+        with pytest.raises(
+            BadValueError, match=r"a' holds files of the source '.*b', such as '.*a/train2017/0\.jpg' for"
+        ):
+            run(second, first, overwrite=True, val_share=0)
+        assert checksums(first) == before
+    assert all((second / "train2017" / f"{number}.jpg").read_bytes() for number in range(3))
+
+
+@pytest.mark.parametrize("kind", ["folder", "link", "here"])
+def test_an_empty_folder_takes_the_set_and_stays_the_same(tmp_path, monkeypatch, kind):
+    source, real = write_small(tmp_path / "source"), tmp_path / "disk" / "real"
+    real.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(real)
+    monkeypatch.chdir(real)
+    number = real.stat().st_ino
+    run(source, {"folder": real, "link": tmp_path / "link", "here": Path()}[kind], val_share=0)
+    assert sorted(converted(real)) == ["0.jpg"] and real.stat().st_ino == number
+    assert [each.name for each in real.parent.iterdir()] == ["real"] and (tmp_path / "link").is_symlink()
+
+
+def test_a_link_to_nothing_is_refused_at_once(tmp_path):
+    source = write_small(tmp_path / "source")
+    (tmp_path / "out").symlink_to("disk")
+    said = []
+    with pytest.raises(MissingPathError, match="out' is a link to 'disk', which is not there: make that folder"):
+        run(source, tmp_path / "out", said=said)
+    assert not said and not (tmp_path / "disk").exists()
+
+
 def test_an_earlier_conversion_is_replaced_and_what_else_lies_there_stays(tmp_path):
     source, out = write_small(tmp_path / "source", 2), tmp_path / "out"
     run(source, out)
@@ -77,6 +117,19 @@ def test_an_earlier_conversion_is_replaced_and_what_else_lies_there_stays(tmp_pa
     assert record["class_names"] == ["background", "cat", "dog"]
     assert sorted(record["entries"]) == sorted(made)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["out", "source"]
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"entries": ["../x"]}', '{"entries": "x"}', ""])
+def test_a_damaged_record_is_called_so(tmp_path, content):
+    source, out = write_small(tmp_path / "source"), tmp_path / "out"
+    run(source, out, val_share=0)
+    text(out / "conversion.json", content)
+    before = checksums(out)
+    with pytest.raises(
+        BadStateError, match=r"^'.*out/conversion\.json' is damaged, so that it cannot be told what the"
+    ):
+        run(source, out, overwrite=True)
+    assert checksums(out) == before
 
 
 @pytest.mark.parametrize("is_whole", [True, False])
@@ -307,6 +360,21 @@ def test_the_draw_depends_on_names_and_seed_and_keeps_groups_together():
     assert len(grouped) == 4 * len({name[0] for name in grouped}) < len(names)
     assert len(evaluated(names[:2], 0.001, 1)) == len(evaluated(names[:2], 0.999, 1)) == 1
     assert evaluated(names[:1], 0.5, 1) == [] == evaluated(names, 0, 1)
+
+
+@pytest.mark.parametrize("by_stem", [True, False])
+def test_pictures_that_all_stay_together_cannot_be_shared_out(tmp_path, by_stem):
+    source = tmp_path / "source"
+    for number in range(4):
+        name = f"clip_{number}" if by_stem else f"clip_jpg.rf.{number}"
+        picture(source / f"{name}.jpg", number)
+        text(source / f"{name}.xml", voc_xml([("cat", 1, 1, 9, 9, 0)]))
+    way_out = "leave out --val_group_by_stem" if by_stem else "give more pictures"
+    sentence = f"leaves none of 4 pictures for the evaluation, since they stay together as 'clip': {way_out}, or give"
+    with pytest.raises(BadValueError, match=sentence):
+        run(source, tmp_path / "out", val_share=0.5, val_group_by_stem=by_stem)
+    run(source, tmp_path / "all", val_share=0, val_group_by_stem=by_stem)
+    assert len(converted(tmp_path / "all")) == 4
 
 
 def test_pictures_of_one_name_in_two_folders_keep_them(tmp_path):

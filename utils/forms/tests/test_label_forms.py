@@ -55,6 +55,7 @@ def test_grey_labels(tmp_path, values, others, expected, options, names):
     assert columns(label_of(tmp_path / "out", "a")) == expected
     assert "form: label pictures (--form labels): 2 pictures named as labels, in masks" in said
     assert class_names(tmp_path / "out", said) == names
+    assert ("--no_class 255" in said) == (values == [0, 255])  # a hint, where 255 is a class
     assert (tmp_path / "out" / "leftImg8bit" / "train" / "a_leftImg8bit.jpg").is_symlink()
 
 
@@ -91,16 +92,28 @@ def test_labels_without_any_class_and_with_one_alone_are_refused(tmp_path):
             [0, 255],
             3,
             {},
-            r"class_names\.txt names 3 classes, and the labels have 0 and 255: give a name for each with",
+            r"class_names\.txt names 3 classes, and the labels have 2 values up to 255, of which 2 are classes: ",
         ),
         (
             [0, 127, 254],
             0,
             {"classes": ("a", "b", "c", "d")},
-            "--classes names 4 classes, and the labels have 0, 127 and",
+            "--classes names 4 classes, and the labels have 3 values up to 254, of which 3 are classes: name",
         ),
-        ([0, 1], 300, {}, r"class_names\.txt names 300 classes, and labels have 255 values for them: give a name for"),
-        ([1, 2], 255, {"no_class": (0,)}, r"class_names\.txt names 255 classes, and labels have 254 values for them"),
+        ([0, 1], 300, {}, r"class_names\.txt names 300 classes, and the labels have 2 values up to 1, of which 2 are"),
+        ([1, 2], 255, {"no_class": (0,)}, r"class_names\.txt names 255 classes, and the labels have 3 values up to 2,"),
+        (
+            [0, 3],
+            5,
+            {"no_class": (0,)},
+            r"names 5 classes, and the labels have 4 values up to 3, of which 3 are classes",
+        ),
+        (
+            [0, 3],
+            2,
+            {},
+            r"names 2 classes, and the labels have 4 values up to 3, of which 4 are classes: name each value",
+        ),
         (
             [0, 255],
             0,
@@ -213,6 +226,7 @@ def coloured(path, *colours):
         ("class_dict.csv", "name,r,g,b\nroad,128,64,128\ncar,0,0,142\nVoid,0,0,0\n"),
         ("label_colors.txt", "128 64 128\t\troad\n0 0 142\tcar\n0 0 0\tVoid\n"),
         ("mine.json", '{"road": [128, 64, 128], "car": [0, 0, 142], "void": [0, 0, 0]}'),
+        ("mine.txt", '\n{"road": [128, 64, 128], "car": "#00008e", "void": [0, 0, 0]}'),
         ("mine.txt", "road #804080\ncar #00008E\nvoid #000000\n"),
     ],
 )
@@ -321,9 +335,10 @@ def test_labels_that_cannot_be_exact_or_are_broken(tmp_path):
 def test_masks_with_a_few_stray_values_are_no_255_classes(tmp_path, values):
     source = two(tmp_path / "set", values, values)
     used = [value for value in values if value != 255]
+    beside = " beside 255, no class," if 255 in values else ","
     sentence = (
-        rf"^the labels have {len(used)} values up to {used[-1]} \({', '.join(map(str, used))}\), so that most of "
-        rf"{used[-1] + 1} classes would have no pixel: give masks .* with --colors, in lines such as 'background 0' "
+        rf"^the labels have {len(used)} values up to {used[-1]} \({', '.join(map(str, used))}\){beside} so that most "
+        rf"of {used[-1] + 1} classes would have no pixel: give masks .* with --colors, in lines such as 'background 0' "
     )
     with pytest.raises(BadValueError, match=sentence):
         run(source, tmp_path / "out")
@@ -334,6 +349,76 @@ def test_masks_with_a_few_stray_values_are_no_255_classes(tmp_path, values):
     text(source / "class_names.txt", "".join(f"c{number}\n" for number in range(255)))
     run(source, tmp_path / "named", val_share=0)  # a list of so many names says that they are class numbers
     assert columns(label_of(tmp_path / "named", "a"))[: len(values)] == list(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "no_class", "names", "expected"),
+    [
+        ((0, 1, 2, 3, 255), (0,), ("_background_", "RBC", "WBC", "Platelets"), {1: "RBC", 2: "WBC", 3: "Platelets"}),
+        ((0, 1, 2, 3), (0,), ("RBC", "WBC", "Platelets"), {1: "RBC", 2: "WBC", 3: "Platelets"}),
+        ((0, 1, 2, 3, 4), (0, 4), ("a", "b", "c", "d"), {1: "b", 2: "c", 3: "d"}),  # the last value has no name
+        ((0, 1, 2, 3, 4), (0, 4), ("a", "b", "c", "d", "e"), {1: "b", 2: "c", 3: "d"}),
+        ((0, 1, 2), (1,), ("a", "b", "c"), {0: "a", 2: "c"}),
+        ((0, 127, 254), (127,), ("a", "b", "c"), {0: "a", 254: "c"}),
+        ((0, 127, 254), (127,), ("a", "c"), {0: "a", 254: "c"}),
+        ((0, 1, 2), None, ("a", "b", "c", "d"), {0: "a", 1: "b", 2: "c"}),
+    ],
+)
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_a_name_belongs_to_its_value_or_to_its_class(tmp_path, values, no_class, names, expected, is_listed):
+    source = two(tmp_path / "set", values, values)
+    if is_listed:
+        text(source / "class_names.txt", "\n".join(names))
+    options = Options(no_class=no_class, classes=() if is_listed else names)
+    said = run(source, tmp_path / "out", val_share=0, options=options)
+    given = class_names(tmp_path / "out", said)
+    label = columns(label_of(tmp_path / "out", "a"))
+    found = {value: given[number] for value, number in zip(values, label, strict=False) if number != 255}
+    assert found == expected
+
+
+def test_names_that_are_known_belong_to_their_values(tmp_path):
+    """Of Pascal VOC, CamVid and ADE20K: 0, 1, 3 and 11 with other values as no class than the layouts have."""
+    voc = two(tmp_path / "voc", (0, 1, 3), (1, 0), "JPEGImages", "SegmentationClass")
+    text(voc / "ImageSets" / "Segmentation" / "train.txt", "a\nb\n")
+    camvid = two(tmp_path / "camvid", (0, 1, 3, 11), (1, 0), "train", "trainannot")
+    ade = two(tmp_path / "ade", (0, 1, 3), (1, 0), "images/training", "annotations/training")
+    text(ade / "objectInfo150.txt", "Idx\tName\n1\twall\n2\tbuilding\n3\tsky\n")
+    cases = [
+        (voc, (0,), [255, 0, 2], ["aeroplane", "bicycle", "bird"]),
+        (camvid, (0, 11), [255, 0, 2, 255], ["building", "pole", "road"]),
+        (ade, (0, 3), [255, 0, 255], ["wall", "building"]),
+    ]
+    for source, no_class, expected, names in cases:
+        out = tmp_path / f"{source.name} out"
+        run(source, out, val_share=0, options=Options(no_class=no_class))
+        assert columns(label_of(out, "a"))[: len(expected)] == expected
+        assert (out / "class_names.txt").read_text().splitlines()[: len(names)] == names
+    sentence = r"objectInfo150\.txt names 3 classes, and the labels have 4 values up to 3, of which 4 are classes: name"
+    with pytest.raises(BadValueError, match=sentence):
+        run(ade, tmp_path / "no", val_share=0, options=Options(no_class=(255,)))
+    options = Options(no_class=(255,), classes=("other", "wall", "building", "sky"))
+    said = run(ade, tmp_path / "named", val_share=0, options=options)
+    assert class_names(tmp_path / "named", said) == ["other", "wall", "building", "sky"]
+
+
+def test_the_sky_of_camvid_is_an_object(tmp_path):
+    source = two(tmp_path / "camvid", (0, 1), (1, 0), "train", "trainannot")
+    run(source, tmp_path / "out", val_share=0, target="coco")
+    assert ("sky", (0, 0, 10, 40), 0) in converted(tmp_path / "out")["a.jpg"]
+
+
+@pytest.mark.parametrize("option", [{"classes": ("a", "b")}, {"no_class": (0,)}])
+@pytest.mark.parametrize("has_table", [True, False])
+def test_options_of_values_are_refused_where_labels_have_colours(tmp_path, option, has_table):
+    source = tmp_path / "set"
+    picture(source / "images" / "a.jpg")
+    coloured(source / "masks" / "a.png", (128, 64, 128), (0, 0, 142))
+    if has_table:
+        text(source / "labelmap.txt", "road:128,64,128::\ncar:0,0,142::\n")
+    name = next(iter(option))
+    with pytest.raises(BadValueError, match=f"^--{name} is about values, and these labels have colours: name them in"):
+        run(source, tmp_path / "out", val_share=0, options=Options(**option))
 
 
 def test_many_classes_that_occur_need_no_names(tmp_path):

@@ -1,5 +1,6 @@
 """What is left out is counted with its reason, so that --strict knows of it; and nothing is that a list has."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,10 @@ from PIL import Image
 
 from utils.data_sets.known_palettes import VOC_BORDER, voc_colour
 from utils.forms.options import Options
+from utils.forms.source_files import SourceFiles
 from utils.forms.tests.samples import converted, grey, indexed, labelme, picture, shape, text, voc_xml
 from utils.forms.tests.test_boxes_forms import coco, run
-from utils.model_utils.errors import BadValueError
+from utils.model_utils.errors import BadValueError, MissingPathError
 
 
 def refused(source, out, sentence, **others):
@@ -49,7 +51,7 @@ def write_one(form, source):
         ("labelme", "1 picture without a JSON file that can be read (first: b.jpg)"),
         ("coco", "1 picture in no annotation file (first: b.jpg)"),
         ("supervisely", "1 picture without a JSON file that can be read (first: img/b.jpg)"),
-        ("yolo", "1 picture in no split of the lists (first: b.jpg)"),
+        ("yolo", "1 picture in no split of train.txt (first: b.jpg)"),
     ],
 )
 def test_a_picture_without_an_annotation_is_left_out_and_said(tmp_path, form, sentence):
@@ -160,3 +162,106 @@ def test_yolo_with_mostly_empty_files_is_recognised(tmp_path):
     said = run(source, tmp_path / "out", val_share=0)
     assert "form: YOLO (--form yolo): 13 text files named like pictures, labels/f01.txt has lines" in said
     assert sum(map(len, converted(tmp_path / "out").values())) == 2
+
+
+def write_yolo(source, yaml="", name="data.yaml"):
+    for split in ("train", "val"):
+        for number in range(2):
+            picture(source / "images" / split / f"{split}{number}.jpg", number)
+            text(source / "labels" / split / f"{split}{number}.txt", "0 0.5 0.5 0.5 0.5")
+    text(source / name, yaml or "cat\ndog\n")
+    return source
+
+
+@pytest.mark.parametrize(
+    ("yaml", "sentence"),
+    [
+        ("train: images/train\nval: images/nope\nnames: [cat]\n", "data.yaml: val: images/nope"),
+        ("train: images/train\nval: nope.txt\nnames: [cat]\n", "data.yaml: val: nope.txt"),
+        ("train: [images/train, extra/more]\nval: images/val\nnames: [cat]\n", "data.yaml: train: extra/more"),
+    ],
+)
+def test_a_split_of_yolo_that_leads_nowhere_is_said(tmp_path, yaml, sentence):
+    refused(write_yolo(tmp_path / "source", yaml), tmp_path, f"1 split that leads to no picture (first: {sentence})")
+
+
+def test_a_test_split_that_roboflow_names_and_does_not_have_is_nothing_that_is_left_out(tmp_path):
+    yaml = "train: images/train\nval: images/val\ntest: ../test/images\nnc: 5\nnames: [cat, dog, cow]\n"
+    said = run(write_yolo(tmp_path / "source", yaml), tmp_path / "out", is_strict=True)
+    assert "changed:\n  1 split that leads to no picture (first: data.yaml: test: ../test/images)" in said
+    assert "data.yaml has nc 5 and 3 names: the names count" in said
+
+
+def test_a_list_of_classes_is_no_list_of_splits(tmp_path):
+    source = write_yolo(tmp_path / "source", name="classes.txt")
+    text(source / "train.txt", "images/train/train0.jpg\n")
+    text(source / "val.txt", "images/val/val0.jpg\n")
+    sentence = "2 pictures in no split of train.txt and val.txt (first: images/train/train1.jpg, images/val/val1.jpg)"
+    refused(source, tmp_path, sentence)
+
+
+def test_a_data_yaml_that_is_no_yaml_is_refused(tmp_path):
+    source = write_yolo(tmp_path / "source", "train: images/train\nnames: [a, b\nval: images/val: x\n")
+    with pytest.raises(BadValueError, match=r"source/data\.yaml', line 3 is no YAML \(.*\); repair the file$"):
+        run(source, tmp_path / "out")
+    text(source / "data.yaml", "names: [cat]\n")
+    text(source / "ci.yaml", "on: {{ x\n")  # of something else
+    run(source, tmp_path / "out")
+
+
+@pytest.mark.parametrize("form", ["voc", "labels"])
+def test_a_picture_that_a_list_of_pascal_voc_names_and_that_is_missing_is_said(tmp_path, form):
+    """Of 0 to 3 the lists name all, 2 has no annotation, and of 3 there is nothing."""
+    source = tmp_path / "source"
+    for number in range(3):
+        picture(source / "JPEGImages" / f"{number}.jpg", number)
+        if number < 2 and form == "voc":
+            text(source / "Annotations" / f"{number}.xml", voc_xml([("cat", 1, 1, 9, 9, 0)]))
+        elif number < 2:
+            grey(source / "SegmentationClass" / f"{number}.png", np.arange(2400).reshape(40, 60) % 2)
+    folder = source / "ImageSets" / ("Main" if form == "voc" else "Segmentation")
+    text(folder / "train.txt", "0\n2\n3\n")
+    text(folder / "val.txt", "1\n")
+    text(folder / "trainval.txt", "0\n1\n2\n3\n")
+    place = folder.relative_to(source).as_posix()
+    sentence = f"1 picture missing (first: {place}/train.txt: 3)"
+    refused(source, tmp_path, sentence)
+    said = run(source, tmp_path / "none", options=Options(splits="none"))
+    assert "missing" not in said and "splits are those of" not in said
+
+
+def test_a_folder_that_cannot_be_read_is_refused(tmp_path, monkeypatch):
+    """The tests may run as one who may read everything: the system's refusal is put in its place."""
+    write_one("voc", tmp_path / "source")
+    (tmp_path / "source" / "locked").mkdir()
+    scan = os.scandir
+
+    def refuse(path):
+        if Path(path).name == "locked":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(
+        MissingPathError, match=r"locked' of the source cannot be read \(Permission denied\); check its"
+    ):
+        SourceFiles(tmp_path / "source")
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"bbox": None}, "whose bbox is no four numbers (first: x.json: None)"),
+        ({"bbox": [1, 1, 8, "8"]}, "whose bbox is no four numbers (first: x.json: [1, 1, 8, '8'])"),
+        ({"image_id": 7}, "whose image_id the file does not have (first: x.json: 7)"),
+        ({"image_id": "0"}, "whose image_id the file does not have (first: x.json: '0')"),
+        ({"category_id": [1]}, "whose category_id the file does not have (first: x.json: [1])"),
+    ],
+)
+def test_an_annotation_of_coco_that_cannot_be_used_is_left_out_alone(tmp_path, changed, sentence):
+    source = tmp_path / "source"
+    picture(source / "a.jpg")
+    content = coco(["a.jpg"], [(0, 1, [1, 1, 8, 8], {}), (0, 1, [2, 2, 5, 5], changed)], [{"id": 1, "name": "cat"}])
+    text(source / "x.json", content)
+    refused(source, tmp_path, f"1 annotation {sentence}")
+    assert converted(tmp_path / "lax") == {"a.jpg": [("cat", (1, 1, 9, 9), 0)]}

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from utils.forms.source_files import SourceFiles
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, os_errors_as
 from utils.model_utils.files import free_space_said, is_other_process, json_bytes, write_file
 from utils.model_utils.guards.json_text import JsonTextError, parse_json
@@ -18,43 +19,73 @@ _ADVICE = ": choose another --out, or make its folder writable"
 _TEMPORARY = re.compile(r"\.(.+)\.(\d{1,10})\.tmp", re.DOTALL)
 
 
-def check_target(out: Path, source: Path, overwrite: bool) -> None:
+def check_target(out: Path, files: SourceFiles, overwrite: bool) -> None:
     """Refuses a target before the work.
 
     Raises:
-        MissingPathError: it is a file.
-        BadValueError: it is the source, or lies in it, or has it in itself.
+        MissingPathError: it is a file, or a link to what is not there.
+        BadValueError: it is the source, or lies in it, or what would be replaced there holds files of the source.
         BadStateError: it holds something, and `overwrite` is not given or does not reach it.
     """
-    there, of = out.resolve(), source.resolve()
-    if there == of or there.is_relative_to(of):
-        raise BadValueError(f"--out '{out}' lies in the source '{source}', which stays as it is: choose another --out")
+    if out.is_symlink() and not out.exists():
+        raise MissingPathError(
+            f"--out '{out}' is a link to '{os.readlink(out)}', which is not there: make that folder, or choose another "
+            "--out"
+        )
+    there, of = out.resolve(), files.root.resolve()
+    if there.is_relative_to(of):
+        raise BadValueError(
+            f"--out '{out}' lies in the source '{files.root}', which stays as it is: choose another --out"
+        )
     if out.exists() and not out.is_dir():
         raise MissingPathError(f"--out '{out}' is a file: choose another --out")
     if not out.exists() or not any(out.iterdir()):
         return
     if not overwrite:
         raise BadStateError(f"--out '{out}' is not empty: choose another --out, or give --overwrite")
-    if _own_entries(out) is None:
+    own = _own_entries(out)
+    if own is None and os.path.lexists(out / RECORD):
+        raise BadStateError(
+            f"'{out / RECORD}' is damaged, so that it cannot be told what the conversion has made: choose another --out"
+        )
+    if own is None:
         raise BadStateError(f"--out '{out}' was not made by a conversion ('{RECORD}' is missing): choose another --out")
+    _refuse_own_source(out, {there / name for name in own}, files)
+
+
+def _refuse_own_source(out: Path, replaced: set[Path], files: SourceFiles) -> None:
+    """Refuses to replace entries in which files of the source really lie: an earlier conversion of it has links there.
+
+    Raises:
+        BadValueError: there is such a file.
+    """
+    for name in files.names:
+        real = files.path(name).resolve()
+        if real in replaced or not replaced.isdisjoint(real.parents):
+            raise BadValueError(
+                f"--out '{out}' holds files of the source '{files.root}', such as '{real}' for {name}, which "
+                "--overwrite would remove: choose another --out"
+            )
 
 
 @contextlib.contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
     """Yields a hidden folder beside `out`, whose content takes its place once the block has ended well.
 
-    Of an earlier conversion in `out` its own entries are replaced; what else lies there stays. Where the block ends
-    with an error, or by Ctrl-C, nothing is left of the new folder and `out` is as it was.
+    Of an earlier conversion in `out` its own entries are replaced; what else lies there stays. A folder that is there
+    stays the same one, as a link may lead to it and a shell may be in it. Where the block ends with an error, or by
+    Ctrl-C, nothing is left of the new folder and `out` is as it was.
 
     Raises:
         BadStateError: it cannot be written, what would be replaced is being read, or something of the user's has the
             name of a new entry.
     """
-    parent = out.absolute().parent
+    target = out.resolve()
+    parent = target.parent
     with os_errors_as(BadStateError, f"--out '{out}' cannot be made", _ADVICE), free_space_said(parent):
         parent.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(parent, out.name)
-        folder = parent / f".{out.name[-200:]}.{os.getpid()}.tmp"
+        _remove_leftovers(parent, target.name)
+        folder = parent / f".{target.name[-200:]}.{os.getpid()}.tmp"
         folder.mkdir()
     try:
         yield folder
@@ -71,7 +102,7 @@ def write_record(folder: Path, record: dict) -> None:
 
 
 def _take_place(folder: Path, out: Path) -> None:
-    if not out.exists() or not any(out.iterdir()):
+    if not out.exists():
         os.replace(folder, out)
         return
     old = folder / ".old"
@@ -112,7 +143,7 @@ def _move(source: Path, target: Path, moved: list[tuple[Path, Path]]) -> None:
 
 
 def _own_entries(out: Path) -> list[str] | None:
-    """Returns what an earlier conversion has made in a folder; None where it is no conversion's."""
+    """Returns what an earlier conversion has made in a folder; None where that is not said."""
     try:
         record = parse_json((out / RECORD).read_bytes())
     except (OSError, JsonTextError):

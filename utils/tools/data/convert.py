@@ -120,7 +120,7 @@ def _add_reading(group: "argparse._ArgumentGroup") -> None:
         type=_names,
         default=(),
         metavar="A,B,...",
-        help="names of the classes of label pictures, in order",
+        help="names of the classes of label pictures in order: one for each value, or for each but those of --no_class",
     )
     group.add_argument(
         "--colors",
@@ -132,7 +132,7 @@ def _add_reading(group: "argparse._ArgumentGroup") -> None:
         "--no_class",
         type=_values,
         metavar="V,W,...",
-        help="values of label pictures that are no class",
+        help="values of label pictures that are no class; a list of names has one for each value, or for each class",
     )
     group.add_argument(
         "--first_pixel",
