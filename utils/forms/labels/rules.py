@@ -1,6 +1,6 @@
 """From the values or colours of label pictures to class numbers, and how that is found out."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,14 +11,8 @@ from utils.data_sets.known_palettes import CAMVID_NAMES, NO_CLASS_WORDS, VOC_BOR
 from utils.data_sets.label_files import LARGEST_BYTE, LabelPixels
 from utils.forms.class_lists import background_of
 from utils.forms.content import NO_CLASS
-from utils.forms.labels.tables import (
-    ADE_TABLE,
-    NO_CLASS_NAMES,
-    ClassTable,
-    find_names,
-    find_table,
-    read_table,
-)
+from utils.forms.labels.tables import NO_CLASS_NAMES, ClassTable, find_table, read_table
+from utils.forms.labels.value_names import MASK_NAMES, find_value_names, name_values, numbered
 from utils.forms.options import Options
 from utils.forms.source_files import SourceFiles
 from utils.model_utils.errors import BadValueError
@@ -29,7 +23,6 @@ FARTHEST_PLAIN = 100  # a value from which on class numbers without names are do
 MOST_COLOURS = 300  # of labels; of photographs, or of labels saved as JPEG, there are thousands
 MOST_NAMED = 12  # colours of a sentence
 MOST_CLASSES = 255  # 0 to 254: 255 is no class
-ADE_CLASSES = 150
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,93 +224,14 @@ def _number_rule(files: SourceFiles, found: FoundPixels, options: Options, layou
         verb = agreed(len(no_class), "is", "are")
         how = f"values are class numbers; {listed(sorted(no_class))} {verb} no class{why}"
     is_mask = is_spread and found.values == (0, LARGEST_BYTE)
-    given = _find_names(files, options, layout, kept, no_class) or (MASK_NAMES if is_mask else None)
+    given = find_value_names(files, options, layout, kept, no_class) or (MASK_NAMES if is_mask else None)
     if given is None and not is_spread and not layout:
         _refuse_sparse(found.values, kept)
-    named = _named_values(given or _numbered(kept), values, kept, [each for each in possible if each not in no_class])
+    named = name_values(given or numbered(kept), values, kept, [each for each in possible if each not in no_class])
     table = np.full(256, NO_CLASS, np.uint8)
     table[list(named)] = np.arange(len(named))
     note = f"class names are those of {given.source}" if given else "no file names the classes: they are numbered"
     return _rule(list(named.values()), table, [how, note], is_named=given is not None)
-
-
-@dataclass(frozen=True)
-class _Names:
-    """Names of classes.
-
-    Attributes:
-        names: in the order of their values.
-        source: of the names.
-        first: value of the first one; None where it may be the first value, or the first that is a class.
-    """
-
-    names: tuple[str, ...]
-    source: str
-    first: int | None = None
-
-
-MASK_NAMES = _Names(("background", "foreground"), "black and white masks")
-
-
-def _numbered(kept: Sequence[int]) -> _Names:
-    return _Names(tuple(f"class_{number}" for number in range(len(kept))), "")
-
-
-def _find_names(
-    files: SourceFiles, options: Options, layout: str, kept: Sequence[int], no_class: Collection[int]
-) -> _Names | None:
-    """Returns the names that are given, lie in the source or are known of its layout; None where there are none.
-
-    Args:
-        files: of the source.
-        options: of the user.
-        layout: see `find_rule`.
-        kept: values that stand for classes, sorted.
-        no_class: values that stand for none.
-    """
-    names, source = (options.classes, "--classes") if options.classes else find_names(files)
-    if names and layout == "ade20k" and (0 in no_class or source.lower().endswith(ADE_TABLE)):
-        return _Names(names, source, int(len(names) <= ADE_CLASSES))  # a longer list names 0 too
-    if names:
-        return _Names(names, source)
-    known = {"camvid": (CAMVID_NAMES, "CamVid's 11"), "voc": (VOC_NAMES, "Pascal VOC's 21")}
-    if layout not in known or not kept or kept[-1] >= len(known[layout][0]):
-        return None
-    return _Names(*known[layout], first=0)
-
-
-def _named_values(given: _Names, values: Sequence[int], kept: Sequence[int], possible: Sequence[int]) -> dict[int, str]:
-    """Returns the name of each value that stands for a class, in the order of the classes.
-
-    A name belongs to its value where there are as many names as values, those of no class included, which behind the
-    last class may lack one; to its class where there are as many names as classes. Where no value before the last class
-    is left out both are the same, and a list may name more classes than occur.
-
-    Args:
-        given: the names.
-        values: of the labels, sorted; of class numbers all up to the last one.
-        kept: those of them that stand for classes.
-        possible: all values that may stand for classes, sorted.
-
-    Raises:
-        BadValueError: there are other numbers of names.
-    """
-    num_names, num_until_last = len(given.names), values.index(kept[-1]) + 1 if kept else 0
-    if given.first is not None:
-        of: Sequence[int] = range(given.first, 256)
-    elif num_names in (len(values), num_until_last):
-        of = values
-    else:
-        of = possible if len(kept) == num_until_last else kept
-    named = {value: name for value, name in zip(of, given.names, strict=False) if value in possible}
-    if num_names > len(of) or not named.keys() >= set(kept):
-        verb = agreed(len(kept), "is a class", "are classes")
-        raise BadValueError(
-            f"{given.source} names {counted(num_names, 'class')}, and the labels have {counted(len(values), 'value')} "
-            f"up to {max(values, default=0)}, of which {len(kept)} {verb}: name each value or each class with "
-            "--classes, in their order"
-        )
-    return named
 
 
 def _refuse_sparse(found: Sequence[int], kept: Sequence[int]) -> None:

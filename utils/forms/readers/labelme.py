@@ -186,7 +186,7 @@ def _picture(files: SourceFiles, name: str, content: dict, stems: Counter[str], 
     if declared not in (None, (header.height, header.width)):
         tally.drop("JSON file", "with an imageData of another size than it says", name)
         return None
-    tally.change("picture", "taken out of its JSON file", name)
+    tally.change("picture", "taken out of a JSON file", name)
     inner = path.with_suffix(SUFFIXES.get(header.file_format, ".png")).as_posix()
     reader = functools.partial(_read_inline, files.path(name))
     return Picture(inner, None, split, (header.height, header.width), read_inline=reader)

@@ -81,7 +81,7 @@ def test_labelme_to_boxes(tmp_path):
         "1 JSON file without a picture (first: d.json)",
         "1 JSON file that cannot be read (first: e.json: ",
         "1 region to be ignored, which boxes cannot express (first: a.jpg)",
-        "1 picture taken out of its JSON file (first: c.json)",
+        "1 picture taken out of a JSON file (first: c.json)",
     ):
         assert line in said
 
