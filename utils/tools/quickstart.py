@@ -66,7 +66,7 @@ SUITES = {
         DETECTOR_CHECKPOINTS,
         "image_path",
         "ckpt/retinanet_nasfpn_best.ckpt",
-        fast=("--epoch_size=8", "--eval_interval=8"),
+        fast=("--epoch_size=10", "--eval_interval=10"),
         own_data=("--coco_root=DATA",),
     ),
     "segformer": Suite(
