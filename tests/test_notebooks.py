@@ -47,7 +47,7 @@ def smaller(cells, folder):
     text = "\0".join(cells)
     for line, instead in (
         ('Path("../runs/notebook")', f"Path({str(folder)!r})"),
-        ("PICTURES, EPOCHS = 96, 16", "PICTURES, EPOCHS = 8, 1"),
+        ("PICTURES, EPOCHS = 96, 21", "PICTURES, EPOCHS = 8, 1"),
     ):
         assert text.count(line) == 1
         text = text.replace(line, instead)
@@ -61,7 +61,7 @@ def test_the_notebook_runs(tmp_path):
     finished = finish(sys.executable, "-c", RUNNER, cells, cwd=DOCS, seconds=500)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert f"run_folder=PosixPath('{tmp_path}/work/run')" in finished.stdout
-    assert re.search(r"^Model\(suite='nas_fpn', path='.*_4\.ckpt', 8 classes\)$", finished.stdout, re.MULTILINE)
+    assert re.search(r"^Model\(suite='nas_fpn', path='.*_2\.ckpt', 8 classes\)$", finished.stdout, re.MULTILINE)
     assert finished.stdout.count("DetectionResult(") == 9  # one, then all eight
     assert "the array is float32[480, 640], wanted RGB as uint8[height, width, 3]" in finished.stdout
     assert Path(tmp_path, "work", "found.jpg").stat().st_size > 10_000
