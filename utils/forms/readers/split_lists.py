@@ -49,8 +49,9 @@ def listed_splits(
                 by_place[place] = (inside, there) if inside else by_place[""]
             known, there = by_place[place]
             for line in read_lines(files.path(name)):
-                found += known.get(known_name(line, known) or line, [line])
-                if (place, line) not in missing and not (known_name(line, known) or known_name(line, there)):
+                listed_name = known_name(line, known)
+                found += known.get(listed_name or line, [line])
+                if not listed_name and (place, line) not in missing and not known_name(line, there):
                     missing.add((place, line))
                     tally.drop("picture", "missing", f"{name}: {line}")
         return found
