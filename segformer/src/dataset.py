@@ -28,6 +28,7 @@ from utils.sharding import BatchSource
 from utils.words import agreed, counted
 
 from .base_dataset import AugmentSettings, prepare
+from .image_cache import ImageCache
 from .labels.codings import LabelCoding
 from .labels.files import (
     SET_KEYS,
@@ -197,9 +198,8 @@ class CityscapesSource(BatchSource):
     Images are read by threads: nearly all of their time is spent in OpenCV and zlib, which leave the interpreter free.
 
     Attributes:
-        pairs: images and labels of the split.
+        images: images and labels of the split.
         augmentation: what is done to an image.
-        num_classes: classes are 0..num_classes-1.
         path_drop_rates: float[D], probability that each residual branch of the network is left out of an image.
         channels: of the network's head.
         channel_drop_rate: probability that a channel of the head is set to zero in an image.
@@ -208,9 +208,8 @@ class CityscapesSource(BatchSource):
 
     COLUMNS: ClassVar[tuple[str, ...]] = ("images", "labels", "path_scale", "channel_scale")
 
-    pairs: Sequence[ImagePair]
+    images: ImageCache
     augmentation: AugmentSettings
-    num_classes: int
     path_drop_rates: np.ndarray
     channels: int
     channel_drop_rate: float
@@ -238,8 +237,7 @@ class CityscapesSource(BatchSource):
     def sample(self, epoch: int, index: int, is_filler: bool = False) -> tuple[np.ndarray, ...]:
         """Prepares image `index` of the split for an epoch: a row of each array of `batches`, a filler's unlabelled."""
         seed = self.epochs.seed
-        image, label = read_pair(self.pairs[index], self.num_classes, self.augmentation.ignore_label)
-        image, label = prepare(image, label, self.augmentation, generator(seed, epoch, index, _AUGMENT_STREAM))
+        image, label = prepare(*self.images[index], self.augmentation, generator(seed, epoch, index, _AUGMENT_STREAM))
         if is_filler:
             label = np.full_like(label, self.augmentation.ignore_label)
         path_scale = keep_scale(self.path_drop_rates, generator(seed, epoch, index, _PATH_STREAM))

@@ -21,6 +21,7 @@ from segformer.src.dataset import (
     open_pairs,
     read_pair,
 )
+from segformer.src.image_cache import ImageCache
 from segformer.src.labels.classes import CITYSCAPES_CLASS_NAMES, class_names, id_table, palette, train_id_table
 from segformer.src.labels.files import check_labels
 from segformer.tests.tiny_city import draw_pair, image_path, label_path, write_city, write_png
@@ -41,10 +42,11 @@ def city(tmp_path):
     return write_city(tmp_path / "a city")
 
 
-def _source(city, num_loaders=1, batch_size=2, seed=1, pairs=None, **sharding):
+def _source(city, num_loaders=1, batch_size=2, seed=1, pairs=None, cached_bytes=0, **sharding):
     pairs = find_pairs(city, "train") if pairs is None else pairs
     epochs = ShardedEpochs(len(pairs), batch_size, seed, **sharding)
-    return CityscapesSource(epochs, pairs, AUGMENT, 19, RATES, 8, 0.1, num_loaders)
+    images = ImageCache(pairs, lambda pair: read_pair(pair, 19, 255), cached_bytes)
+    return CityscapesSource(epochs, images, AUGMENT, RATES, 8, 0.1, num_loaders)
 
 
 def _equal(first, second):
@@ -302,6 +304,22 @@ def test_batches_depend_on_seed_and_epoch_only(city):
     assert not _equal(first, list(_source(city, seed=2).batches(1)))
 
 
+@pytest.mark.parametrize(("kept", "spare_bytes"), [(0, 0), (2, 1000), (5, 0)])
+def test_cached_images_are_read_once_and_change_no_batch(city, monkeypatch, kept, spare_bytes):
+    plain = [list(_source(city, batch_size=1).batches(epoch)) for epoch in (1, 2, 3)]
+    reads = []
+    monkeypatch.setattr(dataset, "read_image", lambda *args: reads.append(args[0]) or read_image(*args))
+    room = kept * 48 * 96 * 4 + spare_bytes  # a pixel of an image and its label has 4 bytes
+    source = _source(city, batch_size=1, num_loaders=3, cached_bytes=room)
+    counts = []
+    for epoch, batches in enumerate(plain, start=1):
+        assert _equal(batches, list(source.batches(epoch)))
+        counts.append(len(reads))
+        reads.clear()
+    assert counts == [5, 5 - kept, 5 - kept]
+    assert not any(array.flags.writeable for array in source.images[0])
+
+
 def test_an_image_is_prepared_alike_in_every_batch_size(city):
     alone = {index: _source(city).sample(1, index) for index in range(5)}
     order = epoch_order(1, 1, 5)
@@ -325,7 +343,7 @@ def test_an_epoch_reads_every_image_at_most_once_and_another_order_next_time(cit
 def test_starting_in_mid_epoch_gives_the_rest_and_reads_no_more(city, monkeypatch):
     whole = list(_source(city, batch_size=1).batches(3))
     reads = []
-    monkeypatch.setattr(dataset, "read_pair", lambda *args: (reads.append(args[0]), read_pair(*args))[1])
+    monkeypatch.setattr(dataset, "read_image", lambda *args: reads.append(args[0]) or read_image(*args))
     assert _equal(whole[3:], list(_source(city, batch_size=1).batches(3, 3)))
     assert len(reads) == 2
     assert list(_source(city, batch_size=1).batches(3, 5)) == []

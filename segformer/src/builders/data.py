@@ -19,7 +19,8 @@ from ..base_dataset import AugmentSettings
 from ..checking.check import TrainingSizes, check_segmentation_data
 from ..checking.labels import LabelledClasses
 from ..config import SegformerConfig
-from ..dataset import CityscapesSource, list_pairs, open_pairs
+from ..dataset import CityscapesSource, list_pairs, open_pairs, read_pair
+from ..image_cache import BYTES_PER_GB, ImageCache
 from ..labels.files import ImagePair
 from ..labels.patterns import Layout
 from ..mix_transformer import drop_path_rates
@@ -94,11 +95,11 @@ def build_training_source(
     )
     rates = np.repeat(drop_path_rates(config.drop_path_rate, sum(size.depths)), 2)  # attention and MLP of each block
     epochs = shard_epochs(config, len(pairs), workers)
+    read = partial(read_pair, num_classes=config.class_num, ignore_label=config.dataset_ignore_label)
     return CityscapesSource(
-        pairs=pairs,
+        images=ImageCache(pairs, read, round(config.cache_gb * BYTES_PER_GB)),
         epochs=epochs,
         augmentation=augmentation,
-        num_classes=config.class_num,
         path_drop_rates=rates,
         channels=size.decoder_channels,
         channel_drop_rate=config.head_dropout,

@@ -83,7 +83,11 @@ class DataKeys(ValShareKeys, PlaceKeys):
     """Where images and labels lie, what the values and colours of labels stand for, and the classes."""
 
     FIXED_BY_WEIGHTS: ClassVar[tuple[str, ...]] = ("class_num", "class_names")
-    OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = ("dataset_num_parallel_workers", "dataset_eval_num_parallel_workers")
+    OWN_TO_A_COMMAND: ClassVar[tuple[str, ...]] = (
+        "dataset_num_parallel_workers",
+        "dataset_eval_num_parallel_workers",
+        "cache_gb",
+    )
     COURSE_OF_TRAINING: ClassVar[tuple[str, ...]] = CODING
     val_share: float = with_default(
         ValShareKeys,
@@ -125,6 +129,12 @@ class DataKeys(ValShareKeys, PlaceKeys):
     )
     dataset_eval_num_parallel_workers: int = Field(
         4, ge=1, description="loaders that read evaluation images, at most one per core"
+    )
+    cache_gb: float = Field(
+        0.0,
+        ge=0,
+        description="memory for decoded training images, in GB on each device: those that fit are read once, not in "
+        "every epoch; 0: none",
     )
 
     @field_validator("label_map")

@@ -70,7 +70,7 @@ class LabelBatchView(BatchView):
 
     def item_names(self, items: Sequence[int]) -> list[str]:
         """Returns the names of the image files."""
-        return [self.source.pairs[item].image.name for item in items]
+        return [self.source.images.pairs[item].image.name for item in items]
 
     def survey(self) -> "LabelSurvey":
         """Returns what counts the pixels of each class."""
