@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from tests.opened_splits import RECORDS, SIZE, UNCHANGED, assert_trainable, labels_of, made_files, open_split
-from tests.suites import FASTER_RCNN, for_detectors
+from tests.suites import DETECTORS, FASTER_RCNN, for_detectors, for_each
 from utils.detection.data.mindrecord_info import fingerprint_of
 from utils.detection.tests import edited_coco
 from utils.detection.tests.edited_coco import change
@@ -220,7 +220,7 @@ def test_a_set_that_has_the_root_as_a_class_goes_on_with_it(suite, data, monkeyp
 
 
 @pytest.mark.end_to_end
-@for_detectors
+@for_each(DETECTORS, long_run=(FASTER_RCNN,))
 def test_a_training_says_what_it_leaves_out(suite, data):
     """The root, a class without a box, a picture that is missing; and that it is evaluated on what it learns."""
     change(data, add_root)

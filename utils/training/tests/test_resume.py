@@ -313,7 +313,8 @@ def test_the_same_step_on_other_workers_is_exactly_the_same_place(images_per_ste
 
 
 @pytest.mark.end_to_end
-def test_ten_kills_at_random_moments_change_nothing(tmp_path):
+@pytest.mark.parametrize("count", [3, pytest.param(KILLS, marks=pytest.mark.long_run)])
+def test_kills_at_random_moments_change_nothing(count, tmp_path):
     """Each process is killed 0 to 30 ms after its first checkpoint appears, in the middle of whatever it does then."""
 
     def start(folder, result):
@@ -327,7 +328,7 @@ def test_ten_kills_at_random_moments_change_nothing(tmp_path):
     whole = start(tmp_path / "whole", tmp_path / "whole.npz")
     draws = random.Random(0)
     kills = 0
-    while kills < KILLS:
+    while kills < count:
         process = start(tmp_path / "parts", tmp_path / "parts.npz")
         before = newest_change(tmp_path / "parts" / "checkpoints")
         while process.poll() is None and newest_change(tmp_path / "parts" / "checkpoints") == before:
