@@ -75,7 +75,7 @@ SUITES = {
         ("eval_ckpt_path", "infer_ckpt_path", "export_ckpt_path"),
         "data_path",
         "checkpoint/segformer_mit_b0_best.ckpt",
-        fast=("--epoch_size=8", "--eval_interval=8"),
+        fast=("--epoch_size=12", "--eval_interval=12"),
         own_data=("--data_path=DATA", "--class_num=COUNT"),
         prepare=("tools/convert_dataset.py", str(SAMPLE_DATA), "--nproc", "2"),
     ),
