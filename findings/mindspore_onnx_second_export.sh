@@ -4,7 +4,7 @@
 # internal error ("i: 3 out of range: 3", at PrimFunc_BiasAdd). Without a bias, as MINDIR, and calling the Cell all work.
 # Seen: without a bias both exports are written; with one the first is, the second raises RuntimeError; a MINDIR after it is
 # written.
-# In the product: each file is exported of a network of its own (build_export of the suites).
+# In the product: each ONNX file is exported of a network of its own (build_export of the suites).
 # Exit code 0: still so. 1: it has changed.
 set -euo pipefail
 
