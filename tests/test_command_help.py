@@ -32,9 +32,13 @@ DOCUMENTED = [  # what the pages give each command
 ]
 # Read on the way by commands in which they change nothing: training draws no pictures, export.py says that it does not
 # take the canvas over, and the classes of a data set are met by eval.py alone.
-WITHOUT_EFFECT = {"picture_min_score", "canvas", "ignore_unknown_classes"}
+WITHOUT_EFFECT = {
+    *("picture_min_score", "canvas", "ignore_unknown_classes"),
+    # An exported Faster R-CNN suppresses itself, and says so.
+    *("flip_test", "flip_merge", "nms_method", "nms_across_classes", "soft_nms_sigma", "soft_nms_min_score"),
+}
 # What the toy does not reach: other schedules, float16, several processes, canvases that follow the pictures, earlier
-# weights, images and labels in other layouts.
+# weights, images and labels in other layouts, tools at test time, a metric that is expected, thresholds stored again.
 OF_OTHER_RUNS = {
     *(
         "lr_init",
@@ -48,6 +52,7 @@ OF_OTHER_RUNS = {
     *("canvas_sides", "canvas_divisor", "size_divisor", "canvas_keep_ratio", "device_num"),
     *("train_split", "label_pattern", "split_list", "val_share", "val_seed", "val_group_by_stem"),
     *("pre_trained", "allow_missing", "allow_mismatch", "backbone", "res2net_layers"),
+    *("train_data_type", "flip_merge", "soft_nms_min_score", "expected_tolerance", "overwrite"),
 }
 # Paths that are read by `require` and `results_folder`, and a limit that is set for the process.
 READ_ELSEWHERE = {"run_dir", "image_path", "infer_output_path", "data_path", "max_image_megapixels"}
