@@ -5,7 +5,7 @@
 # survive than in the network that was exported.
 # Seen: 16, 64, 1,000 and 5,000 values out of 0 to 3: ONNX Runtime 1.31.1 keeps the order of the indices in all four cases,
 # OpenVINO in none; the chosen values themselves are right.
-# In the product: the C++ program and MindSpore keep the lower index; nothing there runs OpenVINO yet.
+# In the product: nothing runs OpenVINO yet.
 # Exit code 0: still so. 1: it has changed.
 set -euo pipefail
 
