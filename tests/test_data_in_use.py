@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from tests.suites import DETECTORS, FASTER_RCNN, LIMIT, for_detectors, for_each, rows_of
+from tests.suites import LIMIT, for_detectors, rows_of
 from utils.detection.tests.edited_coco import change
 from utils.detection.tests.tiny_coco import write_coco
 from utils.tests.processes import wait_for
@@ -41,7 +41,8 @@ def losses(run):
 
 
 @pytest.mark.end_to_end
-@for_each(DETECTORS, long_run=(FASTER_RCNN,))
+@pytest.mark.long_run
+@for_detectors
 def test_a_run_is_bit_equal_while_others_make_their_own_sets_in_its_folder(suite, tmp_path):
     """One has the classes in another order, so that red would be trained as blue; one has fewer images."""
     undisturbed, shared = tmp_path / "undisturbed", tmp_path / "shared"

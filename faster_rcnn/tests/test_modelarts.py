@@ -50,6 +50,7 @@ def trained(job):
     return finished, machine, results
 
 
+@pytest.mark.long_run
 def test_results_are_in_a_train_url_that_is_a_folder_and_in_output_path(trained):
     finished, machine, results = trained
     assert (results / "ckpt_0/faster_rcnn-1_3.ckpt").is_file()
@@ -60,6 +61,7 @@ def test_results_are_in_a_train_url_that_is_a_folder_and_in_output_path(trained)
     assert finished.returncode == 0
 
 
+@pytest.mark.long_run
 def test_the_checkpoint_is_evaluated_and_exported_from_the_bucket(job, trained):
     bucket, platform, data = job
     bucket.write("models/model.ckpt", (trained[2] / "ckpt_0/faster_rcnn-1_3.ckpt").read_bytes())

@@ -182,6 +182,7 @@ def check_end(job, rank, last_words, code, errors, seconds):
     assert [path for pattern in TEMPORARY for path in job.run.rglob(pattern)] == []
 
 
+@pytest.mark.long_run
 def test_a_killed_worker_ends_the_job_and_resume_goes_on(tmp_path, start):
     data = write_city(tmp_path / "city", {"train": NUM_IMAGES, "val": NUM_VALIDATION}, 32, 64)
     run = tmp_path / "run"
