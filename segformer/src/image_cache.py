@@ -15,7 +15,8 @@ Arrays = tuple[np.ndarray, np.ndarray]
 class ImageCache:
     """Images and labels of a split; as many as fit are kept, those read first.
 
-    None gives way to another: every pair is read once in an epoch, so that no choice of those kept saves more.
+    None gives way to another: an epoch asks for a pair once, so that no choice of those kept saves more. Of several
+    workers each has a cache of its own, and other pairs in each epoch, so that it meets new ones for some epochs.
 
     Args:
         pairs: files of the split.
@@ -23,7 +24,7 @@ class ImageCache:
         capacity: bytes of memory for decoded arrays; 0 keeps none.
     """
 
-    def __init__(self, pairs: Sequence[ImagePair], read: Callable[[ImagePair], Arrays], capacity: int) -> None:
+    def __init__(self, pairs: Sequence[ImagePair], read: Callable[[ImagePair], Arrays], capacity: float) -> None:
         self.pairs, self._read = pairs, read
         self._free = capacity
         self._kept: dict[int, Arrays] = {}

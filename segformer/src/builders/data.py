@@ -97,7 +97,7 @@ def build_training_source(
     epochs = shard_epochs(config, len(pairs), workers)
     read = partial(read_pair, num_classes=config.class_num, ignore_label=config.dataset_ignore_label)
     return CityscapesSource(
-        images=ImageCache(pairs, read, round(config.cache_gb * BYTES_PER_GB)),
+        images=ImageCache(pairs, read, config.cache_gb * BYTES_PER_GB),
         epochs=epochs,
         augmentation=augmentation,
         path_drop_rates=rates,
