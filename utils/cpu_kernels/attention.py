@@ -47,7 +47,7 @@ class TokenAttention(nn.Cell):
         if self.kernel is not None and fits_kernel(query):
             return self.kernel(q, k, v, self.settings)[0].reshape(query.shape)
         order = (0, 2, 1, 3)  # [N, L, heads, width] -> [N, heads, L, width] and back
-        scores = self.scores(q.transpose(order) * self.scale, k.transpose(order))  # [N, heads, L, S]
+        scores = self.scores(ops.mul(q.transpose(order), self.scale), k.transpose(order))  # [N, heads, L, S]
         result = self.weighted(self.softmax(scores), v.transpose(order))
         return result.transpose(order).reshape(query.shape)
 

@@ -13,6 +13,7 @@ from utils.cpu_kernels.choice import Shape, Shapes, chosen_kernel, fits_kernel, 
 # Of MindSpore's operator where the kernel would take as many samples as a bin has pixels: it rounds their number down,
 # and divides by 0 for bins of less than a pixel.
 STOCK_SAMPLING_RATIO = 2
+SMALLEST_SIDE = 1e-3  # pixels of a level; float32 tells it from 0 up to 8,192 pixels from the corner
 
 
 @functools.cache
@@ -107,7 +108,9 @@ class RoiAlign(nn.Cell):
         for feature in features:
             heights += (feature.shape[2],)
         corners = rois.reshape(-1, 4) * ops.gather(self.scales, index, 0) + ops.gather(_placement(heights), index, 0)
-        regions = ops.concat((_image_of_each(batch, count), corners), 1)  # [N * R, 5]
+        # Engines take no sample of a region without area, and divide by their number.
+        far = ops.maximum(corners[:, 2:], corners[:, :2] + (SMALLEST_SIDE - 1.0))
+        regions = ops.concat((_image_of_each(batch, count), corners[:, :2], far), 1)  # [N * R, 5]
         return self.align(self.atlas(features), ops.stop_gradient(regions))
 
     def atlas(self, features: tuple[Tensor, ...]) -> Tensor:

@@ -87,7 +87,7 @@ class BoxCoder(nn.Cell):
         reference_low, reference_high = halves(references)
         sizes = ops.maximum(high - low, _SMALLEST_SIDE)
         reference_sizes = ops.maximum(reference_high - reference_low, _SMALLEST_SIDE)
-        shifts = (low + high - reference_low - reference_high) * 0.5 / reference_sizes
+        shifts = ops.mul(low + high - reference_low - reference_high, 0.5) / reference_sizes
         # ln(a / b), from the smaller to the larger of them: log1p repeats bit for bit on a CPU, log does not.
         change = sizes - reference_sizes
         log_sizes = ops.sign(change) * ops.log1p(ops.abs(change) / ops.minimum(sizes, reference_sizes))
@@ -106,9 +106,9 @@ class BoxCoder(nn.Cell):
         shifts, log_sizes = halves(deltas * self.stds + self.means)
         low, high = halves(references)
         sizes = high - low
-        centers = low + sizes * 0.5 + shifts * sizes
+        centers = low + ops.mul(sizes, 0.5) + shifts * sizes
         log_sizes = ops.minimum(ops.maximum(log_sizes, -MAX_LOG_SIZE_CHANGE), MAX_LOG_SIZE_CHANGE)
-        half_sizes = ops.exp(log_sizes) * sizes * 0.5
+        half_sizes = ops.mul(ops.exp(log_sizes) * sizes, 0.5)
         return ops.concat((centers - half_sizes, centers + half_sizes), axis=-1)
 
 
@@ -118,4 +118,4 @@ def smooth_l1(difference: ms.Tensor, beta: float) -> ms.Tensor:
     if beta == 0:
         return magnitude
     inner = ops.minimum(magnitude, ops.full_like(magnitude, beta))  # a number in its place is laid out slowly on a CPU
-    return 0.5 * inner * inner / beta + (magnitude - inner)
+    return ops.div(ops.mul(inner * inner, 0.5), beta) + (magnitude - inner)

@@ -129,15 +129,19 @@ def write_description(folder: Path, description: ModelDescription) -> Path:
     return path
 
 
-def read_description(model_file: Path) -> ModelDescription:
+def read_description(model_file: Path, given: Path | None = None) -> ModelDescription:
     """Reads the description beside a model file: `<file>.json` where an export of another format has moved it there.
+
+    Args:
+        model_file: of the model.
+        given: the description where it is another file, e.g. that of the model from which this one was converted.
 
     Raises:
         MissingPathError: there is none.
         BadValueError: it is no description, of a newer layout, or of another file.
     """
     kept = kept_description_path(model_file)
-    path = kept if kept.is_file() else description_path(model_file)
+    path = given or (kept if kept.is_file() else description_path(model_file))
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
@@ -163,7 +167,7 @@ def read_description(model_file: Path) -> ModelDescription:
             f"'{path}' gives {short(strange.name)} the type {short(strange.dtype)} and shape "
             f"{short(list(strange.shape))}, which no model has: export the model again"
         )
-    if description.file != model_file.name:
+    if given is None and description.file != model_file.name:
         raise BadValueError(
             f"'{path}' describes {short(description.file)}, which was exported last under this name, not "
             f"{model_file.name}: export it again"

@@ -13,8 +13,9 @@ import numpy as np
 from mindspore import nn
 
 from utils.exporting.check import compare_outputs, run_model, run_network
-from utils.exporting.description import TensorDescription
+from utils.exporting.description import ModelDescription, TensorDescription, write_description
 from utils.exporting.files import export_folder, exported_file, plain_name, put_in_place, strip_ending
+from utils.exporting.onnx_form import INSTALL_REWRITERS, PLAIN_FORM, OnnxForm, can_rewrite
 from utils.model_utils.errors import BadStateError, BadValueError, first_line
 from utils.model_utils.files import free_space
 
@@ -61,6 +62,12 @@ def choose_format(file_format: str, device: str) -> str:
     return file_format
 
 
+def file_formats(file_format: str, with_onnx: bool, device: str) -> tuple[str, ...]:
+    """Returns what is written, in this order: `choose_format`'s, and ONNX before it, whose JSON then makes room."""
+    chosen = choose_format(file_format, device)
+    return ("ONNX", chosen) if with_onnx and chosen != "ONNX" else (chosen,)
+
+
 def input_shape(batch_size: int | None, *image_shape: int) -> tuple[int | None, ...]:
     """Returns the shape of an input, its first axis the batch, None (any number) for a `batch_size` of 0 or None."""
     return (batch_size or None, *image_shape)
@@ -75,6 +82,7 @@ def export_network(
     output_names: Sequence[str],
     reference: nn.Cell | None = None,
     sample: Callable[[int], Sequence[np.ndarray]] | None = None,
+    onnx: OnnxForm = PLAIN_FORM,
 ) -> ExportedModel:
     """Exports a network and checks what was written, before it takes the place of an older file.
 
@@ -86,6 +94,7 @@ def export_network(
         output_names: name of each output.
         reference: network to compare the file with, where `network` was made of other operators for the export.
         sample: makes the inputs to compare with, for a number of images; None draws normal numbers for each input.
+        onnx: what an ONNX file is like where the packages that rewrite it are installed.
 
     Returns:
         The model. A MindIR above 1 GiB of parameters is a `*_graph.mindir` beside a folder `*_variables`.
@@ -96,13 +105,27 @@ def export_network(
     """
     path = strip_ending(Path(path), file_format)
     is_dynamic = any(each.shape[0] is None for each in inputs)
-    if file_format == "ONNX" and is_dynamic:
-        raise BadValueError("MindSpore writes ONNX for a fixed number of images only: give a batch size, e.g. 1")
+    is_rewritten = file_format == "ONNX" and can_rewrite()
+    if file_format == "ONNX" and is_dynamic and not is_rewritten:
+        raise BadValueError(
+            "MindSpore writes ONNX for a fixed number of images only: give a batch size, e.g. 1, or install what "
+            f"rewrites the file (`{INSTALL_REWRITERS}`)"
+        )
     network.set_train(False)
     reference = (reference or network).set_train(False)
     with export_folder(path) as folder:
         _write(network, inputs, folder, plain_name(path), file_format)
         file = exported_file(folder, path, file_format)
+        if is_rewritten:
+            from utils.exporting.onnx_rewriting import rewrite_onnx  # the packages are optional
+
+            rewrite_onnx(file, onnx, any_batch=is_dynamic)
+        elif file_format == "ONNX":
+            logger.info(
+                "the ONNX file is as MindSpore writes it, with opset 11 and operators in pieces; `%s` lets export.py "
+                "rewrite it for engines",
+                INSTALL_REWRITERS,
+            )
         outputs, difference = _check(
             reference, sample or partial(normal_numbers, inputs), inputs[0].shape[0], file, file_format, output_names
         )
@@ -124,6 +147,17 @@ def share_weights(network: nn.Cell, portable: nn.Cell) -> None:
         parameter.set_data(weights[parameter.name].data)
 
 
+def leave_description(model: ExportedModel, description: ModelDescription) -> None:
+    """Writes the JSON of an exported model beside it, and says where both are.
+
+    Raises:
+        BadStateError: it cannot be written.
+    """
+    file = write_description(model.file.parent, description)
+    print(format_exported(model))
+    print(f"described in {file}")
+
+
 def format_exported(model: ExportedModel) -> str:
     """Returns what a command prints, e.g. `exported net.mindir (MINDIR, 344.1 MB), largest difference ... 0`."""
     checked = (
@@ -137,8 +171,8 @@ def format_exported(model: ExportedModel) -> str:
 def _write(network: nn.Cell, inputs: Sequence[TensorDescription], folder: Path, name: str, file_format: str) -> None:
     tensors = [
         ms.Tensor(shape=each.shape, dtype=getattr(ms, each.dtype))
-        if each.shape[0] is None
-        else ms.Tensor(np.zeros((each.shape[0], *each.image_shape), each.dtype))
+        if each.shape[0] is None and file_format != "ONNX"  # which is written for one image, then rewritten
+        else ms.Tensor(np.zeros((each.shape[0] or 1, *each.image_shape), each.dtype))
         for each in inputs
     ]
     try:

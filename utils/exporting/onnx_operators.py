@@ -12,8 +12,8 @@ from utils.cpu_kernels.resize import ResizeBilinear
 
 # Abramowitz and Stegun, 7.1.26, for x >= 0 and to 1.5e-7:
 # 1 - erf(x) = (a1 t + ... + a5 t^5) exp(-x^2) with t = 1 / (1 + p x).
-_TAIL_POLE = 0.3275911
-_TAIL_COEFFICIENTS = (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592)
+TAIL_SCALE = 0.3275911 / math.sqrt(2)  # p, for x / sqrt(2)
+TAIL_COEFFICIENTS = (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592)
 
 
 class GeluWithoutErf(nn.Cell):
@@ -26,9 +26,9 @@ class GeluWithoutErf(nn.Cell):
     def construct(self, x: Tensor) -> Tensor:
         """float32[...] -> float32[...]: relu(x) less |x| times the normal distribution's tail beyond |x|."""
         size = ops.abs(x)
-        t = self.one / (1.0 + (_TAIL_POLE / math.sqrt(2)) * size)
+        t = self.one / (1.0 + TAIL_SCALE * size)
         series = t * 0.0
-        for coefficient in _TAIL_COEFFICIENTS:
+        for coefficient in TAIL_COEFFICIENTS:
             series = (series + coefficient) * t
         return ops.relu(x) - size * (0.5 * series * ops.exp(-0.5 * x * x))
 

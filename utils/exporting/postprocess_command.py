@@ -27,6 +27,7 @@ class PostprocessArguments:
     val_share: float = 0.0
     val_seed: int = 0
     val_group_by_stem: bool = False
+    config: Path | None = None
 
 
 def read_arguments(program: str, description: str, argv: Sequence[str] | None = None) -> PostprocessArguments:
@@ -50,6 +51,7 @@ def read_arguments(program: str, description: str, argv: Sequence[str] | None = 
         help="folder of the result files, beside which is their .json (%(default)s)",
     )
     parser.add_argument("--mindir_path", type=Path, help="the model (the one that was run); its .json counts")
+    parser.add_argument("--config", type=Path, help="the model's .json where it does not lie beside the model")
     parser.add_argument("--dataset_path", type=Path, help="the images; needed for annotations in lines of text")
     parser.add_argument("--eval_split", default="val", help="split of a Cityscapes folder (%(default)s)")
     parser.add_argument("--run_dir", type=Path, default=Path(), help="folder for what is written (%(default)s)")
@@ -97,7 +99,7 @@ def open_results(arguments: PostprocessArguments, suite: str) -> tuple[ResultFil
         BadValueError: one cannot be read, or they do not belong together or to this suite.
     """
     results = read_result_files(Path(arguments.result_path))
-    description = read_description(arguments.mindir_path or results.folder.parent / results.model)
+    description = read_description(arguments.mindir_path or results.folder.parent / results.model, arguments.config)
     check_outputs(results, description, suite)
     return results, description
 

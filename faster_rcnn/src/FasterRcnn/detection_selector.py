@@ -81,7 +81,7 @@ class DetectionSelector(nn.Cell):
         scores = (scores * ops.expand_dims(is_valid.astype(ms.float32), 2)).reshape(batch, -1)
         scores, pair = self.top(scores, min(self.candidates, count * self.num_classes))  # [N, K]
         roi = (pair // self.num_classes).astype(ms.int32)
-        labels = (pair - roi * self.num_classes).astype(ms.int32)
+        labels = (pair - ops.mul(roi, self.num_classes)).astype(ms.int32)
         boxes = self.coder.decode(rows_of(deltas.reshape(batch, -1, 4), pair), rows_of(rois, roi))
         size, scale = self.halves(image_metas)  # [N, 2] each, vertical before horizontal
         scale_y, scale_x = self.halves(scale)

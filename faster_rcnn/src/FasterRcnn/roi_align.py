@@ -50,7 +50,7 @@ class RoiExtractor(nn.Cell):
 
         float32[N, R, 4], xyxy pixels -> int32[N, R], index of the level.
         """
-        size = ops.sqrt(box_area(rois)) / self.finest_scale + 1e-6
+        size = ops.div(ops.sqrt(box_area(rois)), self.finest_scale) + 1e-6
         level = filled(size.shape, 0, ms.int32)
         for doubling in self.doublings:
             level = level + (size >= doubling).astype(ms.int32)

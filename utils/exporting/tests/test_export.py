@@ -150,11 +150,6 @@ def test_onnx_names_the_operator_that_it_cannot_say(tmp_path):
     assert names(tmp_path) == []
 
 
-def test_onnx_with_a_dynamic_batch_is_a_sentence(tmp_path):
-    with pytest.raises(BadValueError, match="fixed number of images"):
-        exported(tmp_path, "ONNX", inputs=ANY_IMAGES)
-
-
 @pytest.mark.parametrize(
     ("file_format", "device", "chosen"),
     [
