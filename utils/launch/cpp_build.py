@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from utils.engines.choice import OPENVINO, package_version
 from utils.model_utils.device_adapter import available_cores
 from utils.model_utils.errors import BadStateError, os_errors_as
 from utils.model_utils.guards.cache import cache_folder, make_cache_folder
@@ -66,6 +67,7 @@ def cached_program(root: Path, suite: str) -> Path:
                 version,
                 sys.executable,
                 sys.version,
+                package_version(OPENVINO),  # with it, another engine is built
                 str(root),
             )
         ).encode()

@@ -17,7 +17,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 if not __package__:
@@ -26,6 +26,7 @@ if not __package__:
 
 import numpy as np  # noqa: E402
 
+from utils.engines.choice_310 import choose_model  # noqa: E402
 from utils.exporting.description import ModelDescription, read_description  # noqa: E402
 from utils.exporting.result_files import RESULT_FOLDER  # noqa: E402
 from utils.image_search import find_image_files  # noqa: E402
@@ -41,15 +42,21 @@ from utils.model_utils.in_use import claim_all  # noqa: E402
 from utils.words import counted  # noqa: E402
 
 ARGUMENTS = "MINDIR_PATH DATA_PATH ANNO_PATH [DEVICE_ID] [--key=value]..."
-LIMIT_OPTION = "max_image_megapixels"  # of both
+LIMIT_OPTION, CONFIG_OPTION = "max_image_megapixels", "config"  # of both
 OPTIONS = (
     "on_bad_image",
     "engine",
     "device_target",
     "batch_size",
+    "cpu_precision",
     "num_threads",
+    "num_loaders",
+    "precision_mode",
+    "lite_config",
+    CONFIG_OPTION,
     LIMIT_OPTION,
 )  # of the C++ program
+FILE_OPTIONS = ("lite_config", CONFIG_OPTION)
 SPLIT_OPTION, RUN_DIR_OPTION = "eval_split", "run_dir"
 IGNORE_OPTION = "ignore_unknown_classes"  # of postprocess.py
 OWN_OPTIONS = (SPLIT_OPTION, RUN_DIR_OPTION, IGNORE_OPTION)
@@ -106,7 +113,12 @@ def main(argv: Sequence[str]) -> int:
         return 0
     is_dry, given = take_dry_run(given)
     request = read_arguments(given, launcher)
-    description = check_model(request.model, launcher.suite)
+    check_model(request, launcher.suite)
+    chosen = choose_model(request.model, request.options)
+    request = replace(request, model=chosen.model)
+    description = check_model(request, launcher.suite)
+    if chosen.note:
+        print(chosen.note, file=sys.stderr, flush=True)
     if is_dry:
         print(format_stages(request, launcher, cached_program(ROOT, launcher.suite)))
         return 0
@@ -146,7 +158,9 @@ def read_arguments(given: Sequence[str], launcher: Launcher310) -> Request:
     split = options.pop(SPLIT_OPTION, "val")
     folder = Path(options.pop(RUN_DIR_OPTION, ".")).absolute()
     scoring = tuple(f"--{name}={options.pop(name)}" for name in (IGNORE_OPTION,) if name in options)
-    scoring += tuple(f"--{name}={options[name]}" for name in (LIMIT_OPTION,) if name in options)
+    files = [name for name in FILE_OPTIONS if name in options]
+    options |= {name: str(existing_path(f"--{name}", options[name], "file")) for name in files}
+    scoring += tuple(f"--{name}={options[name]}" for name in (LIMIT_OPTION, CONFIG_OPTION) if name in options)
     images = existing_path("DATA_PATH", given[1], "file or folder")
     subfolder = images / launcher.images.replace("{}", split)
     return Request(
@@ -161,21 +175,24 @@ def read_arguments(given: Sequence[str], launcher: Launcher310) -> Request:
     )
 
 
-def check_model(model: Path, suite: str) -> ModelDescription:
+def check_model(request: Request, suite: str) -> ModelDescription:
     """Reads the description of a model before anything is built for it.
 
     Raises:
         MissingPathError: it has none.
-        BadValueError: it is of another suite, or no MindIR.
+        BadValueError: it is of another suite, or of a form that the program does not run.
     """
-    description = read_description(model)
+    model, given = request.model, request.options.get(CONFIG_OPTION)
+    description = read_description(model, Path(given) if given else None)
     if description.suite != suite:
         raise BadValueError(
             f"'{model}' is a model of {description.suite}: run it with the run_infer_310.sh of {description.suite}, or "
             f"give a model of {suite}"
         )
-    if description.file_format != "MINDIR":
-        raise BadValueError(f"'{model}' has the form {description.file_format}, wanted MINDIR: export the model again")
+    if description.file_format not in ("MINDIR", "ONNX"):
+        raise BadValueError(
+            f"'{model}' has the form {description.file_format}, wanted MINDIR or ONNX: export the model again"
+        )
     return description
 
 

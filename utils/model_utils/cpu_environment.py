@@ -5,14 +5,17 @@ MindSpore 2.9 and 2.10 carry oneDNN 3.10, which on AVX-512 machines picks a refe
 variable once, at its first convolution or matrix product; MindSpore's own log reads its level when it is imported.
 """
 
+import contextlib
 import functools
 import os
 import platform
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 ISA_VARIABLE = "ONEDNN_MAX_CPU_ISA"
 ISA_VALUE = "AVX2"
+LIMIT_MARK = "MSZOO_ISA_LIMIT"  # the limit is ours, in child processes too, and not the user's
 LOG_LEVEL_VARIABLE = "GLOG_v"
 LOG_ERRORS_ONLY = "3"
 
@@ -37,9 +40,26 @@ def prepare_cpu_environment() -> None:
     if platform.machine().lower() not in ("x86_64", "amd64") or ISA_VARIABLE in os.environ:
         return
     os.environ[ISA_VARIABLE] = ISA_VALUE
+    os.environ[LIMIT_MARK] = ISA_VALUE
     _start().is_late = "mindspore" in sys.modules
 
 
 def may_be_too_late() -> bool:
     """Returns whether MindSpore was imported, so that oneDNN may have read its variable, before it was set here."""
     return _start().is_late
+
+
+@contextlib.contextmanager
+def without_isa_limit() -> Iterator[None]:
+    """Takes the limit away that was set here for MindSpore, where another library reads the same variable.
+
+    OpenVINO has a oneDNN of its own: with AVX2, float32 is 18 % slower and bfloat16 does not compile. A user's own
+    value stays.
+    """
+    is_own = os.environ.get(LIMIT_MARK) == os.environ.get(ISA_VARIABLE)
+    limit = os.environ.pop(ISA_VARIABLE, None) if is_own else None
+    try:
+        yield
+    finally:
+        if limit is not None:
+            os.environ[ISA_VARIABLE] = limit

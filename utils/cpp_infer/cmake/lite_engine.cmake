@@ -22,4 +22,8 @@ target_sources(cpp_infer PRIVATE src/lite_engine.cc)
 target_compile_definitions(cpp_infer PRIVATE CPP_INFER_LITE)
 target_include_directories(cpp_infer SYSTEM PRIVATE "${LITE_HOME}/runtime")
 target_link_libraries(cpp_infer PRIVATE "${CPP_INFER_LITE_LIBRARY}" ${CMAKE_DL_LIBS})
-target_link_options(cpp_infer INTERFACE -Wl,--allow-shlib-undefined)
+# DT_RPATH instead of DT_RUNPATH, since the latter does not help Lite's library to find those that it needs itself: so no
+# LD_LIBRARY_PATH is needed.
+set(lite_folders runtime/lib tools/converter/lib runtime/third_party/dnnl runtime/third_party/glog)
+list(TRANSFORM lite_folders PREPEND "-Wl,-rpath,${LITE_HOME}/")
+target_link_options(cpp_infer INTERFACE -Wl,--allow-shlib-undefined -Wl,--disable-new-dtags ${lite_folders})

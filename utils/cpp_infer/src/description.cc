@@ -88,13 +88,35 @@ ModelDescription FromJson(const json& values) {
 
 }  // namespace
 
+bool AgreesWith(const TensorDescription& loaded, const TensorDescription& described) {
+  constexpr std::int64_t kAnyRank = -2;  // MindSpore's only length of a shape of which nothing is known.
+  if (loaded.shape == std::vector{kAnyRank}) {
+    return true;
+  }
+  const auto may_be = [](std::int64_t a, std::int64_t b) { return a == b || a < 0; };
+  return (loaded.dtype.empty() || loaded.dtype == described.dtype) &&
+         std::equal(loaded.shape.begin(), loaded.shape.end(), described.shape.begin(), described.shape.end(), may_be);
+}
+
+std::string Text(const std::vector<TensorDescription>& tensors) {
+  std::string text;
+  for (const TensorDescription& tensor : tensors) {
+    text += (text.empty() ? "" : " and ") + tensor.dtype + "[";
+    for (std::size_t i = 0; i < tensor.shape.size(); ++i) {
+      text += (i == 0 ? "" : ",") + (tensor.shape[i] < 0 ? "?" : std::to_string(tensor.shape[i]));
+    }
+    text += "]";
+  }
+  return text.empty() ? "nothing" : text;
+}
+
 std::filesystem::path DescriptionPath(const std::filesystem::path& model) {
   std::filesystem::path kept = model.string() + ".json";
   if (std::error_code error; std::filesystem::is_regular_file(kept, error)) {
     return kept;
   }
   std::string name = model.filename().string();
-  for (const std::string ending : {"_graph.mindir", ".mindir"}) {
+  for (const std::string ending : {"_graph.mindir", ".mindir", ".onnx"}) {
     if (name.size() > ending.size() && name.compare(name.size() - ending.size(), ending.size(), ending) == 0) {
       name.resize(name.size() - ending.size());
       break;

@@ -9,5 +9,6 @@ namespace cpp_infer {
 
 std::unique_ptr<Engine> MakePythonEngine(const EngineOptions& options);
 std::unique_ptr<Engine> MakeLiteEngine(const EngineOptions& options);
+std::unique_ptr<Engine> MakeOpenVinoEngine(const EngineOptions& options);
 
 }  // namespace cpp_infer

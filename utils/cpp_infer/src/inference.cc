@@ -5,21 +5,21 @@
 #include "batch.h"
 #include "cpp_infer/errors.h"
 #include "image_loader.h"
+#include "result_writer.h"
 
 namespace cpp_infer {
 namespace {
 
-void RunBatch(const ModelDescription& description, Engine& engine, const std::vector<BatchItem>& items,
-              ResultFiles& results, Timings& timings) {
+void RunBatch(const ModelDescription& description, Engine& engine, std::vector<BatchItem> items, ResultWriter& writer,
+              Timings& timings) {
   const std::vector<Tensor> inputs = BatchInputs(description, items);
-  const Stopwatch call;
-  const std::vector<Tensor> outputs = engine.Run(inputs);
-  timings.calls.push_back(call.Milliseconds());
-  const Stopwatch writing;
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    results.Add(*items[i].file, items[i].input, outputs, static_cast<std::int64_t>(i), inputs.front().shape.front());
+  for (BatchItem& item : items) {
+    item.input.pixels = {};  // Megabytes that the writer does not need.
   }
-  timings.writing += writing.Milliseconds();
+  const Stopwatch call;
+  std::vector<Tensor> outputs = engine.Run(inputs);
+  timings.calls.push_back(call.Milliseconds());
+  writer.Add(std::move(items), std::move(outputs), inputs.front().shape.front());
 }
 
 // Returns whether the image can be used. Throws UserError where it cannot and that is to be fatal.
@@ -46,10 +46,11 @@ bool IsUsable(const LoadedImage& image, const ImageFile& file, BadImages bad_ima
 Timings Infer(const Options& options, const ModelDescription& description, const std::vector<ImageFile>& files,
               Engine& engine, ResultFiles& results, Progress& progress, const Interrupts& interrupts) {
   const auto batch_size = static_cast<std::size_t>(BatchSize(description, options.batch_size));
-  const std::size_t capacity = batch_size + 2 * static_cast<std::size_t>(options.num_threads);
+  const std::size_t capacity = batch_size + 2 * static_cast<std::size_t>(options.num_loaders);
   Timings timings;
   const Stopwatch whole;
-  ImageLoader loader(files, description.preprocessing, options.most_pixels, options.num_threads, capacity);
+  ImageLoader loader(files, description.preprocessing, options.most_pixels, options.num_loaders, capacity);
+  ResultWriter writer(results);
   std::vector<BatchItem> items;
   for (std::size_t i = 0; i < files.size(); ++i) {
     interrupts.Check();
@@ -59,11 +60,11 @@ Timings Infer(const Options& options, const ModelDescription& description, const
       items.push_back({&files[i], std::move(image.input)});
     }
     if (items.size() == batch_size || (i + 1 == files.size() && !items.empty())) {
-      RunBatch(description, engine, items, results, timings);
-      items.clear();
+      RunBatch(description, engine, std::exchange(items, {}), writer, timings);
     }
     progress.Show(i + 1);
   }
+  timings.writing = writer.Finish();
   timings.whole = whole.Milliseconds();
   return timings;
 }

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <initializer_list>
+#include <iostream>
 
 namespace cpp_infer {
 
@@ -32,6 +33,13 @@ void Interrupts::Check() const {
   }
 }
 
+void Interrupts::EndAtOnce(bool is_wanted) {
+  ends_at_once_ = is_wanted;
+  if (is_wanted) {
+    Check();  // A signal that came before would wait.
+  }
+}
+
 void Interrupts::Watch() {
   constexpr timespec kPatience = {0, 50'000'000};
   while (!is_done_) {
@@ -39,7 +47,10 @@ void Interrupts::Watch() {
     if (signal <= 0) {
       continue;
     }
-    if (received_ != 0) {
+    if (ends_at_once_) {
+      std::cerr << "\ninterrupted while the model was loaded, nothing was written" << std::endl;
+    }
+    if (received_ != 0 || ends_at_once_) {
       std::_Exit(128 + signal);
     }
     received_ = signal;

@@ -31,12 +31,16 @@ class Interrupts {
   // Throws Interrupted where a signal came.
   void Check() const;
 
+  // Says whether a signal is to end the process at once, where nothing asks Check() and nothing can stay half done.
+  void EndAtOnce(bool is_wanted);
+
  private:
   void Watch();
 
   sigset_t signals_{};
   sigset_t mask_before_{};
   std::atomic<int> received_{0};
+  std::atomic<bool> ends_at_once_{false};
   std::atomic<bool> is_done_{false};
   std::thread watcher_;
 };

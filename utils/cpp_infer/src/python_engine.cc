@@ -4,11 +4,14 @@
 #include <pybind11/numpy.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "cpp_infer/errors.h"
 #include "engines.h"
+#include "mindir_header.h"
+#include "words.h"
 
 namespace cpp_infer {
 namespace {
@@ -63,8 +66,6 @@ std::unique_ptr<py::scoped_interpreter> StartInterpreter(const EngineOptions& op
   }
 }
 
-std::string FirstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
-
 // Throws the C++ exception that fits one of Python.
 [[noreturn]] void Translate(py::error_already_set& error) {
   const bool is_import = error.matches(PyExc_ImportError);
@@ -95,7 +96,7 @@ Tensor ToTensor(const py::handle& value) {
 
 class PythonEngine : public Engine {
  public:
-  explicit PythonEngine(const EngineOptions& options) : interpreter_(StartInterpreter(options)) {
+  explicit PythonEngine(const EngineOptions& options) : file_(options.model), interpreter_(StartInterpreter(options)) {
     try {
       // A clone comes first; a folder of installed packages comes last, as it may have a typing.py older than Python's.
       const py::object path = py::module_::import("sys").attr("path");
@@ -109,6 +110,17 @@ class PythonEngine : public Engine {
   }
 
   std::string Name() const override { return "python"; }
+
+  std::vector<TensorDescription> Inputs() override {  // A graph that MindSpore has loaded does not say them.
+    const std::optional<MindIrHeader> header = ReadMindIrHeader(file_);
+    std::vector<TensorDescription> inputs;
+    if (header) {
+      for (const std::vector<std::int64_t>& shape : header->input_shapes) {
+        inputs.push_back({"", "", shape});
+      }
+    }
+    return inputs;
+  }
 
   std::vector<Tensor> Run(const std::vector<Tensor>& inputs) override {
     try {
@@ -127,7 +139,8 @@ class PythonEngine : public Engine {
   }
 
  private:
-  std::unique_ptr<py::scoped_interpreter> interpreter_;  // Goes last.
+  std::filesystem::path file_;
+  std::unique_ptr<py::scoped_interpreter> interpreter_;  // Goes after the model.
   py::object model_;
 };
 

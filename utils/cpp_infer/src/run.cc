@@ -22,16 +22,36 @@ void CheckDescription(const ModelDescription& description, const Options& option
     throw UserError("'" + path + "' describes a model of " + description.suite + " and this program runs those of " +
                     suite + ": give another --mindir_path");
   }
-  if (description.file_format != "MINDIR") {
-    throw UserError("'" + path + "' describes a file of format " + description.file_format +
-                    ": export the model with export.py --file_format=MINDIR");
+  const bool is_for_openvino = options.engine == "openvino" || options.model.extension() == ".onnx";
+  const std::string wanted = is_for_openvino ? "ONNX" : "MINDIR";
+  // The description of a model may be given for what a converter has made of it.
+  if (!options.is_description_given && description.file_format != wanted) {
+    throw UserError("'" + path + "' describes a file of format " + description.file_format + ": " +
+                    (is_for_openvino ? "export the model with export.py --with_onnx=True, and give the .onnx"
+                                     : "export the model with export.py --file_format=MINDIR"));
   }
   if (!options.is_description_given && description.file != options.model.filename()) {
     throw UserError("'" + path + "' describes '" + description.file + "': export the model again, or give --config");
   }
 }
 
-void RunModel(const Options& options, const Program& program, const Interrupts& interrupts) {
+// Refuses a model that takes other inputs than its description says, before an image is read for it.
+void CheckInputs(const ModelDescription& description, const std::vector<TensorDescription>& inputs,
+                 const std::string& model) {
+  if (inputs.empty()) {
+    return;
+  }
+  bool is_other = inputs.size() != description.inputs.size();
+  for (std::size_t i = 0; i < inputs.size() && !is_other; ++i) {
+    is_other = !AgreesWith(inputs[i], description.inputs[i]);
+  }
+  if (is_other) {
+    throw UserError("'" + model + "' takes " + Text(inputs) + ", its description says " + Text(description.inputs) +
+                    ": export the model again, or give its own description with --config");
+  }
+}
+
+void RunModel(const Options& options, const Program& program, Interrupts& interrupts) {
   const ModelDescription description = ReadDescription(options.description);
   CheckDescription(description, options, program.suite);
   (void)BatchSize(description, options.batch_size);  // a wrong one is refused before the model is loaded
@@ -40,8 +60,12 @@ void RunModel(const Options& options, const Program& program, const Interrupts& 
   const fs::path times = folder / "time_Result";
   ResultFiles results(folder, description.outputs);
   MakeFolder(times);
+  interrupts.EndAtOnce(true);  // loading takes a minute on some devices, and nothing is half done
   const std::unique_ptr<Engine> engine =
-      MakeEngine({options.engine, options.model, options.device_target, options.device_id, options.python});
+      MakeEngine({options.engine, options.model, options.device_target, options.device_id, options.cpu_precision,
+                  options.num_threads, options.precision_mode, options.lite_config, options.python});
+  interrupts.EndAtOnce(false);
+  CheckInputs(description, engine->Inputs(), options.model.string());
   Progress progress(std::cerr, isatty(STDERR_FILENO) == 1, files.size());
   progress.Say("model '" + options.model.string() + "' loaded, engine " + engine->Name() + ", " +
                Counted(files.size(), "image") +
@@ -63,7 +87,7 @@ void RunModel(const Options& options, const Program& program, const Interrupts& 
 }
 
 int Run(const std::vector<std::string>& arguments, const Program& program) {
-  const Interrupts interrupts;  // before anything makes a thread
+  Interrupts interrupts;  // before anything makes a thread
   const Flags flags(KnownFlags(), arguments);
   if (flags.is_help()) {
     std::cout << program.summary << "\n" << FlagsHelp(KnownFlags());

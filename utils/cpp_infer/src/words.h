@@ -1,4 +1,4 @@
-// Counts in sentences, as utils/words.py words them.
+// Counts and foreign messages in sentences, as utils/words.py and utils/model_utils/errors.py word them.
 #pragma once
 
 #include <cstddef>
@@ -13,5 +13,7 @@ inline std::string Agreed(std::size_t count, const std::string& noun) { return c
 inline std::string Counted(std::size_t count, const std::string& noun) {
   return std::to_string(count) + " " + Agreed(count, noun);
 }
+
+inline std::string FirstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 }  // namespace cpp_infer

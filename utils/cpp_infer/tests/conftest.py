@@ -10,21 +10,32 @@ from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCES = ROOT / "utils" / "cpp_infer"
-BUILD = ROOT / "runs" / "cpp_infer" / "asan"
+BUILDS = ROOT / "runs" / "cpp_infer"
 
 
 @pytest.fixture(scope="session")
 def cpp_build() -> Path:
     """Build folder of the preset `asan`; skips where this machine cannot build it."""
+    return _build("asan")
+
+
+@pytest.fixture(scope="session")
+def openvino_program() -> Path:
+    """The toy's program of the preset `ubsan`; skips likewise."""
+    return _build("ubsan", "toy_infer") / "tests" / "toy_infer"
+
+
+def _build(preset: str, target: str = "all") -> Path:
     tools = ROOT / "utils" / "tools" / "cpp_tools.sh"
     missing = subprocess.run(["bash", tools, sys.executable], capture_output=True, text=True, check=True).stdout.split()
     if missing:
         pytest.skip(f"the C++ checks need: apt-get install {' '.join(missing)}")
-    BUILD.mkdir(parents=True, exist_ok=True)
-    with FileLock(BUILD.with_suffix(".lock")):
-        _run("cmake", "--preset", "asan", "-S", SOURCES, "-G", "Ninja", f"-DPython3_EXECUTABLE={sys.executable}")
-        _run("cmake", "--build", BUILD, "--parallel", "2")
-    return BUILD
+    folder = BUILDS / preset
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        _run("cmake", "--preset", preset, "-S", SOURCES, "-G", "Ninja", f"-DPython3_EXECUTABLE={sys.executable}")
+        _run("cmake", "--build", folder, "--target", target, "--parallel", "2")
+    return folder
 
 
 @pytest.fixture(scope="session")

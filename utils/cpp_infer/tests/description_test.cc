@@ -106,10 +106,27 @@ TEST(ReadDescription, RefusesAMissingFileAndOneThatIsNoJson) {
   EXPECT_THROW((void)ReadDescription(folder / "cut.json"), UserError);
 }
 
+TEST(AgreesWith, ComparesWhatIsKnown) {
+  const TensorDescription described = {"images", "float32", {2, 3, 4}};
+  EXPECT_TRUE(AgreesWith({"x", "float32", {2, 3, 4}}, described));
+  EXPECT_TRUE(AgreesWith({"x", "", {kAnyLength, 3, 4}}, described));
+  EXPECT_TRUE(AgreesWith({"x", "", {-2}}, described));  // MindSpore's shape of any rank
+  EXPECT_FALSE(AgreesWith({"x", "float16", {2, 3, 4}}, described));
+  EXPECT_FALSE(AgreesWith({"x", "float32", {2, 3, 5}}, described));
+  EXPECT_FALSE(AgreesWith({"x", "float32", {2, 3}}, described));
+  EXPECT_FALSE(AgreesWith({"x", "float32", {2, 3, 4}}, {"images", "float32", {kAnyLength, 3, 4}}));
+}
+
+TEST(TextOfTensors, NamesTypesAndLengths) {
+  EXPECT_EQ(Text({{"images", "float32", {kAnyLength, 3}}, {"metas", "", {4}}}), "float32[?,3] and [4]");
+  EXPECT_EQ(Text({}), "nothing");
+}
+
 TEST(DescriptionPath, LiesBesideTheModel) {
   EXPECT_EQ(DescriptionPath("/a/net.mindir"), "/a/net.json");
   EXPECT_EQ(DescriptionPath("/a/net_graph.mindir"), "/a/net.json");
   EXPECT_EQ(DescriptionPath("net.v2.mindir"), "net.v2.json");
+  EXPECT_EQ(DescriptionPath("/a/net.onnx"), "/a/net.json");
   EXPECT_EQ(DescriptionPath("/a/net"), "/a/net.json");
 }
 

@@ -70,7 +70,7 @@ TEST(Options, NameTheFlagThatIsMissingOrWrong) {
   };
   EXPECT_EQ(refusal({}), "flag --mindir_path is missing: give it a value, see --help");
   EXPECT_EQ(refusal({"--mindir_path=m", "--dataset_path=d", "--engine=onnx"}),
-            "--engine is 'onnx': choose one of auto, python, lite");
+            "--engine is 'onnx': choose one of auto, python, lite, openvino");
   EXPECT_EQ(refusal({"--mindir_path=/no/m.mindir", "--dataset_path=d"}),
             "'/no/m.mindir' is no file: give one with --mindir_path");
 }

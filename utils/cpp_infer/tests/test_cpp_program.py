@@ -4,6 +4,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import mindspore as ms
@@ -139,7 +140,7 @@ def test_outputs_are_those_of_the_network_and_bad_images_are_left_out(run, model
 
 
 def test_a_fixed_batch_is_filled_up_and_gives_the_same(run, models, pictures, tmp_path):
-    done = run(f"--mindir_path={models[1]}", f"--dataset_path={pictures}", "--num_threads=1")
+    done = run(f"--mindir_path={models[1]}", f"--dataset_path={pictures}", "--num_loaders=1")
     assert done.returncode == 0, done.stderr
     check_results(tmp_path, pictures, ["000000000139.jpg", "more/last.jpg", "tall.v2.png"])
     times = (tmp_path / "time_Result" / "test_perform_static.txt").read_text()
@@ -188,6 +189,7 @@ def test_a_mistake_is_one_sentence_and_code_2(run, models, pictures, tmp_path):
     text = models[0].with_suffix(".json").read_text()
     (other / "toy.json").write_text(text.replace('"suite": "toy"', '"suite": "nas_fpn"'))
     (other / "lone.mindir").touch()
+    (other / "lone.onnx").touch()
     model, images = f"--mindir_path={models[0]}", f"--dataset_path={pictures}"
     mistakes = {
         ("--mindir_pat=x",): "nearest one is --mindir_path",
@@ -199,6 +201,12 @@ def test_a_mistake_is_one_sentence_and_code_2(run, models, pictures, tmp_path):
         (model, images, "--engine=lite"): "set LITE_HOME",
         (f"--mindir_path={models[1]}", images, "--batch_size=3"): "exported for 2 images",
         (model, images, "--python=/bin/true"): "--python",
+        (model, images, "--cpu_precision=bf16"): "acts with OpenVINO alone",
+        (model, images, "--num_threads=2"): "acts with OpenVINO alone",
+        (model, images, "--precision_mode=enforce_fp16"): "acts with MindSpore Lite alone",
+        (model, images, f"--lite_config={other}/toy.json"): "acts with MindSpore Lite alone",
+        (f"--mindir_path={other}/lone.onnx", images): "export the model, which writes it beside",
+        (model, images, "--engine=openvino"): "export.py --with_onnx=True",
     }
     for arguments, words in mistakes.items():
         done = run(*arguments)
@@ -240,6 +248,28 @@ def test_a_damaged_model_is_refused(run, models, pictures, tmp_path):
     done = run(f"--mindir_path={file}", f"--dataset_path={pictures}")
     assert done.returncode == 2, done.stderr
     assert "is no MindIR that can be loaded" in done.stderr
+
+
+def test_a_model_of_other_inputs_is_refused_once_it_is_loaded(run, models, pictures, tmp_path):
+    """The description of the model that takes any number of images, beside the one that takes two."""
+    shutil.copytree(models[1].parent, tmp_path / "model")
+    shutil.copy(models[0].with_suffix(".json"), tmp_path / "model" / "toy.json")
+    done = run(f"--mindir_path={tmp_path}/model/toy.mindir", f"--dataset_path={pictures}")
+    assert done.returncode == 2, done.stderr
+    assert "takes [2,3,16,24] and [2,4], its description says float32[?,3,16,24] and float32[?,4]" in done.stderr
+    assert "loaded, engine" not in done.stderr
+
+
+def test_interrupting_while_the_model_is_loaded_ends_at_once(run, models, tmp_path, pictures):
+    process = run.start(f"--mindir_path={models[0]}", f"--dataset_path={pictures}")
+    time.sleep(0.3)  # Python and MindSpore take seconds to start
+    started = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=100)
+    assert process.returncode == 130, errors
+    assert time.monotonic() - started < 1.5
+    assert "interrupted while the model was loaded, nothing was written" in errors
+    assert not list(tmp_path.rglob("*.bin"))
 
 
 def test_interrupting_leaves_no_index_and_nothing_half_written(run, models, tmp_path):

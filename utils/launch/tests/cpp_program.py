@@ -38,8 +38,8 @@ def require_program(suite: str) -> Path:
     return program
 
 
-def run_infer_310(suite: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess:
-    """Calls a suite's launcher in a folder."""
+def run_infer_310(suite: str, *arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess:
+    """Calls a suite's launcher in a folder, with variables beside those of this process."""
     return subprocess.run(
         ["bash", str(ROOT / suite / "scripts" / "run_infer_310.sh"), *map(str, arguments)],
         cwd=cwd,
@@ -47,7 +47,7 @@ def run_infer_310(suite: str, *arguments: str, cwd: Path) -> subprocess.Complete
         text=True,
         timeout=BUILD_SECONDS,
         check=False,
-        env={**os.environ, "PYTHON": sys.executable},
+        env={**os.environ, "PYTHON": sys.executable, **environment},
     )
 
 

@@ -57,9 +57,10 @@ def run(*arguments, suite="faster_rcnn"):
 
 def test_the_stages_leave_their_logs_and_the_result_is_shown(program, place, capfd):
     assert run("--on_bad_image=fail") == 0
-    shown = capfd.readouterr().out
+    shown, said = capfd.readouterr()
     assert shown.splitlines()[-12].startswith(" Average Precision  (AP) @[ IoU=0.50:0.95")
     here = place / "work here"
+    assert said.startswith("the installed mindspore runs the MindIR; OpenVINO is faster on a CPU: ")
     assert (here / "acc.log").read_text() == shown
     assert "is built from these sources already" in (here / "build.log").read_text()
     assert (here / "arguments").read_text().splitlines() == [
@@ -181,7 +182,7 @@ def test_the_model_is_looked_at_before_anything_is_built(place, monkeypatch):
 
 def test_a_disk_that_cannot_hold_the_results_is_a_sentence(place, monkeypatch):
     request = Request(place / "net.mindir", place / "coco data" / "val2017", place, 0, "val", place)
-    check_disk(request, infer_310.check_model(request.model, "faster_rcnn"))
+    check_disk(request, infer_310.check_model(request, "faster_rcnn"))
     huge = describe(place / "net.mindir", (np.broadcast_to(np.float32(0), (10**6, 10**9)),), suite="faster_rcnn")
     with pytest.raises(BadStateError, match=r"results of 3 images take 12000000\.0 GB and .* GB left"):
         check_disk(request, huge)

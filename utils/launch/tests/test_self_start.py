@@ -248,6 +248,7 @@ run_command(main, "train.py")
 """
 
 
+@pytest.mark.long_run
 @pytest.mark.end_to_end
 @pytest.mark.skipif(not Path(sys.executable).with_name("msrun").exists(), reason="no msrun beside this Python")
 def test_two_workers_meet_by_self_start_and_by_a_platform(tmp_path):

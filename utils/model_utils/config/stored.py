@@ -4,7 +4,7 @@ import contextlib
 import logging
 import os
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from utils.installation import yaml_paths_folder
@@ -24,7 +24,7 @@ MAX_CHARACTERS = 40  # of a value there: lists of class names are long
 Schema = TypeVar("Schema", bound=Config)
 
 
-def with_stored(config: Schema, stored: Mapping[str, object], name: str) -> Schema:
+def with_stored(config: Schema, stored: Mapping[str, object], name: str, fixed_too: Collection[str] = ()) -> Schema:
     """Returns the configuration of a command that reads a checkpoint.
 
     A key that the weights fix (`FIXED_BY_WEIGHTS`) has the checkpoint's value, whatever a YAML file says: one line of
@@ -40,6 +40,7 @@ def with_stored(config: Schema, stored: Mapping[str, object], name: str) -> Sche
         config: as `load_config` has built it.
         stored: values by key that the checkpoint carries; unknown ones, of an older version, are passed over.
         name: of the checkpoint, for messages.
+        fixed_too: keys that this one fixes beyond those of `FIXED_BY_WEIGHTS`.
 
     Raises:
         BadValueError: a value on the command line does not fit the weights, or keys contradict each other.
@@ -47,7 +48,7 @@ def with_stored(config: Schema, stored: Mapping[str, object], name: str) -> Sche
     schema, sources = type(config), config._sources
     *files, command_line = (_without_open_choices(schema, layer) for layer in sources.layers)
     taken = _take(config, stored, Origin(f"{CHECKPOINT} '{name}'"))
-    fixed = {key: item for key, item in taken.items() if key in schema.keys_in("FIXED_BY_WEIGHTS")}
+    fixed = {key: item for key, item in taken.items() if key in schema.keys_in("FIXED_BY_WEIGHTS").union(fixed_too)}
     places = {key: item for key, item in taken.items() if key in schema.keys_in("PLACES_OF_DATA")}
     if _given_places(schema, sources):
         taken = {key: item for key, item in taken.items() if key not in places}

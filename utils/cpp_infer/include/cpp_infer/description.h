@@ -35,6 +35,13 @@ struct Preprocessing {
   Rounding rounding = Rounding::kHalfEven;
 };
 
+// Returns whether a loaded model's input or output may be what the description of it says: type and lengths agree where
+// both are known.
+bool AgreesWith(const TensorDescription& loaded, const TensorDescription& described);
+
+// Returns e.g. "float32[?,3,640,640] and float32[?,4]".
+std::string Text(const std::vector<TensorDescription>& tensors);
+
 struct ModelDescription {
   std::string suite;
   std::string file;
