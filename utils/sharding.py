@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from utils.model_utils.config.schema import TrainingKeys
 from utils.model_utils.workers import ALONE, Workers
 from utils.randomness import epoch_order, num_repeated, repeated_items
 
@@ -115,3 +116,18 @@ class BatchSource(ABC):
         They must follow from (epoch, step) alone, or resuming is not exact. If the iterator has a `close` method, the
         loop calls it when it stops early.
         """
+
+
+def shard_epochs(
+    config: TrainingKeys, num_images: int, workers: Workers = ALONE, repeats: np.ndarray | None = None
+) -> ShardedEpochs:
+    """Says which of the images of a training set a worker trains on, and when; for `repeats` see `ShardedEpochs`."""
+    return ShardedEpochs(
+        num_images=num_images,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        accumulate_steps=config.accumulate_steps,
+        workers=workers,
+        drop_remainder=config.drop_remainder,
+        repeats=repeats,
+    )

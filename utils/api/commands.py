@@ -91,7 +91,7 @@ def evaluate(checkpoint: str | os.PathLike, *, suite: str = "", **keys: object) 
     """
     path = Path(os.path.abspath(os.path.expanduser(os.fspath(checkpoint))))
     if not suite:
-        from utils.api.opening import suite_of  # imports MindSpore, whose libraries read the file
+        from utils.api.files.opening import suite_of  # imports MindSpore, whose libraries read the file
 
         suite = suite_of(path)
     part = open_config(check_suite(suite))

@@ -57,14 +57,12 @@ class DetectionEngine:
         inputs: what the network takes.
         classes: what it knows.
         min_score: scores from which a result draws boxes.
-        fixed_batch: pictures that the network takes at once, no more and no less; 0 for any number.
     """
 
     detector: Detects
     inputs: InputSettings
     classes: ClassTable
     min_score: MinScore
-    fixed_batch: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -83,13 +81,12 @@ class DetectionEngine:
             raise BadValueError(
                 "a detector has no probabilities of pixels: leave probabilities out, its boxes have scores"
             )
-        size = self.fixed_batch or batch
         fitted = [fit_image(picture.image, self.inputs) for picture in pictures]
         found: dict[int, Detections] = {}
-        for group in plan_batches([size_of(planes[0]) for planes, _ in fitted], size):
+        for group in plan_batches([size_of(planes[0]) for planes, _ in fitted], batch):
             members = group.members
             detected = self.detector.detect(
-                CanvasBatch(group.canvas, members, size).fill([fitted[member][0] for member in members]),
+                CanvasBatch(group.canvas, members, batch).fill([fitted[member][0] for member in members]),
                 scales=[fitted[member][1] for member in members],
                 sizes=[pictures[member].image.shape[:2] for member in members],
                 clock=DetectionClock(),
@@ -122,14 +119,12 @@ class SegmentationEngine:
         names: name of each class index.
         category_ids: id of each class index in files of results.
         colours: uint8[256, 3], RGB of each class index.
-        takes_batches: the network takes any number of pictures at once, not one alone.
     """
 
     predictor: Predicts
     names: tuple[str, ...]
     category_ids: tuple[int, ...]
     colours: np.ndarray
-    takes_batches: bool = True
 
     def predict(self, pictures: Sequence[Picture], batch: int, probabilities: bool) -> list[SegmentationResult]:
         """Returns the classes of each picture; frames of a video go through the network together, as in infer.py."""
@@ -138,7 +133,7 @@ class SegmentationEngine:
             return [self._result(*item) for item in zip(pictures, *zip(*found, strict=True), strict=True)]
         is_video = all(picture.frame is not None for picture in pictures)
         is_of_one_size = len({picture.image.shape for picture in pictures}) == 1
-        if batch > 1 and is_video and is_of_one_size and self.takes_batches:
+        if batch > 1 and is_video and is_of_one_size:
             class_maps = self.predictor.predict_batch([picture.image for picture in pictures], batch)
         else:
             class_maps = (self.predictor.predict(picture.image) for picture in pictures)

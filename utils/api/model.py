@@ -1,10 +1,10 @@
 """A model that was loaded: called with pictures, it returns results."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from pathlib import Path
 
-from utils.api.device import as_guest
 from utils.api.engines import Engine
 from utils.api.pictures import Picture, is_one_picture, read_picture
 from utils.api.results import Result
@@ -24,9 +24,11 @@ class Model:
         names: name of each class index.
     """
 
-    def __init__(self, suite: str, path: Path, engine: Engine) -> None:
+    def __init__(
+        self, suite: str, path: Path, engine: Engine, guard: Callable[[], AbstractContextManager] = nullcontext
+    ) -> None:
         self.suite, self.path = suite, path
-        self._engine = engine
+        self._engine, self._guard = engine, guard  # around each use of the engine
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -88,6 +90,6 @@ class Model:
 
     def _results(self, pictures: Iterator[Picture], batch: int, probabilities: bool) -> Iterator[Result]:
         for first in pictures:
-            with as_guest():
+            with self._guard():
                 results = self._engine.predict([first, *islice(pictures, batch - 1)], batch, probabilities)
             yield from results

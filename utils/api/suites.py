@@ -1,9 +1,10 @@
-"""The one door from utils to the suites: it imports their build.py and config.py by name, when they are asked for.
+"""The one door from utils to the suites: it imports their parts by name, when they are asked for.
 
 Only the Python API, the command line and utils/tools go through it; nothing here imports MindSpore.
 """
 
 import importlib
+from collections import Counter
 from pathlib import Path
 from types import ModuleType
 
@@ -45,6 +46,16 @@ def open_build(name: str) -> ModuleType:
 def open_config(name: str) -> ModuleType:
     """Returns SUITE.src.config, whose `load` reads the keys of a command; MindSpore is not imported."""
     return _open(name, "config")
+
+
+def open_exported_part(name: str) -> ModuleType:
+    """Returns SUITE.src.models.exported, which predicts with exported files; MindSpore is not imported."""
+    return _open(name, "models.exported")
+
+
+def open_small_graphs(name: str) -> dict[str, Counter[str]]:
+    """Returns the primitives of a suite's graphs in small, by title; MindSpore is imported."""
+    return _open(name, "builders.small_graphs").primitives()
 
 
 def _open(name: str, part: str) -> ModuleType:

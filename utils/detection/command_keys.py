@@ -1,6 +1,8 @@
 """The keys of both detectors that their commands act on; those of one alone are added in its config.py."""
 
 from utils.data_sets.keys import VAL_SHARE
+from utils.engines.keys import ENGINE
+from utils.exporting.keys import ONNX
 from utils.model_utils.config import schema
 
 NORMALISATION = ("img_norm_mean", "img_norm_std")
@@ -35,6 +37,7 @@ EVALUATION = (
     "make_report",
     "store_thresholds",
     "overwrite",
+    *ENGINE,
 )
 INFERENCE = (
     *schema.DEVICE,
@@ -44,8 +47,9 @@ INFERENCE = (
     "coco_classes",
     "num_parallel_workers",
     "max_image_megapixels",
+    *ENGINE,
 )
-EXPORT = (*schema.DEVICE, *schema.JOB, *NORMALISATION, "coco_classes")
+EXPORT = (*schema.DEVICE, *schema.JOB, *NORMALISATION, "coco_classes", "onnx_opset")
 CONVERSION = ("num_classes", "coco_classes", *CANVAS, *NORMALISATION)
 NOT_OF_TRAINING = (
     "checkpoint_path",
@@ -60,5 +64,7 @@ NOT_OF_TRAINING = (
     "file_name",
     "file_format",
     "export_batch_size",
+    *ONNX,
+    *ENGINE,
     "result_path",
 )

@@ -1,22 +1,13 @@
-"""From image files to what a detector takes, and the evaluation split as batches of it."""
+"""From an image to what a detector takes."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import cv2
 import numpy as np
 
 from utils.canvas import CanvasRule, Size
 from utils.detection.augment import scaled_size
-from utils.detection.canvases.plan import CanvasBatch
-from utils.detection.data.mindrecord import open_mindrecord
-from utils.detection.data.mindrecord_info import MindRecordInfo
-from utils.images import decode_ordinary
 from utils.pixels import size_of, to_input
-
-SIZE_COLUMNS = ("height", "width")
-EVALUATION_COLUMNS = ("image", "image_id", *SIZE_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -76,87 +67,3 @@ def fit_image(image: np.ndarray, inputs: InputSettings) -> tuple[np.ndarray, tup
     """
     resized, scales = resize_to_input(image, inputs)
     return to_input(resized, inputs.canvas(size_of(image)), inputs.mean, inputs.std), scales
-
-
-@dataclass(frozen=True, eq=False)
-class EvaluationBatch:
-    """Images of the evaluation split that lie on canvases of one size.
-
-    Attributes:
-        positions: of the real images in the annotation file, at most N.
-        images: float32[N, 3, H, W]; rows after the last real image repeat it.
-        image_ids: the files' own ids of the real images.
-        scales: input pixels for one pixel of the original, vertically and horizontally.
-        sizes: (height, width) of the originals in pixels.
-        encoded: the image files.
-    """
-
-    positions: tuple[int, ...]
-    images: np.ndarray
-    image_ids: tuple[int, ...]
-    scales: tuple[tuple[float, float], ...]
-    sizes: tuple[tuple[int, int], ...]
-    encoded: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class EvaluationSample:
-    """Turns a row into one input.
-
-    Attributes:
-        inputs: what the network takes.
-    """
-
-    inputs: InputSettings
-
-    def __call__(
-        self, encoded: np.ndarray, image_id: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """uint8[bytes] and int64 scalar -> float32[3, H, W], the scales as float64[2], and both arguments again."""
-        image, scales = fit_image(decode_ordinary(encoded, f"image {int(image_id)}"), self.inputs)
-        return image, np.asarray(scales, np.float64), encoded, image_id
-
-
-def evaluation_sizes(records: MindRecordInfo, num_loaders: int) -> list[Size]:
-    """Reads the (height, width) of every image of a split, in the annotation file's order; no pixel is decoded."""
-    rows = open_mindrecord(records, range(records.num_images), SIZE_COLUMNS, num_loaders)
-    return [
-        (int(row["height"]), int(row["width"])) for row in rows.create_dict_iterator(num_epochs=1, output_numpy=True)
-    ]
-
-
-def evaluation_batches(
-    records: MindRecordInfo, inputs: InputSettings, batches: Sequence[CanvasBatch], num_loaders: int
-) -> Iterator[EvaluationBatch]:
-    """Yields batches of a split; one that is not full is filled up, so that its shape is that of the others.
-
-    Args:
-        records: MindRecord files of the split.
-        inputs: what the network takes.
-        batches: which images, by their positions in the annotation file, and in which order.
-        num_loaders: threads that prepare images.
-    """
-    positions = [position for batch in batches for position in batch.members]
-    if not positions:
-        return
-    dataset = open_mindrecord(records, positions, EVALUATION_COLUMNS, num_loaders).map(
-        EvaluationSample(inputs),
-        ["image", "image_id"],
-        ["input", "scales", "image", "image_id"],
-        num_parallel_workers=num_loaders,
-    )
-    # through a generator, since MindSpore's iterator may not be asked again after its end
-    rows = (row for row in dataset.create_dict_iterator(num_epochs=1, output_numpy=True))
-    for batch in batches:
-        yield _evaluation_batch(list(islice(rows, len(batch.members))), batch)
-
-
-def _evaluation_batch(rows: Sequence[dict[str, np.ndarray]], batch: CanvasBatch) -> EvaluationBatch:
-    return EvaluationBatch(
-        positions=batch.members,
-        images=batch.fill([row["input"] for row in rows]),
-        image_ids=tuple(int(row["image_id"]) for row in rows),
-        scales=tuple((float(row["scales"][0]), float(row["scales"][1])) for row in rows),
-        sizes=tuple((int(row["height"]), int(row["width"])) for row in rows),
-        encoded=tuple(row["image"].tobytes() for row in rows),
-    )

@@ -11,6 +11,8 @@ from pydantic import Field, StrictInt
 
 from utils.canvas import CanvasRule, Size
 from utils.data_sets.keys import ValShareKeys
+from utils.engines.keys import EngineKeys
+from utils.exporting.keys import OnnxKeys
 from utils.model_utils.config import schema
 from utils.model_utils.config.base import (
     COMMAND_LINE,
@@ -276,7 +278,7 @@ class CanvasKeys(schema.CanvasKeys):
         return CanvasRule(self.canvas_sides or (max(fixed), min(fixed)), self.canvas_divisor or self.SIZE_MULTIPLE)
 
 
-class ResultKeys(CanvasKeys):
+class ResultKeys(EngineKeys, OnnxKeys, CanvasKeys):
     """Evaluation, inference and export."""
 
     GROUP: ClassVar[str] = "Evaluation, inference and export"
@@ -294,7 +296,9 @@ class ResultKeys(CanvasKeys):
     )
     NEVER_REPEATED: ClassVar[tuple[str, ...]] = ("store_thresholds",)
     checkpoint_path: PathText = Field(
-        "", description="checkpoint that eval.py, infer.py and export.py read; weights that convert_checkpoint.py reads"
+        "",
+        description="checkpoint that eval.py, infer.py and export.py read, or for the first two an exported ONNX or "
+        "MINDIR; weights that convert_checkpoint.py reads",
     )
     output: PathText = Field(
         "", description="file that convert_checkpoint.py writes; empty: the read one's name with .ckpt, in run_dir"

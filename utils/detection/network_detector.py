@@ -1,14 +1,16 @@
-"""A network as evaluation and inference ask for it: a batch of inputs in, the detections of each image out."""
+"""A network as evaluation and inference ask for it: a batch of inputs in, the detections of each image out.
+
+Needs no MindSpore.
+"""
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import mindspore as ms
 import numpy as np
-from mindspore import nn
 
 from utils.detection.detections import DetectionClock, Detections, Select
+from utils.engines.network import Network
 
 # From images, scales and sizes, as `detect` takes them, to other images of the same shape.
 SecondView = Callable[[np.ndarray, Sequence[tuple[float, float]], Sequence[tuple[int, int]]], np.ndarray]
@@ -27,19 +29,19 @@ class NetworkDetector:
             for both.
     """
 
-    network: nn.Cell
+    network: Network
     select: Select
     metas: Callable[[np.ndarray, Sequence, Sequence], np.ndarray] | None = None
     second_view: SecondView | None = None
 
     def begin(self) -> None:
-        """Puts the network into inference mode."""
-        self.network.set_train(False)
+        """Gets the network ready to infer."""
+        self.network.begin()
 
     def compile(self, images: np.ndarray) -> None:
         """Compiles the network for batches of the shape of `images`, float32[N, 3, H, W], without running it."""
         self.begin()
-        self.network.compile(*self._inputs(images, (), ()))
+        self.network.compile(self._inputs(images, (), ()))
 
     def detect(
         self,
@@ -52,7 +54,7 @@ class NetworkDetector:
         """Detects in a batch, as `Detector.detect` says."""
         start = time.perf_counter()
         views = (images,) if self.second_view is None else (images, self.second_view(images, scales, sizes))
-        outputs = [output.asnumpy() for view in views for output in self.network(*self._inputs(view, scales, sizes))]
+        outputs = [output for view in views for output in self.network(self._inputs(view, scales, sizes))]
         middle = time.perf_counter()
         found = [
             self.select(*(output[row] for output in outputs), scales=scales[row], height=height, width=width)
@@ -61,6 +63,5 @@ class NetworkDetector:
         clock.add(middle - start, time.perf_counter() - middle)
         return found
 
-    def _inputs(self, images: np.ndarray, scales: Sequence, sizes: Sequence) -> list[ms.Tensor]:
-        inputs = (images,) if self.metas is None else (images, self.metas(images, scales, sizes))
-        return [ms.Tensor(values) for values in inputs]
+    def _inputs(self, images: np.ndarray, scales: Sequence, sizes: Sequence) -> list[np.ndarray]:
+        return [images] if self.metas is None else [images, self.metas(images, scales, sizes)]

@@ -8,7 +8,6 @@ import numpy as np
 from utils.model_utils.config.loading import dump_config
 from utils.model_utils.config.schema import TrainingKeys
 from utils.model_utils.workers import ALONE, Workers
-from utils.sharding import ShardedEpochs
 from utils.training.checkpoints.folder import CheckpointFolder
 from utils.training.ends.time_limit import NO_LIMIT, TimeLimit
 from utils.training.evaluations import EvaluationPlan
@@ -59,21 +58,6 @@ def build_step(
         ema_decay=config.ema_decay,
         workers=workers,
         gradient_fusion_mb=config.gradient_fusion_mb,
-    )
-
-
-def shard_epochs(
-    config: TrainingKeys, num_images: int, workers: Workers = ALONE, repeats: np.ndarray | None = None
-) -> ShardedEpochs:
-    """Says which of the images of a training set a worker trains on, and when; for `repeats` see `ShardedEpochs`."""
-    return ShardedEpochs(
-        num_images=num_images,
-        batch_size=config.batch_size,
-        seed=config.seed,
-        accumulate_steps=config.accumulate_steps,
-        workers=workers,
-        drop_remainder=config.drop_remainder,
-        repeats=repeats,
     )
 
 

@@ -31,8 +31,11 @@ def test_paths_that_are_no_model_are_refused(tmp_path):
         with pytest.raises((BadValueError, MissingPathError)) as error:
             load(tmp_path / name)
         assert str(tmp_path) in str(error.value)
+    (tmp_path / "model.air").write_text("x")
+    with pytest.raises(BadValueError, match="cannot be run here: give the checkpoint, or export it as MINDIR or ONNX"):
+        load(tmp_path / "model.air")
     (tmp_path / "model.onnx").write_text("x")
-    with pytest.raises(BadValueError, match="cannot be run here: give the checkpoint, or export it as MINDIR"):
+    with pytest.raises(MissingPathError, match="model.json' does not exist: export the model, which writes it beside"):
         load(tmp_path / "model.onnx")
 
 

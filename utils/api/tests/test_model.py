@@ -4,6 +4,7 @@ import mindspore as ms
 import numpy as np
 import pytest
 
+from utils.api.device import as_guest
 from utils.api.model import Model
 from utils.model_utils.errors import BadValueError, MissingPathError
 
@@ -24,7 +25,7 @@ class CountingEngine:
 
 @pytest.fixture()
 def model(tmp_path):
-    return Model("nas_fpn", tmp_path / "a.ckpt", CountingEngine())
+    return Model("nas_fpn", tmp_path / "a.ckpt", CountingEngine(), as_guest)
 
 
 def pictures(count):

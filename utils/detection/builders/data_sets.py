@@ -16,7 +16,8 @@ from utils.detection.data.class_names import ClassTable
 from utils.detection.data.mixing.mixed_rows import Mixing
 from utils.detection.data.mixing.repeats import repeats_of_rows
 from utils.detection.data.splits import CheckClasses, Split, open_split
-from utils.detection.data.training_source import MindRecordSource, RowSample
+from utils.detection.data.training_source import MindRecordSource, RowSample, warn_of_same_data
+from utils.detection.evaluated.splits import RecordSplit, open_image_files
 from utils.detection.keys import AugmentationKeys, DetectionDataKeys, RecordKeys, match_num_classes
 from utils.detection.places.split_places import place_of_split, say_place
 from utils.detection.results.class_match import refuse_unknown
@@ -28,9 +29,9 @@ from utils.detection.training_sample import DetectionSample
 from utils.model_utils.config.schema import TrainingKeys
 from utils.model_utils.config.stored import naming_source
 from utils.model_utils.device_adapter import clamp_loaders
-from utils.model_utils.errors import BadStateError, os_errors_as
+from utils.model_utils.errors import BadStateError, BadValueError, os_errors_as
 from utils.model_utils.workers import ALONE, Workers
-from utils.training.assembly import shard_epochs
+from utils.sharding import shard_epochs
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +71,9 @@ def open_detection_split(
         )
 
 
-def open_evaluation_split(config: RecordKeys, default_folder: str, classes: ClassTable, model: str) -> EvaluationSplit:
+def open_evaluation_split(
+    config: RecordKeys, default_folder: str, classes: ClassTable, model: str, *, trained_on: Split | None = None
+) -> EvaluationSplit:
     """Opens the evaluation split and matches its classes with those of the detector; see `prepare_evaluation`.
 
     Args:
@@ -78,6 +81,7 @@ def open_evaluation_split(config: RecordKeys, default_folder: str, classes: Clas
         default_folder: name of the MindRecord files' folder where `mindrecord_dir` is not given.
         classes: of the detector.
         model: where they come from, for messages.
+        trained_on: split of the training that evaluates on this one; that both are the same is said.
     """
     ignore = config.ignore_unknown_classes
     wanted = wanted_labels(keys_at_test_time(config), classes.names)
@@ -86,6 +90,42 @@ def open_evaluation_split(config: RecordKeys, default_folder: str, classes: Clas
         refuse_unknown(classes, listed, model=model, source=source, ignore_unknown=ignore)
 
     split = open_detection_split(config, default_folder, is_training=False, check_classes=check)
+    if trained_on is not None:
+        warn_of_same_data(trained_on.records, split.records)
+    prepared = prepare_evaluation(RecordSplit(split), classes, model=model, ignore_unknown=ignore)
+    return prepared if wanted is None else replace(prepared, match=prepared.match.counting(wanted))
+
+
+def open_image_split(config: RecordKeys, default_folder: str, classes: ClassTable, model: str) -> EvaluationSplit:
+    """Opens the evaluation split as `open_evaluation_split` does, from the images as they lie: without MindSpore.
+
+    Args:
+        config: the configuration.
+        default_folder: name of the MindRecord files' folder, which are not looked at.
+        classes: of the detector.
+        model: where they come from, for messages.
+
+    Raises:
+        MissingPathError: the annotations or images are missing.
+        BadValueError: they cannot be used, or have other classes than the detector.
+    """
+    ignore = config.ignore_unknown_classes
+    wanted = wanted_labels(keys_at_test_time(config), classes.names)
+
+    def check(listed: ClassTable, source: str) -> None:
+        refuse_unknown(classes, listed, model=model, source=source, ignore_unknown=ignore)
+
+    with naming_source(config, DetectionDataKeys.PLACES_OF_DATA):
+        paths = place_of_split(config, default_folder, is_training=False)
+        say_place(paths, is_training=False)
+        if paths.annotation_file is None or paths.image_dir is None:
+            raise BadValueError(
+                f"MindRecord files alone are given, and {model} is evaluated on image files: give coco_root or "
+                "anno_path, or evaluate the checkpoint"
+            )
+        split = open_image_files(
+            paths, config.coco_classes, skip_bad_images=config.skip_bad_images, check_classes=check
+        )
     prepared = prepare_evaluation(split, classes, model=model, ignore_unknown=ignore)
     return prepared if wanted is None else replace(prepared, match=prepared.match.counting(wanted))
 

@@ -12,12 +12,11 @@ from utils.detection.canvases.detectors import CanvasDetectors
 from utils.detection.detections import Detector
 from utils.detection.inputs import InputSettings
 from utils.detection.keys import CanvasKeys, DetectionDataKeys, RecordKeys, ResultKeys
-from utils.detection.network_detector import NetworkDetector, SecondView
+from utils.detection.network_detector import NetworkDetector
 from utils.detection.results.evaluation import DetectionEvaluator
 from utils.detection.results.evaluation_split import EvaluationSplit
 from utils.detection.results.picture_detector import PictureDetector
 from utils.detection.test_time.keys import keys_at_test_time
-from utils.detection.test_time.mirror import mirror_content
 from utils.detection.test_time.rules import suppression_rule, wanted_labels
 from utils.detection.test_time.selection import SuppressionRule
 from utils.model_utils.device_adapter import clamp_loaders
@@ -62,7 +61,7 @@ def evaluator(
         detector=detector,
         split=split,
         inputs=evaluation_inputs(config, inputs),
-        batch_size=min(batch_size, split.records.num_images),
+        batch_size=min(batch_size, split.images.num_images),
         num_loaders=clamp_loaders(config.num_parallel_workers),
         picture_min_score=config.picture_min_score,
         workers=workers,
@@ -99,8 +98,3 @@ def detection_rule(
         logger.warning("%s", sentence)
     labels = wanted_labels(tools, class_names)
     return suppression_rule(tools, labels, min_score=min_score, nms_threshold=nms_threshold, max_boxes=max_boxes)
-
-
-def second_view(rule: SuppressionRule) -> SecondView | None:
-    """Returns what makes the mirror images that a rule wants to be looked at too, if it does."""
-    return mirror_content if rule.merge else None

@@ -9,14 +9,20 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from utils.detection.data.disk.mindrecord_room import check_room, needed_bytes, reason_of, row_bytes
 from utils.detection.data.ground_truth import rows_of_record
+from utils.detection.data.images.checks import (
+    MAX_PAGE_BYTES,
+    CheckedImage,
+    check_images,
+    ordinary_copy,
+    without_bad_images,
+)
 from utils.detection.data.mindrecord_info import (
     FORMAT_VERSION,
     KIND,
@@ -24,15 +30,14 @@ from utils.detection.data.mindrecord_info import (
     read_mindrecord_info,
     set_files,
 )
-from utils.detection.data.record_types import SKIP_ADVICE, DetectionDataset, ImageRecord, LeftOutImage, relative_name
+from utils.detection.data.record_types import DetectionDataset, ImageRecord, relative_name
 from utils.image_files import SourceImages
-from utils.images import decode_image, decode_ordinary, encode_png, read_bytes, read_header
-from utils.model_utils.device_adapter import available_cores
-from utils.model_utils.errors import MAX_EXAMPLES, BadStateError, BadValueError, MissingPathError
+from utils.images import read_bytes
+from utils.model_utils.errors import BadStateError
 from utils.model_utils.files import free_space, umask
 from utils.model_utils.guards.checksums import append_checksums
 from utils.progress import track
-from utils.words import agreed, counted, first_of
+from utils.words import agreed, counted
 
 SCHEMA = {
     "image": {"type": "bytes"},
@@ -51,34 +56,13 @@ INDEXED = ("record_index", "image_id", "source", "file_bytes")
 NO_BOX_ROW = np.array([[0, 0, 0, 0, -1, 0]], np.float32)
 NO_ANNOTATION_ROW = np.array([[0, 0, 0, 0, 0, -1, 0]], np.float64)
 HEADER_BYTES = 2**20  # holds the page table of more than 100 GB per shard
-# 32 MB is MindRecord's own size and 256 MB the highest that it takes; 1 MB is enough for a few small images.
-MIN_PAGE_BYTES, USUAL_PAGE_BYTES, MAX_PAGE_BYTES = 2**20, 2**25, 2**28
+# 32 MB is MindRecord's own size; 1 MB is enough for a few small images.
+MIN_PAGE_BYTES, USUAL_PAGE_BYTES = 2**20, 2**25
 ROOM_ADVICE = "make room or choose another mindrecord_dir"
 WRITE_CHUNK = 32  # images in memory while they are written: a few MB of COCO's photographs
 BUILD_DIR_NAME = ".{prefix}.building"
-MAX_CHECK_THREADS = 8  # each holds a decoded image, up to hundreds of megabytes of one photograph
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class CheckedImage:
-    """What the check of one image found.
-
-    Attributes:
-        num_bytes: at most so many bytes are stored; 0 where there is a problem.
-        file_bytes: of the file.
-        is_ordinary: the file's own bytes are stored, not a copy as PNG.
-        problem: why the image cannot be used, "" where it can.
-        lies: its EXIF orientation would set it upright and is not applied, since its annotated size is that of the
-            stored pixels.
-    """
-
-    num_bytes: int
-    is_ordinary: bool
-    problem: str = ""
-    lies: bool = False
-    file_bytes: int = -1
 
 
 def write_set(
@@ -106,10 +90,10 @@ def write_set(
         BadValueError: images cannot be used.
         BadStateError: the set cannot be written, or images change meanwhile.
     """
-    checked = _check_images(dataset, skip_bad_images=skip_bad_images)
+    checked = check_images(dataset, skip_bad_images=skip_bad_images)
     _refuse_changing(dataset, [image.file_bytes for image in checked], sources)
     good = [index for index, image in enumerate(checked) if not image.problem]
-    dataset = _without_bad_images(dataset, [image.problem for image in checked], sources)
+    dataset = without_bad_images(dataset, [image.problem for image in checked], sources)
     named = [(sources.names[index], checked[index]) for index in good]
     total_bytes = sum(image.num_bytes for _, image in named)
     shards, description = max(1, min(shards, len(named))), json.dumps(_describe(dataset, parts))
@@ -140,21 +124,6 @@ def write_set(
     )
 
 
-def _check_images(dataset: DetectionDataset, *, skip_bad_images: bool) -> list[CheckedImage]:
-    """Decodes every image once and returns what was found; an image that cannot be used is an error, unless skipped."""
-    with ThreadPoolExecutor(min(MAX_CHECK_THREADS, available_cores())) as pool:
-        found = list(track(pool.map(_check_image, dataset.records), len(dataset.records), "checking images"))
-    problems = [image.problem for image in found if image.problem]
-    if problems and not (skip_bad_images and len(problems) < len(found)):
-        shown = first_of(problems, MAX_EXAMPLES, "; ")
-        raise BadValueError(
-            f"{len(problems)} of {counted(len(found), 'image')} of '{dataset.source}' cannot be used: {shown}; "
-            f"repair them, or remove them from the annotations{'' if skip_bad_images else SKIP_ADVICE}"
-        )
-    _warn_of_lying_images([record for record, image in zip(dataset.records, found, strict=True) if image.lies], dataset)
-    return found
-
-
 def _refuse_changing(dataset: DetectionDataset, file_bytes: Sequence[int], sources: SourceImages) -> None:
     """Refuses images that are written to while the set is made, whose fingerprint would be of others."""
     records = zip(dataset.records, file_bytes, sources.sizes.tolist(), strict=False)
@@ -164,75 +133,6 @@ def _refuse_changing(dataset: DetectionDataset, file_bytes: Sequence[int], sourc
             f"{counted(len(changed), 'image')} {agreed(len(changed), 'changes', 'change')} while MindRecord files are "
             f"made of {agreed(len(changed), 'it', 'them')}, first '{changed[0]}': start again when they are all there"
         )
-
-
-def _without_bad_images(dataset: DetectionDataset, problems: Sequence[str], sources: SourceImages) -> DetectionDataset:
-    """Returns the data set without the images that have a problem, and those with the sizes of their files."""
-    sizes = sources.sizes.tolist()
-    count = len(dataset.records)
-    earlier = [replace(image, num_bytes=size) for image, size in zip(dataset.left_out, sizes[count:], strict=True)]
-    bad = [
-        (record, problem, size)
-        for record, problem, size in zip(dataset.records, problems, sizes[:count], strict=True)
-        if problem
-    ]
-    left_out = tuple(
-        LeftOutImage(
-            record.image_id,
-            record.height,
-            record.width,
-            relative_name(record.file_path, dataset.image_dir),
-            rows_of_record(record).tolist(),
-            problem,
-            size,
-        )
-        for record, problem, size in bad
-    )
-    kept = tuple(record for record, problem in zip(dataset.records, problems, strict=True) if not problem)
-    return replace(dataset, records=kept, left_out=(*earlier, *left_out))
-
-
-def _warn_of_lying_images(lying: Sequence[ImageRecord], dataset: DetectionDataset) -> None:
-    """Says which images are taken unturned: some programs write the stored size to boxes drawn on the upright image."""
-    if lying:
-        logger.warning(
-            "%d of %s %s an EXIF orientation that is not applied, first '%s', because '%s' has the size of %s "
-            "stored pixels; if boxes were drawn on the upright images, exchange their height and width there",
-            len(lying),
-            counted(len(dataset.records), "image"),
-            agreed(len(lying), "has", "have"),
-            lying[0].file_path,
-            dataset.source,
-            agreed(len(lying), "its", "their"),
-        )
-
-
-def _check_image(record: ImageRecord) -> CheckedImage:
-    name = str(record.file_path)
-    try:
-        data = read_bytes(record.file_path)
-        header = read_header(data, name)
-        pixels = decode_image(data, name, (record.height, record.width))
-    except (BadValueError, MissingPathError) as error:
-        return CheckedImage(0, False, str(error))
-    if pixels.shape[:2] != (record.height, record.width):
-        found, wanted = (f"{height} x {width}" for height, width in (pixels.shape[:2], (record.height, record.width)))
-        problem = f"image '{name}' is {found} (height x width) but annotated as {wanted}"
-        return CheckedImage(0, False, problem, file_bytes=len(data))
-    is_ordinary = header.is_ordinary and _is_read_fast(data, pixels)
-    num_bytes = len(data) if is_ordinary else pixels.size + 2**16  # a PNG is hardly larger than its pixels
-    if num_bytes > MAX_PAGE_BYTES * 3 // 4:
-        return CheckedImage(0, False, f"image '{name}' needs {num_bytes / 1e6:.0f} MB, more than a page holds")
-    lies = header.is_rotated and (header.height, header.width) != (record.height, record.width)
-    return CheckedImage(num_bytes, is_ordinary, lies=lies, file_bytes=len(data))
-
-
-def _is_read_fast(data: bytes, pixels: np.ndarray) -> bool:
-    """Returns whether the fast decoder, which reads the rows later, gives the same pixels; it is stricter."""
-    try:
-        return np.array_equal(decode_ordinary(data, ""), pixels)
-    except BadValueError:
-        return False
 
 
 def _row_bytes(record: ImageRecord, named: tuple[str, CheckedImage]) -> int:
@@ -320,7 +220,7 @@ def _make_row(record: ImageRecord, image: CheckedImage, image_dir: Path) -> dict
             "there"
         )
     if not image.is_ordinary:
-        data = encode_png(decode_image(data, str(record.file_path), (record.height, record.width)))
+        data = ordinary_copy(data, record)
     annotation = np.column_stack([record.boxes, record.labels, record.is_crowd]).astype(np.float32)
     as_annotated = rows_of_record(record)
     return {

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -88,7 +88,7 @@ class Split:
             BadStateError: it has changed since these were opened.
         """
         if self.annotation_file is None:
-            return to_coco_ground_truth(_dataset_of(self.records))
+            return whole_truth(_dataset_of(self.records))
         if not self.annotation_file.is_file():
             raise MissingPathError(
                 f"annotation file '{self.annotation_file}' does not exist: correct --instance_set, in which {{}} "
@@ -164,7 +164,7 @@ def open_split(
     load = partial(load_split, paths, class_names, for_training=for_training, skip_bad_images=skip_bad_images)
     images = ImageFolder(paths.image_dir)
     records = ensure_mindrecord(
-        _checked(load, check_classes) if check_classes is not None else load,
+        checked(load, check_classes) if check_classes is not None else load,
         annotation_file=paths.annotation_file,
         class_names=class_names,
         folder=paths.mindrecord_dir,
@@ -190,20 +190,25 @@ def open_split(
     )
 
 
-def _say_what_is_missing(records: MindRecordInfo, source: Path) -> None:
-    """Names the images that were left out, and the classes without a box."""
-    if records.left_out:
+def say_what_is_left_out(left_out: Sequence[LeftOutImage], num_images: int, source: Path) -> None:
+    """Names images that cannot be used, where there are any, beside `num_images` that can."""
+    if left_out:
         logger.warning(
             "%s: %d of %s cannot be used and %s left out (skip_bad_images), an evaluation counts %s in which "
             "nothing is found; once they are repaired, --remake_mindrecord=True has them taken: %s%s",
             source,
-            len(records.left_out),
-            counted(len(records.left_out) + records.num_images, "image"),
-            agreed(len(records.left_out), "is", "are"),
-            agreed(len(records.left_out), "it as one", "them as ones"),
-            "; ".join(image.reason for image in records.left_out[:MAX_EXAMPLES]),
-            "; ..." if len(records.left_out) > MAX_EXAMPLES else "",
+            len(left_out),
+            counted(len(left_out) + num_images, "image"),
+            agreed(len(left_out), "is", "are"),
+            agreed(len(left_out), "it as one", "them as ones"),
+            "; ".join(image.reason for image in left_out[:MAX_EXAMPLES]),
+            "; ..." if len(left_out) > MAX_EXAMPLES else "",
         )
+
+
+def _say_what_is_missing(records: MindRecordInfo, source: Path) -> None:
+    """Names the images that were left out, and the classes without a box."""
+    say_what_is_left_out(records.left_out, records.num_images, source)
     counts = records.class_counts or ()
     absent = [name for name, count in zip(records.class_names, counts, strict=False) if not count]
     if absent and any(counts):
@@ -245,7 +250,9 @@ def load_split(
     )
 
 
-def _checked(load: Callable[[], DetectionDataset], check_classes: CheckClasses) -> Callable[[], DetectionDataset]:
+def checked(load: Callable[[], DetectionDataset], check_classes: CheckClasses) -> Callable[[], DetectionDataset]:
+    """Returns what loads a split and has its classes looked at; see `open_split`."""
+
     def load_and_check() -> DetectionDataset:
         dataset = load()
         check_classes(ClassTable(dataset.class_names, dataset.category_ids), f"'{dataset.source}'")
@@ -304,14 +311,20 @@ def _dataset_of(records: MindRecordInfo) -> DetectionDataset:
         )
         for image_id, row in zip(records.image_ids.tolist(), rows, strict=True)
     )
-    images += tuple(_record_of(image, folder) for image in records.left_out)
     return DetectionDataset(
         records=images,
         class_names=records.class_names,
         category_ids=records.category_ids,
         source=records.files[0],
         image_dir=folder,
+        left_out=records.left_out,
     )
+
+
+def whole_truth(dataset: DetectionDataset) -> dict:
+    """Returns the annotations of a split in COCO's form, those of images that were left out among them."""
+    left_out = tuple(_record_of(image, dataset.image_dir) for image in dataset.left_out)
+    return to_coco_ground_truth(replace(dataset, records=(*dataset.records, *left_out), left_out=()))
 
 
 def _record_of(image: LeftOutImage, folder: Path) -> ImageRecord:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from utils.detection.canvases.plan import CanvasBatch, log_canvases, plan_batches
 from utils.detection.detections import DetectionClock, Detections, Detector
-from utils.detection.inputs import InputSettings, evaluation_batches, evaluation_sizes
+from utils.detection.evaluated.batches import evaluation_batches
+from utils.detection.inputs import InputSettings
 from utils.detection.results.coco_metrics import CocoResult, as_values, detections_to_coco, result_of
 from utils.detection.results.evaluation_split import EvaluationSplit
 from utils.detection.results.pictures.evaluation_pictures import EvaluationPicture, draw_pictures
@@ -78,7 +79,7 @@ class DetectionEvaluator:
         kept: dict[int, tuple[int, bytes, Detections]] = {}
         own = self._own_batches()
         shown = evenly_spread(sorted(position for batch in own for position in batch.members), num_pictures)
-        batches = evaluation_batches(self.split.records, self.inputs, own, self.num_loaders)
+        batches = evaluation_batches(self.split.images, self.inputs, own, self.num_loaders)
         for batch in track(batches, len(own), "evaluating"):
             found_in_batch = self.detector.detect(batch.images, scales=batch.scales, sizes=batch.sizes, clock=clock)
             for index, found in enumerate(found_in_batch):
@@ -109,8 +110,8 @@ class DetectionEvaluator:
     def _batches(self) -> tuple[CanvasBatch, ...]:
         """The batches of all workers together; the log says on which canvases they lie."""
         if self.inputs.rule is None:
-            return plan_batches([self.inputs.size] * self.split.records.num_images, self.batch_size)
-        sizes = evaluation_sizes(self.split.records, self.num_loaders)
+            return plan_batches([self.inputs.size] * self.split.images.num_images, self.batch_size)
+        sizes = self.split.images.sizes(self.num_loaders)
         batches = plan_batches([self.inputs.canvas(size) for size in sizes], self.batch_size)
         if self.workers.is_main:
             log_canvases(batches, self.detector.limit)
@@ -130,7 +131,7 @@ class DetectionEvaluator:
         rows: dict[int, list[dict]] = {}
         for share in self.workers.gather(list(rows_of_share.items())):
             rows.update(share)
-        return list(chain.from_iterable(rows[position] for position in range(self.split.records.num_images)))
+        return list(chain.from_iterable(rows[position] for position in range(self.split.images.num_images)))
 
 
 def evaluate_and_write(

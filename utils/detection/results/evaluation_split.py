@@ -9,8 +9,7 @@ import numpy as np
 
 from utils.detection.boxes import as_boxes, xywh_to_xyxy
 from utils.detection.data.class_names import ClassTable, list_names
-from utils.detection.data.mindrecord_info import MindRecordInfo
-from utils.detection.data.splits import Split
+from utils.detection.evaluated.images import EvaluationImages, ReadableSplit
 from utils.detection.results.class_match import ClassMatch, match_classes
 from utils.detection.results.coco_metrics import CocoResult, has_objects
 from utils.detection.results.official_score import score_detections
@@ -26,13 +25,13 @@ class EvaluationSplit:
     """A split, opened and checked.
 
     Attributes:
-        records: MindRecord files of its images.
+        images: what is evaluated on.
         ground_truth: its annotations in COCO's form.
         match: its categories and the detector's classes.
         name: what it is called in messages; "" where nobody asks.
     """
 
-    records: MindRecordInfo
+    images: EvaluationImages
     ground_truth: dict
     match: ClassMatch
     name: str = ""
@@ -73,7 +72,7 @@ def best_metric(split: EvaluationSplit | None) -> str:
 
 
 def prepare_evaluation(
-    split: Split, trained: ClassTable, *, model: str, ignore_unknown: bool = False
+    split: ReadableSplit, trained: ClassTable, *, model: str, ignore_unknown: bool = False
 ) -> EvaluationSplit:
     """Matches the classes of a split and reads its annotations, so that whatever does not fit is said at once.
 
@@ -87,8 +86,8 @@ def prepare_evaluation(
         MissingPathError: the annotation file is missing.
         BadValueError: the split has other classes than the detector, or its files do not belong together.
     """
-    records, ground_truth = split.records, split.ground_truth
-    _say_what_is_left_out(split, ground_truth)
+    images, ground_truth = split.images, split.ground_truth
+    _say_what_is_left_out(images, ground_truth, split.name)
     match = match_classes(
         trained,
         split.classes,
@@ -97,23 +96,23 @@ def prepare_evaluation(
         ignore_unknown=ignore_unknown,
         taken_ids=[category["id"] for category in ground_truth["categories"]],
     )
-    prepared = EvaluationSplit(records, ground_truth, match, split.name)
+    prepared = EvaluationSplit(images, ground_truth, match, split.name)
     if not prepared.has_objects:
         logger.warning(
             "%s has no boxes to find in its %s: AP is not defined there (-1) and cannot choose a best "
             "checkpoint; detections are counted",
             split.name,
-            counted(records.num_images, "image"),
+            counted(images.num_images, "image"),
         )
     return prepared
 
 
-def _say_what_is_left_out(split: Split, ground_truth: dict) -> None:
-    """Names the categories of the annotations that the MindRecord files were made without."""
+def _say_what_is_left_out(images: EvaluationImages, ground_truth: dict, name: str) -> None:
+    """Names the categories of the annotations that do not count."""
     left_out = [
         category["name"]
         for category in ground_truth["categories"]
-        if category["id"] not in split.records.category_ids and not category.get("is_root")
+        if category["id"] not in images.category_ids and not category.get("is_root")
     ]
     if left_out:
-        logger.info("%s: classes that coco_classes does not list do not count: %s", split.name, list_names(left_out))
+        logger.info("%s: classes that coco_classes does not list do not count: %s", name, list_names(left_out))

@@ -18,6 +18,7 @@ from utils.detection.results.pictures.min_score import MinScore
 from utils.detection.results.pictures.operating_point import choose_stored_min_score
 from utils.detection.results.pictures.videos import ROWS_ENDING, VideoDetection
 from utils.drawing.guard import guard_drawing
+from utils.drawing.writing_behind import WritingBehind
 from utils.image_search import ImageFile, image_numbers, result_names
 from utils.images import write_image
 from utils.model_utils.errors import BadStateError, BadValueError
@@ -122,13 +123,14 @@ def run(
     numbers, pictures = image_numbers(files), _PictureWriter(files, folder, classes, min_score)
     rows_of: dict[int, list[dict]] = {}  # by the place of the file: canvas by canvas is another order
     num_images, num_full, clock, started = 0, 0, DetectionClock(), time.perf_counter()
-    for picture, found in track(detector.detect([file.path for file in files], clock), len(files), "detecting"):
-        if picture is None or found is None:
-            continue
-        num_images += 1
-        num_full += limit.is_reached(found, min_score)
-        rows_of[picture.index] = _rows(found, numbers[picture.index], str(files[picture.index].name), classes)
-        pictures.add(picture, found)
+    with WritingBehind() as writer:
+        for picture, found in track(detector.detect([file.path for file in files], clock), len(files), "detecting"):
+            if picture is None or found is None:
+                continue
+            num_images += 1
+            num_full += limit.is_reached(found, min_score)
+            rows_of[picture.index] = _rows(found, numbers[picture.index], str(files[picture.index].name), classes)
+            writer.run(pictures.add, picture, found)
     if not num_images:
         if len(files) == 1:
             raise BadValueError("the picture cannot be read (it is named above): replace it")

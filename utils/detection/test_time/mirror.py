@@ -4,6 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from utils.detection.network_detector import SecondView
+from utils.detection.test_time.selection import SuppressionRule
+
+
+def second_view(rule: SuppressionRule) -> SecondView | None:
+    """Returns what makes the mirror images that a rule wants to be looked at too, if it does."""
+    return mirror_content if rule.merge else None
+
 
 def mirror_content(
     images: np.ndarray, scales: Sequence[tuple[float, float]], sizes: Sequence[tuple[int, int]]

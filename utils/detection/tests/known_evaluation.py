@@ -2,6 +2,7 @@
 
 import json
 
+from utils.detection.evaluated.splits import RecordSplit
 from utils.detection.inputs import InputSettings
 from utils.detection.results.evaluation import DetectionEvaluator
 from utils.detection.results.evaluation_split import prepare_evaluation
@@ -28,7 +29,7 @@ def evaluator_of(split, leave_out=(), workers=ALONE):
 
     return DetectionEvaluator(
         detector=KnowsTheBoxes(boxes_of),
-        split=prepare_evaluation(split, split.classes, model="a test"),
+        split=prepare_evaluation(RecordSplit(split), split.classes, model="a test"),
         inputs=INPUTS,
         batch_size=2,
         num_loaders=1,

@@ -11,6 +11,7 @@ from mindspore import nn
 from utils.detection.canvases.detectors import CanvasDetectors
 from utils.detection.detections import DetectionClock, Detections
 from utils.detection.network_detector import NetworkDetector
+from utils.engines.cell_network import CellNetwork
 
 A, B, C = (2, 4), (4, 2), (4, 4)
 
@@ -37,7 +38,7 @@ class _Canvases:
     def make(self, canvas):
         cell = _Sum(self.weight, canvas[0] * canvas[1])
         self.made.append((canvas, weakref.ref(cell)))
-        return NetworkDetector(cell, self.select)
+        return NetworkDetector(CellNetwork(cell), self.select)
 
     @staticmethod
     def select(score, *, scales, height, width):

@@ -17,6 +17,7 @@ from pycocotools.cocoeval import COCOeval
 from utils.detection.data import mindrecord_writer
 from utils.detection.data.class_names import ClassTable
 from utils.detection.data.splits import open_split
+from utils.detection.evaluated.splits import RecordSplit
 from utils.detection.results.coco_metrics import detections_to_coco
 from utils.detection.results.evaluation_split import best_metric, prepare_evaluation
 from utils.detection.tests.edited_coco import annotations_of, change, make_crowds, remove_all
@@ -41,7 +42,7 @@ def open_val(data, folder="records", class_names=None, **changes):
 
 
 def prepared(split, trained=TRAINED, **options):
-    return prepare_evaluation(split, trained, model="a test", **options)
+    return prepare_evaluation(RecordSplit(split), trained, model="a test", **options)
 
 
 def found_boxes(content, shift=True):

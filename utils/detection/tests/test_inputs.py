@@ -5,10 +5,10 @@ import pytest
 
 from utils.canvas import CanvasRule
 from utils.detection.canvases.plan import CanvasBatch, plan_batches
+from utils.detection.evaluated.batches import evaluation_batches
+from utils.detection.evaluated.record_images import RecordImages
 from utils.detection.inputs import (
     InputSettings,
-    evaluation_batches,
-    evaluation_sizes,
     fit_image,
     resize_to_input,
 )
@@ -58,7 +58,7 @@ def test_the_scales_are_those_that_rounding_left(size, content):
 
 
 def test_evaluation_reads_every_image_once_with_a_full_last_batch(records):
-    batches = list(evaluation_batches(records, INPUTS, plan_batches([(128, 128)] * 6, 4), 1))
+    batches = list(evaluation_batches(RecordImages(records), INPUTS, plan_batches([(128, 128)] * 6, 4), 1))
     assert [batch.positions for batch in batches] == [(0, 1, 2, 3), (4, 5)]
     assert [batch.image_ids for batch in batches] == [(100, 101, 102, 103), (104, 105)]
     assert batches[1].images.shape == (4, 3, 128, 128)
@@ -69,7 +69,7 @@ def test_evaluation_reads_every_image_once_with_a_full_last_batch(records):
 def test_stretched_inputs_say_both_scales(records):
     """96 x 128 into 192 x 64: twice as high, half as wide."""
     inputs = InputSettings(192, 64, MEAN, STD, False)
-    batch = next(evaluation_batches(records, inputs, [CanvasBatch((192, 64), (0, 1), 2)], 1))
+    batch = next(evaluation_batches(RecordImages(records), inputs, [CanvasBatch((192, 64), (0, 1), 2)], 1))
     assert batch.images.shape == (2, 3, 192, 64)
     assert batch.scales == ((2.0, 0.5), (2.0, 0.5))
 
@@ -101,4 +101,4 @@ def test_a_canvas_that_just_fits_gives_what_the_fixed_input_gives():
 
 
 def test_the_sizes_of_a_split_come_in_the_order_of_its_images(records):
-    assert evaluation_sizes(records, 1) == [(96, 128)] * 6
+    assert RecordImages(records).sizes(1) == [(96, 128)] * 6

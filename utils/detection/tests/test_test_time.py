@@ -22,6 +22,7 @@ from utils.detection.test_time.rules import (
 )
 from utils.detection.test_time.selection import Selection, SuppressionRule
 from utils.detection.test_time.soft_nms import soft_suppress
+from utils.engines.cell_network import CellNetwork
 from utils.exporting.description import ModelDescription, Preprocessing
 from utils.model_utils.errors import BadValueError
 
@@ -224,7 +225,7 @@ def test_a_mirrored_picture_gives_mirrored_boxes(merge, score):
     images = np.zeros((2, 3, 8, 32), np.float32)
     images[0, :, :, 3] = images[1, :, :, 14] = 1
     rule = replace(RULE, merge=merge)
-    detector = NetworkDetector(_BrightSpot(), Selection(_taken, rule), second_view=mirror_content)
+    detector = NetworkDetector(CellNetwork(_BrightSpot()), Selection(_taken, rule), second_view=mirror_content)
     found = detector.detect(images, scales=[(1.0, 1.0)] * 2, sizes=[(8, 18)] * 2, clock=DetectionClock())
     for one in found:
         np.testing.assert_allclose(one.scores, [score], rtol=1e-6)

@@ -5,18 +5,20 @@ does not force it to the disk, leaves it unwritable, and logs lines of its own f
 is MindSpore's: `mindspore.load_checkpoint` reads these files and this module reads MindSpore's.
 """
 
+import functools
 import math
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import mindspore  # noqa: F401  (its protobuf classes below need its libraries)
 import numpy as np
-from google.protobuf.message import DecodeError
-from mindspore.train.checkpoint_pb2 import Checkpoint
 
 from utils.model_utils.errors import BadStateError, BadValueError, MissingPathError, os_errors_as, short
 from utils.model_utils.files import replaced_file
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
 
 STATE_NAME = "training_state"  # the entry that only this engine writes
 STATE_PREFIX = "optimizer"  # first part of the names of what an optimizer keeps
@@ -106,9 +108,20 @@ def read_checkpoint_file(path: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
+@functools.cache
+def _message_class() -> Callable[[], "Message"]:
+    """Returns MindSpore's class of the message, whose protobuf needs MindSpore's libraries."""
+    import mindspore  # noqa: F401
+    from mindspore.train.checkpoint_pb2 import Checkpoint
+
+    return Checkpoint
+
+
 def _entries(path: Path, content: bytes) -> list[tuple[str, str, tuple[int, ...], bytes]]:
     """Returns name, type, shape and bytes of each entry of a protobuf message."""
-    message = Checkpoint()
+    from google.protobuf.message import DecodeError  # which a run of an exported file alone does without
+
+    message = _message_class()()
     try:
         message.ParseFromString(content)
         return [
@@ -131,7 +144,7 @@ def _encoded(arrays: Mapping[str, np.ndarray]) -> Iterator[bytes]:
     for name, array in arrays.items():
         data = np.ascontiguousarray(array).tobytes()
         for start in range(0, max(len(data), 1), _CHUNK_BYTES):
-            message = Checkpoint()
+            message = _message_class()()
             value = message.value.add()
             value.tag = name
             value.tensor.dims.extend(array.shape)

@@ -153,6 +153,10 @@ class TrainStep:
             losses=named, is_finite=bool(is_finite), grad_norm=grad_norm, loss_scale=scale, wants_stop=stops > 0
         )
 
+    def as_graph(self) -> nn.Cell:
+        """Returns the compiled step of one worker that does not accumulate: the loss scale float32[], then a batch."""
+        return self._step
+
     def parameters(self) -> list[ms.Parameter]:
         """Returns what a checkpoint holds: all of the network, the optimizer's state, the averages (prefix "ema.")."""
         return [*self._graph.weights, *self.optimizer.state_parameters(), *self._graph.averages]

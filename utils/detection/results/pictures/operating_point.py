@@ -114,6 +114,13 @@ def choose_stored_min_score(
     return MinScore(FALLBACK_MIN_SCORE), f"boxes from score {FALLBACK_MIN_SCORE} are drawn: {why}"
 
 
+def described_min_scores(settings: Mapping[str, object], num_classes: int) -> tuple[float | None, tuple[float, ...]]:
+    """Returns the scores that the JSON of an exported model has: over all, None without one, and of each class."""
+    overall, by_class = settings.get(PICTURE_MIN_SCORE), settings.get(CLASS_MIN_SCORES)
+    scores = [float(each) for each in by_class if not isinstance(each, str)] if isinstance(by_class, list) else []
+    return overall if isinstance(overall, float) else None, tuple(scores) if len(scores) == num_classes else ()
+
+
 def stored_min_score(best: Mapping | None) -> float | None:
     """Returns the score of the best F1 that a checkpoint stores with its best evaluation; None where it has none."""
     value = ((best or {}).get("metrics") or {}).get(THRESHOLD_METRIC)

@@ -12,6 +12,7 @@ from utils.detection.results.report.page import write_page
 from utils.detection.results.report.precision import best_scores, rank
 from utils.detection.results.report.thresholds import ThresholdCopy, plan_copy
 from utils.drawing.guard import guard_drawing
+from utils.model_utils.errors import BadValueError
 from utils.model_utils.files import REPORT_NAME
 from utils.training.checkpoints.checkpoint import Checkpoint
 
@@ -29,20 +30,27 @@ class Extras:
     copy: ThresholdCopy | None = None
 
 
-def extras_of(config: ResultKeys, stored: Checkpoint, folder: Path) -> Extras:
+def extras_of(config: ResultKeys, path: Path, stored: Checkpoint | None, folder: Path) -> Extras:
     """Returns what a command asks for.
 
     Args:
         config: of the command.
-        stored: the checkpoint that is evaluated.
+        path: of what is evaluated.
+        stored: the checkpoint that is evaluated; None for an exported model.
         folder: of the results.
 
     Raises:
+        BadValueError: thresholds are to be stored of an exported model.
         BadStateError: a copy of the checkpoint could not be written.
     """
-    about = {"checkpoint": str(stored.path)} if config.make_report else None
+    about = {"checkpoint" if stored else "model": str(path)} if config.make_report else None
     if not config.store_thresholds:
         return Extras(about)
+    if stored is None:
+        raise BadValueError(
+            f"store_thresholds writes a copy of a checkpoint, and '{path}' is an exported model: evaluate the "
+            "checkpoint with it, and export that copy"
+        )
     # In a job, only what lies in the folder of the results is copied back.
     place = folder if getattr(config, "enable_modelarts", False) else stored.path.parent
     return Extras(about, plan_copy(stored, place, overwrite=bool(getattr(config, "overwrite", False))))

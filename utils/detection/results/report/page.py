@@ -233,7 +233,7 @@ def _share(analysis: Analysis, true: int, taken: int) -> float:
 
 def _pictures(analysis: Analysis, split: EvaluationSplit, num_loaders: int) -> Section:
     counts = analysis.pictures
-    left_out = set(np.flatnonzero(~np.isin(analysis.image_ids, split.records.image_ids)).tolist())
+    left_out = set(np.flatnonzero(~np.isin(analysis.image_ids, split.images.image_ids)).tolist())
     worst = [place for place in worst_pictures(counts, NUM_WORST + len(left_out)).tolist() if place not in left_out]
     worst = worst[:NUM_WORST]
     best = [place for place in best_pictures(counts, NUM_BEST).tolist() if place not in worst]

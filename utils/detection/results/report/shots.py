@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from utils.detection.data.mindrecord import open_mindrecord
 from utils.detection.results.evaluation_split import EvaluationSplit
 from utils.detection.results.pictures.side_by_side import draw_truth_beside
 from utils.detection.results.report.analysis import Analysis
@@ -22,19 +21,14 @@ def draw_shots(analysis: Analysis, split: EvaluationSplit, places: Sequence[int]
         places: of the pictures, as the analysis counts them; the records hold them.
         num_loaders: threads that read.
     """
-    position_of = {int(number): position for position, number in enumerate(split.records.image_ids)}
+    position_of = {int(number): position for position, number in enumerate(split.images.image_ids)}
     if not places:
         return []
     positions = [position_of[analysis.image_ids[place]] for place in places]
-    rows = open_mindrecord(split.records, positions, ("image", "image_id"), num_loaders)
-    encoded = {
-        int(row["image_id"]): row["image"].tobytes()
-        for row in rows.create_dict_iterator(num_epochs=1, output_numpy=True)
-    }
     names = split.file_names()
-    ids = [analysis.image_ids[place] for place in places]
     return [
-        _shot(analysis, split, place, encoded[number], names[number]) for place, number in zip(places, ids, strict=True)
+        _shot(analysis, split, place, encoded, names[analysis.image_ids[place]])
+        for place, encoded in zip(places, split.images.encoded(positions, num_loaders), strict=True)
     ]
 
 

@@ -1,0 +1,1 @@
+"""Image files of a data set before they are used."""
