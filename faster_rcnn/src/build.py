@@ -14,8 +14,8 @@ from .builders.data import (
     open_configured_split,
     open_evaluation_split,
 )
-from .builders.detection import build_detector, build_evaluator, build_exported_detector, build_picture_detector
-from .builders.export import EXPORTED_TOOLS, build_export, describe_model, input_descriptions
+from .builders.detection import build_detector, build_evaluator, build_picture_detector
+from .builders.export import build_export, describe_model, input_descriptions
 from .builders.network import (
     OUTPUT_NAMES,
     SUITE,
@@ -26,10 +26,10 @@ from .builders.network import (
     input_settings,
     log_network,
 )
+from .builders.opening import open_checkpoint_model
 from .builders.training import build_schedule, build_train_step
 
 __all__ = [
-    "EXPORTED_TOOLS",
     "OUTPUT_NAMES",
     "SUITE",
     "build_anchors",
@@ -37,7 +37,6 @@ __all__ = [
     "build_detector",
     "build_evaluator",
     "build_export",
-    "build_exported_detector",
     "build_extractor",
     "build_inference",
     "build_network",
@@ -57,6 +56,7 @@ __all__ = [
     "num_classes",
     "open_batch_view",
     "open_checkpoint",
+    "open_checkpoint_model",
     "open_configured_split",
     "open_evaluation_split",
 ]

@@ -18,6 +18,7 @@ from .variants import SIZE_MULTIPLE
 
 SUITE_DIR = Path(__file__).resolve().parent.parent
 DEFAULT_FILE = "default_config.yaml"
+MINDRECORD_FOLDER = "FASTERRCNN_MINDRECORD"  # in coco_root, where mindrecord_dir is not given
 
 
 class ScheduleKeys(keys.StepScheduleKeys):
@@ -176,8 +177,8 @@ COMMANDS = {
     ),
     "export.py": CommandKeys(
         "Exports a checkpoint for inference.",
-        most_used="checkpoint_path file_name file_format export_batch_size run_dir img_height img_width test_score_thr "
-        "test_iou_thr test_max_per_img",
+        most_used="checkpoint_path file_name file_format with_onnx export_batch_size run_dir img_height img_width "
+        "test_score_thr test_max_per_img",
         others=(*command_keys.EXPORT, *SELECTION, "only_classes", "backbone"),
         checkpoint_key="checkpoint_path",
     ),

@@ -12,9 +12,9 @@ from utils.cpu_kernels.roi_align import STOCK_SAMPLING_RATIO
 from utils.detection.builders.exports import say_exported_size
 from utils.detection.test_time.keys import KEYS
 from utils.detection.test_time.rules import as_described
-from utils.exporting.description import write_description
-from utils.exporting.export import choose_format, export_network, format_exported
+from utils.exporting.export import export_network, file_formats, leave_description
 from utils.exporting.files import export_path
+from utils.exporting.onnx_form import OPSET, OnnxForm, can_rewrite
 from utils.model_utils.config.loading import require
 from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.moxing_adapter import open_job
@@ -23,6 +23,7 @@ from utils.words import counted
 
 from . import build
 from .config import FasterRcnnConfig
+from .models.exported import EXPORTED_TOOLS
 
 logger = logging.getLogger(__name__)
 
@@ -43,34 +44,46 @@ def export(config: FasterRcnnConfig) -> None:
         config, stored = build.open_checkpoint(config, require(config, "checkpoint_path", "file"))
         path = export_path(folder, config.file_name)
         device = set_up_device(config.device_target, config.device_id, seed=config.seed)
-        file_format = choose_format(config.file_format, device.target)
+        formats = file_formats(config.file_format, config.with_onnx, device.target)
         network, classes = build.load_detector(config, stored)
         say_exported_size(config, build.input_settings(config).size)
-        if idle := as_described(config, [key for key in KEYS if key not in build.EXPORTED_TOOLS]):
+        if idle := as_described(config, [key for key in KEYS if key not in EXPORTED_TOOLS]):
             logger.warning(
                 "%s: no effect in the exported model, whose graph suppresses within each class",
                 " and ".join(idle),
             )
-        if config.roi_sampling_ratio == 0:
-            logger.info(
-                "regions are pooled with %d x %d samples in a cell, since MindSpore's operator cannot take as "
-                "many as a cell has pixels; eval.py --roi_sampling_ratio=%d evaluates this network",
-                *(STOCK_SAMPLING_RATIO,) * 3,
-            )
-        portable = build.build_export(config, network, len(classes.names))
         sample = partial(probe, config.img_height, config.img_width)
-        log_probe(portable, sample(config.export_batch_size))
-        model = export_network(
-            portable,
-            build.input_descriptions(config),
-            path,
-            file_format,
-            output_names=build.OUTPUT_NAMES,
-            sample=sample,
-        )
-        description = write_description(model.file.parent, build.describe_model(config, classes, model))
-        print(format_exported(model))
-        print(f"described in {description}")
+        log_probe(build.build_export(config, network, len(classes.names)), sample(config.export_batch_size))
+        for file_format in formats:
+            onnx = onnx_form(config)
+            is_exact = file_format == "ONNX" and can_rewrite() and onnx.roi_sampling_ratio is not None
+            if not is_exact and config.roi_sampling_ratio == 0:
+                _say_sampling(file_format)
+            model = export_network(
+                build.build_export(config, network, len(classes.names)),
+                build.input_descriptions(config),
+                path,
+                file_format,
+                output_names=build.OUTPUT_NAMES,
+                reference=build.build_inference(config, network) if is_exact else None,
+                sample=sample,
+                onnx=onnx,
+            )
+            leave_description(model, build.describe_model(config, classes, model))
+
+
+def onnx_form(config: FasterRcnnConfig) -> OnnxForm:
+    """Returns what an ONNX file is like: with the network's samples if the opset has RoiAlign with aligned pixels."""
+    return OnnxForm(config.onnx_opset, config.roi_sampling_ratio if config.onnx_opset >= OPSET else None)
+
+
+def _say_sampling(file_format: str) -> None:
+    logger.info(
+        "%s: regions are pooled with %d x %d samples in a cell, since MindSpore's operator cannot take as many as a "
+        "cell has pixels; eval.py --roi_sampling_ratio=%d evaluates this network",
+        file_format,
+        *(STOCK_SAMPLING_RATIO,) * 3,
+    )
 
 
 def probe(height: int, width: int, batch_size: int) -> list[np.ndarray]:

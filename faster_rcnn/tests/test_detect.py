@@ -10,6 +10,7 @@ from faster_rcnn.src.network_define import content_sizes
 from utils.detection.detections import DetectionClock
 from utils.detection.inputs import InputSettings, resize_to_input
 from utils.detection.network_detector import NetworkDetector
+from utils.engines.cell_network import CellNetwork
 from utils.exporting.description import Preprocessing
 
 
@@ -60,7 +61,7 @@ def test_the_network_knows_how_many_rows_and_columns_a_picture_has_become(height
 
 def test_empty_slots_and_images_that_nobody_asks_for_are_left_out():
     """The first image has one detection, the second has none; the third only fills the batch up."""
-    detector, clock = NetworkDetector(_Echo(), detections_of, image_metas), DetectionClock()
+    detector, clock = NetworkDetector(CellNetwork(_Echo()), detections_of, image_metas), DetectionClock()
     detector.begin()
     found = detector.detect(
         images_with(0.75, 0, 0.9), scales=[(0.5, 0.5), (1, 1)], sizes=[(60, 100), (32, 64)], clock=clock
@@ -75,7 +76,7 @@ def test_empty_slots_and_images_that_nobody_asks_for_are_left_out():
 
 def test_a_call_without_images_to_ask_for_compiles_and_finds_nothing():
     assert (
-        NetworkDetector(_Echo(), detections_of, image_metas).detect(
+        NetworkDetector(CellNetwork(_Echo()), detections_of, image_metas).detect(
             images_with(0.5), scales=(), sizes=(), clock=DetectionClock()
         )
         == []

@@ -12,6 +12,7 @@ from faster_rcnn.src.config import load
 from faster_rcnn.tests.tiny_detector import TINY_NETWORK as TINY
 from utils.detection.data.mindrecord import open_mindrecord, unpack_annotation
 from utils.detection.data.splits import Split
+from utils.detection.evaluated.splits import RecordSplit
 from utils.detection.results.coco_metrics import CocoResult, detections_to_coco, evaluate_coco
 from utils.detection.results.evaluation_split import prepare_evaluation
 from utils.detection.tests.edited_coco import change
@@ -112,7 +113,7 @@ def test_the_network_finds_the_same_in_both(splits):
     ms.set_context(mode=ms.GRAPH_MODE)
     ms.set_seed(1)
     config = load([*TINY, "--test_score_thr=0.01", "--rpn_nms_pre=50", "--rpn_max_num=20", "--test_max_per_img=10"])
-    coco_split, txt_split = (prepare_evaluation(split, coco.classes, model="tiny") for split in splits)
+    coco_split, txt_split = (prepare_evaluation(RecordSplit(split), coco.classes, model="tiny") for split in splits)
     evaluator = build.build_evaluator(config, build.build_network(config, num_classes=2), coco_split)
     of_coco = evaluator.evaluate()
     of_txt = replace(evaluator, split=txt_split).evaluate()

@@ -17,6 +17,7 @@ from .variants import SIZE_MULTIPLE, STRIDES
 
 SUITE_DIR = Path(__file__).resolve().parent.parent
 DEFAULT_FILE = "default_config.yaml"
+MINDRECORD_FOLDER = "NASFPN_MINDRECORD"  # in coco_root, where mindrecord_dir is not given
 
 
 class NetworkKeys(Config):
@@ -301,7 +302,7 @@ class ResultKeys(keys.ResultKeys):
     SIZE_MULTIPLE = SIZE_MULTIPLE
     file_name: str = with_default(keys.ResultKeys, "file_name", "retinanet_nasfpn")
     export_batch_size: int | None = Field(
-        1, ge=0, description="images per call of the exported network; 0 and null: any number, in MINDIR only"
+        1, ge=0, description="images per call of the exported network; 0 and null: any number"
     )
     nms_threshold: float = Field(
         0.6, gt=0, le=1, description="IoU above which the lower of two boxes of a class is dropped"
@@ -374,8 +375,8 @@ COMMANDS = {
     ),
     "export.py": CommandKeys(
         "Exports a checkpoint for inference.",
-        most_used="checkpoint_path file_name file_format export_batch_size run_dir img_shape min_score nms_threshold "
-        "max_boxes device_target",
+        most_used="checkpoint_path file_name file_format with_onnx export_batch_size run_dir img_shape min_score "
+        "nms_threshold max_boxes",
         others=(*command_keys.EXPORT, *SELECTION, *test_time.KEYS),
         checkpoint_key="checkpoint_path",
     ),

@@ -1,4 +1,4 @@
-"""The evaluation command: checkpoint in, COCO metrics out."""
+"""The evaluation command: checkpoint or exported model in, COCO metrics out."""
 
 import logging
 
@@ -10,14 +10,13 @@ from utils.detection.results.report.extras import extras_of
 from utils.detection.results.result_json import metrics_of
 from utils.model_utils.config.leaving import leave_config
 from utils.model_utils.config.loading import require
-from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.files import check_writable_folder
 from utils.model_utils.moxing_adapter import open_job
 from utils.training.ends.expected import check_metric
 from utils.training.record.logging_setup import set_up_logging
 
-from . import build
 from .config import NasFpnConfig
+from .models.opening import open_model
 
 logger = logging.getLogger(__name__)
 
@@ -30,14 +29,12 @@ def evaluate(config: NasFpnConfig) -> None:
     """
     set_up_logging()
     with open_job(config) as folder:
-        config, stored = build.open_checkpoint(config, require(config, "checkpoint_path", "file"))
+        model = open_model(config, require(config, "checkpoint_path", "file"))
+        config = model.config
         check_writable_folder(folder, "--run_dir")
-        extras = extras_of(config, stored, folder)
-        set_up_device(config.device_target, config.device_id, seed=config.seed)
-        # Before the split, so that no MindRecord files are made for a checkpoint that is refused.
-        network, classes = build.load_detector(config, stored)
-        split = build.open_evaluation_split(config, classes, f"'{stored.path}'")
-        evaluator = build.build_evaluator(config, network, split)
+        extras = extras_of(config, model.path, model.stored, folder)
+        loaded = model.load()  # before the split, so that no MindRecord files are made for a checkpoint that is refused
+        evaluator = loaded.evaluator(model.open_split(loaded.classes))
         leave_config(folder, config)
         evaluation = evaluate_and_write(evaluator, folder, config.num_pictures, _show, extras)
     check_metric(config, BEST_METRIC, metrics_of(evaluation.result)[BEST_METRIC])

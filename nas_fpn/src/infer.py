@@ -1,13 +1,12 @@
-"""The inference command: pictures, videos and a checkpoint in; these with boxes, and all detections as JSON, out."""
+"""The inference command: pictures and videos in; these with boxes, and all detections as JSON, out."""
 
 from utils.detection.results.inference import BoxLimit, infer_pictures, open_inputs
 from utils.model_utils.config.loading import require
-from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.moxing_adapter import open_job
 from utils.training.record.logging_setup import set_up_logging
 
-from . import build
 from .config import NasFpnConfig
+from .models.opening import open_model
 
 
 def infer(config: NasFpnConfig) -> None:
@@ -18,10 +17,10 @@ def infer(config: NasFpnConfig) -> None:
     """
     set_up_logging()
     with open_job(config, "infer_output_path") as folder:
-        config, stored = build.open_checkpoint(config, require(config, "checkpoint_path", "file"))
+        model = open_model(config, require(config, "checkpoint_path", "file"))
+        config = model.config
         inputs = open_inputs(require(config, "image_path"), folder)
-        set_up_device(config.device_target, config.device_id, seed=config.seed)
-        network, classes = build.load_detector(config, stored)
-        detector = build.build_picture_detector(config, network, inputs.num_images, classes.names)
+        loaded = model.load()
+        detector = loaded.picture_detector(inputs.num_images)
         limit = BoxLimit("max_boxes", config.max_boxes)
-        infer_pictures(detector, inputs, folder, classes, config.picture_min_score, limit)
+        infer_pictures(detector, inputs, folder, loaded.classes, config.picture_min_score, limit)

@@ -2,7 +2,7 @@
 
 import logging
 
-from utils.detection.data.training_source import warn_of_cut_boxes, warn_of_same_data
+from utils.detection.data.training_source import warn_of_cut_boxes
 from utils.detection.places.split_places import check_places
 from utils.detection.results.evaluation_split import BEST_METRIC, best_metric
 from utils.detection.results.pictures.epoch_pictures import evaluate_with_pictures
@@ -79,8 +79,7 @@ def _build_trainer(config: NasFpnConfig, run: Run) -> Trainer:
     num_classes = build.num_classes(config, split)
     evaluation_split = None
     if config.run_eval:  # before the network is built: whatever does not fit is said at once
-        evaluation_split = build.open_evaluation_split(config, split.classes, split.name)
-        warn_of_same_data(split.records, evaluation_split.records)
+        evaluation_split = build.open_evaluation_split(config, split.classes, split.name, trained_on=split)
     source = build.build_training_source(config, split, run.workers)
     network = build.build_network(config, num_classes)
     if run.workers.is_main:

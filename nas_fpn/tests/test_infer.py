@@ -26,7 +26,8 @@ def _device():
     ms.set_context(mode=ms.GRAPH_MODE)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "nas_fpn.src.infer.set_up_device", lambda target, *_, **__: DeviceInfo(choose_device(target), 0, 0, 1)
+            "nas_fpn.src.builders.opening.set_up_device",
+            lambda target, *_, **__: DeviceInfo(choose_device(target), 0, 0, 1),
         )
         yield
 

@@ -7,6 +7,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from utils.data_sets.keys import VAL_SHARE
+from utils.engines.keys import ENGINE, EngineKeys
+from utils.exporting.keys import OnnxKeys
 from utils.model_utils.config.base import (
     Config,
     Contradiction,
@@ -227,7 +229,7 @@ class EvaluationKeys(CanvasKeys):
         description="false: every picture gets exactly canvas_sides where canvas is picture, as in transformers; null: "
         "as the weights say, else true",
     )
-    eval_ckpt_path: PathText = Field("", description="checkpoint that eval.py reads")
+    eval_ckpt_path: PathText = Field("", description="checkpoint that eval.py reads, or an exported ONNX or MINDIR")
     eval_log_interval: int = Field(100, ge=1, description="images between lines of an evaluation")
     eval_mode: Literal["whole", "slide"] = Field(
         "whole",
@@ -260,7 +262,7 @@ class EvaluationKeys(CanvasKeys):
             )
 
 
-class ResultKeys(Config):
+class ResultKeys(EngineKeys, OnnxKeys):
     """Inference and export."""
 
     GROUP: ClassVar[str] = "Inference and export"
@@ -270,8 +272,9 @@ class ResultKeys(Config):
         "export_ckpt_path",
         "file_name",
         "export_format",
+        "export_output",
     )
-    infer_ckpt_path: PathText = Field("", description="checkpoint that infer.py reads")
+    infer_ckpt_path: PathText = Field("", description="checkpoint that infer.py reads, or an exported ONNX or MINDIR")
     infer_output_path: PathText = Field("./infer_result/", description="folder for what infer.py writes")
     infer_copy_original_img: bool = Field(True, description="copy each image into infer_output_path")
     infer_save_gray_img: bool = Field(True, description="write each prediction as a grey picture of class numbers")
@@ -288,8 +291,13 @@ class ResultKeys(Config):
     export_format: Literal["auto", "AIR", "MINDIR", "ONNX"] = Field(
         "auto", description="form of the export; auto is AIR on Ascend, else MINDIR"
     )
+    export_output: Literal["logits", "class_map"] = Field(
+        "logits",
+        description="what the exported network puts out: logits of each class, or class_map, the class of each pixel "
+        "of its input as uint8, much less to write and to read",
+    )
     export_batch_size: int | None = Field(
-        1, ge=0, description="images per call of the exported network; 0 and null: any number, in MINDIR only"
+        1, ge=0, description="images per call of the exported network; 0 and null: any number"
     )
 
 
@@ -364,6 +372,7 @@ APPLICATION = (
     "slide_stride",
     "eval_flip",
     "eval_scales",
+    *ENGINE,
 )
 # The entry scripts, and the keys that --help of each shows.
 COMMANDS = {
@@ -388,8 +397,9 @@ COMMANDS = {
     ),
     "export.py": CommandKeys(
         "Exports a checkpoint for inference.",
-        most_used="export_ckpt_path export_format file_name export_batch_size run_dir base_size",
-        others=(*DEVICE, *JOB, "img_norm_mean", "img_norm_std", *CODING),
+        most_used="export_ckpt_path export_format with_onnx file_name export_output export_batch_size run_dir "
+        "base_size",
+        others=(*DEVICE, *JOB, "img_norm_mean", "img_norm_std", *CODING, "onnx_opset"),
         checkpoint_key="export_ckpt_path",
     ),
 }

@@ -7,15 +7,15 @@ change nothing.
 import contextlib
 import logging
 import os
-from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
 import numpy as np
 
+from utils.data_sets.reading_ahead import map_ahead
 from utils.image_files import evenly_spread
 from utils.image_search import log_passed_over
 from utils.images import IMAGE_SUFFIXES, read_image
@@ -277,23 +277,6 @@ def evaluation_images(
     return map_ahead(
         lambda pair: EvaluationImage(pair, *read_pair(pair, num_classes, ignore_label)), pairs, num_loaders, extra=1
     )
-
-
-def map_ahead(
-    function: Callable[[Item], Result], items: Iterable[Item], num_loaders: int, extra: int
-) -> Generator[Result, None, None]:
-    """Yields function(item) in the order of the items; threads work ahead by at most `num_loaders` + `extra` items."""
-    waiting: deque[Future[Result]] = deque()
-    pool = ThreadPoolExecutor(num_loaders, thread_name_prefix="data")
-    try:
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > num_loaders + extra:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _label_of(root: Path, image: Path) -> Path:

@@ -1,21 +1,23 @@
-"""The evaluation command: checkpoint in, IoU of each class and their mean out."""
+"""The evaluation command: checkpoint or exported model in, IoU of each class and their mean out."""
 
 import logging
 from collections.abc import Sequence
 
 from utils.model_utils.config.leaving import leave_config
 from utils.model_utils.config.loading import require
-from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.errors import BadValueError
 from utils.model_utils.files import check_writable_folder
 from utils.model_utils.moxing_adapter import open_job
 from utils.training.ends.expected import check_metric
 from utils.training.record.logging_setup import set_up_logging
 
-from . import build
+from .builders.classes import colours_of_classes, names_of_classes
+from .builders.data import open_split
+from .builders.evaluation import build_evaluator
+from .builders.scales import log_scales
 from .config import SegformerConfig
 from .labels.classes import CITYSCAPES_CLASS_NAMES
-from .picture_scale import scale_of_training
+from .models.opening import open_model
 from .results.evaluation import format_total, write_pictures
 from .results.extremes import Extremes
 from .results.page import write_page
@@ -40,16 +42,15 @@ def evaluate(config: SegformerConfig) -> None:
         logger.info("%s", note)
     with open_job(config) as folder:
         checkpoint = require(config, "eval_ckpt_path", "file")
-        config, stored = build.open_checkpoint(config, checkpoint)
-        class_names = build.names_of_classes(config)
+        model = open_model(config, checkpoint)
+        config = model.config
+        class_names = names_of_classes(config)
         if config.save_predictions:
             refuse_other_classes(class_names)
         check_writable_folder(folder, "--run_dir")
-        pairs = build.open_split(config, is_training=False)
-        build.log_scales(config, [pair.image for pair in pairs], "evaluation", scale_of_training(stored))
-        set_up_device(config.device_target, config.device_id, seed=config.seed)
-        network = build.load_network(config, stored)
-        evaluator = build.build_evaluator(config, network, pairs, class_names)
+        pairs = open_split(config, is_training=False)
+        log_scales(config, [pair.image for pair in pairs], "evaluation", model.trained)
+        evaluator = build_evaluator(config, model.load(), pairs, class_names)
         leave_config(folder, config)
         predictions = folder / "predictions" if config.save_predictions else None
         extremes = Extremes(NUM_WORST, NUM_BEST) if config.make_report else None
@@ -59,7 +60,7 @@ def evaluate(config: SegformerConfig) -> None:
         write_pictures(evaluation, evaluator.class_names, folder)
         if extremes is not None:
             about = {"checkpoint": str(checkpoint), "data": str(config.data_path), "how": how}
-            colours = build.colours_of_classes(config)
+            colours = colours_of_classes(config)
             write_page(evaluation, extremes, evaluator.class_names, colours, about, folder)
         print(format_total(evaluation.seconds))
     check_metric(config, "mIoU", evaluation.matrix.mean_iou())

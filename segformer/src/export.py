@@ -3,9 +3,9 @@
 import logging
 from pathlib import Path
 
-from utils.exporting.description import write_description
-from utils.exporting.export import choose_format, export_network, format_exported
+from utils.exporting.export import export_network, file_formats, leave_description
 from utils.exporting.files import export_path
+from utils.exporting.onnx_form import OnnxForm
 from utils.model_utils.config.loading import require
 from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.files import check_writable_folder
@@ -36,22 +36,21 @@ def export(config: SegformerConfig) -> None:
         check_writable_folder(folder, "--run_dir")
         path = export_path(folder, model_name(config, checkpoint))
         device = set_up_device(config.device_target, config.device_id, seed=config.seed)
-        file_format = choose_format(config.export_format, device.target)
+        formats = file_formats(config.export_format, config.with_onnx, device.target)
         network = build.load_network(config, stored)
         if config.canvas == "picture":
             logger.info("%s", format_canvas(config.base_size))
-        model = export_network(
-            build.build_export(config, network, file_format),
-            [build.input_description(config)],
-            path,
-            file_format,
-            output_names=build.OUTPUT_NAMES,
-            reference=build.build_inference(config, network),
-        )
-        names = build.names_of_classes(config)
-        description = write_description(model.file.parent, build.describe_model(config, names, model))
-        print(format_exported(model))
-        print(f"described in {description}")
+        for file_format in formats:
+            model = export_network(
+                build.build_export(config, network, file_format),
+                [build.input_description(config)],
+                path,
+                file_format,
+                output_names=("classes" if config.export_output == "class_map" else "logits",),
+                reference=build.build_inference(config, network),
+                onnx=OnnxForm(config.onnx_opset),
+            )
+            leave_description(model, build.describe_model(config, build.names_of_classes(config), model))
 
 
 def format_canvas(base_size: tuple[int, int]) -> str:

@@ -1,4 +1,4 @@
-"""The inference command: images, videos and a checkpoint in; grey, coloured, overlaid and original pictures out."""
+"""The inference command: images and videos in; grey, coloured, overlaid and original pictures out."""
 
 import logging
 import time
@@ -9,11 +9,12 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from utils.data_sets.reading_ahead import map_ahead
+from utils.drawing.writing_behind import WritingBehind
 from utils.image_search import ImageFile
 from utils.images import read_image
 from utils.model_utils.config.loading import require
 from utils.model_utils.config.stored import naming_source
-from utils.model_utils.device_adapter import set_up_device
 from utils.model_utils.errors import BadValueError, UserError
 from utils.model_utils.files import check_writable_folder
 from utils.model_utils.moxing_adapter import open_job
@@ -21,11 +22,14 @@ from utils.training.record.logging_setup import set_up_logging
 from utils.videos.search import Inputs, find_inputs
 from utils.words import agreed, counted
 
-from . import build
+from .builders.classes import colours_of_classes
+from .builders.data import build_layout
+from .builders.scales import log_scale_of, log_scales
 from .config import SegformerConfig
-from .dataset import find_images, map_ahead
+from .dataset import find_images
 from .labels.patterns import Layout
-from .picture_scale import PictureScale, scale_of_training
+from .models.opening import open_model
+from .picture_scale import PictureScale
 from .results.files import Outputs, refuse_overwriting, result_bases, write_results
 from .results.inference import Predictor, in_order_of_canvas
 from .results.videos import VideoSegmentation, plan_videos
@@ -58,20 +62,19 @@ def infer(config: SegformerConfig) -> None:
     """
     set_up_logging()
     with open_job(config, "infer_output_path") as folder:
-        config, stored = build.open_checkpoint(config, require(config, "infer_ckpt_path", "file"))
+        model = open_model(config, require(config, "infer_ckpt_path", "file"))
+        config = model.config
         with naming_source(config, ("data_path",)):
-            inputs = open_inputs(require(config, "data_path"), config.eval_split, folder, build.build_layout(config))
+            inputs = open_inputs(require(config, "data_path"), config.eval_split, folder, build_layout(config))
         files = inputs.pictures
         outputs = choose_outputs(config)
         bases = result_bases(files, outputs)
         refuse_overwriting(files, bases, outputs, folder)
         videos = plan_videos(inputs, outputs, folder)
         check_writable_folder(folder, "--infer_output_path")
-        set_up_device(config.device_target, config.device_id, seed=config.seed)
-        network = build.load_network(config, stored)
-        predictor, colours = build.build_predictor(config, network), build.colours_of_classes(config)
+        predictor, colours = model.load(), colours_of_classes(config)
         logger.info("%s", format_start(len(files) + len(videos), folder))
-        _log_scales(config, inputs, scale_of_training(stored))
+        _log_scales(config, inputs, model.trained)
         start = time.monotonic()
         if files:
             _infer_files(predictor, inputs, bases, folder, outputs, colours, config.infer_log_interval)
@@ -105,10 +108,10 @@ def choose_outputs(config: SegformerConfig) -> Outputs:
 def _log_scales(config: SegformerConfig, inputs: Inputs, trained: PictureScale | None) -> None:
     """Says at what size the network sees most pictures, or frames where there are no pictures."""
     if inputs.pictures:
-        build.log_scales(config, [file.path for file in inputs.pictures], "inference", trained)
+        log_scales(config, [file.path for file in inputs.pictures], "inference", trained)
         return
     sizes = Counter((each.video.height, each.video.width) for each in inputs.videos)
-    build.log_scale_of(config, sizes.most_common(1)[0][0], len(sizes), "inference", trained)
+    log_scale_of(config, sizes.most_common(1)[0][0], len(sizes), "inference", trained)
 
 
 def _infer_files(
@@ -193,16 +196,18 @@ def run(
     start = last = time.monotonic()
     num_written = 0
     items = in_order_of_canvas(predictor, list(zip(files, bases, strict=True)), lambda item: item[0].path)
-    for done, (file, base, image) in enumerate(map_ahead(_read, items, READING_THREADS, extra=0), start=1):
-        if isinstance(image, UserError):
-            logger.warning("left out: %s", image)
-        else:
-            write_results(folder / base, file.path, image, predictor.predict(image), outputs, colours)
-            num_written += 1
-        if done % log_interval == 0:
-            now = time.monotonic()
-            logger.info("%s", format_progress(done, len(files), (now - last) / log_interval))
-            last = now
+    with WritingBehind() as writer:
+        for done, (file, base, image) in enumerate(map_ahead(_read, items, READING_THREADS, extra=0), start=1):
+            if isinstance(image, UserError):
+                logger.warning("left out: %s", image)
+            else:
+                found = predictor.predict(image)
+                writer.run(write_results, folder / base, file.path, image, found, outputs, colours)
+                num_written += 1
+            if done % log_interval == 0:
+                now = time.monotonic()
+                logger.info("%s", format_progress(done, len(files), (now - last) / log_interval))
+                last = now
     if not num_written:
         if len(files) == 1:
             raise BadValueError("the picture cannot be read (it is named above): replace it")

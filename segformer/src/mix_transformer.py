@@ -9,7 +9,6 @@ with S in 0..3; each ends in .weight and .bias, a norm in .gamma and .beta.
 
 import math
 
-import numpy as np
 from mindspore import Tensor, nn
 
 from utils.cpu_kernels.attention import TokenAttention
@@ -19,11 +18,6 @@ from utils.cpu_kernels.layer_norm import LayerNorm
 
 from .layers import NORM_EPS, convolution, convolution_init, linear, scaled, to_map, to_tokens
 from .variants import ATTENTION_HEADS, MLP_RATIO, PATCH_KERNELS, PATCH_STRIDES, REDUCTIONS
-
-
-def drop_path_rates(last_rate: float, num_blocks: int) -> np.ndarray:
-    """Returns float32[num_blocks]: the probability that a block's branch is dropped, from 0 to `last_rate`."""
-    return np.linspace(0.0, last_rate, num_blocks, dtype=np.float32)
 
 
 class PatchEmbed(nn.Cell):

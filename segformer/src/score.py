@@ -25,7 +25,7 @@ from .labels.codings import coding_of_numbers
 from .labels.files import check_values, read_classes
 from .labels.sources import IDS_ENDING, LABEL_ENDING, POLYGONS_ENDING, conversion_command
 from .results.metrics import ConfusionMatrix
-from .results.planes import cut_planes, highest_plane, resize
+from .results.planes import class_map_at, cut_planes, highest_plane, resize
 from .results.report import SegmentationEvaluation, write_and_print
 
 SUITE = "segformer"
@@ -124,7 +124,7 @@ def classes_of(logits: np.ndarray, preprocessing: Preprocessing, size: tuple[int
     """Returns the class of each pixel of a picture.
 
     Args:
-        logits: float32[C, h, w], the model's output.
+        logits: float32[C, h, w], the model's output, or the classes themselves, uint8[h, w].
         preprocessing: from the picture to the model's input.
         size: height and width of the picture.
 
@@ -132,7 +132,10 @@ def classes_of(logits: np.ndarray, preprocessing: Preprocessing, size: tuple[int
         uint8[*size].
     """
     padded = preprocessing.height, preprocessing.width
-    planes = cut_planes(logits, padded, preprocessing.resized_size(*size))
+    content = preprocessing.resized_size(*size)
+    if logits.ndim == 2:
+        return class_map_at(logits, content, size)
+    planes = cut_planes(logits, padded, content)
     return highest_plane(resize(plane, size) for plane in planes)
 
 

@@ -141,7 +141,9 @@ def _build_trainer(config: SegformerConfig, run: Run) -> Trainer:
         evaluation_pairs = build.open_split(config, is_training=False)
         images = [pair.image for pair in evaluation_pairs]
         build.log_scales(config, images, "evaluation", build.scale_in_training(config))
-        evaluator = build.build_evaluator(config, network, evaluation_pairs, class_names, workers)
+        evaluator = build.build_evaluator(
+            config, build.build_predictor(config, network), evaluation_pairs, class_names, workers
+        )
         evaluate = partial(evaluate_epoch, evaluator, config.backbone, pictures)
     return Trainer(
         step,

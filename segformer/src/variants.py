@@ -1,6 +1,10 @@
 """The numbers of the Mix Transformers (Xie et al. 2021, table 6), a value for each of the four stages; no MindSpore."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 NUM_STAGES = 4
 ATTENTION_HEADS = (1, 2, 5, 8)
@@ -36,3 +40,10 @@ MIT_VARIANTS = {
     "mit_b4": MitVariant(_WIDE, (3, 8, 27, 3), 768),
     "mit_b5": MitVariant(_WIDE, (3, 6, 40, 3), 768),
 }
+
+
+def drop_path_rates(last_rate: float, num_blocks: int) -> "np.ndarray":
+    """Returns float32[num_blocks]: the probability that a block's branch is dropped, from 0 to `last_rate`."""
+    import numpy as np  # --help does without it
+
+    return np.linspace(0.0, last_rate, num_blocks, dtype=np.float32)

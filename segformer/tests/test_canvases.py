@@ -82,7 +82,7 @@ def test_a_canvas_that_follows_the_picture_is_never_padded(size):
     seen = []
 
     def record(images):
-        seen.append(images.asnumpy())
+        seen.append(images)
         return images
 
     predictor = Predictor(record, canvas=PictureCanvas((96, 48), 32), **PLAIN)
@@ -141,6 +141,12 @@ def test_at_most_so_many_sizes_are_held_and_what_is_given_up_is_freed():
     network.weight.set_data(ms.Tensor([3.0], ms.float32))  # as training does between two evaluations
     np.testing.assert_array_equal(networks(images[1]), images[1] * 3)
     assert [parameter.name for parameter in network.get_parameters()] == ["weight"]
+
+
+def test_a_training_network_is_put_into_evaluation():
+    network = Times().set_train(True)
+    CompiledSizes(network, limit=1)(np.ones((1, 3, 4, 4), np.float32))
+    assert not network.training
 
 
 def _write_sizes(root):
@@ -209,10 +215,8 @@ def test_a_network_finds_the_same_however_few_sizes_are_held(tmp_path):
     keys = [*TINY_NETWORK, "--class_num=3", "--canvas=picture", "--base_size=[72,72]", "--size_divisor=1"]
     config = load(keys)
     network = build.build_network(config)
-    found = [
-        build.build_evaluator(config.model_copy(update={"max_canvases": limit}), network, pairs).evaluate()
-        for limit in (1, 12)
-    ]
+    limited = [config.model_copy(update={"max_canvases": limit}) for limit in (1, 12)]
+    found = [build.build_evaluator(each, build.build_predictor(each, network), pairs).evaluate() for each in limited]
     np.testing.assert_array_equal(found[0].matrix.counts, found[1].matrix.counts)
     assert [each.num_input_sizes for each in found] == [4, 4]  # 36 x 72, 72 x 36, 72 x 72 and 58 x 72
 

@@ -17,7 +17,6 @@ from segformer.src.dataset import (
     evaluation_images,
     find_pairs,
     keep_scale,
-    map_ahead,
     open_pairs,
     read_pair,
 )
@@ -25,6 +24,7 @@ from segformer.src.image_cache import ImageCache
 from segformer.src.labels.classes import CITYSCAPES_CLASS_NAMES, class_names, id_table, palette, train_id_table
 from segformer.src.labels.files import check_labels
 from segformer.tests.tiny_city import draw_pair, image_path, label_path, write_city, write_png
+from utils.data_sets.reading_ahead import map_ahead
 from utils.images import read_image
 from utils.model_utils.errors import BadValueError, MissingPathError
 from utils.model_utils.workers import Workers

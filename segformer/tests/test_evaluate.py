@@ -332,7 +332,7 @@ def evaluate_here(monkeypatch):
     """Evaluates in this process, which may have taken its device: MindSpore takes one once."""
     ms.set_context(mode=ms.GRAPH_MODE)
     alone = DeviceInfo("CPU", 0, 0, 1)
-    monkeypatch.setattr("segformer.src.evaluate.set_up_device", lambda *_, **__: alone)
+    monkeypatch.setattr("segformer.src.builders.opening.set_up_device", lambda *_, **__: alone)
     return lambda *arguments: evaluate(load(arguments, "eval.py"))
 
 

@@ -6,10 +6,10 @@ import pytest
 from mindspore import nn, ops
 
 from segformer.src.layers import NORM_EPS
-from segformer.src.mix_transformer import Block, EfficientAttention, MixTransformer, drop_path_rates
+from segformer.src.mix_transformer import Block, EfficientAttention, MixTransformer
 from segformer.src.segformer import Segformer, SegformerInference, SegformerTraining, count_network
 from segformer.src.segformer_head import SegformerHead
-from segformer.src.variants import MIT_VARIANTS
+from segformer.src.variants import MIT_VARIANTS, drop_path_rates
 
 COUNTS = {
     "mit_b0": (3_319_392, 3_719_027),

@@ -15,13 +15,11 @@ from utils.detection.results.evaluation_split import EvaluationSplit
 from utils.detection.show.batch_view import DetectionBatchView
 from utils.model_utils.workers import ALONE, Workers
 
-from ..config import FasterRcnnConfig
+from ..config import MINDRECORD_FOLDER, FasterRcnnConfig
 from ..dataset import ExpandSettings, TrainingSample
 from ..FasterRcnn.bbox_assign_sample import RpnRule
 from ..variants import SIZE_MULTIPLE
 from .network import build_anchors, input_settings
-
-MINDRECORD_FOLDER = "FASTERRCNN_MINDRECORD"
 
 
 def open_configured_split(config: FasterRcnnConfig, is_training: bool) -> Split:
@@ -29,15 +27,18 @@ def open_configured_split(config: FasterRcnnConfig, is_training: bool) -> Split:
     return data_sets.open_detection_split(config, MINDRECORD_FOLDER, is_training=is_training)
 
 
-def open_evaluation_split(config: FasterRcnnConfig, classes: ClassTable, model: str) -> EvaluationSplit:
+def open_evaluation_split(
+    config: FasterRcnnConfig, classes: ClassTable, model: str, *, trained_on: Split | None = None
+) -> EvaluationSplit:
     """Opens the evaluation split and matches its classes with those of the detector.
 
     Args:
         config: the configuration.
         classes: of the detector.
         model: where they come from, for messages.
+        trained_on: split of the training that evaluates on this one.
     """
-    return data_sets.open_evaluation_split(config, MINDRECORD_FOLDER, classes, model)
+    return data_sets.open_evaluation_split(config, MINDRECORD_FOLDER, classes, model, trained_on=trained_on)
 
 
 def num_classes(config: FasterRcnnConfig, split: Split) -> int:

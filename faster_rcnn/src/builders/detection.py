@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from mindspore import nn
-
 from utils.canvas import Size
 from utils.detection.builders import detectors
 from utils.detection.canvases.detectors import CanvasDetectors
@@ -11,14 +9,14 @@ from utils.detection.network_detector import NetworkDetector
 from utils.detection.results.evaluation import DetectionEvaluator
 from utils.detection.results.evaluation_split import EvaluationSplit
 from utils.detection.results.picture_detector import PictureDetector
+from utils.detection.test_time.mirror import second_view
 from utils.detection.test_time.selection import Selection
-from utils.exporting.description import ModelDescription
+from utils.engines.cell_network import CellNetwork
 from utils.model_utils.workers import ALONE, Workers
 
 from ..config import FasterRcnnConfig
 from ..detect import detections_of, image_metas
 from ..FasterRcnn.faster_rcnn_res2net import FasterRcnnRes2net
-from ..score import selection
 from .network import build_inference, input_settings
 
 
@@ -38,9 +36,9 @@ def build_detector(
     )
 
     def make(canvas: Size) -> NetworkDetector:
-        inference = build_inference(config, network, canvas, suppresses=rule.is_plain)
+        inference = CellNetwork(build_inference(config, network, canvas, suppresses=rule.is_plain))
         select = detections_of if rule.is_plain else Selection(detections_of, rule)
-        return NetworkDetector(inference, select, image_metas, detectors.second_view(rule))
+        return NetworkDetector(inference, select, image_metas, second_view(rule))
 
     return detectors.canvas_detectors(config, input_settings(config), make, is_repeated=is_repeated)
 
@@ -69,8 +67,3 @@ def build_picture_detector(
     """Builds what detects in image files; `is_repeated` where a canvas comes again after others."""
     detector = build_detector(config, network, class_names, is_repeated=is_repeated)
     return detectors.picture_detector(config, detector, num_pictures, input_settings(config), config.test_batch_size)
-
-
-def build_exported_detector(description: ModelDescription, network: nn.Cell) -> NetworkDetector:
-    """Builds what an exported file detects with; `network` is what was read of it."""
-    return NetworkDetector(network, selection(description), image_metas)

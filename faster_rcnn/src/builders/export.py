@@ -10,10 +10,9 @@ from utils.exporting.export import ExportedModel
 
 from ..config import FasterRcnnConfig
 from ..FasterRcnn.faster_rcnn_res2net import FasterRcnnRes2net
+from ..models.exported import EXPORTED_TOOLS
 from ..network_define import FasterRcnnInference
 from .network import SUITE, build_inference, build_network, input_settings
-
-EXPORTED_TOOLS = ("only_classes",)  # of TestTimeKeys, those that act on what an exported detector puts out
 
 
 def build_export(config: FasterRcnnConfig, network: FasterRcnnRes2net, num_classes: int) -> FasterRcnnInference:

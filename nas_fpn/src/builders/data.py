@@ -17,12 +17,10 @@ from utils.detection.show.batch_view import DetectionBatchView
 from utils.model_utils.workers import ALONE, Workers
 
 from ..assignment import AssignmentRule
-from ..config import NasFpnConfig
+from ..config import MINDRECORD_FOLDER, NasFpnConfig
 from ..dataset import TrainingSample
 from ..variants import SIZE_MULTIPLE, STRIDES
 from .network import build_anchors, input_settings
-
-MINDRECORD_FOLDER = "NASFPN_MINDRECORD"  # in coco_root, where mindrecord_dir is not given
 
 
 def open_configured_split(
@@ -39,15 +37,18 @@ def open_configured_split(
     return data_sets.open_detection_split(config, MINDRECORD_FOLDER, is_training=is_training, form=form, prefix=prefix)
 
 
-def open_evaluation_split(config: NasFpnConfig, classes: ClassTable, model: str) -> EvaluationSplit:
+def open_evaluation_split(
+    config: NasFpnConfig, classes: ClassTable, model: str, *, trained_on: Split | None = None
+) -> EvaluationSplit:
     """Opens the evaluation split and matches its classes with those of the detector.
 
     Args:
         config: the configuration.
         classes: of the detector.
         model: where they come from, for messages.
+        trained_on: split of the training that evaluates on this one.
     """
-    return data_sets.open_evaluation_split(config, MINDRECORD_FOLDER, classes, model)
+    return data_sets.open_evaluation_split(config, MINDRECORD_FOLDER, classes, model, trained_on=trained_on)
 
 
 def num_classes(config: NasFpnConfig, split: Split) -> int:

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from mindspore import nn
-
 from utils.canvas import Size
 from utils.detection.builders import detectors
 from utils.detection.canvases.detectors import CanvasDetectors
@@ -11,12 +9,13 @@ from utils.detection.network_detector import NetworkDetector
 from utils.detection.results.evaluation import DetectionEvaluator
 from utils.detection.results.evaluation_split import EvaluationSplit
 from utils.detection.results.picture_detector import PictureDetector
-from utils.exporting.description import ModelDescription
+from utils.detection.test_time.mirror import second_view
+from utils.engines.cell_network import CellNetwork
 from utils.model_utils.workers import ALONE, Workers
 
 from ..config import NasFpnConfig
 from ..retinanet_nasfpn import RetinaNetNasFpn
-from ..score import build_selection, selection
+from ..score import build_selection
 from .network import build_inference, build_selection_rule, input_settings
 
 EVALUATION_BATCH_SIZE = 4  # images in a call of the network; no result depends on it
@@ -36,9 +35,8 @@ def build_detector(
 
     def make(canvas: Size) -> NetworkDetector:
         select = build_selection(build_selection_rule(config, canvas), rule)
-        return NetworkDetector(
-            build_inference(config, network, canvas), select, second_view=detectors.second_view(rule)
-        )
+        inference = CellNetwork(build_inference(config, network, canvas))
+        return NetworkDetector(inference, select, second_view=second_view(rule))
 
     return detectors.canvas_detectors(config, input_settings(config), make, is_repeated=is_repeated)
 
@@ -67,9 +65,3 @@ def build_picture_detector(
     """Builds what detects in image files; `is_repeated` where a canvas comes again after others."""
     detector = build_detector(config, network, class_names, is_repeated=is_repeated)
     return detectors.picture_detector(config, detector, num_pictures, input_settings(config), EVALUATION_BATCH_SIZE)
-
-
-def build_exported_detector(description: ModelDescription, network: nn.Cell) -> NetworkDetector:
-    """Builds what an exported file detects with; `network` is what was read of it."""
-    select, rule = selection(description)
-    return NetworkDetector(network, select, second_view=detectors.second_view(rule))

@@ -5,7 +5,6 @@ from functools import partial
 
 from utils.detection.builders import exports
 from utils.detection.data.class_names import ClassTable
-from utils.detection.test_time import keys as test_time
 from utils.detection.test_time.rules import as_described
 from utils.exporting.description import ModelDescription, TensorDescription
 from utils.exporting.export import ExportedModel, input_shape
@@ -13,8 +12,6 @@ from utils.exporting.export import ExportedModel, input_shape
 from ..config import NasFpnConfig
 from ..retinanet_nasfpn import RetinaNetInference, RetinaNetNasFpn
 from .network import SUITE, build_inference, build_network, build_selection_rule, input_settings
-
-EXPORTED_TOOLS = test_time.KEYS  # those that act on what an exported detector puts out
 
 
 def build_export(config: NasFpnConfig, network: RetinaNetNasFpn, num_classes: int) -> RetinaNetInference:

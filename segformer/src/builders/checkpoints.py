@@ -9,9 +9,10 @@ from utils.training.checkpoints.stored_keys import configure_as_stored, naming_o
 
 from ..config import SegformerConfig
 from ..labels.classes import numbered_names
+from ..score import SUITE
 from ..segformer import Segformer
 from .classes import names_of_classes
-from .network import SUITE, build_network
+from .network import build_network
 
 OF_MMSEGMENTATION = "head.projections.0.conv.weight"  # which MMSegmentation's head alone has
 

@@ -18,11 +18,6 @@ def colours_of_classes(config: SegformerConfig) -> np.ndarray:
     return class_colours(names, first_colours(config.palette, config.class_num, names) if config.palette else None)
 
 
-def colours_of_names(names: tuple[str, ...]) -> np.ndarray:
-    """Returns the same for the classes of an exported file."""
-    return class_colours(names)
-
-
 def category_ids(names: tuple[str, ...]) -> tuple[int, ...]:
     """Returns the id of each class in files of results: Cityscapes' labelIds for its classes, else the index."""
     return CITYSCAPES_IDS if names == CITYSCAPES_CLASS_NAMES else tuple(range(len(names)))

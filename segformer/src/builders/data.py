@@ -13,7 +13,7 @@ from utils.model_utils.config.stored import naming_source
 from utils.model_utils.device_adapter import clamp_loaders
 from utils.model_utils.errors import BadValueError
 from utils.model_utils.workers import ALONE, Workers
-from utils.training.assembly import shard_epochs
+from utils.sharding import shard_epochs
 
 from ..base_dataset import AugmentSettings
 from ..checking.check import TrainingSizes, check_segmentation_data
@@ -23,11 +23,11 @@ from ..dataset import CityscapesSource, list_pairs, open_pairs, read_pair
 from ..image_cache import BYTES_PER_GB, ImageCache
 from ..labels.files import ImagePair
 from ..labels.patterns import Layout
-from ..mix_transformer import drop_path_rates
 from ..results.batch_view import LabelBatchView
+from ..variants import drop_path_rates
 from .classes import build_label_coding, colours_of_classes, names_of_classes
-from .network import network_size
 from .scales import SIZE_DIVISOR
+from .size import network_size
 
 
 def open_split(config: SegformerConfig, is_training: bool) -> tuple[ImagePair, ...]:

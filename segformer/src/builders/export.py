@@ -6,17 +6,25 @@ from utils.exporting.export import ExportedModel, input_shape, share_weights
 from utils.exporting.onnx_operators import replace_for_onnx
 
 from ..config import SegformerConfig
-from ..segformer import Segformer, SegformerInference
+from ..score import SUITE
+from ..segformer import Segformer, SegformerClasses, SegformerInference
+from ..segformer_head import FusingHead
 from .classes import build_label_coding, category_ids
-from .network import SUITE, build_inference, build_network
+from .folded_head import FoldedHead
+from .network import build_inference, build_network
 
 
-def build_export(config: SegformerConfig, network: Segformer, file_format: str) -> SegformerInference:
+def build_export(
+    config: SegformerConfig, network: Segformer, file_format: str
+) -> SegformerInference | SegformerClasses:
     """Builds a network of operators that a file of this format can hold, with the weights of `network`."""
     with stock_operators():
         portable = build_network(config)
         inference = build_inference(config, portable)
     share_weights(network, portable)
+    assert isinstance(portable.head, FusingHead), "it was just built"
+    with stock_operators():
+        portable.head = FoldedHead(portable.head)
     if file_format == "ONNX":
         replace_for_onnx(inference)
     return inference

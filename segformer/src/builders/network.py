@@ -4,23 +4,9 @@ from utils.training.summary.model_summary import log_parts
 
 from ..config import SegformerConfig
 from ..mix_transformer import MixTransformer
-from ..segformer import Segformer, SegformerInference, count_network
+from ..segformer import Segformer, SegformerClasses, SegformerInference, count_network
 from ..segformer_head import HEADS
-from ..variants import MIT_VARIANTS, MMSEGMENTATION_CHANNELS, MitVariant
-
-SUITE = "segformer"
-OUTPUT_NAMES = ("logits",)  # of SegformerInference
-
-
-def network_size(config: SegformerConfig) -> MitVariant:
-    """Returns widths, depths and head of the configured network."""
-    variant = MIT_VARIANTS[config.backbone]
-    return MitVariant(
-        config.backbone_widths or variant.widths,
-        config.backbone_depths or variant.depths,
-        config.decoder_channels
-        or (MMSEGMENTATION_CHANNELS if config.head == "mmsegmentation" else variant.decoder_channels),
-    )
+from .size import network_size
 
 
 def build_network(config: SegformerConfig) -> Segformer:
@@ -39,6 +25,6 @@ def log_network(config: SegformerConfig, network: Segformer) -> None:
     log_parts(parts, f"a {height}x{width} picture")
 
 
-def build_inference(_config: SegformerConfig, network: Segformer) -> SegformerInference:
-    """Puts the enlargement to the image's size on top of the network."""
-    return SegformerInference(network)
+def build_inference(config: SegformerConfig, network: Segformer) -> SegformerInference | SegformerClasses:
+    """Puts the enlargement to the image's size on top of the network, and the choice of the class if that is asked."""
+    return SegformerClasses(network) if config.export_output == "class_map" else SegformerInference(network)

@@ -1,7 +1,5 @@
 """A network as one compiled graph for each size of its input, of which a limited number is held."""
 
-from collections.abc import Callable
-
 import mindspore as ms
 import numpy as np
 from mindspore import nn
@@ -18,28 +16,22 @@ class CompiledSizes:
     around the network, and letting go of it gives its memory back: of MiT-B0 at 480x512, 140 MB but for 10.
 
     Args:
-        network: float32[N, 3, H, W] to logits; a Cell, which may share its weights with others, or any function.
+        network: float32[N, 3, H, W] to logits; it may share its weights with others.
         limit: shapes that are held at once; the one that was not used for longest is given up.
 
     Attributes:
         network: as given.
     """
 
-    def __init__(self, network: Callable[[ms.Tensor], ms.Tensor], limit: int) -> None:
+    def __init__(self, network: nn.Cell, limit: int) -> None:
         self.network = network
         self._held: HeldSizes[Shape, _OneShape] = HeldSizes(limit)
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Returns the logits of float32[N, 3, H, W]."""
-        if isinstance(self.network, nn.Cell) and self.network.training:
+        if self.network.training:
             self.network.set_train(False)
-        return self._of_shape(images.shape)(ms.Tensor(images)).asnumpy()
-
-    def _of_shape(self, shape: Shape) -> Callable[[ms.Tensor], ms.Tensor]:
-        network = self.network
-        if not isinstance(network, nn.Cell):
-            return network
-        return self._held.get_or_make(shape, lambda: _OneShape(network))
+        return self._held.get_or_make(images.shape, lambda: _OneShape(self.network))(ms.Tensor(images)).asnumpy()
 
 
 class _OneShape(nn.Cell):

@@ -1,4 +1,4 @@
-"""From an image of any size to the class of each of its pixels, with a network that is compiled for each input size.
+"""From an image of any size to the class of each of its pixels, with whatever runs a network. Needs no MindSpore.
 
 The steps and their order are MMSegmentation's: logits are resized bilinearly to the network's input, then to the image;
 several views of an image (mirrored, other scales) are averaged as probabilities there.
@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 import cv2
-import mindspore as ms
 import numpy as np
 
 from utils.images import read_size
 from utils.pixels import size_of, to_input
 
 from .canvases import Canvas, FixedCanvas, PictureCanvas, text_of
-from .compiled_sizes import CompiledSizes
 from .planes import Size, cut_planes, highest_plane, resize
 
 Item = TypeVar("Item")
@@ -27,7 +25,7 @@ class Predictor:
 
     Args:
         network: float32[1, 3, H, W] to logits float[1, C, h, w] of any lower or the same resolution, such as
-            `Segformer`. It may share its weights with a training network. It is compiled for each input size.
+            `Segformer` in `CompiledSizes`; any number of images instead of 1 for `predict_batch`.
         mean: subtracted from the channels, RGB, 0 to 255.
         std: divides the channels.
         canvas: from the size of an image to that of the network's input; None takes images as large as they are.
@@ -36,7 +34,6 @@ class Predictor:
         slide_stride: step from one window to the next, at most `slide_crop`.
         flip: add the mirrored image.
         scales: factors on the size of the view, one view for each.
-        max_canvases: input sizes for which a compiled network is held at once.
 
     Attributes:
         input_sizes: the different sizes, height and width, that the network was given so far.
@@ -44,7 +41,7 @@ class Predictor:
 
     def __init__(
         self,
-        network: Callable[[ms.Tensor], ms.Tensor],
+        network: Callable[[np.ndarray], np.ndarray],
         *,
         mean: Sequence[float],
         std: Sequence[float],
@@ -54,9 +51,8 @@ class Predictor:
         slide_stride: Size = (768, 768),
         flip: bool = False,
         scales: Sequence[float] = (1.0,),
-        max_canvases: int = 12,
     ) -> None:
-        self.network = CompiledSizes(network, max_canvases)
+        self.network = network
         self.input_sizes: set[Size] = set()
         self._mean = tuple(mean)
         self._std = tuple(std)

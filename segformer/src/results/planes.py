@@ -26,6 +26,20 @@ def cut_planes(logits: Iterable[np.ndarray], padded: Size, content: Size) -> Ite
         yield resize(plane.astype(np.float32, copy=False), padded)[: content[0], : content[1]]
 
 
+def class_map_at(class_map: np.ndarray, content: Size, size: Size) -> np.ndarray:
+    """Returns the classes of a picture, uint8[*size], of those of the network's input.
+
+    Args:
+        class_map: uint8[h, w], with the picture in its upper left corner.
+        content: height and width of that corner.
+        size: height and width of the picture; where they are others, the nearest pixel counts.
+    """
+    cut = class_map[: content[0], : content[1]]
+    if content == size:
+        return cut
+    return cv2.resize(cut, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+
+
 def highest_plane(planes: Iterable[np.ndarray]) -> np.ndarray:
     """Returns the index of the highest of at most 256 planes at each pixel, the first of equal ones.
 

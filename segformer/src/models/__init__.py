@@ -1,0 +1,1 @@
+"""The files that eval.py, infer.py and the Python API run: checkpoints and exported models."""
