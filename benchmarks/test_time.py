@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)  # this folder has files with the names of suites
 
-from utils.api.opening import suite_of
+from utils.api.files.opening import suite_of
 from utils.model_utils.command import run_command
 from utils.model_utils.errors import BadValueError, unknown_word
 from utils.training.record.logging_setup import set_up_logging
