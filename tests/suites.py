@@ -93,6 +93,7 @@ class Suite:
     def call(self, script: str, *arguments: object) -> None:
         """Runs a command on the tiny network in this process, which may have taken its device."""
         command, config = getattr(self.part(COMMANDS[script]), COMMANDS[script]), self.load(*arguments, program=script)
+        self.part("build")  # which a command imports once it needs it
         reads = contextlib.nullcontext() if script == "train.py" else reads_once()
         with taken_device(), reads:  # of all modules that are imported by now
             command(config)

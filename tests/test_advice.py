@@ -122,6 +122,7 @@ def test_messages_are_found_where_they_are(sources, reached):
         if not any((message.path, message.home) in each for each in reached.values())
     }
     lost = {path for path in lost if not path.startswith("utils/api/")}  # called by users' programs
+    lost = {path for path in lost if not path.endswith("/small_graphs.py")}  # which ascend_check calls by name
     # Called by the C++ program; an image of Pillow comes by the Python API alone; utils/__init__ refuses other Pythons.
     called_otherwise = (
         "utils/cpp_infer/python_engine.py",
@@ -147,7 +148,7 @@ def test_every_launcher_names_what_there_is(commands, schemas, files):
 
 def test_the_cpp_program_names_what_there_is(schemas, files):
     sources = read_files("utils/cpp_infer/src/*.cc")
-    flags = re.findall(r'\{"(\w+)", "\w*", "', sources["utils/cpp_infer/src/options.cc"])
+    flags = re.findall(r'\{"(\w+)", "\w*",\s+"', sources["utils/cpp_infer/src/options.cc"])
     assert {"engine", "num_threads", "python"} < set(flags)
     program = advice.Command("utils/cpp_infer/src/options.cc", frozenset({*flags, "help"}))
     export = [advice.Command(f"{suite}/export.py", frozenset(keys_of(schema))) for suite, schema in schemas.items()]

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.suites import COMMANDS, FASTER_RCNN, NAS_FPN, ROOT, SEGFORMER, for_suites, run
+from utils.engines.keys import ENGINE
 from utils.model_utils.config.base import Config
 from utils.model_utils.config.command_keys import CommandKeys
 from utils.model_utils.config.schema import JOB
@@ -36,7 +37,8 @@ WITHOUT_EFFECT = {"picture_min_score", "canvas", "ignore_unknown_classes"}
 # An exported Faster R-CNN suppresses itself; its export.py says that these do nothing.
 OF_SUPPRESSION = {"flip_test", "flip_merge", "nms_method", "nms_across_classes", "soft_nms_sigma", "soft_nms_min_score"}
 # What the toy does not reach: other schedules, float16, several processes, canvases that follow the pictures, earlier
-# weights, images and labels in other layouts, tools at test time, a metric that is expected, thresholds stored again.
+# weights, images and labels in other layouts, tools at test time, a metric that is expected, thresholds stored again,
+# ONNX files in place of checkpoints.
 OF_OTHER_RUNS = {
     *(
         "lr_init",
@@ -51,6 +53,7 @@ OF_OTHER_RUNS = {
     *("train_split", "label_pattern", "split_list", "val_share", "val_seed", "val_group_by_stem"),
     *("pre_trained", "allow_missing", "allow_mismatch", "backbone", "res2net_layers"),
     *("train_data_type", "flip_merge", "soft_nms_min_score", "expected_tolerance", "overwrite"),
+    *ENGINE,
 }
 # Paths that are read by `require` and `results_folder`, and a limit that is set for the process.
 READ_ELSEWHERE = {"run_dir", "image_path", "infer_output_path", "data_path", "max_image_megapixels"}

@@ -210,8 +210,8 @@ def test_the_evaluation_of_a_checkpoint_sees_no_picture_of_its_training(suite, o
     build = suite.part("build")
     config, _ = build.open_checkpoint(suite.load(*given, program="eval.py"), checkpoint)
     split = build.open_evaluation_split(config, ClassTable(("red", "blue"), (7, 3)), "a test")
-    assert split.records.image_ids.tolist() == [image["id"] for image in split.ground_truth["images"]]
-    assert split.records.image_ids.tolist() == [102, 103, 104, 105]
+    assert split.images.image_ids.tolist() == [image["id"] for image in split.ground_truth["images"]]
+    assert split.images.image_ids.tolist() == [102, 103, 104, 105]
 
 
 @for_detectors

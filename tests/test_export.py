@@ -151,10 +151,11 @@ def test_the_file_gives_what_the_network_gives(suite, file_format, batch, output
     if file_format == "ONNX":
         pytest.importorskip("onnxruntime")
     path, arguments, fed, expected = outputs
-    changes = ("--min_score=0.25", "--nms_threshold=0.7") if suite is NAS_FPN else ()
+    exact = ("--roi_sampling_ratio=2",) if file_format == "ONNX" else ()  # an ONNX has what it is asked for
+    changes = {NAS_FPN: ("--min_score=0.25", "--nms_threshold=0.7"), FASTER_RCNN: exact}
     wanted = (f"--file_format={file_format}", f"--export_batch_size={batch}")
-    run_export(suite, path, tmp_path, *arguments, *changes, *wanted)
-    if suite is FASTER_RCNN:
+    run_export(suite, path, tmp_path, *arguments, *changes.get(suite, ()), *wanted)
+    if suite is FASTER_RCNN and file_format == "MINDIR":
         assert "eval.py --roi_sampling_ratio=2 evaluates this network" in capsys.readouterr().err
     file = tmp_path / f"{file_name(suite)}.{file_format.lower()}"
     found = run_model(file, file_format, fed)
@@ -212,7 +213,6 @@ FAULTS = {
     NAS_FPN: [
         *DETECTOR_FAULTS,
         ("--export_batch_size=-1", BadValueError, "export_batch_size is -1"),
-        ("--file_format=ONNX --export_batch_size=null", BadValueError, "fixed number of images"),
     ],
     FASTER_RCNN: [
         *DETECTOR_FAULTS,
@@ -247,6 +247,14 @@ def test_what_cannot_be_used_is_a_sentence(suite, changed, error, sentence, chec
     with pytest.raises(error, match=sentence):
         run_export(suite, checkpoint, tmp_path, *arguments)
     assert [path.name for path in tmp_path.iterdir()] == ["a file"]
+
+
+@pytest.mark.parametrize("suite", [NAS_FPN], ids=str)
+def test_without_what_rewrites_it_an_onnx_takes_a_fixed_number_of_images(suite, checkpoint, tmp_path, monkeypatch):
+    monkeypatch.setattr("utils.exporting.export.can_rewrite", lambda: False)
+    with pytest.raises(BadValueError, match=r"fixed number of images only: .*`pip install onnx==.* onnxscript=="):
+        run_export(suite, checkpoint, tmp_path, "--file_format=ONNX", "--export_batch_size=null")
+    assert not list(tmp_path.iterdir())
 
 
 # What Faster R-CNN compares its file on

@@ -12,7 +12,7 @@ from PIL import Image
 from segformer.src.dataset import read_pair
 from segformer.src.infer import _read
 from segformer.src.labels.files import ImagePair, read_label
-from utils.detection.data.mindrecord_writer import _check_image
+from utils.detection.data.images.checks import check_image
 from utils.detection.data.record_types import ImageRecord
 from utils.image_search import ImageFile
 from utils.images import read_image
@@ -28,7 +28,7 @@ NO_BOXES = np.zeros((0, 4), np.float32), np.zeros(0, np.int32), np.zeros(0, bool
 
 def said_by_detectors_training(path):
     """Training and evaluation of a detector read what was checked when its MindRecord files were made."""
-    return _check_image(ImageRecord(1, path, HEIGHT, WIDTH, *NO_BOXES)).problem
+    return check_image(ImageRecord(1, path, HEIGHT, WIDTH, *NO_BOXES)).problem
 
 
 def said_by(read, *arguments):

@@ -54,6 +54,7 @@ ALLOWED = {
     "utils/detection/data/mindrecord_writer.py": "MindRecord writes, in a hidden folder until the set is whole",
     "utils/videos/writing.py": "OpenCV writes, under a temporary name until the video is found whole",
     "utils/exporting/export.py": "MindSpore writes, in a hidden folder until the model is checked",
+    "utils/exporting/primitives.py": "MindSpore writes, into a temporary folder",
     "utils/model_utils/storage/unpacking.py": "an archive, in a hidden folder until its last byte is read",
     "utils/model_utils/storage/result_uploader.py": "copies for the storage, in a temporary folder",
     "utils/tools/torture/bench.py": "copies of the data, and of what was lost, in a folder of the tool's own",

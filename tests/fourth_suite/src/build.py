@@ -3,7 +3,8 @@
 import numpy as np
 
 from utils.model_utils.workers import Workers
-from utils.training.assembly import build_step, effective_lr, shard_epochs
+from utils.sharding import shard_epochs
+from utils.training.assembly import build_step, effective_lr
 from utils.training.schedules import cosine_schedule
 from utils.training.step.train_step import TrainStep
 
