@@ -61,17 +61,17 @@ def main() -> None:
         write_checkpoint(arguments.suite, checkpoint)
         exporting = [f"--run_dir={folder}", "--with_onnx=True", *EXTRA_EXPORTS[arguments.suite]]
         command(arguments.suite, "export", folder, exporting, checkpoint=checkpoint)
-        network_table(arguments, checkpoint, model)
+        network_table(arguments, model)
         if arguments.app:
             app_lines(model.with_suffix(".onnx"))
         program_table(arguments, folder, model)
 
 
-def network_table(arguments: argparse.Namespace, checkpoint: Path, model: Path) -> None:
+def network_table(arguments: argparse.Namespace, model: Path) -> None:
     """Prints seconds, processor seconds, first call and memory of each engine."""
     onnx, threads = model.with_suffix(".onnx"), arguments.threads
     works = {
-        "checkpoint, infer.py": partial(checkpoint_work, arguments.suite, checkpoint, model),
+        "checkpoint, infer.py": partial(checkpoint_work, arguments.suite, model),
         "MINDIR, MindSpore": partial(mindir_work, model),
         "ONNX, onnxruntime": partial(onnx_work, onnx, EngineSettings(ONNXRUNTIME, F32, threads)),
         "ONNX, OpenVINO": partial(onnx_work, onnx, EngineSettings(OPENVINO, F32, threads)),
@@ -109,7 +109,7 @@ def arrays_for(model: Path) -> list[np.ndarray]:
     return [images, np.array([[height, width, 1, 1]], np.float32)][: len(described)]
 
 
-def checkpoint_work(suite: str, checkpoint: Path, model: Path, _workload: Workload) -> Work:
+def checkpoint_work(suite: str, model: Path, _workload: Workload) -> Work:
     """Returns a call of the network as infer.py has it, on the kernels of this repository."""
     import mindspore as ms
 
@@ -120,7 +120,6 @@ def checkpoint_work(suite: str, checkpoint: Path, model: Path, _workload: Worklo
     config = config_part.load([each for each in subject["config"] if "=config/" not in each], "infer.py")
     network = build_part.build_network(config, *subject["num_classes"])
     inference = build_part.build_inference(config, network).set_train(False)
-    del checkpoint  # whose weights are as random
     arrays = arrays_for(model)
 
     def call() -> None:

@@ -63,7 +63,7 @@ def configure_as_exported(
         description: of the model.
         path: of the model.
         device_target: the key of this name.
-        fixed: values that the file has and nothing can change, by key.
+        fixed: values that the file has and nothing can change, by key, beside normalisation and canvas.
         baked: other keys that act on a checkpoint and not on this file.
         tools: keys that act on this file, whether its description has them or not.
 
@@ -75,6 +75,8 @@ def configure_as_exported(
             f"device_target is {device_target}, but ONNX files run on the CPU here: leave it out, or give the "
             "checkpoint"
         )
+    made = description.preprocessing
+    fixed = {"img_norm_mean": made.mean, "img_norm_std": made.std, "canvas": "fixed", **fixed}
     refuse_idle(config, path, () if is_onnx(path) else ENGINE, "acts on ONNX files alone")
     refuse_idle(
         config,

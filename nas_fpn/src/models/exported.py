@@ -41,9 +41,6 @@ def open_exported(config: NasFpnConfig, path: Path) -> OpenedModel[NasFpnConfig]
         device_target=config.device_target,
         fixed={
             "img_shape": (made.height, made.width),
-            "img_norm_mean": made.mean,
-            "img_norm_std": made.std,
-            "canvas": "fixed",
         },
         baked=(*config.keys_in("FIXED_BY_WEIGHTS"), *SELECTION, *CANVAS),
         tools=EXPORTED_TOOLS,

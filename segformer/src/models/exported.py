@@ -64,11 +64,8 @@ def open_exported(config: SegformerConfig, path: Path) -> OpenedModel:
         device_target=config.device_target,
         fixed={
             "base_size": (made.height, made.width),
-            "img_norm_mean": made.mean,
-            "img_norm_std": made.std,
             "class_num": len(description.class_names),
             "class_names": description.class_names,
-            "canvas": "fixed",
             "eval_mode": "whole",
             "eval_scales": (1.0,),
         },

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from utils.detection.data.images.checks import sources_of
 from utils.detection.data.mindrecord_info import (
     MindRecordInfo,
     UnusableSetError,
@@ -41,7 +42,7 @@ from utils.detection.data.mindrecord_places import (
 )
 from utils.detection.data.mindrecord_writer import write_set
 from utils.detection.data.record_types import DetectionDataset, drop_background, names_of_ids
-from utils.image_files import ImageFolder, SourceImages, evenly_spread, source_name
+from utils.image_files import ImageFolder, evenly_spread
 from utils.images import decode_image, decode_ordinary, read_bytes
 from utils.installation import console_command
 from utils.model_utils.device_adapter import clamp_loaders
@@ -162,7 +163,7 @@ def ensure_mindrecord(
         dataset = load_dataset()
         if digest_of(annotation_file) != parts["annotations"]:
             raise BadStateError(f"annotation file '{annotation_file}' has changed while it was read: start again")
-        sources = _sources_of(dataset)
+        sources = sources_of(dataset)
         parts["images"] = sources.digest()
         with place_for(folder, prefix, fingerprint_of(parts), timeout_seconds) as place:
             write_set(dataset, place, prefix, shards, parts, sources, skip_bad_images=skip_bad_images)
@@ -359,13 +360,6 @@ def _fitting(folders: Sequence[Path], prefix: str, fits: Callable[[MindRecordInf
             if fits(info):
                 found.append(info)
     return sorted(found, key=lambda info: info.made_at, reverse=True)
-
-
-def _sources_of(dataset: DetectionDataset) -> SourceImages:
-    """Returns the image files of a split, those that were left out behind the others."""
-    names = [source_name(record.file_path, dataset.image_dir) for record in dataset.records]
-    names += [image.file_name for image in dataset.left_out]
-    return SourceImages(tuple(names), ImageFolder(dataset.image_dir).sizes(names))
 
 
 def _find(folder: Path, prefix: str, request: SetRequest) -> MindRecordInfo | None:

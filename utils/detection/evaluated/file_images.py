@@ -8,11 +8,10 @@ import numpy as np
 
 from utils.canvas import Size
 from utils.data_sets.reading_ahead import map_ahead
-from utils.detection.data.images.checks import CheckedImage, check_images, ordinary_copy, without_bad_images
+from utils.detection.data.images.checks import CheckedImage, check_images, ordinary_copy, sources_of, without_bad_images
 from utils.detection.data.record_types import DetectionDataset, ImageRecord
 from utils.detection.evaluated.images import EvaluationImage
 from utils.detection.inputs import InputSettings, fit_image
-from utils.image_files import ImageFolder, SourceImages, source_name
 from utils.images import decode_ordinary, read_bytes
 
 
@@ -78,8 +77,5 @@ def open_files(dataset: DetectionDataset, *, skip_bad_images: bool) -> FileImage
         BadValueError: images cannot be used.
     """
     checked: list[CheckedImage] = check_images(dataset, skip_bad_images=skip_bad_images)
-    names = [source_name(record.file_path, dataset.image_dir) for record in dataset.records]
-    names += [image.file_name for image in dataset.left_out]
-    sources = SourceImages(tuple(names), ImageFolder(dataset.image_dir).sizes(names))
-    kept = without_bad_images(dataset, [image.problem for image in checked], sources)
+    kept = without_bad_images(dataset, [image.problem for image in checked], sources_of(dataset))
     return FileImages(kept, tuple(image.is_ordinary for image in checked if not image.problem))

@@ -38,7 +38,7 @@ def write(dataset: DetectionDataset, folder: Path, *, shards: int = 8) -> MindRe
     """Writes the files in place of those that are there, whether these fit or not."""
     parts = fingerprint_parts(dataset.source, dataset.class_names, {"skip_bad_images": False})
     with locked(folder, PREFIX, timeout_seconds=60):
-        write_set(dataset, folder, PREFIX, shards, parts, mr._sources_of(dataset))
+        write_set(dataset, folder, PREFIX, shards, parts, mr.sources_of(dataset))
     return read_mindrecord_info(folder, PREFIX)
 
 

@@ -178,9 +178,9 @@ def test_images_that_change_while_the_set_is_made_are_refused(ensure, dataset, f
         patch.setattr(mindrecord_writer, "_make_row", change_first)
         with pytest.raises(BadStateError, match="5.png' changes while MindRecord files are made of it: start again"):
             ensure()
-    sources = mr._sources_of(dataset)
+    sources = mr.sources_of(dataset)
     other = dataclasses.replace(sources, sizes=sources.sizes + (np.arange(23) == 7))
-    monkeypatch.setattr(mr, "_sources_of", lambda _: other)
+    monkeypatch.setattr(mr, "sources_of", lambda _: other)
     with pytest.raises(BadStateError, match="1 image changes while MindRecord files are made of it, first '.*7.png'"):
         ensure()
     assert not folder.exists() or names_in(folder) == []

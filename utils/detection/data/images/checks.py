@@ -9,7 +9,7 @@ import numpy as np
 
 from utils.detection.data.ground_truth import rows_of_record
 from utils.detection.data.record_types import SKIP_ADVICE, DetectionDataset, ImageRecord, LeftOutImage, relative_name
-from utils.image_files import SourceImages
+from utils.image_files import ImageFolder, SourceImages, source_name
 from utils.images import decode_image, decode_ordinary, encode_png, read_bytes, read_header
 from utils.model_utils.device_adapter import available_cores
 from utils.model_utils.errors import MAX_EXAMPLES, BadValueError, MissingPathError
@@ -40,6 +40,13 @@ class CheckedImage:
     problem: str = ""
     lies: bool = False
     file_bytes: int = -1
+
+
+def sources_of(dataset: DetectionDataset) -> SourceImages:
+    """Returns the image files of a split, those that were left out behind the others."""
+    names = [source_name(record.file_path, dataset.image_dir) for record in dataset.records]
+    names += [image.file_name for image in dataset.left_out]
+    return SourceImages(tuple(names), ImageFolder(dataset.image_dir).sizes(names))
 
 
 def check_images(dataset: DetectionDataset, *, skip_bad_images: bool) -> list[CheckedImage]:
